@@ -1,0 +1,98 @@
+//! The facts of one call: what a matcher can ask about it.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+
+/// A label of a call: its name, and its value at this call.
+pub type Label<'a> = (&'static str, Cow<'a, str>);
+
+/// One pass through a site, with what is known about it.
+///
+/// It borrows everything and copies nothing; a fact is worked out only when a rule asks for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Call<'a> {
+    http: Option<Http<'a>>,
+    labels: &'a [Label<'a>],
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Http<'a> {
+    method: &'a Method,
+    uri: &'a Uri,
+    headers: &'a HeaderMap,
+}
+
+impl<'a> Call<'a> {
+    /// A call of which nothing is known: a site in plain code.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            http: None,
+            labels: &[],
+        }
+    }
+
+    /// A call that is an HTTP request.
+    #[must_use]
+    pub const fn http(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
+        Self {
+            http: Some(Http {
+                method,
+                uri,
+                headers,
+            }),
+            labels: &[],
+        }
+    }
+
+    /// Adds labels.
+    #[must_use]
+    pub const fn labels(mut self, labels: &'a [Label<'a>]) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    pub(crate) fn method(&self) -> Option<&'a str> {
+        self.http.map(|http| http.method.as_str())
+    }
+
+    pub(crate) fn path(&self) -> Option<&'a str> {
+        self.http.map(|http| http.uri.path())
+    }
+
+    /// The host without its port: of the target (HTTP/2, proxies), else of the `Host` header.
+    pub(crate) fn host(&self) -> Option<&'a str> {
+        let http = self.http?;
+        http.uri.host().or_else(|| {
+            let host = http.headers.get(header::HOST)?.to_str().ok()?;
+            match host.rsplit_once(':') {
+                // The colons of a bare IPv6 address are inside its brackets.
+                Some((host, port)) if !port.contains(']') => Some(host),
+                _ => Some(host),
+            }
+        })
+    }
+
+    pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+        let values = self.http.map(|http| http.headers.get_all(name).iter());
+        // A value that is no text is present, and equal to nothing anyone can write.
+        let text = |value: &'a HeaderValue| std::str::from_utf8(value.as_bytes());
+        values
+            .into_iter()
+            .flatten()
+            .map(move |value| text(value).unwrap_or("\u{fffd}"))
+    }
+
+    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+        let query = self.http.and_then(|http| http.uri.query()).unwrap_or("");
+        form_urlencoded::parse(query.as_bytes())
+            .filter(move |(key, _)| key == name)
+            .map(|(_, value)| value)
+    }
+
+    pub(crate) fn label(&self, name: &str) -> Option<&'a str> {
+        let found = self.labels.iter().find(|(label, _)| *label == name);
+        found.map(|(_, value)| value.as_ref())
+    }
+}

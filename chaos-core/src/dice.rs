@@ -1,0 +1,63 @@
+//! Chance: the only file that draws a number.
+//!
+//! A rule with a seed gets dice made from (seed, rule, ordinal), so its n-th call decides the same
+//! way in every run; a rule without one draws from a generator of the thread, shared with nobody.
+
+use std::cell::RefCell;
+use std::hash::Hasher;
+
+use rand::{Rng, RngExt, SeedableRng, rngs::SysRng};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+use crate::name::RuleId;
+
+thread_local! {
+    static THREAD: RefCell<Xoshiro256PlusPlus> = RefCell::new(
+        // Without a system source of randomness there is nothing better than a constant,
+        // and a fault-injection library is no reason to bring the service down.
+        Xoshiro256PlusPlus::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
+            Xoshiro256PlusPlus::seed_from_u64(0)
+        })
+    );
+}
+
+/// A source of draws for one call of one rule.
+#[derive(Debug)]
+pub(crate) enum Dice {
+    Thread,
+    Seeded(Xoshiro256PlusPlus),
+}
+
+impl Dice {
+    /// The dice for call number `ordinal` of the rule whose [`stream`] this is.
+    pub(crate) fn seeded(stream: u64, ordinal: u64) -> Self {
+        // Weyl steps keep neighbouring ordinals apart; `seed_from_u64` mixes them (SplitMix64).
+        let seed = stream.wrapping_add(ordinal.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    /// 64 uniform bits.
+    #[inline]
+    pub(crate) fn draw(&mut self) -> u64 {
+        match self {
+            Self::Thread => THREAD.with_borrow_mut(Rng::next_u64),
+            Self::Seeded(rng) => rng.next_u64(),
+        }
+    }
+
+    /// A uniform number in `low..=high`.
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
+        match self {
+            Self::Thread => THREAD.with_borrow_mut(|rng| rng.random_range(low..=high)),
+            Self::Seeded(rng) => rng.random_range(low..=high),
+        }
+    }
+}
+
+/// What tells the draws of one seeded rule from those of another with the same seed.
+pub(crate) fn stream(seed: u64, rule: &RuleId) -> u64 {
+    let mut hash = fnv::FnvHasher::default();
+    hash.write(&seed.to_le_bytes());
+    hash.write(rule.as_str().as_bytes());
+    hash.finish()
+}

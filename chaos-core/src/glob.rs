@@ -1,0 +1,134 @@
+//! Which sites a rule aims at, by name.
+
+use std::{fmt, str::FromStr};
+
+use crate::{error::RuleError, name::is_site_name};
+
+/// A site name, or a pattern over its dot-separated parts: `*` is one part, `**` is one or more.
+///
+/// ```
+/// use chaos_core::SiteGlob;
+///
+/// let glob: SiteGlob = "db.*".parse()?;
+/// assert!(glob.matches("db.read"));
+/// assert!(!glob.matches("db") && !glob.matches("db.read.replica"));
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SiteGlob(Box<str>);
+
+impl SiteGlob {
+    /// Whether the site called `name` is meant.
+    #[must_use]
+    pub fn matches(&self, name: &str) -> bool {
+        fn rest(glob: &str, name: &str) -> bool {
+            let (part, glob) = glob
+                .split_once('.')
+                .map_or((glob, None), |(p, g)| (p, Some(g)));
+            let (this, name) = name
+                .split_once('.')
+                .map_or((name, None), |(n, r)| (n, Some(r)));
+            if part != "*" && part != "**" && part != this {
+                return false;
+            }
+            match (glob, name) {
+                (None, None) => true,
+                (None, Some(_)) => part == "**",
+                (Some(_), None) => false,
+                (Some(glob), Some(name)) => {
+                    rest(glob, name) || part == "**" && rest_after(glob, name)
+                }
+            }
+        }
+        /// `**` swallows one more part and tries again.
+        fn rest_after(glob: &str, name: &str) -> bool {
+            let mut name = name;
+            while let Some((_, shorter)) = name.split_once('.') {
+                if rest(glob, shorter) {
+                    return true;
+                }
+                name = shorter;
+            }
+            false
+        }
+        rest(&self.0, name)
+    }
+
+    /// The pattern as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for SiteGlob {
+    type Err = RuleError;
+
+    fn from_str(glob: &str) -> Result<Self, RuleError> {
+        let part_is_fine = |part: &str| part == "*" || part == "**" || is_site_name(part);
+        // More than one `**` adds no meaning a person would want, only time to match.
+        let stars = glob.split('.').filter(|part| *part == "**").count();
+        if glob.len() <= 256 && stars <= 1 && glob.split('.').all(part_is_fine) {
+            return Ok(Self(glob.into()));
+        }
+        Err(RuleError::new(
+            "site",
+            format_args!("{glob:?} is no site name or pattern"),
+            "parts of A-Z a-z 0-9 _ - with dots between them; `*` for one whole part, \
+             at most one `**` for one or more; 256 characters",
+        ))
+    }
+}
+
+impl fmt::Display for SiteGlob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hits(glob: &str, name: &str) -> bool {
+        glob.parse::<SiteGlob>().unwrap().matches(name)
+    }
+
+    #[test]
+    fn stars_stand_for_whole_parts() {
+        for (glob, name, expected) in [
+            ("db.read", "db.read", true),
+            ("db.read", "db.reads", false),
+            ("db.*", "db.read", true),
+            ("db.*", "db", false),
+            ("db.*", "db.read.slow", false),
+            ("*.read", "db.read", true),
+            ("*", "db", true),
+            ("*", "db.read", false),
+            ("**", "db", true),
+            ("**", "db.read.slow", true),
+            ("db.**", "db", false),
+            ("db.**", "db.read", true),
+            ("db.**", "db.read.slow", true),
+            ("**.slow", "db.read.slow", true),
+            ("**.slow", "slow", false),
+            ("a.**.z", "a.b.z", true),
+            ("a.**.z", "a.b.c.d.z", true),
+            ("a.**.z", "a.z", false),
+            ("a.**.z", "a.b.c", false),
+        ] {
+            assert_eq!(hits(glob, name), expected, "{glob} over {name}");
+        }
+    }
+
+    #[test]
+    fn bad_patterns_are_refused_with_what_is_allowed() {
+        for glob in [
+            "", ".", "db.", "db..read", "d*", "db.***", "**.a.**", "db read", "dé",
+        ] {
+            let error = glob.parse::<SiteGlob>().unwrap_err();
+            assert_eq!(error.field(), "site");
+            assert!(error.allowed().contains("whole part"), "{error}");
+        }
+    }
+}

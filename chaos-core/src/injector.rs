@@ -1,0 +1,343 @@
+//! The only door: holds the rules in force, arms and disarms sites, halts and resumes.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic::Location,
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+
+use crate::{
+    armed::Armed,
+    catalogue,
+    clock::Clock,
+    name::RuleId,
+    observer::{Hub, Observer},
+    rule::Rule,
+    rule_set::{Change, ChangeError, RuleSet},
+    site::{Site, SiteKind, SiteRules},
+    status::{Counts, Halt, State, Status},
+};
+
+/// Holds the current rules and decides. Clones are the same injector.
+///
+/// Applications use [`global`]; tests and libraries make their own. When the last clone is dropped,
+/// its sites are idle for good.
+#[derive(Clone, Debug)]
+pub struct Injector(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    hub: Arc<Hub>,
+    /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
+    armed: AtomicBool,
+    /// The sites made by name. Written under the book's lock, read without.
+    interned: ArcSwap<HashMap<&'static str, &'static Site>>,
+    book: Mutex<Book>,
+}
+
+/// All that changes, under one lock that no call ever takes.
+#[derive(Debug, Default)]
+struct Book {
+    set: Arc<RuleSet>,
+    /// In the order of the set.
+    armed: Vec<Arc<Armed>>,
+    sites: Vec<&'static Site>,
+    halt: Option<Halt>,
+}
+
+/// The injector of the process: the one the macros and layers use unless told otherwise.
+#[must_use]
+pub fn global() -> &'static Injector {
+    static GLOBAL: LazyLock<Injector> = LazyLock::new(|| {
+        let injector = Injector::new();
+        injector.register(catalogue::linked());
+        injector
+    });
+    &GLOBAL
+}
+
+impl Injector {
+    /// An injector without rules, on the machine's monotonic clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Clock::monotonic())
+    }
+
+    /// An injector on another clock.
+    #[must_use]
+    pub fn with_clock(clock: impl Into<Clock>) -> Self {
+        Self(Arc::new(Inner {
+            hub: Arc::new(Hub::new(clock.into())),
+            armed: AtomicBool::new(false),
+            interned: ArcSwap::default(),
+            book: Mutex::default(),
+        }))
+    }
+
+    /// The site called `name`, made on the first call.
+    ///
+    /// It lives as long as the process: call this when a layer or a component is made, not per
+    /// request, and with names from the code, not from the outside.
+    ///
+    /// # Panics
+    /// If `name` is no site name: parts of `A-Z a-z 0-9 _ -` with dots between them.
+    #[track_caller]
+    #[must_use]
+    pub fn site(&self, name: &str) -> &'static Site {
+        let place = Location::caller();
+        self.site_at(name, SiteKind::Layer, place.file(), place.line(), &[])
+    }
+
+    pub(crate) fn site_at(
+        &self,
+        name: &str,
+        kind: SiteKind,
+        file: &'static str,
+        line: u32,
+        labels: &'static [&'static str],
+    ) -> &'static Site {
+        if let Some(site) = self.0.interned.load().get(name) {
+            return site;
+        }
+        let mut book = self.book();
+        // Another thread may have made it in between.
+        let mut interned = HashMap::clone(&self.0.interned.load());
+        if let Some(site) = interned.get(name) {
+            return site;
+        }
+        let name: &'static str = Box::leak(name.into());
+        let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
+        interned.insert(name, site);
+        self.0.interned.store(Arc::new(interned));
+        self.add(&mut book, site);
+        site
+    }
+
+    /// Takes in sites that were made elsewhere.
+    pub(crate) fn register(&self, sites: impl IntoIterator<Item = &'static Site>) {
+        let mut book = self.book();
+        for site in sites {
+            if site.is_new() {
+                self.add(&mut book, site);
+            }
+        }
+    }
+
+    /// Every site that this injector can reach, in order of name, file and line.
+    #[must_use]
+    pub fn sites(&self) -> Vec<&'static Site> {
+        let mut sites = self.book().sites.clone();
+        sites.sort_by_key(|site| (site.name(), site.file(), site.line()));
+        sites
+    }
+
+    /// The rules as they were written, with their generation.
+    #[must_use]
+    pub fn rules(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.book().set)
+    }
+
+    /// The same, with what each rule has counted; one consistent view.
+    #[must_use]
+    pub fn report(&self) -> (Arc<RuleSet>, Vec<Counts>) {
+        let book = self.book();
+        let now = self.0.hub.clock.now();
+        let counts = book.armed.iter().map(|rule| Counts::of(rule, now));
+        (Arc::clone(&book.set), counts.collect())
+    }
+
+    /// What one rule has counted.
+    #[must_use]
+    pub fn counts(&self, id: &str) -> Option<Counts> {
+        let book = self.book();
+        let rule = book.armed.iter().find(|rule| rule.rule.id.as_str() == id)?;
+        Some(Counts::of(rule, self.0.hub.clock.now()))
+    }
+
+    /// Adds a rule, or replaces the one with its id; returns the new generation.
+    pub fn put(&self, rule: Rule) -> u64 {
+        let put = self.apply(Change::Put(rule), None);
+        put.expect("without an expected generation, a put is always accepted")
+    }
+
+    /// Takes a rule out and frees the calls it delays; `false` if there was none.
+    pub fn remove(&self, id: &RuleId) -> bool {
+        self.apply(Change::Remove(id.clone()), None).is_ok()
+    }
+
+    /// Replaces all rules at once.
+    ///
+    /// # Errors
+    /// If two of them have the same id.
+    pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
+        self.apply(Change::Replace(rules), None)
+    }
+
+    /// Deletes all rules and frees the calls they delay; returns the new generation.
+    pub fn clear(&self) -> u64 {
+        let cleared = self.apply(Change::Replace(Vec::new()), None);
+        cleared.expect("no rules have no ids to clash")
+    }
+
+    /// Applies one edit, all or nothing, and returns the new generation. With `expected`, only if
+    /// that is still the generation in force.
+    ///
+    /// When it returns, new calls see the new rules, and calls delayed by a rule that was changed,
+    /// disabled or removed have been let go.
+    ///
+    /// # Errors
+    /// The rules in force stay, and the error says why.
+    pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
+        let mut book = self.book();
+        let current = book.set.generation;
+        if expected.is_some_and(|expected| expected != current) {
+            return Err(ChangeError::Stale { current });
+        }
+        let put = match &change {
+            Change::Put(rule) => Some(rule.id.clone()),
+            Change::Remove(_) | Change::Replace(_) => None,
+        };
+        let set = book.set.apply(change)?;
+        let now = self.0.hub.clock.now();
+        let before: HashMap<&RuleId, &Arc<Armed>> = (book.armed.iter())
+            .map(|rule| (&rule.rule.id, rule))
+            .collect();
+        let succeed = |rule: &Arc<Rule>| {
+            let is_put = put.as_ref() == Some(&rule.id);
+            Armed::succeed(before.get(&rule.id).copied(), Arc::clone(rule), is_put, now)
+        };
+        let armed = set.rules.iter().map(succeed).collect();
+        let before = std::mem::replace(&mut book.armed, armed);
+        book.set = Arc::new(set);
+        self.aim(&book);
+        let kept: HashSet<_> = book
+            .armed
+            .iter()
+            .map(|rule| Arc::as_ptr(&rule.gate))
+            .collect();
+        for rule in before {
+            if !kept.contains(&Arc::as_ptr(&rule.gate)) {
+                rule.gate.open();
+            }
+        }
+        Ok(book.set.generation)
+    }
+
+    /// The kill switch. When it returns, new calls are free and delayed ones have been let go; the
+    /// rules stay, and none fires until [`resume`](Self::resume), whatever is edited meanwhile.
+    ///
+    /// Halting what is halted changes nothing, the first reason included.
+    pub fn halt(&self, reason: impl Into<String>) {
+        let mut book = self.book();
+        if book.halt.is_some() {
+            return;
+        }
+        book.halt = Some(Halt {
+            reason: reason.into(),
+            since: self.0.hub.clock.now(),
+        });
+        self.aim(&book);
+        for rule in &mut book.armed {
+            rule.gate.open();
+            *rule = rule.behind_new_gate();
+        }
+    }
+
+    /// Undoes [`halt`](Self::halt); rules whose deadline has passed meanwhile stay expired.
+    pub fn resume(&self) {
+        let mut book = self.book();
+        book.halt = None;
+        self.aim(&book);
+    }
+
+    /// Idle, armed or halted, and how much has been injected.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let book = self.book();
+        let now = self.0.hub.clock.now();
+        let state = match &book.halt {
+            Some(halt) => State::Halted {
+                reason: halt.reason.clone(),
+                ago: now.saturating_sub(halt.since),
+            },
+            None if book.armed.iter().any(|rule| rule.is_live(now)) => State::Armed,
+            None => State::Idle,
+        };
+        Status {
+            state,
+            generation: book.set.generation,
+            rules: book.armed.len(),
+            injected: book.armed.iter().map(|rule| rule.tally.injected()).sum(),
+            active: book.armed.iter().map(|rule| rule.tally.active()).sum(),
+        }
+    }
+
+    /// Tells `observer` of every injection from now on.
+    pub fn observe(&self, observer: impl Observer + 'static) {
+        self.0.hub.add(Arc::new(observer));
+    }
+
+    /// Whether no rule of this injector is armed: one relaxed load.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        crate::COMPILED_OUT || !self.0.armed.load(Ordering::Relaxed)
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        // Nothing under the lock can leave the book half written.
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, book: &mut Book, site: &'static Site) {
+        book.sites.push(site);
+        let now = self.0.hub.clock.now();
+        site.install(self.0.compile(book, site.name(), now));
+    }
+
+    /// Gives each site the rules that aim at it.
+    fn aim(&self, book: &Book) {
+        let now = self.0.hub.clock.now();
+        let live = book.halt.is_none() && book.armed.iter().any(|rule| rule.is_live(now));
+        self.0.armed.store(live, Ordering::Relaxed);
+        for site in &book.sites {
+            site.install(self.0.compile(book, site.name(), now));
+        }
+    }
+}
+
+impl Inner {
+    fn compile(&self, book: &Book, site: &str, now: Duration) -> Option<SiteRules> {
+        if book.halt.is_some() {
+            return None;
+        }
+        let aims_here = |rule: &&Arc<Armed>| rule.is_live(now) && rule.rule.site.matches(site);
+        let rules: Box<[_]> = book.armed.iter().filter(aims_here).cloned().collect();
+        let hub = Arc::clone(&self.hub);
+        (!rules.is_empty()).then_some(SiteRules { hub, rules })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for site in &book.sites {
+            site.install(None);
+        }
+        for rule in &book.armed {
+            rule.gate.open();
+        }
+    }
+}
+
+impl Default for Injector {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,191 @@
+//! `inject!` and `inject_async!`: a site in code, as one line.
+
+/// A place in plain code where faults may happen: `Result<(), Injected>`.
+///
+/// `inject!("name")` is a site of the process's own injector. Idle, it costs one load and one
+/// branch, and the labels are not evaluated.
+///
+/// ```
+/// use chaos_core::inject;
+///
+/// fn read(table: &str, id: u64) -> std::io::Result<Vec<u8>> {
+///     inject!("db.read", table = table, id = %id)?;
+///     Ok(Vec::new())
+/// }
+/// # read("orders", 7).unwrap();
+/// ```
+///
+/// - **Labels** are what rules match on. `table = value` takes anything that is text
+///   (`AsRef<str>`), `id = %value` anything with `Display`, `key = ?value` anything with `Debug`.
+/// - **Another injector** comes first: `inject!(injector: &injector, "db.read")?`. It is asked
+///   whether anything at all is armed, then for its own site of this name; keep the result of
+///   [`Injector::site`](crate::Injector::site) and call
+///   [`Site::decide`](crate::Site::decide) where even that is too much.
+/// - **A delay** blocks the thread. On a thread of a tokio runtime it says so once per site, as a
+///   `tracing` warning; in a task, use [`inject_async!`].
+/// - **The error** converts into [`std::io::Error`] and boxed errors;
+///   [`Injected::find`](crate::Injected::find) recognises it afterwards.
+///
+/// The name is a constant, so a bad one does not compile.
+#[macro_export]
+macro_rules! inject {
+    (injector: $injector:expr, $name:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(unlisted Sync, $name, $($($labels)*)?);
+        let injector: &$crate::Injector = &$injector;
+        if injector.is_idle() {
+            ::core::result::Result::Ok::<(), $crate::Injected>(())
+        } else {
+            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &SITE) {
+                ::core::option::Option::Some(site) => {
+                    $crate::__private::blocking(site, &$crate::__labels!($($($labels)*)?))
+                }
+                ::core::option::Option::None => ::core::result::Result::Ok(()),
+            })
+        }
+    }};
+    ($name:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(listed Sync, $name, $($($labels)*)?);
+        if SITE.is_armed() {
+            $crate::__private::cold(|| match $crate::__private::armed(&SITE) {
+                ::core::option::Option::Some(site) => {
+                    $crate::__private::blocking(site, &$crate::__labels!($($($labels)*)?))
+                }
+                ::core::option::Option::None => ::core::result::Result::Ok(()),
+            })
+        } else {
+            ::core::result::Result::Ok::<(), $crate::Injected>(())
+        }
+    }};
+}
+
+/// A place in async code where faults may happen: a future of `Result<(), Injected>`.
+///
+/// The same as [`inject!`], to be awaited; a delay gives the thread back. Idle, it adds eight bytes
+/// to the future it stands in. It must run on tokio.
+///
+/// Cancel-safe: dropping the future ends the delay, and nothing else is carried out.
+///
+/// ```
+/// use chaos_core::inject_async;
+///
+/// async fn read(table: &str) -> std::io::Result<Vec<u8>> {
+///     inject_async!("db.read", table = table).await?;
+///     Ok(Vec::new())
+/// }
+/// # drop(read("orders"));
+/// ```
+#[cfg(feature = "tokio")]
+#[macro_export]
+macro_rules! inject_async {
+    (injector: $injector:expr, $name:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(unlisted Async, $name, $($($labels)*)?);
+        let injector: &$crate::Injector = &$injector;
+        if injector.is_idle() {
+            $crate::__private::Pass::idle()
+        } else {
+            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &SITE) {
+                ::core::option::Option::Some(site) => $crate::__private::Pass::new(
+                    $crate::__private::waiting(site, $crate::__labels!($($($labels)*)?)),
+                ),
+                ::core::option::Option::None => $crate::__private::Pass::idle(),
+            })
+        }
+    }};
+    ($name:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(listed Async, $name, $($($labels)*)?);
+        if SITE.is_armed() {
+            $crate::__private::cold(|| match $crate::__private::armed(&SITE) {
+                ::core::option::Option::Some(site) => $crate::__private::Pass::new(
+                    $crate::__private::waiting(site, $crate::__labels!($($($labels)*)?)),
+                ),
+                ::core::option::Option::None => $crate::__private::Pass::idle(),
+            })
+        } else {
+            $crate::__private::Pass::idle()
+        }
+    }};
+}
+
+/// The static of a site. `listed` puts it into the catalogue of the process's own injector.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __site {
+    (listed $kind:ident, $name:expr, $($labels:tt)*) => {
+        $crate::__site!(unlisted $kind, $name, $($labels)*);
+        $crate::__list!(SITE);
+    };
+    (unlisted $kind:ident, $name:expr, $($labels:tt)*) => {
+        static SITE: $crate::Site = $crate::Site::new(
+            $name,
+            $crate::SiteKind::$kind,
+            ::core::file!(),
+            ::core::line!(),
+            &$crate::__label_names!([] $($labels)*),
+        );
+    };
+}
+
+#[cfg(not(feature = "compile-out"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __list {
+    ($site:ident) => {
+        #[$crate::__private::linkme::distributed_slice($crate::__private::SITES)]
+        #[linkme(crate = $crate::__private::linkme)]
+        static LISTED: &$crate::Site = &$site;
+    };
+}
+
+#[cfg(feature = "compile-out")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __list {
+    ($site:ident) => {};
+}
+
+/// `a = x, b = %y` as `["a", "b"]`.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __label_names {
+    ([$($done:tt)*]) => { [$($done)*] };
+    ([$($done:tt)*] $name:ident = % $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_names!([$($done)* ::core::stringify!($name),] $($($rest)*)?)
+    };
+    ([$($done:tt)*] $name:ident = ? $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_names!([$($done)* ::core::stringify!($name),] $($($rest)*)?)
+    };
+    ([$($done:tt)*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_names!([$($done)* ::core::stringify!($name),] $($($rest)*)?)
+    };
+}
+
+/// `a = x, b = %y` as an array of [`Label`](crate::Label)s.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __labels {
+    ($($labels:tt)*) => { $crate::__label_values!([] $($labels)*) };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __label_values {
+    ([$($done:tt)*]) => { [$($done)*] };
+    ([$($done:tt)*] $name:ident = % $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_values!(
+            [$($done)* $crate::__private::display(::core::stringify!($name), &$value),]
+            $($($rest)*)?
+        )
+    };
+    ([$($done:tt)*] $name:ident = ? $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_values!(
+            [$($done)* $crate::__private::debug(::core::stringify!($name), &$value),]
+            $($($rest)*)?
+        )
+    };
+    ([$($done:tt)*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__label_values!(
+            [$($done)* $crate::__private::text(::core::stringify!($name), &$value),]
+            $($($rest)*)?
+        )
+    };
+}

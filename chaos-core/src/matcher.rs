@@ -1,0 +1,80 @@
+//! Which of a site's calls a rule is about. Pure: a function of the rule and the call's facts.
+
+use http::HeaderName;
+
+use crate::{call::Call, text::Text};
+
+/// Conditions on a call; all that are given must hold, and an empty matcher takes every call.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matcher {
+    pub(crate) method: Option<Text>,
+    pub(crate) path: Option<Text>,
+    pub(crate) host: Option<Text>,
+    pub(crate) headers: Vec<(HeaderName, Text)>,
+    pub(crate) query: Vec<(Box<str>, Text)>,
+    pub(crate) labels: Vec<(Box<str>, Text)>,
+}
+
+impl Matcher {
+    /// Takes every call.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The HTTP method, in capitals.
+    #[must_use]
+    pub fn method(mut self, method: Text) -> Self {
+        self.method = Some(method);
+        self
+    }
+
+    /// The path of the request's target as the layer sees it, still percent-encoded.
+    #[must_use]
+    pub fn path(mut self, path: Text) -> Self {
+        self.path = Some(path);
+        self
+    }
+
+    /// The host, without its port.
+    #[must_use]
+    pub fn host(mut self, host: Text) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    /// A header. Several calls add several conditions.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: Text) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// A query parameter, percent-decoded.
+    #[must_use]
+    pub fn query(mut self, name: &str, value: Text) -> Self {
+        self.query.push((name.into(), value));
+        self
+    }
+
+    /// A label that the site gives, as in `inject!("db.read", table = "orders")`.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: Text) -> Self {
+        self.labels.push((name.into(), value));
+        self
+    }
+
+    /// Whether the call is one of those meant. The cheap conditions are asked first.
+    pub(crate) fn matches(&self, call: &Call<'_>) -> bool {
+        fn holds<'c>(text: &Option<Text>, value: impl Fn() -> Option<&'c str>) -> bool {
+            (text.as_ref()).is_none_or(|text| text.matches(&|| value().into_iter()))
+        }
+        holds(&self.method, || call.method())
+            && holds(&self.path, || call.path())
+            && holds(&self.host, || call.host())
+            && (self.labels.iter())
+                .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
+            && (self.headers.iter()).all(|(name, text)| text.matches(&|| call.header(name)))
+            && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))
+    }
+}

@@ -1,0 +1,78 @@
+//! The names people give: rule ids and site names, with what each may contain.
+
+use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use crate::error::RuleError;
+
+/// The name of a rule: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
+///
+/// It goes into a path (`/v1/rules/{id}`) and a header (`x-chaos-fault`) as it is; that is why it
+/// may hold nothing that either would have to escape.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleId(Arc<str>);
+
+impl RuleId {
+    const ALLOWED: &'static str = "1 to 128 of A-Z a-z 0-9 . _ : -";
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for RuleId {
+    type Err = RuleError;
+
+    fn from_str(id: &str) -> Result<Self, RuleError> {
+        let fine = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
+        let problem = match id.len() {
+            0 => "an id cannot be empty".to_owned(),
+            129.. => format!("an id of {} characters is too long", id.len()),
+            // Clients fold these two away when they resolve a path.
+            _ if id == "." || id == ".." => format!("`{id}` cannot stand in a path"),
+            _ => match id.chars().find(|c| !c.is_ascii() || !fine(*c as u8)) {
+                Some(bad) => format!("{bad:?} cannot be in an id"),
+                None => return Ok(Self(id.into())),
+            },
+        };
+        Err(RuleError::new("id", problem, Self::ALLOWED))
+    }
+}
+
+impl fmt::Display for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RuleId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl Borrow<str> for RuleId {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether `name` can name a site: parts of `A-Z a-z 0-9 _ -` with single dots between them.
+///
+/// `const`, so that a macro site with a bad name does not compile.
+#[must_use]
+pub const fn is_site_name(name: &str) -> bool {
+    let bytes = name.as_bytes();
+    let (mut i, mut part) = (0, 0);
+    while i < bytes.len() {
+        match bytes[i] {
+            b'.' if part == 0 => return false,
+            b'.' => part = 0,
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'-' => part += 1,
+            _ => return false,
+        }
+        i += 1;
+    }
+    part > 0
+}

@@ -1,0 +1,81 @@
+//! Telling the world: one tracing event per injection, and whoever wants to know besides.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+
+use crate::{clock::Clock, name::RuleId};
+
+/// A fault that really happened: one rule, on one call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Injection {
+    /// Where.
+    pub site: &'static str,
+    /// By which rule.
+    pub rule: RuleId,
+    /// The rule's faults in order, joined by `+`.
+    pub fault: Arc<str>,
+    /// How long the rule delays this call; zero if it does not.
+    pub delay: Duration,
+}
+
+/// Someone who is told of every injection, once, when it begins.
+///
+/// Called on the thread of the injected call, before the fault is felt: it must not block.
+pub trait Observer: Send + Sync {
+    /// An injection begins.
+    fn injected(&self, injection: &Injection);
+}
+
+impl<F: Fn(&Injection) + Send + Sync> Observer for F {
+    fn injected(&self, injection: &Injection) {
+        self(injection);
+    }
+}
+
+/// What the rules of one injector share: its clock, and who is told.
+pub(crate) struct Hub {
+    pub(crate) clock: Clock,
+    observers: ArcSwap<Vec<Arc<dyn Observer>>>,
+}
+
+impl Hub {
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            observers: ArcSwap::default(),
+        }
+    }
+
+    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+        self.observers.rcu(|observers| {
+            let mut observers = Vec::clone(observers);
+            observers.push(Arc::clone(&observer));
+            observers
+        });
+    }
+
+    pub(crate) fn tell(&self, injection: &Injection) {
+        tracing::info!(
+            target: "chaos",
+            site = injection.site,
+            rule = injection.rule.as_str(),
+            fault = &*injection.fault,
+            delay_ms = injection.delay.as_secs_f64() * 1e3,
+            "fault injected",
+        );
+        for observer in self.observers.load().iter() {
+            observer.injected(injection);
+        }
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub")
+            .field("clock", &self.clock)
+            .field("observers", &self.observers.load().len())
+            .finish()
+    }
+}

@@ -1,0 +1,128 @@
+//! What a macro does at a site that is not idle. All of it is cold.
+
+#[cfg(feature = "tokio")]
+use std::{
+    pin::Pin,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use crate::{
+    call::{Call, Label},
+    injected::Injected,
+    injector::{Injector, global},
+    plan::Plan,
+    site::Site,
+};
+
+/// The site of a macro without an injector. Registers it if this is its first pass.
+#[cold]
+#[inline(never)]
+pub fn armed(site: &'static Site) -> Option<&'static Site> {
+    if site.is_new() {
+        // Makes the global injector, which registers all that the linker listed; and this one,
+        // if the linker did not.
+        global().register([site]);
+    }
+    site.is_armed().then_some(site)
+}
+
+/// The site of a macro with an explicit injector: the one of that injector with the same name.
+#[cold]
+#[inline(never)]
+pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Site> {
+    let (file, line) = (site.file(), site.line());
+    let site = injector.site_at(site.name(), site.kind(), file, line, site.labels());
+    site.is_armed().then_some(site)
+}
+
+/// One pass through a site in plain code.
+///
+/// # Errors
+/// If a fault says so.
+#[cold]
+#[inline(never)]
+pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
+    let Some(mut decision) = site.decide(&Call::new().labels(labels)) else {
+        return Ok(());
+    };
+    while let Some(plan) = decision.next_plan() {
+        match plan {
+            Plan::Wait(delay) => {
+                #[cfg(feature = "tokio")]
+                warn_of_blocking(site);
+                decision.wait_blocking(delay);
+            }
+            Plan::Answer(answer) => return Err(answer.into_injected()),
+            Plan::Fail(injected) => return Err(injected),
+        }
+    }
+    Ok(())
+}
+
+/// Says once per site that a delay blocks a thread of an async runtime.
+#[cfg(feature = "tokio")]
+fn warn_of_blocking(site: &Site) {
+    if tokio::runtime::Handle::try_current().is_ok() && !site.warned.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            target: "chaos",
+            site = site.name(),
+            file = site.file(),
+            line = site.line(),
+            "this delay blocks a thread of the async runtime; in a task, use inject_async!",
+        );
+    }
+}
+
+/// One pass through a site in async code.
+///
+/// # Errors
+/// If a fault says so.
+#[cfg(feature = "tokio")]
+pub async fn waiting<const N: usize>(
+    site: &'static Site,
+    labels: [Label<'_>; N],
+) -> Result<(), Injected> {
+    let Some(mut decision) = site.decide(&Call::new().labels(&labels)) else {
+        return Ok(());
+    };
+    while let Some(plan) = decision.next_plan() {
+        match plan {
+            Plan::Wait(delay) => decision.wait(delay).await,
+            Plan::Answer(answer) => return Err(answer.into_injected()),
+            Plan::Fail(injected) => return Err(injected),
+        }
+    }
+    Ok(())
+}
+
+/// The future of `inject_async!`: nothing at all, or one boxed future. Eight bytes.
+#[cfg(feature = "tokio")]
+#[must_use = "a fault happens only where the future is awaited"]
+#[derive(Debug)]
+pub struct Pass<F>(Option<Pin<Box<F>>>);
+
+#[cfg(feature = "tokio")]
+impl<F> Pass<F> {
+    #[inline(always)]
+    pub const fn idle() -> Self {
+        Self(None)
+    }
+
+    pub fn new(future: F) -> Self {
+        Self(Some(Box::pin(future)))
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.0 {
+            None => Poll::Ready(Ok(())),
+            Some(future) => future.as_mut().poll(cx),
+        }
+    }
+}

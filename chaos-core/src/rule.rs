@@ -1,0 +1,170 @@
+//! A rule: where, which calls, how many of them, what happens to them, and for how long.
+
+use crate::{
+    fault::Fault, glob::SiteGlob, lifetime::Lifetime, matcher::Matcher, name::RuleId,
+    trigger::Trigger,
+};
+
+/// Whether a rule acts or only counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Matches, draws, counts and injects.
+    #[default]
+    Inject,
+    /// Matches, draws and counts, and injects nothing.
+    Shadow,
+}
+
+/// A named rule. It holds at least one fault, so it cannot be without effect by accident.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{Fault, Latency, Rate, Rule, Trigger};
+///
+/// let slow = Latency::uniform(Duration::from_millis(200), Duration::from_millis(500))?;
+/// let rule = Rule::new("slow-reads".parse()?, "db.*".parse()?, Fault::latency(slow))
+///     .then(Fault::error("the replica is gone"))
+///     .trigger(Trigger::new().rate(Rate::new(0.05)?).seed(42))
+///     .reason("GameDay 12");
+/// # drop(rule);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    pub(crate) id: RuleId,
+    pub(crate) site: SiteGlob,
+    pub(crate) matcher: Matcher,
+    pub(crate) trigger: Trigger,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) mode: Mode,
+    pub(crate) is_final: bool,
+    pub(crate) enabled: bool,
+    pub(crate) reason: Option<String>,
+}
+
+impl Rule {
+    /// Hits every call of the sites with one fault, for ten minutes.
+    #[must_use]
+    pub fn new(id: RuleId, site: SiteGlob, fault: Fault) -> Self {
+        Self {
+            id,
+            site,
+            matcher: Matcher::new(),
+            trigger: Trigger::new(),
+            faults: vec![fault],
+            lifetime: Lifetime::default(),
+            mode: Mode::Inject,
+            is_final: false,
+            enabled: true,
+            reason: None,
+        }
+    }
+
+    /// Adds a fault. They are carried out in order, until one ends the call.
+    #[must_use]
+    pub fn then(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Which calls.
+    #[must_use]
+    pub fn matching(mut self, matcher: Matcher) -> Self {
+        self.matcher = matcher;
+        self
+    }
+
+    /// Which of the matched calls.
+    #[must_use]
+    pub fn trigger(mut self, trigger: Trigger) -> Self {
+        self.trigger = trigger;
+        self
+    }
+
+    /// For how long.
+    #[must_use]
+    pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Inject, or only count.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// If it fires, no further rule is asked.
+    #[must_use]
+    pub fn last_if_fired(mut self, last: bool) -> Self {
+        self.is_final = last;
+        self
+    }
+
+    /// A rule that is not enabled is kept and does nothing.
+    #[must_use]
+    pub fn enabled(mut self, enabled: bool) -> Self {
+        self.enabled = enabled;
+        self
+    }
+
+    /// Why it is there, for those who come across it.
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
+    /// The name of the rule.
+    #[must_use]
+    pub fn id(&self) -> &RuleId {
+        &self.id
+    }
+
+    /// The sites it aims at.
+    #[must_use]
+    pub fn site(&self) -> &SiteGlob {
+        &self.site
+    }
+
+    /// Whether it may act at all.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// Its faults in order, by name: `latency+status`.
+    #[must_use]
+    pub fn fault_names(&self) -> String {
+        let names: Vec<_> = self.faults.iter().map(Fault::name).collect();
+        names.join("+")
+    }
+
+    /// Whether `self` does what `other` did, so that its counts go on; only whether it is enabled,
+    /// and why, may differ.
+    pub(crate) fn continues(&self, other: &Self) -> bool {
+        let Self {
+            id,
+            site,
+            matcher,
+            trigger,
+            faults,
+            lifetime,
+            mode,
+            is_final,
+            enabled: _,
+            reason: _,
+        } = self;
+        *id == other.id
+            && *site == other.site
+            && *matcher == other.matcher
+            && *trigger == other.trigger
+            && *faults == other.faults
+            && *lifetime == other.lifetime
+            && *mode == other.mode
+            && *is_final == other.is_final
+    }
+}

@@ -1,0 +1,221 @@
+//! A named place where faults may happen, and the idle path: one load and one branch.
+
+#[cfg(feature = "tokio")]
+use std::sync::atomic::AtomicBool;
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU8, Ordering},
+};
+
+use arc_swap::ArcSwapOption;
+
+use crate::{
+    armed::{Armed, Verdict},
+    call::Call,
+    decision::Decision,
+    name::is_site_name,
+    observer::Hub,
+};
+
+/// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
+///
+/// It is `'static`, so that holding one costs nothing to clone, and it carries the rules that aim
+/// at it, so that arming one site costs the others nothing.
+#[doc(alias = "failpoint")]
+#[derive(Debug)]
+pub struct Site {
+    /// `IDLE`, `ARMED` or `NEW`. Read with a relaxed load: it only says where to look next. What
+    /// lies there, the rules, is published by arc-swap. A reader who sees the flag late passes as
+    /// an idle call would; one who sees it early finds the old rules.
+    state: AtomicU8,
+    rules: ArcSwapOption<SiteRules>,
+    /// Held while state and rules change, so that they change together.
+    writer: Mutex<()>,
+    #[cfg(feature = "tokio")]
+    pub(crate) warned: AtomicBool,
+    name: &'static str,
+    kind: SiteKind,
+    file: &'static str,
+    line: u32,
+    labels: &'static [&'static str],
+}
+
+/// How calls reach a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SiteKind {
+    /// `inject!`: plain code, which a delay blocks.
+    Sync,
+    /// `inject_async!`.
+    Async,
+    /// A layer around a service.
+    Layer,
+}
+
+impl SiteKind {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sync => "sync",
+            Self::Async => "async",
+            Self::Layer => "layer",
+        }
+    }
+}
+
+const IDLE: u8 = 0;
+const ARMED: u8 = 1;
+/// Not idle yet: the first pass takes the cold path once, and registers.
+const NEW: u8 = 2;
+
+/// The rules that aim at one site, in order.
+#[derive(Debug)]
+pub(crate) struct SiteRules {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) rules: Box<[Arc<Armed>]>,
+}
+
+impl SiteRules {
+    fn are_the_same(&self, other: &Self) -> bool {
+        self.rules.len() == other.rules.len()
+            && (self.rules.iter().zip(&other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+impl Site {
+    /// A site that nobody has passed yet. The macros make these.
+    ///
+    /// # Panics
+    /// If the name is no site name; in a `static`, that is a compile error.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn new(
+        name: &'static str,
+        kind: SiteKind,
+        file: &'static str,
+        line: u32,
+        labels: &'static [&'static str],
+    ) -> Self {
+        assert!(
+            is_site_name(name),
+            "a site name is parts of A-Z a-z 0-9 _ - with dots between them"
+        );
+        Self {
+            state: AtomicU8::new(NEW),
+            rules: ArcSwapOption::const_empty(),
+            writer: Mutex::new(()),
+            #[cfg(feature = "tokio")]
+            warned: AtomicBool::new(false),
+            name,
+            kind,
+            file,
+            line,
+            labels,
+        }
+    }
+
+    /// Whether a rule may aim here. This is all an idle call costs: one relaxed load, one branch.
+    ///
+    /// With the feature `compile-out` it is `false` at compile time, and all behind it is gone.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        !crate::COMPILED_OUT && self.state.load(Ordering::Relaxed) != IDLE
+    }
+
+    /// Asks the rules about one call. `None`: leave it alone.
+    ///
+    /// Cold: only calls of an armed site come here.
+    #[cold]
+    #[inline(never)]
+    pub fn decide(&self, call: &Call<'_>) -> Option<Decision> {
+        let guard = self.rules.load();
+        let site_rules = guard.as_ref()?;
+        let SiteRules { hub, rules } = &**site_rules;
+        let mut fired = Vec::new();
+        let mut expired = false;
+        for rule in rules {
+            match rule.consult(call, self.name, &hub.clock) {
+                Verdict::Pass => {}
+                Verdict::Expired => expired = true,
+                Verdict::Fire(firing) => {
+                    let last = firing.ends_call() || rule.rule.is_final;
+                    fired.push(firing);
+                    if last {
+                        break;
+                    }
+                }
+            }
+        }
+        if expired {
+            self.retire(site_rules);
+        }
+        (!fired.is_empty()).then(|| Decision::new(self.name, Arc::clone(hub), fired))
+    }
+
+    /// Back to idle when every rule has been seen to expire: nobody else has to be alive for it.
+    #[cold]
+    fn retire(&self, seen: &Arc<SiteRules>) {
+        if !seen.rules.iter().all(|rule| rule.is_known_expired()) {
+            return;
+        }
+        // A writer at work installs something newer anyway.
+        let Ok(_writing) = self.writer.try_lock() else {
+            return;
+        };
+        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
+            self.rules.store(None);
+            self.state.store(IDLE, Ordering::Relaxed);
+        }
+    }
+
+    /// Makes `rules` the ones that aim here.
+    pub(crate) fn install(&self, rules: Option<SiteRules>) {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = if rules.is_some() { ARMED } else { IDLE };
+        let same = match (&*self.rules.load(), &rules) {
+            (None, None) => true,
+            (Some(old), Some(new)) => old.are_the_same(new),
+            _ => false,
+        };
+        if !same {
+            self.rules.store(rules.map(Arc::new));
+        }
+        self.state.store(state, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == NEW
+    }
+
+    /// Its name. Several sites may share one.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How calls reach it.
+    #[must_use]
+    pub fn kind(&self) -> SiteKind {
+        self.kind
+    }
+
+    /// The source file it stands in.
+    #[must_use]
+    pub fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// The line it stands on.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// The names of the labels it gives.
+    #[must_use]
+    pub fn labels(&self) -> &'static [&'static str] {
+        self.labels
+    }
+}

@@ -1,0 +1,88 @@
+//! What an injector says about itself: its state, and what its rules have counted.
+
+use std::time::Duration;
+
+use crate::armed::Armed;
+
+/// One moment of an injector.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Status {
+    /// Idle, armed or halted.
+    pub state: State,
+    /// The generation of the rules.
+    pub generation: u64,
+    /// How many rules there are, live or not.
+    pub rules: usize,
+    /// Injections of these rules so far.
+    pub injected: u64,
+    /// Injections under way: calls being delayed.
+    pub active: u64,
+}
+
+/// Whether faults can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// No rule is live.
+    Idle,
+    /// At least one is.
+    Armed,
+    /// Stopped by hand.
+    Halted {
+        /// Why.
+        reason: String,
+        /// How long ago.
+        ago: Duration,
+    },
+}
+
+impl State {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Armed => "armed",
+            Self::Halted { .. } => "halted",
+        }
+    }
+}
+
+/// When someone pulled the kill switch, and why.
+#[derive(Debug)]
+pub(crate) struct Halt {
+    pub(crate) reason: String,
+    /// On the injector's clock.
+    pub(crate) since: Duration,
+}
+
+/// What a rule has counted. The counts go on for as long as the rule is unchanged; whether it is
+/// enabled, and its reason, may change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Calls that the rule's site and matcher fitted while it was armed.
+    pub matched: u64,
+    /// Calls that were hit; each once, however many faults the rule holds.
+    pub injected: u64,
+    /// Calls that would have been hit, in mode `shadow`.
+    pub shadowed: u64,
+    /// Calls that it decided to hit and is not done with.
+    pub active: u64,
+    /// Time to its deadline; zero if it has expired, `None` if there is none or it is disabled.
+    pub expires_in: Option<Duration>,
+}
+
+impl Counts {
+    pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
+        let deadline = rule.deadline.filter(|_| rule.rule.enabled);
+        Self {
+            matched: rule.tally.matched(),
+            injected: rule.tally.injected(),
+            shadowed: rule.tally.shadowed(),
+            active: rule.tally.active(),
+            expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! What a rule counts: every call it matched, hit or would have hit, exactly.
+//!
+//! A matched call that is not hit must not write where other threads write, so counts are striped:
+//! each thread adds to a cache line of its own, and readers sum them up. What has to be exact at
+//! the moment of deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number
+//! each, touched only by rules that ask for it.
+
+use std::{
+    cell::Cell,
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use crossbeam_utils::CachePadded;
+
+// Nothing here orders other memory: every atomic is a number that is only ever added to or
+// compared, so all accesses are relaxed. A sum read after a thread was joined (or after its answer
+// arrived) contains all that thread counted, because that hand-over orders them.
+
+/// The counts of a rule. They live as long as the rule is unchanged.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
+    active: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Stripe {
+    matched: AtomicU64,
+    injected: AtomicU64,
+    shadowed: AtomicU64,
+}
+
+impl Tally {
+    #[inline]
+    pub(crate) fn count_matched(&self) {
+        self.stripe().matched.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_injected(&self) {
+        self.stripe().injected.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_shadowed(&self) {
+        self.stripe().shadowed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn matched(&self) -> u64 {
+        self.sum(|stripe| &stripe.matched)
+    }
+
+    pub(crate) fn injected(&self) -> u64 {
+        self.sum(|stripe| &stripe.injected)
+    }
+
+    pub(crate) fn shadowed(&self) -> u64 {
+        self.sum(|stripe| &stripe.shadowed)
+    }
+
+    pub(crate) fn active(&self) -> u64 {
+        self.active.load(Relaxed)
+    }
+
+    /// Takes one of `max` places, if one is free.
+    pub(crate) fn enter(&self, max: Option<u64>) -> bool {
+        take(&self.active, max.unwrap_or(u64::MAX))
+    }
+
+    pub(crate) fn leave(&self) {
+        self.active.fetch_sub(1, Relaxed);
+    }
+
+    #[inline]
+    fn stripe(&self) -> &Stripe {
+        let stripes = match self.stripes.get() {
+            Some(stripes) => stripes,
+            None => self.first_match(),
+        };
+        // The number of stripes is a power of two.
+        &stripes[thread_number() & (stripes.len() - 1)]
+    }
+
+    /// Stripes are made when the first call matches: a rule set may hold thousands of rules.
+    #[cold]
+    fn first_match(&self) -> &[CachePadded<Stripe>] {
+        static COUNT: LazyLock<usize> = LazyLock::new(|| {
+            let threads = std::thread::available_parallelism().map_or(8, usize::from);
+            (2 * threads).next_power_of_two().clamp(8, 64)
+        });
+        self.stripes
+            .get_or_init(|| (0..*COUNT).map(|_| CachePadded::default()).collect())
+    }
+
+    fn sum(&self, count: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
+        let stripes = self.stripes.get().map_or(&[][..], |stripes| stripes);
+        stripes
+            .iter()
+            .map(|stripe| count(stripe).load(Relaxed))
+            .sum()
+    }
+}
+
+/// How far the trigger of a rule has come since the rule was armed.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    calls: AtomicU64,
+    spent: AtomicU64,
+}
+
+impl Progress {
+    /// The number of this call, from 0.
+    pub(crate) fn next_ordinal(&self) -> u64 {
+        self.calls.fetch_add(1, Relaxed)
+    }
+
+    /// Takes one of the `limit` injections, if one is left.
+    pub(crate) fn spend(&self, limit: u64) -> bool {
+        take(&self.spent, limit)
+    }
+
+    /// Gives one back that was taken and did not happen.
+    pub(crate) fn refund(&self) {
+        self.spent.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Adds one, unless that would pass `max`. Never overshoots, not for a moment.
+fn take(count: &AtomicU64, max: u64) -> bool {
+    count
+        .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
+        .is_ok()
+}
+
+/// Threads are numbered as they come, so that neighbours do not share a stripe.
+#[inline]
+fn thread_number() -> usize {
+    const NONE: usize = usize::MAX;
+    thread_local!(static NUMBER: Cell<usize> = const { Cell::new(NONE) });
+    #[cold]
+    fn number_this_thread() -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Relaxed) % NONE;
+        NUMBER.set(number);
+        number
+    }
+    match NUMBER.get() {
+        NONE => number_this_thread(),
+        number => number,
+    }
+}

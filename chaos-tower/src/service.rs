@@ -1,0 +1,142 @@
+//! `Inject`: the service. Its idle path is one load, one branch, and the inner call.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    mem,
+    task::{Context, Poll},
+};
+
+use chaos_core::{Call, Decision, Plan, Site};
+use http::Request;
+use tower_service::Service;
+
+use crate::{
+    cold::cold,
+    future::ResponseFuture,
+    surface::{Keep, Surface},
+};
+
+/// A [`Service`] whose calls pass a site before they reach the inner service.
+///
+/// [`InjectLayer`](crate::InjectLayer) makes it.
+pub struct Inject<S, M = Keep> {
+    inner: S,
+    site: &'static Site,
+    surface: PhantomData<fn() -> M>,
+}
+
+impl<S, M> Inject<S, M> {
+    pub(crate) fn new(inner: S, site: &'static Site) -> Self {
+        Self {
+            inner,
+            site,
+            surface: PhantomData,
+        }
+    }
+
+    /// The inner service.
+    #[must_use]
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// The inner service, to change.
+    #[must_use]
+    pub fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// The inner service, taken out.
+    #[must_use]
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, M, A> Service<Request<A>> for Inject<S, M>
+where
+    S: Service<Request<A>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    M: Surface<S::Response, S::Error> + 'static,
+    A: Send + 'static,
+{
+    type Response = M::Response;
+    type Error = M::Error;
+    type Future = ResponseFuture<S::Future, M>;
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(M::not_ready)
+    }
+
+    #[inline]
+    fn call(&mut self, request: Request<A>) -> Self::Future {
+        if self.site.is_armed() {
+            let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+            if let Some(decision) = self.site.decide(&Call::http(method, uri, headers)) {
+                return self.call_injected(request, decision);
+            }
+        }
+        ResponseFuture::pass(self.inner.call(request))
+    }
+}
+
+impl<S, M> Inject<S, M> {
+    /// Cold: only a call that a rule hits comes here.
+    #[cold]
+    #[inline(never)]
+    fn call_injected<A>(
+        &mut self,
+        request: Request<A>,
+        decision: Decision,
+    ) -> ResponseFuture<S::Future, M>
+    where
+        S: Service<Request<A>> + Clone + Send + 'static,
+        S::Future: Send + 'static,
+        M: Surface<S::Response, S::Error> + 'static,
+        A: Send + 'static,
+    {
+        // It is `self.inner` that was polled ready, so that is the one to call; and the one to drop
+        // if the call ends here, with whatever readiness it reserved.
+        let clone = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, clone);
+        ResponseFuture::cold(cold(carry_out::<S, M, A>(ready, request, decision)))
+    }
+}
+
+async fn carry_out<S, M, A>(
+    mut inner: S,
+    request: Request<A>,
+    mut decision: Decision,
+) -> Result<M::Response, M::Error>
+where
+    S: Service<Request<A>>,
+    M: Surface<S::Response, S::Error>,
+{
+    while let Some(plan) = decision.next_plan() {
+        match plan {
+            Plan::Wait(delay) => decision.wait(delay).await,
+            Plan::Answer(answer) => return M::answer(answer),
+            Plan::Fail(injected) => return M::fail(injected),
+        }
+    }
+    M::pass(inner.call(request).await)
+}
+
+// Derives would ask the same of `M`, which is never a value.
+
+impl<S: Clone, M> Clone for Inject<S, M> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.site)
+    }
+}
+
+impl<S: fmt::Debug, M> fmt::Debug for Inject<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inject")
+            .field("inner", &self.inner)
+            .field("site", &self.site.name())
+            .finish()
+    }
+}
