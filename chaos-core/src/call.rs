@@ -61,16 +61,21 @@ impl<'a> Call<'a> {
         self.http.map(|http| http.uri.path())
     }
 
-    /// The host without its port: of the target (HTTP/2, proxies), else of the `Host` header.
-    pub(crate) fn host(&self) -> Option<&'a str> {
+    /// The host in lower case and without its port: of the target (HTTP/2, proxies), else of the
+    /// `Host` header.
+    pub(crate) fn host(&self) -> Option<Cow<'a, str>> {
         let http = self.http?;
-        http.uri.host().or_else(|| {
+        let host = http.uri.host().or_else(|| {
             let host = http.headers.get(header::HOST)?.to_str().ok()?;
             match host.rsplit_once(':') {
                 // The colons of a bare IPv6 address are inside its brackets.
                 Some((host, port)) if !port.contains(']') => Some(host),
                 _ => Some(host),
             }
+        })?;
+        Some(match host.bytes().any(|b| b.is_ascii_uppercase()) {
+            true => host.to_ascii_lowercase().into(),
+            false => host.into(),
         })
     }
 

@@ -3,10 +3,11 @@
 //! A rule with a seed gets dice made from (seed, rule, ordinal), so its n-th call decides the same
 //! way in every run; a rule without one draws from a generator of the thread, shared with nobody.
 
-use std::cell::RefCell;
-use std::hash::Hasher;
+use std::{cell::RefCell, hash::Hasher};
 
-use rand::{Rng, RngExt, SeedableRng, rngs::SysRng};
+#[expect(clippy::disallowed_types, reason = "this is the dice file")]
+use rand::rngs::SysRng;
+use rand::{Rng, RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
 use crate::name::RuleId;

@@ -71,6 +71,15 @@ impl Fault {
         }
     }
 
+    /// Whether nothing can come after it.
+    #[must_use]
+    pub const fn ends_call(&self) -> bool {
+        match self {
+            Self::Latency(_) => false,
+            Self::Status(_) | Self::Error(_) => true,
+        }
+    }
+
     /// The deed for one call. Draws what has to be drawn.
     pub(crate) fn plan(&self, rule: &RuleId, site: &'static str, dice: &mut Dice) -> Plan {
         let rule = rule.clone();

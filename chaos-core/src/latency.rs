@@ -45,6 +45,7 @@ impl Latency {
         Ok(Self(Distribution::Uniform { min, max }))
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) fn distribution(&self) -> &Distribution {
         &self.0
     }

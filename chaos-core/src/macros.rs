@@ -22,7 +22,7 @@
 ///   [`Injector::site`](crate::Injector::site) and call
 ///   [`Site::decide`](crate::Site::decide) where even that is too much.
 /// - **A delay** blocks the thread. On a thread of a tokio runtime it says so once per site, as a
-///   `tracing` warning; in a task, use [`inject_async!`].
+///   `tracing` warning; in a task, use `inject_async!`.
 /// - **The error** converts into [`std::io::Error`] and boxed errors;
 ///   [`Injected::find`](crate::Injected::find) recognises it afterwards.
 ///
@@ -84,9 +84,9 @@ macro_rules! inject_async {
             $crate::__private::Pass::idle()
         } else {
             $crate::__private::cold(|| match $crate::__private::armed_in(injector, &SITE) {
-                ::core::option::Option::Some(site) => $crate::__private::Pass::new(
-                    $crate::__private::waiting(site, $crate::__labels!($($($labels)*)?)),
-                ),
+                ::core::option::Option::Some(site) => {
+                    $crate::__private::waiting(site, &$crate::__labels!($($($labels)*)?))
+                }
                 ::core::option::Option::None => $crate::__private::Pass::idle(),
             })
         }
@@ -95,9 +95,9 @@ macro_rules! inject_async {
         $crate::__site!(listed Async, $name, $($($labels)*)?);
         if SITE.is_armed() {
             $crate::__private::cold(|| match $crate::__private::armed(&SITE) {
-                ::core::option::Option::Some(site) => $crate::__private::Pass::new(
-                    $crate::__private::waiting(site, $crate::__labels!($($($labels)*)?)),
-                ),
+                ::core::option::Option::Some(site) => {
+                    $crate::__private::waiting(site, &$crate::__labels!($($($labels)*)?))
+                }
                 ::core::option::Option::None => $crate::__private::Pass::idle(),
             })
         } else {

@@ -36,31 +36,31 @@ impl Matcher {
         self
     }
 
-    /// The host, without its port.
+    /// The host in lower case, without its port.
     #[must_use]
     pub fn host(mut self, host: Text) -> Self {
         self.host = Some(host);
         self
     }
 
-    /// A header. Several calls add several conditions.
+    /// A header. A second condition on the same header replaces the first; so with the next two.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: Text) -> Self {
-        self.headers.push((name, value));
+        set(&mut self.headers, name, value);
         self
     }
 
     /// A query parameter, percent-decoded.
     #[must_use]
     pub fn query(mut self, name: &str, value: Text) -> Self {
-        self.query.push((name.into(), value));
+        set(&mut self.query, name.into(), value);
         self
     }
 
     /// A label that the site gives, as in `inject!("db.read", table = "orders")`.
     #[must_use]
     pub fn label(mut self, name: &str, value: Text) -> Self {
-        self.labels.push((name.into(), value));
+        set(&mut self.labels, name.into(), value);
         self
     }
 
@@ -71,10 +71,15 @@ impl Matcher {
         }
         holds(&self.method, || call.method())
             && holds(&self.path, || call.path())
-            && holds(&self.host, || call.host())
+            && (self.host.as_ref()).is_none_or(|text| text.matches(&|| call.host().into_iter()))
             && (self.labels.iter())
                 .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
             && (self.headers.iter()).all(|(name, text)| text.matches(&|| call.header(name)))
             && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))
     }
+}
+
+fn set<N: PartialEq>(conditions: &mut Vec<(N, Text)>, name: N, text: Text) {
+    conditions.retain(|(known, _)| *known != name);
+    conditions.push((name, text));
 }

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     call::{Call, Label},
+    decision::Decision,
     injected::Injected,
     injector::{Injector, global},
     plan::Plan,
@@ -74,18 +75,20 @@ fn warn_of_blocking(site: &Site) {
     }
 }
 
-/// One pass through a site in async code.
-///
-/// # Errors
-/// If a fault says so.
+/// One pass through a site in async code: decided here, carried out where it is awaited.
 #[cfg(feature = "tokio")]
-pub async fn waiting<const N: usize>(
-    site: &'static Site,
-    labels: [Label<'_>; N],
-) -> Result<(), Injected> {
-    let Some(mut decision) = site.decide(&Call::new().labels(&labels)) else {
-        return Ok(());
-    };
+#[cold]
+#[inline(never)]
+pub fn waiting(
+    site: &Site,
+    labels: &[Label<'_>],
+) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
+    let decision = site.decide(&Call::new().labels(labels));
+    Pass(decision.map(|decision| Box::pin(carry_out(decision))))
+}
+
+#[cfg(feature = "tokio")]
+async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
     while let Some(plan) = decision.next_plan() {
         match plan {
             Plan::Wait(delay) => decision.wait(delay).await,
@@ -104,13 +107,10 @@ pub struct Pass<F>(Option<Pin<Box<F>>>);
 
 #[cfg(feature = "tokio")]
 impl<F> Pass<F> {
+    /// What an idle site leaves to await.
     #[inline(always)]
     pub const fn idle() -> Self {
         Self(None)
-    }
-
-    pub fn new(future: F) -> Self {
-        Self(Some(Box::pin(future)))
     }
 }
 
@@ -120,9 +120,15 @@ impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        /// Kept out of the caller, whose idle path is the shorter for it.
+        #[cold]
+        #[inline(never)]
+        fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+            future.poll(cx)
+        }
         match &mut self.0 {
             None => Poll::Ready(Ok(())),
-            Some(future) => future.as_mut().poll(cx),
+            Some(future) => poll(future.as_mut(), cx),
         }
     }
 }

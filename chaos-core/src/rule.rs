@@ -136,6 +136,12 @@ impl Rule {
         self.enabled
     }
 
+    /// Why it is there, if anyone said.
+    #[must_use]
+    pub fn why(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
     /// Its faults in order, by name: `latency+status`.
     #[must_use]
     pub fn fault_names(&self) -> String {

@@ -74,6 +74,10 @@ fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
 
 /// An edit of the rule set. One value, so that it can be checked, counted and written down.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an edit is made once, moved twice and gone"
+)]
 pub enum Change {
     /// Adds the rule at the end, or replaces the one with its id where that stands.
     ///

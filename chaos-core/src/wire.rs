@@ -1,1 +1,674 @@
+//! The wire format: rules from JSON and to JSON, checked once, here.
+//!
+//! A document is read into plain structs that know only its shape, then turned into domain types
+//! that know what is allowed. Either step names the field it failed at and what would have been
+//! accepted. Nothing else in this crate knows JSON.
 
+use std::{collections::BTreeMap, fmt, io, marker::PhantomData, time::Duration};
+
+use http::{HeaderName, Method};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+use crate::{
+    error::RuleError,
+    fault::Fault,
+    io_kind,
+    latency::{Distribution, Latency},
+    lifetime::Lifetime,
+    matcher::Matcher,
+    name::RuleId,
+    rule::{Mode, Rule},
+    text::Text,
+    trigger::{Rate, Trigger},
+};
+
+/// Every field, and what it accepts: the text of errors, and of the documentation.
+const ALLOWED: &[(&str, &str)] = &[
+    ("rules", "a list of rules"),
+    ("id", "1 to 128 of A-Z a-z 0-9 . _ : -"),
+    (
+        "site",
+        "a site name, or a pattern such as `db.*` or `db.**`",
+    ),
+    ("reason", "a text"),
+    ("enabled", "true or false"),
+    ("mode", "\"inject\" or \"shadow\""),
+    ("final", "true or false"),
+    (
+        "match",
+        "an object with any of method, path, host, headers, query, labels",
+    ),
+    ("method", "an HTTP method in capitals, or a text matcher"),
+    ("path", "a path such as `/products/{id}`, or a text matcher"),
+    ("host", "a host without its port, or a text matcher"),
+    ("headers", "an object of header names and text matchers"),
+    ("query", "an object of parameter names and text matchers"),
+    ("labels", "an object of label names and text matchers"),
+    ("rate", "a number from 0 to 1"),
+    ("seed", "a whole number from 0 to 2^64 - 1"),
+    ("skip", "a whole number, 0 or more"),
+    ("every", "a whole number, 1 or more"),
+    ("limit", "a whole number, 1 or more"),
+    ("max_active", "a whole number, 1 or more"),
+    (
+        "ttl",
+        "a duration such as \"10m\", more than 0s and at most 365 days, or \"never\"",
+    ),
+    (
+        "faults",
+        "a list of at least one fault: latency, status, error",
+    ),
+    (
+        "latency",
+        "a duration such as \"200ms\", or a range \"200ms..500ms\", 0s to 24h",
+    ),
+    ("status", "200 to 599"),
+    ("error", "a message, or an object with kind and message"),
+    ("message", "a text"),
+];
+
+/// What a text matcher accepts, wherever one stands.
+const TEXT_MATCHER: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, \
+                            {\"regex\"}, {\"present\"}, {\"not\"}";
+
+/// Reads a rule. `id` is what the address says: the body may then leave it out, or must agree.
+///
+/// ```
+/// let rule = chaos_core::wire::rule_from_json(
+///     br#"{"site": "db.*", "rate": 0.05, "faults": [{"latency": "200ms..500ms"}]}"#,
+///     Some("slow-reads"),
+/// )?;
+/// assert_eq!(rule.fault_names(), "latency");
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+///
+/// # Errors
+/// If it is no JSON, has an unknown field, or a value that is not allowed.
+pub fn rule_from_json(json: &[u8], id: Option<&str>) -> Result<Rule, RuleError> {
+    from_json::<Object<RuleDoc>>(json)?.0.into_rule(id)
+}
+
+/// Reads a rule from a JSON value, such as a merge patch leaves.
+///
+/// # Errors
+/// As [`rule_from_json`].
+pub fn rule_from_value(value: serde_json::Value, id: Option<&str>) -> Result<Rule, RuleError> {
+    read::<Object<RuleDoc>, _>(value)?.0.into_rule(id)
+}
+
+/// Reads a list of rules: `{"rules": […]}`.
+///
+/// # Errors
+/// As [`rule_from_json`]; the field says which rule, as in `rules[2].rate`. Whether ids repeat is
+/// for the rule set to say.
+pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct RulesDoc {
+        rules: Vec<Object<RuleDoc>>,
+    }
+    let docs = from_json::<Object<RulesDoc>>(json)?.0.rules;
+    let rule = |(at, Object(doc)): (usize, Object<RuleDoc>)| {
+        doc.into_rule(None)
+            .map_err(|error| error.under(&format!("rules[{at}]")))
+    };
+    docs.into_iter().enumerate().map(rule).collect()
+}
+
+/// The rule as it would be written; what has its default is left out.
+#[must_use]
+pub fn rule_to_value(rule: &Rule) -> serde_json::Value {
+    serde_json::to_value(RuleDoc::from(rule)).expect("texts, numbers and string keys are JSON")
+}
+
+fn from_json<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, RuleError> {
+    let mut reader = serde_json::Deserializer::from_slice(json);
+    let value = read(&mut reader)?;
+    let end = reader.end();
+    end.map_err(|error| RuleError::new("", error, "one JSON object and nothing after it"))?;
+    Ok(value)
+}
+
+/// Reads any format that serde can; serde's own errors become ours.
+fn read<'de, T, D>(reader: D) -> Result<T, RuleError>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    serde_path_to_error::deserialize(reader).map_err(|error| {
+        // Of a document that breaks off before the next field, the path ends in `?`.
+        let path = error.path().to_string();
+        let path = path.trim_end_matches(['?', '.']).to_owned();
+        let text = error.into_inner().to_string();
+        // The position in the text says less than the path does.
+        let text = text.split(" at line ").next().unwrap_or(&text);
+        let (problem, expected) = match text.split_once(", expected ") {
+            Some((problem, expected)) => (problem, Some(expected)),
+            None => (text, None),
+        };
+        // A field that is missing or there twice is no part of the path to it.
+        for wrong in ["missing", "duplicate"] {
+            let name = problem
+                .strip_prefix(wrong)
+                .and_then(|rest| rest.strip_prefix(" field `"));
+            if let Some((field, _)) = name.and_then(|rest| rest.split_once('`')) {
+                return RuleError::new(field, wrong, allowed(field)).under(&path);
+            }
+        }
+        let is_unknown = problem.starts_with("unknown ");
+        let known = allowed_at(&path).filter(|_| !is_unknown);
+        RuleError::new(path, problem, known.or(expected).unwrap_or("a JSON object"))
+    })
+}
+
+/// What is allowed at a path: that of its last named part which the table knows.
+fn allowed_at(path: &str) -> Option<&'static str> {
+    let parts = path
+        .rsplit('.')
+        .map(|part| part.split('[').next().unwrap_or(part));
+    parts.into_iter().find_map(|part| {
+        let found = ALLOWED.iter().find(|(field, _)| *field == part);
+        found.map(|(_, allowed)| *allowed)
+    })
+}
+
+fn allowed(field: &str) -> &'static str {
+    allowed_at(field).unwrap_or("a value")
+}
+
+fn refuse(field: &'static str, problem: impl fmt::Display) -> RuleError {
+    RuleError::new(field, problem, allowed(field))
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RuleDoc {
+    #[serde(default)]
+    id: Option<String>,
+    site: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(default = "yes")]
+    enabled: bool,
+    #[serde(default, skip_serializing_if = "is_default")]
+    mode: ModeDoc,
+    #[serde(default, rename = "final", skip_serializing_if = "is_default")]
+    is_final: bool,
+    #[serde(default, rename = "match", skip_serializing_if = "is_default")]
+    matching: Object<MatchDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rate: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(default, skip_serializing_if = "is_default")]
+    skip: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    every: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_active: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<String>,
+    faults: Vec<Object<FaultDoc>>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum ModeDoc {
+    #[default]
+    Inject,
+    Shadow,
+}
+
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct MatchDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<TextDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<TextDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<TextDoc>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    headers: BTreeMap<String, TextDoc>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    query: BTreeMap<String, TextDoc>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, TextDoc>,
+}
+
+/// One of its fields is given; a struct and not an enum, so that a fault can carry options.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FaultDoc {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorDoc>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "neither a message nor an object with kind and message"
+)]
+enum ErrorDoc {
+    Message(String),
+    Full(FullErrorDoc),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FullErrorDoc {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// A struct read from an object alone: serde would take a list of its fields, too.
+#[derive(Default, PartialEq, Serialize)]
+#[serde(transparent)]
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl RuleDoc {
+    fn into_rule(mut self, address: Option<&str>) -> Result<Rule, RuleError> {
+        let id = match (self.id.take(), address) {
+            (None, None) => return Err(refuse("id", "missing")),
+            (Some(id), Some(address)) if id != address => {
+                let problem = format!("{id:?} in the body, {address:?} in the address");
+                return Err(RuleError::new(
+                    "id",
+                    problem,
+                    "the same in both, or left out",
+                ));
+            }
+            (Some(id), _) => id,
+            (None, Some(address)) => address.to_owned(),
+        };
+        self.named(id.parse().map_err(|e: RuleError| e.in_rule(&*id))?)
+            .map_err(|error| error.in_rule(&*id))
+    }
+
+    fn named(self, id: RuleId) -> Result<Rule, RuleError> {
+        let mut faults = Vec::with_capacity(self.faults.len());
+        for (at, Object(doc)) in self.faults.into_iter().enumerate() {
+            let here = |error: RuleError| error.under(&format!("faults[{at}]"));
+            let fault = doc.into_fault().map_err(here)?;
+            if faults.last().is_some_and(Fault::ends_call) {
+                let problem = "comes after a fault that ends the call";
+                let allowed = "a fault that ends the call (status, error) in the last place only";
+                return Err(here(RuleError::new("", problem, allowed)));
+            }
+            faults.push(fault);
+        }
+        let mut faults = faults.into_iter();
+        let first = faults.next().ok_or_else(|| refuse("faults", "empty"))?;
+
+        let mut trigger = Trigger::new().skip(self.skip);
+        if let Some(rate) = self.rate {
+            trigger = trigger.rate(Rate::new(rate)?);
+        }
+        if let Some(seed) = self.seed {
+            trigger = trigger.seed(seed);
+        }
+        if let Some(every) = self.every {
+            trigger = trigger.every(not_zero("every", every)?);
+        }
+        if let Some(limit) = self.limit {
+            trigger = trigger.limit(not_zero("limit", limit)?);
+        }
+        if let Some(max) = self.max_active {
+            trigger = trigger.max_active(not_zero("max_active", max)?);
+        }
+        let mode = match self.mode {
+            ModeDoc::Inject => Mode::Inject,
+            ModeDoc::Shadow => Mode::Shadow,
+        };
+        let rule = Rule {
+            reason: self.reason,
+            ..Rule::new(id, self.site.parse()?, first)
+                .matching(
+                    self.matching
+                        .0
+                        .into_matcher()
+                        .map_err(|e| e.under("match"))?,
+                )
+                .trigger(trigger)
+                .lifetime(lifetime(self.ttl.as_deref())?)
+                .mode(mode)
+                .last_if_fired(self.is_final)
+                .enabled(self.enabled)
+        };
+        Ok(faults.fold(rule, Rule::then))
+    }
+}
+
+fn not_zero<N, Z: TryFrom<N>>(field: &'static str, number: N) -> Result<Z, RuleError> {
+    Z::try_from(number).map_err(|_| refuse(field, "0 is not allowed"))
+}
+
+fn lifetime(ttl: Option<&str>) -> Result<Lifetime, RuleError> {
+    match ttl {
+        None => Ok(Lifetime::default()),
+        Some("never") => Ok(Lifetime::NEVER_ENDS),
+        Some(ttl) => {
+            Lifetime::new(duration("ttl", ttl)?).map_err(|error| refuse("ttl", error.problem()))
+        }
+    }
+}
+
+fn duration(field: &'static str, text: &str) -> Result<Duration, RuleError> {
+    let parsed = humantime::parse_duration(text.trim());
+    parsed.map_err(|error| refuse(field, format_args!("{text:?} is no duration: {error}")))
+}
+
+impl MatchDoc {
+    fn into_matcher(self) -> Result<Matcher, RuleError> {
+        let mut matcher = Matcher::new();
+        if let Some(method) = self.method {
+            matcher = matcher.method(method.into_text(&method_name).map_err(at("method"))?);
+        }
+        if let Some(path) = self.path {
+            matcher = matcher.path(path.into_text(&Text::route).map_err(at("path"))?);
+        }
+        if let Some(host) = self.host {
+            matcher = matcher.host(host.into_text(&host_name).map_err(at("host"))?);
+        }
+        let plain = |text: &str| Ok(Text::is(text));
+        for (name, text) in self.headers {
+            let problem = |_| refuse("headers", format_args!("{name:?} is no header name"));
+            let header = HeaderName::try_from(&name).map_err(problem)?;
+            let text = text.into_text(&plain);
+            matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);
+        }
+        for (name, text) in self.query {
+            let text = text.into_text(&plain);
+            matcher = matcher.query(&name, text.map_err(at(&format!("query.{name}")))?);
+        }
+        for (name, text) in self.labels {
+            let text = text.into_text(&plain);
+            matcher = matcher.label(&name, text.map_err(at(&format!("labels.{name}")))?);
+        }
+        Ok(matcher)
+    }
+}
+
+/// Puts an error at a field, whatever form of it was wrong.
+fn at(field: &str) -> impl Fn(RuleError) -> RuleError + '_ {
+    move |error| RuleError::new(field, error.problem(), error.allowed())
+}
+
+fn method_name(name: &str) -> Result<Text, RuleError> {
+    let is_method = Method::from_bytes(name.as_bytes()).is_ok();
+    if is_method && !name.bytes().any(|b| b.is_ascii_lowercase()) {
+        return Ok(Text::is(name));
+    }
+    Err(refuse("method", format_args!("{name:?} is no HTTP method")))
+}
+
+fn host_name(name: &str) -> Result<Text, RuleError> {
+    let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
+    if port || name.is_empty() || name.contains(['/', ' ']) {
+        return Err(refuse("host", format_args!("{name:?} is no host")));
+    }
+    Ok(Text::is(&name.to_ascii_lowercase()))
+}
+
+impl FaultDoc {
+    fn into_fault(self) -> Result<Fault, RuleError> {
+        match (self.latency, self.status, self.error) {
+            (Some(latency), None, None) => {
+                let named = |error: RuleError| refuse("latency", error.problem());
+                latency_of(&latency).map(Fault::latency).map_err(named)
+            }
+            (None, Some(status), None) => Fault::status(status),
+            (None, None, Some(ErrorDoc::Message(message))) => Ok(Fault::error(&message)),
+            (None, None, Some(ErrorDoc::Full(FullErrorDoc { kind, message }))) => {
+                let Some(io_kind) = io_kind::from_name(&kind) else {
+                    let names: Vec<_> = io_kind::names().collect();
+                    let problem = format!("{kind:?} is no kind of io error");
+                    return Err(RuleError::new("error.kind", problem, names.join(", ")));
+                };
+                let message = message.unwrap_or_else(|| io_kind.to_string());
+                Ok(Fault::io_error(io_kind, &message))
+            }
+            (None, None, None) => Err(RuleError::new("", "empty", "one of latency, status, error")),
+            _ => Err(RuleError::new(
+                "",
+                "several faults in one entry",
+                "one fault to an entry; list them in order",
+            )),
+        }
+    }
+}
+
+fn latency_of(text: &str) -> Result<Latency, RuleError> {
+    match text.split_once("..") {
+        None => Latency::fixed(duration("latency", text)?),
+        Some((min, max)) => Latency::uniform(duration("latency", min)?, duration("latency", max)?),
+    }
+}
+
+impl From<&Rule> for RuleDoc {
+    fn from(rule: &Rule) -> Self {
+        let trigger = &rule.trigger;
+        let unless = |is_default: bool, value| (!is_default).then_some(value);
+        let ttl = match rule.lifetime.ttl() {
+            None => "never".to_owned(),
+            Some(ttl) => humantime::format_duration(ttl).to_string(),
+        };
+        Self {
+            id: Some(rule.id.to_string()),
+            site: rule.site.to_string(),
+            reason: rule.reason.clone(),
+            enabled: rule.enabled,
+            mode: match rule.mode {
+                Mode::Inject => ModeDoc::Inject,
+                Mode::Shadow => ModeDoc::Shadow,
+            },
+            is_final: rule.is_final,
+            matching: Object(MatchDoc::from(&rule.matcher)),
+            rate: (trigger.rate != Rate::ALWAYS).then(|| trigger.rate.get()),
+            seed: trigger.seed,
+            skip: trigger.skip,
+            every: unless(trigger.every.get() == 1, trigger.every.get()),
+            limit: trigger.limit.map(Into::into),
+            max_active: trigger.max_active.map(Into::into),
+            ttl: (rule.lifetime != Lifetime::default()).then_some(ttl),
+            faults: rule
+                .faults
+                .iter()
+                .map(|fault| Object(fault.into()))
+                .collect(),
+        }
+    }
+}
+
+impl From<&Matcher> for MatchDoc {
+    fn from(matcher: &Matcher) -> Self {
+        let pair = |name: &str, text: &Text| (name.to_owned(), TextDoc::from(text));
+        let texts = |texts: &[(Box<str>, Text)]| {
+            let pairs = texts.iter().map(|(name, text)| pair(name, text));
+            pairs.collect()
+        };
+        let headers = matcher.headers.iter();
+        Self {
+            method: matcher.method.as_ref().map(TextDoc::from),
+            path: matcher.path.as_ref().map(TextDoc::from),
+            host: matcher.host.as_ref().map(TextDoc::from),
+            headers: headers
+                .map(|(name, text)| pair(name.as_str(), text))
+                .collect(),
+            query: texts(&matcher.query),
+            labels: texts(&matcher.labels),
+        }
+    }
+}
+
+impl From<&Fault> for FaultDoc {
+    fn from(fault: &Fault) -> Self {
+        let written = |delay: &Duration| humantime::format_duration(*delay).to_string();
+        let mut doc = Self::default();
+        match fault {
+            Fault::Latency(latency) => {
+                doc.latency = Some(match latency.distribution() {
+                    Distribution::Fixed(delay) => written(delay),
+                    Distribution::Uniform { min, max } => {
+                        format!("{}..{}", written(min), written(max))
+                    }
+                });
+            }
+            Fault::Status(status) => doc.status = Some(status.code()),
+            Fault::Error(failure) => {
+                let message = failure.message.to_string();
+                doc.error = Some(match io_kind::name(failure.kind) {
+                    Some(kind) if failure.kind != io::ErrorKind::Other => {
+                        ErrorDoc::Full(FullErrorDoc {
+                            kind: kind.to_owned(),
+                            message: Some(message),
+                        })
+                    }
+                    _ => ErrorDoc::Message(message),
+                });
+            }
+        }
+        doc
+    }
+}
+
+/// A text matcher as it is written.
+#[derive(PartialEq)]
+enum TextDoc {
+    Plain(String),
+    Any(Vec<TextDoc>),
+    Form(Box<TextForm>),
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum TextForm {
+    Prefix(String),
+    Suffix(String),
+    Regex(String),
+    Present(bool),
+    Not(TextDoc),
+}
+
+impl TextDoc {
+    /// `plain` says what a text on its own means here: equality, a route.
+    fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
+        match self {
+            Self::Plain(text) => plain(&text),
+            Self::Any(docs) if docs.is_empty() => Err(RuleError::new(
+                "",
+                "an empty list matches nothing",
+                TEXT_MATCHER,
+            )),
+            Self::Any(docs) => {
+                let texts: Result<_, _> =
+                    docs.into_iter().map(|doc| doc.into_text(plain)).collect();
+                Ok(Text::AnyOf(texts?))
+            }
+            Self::Form(form) => match *form {
+                TextForm::Prefix(text) => Ok(Text::prefix(&text)),
+                TextForm::Suffix(text) => Ok(Text::suffix(&text)),
+                TextForm::Regex(pattern) => Text::regex(&pattern),
+                TextForm::Present(wanted) => Ok(Text::Present(wanted)),
+                TextForm::Not(doc) => Ok(Text::Not(Box::new(doc.into_text(plain)?))),
+            },
+        }
+    }
+}
+
+impl From<&Text> for TextDoc {
+    fn from(text: &Text) -> Self {
+        let form = |form| Self::Form(Box::new(form));
+        match text {
+            Text::Is(text) => Self::Plain(text.to_string()),
+            Text::Route(route) => Self::Plain(route.as_str().to_owned()),
+            Text::Prefix(text) => form(TextForm::Prefix(text.to_string())),
+            Text::Suffix(text) => form(TextForm::Suffix(text.to_string())),
+            Text::Regex(pattern) => form(TextForm::Regex(pattern.as_str().to_owned())),
+            Text::Present(wanted) => form(TextForm::Present(*wanted)),
+            Text::Not(text) => form(TextForm::Not(Self::from(&**text))),
+            Text::AnyOf(texts) => Self::Any(texts.iter().map(Self::from).collect()),
+        }
+    }
+}
+
+impl Serialize for TextDoc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Plain(text) => serializer.serialize_str(text),
+            Self::Any(docs) => docs.serialize(serializer),
+            Self::Form(form) => form.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TextDoc {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+
+        impl<'de> Visitor<'de> for Forms {
+            type Value = TextDoc;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(TEXT_MATCHER)
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<TextDoc, E> {
+                Ok(TextDoc::Plain(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextDoc, A::Error> {
+                let mut docs = Vec::new();
+                while let Some(doc) = seq.next_element()? {
+                    docs.push(doc);
+                }
+                Ok(TextDoc::Any(docs))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextDoc, A::Error> {
+                let form = TextForm::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(TextDoc::Form(Box::new(form)))
+            }
+        }
+
+        deserializer.deserialize_any(Forms)
+    }
+}

@@ -73,30 +73,30 @@ where
     #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
         if self.site.is_armed() {
-            let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-            if let Some(decision) = self.site.decide(&Call::http(method, uri, headers)) {
-                return self.call_injected(request, decision);
-            }
+            self.call_armed(request)
+        } else {
+            ResponseFuture::pass(self.inner.call(request))
         }
-        ResponseFuture::pass(self.inner.call(request))
     }
 }
 
 impl<S, M> Inject<S, M> {
-    /// Cold: only a call that a rule hits comes here.
+    /// Cold: only calls of an armed site come here.
+    ///
+    /// It takes the request whole: a request that the idle path lends out would be copied on it.
     #[cold]
     #[inline(never)]
-    fn call_injected<A>(
-        &mut self,
-        request: Request<A>,
-        decision: Decision,
-    ) -> ResponseFuture<S::Future, M>
+    fn call_armed<A>(&mut self, request: Request<A>) -> ResponseFuture<S::Future, M>
     where
         S: Service<Request<A>> + Clone + Send + 'static,
         S::Future: Send + 'static,
         M: Surface<S::Response, S::Error> + 'static,
         A: Send + 'static,
     {
+        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+        let Some(decision) = self.site.decide(&Call::http(method, uri, headers)) else {
+            return ResponseFuture::pass(self.inner.call(request));
+        };
         // It is `self.inner` that was polled ready, so that is the one to call; and the one to drop
         // if the call ends here, with whatever readiness it reserved.
         let clone = self.inner.clone();

@@ -1,0 +1,39 @@
+//! With the feature `compile-out` nothing is armed, whatever the rules say; without it, something is.
+
+use chaos_core::{COMPILED_OUT, Fault, Injector, Rule, global, inject};
+
+#[test]
+fn a_site_that_is_compiled_out_is_never_armed_and_not_listed() {
+    let injector = Injector::new();
+    let rule = || {
+        Rule::new(
+            "r".parse().unwrap(),
+            "out".parse().unwrap(),
+            Fault::error("x"),
+        )
+    };
+    injector.put(rule());
+    global().put(rule());
+    assert_eq!(inject!("out").is_ok(), COMPILED_OUT);
+    assert_eq!(
+        inject!(injector: injector, "out", id = %7).is_ok(),
+        COMPILED_OUT
+    );
+    assert_eq!(injector.site("out").is_armed(), !COMPILED_OUT);
+    let listed = global().sites().iter().any(|site| site.name() == "out");
+    assert_eq!(listed, !COMPILED_OUT);
+}
+
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn nor_is_an_async_one() {
+    global().put(Rule::new(
+        "a".parse().unwrap(),
+        "out.async".parse().unwrap(),
+        Fault::error("x"),
+    ));
+    assert_eq!(
+        chaos_core::inject_async!("out.async").await.is_ok(),
+        COMPILED_OUT
+    );
+}

@@ -1,0 +1,136 @@
+//! The kill switch: new calls are free at once, waiting ones are let go, nothing fires until resume.
+
+use std::time::Duration;
+
+use chaos_core::{Fault, Injector, Latency, Rule, State, inject, inject_async};
+
+fn delays(injector: &Injector, site: &str, secs: u64) {
+    let latency = Latency::fixed(Duration::from_secs(secs)).unwrap();
+    injector.put(Rule::new(
+        "slow".parse().unwrap(),
+        site.parse().unwrap(),
+        Fault::latency(latency),
+    ));
+}
+
+/// Waits until `count` calls are being delayed.
+async fn delayed(injector: &Injector, count: u64) {
+    while injector.status().active < count {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn halt_lets_waiting_tasks_go() {
+    let injector = Injector::new();
+    delays(&injector, "halt.tasks", 600);
+    let calls: Vec<_> = (0..1000)
+        .map(|_| {
+            let injector = injector.clone();
+            tokio::spawn(async move { inject_async!(injector: injector, "halt.tasks").await })
+        })
+        .collect();
+    delayed(&injector, 1000).await;
+    injector.halt("enough");
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(injector.status().active, 0);
+    assert_eq!(injector.counts("slow").unwrap().injected, 1000);
+}
+
+#[test]
+fn halt_lets_waiting_threads_go() {
+    let injector = Injector::new();
+    delays(&injector, "halt.threads", 600);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| inject!(injector: injector, "halt.threads")))
+            .collect();
+        while injector.status().active < 8 {
+            std::thread::yield_now();
+        }
+        injector.halt("enough");
+        for call in calls {
+            call.join().unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
+fn nothing_fires_until_resume_whatever_is_edited() {
+    let injector = Injector::new();
+    let pass = || inject!(injector: injector, "halt.edits");
+    let fails = |message| {
+        let (id, site) = ("r".parse().unwrap(), "halt.edits".parse().unwrap());
+        Rule::new(id, site, Fault::error(message))
+    };
+    injector.put(fails("first"));
+    assert!(pass().is_err());
+    injector.halt("enough");
+    injector.halt("a second reason changes nothing");
+    assert!(pass().is_ok());
+    injector.put(fails("second"));
+    injector.replace(vec![fails("third")]).unwrap();
+    assert!(pass().is_ok());
+    let State::Halted { reason, .. } = injector.status().state else {
+        panic!("halted")
+    };
+    assert_eq!(reason, "enough");
+    injector.resume();
+    assert_eq!(pass().unwrap_err().message(), "third");
+    assert_eq!(injector.status().state, State::Armed);
+}
+
+#[test]
+fn counts_and_limits_go_on_over_a_halt() {
+    let injector = Injector::new();
+    let limit = chaos_core::Trigger::new().limit(3.try_into().unwrap());
+    let (id, site) = ("r".parse().unwrap(), "halt.counts".parse().unwrap());
+    injector.put(Rule::new(id, site, Fault::error("x")).trigger(limit));
+    let pass = || inject!(injector: injector, "halt.counts").is_err();
+    assert!(pass() && pass());
+    injector.halt("pause");
+    assert!(!pass());
+    injector.resume();
+    assert!(pass() && !pass());
+    assert_eq!(injector.counts("r").unwrap().injected, 3);
+}
+
+#[tokio::test]
+async fn a_deed_that_was_waiting_its_turn_is_not_done_after_a_halt() {
+    let injector = Injector::new();
+    let latency = Latency::fixed(Duration::from_secs(600)).unwrap();
+    let site = || "halt.turn".parse().unwrap();
+    let slow = Rule::new("slow".parse().unwrap(), site(), Fault::latency(latency));
+    let limit = chaos_core::Trigger::new().limit(1.try_into().unwrap());
+    let fails = Rule::new("fails".parse().unwrap(), site(), Fault::error("x")).trigger(limit);
+    injector
+        .replace(vec![slow.then(Fault::error("after the delay")), fails])
+        .unwrap();
+    let other = injector.clone();
+    let call = tokio::spawn(async move { inject_async!(injector: other, "halt.turn").await });
+    delayed(&injector, 1).await;
+    injector.halt("enough");
+    call.await.unwrap().unwrap();
+    assert_eq!(injector.counts("slow").unwrap().injected, 1);
+    assert_eq!(injector.counts("fails").unwrap().injected, 0);
+}
+
+#[tokio::test]
+async fn removing_or_changing_a_rule_lets_its_own_calls_go() {
+    for change in ["remove", "disable", "change"] {
+        let injector = Injector::new();
+        delays(&injector, "halt.own", 600);
+        let other = injector.clone();
+        let call = tokio::spawn(async move { inject_async!(injector: other, "halt.own").await });
+        delayed(&injector, 1).await;
+        let slow = injector.rules().find("slow").unwrap().as_ref().clone();
+        match change {
+            "remove" => assert!(injector.remove(slow.id())),
+            "disable" => drop(injector.put(slow.enabled(false))),
+            _ => delays(&injector, "halt.own", 500),
+        }
+        call.await.unwrap().unwrap();
+    }
+}

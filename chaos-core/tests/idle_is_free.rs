@@ -1,0 +1,81 @@
+//! Idle costs no allocation, and futures keep their size. Instructions are the bench's to check.
+
+use std::mem::{size_of, size_of_val};
+
+use chaos_core::{Call, Fault, Injected, Injector, Matcher, Rate, Rule, Text, Trigger};
+use chaos_core::{inject, inject_async};
+use http::{HeaderMap, HeaderName, Method, Uri};
+
+fn allocations(work: impl FnOnce()) -> u64 {
+    allocation_counter::measure(work).count_total
+}
+
+#[test]
+fn an_idle_site_allocates_nothing() {
+    let pass = |id: u64| inject!("idle.sync", table = "orders", id = %id);
+    pass(0).unwrap(); // registers
+    assert_eq!(allocations(|| pass(1).unwrap()), 0);
+}
+
+#[test]
+fn an_idle_async_site_allocates_nothing() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let pass = async |id: u64| inject_async!("idle.async", table = "orders", id = %id).await;
+    runtime.block_on(async {
+        pass(0).await.unwrap(); // registers
+        let counts = allocation_counter::measure(|| {
+            ready(pass(1)).unwrap();
+        });
+        assert_eq!(counts.count_total, 0);
+    });
+}
+
+/// Polls once; an idle pass is ready at once.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    match std::pin::pin!(future).poll(&mut cx) {
+        std::task::Poll::Ready(value) => value,
+        std::task::Poll::Pending => panic!("an idle pass waits for nothing"),
+    }
+}
+
+#[test]
+fn an_armed_site_that_does_not_fire_allocates_nothing() {
+    let injector = Injector::new();
+    let site = injector.site("idle.armed");
+    let never = Trigger::new().rate(Rate::new(0.0).unwrap());
+    let tenant = HeaderName::from_static("x-tenant");
+    let matcher = Matcher::new()
+        .method(Text::is("GET"))
+        .path(Text::route("/products/{id}").unwrap())
+        .header(tenant.clone(), Text::is("acme"));
+    let fault = Fault::error("never");
+    let rule = Rule::new("r".parse().unwrap(), "idle.armed".parse().unwrap(), fault);
+    injector.put(rule.matching(matcher).trigger(never));
+
+    let uri: Uri = "/products/7".parse().unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(tenant, "acme".parse().unwrap());
+    let call = Call::http(&Method::GET, &uri, &headers);
+    assert!(site.decide(&call).is_none()); // makes the stripes of its counts
+    assert_eq!(allocations(|| assert!(site.decide(&call).is_none())), 0);
+    assert_eq!(injector.counts("r").unwrap().matched, 2);
+}
+
+#[test]
+fn sizes_are_pinned() {
+    async fn without(id: u64) -> Result<u64, Injected> {
+        std::future::ready(()).await;
+        Ok(id)
+    }
+    async fn with(id: u64) -> Result<u64, Injected> {
+        inject_async!("idle.size", id = %id).await?;
+        std::future::ready(()).await;
+        Ok(id)
+    }
+    assert!(size_of_val(&with(1)) <= size_of_val(&without(1)) + 8);
+    assert_eq!(size_of::<Injected>(), 8);
+    assert_eq!(size_of::<Result<(), Injected>>(), 8);
+}

@@ -1,0 +1,10 @@
+//! What the macros accept and refuse, as the compiler says it.
+
+#[test]
+fn good_uses_compile_and_bad_ones_say_why() {
+    let cases = trybuild::TestCases::new();
+    cases.pass("tests/ui/labels.rs");
+    cases.pass("tests/ui/forbid_unsafe.rs");
+    cases.compile_fail("tests/ui/bad_name.rs");
+    cases.compile_fail("tests/ui/label_without_text.rs");
+}

@@ -1,0 +1,77 @@
+//! Rules are replaced and toggled while calls run: every call sees one rule set or the other, and
+//! nothing is counted twice or lost.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+
+use chaos_core::{Call, Fault, Injector, Plan, Rule};
+
+fn rule(id: &str, message: &str) -> Rule {
+    Rule::new(
+        id.parse().unwrap(),
+        "swap".parse().unwrap(),
+        Fault::error(message),
+    )
+}
+
+#[test]
+fn every_call_is_decided_by_one_rule_set() {
+    let injector = Injector::new();
+    let site = injector.site("swap");
+    // `kept` never changes, so its count must survive every swap.
+    let with = |id, message| vec![rule(id, message), rule("kept", "kept")];
+    let (done, seen_kept) = (AtomicBool::new(false), AtomicU64::new(0));
+    injector.replace(vec![rule("kept", "kept")]).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                while !done.load(SeqCst) {
+                    let decision = site.decide(&Call::new());
+                    let plan = decision.and_then(|mut decision| decision.next_plan());
+                    match plan {
+                        Some(Plan::Fail(injected)) if injected.rule().as_str() == "kept" => {
+                            seen_kept.fetch_add(1, SeqCst);
+                        }
+                        Some(Plan::Fail(injected)) => {
+                            assert_eq!(injected.rule().as_str(), injected.message());
+                        }
+                        // Decided by a rule that was gone when its turn came.
+                        None => {}
+                        Some(other) => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+        for round in 0..3000 {
+            match round % 4 {
+                0 => injector.replace(with("a", "a")).unwrap(),
+                1 => injector.replace(with("b", "b")).unwrap(),
+                2 => injector.put(rule("b", "b").enabled(false)),
+                _ => injector.replace(vec![rule("kept", "kept")]).unwrap(),
+            };
+            std::thread::yield_now();
+        }
+        done.store(true, SeqCst);
+    });
+    assert!(seen_kept.load(SeqCst) > 0);
+    let counts = injector.counts("kept").unwrap();
+    assert_eq!(counts.injected, seen_kept.load(SeqCst));
+    assert_eq!(counts.active, 0);
+    assert_eq!(injector.rules().generation(), 3001);
+}
+
+#[test]
+fn an_edit_that_is_refused_changes_nothing() {
+    let injector = Injector::new();
+    injector.put(rule("a", "a"));
+    let before = injector.rules();
+    let twice = injector.replace(vec![rule("b", "b"), rule("c", "c"), rule("b", "b")]);
+    let chaos_core::ChangeError::Rule(error) = twice.unwrap_err() else {
+        panic!("a rule error")
+    };
+    assert_eq!((error.rule(), error.field()), (Some("b"), "rules[2].id"));
+    let stale = injector.apply(chaos_core::Change::Replace(vec![]), Some(0));
+    assert_eq!(stale, Err(chaos_core::ChangeError::Stale { current: 1 }));
+    assert!(!injector.remove(&"nobody".parse().unwrap()));
+    assert_eq!(injector.rules().generation(), before.generation());
+    assert!(injector.rules().find("a").is_some());
+}

@@ -1,0 +1,3 @@
+fn main() {
+    chaos_core::inject!("no spaces please").unwrap();
+}

@@ -1,0 +1,3 @@
+fn main() {
+    chaos_core::inject!("ui.label", id = 7).unwrap();
+}

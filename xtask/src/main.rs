@@ -1,0 +1,92 @@
+//! `cargo xtask RECIPE`: what people type and what CI runs are the same lines.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stderr, reason = "a program for people")]
+
+use std::process::{Command, ExitCode};
+
+/// Each recipe: its name, what it is for, and its lines. This table is the help.
+const RECIPES: &[(&str, &str, &[&str])] = &[
+    (
+        "check",
+        "formatting, clippy and rustdoc, with warnings as errors",
+        &[
+            "cargo fmt --all -- --check",
+            "cargo clippy --workspace --all-targets -- -D warnings",
+            "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps",
+        ],
+    ),
+    (
+        "features",
+        "the crates with each set of features, and the promises of compile-out",
+        &[
+            "cargo clippy -p chaos-core --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
+            "cargo clippy -p chaos-core --features serde -- -D warnings",
+            "cargo clippy -p chaos-tower -- -D warnings",
+            "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
+            "cargo test -p chaos-core --no-default-features --test no_tokio",
+            "cargo test -p chaos-core --features compile-out --test compiled_out",
+            "cargo test -p chaos-tower --features compile-out --test compiled_out",
+        ],
+    ),
+    (
+        "test",
+        "everything that needs no outside program",
+        &["cargo test --workspace"],
+    ),
+    (
+        "bench",
+        "the table of costs; needs valgrind for the instruction counts",
+        &["cargo bench -p chaos-benches"],
+    ),
+    (
+        "bench-check",
+        "the same, and fails where a target is missed",
+        &["cargo bench -p chaos-benches -- --check"],
+    ),
+    (
+        "storm",
+        "wrk against the shop while rules change 200 times a second; needs wrk",
+        &["cargo run --release --bin storm"],
+    ),
+];
+
+fn main() -> ExitCode {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    if asked.is_empty() {
+        eprintln!("cargo xtask RECIPE…\n");
+        for (name, purpose, lines) in RECIPES {
+            eprintln!("{name:12} {purpose}");
+            for line in *lines {
+                eprintln!("             $ {line}");
+            }
+        }
+        return ExitCode::FAILURE;
+    }
+    for name in &asked {
+        let Some((_, _, lines)) = RECIPES.iter().find(|(known, ..)| known == name) else {
+            eprintln!("no recipe `{name}`; `cargo xtask` lists them");
+            return ExitCode::FAILURE;
+        };
+        for line in *lines {
+            eprintln!("$ {line}");
+            if !run(line) {
+                eprintln!("failed: {line}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs one line: words, the first of which may set variables.
+fn run(line: &str) -> bool {
+    let mut words = line.split_whitespace().peekable();
+    let mut variables = Vec::new();
+    while let Some(variable) = words.next_if(|word| word.contains('=')) {
+        variables.extend(variable.split_once('='));
+    }
+    let program = words.next().unwrap_or("true");
+    let status = Command::new(program).args(words).envs(variables).status();
+    status.is_ok_and(|status| status.success())
+}
