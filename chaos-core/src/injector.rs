@@ -273,7 +273,7 @@ impl Injector {
             state,
             generation: book.set.generation,
             rules: book.armed.len(),
-            injected: book.armed.iter().map(|rule| rule.tally.injected()).sum(),
+            injected: self.0.hub.injected(),
             active: book.armed.iter().map(|rule| rule.tally.active()).sum(),
         }
     }

@@ -1,6 +1,13 @@
 //! Telling the world: one tracing event per injection, and whoever wants to know besides.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 
@@ -37,6 +44,8 @@ impl<F: Fn(&Injection) + Send + Sync> Observer for F {
 /// What the rules of one injector share: its clock, and who is told.
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
+    /// Injections so far, those of rules that are gone included. A number that is only added to.
+    injected: AtomicU64,
     observers: ArcSwap<Vec<Arc<dyn Observer>>>,
 }
 
@@ -44,6 +53,7 @@ impl Hub {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             clock,
+            injected: AtomicU64::new(0),
             observers: ArcSwap::default(),
         }
     }
@@ -56,7 +66,12 @@ impl Hub {
         });
     }
 
+    pub(crate) fn injected(&self) -> u64 {
+        self.injected.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn tell(&self, injection: &Injection) {
+        self.injected.fetch_add(1, Ordering::Relaxed);
         tracing::info!(
             target: "chaos",
             site = injection.site,

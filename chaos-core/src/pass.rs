@@ -132,3 +132,19 @@ impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
         }
     }
 }
+
+#[cfg(feature = "tokio")]
+impl<F> Drop for Pass<F> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        /// As above.
+        #[cold]
+        #[inline(never)]
+        fn drop<F>(future: Option<Pin<Box<F>>>) {
+            std::mem::drop(future);
+        }
+        if self.0.is_some() {
+            drop(self.0.take());
+        }
+    }
+}

@@ -14,7 +14,7 @@ pub struct Status {
     pub generation: u64,
     /// How many rules there are, live or not.
     pub rules: usize,
-    /// Injections of these rules so far.
+    /// Injections since the injector was made, those of rules that are gone included.
     pub injected: u64,
     /// Injections under way: calls being delayed.
     pub active: u64,

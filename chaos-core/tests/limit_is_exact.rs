@@ -120,4 +120,5 @@ fn arming_again_starts_the_trigger_anew_and_keeps_the_counts() {
     assert_eq!(injector.counts("r").unwrap().injected, 4);
     injector.put(rule.then(Fault::error("changed")));
     assert_eq!(injector.counts("r").unwrap().injected, 0, "another rule");
+    assert_eq!(injector.status().injected, 4, "the total forgets nothing");
 }

@@ -41,6 +41,9 @@
 //!
 //! Inside a `nest`, it sees the path as the nested handlers do, without the prefix.
 //!
+//! It asks of the inner service what axum asks: `Clone + Send + 'static`, with a future that is
+//! `Send + 'static`. A call that is hit is carried out by a clone, in a box.
+//!
 //! # Exact semantics
 //!
 //! - **When are the rules asked?** Once, in `call`, in order, before the inner service is. A
