@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, io, marker::PhantomData, time::Duration};
 use http::{HeaderName, Method};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::{
@@ -109,6 +109,9 @@ pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
     #[serde(deny_unknown_fields)]
     struct RulesDoc {
         rules: Vec<Object<RuleDoc>>,
+        /// Of the list that the admin port shows.
+        #[serde(default, rename = "generation")]
+        _generation: IgnoredAny,
     }
     let docs = from_json::<Object<RulesDoc>>(json)?.0.rules;
     let rule = |(at, Object(doc)): (usize, Object<RuleDoc>)| {
@@ -214,6 +217,11 @@ struct RuleDoc {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     faults: Vec<Object<FaultDoc>>,
+    /// What the admin port adds where it shows a rule, so that what was read can be written back.
+    #[serde(default, rename = "stats", skip_serializing)]
+    _stats: IgnoredAny,
+    #[serde(default, rename = "sites", skip_serializing)]
+    _sites: IgnoredAny,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
@@ -514,6 +522,8 @@ impl From<&Rule> for RuleDoc {
                 .iter()
                 .map(|fault| Object(fault.into()))
                 .collect(),
+            _stats: IgnoredAny,
+            _sites: IgnoredAny,
         }
     }
 }

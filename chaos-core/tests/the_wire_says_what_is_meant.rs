@@ -76,3 +76,18 @@ fn short_forms_and_defaults_are_understood() {
     });
     assert_eq!(rule, rule_from_value(long, None).unwrap());
 }
+
+#[test]
+fn what_the_admin_port_shows_can_be_written_back() {
+    let shown = json!({
+        "generation": 7,
+        "rules": [{
+            "id": "r", "site": "s", "enabled": true, "faults": [{ "status": 503 }],
+            "stats": { "matched": 1 }, "sites": ["s"],
+        }],
+    });
+    let rules = chaos_core::wire::rules_from_json(shown.to_string().as_bytes()).unwrap();
+    let written = &shown["rules"][0];
+    assert_eq!(rule_to_value(&rules[0])["site"], written["site"]);
+    assert!(rule_to_value(&rules[0]).get("stats").is_none());
+}

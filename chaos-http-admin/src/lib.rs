@@ -1,1 +1,113 @@
+//! An admin port for [`chaos_core`]: see the rules of a running service and change them, from
+//! `curl`, a program or a browser.
+//!
+//! ```
+//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! let admin = chaos_http_admin::Admin::new(chaos_core::global().clone());
+//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! println!("the console is at http://{}/", server.local_addr());
+//! tokio::spawn(server.run(async { /* until the service stops */ }));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Then, on the same machine:
+//!
+//! ```text
+//! curl -X PUT localhost:9900/v1/rules/slow -H 'content-type: application/json' \
+//!      -d '{"site":"db.*","rate":0.1,"faults":[{"latency":"200ms..500ms"}]}'
+//! curl localhost:9900/v1/rules/slow
+//! curl -X POST localhost:9900/v1/halt -H 'content-type: application/json' \
+//!      -d '{"reason":"enough seen"}'
+//! ```
+//!
+//! It can share a port with the service as well:
+//!
+//! ```
+//! # use axum::Router;
+//! # let admin = chaos_http_admin::Admin::new(chaos_core::Injector::new());
+//! let app: Router = Router::new().nest("/chaos", admin.router());
+//! ```
+//!
+//! # Routes
+//!
+//! | route | does |
+//! |---|---|
+//! | `GET /` | the console page |
+//! | `GET /v1/status` | idle, armed or halted, by whose reason, and the totals |
+//! | `GET /v1/sites` | every site, where it stands, and which rules aim at it |
+//! | `GET /v1/rules` | the rules in order, with their counts and time left |
+//! | `PUT /v1/rules` | replaces all rules at once; `?dry_run=true` only says what would change |
+//! | `GET /v1/rules/{id}` | one rule |
+//! | `PUT /v1/rules/{id}` | makes a rule (201) or replaces it in place (200) |
+//! | `PATCH /v1/rules/{id}` | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
+//! | `DELETE /v1/rules/{id}` | takes a rule out (204) |
+//! | `GET /v1/rules/{id}/injections` | the number of its injections so far, as a bare JSON number |
+//! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
+//! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
+//! | `GET /healthz` | `ok`, if the port answers |
+//!
+//! - **A rule** is shown as it was written, with two fields more. `stats` holds `matched`,
+//!   `injected`, `shadowed`, `active` and `expires_in`: seconds to the deadline, 0 if it has
+//!   passed, `null` if there is none or the rule is off. `sites` holds the names of the known sites
+//!   it aims at; an empty list is a rule that waits for its site, or has a slip in its name.
+//! - **What is written** is a rule as [`chaos_core::wire`] reads it, or `{"rules":[…]}` for all of
+//!   them; `stats`, `sites` and `generation` are taken in and left alone, so that what was read can
+//!   be written back. A `PUT` of all rules answers with `generation` and the ids
+//!   `added`, `changed`, `removed` and `unchanged`, dry or not. `halt` and `resume` answer with the
+//!   status.
+//! - **The generation** of the rules is the `ETag` of every rule, of their list, and of every
+//!   write's answer. `If-Match` on a write refuses it (412) if someone else's came first; `*` asks
+//!   that what is written to exists. A `PATCH` without `If-Match` is merged into whatever is there,
+//!   so that concurrent ones all take effect. Counts move without the generation, so there is no
+//!   `If-None-Match`.
+//! - **A refusal** is `application/problem+json` (RFC 9457) with `detail` and, where they apply,
+//!   `field`, `allowed` and `rule`. The field is a path into the rule (`faults[0].latency`), `body`
+//!   for the body as a whole, or the name of a header or parameter.
+//!
+//! # What it costs
+//!
+//! Without a request, one listening socket. A request does its work on the runtime that the port
+//! is run on: well under a millisecond for ten rules, about a tenth of a second of one thread to
+//! replace or list ten thousand.
+//!
+//! # What cannot happen
+//!
+//! - A refused request has changed nothing: a write is all or nothing.
+//! - A page from elsewhere in someone's browser cannot use the port, not even by pointing its own
+//!   name at this machine: `Host` must be an allowed name on every route, `Origin` must be the port
+//!   itself, and a body must say that it is JSON.
+//! - A slow, idle or greedy client cannot hold the port or its memory: heads, requests and
+//!   connections have their time, bodies their size (1 MiB), connections their number (64).
+//! - The port is not opened on an address that other machines can reach.
+//!
+//! # What it does not do
+//!
+//! **There is no authentication yet.** Whoever can open a connection to the port can use it: on
+//! loopback that is every user of the machine. Tokens with roles, an audit trail, metrics and an
+//! event stream are to come.
 
+#![forbid(unsafe_code)]
+// Input never panics; a broken promise of our own says so with `expect`. Tests may.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+mod admin;
+mod all_rules;
+mod body;
+mod difference;
+mod door;
+mod edit;
+mod error;
+mod etag;
+mod guard;
+mod halt;
+mod one_rule;
+mod page;
+mod problem;
+mod query;
+mod routes;
+mod server;
+mod state;
+mod view;
+
+pub use crate::{admin::Admin, error::ServeError, server::Server};

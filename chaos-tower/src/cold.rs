@@ -2,12 +2,46 @@
 
 #[cfg(not(feature = "compile-out"))]
 mod boxed {
-    use std::pin::Pin;
+    use std::{
+        pin::Pin,
+        task::{Context, Poll, ready},
+    };
 
-    pub(crate) type Cold<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+    type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+    /// Polled and dropped by calls out of line, so that the code which may do so, but does not,
+    /// saves no register for it. Empty once it is ready.
+    pub(crate) struct Cold<T>(Option<Boxed<T>>);
 
     pub(crate) fn cold<T>(future: impl Future<Output = T> + Send + 'static) -> Cold<T> {
-        Box::pin(future)
+        Cold(Some(Box::pin(future)))
+    }
+
+    impl<T> Future for Cold<T> {
+        type Output = T;
+
+        #[cold]
+        #[inline(never)]
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+            let future = self.0.as_mut().expect("not polled after it was ready");
+            let output = ready!(future.as_mut().poll(cx));
+            self.0 = None;
+            Poll::Ready(output)
+        }
+    }
+
+    impl<T> Drop for Cold<T> {
+        #[inline(always)]
+        fn drop(&mut self) {
+            #[cold]
+            #[inline(never)]
+            fn drop<T>(future: Boxed<T>) {
+                std::mem::drop(future);
+            }
+            if let Some(future) = self.0.take() {
+                drop(future);
+            }
+        }
     }
 }
 

@@ -60,7 +60,7 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            Projected::Pass { inner } => inner.try_poll(cx).map(M::pass),
+            Projected::Pass { inner } => M::pass_poll(inner.try_poll(cx)),
             Projected::Cold { future } => future.poll(cx),
         }
     }

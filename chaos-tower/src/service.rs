@@ -70,7 +70,6 @@ where
         self.inner.poll_ready(cx).map_err(M::not_ready)
     }
 
-    #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
         if self.site.is_armed() {
             self.call_armed(request)

@@ -3,6 +3,8 @@
 //! There are two questions: does the error type stay, and does the response type stay? axum demands
 //! that both do; clients want errors of their own. A [`Surface`] answers both, as one type.
 
+use std::task::Poll;
+
 use bytes::Bytes;
 use chaos_core::{Answer, Injected};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -22,6 +24,13 @@ pub trait Surface<T, E> {
 
     /// Passes on what the inner service answered. Part of the idle path.
     fn pass(result: Result<T, E>) -> Result<Self::Response, Self::Error>;
+
+    /// Passes on a poll of the inner service's future. Part of the idle path; a surface that changes
+    /// nothing says so here, and nothing is moved.
+    #[inline(always)]
+    fn pass_poll(poll: Poll<Result<T, E>>) -> Poll<Result<Self::Response, Self::Error>> {
+        poll.map(Self::pass)
+    }
 
     /// Passes on that the inner service will not become ready. Part of the idle path.
     fn not_ready(error: E) -> Self::Error;
@@ -53,6 +62,11 @@ impl<B: From<Bytes>, E> Surface<Response<B>, E> for Keep {
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, E> {
         result
+    }
+
+    #[inline(always)]
+    fn pass_poll(poll: Poll<Result<Response<B>, E>>) -> Poll<Result<Response<B>, E>> {
+        poll
     }
 
     #[inline(always)]

@@ -1,1 +1,17 @@
+//! Programs to learn from: the ones in `src/bin`, and what the larger ones are made of.
+//!
+//! | program | shows |
+//! |---|---|
+//! | `hello` | one layer and the admin port |
+//! | `plain_fn` | sites in plain code, without tower |
+//! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
+//! | `storm` | that no answer is lost or wrong while rules change under load |
+#![forbid(unsafe_code)]
 
+pub mod program;
+pub mod running;
+pub mod shop;
+pub mod storm;
+
+/// Any error, with a message worth reading: programs end with it, and libraries would not.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;

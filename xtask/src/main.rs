@@ -47,7 +47,10 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "storm",
         "wrk against the shop while rules change 200 times a second; needs wrk",
-        &["cargo run --release --bin storm"],
+        &[
+            "cargo build --release --bins",
+            "cargo run --release --bin storm",
+        ],
     ),
 ];
 

@@ -1,0 +1,71 @@
+//! The kill switch. Whoever pulls it, or lets it go, says why.
+
+use axum::{
+    Json,
+    extract::{FromRequest, Request, State},
+    http::StatusCode,
+};
+use chaos_core::Injector;
+use serde_json::Value;
+
+use crate::{body::JsonBody, problem::Problem, state};
+
+/// Answers with the status that came of it: of a second halt, the first reason stands.
+pub(crate) async fn halt(State(injector): State<Injector>, Reason(reason): Reason) -> Json<Value> {
+    injector.halt(&*reason);
+    tracing::warn!(target: "chaos", reason, "halted");
+    state::status(State(injector)).await
+}
+
+pub(crate) async fn resume(
+    State(injector): State<Injector>,
+    Reason(reason): Reason,
+) -> Json<Value> {
+    injector.resume();
+    tracing::warn!(target: "chaos", reason, "resumed");
+    state::status(State(injector)).await
+}
+
+/// A body of `{"reason": "…"}`.
+pub(crate) struct Reason(String);
+
+impl Reason {
+    /// A reason is shown with every status; more than this is no reason but a report.
+    const MAX_CHARS: usize = 1000;
+
+    fn read(json: &[u8]) -> Result<Self, Problem> {
+        let refuse = |field: &str, detail: String| {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+            problem.at(
+                field,
+                "an object with `reason`, a text of 1 to 1000 characters",
+            )
+        };
+        let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
+        let Value::Object(mut body) = body else {
+            return Err(refuse("body", "not an object".to_owned()));
+        };
+        let reason = body.remove("reason");
+        if let Some(other) = body.keys().next() {
+            return Err(refuse(other, format!("unknown field `{other}`")));
+        }
+        match reason {
+            Some(Value::String(reason))
+                if !reason.trim().is_empty() && reason.chars().count() <= Self::MAX_CHARS =>
+            {
+                Ok(Self(reason))
+            }
+            Some(_) => Err(refuse("reason", "no reason in words".to_owned())),
+            None => Err(refuse("reason", "missing".to_owned())),
+        }
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Reason {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBody(json) = JsonBody::from_request(request, state).await?;
+        Self::read(&json)
+    }
+}

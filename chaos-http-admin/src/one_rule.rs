@@ -1,0 +1,125 @@
+//! `/v1/rules/{id}`: one rule, read, put, patched and deleted.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, State, rejection::PathRejection},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use chaos_core::{Change, Injector, Rule, wire};
+use serde_json::Value;
+
+use crate::{
+    body::JsonBody,
+    edit::edit,
+    etag::{IfMatch, etag},
+    problem::Problem,
+    query::NoQuery,
+    view,
+};
+
+pub(crate) async fn show(
+    State(injector): State<Injector>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let (set, counts) = injector.report();
+    let mut rules = set.rules().iter().zip(&counts);
+    let (rule, counts) = rules
+        .find(|(rule, _)| rule.id().as_str() == id)
+        .ok_or_else(|| Problem::unknown_rule(&id))?;
+    let body = view::rule(rule, Some(counts), &injector.sites());
+    Ok((etag(set.generation()), Json(body)).into_response())
+}
+
+/// The number alone: what a probe of another tool can compare.
+pub(crate) async fn injections(
+    State(injector): State<Injector>,
+    Id(id): Id,
+) -> Result<Json<u64>, Problem> {
+    let counts = injector.counts(&id);
+    let counts = counts.ok_or_else(|| Problem::unknown_rule(&id))?;
+    Ok(Json(counts.injected))
+}
+
+pub(crate) async fn put(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    NoQuery: NoQuery,
+    if_match: IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let rule = wire::rule_from_json(&json, Some(&id))?;
+    let (generation, existed) = edit(&injector, |current| {
+        let exists = current.find(&id).is_some();
+        if_match.check(current.generation(), exists)?;
+        Ok((Change::Put(rule.clone()), exists))
+    })?;
+    let status = match existed {
+        true => StatusCode::OK,
+        false => StatusCode::CREATED,
+    };
+    Ok((status, written(&injector, generation, &rule)).into_response())
+}
+
+/// Merges into the rule as it is written, so a field set to `null` has its default again.
+pub(crate) async fn patch(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    NoQuery: NoQuery,
+    if_match: IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let patch: Value = serde_json::from_slice(&json).map_err(|error| {
+        let problem = Problem::new(StatusCode::BAD_REQUEST, error.to_string());
+        problem.at("body", "a JSON object of the fields to change")
+    })?;
+    let (generation, rule) = edit(&injector, |current| {
+        let rule = current.find(&id);
+        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+        if_match.check(current.generation(), true)?;
+        let mut merged = wire::rule_to_value(rule);
+        json_patch::merge(&mut merged, &patch);
+        let rule = wire::rule_from_value(merged, Some(&id))?;
+        Ok((Change::Put(rule.clone()), rule))
+    })?;
+    Ok(written(&injector, generation, &rule).into_response())
+}
+
+pub(crate) async fn delete(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    NoQuery: NoQuery,
+    if_match: IfMatch,
+) -> Result<Response, Problem> {
+    let (generation, ()) = edit(&injector, |current| {
+        let rule = current.find(&id);
+        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+        if_match.check(current.generation(), true)?;
+        Ok((Change::Remove(rule.id().clone()), ()))
+    })?;
+    Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
+}
+
+/// The rule that was written, whatever has become of it since: the tag is of the write.
+fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
+    let counts = injector.counts(rule.id().as_str());
+    let body = view::rule(rule, counts.as_ref(), &injector.sites());
+    (etag(generation), Json(body))
+}
+
+/// The id in the path, percent-decoded. Whether it can be one is for the rule to say.
+#[derive(Debug)]
+pub(crate) struct Id(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        let Path(id) = path.map_err(|error: PathRejection| {
+            let problem = Problem::new(error.status(), error.body_text());
+            problem.at("id", "1 to 128 of A-Z a-z 0-9 . _ : -")
+        })?;
+        Ok(Self(id))
+    }
+}

@@ -1,0 +1,49 @@
+//! What the injector says of itself: its state, and its sites.
+
+use axum::{Json, extract::State};
+use chaos_core::{COMPILED_OUT, Injector, State as Chaos};
+use serde_json::{Value, json};
+
+pub(crate) async fn status(State(injector): State<Injector>) -> Json<Value> {
+    let status = injector.status();
+    let mut body = json!({
+        "state": status.state.as_str(),
+        "generation": status.generation,
+        "rules": status.rules,
+        "injected": status.injected,
+        "active": status.active,
+        "compiled_out": COMPILED_OUT,
+    });
+    if let Chaos::Halted { reason, ago } = &status.state {
+        let seconds_ago = ago.as_millis() as f64 / 1e3;
+        body["halted"] = json!({ "reason": reason, "seconds_ago": seconds_ago });
+    }
+    Json(body)
+}
+
+pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
+    let set = injector.rules();
+    let rules_at = |name: &str| -> Vec<&str> {
+        let rules = set.rules().iter();
+        let aimed = rules.filter(|rule| rule.site().matches(name));
+        aimed.map(|rule| rule.id().as_str()).collect()
+    };
+    let sites = injector.sites().into_iter().map(|site| {
+        json!({
+            "name": site.name(),
+            "kind": site.kind().as_str(),
+            "file": site.file(),
+            "line": site.line(),
+            "labels": site.labels(),
+            "armed": site.is_armed(),
+            "rules": rules_at(site.name()),
+        })
+    });
+    let sites: Vec<Value> = sites.collect();
+    Json(json!({ "sites": sites }))
+}
+
+/// The port answers; that says nothing of the service beside it.
+pub(crate) async fn health() -> &'static str {
+    "ok\n"
+}

@@ -1,0 +1,25 @@
+//! The smallest service that can be broken: one route, one layer, one admin port.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "says where it can be reached")]
+
+use axum::{Router, routing::get};
+use chaos_http_admin::Admin;
+use chaos_tower::InjectLayer;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> Result<(), chaos_examples::Error> {
+    let mut addresses = std::env::args().skip(1);
+    let mut address = |default: &str| addresses.next().unwrap_or_else(|| default.into());
+    let listener = TcpListener::bind(address("127.0.0.1:3000")).await?;
+    let admin = Admin::new(chaos_core::global().clone());
+    let admin = admin.bind(address("127.0.0.1:9900").parse()?).await?;
+    println!("hello  http://{}", listener.local_addr()?);
+    println!("admin  http://{}", admin.local_addr());
+
+    let app = Router::new()
+        .route("/", get(async || "hello\n"))
+        .layer(InjectLayer::new("http.server"));
+    tokio::spawn(admin.run(std::future::pending()));
+    Ok(axum::serve(listener, app).await?)
+}

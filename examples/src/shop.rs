@@ -1,0 +1,148 @@
+//! The shop: an axum service with a database and a payment provider, and what it takes to hurt it.
+//!
+//! Where faults may happen: `http.server` around all routes (`routes`), `db.read` and `db.write`
+//! (`db`), and `http.client` before the payment call (`payment`).
+
+mod db;
+mod events;
+mod failure;
+mod payment;
+mod routes;
+pub mod stop;
+mod traffic;
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::Router;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+
+use crate::{
+    Error,
+    shop::{db::Db, events::Feed, payment::Payments, routes::App, stop::Latch},
+};
+
+/// How long a stop waits for what is under way.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What a user can choose.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Where the shop is served.
+    pub listen: SocketAddr,
+    /// Where faults are armed.
+    pub admin: SocketAddr,
+    /// Whether it visits itself.
+    pub traffic: bool,
+}
+
+/// A shop with its ports open, not serving yet.
+#[derive(Debug)]
+pub struct Shop {
+    listener: TcpListener,
+    address: SocketAddr,
+    router: Router,
+    admin: chaos_http_admin::Server,
+    provider: TcpListener,
+    traffic: bool,
+    stopping: Latch,
+}
+
+impl Shop {
+    /// Opens the database and the ports.
+    ///
+    /// # Errors
+    /// If one of them does not open; the message says which.
+    pub async fn open(options: Options) -> Result<Self, Error> {
+        let listener = listen(options.listen).await?;
+        let address = listener.local_addr()?;
+        let provider = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
+        let stopping = Latch::new();
+        let admin = chaos_http_admin::Admin::new(chaos_core::global().clone())
+            .bind(options.admin)
+            .await?;
+        let app = App {
+            db: Db::open().await?,
+            payments: Payments::new(provider.local_addr()?)?,
+            feed: Feed::new(),
+            stopping: stopping.clone(),
+            admin: admin.local_addr(),
+        };
+        Ok(Self {
+            listener,
+            address,
+            router: routes::router(app),
+            admin,
+            provider,
+            traffic: options.traffic,
+            stopping,
+        })
+    }
+
+    /// Where the shop is served.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where faults are armed.
+    #[must_use]
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin.local_addr()
+    }
+
+    /// Serves until `stop` is ready, and then until what is under way has ended: five seconds at
+    /// most for the shop, and as many for what it stands on.
+    ///
+    /// # Errors
+    /// If the visitors cannot be set up.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
+        let (stopping, drained) = (self.stopping, Latch::new());
+        let shop = axum::serve(self.listener, self.router);
+        let shop = tokio::spawn(
+            shop.with_graceful_shutdown(stopping.released())
+                .into_future(),
+        );
+        // These outlive the shop: its last checkouts still pay, and a rule that keeps it from
+        // stopping can still be halted.
+        let provider = axum::serve(self.provider, payment::provider());
+        let provider = provider.with_graceful_shutdown(drained.released());
+        let provider = tokio::spawn(provider.into_future());
+        let admin = tokio::spawn(self.admin.run(drained.released()));
+        let visitors = match self.traffic {
+            true => Some(tokio::spawn(traffic::visit(self.address)?)),
+            false => None,
+        };
+
+        stop.await;
+        tracing::info!("stopping");
+        stopping.release();
+        if let Some(visitors) = visitors {
+            visitors.abort();
+        }
+        join("the shop", shop).await;
+        drained.release();
+        tokio::join!(
+            join("the payments", provider),
+            join("the admin port", admin)
+        );
+        Ok(())
+    }
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+/// Waits for the end of a server, within bounds. What it returns says nothing: axum's never fail
+/// once they listen.
+async fn join<T>(what: &str, mut server: JoinHandle<T>) {
+    match timeout(GRACE, &mut server).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(panic)) => tracing::error!("{what} failed: {panic}"),
+        Err(_) => {
+            tracing::warn!("{what} did not end in {GRACE:?} and is left behind");
+            server.abort();
+        }
+    }
+}
