@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -13,10 +13,15 @@ use crate::{
     clock::Clock,
     dice::{self, Dice},
     gate::Gate,
+    matcher::Matcher,
     plan::Plan,
     rule::{Mode, Rule},
     tally::{Progress, Tally},
 };
+
+const EXPIRED: u8 = 1;
+const MATCHES: u8 = 2;
+const IN_TURN: u8 = 4;
 
 /// What a site holds of each rule that aims at it.
 #[derive(Debug)]
@@ -29,10 +34,13 @@ pub(crate) struct Armed {
     progress: Arc<Progress>,
     /// The seed, mixed with the id.
     stream: Option<u64>,
+    /// What has to be looked at before a draw decides: of [`EXPIRED`], [`MATCHES`], [`IN_TURN`].
+    /// `EXPIRED` is set when the deadline was seen to have passed, never unset, and orders nothing:
+    /// relaxed.
+    special: AtomicU8,
+    /// The trigger's rate.
+    hits_of_2_53: u64,
     pub(crate) fault_names: Arc<str>,
-    /// Set when the deadline was seen to have passed. Only ever goes from false to true, and
-    /// orders nothing: relaxed.
-    expired: AtomicBool,
 }
 
 impl Armed {
@@ -42,9 +50,10 @@ impl Armed {
             gate: Arc::default(),
             deadline: rule.lifetime.deadline(now),
             progress: Arc::default(),
+            hits_of_2_53: rule.trigger.hits_of_2_53(),
             stream: rule.trigger.seed.map(|seed| dice::stream(seed, &rule.id)),
+            special: AtomicU8::new(special(&rule)),
             fault_names: rule.fault_names().into(),
-            expired: AtomicBool::new(false),
             rule,
         }
     }
@@ -86,8 +95,9 @@ impl Armed {
             deadline: self.deadline,
             progress: Arc::clone(&self.progress),
             stream: self.stream,
+            hits_of_2_53: self.hits_of_2_53,
+            special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
             fault_names: Arc::clone(&self.fault_names),
-            expired: AtomicBool::new(self.expired.load(Ordering::Relaxed)),
         }
     }
 
@@ -102,66 +112,114 @@ impl Armed {
 
     /// Whether the data path has seen it expire.
     pub(crate) fn is_known_expired(&self) -> bool {
-        self.expired.load(Ordering::Relaxed)
+        self.special.load(Ordering::Relaxed) & EXPIRED != 0
     }
 
-    /// Asks the rule about one call.
-    pub(crate) fn consult(
+    /// Asks the rule about one call, if that can be done at a glance.
+    ///
+    /// This and what leads here is what a call costs that is not hit, so there is no clock in it, no
+    /// allocation and no shared write.
+    #[inline(always)]
+    pub(crate) fn glance(&self) -> Glance {
+        if self.special.load(Ordering::Relaxed) == 0 {
+            self.settle()
+        } else {
+            Glance::LookCloser
+        }
+    }
+
+    /// Counts and draws for a matched call, unless that takes longer on this thread's first call.
+    #[inline(always)]
+    fn settle(&self) -> Glance {
+        if let Some(draw) = dice::draw_at_once()
+            && self.tally.count_matched_at_once()
+        {
+            if draw >> 11 < self.hits_of_2_53 {
+                Glance::Hit
+            } else {
+                Glance::Pass
+            }
+        } else {
+            Glance::LookCloser
+        }
+    }
+
+    /// Asks the rule about one call, whatever the rule is like.
+    pub(crate) fn consult(&self, call: &Call<'_>) -> Verdict {
+        let special = self.special.load(Ordering::Relaxed);
+        if special & EXPIRED != 0 {
+            return Verdict::Expired;
+        }
+        if special & MATCHES != 0 && !self.rule.matcher.matches(call) {
+            return Verdict::Pass;
+        }
+        if special & IN_TURN != 0 {
+            return self.consult_in_turn();
+        }
+        match self.settle() {
+            Glance::Pass => Verdict::Pass,
+            Glance::Hit => Verdict::Hit(Dice::Thread),
+            Glance::LookCloser => self.count_and_draw(Dice::Thread),
+        }
+    }
+
+    /// The rest, for a rule whose calls are numbered.
+    fn consult_in_turn(&self) -> Verdict {
+        let ordinal = self.progress.next_ordinal();
+        if !self.rule.trigger.takes(ordinal) {
+            self.tally.count_matched();
+            return Verdict::Pass;
+        }
+        self.count_and_draw(match self.stream {
+            Some(stream) => Dice::seeded(stream, ordinal),
+            None => Dice::Thread,
+        })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn count_and_draw(&self, mut dice: Dice) -> Verdict {
+        self.tally.count_matched();
+        if self.rule.trigger.hits(|| dice.draw()) {
+            Verdict::Hit(dice)
+        } else {
+            Verdict::Pass
+        }
+    }
+
+    /// Fires on a call that was hit, if it still may: what costs most is asked last.
+    pub(crate) fn fire(
         self: &Arc<Self>,
-        call: &Call<'_>,
+        mut dice: Dice,
         site: &'static str,
         clock: &Clock,
-    ) -> Verdict {
+    ) -> Option<Firing> {
         let Rule {
-            matcher,
-            trigger,
-            faults,
-            ..
+            trigger, faults, ..
         } = &*self.rule;
-        if self.is_known_expired() {
-            return Verdict::Expired;
-        }
-        if !matcher.matches(call) {
-            return Verdict::Pass;
-        }
-        self.tally.count_matched();
-        let mut dice = Dice::Thread;
-        if trigger.counts_calls() {
-            let ordinal = self.progress.next_ordinal();
-            if !trigger.takes(ordinal) {
-                return Verdict::Pass;
-            }
-            if let Some(stream) = self.stream {
-                dice = Dice::seeded(stream, ordinal);
-            }
-        }
-        if !trigger.hits(|| dice.draw()) {
-            return Verdict::Pass;
-        }
-        // The clock is read only here, where the rule is about to fire.
         if self.has_expired(clock.now()) {
-            self.expired.store(true, Ordering::Relaxed);
-            return Verdict::Expired;
+            self.special.fetch_or(EXPIRED, Ordering::Relaxed);
+            return None;
         }
         if trigger
             .limit
             .is_some_and(|limit| !self.progress.spend(limit.get()))
         {
-            return Verdict::Pass;
+            return None;
         }
         if self.rule.mode == Mode::Shadow {
             self.tally.count_shadowed();
-            return Verdict::Pass;
+            return None;
         }
         if !self
             .tally
             .enter(trigger.max_active.map(|max| max.get().into()))
         {
             self.refund();
-            return Verdict::Pass;
+            return None;
         }
         let plan = |fault: &crate::fault::Fault| fault.plan(&self.rule.id, site, &mut dice);
-        Verdict::Fire(Firing {
+        Some(Firing {
             plans: faults.iter().map(plan).collect::<Vec<_>>().into_iter(),
             rule: Arc::clone(self),
             begun: false,
@@ -175,11 +233,33 @@ impl Armed {
     }
 }
 
+fn special(rule: &Rule) -> u8 {
+    let matches = if rule.matcher == Matcher::new() {
+        0
+    } else {
+        MATCHES
+    };
+    let in_turn = if rule.trigger.counts_calls() {
+        IN_TURN
+    } else {
+        0
+    };
+    matches | in_turn
+}
+
+/// What can be said of a call at a glance: of one that is left alone, as a rule everything.
+pub(crate) enum Glance {
+    Pass,
+    Hit,
+    LookCloser,
+}
+
 /// What a rule says of a call.
 pub(crate) enum Verdict {
     Pass,
     Expired,
-    Fire(Firing),
+    /// It is to [`fire`](Armed::fire), with these dice.
+    Hit(Dice),
 }
 
 /// A rule that fired on a call, with the deeds that are left to do.

@@ -63,7 +63,7 @@ impl<'a> Call<'a> {
 
     /// The host in lower case and without its port: of the target (HTTP/2, proxies), else of the
     /// `Host` header.
-    pub(crate) fn host(&self) -> Option<Cow<'a, str>> {
+    pub(crate) fn host(&self) -> Option<Bytes<'a>> {
         let http = self.http?;
         let host = http.uri.host().or_else(|| {
             let host = http.headers.get(header::HOST)?.to_str().ok()?;
@@ -73,31 +73,35 @@ impl<'a> Call<'a> {
                 _ => Some(host),
             }
         })?;
-        Some(match host.bytes().any(|b| b.is_ascii_uppercase()) {
+        Some(Bytes(match host.bytes().any(|b| b.is_ascii_uppercase()) {
             true => host.to_ascii_lowercase().into(),
             false => host.into(),
-        })
+        }))
     }
 
-    pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a HeaderValue> {
         let values = self.http.map(|http| http.headers.get_all(name).iter());
-        // A value that is no text is present, and equal to nothing anyone can write.
-        let text = |value: &'a HeaderValue| std::str::from_utf8(value.as_bytes());
-        values
-            .into_iter()
-            .flatten()
-            .map(move |value| text(value).unwrap_or("\u{fffd}"))
+        values.into_iter().flatten()
     }
 
-    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = Bytes<'a>> {
         let query = self.http.and_then(|http| http.uri.query()).unwrap_or("");
         form_urlencoded::parse(query.as_bytes())
             .filter(move |(key, _)| key == name)
-            .map(|(_, value)| value)
+            .map(|(_, value)| Bytes(value))
     }
 
     pub(crate) fn label(&self, name: &str) -> Option<&'a str> {
         let found = self.labels.iter().find(|(label, _)| *label == name);
         found.map(|(_, value)| value.as_ref())
+    }
+}
+
+/// A text that was worked out, as matchers look at it.
+pub(crate) struct Bytes<'a>(Cow<'a, str>);
+
+impl AsRef<[u8]> for Bytes<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
     }
 }

@@ -39,7 +39,8 @@ impl Clock {
         Self(Source::Monotonic(Moment::now()))
     }
 
-    /// Time since this clock was made. Never goes back.
+    /// Time since this clock was made. It does not go back, except between a paused tokio runtime and
+    /// threads outside of it.
     #[must_use]
     pub fn now(&self) -> Duration {
         match &self.0 {

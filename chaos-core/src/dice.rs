@@ -8,18 +8,31 @@ use std::{cell::RefCell, hash::Hasher};
 #[expect(clippy::disallowed_types, reason = "this is the dice file")]
 use rand::rngs::SysRng;
 use rand::{Rng, RngExt, SeedableRng};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::{Xoroshiro128Plus, Xoshiro256PlusPlus};
 
 use crate::name::RuleId;
 
 thread_local! {
-    static THREAD: RefCell<Xoshiro256PlusPlus> = RefCell::new(
-        // Without a system source of randomness there is nothing better than a constant,
-        // and a fault-injection library is no reason to bring the service down.
-        Xoshiro256PlusPlus::try_from_rng(&mut SysRng).unwrap_or_else(|_| {
-            Xoshiro256PlusPlus::seed_from_u64(0)
-        })
-    );
+    /// The cheapest that is good enough: only the high bits of a draw are ever used. Made by the
+    /// first draw that is not in a hurry.
+    static THREAD: RefCell<Option<Xoroshiro128Plus>> = const { RefCell::new(None) };
+}
+
+fn with_thread<T>(draw: impl FnOnce(&mut Xoroshiro128Plus) -> T) -> T {
+    THREAD.with_borrow_mut(|rng| {
+        draw(rng.get_or_insert_with(|| {
+            // Without a system source of randomness there is nothing better than a constant,
+            // and a fault-injection library is no reason to bring the service down.
+            Xoroshiro128Plus::try_from_rng(&mut SysRng)
+                .unwrap_or_else(|_| Xoroshiro128Plus::seed_from_u64(0))
+        }))
+    })
+}
+
+/// 64 uniform bits of the thread's own, unless it has not drawn before.
+#[inline(always)]
+pub(crate) fn draw_at_once() -> Option<u64> {
+    THREAD.with_borrow_mut(|rng| rng.as_mut().map(Rng::next_u64))
 }
 
 /// A source of draws for one call of one rule.
@@ -41,7 +54,7 @@ impl Dice {
     #[inline]
     pub(crate) fn draw(&mut self) -> u64 {
         match self {
-            Self::Thread => THREAD.with_borrow_mut(Rng::next_u64),
+            Self::Thread => with_thread(Rng::next_u64),
             Self::Seeded(rng) => rng.next_u64(),
         }
     }
@@ -49,7 +62,7 @@ impl Dice {
     /// A uniform number in `low..=high`.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         match self {
-            Self::Thread => THREAD.with_borrow_mut(|rng| rng.random_range(low..=high)),
+            Self::Thread => with_thread(|rng| rng.random_range(low..=high)),
             Self::Seeded(rng) => rng.random_range(low..=high),
         }
     }

@@ -18,7 +18,7 @@ struct Parts {
 
 impl RuleError {
     /// An error at `field` (a path such as `faults[0].latency`), with what is allowed there.
-    pub fn new(
+    pub(crate) fn new(
         field: impl Into<String>,
         problem: impl fmt::Display,
         allowed: impl Into<String>,
@@ -33,14 +33,15 @@ impl RuleError {
 
     /// Says which rule it was, unless that is known already.
     #[must_use]
-    pub fn in_rule(mut self, rule: impl Into<String>) -> Self {
+    pub(crate) fn in_rule(mut self, rule: impl Into<String>) -> Self {
         self.0.rule.get_or_insert_with(|| rule.into());
         self
     }
 
     /// Puts the field under a parent: `latency` under `faults[0]` is `faults[0].latency`.
+    #[cfg(feature = "serde")]
     #[must_use]
-    pub fn under(mut self, parent: &str) -> Self {
+    pub(crate) fn under(mut self, parent: &str) -> Self {
         self.0.field = match self.0.field.as_str() {
             "" => parent.to_owned(),
             field if parent.is_empty() || field.starts_with('[') => format!("{parent}{field}"),

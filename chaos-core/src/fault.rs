@@ -20,9 +20,9 @@ pub enum Fault {
     /// The call takes longer.
     Latency(Latency),
     /// The call is answered with this status, and nobody else is asked.
-    Status(Status),
+    Status(StatusFault),
     /// The call fails with [`Injected`].
-    Error(Failure),
+    Error(ErrorFault),
 }
 
 impl Fault {
@@ -39,7 +39,7 @@ impl Fault {
     pub fn status(code: u16) -> Result<Self, RuleError> {
         let status = StatusCode::from_u16(code).ok();
         match status.filter(|_| (200..600).contains(&code)) {
-            Some(status) => Ok(Self::Status(Status(status))),
+            Some(status) => Ok(Self::Status(StatusFault(status))),
             None => Err(RuleError::new(
                 "status",
                 format_args!("{code} is no status of an answer"),
@@ -58,7 +58,7 @@ impl Fault {
     #[must_use]
     pub fn io_error(kind: io::ErrorKind, message: &str) -> Self {
         let message = message.into();
-        Self::Error(Failure { kind, message })
+        Self::Error(ErrorFault { kind, message })
     }
 
     /// Its name in rules, events and metrics.
@@ -85,12 +85,12 @@ impl Fault {
         let rule = rule.clone();
         match self {
             Self::Latency(latency) => Plan::Wait(latency.sample(dice)),
-            Self::Status(Status(status)) => Plan::Answer(Answer {
+            Self::Status(StatusFault(status)) => Plan::Answer(Answer {
                 rule,
                 site,
                 status: *status,
             }),
-            Self::Error(Failure { kind, message }) => {
+            Self::Error(ErrorFault { kind, message }) => {
                 Plan::Fail(Injected::new(rule, site, *kind, message.clone(), None))
             }
         }
@@ -99,9 +99,9 @@ impl Fault {
 
 /// The status of an answer, 200 to 599.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status(StatusCode);
+pub struct StatusFault(StatusCode);
 
-impl Status {
+impl StatusFault {
     /// The code.
     #[must_use]
     pub fn code(self) -> u16 {
@@ -109,14 +109,28 @@ impl Status {
     }
 }
 
-/// How a call fails.
+/// The error that a call fails with.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Failure {
-    pub(crate) kind: io::ErrorKind,
-    pub(crate) message: Arc<str>,
+pub struct ErrorFault {
+    kind: io::ErrorKind,
+    message: Arc<str>,
 }
 
-impl fmt::Debug for Failure {
+impl ErrorFault {
+    /// The kind that it has as a [`std::io::Error`].
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.kind
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Debug for ErrorFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}({:?})", self.kind, self.message)
     }

@@ -17,7 +17,7 @@ use crate::{
     catalogue,
     clock::Clock,
     name::RuleId,
-    observer::{Hub, Observer},
+    observer::{Hub, Injection},
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
     site::{Site, SiteKind, SiteRules},
@@ -41,7 +41,8 @@ struct Inner {
     book: Mutex<Book>,
 }
 
-/// All that changes, under one lock that no call ever takes.
+/// All that changes, under one lock. A call takes it only to make its site known, on the first pass
+/// that is not idle.
 #[derive(Debug, Default)]
 struct Book {
     set: Arc<RuleSet>,
@@ -49,6 +50,8 @@ struct Book {
     armed: Vec<Arc<Armed>>,
     sites: Vec<&'static Site>,
     halt: Option<Halt>,
+    /// When the first of the rules that sites hold expires.
+    first_deadline: Option<Duration>,
 }
 
 /// The injector of the process: the one the macros and layers use unless told otherwise.
@@ -132,7 +135,7 @@ impl Injector {
     /// Every site that this injector can reach, in order of name, file and line.
     #[must_use]
     pub fn sites(&self) -> Vec<&'static Site> {
-        let mut sites = self.book().sites.clone();
+        let mut sites = self.swept_book().sites.clone();
         sites.sort_by_key(|site| (site.name(), site.file(), site.line()));
         sites
     }
@@ -146,7 +149,7 @@ impl Injector {
     /// The same, with what each rule has counted; one consistent view.
     #[must_use]
     pub fn report(&self) -> (Arc<RuleSet>, Vec<Counts>) {
-        let book = self.book();
+        let book = self.swept_book();
         let now = self.0.hub.clock.now();
         let counts = book.armed.iter().map(|rule| Counts::of(rule, now));
         (Arc::clone(&book.set), counts.collect())
@@ -201,7 +204,7 @@ impl Injector {
         }
         let put = match &change {
             Change::Put(rule) => Some(rule.id.clone()),
-            Change::Remove(_) | Change::Replace(_) => None,
+            Change::Edit(_) | Change::Remove(_) | Change::Replace(_) => None,
         };
         let set = book.set.apply(change)?;
         let now = self.0.hub.clock.now();
@@ -215,51 +218,65 @@ impl Injector {
         let armed = set.rules.iter().map(succeed).collect();
         let before = std::mem::replace(&mut book.armed, armed);
         book.set = Arc::new(set);
-        self.aim(&book);
+        self.aim(&mut book);
         let kept: HashSet<_> = book
             .armed
             .iter()
             .map(|rule| Arc::as_ptr(&rule.gate))
             .collect();
+        let generation = book.set.generation;
+        // Whoever is woken may ask the injector something.
+        drop(book);
         for rule in before {
             if !kept.contains(&Arc::as_ptr(&rule.gate)) {
                 rule.gate.open();
             }
         }
-        Ok(book.set.generation)
+        Ok(generation)
     }
 
-    /// The kill switch. When it returns, new calls are free and delayed ones have been let go; the
-    /// rules stay, and none fires until [`resume`](Self::resume), whatever is edited meanwhile.
+    /// The kill switch: when it returns, calls that begin are free, those being delayed have been
+    /// let go, and those under way get no further deed. The rules stay, and none fires until
+    /// [`resume`](Self::resume), whatever is edited meanwhile.
     ///
-    /// Halting what is halted changes nothing, the first reason included.
-    pub fn halt(&self, reason: impl Into<String>) {
+    /// A deed that another thread begins at this very moment may still happen, once.
+    ///
+    /// `false` if it was halted already: then nothing changes, the first reason included.
+    pub fn halt(&self, reason: impl Into<String>) -> bool {
         let mut book = self.book();
         if book.halt.is_some() {
-            return;
+            return false;
         }
         book.halt = Some(Halt {
             reason: reason.into(),
             since: self.0.hub.clock.now(),
         });
-        self.aim(&book);
-        for rule in &mut book.armed {
+        self.aim(&mut book);
+        let behind_new_gates = book.armed.iter().map(|rule| rule.behind_new_gate());
+        let behind_new_gates = behind_new_gates.collect();
+        let before = std::mem::replace(&mut book.armed, behind_new_gates);
+        // Whoever is woken may ask the injector something.
+        drop(book);
+        for rule in before {
             rule.gate.open();
-            *rule = rule.behind_new_gate();
         }
+        true
     }
 
     /// Undoes [`halt`](Self::halt); rules whose deadline has passed meanwhile stay expired.
-    pub fn resume(&self) {
+    ///
+    /// `false` if it was not halted.
+    pub fn resume(&self) -> bool {
         let mut book = self.book();
-        book.halt = None;
-        self.aim(&book);
+        let halted = book.halt.take().is_some();
+        self.aim(&mut book);
+        halted
     }
 
     /// Idle, armed or halted, and how much has been injected.
     #[must_use]
     pub fn status(&self) -> Status {
-        let book = self.book();
+        let book = self.swept_book();
         let now = self.0.hub.clock.now();
         let state = match &book.halt {
             Some(halt) => State::Halted {
@@ -278,12 +295,18 @@ impl Injector {
         }
     }
 
-    /// Tells `observer` of every injection from now on.
-    pub fn observe(&self, observer: impl Observer + 'static) {
+    /// Tells `observer` of every injection from now on: once each, when it begins, on the thread of
+    /// the call and before the fault is felt. It must not block.
+    ///
+    /// What an observer does is never hit itself: an observer that writes to a database with a site
+    /// of its own does not call itself again. An observer lives as long as the injector, so it must
+    /// not own one.
+    pub fn observe(&self, observer: impl Fn(&Injection) + Send + Sync + 'static) {
         self.0.hub.add(Arc::new(observer));
     }
 
-    /// Whether no rule of this injector is armed: one relaxed load.
+    /// Whether no rule of this injector is armed: one relaxed load. Rules that expire without a call
+    /// or a report to notice still count as armed.
     #[inline(always)]
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -295,6 +318,16 @@ impl Injector {
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The book, after disarming sites whose rules have expired without a call to notice.
+    fn swept_book(&self) -> MutexGuard<'_, Book> {
+        let mut book = self.book();
+        let now = self.0.hub.clock.now();
+        if book.first_deadline.is_some_and(|deadline| now >= deadline) {
+            self.aim(&mut book);
+        }
+        book
+    }
+
     fn add(&self, book: &mut Book, site: &'static Site) {
         book.sites.push(site);
         let now = self.0.hub.clock.now();
@@ -302,13 +335,20 @@ impl Injector {
     }
 
     /// Gives each site the rules that aim at it.
-    fn aim(&self, book: &Book) {
+    fn aim(&self, book: &mut Book) {
         let now = self.0.hub.clock.now();
-        let live = book.halt.is_none() && book.armed.iter().any(|rule| rule.is_live(now));
-        self.0.armed.store(live, Ordering::Relaxed);
+        let live = || {
+            let armed = book.armed.iter().filter(|_| book.halt.is_none());
+            armed.filter(|rule| rule.is_live(now))
+        };
+        let first_deadline = live().filter_map(|rule| rule.deadline).min();
+        self.0
+            .armed
+            .store(live().next().is_some(), Ordering::Relaxed);
         for site in &book.sites {
             site.install(self.0.compile(book, site.name(), now));
         }
+        book.first_deadline = first_deadline;
     }
 }
 

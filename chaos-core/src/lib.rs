@@ -26,7 +26,7 @@
 //! A [`Call`] passes a [`Site`]. The rules that aim at the site decide: each [`Rule`] is a
 //! [`SiteGlob`], a [`Matcher`] (which calls), a [`Trigger`] (which of those), one or more
 //! [`Fault`]s and a [`Lifetime`]. What is decided is a [`Decision`]: a list of [`Plan`]s, deeds
-//! that an adapter carries out. What was carried out is an [`Injection`], told to [`Observer`]s.
+//! that an adapter carries out. What was carried out is an [`Injection`], told to observers ([`Injector::observe`]).
 //! The rules in force are a [`RuleSet`] with a generation, held by an [`Injector`]: a value, or the
 //! one of the process ([`global`]).
 //!
@@ -36,7 +36,8 @@
 //! # What it costs
 //!
 //! Idle, a site is one relaxed load and one branch: 0 allocations, no lock, no shared write, and
-//! nothing changes at a site when others are armed. `cargo bench` prices it in instructions.
+//! nothing changes at a site when others are armed (a macro with an explicit `injector:` is the
+//! exception: it looks its site up once anything is armed there). `cargo bench` prices it in instructions.
 //! Armed, a call that no rule hits takes no lock, allocates nothing, reads no clock and writes
 //! nothing that other threads write, unless a rule asks for an exact count.
 //!
@@ -44,9 +45,11 @@
 //!
 //! - A rule that outlives its deadline: the deadline is checked on the call itself, so no task or
 //!   timer has to be alive for it. It is ten minutes unless something else was said.
-//! - A fault after [`halt`](Injector::halt) has returned; it also lets go whoever is being delayed.
+//! - A call that begins after [`halt`](Injector::halt) has returned is hit. It also lets go whoever
+//!   is being delayed, and calls under way get no further deed.
 //! - More injections than `limit`, or more at once than `max_active`; not by one.
 //! - An injection that is not counted, or counted twice.
+//! - A fault in what an observer or a tracing subscriber does when it is told of one.
 //! - A panic on input, or a half-applied edit: rules are checked before they are put in force.
 //!
 //! # What it does not do
@@ -105,7 +108,7 @@ pub use crate::{
     clock::{Clock, ManualClock},
     decision::Decision,
     error::RuleError,
-    fault::{Failure, Fault, Status as FaultStatus},
+    fault::{ErrorFault, Fault, StatusFault},
     glob::SiteGlob,
     injected::Injected,
     injector::{Injector, global},
@@ -113,7 +116,7 @@ pub use crate::{
     lifetime::Lifetime,
     matcher::Matcher,
     name::{RuleId, is_site_name},
-    observer::{Injection, Observer},
+    observer::Injection,
     plan::{Answer, Plan},
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},

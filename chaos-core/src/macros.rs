@@ -17,10 +17,10 @@
 ///
 /// - **Labels** are what rules match on. `table = value` takes anything that is text
 ///   (`AsRef<str>`), `id = %value` anything with `Display`, `key = ?value` anything with `Debug`.
-/// - **Another injector** comes first: `inject!(injector: &injector, "db.read")?`. It is asked
-///   whether anything at all is armed, then for its own site of this name; keep the result of
-///   [`Injector::site`](crate::Injector::site) and call
-///   [`Site::decide`](crate::Site::decide) where even that is too much.
+///   They stand in a closure, so there is no `?` and no `.await` in them.
+/// - **Another injector** comes first: `inject!(injector: &injector, "db.read")?`. Idle, it costs the
+///   same. Once anything is armed on that injector, each pass looks its site up by name; and only
+///   then is the site listed.
 /// - **A delay** blocks the thread. On a thread of a tokio runtime it says so once per site, as a
 ///   `tracing` warning; in a task, use `inject_async!`.
 /// - **The error** converts into [`std::io::Error`] and boxed errors;
@@ -35,7 +35,7 @@ macro_rules! inject {
         if injector.is_idle() {
             ::core::result::Result::Ok::<(), $crate::Injected>(())
         } else {
-            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &SITE) {
+            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &__CHAOS_SITE) {
                 ::core::option::Option::Some(site) => {
                     $crate::__private::blocking(site, &$crate::__labels!($($($labels)*)?))
                 }
@@ -45,13 +45,8 @@ macro_rules! inject {
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
         $crate::__site!(listed Sync, $name, $($($labels)*)?);
-        if SITE.is_armed() {
-            $crate::__private::cold(|| match $crate::__private::armed(&SITE) {
-                ::core::option::Option::Some(site) => {
-                    $crate::__private::blocking(site, &$crate::__labels!($($($labels)*)?))
-                }
-                ::core::option::Option::None => ::core::result::Result::Ok(()),
-            })
+        if __CHAOS_SITE.is_armed() {
+            $crate::__blocking!(__CHAOS_SITE, $($($labels)*)?)
         } else {
             ::core::result::Result::Ok::<(), $crate::Injected>(())
         }
@@ -63,7 +58,8 @@ macro_rules! inject {
 /// The same as [`inject!`], to be awaited; a delay gives the thread back. Idle, it adds eight bytes
 /// to the future it stands in. It must run on tokio.
 ///
-/// Cancel-safe: dropping the future ends the delay, and nothing else is carried out.
+/// It is decided where the macro stands, and carried out where the future is awaited. Cancel-safe:
+/// dropping the future ends the delay, and nothing else is carried out.
 ///
 /// ```
 /// use chaos_core::inject_async;
@@ -83,7 +79,7 @@ macro_rules! inject_async {
         if injector.is_idle() {
             $crate::__private::Pass::idle()
         } else {
-            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &SITE) {
+            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &__CHAOS_SITE) {
                 ::core::option::Option::Some(site) => {
                     $crate::__private::waiting(site, &$crate::__labels!($($($labels)*)?))
                 }
@@ -93,17 +89,43 @@ macro_rules! inject_async {
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
         $crate::__site!(listed Async, $name, $($($labels)*)?);
-        if SITE.is_armed() {
-            $crate::__private::cold(|| match $crate::__private::armed(&SITE) {
-                ::core::option::Option::Some(site) => {
-                    $crate::__private::waiting(site, &$crate::__labels!($($($labels)*)?))
-                }
-                ::core::option::Option::None => $crate::__private::Pass::idle(),
-            })
+        if __CHAOS_SITE.is_armed() {
+            $crate::__waiting!(__CHAOS_SITE, $($($labels)*)?)
         } else {
             $crate::__private::Pass::idle()
         }
     }};
+}
+
+/// What a site does that is not idle; without labels there is no closure to keep out of the way.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __blocking {
+    ($site:ident,) => { $crate::__private::blocking_bare(&$site) };
+    ($site:ident, $($labels:tt)+) => {
+        $crate::__private::cold(|| match $crate::__private::armed(&$site) {
+            ::core::option::Option::Some(site) => {
+                $crate::__private::blocking(site, &$crate::__labels!($($labels)+))
+            }
+            ::core::option::Option::None => ::core::result::Result::Ok(()),
+        })
+    };
+}
+
+/// The same in async code.
+#[cfg(feature = "tokio")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __waiting {
+    ($site:ident,) => { $crate::__private::waiting_bare(&$site) };
+    ($site:ident, $($labels:tt)+) => {
+        $crate::__private::cold(|| match $crate::__private::armed(&$site) {
+            ::core::option::Option::Some(site) => {
+                $crate::__private::waiting(site, &$crate::__labels!($($labels)+))
+            }
+            ::core::option::Option::None => $crate::__private::Pass::idle(),
+        })
+    };
 }
 
 /// The static of a site. `listed` puts it into the catalogue of the process's own injector.
@@ -112,10 +134,10 @@ macro_rules! inject_async {
 macro_rules! __site {
     (listed $kind:ident, $name:expr, $($labels:tt)*) => {
         $crate::__site!(unlisted $kind, $name, $($labels)*);
-        $crate::__list!(SITE);
+        $crate::__list!(__CHAOS_SITE);
     };
     (unlisted $kind:ident, $name:expr, $($labels:tt)*) => {
-        static SITE: $crate::Site = $crate::Site::new(
+        static __CHAOS_SITE: $crate::Site = $crate::Site::new(
             $name,
             $crate::SiteKind::$kind,
             ::core::file!(),
@@ -132,7 +154,7 @@ macro_rules! __list {
     ($site:ident) => {
         #[$crate::__private::linkme::distributed_slice($crate::__private::SITES)]
         #[linkme(crate = $crate::__private::linkme)]
-        static LISTED: &$crate::Site = &$site;
+        static __CHAOS_LISTED: &$crate::Site = &$site;
     };
 }
 

@@ -1,6 +1,7 @@
 //! Telling the world: one tracing event per injection, and whoever wants to know besides.
 
 use std::{
+    cell::Cell,
     fmt,
     sync::{
         Arc,
@@ -27,17 +28,31 @@ pub struct Injection {
     pub delay: Duration,
 }
 
-/// Someone who is told of every injection, once, when it begins.
-///
-/// Called on the thread of the injected call, before the fault is felt: it must not block.
-pub trait Observer: Send + Sync {
-    /// An injection begins.
-    fn injected(&self, injection: &Injection);
+/// Someone who wants to know.
+type Observer = Arc<dyn Fn(&Injection) + Send + Sync>;
+
+thread_local! {
+    static TELLING: Cell<bool> = const { Cell::new(false) };
 }
 
-impl<F: Fn(&Injection) + Send + Sync> Observer for F {
-    fn injected(&self, injection: &Injection) {
-        self(injection);
+/// Whether this thread is telling someone right now. Such calls are not hit: an observer, or a
+/// tracing subscriber, that passes an armed site would be told of itself without end.
+pub(crate) fn is_telling() -> bool {
+    TELLING.get()
+}
+
+struct Telling;
+
+impl Telling {
+    fn begin() -> Self {
+        TELLING.set(true);
+        Self
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        TELLING.set(false);
     }
 }
 
@@ -46,7 +61,7 @@ pub(crate) struct Hub {
     pub(crate) clock: Clock,
     /// Injections so far, those of rules that are gone included. A number that is only added to.
     injected: AtomicU64,
-    observers: ArcSwap<Vec<Arc<dyn Observer>>>,
+    observers: ArcSwap<Vec<Observer>>,
 }
 
 impl Hub {
@@ -58,7 +73,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn add(&self, observer: Arc<dyn Observer>) {
+    pub(crate) fn add(&self, observer: Observer) {
         self.observers.rcu(|observers| {
             let mut observers = Vec::clone(observers);
             observers.push(Arc::clone(&observer));
@@ -72,6 +87,7 @@ impl Hub {
 
     pub(crate) fn tell(&self, injection: &Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
+        let _telling = Telling::begin();
         tracing::info!(
             target: "chaos",
             site = injection.site,
@@ -81,7 +97,7 @@ impl Hub {
             "fault injected",
         );
         for observer in self.observers.load().iter() {
-            observer.injected(injection);
+            observer(injection);
         }
     }
 }

@@ -9,10 +9,10 @@ pub use linkme;
 
 use crate::call::Label;
 #[cfg(feature = "tokio")]
-pub use crate::pass::{Pass, waiting};
+pub use crate::pass::{Pass, waiting, waiting_bare};
 pub use crate::{
     catalogue::SITES,
-    pass::{armed, armed_in, blocking},
+    pass::{armed, armed_in, blocking, blocking_bare},
 };
 
 /// Keeps everything a site does when armed, the labels included, out of the caller's hot code.

@@ -12,7 +12,8 @@ pub enum Mode {
     /// Matches, draws, counts and injects.
     #[default]
     Inject,
-    /// Matches, draws and counts, and injects nothing.
+    /// Matches, draws and counts, and injects nothing. As nothing is ever under way, `max_active` does
+    /// not bound it.
     Shadow,
 }
 
@@ -26,7 +27,7 @@ pub enum Mode {
 /// let rule = Rule::new("slow-reads".parse()?, "db.*".parse()?, Fault::latency(slow))
 ///     .then(Fault::error("the replica is gone"))
 ///     .trigger(Trigger::new().rate(Rate::new(0.05)?).seed(42))
-///     .reason("GameDay 12");
+///     .because("GameDay 12");
 /// # drop(rule);
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
@@ -99,8 +100,8 @@ impl Rule {
 
     /// If it fires, no further rule is asked.
     #[must_use]
-    pub fn last_if_fired(mut self, last: bool) -> Self {
-        self.is_final = last;
+    pub fn final_if_fired(mut self, is_final: bool) -> Self {
+        self.is_final = is_final;
         self
     }
 
@@ -113,8 +114,15 @@ impl Rule {
 
     /// Why it is there, for those who come across it.
     #[must_use]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
+        self
+    }
+
+    /// Takes the reason back.
+    #[must_use]
+    pub fn without_reason(mut self) -> Self {
+        self.reason = None;
         self
     }
 
@@ -130,6 +138,18 @@ impl Rule {
         &self.site
     }
 
+    /// Which calls it is about.
+    #[must_use]
+    pub fn matcher(&self) -> &Matcher {
+        &self.matcher
+    }
+
+    /// Its faults, in order.
+    #[must_use]
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
     /// Whether it may act at all.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
@@ -138,7 +158,7 @@ impl Rule {
 
     /// Why it is there, if anyone said.
     #[must_use]
-    pub fn why(&self) -> Option<&str> {
+    pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 

@@ -38,6 +38,10 @@ impl RuleSet {
                 Some(old) => *old = Arc::new(rule),
                 None => rules.push(Arc::new(rule)),
             },
+            Change::Edit(rule) => match rules.iter_mut().find(|old| old.id == rule.id) {
+                Some(old) => *old = Arc::new(rule),
+                None => return Err(ChangeError::Unknown(rule.id)),
+            },
             Change::Remove(id) => {
                 let before = rules.len();
                 rules.retain(|rule| rule.id != id);
@@ -74,26 +78,30 @@ fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
 
 /// An edit of the rule set. One value, so that it can be checked, counted and written down.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an edit is made once, moved twice and gone"
-)]
+#[non_exhaustive]
 pub enum Change {
     /// Adds the rule at the end, or replaces the one with its id where that stands.
     ///
     /// An unchanged rule goes on as it was, counts and deadline and all, unless it has expired:
     /// then it is armed anew.
     Put(Rule),
+    /// Replaces the rule with its id where that stands. Unlike a `Put`, it does not arm an expired
+    /// rule that it leaves unchanged, or gives another reason; switching it on, or changing what it
+    /// does, arms it like a new one.
+    Edit(Rule),
     /// Takes the rule out.
     Remove(RuleId),
-    /// Replaces all rules. Unchanged ones go on as they were; expired ones stay expired.
+    /// Replaces all rules. Unchanged ones go on as they were; unchanged ones that have expired stay
+    /// expired.
     Replace(Vec<Rule>),
 }
 
 /// Why an edit was not accepted. The rule set is what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ChangeError {
     /// The caller had seen an older generation than this one.
+    #[non_exhaustive]
     Stale {
         /// The generation in force.
         current: u64,

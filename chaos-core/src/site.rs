@@ -10,11 +10,12 @@ use std::sync::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    armed::{Armed, Verdict},
+    armed::{Armed, Glance, Verdict},
     call::Call,
     decision::Decision,
+    dice::Dice,
     name::is_site_name,
-    observer::Hub,
+    observer::{self, Hub},
 };
 
 /// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
@@ -126,32 +127,86 @@ impl Site {
 
     /// Asks the rules about one call. `None`: leave it alone.
     ///
-    /// Cold: only calls of an armed site come here.
+    /// Cold: only calls of an armed site come here. Most of those are left alone, so what comes
+    /// after a hit is out of the way again.
     #[cold]
     #[inline(never)]
     pub fn decide(&self, call: &Call<'_>) -> Option<Decision> {
+        self.decide_here(call)
+    }
+
+    /// The same, for a caller that is cold itself.
+    #[inline(always)]
+    pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
+        if crate::COMPILED_OUT {
+            return None;
+        }
         let guard = self.rules.load();
         let site_rules = guard.as_ref()?;
-        let SiteRules { hub, rules } = &**site_rules;
-        let mut fired = Vec::new();
-        let mut expired = false;
-        for rule in rules {
-            match rule.consult(call, self.name, &hub.clock) {
+        for (at, rule) in site_rules.rules.iter().enumerate() {
+            match rule.glance() {
+                Glance::Pass => {}
+                Glance::Hit => return self.fire(site_rules, at, Dice::Thread, call),
+                Glance::LookCloser => return self.look_closer(site_rules, at, call),
+            }
+        }
+        None
+    }
+
+    /// The same, `from` the first rule that a glance does not settle.
+    #[inline(never)]
+    fn look_closer(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        let mut at = from;
+        loop {
+            match site_rules.rules.get(at)?.consult(call) {
                 Verdict::Pass => {}
-                Verdict::Expired => expired = true,
-                Verdict::Fire(firing) => {
-                    let last = firing.ends_call() || rule.rule.is_final;
-                    fired.push(firing);
-                    if last {
-                        break;
-                    }
+                Verdict::Expired => self.retire(site_rules),
+                Verdict::Hit(dice) => return self.fire(site_rules, at, dice, call),
+            }
+            at += 1;
+        }
+    }
+
+    /// Fires the rule that hit with these dice, and those behind it that hit too, until one ends the
+    /// call.
+    #[cold]
+    #[inline(never)]
+    fn fire(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        dice: Dice,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        if observer::is_telling() {
+            return None;
+        }
+        let hub = &site_rules.hub;
+        let mut fired = Vec::new();
+        let mut hit = Some(dice);
+        for rule in &site_rules.rules[from..] {
+            let verdict = hit.take().map_or_else(|| rule.consult(call), Verdict::Hit);
+            let Verdict::Hit(dice) = verdict else {
+                continue;
+            };
+            if let Some(firing) = rule.fire(dice, self.name, &hub.clock) {
+                let last = firing.ends_call() || rule.rule.is_final;
+                fired.push(firing);
+                if last {
+                    break;
                 }
             }
         }
-        if expired {
+        if fired.is_empty() {
             self.retire(site_rules);
+            return None;
         }
-        (!fired.is_empty()).then(|| Decision::new(self.name, Arc::clone(hub), fired))
+        Some(Decision::new(self.name, Arc::clone(hub), fired))
     }
 
     /// Back to idle when every rule has been seen to expire: nobody else has to be alive for it.
@@ -187,6 +242,12 @@ impl Site {
 
     pub(crate) fn is_new(&self) -> bool {
         self.state.load(Ordering::Relaxed) == NEW
+    }
+
+    /// Armed, and not merely new.
+    #[inline]
+    pub(crate) fn is_aimed_at(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == ARMED
     }
 
     /// Its name. Several sites may share one.

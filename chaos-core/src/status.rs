@@ -29,6 +29,7 @@ pub enum State {
     /// At least one is.
     Armed,
     /// Stopped by hand.
+    #[non_exhaustive]
     Halted {
         /// Why.
         reason: String,

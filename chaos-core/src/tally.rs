@@ -34,9 +34,19 @@ struct Stripe {
 }
 
 impl Tally {
-    #[inline]
     pub(crate) fn count_matched(&self) {
         self.stripe().matched.fetch_add(1, Relaxed);
+    }
+
+    /// The same, unless something has to be made for it first; says whether it was done.
+    #[inline(always)]
+    pub(crate) fn count_matched_at_once(&self) -> bool {
+        let stripes = self.stripes.get();
+        let stripe = stripes.and_then(|stripes| stripes.get(STRIPE.get()));
+        if let Some(stripe) = stripe {
+            stripe.matched.fetch_add(1, Relaxed);
+        }
+        stripe.is_some()
     }
 
     pub(crate) fn count_injected(&self) {
@@ -72,25 +82,10 @@ impl Tally {
         self.active.fetch_sub(1, Relaxed);
     }
 
-    #[inline]
-    fn stripe(&self) -> &Stripe {
-        let stripes = match self.stripes.get() {
-            Some(stripes) => stripes,
-            None => self.first_match(),
-        };
-        // The number of stripes is a power of two.
-        &stripes[thread_number() & (stripes.len() - 1)]
-    }
-
     /// Stripes are made when the first call matches: a rule set may hold thousands of rules.
-    #[cold]
-    fn first_match(&self) -> &[CachePadded<Stripe>] {
-        static COUNT: LazyLock<usize> = LazyLock::new(|| {
-            let threads = std::thread::available_parallelism().map_or(8, usize::from);
-            (2 * threads).next_power_of_two().clamp(8, 64)
-        });
-        self.stripes
-            .get_or_init(|| (0..*COUNT).map(|_| CachePadded::default()).collect())
+    fn stripe(&self) -> &Stripe {
+        let make = || (0..*STRIPES).map(|_| CachePadded::default()).collect();
+        &self.stripes.get_or_init(make)[stripe_of_this_thread()]
     }
 
     fn sum(&self, count: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
@@ -133,20 +128,24 @@ fn take(count: &AtomicU64, max: u64) -> bool {
         .is_ok()
 }
 
-/// Threads are numbered as they come, so that neighbours do not share a stripe.
-#[inline]
-fn thread_number() -> usize {
-    const NONE: usize = usize::MAX;
-    thread_local!(static NUMBER: Cell<usize> = const { Cell::new(NONE) });
-    #[cold]
-    fn number_this_thread() -> usize {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        let number = NEXT.fetch_add(1, Relaxed) % NONE;
-        NUMBER.set(number);
-        number
+/// How many stripes each count has.
+static STRIPES: LazyLock<usize> = LazyLock::new(|| {
+    let threads = std::thread::available_parallelism().map_or(8, usize::from);
+    (2 * threads).clamp(8, 64)
+});
+
+const NONE: usize = usize::MAX;
+
+thread_local! {
+    /// The stripe that this thread adds to.
+    static STRIPE: Cell<usize> = const { Cell::new(NONE) };
+}
+
+/// Threads are given stripes as they come, so that neighbours do not share one.
+fn stripe_of_this_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    if STRIPE.get() == NONE {
+        STRIPE.set(NEXT.fetch_add(1, Relaxed) % *STRIPES);
     }
-    match NUMBER.get() {
-        NONE => number_this_thread(),
-        number => number,
-    }
+    STRIPE.get()
 }

@@ -130,6 +130,11 @@ impl Trigger {
         ordinal >= self.skip && (ordinal - self.skip + 1).is_multiple_of(self.every.get())
     }
 
+    /// The same as a number: a draw hits if its high 53 bits are below it.
+    pub(crate) fn hits_of_2_53(&self) -> u64 {
+        self.hits_of_2_53
+    }
+
     /// Whether `rate` hits, given 64 uniform bits; they are drawn only where the rate leaves doubt.
     #[inline]
     pub(crate) fn hits(&self, draw: impl FnOnce() -> u64) -> bool {

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, io, marker::PhantomData, time::Duration};
 use http::{HeaderName, Method};
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::{
@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "site",
         "a site name, or a pattern such as `db.*` or `db.**`",
     ),
-    ("reason", "a text"),
+    ("reason", "a text of at most 1000 bytes"),
     ("enabled", "true or false"),
     ("mode", "\"inject\" or \"shadow\""),
     ("final", "true or false"),
@@ -73,6 +73,11 @@ const ALLOWED: &[(&str, &str)] = &[
 /// What a text matcher accepts, wherever one stands.
 const TEXT_MATCHER: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, \
                             {\"regex\"}, {\"present\"}, {\"not\"}";
+
+const MAX_EXPRESSIONS: usize = 256;
+
+/// Longer than anyone reads.
+const MAX_REASON: usize = 1000;
 
 /// Reads a rule. `id` is what the address says: the body may then leave it out, or must agree.
 ///
@@ -118,7 +123,22 @@ pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
         doc.into_rule(None)
             .map_err(|error| error.under(&format!("rules[{at}]")))
     };
+    let expressions = docs.iter().map(|Object(doc)| doc.matching.0.expressions());
+    few_enough(expressions.sum()).map_err(|error| error.under("rules"))?;
     docs.into_iter().enumerate().map(rule).collect()
+}
+
+/// Each expression may weigh its share; so their number in one document is bounded, too.
+fn few_enough(expressions: usize) -> Result<(), RuleError> {
+    if expressions <= MAX_EXPRESSIONS {
+        return Ok(());
+    }
+    let problem = format!("{expressions} regular expressions are too many");
+    Err(RuleError::new(
+        "",
+        problem,
+        "256 regular expressions in one document",
+    ))
 }
 
 /// The rule as it would be written; what has its default is left out.
@@ -169,10 +189,14 @@ where
 
 /// What is allowed at a path: that of its last named part which the table knows.
 fn allowed_at(path: &str) -> Option<&'static str> {
-    let parts = path
-        .rsplit('.')
-        .map(|part| part.split('[').next().unwrap_or(part));
-    parts.into_iter().find_map(|part| {
+    // Below these, the names are the user's own.
+    let named = ["match.headers.", "match.query.", "match.labels."];
+    if named.iter().any(|prefix| path.contains(prefix)) {
+        return Some(TEXT_MATCHER);
+    }
+    let parts = path.rsplit('.');
+    let mut parts = parts.map(|part| part.split('[').next().unwrap_or(part));
+    parts.find_map(|part| {
         let found = ALLOWED.iter().find(|(field, _)| *field == part);
         found.map(|(_, allowed)| *allowed)
     })
@@ -241,12 +265,12 @@ struct MatchDoc {
     path: Option<TextDoc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<TextDoc>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    headers: BTreeMap<String, TextDoc>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    query: BTreeMap<String, TextDoc>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    labels: BTreeMap<String, TextDoc>,
+    #[serde(skip_serializing_if = "is_default")]
+    headers: TextsDoc,
+    #[serde(skip_serializing_if = "is_default")]
+    query: TextsDoc,
+    #[serde(skip_serializing_if = "is_default")]
+    labels: TextsDoc,
 }
 
 /// One of its fields is given; a struct and not an enum, so that a fault can carry options.
@@ -332,6 +356,14 @@ impl RuleDoc {
     }
 
     fn named(self, id: RuleId) -> Result<Rule, RuleError> {
+        few_enough(self.matching.0.expressions()).map_err(|error| error.under("match"))?;
+        if self
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.len() > MAX_REASON)
+        {
+            return Err(refuse("reason", "too long"));
+        }
         let mut faults = Vec::with_capacity(self.faults.len());
         for (at, Object(doc)) in self.faults.into_iter().enumerate() {
             let here = |error: RuleError| error.under(&format!("faults[{at}]"));
@@ -378,7 +410,7 @@ impl RuleDoc {
                 .trigger(trigger)
                 .lifetime(lifetime(self.ttl.as_deref())?)
                 .mode(mode)
-                .last_if_fired(self.is_final)
+                .final_if_fired(self.is_final)
                 .enabled(self.enabled)
         };
         Ok(faults.fold(rule, Rule::then))
@@ -405,6 +437,13 @@ fn duration(field: &'static str, text: &str) -> Result<Duration, RuleError> {
 }
 
 impl MatchDoc {
+    fn expressions(&self) -> usize {
+        let one = [&self.method, &self.path, &self.host].into_iter().flatten();
+        let named = [&self.headers, &self.query, &self.labels];
+        let named = named.into_iter().flat_map(|texts| texts.0.values());
+        one.chain(named).map(TextDoc::expressions).sum()
+    }
+
     fn into_matcher(self) -> Result<Matcher, RuleError> {
         let mut matcher = Matcher::new();
         if let Some(method) = self.method {
@@ -414,20 +453,27 @@ impl MatchDoc {
             matcher = matcher.path(path.into_text(&Text::route).map_err(at("path"))?);
         }
         if let Some(host) = self.host {
-            matcher = matcher.host(host.into_text(&host_name).map_err(at("host"))?);
+            matcher = matcher.host(
+                host.in_lower_case()
+                    .into_text(&host_name)
+                    .map_err(at("host"))?,
+            );
         }
         let plain = |text: &str| Ok(Text::is(text));
-        for (name, text) in self.headers {
+        for (name, text) in self.headers.0 {
             let problem = |_| refuse("headers", format_args!("{name:?} is no header name"));
             let header = HeaderName::try_from(&name).map_err(problem)?;
+            if matcher.headers.iter().any(|(known, _)| *known == header) {
+                return Err(refuse("headers", format_args!("{name:?} stands twice")));
+            }
             let text = text.into_text(&plain);
             matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);
         }
-        for (name, text) in self.query {
+        for (name, text) in self.query.0 {
             let text = text.into_text(&plain);
             matcher = matcher.query(&name, text.map_err(at(&format!("query.{name}")))?);
         }
-        for (name, text) in self.labels {
+        for (name, text) in self.labels.0 {
             let text = text.into_text(&plain);
             matcher = matcher.label(&name, text.map_err(at(&format!("labels.{name}")))?);
         }
@@ -450,10 +496,11 @@ fn method_name(name: &str) -> Result<Text, RuleError> {
 
 fn host_name(name: &str) -> Result<Text, RuleError> {
     let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
-    if port || name.is_empty() || name.contains(['/', ' ']) {
+    let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+    if port || name.is_empty() || !is_sent {
         return Err(refuse("host", format_args!("{name:?} is no host")));
     }
-    Ok(Text::is(&name.to_ascii_lowercase()))
+    Ok(Text::is(name))
 }
 
 impl FaultDoc {
@@ -533,16 +580,18 @@ impl From<&Matcher> for MatchDoc {
         let pair = |name: &str, text: &Text| (name.to_owned(), TextDoc::from(text));
         let texts = |texts: &[(Box<str>, Text)]| {
             let pairs = texts.iter().map(|(name, text)| pair(name, text));
-            pairs.collect()
+            TextsDoc(pairs.collect())
         };
         let headers = matcher.headers.iter();
         Self {
             method: matcher.method.as_ref().map(TextDoc::from),
             path: matcher.path.as_ref().map(TextDoc::from),
             host: matcher.host.as_ref().map(TextDoc::from),
-            headers: headers
-                .map(|(name, text)| pair(name.as_str(), text))
-                .collect(),
+            headers: TextsDoc(
+                headers
+                    .map(|(name, text)| pair(name.as_str(), text))
+                    .collect(),
+            ),
             query: texts(&matcher.query),
             labels: texts(&matcher.labels),
         }
@@ -564,9 +613,9 @@ impl From<&Fault> for FaultDoc {
             }
             Fault::Status(status) => doc.status = Some(status.code()),
             Fault::Error(failure) => {
-                let message = failure.message.to_string();
-                doc.error = Some(match io_kind::name(failure.kind) {
-                    Some(kind) if failure.kind != io::ErrorKind::Other => {
+                let message = failure.message().to_owned();
+                doc.error = Some(match io_kind::name(failure.kind()) {
+                    Some(kind) if failure.kind() != io::ErrorKind::Other => {
                         ErrorDoc::Full(FullErrorDoc {
                             kind: kind.to_owned(),
                             message: Some(message),
@@ -588,7 +637,17 @@ enum TextDoc {
     Form(Box<TextForm>),
 }
 
-#[derive(PartialEq, Serialize, Deserialize)]
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum FormName {
+    Prefix,
+    Suffix,
+    Regex,
+    Present,
+    Not,
+}
+
+#[derive(PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum TextForm {
     Prefix(String),
@@ -598,7 +657,71 @@ enum TextForm {
     Not(TextDoc),
 }
 
+/// Names and what each must be like; no name stands twice.
+#[derive(Default, PartialEq)]
+struct TextsDoc(BTreeMap<String, TextDoc>);
+
+impl Serialize for TextsDoc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextsDoc {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Names;
+
+        impl<'de> Visitor<'de> for Names {
+            type Value = TextsDoc;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of names and text matchers")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextsDoc, A::Error> {
+                let mut texts = BTreeMap::new();
+                while let Some((name, text)) = map.next_entry::<String, TextDoc>()? {
+                    if texts.contains_key(&name) {
+                        return Err(A::Error::custom(format_args!("{name:?} stands twice")));
+                    }
+                    texts.insert(name, text);
+                }
+                Ok(TextsDoc(texts))
+            }
+        }
+
+        deserializer.deserialize_map(Names)
+    }
+}
+
 impl TextDoc {
+    /// How many expressions it would have compiled.
+    fn expressions(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Any(docs) => docs.iter().map(Self::expressions).sum(),
+            Self::Form(form) => match &**form {
+                TextForm::Regex(_) => 1,
+                TextForm::Not(doc) => doc.expressions(),
+                TextForm::Prefix(_) | TextForm::Suffix(_) | TextForm::Present(_) => 0,
+            },
+        }
+    }
+
+    /// Hosts are compared in lower case.
+    fn in_lower_case(self) -> Self {
+        match self {
+            Self::Plain(text) => Self::Plain(text.to_ascii_lowercase()),
+            Self::Any(docs) => Self::Any(docs.into_iter().map(Self::in_lower_case).collect()),
+            Self::Form(form) => Self::Form(Box::new(match *form {
+                TextForm::Prefix(text) => TextForm::Prefix(text.to_ascii_lowercase()),
+                TextForm::Suffix(text) => TextForm::Suffix(text.to_ascii_lowercase()),
+                TextForm::Not(doc) => TextForm::Not(doc.in_lower_case()),
+                form @ (TextForm::Regex(_) | TextForm::Present(_)) => form,
+            })),
+        }
+    }
+
     /// `plain` says what a text on its own means here: equality, a route.
     fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
         match self {
@@ -673,9 +796,19 @@ impl<'de> Deserialize<'de> for TextDoc {
                 Ok(TextDoc::Any(docs))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextDoc, A::Error> {
-                let form = TextForm::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(TextDoc::Form(Box::new(form)))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextDoc, A::Error> {
+                let form = match map.next_key::<FormName>()? {
+                    Some(FormName::Prefix) => TextForm::Prefix(map.next_value()?),
+                    Some(FormName::Suffix) => TextForm::Suffix(map.next_value()?),
+                    Some(FormName::Regex) => TextForm::Regex(map.next_value()?),
+                    Some(FormName::Present) => TextForm::Present(map.next_value()?),
+                    Some(FormName::Not) => TextForm::Not(map.next_value()?),
+                    None => return Err(A::Error::custom("an empty matcher says nothing")),
+                };
+                match map.next_key::<IgnoredAny>()? {
+                    None => Ok(TextDoc::Form(Box::new(form))),
+                    Some(_) => Err(A::Error::custom("several forms in one matcher")),
+                }
             }
         }
 

@@ -333,12 +333,12 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         r#"{"id":"r","site":"s","match":{"path":{"regex":"((a{1000}){1000}){1000}"}},"faults":[{"status":503}]}"#,
         "match.path",
         "",
-        "256 KiB",
+        "32 KiB",
     ),
     (
         "matcher form",
         r#"{"id":"r","site":"s","match":{"path":{"like":"x"}},"faults":[{"status":503}]}"#,
-        "match.path.like",
+        "match.path",
         "like",
         "`prefix`",
     ),
@@ -355,6 +355,55 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "match.labels.t",
         "empty",
         "list of matchers",
+    ),
+    (
+        "old path syntax",
+        r#"{"id":"r","site":"s","match":{"path":"/a/:id"},"faults":[{"status":503}]}"#,
+        "match.path",
+        "starts with `:`",
+        "{param}",
+    ),
+    (
+        "path with a query",
+        r#"{"id":"r","site":"s","match":{"path":"/a?b=1"},"faults":[{"status":503}]}"#,
+        "match.path",
+        "as it is sent",
+        "without a query",
+    ),
+    (
+        "host in another script",
+        r#"{"id":"r","site":"s","match":{"host":"b\u00fccher.example"},"faults":[{"status":503}]}"#,
+        "match.host",
+        "no host",
+        "without its port",
+    ),
+    (
+        "header twice",
+        r#"{"id":"r","site":"s","match":{"headers":{"X-A":"1","x-a":"2"}},"faults":[{"status":503}]}"#,
+        "match.headers",
+        "stands twice",
+        "header names",
+    ),
+    (
+        "label twice",
+        r#"{"id":"r","site":"s","match":{"labels":{"t":"1","t":"2"}},"faults":[{"status":503}]}"#,
+        "match.labels",
+        "stands twice",
+        "label names",
+    ),
+    (
+        "label that is no text, called like a field",
+        r#"{"id":"r","site":"s","match":{"labels":{"id":7}},"faults":[{"status":503}]}"#,
+        "match.labels.id",
+        "integer",
+        "{\"prefix\"}",
+    ),
+    (
+        "empty form",
+        r#"{"id":"r","site":"s","match":{"path":{}},"faults":[{"status":503}]}"#,
+        "match.path",
+        "says nothing",
+        "text matcher",
     ),
 ];
 
@@ -403,4 +452,48 @@ fn in_a_list_the_field_says_which_rule() {
         "rules[0].faults[0].status"
     );
     assert_eq!(rules_from_json(b"{}").unwrap_err().field(), "rules");
+}
+
+#[test]
+fn a_path_with_too_many_parameters_is_refused_before_the_router_panics() {
+    let path = |n: usize| (0..n).map(|n| format!("/{{p{n}}}")).collect::<String>();
+    let rule = |n| {
+        let json = serde_json::json!({
+            "site": "s", "match": { "path": path(n) }, "faults": [{ "status": 503 }],
+        });
+        rule_from_json(json.to_string().as_bytes(), Some("r"))
+    };
+    assert!(rule(25).is_ok());
+    let error = rule(26).unwrap_err();
+    assert_eq!(error.field(), "match.path");
+    assert!(error.allowed().contains("25 at most"), "{error}");
+}
+
+#[test]
+fn many_small_bombs_are_one_large_one() {
+    let bombs: Vec<_> = (0..2000)
+        .map(|_| serde_json::json!({ "regex": "(?:a?){100}" }))
+        .collect();
+    let rule = serde_json::json!({
+        "id": "r", "site": "s", "match": { "path": bombs }, "faults": [{ "status": 503 }],
+    });
+    let error = rule_from_json(rule.to_string().as_bytes(), None).unwrap_err();
+    assert_eq!(error.field(), "match");
+    assert!(
+        error.allowed().contains("256 regular expressions"),
+        "{error}"
+    );
+
+    let rule = |n: usize| {
+        serde_json::json!({
+            "id": format!("r{n}"), "site": "s", "match": { "path": { "not": { "regex": "a" } } },
+            "faults": [{ "status": 503 }],
+        })
+    };
+    let rules: Vec<_> = (0..257).map(rule).collect();
+    let document = serde_json::json!({ "rules": rules }).to_string();
+    assert_eq!(
+        rules_from_json(document.as_bytes()).unwrap_err().field(),
+        "rules"
+    );
 }

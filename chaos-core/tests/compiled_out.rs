@@ -20,6 +20,8 @@ fn a_site_that_is_compiled_out_is_never_armed_and_not_listed() {
         COMPILED_OUT
     );
     assert_eq!(injector.site("out").is_armed(), !COMPILED_OUT);
+    let decided = injector.site("out").decide(&chaos_core::Call::new());
+    assert_eq!(decided.is_none(), COMPILED_OUT);
     let listed = global().sites().iter().any(|site| site.name() == "out");
     assert_eq!(listed, !COMPILED_OUT);
 }

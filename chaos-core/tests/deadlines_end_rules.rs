@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Fault, Injector, Latency, Lifetime, ManualClock, Rule, State};
+use chaos_core::{Change, Fault, Injector, Latency, Lifetime, ManualClock, Rule, State};
 use chaos_core::{inject, inject_async};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -70,6 +70,40 @@ fn editing_others_does_not_prolong_a_rule_and_putting_it_again_revives_it() {
     assert!(pass(), "putting the rule itself does");
     clock.advance(10 * SECOND);
     assert!(!pass());
+}
+
+#[test]
+fn an_edit_revives_an_expired_rule_only_if_it_switches_it_on_or_makes_it_another() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let pass = || inject!(injector: injector, "deadline.change").is_err();
+    let mine = || fails("deadline.change", SECOND);
+    let edit = |rule| injector.apply(Change::Edit(rule), None).unwrap();
+    injector.put(mine());
+    clock.advance(SECOND);
+    edit(mine());
+    edit(mine().because("a note for those who come later"));
+    assert!(!pass());
+    edit(mine().enabled(false));
+    edit(mine());
+    assert!(pass());
+    clock.advance(SECOND);
+    assert!(!pass());
+    edit(mine().then(Fault::error("another rule")));
+    assert!(pass());
+}
+
+/// Without a call to notice, or with a rule that never hits, a site once stayed armed for good.
+#[test]
+fn a_site_without_traffic_is_idle_once_its_rules_expired_and_someone_looked() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("deadline.quiet");
+    injector.put(fails("deadline.quiet", SECOND));
+    clock.advance(SECOND);
+    assert!(site.is_armed() && !injector.is_idle());
+    assert_eq!(injector.sites().len(), 1);
+    assert!(!site.is_armed() && injector.is_idle());
 }
 
 #[test]

@@ -13,9 +13,9 @@ fn delays(injector: &Injector, site: &str, secs: u64) {
     ));
 }
 
-/// Waits until `count` calls are being delayed.
+/// Waits until the delays of `count` calls have begun; to be active, it is enough to be decided.
 async fn delayed(injector: &Injector, count: u64) {
-    while injector.status().active < count {
+    while injector.status().injected < count {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
@@ -133,4 +133,28 @@ async fn removing_or_changing_a_rule_lets_its_own_calls_go() {
         }
         call.await.unwrap().unwrap();
     }
+}
+
+/// Whoever is woken by a halt may ask the injector something: it once held its lock meanwhile.
+#[test]
+fn a_waker_may_ask_the_injector() {
+    struct Asks(Injector);
+
+    impl std::task::Wake for Asks {
+        fn wake(self: std::sync::Arc<Self>) {
+            assert_eq!(self.0.status().rules, 1);
+        }
+    }
+
+    let injector = Injector::new();
+    delays(&injector, "halt.waker", 600);
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let waker = std::sync::Arc::new(Asks(injector.clone())).into();
+    let mut cx = std::task::Context::from_waker(&waker);
+    let mut call = Box::pin(async { inject_async!(injector: injector, "halt.waker").await });
+    assert!(call.as_mut().poll(&mut cx).is_pending());
+    injector.halt("enough");
+    assert!(call.as_mut().poll(&mut cx).is_ready());
 }

@@ -82,7 +82,7 @@ async fn a_blocking_delay_in_a_task_is_warned_about_once() {
         let events = events.0.lock().unwrap();
         events
             .iter()
-            .filter(|event| event.contains("blocks a thread"))
+            .filter(|event| event.contains("may block a thread"))
             .count()
     };
     let subscriber = Arc::new(registry().with(events.clone()));
@@ -99,4 +99,50 @@ async fn a_blocking_delay_in_a_task_is_warned_about_once() {
         pass();
     });
     assert_eq!(warnings(), 1);
+}
+
+/// An audit log behind a site, and a rule that aims everywhere: it must not be told of itself.
+#[test]
+fn what_an_observer_does_is_never_hit() {
+    let injector = Injector::new();
+    let site = injector.site("told.again");
+    let (told, again) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (count, hits) = (Arc::clone(&told), Arc::clone(&again));
+    injector.observe(move |_| {
+        *count.lock().unwrap() += 1;
+        let hit = site.decide(&Call::new()).is_some();
+        *hits.lock().unwrap() += u32::from(hit);
+    });
+    let fault = Fault::error("everywhere");
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "**".parse().unwrap(),
+        fault,
+    ));
+    for _ in 0..3 {
+        assert!(site.decide(&Call::new()).unwrap().next_plan().is_some());
+    }
+    assert_eq!((*told.lock().unwrap(), *again.lock().unwrap()), (3, 0));
+    assert_eq!(injector.counts("r").unwrap().injected, 3);
+}
+
+#[test]
+fn an_observer_that_halts_stops_the_fault_it_was_told_of() {
+    let injector = Arc::new(Injector::new());
+    let site = injector.site("told.halt");
+    let weak = Arc::downgrade(&injector);
+    injector.observe(move |_| {
+        let halted = weak
+            .upgrade()
+            .map(|injector| injector.halt("one is too many"));
+        assert_eq!(halted, Some(true));
+    });
+    let fault = Fault::error("x");
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "told.halt".parse().unwrap(),
+        fault,
+    ));
+    assert!(site.decide(&Call::new()).unwrap().next_plan().is_none());
+    assert!(site.decide(&Call::new()).is_none());
 }

@@ -86,7 +86,7 @@ fn each_rule_keeps_its_rate_whatever_the_others_do() {
 
 #[test]
 fn a_final_rule_that_fires_is_the_last_one_asked() {
-    let injector = with(vec![slow("a", 1).last_if_fired(true), fails("b")]);
+    let injector = with(vec![slow("a", 1).final_if_fired(true), fails("b")]);
     let site = injector.site("compose");
     let mut decision = site.decide(&Call::new()).unwrap();
     assert!(matches!(decision.next_plan(), Some(Plan::Wait(_))));
@@ -96,7 +96,7 @@ fn a_final_rule_that_fires_is_the_last_one_asked() {
 
 #[test]
 fn a_shadow_counts_and_injects_nothing_and_stands_in_nobodys_way() {
-    let shadow = fails("shadow").mode(Mode::Shadow).last_if_fired(true);
+    let shadow = fails("shadow").mode(Mode::Shadow).final_if_fired(true);
     let limit = Trigger::new().limit(2.try_into().unwrap());
     let injector = with(vec![shadow.trigger(limit), fails("real")]);
     let site = injector.site("compose");

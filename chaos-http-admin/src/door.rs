@@ -15,7 +15,7 @@ use crate::{guard::Hosts, problem::Problem};
 const MAX_TIME: Duration = Duration::from_secs(10);
 
 pub(crate) async fn keep(State(hosts): State<Hosts>, request: Request, next: Next) -> Response {
-    let mut response = match hosts.admit(request.uri(), request.headers()) {
+    let mut response = match hosts.admit(request.method(), request.uri(), request.headers()) {
         Ok(()) => in_time(next.run(request)).await,
         Err(problem) => problem.into_response(),
     };

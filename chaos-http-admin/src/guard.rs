@@ -3,9 +3,10 @@
 //! A browser carries the wishes of any page to any port, loopback included. A page that has pointed
 //! its own name at this machine (DNS rebinding) gives itself away by that name in `Host`; one that
 //! asks across origins does so by `Origin` or `Sec-Fetch-Site`. Clients that are no browsers send
-//! neither of these.
+//! neither of these. A link on such a page is different: a browser shows what is behind it to the
+//! person, and to no page.
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::Authority};
 
 use crate::problem::Problem;
 
@@ -31,7 +32,12 @@ impl Hosts {
     }
 
     /// Lets a request in or says why not.
-    pub(crate) fn admit(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(crate) fn admit(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Problem> {
         let host = host_header(headers)?;
         // The target of HTTP/2, or of a client that takes us for a proxy, counts above `Host`.
         // A request that carries both must be right in both.
@@ -54,11 +60,8 @@ impl Hosts {
             let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
             return Err(problem.at("Origin", format!("http://{asked}, or left out")));
         }
-        if headers
-            .get_all("sec-fetch-site")
-            .iter()
-            .any(|site| site == "cross-site")
-        {
+        let mut sites = headers.get_all("sec-fetch-site").iter();
+        if sites.any(|site| site == "cross-site") && !follows_a_link(method, headers) {
             let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
             return Err(problem.at("Sec-Fetch-Site", "same-origin, same-site or none"));
         }
@@ -83,6 +86,15 @@ fn host_header(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {
             Err(problem.at("Host", "a name or an address, and a port if need be"))
         }
     }
+}
+
+/// Whether a browser asks for what fills a whole tab of its own. A frame, a script or a `fetch` is
+/// called something else, and a page cannot have these headers say otherwise.
+fn follows_a_link(method: &Method, headers: &HeaderMap) -> bool {
+    let says = |name, value| headers.get_all(name).iter().eq([value]);
+    method == Method::GET
+        && says("sec-fetch-mode", "navigate")
+        && says("sec-fetch-dest", "document")
 }
 
 /// Whether `origin` is the page of this very server, under the name it was `asked` by.

@@ -4,26 +4,51 @@ use axum::{
     Json,
     extract::{FromRequest, Request, State},
     http::StatusCode,
+    response::IntoResponse,
 };
 use chaos_core::Injector;
 use serde_json::Value;
 
-use crate::{body::JsonBody, problem::Problem, state};
+use crate::{
+    body::JsonBody,
+    etag::{IfMatch, etag},
+    problem::Problem,
+    query::NoQuery,
+    state,
+};
 
 /// Answers with the status that came of it: of a second halt, the first reason stands.
-pub(crate) async fn halt(State(injector): State<Injector>, Reason(reason): Reason) -> Json<Value> {
-    injector.halt(&*reason);
-    tracing::warn!(target: "chaos", reason, "halted");
-    state::status(State(injector)).await
+///
+/// `If-Match` is not so much as read: whoever pulls a kill switch means whatever rules there are.
+pub(crate) async fn halt(
+    State(injector): State<Injector>,
+    _: NoQuery,
+    Reason(reason): Reason,
+) -> impl IntoResponse {
+    if injector.halt(&*reason) {
+        tracing::warn!(target: "chaos", reason, "halted");
+    }
+    status(&injector)
 }
 
+/// With `If-Match`, only if the rules that are let loose are the ones that were seen.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
+    _: NoQuery,
+    if_match: IfMatch,
     Reason(reason): Reason,
-) -> Json<Value> {
-    injector.resume();
-    tracing::warn!(target: "chaos", reason, "resumed");
-    state::status(State(injector)).await
+) -> Result<impl IntoResponse, Problem> {
+    // An edit between this and the next line is as good as one right after.
+    if_match.check(injector.rules().generation(), true)?;
+    if injector.resume() {
+        tracing::warn!(target: "chaos", reason, "resumed");
+    }
+    Ok(status(&injector))
+}
+
+fn status(injector: &Injector) -> impl IntoResponse + use<> {
+    let (generation, body) = state::report(injector);
+    (etag(generation), Json(body))
 }
 
 /// A body of `{"reason": "…"}`.

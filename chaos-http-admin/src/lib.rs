@@ -53,14 +53,27 @@
 //!   it aims at; an empty list is a rule that waits for its site, or has a slip in its name.
 //! - **What is written** is a rule as [`chaos_core::wire`] reads it, or `{"rules":[…]}` for all of
 //!   them; `stats`, `sites` and `generation` are taken in and left alone, so that what was read can
-//!   be written back. A `PUT` of all rules answers with `generation` and the ids
-//!   `added`, `changed`, `removed` and `unchanged`, dry or not. `halt` and `resume` answer with the
-//!   status.
+//!   be written back. A `PUT` of all rules answers with `generation` and the ids `added`,
+//!   `changed`, `removed`, `unchanged` and `moved`, dry or not; each id is in one list. `moved` are
+//!   the rules that are as they were but not where they were: of the rules in both lists, one that
+//!   stood before them now stands after them, or the other way round, and the order decides which
+//!   fault comes first. `halt` and `resume` answer with the status.
+//! - **An expired rule** is armed again by a `PUT` of its own, or by a `PATCH` that switches it on
+//!   after one has switched it off. A `PATCH` that gives it another reason does not arm it; one of
+//!   what it does makes it another rule, which starts anew.
+//! - **A rule made in code** may be more than JSON can say, such as one with a second fault that is
+//!   never reached. A `PATCH` of `enabled` and `reason` alone leaves all else of a rule alone, so it
+//!   works on those too, and keeps their counts. Any other field has the rule read anew from what
+//!   is shown of it.
 //! - **The generation** of the rules is the `ETag` of every rule, of their list, and of every
-//!   write's answer. `If-Match` on a write refuses it (412) if someone else's came first; `*` asks
-//!   that what is written to exists. A `PATCH` without `If-Match` is merged into whatever is there,
-//!   so that concurrent ones all take effect. Counts move without the generation, so there is no
-//!   `If-None-Match`.
+//!   write's answer, those of `halt` and `resume` included. `If-Match` on a write refuses it (412)
+//!   if someone else's came first; `*` asks that what is written to exists. On `resume`, it asks
+//!   that the rules let loose are those that were seen. `halt` ignores it: a kill switch must not be
+//!   refused because someone edited a rule. A `PATCH` without `If-Match` is merged into whatever is
+//!   there, so that concurrent ones all take effect. Counts move without the generation, so there is
+//!   no `If-None-Match`.
+//! - **A parameter** that a write does not know is refused: `?dry_run=true` where there is no dry
+//!   run must not be a deed.
 //! - **A refusal** is `application/problem+json` (RFC 9457) with `detail` and, where they apply,
 //!   `field`, `allowed` and `rule`. The field is a path into the rule (`faults[0].latency`), `body`
 //!   for the body as a whole, or the name of a header or parameter.
@@ -76,7 +89,8 @@
 //! - A refused request has changed nothing: a write is all or nothing.
 //! - A page from elsewhere in someone's browser cannot use the port, not even by pointing its own
 //!   name at this machine: `Host` must be an allowed name on every route, `Origin` must be the port
-//!   itself, and a body must say that it is JSON.
+//!   itself, and a body must say that it is JSON. A link from elsewhere does open the console; the
+//!   browser shows it to the person, in a tab of its own, and not to the page.
 //! - A slow, idle or greedy client cannot hold the port or its memory: heads, requests and
 //!   connections have their time, bodies their size (1 MiB), connections their number (64).
 //! - The port is not opened on an address that other machines can reach.
@@ -103,6 +117,7 @@ mod guard;
 mod halt;
 mod one_rule;
 mod page;
+mod patch;
 mod problem;
 mod query;
 mod routes;

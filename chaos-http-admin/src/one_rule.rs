@@ -7,12 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chaos_core::{Change, Injector, Rule, wire};
-use serde_json::Value;
 
 use crate::{
     body::JsonBody,
     edit::edit,
     etag::{IfMatch, etag},
+    patch::Patch,
     problem::Problem,
     query::NoQuery,
     view,
@@ -61,7 +61,7 @@ pub(crate) async fn put(
     Ok((status, written(&injector, generation, &rule)).into_response())
 }
 
-/// Merges into the rule as it is written, so a field set to `null` has its default again.
+/// An edit and no put: a note on an expired rule must not arm it.
 pub(crate) async fn patch(
     State(injector): State<Injector>,
     Id(id): Id,
@@ -69,18 +69,13 @@ pub(crate) async fn patch(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let patch: Value = serde_json::from_slice(&json).map_err(|error| {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, error.to_string());
-        problem.at("body", "a JSON object of the fields to change")
-    })?;
+    let patch = Patch::read(&json)?;
     let (generation, rule) = edit(&injector, |current| {
         let rule = current.find(&id);
         let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
         if_match.check(current.generation(), true)?;
-        let mut merged = wire::rule_to_value(rule);
-        json_patch::merge(&mut merged, &patch);
-        let rule = wire::rule_from_value(merged, Some(&id))?;
-        Ok((Change::Put(rule.clone()), rule))
+        let rule = patch.apply(rule)?;
+        Ok((Change::Edit(rule.clone()), rule))
     })?;
     Ok(written(&injector, generation, &rule).into_response())
 }

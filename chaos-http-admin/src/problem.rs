@@ -77,9 +77,11 @@ impl From<RuleError> for Problem {
 impl From<ChangeError> for Problem {
     fn from(error: ChangeError) -> Self {
         match error {
-            ChangeError::Stale { current } => Self::stale(current),
+            ChangeError::Stale { current, .. } => Self::stale(current),
             ChangeError::Unknown(id) => Self::unknown_rule(id.as_str()),
             ChangeError::Rule(error) => error.into(),
+            // Whatever else a newer core refuses, it refuses because of the rules there are.
+            other => Self::new(StatusCode::CONFLICT, other.to_string()),
         }
     }
 }

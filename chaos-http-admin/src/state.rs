@@ -5,6 +5,12 @@ use chaos_core::{COMPILED_OUT, Injector, State as Chaos};
 use serde_json::{Value, json};
 
 pub(crate) async fn status(State(injector): State<Injector>) -> Json<Value> {
+    let (_, body) = report(&injector);
+    Json(body)
+}
+
+/// The status, and the generation that it is of.
+pub(crate) fn report(injector: &Injector) -> (u64, Value) {
     let status = injector.status();
     let mut body = json!({
         "state": status.state.as_str(),
@@ -14,11 +20,11 @@ pub(crate) async fn status(State(injector): State<Injector>) -> Json<Value> {
         "active": status.active,
         "compiled_out": COMPILED_OUT,
     });
-    if let Chaos::Halted { reason, ago } = &status.state {
+    if let Chaos::Halted { reason, ago, .. } = &status.state {
         let seconds_ago = ago.as_millis() as f64 / 1e3;
         body["halted"] = json!({ "reason": reason, "seconds_ago": seconds_ago });
     }
-    Json(body)
+    (status.generation, body)
 }
 
 pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {

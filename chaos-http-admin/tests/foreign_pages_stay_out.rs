@@ -172,6 +172,45 @@ async fn origin_must_be_the_very_port_that_is_asked() {
     }
 }
 
+/// A runbook has a link to the console: a browser that follows it sends these, and no `Origin`.
+#[tokio::test]
+async fn a_link_from_elsewhere_opens_the_console_and_nothing_else_does() {
+    let port = Port::new();
+    let asks = async |method: &str, headers: &[(&str, &str)]| {
+        let mut request = json_request(method, "/").header("sec-fetch-site", "cross-site");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        port.send(request, "").await
+    };
+    let (navigates, page) = (
+        ("sec-fetch-mode", "navigate"),
+        ("sec-fetch-dest", "document"),
+    );
+    let opened = asks("GET", &[navigates, page]).await.expect(200);
+    assert!(opened.text().starts_with("<!doctype html>"));
+
+    for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] {
+        let answer = asks(method, &[navigates, page]).await;
+        assert_eq!(answer.status, 403, "{method}");
+    }
+    let origin = ("origin", "http://evil.example");
+    for headers in [
+        &[][..],
+        &[navigates],
+        &[page],
+        &[navigates, ("sec-fetch-dest", "iframe")],
+        &[navigates, ("sec-fetch-dest", "empty")],
+        &[("sec-fetch-mode", "no-cors"), page],
+        &[("sec-fetch-mode", "cors"), ("sec-fetch-dest", "empty")],
+        &[navigates, ("sec-fetch-mode", "cors"), page],
+        &[navigates, page, ("sec-fetch-dest", "script")],
+        &[navigates, page, origin],
+    ] {
+        asks("GET", headers).await.problem(403);
+    }
+}
+
 #[tokio::test]
 async fn more_hosts_can_be_allowed() {
     let injector = Injector::new();

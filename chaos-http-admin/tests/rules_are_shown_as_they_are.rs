@@ -201,10 +201,11 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
         rule
     };
     let list = json!({ "rules": [
-        named("new", "db.read"), named("edited", "db.write"), named("kept", "db.read"),
+        named("new", "db.read"), named("kept", "db.read"), named("edited", "db.write"),
     ] });
     let lists = json!({
         "added": ["new"], "changed": ["edited"], "removed": ["gone"], "unchanged": ["kept"],
+        "moved": [],
     });
     let with_generation = |generation: u64| {
         let mut expected = lists.clone();
@@ -227,11 +228,62 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     assert_eq!(wet.json(), with_generation(4));
     assert_eq!(wet.header("etag"), Some("\"4\""));
     let after = port.rules().await;
-    assert_eq!(after["rules"][2]["id"], "kept");
+    assert_eq!(after["rules"][1]["id"], "kept");
     assert_eq!(
-        after["rules"][2]["stats"]["injected"], 1,
+        after["rules"][1]["stats"]["injected"], 1,
         "an unchanged rule goes on"
     );
+}
+
+/// The first fault that ends a call is the one that counts, so a swap is no small thing.
+#[tokio::test]
+async fn rules_that_change_places_are_not_unchanged() {
+    let list = |ids: &str| {
+        // A capital is the same rule with something else in it.
+        let rule = |id: char| {
+            let site = if id.is_uppercase() {
+                "other"
+            } else {
+                "db.read"
+            };
+            let mut rule = failing(site);
+            rule["id"] = json!(id.to_ascii_lowercase().to_string());
+            rule
+        };
+        let rules: Vec<_> = ids.chars().map(rule).collect();
+        json!({ "rules": rules })
+    };
+    for (before, after, unchanged, moved) in [
+        ("abc", "abc", "abc", ""),
+        ("abc", "bac", "c", "ba"),
+        ("abc", "acb", "a", "cb"),
+        ("abc", "cba", "", "cba"),
+        ("abcd", "bcad", "d", "bca"),
+        // What comes and goes moves nothing.
+        ("abc", "xaybcz", "abc", ""),
+        ("abc", "bc", "bc", ""),
+        ("abc", "xcya", "", "ca"),
+        // What is changed has its place, too.
+        ("abc", "Bac", "c", "a"),
+        ("abc", "aBc", "ac", ""),
+    ] {
+        let port = Port::new();
+        let put = async |query: &str, ids: &str| {
+            let path = format!("/v1/rules{query}");
+            port.write("PUT", &path, list(ids)).await.expect(200).json()
+        };
+        put("", before).await;
+        for query in ["?dry_run=true", ""] {
+            let answer = put(query, after).await;
+            let ids = |key: &str| -> String {
+                let ids = answer[key].as_array().unwrap().iter();
+                ids.map(|id| id.as_str().unwrap()).collect()
+            };
+            let found = (ids("unchanged"), ids("moved"));
+            let expected = (unchanged.to_owned(), moved.to_owned());
+            assert_eq!(found, expected, "{before} to {after}{query}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use axum::{
     body::Body,
     http::{Request, header},
 };
-use chaos_core::{Clock, Injector};
+use chaos_core::{Clock, Fault, Injector, Rule};
 use chaos_http_admin::{Admin, ServeError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -344,13 +344,9 @@ async fn a_client_that_never_reads_loses_its_place() {
     let injector = Injector::new();
     let running = start(&injector).await;
     // Answers far larger than what the system holds on the way.
-    let reason = "x".repeat(100_000);
-    let list = format!(
-        r#"{{"rules":[{{"id":"a","site":"db.read","faults":[{{"status":503}}],"reason":"{reason}"}}]}}"#
-    );
-    injector
-        .replace(chaos_core::wire::rules_from_json(list.as_bytes()).unwrap())
-        .unwrap();
+    let (id, site) = ("a".parse().unwrap(), "db.read".parse().unwrap());
+    let rule = Rule::new(id, site, Fault::error("broken"));
+    injector.put(rule.because("x".repeat(100_000)));
     let mut client = Client::connect(&running).await;
     let request = "GET /v1/rules HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(200);
     client.send(&request).await;

@@ -29,7 +29,8 @@ impl InjectLayer {
         Self::with_injector(site, chaos_core::global())
     }
 
-    /// The same, on an injector of your own.
+    /// The same, on an injector of your own, which the layer does not keep alive: when its last
+    /// clone is dropped, the layer is idle for good.
     ///
     /// # Panics
     /// As [`new`](Self::new).

@@ -9,6 +9,8 @@ use bytes::Bytes;
 use chaos_core::{Answer, Injected};
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 
+use sealed::Sealed;
+
 /// The response header that says an answer was made here: its value is the id of the rule.
 pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 
@@ -16,7 +18,9 @@ pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 ///
 /// It is a choice made in types, never a value: a service holds nothing of it, and where it changes
 /// nothing, it costs nothing.
-pub trait Surface<T, E> {
+///
+/// Sealed: more are to come, and what they need of this trait with them.
+pub trait Surface<T, E>: Sealed {
     /// The response that comes out.
     type Response;
     /// The error that comes out.
@@ -54,6 +58,12 @@ pub trait Surface<T, E> {
 /// answered with a 500. The body must be one that can hold any bytes, as axum's can.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep;
+
+impl Sealed for Keep {}
+
+mod sealed {
+    pub trait Sealed {}
+}
 
 impl<B: From<Bytes>, E> Surface<Response<B>, E> for Keep {
     type Response = Response<B>;

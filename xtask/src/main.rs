@@ -37,12 +37,12 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "bench",
         "the table of costs; needs valgrind for the instruction counts",
-        &["cargo bench -p chaos-benches"],
+        &["cargo bench -p benches"],
     ),
     (
         "bench-check",
         "the same, and fails where a target is missed",
-        &["cargo bench -p chaos-benches -- --check"],
+        &["cargo bench -p benches -- --check"],
     ),
     (
         "storm",

@@ -26,11 +26,21 @@ fn generic<T: std::fmt::Display>(value: T) -> Result<(), Injected> {
     inject!("ui.generic", value = %value)
 }
 
+/// Names that the macro could be thought to use for itself.
+fn hygiene() -> Result<(), Injected> {
+    const SITE: &str = "ui.site";
+    const LISTED: &str = "ui.listed";
+    let injector = Injector::new();
+    inject!(SITE, site = SITE, listed = LISTED)?;
+    inject!(injector: injector, LISTED, injector = SITE)
+}
+
 fn is_send(_: impl Send) {}
 
 fn main() {
     let order = || Order { table: "orders".to_owned(), id: 7 };
     sync(&order(), &Injector::new()).unwrap();
     generic(7).unwrap();
+    hygiene().unwrap();
     is_send(waiting(order(), Injector::new()));
 }

@@ -1,0 +1,18 @@
+//! The rows, in order.
+
+mod axum;
+mod http;
+mod macros;
+
+use crate::case::Case;
+
+pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
+
+/// All of them.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    let mut all = macros::cases();
+    all.extend(http::cases());
+    all.extend(axum::cases());
+    all
+}

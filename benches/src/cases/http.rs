@@ -1,0 +1,153 @@
+//! The layer over plain services: what hyper would call.
+
+use std::{
+    hint::black_box,
+    task::{Context, Waker},
+};
+
+use chaos_core::{Injector, Matcher, Text};
+use chaos_tower::InjectLayer;
+use http::{HeaderName, HeaderValue, Request, Uri};
+use tower::{Layer, Service, service_fn};
+
+use crate::{
+    case::{Case, Run},
+    rules::{a_thousand_elsewhere, matching, never_firing},
+    service::{Plain, call, future_size, handler, opaque},
+};
+
+const BARE: &str = "http service";
+const BARE_ASYNC: &str = "http service, an async fn";
+const BARE_HEADERS: &str = "http service, six headers";
+const IDLE: &str = "layer, idle";
+const SITE: &str = "bench.layer";
+
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = vec![
+        Case::new(BARE, || calls_of(opaque(Plain), request))
+            .future(future_size(&opaque(Plain), &request)),
+        Case::new(IDLE, || layered(request, |_| {}))
+            .over(BARE)
+            .at_most(8)
+            .a_word_longer()
+            .future(future_size(&layer().layer(opaque(Plain)), &request))
+            .future_at_most(8),
+        Case::new("layer, 1000 rules elsewhere", || {
+            layered(request, a_thousand_elsewhere)
+        })
+        .over(BARE)
+        .same_as(IDLE)
+        .a_word_longer(),
+        Case::new(BARE_ASYNC, || {
+            calls_of(opaque(service_fn(handler)), request)
+        })
+        .future(future_size(&opaque(service_fn(handler)), &request)),
+        Case::new("layer, idle, over an async fn", || {
+            calls_of(layer().layer(opaque(service_fn(handler))), request)
+        })
+        .over(BARE_ASYNC)
+        .at_most(8)
+        .a_word_longer()
+        .future(future_size(
+            &layer().layer(opaque(service_fn(handler))),
+            &request,
+        ))
+        .future_at_most(8),
+    ];
+    if !chaos_core::COMPILED_OUT {
+        cases.extend(armed());
+    }
+    cases.into_iter().map(|case| case.calls(20_000)).collect()
+}
+
+fn armed() -> [Case; 4] {
+    [
+        Case::new("layer, armed, does not fire", || {
+            layered(request, |injector| {
+                injector.put(never_firing("never", SITE));
+            })
+        })
+        .over(BARE)
+        .at_most(150)
+        // A rule may look at the request, so the request is moved to where it can be looked at.
+        .held_at(220),
+        Case::new("layer, armed, does not match", || {
+            layered(request, |injector| {
+                let post = Matcher::new().method(Text::is("POST"));
+                injector.put(matching("never", SITE, post));
+            })
+        })
+        .over(BARE),
+        Case::new(BARE_HEADERS, || calls_of(opaque(Plain), with_headers)),
+        Case::new("layer, method + path + header match, does not fire", || {
+            layered(with_headers, |injector| {
+                let matcher = Matcher::new()
+                    .method(Text::is("GET"))
+                    .path(Text::route("/products/{id}").expect("a route"))
+                    .header(TENANT, Text::is("acme"));
+                injector.put(matching("never", SITE, matcher));
+            })
+        })
+        .over(BARE_HEADERS)
+        .at_most(400)
+        // http's HeaderMap alone takes 180 to find a header.
+        .held_at(900),
+    ]
+}
+
+/// An idle layer. Nothing but the site is left of its injector, and that is enough.
+fn layer() -> InjectLayer {
+    InjectLayer::with_injector(SITE, &Injector::new())
+}
+
+fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
+    let injector = Injector::new();
+    let layer = InjectLayer::with_injector(SITE, &injector);
+    arm(&injector);
+    let mut run = calls_of(layer.layer(opaque(Plain)), request);
+    Box::new(move |calls| {
+        // Its rules live as long as it does.
+        let _injector = &injector;
+        run(calls);
+    })
+}
+
+fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
+where
+    S: Service<Request<()>> + 'static,
+{
+    let template = request();
+    Box::new(move |calls| {
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..calls {
+            let request = black_box(&template).clone();
+            assert!(call(black_box(&mut service), request, &mut cx).is_ready());
+        }
+    })
+}
+
+const TENANT: HeaderName = HeaderName::from_static("x-tenant");
+
+fn request() -> Request<()> {
+    let mut request = Request::new(());
+    *request.uri_mut() = Uri::from_static("/products/7");
+    request
+}
+
+fn with_headers() -> Request<()> {
+    let mut request = request();
+    let headers = [
+        ("host", "shop.example"),
+        ("user-agent", "bench"),
+        ("accept", "*/*"),
+        ("x-request-id", "0190c7e1"),
+        ("x-tenant", "acme"),
+        ("accept-encoding", "gzip"),
+    ];
+    for (name, value) in headers {
+        let name = HeaderName::from_static(name);
+        let value = HeaderValue::from_static(value);
+        request.headers_mut().insert(name, value);
+    }
+    request
+}

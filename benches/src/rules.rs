@@ -1,0 +1,54 @@
+//! Rules that are asked, and never fire.
+
+use chaos_core::{Fault, Injector, Lifetime, Matcher, Rate, Rule, SiteGlob, Trigger};
+
+/// Draws once per matched call, and hits about one in 2^53.
+pub(crate) fn never_firing(id: &str, site: &str) -> Rule {
+    let rate = Rate::new(1e-18).expect("a share");
+    Rule::new(
+        id.parse().expect("an id"),
+        site.parse::<SiteGlob>().expect("a site"),
+        Fault::status(503).expect("a status"),
+    )
+    .trigger(Trigger::new().rate(rate))
+    .lifetime(Lifetime::NEVER_ENDS)
+}
+
+/// The same, for some calls.
+pub(crate) fn matching(id: &str, site: &str, matcher: Matcher) -> Rule {
+    never_firing(id, site).matching(matcher)
+}
+
+/// A thousand rules that aim at ten other sites.
+pub(crate) fn a_thousand_elsewhere(injector: &Injector) {
+    let site = |n| format!("elsewhere.{}", n % 10);
+    for n in 0..10 {
+        let _ = injector.site(&site(n));
+    }
+    let rules = (0..1000).map(|n| never_firing(&format!("rule-{n}"), &site(n)));
+    let replaced = injector.replace(rules.collect());
+    replaced.expect("the ids differ");
+}
+
+/// What the process's own injector holds while it lives, for sites in code.
+#[derive(Debug)]
+pub(crate) struct Armed(());
+
+impl Armed {
+    pub(crate) fn with(rules: Vec<Rule>) -> Self {
+        let replaced = chaos_core::global().replace(rules);
+        replaced.expect("the ids differ");
+        Self(())
+    }
+
+    pub(crate) fn elsewhere() -> Self {
+        a_thousand_elsewhere(chaos_core::global());
+        Self(())
+    }
+}
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        chaos_core::global().clear();
+    }
+}

@@ -1,0 +1,124 @@
+//! Services to put a layer on, and the caller: as opaque to each other as hyper and a router are.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    hint::black_box,
+    pin::{Pin, pin},
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower::Service;
+
+/// A service that a compiler cannot see into: neither its `call` nor its future is inlined. It has
+/// some state of its own, so that there is something to reach through it.
+#[derive(Clone, Debug)]
+pub(crate) struct Opaque<S> {
+    inner: S,
+    calls: u64,
+}
+
+pub(crate) fn opaque<S>(inner: S) -> Opaque<S> {
+    Opaque { inner, calls: 0 }
+}
+
+impl<S: Service<R>, R> Service<R> for Opaque<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = OpaqueFuture<S::Future>;
+
+    #[inline(never)]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    #[inline(never)]
+    fn call(&mut self, request: R) -> Self::Future {
+        self.calls += 1;
+        OpaqueFuture {
+            inner: self.inner.call(request),
+        }
+    }
+}
+
+pin_project! {
+    #[derive(Debug)]
+    pub(crate) struct OpaqueFuture<F> {
+        #[pin]
+        inner: F,
+    }
+}
+
+impl<F: Future> Future for OpaqueFuture<F> {
+    type Output = F::Output;
+
+    #[inline(never)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().inner.poll(cx)
+    }
+}
+
+/// Keeps the request in its future, as a service that works on it would.
+#[derive(Clone, Debug)]
+pub(crate) struct Plain;
+
+impl Service<Request<()>> for Plain {
+    type Response = Response<Bytes>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Answer {
+        Answer(Some(request))
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer(Option<Request<()>>);
+
+impl Future for Answer {
+    type Output = Result<Response<Bytes>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // As one that may have to wait.
+        black_box(cx);
+        let request = self.0.take().expect("polled once");
+        Poll::Ready(Ok(respond(request)))
+    }
+}
+
+/// The same as an `async fn`.
+pub(crate) async fn handler(request: Request<()>) -> Result<Response<Bytes>, Infallible> {
+    poll_fn(|cx| Poll::Ready(black_box(cx).waker().clone())).await;
+    Ok(respond(request))
+}
+
+fn respond(request: Request<()>) -> Response<Bytes> {
+    drop(black_box(request));
+    Response::new(Bytes::from_static(b"ok"))
+}
+
+/// One call, from readiness to response, of a service that answers at once.
+#[inline(never)]
+pub(crate) fn call<S, R>(
+    service: &mut S,
+    request: R,
+    cx: &mut Context<'_>,
+) -> Poll<Result<S::Response, S::Error>>
+where
+    S: Service<R>,
+{
+    ready!(service.poll_ready(cx))?;
+    pin!(service.call(request)).poll(cx)
+}
+
+/// The size of its futures.
+pub(crate) fn future_size<S: Service<R>, R>(_: &S, _: &impl Fn() -> R) -> usize {
+    size_of::<S::Future>()
+}

@@ -1,0 +1,172 @@
+//! The table, and who meets a target.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use crate::{
+    callgrind::Counts,
+    case::{Case, Limit},
+    clock::Times,
+};
+
+/// What was measured of a case: over its base, if it has one.
+#[derive(Debug)]
+pub struct Row<'c> {
+    /// What was measured.
+    pub case: &'c Case,
+    /// What it is compared with.
+    pub base: Option<&'c Case>,
+    /// Nanoseconds.
+    pub times: Times,
+    /// Allocations per call.
+    pub allocations: f64,
+    /// Instructions per call, if they were counted.
+    pub instructions: Option<f64>,
+    /// What they may be.
+    pub limit: Option<f64>,
+}
+
+/// How a row stands to its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is for reading.
+    NoTarget,
+    /// There is no valgrind.
+    NotCounted,
+    /// It stays within it.
+    Met,
+    /// It does not, and this is known: it stays where the line is held.
+    Held,
+    /// It does not.
+    Missed,
+}
+
+impl Verdict {
+    fn text(self) -> &'static str {
+        match self {
+            Self::NoTarget => "",
+            Self::NotCounted => "?",
+            Self::Met => "ok",
+            Self::Held => "not met, held",
+            Self::Missed => "MISSED",
+        }
+    }
+}
+
+/// How to read it.
+pub const LEGEND: &str = "\
+A figure with a sign is what the row adds to the row named under `over`, per call. `instr` are
+instructions under callgrind, rounded before they are judged; `ns` is for scale. A target that is
+not met yet is held where it stands: the row fails where it gets worse.";
+
+/// Puts in the instructions, and what they may be.
+pub fn fill_in(rows: &mut [Row<'_>], counts: &Counts) {
+    let over_base = |case: &Case| {
+        let base = case.base.map_or(0.0, |base| counts[base]);
+        counts[case.name] - base
+    };
+    for row in &mut *rows {
+        row.instructions = Some(over_base(row.case));
+    }
+    for at in 0..rows.len() {
+        rows[at].limit = match rows[at].case.target.map(|target| target.instructions) {
+            None => None,
+            Some(Limit::AtMost(limit)) => Some(limit.into()),
+            Some(Limit::As(other)) => (rows.iter())
+                .find(|row| row.case.name == other)
+                .and_then(|row| row.instructions),
+        };
+    }
+}
+
+impl Row<'_> {
+    /// How it stands to its target.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let Some(target) = self.case.target else {
+            return Verdict::NoTarget;
+        };
+        let fits_in_memory = self.allocations < 0.005
+            && (target.future).is_none_or(|limit| self.future_over_base() <= limit as f64);
+        if !fits_in_memory {
+            return Verdict::Missed;
+        }
+        let (Some(instructions), Some(limit)) = (self.instructions, self.limit) else {
+            return Verdict::NotCounted;
+        };
+        let instructions = instructions.round();
+        if instructions <= limit.round() {
+            Verdict::Met
+        } else if (target.held_at).is_some_and(|held| instructions <= held.into()) {
+            Verdict::Held
+        } else {
+            Verdict::Missed
+        }
+    }
+
+    fn future_over_base(&self) -> f64 {
+        let of = |case: Option<&Case>| case.and_then(|case| case.future).unwrap_or(0) as f64;
+        of(Some(self.case)) - of(self.base)
+    }
+
+    fn cells(&self) -> [String; 8] {
+        let base = self.base.map_or("", |base| base.name);
+        let is_over = self.base.is_some();
+        let figure = |number: f64, digits: usize| match is_over {
+            true => format!("{number:+.digits$}"),
+            false => format!("{number:.digits$}"),
+        };
+        let ns = match self.times.over_base {
+            Some(over) => format!("{:.1} ({over:+.1})", self.times.case),
+            None => format!("{:.1}", self.times.case),
+        };
+        let future = match self.case.future {
+            Some(bytes) if is_over => format!("{bytes} ({:+})", self.future_over_base()),
+            Some(bytes) => bytes.to_string(),
+            None => String::new(),
+        };
+        [
+            self.case.name.to_owned(),
+            base.to_owned(),
+            ns,
+            figure(self.allocations, 0),
+            (self.instructions).map_or("-".to_owned(), |count| figure(count, 1)),
+            future,
+            self.target(),
+            self.verdict().text().to_owned(),
+        ]
+    }
+
+    fn target(&self) -> String {
+        let Some(target) = self.case.target else {
+            return String::new();
+        };
+        let instructions = match target.instructions {
+            Limit::AtMost(0) => "+0".to_owned(),
+            Limit::AtMost(limit) => format!("≤ {limit}"),
+            Limit::As(other) => format!("as {other}"),
+        };
+        let future = (target.future).map(|bytes| format!(", ≤ +{bytes} B"));
+        let held = (target.held_at).map(|held| format!(" (held at {held})"));
+        [Some(instructions), future, held]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+}
+
+/// The table as text.
+#[must_use]
+pub fn render(rows: &[Row<'_>]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "case", "over", "ns", "allocs", "instr", "future", "target", "",
+    ]);
+    table.add_rows(rows.iter().map(Row::cells));
+    for column in 2..6 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.to_string()
+}

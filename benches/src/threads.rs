@@ -1,0 +1,56 @@
+//! Two threads on one armed site: does either notice the other?
+
+use std::{sync::Barrier, thread, time::Duration};
+
+use crate::{
+    cases::{armed_here, bare_function},
+    clock::{elapsed, median},
+};
+
+const ROUNDS: usize = 101;
+const CALLS: u64 = 5_000;
+
+type Function = fn(u64) -> Result<u64, chaos_core::Injected>;
+
+/// A line for reading, not checked: a machine whose cores are shared slows down by itself, and the
+/// bare function beside it only says by how much on average.
+#[must_use]
+pub fn report() -> String {
+    let _armed = crate::cases::arm();
+    let (bare, armed) = (
+        speed_beside_another(bare_function),
+        speed_beside_another(armed_here),
+    );
+    format!(
+        "two threads on one armed site: each at {:.2} of one thread's speed \
+         ({armed:.2} against {bare:.2} of the bare function); to be at least 0.95",
+        armed / bare,
+    )
+}
+
+/// The speed of each of two threads, as a share of the speed of one alone: the median of rounds.
+fn speed_beside_another(function: Function) -> f64 {
+    let mut shares: Vec<f64> = (0..ROUNDS)
+        .map(|_| run(function, 1).as_secs_f64() / run(function, 2).as_secs_f64())
+        .collect();
+    median(&mut shares).expect("there were rounds")
+}
+
+/// The mean time of `count` threads that start together.
+fn run(function: Function, count: u32) -> Duration {
+    let start = Barrier::new(count as usize);
+    let work = || {
+        let calls = |calls| (0..calls).for_each(|n| drop(std::hint::black_box(function(n))));
+        // A thread's first calls give it a number and dice.
+        calls(100);
+        start.wait();
+        elapsed(|| calls(CALLS))
+    };
+    thread::scope(|scope| {
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(work)).collect();
+        let times = threads
+            .into_iter()
+            .map(|thread| thread.join().expect("it only calls"));
+        times.sum::<Duration>() / count
+    })
+}

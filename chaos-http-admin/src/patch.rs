@@ -1,0 +1,55 @@
+//! A merge patch (RFC 7396), and the rule that it makes of another.
+
+use axum::http::StatusCode;
+use chaos_core::{Rule, wire};
+use serde_json::{Map, Value, json};
+
+use crate::problem::Problem;
+
+/// The fields to change. One that is `null` has its default again.
+#[derive(Debug)]
+pub(crate) struct Patch(Value);
+
+impl Patch {
+    pub(crate) fn read(json: &[u8]) -> Result<Self, Problem> {
+        let patch = serde_json::from_slice(json).map_err(|error| {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, error.to_string());
+            problem.at("body", "a JSON object of the fields to change")
+        })?;
+        Ok(Self(patch))
+    }
+
+    /// What `rule` becomes.
+    pub(crate) fn apply(&self, rule: &Rule) -> Result<Rule, Problem> {
+        let is_no_deed = |name: &String| name == "enabled" || name == "reason";
+        match &self.0 {
+            Value::Object(fields) if fields.keys().all(is_no_deed) => {
+                self.set(fields, rule.clone())
+            }
+            _ => {
+                let mut merged = wire::rule_to_value(rule);
+                json_patch::merge(&mut merged, &self.0);
+                Ok(wire::rule_from_value(merged, Some(rule.id().as_str()))?)
+            }
+        }
+    }
+
+    /// Sets what says nothing of the deed on the rule itself: one made in code may be more than JSON
+    /// can say, and must be switched off no less.
+    fn set(&self, fields: &Map<String, Value>, mut rule: Rule) -> Result<Rule, Problem> {
+        // They are read as the fields of a rule in order, and so checked as ever.
+        let mut stand_in = json!({ "site": "**", "faults": [{ "status": 503 }] });
+        json_patch::merge(&mut stand_in, &self.0);
+        let read = wire::rule_from_value(stand_in, Some(rule.id().as_str()))?;
+        if fields.contains_key("enabled") {
+            rule = rule.enabled(read.is_enabled());
+        }
+        if fields.contains_key("reason") {
+            rule = match read.reason() {
+                Some(reason) => rule.because(reason),
+                None => rule.without_reason(),
+            };
+        }
+        Ok(rule)
+    }
+}
