@@ -14,6 +14,8 @@ pub struct Case {
     pub target: Option<Target>,
     /// The size of its future, if it makes one.
     pub future: Option<usize>,
+    /// Instructions by which a count may be off.
+    pub noise: u32,
     /// How many calls are counted: fewer of those that are many instructions.
     pub calls: u64,
     prepare: fn() -> Run,
@@ -49,6 +51,7 @@ impl Case {
             target: None,
             future: None,
             calls: 100_000,
+            noise: 0,
             prepare,
         }
     }
@@ -111,14 +114,11 @@ impl Case {
         self
     }
 
-    /// Of a layer: compiled out, its service still holds the word that was its site.
+    /// Differs by so many instructions from one run of the same program to the next.
     #[must_use]
-    pub fn a_word_longer(self) -> Self {
-        if chaos_core::COMPILED_OUT {
-            self.held_at(2)
-        } else {
-            self
-        }
+    pub fn give_or_take(mut self, instructions: u32) -> Self {
+        self.noise = instructions;
+        self
     }
 
     /// Counts so many calls.

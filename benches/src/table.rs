@@ -55,8 +55,9 @@ impl Verdict {
 /// How to read it.
 pub const LEGEND: &str = "\
 A figure with a sign is what the row adds to the row named under `over`, per call. `instr` are
-instructions under callgrind, rounded before they are judged; `ns` is for scale. A target that is
-not met yet is held where it stands: the row fails where it gets worse.";
+instructions under callgrind, rounded before they are judged, those over axum give or take 2; `ns`
+is for scale. A target that is not met yet is held where it stands: the row fails where it gets
+worse.";
 
 /// Puts in the instructions, and what they may be.
 pub fn fill_in(rows: &mut [Row<'_>], counts: &Counts) {
@@ -93,7 +94,7 @@ impl Row<'_> {
         let (Some(instructions), Some(limit)) = (self.instructions, self.limit) else {
             return Verdict::NotCounted;
         };
-        let instructions = instructions.round();
+        let instructions = (instructions - f64::from(self.case.noise)).round();
         if instructions <= limit.round() {
             Verdict::Met
         } else if (target.held_at).is_some_and(|held| instructions <= held.into()) {

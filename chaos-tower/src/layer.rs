@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use chaos_core::{Injector, Site};
 use tower_layer::Layer;
 
-use crate::{service::Inject, surface::Keep};
+use crate::{aim::Aim, service::Inject, surface::Keep};
 
 /// A [`Layer`] that makes every call of a service pass a site.
 ///
@@ -56,7 +56,7 @@ impl<S, M> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Inject::new(inner, self.site)
+        Inject::new(inner, Aim::at(self.site))
     }
 }
 

@@ -81,6 +81,7 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod aim;
 mod cold;
 mod future;
 mod layer;

@@ -7,11 +7,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Decision, Plan, Site};
+use chaos_core::{Call, Decision, Plan};
 use http::Request;
 use tower_service::Service;
 
 use crate::{
+    aim::Aim,
     cold::cold,
     future::ResponseFuture,
     surface::{Keep, Surface},
@@ -22,15 +23,15 @@ use crate::{
 /// [`InjectLayer`](crate::InjectLayer) makes it.
 pub struct Inject<S, M = Keep> {
     inner: S,
-    site: &'static Site,
+    aim: Aim,
     surface: PhantomData<fn() -> M>,
 }
 
 impl<S, M> Inject<S, M> {
-    pub(crate) fn new(inner: S, site: &'static Site) -> Self {
+    pub(crate) fn new(inner: S, aim: Aim) -> Self {
         Self {
             inner,
-            site,
+            aim,
             surface: PhantomData,
         }
     }
@@ -72,7 +73,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        if self.site.is_armed() {
+        if self.aim.is_armed() {
             Self::call_armed(request, self)
         } else {
             ResponseFuture::pass(self.inner.call(request))
@@ -107,7 +108,7 @@ impl<S, M> Inject<S, M> {
         A: Send + 'static,
     {
         let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        let Some(decision) = self.site.decide(&Call::http(method, uri, headers)) else {
+        let Some(decision) = self.aim.decide(&Call::http(method, uri, headers)) else {
             return ResponseFuture::pass(self.inner.call(request));
         };
         // It is `self.inner` that was polled ready, so that is the one to call; and the one to drop
@@ -141,7 +142,7 @@ where
 
 impl<S: Clone, M> Clone for Inject<S, M> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.site)
+        Self::new(self.inner.clone(), self.aim)
     }
 }
 
@@ -149,7 +150,7 @@ impl<S: fmt::Debug, M> fmt::Debug for Inject<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inject")
             .field("inner", &self.inner)
-            .field("site", &self.site.name())
+            .field("site", &self.aim)
             .finish()
     }
 }

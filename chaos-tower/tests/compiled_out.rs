@@ -29,6 +29,7 @@ async fn the_layer_is_gone() {
         }
         let (with, without) = sizes(&service, &inner);
         assert_eq!(with, without);
+        assert_eq!(size_of_val(&service), size_of_val(&inner));
     }
     let answer = service.oneshot(Request::new(())).await.unwrap();
     let expected = match COMPILED_OUT {

@@ -31,7 +31,6 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(AROUND, || around(|_| {}))
             .over(BARE)
             .at_most(8)
-            .a_word_longer()
             .future(future_size(
                 &layer(&Injector::new()).layer(router()),
                 &request,
@@ -59,7 +58,9 @@ pub(super) fn cases() -> Vec<Case> {
             Case::new("Router::layer, armed, does not fire", || inside(arm)).over(IDENTITY),
         ]);
     }
-    cases.into_iter().map(|case| case.calls(2_000)).collect()
+    // A Router holds hash maps, which are seeded anew in each process.
+    let counted = |case: Case| case.calls(2_000).give_or_take(2);
+    cases.into_iter().map(counted).collect()
 }
 
 fn router() -> Router {

@@ -29,15 +29,13 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(IDLE, || layered(request, |_| {}))
             .over(BARE)
             .at_most(8)
-            .a_word_longer()
             .future(future_size(&layer().layer(opaque(Plain)), &request))
             .future_at_most(8),
         Case::new("layer, 1000 rules elsewhere", || {
             layered(request, a_thousand_elsewhere)
         })
         .over(BARE)
-        .same_as(IDLE)
-        .a_word_longer(),
+        .same_as(IDLE),
         Case::new(BARE_ASYNC, || {
             calls_of(opaque(service_fn(handler)), request)
         })
@@ -47,7 +45,6 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .over(BARE_ASYNC)
         .at_most(8)
-        .a_word_longer()
         .future(future_size(
             &layer().layer(opaque(service_fn(handler))),
             &request,
