@@ -161,15 +161,19 @@ impl Site {
         from: usize,
         call: &Call<'_>,
     ) -> Option<Decision> {
-        let mut at = from;
-        loop {
-            match site_rules.rules.get(at)?.consult(call) {
+        let mut expired = false;
+        for (at, rule) in site_rules.rules.iter().enumerate().skip(from) {
+            match rule.consult(call) {
                 Verdict::Pass => {}
-                Verdict::Expired => self.retire(site_rules),
+                // Once, when all were asked: it looks at all of them.
+                Verdict::Expired => expired = true,
                 Verdict::Hit(dice) => return self.fire(site_rules, at, dice, call),
             }
-            at += 1;
         }
+        if expired {
+            self.retire(site_rules);
+        }
+        None
     }
 
     /// Fires the rule that hit with these dice, and those behind it that hit too, until one ends the
