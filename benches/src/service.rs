@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use axum::body::Body;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
@@ -65,8 +65,8 @@ impl<F: Future> Future for OpaqueFuture<F> {
 #[derive(Clone, Debug)]
 pub(crate) struct Plain;
 
-impl Service<Request<()>> for Plain {
-    type Response = Response<Bytes>;
+impl Service<Request<Body>> for Plain {
+    type Response = Response<Body>;
     type Error = Infallible;
     type Future = Answer;
 
@@ -74,16 +74,16 @@ impl Service<Request<()>> for Plain {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Answer {
+    fn call(&mut self, request: Request<Body>) -> Answer {
         Answer(Some(request))
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer(Option<Request<()>>);
+pub(crate) struct Answer(Option<Request<Body>>);
 
 impl Future for Answer {
-    type Output = Result<Response<Bytes>, Infallible>;
+    type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // As one that may have to wait.
@@ -94,14 +94,14 @@ impl Future for Answer {
 }
 
 /// The same as an `async fn`.
-pub(crate) async fn handler(request: Request<()>) -> Result<Response<Bytes>, Infallible> {
+pub(crate) async fn handler(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     poll_fn(|cx| Poll::Ready(black_box(cx).waker().clone())).await;
     Ok(respond(request))
 }
 
-fn respond(request: Request<()>) -> Response<Bytes> {
+fn respond(request: Request<Body>) -> Response<Body> {
     drop(black_box(request));
-    Response::new(Bytes::from_static(b"ok"))
+    Response::new(Body::empty())
 }
 
 /// One call, from readiness to response, of a service that answers at once.

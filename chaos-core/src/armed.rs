@@ -1,21 +1,24 @@
 //! A rule in force: the rule with its counts, its progress, its gate and its deadline.
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
     call::Call,
-    clock::Clock,
     dice::{self, Dice},
-    gate::Gate,
+    fault::Fault,
+    gate::{Gate, Turnstile},
     matcher::Matcher,
-    plan::Plan,
+    observer::Hub,
     rule::{Mode, Rule},
+    step::Step,
+    surface::SiteKind,
     tally::{Progress, Tally},
 };
 
@@ -41,6 +44,10 @@ pub(crate) struct Armed {
     /// The trigger's rate.
     hits_of_2_53: u64,
     pub(crate) fault_names: Arc<str>,
+    /// Where its paused calls wait.
+    pub(crate) pauses: Arc<Turnstile>,
+    /// Whether it is burning. Orders nothing: relaxed.
+    burns: Arc<AtomicBool>,
 }
 
 impl Armed {
@@ -54,6 +61,8 @@ impl Armed {
             stream: rule.trigger.seed.map(|seed| dice::stream(seed, &rule.id)),
             special: AtomicU8::new(special(&rule)),
             fault_names: rule.fault_names().into(),
+            pauses: Arc::default(),
+            burns: Arc::default(),
             rule,
         }
     }
@@ -98,6 +107,8 @@ impl Armed {
             hits_of_2_53: self.hits_of_2_53,
             special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
             fault_names: Arc::clone(&self.fault_names),
+            pauses: Arc::clone(&self.pauses),
+            burns: Arc::clone(&self.burns),
         }
     }
 
@@ -191,14 +202,18 @@ impl Armed {
     pub(crate) fn fire(
         self: &Arc<Self>,
         mut dice: Dice,
-        site: &'static str,
-        clock: &Clock,
+        (site, kind): (&'static str, SiteKind),
+        hub: &Hub,
     ) -> Option<Firing> {
-        let Rule {
-            trigger, faults, ..
-        } = &*self.rule;
-        if self.has_expired(clock.now()) {
+        let trigger = &self.rule.trigger;
+        if self.has_expired(hub.clock.now()) {
             self.special.fetch_or(EXPIRED, Ordering::Relaxed);
+            return None;
+        }
+        let can_happen = |fault: &&Fault| {
+            fault.surfaces().have(kind) && hub.policy.load().permits(fault).is_ok()
+        };
+        if !self.rule.faults.iter().any(|fault| can_happen(&fault)) {
             return None;
         }
         if trigger
@@ -218,12 +233,31 @@ impl Armed {
             self.refund();
             return None;
         }
-        let plan = |fault: &crate::fault::Fault| fault.plan(&self.rule.id, site, &mut dice);
+        let faults = self.rule.faults.iter().filter(can_happen);
+        let steps = faults.map(|fault| fault.step(&self.rule.id, site, &mut dice));
         Some(Firing {
-            plans: faults.iter().map(plan).collect::<Vec<_>>().into_iter(),
+            steps: steps.collect(),
             rule: Arc::clone(self),
+            active: Arc::new(Active(Arc::clone(self))),
             begun: false,
+            dice,
         })
+    }
+
+    /// Lets everyone go whom it keeps waiting.
+    pub(crate) fn open(&self) {
+        self.gate.open();
+        // After the gate: whoever comes to wait for a release looks at the gate afterwards.
+        self.pauses.release();
+    }
+
+    /// Marks it as burning; `false` if it does already.
+    pub(crate) fn begin_burn(&self) -> bool {
+        !self.burns.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_burn(&self) {
+        self.burns.store(false, Ordering::Relaxed);
     }
 
     fn refund(&self) {
@@ -262,15 +296,27 @@ pub(crate) enum Verdict {
     Hit(Dice),
 }
 
-/// A rule that fired on a call, with the deeds that are left to do.
+/// Counts as active until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Active(pub(crate) Arc<Armed>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.tally.leave();
+    }
+}
+
+/// A rule that fired on a call, with what is left to do.
 ///
-/// It is injected, and counted, when its first deed begins. If that never comes (the caller left,
+/// It is injected, and counted, when its first step begins. If that never comes (the caller left,
 /// or the rule was stopped while an earlier rule delayed the call), dropping it gives back what it
 /// took of the rule's limit.
 #[derive(Debug)]
 pub(crate) struct Firing {
     pub(crate) rule: Arc<Armed>,
-    pub(crate) plans: std::vec::IntoIter<Plan>,
+    pub(crate) active: Arc<Active>,
+    pub(crate) steps: VecDeque<Step>,
+    pub(crate) dice: Dice,
     begun: bool,
 }
 
@@ -285,22 +331,17 @@ impl Firing {
     }
 
     pub(crate) fn ends_call(&self) -> bool {
-        self.plans.as_slice().iter().any(Plan::ends_call)
+        self.steps.iter().any(Step::ends_call)
     }
 
     /// All its delays together.
     pub(crate) fn delay(&self) -> Duration {
-        let delay = |plan: &Plan| match plan {
-            Plan::Wait(delay) => *delay,
-            Plan::Answer(_) | Plan::Fail(_) => Duration::ZERO,
-        };
-        self.plans.as_slice().iter().map(delay).sum()
+        self.steps.iter().map(Step::delay).sum()
     }
 }
 
 impl Drop for Firing {
     fn drop(&mut self) {
-        self.rule.tally.leave();
         if !self.begun {
             self.rule.refund();
         }

@@ -61,6 +61,14 @@ impl<'a> Call<'a> {
         self.http.map(|http| http.uri.path())
     }
 
+    /// `package.Service/Method`, of a gRPC call.
+    pub(crate) fn grpc(&self) -> Option<&'a str> {
+        let http = self.http?;
+        let content_type = http.headers.get(header::CONTENT_TYPE)?;
+        let is_grpc = content_type.as_bytes().starts_with(b"application/grpc");
+        http.uri.path().strip_prefix('/').filter(|_| is_grpc)
+    }
+
     /// The host in lower case and without its port: of the target (HTTP/2, proxies), else of the
     /// `Host` header.
     pub(crate) fn host(&self) -> Option<Bytes<'a>> {

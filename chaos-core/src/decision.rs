@@ -1,11 +1,18 @@
 //! What was decided about one call: the rules that fired, and their deeds in order.
 
-use std::{sync::Arc, time::Duration};
+use std::{process, sync::Arc};
 
 use crate::{
-    armed::{Armed, Firing},
+    armed::Firing,
+    burning,
+    closures::CustomCall,
+    custom::CustomFault,
+    fault::Fault,
+    hold::Hold,
     observer::{Hub, Injection},
-    plan::Plan,
+    plan::{Plan, Wait, WaitKind},
+    step::Step,
+    surface::SiteKind,
 };
 
 /// The deeds to do to one call. An adapter is a loop over it:
@@ -15,9 +22,13 @@ use crate::{
 /// async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
 ///     while let Some(plan) = decision.next_plan() {
 ///         match plan {
-///             Plan::Wait(delay) => decision.wait(delay).await,
+///             Plan::Wait(wait) => decision.wait(wait).await,
+///             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
 ///             Plan::Answer(answer) => return Err(answer.into_injected()),
 ///             Plan::Fail(injected) => return Err(injected),
+///             Plan::Cut(cut) => return Err(cut.into_injected()),
+///             // There are none at a site in code.
+///             Plan::Headers(..) | Plan::Bytes(..) => {}
 ///         }
 ///     }
 ///     Ok(())
@@ -33,17 +44,23 @@ pub struct Decision(Box<Parts>);
 #[derive(Debug)]
 struct Parts {
     site: &'static str,
+    kind: SiteKind,
     hub: Arc<Hub>,
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
 }
 
 impl Decision {
-    pub(crate) fn new(site: &'static str, hub: Arc<Hub>, fired: Vec<Firing>) -> Self {
+    pub(crate) fn new(
+        (site, kind): (&'static str, SiteKind),
+        hub: Arc<Hub>,
+        fired: Vec<Firing>,
+    ) -> Self {
         let mut rest = fired.into_iter();
         let current = rest.next();
         Self(Box::new(Parts {
             site,
+            kind,
             hub,
             current,
             rest,
@@ -51,65 +68,126 @@ impl Decision {
     }
 
     /// The next deed. The first of each rule counts the injection and tells the observers.
+    ///
+    /// What needs no adapter is done here: burning, asking a closure of the application, and ending
+    /// the process.
+    ///
+    /// # Panics
+    /// If a rule says so.
     pub fn next_plan(&mut self) -> Option<Plan> {
         let parts = &mut *self.0;
         loop {
             let firing = parts.current.as_mut()?;
-            if !parts.hub.is_over(&firing.rule) {
-                if firing.begin() {
-                    parts.hub.tell(&Injection {
-                        site: parts.site,
-                        rule: firing.rule.rule.id.clone(),
-                        fault: Arc::clone(&firing.rule.fault_names),
-                        delay: firing.delay(),
-                    });
-                    // Whoever was told may have halted it.
-                    continue;
-                }
-                if let Some(plan) = firing.plans.next() {
-                    return Some(plan);
-                }
+            if parts.hub.is_over(&firing.rule) {
+                parts.current = parts.rest.next();
+                continue;
             }
-            parts.current = parts.rest.next();
+            if firing.begin() {
+                parts.hub.tell(&Injection {
+                    site: parts.site,
+                    rule: firing.rule.rule.id.clone(),
+                    fault: Arc::clone(&firing.rule.fault_names),
+                    delay: firing.delay(),
+                });
+                // Whoever was told may have halted it.
+                continue;
+            }
+            match firing.steps.pop_front() {
+                None => parts.current = parts.rest.next(),
+                Some(Step::Plan(plan)) => return Some(plan),
+                Some(Step::Burn(burn)) => {
+                    burning::start(burn, &Hold::new(&parts.hub, &firing.active));
+                }
+                Some(Step::Custom(custom)) => parts.ask(&custom),
+                Some(Step::Panic) => {
+                    panic!("injected at {} by rule {}", parts.site, firing.rule.rule.id)
+                }
+                Some(Step::Exit) => process::exit(1),
+            }
         }
     }
 
-    /// Waits for `delay`, or until the rule that asked for it is over: halted, changed, deleted or
-    /// past its deadline. tokio's timer adds about a millisecond.
+    /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its
+    /// deadline. tokio's timer adds about a millisecond.
     ///
-    /// Cancel-safe: dropping the future ends the wait. Outside a tokio runtime, it holds the thread.
+    /// Cancel-safe: dropping the future ends the wait. Outside a tokio runtime, it holds the
+    /// thread.
     ///
     /// # Panics
     /// In a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
-    pub async fn wait(&mut self, delay: Duration) {
-        if let Some(firing) = &self.0.current {
-            let delay = self.0.hub.at_most(delay, &firing.rule);
-            match tokio::runtime::Handle::try_current() {
-                Ok(_) => firing.rule.gate.wait(delay).await,
-                Err(_) => firing.rule.gate.wait_blocking(delay),
+    pub async fn wait(&mut self, wait: Wait) {
+        let Some(firing) = &self.0.current else {
+            return;
+        };
+        let time = self.0.hub.at_most(wait.time, &firing.rule);
+        match wait.kind {
+            WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
+            WaitKind::Pause => {
+                let released = firing.rule.pauses.gate();
+                if !firing.rule.gate.is_open() {
+                    released.wait(time).await;
+                }
             }
         }
     }
 
     /// The same, holding the thread.
-    pub fn wait_blocking(&mut self, delay: Duration) {
-        if let Some(firing) = &self.0.current {
-            let delay = self.0.hub.at_most(delay, &firing.rule);
-            firing.rule.gate.wait_blocking(delay);
+    pub fn wait_blocking(&mut self, wait: Wait) {
+        let Some(firing) = &self.0.current else {
+            return;
+        };
+        let time = self.0.hub.at_most(wait.time, &firing.rule);
+        let released = match wait.kind {
+            WaitKind::Delay | WaitKind::Hang => Arc::clone(&firing.rule.gate),
+            WaitKind::Pause => firing.rule.pauses.gate(),
+        };
+        if !firing.rule.gate.is_open() {
+            released.wait_blocking(time);
         }
+    }
+
+    /// What a deed holds on to that outlives this decision; `None` when all is done.
+    ///
+    /// Ask when the plan is handed out: it is for the rule of the last one.
+    #[must_use]
+    pub fn hold(&self) -> Option<Hold> {
+        let firing = self.0.current.as_ref()?;
+        Some(Hold::new(&self.0.hub, &firing.active))
     }
 }
 
-impl Hub {
-    fn is_over(&self, rule: &Armed) -> bool {
-        rule.gate.is_open() || rule.has_expired(self.clock.now())
-    }
-
-    fn at_most(&self, delay: Duration, rule: &Armed) -> Duration {
-        match rule.deadline {
-            Some(deadline) => delay.min(deadline.saturating_sub(self.clock.now())),
-            None => delay,
+impl Parts {
+    /// Asks a closure of the application for a fault, and makes it the next one.
+    fn ask(&mut self, custom: &CustomFault) {
+        let Some(firing) = &mut self.current else {
+            return;
+        };
+        let rule = &firing.rule.rule.id;
+        let call = CustomCall {
+            site: self.site,
+            rule,
+            arguments: &custom.arguments,
+        };
+        let Some(fault) = self.hub.closures.ask(custom, &call) else {
+            return;
+        };
+        let can_happen = fault.surfaces().have(self.kind)
+            && self.hub.policy.load().permits(&fault).is_ok()
+            // A closure that names itself would be asked without end.
+            && !matches!(fault, Fault::Custom(_));
+        if can_happen {
+            let step = fault.step(rule, self.site, &mut firing.dice);
+            firing.steps.push_front(step);
+        } else {
+            tracing::warn!(
+                target: "chaos",
+                site = self.site,
+                rule = rule.as_str(),
+                fault = fault.name(),
+                "the closure {:?} asks for what cannot happen here",
+                custom.name,
+            );
         }
     }
 }

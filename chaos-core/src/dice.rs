@@ -7,7 +7,7 @@ use std::{cell::RefCell, hash::Hasher};
 
 #[expect(clippy::disallowed_types, reason = "this is the dice file")]
 use rand::rngs::SysRng;
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng, distr::Distribution};
 use rand_xoshiro::{Xoroshiro128Plus, Xoshiro256PlusPlus};
 
 use crate::name::RuleId;
@@ -36,7 +36,7 @@ pub(crate) fn draw_at_once() -> Option<u64> {
 }
 
 /// A source of draws for one call of one rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Dice {
     Thread,
     Seeded(Xoshiro256PlusPlus),
@@ -64,6 +64,19 @@ impl Dice {
         match self {
             Self::Thread => with_thread(|rng| rng.random_range(low..=high)),
             Self::Seeded(rng) => rng.random_range(low..=high),
+        }
+    }
+
+    /// One draw from a distribution.
+    pub(crate) fn sample<T>(&mut self, distribution: &impl Distribution<T>) -> T {
+        match self {
+            // The thread's own generator is weak in its low bits, and a distribution may use any:
+            // the ziggurat of the normal one takes its layer from the lowest eight. So it only
+            // seeds a generator that is good in all of them; seeding mixes (SplitMix64).
+            Self::Thread => {
+                distribution.sample(&mut Xoshiro256PlusPlus::seed_from_u64(self.draw()))
+            }
+            Self::Seeded(rng) => distribution.sample(rng),
         }
     }
 }

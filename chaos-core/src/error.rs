@@ -39,7 +39,6 @@ impl RuleError {
     }
 
     /// Puts the field under a parent: `latency` under `faults[0]` is `faults[0].latency`.
-    #[cfg(feature = "serde")]
     #[must_use]
     pub(crate) fn under(mut self, parent: &str) -> Self {
         self.0.field = match self.0.field.as_str() {

@@ -1,16 +1,24 @@
-//! The kinds of fault that a rule can hold, and the deed that each comes down to.
+//! The kinds of fault that a rule can hold, and what each comes down to.
 
-use std::{fmt, io, sync::Arc};
-
-use http::StatusCode;
+use std::{fmt, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
+    answer::{AfterMessages, Answer, HttpAnswer, Written},
+    burn::Burn,
+    bytes_deed::{BytesFault, not_too_long},
+    custom::CustomFault,
+    cut::{Abort, Cut, CutKind},
     dice::Dice,
     error::RuleError,
+    grpc::GrpcStatus,
+    headers::HeaderEdit,
     injected::Injected,
     latency::Latency,
     name::RuleId,
-    plan::{Answer, Plan},
+    plan::{Plan, Wait, WaitAfter, WaitKind},
+    side::Side,
+    step::Step,
+    surface::Surfaces,
 };
 
 /// What goes wrong. Open: more kinds will come, and none of them touches an adapter.
@@ -18,34 +26,89 @@ use crate::{
 #[non_exhaustive]
 pub enum Fault {
     /// The call takes longer.
-    Latency(Latency),
+    Latency(Latency, When),
     /// The call is answered with this status, and nobody else is asked.
-    Status(StatusFault),
+    Status(Arc<HttpAnswer>),
+    /// The same in gRPC's words, at once or amid a stream.
+    Grpc(GrpcStatus, Option<AfterMessages>),
     /// The call fails with [`Injected`].
     Error(ErrorFault),
+    /// The code at the site is given a value in JSON, inside [`Injected`], in place of its own.
+    Value(Arc<str>),
+    /// The stream, the connection or the process ends; with a number, after so many bytes of the
+    /// answer.
+    Abort(Abort, Option<u64>),
+    /// The call is not answered before this time is over, unless it is released.
+    Hang(WaitTime),
+    /// The call waits to be [released](crate::Injector::release), at most for so long.
+    Pause(WaitTime),
+    /// Something happens to the bytes that pass.
+    Body(BytesFault, Side),
+    /// Headers are changed.
+    Headers(HeaderEdit, Side),
+    /// The machine is kept busy, while the call goes on.
+    Burn(Burn),
+    /// A closure of the application says what happens.
+    Custom(CustomFault),
+}
+
+/// When a delay comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum When {
+    /// Before the call is served: like a slow network in front. Timeouts around what is behind stay
+    /// honest.
+    #[default]
+    Before,
+    /// After it was served: like a slow answer. What is behind is done, and free for others.
+    After,
+    /// Alongside: the call takes at least so long, and no longer for it if it is slow by itself.
+    AtLeast,
+}
+
+/// How long a call waits at most: up to 24 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTime(Duration);
+
+impl WaitTime {
+    /// As a duration.
+    #[must_use]
+    pub fn get(self) -> Duration {
+        self.0
+    }
 }
 
 impl Fault {
-    /// A delay; the same as `Fault::Latency(latency)`.
+    /// A delay before the call is served.
     #[must_use]
     pub fn latency(latency: Latency) -> Self {
-        Self::Latency(latency)
+        Self::Latency(latency, When::Before)
     }
 
     /// An HTTP status.
     ///
     /// # Errors
-    /// Outside 200 to 599, which is what an answer can have (Envoy draws the same line).
+    /// Outside 200 to 599.
     pub fn status(code: u16) -> Result<Self, RuleError> {
-        let status = StatusCode::from_u16(code).ok();
-        match status.filter(|_| (200..600).contains(&code)) {
-            Some(status) => Ok(Self::Status(StatusFault(status))),
-            None => Err(RuleError::new(
-                "status",
-                format_args!("{code} is no status of an answer"),
-                "200 to 599",
-            )),
-        }
+        HttpAnswer::new(code).map(Self::answer)
+    }
+
+    /// An HTTP answer with more to it than its status.
+    #[must_use]
+    pub fn answer(answer: HttpAnswer) -> Self {
+        Self::Status(Arc::new(answer))
+    }
+
+    /// A gRPC status, at once and without messages.
+    #[must_use]
+    pub fn grpc(status: GrpcStatus) -> Self {
+        Self::Grpc(status, None)
+    }
+
+    /// A gRPC status when so many messages of a stream have passed.
+    #[must_use]
+    pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, side: Side) -> Self {
+        Self::Grpc(status, Some(AfterMessages { count, side }))
     }
 
     /// An error with kind `Other`.
@@ -61,13 +124,57 @@ impl Fault {
         Self::Error(ErrorFault { kind, message })
     }
 
+    /// A value for the code at the site, which reads it with
+    /// [`Injected::value`](crate::Injected::value).
+    ///
+    /// # Errors
+    /// If it cannot be said in JSON.
+    #[cfg(feature = "serde")]
+    pub fn value(value: &impl serde::Serialize) -> Result<Self, RuleError> {
+        match serde_json::to_string(value) {
+            Ok(json) => Ok(Self::Value(json.into())),
+            Err(error) => Err(RuleError::new("value", error, "what JSON can say")),
+        }
+    }
+
+    /// An abort at once.
+    #[must_use]
+    pub fn abort(abort: Abort) -> Self {
+        Self::Abort(abort, None)
+    }
+
+    /// A call that is not answered for `max`, unless it is released.
+    ///
+    /// # Errors
+    /// If that is longer than 24 hours.
+    pub fn hang(max: Duration) -> Result<Self, RuleError> {
+        wait_time("hang", max).map(Self::Hang)
+    }
+
+    /// A call that waits to be released, at most for `max`.
+    ///
+    /// # Errors
+    /// If that is longer than 24 hours.
+    pub fn pause(max: Duration) -> Result<Self, RuleError> {
+        wait_time("max", max).map(Self::Pause)
+    }
+
     /// Its name in rules, events and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Latency(_) => "latency",
+            Self::Latency(..) => "latency",
             Self::Status(_) => "status",
+            Self::Grpc(..) => "grpc",
             Self::Error(_) => "error",
+            Self::Value(_) => "value",
+            Self::Abort(..) => "abort",
+            Self::Hang(_) => "hang",
+            Self::Pause(_) => "pause",
+            Self::Body(..) => "body",
+            Self::Headers(..) => "headers",
+            Self::Burn(_) => "burn",
+            Self::Custom(_) => "custom",
         }
     }
 
@@ -75,38 +182,79 @@ impl Fault {
     #[must_use]
     pub const fn ends_call(&self) -> bool {
         match self {
-            Self::Latency(_) => false,
-            Self::Status(_) | Self::Error(_) => true,
+            Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => true,
+            Self::Abort(..) => true,
+            Self::Latency(..) | Self::Hang(_) | Self::Pause(_) => false,
+            Self::Body(..) | Self::Headers(..) | Self::Burn(_) | Self::Custom(_) => false,
         }
     }
 
-    /// The deed for one call. Draws what has to be drawn.
-    pub(crate) fn plan(&self, rule: &RuleId, site: &'static str, dice: &mut Dice) -> Plan {
-        let rule = rule.clone();
+    /// Where it can happen: a rule whose faults cannot happen at a site does not fire there.
+    pub(crate) const fn surfaces(&self) -> Surfaces {
         match self {
-            Self::Latency(latency) => Plan::Wait(latency.sample(dice)),
-            Self::Status(StatusFault(status)) => Plan::Answer(Answer {
-                rule,
-                site,
-                status: *status,
-            }),
-            Self::Error(ErrorFault { kind, message }) => {
-                Plan::Fail(Injected::new(rule, site, *kind, message.clone(), None))
-            }
+            Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => Surfaces::ALL,
+            Self::Pause(_) | Self::Burn(_) | Self::Custom(_) => Surfaces::ALL,
+            Self::Status(_) | Self::Grpc(..) | Self::Value(_) => Surfaces::CODE_AND_REQUESTS,
+            Self::Headers(..) => Surfaces::REQUESTS,
+            Self::Body(..) => Surfaces::REQUESTS_AND_CONNECTIONS,
         }
+    }
+
+    /// What it comes down to on one call. Draws what has to be drawn.
+    pub(crate) fn step(&self, rule: &RuleId, site: &'static str, dice: &mut Dice) -> Step {
+        let wait = |time: Duration, kind| Plan::Wait(Wait { time, kind });
+        Step::Plan(match self {
+            Self::Latency(latency, when) => match (latency.sample(dice), when) {
+                (time, When::Before) => wait(time, WaitKind::Delay),
+                (time, When::After) => Plan::WaitAfter(WaitAfter::For(time)),
+                (time, When::AtLeast) => Plan::WaitAfter(WaitAfter::AtLeast(time)),
+            },
+            Self::Status(answer) => answer_with(rule, site, Written::Http(Arc::clone(answer))),
+            Self::Grpc(status, after) => {
+                answer_with(rule, site, Written::Grpc(status.clone(), *after))
+            }
+            Self::Error(ErrorFault { kind, message }) => {
+                Plan::Fail(Injected::new(rule.clone(), site, *kind, message.clone()))
+            }
+            Self::Value(json) => {
+                let message = "a value in place of the real one".into();
+                let injected = Injected::new(rule.clone(), site, io::ErrorKind::Other, message);
+                Plan::Fail(injected.with_value(Arc::clone(json)))
+            }
+            Self::Abort(Abort::Cut(kind), after) => cut(rule, site, *kind, *after),
+            Self::Abort(Abort::Panic, _) => return Step::Panic,
+            Self::Abort(Abort::Exit, _) => return Step::Exit,
+            Self::Hang(max) => wait(max.0, WaitKind::Hang),
+            Self::Pause(max) => wait(max.0, WaitKind::Pause),
+            Self::Body(bytes, side) => Plan::Bytes(bytes.deed(dice), *side),
+            Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
+            Self::Burn(burn) => return Step::Burn(*burn),
+            Self::Custom(custom) => return Step::Custom(custom.clone()),
+        })
     }
 }
 
-/// The status of an answer, 200 to 599.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StatusFault(StatusCode);
+fn wait_time(field: &str, time: Duration) -> Result<WaitTime, RuleError> {
+    not_too_long(field, time).map(WaitTime)
+}
 
-impl StatusFault {
-    /// The code.
-    #[must_use]
-    pub fn code(self) -> u16 {
-        self.0.as_u16()
-    }
+fn answer_with(rule: &RuleId, site: &'static str, written: Written) -> Plan {
+    let rule = rule.clone();
+    Plan::Answer(Answer {
+        rule,
+        site,
+        written,
+    })
+}
+
+fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<u64>) -> Plan {
+    let rule = rule.clone();
+    Plan::Cut(Cut {
+        rule,
+        site,
+        kind,
+        after,
+    })
 }
 
 /// The error that a call fails with.

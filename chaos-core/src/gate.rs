@@ -1,8 +1,10 @@
 //! Where the delayed calls of a rule wait, so that all of them can be let go at once.
 
+#[cfg(feature = "tokio")]
+use std::{future::poll_fn, pin::pin, task::Poll};
 use std::{
     sync::{
-        Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -40,14 +42,36 @@ impl Gate {
         self.threads.1.notify_all();
     }
 
-    /// Waits for `time`, or until the gate opens. Cancel-safe: dropping it ends the wait.
+    /// Waits for `time`, counted from now, or until the gate opens. Cancel-safe: dropping it ends the
+    /// wait. Outside a runtime it holds the thread.
     #[cfg(feature = "tokio")]
-    pub(crate) async fn wait(&self, time: Duration) {
-        let mut opened = std::pin::pin!(self.tasks.notified());
-        // Register first, look afterwards: `open` does it the other way round.
-        opened.as_mut().enable();
-        if !self.is_open() {
-            let _ = tokio::time::timeout(time, opened).await;
+    pub(crate) fn wait(
+        self: &Arc<Self>,
+        time: Duration,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let gate = Arc::clone(self);
+        let in_runtime = tokio::runtime::Handle::try_current().is_ok();
+        let sleep = in_runtime.then(|| tokio::time::sleep(time));
+        async move {
+            let Some(sleep) = sleep else {
+                return gate.wait_blocking(time);
+            };
+            let (mut sleep, mut opened) = (pin!(sleep), pin!(gate.tasks.notified()));
+            // Register first, look afterwards: `open` does it the other way round.
+            opened.as_mut().enable();
+            if gate.is_open() {
+                return;
+            }
+            poll_fn(|cx| {
+                let is_over =
+                    opened.as_mut().poll(cx).is_ready() || sleep.as_mut().poll(cx).is_ready();
+                if is_over {
+                    Poll::Ready(())
+                } else {
+                    Poll::Pending
+                }
+            })
+            .await;
         }
     }
 
@@ -56,5 +80,26 @@ impl Gate {
         let (lock, opened) = &self.threads;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         drop(opened.wait_timeout_while(guard, time, |()| !self.is_open()));
+    }
+}
+
+/// A gate that is opened again and again: where paused calls wait to be released.
+#[derive(Debug, Default)]
+pub(crate) struct Turnstile(Mutex<Arc<Gate>>);
+
+impl Turnstile {
+    /// The gate to wait at: the next release opens it.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.lock())
+    }
+
+    /// Lets go whoever waits now.
+    pub(crate) fn release(&self) {
+        let gate = std::mem::take(&mut *self.lock());
+        gate.open();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Arc<Gate>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -29,6 +29,9 @@ struct Parts {
     kind: io::ErrorKind,
     message: Arc<str>,
     status: Option<StatusCode>,
+    /// JSON.
+    value: Option<Arc<str>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Injected {
@@ -37,15 +40,33 @@ impl Injected {
         site: &'static str,
         kind: io::ErrorKind,
         message: Arc<str>,
-        status: Option<StatusCode>,
     ) -> Self {
         Self(Box::new(Parts {
             rule,
             site,
             kind,
             message,
-            status,
+            status: None,
+            value: None,
+            source: None,
         }))
+    }
+
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.0.status = Some(status);
+        self
+    }
+
+    pub(crate) fn with_value(mut self, json: Arc<str>) -> Self {
+        self.0.value = Some(json);
+        self
+    }
+
+    /// With a cause that the stack around it knows: what hyper resets a stream for.
+    #[must_use]
+    pub fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
+        self.0.source = Some(source.into());
+        self
     }
 
     /// The rule that did it.
@@ -76,6 +97,36 @@ impl Injected {
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
+    }
+
+    /// The value of a `value` fault, as JSON: what the code here is to return in place of its own
+    /// (failpoints: `return(x)`).
+    #[must_use]
+    pub fn value_json(&self) -> Option<&str> {
+        self.0.value.as_deref()
+    }
+
+    /// The same as a `T`; `None` if it is another kind of fault.
+    ///
+    /// ```
+    /// use chaos_core::{Injected, inject};
+    ///
+    /// fn stock(product: u64) -> Result<u32, Injected> {
+    ///     if let Err(injected) = inject!("db.stock", product = %product) {
+    ///         // A rule with `{"value": 0}` empties the shelf; others fail the call.
+    ///         return injected.value().and_then(Result::ok).ok_or(injected);
+    ///     }
+    ///     Ok(42)
+    /// }
+    /// # assert_eq!(stock(1).unwrap(), 42);
+    /// ```
+    ///
+    /// # Errors
+    /// If the JSON is no `T`: whoever wrote the rule meant another site.
+    #[cfg(feature = "serde")]
+    #[must_use]
+    pub fn value<T: serde::de::DeserializeOwned>(&self) -> Option<serde_json::Result<T>> {
+        self.value_json().map(serde_json::from_str)
     }
 
     /// Finds an injected fault in `error` or in any of its sources.
@@ -120,11 +171,17 @@ impl fmt::Debug for Injected {
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
             .field("status", &self.0.status)
+            .field("value", &self.0.value)
             .finish()
     }
 }
 
-impl Error for Injected {}
+impl Error for Injected {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        let source = self.0.source.as_deref()?;
+        Some(source)
+    }
+}
 
 impl From<Injected> for io::Error {
     fn from(injected: Injected) -> Self {

@@ -16,12 +16,17 @@ use crate::{
     armed::Armed,
     catalogue,
     clock::Clock,
+    closures::CustomCall,
+    error::RuleError,
+    fault::Fault,
     name::RuleId,
     observer::{Hub, Injection},
+    policy::Policy,
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
-    site::{Site, SiteKind, SiteRules},
+    site::{Site, SiteRules},
     status::{Counts, Halt, State, Status},
+    surface::SiteKind,
 };
 
 /// Holds the current rules and decides. Clones are the same injector.
@@ -37,7 +42,7 @@ struct Inner {
     /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
     armed: AtomicBool,
     /// The sites made by name. Written under the book's lock, read without.
-    interned: ArcSwap<HashMap<&'static str, &'static Site>>,
+    interned: ArcSwap<HashMap<(&'static str, SiteKind), &'static Site>>,
     book: Mutex<Book>,
 }
 
@@ -93,8 +98,18 @@ impl Injector {
     #[track_caller]
     #[must_use]
     pub fn site(&self, name: &str) -> &'static Site {
+        self.site_of(name, SiteKind::Layer)
+    }
+
+    /// The site called `name` of another kind than a layer's. A name may have one site of each kind.
+    ///
+    /// # Panics
+    /// As [`site`](Self::site).
+    #[track_caller]
+    #[must_use]
+    pub fn site_of(&self, name: &str, kind: SiteKind) -> &'static Site {
         let place = Location::caller();
-        self.site_at(name, SiteKind::Layer, place.file(), place.line(), &[])
+        self.site_at(name, kind, place.file(), place.line(), &[])
     }
 
     pub(crate) fn site_at(
@@ -105,18 +120,18 @@ impl Injector {
         line: u32,
         labels: &'static [&'static str],
     ) -> &'static Site {
-        if let Some(site) = self.0.interned.load().get(name) {
+        if let Some(site) = self.0.interned.load().get(&(name, kind)) {
             return site;
         }
         let mut book = self.book();
         // Another thread may have made it in between.
         let mut interned = HashMap::clone(&self.0.interned.load());
-        if let Some(site) = interned.get(name) {
+        if let Some(site) = interned.get(&(name, kind)) {
             return site;
         }
         let name: &'static str = Box::leak(name.into());
         let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
-        interned.insert(name, site);
+        interned.insert((name, kind), site);
         self.0.interned.store(Arc::new(interned));
         self.add(&mut book, site);
         site
@@ -229,7 +244,7 @@ impl Injector {
         drop(book);
         for rule in before {
             if !kept.contains(&Arc::as_ptr(&rule.gate)) {
-                rule.gate.open();
+                rule.open();
             }
         }
         Ok(generation)
@@ -258,7 +273,7 @@ impl Injector {
         // Whoever is woken may ask the injector something.
         drop(book);
         for rule in before {
-            rule.gate.open();
+            rule.open();
         }
         true
     }
@@ -271,6 +286,88 @@ impl Injector {
         let halted = book.halt.take().is_some();
         self.aim(&mut book);
         halted
+    }
+
+    /// Halts when `signal` comes, such as the one that asks a server to stop: calls that hang would
+    /// keep a graceful shutdown waiting.
+    ///
+    /// ```no_run
+    /// # async fn serve(shutdown: impl Future) {}
+    /// # async fn ctrl_c() {}
+    /// # async fn example() {
+    /// let stop = chaos_core::global().halt_when(ctrl_c(), "the service stops");
+    /// serve(stop).await; // as in axum's `with_graceful_shutdown(stop)`
+    /// # }
+    /// ```
+    pub async fn halt_when<T>(
+        &self,
+        signal: impl Future<Output = T>,
+        reason: impl Into<String>,
+    ) -> T {
+        let output = signal.await;
+        self.halt(reason);
+        output
+    }
+
+    /// Lets go the calls that a rule's `pause` holds now; `false` if there is no such rule.
+    pub fn release(&self, id: &str) -> bool {
+        let book = self.book();
+        let found = book.armed.iter().find(|rule| rule.rule.id.as_str() == id);
+        let pauses = found.map(|rule| Arc::clone(&rule.pauses));
+        // Whoever is woken may ask the injector something.
+        drop(book);
+        pauses.is_some_and(|pauses| {
+            pauses.release();
+            true
+        })
+    }
+
+    /// Bounds what rules may do from now on, those in force included.
+    ///
+    /// [`check`](Self::check) says it of a rule beforehand, which is what the ways in from outside do;
+    /// a fault that gets in otherwise does not happen.
+    pub fn set_policy(&self, policy: Policy) {
+        self.0.hub.policy.store(Arc::new(policy));
+    }
+
+    /// Whether rules could do what they say: the policy permits it, and what they call is defined.
+    ///
+    /// # Errors
+    /// If one could not; the error names the rule and the field.
+    pub fn check<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Result<(), RuleError> {
+        let policy = self.0.hub.policy.load();
+        for rule in rules {
+            for (at, fault) in rule.faults.iter().enumerate() {
+                let checked = policy.permits(fault);
+                let checked = checked.and_then(|()| self.0.hub.closures.check(fault));
+                let here = |error: RuleError| error.under(&format!("faults[{at}]"));
+                checked.map_err(|error| here(error).in_rule(rule.id.as_str()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Defines the fault that rules call `{"custom": {"name": …}}`: `closure` is asked for each call
+    /// that is hit, on its thread, and says what happens to it. It must not block.
+    ///
+    /// ```
+    /// use chaos_core::{CustomFault, Fault, Injector, Rule, inject};
+    ///
+    /// let injector = Injector::new();
+    /// injector.define("every other customer", |call| {
+    ///     call.arguments.contains("true").then(|| Fault::error("no stock"))
+    /// });
+    /// let fault = Fault::Custom(CustomFault::new("every other customer", r#"{"really": true}"#));
+    /// injector.put(Rule::new("no-stock".parse()?, "db.stock".parse()?, fault));
+    /// assert!(inject!(injector: &injector, "db.stock").is_err());
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
+    pub fn define(
+        &self,
+        name: &str,
+        closure: impl Fn(&CustomCall<'_>) -> Option<Fault> + Send + Sync + 'static,
+    ) {
+        self.0.hub.closures.define(name, Arc::new(closure));
     }
 
     /// Idle, armed or halted, and how much has been injected.
@@ -371,7 +468,7 @@ impl Drop for Inner {
             site.install(None);
         }
         for rule in &book.armed {
-            rule.gate.open();
+            rule.open();
         }
     }
 }

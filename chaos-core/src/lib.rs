@@ -60,6 +60,7 @@
 //! # Features
 //!
 //! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
+//! - `macros`: [`site`](macro@site), which makes a whole function a site.
 //! - `serde`: the [`wire`] format.
 //! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
 //!   through. The rest of the API stays, so nothing else has to change.
@@ -67,16 +68,26 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod answer;
 mod armed;
+mod burn;
+mod burning;
+mod bytes_deed;
 mod call;
 mod catalogue;
 mod clock;
+mod closures;
+mod custom;
+mod cut;
 mod decision;
 mod dice;
 mod error;
 mod fault;
 mod gate;
 mod glob;
+mod grpc;
+mod headers;
+mod hold;
 mod injected;
 mod injector;
 #[cfg(feature = "serde")]
@@ -89,10 +100,14 @@ mod name;
 mod observer;
 mod pass;
 mod plan;
+mod policy;
 mod rule;
 mod rule_set;
+mod side;
 mod site;
 mod status;
+mod step;
+mod surface;
 mod tally;
 mod text;
 mod trigger;
@@ -104,12 +119,21 @@ pub mod wire;
 pub mod __private;
 
 pub use crate::{
+    answer::{AfterMessages, Answer, HttpAnswer},
+    burn::Burn,
+    bytes_deed::{BytesDeed, BytesFault, Corruption},
     call::{Call, Label},
     clock::{Clock, ManualClock},
+    closures::CustomCall,
+    custom::CustomFault,
+    cut::{Abort, Cut, CutKind, StreamReason},
     decision::Decision,
     error::RuleError,
-    fault::{ErrorFault, Fault, StatusFault},
+    fault::{ErrorFault, Fault, WaitTime, When},
     glob::SiteGlob,
+    grpc::{GrpcCode, GrpcStatus},
+    headers::HeaderEdit,
+    hold::Hold,
     injected::Injected,
     injector::{Injector, global},
     latency::Latency,
@@ -117,14 +141,20 @@ pub use crate::{
     matcher::Matcher,
     name::{RuleId, is_site_name},
     observer::Injection,
-    plan::{Answer, Plan},
+    plan::{Plan, Wait, WaitAfter},
+    policy::Policy,
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},
-    site::{Site, SiteKind},
+    side::Side,
+    site::Site,
     status::{Counts, State, Status},
+    surface::SiteKind,
     text::{Pattern, Route, Text},
     trigger::{Rate, Trigger},
 };
+
+#[cfg(feature = "macros")]
+pub use chaos_macros::site;
 
 /// Whether the feature `compile-out` has taken every site out of this binary.
 pub const COMPILED_OUT: bool = cfg!(feature = "compile-out");

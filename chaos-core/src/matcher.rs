@@ -10,6 +10,7 @@ pub struct Matcher {
     pub(crate) method: Option<Text>,
     pub(crate) path: Option<Text>,
     pub(crate) host: Option<Text>,
+    pub(crate) grpc: Option<Text>,
     pub(crate) headers: Vec<(HeaderName, Text)>,
     pub(crate) query: Vec<(Box<str>, Text)>,
     pub(crate) labels: Vec<(Box<str>, Text)>,
@@ -40,6 +41,13 @@ impl Matcher {
     #[must_use]
     pub fn host(mut self, host: Text) -> Self {
         self.host = Some(host);
+        self
+    }
+
+    /// The method of a gRPC call, as in `shop.v1.Orders/Place`; a call of another protocol has none.
+    #[must_use]
+    pub fn grpc(mut self, method: Text) -> Self {
+        self.grpc = Some(method);
         self
     }
 
@@ -76,6 +84,7 @@ impl Matcher {
                 .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
             && (self.headers.iter()).all(|(name, text)| text.matches(&|| call.header(name)))
             && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))
+            && holds(&self.grpc, || call.grpc())
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{clock::Clock, name::RuleId};
+use crate::{clock::Clock, closures::Closures, name::RuleId, policy::Policy};
 
 /// A fault that really happened: one rule, on one call.
 #[derive(Clone, Debug)]
@@ -56,12 +56,14 @@ impl Drop for Telling {
     }
 }
 
-/// What the rules of one injector share: its clock, and who is told.
+/// What the rules of one injector share: its clock, who is told, and what may happen.
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
     /// Injections so far, those of rules that are gone included. A number that is only added to.
     injected: AtomicU64,
     observers: ArcSwap<Vec<Observer>>,
+    pub(crate) closures: Closures,
+    pub(crate) policy: ArcSwap<Policy>,
 }
 
 impl Hub {
@@ -70,6 +72,8 @@ impl Hub {
             clock,
             injected: AtomicU64::new(0),
             observers: ArcSwap::default(),
+            closures: Closures::default(),
+            policy: ArcSwap::default(),
         }
     }
 

@@ -79,12 +79,19 @@ pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
 fn carry_out_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected> {
     while let Some(plan) = decision.next_plan() {
         match plan {
-            Plan::Wait(delay) => {
+            Plan::Wait(wait) => {
                 warn_of_blocking(site);
-                decision.wait_blocking(delay);
+                decision.wait_blocking(wait);
+            }
+            Plan::WaitAfter(wait) => {
+                warn_of_blocking(site);
+                decision.wait_blocking(wait.into());
             }
             Plan::Answer(answer) => return Err(answer.into_injected()),
             Plan::Fail(injected) => return Err(injected),
+            Plan::Cut(cut) => return Err(cut.into_injected()),
+            // No rule does this to a site in code.
+            Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
     Ok(())
@@ -133,9 +140,13 @@ pub fn waiting(
 async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
     while let Some(plan) = decision.next_plan() {
         match plan {
-            Plan::Wait(delay) => decision.wait(delay).await,
+            Plan::Wait(wait) => decision.wait(wait).await,
+            Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
             Plan::Answer(answer) => return Err(answer.into_injected()),
             Plan::Fail(injected) => return Err(injected),
+            Plan::Cut(cut) => return Err(cut.into_injected()),
+            // No rule does this to a site in code.
+            Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
     Ok(())

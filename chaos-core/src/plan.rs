@@ -1,10 +1,11 @@
 //! What is to be done to a call: the closed list of deeds that every adapter carries out.
 
-use std::{io, time::Duration};
+use std::time::Duration;
 
-use http::StatusCode;
-
-use crate::{injected::Injected, name::RuleId};
+use crate::{
+    answer::Answer, bytes_deed::BytesDeed, cut::Cut, headers::HeaderEdit, injected::Injected,
+    side::Side,
+};
 
 /// One deed.
 ///
@@ -14,11 +15,19 @@ use crate::{injected::Injected, name::RuleId};
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Wait before going on; [`Decision::wait`](crate::Decision::wait) does.
-    Wait(Duration),
+    Wait(Wait),
+    /// Wait when the answer is there; [`Hold::wait`](crate::Hold::wait) does.
+    WaitAfter(WaitAfter),
+    /// Change headers, and go on.
+    Headers(HeaderEdit, Side),
+    /// Do this to the bytes as they pass, and go on.
+    Bytes(BytesDeed, Side),
     /// Answer the call without asking whoever would have answered it. Ends the call.
     Answer(Answer),
     /// Fail the call. Ends it.
     Fail(Injected),
+    /// Cut the stream or the connection that the call came on. Ends it.
+    Cut(Cut),
 }
 
 impl Plan {
@@ -26,44 +35,56 @@ impl Plan {
     #[must_use]
     pub const fn ends_call(&self) -> bool {
         match self {
-            Self::Wait(_) => false,
-            Self::Answer(_) | Self::Fail(_) => true,
+            Self::Wait(_) | Self::WaitAfter(_) | Self::Headers(..) | Self::Bytes(..) => false,
+            Self::Answer(_) | Self::Fail(_) | Self::Cut(_) => true,
         }
     }
 }
 
-/// An answer in place of the real one.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub(crate) rule: RuleId,
-    pub(crate) site: &'static str,
-    pub(crate) status: StatusCode,
+/// A wait before the call goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    pub(crate) time: Duration,
+    pub(crate) kind: WaitKind,
 }
 
-impl Answer {
-    /// The rule that answers: the value of `x-chaos-fault`.
+/// Why it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WaitKind {
+    Delay,
+    Hang,
+    Pause,
+}
+
+impl Wait {
+    /// How long, at most: it ends sooner when its rule is over.
     #[must_use]
-    pub fn rule(&self) -> &RuleId {
-        &self.rule
+    pub fn time(self) -> Duration {
+        self.time
     }
 
-    /// The site where it answers.
+    /// Whether the caller is not meant to be answered at all: then an adapter that can notice that
+    /// the caller has gone should look.
     #[must_use]
-    pub fn site(&self) -> &'static str {
-        self.site
+    pub fn is_hang(self) -> bool {
+        self.kind == WaitKind::Hang
     }
+}
 
-    /// The status to answer with, from 200 to 599.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.status
-    }
+/// A wait between the answer and its way back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitAfter {
+    /// For so long after the answer is there.
+    For(Duration),
+    /// Until so long after the deed began: pads the call up to it.
+    AtLeast(Duration),
+}
 
-    /// The same as an error, for code that gives no answers: kind `Other`, with the status in it.
-    #[must_use]
-    pub fn into_injected(self) -> Injected {
-        let message = format!("status {}", self.status.as_u16()).into();
-        let (kind, status) = (io::ErrorKind::Other, Some(self.status));
-        Injected::new(self.rule, self.site, kind, message, status)
+impl From<WaitAfter> for Wait {
+    /// The same where there is no before and after: a point in code.
+    fn from(wait: WaitAfter) -> Self {
+        let (WaitAfter::For(time) | WaitAfter::AtLeast(time)) = wait;
+        let kind = WaitKind::Delay;
+        Self { time, kind }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     dice::Dice,
     name::is_site_name,
     observer::{self, Hub},
+    surface::SiteKind,
 };
 
 /// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
@@ -39,30 +40,6 @@ pub struct Site {
     file: &'static str,
     line: u32,
     labels: &'static [&'static str],
-}
-
-/// How calls reach a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SiteKind {
-    /// `inject!`: plain code, which a delay blocks.
-    Sync,
-    /// `inject_async!`.
-    Async,
-    /// A layer around a service.
-    Layer,
-}
-
-impl SiteKind {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Sync => "sync",
-            Self::Async => "async",
-            Self::Layer => "layer",
-        }
-    }
 }
 
 const IDLE: u8 = 0;
@@ -198,7 +175,7 @@ impl Site {
             let Verdict::Hit(dice) = verdict else {
                 continue;
             };
-            if let Some(firing) = rule.fire(dice, self.name, &hub.clock) {
+            if let Some(firing) = rule.fire(dice, (self.name, self.kind), hub) {
                 let last = firing.ends_call() || rule.rule.is_final;
                 fired.push(firing);
                 if last {
@@ -210,7 +187,8 @@ impl Site {
             self.retire(site_rules);
             return None;
         }
-        Some(Decision::new(self.name, Arc::clone(hub), fired))
+        let here = (self.name, self.kind);
+        Some(Decision::new(here, Arc::clone(hub), fired))
     }
 
     /// Back to idle when every rule has been seen to expire: nobody else has to be alive for it.

@@ -4,19 +4,25 @@
 //! that know what is allowed. Either step names the field it failed at and what would have been
 //! accepted. Nothing else in this crate knows JSON.
 
-use std::{collections::BTreeMap, fmt, io, marker::PhantomData, time::Duration};
+mod fault;
+mod form;
+mod latency;
+mod size;
+mod text;
+
+use std::fmt;
 
 use http::{HeaderName, Method};
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
+use self::{
+    fault::FaultDoc,
+    form::{Object, duration, is_default},
+    text::{TEXT_MATCHER, TextDoc, TextsDoc},
+};
 use crate::{
     error::RuleError,
     fault::Fault,
-    io_kind,
-    latency::{Distribution, Latency},
     lifetime::Lifetime,
     matcher::Matcher,
     name::RuleId,
@@ -39,11 +45,15 @@ const ALLOWED: &[(&str, &str)] = &[
     ("final", "true or false"),
     (
         "match",
-        "an object with any of method, path, host, headers, query, labels",
+        "an object with any of method, path, host, grpc, headers, query, labels",
     ),
     ("method", "an HTTP method in capitals, or a text matcher"),
     ("path", "a path such as `/products/{id}`, or a text matcher"),
     ("host", "a host without its port, or a text matcher"),
+    (
+        "match.grpc",
+        "a method such as `shop.v1.Orders/Place`, or a text matcher",
+    ),
     ("headers", "an object of header names and text matchers"),
     ("query", "an object of parameter names and text matchers"),
     ("labels", "an object of label names and text matchers"),
@@ -57,22 +67,8 @@ const ALLOWED: &[(&str, &str)] = &[
         "ttl",
         "a duration such as \"10m\", more than 0s and at most 365 days, or \"never\"",
     ),
-    (
-        "faults",
-        "a list of at least one fault: latency, status, error",
-    ),
-    (
-        "latency",
-        "a duration such as \"200ms\", or a range \"200ms..500ms\", 0s to 24h",
-    ),
-    ("status", "200 to 599"),
-    ("error", "a message, or an object with kind and message"),
-    ("message", "a text"),
+    ("faults", "a list of at least one fault"),
 ];
-
-/// What a text matcher accepts, wherever one stands.
-const TEXT_MATCHER: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, \
-                            {\"regex\"}, {\"present\"}, {\"not\"}";
 
 const MAX_EXPRESSIONS: usize = 256;
 
@@ -178,7 +174,8 @@ where
                 .strip_prefix(wrong)
                 .and_then(|rest| rest.strip_prefix(" field `"));
             if let Some((field, _)) = name.and_then(|rest| rest.split_once('`')) {
-                return RuleError::new(field, wrong, allowed(field)).under(&path);
+                let whole = allowed_at(&format!("{path}.{field}")).unwrap_or("a value");
+                return RuleError::new(field, wrong, whole).under(&path);
             }
         }
         let is_unknown = problem.starts_with("unknown ");
@@ -187,17 +184,21 @@ where
     })
 }
 
-/// What is allowed at a path: that of its last named part which the table knows.
+/// What is allowed at a path: at the longest part of it, from its end, that a table knows.
 fn allowed_at(path: &str) -> Option<&'static str> {
     // Below these, the names are the user's own.
     let named = ["match.headers.", "match.query.", "match.labels."];
     if named.iter().any(|prefix| path.contains(prefix)) {
         return Some(TEXT_MATCHER);
     }
-    let parts = path.rsplit('.');
-    let mut parts = parts.map(|part| part.split('[').next().unwrap_or(part));
-    parts.find_map(|part| {
-        let found = ALLOWED.iter().find(|(field, _)| *field == part);
+    let parts = path.split('.');
+    let parts: Vec<_> = parts.filter_map(|part| part.split('[').next()).collect();
+    let known = |name: &str| {
+        let mut fields = ALLOWED.iter().chain(fault::ALLOWED);
+        fields.find(|(field, _)| *field == name)
+    };
+    (1..=parts.len()).rev().find_map(|end| {
+        let found = (0..end).find_map(|start| known(&parts[start..end].join(".")));
         found.map(|(_, allowed)| *allowed)
     })
 }
@@ -265,6 +266,8 @@ struct MatchDoc {
     path: Option<TextDoc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     host: Option<TextDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grpc: Option<TextDoc>,
     #[serde(skip_serializing_if = "is_default")]
     headers: TextsDoc,
     #[serde(skip_serializing_if = "is_default")]
@@ -273,67 +276,8 @@ struct MatchDoc {
     labels: TextsDoc,
 }
 
-/// One of its fields is given; a struct and not an enum, so that a fault can carry options.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct FaultDoc {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<ErrorDoc>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "neither a message nor an object with kind and message"
-)]
-enum ErrorDoc {
-    Message(String),
-    Full(FullErrorDoc),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FullErrorDoc {
-    kind: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
-/// A struct read from an object alone: serde would take a list of its fields, too.
-#[derive(Default, PartialEq, Serialize)]
-#[serde(transparent)]
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(Fields(PhantomData))
-    }
-}
-
 fn yes() -> bool {
     true
-}
-
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 impl RuleDoc {
@@ -370,7 +314,7 @@ impl RuleDoc {
             let fault = doc.into_fault().map_err(here)?;
             if faults.last().is_some_and(Fault::ends_call) {
                 let problem = "comes after a fault that ends the call";
-                let allowed = "a fault that ends the call (status, error) in the last place only";
+                let allowed = "a fault that ends the call in the last place only";
                 return Err(here(RuleError::new("", problem, allowed)));
             }
             faults.push(fault);
@@ -431,14 +375,10 @@ fn lifetime(ttl: Option<&str>) -> Result<Lifetime, RuleError> {
     }
 }
 
-fn duration(field: &'static str, text: &str) -> Result<Duration, RuleError> {
-    let parsed = humantime::parse_duration(text.trim());
-    parsed.map_err(|error| refuse(field, format_args!("{text:?} is no duration: {error}")))
-}
-
 impl MatchDoc {
     fn expressions(&self) -> usize {
-        let one = [&self.method, &self.path, &self.host].into_iter().flatten();
+        let one = [&self.method, &self.path, &self.host, &self.grpc];
+        let one = one.into_iter().flatten();
         let named = [&self.headers, &self.query, &self.labels];
         let named = named.into_iter().flat_map(|texts| texts.0.values());
         one.chain(named).map(TextDoc::expressions).sum()
@@ -458,6 +398,9 @@ impl MatchDoc {
                     .into_text(&host_name)
                     .map_err(at("host"))?,
             );
+        }
+        if let Some(grpc) = self.grpc {
+            matcher = matcher.grpc(grpc.into_text(&grpc_method).map_err(at("grpc"))?);
         }
         let plain = |text: &str| Ok(Text::is(text));
         for (name, text) in self.headers.0 {
@@ -494,6 +437,20 @@ fn method_name(name: &str) -> Result<Text, RuleError> {
     Err(refuse("method", format_args!("{name:?} is no HTTP method")))
 }
 
+fn grpc_method(name: &str) -> Result<Text, RuleError> {
+    match name.split_once('/') {
+        Some((service, method))
+            if !service.is_empty() && !method.is_empty() && !method.contains('/') =>
+        {
+            Ok(Text::is(name))
+        }
+        _ => Err(refuse(
+            "match.grpc",
+            format_args!("{name:?} is no gRPC method"),
+        )),
+    }
+}
+
 fn host_name(name: &str) -> Result<Text, RuleError> {
     let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
     let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
@@ -501,41 +458,6 @@ fn host_name(name: &str) -> Result<Text, RuleError> {
         return Err(refuse("host", format_args!("{name:?} is no host")));
     }
     Ok(Text::is(name))
-}
-
-impl FaultDoc {
-    fn into_fault(self) -> Result<Fault, RuleError> {
-        match (self.latency, self.status, self.error) {
-            (Some(latency), None, None) => {
-                let named = |error: RuleError| refuse("latency", error.problem());
-                latency_of(&latency).map(Fault::latency).map_err(named)
-            }
-            (None, Some(status), None) => Fault::status(status),
-            (None, None, Some(ErrorDoc::Message(message))) => Ok(Fault::error(&message)),
-            (None, None, Some(ErrorDoc::Full(FullErrorDoc { kind, message }))) => {
-                let Some(io_kind) = io_kind::from_name(&kind) else {
-                    let names: Vec<_> = io_kind::names().collect();
-                    let problem = format!("{kind:?} is no kind of io error");
-                    return Err(RuleError::new("error.kind", problem, names.join(", ")));
-                };
-                let message = message.unwrap_or_else(|| io_kind.to_string());
-                Ok(Fault::io_error(io_kind, &message))
-            }
-            (None, None, None) => Err(RuleError::new("", "empty", "one of latency, status, error")),
-            _ => Err(RuleError::new(
-                "",
-                "several faults in one entry",
-                "one fault to an entry; list them in order",
-            )),
-        }
-    }
-}
-
-fn latency_of(text: &str) -> Result<Latency, RuleError> {
-    match text.split_once("..") {
-        None => Latency::fixed(duration("latency", text)?),
-        Some((min, max)) => Latency::uniform(duration("latency", min)?, duration("latency", max)?),
-    }
 }
 
 impl From<&Rule> for RuleDoc {
@@ -587,6 +509,7 @@ impl From<&Matcher> for MatchDoc {
             method: matcher.method.as_ref().map(TextDoc::from),
             path: matcher.path.as_ref().map(TextDoc::from),
             host: matcher.host.as_ref().map(TextDoc::from),
+            grpc: matcher.grpc.as_ref().map(TextDoc::from),
             headers: TextsDoc(
                 headers
                     .map(|(name, text)| pair(name.as_str(), text))
@@ -595,223 +518,5 @@ impl From<&Matcher> for MatchDoc {
             query: texts(&matcher.query),
             labels: texts(&matcher.labels),
         }
-    }
-}
-
-impl From<&Fault> for FaultDoc {
-    fn from(fault: &Fault) -> Self {
-        let written = |delay: &Duration| humantime::format_duration(*delay).to_string();
-        let mut doc = Self::default();
-        match fault {
-            Fault::Latency(latency) => {
-                doc.latency = Some(match latency.distribution() {
-                    Distribution::Fixed(delay) => written(delay),
-                    Distribution::Uniform { min, max } => {
-                        format!("{}..{}", written(min), written(max))
-                    }
-                });
-            }
-            Fault::Status(status) => doc.status = Some(status.code()),
-            Fault::Error(failure) => {
-                let message = failure.message().to_owned();
-                doc.error = Some(match io_kind::name(failure.kind()) {
-                    Some(kind) if failure.kind() != io::ErrorKind::Other => {
-                        ErrorDoc::Full(FullErrorDoc {
-                            kind: kind.to_owned(),
-                            message: Some(message),
-                        })
-                    }
-                    _ => ErrorDoc::Message(message),
-                });
-            }
-        }
-        doc
-    }
-}
-
-/// A text matcher as it is written.
-#[derive(PartialEq)]
-enum TextDoc {
-    Plain(String),
-    Any(Vec<TextDoc>),
-    Form(Box<TextForm>),
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FormName {
-    Prefix,
-    Suffix,
-    Regex,
-    Present,
-    Not,
-}
-
-#[derive(PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum TextForm {
-    Prefix(String),
-    Suffix(String),
-    Regex(String),
-    Present(bool),
-    Not(TextDoc),
-}
-
-/// Names and what each must be like; no name stands twice.
-#[derive(Default, PartialEq)]
-struct TextsDoc(BTreeMap<String, TextDoc>);
-
-impl Serialize for TextsDoc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for TextsDoc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = TextsDoc;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of names and text matchers")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextsDoc, A::Error> {
-                let mut texts = BTreeMap::new();
-                while let Some((name, text)) = map.next_entry::<String, TextDoc>()? {
-                    if texts.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("{name:?} stands twice")));
-                    }
-                    texts.insert(name, text);
-                }
-                Ok(TextsDoc(texts))
-            }
-        }
-
-        deserializer.deserialize_map(Names)
-    }
-}
-
-impl TextDoc {
-    /// How many expressions it would have compiled.
-    fn expressions(&self) -> usize {
-        match self {
-            Self::Plain(_) => 0,
-            Self::Any(docs) => docs.iter().map(Self::expressions).sum(),
-            Self::Form(form) => match &**form {
-                TextForm::Regex(_) => 1,
-                TextForm::Not(doc) => doc.expressions(),
-                TextForm::Prefix(_) | TextForm::Suffix(_) | TextForm::Present(_) => 0,
-            },
-        }
-    }
-
-    /// Hosts are compared in lower case.
-    fn in_lower_case(self) -> Self {
-        match self {
-            Self::Plain(text) => Self::Plain(text.to_ascii_lowercase()),
-            Self::Any(docs) => Self::Any(docs.into_iter().map(Self::in_lower_case).collect()),
-            Self::Form(form) => Self::Form(Box::new(match *form {
-                TextForm::Prefix(text) => TextForm::Prefix(text.to_ascii_lowercase()),
-                TextForm::Suffix(text) => TextForm::Suffix(text.to_ascii_lowercase()),
-                TextForm::Not(doc) => TextForm::Not(doc.in_lower_case()),
-                form @ (TextForm::Regex(_) | TextForm::Present(_)) => form,
-            })),
-        }
-    }
-
-    /// `plain` says what a text on its own means here: equality, a route.
-    fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
-        match self {
-            Self::Plain(text) => plain(&text),
-            Self::Any(docs) if docs.is_empty() => Err(RuleError::new(
-                "",
-                "an empty list matches nothing",
-                TEXT_MATCHER,
-            )),
-            Self::Any(docs) => {
-                let texts: Result<_, _> =
-                    docs.into_iter().map(|doc| doc.into_text(plain)).collect();
-                Ok(Text::AnyOf(texts?))
-            }
-            Self::Form(form) => match *form {
-                TextForm::Prefix(text) => Ok(Text::prefix(&text)),
-                TextForm::Suffix(text) => Ok(Text::suffix(&text)),
-                TextForm::Regex(pattern) => Text::regex(&pattern),
-                TextForm::Present(wanted) => Ok(Text::Present(wanted)),
-                TextForm::Not(doc) => Ok(Text::Not(Box::new(doc.into_text(plain)?))),
-            },
-        }
-    }
-}
-
-impl From<&Text> for TextDoc {
-    fn from(text: &Text) -> Self {
-        let form = |form| Self::Form(Box::new(form));
-        match text {
-            Text::Is(text) => Self::Plain(text.to_string()),
-            Text::Route(route) => Self::Plain(route.as_str().to_owned()),
-            Text::Prefix(text) => form(TextForm::Prefix(text.to_string())),
-            Text::Suffix(text) => form(TextForm::Suffix(text.to_string())),
-            Text::Regex(pattern) => form(TextForm::Regex(pattern.as_str().to_owned())),
-            Text::Present(wanted) => form(TextForm::Present(*wanted)),
-            Text::Not(text) => form(TextForm::Not(Self::from(&**text))),
-            Text::AnyOf(texts) => Self::Any(texts.iter().map(Self::from).collect()),
-        }
-    }
-}
-
-impl Serialize for TextDoc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Plain(text) => serializer.serialize_str(text),
-            Self::Any(docs) => docs.serialize(serializer),
-            Self::Form(form) => form.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for TextDoc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Forms;
-
-        impl<'de> Visitor<'de> for Forms {
-            type Value = TextDoc;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(TEXT_MATCHER)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<TextDoc, E> {
-                Ok(TextDoc::Plain(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<TextDoc, A::Error> {
-                let mut docs = Vec::new();
-                while let Some(doc) = seq.next_element()? {
-                    docs.push(doc);
-                }
-                Ok(TextDoc::Any(docs))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextDoc, A::Error> {
-                let form = match map.next_key::<FormName>()? {
-                    Some(FormName::Prefix) => TextForm::Prefix(map.next_value()?),
-                    Some(FormName::Suffix) => TextForm::Suffix(map.next_value()?),
-                    Some(FormName::Regex) => TextForm::Regex(map.next_value()?),
-                    Some(FormName::Present) => TextForm::Present(map.next_value()?),
-                    Some(FormName::Not) => TextForm::Not(map.next_value()?),
-                    None => return Err(A::Error::custom("an empty matcher says nothing")),
-                };
-                match map.next_key::<IgnoredAny>()? {
-                    None => Ok(TextDoc::Form(Box::new(form))),
-                    Some(_) => Err(A::Error::custom("several forms in one matcher")),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(Forms)
     }
 }

@@ -7,4 +7,10 @@ fn good_uses_compile_and_bad_ones_say_why() {
     cases.pass("tests/ui/forbid_unsafe.rs");
     cases.compile_fail("tests/ui/bad_name.rs");
     cases.compile_fail("tests/ui/label_without_text.rs");
+    cases.pass("tests/ui/attribute_good.rs");
+    cases.compile_fail("tests/ui/attribute_arguments.rs");
+    cases.compile_fail("tests/ui/attribute_bad_name.rs");
+    cases.compile_fail("tests/ui/attribute_no_function.rs");
+    cases.compile_fail("tests/ui/attribute_no_result.rs");
+    cases.compile_fail("tests/ui/attribute_values.rs");
 }

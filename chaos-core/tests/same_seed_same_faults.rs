@@ -58,7 +58,7 @@ fn delays_repeat_and_fill_their_range() {
         let rule = Rule::new("r".parse().unwrap(), "seed.delays".parse().unwrap(), fault);
         injector.put(rule.trigger(Trigger::new().seed(7)));
         let delay = || match site.decide(&Call::new()).unwrap().next_plan() {
-            Some(Plan::Wait(delay)) => delay.as_secs_f64(),
+            Some(Plan::Wait(wait)) => wait.time().as_secs_f64(),
             other => panic!("{other:?}"),
         };
         (0..10_000).map(|_| delay()).collect::<Vec<_>>()

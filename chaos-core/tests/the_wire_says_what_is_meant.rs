@@ -16,6 +16,7 @@ fn rules() -> Vec<Value> {
             "method": ["GET", "POST"],
             "path": "/checkout/{id}",
             "host": "api.example.com",
+            "grpc": "shop.v1.Orders/Place",
             "headers": { "x-tenant": "acme", "x-user": { "regex": "^a" } },
             "query": { "beta": "1" },
             "labels": { "table": { "not": { "prefix": "tmp_" } } },
@@ -38,6 +39,82 @@ fn rules() -> Vec<Value> {
         (
             "faults",
             json!([{ "error": { "kind": "timed_out", "message": "too late" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "p50": "20ms", "p99": "800ms" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "p50": "20ms", "p90": "90ms", "p99.9": "2s" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "mean": "20ms", "std_dev": "5ms" }, "when": "after" }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 } } }]),
+        ),
+        ("faults", json!([{ "latency": { "at_least": "1s" } }])),
+        ("faults", json!([{ "latency": "200ms", "when": "after" }])),
+        (
+            "faults",
+            json!([{ "status": { "code": 429, "body": "slow down",
+                                 "headers": { "retry-after": "3" } } }]),
+        ),
+        (
+            "faults",
+            json!([{ "status": { "code": 503, "json": { "error": "down" } } }]),
+        ),
+        (
+            "faults",
+            json!([{ "status": { "code": 503, "body": "<p>", "content_type": "text/html" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "grpc": { "code": "UNAVAILABLE", "message": "away: 5 %", "details": "CA4",
+                               "after_messages": 3, "on": "request" } }]),
+        ),
+        ("faults", json!([{ "value": { "left": [1, 2] } }])),
+        ("faults", json!([{ "value": null }])),
+        ("faults", json!([{ "abort": "reset", "after": "1KiB" }])),
+        (
+            "faults",
+            json!([{ "abort": { "h2": "enhance_your_calm" } }]),
+        ),
+        ("faults", json!([{ "abort": "goaway" }])),
+        ("faults", json!([{ "abort": "refuse" }])),
+        ("faults", json!([{ "abort": "panic" }])),
+        ("faults", json!([{ "abort": "exit" }])),
+        (
+            "faults",
+            json!([{ "hang": "30s" }, { "pause": { "max": "30s" } }]),
+        ),
+        ("faults", json!([{ "body": { "throttle": "10KiB/s" } }])),
+        (
+            "faults",
+            json!([{ "body": { "truncate_after": "1000B", "on": "request" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "body": { "stall_after": "1KiB", "for": "5s" } }]),
+        ),
+        ("faults", json!([{ "body": { "corrupt": 0.001 } }])),
+        ("faults", json!([{ "body": { "first_byte": "1s" } }])),
+        ("faults", json!([{ "body": { "chunk": "50ms" } }])),
+        (
+            "faults",
+            json!([{ "headers": { "set": { "x-a": "1" }, "remove": ["etag"], "on": "request" } }]),
+        ),
+        ("faults", json!([{ "burn": { "cpu": 0.8, "for": "10s" } }])),
+        (
+            "faults",
+            json!([{ "burn": { "memory": "256MiB", "for": "10s" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "custom": { "name": "fail over", "to": "b" } }]),
         ),
         ("match", json!({ "path": { "prefix": "/a" } })),
         ("match", json!({ "path": ["/a", { "suffix": "/z" }] })),
@@ -75,6 +152,46 @@ fn short_forms_and_defaults_are_understood() {
         "faults": [{ "error": { "kind": "not_found", "message": "entity not found" } }],
     });
     assert_eq!(rule, rule_from_value(long, None).unwrap());
+}
+
+#[test]
+fn short_forms_of_faults_are_understood() {
+    let fault = |fault: Value| {
+        let rule = json!({ "id": "r", "site": "s", "faults": [fault] });
+        rule_to_value(&rule_from_value(rule, None).unwrap())["faults"][0].clone()
+    };
+    for (short, long) in [
+        (
+            json!({ "grpc": 14 }),
+            json!({ "grpc": { "code": "UNAVAILABLE", "message": "injected" } }),
+        ),
+        (
+            json!({ "grpc": "NOT_FOUND" }),
+            json!({ "grpc": { "code": "NOT_FOUND", "message": "injected" } }),
+        ),
+        (
+            json!({ "status": { "code": 503 } }),
+            json!({ "status": 503 }),
+        ),
+        (
+            json!({ "latency": { "p50": "1s", "p99": "2s", "when": "after" } }),
+            json!({ "latency": { "p50": "1s", "p99": "2s" }, "when": "after" }),
+        ),
+        (
+            json!({ "latency": "1s", "when": "before" }),
+            json!({ "latency": "1s" }),
+        ),
+        (
+            json!({ "body": { "throttle": "1.5KiB/s" }, "on": "request" }),
+            json!({ "body": { "throttle": "1536B/s", "on": "request" } }),
+        ),
+        (
+            json!({ "body": { "throttle": "10 kB/s", "on": "response" } }),
+            json!({ "body": { "throttle": "10000B/s" } }),
+        ),
+    ] {
+        assert_eq!(fault(short), long);
+    }
 }
 
 #[test]

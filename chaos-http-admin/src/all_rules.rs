@@ -37,6 +37,7 @@ pub(crate) async fn replace(
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let rules = wire::rules_from_json(&json)?;
+    injector.check(&rules)?;
     if dry_run {
         // An injector without sites finds in the list what the real one would.
         Injector::new().replace(rules.clone())?;

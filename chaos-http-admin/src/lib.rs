@@ -43,6 +43,7 @@
 //! | `PATCH /v1/rules/{id}` | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
 //! | `DELETE /v1/rules/{id}` | takes a rule out (204) |
 //! | `GET /v1/rules/{id}/injections` | the number of its injections so far, as a bare JSON number |
+//! | `POST /v1/rules/{id}/release` | lets the calls go that its `pause` holds (204) |
 //! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
 //! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
 //! | `GET /healthz` | `ok`, if the port answers |

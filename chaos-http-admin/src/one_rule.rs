@@ -49,6 +49,7 @@ pub(crate) async fn put(
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let rule = wire::rule_from_json(&json, Some(&id))?;
+    injector.check([&rule])?;
     let (generation, existed) = edit(&injector, |current| {
         let exists = current.find(&id).is_some();
         if_match.check(current.generation(), exists)?;
@@ -75,6 +76,7 @@ pub(crate) async fn patch(
         let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
         if_match.check(current.generation(), true)?;
         let rule = patch.apply(rule)?;
+        injector.check([&rule])?;
         Ok((Change::Edit(rule.clone()), rule))
     })?;
     Ok(written(&injector, generation, &rule).into_response())
@@ -93,6 +95,19 @@ pub(crate) async fn delete(
         Ok((Change::Remove(rule.id().clone()), ()))
     })?;
     Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
+}
+
+/// Lets its paused calls go. What waits afterwards, waits for the next release.
+pub(crate) async fn release(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    NoQuery: NoQuery,
+) -> Result<StatusCode, Problem> {
+    if injector.release(&id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::unknown_rule(&id))
+    }
 }
 
 /// The rule that was written, whatever has become of it since: the tag is of the write.

@@ -43,6 +43,7 @@ fn table() -> Vec<Route> {
         route(PATCH, "/v1/rules/{id}", one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off"),
         route(DELETE, "/v1/rules/{id}", one::delete, "takes a rule out (204)"),
         route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number"),
+        route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)"),
         route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`"),
         route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`"),
         route(GET, "/healthz", state::health, "`ok`, if the port answers"),

@@ -5,7 +5,11 @@ use std::marker::PhantomData;
 use chaos_core::{Injector, Site};
 use tower_layer::Layer;
 
-use crate::{aim::Aim, service::Inject, surface::Keep};
+use crate::{
+    aim::Aim,
+    service::Inject,
+    surface::{Boxed, Keep, Wrap},
+};
 
 /// A [`Layer`] that makes every call of a service pass a site.
 ///
@@ -44,7 +48,30 @@ impl InjectLayer {
     }
 }
 
+impl InjectLayer {
+    /// For a stack whose errors may be boxed: a client, such as tonic's `Channel`. An `error` or an
+    /// `abort` is then an error of the kind that the client's own would be.
+    #[must_use]
+    pub fn boxed_errors(self) -> InjectLayer<Boxed> {
+        self.with_surface()
+    }
+}
+
 impl<M> InjectLayer<M> {
+    /// For a stack whose bodies cannot hold another, such as hyper's own, or those that a layer like
+    /// compression makes: every body becomes a [`FaultBody`](crate::FaultBody).
+    #[must_use]
+    pub fn wrapped_bodies(self) -> InjectLayer<Wrap<M>> {
+        self.with_surface()
+    }
+
+    fn with_surface<N>(self) -> InjectLayer<N> {
+        InjectLayer {
+            site: self.site,
+            surface: PhantomData,
+        }
+    }
+
     /// The site its services pass.
     #[must_use]
     pub fn site(&self) -> &'static Site {

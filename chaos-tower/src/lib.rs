@@ -81,16 +81,27 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod after;
 mod aim;
+mod any_body;
+mod body;
+mod carry_out;
 mod cold;
+mod connection;
+mod ending;
 mod future;
 mod layer;
+mod protocol;
+mod race;
 mod service;
 mod surface;
 
 pub use crate::{
+    any_body::AnyBody,
+    body::FaultBody,
     future::ResponseFuture,
     layer::InjectLayer,
+    protocol::FAULT_HEADER,
     service::Inject,
-    surface::{FAULT_HEADER, Keep, Surface},
+    surface::{Bodies, BoxError, Boxed, Keep, Surface, Wrap},
 };

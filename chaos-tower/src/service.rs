@@ -7,15 +7,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Decision, Plan};
-use http::Request;
+use bytes::Bytes;
+use chaos_core::Call;
+use http::{Request, Response};
+use http_body::Body;
 use tower_service::Service;
 
 use crate::{
     aim::Aim,
+    carry_out::carry_out,
     cold::cold,
     future::ResponseFuture,
-    surface::{Keep, Surface},
+    surface::{Bodies, BoxError, Keep, Surface},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
@@ -55,14 +58,19 @@ impl<S, M> Inject<S, M> {
     }
 }
 
-impl<S, M, A> Service<Request<A>> for Inject<S, M>
+impl<S, M, A, B> Service<Request<A>> for Inject<S, M>
 where
-    S: Service<Request<A>> + Clone + Send + 'static,
+    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
     S::Future: Send + 'static,
-    M: Surface<S::Response, S::Error> + 'static,
-    A: Send + 'static,
+    S::Error: Send,
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
+        + 'static,
+    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    type Response = M::Response;
+    type Response = Response<<M as Bodies<B>>::Body>;
     type Error = M::Error;
     type Future = ResponseFuture<S::Future, M>;
 
@@ -74,68 +82,63 @@ where
     #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
         if self.aim.is_armed() {
-            Self::call_armed(request, self)
+            call_armed(request, self)
         } else {
-            ResponseFuture::pass(self.inner.call(request))
+            ResponseFuture::pass(self.inner.call(M::pass_request(request)))
         }
     }
 }
 
-impl<S, M> Inject<S, M> {
-    /// Cold: only calls of an armed site come here.
-    ///
-    /// It moves the request and does nothing else, so that the compiler sees that it only reads
-    /// from where the request was; else the idle path would move it too, and save registers. The
-    /// request comes first because that leaves the arguments of the idle path where they are.
-    #[cold]
-    #[inline(never)]
-    fn call_armed<A>(request: Request<A>, this: &mut Self) -> ResponseFuture<S::Future, M>
-    where
-        S: Service<Request<A>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        M: Surface<S::Response, S::Error> + 'static,
-        A: Send + 'static,
-    {
-        this.consult((request,))
-    }
-
-    #[inline(never)]
-    fn consult<A>(&mut self, (request,): (Request<A>,)) -> ResponseFuture<S::Future, M>
-    where
-        S: Service<Request<A>> + Clone + Send + 'static,
-        S::Future: Send + 'static,
-        M: Surface<S::Response, S::Error> + 'static,
-        A: Send + 'static,
-    {
-        let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-        let Some(decision) = self.aim.decide(&Call::http(method, uri, headers)) else {
-            return ResponseFuture::pass(self.inner.call(request));
-        };
-        // It is `self.inner` that was polled ready, so that is the one to call; and the one to drop
-        // if the call ends here, with whatever readiness it reserved.
-        let clone = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, clone);
-        ResponseFuture::cold(cold(carry_out::<S, M, A>(ready, request, decision)))
-    }
-}
-
-async fn carry_out<S, M, A>(
-    mut inner: S,
+/// Cold: only calls of an armed site come here.
+///
+/// It moves the request and does nothing else, so that the compiler sees that it only reads
+/// from where the request was; else the idle path would move it too, and save registers. The
+/// request comes first because that leaves the arguments of the idle path where they are.
+#[cold]
+#[inline(never)]
+fn call_armed<S, M, A, B>(
     request: Request<A>,
-    mut decision: Decision,
-) -> Result<M::Response, M::Error>
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request<A>>,
-    M: Surface<S::Response, S::Error>,
+    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send,
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
+        + 'static,
+    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
-    while let Some(plan) = decision.next_plan() {
-        match plan {
-            Plan::Wait(delay) => decision.wait(delay).await,
-            Plan::Answer(answer) => return M::answer(answer),
-            Plan::Fail(injected) => return M::fail(injected),
-        }
-    }
-    M::pass(inner.call(request).await)
+    consult(service, (request,))
+}
+
+#[inline(never)]
+fn consult<S, M, A, B>(
+    service: &mut Inject<S, M>,
+    (request,): (Request<A>,),
+) -> ResponseFuture<S::Future, M>
+where
+    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
+    S::Future: Send + 'static,
+    S::Error: Send,
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
+        + 'static,
+    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
+    let Some(decision) = service.aim.decide(&Call::http(method, uri, headers)) else {
+        return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
+    };
+    // It is `inner` that was polled ready, so that is the one to call; and the one to drop if the
+    // call ends here, with whatever readiness it reserved.
+    let clone = service.inner.clone();
+    let ready = mem::replace(&mut service.inner, clone);
+    ResponseFuture::cold(cold(carry_out::<S, M, A, B>(ready, request, decision)))
 }
 
 // Derives would ask the same of `M`, which is never a value.

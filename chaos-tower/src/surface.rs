@@ -1,25 +1,24 @@
-//! How a stack takes an answer or an error that its own service did not make.
+//! How a stack takes an answer, an error or a body that its own service did not make.
 //!
-//! There are two questions: does the error type stay, and does the response type stay? axum demands
-//! that both do; clients want errors of their own. A [`Surface`] answers both, as one type.
+//! There are two questions: does the error type stay, and do the body types stay? axum demands that
+//! both do; clients want errors of their own. A [`Surface`] answers both, as one type.
 
-use std::task::Poll;
+use std::{error::Error, marker::PhantomData, task::Poll};
 
 use bytes::Bytes;
-use chaos_core::{Answer, Injected};
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{Request, Response};
+use http_body::Body;
 
+use crate::{any_body::AnyBody, body::FaultBody};
 use sealed::Sealed;
 
-/// The response header that says an answer was made here: its value is the id of the rule.
-pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
+/// Any error, as HTTP stacks hand it around.
+pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a stack is given in place of its own response `T` and error `E`.
 ///
 /// It is a choice made in types, never a value: a service holds nothing of it, and where it changes
 /// nothing, it costs nothing.
-///
-/// Sealed: more are to come, and what they need of this trait with them.
 pub trait Surface<T, E>: Sealed {
     /// The response that comes out.
     type Response;
@@ -39,33 +38,51 @@ pub trait Surface<T, E>: Sealed {
     /// Passes on that the inner service will not become ready. Part of the idle path.
     fn not_ready(error: E) -> Self::Error;
 
-    /// Carries out an answer.
+    /// Takes an error that was made here; gives it back where the stack has no room for one.
     ///
     /// # Errors
-    /// Where the stack takes answers as errors.
-    fn answer(answer: Answer) -> Result<Self::Response, Self::Error>;
-
-    /// Carries out an error.
-    ///
-    /// # Errors
-    /// Where the stack can be given one.
-    fn fail(injected: Injected) -> Result<Self::Response, Self::Error>;
+    /// The error itself, to be said in an answer.
+    fn fail(error: BoxError) -> Result<Self::Error, BoxError>;
 }
 
-/// Keeps the error type and the response type: what axum demands, and any server takes.
+/// What a stack is given in place of a body `B`.
+pub trait Bodies<B>: Sealed {
+    /// The body that comes out.
+    type Body;
+
+    /// Passes on a request. Part of the idle path.
+    fn pass_request(request: Request<B>) -> Request<Self::Body>;
+
+    /// Takes a body that a fault may have reached.
+    fn take(body: FaultBody<B>) -> Self::Body;
+}
+
+/// Keeps the error type and the body types: what axum demands, and any server takes.
 ///
 /// A service that cannot fail (axum's error is `Infallible`) cannot be made to: an `error` fault is
-/// answered with a 500. The body must be one that can hold any bytes, as axum's can.
+/// answered with a 500, and an abort cuts the body. The bodies must be such as can hold any other,
+/// as axum's and tonic's can: an [`AnyBody`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Keep;
 
-impl Sealed for Keep {}
+/// Keeps the body types, and makes the error a [`BoxError`]: for clients such as tonic's `Channel`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Boxed;
+
+/// Makes every body a [`FaultBody`], whatever it was, and treats errors as `E` does: for plain hyper
+/// services and clients, and for bodies that another layer has changed.
+#[derive(Debug, Default)]
+pub struct Wrap<E = Keep>(PhantomData<fn() -> E>);
 
 mod sealed {
     pub trait Sealed {}
 }
 
-impl<B: From<Bytes>, E> Surface<Response<B>, E> for Keep {
+impl Sealed for Keep {}
+impl Sealed for Boxed {}
+impl<E> Sealed for Wrap<E> {}
+
+impl<B: AnyBody, E> Surface<Response<B>, E> for Keep {
     type Response = Response<B>;
     type Error = E;
 
@@ -84,36 +101,111 @@ impl<B: From<Bytes>, E> Surface<Response<B>, E> for Keep {
         error
     }
 
-    fn answer(answer: Answer) -> Result<Response<B>, E> {
-        let text = format!("{} by chaos rule {}\n", answer.status(), answer.rule());
-        Ok(response(answer.status(), answer.rule().as_str(), text))
-    }
-
-    fn fail(injected: Injected) -> Result<Response<B>, E> {
-        let (status, rule) = (StatusCode::INTERNAL_SERVER_ERROR, injected.rule());
-        Ok(response(status, rule.as_str(), format!("{injected}\n")))
+    fn fail(error: BoxError) -> Result<E, BoxError> {
+        Err(error)
     }
 }
 
-fn response<B: From<Bytes>>(status: StatusCode, rule: &str, text: String) -> Response<B> {
-    // These have no body; for the rest, a person may look at it.
-    let bare = [
-        StatusCode::NO_CONTENT,
-        StatusCode::RESET_CONTENT,
-        StatusCode::NOT_MODIFIED,
-    ];
-    let body = if bare.contains(&status) {
-        None
-    } else {
-        Some(text)
-    };
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    let content_type = body.is_some().then_some((header::CONTENT_TYPE, plain));
-    let rule = HeaderValue::from_str(rule).expect("a rule id holds nothing a header could not");
+impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for Boxed {
+    type Response = Response<B>;
+    type Error = BoxError;
 
-    let mut response = Response::new(B::from(Bytes::from(body.unwrap_or_default())));
-    *response.status_mut() = status;
-    response.headers_mut().insert(FAULT_HEADER, rule);
-    response.headers_mut().extend(content_type);
-    response
+    #[inline(always)]
+    fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, BoxError> {
+        result.map_err(Into::into)
+    }
+
+    #[inline(always)]
+    fn not_ready(error: E) -> BoxError {
+        error.into()
+    }
+
+    fn fail(error: BoxError) -> Result<BoxError, BoxError> {
+        Ok(error)
+    }
+}
+
+impl<B, E> Surface<Response<B>, E> for Wrap<Keep>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Response = Response<FaultBody<B>>;
+    type Error = E;
+
+    #[inline(always)]
+    fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, E> {
+        result.map(|response| response.map(FaultBody::pass))
+    }
+
+    #[inline(always)]
+    fn not_ready(error: E) -> E {
+        error
+    }
+
+    fn fail(error: BoxError) -> Result<E, BoxError> {
+        Err(error)
+    }
+}
+
+impl<B, E> Surface<Response<B>, E> for Wrap<Boxed>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    E: Into<BoxError>,
+{
+    type Response = Response<FaultBody<B>>;
+    type Error = BoxError;
+
+    #[inline(always)]
+    fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, BoxError> {
+        let passed = result.map(|response| response.map(FaultBody::pass));
+        passed.map_err(Into::into)
+    }
+
+    #[inline(always)]
+    fn not_ready(error: E) -> BoxError {
+        error.into()
+    }
+
+    fn fail(error: BoxError) -> Result<BoxError, BoxError> {
+        Ok(error)
+    }
+}
+
+impl<B: AnyBody> Bodies<B> for Keep {
+    type Body = B;
+
+    #[inline(always)]
+    fn pass_request(request: Request<B>) -> Request<B> {
+        request
+    }
+
+    fn take(body: FaultBody<B>) -> B {
+        B::from_body(body)
+    }
+}
+
+impl<B: AnyBody> Bodies<B> for Boxed {
+    type Body = B;
+
+    #[inline(always)]
+    fn pass_request(request: Request<B>) -> Request<B> {
+        request
+    }
+
+    fn take(body: FaultBody<B>) -> B {
+        B::from_body(body)
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for Wrap<E> {
+    type Body = FaultBody<B>;
+
+    #[inline(always)]
+    fn pass_request(request: Request<B>) -> Request<FaultBody<B>> {
+        request.map(FaultBody::pass)
+    }
+
+    fn take(body: FaultBody<B>) -> FaultBody<B> {
+        body
+    }
 }

@@ -2,27 +2,23 @@
 
 use std::{convert::Infallible, future::Ready, mem::size_of};
 
-use bytes::Bytes;
+use axum::body::Body;
 use chaos_core::{Fault, Injector, Rate, Rule, Trigger};
 use chaos_tower::{Inject, InjectLayer};
 use http::{Request, Response};
-use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
 
-type Answer = Result<Response<Full<Bytes>>, Infallible>;
+type Answer = Result<Response<Body>, Infallible>;
 
-fn inner() -> impl Service<
-    Request<()>,
-    Response = Response<Full<Bytes>>,
-    Error = Infallible,
-    Future = Ready<Answer>,
-> + Clone
+fn inner()
+-> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future = Ready<Answer>>
++ Clone
 + Send {
-    service_fn(|_: Request<()>| std::future::ready(Answer::Ok(Response::default())))
+    service_fn(|_: Request<Body>| std::future::ready(Answer::Ok(Response::default())))
 }
 
-fn allocations<S: Service<Request<()>>>(service: &mut S) -> u64 {
-    let request = Request::new(());
+fn allocations<S: Service<Request<Body>>>(service: &mut S) -> u64 {
+    let request = Request::new(Body::empty());
     let counts = allocation_counter::measure(|| {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         assert!(service.poll_ready(&mut cx).is_ready());
@@ -56,7 +52,7 @@ fn idle_and_armed_elsewhere_and_not_firing() {
 
 #[test]
 fn sizes_are_pinned() {
-    fn future_of<S: Service<Request<()>>>(_: &S) -> usize {
+    fn future_of<S: Service<Request<Body>>>(_: &S) -> usize {
         size_of::<S::Future>()
     }
     let bare = inner();

@@ -2,15 +2,20 @@
 //!
 //! | program | shows |
 //! |---|---|
+//! | `greeter` | a gRPC service: tonic, with a method of each kind |
 //! | `hello` | one layer and the admin port |
 //! | `plain_fn` | sites in plain code, without tower |
 //! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
 //! | `storm` | that no answer is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]
 
+pub mod admin_client;
+pub mod greeter;
+pub mod log;
 pub mod program;
 pub mod running;
 pub mod shop;
+pub mod stop;
 pub mod storm;
 
 /// Any error, with a message worth reading: programs end with it, and libraries would not.

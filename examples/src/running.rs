@@ -1,12 +1,17 @@
-//! The shop as a process, with a customer's client and an operator's.
+//! The shop and the greeter as processes, each with a client of its own and an operator's.
 
 use std::{path::Path, time::Duration};
 
 use chaos_core::Clock;
-use reqwest::{Client, Method, Response};
-use serde_json::{Value, json};
+use reqwest::{Client, Method};
+use tonic::transport::{Channel, Endpoint};
 
-use crate::{Error, program::Program};
+use crate::{
+    Error, admin_client::AdminClient, greeter::proto::greeter_client::GreeterClient,
+    program::Program,
+};
+
+const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 /// A shop on free ports. It is killed when this is dropped.
 #[derive(Debug)]
@@ -15,8 +20,9 @@ pub struct RunningShop {
     pub program: Program,
     /// For requests with more to them than [`get`](Self::get) has.
     pub client: Client,
+    /// Where its faults are armed.
+    pub admin: AdminClient,
     shop: String,
-    admin: String,
 }
 
 /// What a customer saw.
@@ -60,16 +66,15 @@ impl RunningShop {
     /// # Errors
     /// If it does not come up.
     pub async fn start_with(binary: impl AsRef<Path>, args: &[&str]) -> Result<Self, Error> {
-        let free_ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
-        let mut program = Program::start(binary.as_ref(), &[&free_ports, args].concat())?;
+        let mut program = Program::start(binary.as_ref(), &[&FREE_PORTS, args].concat())?;
         let shop = program.line("shop ").await?;
-        let admin = program.line("admin ").await?;
+        let admin = AdminClient::new(program.line("admin ").await?)?;
         let client = Client::builder().no_proxy().build()?;
         Ok(Self {
             program,
             client,
-            shop,
             admin,
+            shop,
         })
     }
 
@@ -111,91 +116,40 @@ impl RunningShop {
             took: clock.now(),
         })
     }
+}
 
-    /// Asks the admin port for something.
+/// A greeter on free ports. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct RunningGreeter {
+    /// The process.
+    pub program: Program,
+    /// Where its faults are armed.
+    pub admin: AdminClient,
+    greeter: String,
+}
+
+impl RunningGreeter {
+    /// Starts the program `binary`, and waits until it serves.
     ///
     /// # Errors
-    /// If it refuses; with what it says.
-    pub async fn admin(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<Value, Error> {
-        let mut request = self.client.request(method, format!("{}{path}", self.admin));
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response: Response = request.send().await?;
-        let status = response.status();
-        let body = response.text().await?;
-        if !status.is_success() {
-            return Err(format!("{path}: {status}: {body}").into());
-        }
-        // A 204 has no body.
-        Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
+    /// If it does not come up.
+    pub async fn start(binary: impl AsRef<Path>) -> Result<Self, Error> {
+        let mut program = Program::start(binary.as_ref(), &FREE_PORTS)?;
+        let greeter = program.line("greeter ").await?;
+        let admin = AdminClient::new(program.line("admin ").await?)?;
+        Ok(Self {
+            program,
+            admin,
+            greeter,
+        })
     }
 
-    /// Makes or replaces a rule.
+    /// A client with a connection of its own; its clones share it.
     ///
     /// # Errors
-    /// If it is refused.
-    pub async fn put_rule(&self, id: &str, rule: &Value) -> Result<(), Error> {
-        let path = format!("/v1/rules/{id}");
-        self.admin(Method::PUT, &path, Some(rule)).await.map(drop)
-    }
-
-    /// Changes parts of a rule.
-    ///
-    /// # Errors
-    /// If it is refused.
-    pub async fn patch_rule(&self, id: &str, patch: &Value) -> Result<(), Error> {
-        let path = format!("/v1/rules/{id}");
-        self.admin(Method::PATCH, &path, Some(patch))
-            .await
-            .map(drop)
-    }
-
-    /// One rule, with what it has counted.
-    ///
-    /// # Errors
-    /// If there is no such rule.
-    pub async fn rule(&self, id: &str) -> Result<Value, Error> {
-        self.admin(Method::GET, &format!("/v1/rules/{id}"), None)
-            .await
-    }
-
-    /// How often a rule was injected, as the port says.
-    ///
-    /// # Errors
-    /// If there is no such rule.
-    pub async fn injections(&self, id: &str) -> Result<u64, Error> {
-        let path = format!("/v1/rules/{id}/injections");
-        let number = self.admin(Method::GET, &path, None).await?;
-        number
-            .as_u64()
-            .ok_or_else(|| format!("{number} is no count").into())
-    }
-
-    /// Pulls the kill switch.
-    ///
-    /// # Errors
-    /// If the port does not answer.
-    pub async fn halt(&self) -> Result<(), Error> {
-        let reason = json!({ "reason": "a test" });
-        self.admin(Method::POST, "/v1/halt", Some(&reason))
-            .await
-            .map(drop)
-    }
-
-    /// Undoes [`halt`](Self::halt).
-    ///
-    /// # Errors
-    /// If the port does not answer.
-    pub async fn resume(&self) -> Result<(), Error> {
-        let reason = json!({ "reason": "a test" });
-        self.admin(Method::POST, "/v1/resume", Some(&reason))
-            .await
-            .map(drop)
+    /// If the greeter cannot be reached.
+    pub async fn client(&self) -> Result<GreeterClient<Channel>, Error> {
+        let channel = Endpoint::new(self.greeter.clone())?.connect().await?;
+        Ok(GreeterClient::new(channel))
     }
 }

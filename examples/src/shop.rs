@@ -8,21 +8,18 @@ mod events;
 mod failure;
 mod payment;
 mod routes;
-pub mod stop;
 mod traffic;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use axum::Router;
-use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
+use tokio::net::TcpListener;
 
 use crate::{
     Error,
-    shop::{db::Db, events::Feed, payment::Payments, routes::App, stop::Latch},
+    shop::{db::Db, events::Feed, payment::Payments, routes::App},
+    stop::{Latch, join},
 };
-
-/// How long a stop waits for what is under way.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// What a user can choose.
 #[derive(Clone, Copy, Debug)]
@@ -132,17 +129,4 @@ impl Shop {
 async fn listen(address: SocketAddr) -> Result<TcpListener, Error> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| format!("cannot listen on {address}: {error}").into())
-}
-
-/// Waits for the end of a server, within bounds. What it returns says nothing: axum's never fail
-/// once they listen.
-async fn join<T>(what: &str, mut server: JoinHandle<T>) {
-    match timeout(GRACE, &mut server).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(panic)) => tracing::error!("{what} failed: {panic}"),
-        Err(_) => {
-            tracing::warn!("{what} did not end in {GRACE:?} and is left behind");
-            server.abort();
-        }
-    }
 }

@@ -30,8 +30,8 @@ pub struct Outcome {
 /// If it could not be run: no `shop`, no `wrk`, or a change that was refused.
 pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Error> {
     let shop = RunningShop::start(shop).await?;
-    shop.put_rule("exact", &changes::exact()).await?;
-    shop.put_rule("toggled", &changes::toggled()).await?;
+    shop.admin.put_rule("exact", &changes::exact()).await?;
+    shop.admin.put_rule("toggled", &changes::toggled()).await?;
 
     let (list, one) = (shop.url("/products"), shop.url("/products/1"));
     let over = watch::Sender::new(false);
@@ -51,8 +51,8 @@ pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Erro
     };
     let ((list, one, (changes, took)), careful) =
         tokio::try_join!(storm, careful_customer(&shop, over.subscribe()))?;
-    let counted = shop.injections("exact").await?;
-    let toggled = shop.injections("toggled").await?;
+    let counted = shop.admin.injections("exact").await?;
+    let toggled = shop.admin.injections("toggled").await?;
 
     let mut violations = list.violations("/products");
     violations.extend(one.violations("/products/1"));

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 async fn broken_shop(site: &str, fault: Value) -> Result<RunningShop, Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
     let rule = json!({ "site": site, "faults": [ fault ] });
-    shop.put_rule("broken", &rule).await?;
+    shop.admin.put_rule("broken", &rule).await?;
     Ok(shop)
 }
 
@@ -21,7 +21,7 @@ async fn no_database_is_a_503() -> Result<(), Error> {
     }
     assert_eq!(shop.checkout(1).await?.status, 503);
     assert!(shop.get("/healthz").await?.is_plain_200());
-    assert_eq!(shop.injections("broken").await?, 3);
+    assert_eq!(shop.admin.injections("broken").await?, 3);
     Ok(())
 }
 
@@ -58,7 +58,7 @@ async fn a_slow_provider_is_a_504() -> Result<(), Error> {
         let shop = broken_shop("http.client", fault).await?;
         assert_eq!(shop.checkout(1).await?.status, 504);
         // The wait that was given up is no longer under way.
-        assert_eq!(shop.rule("broken").await?["stats"]["active"], 0);
+        assert_eq!(shop.admin.rule("broken").await?["stats"]["active"], 0);
     }
     Ok(())
 }
@@ -82,7 +82,7 @@ async fn a_label_aims_at_one_table() -> Result<(), Error> {
         "match": { "labels": { "table": "orders" } },
         "faults": [ { "error": "locked" } ],
     });
-    shop.put_rule("orders", &rule).await?;
+    shop.admin.put_rule("orders", &rule).await?;
     assert!(shop.get("/products").await?.is_plain_200());
     assert_eq!(shop.checkout(1).await?.status, 503);
     Ok(())

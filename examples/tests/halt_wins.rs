@@ -10,24 +10,24 @@ use serde_json::json;
 async fn halt_heals_everything_at_once_and_resume_brings_it_back() -> Result<(), Error> {
     let shop = Arc::new(RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?);
     let slow = json!({ "site": "db.read", "faults": [ { "latency": "30s" } ] });
-    shop.put_rule("slow", &slow).await?;
+    shop.admin.put_rule("slow", &slow).await?;
     let down = json!({
         "site": "http.server",
         "match": { "path": "/products/{id}" },
         "faults": [ { "status": 503 } ],
     });
-    shop.put_rule("down", &down).await?;
+    shop.admin.put_rule("down", &down).await?;
     assert!(shop.get("/products/1").await?.is_503_by("down"));
 
     let delayed = tokio::spawn({
         let shop = Arc::clone(&shop);
         async move { shop.get("/products").await }
     });
-    while shop.rule("slow").await?["stats"]["active"] != 1 {
+    while shop.admin.rule("slow").await?["stats"]["active"] != 1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let clock = Clock::monotonic();
-    shop.halt().await?;
+    shop.admin.halt().await?;
     assert!(delayed.await??.is_plain_200());
     println!("released within {:?}", clock.now());
     assert!(clock.now() < Duration::from_secs(2), "{:?}", clock.now());
@@ -36,12 +36,12 @@ async fn halt_heals_everything_at_once_and_resume_brings_it_back() -> Result<(),
         assert!(answer.is_plain_200(), "{path}: {answer:?}");
     }
     // Halting twice is halting.
-    shop.halt().await?;
+    shop.admin.halt().await?;
     assert!(shop.get("/products/1").await?.is_plain_200());
 
-    shop.resume().await?;
+    shop.admin.resume().await?;
     assert!(shop.get("/products/1").await?.is_503_by("down"));
-    assert_eq!(shop.injections("down").await?, 2);
-    assert_eq!(shop.injections("slow").await?, 1);
+    assert_eq!(shop.admin.injections("down").await?, 2);
+    assert_eq!(shop.admin.injections("slow").await?, 1);
     Ok(())
 }

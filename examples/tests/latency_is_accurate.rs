@@ -15,7 +15,7 @@ async fn a_slow_database_makes_the_list_take_200_to_215_ms() -> Result<(), Error
     assert!(shop.get("/products").await?.took < DELAY);
 
     let rule = json!({ "site": "db.read", "faults": [ { "latency": "200ms" } ] });
-    shop.put_rule("slow", &rule).await?;
+    shop.admin.put_rule("slow", &rule).await?;
     // The upper bound is about a machine with a core to spare, so a busy moment may pass.
     for _ in 0..4 {
         let mut took = Vec::new();
@@ -38,8 +38,8 @@ async fn a_slow_database_makes_the_list_take_200_to_215_ms() -> Result<(), Error
 async fn only_what_reads_the_database_is_slow() -> Result<(), Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
     let rule = json!({ "site": "db.read", "faults": [ { "latency": "30s" } ] });
-    shop.put_rule("slow", &rule).await?;
+    shop.admin.put_rule("slow", &rule).await?;
     assert!(shop.get("/healthz").await?.took < Duration::from_secs(10));
-    assert_eq!(shop.injections("slow").await?, 0);
+    assert_eq!(shop.admin.injections("slow").await?, 0);
     Ok(())
 }

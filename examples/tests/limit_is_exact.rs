@@ -12,7 +12,7 @@ const CONNECTIONS: usize = 50;
 async fn seven_of_500_calls_on_50_connections() -> Result<(), Error> {
     let shop = Arc::new(RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?);
     let rule = json!({ "site": "http.server", "limit": 7, "faults": [ { "status": 503 } ] });
-    shop.put_rule("seven", &rule).await?;
+    shop.admin.put_rule("seven", &rule).await?;
 
     let start = Arc::new(Barrier::new(CONNECTIONS));
     let mut customers = JoinSet::new();
@@ -36,6 +36,6 @@ async fn seven_of_500_calls_on_50_connections() -> Result<(), Error> {
         seen += injected??;
     }
     assert_eq!(seen, 7);
-    assert_eq!(shop.injections("seven").await?, 7);
+    assert_eq!(shop.admin.injections("seven").await?, 7);
     Ok(())
 }

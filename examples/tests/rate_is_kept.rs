@@ -20,7 +20,7 @@ async fn rate_one_half_over_2000_requests() -> Result<(), Error> {
         "seed": 42,
         "faults": [ { "status": 503 } ],
     });
-    shop.put_rule("half", &rule).await?;
+    shop.admin.put_rule("half", &rule).await?;
 
     let mut customers = JoinSet::new();
     for _ in 0..CUSTOMERS {
@@ -46,9 +46,9 @@ async fn rate_one_half_over_2000_requests() -> Result<(), Error> {
     println!("{seen} of {}", CUSTOMERS * VISITS);
     let share = seen as f64 / (CUSTOMERS * VISITS) as f64;
     assert!((0.465..=0.535).contains(&share), "{share}");
-    assert_eq!(shop.injections("half").await?, seen);
+    assert_eq!(shop.admin.injections("half").await?, seen);
     assert_eq!(
-        shop.rule("half").await?["stats"]["matched"],
+        shop.admin.rule("half").await?["stats"]["matched"],
         CUSTOMERS * VISITS
     );
     Ok(())

@@ -43,15 +43,15 @@ async fn it_visits_itself_unless_told_not_to() -> Result<(), Error> {
     let busy = RunningShop::start_with(env!("CARGO_BIN_EXE_shop"), &[]).await?;
     let quiet = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
     let watch = json!({ "site": "http.server", "mode": "shadow", "faults": [ { "status": 503 } ] });
-    busy.put_rule("watch", &watch).await?;
-    quiet.put_rule("watch", &watch).await?;
+    busy.admin.put_rule("watch", &watch).await?;
+    quiet.admin.put_rule("watch", &watch).await?;
     tokio::time::timeout(Duration::from_secs(20), async {
-        while busy.rule("watch").await?["stats"]["matched"].as_u64() < Some(8) {
+        while busy.admin.rule("watch").await?["stats"]["matched"].as_u64() < Some(8) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Ok::<_, Error>(())
     })
     .await??;
-    assert_eq!(quiet.rule("watch").await?["stats"]["matched"], 0);
+    assert_eq!(quiet.admin.rule("watch").await?["stats"]["matched"], 0);
     Ok(())
 }

@@ -8,7 +8,7 @@ use reqwest::Method;
 #[tokio::test]
 async fn all_sites_before_any_request() -> Result<(), Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
-    let listed = shop.admin(Method::GET, "/v1/sites", None).await?;
+    let listed = shop.admin.ask(Method::GET, "/v1/sites", None).await?;
     let sites = listed["sites"].as_array().ok_or("a list of sites")?;
     let names: Vec<_> = sites.iter().map(|site| &site["name"]).collect();
     assert_eq!(names, ["db.read", "db.write", "http.client", "http.server"]);

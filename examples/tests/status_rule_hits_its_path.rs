@@ -13,7 +13,7 @@ async fn a_503_for_one_path_and_nothing_else() -> Result<(), Error> {
         "match": { "path": "/products/{id}" },
         "faults": [ { "status": 503 } ],
     });
-    shop.put_rule("down", &rule).await?;
+    shop.admin.put_rule("down", &rule).await?;
     for path in ["/products/1", "/products/2", "/products/99"] {
         let answer = shop.get(path).await?;
         assert!(answer.is_503_by("down"), "{path}: {answer:?}");
@@ -22,13 +22,16 @@ async fn a_503_for_one_path_and_nothing_else() -> Result<(), Error> {
         let answer = shop.get(path).await?;
         assert!(answer.is_plain_200(), "{path}: {answer:?}");
     }
-    assert_eq!(shop.injections("down").await?, 3);
+    assert_eq!(shop.admin.injections("down").await?, 3);
 
-    shop.patch_rule("down", &json!({ "enabled": false }))
+    shop.admin
+        .patch_rule("down", &json!({ "enabled": false }))
         .await?;
     assert!(shop.get("/products/1").await?.is_plain_200());
-    shop.patch_rule("down", &json!({ "enabled": true })).await?;
+    shop.admin
+        .patch_rule("down", &json!({ "enabled": true }))
+        .await?;
     assert!(shop.get("/products/1").await?.is_503_by("down"));
-    assert_eq!(shop.injections("down").await?, 4);
+    assert_eq!(shop.admin.injections("down").await?, 4);
     Ok(())
 }

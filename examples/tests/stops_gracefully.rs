@@ -15,12 +15,12 @@ async fn busy_shop(
 ) -> Result<(Arc<RunningShop>, JoinHandle<Result<Answer, Error>>), Error> {
     let shop = Arc::new(RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?);
     let rule = json!({ "site": "db.read", "faults": [ { "latency": delay } ] });
-    shop.put_rule("slow", &rule).await?;
+    shop.admin.put_rule("slow", &rule).await?;
     let slow = tokio::spawn({
         let shop = Arc::clone(&shop);
         async move { shop.get("/products").await }
     });
-    while shop.rule("slow").await?["stats"]["active"] != 1 {
+    while shop.admin.rule("slow").await?["stats"]["active"] != 1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok((shop, slow))
@@ -58,7 +58,7 @@ async fn a_fault_that_keeps_it_from_stopping_can_still_be_halted() -> Result<(),
     while shop.client.get(shop.url("/healthz")).send().await.is_ok() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    shop.halt().await?;
+    shop.admin.halt().await?;
     assert!(slow.await??.is_plain_200());
     has_ended(shop, Duration::from_secs(4)).await
 }

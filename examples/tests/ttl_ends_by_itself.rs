@@ -16,7 +16,7 @@ async fn a_rule_stops_firing_at_its_deadline() -> Result<(), Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
     let rule = json!({ "site": "http.server", "ttl": "2s", "faults": [ { "status": 503 } ] });
     let before = Clock::monotonic();
-    shop.put_rule("brief", &rule).await?;
+    shop.admin.put_rule("brief", &rule).await?;
     let after = Clock::monotonic();
     let mut injected = 0;
     while shop.get("/products").await?.is_503_by("brief") {
@@ -27,7 +27,7 @@ async fn a_rule_stops_firing_at_its_deadline() -> Result<(), Error> {
     println!("over after {:?}, {injected} injections", after.now());
     assert!(before.now() >= TTL, "it ended early");
     assert!(injected > 0);
-    assert_eq!(shop.injections("brief").await?, injected);
+    assert_eq!(shop.admin.injections("brief").await?, injected);
     Ok(())
 }
 
@@ -36,7 +36,7 @@ async fn a_delay_under_way_ends_at_the_deadline_too() -> Result<(), Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
     let rule = json!({ "site": "db.read", "ttl": "2s", "faults": [ { "latency": "30s" } ] });
     let clock = Clock::monotonic();
-    shop.put_rule("brief", &rule).await?;
+    shop.admin.put_rule("brief", &rule).await?;
     assert!(shop.get("/products").await?.is_plain_200());
     let took = clock.now();
     assert!((TTL..NOTICED_BY).contains(&took), "{took:?}");

@@ -5,6 +5,7 @@ use std::{
     task::{Context, Waker},
 };
 
+use axum::body::Body;
 use chaos_core::{Injector, Matcher, Text};
 use chaos_tower::InjectLayer;
 use http::{HeaderName, HeaderValue, Request, Uri};
@@ -25,11 +26,11 @@ const SITE: &str = "bench.layer";
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
         Case::new(BARE, || calls_of(opaque(Plain), request))
-            .future(future_size(&opaque(Plain), &request)),
+            .future(future_size(&opaque(Plain), &bodied)),
         Case::new(IDLE, || layered(request, |_| {}))
             .over(BARE)
             .at_most(8)
-            .future(future_size(&layer().layer(opaque(Plain)), &request))
+            .future(future_size(&layer().layer(opaque(Plain)), &bodied))
             .future_at_most(8),
         Case::new("layer, 1000 rules elsewhere", || {
             layered(request, a_thousand_elsewhere)
@@ -39,7 +40,7 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new(BARE_ASYNC, || {
             calls_of(opaque(service_fn(handler)), request)
         })
-        .future(future_size(&opaque(service_fn(handler)), &request)),
+        .future(future_size(&opaque(service_fn(handler)), &bodied)),
         Case::new("layer, idle, over an async fn", || {
             calls_of(layer().layer(opaque(service_fn(handler))), request)
         })
@@ -47,7 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
         .at_most(8)
         .future(future_size(
             &layer().layer(opaque(service_fn(handler))),
-            &request,
+            &bodied,
         ))
         .future_at_most(8),
     ];
@@ -111,16 +112,21 @@ fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
 
 fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
 where
-    S: Service<Request<()>> + 'static,
+    S: Service<Request<Body>> + 'static,
 {
     let template = request();
     Box::new(move |calls| {
         let mut cx = Context::from_waker(Waker::noop());
         for _ in 0..calls {
-            let request = black_box(&template).clone();
+            let request = black_box(&template).clone().map(|()| Body::empty());
             assert!(call(black_box(&mut service), request, &mut cx).is_ready());
         }
     })
+}
+
+/// A request as the service takes it, for its types.
+fn bodied() -> Request<Body> {
+    request().map(|()| Body::empty())
 }
 
 const TENANT: HeaderName = HeaderName::from_static("x-tenant");

@@ -6,11 +6,11 @@
 use std::net::SocketAddr;
 
 use chaos_examples::{
-    Error,
-    shop::{Options, Shop, stop},
+    Error, log,
+    shop::{Options, Shop},
+    stop,
 };
 use clap::Parser;
-use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// A small shop to break, live.
 #[derive(Debug, Parser)]
@@ -29,7 +29,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> Result<(), Error> {
     let args = Args::parse();
-    log_to_stderr()?;
+    log::to_stderr()?;
     let shop = Shop::open(Options {
         listen: args.listen,
         admin: args.admin,
@@ -48,14 +48,4 @@ async fn main() -> Result<(), Error> {
     println!("  curl -w '%{{time_total}}s\\n' http://{address}/products");
 
     shop.run(stop::asked()).await
-}
-
-/// `RUST_LOG` as usual; without it, injections and problems.
-fn log_to_stderr() -> Result<(), Error> {
-    let filter =
-        std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,chaos=info,chaos_examples=info".into());
-    let filter: Targets = filter.parse()?;
-    let log = fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(log).with(filter).init();
-    Ok(())
 }

@@ -10,7 +10,7 @@ use tokio::{
     time::{Interval, MissedTickBehavior, interval},
 };
 
-use crate::shop::stop::Latch;
+use crate::stop::Latch;
 
 /// Tells everyone who listens about new orders. Clones are the same feed.
 #[derive(Clone, Debug)]

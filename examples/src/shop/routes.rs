@@ -13,11 +13,13 @@ use chaos_tower::InjectLayer;
 use futures_util::Stream;
 use serde_json::{Value, json};
 
-use crate::shop::{
-    db::{Db, Product},
-    events::Feed,
-    failure::Failure,
-    payment::Payments,
+use crate::{
+    shop::{
+        db::{Db, Product},
+        events::Feed,
+        failure::Failure,
+        payment::Payments,
+    },
     stop::Latch,
 };
 

@@ -69,21 +69,23 @@ async fn change_once(shop: &RunningShop, n: u64) -> Result<(), Error> {
     // Each round flips what the round before it left.
     let (round, flip) = (n / 8, json!({ "enabled": (n / 8).is_multiple_of(2) }));
     match n % 8 {
-        0 => shop.patch_rule("toggled", &flip).await,
-        1 | 5 => shop.put_rule("replaced", &replaced(n)).await,
-        2 => shop.patch_rule("exact", &flip).await,
+        0 => shop.admin.patch_rule("toggled", &flip).await,
+        1 | 5 => shop.admin.put_rule("replaced", &replaced(n)).await,
+        2 => shop.admin.patch_rule("exact", &flip).await,
         3 => {
             let rules = [exact(), toggled(), replaced(round)];
             let rules = json!({ "rules": rules });
-            shop.admin(Method::PUT, "/v1/rules", Some(&rules))
+            shop.admin
+                .ask(Method::PUT, "/v1/rules", Some(&rules))
                 .await
                 .map(drop)
         }
         4 => shop
-            .admin(Method::DELETE, "/v1/rules/replaced", None)
+            .admin
+            .ask(Method::DELETE, "/v1/rules/replaced", None)
             .await
             .map(drop),
-        6 => shop.halt().await,
-        _ => shop.resume().await,
+        6 => shop.admin.halt().await,
+        _ => shop.admin.resume().await,
     }
 }

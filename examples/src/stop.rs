@@ -1,6 +1,11 @@
-//! Stopping: who asks for it, and how everyone hears of it.
+//! Stopping: who asks for it, how everyone hears of it, and how long it may take.
 
-use tokio::sync::watch;
+use std::time::Duration;
+
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
+
+/// How long a stop waits for what is under way.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Something that happens once and stays so. Clones are the same latch.
 #[derive(Clone, Debug)]
@@ -21,6 +26,19 @@ impl Latch {
         let mut released = self.0.subscribe();
         async move {
             let _ = released.wait_for(|released| *released).await;
+        }
+    }
+}
+
+/// Waits for the end of a server, within bounds. What it returns says nothing: servers never fail
+/// once they listen.
+pub(crate) async fn join<T>(what: &str, mut server: JoinHandle<T>) {
+    match timeout(GRACE, &mut server).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(panic)) => tracing::error!("{what} failed: {panic}"),
+        Err(_) => {
+            tracing::warn!("{what} did not end in {GRACE:?} and is left behind");
+            server.abort();
         }
     }
 }

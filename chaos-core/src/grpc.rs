@@ -1,0 +1,202 @@
+//! A gRPC status: its code, its message, its details, and how they stand in headers.
+//!
+//! What maps to what is from the gRPC specification (`http-grpc-status-mapping.md`) one way, and
+//! from `google/rpc/code.proto` the other way.
+
+use std::{fmt, io::ErrorKind, sync::Arc};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+
+use crate::error::RuleError;
+
+/// The code of a gRPC status, 0 to 16.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrpcCode(u8);
+
+/// Number, name, and the HTTP status that says the same: the parser, the help and the mapping.
+const CODES: &[(&str, u16)] = &[
+    ("OK", 200),
+    ("CANCELLED", 499),
+    ("UNKNOWN", 500),
+    ("INVALID_ARGUMENT", 400),
+    ("DEADLINE_EXCEEDED", 504),
+    ("NOT_FOUND", 404),
+    ("ALREADY_EXISTS", 409),
+    ("PERMISSION_DENIED", 403),
+    ("RESOURCE_EXHAUSTED", 429),
+    ("FAILED_PRECONDITION", 400),
+    ("ABORTED", 409),
+    ("OUT_OF_RANGE", 400),
+    ("UNIMPLEMENTED", 501),
+    ("INTERNAL", 500),
+    ("UNAVAILABLE", 503),
+    ("DATA_LOSS", 500),
+    ("UNAUTHENTICATED", 401),
+];
+
+const ALLOWED: &str = "a gRPC code: 0 to 16, or a name such as UNAVAILABLE";
+
+impl GrpcCode {
+    /// No failure at all.
+    pub const OK: Self = Self(0);
+
+    /// A code by number.
+    ///
+    /// # Errors
+    /// Above 16.
+    pub fn new(code: u8) -> Result<Self, RuleError> {
+        if usize::from(code) < CODES.len() {
+            return Ok(Self(code));
+        }
+        let problem = format!("{code} is no gRPC code");
+        Err(RuleError::new("grpc", problem, ALLOWED))
+    }
+
+    /// A code by name, in capitals as the specification writes it.
+    ///
+    /// # Errors
+    /// If there is no such name.
+    pub fn from_name(name: &str) -> Result<Self, RuleError> {
+        match CODES.iter().position(|(known, _)| *known == name) {
+            Some(code) => Ok(Self(code as u8)),
+            None => {
+                let problem = format!("{name:?} is no gRPC code");
+                Err(RuleError::new("grpc", problem, ALLOWED))
+            }
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        CODES[usize::from(self.0)].0
+    }
+
+    pub(crate) fn to_http(self) -> StatusCode {
+        let status = StatusCode::from_u16(CODES[usize::from(self.0)].1);
+        status.expect("the table holds statuses")
+    }
+
+    pub(crate) fn from_http(status: StatusCode) -> Self {
+        Self(match status.as_u16() {
+            400 => 13,
+            401 => 16,
+            403 => 7,
+            404 => 12,
+            429 | 502 | 503 | 504 => 14,
+            _ => 2,
+        })
+    }
+}
+
+impl From<ErrorKind> for GrpcCode {
+    /// As tonic makes a status of an io error.
+    fn from(kind: ErrorKind) -> Self {
+        use ErrorKind as Kind;
+        Self(match kind {
+            Kind::InvalidInput => 3,
+            Kind::TimedOut => 4,
+            Kind::NotFound => 5,
+            Kind::AlreadyExists => 6,
+            Kind::PermissionDenied => 7,
+            Kind::ConnectionAborted => 10,
+            Kind::UnexpectedEof => 11,
+            Kind::BrokenPipe | Kind::WouldBlock | Kind::WriteZero | Kind::Interrupted => 13,
+            Kind::ConnectionRefused | Kind::ConnectionReset | Kind::NotConnected => 14,
+            Kind::AddrInUse | Kind::AddrNotAvailable => 14,
+            Kind::InvalidData => 15,
+            _ => 2,
+        })
+    }
+}
+
+impl fmt::Display for GrpcCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A gRPC status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrpcStatus {
+    code: GrpcCode,
+    message: Arc<str>,
+    details: Option<Arc<str>>,
+}
+
+/// What a `grpc-message` may not hold as it is: all but printable ASCII, the percent sign, and spaces,
+/// because no header may begin or end with one (RFC 9113, section 8.2.1).
+const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
+
+impl GrpcStatus {
+    /// A status with a message, which may be any text.
+    #[must_use]
+    pub fn new(code: GrpcCode, message: &str) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            details: None,
+        }
+    }
+
+    /// With details: a serialised `google.rpc.Status` in base64, as `grpc-status-details-bin`
+    /// carries it.
+    ///
+    /// # Errors
+    /// If it is no base64.
+    pub fn details(mut self, base64: &str) -> Result<Self, RuleError> {
+        let digits = base64.trim_end_matches('=');
+        let is_digit = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+        if !digits.bytes().all(is_digit) || digits.len() % 4 == 1 {
+            let allowed = "a serialised google.rpc.Status in base64";
+            return Err(RuleError::new("details", "no base64", allowed));
+        }
+        self.details = Some(digits.into());
+        Ok(self)
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> GrpcCode {
+        self.code
+    }
+
+    /// The message.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The details in base64, without padding.
+    #[must_use]
+    pub fn details_base64(&self) -> Option<&str> {
+        self.details.as_deref()
+    }
+
+    /// As headers of an answer without messages, or as the trailers of one with some.
+    #[must_use]
+    pub fn to_headers(&self) -> HeaderMap {
+        let text = |text: &str| HeaderValue::from_str(text).expect("printable ASCII");
+        let mut headers = HeaderMap::with_capacity(3);
+        let code = HeaderValue::from(u16::from(self.code.0));
+        headers.insert(HeaderName::from_static("grpc-status"), code);
+        if !self.message.is_empty() {
+            let message = utf8_percent_encode(&self.message, ENCODED).to_string();
+            headers.insert(HeaderName::from_static("grpc-message"), text(&message));
+        }
+        if let Some(details) = &self.details {
+            headers.insert(
+                HeaderName::from_static("grpc-status-details-bin"),
+                text(details),
+            );
+        }
+        headers
+    }
+}

@@ -1,0 +1,114 @@
+//! Some bytes are changed.
+
+use std::{
+    mem,
+    task::{Context, Poll},
+};
+
+use bytes::{Bytes, BytesMut};
+use chaos_core::{Corruption, Hold};
+
+use super::passage::Passage;
+
+pub(super) struct Corrupt(pub(super) Corruption);
+
+impl Passage for Corrupt {
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+        if self.0.spares(bytes.len()) {
+            self.go_past(bytes.len());
+        } else {
+            // Copies them if they are also somebody else's.
+            let mut changed = BytesMut::from(mem::take(bytes));
+            self.0.apply(&mut changed);
+            *bytes = changed.freeze();
+        }
+        Poll::Ready(bytes.len())
+    }
+}
+
+impl Corrupt {
+    /// The corruption counts what it is shown. Of bytes that it spares it changes none, so these
+    /// need not be them, which would have to be copied.
+    fn go_past(&mut self, mut bytes: usize) {
+        let mut any = [0; 1024];
+        while bytes > 0 {
+            let shown = bytes.min(any.len());
+            self.0.apply(&mut any[..shown]);
+            bytes -= shown;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{BytesDeed, BytesFault};
+
+    use super::*;
+    use crate::body::testing::{Numbers, Script, Step, hit, read};
+
+    #[tokio::test]
+    async fn bytes_are_changed_at_about_the_share() {
+        let sent = Numbers(3).bytes(1_000_000);
+        let frames = sent
+            .chunks(1_700)
+            .map(|part| Step::Data(sent.slice_ref(part)));
+        let hit = hit(BytesFault::corrupt(0.01).unwrap());
+        let read = read(hit.body(Script::new(frames))).await;
+        let got = read.bytes();
+        assert_eq!(got.len(), sent.len());
+        let changed = got.iter().zip(&sent).filter(|(got, sent)| got != sent);
+        let changed = changed.count();
+        // Six standard deviations around 10 000.
+        assert!((9_400..10_600).contains(&changed), "{changed}");
+        assert!(read.hints_were_right());
+    }
+
+    #[tokio::test]
+    async fn what_is_sent_stays_as_it_was_for_those_who_share_it() {
+        let sent = Bytes::from(vec![0; 100_000]);
+        let hit = hit(BytesFault::corrupt(1.0).unwrap());
+        let read = read(hit.body(Script::new([Step::Data(sent.clone())]))).await;
+        assert!(read.bytes().iter().all(|byte| *byte != 0));
+        assert!(sent.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn how_the_bytes_are_framed_changes_nothing() {
+        let hit = hit(BytesFault::corrupt(0.001).unwrap());
+        let sent = Numbers(5).bytes(50_000);
+        let pass = |lengths: &mut dyn FnMut() -> usize| {
+            let BytesDeed::Corrupt(corruption) = hit.deed.clone() else {
+                panic!("it is a corruption");
+            };
+            let mut corrupt = Corrupt(corruption);
+            let (mut left, mut out) = (sent.clone(), Vec::new());
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            while !left.is_empty() {
+                let length = lengths().min(left.len());
+                let mut part = left.split_to(length);
+                let polled = corrupt.poll_pass(&mut part, &hit.hold, &mut cx);
+                assert_eq!(polled, Poll::Ready(length));
+                out.extend_from_slice(&part);
+            }
+            out
+        };
+        let mut numbers = Numbers(6);
+        let in_one = pass(&mut || usize::MAX);
+        let in_parts = pass(&mut || 1 + numbers.below(3_000) as usize);
+        assert!(in_one == in_parts && in_one != sent);
+    }
+
+    #[test]
+    fn spared_bytes_are_not_copied() {
+        let hit = hit(BytesFault::corrupt(1e-12).unwrap());
+        let BytesDeed::Corrupt(corruption) = hit.deed.clone() else {
+            panic!("it is a corruption");
+        };
+        let shared = Bytes::from(vec![0; 100_000]);
+        let mut part = shared.clone();
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let polled = Corrupt(corruption).poll_pass(&mut part, &hit.hold, &mut cx);
+        assert_eq!(polled, Poll::Ready(100_000));
+        assert_eq!(part.as_ptr(), shared.as_ptr());
+    }
+}

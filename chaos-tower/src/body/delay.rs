@@ -1,0 +1,116 @@
+//! The first bytes, or all of them, come later.
+
+use std::{
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chaos_core::Hold;
+
+use super::{
+    passage::{Next, Passage},
+    waiting::Waiting,
+};
+
+/// What comes as one data frame waits as one.
+pub(super) struct Delay {
+    time: Duration,
+    each: bool,
+    done: bool,
+    waiting: Waiting,
+}
+
+impl Delay {
+    /// Counted from when the first byte is there.
+    pub(super) fn first(time: Duration) -> Self {
+        Self::new(time, false)
+    }
+
+    pub(super) fn each(time: Duration) -> Self {
+        Self::new(time, true)
+    }
+
+    fn new(time: Duration, each: bool) -> Self {
+        Self {
+            time,
+            each,
+            done: false,
+            waiting: Waiting::default(),
+        }
+    }
+}
+
+impl Passage for Delay {
+    fn poll_before(&mut self, _: bool, _: &Hold, _: &mut Context<'_>) -> Poll<Next> {
+        Poll::Ready(if self.done { Next::Leave } else { Next::Go })
+    }
+
+    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
+        ready!(self.waiting.poll(|| hold.wait(self.time), cx));
+        self.done = !self.each;
+        Poll::Ready(bytes.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::BytesFault;
+
+    use super::*;
+    use crate::body::testing::{Script, Step, hit, read, trailers};
+
+    const TIME: Duration = Duration::from_millis(100);
+
+    fn three_and_trailers() -> Script {
+        let mut script = Script::of(&[b"one", b"two", b"three"]);
+        script.steps.push_front(Step::Yield);
+        script.steps.push_back(Step::Trailers(trailers("a", "b")));
+        script
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_chunk_waits_and_no_other() {
+        let hit = hit(BytesFault::first_byte(TIME).unwrap());
+        let read = read(hit.body(three_and_trailers())).await;
+        assert_eq!(read.times(), [100, 100, 100]);
+        assert_eq!(read.bytes(), b"onetwothree");
+        assert_eq!(read.end.as_millis(), 100);
+        assert_eq!(read.trailers.unwrap()["a"], "b");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_chunk_waits_and_trailers_do_not() {
+        let hit = hit(BytesFault::each_chunk(TIME).unwrap());
+        let read = read(hit.body(three_and_trailers())).await;
+        assert_eq!(read.times(), [100, 200, 300]);
+        assert_eq!(read.end.as_millis(), 300);
+        assert!(read.trailers.is_some());
+        assert!(read.hints_were_right());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_is_active_until_the_first_byte_has_passed() {
+        use http_body_util::BodyExt;
+
+        let hit = hit(BytesFault::first_byte(TIME).unwrap());
+        let mut body = hit.body(Script::of(&[b"one", b"two", b"three"]));
+        let active = hit.into_active();
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(active(), 1, "nobody has asked further");
+        body.frame().await.unwrap().unwrap();
+        assert_eq!(active(), 0);
+        assert_eq!(body.collect().await.unwrap().to_bytes(), "three");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_halt_lets_go_what_waits() {
+        let hit = hit(BytesFault::each_chunk(TIME).unwrap());
+        let reading = tokio::spawn(read(hit.body(three_and_trailers())));
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        hit.injector.halt("enough");
+        let read = reading.await.unwrap();
+        assert_eq!(read.times(), [100, 150, 150]);
+        assert_eq!(read.bytes(), b"onetwothree");
+    }
+}

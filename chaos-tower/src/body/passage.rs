@@ -1,0 +1,56 @@
+//! The narrow waist of the body faults: how a deed lets bytes pass, whatever frames they come in.
+
+use std::{
+    error::Error,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use chaos_core::Hold;
+use http_body::{Frame, SizeHint};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a body says when it is asked for a frame.
+pub(super) type Polled = Option<Result<Frame<Bytes>, BoxError>>;
+
+/// A deed at work on a body.
+///
+/// The [`Stage`](super::stage::Stage) that it is at work in takes care of the rest: of frames,
+/// trailers and sizes, and of rules that are over, for which it asks no deed any more.
+pub(super) trait Passage: Send + Sync {
+    /// Asked before the next bytes are. `at_end`: there are none, and no trailers either.
+    ///
+    /// If it is pending, the body waits for it and not for the bytes.
+    fn poll_before(&mut self, at_end: bool, hold: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+        let _ = (at_end, hold, cx);
+        Poll::Ready(Next::Go)
+    }
+
+    /// Asked when there are bytes, at least one: how many of them pass now, at least one. It may
+    /// change those.
+    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
+        let _ = (hold, cx);
+        Poll::Ready(bytes.len())
+    }
+
+    /// Whether a body that seems to be at its end is not, because this deed has yet to do something.
+    fn outlasts_body(&self) -> bool {
+        false
+    }
+
+    /// How much will pass, if without it it were so much.
+    fn size_hint(&self, hint: SizeHint) -> SizeHint {
+        hint
+    }
+}
+
+/// How a body goes on.
+pub(super) enum Next {
+    /// With its next frame.
+    Go,
+    /// As if there were no deed.
+    Leave,
+    /// It does not: this is the last that comes of it.
+    End(Polled),
+}

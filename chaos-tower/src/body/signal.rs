@@ -1,0 +1,216 @@
+//! A status when the request has had its messages: what counts them tells those who answer.
+
+use std::{
+    num::NonZeroU32,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use chaos_core::Hold;
+use http::HeaderMap;
+use http_body::SizeHint;
+use tokio::sync::watch;
+
+use super::{
+    messages::{Messages, at_most, end_with},
+    passage::{Next, Passage},
+    waiting::Waiting,
+};
+
+/// What counts the messages of a request, and what it tells when so many have passed and the
+/// server wants another, or the end.
+pub(crate) fn on_request(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
+    let (fire, fired) = watch::channel(false);
+    let counter = RequestCounter {
+        messages: Messages::new(count),
+        fire,
+        waiting: Waiting::default(),
+    };
+    (counter, StatusSignal(fired))
+}
+
+/// To be answered: given once, and told to whoever asks, also afterwards.
+#[derive(Clone)]
+pub(crate) struct StatusSignal(watch::Receiver<bool>);
+
+impl StatusSignal {
+    /// Waits for the signal; for ever, if it is never given. Cancel-safe.
+    pub(crate) fn fired(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
+        let mut signal = self.0.clone();
+        async move {
+            if signal.wait_for(|fired| *fired).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}
+
+/// Lets so many messages pass; then it gives the signal, and nothing more until its rule is over.
+pub(crate) struct RequestCounter {
+    messages: Messages,
+    fire: watch::Sender<bool>,
+    waiting: Waiting,
+}
+
+impl Passage for RequestCounter {
+    fn poll_before(&mut self, _: bool, hold: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+        if !self.messages.are_over() {
+            return Poll::Ready(Next::Go);
+        }
+        self.fire.send_replace(true);
+        ready!(self.waiting.poll(|| hold.over(), cx));
+        Poll::Ready(Next::Leave)
+    }
+
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+        Poll::Ready(self.messages.pass(bytes))
+    }
+
+    fn outlasts_body(&self) -> bool {
+        self.messages.are_over()
+    }
+}
+
+/// The body ends with other trailers when the signal is given; as it would, if it never is.
+pub(super) struct StatusWhen {
+    signal: StatusSignal,
+    trailers: HeaderMap,
+    waiting: Waiting,
+}
+
+impl StatusWhen {
+    pub(super) fn new(signal: StatusSignal, trailers: HeaderMap) -> Self {
+        let waiting = Waiting::default();
+        Self {
+            signal,
+            trailers,
+            waiting,
+        }
+    }
+}
+
+impl Passage for StatusWhen {
+    fn poll_before(&mut self, at_end: bool, _: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+        let signal = &self.signal;
+        let is_fired = !at_end && self.waiting.poll(|| signal.fired(), cx).is_ready();
+        Poll::Ready(if is_fired {
+            end_with(&mut self.trailers)
+        } else {
+            Next::Go
+        })
+    }
+
+    fn size_hint(&self, hint: SizeHint) -> SizeHint {
+        at_most(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http_body_util::BodyExt;
+
+    use super::*;
+    use crate::{
+        FaultBody,
+        body::{
+            BodyDeed,
+            testing::{Hit, Script, Step, any_hit, read, trailers},
+        },
+    };
+
+    const MESSAGE: &[u8] = &[0, 0, 0, 0, 1, 9];
+
+    fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, StatusSignal) {
+        let (counter, signal) = on_request(NonZeroU32::new(count).unwrap());
+        let deed = BodyDeed::CountMessages(counter, hit.hold.clone());
+        (FaultBody::with(inner, vec![deed]), signal)
+    }
+
+    fn answer(hit: &Hit, signal: StatusSignal, inner: Script) -> FaultBody<Script> {
+        let deed = BodyDeed::StatusWhen {
+            signal,
+            trailers: trailers("grpc-status", "14"),
+            hold: hit.hold.clone(),
+        };
+        FaultBody::with(inner, vec![deed])
+    }
+
+    fn is_fired(signal: &StatusSignal) -> bool {
+        *signal.0.borrow()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_fires_when_more_is_wanted_and_tells_who_waits() {
+        let hit = any_hit();
+        let frames = [MESSAGE, MESSAGE, MESSAGE].concat();
+        let frames = Script::new([Step::Data(frames.into())]);
+        let (mut request, signal) = request(&hit, 2, frames);
+        let waiting = tokio::spawn(signal.fired());
+
+        let passed = request.frame().await.unwrap().unwrap();
+        assert_eq!(passed.into_data().unwrap(), [MESSAGE, MESSAGE].concat());
+        assert!(!is_fired(&signal), "nobody has asked for more");
+
+        let more = tokio::spawn(async move { request.frame().await.is_some() });
+        waiting.await.unwrap();
+        signal.fired().await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(!more.is_finished(), "the server waits to be dropped");
+
+        hit.injector.halt("enough");
+        assert!(more.await.unwrap(), "or to be let go");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_fires_when_the_end_is_wanted() {
+        use http_body::Body;
+
+        let hit = any_hit();
+        let (mut request, signal) = request(&hit, 1, Script::of(&[MESSAGE]));
+        request.frame().await;
+        assert!(!request.is_end_stream());
+        let end = tokio::time::timeout(Duration::from_secs(1), request.frame());
+        assert!(end.await.is_err());
+        assert!(is_fired(&signal));
+    }
+
+    #[tokio::test]
+    async fn it_does_not_fire_when_there_are_fewer() {
+        let hit = any_hit();
+        let (request, signal) = request(&hit, 2, Script::of(&[MESSAGE]));
+        assert_eq!(read(request).await.bytes(), MESSAGE);
+        assert!(!is_fired(&signal));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_under_way_ends_with_the_status() {
+        let hit = any_hit();
+        let (request, signal) = request(&hit, 1, Script::of(&[MESSAGE, MESSAGE]));
+        let script = Script::new([Step::Data(MESSAGE.into()), Step::Yield, Step::Stuck]);
+        let answer = tokio::spawn(read(answer(&hit, signal, script)));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert!(!answer.is_finished());
+        let reading = tokio::spawn(read(request));
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.bytes(), MESSAGE);
+        assert_eq!(answer.trailers.unwrap()["grpc-status"], "14");
+        reading.abort();
+    }
+
+    #[tokio::test]
+    async fn an_answer_ends_by_itself_if_it_is_not_to_be_another() {
+        let hit = any_hit();
+        let (request, signal) = request(&hit, 3, Script::of(&[MESSAGE]));
+        let mut script = Script::of(&[MESSAGE, MESSAGE]);
+        script.steps.insert(1, Step::Yield);
+        let own = trailers("grpc-status", "0");
+        script.steps.push_back(Step::Trailers(own));
+        let answer = answer(&hit, signal, script);
+        drop(request);
+        let answer = read(answer).await;
+        assert_eq!(answer.bytes(), [MESSAGE, MESSAGE].concat());
+        assert_eq!(answer.trailers.unwrap()["grpc-status"], "0");
+    }
+}

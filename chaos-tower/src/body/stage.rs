@@ -1,0 +1,168 @@
+//! Where a deed meets a body: it takes the frames apart, and keeps what the deed holds back.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use chaos_core::Hold;
+use http_body::{Body, Frame, SizeHint};
+
+use super::{
+    deed::BodyDeed,
+    passage::{BoxError, Next, Passage, Polled},
+};
+
+/// What a stage gets its frames from.
+pub(super) enum Source<B> {
+    Body(Pin<Box<B>>),
+    Stage(Box<Stage<B>>),
+}
+
+/// A source with a deed at work on it.
+pub(super) struct Stage<B> {
+    /// `None` when the deed has ended the body.
+    source: Option<Source<B>>,
+    /// What the source has given and the deed has not let pass.
+    rest: Bytes,
+    /// `None` when the deed is done or its rule is over.
+    deed: Option<(Box<dyn Passage>, Hold)>,
+}
+
+impl<B> Source<B> {
+    pub(super) fn body(inner: B) -> Self {
+        Self::Body(Box::pin(inner))
+    }
+
+    /// What comes out of this source behind a deed.
+    pub(super) fn behind(self, deed: BodyDeed) -> Self {
+        Self::Stage(Box::new(Stage {
+            source: Some(self),
+            rest: Bytes::new(),
+            deed: Some(deed.into_passage()),
+        }))
+    }
+}
+
+impl<B> Source<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    /// The next frame: never an empty one, of which some HTTP/2 peers take a hundred for an attack.
+    pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let body = match self {
+            Self::Body(body) => body,
+            Self::Stage(stage) => return stage.poll_frame(cx),
+        };
+        loop {
+            let polled = ready!(body.as_mut().poll_frame(cx));
+            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+            if !matches!(&polled, Some(Ok(frame)) if is_empty(frame)) {
+                return Poll::Ready(polled.map(|frame| frame.map_err(Into::into)));
+            }
+        }
+    }
+
+    pub(super) fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Body(body) => body.is_end_stream(),
+            Self::Stage(stage) => stage.is_end_stream(),
+        }
+    }
+
+    pub(super) fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Body(body) => body.size_hint(),
+            Self::Stage(stage) => stage.size_hint(),
+        }
+    }
+}
+
+impl<B> Stage<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let Some(source) = &mut self.source else {
+            return Poll::Ready(None);
+        };
+        while let Some((deed, hold)) = &mut self.deed {
+            if hold.is_over() {
+                self.deed = None;
+                break;
+            }
+            let at_end = self.rest.is_empty() && source.is_end_stream();
+            let next = ready!(deed.poll_before(at_end, hold, cx));
+            // It may have waited until its rule was over, and no longer.
+            let next = if hold.is_over() { Next::Leave } else { next };
+            match next {
+                Next::Go => {}
+                Next::Leave => {
+                    self.deed = None;
+                    break;
+                }
+                Next::End(last) => {
+                    self.source = None;
+                    return Poll::Ready(last);
+                }
+            }
+            if self.rest.is_empty() {
+                match into_data(ready!(source.poll_frame(cx))) {
+                    Ok(bytes) => self.rest = bytes,
+                    Err(other) => return Poll::Ready(other),
+                }
+            }
+            let passing = ready!(deed.poll_pass(&mut self.rest, hold, cx));
+            if !hold.is_over() {
+                return data(self.rest.split_to(passing));
+            }
+        }
+        if self.rest.is_empty() {
+            return source.poll_frame(cx);
+        }
+        data(std::mem::take(&mut self.rest))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let Some(source) = &self.source else {
+            return true;
+        };
+        let outlasts_body = || {
+            self.deed
+                .as_ref()
+                .is_some_and(|(deed, hold)| deed.outlasts_body() && !hold.is_over())
+        };
+        self.rest.is_empty() && source.is_end_stream() && !outlasts_body()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let Some(source) = &self.source else {
+            return SizeHint::with_exact(0);
+        };
+        let hint = source.size_hint();
+        let held_back = self.rest.len() as u64;
+        let mut whole = SizeHint::new();
+        whole.set_lower(hint.lower().saturating_add(held_back));
+        if let Some(upper) = hint.upper() {
+            whole.set_upper(upper.saturating_add(held_back));
+        }
+        match &self.deed {
+            Some((deed, _)) => deed.size_hint(whole),
+            None => whole,
+        }
+    }
+}
+
+fn data(bytes: Bytes) -> Poll<Polled> {
+    Poll::Ready(Some(Ok(Frame::data(bytes))))
+}
+
+fn into_data(polled: Polled) -> Result<Bytes, Polled> {
+    match polled {
+        Some(Ok(frame)) => frame.into_data().map_err(|frame| Some(Ok(frame))),
+        other => Err(other),
+    }
+}

@@ -1,0 +1,194 @@
+//! So many bytes a second.
+
+use std::{
+    num::NonZeroU64,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use chaos_core::{Clock, Hold};
+
+use super::{passage::Passage, waiting::Waiting};
+
+/// How far it may be behind its schedule and still catch up: more than a timer or a busy machine
+/// is late, and less than anyone would call a burst. Who has let it wait for longer, the source or
+/// the receiver, does not get the time back.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+/// Byte `k` passes `k` divided by the rate after the first byte was there.
+///
+/// Bytes pass in quanta, each when its last byte is due. Being due depends on the schedule alone,
+/// so that what timers are late does not add up.
+pub(super) struct Throttle {
+    rate: NonZeroU64,
+    quantum: usize,
+    /// Begins with the first byte.
+    clock: Option<Clock>,
+    /// When the last quantum was due, or the one that waits is.
+    due: Duration,
+    /// The length of the one that waits.
+    next: Option<usize>,
+    waiting: Waiting,
+}
+
+impl Throttle {
+    pub(super) fn new(rate: NonZeroU64) -> Self {
+        Self {
+            rate,
+            quantum: quantum(rate),
+            clock: None,
+            due: Duration::ZERO,
+            next: None,
+            waiting: Waiting::default(),
+        }
+    }
+}
+
+impl Passage for Throttle {
+    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
+        let clock = self.clock.get_or_insert_with(Clock::monotonic);
+        let now = clock.now();
+        let passing = *self.next.get_or_insert_with(|| {
+            let passing = bytes.len().min(self.quantum);
+            let nanos = passing as u64 * 1_000_000_000 / self.rate;
+            self.due = self.due.max(now.saturating_sub(CATCH_UP)) + Duration::from_nanos(nanos);
+            passing
+        });
+        if now < self.due {
+            let early = self.due - now;
+            ready!(self.waiting.poll(|| hold.wait(early), cx));
+        }
+        self.next = None;
+        // It may be due while its timer is late.
+        self.waiting.stop();
+        Poll::Ready(passing)
+    }
+}
+
+/// How many bytes pass at a time: those of 15 ms, at most 16 KiB. A slow body does not trickle:
+/// HTTP/2 peers allow only so many frames of less than 256 bytes, so it passes that, or, slower
+/// than 1 KiB a second, the bytes of a quarter of a second.
+fn quantum(rate: NonZeroU64) -> usize {
+    let rate = rate.get();
+    let least = (rate / 4).clamp(1, 256);
+    let quantum = (rate.saturating_mul(15) / 1000).clamp(least, 16 * 1024);
+    quantum as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::BytesFault;
+
+    use super::*;
+    use crate::body::testing::{Numbers, Read, Script, Step, hit, hit_of, read};
+
+    fn throttle(rate: u64) -> BytesFault {
+        BytesFault::throttle(NonZeroU64::new(rate).unwrap())
+    }
+
+    fn frames(lengths: impl IntoIterator<Item = usize>) -> Script {
+        let data = |length| Step::Data(vec![7; length].into());
+        Script::new(lengths.into_iter().map(data))
+    }
+
+    /// How far each byte was from when it was due, at worst: early, or late in milliseconds.
+    fn worst(read: &Read, rate: u64) -> (u128, u128) {
+        let mut passed = 0;
+        let (mut early, mut late) = (0, 0);
+        for (at, bytes) in &read.frames {
+            passed += bytes.len() as u64;
+            let due = Duration::from_nanos(passed * 1_000_000_000 / rate);
+            early = early.max(due.saturating_sub(*at).as_millis());
+            late = late.max(at.saturating_sub(due).as_millis());
+        }
+        (early, late)
+    }
+
+    #[test]
+    fn quanta_suit_their_rates() {
+        let quantum = |rate| super::quantum(NonZeroU64::new(rate).unwrap());
+        let rates = [1, 100, 1 << 10, 20_000, 200_000, 1_000_000, u64::MAX];
+        let quanta = rates.map(quantum);
+        assert_eq!(quanta, [1, 25, 256, 300, 3000, 15_000, 16_384]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_takes_as_long_as_its_rate_says() {
+        for (rate, length) in [
+            (200_000, 100_000),
+            (1_000, 10_000),
+            (7, 50),
+            (50_000_000, 100_000_000),
+        ] {
+            let read = read(hit(throttle(rate)).body(frames([length]))).await;
+            let (took, due) = (read.end.as_secs_f64(), length as f64 / rate as f64);
+            assert!(
+                took >= due && took <= due * 1.01 + 0.002,
+                "{took} for {due}"
+            );
+            assert_eq!(read.bytes().len(), length);
+            let (early, late) = worst(&read, rate);
+            assert!(early == 0 && late <= 2, "{early} ms early, {late} ms late");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_matter_what_frames_the_bytes_come_in() {
+        let mut numbers = Numbers(1);
+        for _ in 0..100 {
+            let rate = 100 + numbers.below(1_000_000);
+            let count = 1 + numbers.below(200);
+            let lengths = (0..count).map(|_| numbers.below(2 * rate / count + 2) as usize);
+            let script = frames(lengths.collect::<Vec<_>>());
+            let length = script.bytes().len();
+            let read = read(hit(throttle(rate)).body(script)).await;
+            assert_eq!(read.bytes().len(), length);
+            let (early, late) = worst(&read, rate);
+            assert!(early == 0 && late <= 2, "{early} ms early, {late} ms late");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_of_the_receiver_is_no_credit() {
+        use http_body_util::BodyExt;
+
+        let hit = hit(throttle(1_000));
+        let mut body = hit.body(frames([10_000]));
+        body.frame().await.unwrap().unwrap();
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let rest = read(body).await;
+        let took = rest.end.as_secs_f64();
+        let due = rest.bytes().len() as f64 / 1_000.0;
+        // Of which it makes up for 100 ms.
+        assert!((due - 0.11..due).contains(&took), "{took} for {due}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_halt_lets_the_rest_pass_at_once() {
+        let hit = hit(throttle(1_000));
+        let body = hit.body(frames([5_000, 5_000]));
+        let reading = tokio::spawn(read(body));
+        tokio::time::sleep(Duration::from_millis(2_600)).await;
+        hit.injector.halt("enough");
+        let read = reading.await.unwrap();
+        assert_eq!(read.bytes().len(), 10_000);
+        assert_eq!(read.end.as_millis(), 2_600);
+        // 256 bytes at a time before, and what was left of either frame after.
+        assert_eq!(read.frames.len(), 10 + 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_deadline_lets_the_rest_pass() {
+        let lifetime = chaos_core::Lifetime::new(Duration::from_secs(3)).unwrap();
+        let hit = hit_of(throttle(1_000), |rule| rule.lifetime(lifetime));
+        let body = hit.body(frames([10_000]));
+        let read = read(body).await;
+        assert_eq!(read.bytes().len(), 10_000);
+        assert!(
+            (3_000..3_005).contains(&read.end.as_millis()),
+            "{:?}",
+            read.end
+        );
+    }
+}
