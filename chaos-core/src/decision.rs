@@ -110,8 +110,8 @@ impl Decision {
     /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its
     /// deadline. tokio's timer adds about a millisecond.
     ///
-    /// Cancel-safe: dropping the future ends the wait. Outside a tokio runtime, it holds the
-    /// thread.
+    /// Cancel-safe: dropping the future ends the wait. A `block` holds the thread, and so does
+    /// everything outside a tokio runtime.
     ///
     /// # Panics
     /// In a tokio runtime that was built without its timer.
@@ -123,6 +123,7 @@ impl Decision {
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         match wait.kind {
             WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
+            WaitKind::Block => firing.rule.gate.wait_blocking(time),
             WaitKind::Pause => {
                 let released = firing.rule.pauses.gate();
                 if !firing.rule.gate.is_open() {
@@ -139,7 +140,7 @@ impl Decision {
         };
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         let released = match wait.kind {
-            WaitKind::Delay | WaitKind::Hang => Arc::clone(&firing.rule.gate),
+            WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
             WaitKind::Pause => firing.rule.pauses.gate(),
         };
         if !firing.rule.gate.is_open() {

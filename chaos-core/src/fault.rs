@@ -42,6 +42,8 @@ pub enum Fault {
     Hang(WaitTime),
     /// The call waits to be [released](crate::Injector::release), at most for so long.
     Pause(WaitTime),
+    /// The call holds its thread.
+    Block(WaitTime),
     /// Something happens to the bytes that pass.
     Body(BytesFault, Side),
     /// Headers are changed.
@@ -159,6 +161,14 @@ impl Fault {
         wait_time("max", max).map(Self::Pause)
     }
 
+    /// A call that holds its thread for `time`: what blocking in async code does.
+    ///
+    /// # Errors
+    /// If that is longer than 24 hours.
+    pub fn block(time: Duration) -> Result<Self, RuleError> {
+        wait_time("block", time).map(Self::Block)
+    }
+
     /// Its name in rules, events and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -171,6 +181,7 @@ impl Fault {
             Self::Abort(..) => "abort",
             Self::Hang(_) => "hang",
             Self::Pause(_) => "pause",
+            Self::Block(_) => "block",
             Self::Body(..) => "body",
             Self::Headers(..) => "headers",
             Self::Burn(_) => "burn",
@@ -184,7 +195,7 @@ impl Fault {
         match self {
             Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => true,
             Self::Abort(..) => true,
-            Self::Latency(..) | Self::Hang(_) | Self::Pause(_) => false,
+            Self::Latency(..) | Self::Hang(_) | Self::Pause(_) | Self::Block(_) => false,
             Self::Body(..) | Self::Headers(..) | Self::Burn(_) | Self::Custom(_) => false,
         }
     }
@@ -193,7 +204,7 @@ impl Fault {
     pub(crate) const fn surfaces(&self) -> Surfaces {
         match self {
             Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => Surfaces::ALL,
-            Self::Pause(_) | Self::Burn(_) | Self::Custom(_) => Surfaces::ALL,
+            Self::Pause(_) | Self::Block(_) | Self::Burn(_) | Self::Custom(_) => Surfaces::ALL,
             Self::Status(_) | Self::Grpc(..) | Self::Value(_) => Surfaces::CODE_AND_REQUESTS,
             Self::Headers(..) => Surfaces::REQUESTS,
             Self::Body(..) => Surfaces::REQUESTS_AND_CONNECTIONS,
@@ -226,6 +237,7 @@ impl Fault {
             Self::Abort(Abort::Exit, _) => return Step::Exit,
             Self::Hang(max) => wait(max.0, WaitKind::Hang),
             Self::Pause(max) => wait(max.0, WaitKind::Pause),
+            Self::Block(time) => wait(time.0, WaitKind::Block),
             Self::Body(bytes, side) => Plan::Bytes(bytes.deed(dice), *side),
             Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
             Self::Burn(burn) => return Step::Burn(*burn),

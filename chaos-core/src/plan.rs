@@ -54,6 +54,7 @@ pub(crate) enum WaitKind {
     Delay,
     Hang,
     Pause,
+    Block,
 }
 
 impl Wait {

@@ -34,7 +34,7 @@ impl Step {
         match self {
             Self::Plan(Plan::Wait(Wait {
                 time,
-                kind: WaitKind::Delay,
+                kind: WaitKind::Delay | WaitKind::Block,
             }))
             | Self::Plan(Plan::WaitAfter(WaitAfter::For(time))) => *time,
             _ => Duration::ZERO,

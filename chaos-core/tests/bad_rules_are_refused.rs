@@ -616,6 +616,13 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "max",
     ),
     (
+        "block",
+        r#"{"id":"r","site":"s","faults":[{"block":"soon"}]}"#,
+        "faults[0].block",
+        "no duration",
+        "50ms",
+    ),
+    (
         "body",
         r#"{"id":"r","site":"s","faults":[{"body":{}}]}"#,
         "faults[0].body",

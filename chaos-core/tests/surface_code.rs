@@ -271,6 +271,20 @@ async fn pause() {
     assert_eq!(injector.counts("r").unwrap().injected, 3);
 }
 
+#[tokio::test]
+async fn block() {
+    let injector = armed(Fault::block(50 * MS).unwrap());
+    let start = Clock::monotonic();
+    let mut blocked = std::pin::pin!(inject_async!(injector: &injector, "code"));
+    // Ready at the first poll: nobody else had a turn.
+    assert!(poll_once(blocked.as_mut()).is_ready());
+    assert!(start.now() >= 50 * MS);
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> std::task::Poll<F::Output> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
 #[test]
 fn burn() {
     let burn = Burn::memory(1 << 20, Duration::from_secs(60)).unwrap();

@@ -91,6 +91,7 @@ fn rules() -> Vec<Value> {
             "faults",
             json!([{ "hang": "30s" }, { "pause": { "max": "30s" } }]),
         ),
+        ("faults", json!([{ "block": "50ms" }])),
         ("faults", json!([{ "body": { "throttle": "10KiB/s" } }])),
         (
             "faults",

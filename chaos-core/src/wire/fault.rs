@@ -65,6 +65,7 @@ pub(super) const ALLOWED: &[(&str, &str)] = &[
     ("hang", "a duration such as \"30s\", 0s to 24h"),
     ("pause", "an object with max"),
     ("max", "a duration such as \"30s\", 0s to 24h"),
+    ("block", "a duration such as \"50ms\", 0s to 24h"),
     (
         "throttle",
         "bytes a second such as \"10KiB/s\", more than 0",
@@ -89,7 +90,7 @@ pub(super) const ALLOWED: &[(&str, &str)] = &[
     ("custom.name", "a name that the application defines"),
 ];
 
-const KINDS: &str = "one of latency, status, grpc, error, value, abort, hang, pause, body, \
+const KINDS: &str = "one of latency, status, grpc, error, value, abort, hang, pause, block, body, \
                      headers, burn, custom";
 
 /// One of its kinds is given; a struct and not an enum, so that some can carry options beside them.
@@ -119,6 +120,8 @@ pub(super) struct FaultDoc {
     hang: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pause: Option<Object<PauseDoc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    block: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<Object<BodyDoc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -269,6 +272,10 @@ impl FaultDoc {
         given.extend(self.abort.map(|doc| abort(doc, after.as_deref())));
         given.extend(self.hang.map(|max| Fault::hang(duration("hang", &max)?)));
         given.extend(self.pause.map(|Object(PauseDoc { max })| pause(&max)));
+        given.extend(
+            self.block
+                .map(|time| Fault::block(duration("block", &time)?)),
+        );
         given.extend(self.body.map(|Object(doc)| body(doc, on)));
         given.extend(self.headers.map(|Object(doc)| headers(doc, on)));
         given.extend(self.burn.map(|Object(doc)| burn(&doc)));
@@ -618,6 +625,7 @@ impl From<&Fault> for FaultDoc {
                 let max = written(max.get());
                 doc.pause = Some(Object(PauseDoc { max }));
             }
+            Fault::Block(time) => doc.block = Some(written(time.get())),
             Fault::Body(bytes, side) => doc.body = Some(Object(body_doc(*bytes, *side))),
             Fault::Headers(edit, side) => doc.headers = Some(Object(headers_doc(edit, *side))),
             Fault::Burn(burn) => {
