@@ -4,6 +4,7 @@
 //! cargo bench -p benches                                   # the table
 //! cargo bench -p benches -- --check                        # and fail if a target is missed
 //! cargo bench -p benches --features compile-out -- --check # the library compiled out: +0
+//! cargo bench -p benches --bench release                   # how soon a halt lets everyone go
 //! ```
 //!
 //! A row is a [`Case`]: a caller that a compiler cannot see through, with a site in it,
@@ -25,6 +26,7 @@ pub mod callgrind;
 pub mod case;
 pub mod cases;
 pub mod clock;
+pub mod release;
 mod rules;
 mod service;
 pub mod table;

@@ -132,8 +132,9 @@ impl Injector {
         let name: &'static str = Box::leak(name.into());
         let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
         interned.insert((name, kind), site);
-        self.0.interned.store(Arc::new(interned));
+        // Armed before anyone else finds it.
         self.add(&mut book, site);
+        self.0.interned.store(Arc::new(interned));
         site
     }
 

@@ -83,3 +83,22 @@ fn an_injector_that_is_gone_takes_its_faults_along() {
     drop(injector);
     assert!(!site.is_armed());
 }
+
+/// A site that one thread was making was found by others before its rules were there, and they
+/// passed it as if nobody aimed.
+#[test]
+fn the_first_calls_of_many_threads_are_all_hit() {
+    for _ in 0..200 {
+        let injector = Injector::new();
+        injector.put(fails("off.first"));
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    assert!(inject!(injector: &injector, "off.first").is_err());
+                });
+            }
+        });
+    }
+}

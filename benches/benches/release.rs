@@ -1,0 +1,12 @@
+//! How soon a halt lets go whoever waits; see `benches::release`.
+#![expect(clippy::print_stdout, reason = "a program: this is its output")]
+
+fn main() {
+    // `cargo test --benches` asks only whether it runs at all.
+    let rounds = if std::env::args().any(|arg| arg == "--bench") {
+        5
+    } else {
+        1
+    };
+    println!("{}", benches::release::report(rounds));
+}

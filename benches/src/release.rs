@@ -1,0 +1,192 @@
+//! How soon a halt lets everyone go: from the call of `halt` to the last one that goes on.
+//!
+//! These are times, and not instructions: waking tasks and threads is what they consist of. So the
+//! table is for reading, on a machine that does nothing else, and no check looks at it.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use axum::body::Body;
+use chaos_core::{Burn, BytesFault, Clock, Fault, Injector, Latency, Rule, Side, inject};
+use chaos_tower::InjectLayer;
+use comfy_table::{CellAlignment, Table, presets};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use tower::{Layer, ServiceExt, service_fn};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Each kind of waiting, and how many at once.
+///
+/// # Panics
+/// If someone waits who should not, or the other way round.
+#[must_use]
+pub fn report(rounds: usize) -> String {
+    let fixed = Latency::fixed(MINUTE);
+    let one_a_second = BytesFault::throttle(std::num::NonZeroU64::MIN);
+    let stall = BytesFault::stall_after(0, MINUTE);
+    let body = |fault| Fault::Body(fault, Side::Response);
+    let tasks = [
+        Fault::latency(fixed.expect("a minute")),
+        Fault::hang(MINUTE).expect("a minute"),
+        Fault::pause(MINUTE).expect("a minute"),
+        body(one_a_second),
+        body(stall.expect("a minute")),
+    ];
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "what waits",
+        "how many",
+        "best, ms",
+        "median, ms",
+        "aim, ms",
+    ]);
+    let mut row = |what: &str, count: usize, aim: &str, run: &dyn Fn() -> Duration| {
+        let mut times: Vec<Duration> = (0..rounds).map(|_| run()).collect();
+        times.sort();
+        let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
+        let count = count.to_string();
+        let (best, median) = (ms(times[0]), ms(times[times.len() / 2]));
+        table.add_row([what, &count, &best, &median, aim]);
+    };
+    for fault in tasks {
+        let what = match &fault {
+            Fault::Body(bytes, _) if *bytes == one_a_second => "throttle",
+            Fault::Body(..) => "stall",
+            fault => fault.name(),
+        };
+        for (count, aim) in [(1_000, "3"), (10_000, "15")] {
+            row(&format!("{what}, tasks"), count, aim, &|| {
+                of_tasks(&fault, count)
+            });
+        }
+    }
+    let block = Fault::block(MINUTE).expect("a minute");
+    for (count, aim) in [(100, ""), (1_000, "3")] {
+        row("block, threads", count, aim, &|| of_threads(&block, count));
+    }
+    let burns = [
+        ("burn cpu", Burn::cpu(1.0, MINUTE)),
+        ("burn memory", Burn::memory(64 << 20, MINUTE)),
+    ];
+    for (what, burn) in burns {
+        let burn = Fault::Burn(burn.expect("a minute"));
+        row(what, 1, "3", &|| of_a_burn(&burn));
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn armed(fault: &Fault) -> Injector {
+    let injector = Injector::new();
+    let (id, site) = ("r".parse(), "bench.release".parse());
+    let rule = Rule::new(id.expect("an id"), site.expect("a site"), fault.clone());
+    injector.put(rule);
+    injector
+}
+
+/// Tells the time when the last of so many is done.
+#[derive(Clone)]
+struct Last {
+    clock: Clock,
+    left: Arc<AtomicUsize>,
+    done: mpsc::Sender<Duration>,
+}
+
+impl Last {
+    fn of(count: usize) -> (Self, mpsc::Receiver<Duration>) {
+        let (done, time) = mpsc::channel();
+        let left = Arc::new(AtomicUsize::new(count));
+        let clock = Clock::monotonic();
+        (Self { clock, left, done }, time)
+    }
+
+    fn one_is_done(&self) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.done
+                .send(self.clock.now())
+                .expect("someone waits for it");
+        }
+    }
+}
+
+/// Halts when all wait, and says how long the last one took.
+fn halt(
+    injector: &Injector,
+    clock: &Clock,
+    count: usize,
+    last: &mpsc::Receiver<Duration>,
+) -> Duration {
+    while injector.status().injected < count as u64 {
+        thread::yield_now();
+    }
+    // The last ones to begin have yet to fall asleep.
+    thread::park_timeout(Duration::from_millis(300));
+    let start = clock.now();
+    injector.halt("a bench");
+    last.recv().expect("all are let go") - start
+}
+
+fn of_tasks(fault: &Fault, count: usize) -> Duration {
+    let injector = armed(fault);
+    let layer = InjectLayer::with_injector("bench.release", &injector);
+    let service = layer.layer(service_fn(async |_: Request<Body>| {
+        Ok::<_, Infallible>(Response::new(Body::from("two lines\nof text\n")))
+    }));
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.enable_time().worker_threads(2).build();
+    let runtime = runtime.expect("a runtime");
+    let (last, time) = Last::of(count);
+    let clock = last.clock.clone();
+    for _ in 0..count {
+        let (service, last) = (service.clone(), last.clone());
+        runtime.spawn(async move {
+            let response = service.oneshot(Request::new(Body::empty())).await;
+            let response = response.unwrap_or_else(|never| match never {});
+            let body = response.into_body().collect().await;
+            assert!(body.is_ok_and(|body| !body.to_bytes().is_empty()));
+            last.one_is_done();
+        });
+    }
+    halt(&injector, &clock, count, &time)
+}
+
+fn of_threads(fault: &Fault, count: usize) -> Duration {
+    let injector = armed(fault);
+    let (last, time) = Last::of(count);
+    let clock = last.clock.clone();
+    for _ in 0..count {
+        let (injector, last) = (injector.clone(), last.clone());
+        let thread = thread::Builder::new().stack_size(64 << 10).spawn(move || {
+            let passed = inject!(injector: &injector, "bench.release");
+            assert!(passed.is_ok());
+            last.one_is_done();
+        });
+        thread.expect("a thread");
+    }
+    halt(&injector, &clock, count, &time)
+}
+
+fn of_a_burn(fault: &Fault) -> Duration {
+    let injector = armed(fault);
+    let passed = inject!(injector: &injector, "bench.release");
+    assert!(passed.is_ok());
+    thread::park_timeout(Duration::from_millis(300));
+    let clock = Clock::monotonic();
+    injector.halt("a bench");
+    while injector.status().active > 0 {
+        thread::yield_now();
+    }
+    clock.now()
+}
