@@ -134,10 +134,21 @@ impl Corruption {
         corruption
     }
 
-    /// Whether it leaves the next so many bytes as they are.
+    /// Whether it leaves the next so many bytes as they are: then they need not be copied.
     #[must_use]
     pub fn spares(&self, bytes: usize) -> bool {
         self.spared >= bytes as u64
+    }
+
+    /// Goes past the next so many bytes, which somebody else has, or has changed.
+    pub fn skip(&mut self, bytes: usize) {
+        let mut left = bytes as u64;
+        while self.spared < left {
+            left -= self.spared + 1;
+            let _ = self.dice.between(1, 255);
+            self.spared = self.distance();
+        }
+        self.spared -= left;
     }
 
     /// Changes some of the next bytes; each one that it changes is different afterwards.
@@ -161,5 +172,33 @@ impl Corruption {
         // In (0, 1], so that the logarithm is finite.
         let uniform = ((self.dice.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
         (uniform.ln() / self.ln_spared) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether bytes are changed, skipped, or come in parts: the same ones are meant.
+    #[test]
+    fn skipping_and_changing_go_the_same_way() {
+        for share in [1.0, 0.3, 0.001] {
+            let start = Corruption::new(share, &mut Dice::seeded(7, 0));
+            let mut whole = [0; 5000];
+            start.clone().apply(&mut whole);
+            let mut parts = start;
+            for (at, length) in [(0, 1), (1, 999), (1000, 0), (1000, 1500), (2500, 2500)] {
+                let mut part = vec![0; length];
+                let mut skipping = parts.clone();
+                assert_eq!(
+                    parts.spares(length),
+                    whole[at..at + length].iter().all(|b| *b == 0)
+                );
+                parts.apply(&mut part);
+                skipping.skip(length);
+                assert_eq!(part, whole[at..at + length]);
+                assert_eq!(skipping.spared, parts.spared);
+            }
+        }
     }
 }

@@ -10,8 +10,8 @@ use http_body::Body;
 use crate::{
     body::{BodyDeed, FaultBody},
     connection::Connection,
+    error::BoxError,
     protocol::{FAULT_HEADER, mark},
-    surface::BoxError,
 };
 
 /// What was planned for the answer, in order.

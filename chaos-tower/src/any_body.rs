@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http_body::Body;
 
-use crate::surface::BoxError;
+use crate::error::BoxError;
 
 /// A body type that can hold any other: what [`Keep`](crate::Keep) asks of a stack.
 ///

@@ -1,6 +1,7 @@
 //! `FaultBody`: a body as it is, a made one, or one whose bytes are interfered with on their way.
 
 mod after_bytes;
+mod ahead;
 mod corrupt;
 mod deed;
 mod delay;
@@ -23,13 +24,10 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use stage::Source;
+use self::stage::Source;
+use crate::error::BoxError;
 
-pub(crate) use {
-    deed::BodyDeed,
-    passage::BoxError,
-    signal::{StatusSignal, on_request},
-};
+pub(crate) use self::{ahead::ReadAhead, deed::BodyDeed, signal::on_request};
 
 pin_project! {
     /// A body that a fault may damage on its way.
@@ -89,7 +87,16 @@ impl<B> FaultBody<B> {
         if deeds.is_empty() {
             return Self::pass(inner);
         }
-        let source = deeds.into_iter().fold(Source::body(inner), Source::behind);
+        Self::behind(Source::body(inner), deeds)
+    }
+
+    /// The same for a body of which some was read already.
+    pub(crate) fn read_ahead(ahead: ReadAhead<B>, deeds: Vec<BodyDeed>) -> Self {
+        Self::behind(Source::Ahead(Box::new(ahead)), deeds)
+    }
+
+    fn behind(source: Source<B>, deeds: Vec<BodyDeed>) -> Self {
+        let source = deeds.into_iter().fold(source, Source::behind);
         let state = State::Active { source };
         Self { state }
     }

@@ -8,12 +8,14 @@ use tower_service::Service;
 
 use crate::{
     after::After,
-    body::{BodyDeed, FaultBody, on_request},
+    body::{BodyDeed, on_request},
     connection::Connection,
     ending::{Ending, cut_error},
+    error::BoxError,
     protocol::{Protocol, grpc_headers},
     race,
-    surface::{Bodies, BoxError, Surface},
+    surface::{Bodies, Surface},
+    upload::Upload,
 };
 
 /// One request to which something is to be done: carries out what comes before, calls `inner` if that
@@ -33,18 +35,23 @@ where
 {
     let protocol = Protocol::of(request.headers());
     let (mut head, body) = request.into_parts();
-    let mut upload = Vec::new();
+    let mut upload = Upload::new(body);
     let mut after = After::default();
     let mut answered = None;
     while let Some(plan) = decision.next_plan() {
         let hold = decision.hold();
         match plan {
+            Plan::Wait(wait) if wait.is_hang() => match upload.hang(decision.wait(wait)).await {
+                Some(listened) => upload = listened,
+                // Whatever it is answered, nobody hears it.
+                None => return Ending::gone().end::<M, B, S::Error>(),
+            },
             Plan::Wait(wait) => decision.wait(wait).await,
             Plan::WaitAfter(wait) => after.wait(wait, hold),
             Plan::Headers(edit, Side::Request) => edit.apply(&mut head.headers),
             Plan::Headers(edit, Side::Response) => after.headers(edit, hold),
             Plan::Bytes(deed, Side::Request) => {
-                upload.extend(hold.map(|hold| BodyDeed::Bytes(deed, hold)));
+                upload.push(hold, |hold| BodyDeed::Bytes(deed, hold));
             }
             Plan::Bytes(deed, Side::Response) => {
                 after.body(hold, |hold| BodyDeed::Bytes(deed, hold));
@@ -61,10 +68,7 @@ where
                         continue;
                     }
                     let (counter, signal) = on_request(messages.count);
-                    upload.extend(
-                        hold.clone()
-                            .map(|hold| BodyDeed::CountMessages(counter, hold)),
-                    );
+                    upload.push(hold.clone(), |hold| BodyDeed::CountMessages(counter, hold));
                     answered = Some((signal.clone(), answer));
                     after.body(hold, |hold| BodyDeed::StatusWhen {
                         signal,
@@ -90,12 +94,7 @@ where
             },
         }
     }
-    let request = Request::from_parts(head, body);
-    let call = inner.call(if upload.is_empty() {
-        M::pass_request(request)
-    } else {
-        request.map(|body| <M as Bodies<A>>::take(FaultBody::with(body, upload)))
-    });
+    let call = inner.call(upload.request::<M>(head));
     let result = match answered {
         None => call.await,
         Some((signal, answer)) => match race::unless(signal.fired(), call).await {

@@ -10,8 +10,9 @@ use http_body::Body;
 use crate::{
     body::FaultBody,
     connection::Connection,
+    error::BoxError,
     protocol::Protocol,
-    surface::{Bodies, BoxError, Surface},
+    surface::{Bodies, Surface},
 };
 
 /// What a request is given in place of being served.
@@ -35,6 +36,11 @@ impl Ending {
             Connection::of(extensions).reset();
         }
         Self::Cut(cut_error(cut, protocol))
+    }
+
+    /// The client has gone.
+    pub(crate) fn gone() -> Self {
+        Self::Cut(Box::new(io::Error::from(io::ErrorKind::ConnectionAborted)))
     }
 
     /// As the stack takes it.

@@ -89,19 +89,24 @@ mod carry_out;
 mod cold;
 mod connection;
 mod ending;
+mod error;
 mod future;
 mod layer;
 mod protocol;
 mod race;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
 mod service;
 mod surface;
+mod upload;
 
 pub use crate::{
     any_body::AnyBody,
     body::FaultBody,
+    error::BoxError,
     future::ResponseFuture,
     layer::InjectLayer,
     protocol::FAULT_HEADER,
     service::Inject,
-    surface::{Bodies, BoxError, Boxed, Keep, Surface, Wrap},
+    surface::{Bodies, Boxed, Keep, Surface, Wrap},
 };

@@ -17,16 +17,17 @@ use crate::{
     aim::Aim,
     carry_out::carry_out,
     cold::cold,
+    error::BoxError,
     future::ResponseFuture,
-    surface::{Bodies, BoxError, Keep, Surface},
+    surface::{Bodies, Keep, Surface},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
 ///
 /// [`InjectLayer`](crate::InjectLayer) makes it.
 pub struct Inject<S, M = Keep> {
-    inner: S,
-    aim: Aim,
+    pub(crate) inner: S,
+    pub(crate) aim: Aim,
     surface: PhantomData<fn() -> M>,
 }
 

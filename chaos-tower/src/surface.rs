@@ -3,17 +3,14 @@
 //! There are two questions: does the error type stay, and do the body types stay? axum demands that
 //! both do; clients want errors of their own. A [`Surface`] answers both, as one type.
 
-use std::{error::Error, marker::PhantomData, task::Poll};
+use std::{marker::PhantomData, task::Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::{any_body::AnyBody, body::FaultBody};
+use crate::{any_body::AnyBody, body::FaultBody, error::BoxError};
 use sealed::Sealed;
-
-/// Any error, as HTTP stacks hand it around.
-pub type BoxError = Box<dyn Error + Send + Sync>;
 
 /// What a stack is given in place of its own response `T` and error `E`.
 ///

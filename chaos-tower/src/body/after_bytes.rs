@@ -9,9 +9,10 @@ use bytes::Bytes;
 use chaos_core::Hold;
 
 use super::{
-    passage::{BoxError, Next, Passage},
+    passage::{Next, Passage},
     waiting::Waiting,
 };
+use crate::error::BoxError;
 
 /// How long a body that is about to end too early waits for what has passed to be sent. Without,
 /// hyper closes an HTTP/1 connection with all of it still in its buffer, and drops what an HTTP/2

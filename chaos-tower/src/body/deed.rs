@@ -8,10 +8,11 @@ use super::{
     corrupt::Corrupt,
     delay::Delay,
     messages::StatusAfter,
-    passage::{BoxError, Passage},
+    passage::Passage,
     signal::{RequestCounter, StatusSignal, StatusWhen},
     throttle::Throttle,
 };
+use crate::error::BoxError;
 
 /// One deed on a body. Each keeps its [`Hold`], so that its injection counts as active, until the
 /// deed is done, its rule over, or the body at its end or dropped.

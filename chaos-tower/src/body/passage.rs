@@ -1,15 +1,12 @@
 //! The narrow waist of the body faults: how a deed lets bytes pass, whatever frames they come in.
 
-use std::{
-    error::Error,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use chaos_core::Hold;
 use http_body::{Frame, SizeHint};
 
-pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+use crate::error::BoxError;
 
 /// What a body says when it is asked for a frame.
 pub(super) type Polled = Option<Result<Frame<Bytes>, BoxError>>;

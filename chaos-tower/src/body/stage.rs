@@ -10,13 +10,17 @@ use chaos_core::Hold;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
+    ahead::ReadAhead,
     deed::BodyDeed,
-    passage::{BoxError, Next, Passage, Polled},
+    passage::{Next, Passage, Polled},
 };
+use crate::error::BoxError;
 
 /// What a stage gets its frames from.
 pub(super) enum Source<B> {
     Body(Pin<Box<B>>),
+    /// In a box, because it is larger than any body that is left alone should be.
+    Ahead(Box<ReadAhead<B>>),
     Stage(Box<Stage<B>>),
 }
 
@@ -50,24 +54,18 @@ where
     B: Body<Data = Bytes>,
     B::Error: Into<BoxError>,
 {
-    /// The next frame: never an empty one, of which some HTTP/2 peers take a hundred for an attack.
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
-        let body = match self {
-            Self::Body(body) => body,
-            Self::Stage(stage) => return stage.poll_frame(cx),
-        };
-        loop {
-            let polled = ready!(body.as_mut().poll_frame(cx));
-            let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
-            if !matches!(&polled, Some(Ok(frame)) if is_empty(frame)) {
-                return Poll::Ready(polled.map(|frame| frame.map_err(Into::into)));
-            }
+        match self {
+            Self::Body(body) => poll_body(body.as_mut(), cx),
+            Self::Ahead(ahead) => ahead.poll_frame(cx),
+            Self::Stage(stage) => stage.poll_frame(cx),
         }
     }
 
     pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Body(body) => body.is_end_stream(),
+            Self::Ahead(ahead) => ahead.is_end_stream(),
             Self::Stage(stage) => stage.is_end_stream(),
         }
     }
@@ -75,6 +73,7 @@ where
     pub(super) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Body(body) => body.size_hint(),
+            Self::Ahead(ahead) => ahead.size_hint(),
             Self::Stage(stage) => stage.size_hint(),
         }
     }
@@ -152,6 +151,20 @@ where
         match &self.deed {
             Some((deed, _)) => deed.size_hint(whole),
             None => whole,
+        }
+    }
+}
+
+/// The next frame: never an empty one, of which some HTTP/2 peers take a hundred for an attack.
+pub(super) fn poll_body<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Polled>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    loop {
+        let polled = ready!(body.as_mut().poll_frame(cx));
+        let is_empty = |frame: &Frame<Bytes>| frame.data_ref().is_some_and(Bytes::is_empty);
+        if !matches!(&polled, Some(Ok(frame)) if is_empty(frame)) {
+            return Poll::Ready(polled.map(|frame| frame.map_err(Into::into)));
         }
     }
 }

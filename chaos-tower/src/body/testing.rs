@@ -14,7 +14,8 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyDeed, BoxError, FaultBody};
+use super::{BodyDeed, FaultBody};
+use crate::error::BoxError;
 
 /// One step of a scripted body.
 #[derive(Clone, Debug)]

@@ -201,3 +201,16 @@ fn it_can_go_wherever_the_inner_body_can() {
     sync::<FaultBody<Full<Bytes>>>();
     send::<FaultBody<axum::body::Body>>();
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_ahead_is_as_good_as_what_was_not() {
+    let hit = hit(BytesFault::throttle(NonZeroU64::new(1_000).unwrap()));
+    let frames = [&b"aa"[..], b"", b"bb"];
+    let mut ahead = super::ReadAhead::new(Script::of(&frames));
+    let listening = tokio::time::timeout(Duration::from_secs(1), ahead.client_goes());
+    assert!(listening.await.is_err(), "all of it came");
+    let deed = BodyDeed::Bytes(hit.deed.clone(), hit.hold.clone());
+    let read = read(FaultBody::read_ahead(ahead, vec![deed])).await;
+    assert_eq!(read.bytes(), b"aabb");
+    assert!(read.hints_were_right());
+}

@@ -1,0 +1,54 @@
+//! reqwest's body as one that can hold any other.
+
+use std::{
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::{any_body::AnyBody, error::BoxError};
+
+impl AnyBody for reqwest::Body {
+    fn from_body<B>(body: B) -> Self
+    where
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        Self::wrap(Shared(Mutex::new(Box::pin(body))))
+    }
+}
+
+/// A body that may be `Sync`, which reqwest asks and an [`AnyBody`] is not asked.
+///
+/// The lock is never waited for: who polls the body has it alone, and nobody asks one of its hints
+/// from two threads.
+struct Shared<B>(Mutex<Pin<Box<B>>>);
+
+impl<B> Shared<B> {
+    fn look<T>(&self, at: impl FnOnce(&B) -> T) -> T {
+        at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<B: Body> Body for Shared<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let body = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        body.as_mut().poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.look(B::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.look(B::size_hint)
+    }
+}

@@ -1,0 +1,109 @@
+//! One call of a client in the types of `http`, which plans are carried out on.
+
+use std::{
+    error::Error,
+    fmt,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::{Extensions, Uri};
+use http_body::Body as _;
+use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
+use tower_service::Service;
+
+/// The inner service, as one of `http`, for one call.
+///
+/// It keeps what it was asked, less the headers and the body. reqwest's own conversion keeps what
+/// `http` has a place for, and that is not all: the fragment of the URL, and whether there is a body.
+pub(super) struct Exchange<S> {
+    inner: S,
+    request: Option<Request>,
+    has_body: bool,
+}
+
+impl<S> Exchange<S> {
+    /// And the request, with the headers and the body.
+    pub(super) fn new(inner: S, mut request: Request, uri: Uri) -> (Self, http::Request<Body>) {
+        let body = request.body_mut().take();
+        let has_body = body.is_some();
+        let mut asked = http::Request::new(body.unwrap_or_default());
+        *asked.method_mut() = request.method().clone();
+        *asked.uri_mut() = uri;
+        *asked.version_mut() = request.version();
+        std::mem::swap(asked.headers_mut(), request.headers_mut());
+        let exchange = Self {
+            inner,
+            request: Some(request),
+            has_body,
+        };
+        (exchange, asked)
+    }
+}
+
+impl<S> Service<http::Request<Body>> for Exchange<S>
+where
+    S: Service<Request, Response = Response>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Served<S::Error>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Served)
+    }
+
+    fn call(&mut self, asked: http::Request<Body>) -> Self::Future {
+        let mut request = self.request.take().expect("it is for one call");
+        let (head, body) = asked.into_parts();
+        *request.headers_mut() = head.headers;
+        *request.body_mut() = Some(body).filter(|body| self.has_body || !body.is_end_stream());
+        let answer = self.inner.call(request);
+        Box::pin(async { answer.await.map(from_response).map_err(Served) })
+    }
+}
+
+/// An error of the inner service, to be told from what was injected. Nobody else sees it.
+pub(super) struct Served<E>(pub(super) E);
+
+impl<E> Error for Served<E> {}
+
+impl<E> fmt::Debug for Served<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Served").finish_non_exhaustive()
+    }
+}
+
+impl<E> fmt::Display for Served<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client failed")
+    }
+}
+
+fn from_response(response: Response) -> http::Response<Body> {
+    // The conversion would drop the URL, which is where redirects ended.
+    let url = response.url().clone();
+    let mut response = http::Response::from(response);
+    response.extensions_mut().extend(carrying(url));
+    response
+}
+
+/// The answer, with the URL it came with, or with `asked` if it was made here.
+pub(super) fn into_response(answer: http::Response<Body>, asked: Url) -> Response {
+    let (mut head, body) = answer.into_parts();
+    let mut extensions = carrying(asked);
+    extensions.extend(head.extensions);
+    head.extensions = extensions;
+    http::Response::from_parts(head, body).into()
+}
+
+/// The extension that reqwest reads the URL of a response from. Its type is private, so a builder of
+/// responses has to make it.
+fn carrying(url: Url) -> Extensions {
+    let mut carrier = http::Response::builder().url(url);
+    carrier
+        .extensions_mut()
+        .map(std::mem::take)
+        .unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! Errors of reqwest's own making: nothing else can make them, so a client of ours is made to fail.
+
+use std::{
+    cell::Cell,
+    io::{self, ErrorKind},
+    net::{Ipv4Addr, TcpListener},
+    pin::Pin,
+    sync::LazyLock,
+    task::{Context, Poll},
+};
+
+use chaos_core::Injected;
+use http_body_util::BodyExt;
+use reqwest::{Body, Client, Error};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{body::FaultBody, error::BoxError};
+
+tokio::task_local! {
+    /// What the connector fails with while a request that is to be refused is polled: it is told
+    /// nothing of the request but its address.
+    static REFUSAL: Cell<Option<BoxError>>;
+}
+
+/// Made for the first error: to build a client may mean to read every root certificate there is.
+/// `None` if it cannot be done here.
+static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| {
+    let client = Client::builder()
+        .no_proxy()
+        // Each request connects, and none leaves anything behind in the runtime it was made in.
+        .pool_max_idle_per_host(0)
+        .connector_layer(Refusals);
+    client.build().ok()
+});
+
+/// An error of reqwest's, as its client makes it of what was injected.
+pub(super) async fn error(injected: BoxError) -> Error {
+    let Some(client) = &*CLIENT else {
+        return broken_body(injected).await;
+    };
+    match is_of_connecting(&injected) {
+        true => refused(client, injected).await,
+        false => broken(client, injected).await,
+    }
+}
+
+/// Whether a connection that is there can no longer fail so.
+fn is_of_connecting(error: &BoxError) -> bool {
+    let kind = Injected::find(&**error).map(Injected::kind);
+    matches!(
+        kind,
+        Some(
+            ErrorKind::ConnectionRefused
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::NetworkDown
+                | ErrorKind::AddrInUse
+                | ErrorKind::AddrNotAvailable
+        )
+    )
+}
+
+/// An error that `is_connect()`. Nothing touches the network.
+async fn refused(client: &Client, injected: BoxError) -> Error {
+    let request = client.get("http://127.0.0.1/").send();
+    let result = REFUSAL.scope(Cell::new(Some(injected)), request).await;
+    result.expect_err("its connector fails")
+}
+
+/// An error that `is_request()` and not `is_connect()`: there is a connection, but what is to be sent
+/// on it fails.
+async fn broken(client: &Client, injected: BoxError) -> Error {
+    let Ok((_listener, url)) = listener() else {
+        return broken_body(injected).await;
+    };
+    let request = client.post(url).body(failing(injected));
+    request.send().await.expect_err("its body fails")
+}
+
+/// An error that `is_body()`: what reqwest makes without a client.
+async fn broken_body(injected: BoxError) -> Error {
+    let frame = failing(injected).frame().await;
+    frame.and_then(Result::err).expect("it fails at once")
+}
+
+/// The system takes connections for it; nobody accepts or answers them.
+fn listener() -> io::Result<(TcpListener, String)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    Ok((listener, url))
+}
+
+fn failing(injected: BoxError) -> Body {
+    Body::wrap(FaultBody::<Body>::cut(injected))
+}
+
+/// Makes a connector that fails with the [`REFUSAL`], where there is one.
+#[derive(Clone)]
+struct Refusals;
+
+impl<S> Layer<S> for Refusals {
+    type Service = Refusing<S>;
+
+    fn layer(&self, inner: S) -> Refusing<S> {
+        Refusing(inner)
+    }
+}
+
+#[derive(Clone)]
+struct Refusing<S>(S);
+
+// reqwest does not let one name what is asked for or what comes of it.
+impl<S, R> Service<R> for Refusing<S>
+where
+    S: Service<R, Error = BoxError, Future: Send + 'static>,
+    S::Response: Send,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        match REFUSAL.try_with(Cell::take) {
+            Ok(Some(refusal)) => Box::pin(async { Err(refusal) }),
+            _ => Box::pin(self.0.call(request)),
+        }
+    }
+}
