@@ -51,12 +51,14 @@ impl Gate {
     ) -> impl Future<Output = ()> + Send + use<> {
         let gate = Arc::clone(self);
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
-        let sleep = in_runtime.then(|| tokio::time::sleep(time));
+        // The time and not the timer, of which the future would keep room for two.
+        let deadline = in_runtime.then(|| tokio::time::sleep(time).deadline());
         async move {
-            let Some(sleep) = sleep else {
+            let Some(deadline) = deadline else {
                 return gate.wait_blocking(time);
             };
-            let (mut sleep, mut opened) = (pin!(sleep), pin!(gate.tasks.notified()));
+            let mut sleep = pin!(tokio::time::sleep_until(deadline));
+            let mut opened = pin!(gate.tasks.notified());
             // Register first, look afterwards: `open` does it the other way round.
             opened.as_mut().enable();
             if gate.is_open() {

@@ -52,7 +52,7 @@ impl After {
         }
     }
 
-    pub(crate) fn go_away(&mut self, connection: &Connection<'_>) {
+    pub(crate) fn go_away(&mut self, connection: &Connection) {
         self.closes = true;
         connection.go_away();
     }

@@ -27,7 +27,11 @@ use pin_project_lite::pin_project;
 use self::stage::Source;
 use crate::error::BoxError;
 
-pub(crate) use self::{ahead::ReadAhead, deed::BodyDeed, signal::on_request};
+pub(crate) use self::{
+    ahead::ReadAhead,
+    deed::BodyDeed,
+    signal::{StatusSignal, on_request},
+};
 
 pin_project! {
     /// A body that a fault may damage on its way.

@@ -1,18 +1,46 @@
 //! The connection that a request came on, as far as it is known.
 
-use std::marker::PhantomData;
-
 use http::Extensions;
 
-/// Nothing is known of it yet, so nothing can be done to it.
-pub(crate) struct Connection<'a>(PhantomData<&'a Extensions>);
+/// What can be done to it: all that its handle can, or, where it has none, what its peer's address
+/// is enough for; or nothing.
+///
+/// It is kept by what is done to it later than the call is decided.
+pub(crate) struct Connection {
+    #[cfg(feature = "connection")]
+    handle: Option<crate::handle::ConnectionHandle>,
+    #[cfg(all(feature = "reset", target_os = "linux"))]
+    peer: Option<crate::peer::Peer>,
+}
 
-impl<'a> Connection<'a> {
-    pub(crate) fn of(_: &'a Extensions) -> Self {
-        Self(PhantomData)
+impl Connection {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        // Without either feature, nothing can be known.
+        let _ = extensions;
+        Self {
+            #[cfg(feature = "connection")]
+            handle: crate::handle::ConnectionHandle::of(extensions).cloned(),
+            #[cfg(all(feature = "reset", target_os = "linux"))]
+            peer: crate::peer::Peer::of(extensions),
+        }
     }
 
-    pub(crate) fn reset(&self) {}
+    pub(crate) fn reset(&self) {
+        #[cfg(feature = "connection")]
+        if let Some(handle) = &self.handle {
+            return handle.reset();
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if let Some(peer) = self.peer {
+            // If it cannot be, the call is cut off all the same.
+            let _ = peer.reset();
+        }
+    }
 
-    pub(crate) fn go_away(&self) {}
+    pub(crate) fn go_away(&self) {
+        #[cfg(feature = "connection")]
+        if let Some(handle) = &self.handle {
+            handle.go_away();
+        }
+    }
 }

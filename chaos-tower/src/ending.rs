@@ -98,19 +98,31 @@ fn stream_error(_: StreamReason) -> Option<Source> {
 
 /// An error of the kind that the stack's own would be.
 fn error(injected: Injected, protocol: &Protocol) -> BoxError {
-    let error = io::Error::from(injected);
     #[cfg(feature = "tonic")]
     if matches!(protocol, Protocol::Grpc(_)) {
-        // What tonic's client makes its statuses of: UNAVAILABLE and CANCELLED.
-        match error.kind() {
-            io::ErrorKind::ConnectionRefused => {
-                return Box::new(tonic::ConnectError(error.into()));
-            }
-            io::ErrorKind::TimedOut => return Box::new(tonic::TimeoutExpired(())),
-            _ => {}
-        }
+        return status(injected);
     }
-    #[cfg(not(feature = "tonic"))]
     let _ = protocol;
-    Box::new(error)
+    Box::new(io::Error::from(injected))
+}
+
+/// The status that tonic's client makes of the same thing when it is real. As a status, because what
+/// it makes one of holds no other error, and what was injected is to be found in it.
+#[cfg(feature = "tonic")]
+fn status(injected: Injected) -> BoxError {
+    let reason = injected.source().and_then(|source| source.downcast_ref());
+    let reason = reason.and_then(h2::Error::reason);
+    let kind = injected.kind();
+    let injected = io::Error::from(injected);
+    let real: BoxError = match (reason, kind) {
+        (_, io::ErrorKind::ConnectionRefused) => {
+            Box::new(tonic::ConnectError(injected.to_string().into()))
+        }
+        (Some(reason), _) => Box::new(h2::Error::from(reason)),
+        (None, io::ErrorKind::TimedOut) => Box::new(tonic::TimeoutExpired(())),
+        (None, _) => return Box::new(injected),
+    };
+    let mut status = tonic::Status::from_error(real);
+    status.set_source(std::sync::Arc::new(injected));
+    Box::new(status)
 }

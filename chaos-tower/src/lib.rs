@@ -26,9 +26,21 @@
 //! # }
 //! ```
 //!
-//! [`InjectLayer`] makes the service [`Inject`], whose future is [`ResponseFuture`]. A [`Surface`]
-//! says how a stack takes what is injected; [`Keep`], the default, changes no type, which is what
-//! axum demands.
+//! [`InjectLayer`] makes the service [`Inject`], whose future is [`ResponseFuture`].
+//!
+//! # Which form
+//!
+//! A stack says what it can be given in place of its own errors and bodies; a [`Surface`] is the
+//! answer, as a type.
+//!
+//! | stack | layer | what is injected |
+//! |---|---|---|
+//! | axum, tonic's server | `InjectLayer::new("http.server")` | no type changes; a body is boxed when a fault reaches it; an error is an answer, and an abort cuts the body |
+//! | tonic's `Channel` | `.boxed_errors()` | errors as the client's own |
+//! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | bodies are [`FaultBody`]s |
+//! | bodies that another layer has changed | `.wrapped_bodies()` | the same, and errors stay |
+//!
+//! Idle, all of them cost the same; where a body is wrapped, axum boxes it once more by itself.
 //!
 //! # Where to put it
 //!
@@ -57,12 +69,25 @@
 //! - **What does a dropped future do?** It ends the delay. The inner service is dropped with
 //!   it, uncalled, and what it reserved is free.
 //! - **What does a delay do?** It runs before the inner service is called, on tokio's timer, which
-//!   adds about a millisecond. It ends early when the rule is halted, changed, deleted or past its
-//!   deadline; the request is then served as if nothing had been.
-//! - **What does an answer do?** The inner service is not called. The response has the status, a
-//!   line of text that names the rule (none for 204, 205 and 304), and `x-chaos-fault: RULE`. The
-//!   request's body is not read.
-//! - **What does an error do?** As the surface says. [`Keep`] answers 500, marked the same way.
+//!   adds about a millisecond; `"when": "after"` runs it between the answer and its way back, when
+//!   what the inner service reserved is free again, and `at_least` alongside. It ends early when the
+//!   rule is halted, changed, deleted or past its deadline; the request is then served as if nothing
+//!   had been.
+//! - **What does an answer do?** The inner service is not called. The response has the status, its
+//!   body or a line of text that names the rule (none for 204, 205 and 304), and `x-chaos-fault:
+//!   RULE`. The request's body is not read. A gRPC call (`content-type: application/grpc…`) gets
+//!   headers alone, with its status; with `after_messages`, trailers when so many have passed.
+//! - **What does an error do?** As the surface says. [`Keep`] answers 500, or a gRPC status of the
+//!   error's kind, marked the same way; [`Boxed`] is an [`std::io::Error`] of that kind.
+//! - **What does an abort do?** Under [`Keep`], the answer's body fails before it begins, which
+//!   makes hyper close an HTTP/1 connection without a byte and reset an HTTP/2 stream; under
+//!   [`Boxed`] it is an error. `reset` cuts the connection with an RST if it can be found.
+//! - **What does a hang do?** It waits, and reads up to 64 KiB of the request's body ahead, because
+//!   a server that does not read does not see its client go. What was read is not lost.
+//! - **What do faults of bodies do?** The inner service is called with the body wrapped, or its
+//!   answer's body is. They wait as a delay does, and stop when their rule is over: then the rest
+//!   passes at once. Trailers pass, but for what is cut short. A body that is cut short keeps its
+//!   length, so that the receiver can tell; without a length, it cannot.
 //! - **Readiness.** The service that was polled ready is the one that is called, late or not. The
 //!   one that is not called is dropped, so that no permit is stranded in it.
 //! - **Timeout above** counts the delay; **Timeout below** starts after it. **ConcurrencyLimit above
@@ -74,9 +99,18 @@
 //! Idle: one relaxed load and one branch in `call`, one branch in `poll`; no allocation, no clone, at
 //! most eight bytes of future. A call that is hit costs one box and one clone of the inner service.
 //!
+//! # Features
+//!
+//! - `axum` (default): axum's bodies can hold any other.
+//! - `tonic`: tonic's can, and errors are such as its client makes statuses of.
+//! - `http2`: streams are reset for the reason that a rule names; without, for `INTERNAL_ERROR`.
+//! - `reqwest`: `reqwest::Client` as a service.
+//! - `compile-out`: passes everything through.
+//!
 //! # What it does not do
 //!
-//! It does not touch bodies, connections or clients' errors yet; delays come before the handler.
+//! It cannot send GOAWAY, or an RST, where it does not know the connection; a fault that changes the
+//! way back is counted when its deed begins, even if the body ends before it is felt.
 #![forbid(unsafe_code)]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
@@ -87,19 +121,50 @@ mod any_body;
 mod body;
 mod carry_out;
 mod cold;
+#[cfg(feature = "client")]
+mod connect;
+#[cfg(feature = "client")]
+mod connecting;
 mod connection;
 mod ending;
 mod error;
+#[cfg(feature = "connection")]
+mod farewell;
+#[cfg(feature = "connection")]
+mod faults;
+#[cfg(feature = "client")]
+mod form;
 mod future;
+#[cfg(feature = "connection")]
+mod handle;
+#[cfg(feature = "connection")]
+mod io;
+#[cfg(feature = "connection")]
+mod lane;
 mod layer;
+#[cfg(feature = "connection")]
+mod listener;
+#[cfg(feature = "connection")]
+mod opening;
+#[cfg(all(feature = "reset", target_os = "linux"))]
+mod peer;
 mod protocol;
 mod race;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod service;
+#[cfg(feature = "connection")]
+mod socket;
 mod surface;
 mod upload;
+#[cfg(feature = "connection")]
+mod with_connection;
+mod work;
 
+#[cfg(all(feature = "reset", target_os = "linux"))]
+pub use crate::peer::Peer;
+#[cfg(all(feature = "connection", feature = "axum"))]
+pub use crate::with_connection::{WithConnection, WithConnectionFuture};
 pub use crate::{
     any_body::AnyBody,
     body::FaultBody,
@@ -109,4 +174,15 @@ pub use crate::{
     protocol::FAULT_HEADER,
     service::Inject,
     surface::{Bodies, Boxed, Keep, Surface, Wrap},
+};
+#[cfg(feature = "client")]
+pub use crate::{
+    connect::{Connect, ConnectLayer},
+    connecting::ConnectFuture,
+    form::{AsItIs, Form, Wrapped},
+};
+#[cfg(feature = "connection")]
+pub use crate::{
+    handle::ConnectionHandle, io::FaultIo, listener::InjectListener, socket::Socket,
+    with_connection::AddConnection,
 };

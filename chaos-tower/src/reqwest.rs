@@ -2,7 +2,7 @@
 //!
 //! [`InjectLayer::new`](crate::InjectLayer::new) goes around the client, or around any service that
 //! takes and gives the same; the types stay as they are. Above layers that have made the error a
-//! [`BoxError`](crate::BoxError), such as tower's `Timeout` and `Buffer`, it is
+//! [`BoxError`], such as tower's `Timeout` and `Buffer`, it is
 //! [`boxed_errors`](crate::InjectLayer::boxed_errors).
 //!
 //! ```
@@ -53,9 +53,9 @@
 //! # What else is different for a call that is hit
 //!
 //! The request keeps its URL, version, timeout and headers, and the answer its URL, headers and
-//! extensions. Either body is in one more box, so what reads an answer finds the cause of a failed
-//! body one source deeper, and a redirect or retry by the client itself cannot send the request's
-//! body again: reqwest then hands over the redirect as the answer.
+//! extensions. The answer's body is in one more box, where the cause of a failure is one source deeper.
+//! A request whose body is damaged or held up by a `hang` or a `pause` cannot be sent again by the
+//! client itself, as one with a stream for a body cannot be: it is given a redirect as the answer.
 
 mod any_body;
 mod exchange;

@@ -87,6 +87,24 @@ impl AdminClient {
             .ok_or_else(|| format!("{number} is no count").into())
     }
 
+    /// Lets the calls go that a rule has paused.
+    ///
+    /// # Errors
+    /// If there is no such rule.
+    pub async fn release(&self, id: &str) -> Result<(), Error> {
+        let path = format!("/v1/rules/{id}/release");
+        self.ask(Method::POST, &path, None).await.map(drop)
+    }
+
+    /// Takes a rule out.
+    ///
+    /// # Errors
+    /// If there is no such rule.
+    pub async fn delete_rule(&self, id: &str) -> Result<(), Error> {
+        let path = format!("/v1/rules/{id}");
+        self.ask(Method::DELETE, &path, None).await.map(drop)
+    }
+
     /// Pulls the kill switch.
     ///
     /// # Errors

@@ -2,16 +2,20 @@
 //!
 //! | program | shows |
 //! |---|---|
+//! | `client` | outgoing calls under tower's retry and timeout, and what they hide of a fault |
 //! | `greeter` | a gRPC service: tonic, with a method of each kind |
 //! | `hello` | one layer and the admin port |
+//! | `peers` | that curl and grpcio see what each fault is meant to show them |
 //! | `plain_fn` | sites in plain code, without tower |
 //! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
 //! | `storm` | that no answer is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]
 
 pub mod admin_client;
+pub mod client;
 pub mod greeter;
 pub mod log;
+pub mod peers;
 pub mod program;
 pub mod running;
 pub mod shop;

@@ -144,6 +144,12 @@ impl RunningGreeter {
         })
     }
 
+    /// Where it is served, without a scheme: `HOST:PORT`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.greeter.trim_start_matches("http://")
+    }
+
     /// A client with a connection of its own; its clones share it.
     ///
     /// # Errors

@@ -7,12 +7,13 @@ mod db;
 mod events;
 mod failure;
 mod payment;
+mod picture;
 mod routes;
 mod traffic;
 
 use std::net::SocketAddr;
 
-use axum::Router;
+use axum::{Router, serve::ListenerExt};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -94,7 +95,16 @@ impl Shop {
     /// If the visitors cannot be set up.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let (stopping, drained) = (self.stopping, Latch::new());
-        let shop = axum::serve(self.listener, self.router);
+        // Without it, an answer in parts waits for the acknowledgement of the parts before.
+        let listener = self.listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::debug!("a connection is slow: {error}");
+            }
+        });
+        // With the peer's address, a rule can reset its connection.
+        let router = self.router;
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
+        let shop = axum::serve(listener, router);
         let shop = tokio::spawn(
             shop.with_graceful_shutdown(stopping.released())
                 .into_future(),

@@ -8,11 +8,14 @@ use serde_json::json;
 #[tokio::test]
 async fn every_route_answers() -> Result<(), Error> {
     let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
-    for path in ["/", "/products", "/products/1", "/healthz"] {
+    let picture = "/products/1/picture";
+    for path in ["/", "/products", "/products/1", picture, "/healthz"] {
         let answer = shop.get(path).await?;
         assert!(answer.is_plain_200(), "{path}: {answer:?}");
     }
-    assert_eq!(shop.get("/products/99").await?.status, 404);
+    for path in ["/products/99", "/products/99/picture"] {
+        assert_eq!(shop.get(path).await?.status, 404, "{path}");
+    }
     assert_eq!(shop.checkout(99).await?.status, 404);
     let sold = shop.checkout(1).await?;
     assert_eq!(sold.status, 201);
@@ -21,6 +24,23 @@ async fn every_route_answers() -> Result<(), Error> {
         serde_json::from_str::<serde_json::Value>(&sold.body)?,
         expected
     );
+    let gift = shop.client.post(shop.url("/checkout/3"));
+    let gift = gift.body("many happy returns").send().await?;
+    assert_eq!(gift.status(), 201);
+    let gift: serde_json::Value = gift.json().await?;
+    assert_eq!(gift["card"], "many happy returns");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_picture_comes_in_pieces_whose_size_is_known() -> Result<(), Error> {
+    let shop = RunningShop::start(env!("CARGO_BIN_EXE_shop")).await?;
+    let picture = shop.client.get(shop.url("/products/1/picture"));
+    let picture = picture.send().await?;
+    assert_eq!(picture.headers()["content-type"], "image/bmp");
+    assert_eq!(picture.content_length(), Some(49_206));
+    let picture = picture.bytes().await?;
+    assert_eq!((&picture[..2], picture.len()), (&b"BM"[..], 49_206));
     Ok(())
 }
 

@@ -22,7 +22,11 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
             "cargo clippy -p chaos-core --features serde -- -D warnings",
+            "cargo clippy -p chaos-core --features macros -- -D warnings",
             "cargo clippy -p chaos-tower -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
+            "cargo clippy -p chaos-tower --features client,reqwest,reset,tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
             "cargo test -p chaos-core --no-default-features --test no_tokio",
             "cargo test -p chaos-core --features compile-out --test compiled_out",
@@ -53,6 +57,16 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         &[
             "cargo build --release --bins",
             "cargo run --release --bin storm",
+        ],
+    ),
+    (
+        "peers",
+        "every fault, seen by curl and by Python's grpcio; needs curl, python3 and its venv",
+        &[
+            "cargo build --release --bins",
+            "python3 -m venv target/grpcio",
+            "target/grpcio/bin/python -m pip install --quiet -r examples/tests/grpcio/requirements.txt",
+            "cargo run --release --bin peers -- --python target/grpcio/bin/python",
         ],
     ),
 ];

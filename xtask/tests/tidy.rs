@@ -172,7 +172,9 @@ fn crates_depend_downwards() {
         let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
         let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
         let section = section.split("\n[").next().unwrap();
-        for line in section.lines() {
+        // What a user has to ask for, that user has already.
+        let lines = section.lines().filter(|line| !line.contains("optional"));
+        for line in lines {
             let dependency = line.split(['.', ' ', '=']).next().unwrap();
             assert!(
                 !forbidden.contains(&dependency),
@@ -192,7 +194,9 @@ fn every_test_file_holds_tests() {
             if path.extension().is_none_or(|extension| extension != "rs") {
                 continue;
             }
-            let text = fs::read_to_string(&path).unwrap();
+            let parts = rust_files(&path.with_extension("")).into_iter();
+            let texts = parts.chain([path.clone()]).map(fs::read_to_string);
+            let text: String = texts.map(Result::unwrap).collect();
             let holds = ["#[test]", "#[tokio::test"]
                 .iter()
                 .any(|mark| text.contains(mark));
@@ -259,4 +263,50 @@ fn files_that_architecture_names_exist() {
         seen += 1;
     }
     assert!(seen > 10, "the code map has links");
+}
+
+/// FAULTS.md says what happens where. A cell is a *yes*, and then the column's file has a test of
+/// the row's name; or it links to the file and says the test; or it is a reason from below.
+#[test]
+fn each_yes_of_the_table_of_faults_has_its_test() {
+    let text = fs::read_to_string(root().join("FAULTS.md")).unwrap();
+    let cells = |line: &str| -> Vec<String> {
+        let cells = line.trim().trim_matches('|').split('|');
+        cells.map(|cell| cell.trim().to_owned()).collect()
+    };
+    let has_test = |file: &str, test: &str| {
+        let code = fs::read_to_string(root().join(file));
+        let code = code.unwrap_or_else(|error| panic!("{file}: {error}"));
+        code.contains(&format!("fn {test}("))
+    };
+    let link = |cell: &str| -> Option<String> {
+        let link = cell.split_once('(')?.1.split_once(')')?.0;
+        Some(link.to_owned())
+    };
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("| fault"));
+    let header = cells(lines.next().expect("a table"));
+    let (mut wrong, mut yes) = (Vec::new(), 0);
+    for line in lines.skip(1).take_while(|line| line.starts_with('|')) {
+        let row = cells(line);
+        let test = row[1].trim_matches('`');
+        assert_eq!(row.len(), header.len(), "{line}");
+        for (cell, column) in row[2..].iter().zip(&header[2..]) {
+            let file = link(column);
+            let named = file.is_some_and(|file| has_test(&file, test));
+            let fits = match (cell.as_str(), link(cell)) {
+                ("yes", _) => named,
+                (_, Some(link)) => {
+                    let (file, test) = link.split_once('#').expect("a file and a test");
+                    has_test(file, test)
+                }
+                (reason, None) => !named && text.contains(&format!("\n- **{reason}**: ")),
+            };
+            yes += usize::from(fits && cell.contains("yes"));
+            if !fits {
+                wrong.push(format!("{test}, {column}: {cell}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(yes > 100, "only {yes} cells were found");
 }

@@ -12,7 +12,7 @@ use super::{
     passage::{Next, Passage},
     waiting::Waiting,
 };
-use crate::error::BoxError;
+use crate::{connection::Connection, error::BoxError};
 
 /// How long a body that is about to end too early waits for what has passed to be sent. Without,
 /// hyper closes an HTTP/1 connection with all of it still in its buffer, and drops what an HTTP/2
@@ -29,6 +29,7 @@ enum Then {
     End,
     Stall(Duration),
     Fail(Option<BoxError>),
+    Reset(Connection, Option<BoxError>),
 }
 
 impl AfterBytes {
@@ -49,6 +50,11 @@ impl AfterBytes {
         Self::new(left, Then::Fail(Some(error)))
     }
 
+    /// The same, and the connection is reset then.
+    pub(super) fn reset(left: u64, error: BoxError, connection: Connection) -> Self {
+        Self::new(left, Then::Reset(connection, Some(error)))
+    }
+
     fn new(left: u64, then: Then) -> Self {
         let waiting = Waiting::default();
         Self {
@@ -66,13 +72,17 @@ impl Passage for AfterBytes {
         }
         let time = match &self.then {
             Then::Stall(time) => *time,
-            Then::End | Then::Fail(_) => FLUSH,
+            Then::End | Then::Fail(_) | Then::Reset(..) => FLUSH,
         };
         ready!(self.waiting.poll(|| hold.wait(time), cx));
         Poll::Ready(match &mut self.then {
             Then::Stall(_) => Next::Leave,
             Then::End => Next::End(None),
             Then::Fail(error) => Next::End(error.take().map(Err)),
+            Then::Reset(connection, error) => {
+                connection.reset();
+                Next::End(error.take().map(Err))
+            }
         })
     }
 
@@ -83,7 +93,7 @@ impl Passage for AfterBytes {
     }
 
     fn outlasts_body(&self) -> bool {
-        self.left == 0 && matches!(self.then, Then::Fail(_))
+        self.left == 0 && matches!(self.then, Then::Fail(_) | Then::Reset(..))
     }
 }
 

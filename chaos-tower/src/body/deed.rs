@@ -12,7 +12,7 @@ use super::{
     signal::{RequestCounter, StatusSignal, StatusWhen},
     throttle::Throttle,
 };
-use crate::error::BoxError;
+use crate::{connection::Connection, error::BoxError};
 
 /// One deed on a body. Each keeps its [`Hold`], so that its injection counts as active, until the
 /// deed is done, its rule over, or the body at its end or dropped.
@@ -21,6 +21,8 @@ pub(crate) enum BodyDeed {
     Bytes(BytesDeed, Hold),
     /// So many bytes pass, and are flushed; then the body fails.
     CutAfter(u64, BoxError, Hold),
+    /// The same, and the connection is reset with it.
+    ResetAfter(u64, BoxError, Connection, Hold),
     /// So many whole gRPC messages of this body pass; then it ends with these trailers. For those
     /// of the other side's body, see [`on_request`](super::on_request).
     StatusAfter {
@@ -44,6 +46,9 @@ impl BodyDeed {
         match self {
             Self::Bytes(deed, hold) => (passage(deed), hold),
             Self::CutAfter(bytes, error, hold) => (Box::new(AfterBytes::fail(bytes, error)), hold),
+            Self::ResetAfter(bytes, error, connection, hold) => {
+                (Box::new(AfterBytes::reset(bytes, error, connection)), hold)
+            }
             Self::StatusAfter {
                 messages,
                 trailers,

@@ -131,3 +131,18 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_a_client_it_is_an_error_all_the_same() {
+        let injected = io::Error::from(ErrorKind::ConnectionReset);
+        let error = broken_body(injected.into()).await;
+        assert!(error.is_body() && !error.is_connect());
+        let source = std::error::Error::source(&error).unwrap();
+        let kind = source.downcast_ref::<io::Error>().map(io::Error::kind);
+        assert_eq!(kind, Some(ErrorKind::ConnectionReset));
+    }
+}

@@ -5,8 +5,11 @@ use std::{convert::Infallible, net::SocketAddr};
 use axum::{
     Json, Router,
     extract::{Path, State},
-    http::StatusCode,
-    response::sse::{Event, Sse},
+    http::{StatusCode, header},
+    response::{
+        IntoResponse,
+        sse::{Event, Sse},
+    },
     routing::{get, post},
 };
 use chaos_tower::InjectLayer;
@@ -19,6 +22,7 @@ use crate::{
         events::Feed,
         failure::Failure,
         payment::Payments,
+        picture,
     },
     stop::Latch,
 };
@@ -38,6 +42,7 @@ pub(super) fn router(app: App) -> Router {
         .route("/", get(index))
         .route("/products", get(products))
         .route("/products/{id}", get(product))
+        .route("/products/{id}/picture", get(picture))
         .route("/checkout/{id}", post(checkout))
         .route("/events", get(events))
         .route("/healthz", get(async || "ok\n"))
@@ -50,6 +55,7 @@ async fn index(State(app): State<App>) -> Json<Value> {
         "routes": [
             "GET /products",
             "GET /products/{id}",
+            "GET /products/{id}/picture",
             "POST /checkout/{id}",
             "GET /events",
             "GET /healthz",
@@ -67,9 +73,25 @@ async fn product(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<Pro
     product.map(Json).ok_or(Failure::NoSuchProduct(id))
 }
 
+async fn picture(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+) -> Result<impl IntoResponse, Failure> {
+    let product = app.db.product(id).await?;
+    let product = product.ok_or(Failure::NoSuchProduct(id))?;
+    let file = picture::bitmap(product.id);
+    let headers = [
+        (header::CONTENT_TYPE, "image/bmp".to_owned()),
+        (header::CONTENT_LENGTH, file.len().to_string()),
+    ];
+    Ok((headers, picture::in_pieces(file)))
+}
+
+/// The body, if there is one, is the text of a gift card.
 async fn checkout(
     State(app): State<App>,
     Path(id): Path<i64>,
+    card: String,
 ) -> Result<(StatusCode, Json<Value>), Failure> {
     let product = app.db.product(id).await?;
     let product = product.ok_or(Failure::NoSuchProduct(id))?;
@@ -80,7 +102,10 @@ async fn checkout(
         Err(error) => return Err(Failure::NotRecorded { payment, error }),
     };
     app.feed.ordered(order);
-    let order = json!({ "order": order, "product": product.name, "payment": payment });
+    let mut order = json!({ "order": order, "product": product.name, "payment": payment });
+    if !card.is_empty() {
+        order["card"] = card.into();
+    }
     Ok((StatusCode::CREATED, Json(order)))
 }
 

@@ -1,0 +1,101 @@
+//! Ten thousand requests that are delayed at once are all answered, and each costs the server less than
+//! 4 kB while it waits.
+#![cfg(all(not(feature = "compile-out"), target_os = "linux"))]
+
+#[path = "support/app.rs"]
+mod app;
+#[path = "support/ask.rs"]
+mod ask;
+#[path = "support/axum_server.rs"]
+mod axum_server;
+#[path = "support/heard.rs"]
+mod heard;
+#[path = "support/http1.rs"]
+mod http1;
+#[path = "support/http2.rs"]
+mod http2;
+#[path = "support/itself.rs"]
+mod itself;
+#[path = "support/peer.rs"]
+mod peer;
+#[path = "support/server.rs"]
+mod server;
+
+use std::{sync::Arc, time::Duration};
+
+use serde_json::json;
+use tokio::{task::JoinSet, time::sleep};
+
+use app::TEXT;
+use ask::Ask;
+use http2::Http2;
+use itself::Itself;
+
+/// As many streams on each as hyper allows by default.
+const CONNECTIONS: u64 = 50;
+const STREAMS: u64 = 200;
+const REQUESTS: u64 = CONNECTIONS * STREAMS;
+
+/// What one may cost, in bytes of the server's memory; the connections are there before. Of it, about
+/// 2600 are axum's, hyper's and h2's for any request that is under way.
+const MOST: u64 = 4 << 10;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_costs_less_than_four_kilobytes() {
+    if itself::is_server() {
+        return serve().await;
+    }
+    let mut other = Itself::run("each_costs_less_than_four_kilobytes");
+    let address = other.hear_address().await;
+    let mut peers = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let peer = Http2::connect(address).await;
+        peer.ask(&Ask::get("/big")).await.is_served(&app::big());
+        peers.push(Arc::new(peer));
+    }
+
+    let before = memory_of(other.process.id());
+    let mut asking = JoinSet::new();
+    for peer in &peers {
+        for _ in 0..STREAMS {
+            let peer = Arc::clone(peer);
+            asking.spawn(async move { peer.ask(&Ask::get("/")).await });
+        }
+    }
+    assert_eq!(other.hear().await, "all are waiting");
+    let growth = memory_of(other.process.id()).saturating_sub(before);
+    other.tell().await;
+    let answers = asking.join_all().await;
+    assert_eq!(answers.len() as u64, REQUESTS);
+    for heard in answers {
+        heard.is_served(TEXT);
+    }
+    let each = growth / REQUESTS;
+    println!("{each} bytes each, {growth} in all, on top of {before}");
+    assert!(each <= MOST, "{each} bytes each");
+}
+
+/// They wait for as long as it takes until all are there, however loaded the machine is; then a halt
+/// lets them go.
+async fn serve() {
+    let server = axum_server::start().await;
+    server.aim_at(json!([{"latency": "1h"}]), json!({"path": "/"}));
+    itself::say(server.address);
+    while server.active() < REQUESTS {
+        sleep(Duration::from_millis(10)).await;
+    }
+    itself::say("all are waiting");
+    itself::listen().await;
+    server.injector.halt("all were waiting");
+    // Until the test has heard all answers, and ends this.
+    itself::listen().await;
+}
+
+/// What of a process is in memory, in bytes.
+fn memory_of(process: Option<u32>) -> u64 {
+    let process = process.expect("it is running");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes = line.unwrap().trim().trim_end_matches(" kB");
+    kilobytes.parse::<u64>().unwrap() * 1024
+}

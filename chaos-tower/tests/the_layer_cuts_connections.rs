@@ -1,0 +1,91 @@
+//! A rule for requests reaches the connection that a request came on: through its handle, or, where
+//! nobody wrapped it, through its peer's address.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use axum::{Router, routing::any};
+use chaos_core::{Abort, CutKind, Fault, Injector, Rule};
+use chaos_tower::{InjectLayer, InjectListener, WithConnection};
+use http::Request;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+
+const SITE: &str = "http.server";
+const FAR: Duration = Duration::from_secs(20);
+
+fn armed(kind: CutKind) -> Injector {
+    let (injector, fault) = (Injector::new(), Fault::abort(Abort::Cut(kind)));
+    let rule = Rule::new("r".parse().unwrap(), SITE.parse().unwrap(), fault);
+    injector.put(rule);
+    injector
+}
+
+fn app(injector: &Injector) -> Router {
+    let layer = InjectLayer::with_injector(SITE, injector);
+    Router::new().route("/", any(async || "hello")).layer(layer)
+}
+
+async fn listener() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}
+
+async fn serve(app: Router) -> SocketAddr {
+    let (listener, address) = listener().await;
+    let make = WithConnection::new(app.into_make_service());
+    let listener = InjectListener::new(listener, "tcp.server");
+    tokio::spawn(async { axum::serve(listener, make).await });
+    address
+}
+
+async fn ask(address: SocketAddr) -> io::Result<String> {
+    let mut client = TcpStream::connect(address).await?;
+    client
+        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        .await?;
+    let mut answer = String::new();
+    let read = client.read_to_string(&mut answer);
+    timeout(FAR, read).await.expect("it does not hang")?;
+    Ok(answer)
+}
+
+#[tokio::test]
+async fn reset_and_close() {
+    let injector = armed(CutKind::Reset);
+    let reset = ask(serve(app(&injector)).await).await;
+    assert_eq!(reset.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    let injector = armed(CutKind::Close);
+    assert_eq!(ask(serve(app(&injector)).await).await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn goes_away_when_it_has_answered() {
+    let injector = armed(CutKind::GoAway);
+    let address = serve(app(&injector)).await;
+    let answer = ask(address).await.unwrap();
+    assert!(answer.ends_with("hello"), "{answer}");
+
+    let client = TcpStream::connect(address).await.unwrap();
+    let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+    let connection = tokio::spawn(connection);
+    let request = || Request::get("http://a/").body(()).unwrap();
+    let answer = h2.send_request(request(), true).unwrap().0;
+    assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 200);
+    drop(h2);
+    let end = timeout(FAR, connection).await.expect("it ends");
+    end.unwrap().unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn resets_what_nobody_wrapped() {
+    let (injector, (listener, address)) = (armed(CutKind::Reset), listener().await);
+    let make = app(&injector).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, make).await });
+    let reset = ask(address).await;
+    assert_eq!(reset.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}

@@ -1,0 +1,71 @@
+//! Calls that go out under tower's retry and timeout: what their caller sees of a fault, and what it
+//! does not.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "showing is all it does")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use chaos_core::{global, wire};
+use chaos_examples::{
+    Error,
+    client::{Prices, Upstream, in_short},
+    stop,
+};
+use chaos_http_admin::Admin;
+use clap::Parser;
+
+/// What it shows, in the words that the admin port takes.
+const RULES: &[&str] = &[
+    r#"{ "id": "slow", "site": "http.client", "faults": [ { "latency": "5s" } ] }"#,
+    r#"{ "id": "flaky", "site": "http.client", "limit": 2, "faults": [ { "status": 503 } ] }"#,
+    r#"{ "id": "refused", "site": "http.client", "faults": [ { "abort": "refuse" } ] }"#,
+    r#"{ "id": "broken", "site": "http.client", "faults": [ { "abort": "reset" } ] }"#,
+];
+
+/// Shows what callers see of faults in outgoing calls.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Opens a port where faults are armed, and goes on calling
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    let args = Args::parse();
+    let upstream = Upstream::start().await?;
+    let mut prices = Prices::at(upstream.url().clone())?;
+
+    println!("no fault: {}", ask(&mut prices).await);
+    for rule in RULES {
+        let rule = wire::rule_from_json(rule.as_bytes(), None)?;
+        let id = rule.id().clone();
+        global().put(rule);
+        let seen = ask(&mut prices).await;
+        let hit = global().counts(id.as_str()).map_or(0, |rule| rule.injected);
+        println!("{id}, {hit} tries hit: {seen}");
+        global().clear();
+    }
+    match args.admin {
+        Some(address) => go_on(prices, address).await,
+        None => Ok(()),
+    }
+}
+
+async fn ask(prices: &mut Prices) -> String {
+    match prices.price().await {
+        Ok(price) => price,
+        Err(error) => format!("no price: {}", in_short(&error)),
+    }
+}
+
+async fn go_on(mut prices: Prices, address: SocketAddr) -> Result<(), Error> {
+    let admin = Admin::new(global().clone()).bind(address).await?;
+    println!("admin http://{}", admin.local_addr());
+    let admin = tokio::spawn(admin.run(stop::asked()));
+    while !admin.is_finished() {
+        println!("now: {}", ask(&mut prices).await);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! The service that is asked: it knows one price, and never fails by itself.
+
+use std::net::Ipv4Addr;
+
+use axum::{Router, routing::get};
+use reqwest::Url;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::Error;
+
+/// A running upstream. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Upstream {
+    url: Url,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Upstream {
+    /// Serves on a free port of this machine.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub async fn start() -> Result<Self, Error> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let url = format!("http://{}", listener.local_addr()?).parse()?;
+        let app = Router::new().route("/price", get(async || "42 EUR"));
+        let server = tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok(Self { url, server })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
