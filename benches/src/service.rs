@@ -65,24 +65,26 @@ impl<F: Future> Future for OpaqueFuture<F> {
 #[derive(Clone, Debug)]
 pub(crate) struct Plain;
 
-impl Service<Request<Body>> for Plain {
+impl<B> Service<Request<B>> for Plain {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = Answer<B>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Body>) -> Answer {
+    fn call(&mut self, request: Request<B>) -> Answer<B> {
         Answer(Some(request))
     }
 }
 
 #[derive(Debug)]
-pub(crate) struct Answer(Option<Request<Body>>);
+pub(crate) struct Answer<B>(Option<Request<B>>);
 
-impl Future for Answer {
+impl<B> Unpin for Answer<B> {}
+
+impl<B> Future for Answer<B> {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -99,7 +101,7 @@ pub(crate) async fn handler(request: Request<Body>) -> Result<Response<Body>, In
     Ok(respond(request))
 }
 
-fn respond(request: Request<Body>) -> Response<Body> {
+fn respond<B>(request: Request<B>) -> Response<Body> {
     drop(black_box(request));
     Response::new(Body::empty())
 }

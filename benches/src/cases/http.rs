@@ -32,6 +32,23 @@ pub(super) fn cases() -> Vec<Case> {
             .at_most(8)
             .future(future_size(&layer().layer(opaque(Plain)), &bodied))
             .future_at_most(8),
+        Case::new("layer, idle, errors boxed", || {
+            calls_of(layer().boxed_errors().layer(opaque(Plain)), request)
+        })
+        .over(BARE)
+        .at_most(8)
+        // The error changes its type, so the answer moves.
+        .held_at(30),
+        // Both bodies change their type, too: no target, but a choice that the user makes.
+        Case::new("layer, idle, bodies wrapped", || {
+            calls_of(layer().wrapped_bodies().layer(opaque(Plain)), request)
+        })
+        .over(BARE),
+        Case::new("layer, idle, bodies wrapped, errors boxed", || {
+            let layer = layer().boxed_errors().wrapped_bodies();
+            calls_of(layer.layer(opaque(Plain)), request)
+        })
+        .over(BARE),
         Case::new("layer, 1000 rules elsewhere", || {
             layered(request, a_thousand_elsewhere)
         })
@@ -89,7 +106,7 @@ fn armed() -> [Case; 4] {
         .over(BARE_HEADERS)
         .at_most(400)
         // http's HeaderMap alone takes 180 to find a header.
-        .held_at(900),
+        .held_at(910),
     ]
 }
 
