@@ -60,7 +60,7 @@
 //! # Features
 //!
 //! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
-//! - `macros`: [`site`](macro@site), which makes a whole function a site.
+//! - `macros`: `#[site]`, which makes a whole function a site.
 //! - `serde`: the [`wire`] format.
 //! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
 //!   through. The rest of the API stays, so nothing else has to change.
