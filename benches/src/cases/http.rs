@@ -32,23 +32,6 @@ pub(super) fn cases() -> Vec<Case> {
             .at_most(8)
             .future(future_size(&layer().layer(opaque(Plain)), &bodied))
             .future_at_most(8),
-        Case::new("layer, idle, errors boxed", || {
-            calls_of(layer().boxed_errors().layer(opaque(Plain)), request)
-        })
-        .over(BARE)
-        .at_most(8)
-        // The error changes its type, so the answer moves.
-        .held_at(30),
-        // Both bodies change their type, too: no target, but a choice that the user makes.
-        Case::new("layer, idle, bodies wrapped", || {
-            calls_of(layer().wrapped_bodies().layer(opaque(Plain)), request)
-        })
-        .over(BARE),
-        Case::new("layer, idle, bodies wrapped, errors boxed", || {
-            let layer = layer().boxed_errors().wrapped_bodies();
-            calls_of(layer.layer(opaque(Plain)), request)
-        })
-        .over(BARE),
         Case::new("layer, 1000 rules elsewhere", || {
             layered(request, a_thousand_elsewhere)
         })
@@ -70,9 +53,33 @@ pub(super) fn cases() -> Vec<Case> {
         .future_at_most(8),
     ];
     if !chaos_core::COMPILED_OUT {
+        cases.extend(forms());
         cases.extend(armed());
     }
     cases.into_iter().map(|case| case.calls(20_000)).collect()
+}
+
+/// The forms that change types, and so move what changes, whether anything is compiled in or not.
+fn forms() -> [Case; 3] {
+    [
+        Case::new("layer, idle, errors boxed", || {
+            calls_of(layer().boxed_errors().layer(opaque(Plain)), request)
+        })
+        .over(BARE)
+        .at_most(8)
+        // The error changes its type, so the answer moves.
+        .held_at(30),
+        // Both bodies change their type, too: no target, but a choice that the user makes.
+        Case::new("layer, idle, bodies wrapped", || {
+            calls_of(layer().wrapped_bodies().layer(opaque(Plain)), request)
+        })
+        .over(BARE),
+        Case::new("layer, idle, bodies wrapped, errors boxed", || {
+            let layer = layer().boxed_errors().wrapped_bodies();
+            calls_of(layer.layer(opaque(Plain)), request)
+        })
+        .over(BARE),
+    ]
 }
 
 fn armed() -> [Case; 4] {
