@@ -47,8 +47,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         "bench-check",
         "the same, then compiled out; fails where a row is worse than it may be",
         &[
-            "cargo bench -p benches -- --check",
-            "cargo bench -p benches --features compile-out -- --check",
+            "cargo bench -p benches --bench overhead -- --check",
+            "cargo bench -p benches --bench overhead --features compile-out -- --check",
         ],
     ),
     (
