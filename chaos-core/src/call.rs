@@ -1,6 +1,6 @@
 //! The facts of one call: what a matcher can ask about it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
@@ -10,10 +10,11 @@ pub type Label<'a> = (&'static str, Cow<'a, str>);
 /// One pass through a site, with what is known about it.
 ///
 /// It borrows everything and copies nothing; a fact is worked out only when a rule asks for it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Call<'a> {
     http: Option<Http<'a>>,
     labels: &'a [Label<'a>],
+    peer: Option<&'a dyn Fn() -> Option<IpAddr>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,7 @@ impl<'a> Call<'a> {
         Self {
             http: None,
             labels: &[],
+            peer: None,
         }
     }
 
@@ -43,6 +45,7 @@ impl<'a> Call<'a> {
                 headers,
             }),
             labels: &[],
+            peer: None,
         }
     }
 
@@ -51,6 +54,33 @@ impl<'a> Call<'a> {
     pub const fn labels(mut self, labels: &'a [Label<'a>]) -> Self {
         self.labels = labels;
         self
+    }
+
+    /// Says who made the call, if a rule wants to know.
+    #[must_use]
+    pub const fn peer_of(mut self, peer: &'a dyn Fn() -> Option<IpAddr>) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
+    pub(crate) fn peer(&self) -> Option<IpAddr> {
+        self.peer?()
+    }
+
+    /// The trace id of the W3C's `traceparent`: `version-trace-parent-flags`, in lower case.
+    pub(crate) fn trace(&self) -> Option<&'a str> {
+        let header = self.http?.headers.get("traceparent")?.to_str().ok()?;
+        let trace = header.get(3..35)?;
+        let fits = |id: &str, length: usize| {
+            id.len() == length && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut parts = header.split('-');
+        let is_valid = fits(parts.next()?, 2)
+            && parts.next()? == trace
+            && fits(trace, 32)
+            && trace.bytes().any(|b| b != b'0')
+            && fits(parts.next()?, 16);
+        is_valid.then_some(trace)
     }
 
     pub(crate) fn method(&self) -> Option<&'a str> {
@@ -105,8 +135,23 @@ impl<'a> Call<'a> {
     }
 }
 
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("http", &self.http)
+            .field("labels", &self.labels)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A text that was worked out, as matchers look at it.
 pub(crate) struct Bytes<'a>(Cow<'a, str>);
+
+impl<'a> Bytes<'a> {
+    pub(crate) fn into_text(self) -> Cow<'a, str> {
+        self.0
+    }
+}
 
 impl AsRef<[u8]> for Bytes<'_> {
     fn as_ref(&self) -> &[u8] {

@@ -3,11 +3,11 @@
 use std::{process, sync::Arc};
 
 use crate::{
-    armed::Firing,
     burning,
     closures::CustomCall,
     custom::CustomFault,
     fault::Fault,
+    firing::Firing,
     hold::Hold,
     observer::{Hub, Injection},
     plan::{Plan, Wait, WaitKind},
@@ -125,7 +125,7 @@ impl Decision {
             WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
             WaitKind::Block => firing.rule.gate.wait_blocking(time),
             WaitKind::Pause => {
-                let released = firing.rule.pauses.gate();
+                let released = firing.rule.arming.pauses.gate();
                 if !firing.rule.gate.is_open() {
                     released.wait(time).await;
                 }
@@ -141,7 +141,7 @@ impl Decision {
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         let released = match wait.kind {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
-            WaitKind::Pause => firing.rule.pauses.gate(),
+            WaitKind::Pause => firing.rule.arming.pauses.gate(),
         };
         if !firing.rule.gate.is_open() {
             released.wait_blocking(time);

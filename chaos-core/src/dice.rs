@@ -1,7 +1,8 @@
 //! Chance: the only file that draws a number.
 //!
-//! A rule with a seed gets dice made from (seed, rule, ordinal), so its n-th call decides the same
-//! way in every run; a rule without one draws from a generator of the thread, shared with nobody.
+//! A rule with a key or a seed gets dice made from (seed, rule, key or ordinal), so that the same key,
+//! or the n-th call, decides the same way in every run; a rule with neither draws from a generator of
+//! the thread, shared with nobody.
 
 use std::{cell::RefCell, hash::Hasher};
 
@@ -9,6 +10,7 @@ use std::{cell::RefCell, hash::Hasher};
 use rand::rngs::SysRng;
 use rand::{Rng, RngExt, SeedableRng, distr::Distribution};
 use rand_xoshiro::{Xoroshiro128Plus, Xoshiro256PlusPlus};
+use siphasher::sip::SipHasher13;
 
 use crate::name::RuleId;
 
@@ -48,6 +50,14 @@ impl Dice {
         // Weyl steps keep neighbouring ordinals apart; `seed_from_u64` mixes them (SplitMix64).
         let seed = stream.wrapping_add(ordinal.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(seed))
+    }
+
+    /// The dice for every call with this key, of the rule whose [`stream`] this is. SipHash is the
+    /// same everywhere, so every replica has the same ones.
+    pub(crate) fn keyed(stream: u64, key: &str) -> Self {
+        let mut hash = SipHasher13::new_with_keys(stream, 0);
+        hash.write(key.as_bytes());
+        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(hash.finish()))
     }
 
     /// 64 uniform bits.

@@ -2,11 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{
-    armed::{Active, Armed},
-    name::RuleId,
-    observer::Hub,
-};
+use crate::{armed::Armed, firing::Active, name::RuleId, observer::Hub};
 
 /// One injection under way: counted as active for as long as any clone of it is alive.
 ///
@@ -65,22 +61,22 @@ impl Hold {
 
     /// Marks this rule as one that burns; `false` if it does already.
     pub(crate) fn begin_burn(&self) -> bool {
-        self.active.0.begin_burn()
+        self.active.0.arming.begin_burn()
     }
 
     pub(crate) fn end_burn(&self) {
-        self.active.0.end_burn();
+        self.active.0.arming.end_burn();
     }
 }
 
 impl Hub {
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
-        rule.gate.is_open() || rule.has_expired(self.clock.now())
+        rule.gate.is_open() || rule.arming.has_expired(self.clock.now())
     }
 
     /// `time`, cut at the deadline of the rule.
     pub(crate) fn at_most(&self, time: Duration, rule: &Armed) -> Duration {
-        match rule.deadline {
+        match rule.arming.deadline {
             Some(deadline) => time.min(deadline.saturating_sub(self.clock.now())),
             None => time,
         }

@@ -1,7 +1,7 @@
 //! The only door: holds the rules in force, arms and disarms sites, halts and resumes.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     panic::Location,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -19,12 +19,18 @@ use crate::{
     closures::CustomCall,
     error::RuleError,
     fault::Fault,
+    glob::SiteGlob,
+    in_force::{InForce, Retired},
+    layer::Layer,
     name::RuleId,
+    news::LONGEST,
     observer::{Hub, Injection},
     policy::Policy,
+    replay::Decisions,
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
-    site::{Site, SiteRules},
+    site::Site,
+    site_rules::SiteRules,
     status::{Counts, Halt, State, Status},
     surface::SiteKind,
 };
@@ -50,10 +56,11 @@ struct Inner {
 /// that is not idle.
 #[derive(Debug, Default)]
 struct Book {
-    set: Arc<RuleSet>,
-    /// In the order of the set.
-    armed: Vec<Arc<Armed>>,
+    rules: InForce,
+    overlays: Vec<Arc<Layer>>,
     sites: Vec<&'static Site>,
+    /// Sites that no rule reaches.
+    exempt: Vec<SiteGlob>,
     halt: Option<Halt>,
     /// When the first of the rules that sites hold expires.
     first_deadline: Option<Duration>,
@@ -159,7 +166,7 @@ impl Injector {
     /// The rules as they were written, with their generation.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
-        Arc::clone(&self.book().set)
+        Arc::clone(&self.book().rules.set)
     }
 
     /// The same, with what each rule has counted; one consistent view.
@@ -167,15 +174,14 @@ impl Injector {
     pub fn report(&self) -> (Arc<RuleSet>, Vec<Counts>) {
         let book = self.swept_book();
         let now = self.0.hub.clock.now();
-        let counts = book.armed.iter().map(|rule| Counts::of(rule, now));
-        (Arc::clone(&book.set), counts.collect())
+        (Arc::clone(&book.rules.set), book.rules.counts(now))
     }
 
     /// What one rule has counted.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
         let book = self.book();
-        let rule = book.armed.iter().find(|rule| rule.rule.id.as_str() == id)?;
+        let rule = book.rules.find(id)?;
         Some(Counts::of(rule, self.0.hub.clock.now()))
     }
 
@@ -214,41 +220,57 @@ impl Injector {
     /// The rules in force stay, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         let mut book = self.book();
-        let current = book.set.generation;
-        if expected.is_some_and(|expected| expected != current) {
-            return Err(ChangeError::Stale { current });
+        let now = self.now();
+        let edited = book.rules.apply(change, expected, now)?;
+        match &edited.swapped {
+            Some(swapped) => self.0.swap(&mut book, swapped, now),
+            None => self.0.aim(&mut book, now),
         }
-        let put = match &change {
-            Change::Put(rule) => Some(rule.id.clone()),
-            Change::Edit(_) | Change::Remove(_) | Change::Replace(_) => None,
-        };
-        let set = book.set.apply(change)?;
-        let now = self.0.hub.clock.now();
-        let before: HashMap<&RuleId, &Arc<Armed>> = (book.armed.iter())
-            .map(|rule| (&rule.rule.id, rule))
-            .collect();
-        let succeed = |rule: &Arc<Rule>| {
-            let is_put = put.as_ref() == Some(&rule.id);
-            Armed::succeed(before.get(&rule.id).copied(), Arc::clone(rule), is_put, now)
-        };
-        let armed = set.rules.iter().map(succeed).collect();
-        let before = std::mem::replace(&mut book.armed, armed);
-        book.set = Arc::new(set);
-        self.aim(&mut book);
-        let kept: HashSet<_> = book
-            .armed
-            .iter()
-            .map(|rule| Arc::as_ptr(&rule.gate))
-            .collect();
-        let generation = book.set.generation;
-        // Whoever is woken may ask the injector something.
         drop(book);
-        for rule in before {
-            if !kept.contains(&Arc::as_ptr(&rule.gate)) {
-                rule.open();
-            }
-        }
-        Ok(generation)
+        edited.retired.open();
+        self.0.hub.news.tell();
+        Ok(edited.generation)
+    }
+
+    /// The same, in an overlay.
+    pub(crate) fn apply_in(
+        &self,
+        layer: &Layer,
+        change: Change,
+        expected: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        let mut book = self.book();
+        let now = self.now();
+        let edited = layer.rules().apply(change, expected, now)?;
+        self.0.aim_layer(&mut book, layer, now);
+        drop(book);
+        edited.retired.open();
+        self.0.hub.news.tell();
+        Ok(edited.generation)
+    }
+
+    /// Takes an overlay in.
+    pub(crate) fn open(&self, layer: &Arc<Layer>) {
+        self.book().overlays.push(Arc::clone(layer));
+    }
+
+    /// Takes it out again, and lets go the calls it delays.
+    pub(crate) fn close(&self, layer: &Arc<Layer>) {
+        let mut book = self.book();
+        book.overlays.retain(|open| !Arc::ptr_eq(open, layer));
+        let left = std::mem::take(&mut *layer.rules());
+        self.0.aim_layer(&mut book, layer, self.now());
+        drop(book);
+        Retired(left.armed).open();
+        self.0.hub.news.tell();
+    }
+
+    /// Leaves these sites alone from now on, whatever rules say. There is no way back: it is for the
+    /// code that knows what must never fail.
+    pub fn exempt(&self, sites: SiteGlob) {
+        let mut book = self.book();
+        book.exempt.push(sites);
+        self.0.aim_all(&mut book, self.now());
     }
 
     /// The kill switch: when it returns, calls that begin are free, those being delayed have been
@@ -267,15 +289,14 @@ impl Injector {
             reason: reason.into(),
             since: self.0.hub.clock.now(),
         });
-        self.aim(&mut book);
-        let behind_new_gates = book.armed.iter().map(|rule| rule.behind_new_gate());
-        let behind_new_gates = behind_new_gates.collect();
-        let before = std::mem::replace(&mut book.armed, behind_new_gates);
+        self.0.aim_all(&mut book, self.now());
+        let mut retired = book.rules.halt();
+        for layer in &book.overlays {
+            retired.0.append(&mut layer.rules().halt().0);
+        }
         // Whoever is woken may ask the injector something.
         drop(book);
-        for rule in before {
-            rule.open();
-        }
+        retired.open();
         true
     }
 
@@ -285,7 +306,7 @@ impl Injector {
     pub fn resume(&self) -> bool {
         let mut book = self.book();
         let halted = book.halt.take().is_some();
-        self.aim(&mut book);
+        self.0.aim_all(&mut book, self.now());
         halted
     }
 
@@ -313,12 +334,11 @@ impl Injector {
     /// Lets go the calls that a rule's `pause` holds now; `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
         let book = self.book();
-        let found = book.armed.iter().find(|rule| rule.rule.id.as_str() == id);
-        let pauses = found.map(|rule| Arc::clone(&rule.pauses));
+        let found = book.rules.find(id).cloned();
         // Whoever is woken may ask the injector something.
         drop(book);
-        pauses.is_some_and(|pauses| {
-            pauses.release();
+        found.is_some_and(|rule| {
+            rule.arming.pauses.release();
             true
         })
     }
@@ -381,15 +401,16 @@ impl Injector {
                 reason: halt.reason.clone(),
                 ago: now.saturating_sub(halt.since),
             },
-            None if book.armed.iter().any(|rule| rule.is_live(now)) => State::Armed,
+            None if book.is_live(now) => State::Armed,
             None => State::Idle,
         };
         Status {
             state,
-            generation: book.set.generation,
-            rules: book.armed.len(),
+            generation: book.rules.set.generation,
+            rules: book.rules.armed.len(),
+            overlays: book.overlays.len(),
             injected: self.0.hub.injected(),
-            active: book.armed.iter().map(|rule| rule.tally.active()).sum(),
+            active: book.active(),
         }
     }
 
@@ -416,49 +437,199 @@ impl Injector {
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits until a rule has so many injections.
+    #[cfg(feature = "tokio")]
+    pub(crate) async fn when(
+        &self,
+        counts: impl Fn() -> Option<Counts>,
+        injections: u64,
+    ) -> Option<u64> {
+        let listening = self.0.hub.news.listen();
+        loop {
+            let next = listening.next();
+            let injected = counts()?.injected;
+            if injected >= injections {
+                return Some(injected);
+            }
+            next.wait(LONGEST).await;
+        }
+    }
+
+    /// The same, holding the thread, until a time has passed.
+    pub(crate) fn when_blocking(
+        &self,
+        counts: impl Fn() -> Option<Counts>,
+        injections: u64,
+        at_most: Duration,
+    ) -> Option<u64> {
+        let listening = self.0.hub.news.listen();
+        let clock = Clock::monotonic();
+        loop {
+            let next = listening.next();
+            let injected = counts()?.injected;
+            let left = at_most.saturating_sub(clock.now());
+            if injected >= injections || left.is_zero() {
+                return Some(injected);
+            }
+            next.wait_blocking(left);
+        }
+    }
+
+    /// Which calls a rule has hit since it was armed; `None` if there is no such rule, or chance
+    /// decides: it has neither a seed, nor a key, nor anything else that numbers its calls.
+    #[must_use]
+    pub fn decisions(&self, id: &str) -> Option<Decisions> {
+        let book = self.book();
+        let log = book.rules.find(id)?.arming.log.as_ref()?;
+        Some(log.decisions())
+    }
+
+    pub(crate) fn now(&self) -> Duration {
+        self.0.hub.clock.now()
+    }
+
     /// The book, after disarming sites whose rules have expired without a call to notice.
     fn swept_book(&self) -> MutexGuard<'_, Book> {
         let mut book = self.book();
-        let now = self.0.hub.clock.now();
+        let now = self.now();
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {
-            self.aim(&mut book);
+            self.0.aim_all(&mut book, now);
         }
         book
     }
 
     fn add(&self, book: &mut Book, site: &'static Site) {
         book.sites.push(site);
-        let now = self.0.hub.clock.now();
-        site.install(self.0.compile(book, site.name(), now));
-    }
-
-    /// Gives each site the rules that aim at it.
-    fn aim(&self, book: &mut Book) {
-        let now = self.0.hub.clock.now();
-        let live = || {
-            let armed = book.armed.iter().filter(|_| book.halt.is_none());
-            armed.filter(|rule| rule.is_live(now))
-        };
-        let first_deadline = live().filter_map(|rule| rule.deadline).min();
-        self.0
-            .armed
-            .store(live().next().is_some(), Ordering::Relaxed);
-        for site in &book.sites {
-            site.install(self.0.compile(book, site.name(), now));
+        let now = self.now();
+        for layer in &book.overlays {
+            if let Some(rules) = self.0.layered(book, layer, site, now) {
+                layer.add(site.address(), rules);
+            }
         }
-        book.first_deadline = first_deadline;
+        site.install(self.0.compile(book, site, now));
     }
 }
 
 impl Inner {
-    fn compile(&self, book: &Book, site: &str, now: Duration) -> Option<SiteRules> {
-        if book.halt.is_some() {
+    /// Gives each site the rules that aim at it, those of overlays included.
+    fn aim_all(&self, book: &mut Book, now: Duration) {
+        for layer in &book.overlays {
+            self.find_aims(book, layer, now);
+        }
+        self.aim(book, now);
+    }
+
+    /// The same, where overlays aim as before.
+    fn aim(&self, book: &mut Book, now: Duration) {
+        for site in &book.sites {
+            site.install(self.compile(book, site, now));
+        }
+        book.first_deadline = book.soonest_deadline(now);
+        self.note_armed(book, now);
+    }
+
+    /// The same, where one rule stands in another's place.
+    fn swap(&self, book: &mut Book, [before, after]: &[Arc<Armed>; 2], now: Duration) {
+        for site in &book.sites {
+            let aims_here = |rule: &Armed| rule.rule.site.matches(site.name());
+            if aims_here(before) || aims_here(after) {
+                site.install(self.compile(book, site, now));
+            }
+        }
+        // That of the rule before may be the first still: then nothing expires when it comes.
+        let deadlines = [book.first_deadline, after.arming.deadline];
+        book.first_deadline = deadlines.into_iter().flatten().min();
+        self.note_armed(book, now);
+    }
+
+    /// The same, where one overlay has changed.
+    fn aim_layer(&self, book: &mut Book, layer: &Layer, now: Duration) {
+        let aims_at = |site: &&'static Site| layer.aims_at(site.address());
+        let before: Vec<_> = book.sites.iter().copied().filter(aims_at).collect();
+        self.find_aims(book, layer, now);
+        let after = book.sites.iter().copied().filter(aims_at);
+        for site in after.chain(before) {
+            let overlaid = book
+                .overlays
+                .iter()
+                .any(|layer| layer.aims_at(site.address()));
+            site.overlay(&self.hub, overlaid);
+        }
+        book.first_deadline = book.soonest_deadline(now);
+        self.note_armed(book, now);
+    }
+
+    fn find_aims(&self, book: &Book, layer: &Layer, now: Duration) {
+        let aims = book.sites.iter().filter_map(|site| {
+            let rules = self.layered(book, layer, site, now)?;
+            Some((site.address(), rules))
+        });
+        // Asked before it is locked to be written.
+        let aims: Vec<_> = aims.collect();
+        layer.aim(aims.into_iter());
+    }
+
+    /// The rules of an overlay that aim at a site.
+    fn layered(&self, book: &Book, layer: &Layer, site: &Site, now: Duration) -> Option<SiteRules> {
+        if book.leaves_alone(site) {
             return None;
         }
-        let aims_here = |rule: &&Arc<Armed>| rule.is_live(now) && rule.rule.site.matches(site);
-        let rules: Box<[_]> = book.armed.iter().filter(aims_here).cloned().collect();
-        let hub = Arc::clone(&self.hub);
-        (!rules.is_empty()).then_some(SiteRules { hub, rules })
+        SiteRules::of(&self.hub, layer.rules().aimed_at(site.name(), now), false)
+    }
+
+    fn compile(&self, book: &Book, site: &'static Site, now: Duration) -> Option<SiteRules> {
+        if book.leaves_alone(site) {
+            return None;
+        }
+        let overlaid = book
+            .overlays
+            .iter()
+            .any(|layer| layer.aims_at(site.address()));
+        SiteRules::of(&self.hub, book.rules.aimed_at(site.name(), now), overlaid)
+    }
+
+    fn note_armed(&self, book: &Book, now: Duration) {
+        let is_armed = book.halt.is_none() && book.is_live(now);
+        self.armed.store(is_armed, Ordering::Relaxed);
+    }
+}
+
+impl Book {
+    /// Whether no rule reaches a site.
+    fn leaves_alone(&self, site: &Site) -> bool {
+        self.halt.is_some() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
+    }
+
+    /// Whether any rule can act.
+    fn is_live(&self, now: Duration) -> bool {
+        self.rules.is_live(now) || self.overlays.iter().any(|layer| layer.rules().is_live(now))
+    }
+
+    /// Injections under way.
+    fn active(&self) -> u64 {
+        let of = |rules: &InForce| {
+            rules
+                .armed
+                .iter()
+                .map(|rule| rule.tally.active())
+                .sum::<u64>()
+        };
+        of(&self.rules)
+            + self
+                .overlays
+                .iter()
+                .map(|layer| of(&layer.rules()))
+                .sum::<u64>()
+    }
+
+    fn soonest_deadline(&self, now: Duration) -> Option<Duration> {
+        let overlays = self.overlays.iter();
+        let in_overlays = overlays.filter_map(|layer| layer.rules().first_deadline(now));
+        self.rules
+            .first_deadline(now)
+            .into_iter()
+            .chain(in_overlays)
+            .min()
     }
 }
 
@@ -468,7 +639,7 @@ impl Drop for Inner {
         for site in &book.sites {
             site.install(None);
         }
-        for rule in &book.armed {
+        for rule in &book.rules.armed {
             rule.open();
         }
     }

@@ -70,6 +70,8 @@
 
 mod answer;
 mod armed;
+mod arming;
+mod attempts;
 mod burn;
 mod burning;
 mod bytes_deed;
@@ -82,29 +84,41 @@ mod cut;
 mod decision;
 mod dice;
 mod error;
+mod exempt;
 mod fault;
+mod firing;
 mod gate;
 mod glob;
 mod grpc;
+mod guard;
 mod headers;
 mod hold;
+mod in_force;
 mod injected;
 mod injector;
 #[cfg(feature = "serde")]
 mod io_kind;
+mod key;
 mod latency;
+mod layer;
 mod lifetime;
+mod lots;
 mod macros;
 mod matcher;
 mod name;
+mod news;
 mod observer;
+mod overlay;
 mod pass;
 mod plan;
 mod policy;
+mod preview;
+mod replay;
 mod rule;
 mod rule_set;
 mod side;
 mod site;
+mod site_rules;
 mod status;
 mod step;
 mod surface;
@@ -120,6 +134,7 @@ pub mod __private;
 
 pub use crate::{
     answer::{AfterMessages, Answer, HttpAnswer},
+    attempts::FirstAttempts,
     burn::Burn,
     bytes_deed::{BytesDeed, BytesFault, Corruption},
     call::{Call, Label},
@@ -129,20 +144,26 @@ pub use crate::{
     cut::{Abort, Cut, CutKind, StreamReason},
     decision::Decision,
     error::RuleError,
+    exempt::Exemptions,
     fault::{ErrorFault, Fault, WaitTime, When},
     glob::SiteGlob,
     grpc::{GrpcCode, GrpcStatus},
+    guard::RuleGuard,
     headers::HeaderEdit,
     hold::Hold,
     injected::Injected,
     injector::{Injector, global},
+    key::Key,
     latency::Latency,
     lifetime::Lifetime,
     matcher::Matcher,
     name::{RuleId, is_site_name},
     observer::Injection,
+    overlay::{InOverlay, Overlay},
     plan::{Plan, Wait, WaitAfter},
     policy::Policy,
+    preview::Preview,
+    replay::{Decisions, Replay},
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},
     side::Side,

@@ -12,7 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{clock::Clock, closures::Closures, name::RuleId, policy::Policy};
+use crate::{clock::Clock, closures::Closures, name::RuleId, news::News, policy::Policy};
 
 /// A fault that really happened: one rule, on one call.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub(crate) struct Hub {
     observers: ArcSwap<Vec<Observer>>,
     pub(crate) closures: Closures,
     pub(crate) policy: ArcSwap<Policy>,
+    pub(crate) news: News,
 }
 
 impl Hub {
@@ -74,6 +75,7 @@ impl Hub {
             observers: ArcSwap::default(),
             closures: Closures::default(),
             policy: ArcSwap::default(),
+            news: News::default(),
         }
     }
 
@@ -103,6 +105,7 @@ impl Hub {
         for observer in self.observers.load().iter() {
             observer(injection);
         }
+        self.news.tell();
     }
 }
 

@@ -2,20 +2,26 @@
 
 #[cfg(feature = "tokio")]
 use std::sync::atomic::AtomicBool;
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
 };
 
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    armed::{Armed, Glance, Verdict},
+    armed::{Glance, Verdict},
     call::Call,
     decision::Decision,
-    dice::Dice,
+    exempt::Exemptions,
+    layer::{self, SiteAddress},
+    lots::Hit,
     name::is_site_name,
     observer::{self, Hub},
+    site_rules::{Here, SiteRules},
     surface::SiteKind,
 };
 
@@ -31,6 +37,8 @@ pub struct Site {
     /// an idle call would; one who sees it early finds the old rules.
     state: AtomicU8,
     rules: ArcSwapOption<SiteRules>,
+    /// What was said of calls to leave alone, if anything was.
+    exempt: ArcSwapOption<Exemptions>,
     /// Held while state and rules change, so that they change together.
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
@@ -46,20 +54,6 @@ const IDLE: u8 = 0;
 const ARMED: u8 = 1;
 /// Not idle yet: the first pass takes the cold path once, and registers.
 const NEW: u8 = 2;
-
-/// The rules that aim at one site, in order.
-#[derive(Debug)]
-pub(crate) struct SiteRules {
-    pub(crate) hub: Arc<Hub>,
-    pub(crate) rules: Box<[Arc<Armed>]>,
-}
-
-impl SiteRules {
-    fn are_the_same(&self, other: &Self) -> bool {
-        self.rules.len() == other.rules.len()
-            && (self.rules.iter().zip(&other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
-    }
-}
 
 impl Site {
     /// A site that nobody has passed yet. The macros make these.
@@ -82,6 +76,7 @@ impl Site {
         Self {
             state: AtomicU8::new(NEW),
             rules: ArcSwapOption::const_empty(),
+            exempt: ArcSwapOption::const_empty(),
             writer: Mutex::new(()),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
@@ -120,10 +115,13 @@ impl Site {
         }
         let guard = self.rules.load();
         let site_rules = guard.as_ref()?;
+        if site_rules.are_layered() {
+            return self.ask_layers(site_rules, call);
+        }
         for (at, rule) in site_rules.rules.iter().enumerate() {
             match rule.glance() {
                 Glance::Pass => {}
-                Glance::Hit => return self.fire(site_rules, at, Dice::Thread, call),
+                Glance::Hit => return self.fire(site_rules, at, Hit::by_chance(), call),
                 Glance::LookCloser => return self.look_closer(site_rules, at, call),
             }
         }
@@ -139,62 +137,88 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         let mut expired = false;
-        for (at, rule) in site_rules.rules.iter().enumerate().skip(from) {
-            match rule.consult(call) {
+        let hit = site_rules.each(call, from, |at, rule| {
+            match rule.consult(call, &site_rules.hub) {
                 Verdict::Pass => {}
-                // Once, when all were asked: it looks at all of them.
+                // Once, when all were asked: it looks at more than this rule.
                 Verdict::Expired => expired = true,
-                Verdict::Hit(dice) => return self.fire(site_rules, at, dice, call),
+                Verdict::Hit(hit) => return ControlFlow::Break((at, hit)),
+            }
+            ControlFlow::Continue(())
+        });
+        match hit {
+            ControlFlow::Break((at, hit)) => self.fire(site_rules, at, hit, call),
+            ControlFlow::Continue(()) => {
+                if expired {
+                    self.retire(site_rules);
+                }
+                None
             }
         }
-        if expired {
-            self.retire(site_rules);
-        }
-        None
     }
 
-    /// Fires the rule that hit with these dice, and those behind it that hit too, until one ends the
-    /// call.
+    /// Fires the rule that hit, and those behind it that hit too, until one ends the call.
     #[cold]
     #[inline(never)]
     fn fire(
         &self,
         site_rules: &Arc<SiteRules>,
         from: usize,
-        dice: Dice,
+        hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
-        if observer::is_telling() {
+        if self.is_exempt(call) {
             return None;
         }
-        let hub = &site_rules.hub;
         let mut fired = Vec::new();
-        let mut hit = Some(dice);
-        for rule in &site_rules.rules[from..] {
-            let verdict = hit.take().map_or_else(|| rule.consult(call), Verdict::Hit);
-            let Verdict::Hit(dice) = verdict else {
-                continue;
-            };
-            if let Some(firing) = rule.fire(dice, (self.name, self.kind), hub) {
-                let last = firing.ends_call() || rule.rule.is_final;
-                fired.push(firing);
-                if last {
-                    break;
-                }
-            }
-        }
+        let _ = site_rules.fire(call, self.here(), from, Some(hit), &mut fired);
         if fired.is_empty() {
             self.retire(site_rules);
             return None;
         }
-        let here = (self.name, self.kind);
-        Some(Decision::new(here, Arc::clone(hub), fired))
+        Some(Decision::new(
+            self.here(),
+            Arc::clone(&site_rules.hub),
+            fired,
+        ))
     }
 
-    /// Back to idle when every rule has been seen to expire: nobody else has to be alive for it.
+    /// Asks the rules of the overlays that the call is in, and then the site's own.
+    #[cold]
+    #[inline(never)]
+    fn ask_layers(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        if !layer::is_around() {
+            return self.look_closer(own, 0, call);
+        }
+        if self.is_exempt(call) {
+            return None;
+        }
+        let mut fired = Vec::new();
+        let ended = layer::each_around(self.address(), |rules| {
+            rules.fire(call, self.here(), 0, None, &mut fired)
+        });
+        if fired.is_empty() {
+            return self.look_closer(own, 0, call);
+        }
+        if ended.is_continue() {
+            let _ = own.fire(call, self.here(), 0, None, &mut fired);
+        }
+        Some(Decision::new(self.here(), Arc::clone(&own.hub), fired))
+    }
+
+    /// Whether nothing may happen to a call, whatever the rules say.
+    fn is_exempt(&self, call: &Call<'_>) -> bool {
+        observer::is_telling() || self.exemptions().have(call)
+    }
+
+    fn here(&self) -> Here {
+        (self.name, self.kind)
+    }
+
+    /// Back to idle when every rule has expired: nobody else has to be alive for it.
     #[cold]
     fn retire(&self, seen: &Arc<SiteRules>) {
-        if !seen.rules.iter().all(|rule| rule.is_known_expired()) {
+        if !seen.are_over() {
             return;
         }
         // A writer at work installs something newer anyway.
@@ -207,9 +231,41 @@ impl Site {
         }
     }
 
+    /// Leaves these calls alone, whatever the rules say, at every layer of this name and injector.
+    pub fn exempt(&self, exempt: Exemptions) {
+        self.exempt.store(Some(Arc::new(exempt)));
+    }
+
+    /// The calls that are left alone, whatever the rules say: health checks at the site of a layer, and
+    /// none elsewhere, unless [`exempt`](Self::exempt) said otherwise.
+    #[must_use]
+    pub fn exemptions(&self) -> Arc<Exemptions> {
+        self.exempt.load_full().unwrap_or_else(|| {
+            Arc::new(match self.kind {
+                SiteKind::Layer => Exemptions::new(),
+                _ => Exemptions::none(),
+            })
+        })
+    }
+
+    /// Says whether overlays aim here.
+    pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: bool) {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let rules = match &*self.rules.load() {
+            Some(rules) => rules.overlaid(overlaid),
+            None => SiteRules::of(hub, Vec::new(), overlaid),
+        };
+        self.store(rules);
+    }
+
     /// Makes `rules` the ones that aim here.
     pub(crate) fn install(&self, rules: Option<SiteRules>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.store(rules);
+    }
+
+    /// The same, for who holds the lock.
+    fn store(&self, rules: Option<SiteRules>) {
         let state = if rules.is_some() { ARMED } else { IDLE };
         let same = match (&*self.rules.load(), &rules) {
             (None, None) => true,
@@ -220,6 +276,11 @@ impl Site {
             self.rules.store(rules.map(Arc::new));
         }
         self.state.store(state, Ordering::Relaxed);
+    }
+
+    /// What tells it from every other site.
+    pub(crate) fn address(&self) -> SiteAddress {
+        std::ptr::from_ref(self).addr()
     }
 
     pub(crate) fn is_new(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::armed::Armed;
+use crate::{armed::Armed, attempts::Attempts};
 
 /// One moment of an injector.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub struct Status {
     pub generation: u64,
     /// How many rules there are, live or not.
     pub rules: usize,
+    /// How many overlays are open.
+    pub overlays: usize,
     /// Injections since the injector was made, those of rules that are gone included.
     pub injected: u64,
     /// Injections under way: calls being delayed.
@@ -71,18 +73,21 @@ pub struct Counts {
     pub shadowed: u64,
     /// Calls that it decided to hit and is not done with.
     pub active: u64,
+    /// Logical requests that `first_attempts` forgot to make room for others, since the rule was armed.
+    pub evicted: u64,
     /// Time to its deadline; zero if it has expired, `None` if there is none or it is disabled.
     pub expires_in: Option<Duration>,
 }
 
 impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
-        let deadline = rule.deadline.filter(|_| rule.rule.enabled);
+        let deadline = rule.arming.deadline.filter(|_| rule.rule.enabled);
         Self {
             matched: rule.tally.matched(),
             injected: rule.tally.injected(),
             shadowed: rule.tally.shadowed(),
             active: rule.tally.active(),
+            evicted: rule.arming.attempts.as_ref().map_or(0, Attempts::evicted),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
         }
     }

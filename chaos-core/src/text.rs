@@ -93,6 +93,31 @@ impl Text {
     }
 }
 
+impl Text {
+    /// The value of a path's parameter, of the first route that has it and fits.
+    pub(crate) fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
+        match self {
+            Self::Route(route) => route.parameter(path, name),
+            Self::AnyOf(texts) => texts.iter().find_map(|text| text.parameter(path, name)),
+            _ => None,
+        }
+    }
+
+    /// Whether every path that fits has that parameter.
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
+        match self {
+            Self::Route(route) => {
+                let named = [format!("{{{name}}}"), format!("{{*{name}}}")];
+                named
+                    .iter()
+                    .any(|parameter| route.source.contains(&**parameter))
+            }
+            Self::AnyOf(texts) => texts.iter().all(|text| text.has_parameter(name)),
+            _ => false,
+        }
+    }
+}
+
 /// A compiled regular expression that remembers how it was written.
 #[derive(Clone)]
 pub struct Pattern(regex_lite::Regex);
@@ -213,6 +238,26 @@ impl Route {
         }
     }
 
+    /// The value of a parameter in a path that fits.
+    fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
+        match &self.shape {
+            Shape::Any(router) => router.at(path).ok()?.params.get(name),
+            Shape::Between(between) => {
+                let names = self.source.split('{').skip(1);
+                let mut names = names.filter_map(|part| part.split('}').next());
+                let wanted = names.position(|known| known == name)?;
+                let mut found = None;
+                let each = |at, value| {
+                    if at == wanted {
+                        found = Some(value);
+                    }
+                };
+                passes_between(between, path.as_bytes(), each).then_some(())?;
+                str::from_utf8(found?).ok()
+            }
+        }
+    }
+
     /// The path as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -220,16 +265,27 @@ impl Route {
     }
 }
 
-/// Whether `path` is these literals with one segment between each two of them. As in axum, a
-/// segment may be empty where a `/` follows it, and only there.
-fn matches_between(between: &[Box<str>], mut path: &[u8]) -> bool {
+fn matches_between(between: &[Box<str>], path: &[u8]) -> bool {
+    passes_between(between, path, |_, _| ())
+}
+
+/// Whether `path` is these literals with one segment between each two of them, and what those are.
+/// As in axum, a segment may be empty where a `/` follows it, and only there.
+#[inline(always)]
+fn passes_between<'p>(
+    between: &[Box<str>],
+    mut path: &'p [u8],
+    mut segment: impl FnMut(usize, &'p [u8]),
+) -> bool {
     for (at, literal) in between.iter().enumerate() {
         if at > 0 {
             if path.is_empty() {
                 return false;
             }
             let end = path.iter().position(|b| *b == b'/').unwrap_or(path.len());
-            path = &path[end..];
+            let (value, rest) = path.split_at(end);
+            segment(at - 1, value);
+            path = rest;
         }
         match path.strip_prefix(literal.as_bytes()) {
             Some(rest) => path = rest,

@@ -1,9 +1,12 @@
 //! Which of the matched calls are hit. Pure: it reads no clock and draws no number; the ordinal of
-//! the call and the draw are arguments.
+//! the call and the draw are elsewhere (`lots`).
 
-use std::num::{NonZeroU32, NonZeroU64};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::Duration,
+};
 
-use crate::error::RuleError;
+use crate::{attempts::FirstAttempts, error::RuleError, key::Key, replay::Replay};
 
 /// A share of calls, from 0 (none) to 1 (all).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -32,7 +35,7 @@ impl Rate {
     }
 
     /// How many of 2^53 equally likely draws hit.
-    fn hits_of_2_53(self) -> u64 {
+    pub(crate) fn hits_of_2_53(self) -> u64 {
         let hits = (self.0 * (1_u64 << 53) as f64).round() as u64;
         if self.0 > 0.0 { hits.max(1) } else { 0 }
     }
@@ -41,10 +44,18 @@ impl Rate {
 /// Which of the matched calls a rule hits. All conditions are exact under any concurrency.
 ///
 /// They are asked in this order: `skip` and `every` by the call's ordinal, `rate` by a draw,
-/// then `limit` and `max_active`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// then `first_attempts`, `limit` and `max_active`.
+///
+/// What a draw says is a function of the seed, the rule's id and the call's key, or, where there is
+/// none, of the seed, the rule's id and the call's ordinal. With neither key nor seed, it is chance.
+/// So raising the rate keeps every key that was hit; `skip`, `every`, `limit` and `max_active` go by
+/// the order of the calls in this process, whatever their keys.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
     pub(crate) rate: Rate,
+    pub(crate) key: Option<Key>,
+    pub(crate) first_attempts: Option<FirstAttempts>,
+    pub(crate) replay: Option<Replay>,
     pub(crate) seed: Option<u64>,
     pub(crate) skip: u64,
     pub(crate) every: NonZeroU64,
@@ -57,6 +68,9 @@ impl Default for Trigger {
     fn default() -> Self {
         Self {
             rate: Rate::ALWAYS,
+            key: None,
+            first_attempts: None,
+            replay: None,
             seed: None,
             skip: 0,
             every: NonZeroU64::MIN,
@@ -82,8 +96,34 @@ impl Trigger {
         self
     }
 
-    /// Makes the draws a function of the seed, the rule's id and the call's ordinal, so that the
-    /// n-th matched call since the rule was armed decides the same way in every run.
+    /// Decides by a key of the call: `rate` is then the share of keys that are hit, the same ones on
+    /// every replica (LinkedIn's LinkedOut: by member; feature flags: sticky).
+    ///
+    /// The key of a [path parameter](Key::PathParameter) is that of the rule's own matcher; without
+    /// such a parameter there, no call is hit.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Hits only the first tries of each logical request. Without a [`key`](Self::key), `rate` is the
+    /// share of logical requests.
+    #[must_use]
+    pub fn first_attempts(mut self, first: FirstAttempts) -> Self {
+        self.first_attempts = Some(first);
+        self
+    }
+
+    /// Hits these calls, whatever `rate`, `skip` and `every` say.
+    #[must_use]
+    pub fn replay(mut self, calls: Replay) -> Self {
+        self.replay = Some(calls);
+        self
+    }
+
+    /// Makes the draws a function of the seed, the rule's id and the call's key or ordinal, so that
+    /// the n-th matched call since the rule was armed decides the same way in every run.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -119,10 +159,24 @@ impl Trigger {
         self
     }
 
+    /// By what key a call is decided, if by any.
+    pub(crate) fn deciding_key(&self) -> Option<&Key> {
+        let of_tries = self.first_attempts.as_ref().map(|first| &first.key);
+        self.key.as_ref().or(of_tries)
+    }
+
     /// Whether calls must be numbered, which costs each of them a write to shared memory.
-    #[inline]
     pub(crate) fn counts_calls(&self) -> bool {
-        self.seed.is_some() || self.skip != 0 || self.every.get() != 1
+        let by_ordinal = self.seed.is_some() && self.deciding_key().is_none();
+        by_ordinal
+            || self.skip != 0
+            || self.every.get() != 1
+            || self.replay.as_ref().is_some_and(Replay::counts_calls)
+    }
+
+    /// Whether no draw is needed.
+    pub(crate) fn always_hits(&self) -> bool {
+        self.rate == Rate::ALWAYS
     }
 
     /// Whether `skip` and `every` take call number `ordinal`, counted from 0.
@@ -130,15 +184,14 @@ impl Trigger {
         ordinal >= self.skip && (ordinal - self.skip + 1).is_multiple_of(self.every.get())
     }
 
-    /// The same as a number: a draw hits if its high 53 bits are below it.
-    pub(crate) fn hits_of_2_53(&self) -> u64 {
+    /// The rate of a rule of that age as a number: a draw hits if its high 53 bits are below it.
+    pub(crate) fn hits_of_2_53_at(&self, _age: Duration) -> u64 {
         self.hits_of_2_53
     }
 
-    /// Whether `rate` hits, given 64 uniform bits; they are drawn only where the rate leaves doubt.
-    #[inline]
-    pub(crate) fn hits(&self, draw: impl FnOnce() -> u64) -> bool {
-        self.rate.0 >= 1.0 || draw() >> 11 < self.hits_of_2_53
+    /// The same, of a rule whose rate stays.
+    pub(crate) fn hits_of_2_53(&self) -> u64 {
+        self.hits_of_2_53
     }
 }
 
@@ -148,13 +201,13 @@ mod tests {
 
     #[test]
     fn a_rate_is_exact_at_its_ends_and_between() {
-        let trigger = |rate| Trigger::new().rate(Rate::new(rate).unwrap());
-        assert!(!trigger(0.0).hits(|| 0));
-        assert!(trigger(1.0).hits(|| u64::MAX));
-        assert!(trigger(0.5).hits(|| (1 << 63) - 1));
-        assert!(!trigger(0.5).hits(|| 1 << 63));
+        let hits = |rate, draw: u64| draw >> 11 < Rate::new(rate).unwrap().hits_of_2_53();
+        assert!(!hits(0.0, 0));
+        assert!(hits(1.0, u64::MAX));
+        assert!(hits(0.5, (1 << 63) - 1));
+        assert!(!hits(0.5, 1 << 63));
         // The smallest rate is not rounded to never.
-        assert!(trigger(f64::MIN_POSITIVE).hits(|| 0));
+        assert!(hits(f64::MIN_POSITIVE, 0));
     }
 
     #[test]

@@ -9,16 +9,19 @@ mod form;
 mod latency;
 mod size;
 mod text;
+mod trigger;
 
 use std::fmt;
 
 use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
+pub use self::trigger::decisions_to_value;
 use self::{
     fault::FaultDoc,
     form::{Object, duration, is_default},
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
+    trigger::{FirstAttemptsDoc, ReplayDoc, TriggerDoc},
 };
 use crate::{
     error::RuleError,
@@ -28,7 +31,6 @@ use crate::{
     name::RuleId,
     rule::{Mode, Rule},
     text::Text,
-    trigger::{Rate, Trigger},
 };
 
 /// Every field, and what it accepts: the text of errors, and of the documentation.
@@ -58,6 +60,21 @@ const ALLOWED: &[(&str, &str)] = &[
     ("query", "an object of parameter names and text matchers"),
     ("labels", "an object of label names and text matchers"),
     ("rate", "a number from 0 to 1"),
+    (
+        "key",
+        "header:NAME, query:NAME, path:PARAMETER of the rule's own path, label:NAME, peer or trace",
+    ),
+    (
+        "first_attempts",
+        "an object with n, and the key of a logical request",
+    ),
+    ("n", "a whole number, 1 or more"),
+    ("replay", "an object with ordinals or keys"),
+    ("ordinals", "a list of at most 10000 whole numbers"),
+    (
+        "keys",
+        "a list of at most 10000 texts, in a rule with a key",
+    ),
     ("seed", "a whole number from 0 to 2^64 - 1"),
     ("skip", "a whole number, 0 or more"),
     ("every", "a whole number, 1 or more"),
@@ -230,6 +247,8 @@ struct RuleDoc {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     seed: Option<u64>,
     #[serde(default, skip_serializing_if = "is_default")]
     skip: u64,
@@ -239,6 +258,10 @@ struct RuleDoc {
     limit: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_active: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_attempts: Option<Object<FirstAttemptsDoc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    replay: Option<Object<ReplayDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     faults: Vec<Object<FaultDoc>>,
@@ -322,22 +345,20 @@ impl RuleDoc {
         let mut faults = faults.into_iter();
         let first = faults.next().ok_or_else(|| refuse("faults", "empty"))?;
 
-        let mut trigger = Trigger::new().skip(self.skip);
-        if let Some(rate) = self.rate {
-            trigger = trigger.rate(Rate::new(rate)?);
-        }
-        if let Some(seed) = self.seed {
-            trigger = trigger.seed(seed);
-        }
-        if let Some(every) = self.every {
-            trigger = trigger.every(not_zero("every", every)?);
-        }
-        if let Some(limit) = self.limit {
-            trigger = trigger.limit(not_zero("limit", limit)?);
-        }
-        if let Some(max) = self.max_active {
-            trigger = trigger.max_active(not_zero("max_active", max)?);
-        }
+        let matching = self.matching.0.into_matcher();
+        let matcher = matching.map_err(|error| error.under("match"))?;
+        let trigger = TriggerDoc {
+            rate: self.rate,
+            key: self.key,
+            seed: self.seed,
+            skip: self.skip,
+            every: self.every,
+            limit: self.limit,
+            max_active: self.max_active,
+            first_attempts: self.first_attempts,
+            replay: self.replay,
+        };
+        let trigger = trigger.into_trigger(&matcher)?;
         let mode = match self.mode {
             ModeDoc::Inject => Mode::Inject,
             ModeDoc::Shadow => Mode::Shadow,
@@ -345,12 +366,7 @@ impl RuleDoc {
         let rule = Rule {
             reason: self.reason,
             ..Rule::new(id, self.site.parse()?, first)
-                .matching(
-                    self.matching
-                        .0
-                        .into_matcher()
-                        .map_err(|e| e.under("match"))?,
-                )
+                .matching(matcher)
                 .trigger(trigger)
                 .lifetime(lifetime(self.ttl.as_deref())?)
                 .mode(mode)
@@ -462,8 +478,7 @@ fn host_name(name: &str) -> Result<Text, RuleError> {
 
 impl From<&Rule> for RuleDoc {
     fn from(rule: &Rule) -> Self {
-        let trigger = &rule.trigger;
-        let unless = |is_default: bool, value| (!is_default).then_some(value);
+        let trigger = TriggerDoc::from(&rule.trigger);
         let ttl = match rule.lifetime.ttl() {
             None => "never".to_owned(),
             Some(ttl) => humantime::format_duration(ttl).to_string(),
@@ -479,12 +494,15 @@ impl From<&Rule> for RuleDoc {
             },
             is_final: rule.is_final,
             matching: Object(MatchDoc::from(&rule.matcher)),
-            rate: (trigger.rate != Rate::ALWAYS).then(|| trigger.rate.get()),
+            rate: trigger.rate,
+            key: trigger.key,
             seed: trigger.seed,
             skip: trigger.skip,
-            every: unless(trigger.every.get() == 1, trigger.every.get()),
-            limit: trigger.limit.map(Into::into),
-            max_active: trigger.max_active.map(Into::into),
+            every: trigger.every,
+            limit: trigger.limit,
+            max_active: trigger.max_active,
+            first_attempts: trigger.first_attempts,
+            replay: trigger.replay,
             ttl: (rule.lifetime != Lifetime::default()).then_some(ttl),
             faults: rule
                 .faults

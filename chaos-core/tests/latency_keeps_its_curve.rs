@@ -178,19 +178,19 @@ fn delays_are_the_same_everywhere() {
     let quantiles = [(0.5, ms(20)), (0.9, ms(50)), (0.99, ms(800))];
     assert_eq!(
         micros(Latency::quantiles(&quantiles)),
-        [34596, 13447, 17427, 27269]
+        [415475, 46536, 15964, 42259]
     );
     assert_eq!(
         micros(Latency::normal(ms(100), ms(20))),
-        [115329, 88895, 96148, 108672]
+        [141589, 123622, 93695, 120926]
     );
     assert_eq!(
         micros(Latency::pareto(ms(10), 1.5)),
-        [11168, 23971, 17228, 13903]
+        [11258, 10266, 18980, 11484]
     );
     assert_eq!(
         micros(Latency::uniform(ms(200), ms(500))),
-        [454182, 280834, 332667, 382994]
+        [451156, 488413, 314734, 443758]
     );
 }
 

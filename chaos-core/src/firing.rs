@@ -1,0 +1,164 @@
+//! A rule that fired on a call: what it has taken, what is left to do, and what it gives back.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crate::{
+    armed::Armed,
+    attempts::{Digest, digest},
+    call::Call,
+    dice::Dice,
+    fault::Fault,
+    lots::Hit,
+    observer::Hub,
+    replay::By,
+    rule::Mode,
+    step::Step,
+    surface::SiteKind,
+};
+
+/// Counts as active until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Active(pub(crate) Arc<Armed>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.tally.leave();
+    }
+}
+
+/// What a call has taken of what a rule has a limited number of. Given back when it is dropped,
+/// unless it was used.
+#[derive(Debug)]
+struct Taken {
+    rule: Arc<Armed>,
+    limit: bool,
+    attempt: Option<Digest>,
+    used: bool,
+}
+
+impl Taken {
+    /// One try of the call's request, and one of the rule's injections, if both are left.
+    fn of(rule: &Arc<Armed>, call: &Call<'_>, now: Duration) -> Option<Self> {
+        let mut taken = Self {
+            rule: Arc::clone(rule),
+            limit: false,
+            attempt: None,
+            used: false,
+        };
+        let trigger = &rule.rule.trigger;
+        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
+            let request = digest(&first.key.of(call, &rule.rule.matcher)?);
+            if !attempts.take(request, first.n, now) {
+                return None;
+            }
+            taken.attempt = Some(request);
+        }
+        if let Some(limit) = trigger.limit {
+            if !rule.arming.progress.spend(limit.get()) {
+                return None;
+            }
+            taken.limit = true;
+        }
+        Some(taken)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.used {
+            return;
+        }
+        let arming = &self.rule.arming;
+        if self.limit {
+            arming.progress.refund();
+        }
+        if let (Some(request), Some(attempts)) = (self.attempt, &arming.attempts) {
+            attempts.refund(request);
+        }
+    }
+}
+
+/// A rule that fired on a call, with what is left to do.
+///
+/// It is injected, and counted, when its first step begins. If that never comes (the caller left,
+/// or the rule was stopped while an earlier rule delayed the call), dropping it gives back what it
+/// took of the rule's limit.
+#[derive(Debug)]
+pub(crate) struct Firing {
+    pub(crate) rule: Arc<Armed>,
+    pub(crate) active: Arc<Active>,
+    pub(crate) steps: VecDeque<Step>,
+    pub(crate) dice: Dice,
+    taken: Taken,
+    by: By,
+    begun: bool,
+}
+
+impl Firing {
+    /// Fires `rule` on a call that it hit, if it still may: what costs most is asked last.
+    pub(crate) fn of(
+        rule: &Arc<Armed>,
+        Hit { mut dice, by }: Hit,
+        call: &Call<'_>,
+        (site, kind): (&'static str, SiteKind),
+        hub: &Hub,
+    ) -> Option<Self> {
+        let now = hub.clock.now();
+        if rule.arming.has_expired(now) {
+            rule.note_expiry();
+            return None;
+        }
+        let can_happen = |fault: &&Fault| {
+            fault.surfaces().have(kind) && hub.policy.load().permits(fault).is_ok()
+        };
+        if !rule.rule.faults.iter().any(|fault| can_happen(&fault)) {
+            return None;
+        }
+        let mut taken = Taken::of(rule, call, now)?;
+        let trigger = &rule.rule.trigger;
+        if rule.rule.mode == Mode::Shadow {
+            rule.tally.count_shadowed();
+            taken.used = true;
+            rule.log(by);
+            return None;
+        }
+        if !rule
+            .tally
+            .enter(trigger.max_active.map(|max| max.get().into()))
+        {
+            return None;
+        }
+        let active = Arc::new(Active(Arc::clone(rule)));
+        let faults = rule.rule.faults.iter().filter(can_happen);
+        let steps = faults.map(|fault| fault.step(&rule.rule.id, site, &mut dice));
+        Some(Self {
+            steps: steps.collect(),
+            rule: Arc::clone(rule),
+            active,
+            dice,
+            taken,
+            by,
+            begun: false,
+        })
+    }
+
+    /// Counts the injection, the first time only; says whether it was the first.
+    pub(crate) fn begin(&mut self) -> bool {
+        let first = !std::mem::replace(&mut self.begun, true);
+        if first {
+            self.taken.used = true;
+            self.rule.tally.count_injected();
+            self.rule.log(std::mem::replace(&mut self.by, By::Chance));
+        }
+        first
+    }
+
+    pub(crate) fn ends_call(&self) -> bool {
+        self.steps.iter().any(Step::ends_call)
+    }
+
+    /// All its delays together.
+    pub(crate) fn delay(&self) -> Duration {
+        self.steps.iter().map(Step::delay).sum()
+    }
+}

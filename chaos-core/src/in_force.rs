@@ -1,0 +1,146 @@
+//! The rules in force of one holder, an injector or an overlay: as they are written, and armed.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use crate::{
+    armed::Armed,
+    name::RuleId,
+    rule::Rule,
+    rule_set::{Change, ChangeError, RuleSet},
+    status::Counts,
+};
+
+/// A rule set, and its rules armed, in the same order.
+#[derive(Debug, Default)]
+pub(crate) struct InForce {
+    pub(crate) set: Arc<RuleSet>,
+    pub(crate) armed: Vec<Arc<Armed>>,
+}
+
+/// What an edit did.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    pub(crate) generation: u64,
+    /// The rules that are no more. To be opened when no lock is held: whoever is woken may ask for one.
+    pub(crate) retired: Retired,
+    /// Before and after, where one rule stands in the place of another.
+    pub(crate) swapped: Option<[Arc<Armed>; 2]>,
+}
+
+/// Rules that are no more, whose waiting calls are to be let go.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
+
+impl Retired {
+    pub(crate) fn open(self) {
+        for rule in self.0 {
+            rule.open();
+        }
+    }
+}
+
+impl InForce {
+    /// Applies one edit, all or nothing. With `expected`, only if that is the generation in force.
+    pub(crate) fn apply(
+        &mut self,
+        change: Change,
+        expected: Option<u64>,
+        now: Duration,
+    ) -> Result<Edited, ChangeError> {
+        let current = self.set.generation;
+        if expected.is_some_and(|expected| expected != current) {
+            return Err(ChangeError::Stale { current });
+        }
+        let edited = match &change {
+            Change::Put(rule) => Some((rule.id.clone(), true)),
+            Change::Edit(rule) => Some((rule.id.clone(), false)),
+            Change::Remove(_) | Change::Replace(_) => None,
+        };
+        let edited_one = edited.is_some();
+        let place = edited.and_then(|(id, put)| Some((self.place(id.as_str())?, put)));
+        let set = Arc::new(self.set.apply(change)?);
+        let generation = set.generation;
+        let (retired, swapped) = if let Some((at, put)) = place {
+            let rule = Arc::clone(&set.rules[at]);
+            let after = Armed::succeed(Some(&self.armed[at]), rule, put, now);
+            let before = std::mem::replace(&mut self.armed[at], Arc::clone(&after));
+            let is_retired = !Arc::ptr_eq(&before.gate, &after.gate);
+            let retired = is_retired.then(|| Arc::clone(&before));
+            (retired.into_iter().collect(), Some([before, after]))
+        } else if edited_one {
+            let rule = set.rules.last().expect("it was put at the end");
+            self.armed
+                .push(Armed::succeed(None, Arc::clone(rule), true, now));
+            (Vec::new(), None)
+        } else {
+            (self.rearm(&set, now), None)
+        };
+        self.set = set;
+        Ok(Edited {
+            generation,
+            retired: Retired(retired),
+            swapped,
+        })
+    }
+
+    /// Arms another list of rules; those it has in common with this one go on.
+    fn rearm(&mut self, set: &RuleSet, now: Duration) -> Vec<Arc<Armed>> {
+        let before: HashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
+            .map(|rule| (&rule.rule.id, rule))
+            .collect();
+        let succeed = |rule: &Arc<Rule>| {
+            Armed::succeed(before.get(&rule.id).copied(), Arc::clone(rule), false, now)
+        };
+        let armed: Vec<_> = set.rules.iter().map(succeed).collect();
+        let kept: HashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
+        let mut before = std::mem::replace(&mut self.armed, armed);
+        before.retain(|rule| !kept.contains(&Arc::as_ptr(&rule.gate)));
+        before
+    }
+
+    /// Puts every rule behind a new gate, and leaves those whose calls are to be let go.
+    pub(crate) fn halt(&mut self) -> Retired {
+        let behind_new_gates = self.armed.iter().map(|rule| rule.behind_new_gate());
+        let behind_new_gates = behind_new_gates.collect();
+        Retired(std::mem::replace(&mut self.armed, behind_new_gates))
+    }
+
+    /// The rules that can act at a site.
+    pub(crate) fn aimed_at(&self, site: &str, now: Duration) -> Vec<Arc<Armed>> {
+        let aims_here = |rule: &&Arc<Armed>| rule.is_live(now) && rule.rule.site.matches(site);
+        self.armed.iter().filter(aims_here).cloned().collect()
+    }
+
+    /// Whether any rule can act.
+    pub(crate) fn is_live(&self, now: Duration) -> bool {
+        self.armed.iter().any(|rule| rule.is_live(now))
+    }
+
+    /// When the first of the rules that can act expires.
+    pub(crate) fn first_deadline(&self, now: Duration) -> Option<Duration> {
+        let live = self.armed.iter().filter(|rule| rule.is_live(now));
+        live.filter_map(|rule| rule.arming.deadline).min()
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Arc<Armed>> {
+        self.place(id).map(|at| &self.armed[at])
+    }
+
+    pub(crate) fn counts(&self, now: Duration) -> Vec<Counts> {
+        self.armed
+            .iter()
+            .map(|rule| Counts::of(rule, now))
+            .collect()
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        self.armed
+            .iter()
+            .position(|rule| rule.rule.id.as_str() == id)
+    }
+}

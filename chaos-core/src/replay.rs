@@ -1,0 +1,163 @@
+//! Which calls a rule hit, by number or by key: the log of its decisions, and the order to hit the same
+//! ones again.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use crate::error::RuleError;
+
+/// The calls to hit, whatever a draw would say.
+///
+/// [`Injector::decisions`](crate::Injector::decisions) writes one down; a [`Trigger`](crate::Trigger)
+/// that is given it hits the same calls again, and with the same seed it does the same to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay(Calls);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Calls {
+    /// Sorted.
+    Ordinals(Box<[u64]>),
+    /// Sorted.
+    Keys(Box<[Box<str>]>),
+}
+
+/// How many decisions are logged, and can be replayed.
+pub(crate) const MOST: usize = 10_000;
+
+impl Replay {
+    /// These calls, numbered from 0 in the order in which the rule matched them.
+    ///
+    /// # Errors
+    /// If there are more than 10,000.
+    pub fn ordinals(ordinals: impl IntoIterator<Item = u64>) -> Result<Self, RuleError> {
+        let ordinals = sorted(ordinals.into_iter().collect());
+        few(ordinals.len(), "ordinals").map(|()| Self(Calls::Ordinals(ordinals)))
+    }
+
+    /// The calls with these keys. The trigger says where a call's key is.
+    ///
+    /// # Errors
+    /// If there are more than 10,000.
+    pub fn keys<K: Into<Box<str>>>(keys: impl IntoIterator<Item = K>) -> Result<Self, RuleError> {
+        let keys = sorted(keys.into_iter().map(Into::into).collect());
+        few(keys.len(), "keys").map(|()| Self(Calls::Keys(keys)))
+    }
+
+    pub(crate) fn calls(&self) -> &Calls {
+        &self.0
+    }
+
+    /// Whether calls must be numbered for it.
+    pub(crate) fn counts_calls(&self) -> bool {
+        matches!(self.0, Calls::Ordinals(_))
+    }
+
+    pub(crate) fn has(&self, turn: &Turn<'_>) -> bool {
+        match &self.0 {
+            Calls::Ordinals(ordinals) => {
+                (turn.ordinal).is_some_and(|ordinal| ordinals.binary_search(&ordinal).is_ok())
+            }
+            Calls::Keys(keys) => turn
+                .key
+                .is_some_and(|key| keys.binary_search_by(|known| (**known).cmp(key)).is_ok()),
+        }
+    }
+}
+
+fn sorted<T: Ord>(mut all: Vec<T>) -> Box<[T]> {
+    all.sort_unstable();
+    all.dedup();
+    all.into()
+}
+
+fn few(count: usize, field: &str) -> Result<(), RuleError> {
+    if count <= MOST {
+        return Ok(());
+    }
+    let (field, problem) = (format!("replay.{field}"), format!("{count} are too many"));
+    Err(RuleError::new(field, problem, "at most 10000"))
+}
+
+/// Which call it is to a rule, as far as the rule asks.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Turn<'a> {
+    pub(crate) ordinal: Option<u64>,
+    pub(crate) key: Option<&'a str>,
+}
+
+/// What a decision hangs on.
+#[derive(Clone, Debug)]
+pub(crate) enum By {
+    Chance,
+    Ordinal(u64),
+    Key(Box<str>),
+}
+
+impl From<Turn<'_>> for By {
+    fn from(turn: Turn<'_>) -> Self {
+        match (turn.key, turn.ordinal) {
+            (Some(key), _) => Self::Key(key.into()),
+            (None, Some(ordinal)) => Self::Ordinal(ordinal),
+            (None, None) => Self::Chance,
+        }
+    }
+}
+
+/// The calls that a rule hit since it was armed: the last 10,000.
+#[derive(Debug, Default)]
+pub(crate) struct Log(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    hits: VecDeque<By>,
+    dropped: u64,
+}
+
+impl Log {
+    pub(crate) fn add(&self, hit: By) {
+        let mut entries = self.entries();
+        if entries.hits.len() == MOST {
+            entries.hits.pop_front();
+            entries.dropped += 1;
+        }
+        entries.hits.push_back(hit);
+    }
+
+    pub(crate) fn decisions(&self) -> Decisions {
+        let entries = self.entries();
+        let ordinals = entries.hits.iter().filter_map(|hit| match hit {
+            By::Ordinal(ordinal) => Some(*ordinal),
+            _ => None,
+        });
+        let keys = entries.hits.iter().filter_map(|hit| match hit {
+            By::Key(key) => Some(key.clone()),
+            _ => None,
+        });
+        let keys = sorted(keys.collect());
+        let calls = if keys.is_empty() {
+            Calls::Ordinals(sorted(ordinals.collect()))
+        } else {
+            Calls::Keys(keys)
+        };
+        Decisions {
+            hits: Replay(calls),
+            dropped: entries.dropped,
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Which calls a rule has hit since it was armed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decisions {
+    /// The last 10,000, each call or key once, in ascending order.
+    pub hits: Replay,
+    /// How many before those were dropped from the log.
+    pub dropped: u64,
+}

@@ -1,0 +1,150 @@
+//! Which of the matched calls, in JSON.
+
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+
+use super::{form::Object, not_zero, refuse};
+use crate::{
+    attempts::FirstAttempts,
+    error::RuleError,
+    key::Key,
+    matcher::Matcher,
+    replay::{Calls, Decisions, Replay},
+    trigger::{Rate, Trigger},
+};
+
+/// The fields of a rule that make its trigger.
+pub(super) struct TriggerDoc {
+    pub(super) rate: Option<f64>,
+    pub(super) key: Option<String>,
+    pub(super) seed: Option<u64>,
+    pub(super) skip: u64,
+    pub(super) every: Option<u64>,
+    pub(super) limit: Option<u64>,
+    pub(super) max_active: Option<u32>,
+    pub(super) first_attempts: Option<Object<FirstAttemptsDoc>>,
+    pub(super) replay: Option<Object<ReplayDoc>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FirstAttemptsDoc {
+    n: u32,
+    key: String,
+}
+
+/// What a log of decisions says, so that one can be put into a rule as it is.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReplayDoc {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ordinals: Option<Vec<u64>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    keys: Option<Vec<String>>,
+    #[serde(default, rename = "dropped", skip_serializing)]
+    _dropped: IgnoredAny,
+}
+
+impl TriggerDoc {
+    pub(super) fn into_trigger(self, matcher: &Matcher) -> Result<Trigger, RuleError> {
+        let mut trigger = Trigger::new().skip(self.skip);
+        if let Some(rate) = self.rate {
+            trigger = trigger.rate(Rate::new(rate)?);
+        }
+        if let Some(key) = self.key {
+            trigger = trigger.key(read_key(&key, matcher)?);
+        }
+        if let Some(seed) = self.seed {
+            trigger = trigger.seed(seed);
+        }
+        if let Some(every) = self.every {
+            trigger = trigger.every(not_zero("every", every)?);
+        }
+        if let Some(limit) = self.limit {
+            trigger = trigger.limit(not_zero("limit", limit)?);
+        }
+        if let Some(max) = self.max_active {
+            trigger = trigger.max_active(not_zero("max_active", max)?);
+        }
+        if let Some(Object(first)) = self.first_attempts {
+            let here = |error: RuleError| error.under("first_attempts");
+            let n = not_zero("n", first.n).map_err(here)?;
+            let key = read_key(&first.key, matcher).map_err(here)?;
+            trigger = trigger.first_attempts(FirstAttempts::new(n, key));
+        }
+        if let Some(Object(calls)) = self.replay {
+            let is_keyed = trigger.deciding_key().is_some();
+            trigger = trigger.replay(calls.into_replay(is_keyed)?);
+        }
+        Ok(trigger)
+    }
+}
+
+fn read_key(key: &str, matcher: &Matcher) -> Result<Key, RuleError> {
+    let read: Key = key
+        .parse()
+        .map_err(|error: RuleError| refuse("key", error.problem()))?;
+    if read.fits(matcher) {
+        return Ok(read);
+    }
+    let problem = format!("{key:?} names no parameter of the path that is matched");
+    Err(refuse("key", problem))
+}
+
+impl ReplayDoc {
+    fn into_replay(self, is_keyed: bool) -> Result<Replay, RuleError> {
+        match (self.ordinals, self.keys) {
+            (Some(ordinals), None) => Replay::ordinals(ordinals),
+            (None, Some(_)) if !is_keyed => {
+                Err(refuse("keys", "the rule has no key").under("replay"))
+            }
+            (None, Some(keys)) => Replay::keys(keys),
+            _ => Err(refuse("replay", "neither or both are there")),
+        }
+    }
+}
+
+impl From<&Trigger> for TriggerDoc {
+    fn from(trigger: &Trigger) -> Self {
+        let first_attempts = trigger.first_attempts.as_ref().map(|first| {
+            Object(FirstAttemptsDoc {
+                n: first.n.get(),
+                key: first.key.to_string(),
+            })
+        });
+        Self {
+            rate: (trigger.rate != Rate::ALWAYS).then(|| trigger.rate.get()),
+            key: trigger.key.as_ref().map(Key::to_string),
+            seed: trigger.seed,
+            skip: trigger.skip,
+            every: (trigger.every.get() != 1).then(|| trigger.every.get()),
+            limit: trigger.limit.map(Into::into),
+            max_active: trigger.max_active.map(Into::into),
+            first_attempts,
+            replay: trigger.replay.as_ref().map(|calls| Object(calls.into())),
+        }
+    }
+}
+
+impl From<&Replay> for ReplayDoc {
+    fn from(replay: &Replay) -> Self {
+        let (ordinals, keys) = match replay.calls() {
+            Calls::Ordinals(ordinals) => (Some(ordinals.to_vec()), None),
+            Calls::Keys(keys) => (None, Some(keys.iter().map(|key| key.to_string()).collect())),
+        };
+        Self {
+            ordinals,
+            keys,
+            _dropped: IgnoredAny,
+        }
+    }
+}
+
+/// A log of decisions as the `replay` of a rule, with how many calls were dropped from it:
+/// `{"keys": ["alice"], "dropped": 0}`.
+#[must_use]
+pub fn decisions_to_value(decisions: &Decisions) -> serde_json::Value {
+    let calls = serde_json::to_value(ReplayDoc::from(&decisions.hits));
+    let mut log = calls.expect("texts and numbers are JSON");
+    log["dropped"] = decisions.dropped.into();
+    log
+}
