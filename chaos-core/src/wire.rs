@@ -160,6 +160,12 @@ pub fn rule_to_value(rule: &Rule) -> serde_json::Value {
     serde_json::to_value(RuleDoc::from(rule)).expect("texts, numbers and string keys are JSON")
 }
 
+/// A text matcher as it would be written.
+#[must_use]
+pub fn text_to_value(text: &Text) -> serde_json::Value {
+    serde_json::to_value(TextDoc::from(text)).expect("texts and lists of them are JSON")
+}
+
 fn from_json<T: for<'de> Deserialize<'de>>(json: &[u8]) -> Result<T, RuleError> {
     let mut reader = serde_json::Deserializer::from_slice(json);
     let value = read(&mut reader)?;

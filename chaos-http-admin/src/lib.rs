@@ -42,8 +42,10 @@
 //! | `PUT /v1/rules/{id}` | makes a rule (201) or replaces it in place (200) |
 //! | `PATCH /v1/rules/{id}` | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
 //! | `DELETE /v1/rules/{id}` | takes a rule out (204) |
-//! | `GET /v1/rules/{id}/injections` | the number of its injections so far, as a bare JSON number |
+//! | `GET /v1/rules/{id}/injections` | the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them |
+//! | `GET /v1/rules/{id}/decisions` | which calls it has hit since it was armed: a log that can be its `replay` |
 //! | `POST /v1/rules/{id}/release` | lets the calls go that its `pause` holds (204) |
+//! | `POST /v1/preview` | which ordinals or keys a rule would hit; injects nothing |
 //! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
 //! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
 //! | `GET /healthz` | `ok`, if the port answers |
@@ -119,6 +121,7 @@ mod halt;
 mod one_rule;
 mod page;
 mod patch;
+mod preview;
 mod problem;
 mod query;
 mod routes;

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chaos_core::{Change, Injector, Rule, wire};
+use tokio::time::timeout;
 
 use crate::{
     body::JsonBody,
@@ -14,7 +15,7 @@ use crate::{
     etag::{IfMatch, etag},
     patch::Patch,
     problem::Problem,
-    query::NoQuery,
+    query::{Awaited, NoQuery},
     view,
 };
 
@@ -31,14 +32,19 @@ pub(crate) async fn show(
     Ok((etag(set.generation()), Json(body)).into_response())
 }
 
-/// The number alone: what a probe of another tool can compare.
+/// The number alone: what a probe of another tool can compare. It can be waited for.
 pub(crate) async fn injections(
     State(injector): State<Injector>,
     Id(id): Id,
+    Awaited { at_least, within }: Awaited,
 ) -> Result<Json<u64>, Problem> {
-    let counts = injector.counts(&id);
-    let counts = counts.ok_or_else(|| Problem::unknown_rule(&id))?;
-    Ok(Json(counts.injected))
+    let waited = timeout(within, injector.wait_for(&id, at_least)).await;
+    let injected = match waited {
+        Ok(injected) => injected,
+        // As many as there are.
+        Err(_) => injector.counts(&id).map(|counts| counts.injected),
+    };
+    injected.map(Json).ok_or_else(|| Problem::unknown_rule(&id))
 }
 
 pub(crate) async fn put(
@@ -119,7 +125,7 @@ fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoRespon
 
 /// The id in the path, percent-decoded. Whether it can be one is for the rule to say.
 #[derive(Debug)]
-pub(crate) struct Id(String);
+pub(crate) struct Id(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Id {
     type Rejection = Problem;

@@ -1,6 +1,8 @@
 //! The query of a write. A parameter that is not known is refused: a misspelt `dry_run` must not
 //! turn a question into a deed.
 
+use std::time::Duration;
+
 use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
@@ -11,6 +13,40 @@ use crate::problem::Problem;
 /// `?dry_run=true`: say what would change, and change nothing.
 #[derive(Debug)]
 pub(crate) struct DryRun(pub(crate) bool);
+
+/// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) at_least: u64,
+    pub(crate) within: Duration,
+}
+
+/// Below the time that a request has in all.
+const LONGEST: f64 = 8.0;
+
+impl<S: Sync> FromRequestParts<S> for Awaited {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut at_least, mut within) = (0, 0.0);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match &*name {
+                "at_least" => {
+                    let number = value.parse();
+                    at_least = number.map_err(|_| refuse(name, "a whole number, 0 or more"))?;
+                }
+                "within" => {
+                    let seconds = value.parse().ok();
+                    let allowed = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
+                    within = allowed.ok_or_else(|| refuse(name, "seconds, from 0 to 8"))?;
+                }
+                _ => return Err(refuse(name, "at_least, within, or no parameter")),
+            }
+        }
+        let within = Duration::from_secs_f64(within);
+        Ok(Self { at_least, within })
+    }
+}
 
 /// No parameters at all.
 #[derive(Debug)]

@@ -9,7 +9,9 @@ use axum::{
 };
 use chaos_core::Injector;
 
-use crate::{all_rules, door, guard::Hosts, halt, one_rule, page, problem::Problem, state};
+use crate::{
+    all_rules, door, guard::Hosts, halt, one_rule, page, preview, problem::Problem, state,
+};
 
 struct Route {
     method: Method,
@@ -42,8 +44,10 @@ fn table() -> Vec<Route> {
         route(PUT, "/v1/rules/{id}", one::put, "makes a rule (201) or replaces it in place (200)"),
         route(PATCH, "/v1/rules/{id}", one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off"),
         route(DELETE, "/v1/rules/{id}", one::delete, "takes a rule out (204)"),
-        route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number"),
+        route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them"),
+        route(GET, "/v1/rules/{id}/decisions", preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`"),
         route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)"),
+        route(POST, "/v1/preview", preview::preview, "which ordinals or keys a rule would hit; injects nothing"),
         route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`"),
         route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`"),
         route(GET, "/healthz", state::health, "`ok`, if the port answers"),

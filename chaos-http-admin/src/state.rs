@@ -1,7 +1,7 @@
 //! What the injector says of itself: its state, and its sites.
 
 use axum::{Json, extract::State};
-use chaos_core::{COMPILED_OUT, Injector, State as Chaos};
+use chaos_core::{COMPILED_OUT, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
 
 pub(crate) async fn status(State(injector): State<Injector>) -> Json<Value> {
@@ -16,6 +16,7 @@ pub(crate) fn report(injector: &Injector) -> (u64, Value) {
         "state": status.state.as_str(),
         "generation": status.generation,
         "rules": status.rules,
+        "overlays": status.overlays,
         "injected": status.injected,
         "active": status.active,
         "compiled_out": COMPILED_OUT,
@@ -43,10 +44,18 @@ pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
             "labels": site.labels(),
             "armed": site.is_armed(),
             "rules": rules_at(site.name()),
+            "exempt": exempt(site),
         })
     });
     let sites: Vec<Value> = sites.collect();
     Json(json!({ "sites": sites }))
+}
+
+/// Which calls no rule may hit there.
+fn exempt(site: &Site) -> Value {
+    let exempt = site.exemptions();
+    let paths: Vec<_> = exempt.paths().iter().map(wire::text_to_value).collect();
+    json!({ "health_checks": exempt.health_checks(), "paths": paths })
 }
 
 /// The port answers; that says nothing of the service beside it.

@@ -18,6 +18,7 @@ fn stats(counts: &Counts) -> Value {
         injected,
         shadowed,
         active,
+        evicted,
         expires_in,
         ..
     } = counts;
@@ -28,6 +29,7 @@ fn stats(counts: &Counts) -> Value {
         "injected": injected,
         "shadowed": shadowed,
         "active": active,
+        "evicted": evicted,
         "expires_in": expires_in,
     })
 }

@@ -26,8 +26,7 @@ async fn a_rule_is_made_shown_replaced_and_deleted() {
         .write("PUT", "/v1/rules/a", failing("db.*"))
         .await
         .expect(201);
-    let stats =
-        json!({ "matched": 0, "injected": 0, "shadowed": 0, "active": 0, "expires_in": 600.0 });
+    let stats = json!({ "matched": 0, "injected": 0, "shadowed": 0, "active": 0, "evicted": 0, "expires_in": 600.0 });
     let expected = json!({
         "id": "a",
         "site": "db.*",
@@ -321,6 +320,7 @@ async fn sites_say_where_they_stand_and_who_aims_at_them() {
         json!({
             "name": "db.read", "kind": "layer", "file": file!(), "line": line,
             "labels": [], "armed": true, "rules": ["all", "off"],
+            "exempt": { "health_checks": true, "paths": [] },
         })
     );
     assert_eq!(sites["sites"][1]["rules"], json!(["all"]));
@@ -371,7 +371,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let site = port.injector.site("db.read");
     let status = async || port.get("/v1/status").await.expect(200).json();
     let mut expected = json!({
-        "state": "idle", "generation": 0, "rules": 0, "injected": 0, "active": 0,
+        "state": "idle", "generation": 0, "rules": 0, "overlays": 0, "injected": 0, "active": 0,
         "compiled_out": false,
     });
     assert_eq!(status().await, expected);

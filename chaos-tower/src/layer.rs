@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use chaos_core::{Injector, Site};
+use chaos_core::{Exemptions, Injector, Site};
 use tower_layer::Layer;
 
 use crate::{
@@ -70,6 +70,15 @@ impl<M> InjectLayer<M> {
             site: self.site,
             surface: PhantomData,
         }
+    }
+
+    /// Leaves these calls alone, whatever the rules say: without this, health checks.
+    ///
+    /// It is the site that remembers, so it holds for every layer of this name.
+    #[must_use]
+    pub fn exempt(self, exempt: Exemptions) -> Self {
+        self.site.exempt(exempt);
+        self
     }
 
     /// The site its services pass.

@@ -119,6 +119,7 @@ mod after;
 mod aim;
 mod any_body;
 mod body;
+mod caller;
 mod carry_out;
 mod cold;
 #[cfg(feature = "client")]

@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use crate::{
     aim::Aim,
+    caller::caller,
     carry_out::carry_out,
     cold::cold,
     error::BoxError,
@@ -132,7 +133,9 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let Some(decision) = service.aim.decide(&Call::http(method, uri, headers)) else {
+    let peer = || caller(request.extensions());
+    let call = Call::http(method, uri, headers).peer_of(&peer);
+    let Some(decision) = service.aim.decide(&call) else {
         return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
     };
     // It is `inner` that was polled ready, so that is the one to call; and the one to drop if the
