@@ -110,9 +110,10 @@ impl InForce {
         Retired(std::mem::replace(&mut self.armed, behind_new_gates))
     }
 
-    /// The rules that can act at a site.
+    /// The rules that aim at a site, those that are switched off included.
     pub(crate) fn aimed_at(&self, site: &str, now: Duration) -> Vec<Arc<Armed>> {
-        let aims_here = |rule: &&Arc<Armed>| rule.is_live(now) && rule.rule.site.matches(site);
+        let aims_here =
+            |rule: &&Arc<Armed>| !rule.arming.has_expired(now) && rule.rule.site.matches(site);
         self.armed.iter().filter(aims_here).cloned().collect()
     }
 

@@ -529,10 +529,13 @@ impl Inner {
     }
 
     /// The same, where one rule stands in another's place.
-    fn swap(&self, book: &mut Book, [before, after]: &[Arc<Armed>; 2], now: Duration) {
+    fn swap(&self, book: &mut Book, swapped: &[Arc<Armed>; 2], now: Duration) {
+        let [before, after] = swapped;
         for site in &book.sites {
             let aims_here = |rule: &Armed| rule.rule.site.matches(site.name());
-            if aims_here(before) || aims_here(after) {
+            let is_meant = aims_here(before) || aims_here(after);
+            let is_swapped = || aims_here(before) && aims_here(after) && site.swap(swapped);
+            if is_meant && (book.leaves_alone(site) || !is_swapped()) {
                 site.install(self.compile(book, site, now));
             }
         }

@@ -94,6 +94,7 @@ mod guard;
 mod headers;
 mod hold;
 mod in_force;
+mod index;
 mod injected;
 mod injector;
 #[cfg(feature = "serde")]

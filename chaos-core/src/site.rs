@@ -13,7 +13,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    armed::{Glance, Verdict},
+    armed::{Armed, Glance, Verdict},
     call::Call,
     decision::Decision,
     exempt::Exemptions,
@@ -115,8 +115,8 @@ impl Site {
         }
         let guard = self.rules.load();
         let site_rules = guard.as_ref()?;
-        if site_rules.are_layered() {
-            return self.ask_layers(site_rules, call);
+        if !site_rules.are_plain() {
+            return self.ask_many(site_rules, call);
         }
         for (at, rule) in site_rules.rules.iter().enumerate() {
             match rule.glance() {
@@ -184,10 +184,9 @@ impl Site {
     }
 
     /// Asks the rules of the overlays that the call is in, and then the site's own.
-    #[cold]
     #[inline(never)]
-    fn ask_layers(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        if !layer::is_around() {
+    fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        if !own.are_overlaid() || !layer::is_around() {
             return self.look_closer(own, 0, call);
         }
         if self.is_exempt(call) {
@@ -256,6 +255,17 @@ impl Site {
             None => SiteRules::of(hub, Vec::new(), overlaid),
         };
         self.store(rules);
+    }
+
+    /// Puts one rule in the place of another; `false` if that takes more.
+    pub(crate) fn swap(&self, rules: &[Arc<Armed>; 2]) -> bool {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let swapped = (self.rules.load().as_ref()).and_then(|now| now.swapped(rules));
+        let is_swapped = swapped.is_some();
+        if is_swapped {
+            self.store(swapped);
+        }
+        is_swapped
     }
 
     /// Makes `rules` the ones that aim here.

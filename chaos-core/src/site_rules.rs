@@ -6,6 +6,7 @@ use crate::{
     armed::{Armed, Verdict},
     call::Call,
     firing::Firing,
+    index::Index,
     lots::Hit,
     observer::Hub,
     surface::SiteKind,
@@ -14,47 +15,84 @@ use crate::{
 /// Where a call is: the site's name and kind.
 pub(crate) type Here = (&'static str, SiteKind);
 
+/// Rules that are asked one by one. Where there are more, they are looked up in an index.
+const FEW: usize = 16;
+
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRules {
     pub(crate) hub: Arc<Hub>,
     pub(crate) rules: Arc<[Arc<Armed>]>,
+    /// Of many rules. It knows them by their place, so those that are switched off keep theirs.
+    index: Option<Arc<Index>>,
+    /// How many of the rules are switched on.
+    on: usize,
     /// Whether overlays aim here, too: their rules come first.
-    pub(crate) overlaid: bool,
+    overlaid: bool,
     /// When the last of them expires; `None` if one never does.
     last_deadline: Option<Duration>,
 }
 
 impl SiteRules {
-    /// `None` if there are no rules.
-    pub(crate) fn of(hub: &Arc<Hub>, rules: Vec<Arc<Armed>>, overlaid: bool) -> Option<Self> {
-        if rules.is_empty() && !overlaid {
+    /// The rules among these that are switched on, in order; `None` if there is nothing to ask.
+    pub(crate) fn of(hub: &Arc<Hub>, mut rules: Vec<Arc<Armed>>, overlaid: bool) -> Option<Self> {
+        let on = rules.iter().filter(|rule| rule.rule.enabled).count();
+        if on == 0 && !overlaid {
             return None;
         }
-        let deadlines = rules.iter().map(|rule| rule.arming.deadline);
+        if on <= FEW {
+            rules.retain(|rule| rule.rule.enabled);
+        }
+        let index = (on > FEW).then(|| {
+            let matchers = rules.iter().map(|rule| &rule.rule.matcher);
+            Arc::new(Index::of(matchers))
+        });
         Some(Self {
             hub: Arc::clone(hub),
-            last_deadline: deadlines
-                .max_by_key(|at| at.unwrap_or(Duration::MAX))
-                .flatten(),
+            last_deadline: last_deadline(&rules),
             rules: rules.into(),
+            index,
+            on,
             overlaid,
+        })
+    }
+
+    /// The same with one rule in the place of another of the same kind; `None` if that takes more.
+    pub(crate) fn swapped(&self, [before, after]: &[Arc<Armed>; 2]) -> Option<Self> {
+        let is_indexed = self.index.is_some() && before.rule.matcher == after.rule.matcher;
+        let place = || self.rules.iter().position(|rule| Arc::ptr_eq(rule, before));
+        let place = is_indexed.then(place).flatten()?;
+        let on = |rule: &Armed| usize::from(rule.rule.enabled);
+        let on = self.on + on(after) - on(before);
+        let rules = (0..)
+            .zip(&*self.rules)
+            .map(|(at, rule)| Arc::clone(if at == place { after } else { rule }));
+        let rules: Arc<[_]> = rules.collect();
+        (on > FEW).then(|| Self {
+            last_deadline: last_deadline(&rules),
+            rules,
+            on,
+            ..self.clone()
         })
     }
 
     /// The same rules, with or without overlays; `None` if that leaves nothing.
     pub(crate) fn overlaid(&self, overlaid: bool) -> Option<Self> {
-        let is_empty = self.rules.is_empty() && !overlaid;
-        (!is_empty).then(|| Self {
+        (self.on > 0 || overlaid).then(|| Self {
             overlaid,
             ..self.clone()
         })
     }
 
-    /// Whether the rules have to be asked otherwise than one by one.
-    #[inline(always)]
-    pub(crate) fn are_layered(&self) -> bool {
+    /// Whether overlays aim here.
+    pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid
+    }
+
+    /// Whether the rules are asked one by one.
+    #[inline(always)]
+    pub(crate) fn are_plain(&self) -> bool {
+        self.index.is_none() && !self.overlaid
     }
 
     /// Whether none of them can act any more.
@@ -69,22 +107,27 @@ impl SiteRules {
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// Names the rules that may match a call, in order, `from` one of them on, until `ask` has enough.
+    /// Asks those rules that may match a call, in order, from the place `from` on, until one has enough.
     #[inline]
     pub(crate) fn each<B>(
         &self,
-        _call: &Call<'_>,
+        call: &Call<'_>,
         from: usize,
         mut ask: impl FnMut(usize, &Arc<Armed>) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        for (at, rule) in self.rules.iter().enumerate().skip(from) {
-            ask(at, rule)?;
+        match &self.index {
+            None => {
+                for (at, rule) in self.rules.iter().enumerate().skip(from) {
+                    ask(at, rule)?;
+                }
+                ControlFlow::Continue(())
+            }
+            Some(index) => index.candidates(call, from, |at| ask(at, &self.rules[at])),
         }
-        ControlFlow::Continue(())
     }
 
-    /// Fires those that hit, in order, `from` one of them on; that one has been asked already if there is
-    /// a `hit`. Breaks off where one of them ends the call.
+    /// Fires those that hit, in order, from the place `from` on; the one there has been asked already if
+    /// there is a `hit`. Breaks off where one of them ends the call.
     pub(crate) fn fire(
         &self,
         call: &Call<'_>,
@@ -111,4 +154,11 @@ impl SiteRules {
             }
         })
     }
+}
+
+/// `None` if one of them never expires.
+fn last_deadline(rules: &[Arc<Armed>]) -> Option<Duration> {
+    let on = rules.iter().filter(|rule| rule.rule.enabled);
+    let deadlines = on.map(|rule| rule.arming.deadline.unwrap_or(Duration::MAX));
+    deadlines.max().filter(|last| *last < Duration::MAX)
 }

@@ -258,6 +258,20 @@ impl Route {
         }
     }
 
+    /// The one path that it matches, if it has no parameter. (Or an escape: that is none either,
+    /// but then it is not matched as it was written.)
+    pub(crate) fn literal(&self) -> Option<&str> {
+        let source = &*self.source;
+        (!source.contains(['{', '}'])).then_some(source)
+    }
+
+    /// What every path begins with that it matches, up to a `/`.
+    pub(crate) fn literal_prefix(&self) -> &str {
+        let literal = self.source.find(['{', '}']).unwrap_or(self.source.len());
+        let slash = self.source[..literal].rfind('/');
+        slash.map_or("", |slash| &self.source[..=slash])
+    }
+
     /// The path as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -136,10 +136,7 @@ async fn injections_can_be_waited_for() {
     port.write("PUT", "/v1/rules/r", rule).await.expect(201);
     let asked = {
         let port = port.clone();
-        tokio::spawn(async move {
-            port.get("/v1/rules/r/injections?at_least=2&within=8")
-                .await
-        })
+        tokio::spawn(async move { port.get("/v1/rules/r/injections?at_least=2&within=8").await })
     };
     tokio::time::sleep(Duration::from_secs(1)).await;
     for _ in 0..2 {
