@@ -172,6 +172,10 @@ impl Armed {
         let Rule {
             trigger, matcher, ..
         } = &*self.rule;
+        #[cfg(feature = "window")]
+        if (self.rule.window.as_ref()).is_some_and(|window| !window.contains(hub.clock.wall())) {
+            return Verdict::Pass;
+        }
         let ordinal = (trigger.counts_calls()).then(|| self.arming.progress.next_ordinal());
         let key = trigger.deciding_key().map(|key| key.of(call, matcher));
         // A call without the key that decides is left alone, and so is one that is not in turn.
@@ -186,7 +190,12 @@ impl Armed {
             ordinal,
             key: key.as_deref(),
         };
-        self.decide(turn, Duration::ZERO)
+        // A clock is read only where something depends on it.
+        let age = trigger
+            .program
+            .as_ref()
+            .map(|_| self.arming.age(hub.clock.now()));
+        self.decide(turn, age.unwrap_or_default())
     }
 
     #[cold]
@@ -205,15 +214,22 @@ impl Armed {
     }
 }
 
+#[cfg(feature = "window")]
+fn has_window(rule: &Rule) -> bool {
+    rule.window.is_some()
+}
+
+#[cfg(not(feature = "window"))]
+fn has_window(_: &Rule) -> bool {
+    false
+}
+
 fn special(rule: &Rule) -> u8 {
     let trigger = &rule.trigger;
     let flag = |is_set, flag| if is_set { flag } else { 0 };
     flag(!rule.enabled, OFF)
         | flag(rule.matcher != Matcher::new(), MATCHES)
-        | flag(
-            trigger.counts_calls() || trigger.deciding_key().is_some() || trigger.replay.is_some(),
-            CLOSELY,
-        )
+        | flag(trigger.asks_closely() || has_window(rule), CLOSELY)
 }
 
 /// What can be said of a call at a glance: of one that is left alone, as a rule everything.

@@ -25,6 +25,21 @@ pub enum BytesDeed {
     EachChunk(Duration),
 }
 
+impl BytesDeed {
+    /// With times and sizes that are so many times as great. A rate and a share stay.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::TruncateAfter(bytes) => Self::TruncateAfter(scaled_size(bytes, factor)),
+            Self::StallAfter(bytes, time) => {
+                Self::StallAfter(scaled_size(bytes, factor), scaled_time(time, factor))
+            }
+            Self::FirstByte(time) => Self::FirstByte(scaled_time(time, factor)),
+            Self::EachChunk(time) => Self::EachChunk(scaled_time(time, factor)),
+            deed @ (Self::Throttle(_) | Self::Corrupt(_)) => deed,
+        }
+    }
+}
+
 /// What a rule says of bytes: the same, before chance has been asked.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BytesFault(pub(crate) Kind);
@@ -110,6 +125,18 @@ pub(crate) fn not_too_long(field: &str, time: Duration) -> Result<Duration, Rule
     }
     let problem = format!("{time:?} is too long");
     Err(RuleError::new(field, problem, "0s to 24h"))
+}
+
+/// So many times as long, at most 24 hours.
+pub(crate) fn scaled_time(time: Duration, factor: f64) -> Duration {
+    // A cast stops at the bounds, and has something for every number.
+    let nanos = (time.as_nanos() as f64 * factor).round() as u64;
+    Duration::from_nanos(nanos).min(LONGEST)
+}
+
+/// So many times as many.
+pub(crate) fn scaled_size(bytes: u64, factor: f64) -> u64 {
+    (bytes as f64 * factor).round() as u64
 }
 
 /// Changes bytes by chance, the same ones for the same seed.

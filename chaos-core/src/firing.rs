@@ -130,7 +130,8 @@ impl Firing {
         }
         let active = Arc::new(Active(Arc::clone(rule)));
         let faults = rule.rule.faults.iter().filter(can_happen);
-        let steps = faults.map(|fault| fault.step(&rule.rule.id, site, &mut dice));
+        let scale = trigger.scale_at(rule.arming.age(now));
+        let steps = faults.map(|fault| fault.step(&rule.rule.id, site, &mut dice).scaled(scale));
         Some(Self {
             steps: steps.collect(),
             rule: Arc::clone(rule),

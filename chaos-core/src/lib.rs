@@ -114,6 +114,7 @@ mod pass;
 mod plan;
 mod policy;
 mod preview;
+mod program;
 mod replay;
 mod rule;
 mod rule_set;
@@ -126,6 +127,8 @@ mod surface;
 mod tally;
 mod text;
 mod trigger;
+#[cfg(feature = "window")]
+mod window;
 #[cfg(feature = "serde")]
 pub mod wire;
 
@@ -164,6 +167,7 @@ pub use crate::{
     plan::{Plan, Wait, WaitAfter},
     policy::Policy,
     preview::Preview,
+    program::{Phase, Program, Ramp},
     replay::{Decisions, Replay},
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},
@@ -174,6 +178,9 @@ pub use crate::{
     text::{Pattern, Route, Text},
     trigger::{Rate, Trigger},
 };
+
+#[cfg(feature = "window")]
+pub use crate::window::Window;
 
 #[cfg(feature = "macros")]
 pub use chaos_macros::site;

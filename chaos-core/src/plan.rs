@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use crate::{
-    answer::Answer, bytes_deed::BytesDeed, cut::Cut, headers::HeaderEdit, injected::Injected,
+    answer::Answer,
+    bytes_deed::{BytesDeed, scaled_size, scaled_time},
+    cut::Cut,
+    headers::HeaderEdit,
+    injected::Injected,
     side::Side,
 };
 
@@ -39,6 +43,20 @@ impl Plan {
             Self::Answer(_) | Self::Fail(_) | Self::Cut(_) => true,
         }
     }
+
+    /// With times and sizes that are so many times as great. What has none stays.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
+            Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
+            Self::Bytes(deed, side) => Self::Bytes(deed.scaled(factor), side),
+            Self::Cut(cut) => Self::Cut(Cut {
+                after: cut.after.map(|bytes| scaled_size(bytes, factor)),
+                ..cut
+            }),
+            plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_)) => plan,
+        }
+    }
 }
 
 /// A wait before the call goes on.
@@ -70,6 +88,15 @@ impl Wait {
     pub fn is_hang(self) -> bool {
         self.kind == WaitKind::Hang
     }
+
+    fn scaled(self, factor: f64) -> Self {
+        let time = match self.kind {
+            WaitKind::Delay | WaitKind::Hang | WaitKind::Block => scaled_time(self.time, factor),
+            // It waits for somebody; its time is only for the case that nobody comes.
+            WaitKind::Pause => self.time,
+        };
+        Self { time, ..self }
+    }
 }
 
 /// A wait between the answer and its way back.
@@ -79,6 +106,15 @@ pub enum WaitAfter {
     For(Duration),
     /// Until so long after the deed began: pads the call up to it.
     AtLeast(Duration),
+}
+
+impl WaitAfter {
+    fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::For(time) => Self::For(scaled_time(time, factor)),
+            Self::AtLeast(time) => Self::AtLeast(scaled_time(time, factor)),
+        }
+    }
 }
 
 impl From<WaitAfter> for Wait {

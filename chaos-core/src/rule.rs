@@ -1,5 +1,7 @@
 //! A rule: where, which calls, how many of them, what happens to them, and for how long.
 
+#[cfg(feature = "window")]
+use crate::window::Window;
 use crate::{
     fault::Fault, glob::SiteGlob, lifetime::Lifetime, matcher::Matcher, name::RuleId,
     trigger::Trigger,
@@ -39,6 +41,8 @@ pub struct Rule {
     pub(crate) trigger: Trigger,
     pub(crate) faults: Vec<Fault>,
     pub(crate) lifetime: Lifetime,
+    #[cfg(feature = "window")]
+    pub(crate) window: Option<Window>,
     pub(crate) mode: Mode,
     pub(crate) is_final: bool,
     pub(crate) enabled: bool,
@@ -56,6 +60,8 @@ impl Rule {
             trigger: Trigger::new(),
             faults: vec![fault],
             lifetime: Lifetime::default(),
+            #[cfg(feature = "window")]
+            window: None,
             mode: Mode::Inject,
             is_final: false,
             enabled: true,
@@ -88,6 +94,15 @@ impl Rule {
     #[must_use]
     pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = lifetime;
+        self
+    }
+
+    /// In which hours of the week it is alive, on the wall clock of the injector. Outside of them it
+    /// matches nothing and counts nothing; its lifetime goes on.
+    #[cfg(feature = "window")]
+    #[must_use]
+    pub fn window(mut self, window: Window) -> Self {
+        self.window = Some(window);
         self
     }
 
@@ -179,11 +194,17 @@ impl Rule {
             trigger,
             faults,
             lifetime,
+            #[cfg(feature = "window")]
+            window,
             mode,
             is_final,
             enabled: _,
             reason: _,
         } = self;
+        #[cfg(feature = "window")]
+        if *window != other.window {
+            return false;
+        }
         *id == other.id
             && *site == other.site
             && *matcher == other.matcher

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
-use crate::{attempts::FirstAttempts, error::RuleError, key::Key, replay::Replay};
+use crate::{
+    attempts::FirstAttempts, error::RuleError, key::Key, program::Program, replay::Replay,
+};
 
 /// A share of calls, from 0 (none) to 1 (all).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,6 +58,7 @@ pub struct Trigger {
     pub(crate) key: Option<Key>,
     pub(crate) first_attempts: Option<FirstAttempts>,
     pub(crate) replay: Option<Replay>,
+    pub(crate) program: Option<Program>,
     pub(crate) seed: Option<u64>,
     pub(crate) skip: u64,
     pub(crate) every: NonZeroU64,
@@ -71,6 +74,7 @@ impl Default for Trigger {
             key: None,
             first_attempts: None,
             replay: None,
+            program: None,
             seed: None,
             skip: 0,
             every: NonZeroU64::MIN,
@@ -119,6 +123,13 @@ impl Trigger {
     #[must_use]
     pub fn replay(mut self, calls: Replay) -> Self {
         self.replay = Some(calls);
+        self
+    }
+
+    /// Lets the rate, and the size of what is done, change over time. It replaces [`rate`](Self::rate).
+    #[must_use]
+    pub fn program(mut self, program: Program) -> Self {
+        self.program = Some(program);
         self
     }
 
@@ -174,9 +185,17 @@ impl Trigger {
             || self.replay.as_ref().is_some_and(Replay::counts_calls)
     }
 
+    /// Whether more has to be known of a call than that it matches.
+    pub(crate) fn asks_closely(&self) -> bool {
+        self.counts_calls()
+            || self.deciding_key().is_some()
+            || self.replay.is_some()
+            || self.program.is_some()
+    }
+
     /// Whether no draw is needed.
     pub(crate) fn always_hits(&self) -> bool {
-        self.rate == Rate::ALWAYS
+        self.rate == Rate::ALWAYS && self.program.is_none()
     }
 
     /// Whether `skip` and `every` take call number `ordinal`, counted from 0.
@@ -185,8 +204,18 @@ impl Trigger {
     }
 
     /// The rate of a rule of that age as a number: a draw hits if its high 53 bits are below it.
-    pub(crate) fn hits_of_2_53_at(&self, _age: Duration) -> u64 {
-        self.hits_of_2_53
+    pub(crate) fn hits_of_2_53_at(&self, age: Duration) -> u64 {
+        match &self.program {
+            Some(program) => Rate(program.at(age).rate).hits_of_2_53(),
+            None => self.hits_of_2_53,
+        }
+    }
+
+    /// The factor on delays and sizes.
+    pub(crate) fn scale_at(&self, age: Duration) -> f64 {
+        self.program
+            .as_ref()
+            .map_or(1.0, |program| program.at(age).scale)
     }
 
     /// The same, of a rule whose rate stays.

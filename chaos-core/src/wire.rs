@@ -7,9 +7,11 @@
 mod fault;
 mod form;
 mod latency;
+mod program;
 mod size;
 mod text;
 mod trigger;
+mod window;
 
 use std::fmt;
 
@@ -19,9 +21,11 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 pub use self::trigger::decisions_to_value;
 use self::{
     fault::FaultDoc,
-    form::{Object, duration, is_default},
+    form::{Object, duration, is_default, written},
+    program::ProgramDoc,
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
     trigger::{FirstAttemptsDoc, ReplayDoc, TriggerDoc},
+    window::WindowDoc,
 };
 use crate::{
     error::RuleError,
@@ -217,7 +221,8 @@ fn allowed_at(path: &str) -> Option<&'static str> {
     let parts = path.split('.');
     let parts: Vec<_> = parts.filter_map(|part| part.split('[').next()).collect();
     let known = |name: &str| {
-        let mut fields = ALLOWED.iter().chain(fault::ALLOWED);
+        let tables = [ALLOWED, fault::ALLOWED, program::ALLOWED, window::ALLOWED];
+        let mut fields = tables.into_iter().flatten();
         fields.find(|(field, _)| *field == name)
     };
     (1..=parts.len()).rev().find_map(|end| {
@@ -268,6 +273,10 @@ struct RuleDoc {
     first_attempts: Option<Object<FirstAttemptsDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     replay: Option<Object<ReplayDoc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    program: Option<ProgramDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    window: Option<Object<WindowDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     faults: Vec<Object<FaultDoc>>,
@@ -363,8 +372,16 @@ impl RuleDoc {
             max_active: self.max_active,
             first_attempts: self.first_attempts,
             replay: self.replay,
+            program: self.program,
         };
         let trigger = trigger.into_trigger(&matcher)?;
+        let lifetime = lifetime(self.ttl.as_deref())?;
+        if let (Some(program), Some(ttl)) = (&trigger.program, lifetime.ttl())
+            && program.outlasts(ttl)
+        {
+            let problem = format!("does not fit into the ttl of {}", written(ttl));
+            return Err(refuse("program", problem));
+        }
         let mode = match self.mode {
             ModeDoc::Inject => Mode::Inject,
             ModeDoc::Shadow => Mode::Shadow,
@@ -374,11 +391,20 @@ impl RuleDoc {
             ..Rule::new(id, self.site.parse()?, first)
                 .matching(matcher)
                 .trigger(trigger)
-                .lifetime(lifetime(self.ttl.as_deref())?)
+                .lifetime(lifetime)
                 .mode(mode)
                 .final_if_fired(self.is_final)
                 .enabled(self.enabled)
         };
+        #[cfg(feature = "window")]
+        let rule = match self.window {
+            Some(Object(doc)) => rule.window(doc.into_window()?),
+            None => rule,
+        };
+        #[cfg(not(feature = "window"))]
+        if let Some(Object(doc)) = self.window {
+            doc.into_window()?;
+        }
         Ok(faults.fold(rule, Rule::then))
     }
 }
@@ -482,6 +508,16 @@ fn host_name(name: &str) -> Result<Text, RuleError> {
     Ok(Text::is(name))
 }
 
+#[cfg(feature = "window")]
+fn window_of(rule: &Rule) -> Option<Object<WindowDoc>> {
+    rule.window.as_ref().map(|window| Object(window.into()))
+}
+
+#[cfg(not(feature = "window"))]
+fn window_of(_: &Rule) -> Option<Object<WindowDoc>> {
+    None
+}
+
 impl From<&Rule> for RuleDoc {
     fn from(rule: &Rule) -> Self {
         let trigger = TriggerDoc::from(&rule.trigger);
@@ -509,6 +545,8 @@ impl From<&Rule> for RuleDoc {
             max_active: trigger.max_active,
             first_attempts: trigger.first_attempts,
             replay: trigger.replay,
+            program: trigger.program,
+            window: window_of(rule),
             ttl: (rule.lifetime != Lifetime::default()).then_some(ttl),
             faults: rule
                 .faults

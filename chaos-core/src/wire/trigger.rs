@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{form::Object, not_zero, refuse};
+use super::{form::Object, not_zero, program::ProgramDoc, refuse};
 use crate::{
     attempts::FirstAttempts,
     error::RuleError,
@@ -23,6 +23,7 @@ pub(super) struct TriggerDoc {
     pub(super) max_active: Option<u32>,
     pub(super) first_attempts: Option<Object<FirstAttemptsDoc>>,
     pub(super) replay: Option<Object<ReplayDoc>>,
+    pub(super) program: Option<ProgramDoc>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -75,6 +76,12 @@ impl TriggerDoc {
             let is_keyed = trigger.deciding_key().is_some();
             trigger = trigger.replay(calls.into_replay(is_keyed)?);
         }
+        if let Some(program) = self.program {
+            if self.rate.is_some() {
+                return Err(refuse("program", "beside a rate, which it replaces"));
+            }
+            trigger = trigger.program(program.into_program()?);
+        }
         Ok(trigger)
     }
 }
@@ -121,6 +128,7 @@ impl From<&Trigger> for TriggerDoc {
             max_active: trigger.max_active.map(Into::into),
             first_attempts,
             replay: trigger.replay.as_ref().map(|calls| Object(calls.into())),
+            program: trigger.program.as_ref().map(ProgramDoc::from),
         }
     }
 }

@@ -1,0 +1,199 @@
+//! A window of hours in JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::RuleError;
+#[cfg(feature = "window")]
+use crate::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
+
+#[cfg(feature = "window")]
+const WINDOW_ALLOWED: &str = "an object with days or hours or both, and zone";
+
+/// Every field of a window, and what it accepts.
+#[cfg(feature = "window")]
+pub(super) const ALLOWED: &[(&str, &str)] = &[
+    ("window", WINDOW_ALLOWED),
+    ("window.days", DAYS_ALLOWED),
+    ("window.hours", HOURS_ALLOWED),
+    ("window.zone", ZONE_ALLOWED),
+];
+
+#[cfg(not(feature = "window"))]
+const WINDOW_ALLOWED: &str = "a build with the feature `window`";
+
+/// Every field of a window, and what it accepts.
+#[cfg(not(feature = "window"))]
+pub(super) const ALLOWED: &[(&str, &str)] = &[("window", WINDOW_ALLOWED)];
+
+#[cfg(feature = "window")]
+const UTC: &str = "UTC";
+
+/// A window as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WindowDoc {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    days: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hours: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    zone: Option<String>,
+}
+
+impl WindowDoc {
+    #[cfg(feature = "window")]
+    pub(super) fn into_window(self) -> Result<Window, RuleError> {
+        if self.days.is_none() && self.hours.is_none() {
+            let problem = "neither days nor hours";
+            return Err(RuleError::new("window", problem, WINDOW_ALLOWED));
+        }
+        Window::new(
+            self.days.as_deref().unwrap_or(Window::EVERY_DAY),
+            self.hours.as_deref().unwrap_or(Window::ALL_DAY),
+            self.zone.as_deref().unwrap_or(UTC),
+        )
+    }
+
+    /// There is no window in this build that it could become.
+    #[cfg(not(feature = "window"))]
+    pub(super) fn into_window(self) -> Result<std::convert::Infallible, RuleError> {
+        let problem = "this build has no windows";
+        Err(RuleError::new("window", problem, WINDOW_ALLOWED))
+    }
+}
+
+#[cfg(feature = "window")]
+impl From<&Window> for WindowDoc {
+    fn from(window: &Window) -> Self {
+        let unless = |text: &str, default| (text != default).then(|| text.to_owned());
+        let hours = unless(window.hours(), Window::ALL_DAY);
+        Self {
+            // Of the two, one is there.
+            days: match hours {
+                None => Some(window.days().to_owned()),
+                Some(_) => unless(window.days(), Window::EVERY_DAY),
+            },
+            hours,
+            zone: unless(window.zone(), UTC),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "window"))]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{
+        super::{form::Object, read},
+        *,
+    };
+
+    fn window(json: Value) -> Result<Window, RuleError> {
+        read::<Object<WindowDoc>, _>(json)?.0.into_window()
+    }
+
+    fn back(window: &Window) -> Value {
+        serde_json::to_value(WindowDoc::from(window)).unwrap()
+    }
+
+    #[test]
+    fn what_was_read_is_written_back() {
+        for json in [
+            json!({ "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" }),
+            json!({ "days": "Sat, SUN" }),
+            json!({ "hours": "22:00-06:00,12:00-13:00", "zone": "America/New_York" }),
+            json!({ "days": "mon-sun" }),
+        ] {
+            let read = window(json.clone()).unwrap();
+            assert_eq!(back(&read), json);
+            assert_eq!(window(back(&read)).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_bounds_nothing() {
+        let all = ("mon-sun", "00:00-24:00", "UTC");
+        for (json, expected) in [
+            (json!({ "days": "mon" }), ("mon", all.1, all.2)),
+            (
+                json!({ "hours": "01:00-02:00" }),
+                (all.0, "01:00-02:00", all.2),
+            ),
+            (
+                json!({ "hours": "00:00-24:00", "days": "mon-sun", "zone": "UTC" }),
+                all,
+            ),
+        ] {
+            let window = window(json).unwrap();
+            let found = (window.days(), window.hours(), window.zone());
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_bad_value_names_its_field_and_what_is_allowed() {
+        for (json, field, allowed) in [
+            (json!({}), "window", WINDOW_ALLOWED),
+            (json!({ "zone": "UTC" }), "window", WINDOW_ALLOWED),
+            (json!({ "days": "" }), "window.days", DAYS_ALLOWED),
+            (json!({ "days": "weekdays" }), "window.days", DAYS_ALLOWED),
+            (
+                json!({ "days": "mon-fri,", "zone": "?" }),
+                "window.days",
+                DAYS_ALLOWED,
+            ),
+            (json!({ "hours": "" }), "window.hours", HOURS_ALLOWED),
+            (json!({ "hours": "9-17" }), "window.hours", HOURS_ALLOWED),
+            (
+                json!({ "hours": "09:00-25:00" }),
+                "window.hours",
+                HOURS_ALLOWED,
+            ),
+            (
+                json!({ "days": "mon", "zone": "Mars/Olympus" }),
+                "window.zone",
+                ZONE_ALLOWED,
+            ),
+            (
+                json!({ "days": "mon", "zone": "" }),
+                "window.zone",
+                ZONE_ALLOWED,
+            ),
+        ] {
+            let error = window(json.clone()).expect_err(&json.to_string());
+            let found = (error.field(), error.allowed());
+            assert_eq!(found, (field, allowed), "{json}: {error}");
+            assert!(ALLOWED.contains(&found), "{field}");
+        }
+    }
+
+    /// What serde refuses, with the path inside the window.
+    #[test]
+    fn a_wrong_shape_is_refused() {
+        for (json, field) in [
+            (json!("mon-fri"), ""),
+            (json!(["mon", "09:00-17:00", "UTC"]), ""),
+            (json!({ "days": "mon", "until": "fri" }), "until"),
+            (json!({ "days": ["mon"] }), "days"),
+            (json!({ "days": "mon", "zone": 1 }), "zone"),
+        ] {
+            let error = window(json.clone()).expect_err(&json.to_string());
+            assert_eq!(error.field(), field, "{json}: {error}");
+        }
+    }
+}
+
+#[cfg(all(test, not(feature = "window")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_without_windows_says_so() {
+        let doc: WindowDoc = serde_json::from_str(r#"{"days": "mon"}"#).unwrap();
+        let error = doc.into_window().unwrap_err();
+        let expected = "window: this build has no windows; \
+                        allowed: a build with the feature `window`";
+        assert_eq!(error.to_string(), expected);
+        assert_eq!(ALLOWED[0].0, error.field());
+    }
+}
