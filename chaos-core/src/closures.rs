@@ -39,8 +39,10 @@ impl Closures {
     }
 
     pub(crate) fn check(&self, fault: &Fault) -> Result<(), RuleError> {
-        let Fault::Custom(custom) = fault else {
-            return Ok(());
+        let custom = match fault {
+            Fault::Custom(custom) => custom,
+            Fault::OneOf(one_of) => return one_of.check(|fault| self.check(fault)),
+            _ => return Ok(()),
         };
         let closures = self.0.load();
         if closures.contains_key(&custom.name) {

@@ -86,7 +86,7 @@ impl Decision {
                 parts.hub.tell(&Injection {
                     site: parts.site,
                     rule: firing.rule.rule.id.clone(),
-                    fault: Arc::clone(&firing.rule.fault_names),
+                    fault: firing.fault_names(),
                     delay: firing.delay(),
                 });
                 // Whoever was told may have halted it.
@@ -173,12 +173,14 @@ impl Parts {
         let Some(fault) = self.hub.closures.ask(custom, &call) else {
             return;
         };
-        let can_happen = fault.surfaces().have(self.kind)
-            && self.hub.policy.load().permits(&fault).is_ok()
-            // A closure that names itself would be asked without end.
-            && !matches!(fault, Fault::Custom(_));
-        if can_happen {
-            let step = fault.step(rule, self.site, &mut firing.dice);
+        let can_happen = |fault: &Fault| {
+            fault.surfaces().have(self.kind)
+                && self.hub.policy.load().permits(fault).is_ok()
+                // A closure that names itself would be asked without end.
+                && !matches!(fault, Fault::Custom(_))
+        };
+        if let Some(chosen) = fault.chosen(&mut firing.dice, can_happen) {
+            let step = chosen.step(rule, self.site, &mut firing.dice);
             firing.steps.push_front(step);
         } else {
             tracing::warn!(

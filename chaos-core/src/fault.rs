@@ -1,5 +1,7 @@
 //! The kinds of fault that a rule can hold, and what each comes down to.
 
+mod one_of;
+
 use std::{fmt, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
@@ -20,6 +22,8 @@ use crate::{
     step::Step,
     surface::Surfaces,
 };
+
+pub use self::one_of::OneOf;
 
 /// What goes wrong. Open: more kinds will come, and none of them touches an adapter.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +56,8 @@ pub enum Fault {
     Burn(Burn),
     /// A closure of the application says what happens.
     Custom(CustomFault),
+    /// One of several, by weight.
+    OneOf(OneOf),
 }
 
 /// When a delay comes.
@@ -169,6 +175,14 @@ impl Fault {
         wait_time("block", time).map(Self::Block)
     }
 
+    /// One of several faults, by weight.
+    ///
+    /// # Errors
+    /// As [`OneOf::new`].
+    pub fn one_of(options: impl IntoIterator<Item = (u32, Self)>) -> Result<Self, RuleError> {
+        OneOf::new(options).map(Self::OneOf)
+    }
+
     /// Its name in rules, events and metrics.
     #[must_use]
     pub const fn name(&self) -> &'static str {
@@ -186,28 +200,47 @@ impl Fault {
             Self::Headers(..) => "headers",
             Self::Burn(_) => "burn",
             Self::Custom(_) => "custom",
+            Self::OneOf(_) => "one_of",
         }
     }
 
-    /// Whether nothing can come after it.
+    /// Whether nothing can come after it, whatever is chosen.
     #[must_use]
-    pub const fn ends_call(&self) -> bool {
+    pub fn ends_call(&self) -> bool {
         match self {
             Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => true,
             Self::Abort(..) => true,
             Self::Latency(..) | Self::Hang(_) | Self::Pause(_) | Self::Block(_) => false,
             Self::Body(..) | Self::Headers(..) | Self::Burn(_) | Self::Custom(_) => false,
+            Self::OneOf(one_of) => one_of.faults().all(Self::ends_call),
         }
     }
 
     /// Where it can happen: a rule whose faults cannot happen at a site does not fire there.
-    pub(crate) const fn surfaces(&self) -> Surfaces {
+    pub(crate) fn surfaces(&self) -> Surfaces {
         match self {
             Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => Surfaces::ALL,
             Self::Pause(_) | Self::Block(_) | Self::Burn(_) | Self::Custom(_) => Surfaces::ALL,
             Self::Status(_) | Self::Grpc(..) | Self::Value(_) => Surfaces::CODE_AND_REQUESTS,
             Self::Headers(..) => Surfaces::REQUESTS,
             Self::Body(..) => Surfaces::REQUESTS_AND_CONNECTIONS,
+            Self::OneOf(one_of) => {
+                let surfaces = one_of.faults().map(Self::surfaces);
+                surfaces.fold(Surfaces::NONE, Surfaces::or)
+            }
+        }
+    }
+
+    /// What happens of it, if anything can: itself, or the option that is chosen now.
+    pub(crate) fn chosen(
+        &self,
+        dice: &mut Dice,
+        can_happen: impl Fn(&Self) -> bool,
+    ) -> Option<&Self> {
+        match self {
+            fault if !can_happen(fault) => None,
+            Self::OneOf(one_of) => one_of.choose(dice, can_happen),
+            fault => Some(fault),
         }
     }
 
@@ -242,6 +275,8 @@ impl Fault {
             Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
             Self::Burn(burn) => return Step::Burn(*burn),
             Self::Custom(custom) => return Step::Custom(custom.clone()),
+            // Only what was `chosen` is asked for its step. A caller that forgets it gets the first.
+            Self::OneOf(one_of) => return one_of.options()[0].1.step(rule, site, dice),
         })
     }
 }

@@ -88,6 +88,7 @@ pub(crate) struct Firing {
     pub(crate) rule: Arc<Armed>,
     pub(crate) active: Arc<Active>,
     pub(crate) steps: VecDeque<Step>,
+    chosen: Option<Arc<str>>,
     pub(crate) dice: Dice,
     taken: Taken,
     by: By,
@@ -108,10 +109,10 @@ impl Firing {
             rule.note_expiry();
             return None;
         }
-        let can_happen = |fault: &&Fault| {
-            fault.surfaces().have(kind) && hub.policy.load().permits(fault).is_ok()
-        };
-        if !rule.rule.faults.iter().any(|fault| can_happen(&fault)) {
+        let policy = hub.policy.load();
+        let can_happen =
+            |fault: &Fault| fault.surfaces().have(kind) && policy.permits(fault).is_ok();
+        if !rule.rule.faults.iter().any(can_happen) {
             return None;
         }
         let mut taken = Taken::of(rule, call, now)?;
@@ -129,11 +130,25 @@ impl Firing {
             return None;
         }
         let active = Arc::new(Active(Arc::clone(rule)));
-        let faults = rule.rule.faults.iter().filter(can_happen);
+        let faults = &rule.rule.faults;
         let scale = trigger.scale_at(rule.arming.age(now));
-        let steps = faults.map(|fault| fault.step(&rule.rule.id, site, &mut dice).scaled(scale));
+        let chooses = faults.iter().any(|fault| matches!(fault, Fault::OneOf(_)));
+        let (mut steps, mut names) = (VecDeque::with_capacity(faults.len()), Vec::new());
+        for fault in faults {
+            let Some(fault) = fault.chosen(&mut dice, can_happen) else {
+                continue;
+            };
+            let step = fault.step(&rule.rule.id, site, &mut dice).scaled(scale);
+            steps.push_back(policy.bounded(step));
+            names.extend(chooses.then(|| fault.name()));
+            // What was chosen may end the call where another option would not have.
+            if fault.ends_call() {
+                break;
+            }
+        }
         Some(Self {
-            steps: steps.collect(),
+            steps,
+            chosen: chooses.then(|| names.join("+").into()),
             rule: Arc::clone(rule),
             active,
             dice,
@@ -141,6 +156,11 @@ impl Firing {
             by,
             begun: false,
         })
+    }
+
+    /// The names of what happens, in order: of a rule that chooses, those that it chose.
+    pub(crate) fn fault_names(&self) -> Arc<str> {
+        Arc::clone(self.chosen.as_ref().unwrap_or(&self.rule.fault_names))
     }
 
     /// Counts the injection, the first time only; says whether it was the first.

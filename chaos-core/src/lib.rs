@@ -149,7 +149,7 @@ pub use crate::{
     decision::Decision,
     error::RuleError,
     exempt::Exemptions,
-    fault::{ErrorFault, Fault, WaitTime, When},
+    fault::{ErrorFault, Fault, OneOf, WaitTime, When},
     glob::SiteGlob,
     grpc::{GrpcCode, GrpcStatus},
     guard::RuleGuard,

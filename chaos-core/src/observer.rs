@@ -22,7 +22,7 @@ pub struct Injection {
     pub site: &'static str,
     /// By which rule.
     pub rule: RuleId,
-    /// The rule's faults in order, joined by `+`.
+    /// The rule's faults in order, joined by `+`; of a rule with a choice, those that happen here.
     pub fault: Arc<str>,
     /// How long the rule delays this call; zero if it does not.
     pub delay: Duration,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{burn::Burn, cut::Abort, error::RuleError, fault::Fault};
+use crate::{burn::Burn, cut::Abort, error::RuleError, fault::Fault, step::Step};
 
 /// Bounds, set in code, on what rules may do.
 ///
@@ -62,7 +62,18 @@ impl Policy {
         self
     }
 
-    /// Whether `fault` may happen.
+    /// A step within the bounds, where a program has scaled it beyond them.
+    pub(crate) fn bounded(&self, step: Step) -> Step {
+        match step {
+            Step::Burn(burn) => Step::Burn(Burn {
+                memory: burn.memory.min(self.burn_memory),
+                ..burn
+            }),
+            step => step,
+        }
+    }
+
+    /// Whether `fault` may happen; of a choice, whether each option may.
     ///
     /// # Errors
     /// If it may not; the error says within which bounds it could.
@@ -74,6 +85,7 @@ impl Policy {
                 "any other abort",
             )),
             Fault::Burn(burn) => self.permits_burn(burn),
+            Fault::OneOf(one_of) => one_of.check(|fault| self.permits(fault)),
             _ => Ok(()),
         }
     }

@@ -36,6 +36,7 @@ pub(crate) struct Surfaces {
 }
 
 impl Surfaces {
+    pub(crate) const NONE: Self = Self::new(false, false, false);
     pub(crate) const ALL: Self = Self::new(true, true, true);
     pub(crate) const CODE_AND_REQUESTS: Self = Self::new(true, true, false);
     pub(crate) const REQUESTS: Self = Self::new(false, true, false);
@@ -46,6 +47,15 @@ impl Surfaces {
             code,
             requests,
             connections,
+        }
+    }
+
+    /// Those of either.
+    pub(crate) const fn or(self, other: Self) -> Self {
+        Self {
+            code: self.code || other.code,
+            requests: self.requests || other.requests,
+            connections: self.connections || other.connections,
         }
     }
 

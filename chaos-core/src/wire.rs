@@ -4,6 +4,7 @@
 //! that know what is allowed. Either step names the field it failed at and what would have been
 //! accepted. Nothing else in this crate knows JSON.
 
+mod choice;
 mod fault;
 mod form;
 mod latency;

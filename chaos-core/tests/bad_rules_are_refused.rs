@@ -762,6 +762,174 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "no failure",
         "UNAVAILABLE",
     ),
+    (
+        "choice: weight 0",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":0,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "0",
+        "1 to 1000000",
+    ),
+    (
+        "choice: weight below",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":-1,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "-1",
+        "1 to 1000000",
+    ),
+    (
+        "choice: weight above",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":1000001,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "1000001",
+        "1 to 1000000",
+    ),
+    (
+        "choice: weight huge",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":5000000000,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "5000000000",
+        "1 to 1000000",
+    ),
+    (
+        "choice: weight broken",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":0.5,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "0.5",
+        "whole number",
+    ),
+    (
+        "choice: weight text",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":"2","fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "string",
+        "whole number",
+    ),
+    (
+        "choice: weight null",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":null,"fault":{"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].weight",
+        "null",
+        "whole number",
+    ),
+    (
+        "choice: no fault",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":2}]}]}"#,
+        "faults[0].one_of[1].fault",
+        "missing",
+        "a fault",
+    ),
+    (
+        "choice: empty fault",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":2,"fault":{}}]}]}"#,
+        "faults[0].one_of[1].fault",
+        "empty",
+        "one of latency",
+    ),
+    (
+        "choice: unknown field",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"weight":2,"latency":"1s"}]}]}"#,
+        "faults[0].one_of[1].latency",
+        "unknown",
+        "`fault`",
+    ),
+    (
+        "choice: unknown fault",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"latncy":"1s"}}]}]}"#,
+        "faults[0].one_of[1].fault.latncy",
+        "unknown",
+        "`latency`",
+    ),
+    (
+        "choice: two kinds",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"status":503,"hang":"1s"}}]}]}"#,
+        "faults[0].one_of[1].fault",
+        "several",
+        "in order",
+    ),
+    (
+        "choice: an option of another",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"status":503,"when":"after"}}]}]}"#,
+        "faults[0].one_of[1].fault.when",
+        "no such option",
+        "before",
+    ),
+    (
+        "choice: bad fault",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"status":99}}]}]}"#,
+        "faults[0].one_of[1].fault.status",
+        "99",
+        "200 to 599",
+    ),
+    (
+        "choice: bad form",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"headers":["etag"]}}]}]}"#,
+        "faults[0].one_of[1].fault.headers",
+        "sequence",
+        "set and remove",
+    ),
+    (
+        "choice: option as a list",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},["hang"]]}]}"#,
+        "faults[0].one_of[1]",
+        "sequence",
+        "2 to 100",
+    ),
+    (
+        "choice: nested",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"one_of":[{"fault":{"status":503}},{"fault":{"hang":"1s"}}]}}]}]}"#,
+        "faults[0].one_of[1].fault",
+        "within a choice",
+        "any other fault",
+    ),
+    (
+        "choice: empty",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[]}]}"#,
+        "faults[0].one_of",
+        "empty",
+        "2 to 100",
+    ),
+    (
+        "choice: single",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}}]}]}"#,
+        "faults[0].one_of",
+        "no choice",
+        "2 to 100",
+    ),
+    (
+        "choice: object",
+        r#"{"id":"r","site":"s","faults":[{"one_of":{"fault":{"status":503}}}]}"#,
+        "faults[0].one_of",
+        "map",
+        "2 to 100",
+    ),
+    (
+        "choice: beside another",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"hang":"1s"}}],"status":503}]}"#,
+        "faults[0]",
+        "several",
+        "in order",
+    ),
+    (
+        "choice: with an option",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"latency":"1s"}},{"fault":{"hang":"1s"}}],"when":"after"}]}"#,
+        "faults[0].when",
+        "no such option",
+        "before",
+    ),
+    (
+        "after a choice that ends the call",
+        r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"error":"gone"}}]},{"hang":"1s"}]}"#,
+        "faults[1]",
+        "ends the call",
+        "last place",
+    ),
+    (
+        "choice after the end",
+        r#"{"id":"r","site":"s","faults":[{"status":503},{"one_of":[{"fault":{"latency":"1s"}},{"fault":{"hang":"1s"}}]}]}"#,
+        "faults[1]",
+        "ends the call",
+        "last place",
+    ),
 ];
 
 #[test]
@@ -853,4 +1021,18 @@ fn many_small_bombs_are_one_large_one() {
         rules_from_json(document.as_bytes()).unwrap_err().field(),
         "rules"
     );
+}
+
+#[test]
+fn a_choice_has_at_most_100_options() {
+    let rule = |options: usize| {
+        let options = vec![serde_json::json!({ "fault": { "status": 503 } }); options];
+        let rule = serde_json::json!({ "site": "s", "faults": [{ "one_of": options }] });
+        rule_from_json(rule.to_string().as_bytes(), Some("r"))
+    };
+    rule(100).unwrap();
+    let error = rule(101).unwrap_err();
+    assert_eq!(error.field(), "faults[0].one_of");
+    assert!(error.problem().contains("101"), "{error}");
+    assert!(error.allowed().contains("2 to 100"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! What each kind of fault does to a site in code, and that what cannot happen there does not.
 
 use std::{
+    collections::BTreeSet,
     io::ErrorKind,
     panic::AssertUnwindSafe,
     sync::{
@@ -299,4 +300,29 @@ fn burn() {
         assert!(clock.now() < Duration::from_secs(20));
         std::thread::yield_now();
     }
+}
+
+/// What is chosen is felt here, and what code has no room for is not among the options.
+#[test]
+fn one_of() {
+    let gone = || Fault::error("gone");
+    let choose = |options: Vec<(u32, Fault)>| armed(Fault::one_of(options).unwrap());
+    let ways = [pass, pass_async];
+    let injector = choose(vec![(1, gone()), (1, Fault::status(503).unwrap())]);
+    for pass in ways {
+        let status = |_| pass(&injector).unwrap_err().status();
+        let seen: BTreeSet<_> = (0..100).map(status).collect();
+        assert_eq!(seen.len(), 2, "{seen:?}");
+    }
+    let bytes = || Fault::Body(BytesFault::truncate_after(0), Side::Response);
+    let injector = choose(vec![(1_000_000, bytes()), (1, gone())]);
+    for pass in ways {
+        assert_eq!(pass(&injector).unwrap_err().message(), "gone");
+    }
+    let injector = choose(vec![(1, bytes()), (1, bytes())]);
+    for pass in ways {
+        pass(&injector).unwrap();
+    }
+    let counts = injector.counts("r").unwrap();
+    assert_eq!((counts.matched, counts.injected), (2, 0));
 }

@@ -117,6 +117,22 @@ fn rules() -> Vec<Value> {
             "faults",
             json!([{ "custom": { "name": "fail over", "to": "b" } }]),
         ),
+        (
+            "faults",
+            json!([{ "one_of": [
+                { "weight": 3, "fault": { "status": 503 } },
+                { "fault": { "latency": "2s", "when": "after" } },
+                { "weight": 1_000_000, "fault": { "custom": { "name": "fail over" } } },
+            ] }]),
+        ),
+        // One option at least lets the call go on.
+        (
+            "faults",
+            json!([
+                { "one_of": [{ "fault": { "status": 503 } }, { "fault": { "latency": "2s" } }] },
+                { "error": "gone" },
+            ]),
+        ),
         ("match", json!({ "path": { "prefix": "/a" } })),
         ("match", json!({ "path": ["/a", { "suffix": "/z" }] })),
         ("match", json!({ "headers": { "a": { "present": false } } })),
@@ -181,6 +197,14 @@ fn short_forms_of_faults_are_understood() {
         (
             json!({ "latency": "1s", "when": "before" }),
             json!({ "latency": "1s" }),
+        ),
+        (
+            json!({ "one_of": [{ "weight": 1, "fault": { "grpc": 8 } },
+                               { "weight": 2, "fault": { "status": { "code": 503 } } }] }),
+            json!({ "one_of": [
+                { "fault": { "grpc": { "code": "RESOURCE_EXHAUSTED", "message": "injected" } } },
+                { "weight": 2, "fault": { "status": 503 } },
+            ] }),
         ),
         (
             json!({ "body": { "throttle": "1.5KiB/s" }, "on": "request" }),

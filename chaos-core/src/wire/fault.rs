@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
+    choice::{self, OptionDoc},
     form::{Form, Names, Object, duration, written},
     latency::{self, LatencyDoc, WhenDoc},
     not_zero, refuse, size,
@@ -88,10 +89,17 @@ pub(super) const ALLOWED: &[(&str, &str)] = &[
         "an object with a name that the application defines",
     ),
     ("custom.name", "a name that the application defines"),
+    (
+        "one_of",
+        "a list of 2 to 100 objects, each with fault and, unless it is 1, weight",
+    ),
+    ("weight", "a whole number, 1 to 1000000"),
+    ("fault", "a fault other than one_of"),
+    ("fault.headers", "an object with set and remove"),
 ];
 
 const KINDS: &str = "one of latency, status, grpc, error, value, abort, hang, pause, block, body, \
-                     headers, burn, custom";
+                     headers, burn, custom, one_of";
 
 /// One of its kinds is given; a struct and not an enum, so that some can carry options beside them.
 #[derive(Default, Serialize, Deserialize)]
@@ -132,6 +140,8 @@ pub(super) struct FaultDoc {
     burn: Option<Object<BurnDoc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     custom: Option<Names<Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    one_of: Option<Vec<Object<OptionDoc>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -280,6 +290,7 @@ impl FaultDoc {
         given.extend(self.headers.map(|Object(doc)| headers(doc, on)));
         given.extend(self.burn.map(|Object(doc)| burn(&doc)));
         given.extend(self.custom.map(|Names(doc)| custom(doc)));
+        given.extend(self.one_of.map(choice::choice));
 
         let mut given = given.into_iter();
         let fault = given
@@ -643,6 +654,7 @@ impl From<&Fault> for FaultDoc {
                 names.0.insert("name".to_owned(), (*custom.name).into());
                 doc.custom = Some(names);
             }
+            Fault::OneOf(one_of) => doc.one_of = Some(choice::doc(one_of)),
         }
         doc
     }

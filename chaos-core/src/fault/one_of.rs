@@ -1,0 +1,182 @@
+//! A weighted choice among faults. Below `fault`, as it holds faults and is one.
+
+use std::sync::Arc;
+
+use super::Fault;
+use crate::{dice::Dice, error::RuleError};
+
+const MAX_OPTIONS: usize = 100;
+const MAX_WEIGHT: u32 = 1_000_000;
+
+/// Several faults, of which one happens to each call that is hit.
+///
+/// Each has a weight, and is chosen as often as its part of all weights says. Those that cannot
+/// happen at the site are not among them there: the others share what is theirs. A choice is one draw
+/// of the rule's own chance, so with a seed, the same call always gets the same fault.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{Fault, Latency, OneOf, Rule};
+///
+/// let slow = Latency::fixed(Duration::from_secs(2))?;
+/// // Of four calls, three fail and one is slow.
+/// let choice = OneOf::new([(3, Fault::status(503)?), (1, Fault::latency(slow))])?;
+/// assert_eq!(choice.options()[1].0, 1);
+/// let rule = Rule::new("unsteady".parse()?, "http.server".parse()?, Fault::OneOf(choice));
+/// # drop(rule);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct OneOf(Arc<[(u32, Fault)]>);
+
+impl OneOf {
+    /// A choice among these faults, each with its weight.
+    ///
+    /// # Errors
+    /// With fewer than 2 faults or more than 100, with a weight outside 1 to 1000000, and if one of
+    /// them is a choice itself.
+    pub fn new(options: impl IntoIterator<Item = (u32, Fault)>) -> Result<Self, RuleError> {
+        let options: Arc<[_]> = options.into_iter().collect();
+        if !(2..=MAX_OPTIONS).contains(&options.len()) {
+            let problem = match options.len() {
+                0 => "empty".to_owned(),
+                1 => "one option is no choice".to_owned(),
+                many => format!("{many} options are too many"),
+            };
+            let allowed = format!("2 to {MAX_OPTIONS} options");
+            return Err(RuleError::new("one_of", problem, allowed));
+        }
+        for (at, (weight, fault)) in options.iter().enumerate() {
+            if !(1..=MAX_WEIGHT).contains(weight) {
+                let problem = format!("{weight} is not allowed");
+                let allowed = format!("a whole number, 1 to {MAX_WEIGHT}");
+                let field = format!("one_of[{at}].weight");
+                return Err(RuleError::new(field, problem, allowed));
+            }
+            if matches!(fault, Fault::OneOf(_)) {
+                let problem = "a choice within a choice";
+                let allowed = "any other fault; give its options weights here";
+                let field = format!("one_of[{at}].fault");
+                return Err(RuleError::new(field, problem, allowed));
+            }
+        }
+        Ok(Self(options))
+    }
+
+    /// The faults in order, each with its weight: 2 to 100 of them, and no weight is 0.
+    #[must_use]
+    pub fn options(&self) -> &[(u32, Fault)] {
+        &self.0
+    }
+
+    pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.0.iter().map(|(_, fault)| fault)
+    }
+
+    /// Checks each option, and puts an error where the option is.
+    pub(crate) fn check(
+        &self,
+        check: impl Fn(&Fault) -> Result<(), RuleError>,
+    ) -> Result<(), RuleError> {
+        self.faults().enumerate().try_for_each(|(at, fault)| {
+            check(fault).map_err(|error| error.under(&format!("one_of[{at}].fault")))
+        })
+    }
+
+    /// Chooses among the options that can happen; `None` if there are none. It is one draw, whatever
+    /// is chosen.
+    pub(crate) fn choose(
+        &self,
+        dice: &mut Dice,
+        can_happen: impl Fn(&Fault) -> bool,
+    ) -> Option<&Fault> {
+        let options = self.0.iter().filter(|(_, fault)| can_happen(fault));
+        // Asked once: a policy may change between two answers.
+        let options: Vec<_> = options.collect();
+        let total: u64 = options.iter().map(|(weight, _)| u64::from(*weight)).sum();
+        // A point on the line of all weights. Scaling takes the high bits, which are good in any of
+        // the dice, and with a total below 2^27 it favours nobody by more than 2^-37.
+        let mut point = ((u128::from(dice.draw()) * u128::from(total)) >> 64) as u64;
+        for (weight, fault) in options {
+            match point.checked_sub(u64::from(*weight)) {
+                Some(rest) => point = rest,
+                None => return Some(fault),
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surface::{SiteKind, Surfaces};
+
+    fn choice(weights: &[u32]) -> OneOf {
+        let faults = weights.iter().zip(500..);
+        OneOf::new(faults.map(|(weight, code)| (*weight, Fault::status(code).unwrap()))).unwrap()
+    }
+
+    #[test]
+    fn a_choice_is_one_draw_whatever_can_happen() {
+        let choice = choice(&[1, 2, 3]);
+        let mut once = Dice::seeded(1, 2);
+        once.draw();
+        let next = once.draw();
+        for possible in 0..=3 {
+            let mut dice = Dice::seeded(1, 2);
+            let known: Vec<_> = choice.faults().take(possible).collect();
+            let chosen = choice.choose(&mut dice, |fault| known.contains(&fault));
+            assert_eq!((chosen.is_some(), dice.draw()), (possible > 0, next));
+        }
+    }
+
+    /// Their sum is far from overflowing, and the ends of the line belong to someone.
+    #[test]
+    fn largest_weights_are_kept() {
+        let choice = choice(&[MAX_WEIGHT; MAX_OPTIONS]);
+        let mut seen = [false; MAX_OPTIONS];
+        for n in 0..10_000 {
+            let fault = choice.choose(&mut Dice::seeded(7, n), |_| true).unwrap();
+            let at = choice.faults().position(|known| known == fault);
+            seen[at.unwrap()] = true;
+        }
+        assert!(seen.iter().all(|seen| *seen));
+    }
+
+    #[test]
+    fn what_cannot_happen_is_never_chosen() {
+        let choice = choice(&[1_000_000, 1, 1_000_000]);
+        let second = Fault::status(501).unwrap();
+        for n in 0..100 {
+            let mut dice = Dice::seeded(7, n);
+            let chosen = choice.choose(&mut dice, |fault| *fault == second);
+            assert_eq!(chosen, Some(&second));
+            assert_eq!(choice.choose(&mut dice, |_| false), None);
+        }
+    }
+
+    /// Nothing asks an unsettled choice for its step; if something did, it would get one.
+    #[test]
+    fn a_choice_has_a_step_even_if_nobody_chose() {
+        let fault = Fault::OneOf(choice(&[1, 2]));
+        let step = fault.step(&"r".parse().unwrap(), "s", &mut Dice::Thread);
+        assert!(step.ends_call());
+    }
+
+    #[test]
+    fn it_can_happen_where_an_option_can() {
+        let bytes = crate::BytesFault::truncate_after(1);
+        let body = Fault::Body(bytes, crate::Side::Response);
+        let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
+        let kinds = |surfaces: Surfaces| {
+            [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection].map(|kind| surfaces.have(kind))
+        };
+        let status = Fault::status(500).unwrap();
+        assert_eq!(kinds(status.surfaces()), [true, true, false]);
+        assert_eq!(kinds(body.surfaces()), [false, true, true]);
+        assert_eq!(kinds(of([status, body.clone()]).surfaces()), [true; 3]);
+        let both = of([body.clone(), body]);
+        assert_eq!(kinds(both.surfaces()), [false, true, true]);
+    }
+}
