@@ -62,6 +62,7 @@
 //! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
 //! - `macros`: `#[site]`, which makes a whole function a site.
 //! - `serde`: the [`wire`] format.
+//! - `token`: signed tokens, which carry rules with one request.
 //! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
 //!   through. The rest of the API stays, so nothing else has to change.
 #![forbid(unsafe_code)]
@@ -126,6 +127,8 @@ mod step;
 mod surface;
 mod tally;
 mod text;
+#[cfg(feature = "token")]
+mod token;
 mod trigger;
 #[cfg(feature = "window")]
 mod window;
@@ -179,6 +182,8 @@ pub use crate::{
     trigger::{Rate, Trigger},
 };
 
+#[cfg(feature = "token")]
+pub use crate::token::{Token, TokenError, TokenKey, TokenKeyError};
 #[cfg(feature = "window")]
 pub use crate::window::Window;
 

@@ -1,0 +1,117 @@
+//! What a token says: until when, from whom, and which rules. All of it was signed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Deserialize;
+use serde_json::{Number, Value, json};
+
+use super::TokenError;
+use crate::{
+    error::RuleError,
+    rule::Rule,
+    wire::{rule_to_value, rules_from_json},
+};
+
+/// More than one request has use for.
+const MOST_RULES: usize = 16;
+
+/// Longer than a name.
+const LONGEST_SUBJECT: usize = 256;
+
+/// Claims of other names are ignored, as JWTs have it.
+#[derive(Deserialize)]
+pub(super) struct Claims {
+    exp: Number,
+    nbf: Option<Number>,
+    iat: Option<Number>,
+    sub: String,
+    rules: Vec<Value>,
+}
+
+impl Claims {
+    /// The claims as JSON. Times are whole seconds, which every reader takes; the lifetime is
+    /// rounded down.
+    pub(super) fn written(
+        subject: &str,
+        lifetime: Duration,
+        rules: &[Rule],
+        now: SystemTime,
+    ) -> Vec<u8> {
+        let iat = since_epoch(now).as_secs();
+        let exp = iat.saturating_add(lifetime.as_secs());
+        let rules: Vec<Value> = rules.iter().map(rule_to_value).collect();
+        let claims = json!({ "exp": exp, "iat": iat, "sub": subject, "rules": rules });
+        claims.to_string().into_bytes()
+    }
+
+    /// Whose token it is.
+    pub(super) fn subject(&self) -> Result<&str, TokenError> {
+        match self.sub.len() {
+            1..=LONGEST_SUBJECT => Ok(&self.sub),
+            _ => Err(TokenError::Malformed),
+        }
+    }
+
+    /// When it expires, if it is valid now. There is no leeway: clocks that differ make a token
+    /// valid that much earlier or later.
+    pub(super) fn expires(
+        &self,
+        now: SystemTime,
+        longest: Duration,
+    ) -> Result<Duration, TokenError> {
+        let now = since_epoch(now);
+        let exp = time(&self.exp)?;
+        let nbf = self.nbf.as_ref().map(time).transpose()?;
+        let iat = self.iat.as_ref().map(time).transpose()?;
+        // RFC 7519: not "on or after" `exp`, not "before" `nbf`.
+        if exp <= now {
+            return Err(TokenError::Expired);
+        }
+        if nbf.is_some_and(|nbf| now < nbf) {
+            return Err(TokenError::NotYetValid);
+        }
+        // A token that was made for a year is not good in its last hour either.
+        let made = iat.map_or(now, |iat| iat.min(now));
+        if exp - made > longest {
+            return Err(TokenError::TooLong);
+        }
+        Ok(exp)
+    }
+
+    /// The rules. One without an id is named for its place: `token-0`, `token-1` ….
+    pub(super) fn into_rules(self) -> Result<Vec<Rule>, RuleError> {
+        let mut rules = self.rules;
+        if !(1..=MOST_RULES).contains(&rules.len()) {
+            let problem = format!("{} rules", rules.len());
+            return Err(RuleError::new("rules", problem, "1 to 16 rules"));
+        }
+        for (at, rule) in rules.iter_mut().enumerate() {
+            if let Value::Object(rule) = rule {
+                let unnamed = || format!("token-{at}").into();
+                rule.entry("id").or_insert_with(unnamed);
+            }
+        }
+        let rules = rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
+        for (at, rule) in rules.iter().enumerate() {
+            if rules[..at].iter().any(|earlier| earlier.id == rule.id) {
+                let field = format!("rules[{at}].id");
+                let allowed = "an id that no other rule has";
+                let error = RuleError::new(field, "an earlier rule has this id", allowed);
+                return Err(error.in_rule(rule.id.as_str()));
+            }
+        }
+        Ok(rules)
+    }
+}
+
+/// A machine whose clock is before 1970 is at 1970.
+pub(super) fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// RFC 7519's NumericDate: seconds since 1970, which may have a fraction.
+fn time(seconds: &Number) -> Result<Duration, TokenError> {
+    let whole = seconds.as_u64().map(Duration::from_secs);
+    let time = whole.or_else(|| Duration::try_from_secs_f64(seconds.as_f64()?).ok());
+    time.ok_or(TokenError::Malformed)
+}

@@ -1,0 +1,82 @@
+//! Why a token, or the key of tokens, is not accepted. No error shows anything of a secret.
+
+use std::{error::Error, fmt};
+
+use crate::error::RuleError;
+
+/// Why a token is not accepted. The request that brought it goes on as if it had none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// More than 8 KiB; nothing of it was looked at.
+    Oversized,
+    /// No JWT, or none with the claims that a token has.
+    Malformed,
+    /// None of the keys signed it with HS256, whatever it says of itself.
+    Forged,
+    /// Its `exp` has come.
+    Expired,
+    /// Its `nbf` has not come.
+    NotYetValid,
+    /// It lives longer than the key allows.
+    TooLong,
+    /// It is genuine, and its rules are none.
+    Refused(RuleError),
+}
+
+impl TokenError {
+    /// A short name, for counters: `oversized`, `malformed`, `forged`, `expired`, `not_yet_valid`,
+    /// `too_long` or `refused`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Oversized => "oversized",
+            Self::Malformed => "malformed",
+            Self::Forged => "forged",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::TooLong => "too_long",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Oversized => "the token is larger than 8 KiB",
+            Self::Malformed => {
+                "the token is no JWT with numbers exp, nbf and iat, a sub of 1 to 256 bytes, and rules"
+            }
+            Self::Forged => "the token is not signed with HS256 by a known key",
+            Self::Expired => "the token has expired",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::TooLong => "the token lives longer than the key allows",
+            Self::Refused(_) => "the rules of the token cannot be accepted",
+        })
+    }
+}
+
+impl Error for TokenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A secret that is too short to sign with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenKeyError {
+    pub(super) length: usize,
+}
+
+impl fmt::Display for TokenKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length } = self;
+        write!(f, "a secret of {length} bytes; allowed: 32 bytes or more")
+    }
+}
+
+impl Error for TokenKeyError {}
