@@ -94,10 +94,7 @@ fn what_is_previewed_happens_and_is_logged() {
             false => Replay::ordinals(expected),
         };
         let decisions = decisions.unwrap();
-        // An empty log knows no keys.
-        if !hits.is_empty() {
-            assert_eq!(decisions.hits, logged.unwrap(), "{trigger}");
-        }
+        assert_eq!(decisions.hits, logged.unwrap(), "{trigger}");
         assert_eq!(decisions.dropped, 0, "{trigger}");
         // By the wrong name, none is hit.
         let other_way = |n| match rule.is_keyed() {
@@ -137,9 +134,6 @@ fn a_log_that_is_replayed_hits_the_same_calls_the_same_way() {
         }
         let replay = decisions_to_value(&decisions);
         for again in [&trigger, &bare] {
-            if hits.is_empty() && is_keyed(&trigger) {
-                continue;
-            }
             let again = rule(&with(again, "replay", replay.clone()));
             let preview = again.preview().unwrap();
             let is_hit = |n: &u64| match again.is_keyed() {
@@ -264,10 +258,6 @@ fn a_replay_that_makes_no_sense_is_refused() {
     ] {
         let error = try_rule(with(&trigger, "replay", replay)).unwrap_err();
         assert_eq!(error.field(), field, "{error:?}");
-        assert_eq!(
-            error.rule().is_some(),
-            !field.contains(['[', 'n', 'm']) || error.rule().is_some()
-        );
     }
     assert!(Replay::keys((0..10_001).map(user)).is_err());
     assert!(try_rule(with(&keyed, "replay", json!({"keys": ["a"]}))).is_ok());
