@@ -8,7 +8,8 @@ use std::{
 };
 
 use chaos_core::{
-    Clock, Injected, Injector, Overlay, Rule, Site, inject, inject_async, wire::rule_from_value,
+    Call, Clock, Injected, Injector, Overlay, Plan, Rule, Site, inject, inject_async,
+    wire::rule_from_value,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn, time::timeout};
@@ -146,6 +147,28 @@ async fn a_pause_is_waited_for_and_released() {
         timeout(LONG, call).await.unwrap().unwrap().unwrap();
     }
     assert!(!injector.release("none"));
+}
+
+/// Whoever has waited for a pause may release it at once: the call need not have come to rest.
+#[test]
+fn a_release_is_not_missed_by_a_call_that_was_waited_for() {
+    let injector = Injector::new();
+    injector.put(pauses());
+    let site: &'static Site = injector.site("guarded");
+    let (done, is_done) = mpsc::channel();
+    // Left behind if it hangs.
+    thread::spawn(move || {
+        let mut decision = site.decide(&Call::new()).unwrap();
+        let Some(Plan::Wait(wait)) = decision.next_plan() else {
+            panic!("{decision:?}");
+        };
+        // Between counting the injection and waiting, another thread is quicker.
+        assert_eq!(injector.wait_for_blocking("r", 1, LONG), Some(1));
+        assert!(injector.release("r"));
+        decision.wait_blocking(wait);
+        let _ = done.send(());
+    });
+    assert_eq!(is_done.recv_timeout(Duration::from_secs(10)), Ok(()));
 }
 
 #[tokio::test]
@@ -329,12 +352,7 @@ async fn what_was_waited_for_is_counted() {
     let site: &'static Site = injector.site("guarded");
     for _ in 0..200 {
         let guard = injector.arm(fails("r"));
-        let call = spawn(async move {
-            site.decide(&chaos_core::Call::new())
-                .unwrap()
-                .next_plan()
-                .is_some()
-        });
+        let call = spawn(async move { site.decide(&Call::new()).unwrap().next_plan().is_some() });
         assert_eq!(timeout(LONG, guard.wait_for(1)).await, Ok(Some(1)));
         assert_eq!(guard.injected(), 1);
         assert!(call.await.unwrap());
