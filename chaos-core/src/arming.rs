@@ -42,7 +42,8 @@ impl Arming {
                 .first_attempts
                 .as_ref()
                 .map(|_| Attempts::default()),
-            log: (lots.are_repeatable() || is_numbered).then(Log::default),
+            log: (lots.are_repeatable() || is_numbered)
+                .then(|| Log::new(rule.trigger.deciding_key().is_some())),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
         }

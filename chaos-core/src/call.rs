@@ -74,12 +74,17 @@ impl<'a> Call<'a> {
         let fits = |id: &str, length: usize| {
             id.len() == length && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
         };
+        let is_set = |id: &str| id.bytes().any(|b| b != b'0');
         let mut parts = header.split('-');
-        let is_valid = fits(parts.next()?, 2)
-            && parts.next()? == trace
-            && fits(trace, 32)
-            && trace.bytes().any(|b| b != b'0')
-            && fits(parts.next()?, 16);
+        let (version, id, parent, flags) =
+            (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        let is_valid = fits(version, 2)
+            && version != "ff"
+            // Later versions may have more to say.
+            && (version != "00" || parts.next().is_none())
+            && (id == trace && fits(id, 32) && is_set(id))
+            && (fits(parent, 16) && is_set(parent))
+            && fits(flags, 2);
         is_valid.then_some(trace)
     }
 

@@ -82,6 +82,7 @@ impl Decision {
                 parts.current = parts.rest.next();
                 continue;
             }
+            firing.expect_release();
             if firing.begin() {
                 parts.hub.tell(&Injection {
                     site: parts.site,
@@ -117,7 +118,7 @@ impl Decision {
     /// In a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub async fn wait(&mut self, wait: Wait) {
-        let Some(firing) = &self.0.current else {
+        let Some(firing) = &mut self.0.current else {
             return;
         };
         let time = self.0.hub.at_most(wait.time, &firing.rule);
@@ -125,7 +126,7 @@ impl Decision {
             WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
             WaitKind::Block => firing.rule.gate.wait_blocking(time),
             WaitKind::Pause => {
-                let released = firing.rule.arming.pauses.gate();
+                let released = firing.pause();
                 if !firing.rule.gate.is_open() {
                     released.wait(time).await;
                 }
@@ -135,13 +136,13 @@ impl Decision {
 
     /// The same, holding the thread.
     pub fn wait_blocking(&mut self, wait: Wait) {
-        let Some(firing) = &self.0.current else {
+        let Some(firing) = &mut self.0.current else {
             return;
         };
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         let released = match wait.kind {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
-            WaitKind::Pause => firing.rule.arming.pauses.gate(),
+            WaitKind::Pause => firing.pause(),
         };
         if !firing.rule.gate.is_open() {
             released.wait_blocking(time);

@@ -8,8 +8,10 @@ use crate::{
     call::Call,
     dice::Dice,
     fault::Fault,
+    gate::Gate,
     lots::Hit,
     observer::Hub,
+    plan::Plan,
     replay::By,
     rule::Mode,
     step::Step,
@@ -93,6 +95,8 @@ pub(crate) struct Firing {
     taken: Taken,
     by: By,
     begun: bool,
+    /// What opens when the pause that comes next is released.
+    pause: Option<Arc<Gate>>,
 }
 
 impl Firing {
@@ -155,12 +159,27 @@ impl Firing {
             taken,
             by,
             begun: false,
+            pause: None,
         })
     }
 
     /// The names of what happens, in order: of a rule that chooses, those that it chose.
     pub(crate) fn fault_names(&self) -> Arc<str> {
         Arc::clone(self.chosen.as_ref().unwrap_or(&self.rule.fault_names))
+    }
+
+    /// Listens for a release, if a pause comes next: whoever sees it counted may release it at once.
+    pub(crate) fn expect_release(&mut self) {
+        let pauses = |step: &Step| matches!(step, Step::Plan(Plan::Wait(wait)) if wait.is_pause());
+        if self.pause.is_none() && self.steps.front().is_some_and(pauses) {
+            self.pause = Some(self.rule.arming.pauses.gate());
+        }
+    }
+
+    /// Where a pause waits.
+    pub(crate) fn pause(&mut self) -> Arc<Gate> {
+        let expected = self.pause.take();
+        expected.unwrap_or_else(|| self.rule.arming.pauses.gate())
     }
 
     /// Counts the injection, the first time only; says whether it was the first.

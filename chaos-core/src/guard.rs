@@ -1,6 +1,9 @@
 //! A rule that is gone when its guard is: what a test holds on to.
 
-use crate::{injector::Injector, name::RuleId, overlay::Overlay, rule::Rule, status::Counts};
+use crate::{
+    injector::Injector, name::RuleId, overlay::Overlay, rule::Rule, rule_set::Change,
+    status::Counts,
+};
 
 /// Who holds the rule.
 #[derive(Clone, Debug)]
@@ -27,22 +30,22 @@ enum Holder {
 #[must_use = "the rule is taken out when this is dropped"]
 pub struct RuleGuard {
     holder: Holder,
-    id: RuleId,
+    rule: Rule,
 }
 
 impl RuleGuard {
     /// The rule's name.
     #[must_use]
     pub fn id(&self) -> &RuleId {
-        &self.id
+        &self.rule.id
     }
 
     /// What the rule has counted; `None` if somebody else has taken it out.
     #[must_use]
     pub fn counts(&self) -> Option<Counts> {
         match &self.holder {
-            Holder::Injector(injector) => injector.counts(self.id.as_str()),
-            Holder::Overlay(overlay) => overlay.counts(self.id.as_str()),
+            Holder::Injector(injector) => injector.counts(self.rule.id.as_str()),
+            Holder::Overlay(overlay) => overlay.counts(self.rule.id.as_str()),
         }
     }
 
@@ -55,8 +58,8 @@ impl RuleGuard {
     /// Lets go the calls that its `pause` holds now.
     pub fn release(&self) {
         match &self.holder {
-            Holder::Injector(injector) => injector.release(self.id.as_str()),
-            Holder::Overlay(overlay) => overlay.release(self.id.as_str()),
+            Holder::Injector(injector) => injector.release(self.rule.id.as_str()),
+            Holder::Overlay(overlay) => overlay.release(self.rule.id.as_str()),
         };
     }
 
@@ -64,32 +67,52 @@ impl RuleGuard {
     #[cfg(feature = "tokio")]
     pub async fn wait_for(&self, injections: u64) -> Option<u64> {
         match &self.holder {
-            Holder::Injector(injector) => injector.wait_for(self.id.as_str(), injections).await,
-            Holder::Overlay(overlay) => overlay.wait_for(self.id.as_str(), injections).await,
+            Holder::Injector(injector) => {
+                injector.wait_for(self.rule.id.as_str(), injections).await
+            }
+            Holder::Overlay(overlay) => overlay.wait_for(self.rule.id.as_str(), injections).await,
         }
     }
 }
 
 impl Drop for RuleGuard {
     fn drop(&mut self) {
-        match &self.holder {
-            Holder::Injector(injector) => injector.remove(&self.id),
-            Holder::Overlay(overlay) => overlay.remove(&self.id),
-        };
+        loop {
+            let rules = match &self.holder {
+                Holder::Injector(injector) => injector.rules(),
+                Holder::Overlay(overlay) => overlay.rules(),
+            };
+            // Another rule may have come in its place, which is not this one's to remove.
+            let id = self.rule.id.as_str();
+            if !rules
+                .find(id)
+                .is_some_and(|rule| rule.continues(&self.rule))
+            {
+                return;
+            }
+            let remove = Change::Remove(self.rule.id.clone());
+            let expected = Some(rules.generation());
+            let removed = match &self.holder {
+                Holder::Injector(injector) => injector.apply(remove, expected),
+                Holder::Overlay(overlay) => overlay.apply(remove, expected),
+            };
+            if removed.is_ok() {
+                return;
+            }
+        }
     }
 }
 
 impl Injector {
     /// Puts a rule in force for as long as the guard lives.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
-        let id = rule.id.clone();
-        self.put(rule);
+        self.put(rule.clone());
         let holder = Holder::Injector(self.clone());
-        RuleGuard { holder, id }
+        RuleGuard { holder, rule }
     }
 
     /// Waits until a rule has hit so many calls since it was put in force, and says how many it has hit
-    /// then; `None` once there is no such rule. Injections count from the moment they begin: of a
+    /// then; `None` once there is no such rule, or it has expired. Injections count from the moment they begin: of a
     /// `pause`, when the call is held.
     ///
     /// Put a `tokio::time::timeout` around it if they may not come. Cancel-safe.
@@ -112,10 +135,9 @@ impl Injector {
 impl Overlay {
     /// Puts a rule in force in it for as long as the guard lives, which keeps the overlay.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
-        let id = rule.id.clone();
-        self.put(rule);
+        self.put(rule.clone());
         let holder = Holder::Overlay(self.clone());
-        RuleGuard { holder, id }
+        RuleGuard { holder, rule }
     }
 
     /// Waits until one of its rules has hit so many calls; see [`Injector::wait_for`].

@@ -61,17 +61,17 @@ impl Index {
         &self,
         call: &Call<'_>,
         from: usize,
-        mut ask: impl FnMut(usize) -> ControlFlow<B>,
+        ask: impl FnMut(usize) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        match self.find(call) {
-            Some(found) => found.each(from, ask),
-            None => (from..self.len).try_for_each(&mut ask),
+        let mut found = Found::new(&self.always);
+        match self.find(call, &mut found) {
+            Some(()) => found.each(from, ask),
+            None => (from..self.len).try_for_each(ask),
         }
     }
 
-    /// The buckets that the call meets; `None` if they are more than it is worth to merge.
-    fn find(&self, call: &Call<'_>) -> Option<Found<'_>> {
-        let mut found = Found::new(&self.always);
+    /// Adds the buckets that the call meets; `None` if they are more than it is worth to merge.
+    fn find<'i>(&'i self, call: &Call<'_>, found: &mut Found<'i>) -> Option<()> {
         if let Some(paths) = &self.paths
             && let Some(path) = call.path()
         {
@@ -91,7 +91,7 @@ impl Index {
                 }
             }
         }
-        Some(found)
+        Some(())
     }
 
     fn bucket(&self, key: u64) -> &[u32] {

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use crate::{
     armed::Armed,
     catalogue,
-    clock::Clock,
+    clock::{Clock, Stopwatch},
     closures::CustomCall,
     error::RuleError,
     fault::Fault,
@@ -447,11 +447,19 @@ impl Injector {
         let listening = self.0.hub.news.listen();
         loop {
             let next = listening.next();
-            let injected = counts()?.injected;
+            let Counts {
+                injected,
+                expires_in,
+                ..
+            } = counts()?;
             if injected >= injections {
                 return Some(injected);
             }
-            next.wait(LONGEST).await;
+            let left = expires_in.unwrap_or(LONGEST);
+            if left.is_zero() {
+                return None;
+            }
+            next.wait(left.min(LONGEST)).await;
         }
     }
 
@@ -463,11 +471,11 @@ impl Injector {
         at_most: Duration,
     ) -> Option<u64> {
         let listening = self.0.hub.news.listen();
-        let clock = Clock::monotonic();
+        let stopwatch = Stopwatch::start();
         loop {
             let next = listening.next();
             let injected = counts()?.injected;
-            let left = at_most.saturating_sub(clock.now());
+            let left = at_most.saturating_sub(stopwatch.elapsed());
             if injected >= injections || left.is_zero() {
                 return Some(injected);
             }

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use http::HeaderName;
 
-use crate::{call::Call, error::RuleError, matcher::Matcher};
+use crate::{call::Call, error::RuleError, matcher::Matcher, replay::cut};
 
 /// Where a call's key is found.
 ///
@@ -40,9 +40,6 @@ pub enum Key {
 /// What a key may be.
 const ALLOWED: &str = "header:NAME, query:NAME, path:PARAMETER, label:NAME, peer or trace";
 
-/// A value is bounded by nobody else.
-const MAX_LENGTH: usize = 256;
-
 impl Key {
     /// The key of a call, if it has one. `matcher` is that of the rule.
     pub(crate) fn of<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
@@ -65,21 +62,6 @@ impl Key {
             return true;
         };
         (matcher.path.as_ref()).is_some_and(|path| path.has_parameter(name))
-    }
-}
-
-/// A key as everyone compares it.
-pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
-    if value.len() <= MAX_LENGTH {
-        return value;
-    }
-    let end = value.floor_char_boundary(MAX_LENGTH);
-    match value {
-        Cow::Borrowed(value) => value[..end].into(),
-        Cow::Owned(mut value) => {
-            value.truncate(end);
-            value.into()
-        }
     }
 }
 
@@ -141,16 +123,5 @@ mod tests {
             let error = wrong.parse::<Key>().unwrap_err();
             assert_eq!((error.field(), error.allowed()), ("key", ALLOWED));
         }
-    }
-
-    #[test]
-    fn a_long_value_is_cut_between_characters() {
-        let long = "ä".repeat(MAX_LENGTH);
-        let (borrowed, owned) = (cut(Cow::Borrowed(&long)), cut(long.clone().into()));
-        assert_eq!(borrowed, owned);
-        assert_eq!(borrowed.len(), MAX_LENGTH);
-        assert_eq!(cut("short".into()), "short");
-        let odd = format!("a{long}");
-        assert_eq!(cut(odd.into()).len(), MAX_LENGTH - 1);
     }
 }

@@ -135,7 +135,13 @@ impl Entered {
     pub(crate) fn new(overlays: &[Around]) -> Self {
         AROUND.with_borrow_mut(|around| {
             let before = around.len();
-            around.extend_from_slice(overlays);
+            for overlay in overlays {
+                // Twice in an overlay is no more than once.
+                let is_same = |known: &Around| Arc::ptr_eq(&known.layer, &overlay.layer);
+                if !around.iter().any(is_same) {
+                    around.push(overlay.clone());
+                }
+            }
             Self(before)
         })
     }

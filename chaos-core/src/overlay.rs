@@ -196,9 +196,10 @@ pin_project! {
     #[must_use = "futures do nothing unless they are polled"]
     #[derive(Debug)]
     pub struct InOverlay<F> {
-        overlays: Box<[Around]>,
+        // First, so that it is dropped while its overlays live.
         #[pin]
         future: F,
+        overlays: Box<[Around]>,
     }
 }
 

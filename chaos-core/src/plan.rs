@@ -89,6 +89,10 @@ impl Wait {
         self.kind == WaitKind::Hang
     }
 
+    pub(crate) fn is_pause(self) -> bool {
+        self.kind == WaitKind::Pause
+    }
+
     fn scaled(self, factor: f64) -> Self {
         let time = match self.kind {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => scaled_time(self.time, factor),

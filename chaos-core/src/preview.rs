@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use crate::{error::RuleError, key, lots::Lots, replay::Turn, rule::Rule};
+use crate::{
+    error::RuleError,
+    lots::Lots,
+    replay::{self, Replay, Turn},
+    rule::Rule,
+};
 
 /// Says which calls a rule would hit, by their numbers or their keys. Nothing is injected, or counted.
 ///
@@ -53,7 +58,12 @@ impl Rule {
     /// Whether its calls are told from each other by a key, and not by their numbers.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
-        self.trigger.deciding_key().is_some()
+        let by_number = self
+            .trigger
+            .replay
+            .as_ref()
+            .is_some_and(Replay::counts_calls);
+        self.trigger.deciding_key().is_some() && !by_number
     }
 }
 
@@ -81,7 +91,7 @@ impl Preview<'_> {
     /// Whether it would hit the calls with this key.
     #[must_use]
     pub fn hits_key(&self, key: &str) -> bool {
-        let key = key::cut(key.into());
+        let key = replay::cut(key.into());
         self.rule.is_keyed()
             && self.hits(Turn {
                 ordinal: None,

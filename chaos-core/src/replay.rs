@@ -2,9 +2,11 @@
 //! ones again.
 
 use std::{
-    collections::VecDeque,
+    borrow::Cow,
     sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use lru::LruCache;
 
 use crate::error::RuleError;
 
@@ -41,7 +43,10 @@ impl Replay {
     /// # Errors
     /// If there are more than 10,000.
     pub fn keys<K: Into<Box<str>>>(keys: impl IntoIterator<Item = K>) -> Result<Self, RuleError> {
-        let keys = sorted(keys.into_iter().map(Into::into).collect());
+        let keys = keys
+            .into_iter()
+            .map(|key| Box::from(cut(key.into().into_string().into())));
+        let keys = sorted(keys.collect());
         few(keys.len(), "keys").map(|()| Self(Calls::Keys(keys)))
     }
 
@@ -62,6 +67,24 @@ impl Replay {
             Calls::Keys(keys) => turn
                 .key
                 .is_some_and(|key| keys.binary_search_by(|known| (**known).cmp(key)).is_ok()),
+        }
+    }
+}
+
+/// The values of keys are bounded by nobody else.
+const MAX_LENGTH: usize = 256;
+
+/// A key as everyone compares it.
+pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
+    if value.len() <= MAX_LENGTH {
+        return value;
+    }
+    let end = value.floor_char_boundary(MAX_LENGTH);
+    match value {
+        Cow::Borrowed(value) => value[..end].into(),
+        Cow::Owned(mut value) => {
+            value.truncate(end);
+            value.into()
         }
     }
 }
@@ -88,7 +111,7 @@ pub(crate) struct Turn<'a> {
 }
 
 /// What a decision hangs on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum By {
     Chance,
     Ordinal(u64),
@@ -105,41 +128,52 @@ impl From<Turn<'_>> for By {
     }
 }
 
-/// The calls that a rule hit since it was armed: the last 10,000.
-#[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<Entries>);
+/// The calls that a rule hit since it was armed: the last 10,000, a key as often as it comes once.
+#[derive(Debug)]
+pub(crate) struct Log {
+    is_keyed: bool,
+    entries: Mutex<Entries>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entries {
-    hits: VecDeque<By>,
+    hits: LruCache<By, ()>,
     dropped: u64,
 }
 
 impl Log {
+    /// Of a rule that goes by keys, or by numbers.
+    pub(crate) fn new(is_keyed: bool) -> Self {
+        // Grows as it is filled.
+        let hits = LruCache::unbounded();
+        let entries = Mutex::new(Entries { hits, dropped: 0 });
+        Self { is_keyed, entries }
+    }
+
     pub(crate) fn add(&self, hit: By) {
         let mut entries = self.entries();
-        if entries.hits.len() == MOST {
-            entries.hits.pop_front();
+        if entries.hits.len() == MOST && !entries.hits.contains(&hit) {
+            entries.hits.pop_lru();
             entries.dropped += 1;
         }
-        entries.hits.push_back(hit);
+        entries.hits.put(hit, ());
     }
 
     pub(crate) fn decisions(&self) -> Decisions {
         let entries = self.entries();
-        let ordinals = entries.hits.iter().filter_map(|hit| match hit {
-            By::Ordinal(ordinal) => Some(*ordinal),
-            _ => None,
-        });
-        let keys = entries.hits.iter().filter_map(|hit| match hit {
-            By::Key(key) => Some(key.clone()),
-            _ => None,
-        });
-        let keys = sorted(keys.collect());
-        let calls = if keys.is_empty() {
-            Calls::Ordinals(sorted(ordinals.collect()))
+        let hits = entries.hits.iter().map(|(hit, ())| hit.clone());
+        let calls = if self.is_keyed {
+            let keys = hits.filter_map(|hit| match hit {
+                By::Key(key) => Some(key),
+                By::Ordinal(_) | By::Chance => None,
+            });
+            Calls::Keys(sorted(keys.collect()))
         } else {
-            Calls::Keys(keys)
+            let ordinals = hits.filter_map(|hit| match hit {
+                By::Ordinal(ordinal) => Some(ordinal),
+                By::Key(_) | By::Chance => None,
+            });
+            Calls::Ordinals(sorted(ordinals.collect()))
         };
         Decisions {
             hits: Replay(calls),
@@ -148,7 +182,7 @@ impl Log {
     }
 
     fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -160,4 +194,20 @@ pub struct Decisions {
     pub hits: Replay,
     /// How many before those were dropped from the log.
     pub dropped: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let long = "ä".repeat(MAX_LENGTH);
+        let (borrowed, owned) = (cut(Cow::Borrowed(&long)), cut(long.clone().into()));
+        assert_eq!(borrowed, owned);
+        assert_eq!(borrowed.len(), MAX_LENGTH);
+        assert_eq!(cut("short".into()), "short");
+        let odd = format!("a{long}");
+        assert_eq!(cut(odd.into()).len(), MAX_LENGTH - 1);
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
     lots::Hit,
     name::is_site_name,
     observer::{self, Hub},
-    site_rules::{Here, SiteRules},
+    site_rules::{Case, SiteRules},
     surface::SiteKind,
 };
 
@@ -167,19 +167,16 @@ impl Site {
         hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
-        if self.is_exempt(call) {
-            return None;
-        }
-        let mut fired = Vec::new();
-        let _ = site_rules.fire(call, self.here(), from, Some(hit), &mut fired);
-        if fired.is_empty() {
+        let mut case = self.case(call);
+        let _ = site_rules.fire(&mut case, from, Some(hit));
+        if case.fired.is_empty() {
             self.retire(site_rules);
             return None;
         }
         Some(Decision::new(
-            self.here(),
+            case.here,
             Arc::clone(&site_rules.hub),
-            fired,
+            case.fired,
         ))
     }
 
@@ -189,29 +186,26 @@ impl Site {
         if !own.are_overlaid() || !layer::is_around() {
             return self.look_closer(own, 0, call);
         }
-        if self.is_exempt(call) {
-            return None;
-        }
-        let mut fired = Vec::new();
-        let ended = layer::each_around(self.address(), |rules| {
-            rules.fire(call, self.here(), 0, None, &mut fired)
-        });
-        if fired.is_empty() {
+        let mut case = self.case(call);
+        let ended = layer::each_around(self.address(), |rules| rules.fire(&mut case, 0, None));
+        if case.fired.is_empty() {
             return self.look_closer(own, 0, call);
         }
         if ended.is_continue() {
-            let _ = own.fire(call, self.here(), 0, None, &mut fired);
+            let _ = own.fire(&mut case, 0, None);
         }
-        Some(Decision::new(self.here(), Arc::clone(&own.hub), fired))
+        let here = case.here;
+        Some(Decision::new(here, Arc::clone(&own.hub), case.fired))
     }
 
-    /// Whether nothing may happen to a call, whatever the rules say.
-    fn is_exempt(&self, call: &Call<'_>) -> bool {
-        observer::is_telling() || self.exemptions().have(call)
-    }
-
-    fn here(&self) -> Here {
-        (self.name, self.kind)
+    /// A call on which no rule has fired yet.
+    fn case<'c>(&self, call: &'c Call<'c>) -> Case<'c> {
+        Case {
+            call,
+            here: (self.name, self.kind),
+            is_exempt: observer::is_telling() || self.exemptions().have(call),
+            fired: Vec::new(),
+        }
     }
 
     /// Back to idle when every rule has expired: nobody else has to be alive for it.

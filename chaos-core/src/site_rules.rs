@@ -15,6 +15,15 @@ use crate::{
 /// Where a call is: the site's name and kind.
 pub(crate) type Here = (&'static str, SiteKind);
 
+/// One call, and the rules that fired on it.
+pub(crate) struct Case<'c> {
+    pub(crate) call: &'c Call<'c>,
+    pub(crate) here: Here,
+    /// Whether nothing may happen to it, whatever the rules say.
+    pub(crate) is_exempt: bool,
+    pub(crate) fired: Vec<Firing>,
+}
+
 /// Rules that are asked one by one. Where there are more, they are looked up in an index.
 const FEW: usize = 16;
 
@@ -130,23 +139,23 @@ impl SiteRules {
     /// there is a `hit`. Breaks off where one of them ends the call.
     pub(crate) fn fire(
         &self,
-        call: &Call<'_>,
-        here: Here,
+        case: &mut Case<'_>,
         from: usize,
         mut hit: Option<Hit>,
-        fired: &mut Vec<Firing>,
     ) -> ControlFlow<()> {
+        let call = case.call;
         self.each(call, from, |_, rule| {
             let asked = hit.take().map(Verdict::Hit);
             let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
-            let Verdict::Hit(hit) = verdict else {
+            // Of an exempt call, every rule has been asked all the same: it has its number.
+            let (Verdict::Hit(hit), false) = (verdict, case.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let Some(firing) = Firing::of(rule, hit, call, here, &self.hub) else {
+            let Some(firing) = Firing::of(rule, hit, call, case.here, &self.hub) else {
                 return ControlFlow::Continue(());
             };
             let is_last = firing.ends_call() || rule.rule.is_final;
-            fired.push(firing);
+            case.fired.push(firing);
             if is_last {
                 ControlFlow::Break(())
             } else {

@@ -107,10 +107,10 @@ impl Text {
     pub(crate) fn has_parameter(&self, name: &str) -> bool {
         match self {
             Self::Route(route) => {
+                // What is doubled is a brace, and no parameter.
+                let source = route.source.replace("{{", "").replace("}}", "");
                 let named = [format!("{{{name}}}"), format!("{{*{name}}}")];
-                named
-                    .iter()
-                    .any(|parameter| route.source.contains(&**parameter))
+                named.iter().any(|parameter| source.contains(&**parameter))
             }
             Self::AnyOf(texts) => texts.iter().all(|text| text.has_parameter(name)),
             _ => false,

@@ -32,7 +32,7 @@ impl<'i> Found<'i> {
     /// Asks about each position once, in ascending order, from `from` on.
     #[inline]
     pub(super) fn each<B>(
-        mut self,
+        &mut self,
         from: usize,
         mut ask: impl FnMut(usize) -> ControlFlow<B>,
     ) -> ControlFlow<B> {

@@ -84,8 +84,7 @@ impl Paths {
     /// Calls `each` with each key that a call with this path brings, until it says `None`.
     #[inline]
     pub(super) fn keys(&self, path: &[u8], mut each: impl FnMut(u64) -> Option<()>) -> Option<()> {
-        let mut hasher = FnvHasher::default();
-        hasher.write(&[Self::SALT]);
+        let mut hasher = Self::begin("");
         if self.lengths == 0 {
             hasher.write(path);
         } else {
@@ -102,47 +101,42 @@ impl Paths {
     /// The keys of which a call must bring one for the matcher's condition on the path to hold;
     /// `false` if that cannot be said.
     pub(super) fn keys_of(&mut self, matcher: &Matcher, keys: &mut Vec<u64>) -> bool {
-        let held = |text: &Option<Text>, before: &str, keys: &mut Vec<u64>, lengths: &mut u64| {
-            let text = text.as_ref();
-            text.is_some_and(|text| Self::keys_after(before, text, keys, lengths))
-        };
         let mut lengths = 0;
-        if held(&matcher.path, "", keys, &mut lengths) {
+        let mut path_key = |anchor| {
+            match anchor {
+                Anchor::Whole(path) => keys.push(end(Self::begin(path))),
+                // Every path begins like this.
+                Anchor::Under("" | "/") => return false,
+                Anchor::Under(prefix) => {
+                    lengths |= bit(prefix.len());
+                    keys.push(Self::begin(prefix).finish());
+                }
+            }
+            true
+        };
+        if (matcher.path.as_ref()).is_some_and(|text| anchors(text, &mut path_key)) {
             self.lengths |= lengths;
             return true;
         }
         keys.clear();
-        lengths = 0;
         // A gRPC method is its path without the first `/`.
-        let says = held(&matcher.grpc, "/", keys, &mut lengths);
-        self.lengths |= lengths;
-        says
+        let mut grpc_key = |anchor| {
+            let Anchor::Whole(method) = anchor else {
+                return false;
+            };
+            let mut hasher = Self::begin("/");
+            hasher.write(method.as_bytes());
+            keys.push(end(hasher));
+            true
+        };
+        (matcher.grpc.as_ref()).is_some_and(|text| anchors(text, &mut grpc_key))
     }
 
-    fn keys_after(before: &str, text: &Text, keys: &mut Vec<u64>, lengths: &mut u64) -> bool {
-        anchors(text, &mut |anchor| {
-            let mut hasher = FnvHasher::default();
-            hasher.write(&[Self::SALT]);
-            hasher.write(before.as_bytes());
-            let key = match anchor {
-                Anchor::Whole(value) => {
-                    hasher.write(value.as_bytes());
-                    end(hasher)
-                }
-                Anchor::Under(value) => {
-                    let length = before.len() + value.len();
-                    if length <= "/".len() {
-                        // Every path begins like this.
-                        return false;
-                    }
-                    *lengths |= bit(length);
-                    hasher.write(value.as_bytes());
-                    hasher.finish()
-                }
-            };
-            keys.push(key);
-            true
-        })
+    fn begin(path: &str) -> FnvHasher {
+        let mut hasher = FnvHasher::default();
+        hasher.write(&[Self::SALT]);
+        hasher.write(path.as_bytes());
+        hasher
     }
 }
 

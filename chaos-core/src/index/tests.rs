@@ -64,7 +64,7 @@ const LABELS: [&str; 3] = ["table", "shard", "tenant"];
 const VALUES: [&str; 5] = ["", "1", "2", "a/b", "application/grpc"];
 
 fn path() -> impl Strategy<Value = String> {
-    "(/(a|b|ab|\\{\\}|%7B)?){1,5}"
+    "(/(a|b|ab|\\{\\}|\\{|\\})?){1,5}"
 }
 
 /// Routes as people write them: parameters, a rest, escapes.
@@ -355,67 +355,4 @@ fn candidates_allocate_nothing() {
         assert_eq!(first, ControlFlow::Break(77));
     });
     assert_eq!(info.count_total, 0);
-}
-
-#[test]
-fn zz_measure() {
-    let Ok(what) = std::env::var("MEASURE") else {
-        return;
-    };
-    let n: usize = std::env::var("N").unwrap().parse().unwrap();
-    let reps: usize = std::env::var("REPS").unwrap().parse().unwrap();
-    let u = || HeaderName::from_static("x-user-id");
-    let make = |n: usize| match &*what {
-        "path" => Matcher::new().path(Text::is(&format!("/api/v1/orders/p{n}"))),
-        "route" => {
-            Matcher::new().path(Text::route(&format!("/api/v1/orders/p{n}/{{id}}")).unwrap())
-        }
-        "header" => Matcher::new().header(u(), Text::is(&format!("user-{n}"))),
-        "onepath" => Matcher::new()
-            .path(Text::is("/api/v1/orders/p7"))
-            .header(u(), Text::is(&format!("user-{n}"))),
-        "mixed" => match n % 3 {
-            0 => Matcher::new().path(Text::route(&format!("/api/v1/orders/p{n}/{{id}}")).unwrap()),
-            1 => Matcher::new().header(u(), Text::is(&format!("user-{n}"))),
-            _ => Matcher::new().label("table", Text::is(&format!("t{n}"))),
-        },
-        "label" => Matcher::new().label("table", Text::is(&format!("t{n}"))),
-        _ => panic!(),
-    };
-    let matchers: Vec<_> = (0..n).map(make).collect();
-    let clock = crate::Clock::monotonic();
-    let index = {
-        let mut best = std::time::Duration::MAX;
-        let mut ix = None;
-        for _ in 0..(if reps == 0 { 20 } else { 1 }) {
-            let t = clock.now();
-            ix = Some(Index::of(matchers.iter()));
-            best = best.min(clock.now() - t);
-        }
-        println!("build {what} {n}: {best:?}");
-        ix.unwrap()
-    };
-    let facts = Facts::get(if what == "route" || what == "mixed" {
-        "/api/v1/orders/p7/42"
-    } else {
-        "/api/v1/orders/p7"
-    })
-    .header("accept", "*/*")
-    .header("user-agent", "curl/8")
-    .header("host", "localhost")
-    .header("x-request-id", "abc")
-    .header("x-user-id", "user-7")
-    .label("table", "t7");
-    let call = facts.call();
-    let mut sum = 0;
-    for _ in 0..reps {
-        let _ = std::hint::black_box(&index).candidates(std::hint::black_box(&call), 0, |p| {
-            sum += p;
-            if matchers[p].matches(&call) {
-                sum += 1
-            };
-            ControlFlow::<()>::Continue(())
-        });
-    }
-    println!("{sum}");
 }
