@@ -176,6 +176,12 @@ impl Armed {
         if (self.rule.window.as_ref()).is_some_and(|window| !window.contains(hub.clock.wall())) {
             return Verdict::Pass;
         }
+        // A clock is read only where something depends on it.
+        let now = trigger.program.as_ref().map(|_| hub.clock.now());
+        if now.is_some_and(|now| self.arming.has_expired(now)) {
+            self.note_expiry();
+            return Verdict::Expired;
+        }
         let ordinal = (trigger.counts_calls()).then(|| self.arming.progress.next_ordinal());
         let key = trigger.deciding_key().map(|key| key.of(call, matcher));
         // A call without the key that decides is left alone, and so is one that is not in turn.
@@ -190,11 +196,7 @@ impl Armed {
             ordinal,
             key: key.as_deref(),
         };
-        // A clock is read only where something depends on it.
-        let age = trigger
-            .program
-            .as_ref()
-            .map(|_| self.arming.age(hub.clock.now()));
+        let age = now.map(|now| self.arming.age(now));
         self.decide(turn, age.unwrap_or_default())
     }
 

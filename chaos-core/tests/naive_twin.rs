@@ -1,6 +1,9 @@
 //! A naive reading of the rule format decides like the compiled one, call for call.
 
-use chaos_core::{Call, Injector, Plan, wire::rules_from_json};
+use chaos_core::{
+    Call, Change, Injector, Plan,
+    wire::{rule_from_value, rules_from_json},
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -26,6 +29,9 @@ impl Twin {
         let mut fired = Vec::new();
         for (at, rule) in self.rules.iter().enumerate() {
             if !glob(rule["site"].as_str().unwrap(), site) || !matches(&rule["match"], facts) {
+                continue;
+            }
+            if rule["enabled"] == json!(false) {
                 continue;
             }
             let ordinal = self.calls[at];
@@ -297,7 +303,12 @@ proptest! {
 
     #[test]
     fn compiled_rules_decide_like_the_naive_twin(
-        mut rules in prop::collection::vec(any_rule(), 1..6),
+        // Few are asked one by one, and many are looked up.
+        mut rules in prop_oneof![
+            prop::collection::vec(any_rule(), 1..6),
+            prop::collection::vec(any_rule(), 20..60),
+        ],
+        toggled in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
         calls in prop::collection::vec(
             (prop::sample::select(&["db.read", "db.write", "db"]), any_facts()), 1..20),
     ) {
@@ -309,7 +320,16 @@ proptest! {
         injector.replace(rules_from_json(document.as_bytes()).unwrap()).unwrap();
         let (calls_seen, injected) = (vec![0; rules.len()], vec![0; rules.len()]);
         let mut twin = Twin { rules, calls: calls_seen, injected };
-        for (site, facts) in calls {
+        for (at, (site, facts)) in calls.into_iter().enumerate() {
+            // Now and then one is switched off, or on again, which arms it anew.
+            if let Some(toggled) = toggled.get(at) {
+                let toggled = toggled.index(twin.rules.len());
+                let rule = &mut twin.rules[toggled];
+                rule["enabled"] = json!(rule["enabled"] == json!(false));
+                (twin.calls[toggled], twin.injected[toggled]) = (0, 0);
+                let rule = rule_from_value(rule.clone(), None).unwrap();
+                injector.apply(Change::Edit(rule), None).unwrap();
+            }
             let expected = twin.decide(site, &facts);
             prop_assert_eq!(decide(&injector, site, &facts), expected, "{:?}", facts);
         }

@@ -57,6 +57,18 @@ fn rules() -> Vec<Value> {
             json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 } } }]),
         ),
         ("faults", json!([{ "latency": { "at_least": "1s" } }])),
+        ("key", json!("header:x-user-id")),
+        ("key", json!("label:tenant")),
+        ("key", json!("peer")),
+        (
+            "first_attempts",
+            json!({ "n": 2, "key": "header:idempotency-key" }),
+        ),
+        ("replay", json!({ "ordinals": [1, 5, 7] })),
+        (
+            "window",
+            json!({ "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" }),
+        ),
         ("faults", json!([{ "latency": "200ms", "when": "after" }])),
         (
             "faults",
