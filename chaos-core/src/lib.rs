@@ -33,6 +33,9 @@
 //! Rules that fire compose: each makes its own draw, and their faults are carried out in rule
 //! order, until one ends the call. So "everything 200 ms slower" and "5 % fail" are two rules.
 //!
+//! An [`Overlay`] holds rules that only one task tree can see; a `TokenKey` (feature `token`) signs
+//! rules that travel with one request.
+//!
 //! # What it costs
 //!
 //! Idle, a site is one relaxed load and one branch: 0 allocations, no lock, no shared write, and
@@ -61,7 +64,8 @@
 //!
 //! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
 //! - `macros`: `#[site]`, which makes a whole function a site.
-//! - `serde`: the [`wire`] format.
+//! - `serde`: the `wire` format.
+//! - `window` (default): rules that live in certain hours of the week.
 //! - `token`: signed tokens, which carry rules with one request.
 //! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
 //!   through. The rest of the API stays, so nothing else has to change.

@@ -83,7 +83,7 @@ impl<L> InjectListener<L> {
     fn consult<T: Socket>(&self, io: T) -> FaultIo<T> {
         let peer = io.peer().map(|peer| peer.to_string());
         let label = peer.as_deref().map(|peer| ("peer", peer.into()));
-        let ip = || Some(io.peer()?.ip());
+        let ip = || io.peer();
         let call = Call::new().labels(label.as_slice()).peer_of(&ip);
         let decision = self.aim.decide(&call);
         let io = FaultIo::new(io);
