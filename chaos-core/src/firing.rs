@@ -34,7 +34,8 @@ impl Drop for Active {
 struct Taken {
     rule: Arc<Armed>,
     limit: bool,
-    attempt: Option<Digest>,
+    /// In a box: few rules have any.
+    attempt: Option<Box<Digest>>,
     used: bool,
 }
 
@@ -53,7 +54,7 @@ impl Taken {
             if !attempts.take(request, first.n, now) {
                 return None;
             }
-            taken.attempt = Some(request);
+            taken.attempt = Some(Box::new(request));
         }
         if let Some(limit) = trigger.limit {
             if !rule.arming.progress.spend(limit.get()) {
@@ -74,8 +75,8 @@ impl Drop for Taken {
         if self.limit {
             arming.progress.refund();
         }
-        if let (Some(request), Some(attempts)) = (self.attempt, &arming.attempts) {
-            attempts.refund(request);
+        if let (Some(request), Some(attempts)) = (&self.attempt, &arming.attempts) {
+            attempts.refund(**request);
         }
     }
 }

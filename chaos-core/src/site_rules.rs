@@ -155,6 +155,8 @@ impl SiteRules {
                 return ControlFlow::Continue(());
             };
             let is_last = firing.ends_call() || rule.rule.is_final;
+            // Thousands of calls may be held at once, mostly by one rule each.
+            case.fired.reserve_exact(1);
             case.fired.push(firing);
             if is_last {
                 ControlFlow::Break(())
