@@ -23,6 +23,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
             "cargo clippy -p chaos-core --features serde -- -D warnings",
             "cargo clippy -p chaos-core --features macros -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features token -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features window -- -D warnings",
             "cargo clippy -p chaos-tower -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
