@@ -39,6 +39,8 @@ pub enum Limit {
     AtMost(u32),
     /// As many as another case.
     As(&'static str),
+    /// Twice as many as another case.
+    TwiceAs(&'static str),
 }
 
 impl Case {
@@ -73,6 +75,12 @@ impl Case {
     #[must_use]
     pub fn same_as(self, other: &'static str) -> Self {
         self.limit(Limit::As(other))
+    }
+
+    /// May add twice what the case called `other` adds.
+    #[must_use]
+    pub fn at_most_twice(self, other: &'static str) -> Self {
+        self.limit(Limit::TwiceAs(other))
     }
 
     fn limit(mut self, instructions: Limit) -> Self {

@@ -3,6 +3,7 @@
 mod axum;
 mod http;
 mod macros;
+pub(crate) mod many;
 
 use crate::case::Case;
 
@@ -13,6 +14,7 @@ pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
 pub fn all() -> Vec<Case> {
     let mut all = macros::cases();
     all.extend(http::cases());
+    all.extend(many::cases());
     all.extend(axum::cases());
     all
 }

@@ -5,6 +5,7 @@
 //! cargo bench -p benches -- --check                        # and fail if a target is missed
 //! cargo bench -p benches --features compile-out -- --check # the library compiled out: +0
 //! cargo bench -p benches --bench release                   # how soon a halt lets everyone go
+//! cargo bench -p benches --bench edits                     # how long an edit of 10,000 rules takes
 //! ```
 //!
 //! A row is a [`Case`]: a caller that a compiler cannot see through, with a site in it,
@@ -26,6 +27,7 @@ pub mod callgrind;
 pub mod case;
 pub mod cases;
 pub mod clock;
+pub mod edits;
 pub mod release;
 mod rules;
 mod service;

@@ -72,11 +72,15 @@ pub fn fill_in(rows: &mut [Row<'_>], counts: &Counts) {
         rows[at].limit = match rows[at].case.target.map(|target| target.instructions) {
             None => None,
             Some(Limit::AtMost(limit)) => Some(limit.into()),
-            Some(Limit::As(other)) => (rows.iter())
-                .find(|row| row.case.name == other)
-                .and_then(|row| row.instructions),
+            Some(Limit::As(other)) => of_row(rows, other),
+            Some(Limit::TwiceAs(other)) => of_row(rows, other).map(|count| 2.0 * count),
         };
     }
+}
+
+fn of_row(rows: &[Row<'_>], name: &str) -> Option<f64> {
+    let row = rows.iter().find(|row| row.case.name == name);
+    row.and_then(|row| row.instructions)
 }
 
 impl Row<'_> {
@@ -145,6 +149,7 @@ impl Row<'_> {
             Limit::AtMost(0) => "+0".to_owned(),
             Limit::AtMost(limit) => format!("≤ {limit}"),
             Limit::As(other) => format!("as {other}"),
+            Limit::TwiceAs(other) => format!("≤ 2 × {other}"),
         };
         let future = (target.future).map(|bytes| format!(", ≤ +{bytes} B"));
         let held = (target.held_at).map(|held| format!(" (held at {held})"));

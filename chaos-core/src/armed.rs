@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
     time::Duration,
@@ -39,7 +39,8 @@ pub(crate) struct Armed {
     special: AtomicU8,
     /// The trigger's rate.
     hits_of_2_53: u64,
-    pub(crate) fault_names: Arc<str>,
+    /// Put together when it is first told of.
+    fault_names: OnceLock<Arc<str>>,
 }
 
 impl Armed {
@@ -50,7 +51,7 @@ impl Armed {
             arming: Arc::new(Arming::new(&rule, now)),
             special: AtomicU8::new(special(&rule)),
             hits_of_2_53: rule.trigger.hits_of_2_53(),
-            fault_names: rule.fault_names().into(),
+            fault_names: OnceLock::new(),
             rule,
         }
     }
@@ -92,8 +93,13 @@ impl Armed {
             arming: Arc::clone(&self.arming),
             hits_of_2_53: self.hits_of_2_53,
             special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
-            fault_names: Arc::clone(&self.fault_names),
+            fault_names: self.fault_names.clone(),
         }
+    }
+
+    /// The rule's faults in order, by name.
+    pub(crate) fn fault_names(&self) -> &Arc<str> {
+        (self.fault_names).get_or_init(|| self.rule.fault_names().into())
     }
 
     /// Whether it can still act: enabled, and not expired.

@@ -166,7 +166,11 @@ impl Firing {
 
     /// The names of what happens, in order: of a rule that chooses, those that it chose.
     pub(crate) fn fault_names(&self) -> Arc<str> {
-        Arc::clone(self.chosen.as_ref().unwrap_or(&self.rule.fault_names))
+        Arc::clone(
+            self.chosen
+                .as_ref()
+                .unwrap_or_else(|| self.rule.fault_names()),
+        )
     }
 
     /// Listens for a release, if a pause comes next: whoever sees it counted may release it at once.

@@ -87,21 +87,24 @@ impl Gate {
 
 /// A gate that is opened again and again: where paused calls wait to be released.
 #[derive(Debug, Default)]
-pub(crate) struct Turnstile(Mutex<Arc<Gate>>);
+pub(crate) struct Turnstile(Mutex<Option<Arc<Gate>>>);
 
 impl Turnstile {
     /// The gate to wait at: the next release opens it.
     pub(crate) fn gate(&self) -> Arc<Gate> {
-        Arc::clone(&self.lock())
+        Arc::clone(self.lock().get_or_insert_default())
     }
 
     /// Lets go whoever waits now.
     pub(crate) fn release(&self) {
-        let gate = std::mem::take(&mut *self.lock());
-        gate.open();
+        // Made by whoever waits first: a rule set may hold thousands of rules.
+        let gate = self.lock().take();
+        if let Some(gate) = gate {
+            gate.open();
+        }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Arc<Gate>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Gate>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

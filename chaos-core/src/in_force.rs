@@ -1,10 +1,8 @@
 //! The rules in force of one holder, an injector or an overlay: as they are written, and armed.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
+
+use fnv::{FnvHashMap, FnvHashSet};
 
 use crate::{
     armed::Armed,
@@ -90,14 +88,14 @@ impl InForce {
 
     /// Arms another list of rules; those it has in common with this one go on.
     fn rearm(&mut self, set: &RuleSet, now: Duration) -> Vec<Arc<Armed>> {
-        let before: HashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
+        let before: FnvHashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
             .map(|rule| (&rule.rule.id, rule))
             .collect();
         let succeed = |rule: &Arc<Rule>| {
             Armed::succeed(before.get(&rule.id).copied(), Arc::clone(rule), false, now)
         };
         let armed: Vec<_> = set.rules.iter().map(succeed).collect();
-        let kept: HashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
+        let kept: FnvHashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
         let mut before = std::mem::replace(&mut self.armed, armed);
         before.retain(|rule| !kept.contains(&Arc::as_ptr(&rule.gate)));
         before

@@ -23,7 +23,6 @@ use crate::{
     in_force::{InForce, Retired},
     layer::Layer,
     name::RuleId,
-    news::LONGEST,
     observer::{Hub, Injection},
     policy::Policy,
     replay::Decisions,
@@ -358,6 +357,8 @@ impl Injector {
     pub fn check<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Result<(), RuleError> {
         let policy = self.0.hub.policy.load();
         for rule in rules {
+            rule.check()
+                .map_err(|error| error.in_rule(rule.id.as_str()))?;
             for (at, fault) in rule.faults.iter().enumerate() {
                 let checked = policy.permits(fault);
                 let checked = checked.and_then(|()| self.0.hub.closures.check(fault));
@@ -444,6 +445,8 @@ impl Injector {
         counts: impl Fn() -> Option<Counts>,
         injections: u64,
     ) -> Option<u64> {
+        /// Nobody waits longer at a time, only again.
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
         let listening = self.0.hub.news.listen();
         loop {
             let next = listening.next();
@@ -455,11 +458,11 @@ impl Injector {
             if injected >= injections {
                 return Some(injected);
             }
-            let left = expires_in.unwrap_or(LONGEST);
+            let left = expires_in.unwrap_or(LONGEST).min(LONGEST);
             if left.is_zero() {
                 return None;
             }
-            next.wait(left.min(LONGEST)).await;
+            next.wait(left).await;
         }
     }
 

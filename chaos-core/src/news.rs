@@ -1,11 +1,8 @@
 //! Where those wait who want to know when something has happened to a rule.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering, fence},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering, fence},
 };
 
 use crate::gate::{Gate, Turnstile};
@@ -50,6 +47,3 @@ impl Drop for Listening<'_> {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
-
-/// Nobody waits longer at a time, only again.
-pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);

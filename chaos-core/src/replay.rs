@@ -50,6 +50,7 @@ impl Replay {
         few(keys.len(), "keys").map(|()| Self(Calls::Keys(keys)))
     }
 
+    #[cfg(feature = "serde")]
     pub(crate) fn calls(&self) -> &Calls {
         &self.0
     }
@@ -79,7 +80,8 @@ pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.len() <= MAX_LENGTH {
         return value;
     }
-    let end = value.floor_char_boundary(MAX_LENGTH);
+    let is_boundary = |end: &usize| value.is_char_boundary(*end);
+    let end = (0..=MAX_LENGTH).rev().find(is_boundary).unwrap_or(0);
     match value {
         Cow::Borrowed(value) => value[..end].into(),
         Cow::Owned(mut value) => {

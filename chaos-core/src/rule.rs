@@ -3,8 +3,8 @@
 #[cfg(feature = "window")]
 use crate::window::Window;
 use crate::{
-    fault::Fault, glob::SiteGlob, lifetime::Lifetime, matcher::Matcher, name::RuleId,
-    trigger::Trigger,
+    error::RuleError, fault::Fault, glob::SiteGlob, lifetime::Lifetime, matcher::Matcher,
+    name::RuleId, trigger::Trigger,
 };
 
 /// Whether a rule acts or only counts.
@@ -182,6 +182,38 @@ impl Rule {
     pub fn fault_names(&self) -> String {
         let names: Vec<_> = self.faults.iter().map(Fault::name).collect();
         names.join("+")
+    }
+
+    /// Whether its parts go together.
+    pub(crate) fn check(&self) -> Result<(), RuleError> {
+        let Trigger {
+            key,
+            first_attempts,
+            program,
+            ..
+        } = &self.trigger;
+        let keys = [
+            ("key", key.as_ref()),
+            (
+                "first_attempts.key",
+                first_attempts.as_ref().map(|first| &first.key),
+            ),
+        ];
+        for (field, key) in keys {
+            if let Some(key) = key.filter(|key| !key.fits(&self.matcher)) {
+                let problem = format!("\"{key}\" names no parameter of the path that is matched");
+                let allowed = "a parameter of the rule's own path, or another key";
+                return Err(RuleError::new(field, problem, allowed));
+            }
+        }
+        if let (Some(program), Some(ttl)) = (program, self.lifetime.ttl())
+            && program.outlasts(ttl)
+        {
+            let problem = format!("does not fit into the ttl of {ttl:?}");
+            let allowed = "phases that fit into the ttl";
+            return Err(RuleError::new("program", problem, allowed));
+        }
+        Ok(())
     }
 
     /// Whether `self` does what `other` did, so that its counts go on; only whether it is enabled,

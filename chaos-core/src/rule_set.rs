@@ -1,6 +1,8 @@
 //! An ordered list of rules, and how an edit makes the next one. Pure values; nothing is armed here.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
+
+use fnv::FnvHashSet;
 
 use crate::{error::RuleError, name::RuleId, rule::Rule};
 
@@ -60,7 +62,7 @@ impl RuleSet {
 }
 
 fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
-    let mut seen = HashSet::new();
+    let mut seen = FnvHashSet::default();
     match rules
         .iter()
         .enumerate()

@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 pub use self::trigger::decisions_to_value;
 use self::{
     fault::FaultDoc,
-    form::{Object, duration, is_default, written},
+    form::{Object, duration, is_default},
     program::ProgramDoc,
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
     trigger::{FirstAttemptsDoc, ReplayDoc, TriggerDoc},
@@ -375,14 +375,8 @@ impl RuleDoc {
             replay: self.replay,
             program: self.program,
         };
-        let trigger = trigger.into_trigger(&matcher)?;
+        let trigger = trigger.into_trigger()?;
         let lifetime = lifetime(self.ttl.as_deref())?;
-        if let (Some(program), Some(ttl)) = (&trigger.program, lifetime.ttl())
-            && program.outlasts(ttl)
-        {
-            let problem = format!("does not fit into the ttl of {}", written(ttl));
-            return Err(refuse("program", problem));
-        }
         let mode = match self.mode {
             ModeDoc::Inject => Mode::Inject,
             ModeDoc::Shadow => Mode::Shadow,
@@ -406,6 +400,7 @@ impl RuleDoc {
         if let Some(Object(doc)) = self.window {
             doc.into_window()?;
         }
+        rule.check()?;
         Ok(faults.fold(rule, Rule::then))
     }
 }

@@ -165,14 +165,14 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         r#"{"id":"r","site":"s","match":{"path":"/a/{b}"},"key":"path:c","faults":[{"status":503}]}"#,
         "key",
         "names no parameter",
-        "path:PARAMETER",
+        "of the rule's own path",
     ),
     (
         "key without path",
         r#"{"id":"r","site":"s","key":"path:c","faults":[{"status":503}]}"#,
         "key",
         "names no parameter",
-        "path:PARAMETER",
+        "of the rule's own path",
     ),
     (
         "key number",
@@ -241,14 +241,14 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "program longer than ttl",
         r#"{"id":"r","site":"s","ttl":"1m","program":[{"for":"2m","rate":1}],"faults":[{"status":503}]}"#,
         "program",
-        "does not fit into the ttl of 1m",
+        "does not fit into the ttl of 60s",
         "",
     ),
     (
         "program longer than the default ttl",
         r#"{"id":"r","site":"s","program":[{"for":"11m","rate":1}],"faults":[{"status":503}]}"#,
         "program",
-        "does not fit into the ttl of 10m",
+        "does not fit into the ttl of 600s",
         "",
     ),
     (

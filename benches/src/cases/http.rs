@@ -17,11 +17,11 @@ use crate::{
     service::{Plain, call, future_size, handler, opaque},
 };
 
-const BARE: &str = "http service";
+pub(super) const BARE: &str = "http service";
 const BARE_ASYNC: &str = "http service, an async fn";
-const BARE_HEADERS: &str = "http service, six headers";
-const IDLE: &str = "layer, idle";
-const SITE: &str = "bench.layer";
+pub(super) const BARE_HEADERS: &str = "http service, six headers";
+pub(super) const IDLE: &str = "layer, idle";
+pub(super) const SITE: &str = "bench.layer";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -122,7 +122,7 @@ fn layer() -> InjectLayer {
     InjectLayer::with_injector(SITE, &Injector::new())
 }
 
-fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
+pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
     let injector = Injector::new();
     let layer = InjectLayer::with_injector(SITE, &injector);
     arm(&injector);
@@ -153,15 +153,15 @@ fn bodied() -> Request<Body> {
     request().map(|()| Body::empty())
 }
 
-const TENANT: HeaderName = HeaderName::from_static("x-tenant");
+pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 
-fn request() -> Request<()> {
+pub(super) fn request() -> Request<()> {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/products/7");
     request
 }
 
-fn with_headers() -> Request<()> {
+pub(super) fn with_headers() -> Request<()> {
     let mut request = request();
     let headers = [
         ("host", "shop.example"),

@@ -7,7 +7,6 @@ use crate::{
     attempts::FirstAttempts,
     error::RuleError,
     key::Key,
-    matcher::Matcher,
     replay::{Calls, Decisions, Replay},
     trigger::{Rate, Trigger},
 };
@@ -46,13 +45,13 @@ pub(super) struct ReplayDoc {
 }
 
 impl TriggerDoc {
-    pub(super) fn into_trigger(self, matcher: &Matcher) -> Result<Trigger, RuleError> {
+    pub(super) fn into_trigger(self) -> Result<Trigger, RuleError> {
         let mut trigger = Trigger::new().skip(self.skip);
         if let Some(rate) = self.rate {
             trigger = trigger.rate(Rate::new(rate)?);
         }
         if let Some(key) = self.key {
-            trigger = trigger.key(read_key(&key, matcher)?);
+            trigger = trigger.key(read_key(&key)?);
         }
         if let Some(seed) = self.seed {
             trigger = trigger.seed(seed);
@@ -69,7 +68,7 @@ impl TriggerDoc {
         if let Some(Object(first)) = self.first_attempts {
             let here = |error: RuleError| error.under("first_attempts");
             let n = not_zero("n", first.n).map_err(here)?;
-            let key = read_key(&first.key, matcher).map_err(here)?;
+            let key = read_key(&first.key).map_err(here)?;
             trigger = trigger.first_attempts(FirstAttempts::new(n, key));
         }
         if let Some(Object(calls)) = self.replay {
@@ -86,15 +85,9 @@ impl TriggerDoc {
     }
 }
 
-fn read_key(key: &str, matcher: &Matcher) -> Result<Key, RuleError> {
-    let read: Key = key
-        .parse()
-        .map_err(|error: RuleError| refuse("key", error.problem()))?;
-    if read.fits(matcher) {
-        return Ok(read);
-    }
-    let problem = format!("{key:?} names no parameter of the path that is matched");
-    Err(refuse("key", problem))
+fn read_key(key: &str) -> Result<Key, RuleError> {
+    key.parse()
+        .map_err(|error: RuleError| refuse("key", error.problem()))
 }
 
 impl ReplayDoc {
@@ -137,7 +130,7 @@ impl From<&Replay> for ReplayDoc {
     fn from(replay: &Replay) -> Self {
         let (ordinals, keys) = match replay.calls() {
             Calls::Ordinals(ordinals) => (Some(ordinals.to_vec()), None),
-            Calls::Keys(keys) => (None, Some(keys.iter().map(|key| key.to_string()).collect())),
+            Calls::Keys(keys) => (None, Some(keys.iter().map(ToString::to_string).collect())),
         };
         Self {
             ordinals,

@@ -1,0 +1,167 @@
+//! How long an edit of ten thousand rules takes, and what calls notice of it meanwhile.
+//!
+//! These are times, so the table is for reading, and no check looks at it.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use chaos_core::{Call, Change, Clock, Injector, Matcher, Rule, Site};
+use comfy_table::{CellAlignment, Table, presets};
+use http::{HeaderMap, Method, Uri};
+
+use crate::{
+    cases::many::{by_header, by_path},
+    rules::matching,
+};
+
+const SITE: &str = "bench.edits";
+const MANY: usize = 10_000;
+
+/// Each edit, on its own and while another thread makes calls.
+///
+/// # Panics
+/// If an edit is refused.
+#[must_use]
+pub fn report(rounds: usize) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header([
+        "edit",
+        "quiet: best, median, ms",
+        "under calls: best, median, ms",
+        "aim, ms",
+        "calls: speed beside none",
+        "longest call, ms",
+    ]);
+    for (name, matcher) in [
+        ("path", by_path as fn(usize) -> Matcher),
+        ("header", by_header),
+    ] {
+        let edits: [(&str, &str, Edit); 3] = [
+            ("replace 10,000 rules", "20", replace),
+            ("toggle one of them", "1", toggle),
+            ("add one more", "", add),
+        ];
+        for (edit, aim, run) in edits {
+            let quiet = times(rounds, matcher, run, None);
+            let watch = Watch::default();
+            let busy = times(rounds, matcher, run, Some(&watch));
+            let (speed, longest) = watch.told();
+            let two =
+                |times: &[Duration]| format!("{}, {}", ms(times[0]), ms(times[times.len() / 2]));
+            table.add_row([
+                format!("{edit}, by {name}"),
+                two(&quiet),
+                two(&busy),
+                aim.to_owned(),
+                format!("{speed:.2}"),
+                ms(longest),
+            ]);
+        }
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+fn ms(time: Duration) -> String {
+    format!("{:.2}", time.as_secs_f64() * 1e3)
+}
+
+/// What is to be done in a round. It is made beforehand: it is the edit that is timed.
+type Edit = fn(fn(usize) -> Matcher, usize) -> Change;
+
+fn times(
+    rounds: usize,
+    matcher: fn(usize) -> Matcher,
+    edit: Edit,
+    watch: Option<&Watch>,
+) -> Vec<Duration> {
+    let injector = Injector::new();
+    let site = injector.site(SITE);
+    let apply = |change| injector.apply(change, None).expect("it can be applied");
+    apply(replace(matcher, 0));
+    let clock = Clock::monotonic();
+    let mut times = Vec::new();
+    let mut run = || {
+        for round in 1..=rounds {
+            let change = edit(matcher, round);
+            let start = clock.now();
+            apply(change);
+            times.push(clock.now() - start);
+        }
+    };
+    match watch {
+        None => run(),
+        Some(watch) => watch.during(site, run),
+    }
+    times.sort();
+    times
+}
+
+fn rule(n: usize, matcher: fn(usize) -> Matcher, round: usize) -> Rule {
+    // Another one each time, so that nothing goes on.
+    matching(&format!("rule-{n}"), SITE, matcher(n)).because(format!("round {round}"))
+}
+
+fn replace(matcher: fn(usize) -> Matcher, round: usize) -> Change {
+    let rules = (0..MANY).map(|n| {
+        let rule = rule(n, matcher, round);
+        rule.final_if_fired(round.is_multiple_of(2))
+    });
+    Change::Replace(rules.collect())
+}
+
+fn toggle(matcher: fn(usize) -> Matcher, round: usize) -> Change {
+    let rule = rule(MANY / 2, matcher, 0).final_if_fired(true);
+    Change::Edit(rule.enabled(round.is_multiple_of(2)))
+}
+
+fn add(matcher: fn(usize) -> Matcher, round: usize) -> Change {
+    Change::Put(rule(MANY + round, matcher, round))
+}
+
+/// Calls that another thread makes all the time.
+#[derive(Default)]
+struct Watch {
+    told: std::sync::Mutex<Vec<(f64, Duration)>>,
+}
+
+impl Watch {
+    /// Compares the calls during `edits` with those of as long a time before.
+    fn during(&self, site: &'static Site, edits: impl FnOnce()) {
+        let (stop, clock) = (&AtomicBool::new(false), &Clock::monotonic());
+        let calls = |until: &dyn Fn(Duration) -> bool| {
+            let (uri, headers) = (Uri::from_static("/products/7"), HeaderMap::new());
+            let call = Call::http(&Method::GET, &uri, &headers);
+            let (start, mut count, mut longest) = (clock.now(), 0_u32, Duration::ZERO);
+            let mut last = start;
+            while !until(last - start) {
+                assert!(site.decide(&call).is_none());
+                let now = clock.now();
+                longest = longest.max(now - last);
+                last = now;
+                count += 1;
+            }
+            (f64::from(count) / (last - start).as_secs_f64(), longest)
+        };
+        let (before, _) = calls(&|time| time > Duration::from_millis(200));
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| calls(&|_| stop.load(Ordering::Relaxed)));
+            edits();
+            stop.store(true, Ordering::Relaxed);
+            let (speed, longest) = reader.join().expect("calls do not fail");
+            let mut told = self.told.lock().expect("nobody failed");
+            told.push((speed / before, longest));
+        });
+    }
+
+    fn told(&self) -> (f64, Duration) {
+        let told = self.told.lock().expect("nobody failed");
+        told.last().copied().unwrap_or_default()
+    }
+}
