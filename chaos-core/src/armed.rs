@@ -252,5 +252,5 @@ pub(crate) enum Verdict {
     Pass,
     Expired,
     /// It is to fire.
-    Hit(Hit),
+    Hit(Box<Hit>),
 }

@@ -7,7 +7,7 @@ use std::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -390,6 +390,12 @@ impl Injector {
         closure: impl Fn(&CustomCall<'_>) -> Option<Fault> + Send + Sync + 'static,
     ) {
         self.0.hub.closures.define(name, Arc::new(closure));
+    }
+
+    /// The time of day on its clock, which windows and tokens go by.
+    #[must_use]
+    pub fn wall(&self) -> SystemTime {
+        self.0.hub.clock.wall()
     }
 
     /// Idle, armed or halted, and how much has been injected.

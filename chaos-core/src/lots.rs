@@ -10,7 +10,8 @@ use crate::{
     trigger::Trigger,
 };
 
-/// A call that was hit: what decided it, and the dice for what is done to it.
+/// A call that was hit: what decided it, and the dice for what is done to it. In a box, so that the
+/// answer to the many calls that are not hit is small.
 #[derive(Debug)]
 pub(crate) struct Hit {
     pub(crate) dice: Dice,
@@ -18,11 +19,11 @@ pub(crate) struct Hit {
 }
 
 impl Hit {
-    pub(crate) fn by_chance() -> Self {
-        Self {
+    pub(crate) fn by_chance() -> Box<Self> {
+        Box::new(Self {
             dice: Dice::Thread,
             by: By::Chance,
-        }
+        })
     }
 }
 
@@ -47,7 +48,7 @@ impl Lots {
     }
 
     /// Whether the call is hit; `age` is how long the rule has been armed.
-    pub(crate) fn draw(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> Option<Hit> {
+    pub(crate) fn draw(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> Option<Box<Hit>> {
         let mut dice = match (self.stream, turn) {
             (Some(stream), Turn { key: Some(key), .. }) => Dice::keyed(stream, key),
             (
@@ -65,9 +66,9 @@ impl Lots {
             Some(calls) => calls.has(&turn),
             None => draw >> 11 < trigger.hits_of_2_53_at(age),
         };
-        is_hit.then(|| Hit {
-            dice,
-            by: turn.into(),
+        is_hit.then(|| {
+            let by = turn.into();
+            Box::new(Hit { dice, by })
         })
     }
 }

@@ -65,10 +65,33 @@ impl Overlay {
         Self::open(injector, None)
     }
 
-    /// The same, for a request that came with a token: what is called in it can pass the token on.
-    #[must_use]
-    pub fn with_token(injector: &Injector, token: &str) -> Self {
-        Self::open(injector, Some(token.into()))
+    /// The rules of a verified token, for as long as it is valid. `text` is the token as it was sent: what
+    /// is called in the overlay can [pass it on](Self::current_token).
+    ///
+    /// # Errors
+    /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
+    #[cfg(feature = "token")]
+    pub fn of_token(
+        injector: &Injector,
+        token: crate::token::Token,
+        text: &str,
+    ) -> Result<Self, crate::error::RuleError> {
+        injector.check(token.rules())?;
+        let remaining = token.remaining();
+        let no_longer = |mut rule: Rule| {
+            let ttl = rule
+                .lifetime
+                .ttl()
+                .map_or(remaining, |ttl| ttl.min(remaining));
+            // Of a token that expires this very moment, nothing is left.
+            rule.lifetime = crate::lifetime::Lifetime::new(ttl).ok()?;
+            Some(rule)
+        };
+        let rules = token.into_rules().into_iter().filter_map(no_longer);
+        let overlay = Self::open(injector, Some(text.into()));
+        let replaced = overlay.replace(rules.collect());
+        replaced.expect("the ids of a token differ");
+        Ok(overlay)
     }
 
     fn open(injector: &Injector, token: Option<Box<str>>) -> Self {

@@ -164,7 +164,7 @@ impl Site {
         &self,
         site_rules: &Arc<SiteRules>,
         from: usize,
-        hit: Hit,
+        hit: Box<Hit>,
         call: &Call<'_>,
     ) -> Option<Decision> {
         let mut case = self.case(call);

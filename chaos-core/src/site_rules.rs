@@ -25,7 +25,7 @@ pub(crate) struct Case<'c> {
 }
 
 /// Rules that are asked one by one. Where there are more, they are looked up in an index.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
@@ -38,6 +38,8 @@ pub(crate) struct SiteRules {
     on: usize,
     /// Whether overlays aim here, too: their rules come first.
     overlaid: bool,
+    /// Whether there is neither an index nor an overlay: one thing to look at on each call.
+    is_plain: bool,
     /// When the last of them expires; `None` if one never does.
     last_deadline: Option<Duration>,
 }
@@ -60,6 +62,7 @@ impl SiteRules {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             rules: rules.into(),
+            is_plain: index.is_none() && !overlaid,
             index,
             on,
             overlaid,
@@ -89,6 +92,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: bool) -> Option<Self> {
         (self.on > 0 || overlaid).then(|| Self {
             overlaid,
+            is_plain: self.index.is_none() && !overlaid,
             ..self.clone()
         })
     }
@@ -101,7 +105,7 @@ impl SiteRules {
     /// Whether the rules are asked one by one.
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
-        self.index.is_none() && !self.overlaid
+        self.is_plain
     }
 
     /// Whether none of them can act any more.
@@ -141,7 +145,7 @@ impl SiteRules {
         &self,
         case: &mut Case<'_>,
         from: usize,
-        mut hit: Option<Hit>,
+        mut hit: Option<Box<Hit>>,
     ) -> ControlFlow<()> {
         let call = case.call;
         self.each(call, from, |_, rule| {

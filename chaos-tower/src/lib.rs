@@ -157,6 +157,8 @@ mod service;
 #[cfg(feature = "connection")]
 mod socket;
 mod surface;
+#[cfg(feature = "token")]
+mod token;
 mod upload;
 #[cfg(feature = "connection")]
 mod with_connection;
@@ -164,6 +166,10 @@ mod work;
 
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub use crate::peer::Peer;
+#[cfg(feature = "token")]
+pub use crate::token::{
+    OpenOverlay, PassToken, PassTokenLayer, TOKEN_HEADER, TokenCounts, TokenLayer,
+};
 #[cfg(all(feature = "connection", feature = "axum"))]
 pub use crate::with_connection::{WithConnection, WithConnectionFuture};
 pub use crate::{

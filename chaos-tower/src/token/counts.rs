@@ -1,0 +1,38 @@
+//! What became of the tokens that came in.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// How many tokens were accepted, and how many were ignored for each reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TokenCounts {
+    /// Requests with a valid token.
+    pub accepted: u64,
+    /// Requests whose token was ignored, by the [name](chaos_core::TokenError::name) of the reason.
+    pub ignored: BTreeMap<&'static str, u64>,
+}
+
+/// The same, to be counted in. Only requests with a token come here.
+#[derive(Debug, Default)]
+pub(super) struct Counting(Mutex<TokenCounts>);
+
+impl Counting {
+    pub(super) fn accept(&self) {
+        self.with(|counts| counts.accepted += 1);
+    }
+
+    pub(super) fn ignore(&self, reason: &'static str) {
+        self.with(|counts| *counts.ignored.entry(reason).or_default() += 1);
+    }
+
+    pub(super) fn read(&self) -> TokenCounts {
+        self.with(|counts| counts.clone())
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut TokenCounts) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
