@@ -104,12 +104,11 @@ impl Firing {
     /// Fires `rule` on a call that it hit, if it still may: what costs most is asked last.
     pub(crate) fn of(
         rule: &Arc<Armed>,
-        hit: Box<Hit>,
+        Hit { mut dice, by }: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
         hub: &Hub,
     ) -> Option<Self> {
-        let Hit { mut dice, by } = *hit;
         let now = hub.clock.now();
         if rule.arming.has_expired(now) {
             rule.note_expiry();

@@ -155,7 +155,7 @@ impl SiteRules {
             let (Verdict::Hit(hit), false) = (verdict, case.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let Some(firing) = Firing::of(rule, hit, call, case.here, &self.hub) else {
+            let Some(firing) = Firing::of(rule, *hit, call, case.here, &self.hub) else {
                 return ControlFlow::Continue(());
             };
             let is_last = firing.ends_call() || rule.rule.is_final;

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use chaos_core::Injector;
+use chaos_core::{Injector, TokenKey};
 
-use crate::{error::ServeError, guard::Hosts, routes, server::Server};
+use crate::{error::ServeError, guard::Hosts, routes, server::Server, tokens::Signer};
 
 /// The admin service of one injector.
 #[derive(Clone, Debug)]
@@ -13,6 +13,7 @@ use crate::{error::ServeError, guard::Hosts, routes, server::Server};
 pub struct Admin {
     injector: Injector,
     hosts: Hosts,
+    signer: Signer,
 }
 
 impl Admin {
@@ -22,6 +23,7 @@ impl Admin {
         Self {
             injector,
             hosts: Hosts::default(),
+            signer: Signer::default(),
         }
     }
 
@@ -33,13 +35,24 @@ impl Admin {
         self
     }
 
+    /// Lets the port sign tokens with this key, at `POST /v1/tokens`. Whoever can use the port can then
+    /// have rules travel with requests to every service that knows the key.
+    pub fn token_key(mut self, key: TokenKey) -> Self {
+        self.signer = Signer(Some(key));
+        self
+    }
+
     /// The routes, to nest into a router of your own: `nest("/chaos", …)` serves the page at
     /// `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
     ///
     /// `Host` and `Origin` are checked, bodies and times are bounded. Whom else your router lets
     /// reach it is up to you: there is no authentication yet.
     pub fn router(&self) -> Router {
-        routes::router(self.injector.clone(), self.hosts.clone())
+        routes::router(
+            self.injector.clone(),
+            self.hosts.clone(),
+            self.signer.clone(),
+        )
     }
 
     /// Opens a port of its own, to be [run](Server::run). Port 0 lets the system choose.

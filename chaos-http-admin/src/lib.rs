@@ -46,6 +46,7 @@
 //! | `GET /v1/rules/{id}/decisions` | which calls it has hit since it was armed: a log that can be its `replay` |
 //! | `POST /v1/rules/{id}/release` | lets the calls go that its `pause` holds (204) |
 //! | `POST /v1/preview` | which ordinals or keys a rule would hit; injects nothing |
+//! | `POST /v1/tokens` | signs a token that brings rules to the requests that bear it; needs a key |
 //! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
 //! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
 //! | `GET /healthz` | `ok`, if the port answers |
@@ -127,6 +128,7 @@ mod query;
 mod routes;
 mod server;
 mod state;
+mod tokens;
 mod view;
 
 pub use crate::{admin::Admin, error::ServeError, server::Server};

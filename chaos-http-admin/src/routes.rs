@@ -1,7 +1,7 @@
 //! The routes: one table that is the router, and that the crate's documentation is checked against.
 
 use axum::{
-    Router,
+    Extension, Router,
     handler::Handler,
     http::{Method, StatusCode, Uri},
     middleware,
@@ -10,7 +10,8 @@ use axum::{
 use chaos_core::Injector;
 
 use crate::{
-    all_rules, door, guard::Hosts, halt, one_rule, page, preview, problem::Problem, state,
+    all_rules, door, guard::Hosts, halt, one_rule, page, preview, problem::Problem, state, tokens,
+    tokens::Signer,
 };
 
 struct Route {
@@ -48,6 +49,7 @@ fn table() -> Vec<Route> {
         route(GET, "/v1/rules/{id}/decisions", preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`"),
         route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)"),
         route(POST, "/v1/preview", preview::preview, "which ordinals or keys a rule would hit; injects nothing"),
+        route(POST, "/v1/tokens", tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key"),
         route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`"),
         route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`"),
         route(GET, "/healthz", state::health, "`ok`, if the port answers"),
@@ -70,7 +72,7 @@ where
 }
 
 /// The table as a router, behind the door.
-pub(crate) fn router(injector: Injector, hosts: Hosts) -> Router {
+pub(crate) fn router(injector: Injector, hosts: Hosts, signer: Signer) -> Router {
     let add = |router: Router<Injector>, route: Route| router.route(route.path, route.handler);
     table()
         .into_iter()
@@ -78,6 +80,7 @@ pub(crate) fn router(injector: Injector, hosts: Hosts) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(injector)
+        .layer(Extension(signer))
         .layer(middleware::from_fn_with_state(hosts, door::keep))
 }
 
