@@ -129,6 +129,7 @@ mod site_rules;
 mod status;
 mod step;
 mod surface;
+mod systematic;
 mod tally;
 mod text;
 #[cfg(feature = "token")]
@@ -182,6 +183,7 @@ pub use crate::{
     site::Site,
     status::{Counts, State, Status},
     surface::SiteKind,
+    systematic::{Outcome, Systematic, SystematicReport, Tried},
     text::{Pattern, Route, Text},
     trigger::{Rate, Trigger},
 };
@@ -193,6 +195,8 @@ pub use crate::window::Window;
 
 #[cfg(feature = "macros")]
 pub use chaos_macros::site;
+
+pub mod docs;
 
 /// Whether the feature `compile-out` has taken every site out of this binary.
 pub const COMPILED_OUT: bool = cfg!(feature = "compile-out");
