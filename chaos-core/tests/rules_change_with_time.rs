@@ -52,7 +52,7 @@ fn a_rate_ramps_up_and_begins_again() {
     }
     // The ttl of ten minutes.
     clock.advance(MINUTE);
-    assert!(!site.decide(&Call::new()).is_some());
+    assert!(site.decide(&Call::new()).is_none());
 }
 
 #[test]

@@ -178,7 +178,12 @@ async fn what_is_no_good_is_ignored_and_counted() {
     let good = token("ann", &[down_at("*.http")]);
     let forged = TokenKey::new(b"another secret, which is as long").unwrap();
     let rule = wire::rule_from_value(down_at("*.http"), None).unwrap();
-    let forged = forged.sign("ann", MINUTE, &[rule.clone()], SystemTime::now());
+    let forged = forged.sign(
+        "ann",
+        MINUTE,
+        std::slice::from_ref(&rule),
+        SystemTime::now(),
+    );
     let past = SystemTime::now() - Duration::from_secs(100);
     let expired = key().sign("ann", MINUTE, &[rule], past).unwrap();
     let oversized = "a".repeat(9000);
