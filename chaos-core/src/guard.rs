@@ -14,6 +14,8 @@ enum Holder {
 
 /// A rule in force until this is dropped; then it is taken out, and the calls it delays are let go.
 ///
+/// If somebody has put another rule in its place meanwhile, or changed what it does, that one stays.
+///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule, inject};
 ///

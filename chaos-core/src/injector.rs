@@ -25,7 +25,7 @@ use crate::{
     name::RuleId,
     observer::{Hub, Injection},
     policy::Policy,
-    replay::Decisions,
+    replay::{Decisions, Log},
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
     site::Site,
@@ -483,12 +483,19 @@ impl Injector {
         let stopwatch = Stopwatch::start();
         loop {
             let next = listening.next();
-            let injected = counts()?.injected;
+            let Counts {
+                injected,
+                expires_in,
+                ..
+            } = counts()?;
             let left = at_most.saturating_sub(stopwatch.elapsed());
             if injected >= injections || left.is_zero() {
                 return Some(injected);
             }
-            next.wait_blocking(left);
+            if expires_in.is_some_and(|left| left.is_zero()) {
+                return None;
+            }
+            next.wait_blocking(left.min(expires_in.unwrap_or(left)));
         }
     }
 
@@ -497,8 +504,9 @@ impl Injector {
     #[must_use]
     pub fn decisions(&self, id: &str) -> Option<Decisions> {
         let book = self.book();
-        let log = book.rules.find(id)?.arming.log.as_ref()?;
-        Some(log.decisions())
+        let rule = Arc::clone(book.rules.find(id)?);
+        drop(book);
+        rule.arming.log.as_ref().map(Log::decisions)
     }
 
     pub(crate) fn now(&self) -> Duration {
@@ -569,10 +577,7 @@ impl Inner {
         self.find_aims(book, layer, now);
         let after = book.sites.iter().copied().filter(aims_at);
         for site in after.chain(before) {
-            let overlaid = book
-                .overlays
-                .iter()
-                .any(|layer| layer.aims_at(site.address()));
+            let overlaid = book.overlaid_until(site);
             site.overlay(&self.hub, overlaid);
         }
         book.first_deadline = book.soonest_deadline(now);
@@ -594,17 +599,14 @@ impl Inner {
         if book.leaves_alone(site) {
             return None;
         }
-        SiteRules::of(&self.hub, layer.rules().aimed_at(site.name(), now), false)
+        SiteRules::of(&self.hub, layer.rules().aimed_at(site.name(), now), None)
     }
 
     fn compile(&self, book: &Book, site: &'static Site, now: Duration) -> Option<SiteRules> {
         if book.leaves_alone(site) {
             return None;
         }
-        let overlaid = book
-            .overlays
-            .iter()
-            .any(|layer| layer.aims_at(site.address()));
+        let overlaid = book.overlaid_until(site);
         SiteRules::of(&self.hub, book.rules.aimed_at(site.name(), now), overlaid)
     }
 
@@ -618,6 +620,14 @@ impl Book {
     /// Whether no rule reaches a site.
     fn leaves_alone(&self, site: &Site) -> bool {
         self.halt.is_some() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
+    }
+
+    /// Until when overlays aim at a site, if any do.
+    fn overlaid_until(&self, site: &Site) -> Option<Duration> {
+        let layers = self.overlays.iter();
+        layers
+            .filter_map(|layer| layer.aims_until(site.address()))
+            .max()
     }
 
     /// Whether any rule can act.

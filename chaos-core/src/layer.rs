@@ -8,6 +8,7 @@ use std::{
     fmt,
     ops::ControlFlow,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -41,7 +42,15 @@ impl Layer {
     }
 
     pub(crate) fn aims_at(&self, site: SiteAddress) -> bool {
-        self.by_site.load().contains_key(&site)
+        self.aims_until(site).is_some()
+    }
+
+    /// Until when it aims at a site, if it does.
+    pub(crate) fn aims_until(&self, site: SiteAddress) -> Option<Duration> {
+        self.by_site
+            .load()
+            .get(&site)
+            .map(|rules| rules.last_deadline())
     }
 
     /// Makes these the rules that aim at each site.
@@ -129,10 +138,14 @@ pub(crate) fn each_around(
 }
 
 /// In these overlays until it is dropped.
-pub(crate) struct Entered(usize);
+pub(crate) struct Entered(Option<usize>);
 
 impl Entered {
     pub(crate) fn new(overlays: &[Around]) -> Self {
+        // Most calls are in none, and need not look.
+        if overlays.is_empty() {
+            return Self(None);
+        }
         AROUND.with_borrow_mut(|around| {
             let before = around.len();
             for overlay in overlays {
@@ -142,15 +155,25 @@ impl Entered {
                     around.push(overlay.clone());
                 }
             }
-            Self(before)
+            Self(Some(before))
         })
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        let left = AROUND.with_borrow_mut(|around| around.split_off(self.0));
+        let Some(before) = self.0 else {
+            return;
+        };
+        let leave = || {
+            AROUND.with_borrow_mut(|around| {
+                let is_left = around.len() > before;
+                is_left.then(|| around.pop()).flatten()
+            })
+        };
         // The last clone of an overlay may wake others as it goes, and they may look here.
-        drop(left);
+        while let Some(left) = leave() {
+            drop(left);
+        }
     }
 }

@@ -93,6 +93,8 @@ impl Hub {
 
     pub(crate) fn tell(&self, injection: &Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
+        // First: an observer may panic.
+        self.news.tell();
         let _telling = Telling::begin();
         tracing::info!(
             target: "chaos",
@@ -105,7 +107,6 @@ impl Hub {
         for observer in self.observers.load().iter() {
             observer(injection);
         }
-        self.news.tell();
     }
 }
 

@@ -65,7 +65,8 @@ impl Overlay {
         Self::open(injector, None)
     }
 
-    /// The rules of a verified token, for as long as it is valid. `text` is the token as it was sent: what
+    /// The rules of a verified token, for as long as it is valid: a rule's `ttl` (ten minutes, unless it says
+    /// otherwise) counts from this call, and ends with the token at the latest. `text` is the token as it was sent: what
     /// is called in the overlay can [pass it on](Self::current_token).
     ///
     /// # Errors
@@ -118,7 +119,8 @@ impl Overlay {
         &self.0.injector
     }
 
-    /// Runs a future in it. Cancel-safe: dropping the future leaves the overlay as it was.
+    /// Runs a future in it, on each poll. What the future does when it is dropped half-way is outside of
+    /// it. Cancel-safe: dropping the future leaves the overlay as it was.
     pub fn run<F>(&self, future: F) -> InOverlay<F> {
         InOverlay {
             overlays: [self.around()].into(),

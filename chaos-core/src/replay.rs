@@ -162,8 +162,13 @@ impl Log {
     }
 
     pub(crate) fn decisions(&self) -> Decisions {
-        let entries = self.entries();
-        let hits = entries.hits.iter().map(|(hit, ())| hit.clone());
+        // Those who are hit meanwhile wait for no longer than the copying takes.
+        let (hits, dropped) = {
+            let entries = self.entries();
+            let hits = entries.hits.iter().map(|(hit, ())| hit.clone());
+            (hits.collect::<Vec<_>>(), entries.dropped)
+        };
+        let hits = hits.into_iter();
         let calls = if self.is_keyed {
             let keys = hits.filter_map(|hit| match hit {
                 By::Key(key) => Some(key),
@@ -179,7 +184,7 @@ impl Log {
         };
         Decisions {
             hits: Replay(calls),
-            dropped: entries.dropped,
+            dropped,
         }
     }
 

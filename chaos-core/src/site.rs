@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
@@ -183,7 +184,11 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, and then the site's own.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        if !own.are_overlaid() || !layer::is_around() {
+        if !own.are_overlaid() {
+            return self.look_closer(own, 0, call);
+        }
+        self.retire(own);
+        if !layer::is_around() {
             return self.look_closer(own, 0, call);
         }
         let mut case = self.case(call);
@@ -241,8 +246,8 @@ impl Site {
         })
     }
 
-    /// Says whether overlays aim here.
-    pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: bool) {
+    /// Says until when overlays aim here, if any do.
+    pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = match &*self.rules.load() {
             Some(rules) => rules.overlaid(overlaid),

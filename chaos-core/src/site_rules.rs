@@ -36,19 +36,23 @@ pub(crate) struct SiteRules {
     index: Option<Arc<Index>>,
     /// How many of the rules are switched on.
     on: usize,
-    /// Whether overlays aim here, too: their rules come first.
-    overlaid: bool,
+    /// Until when overlays aim here, too, if any do: their rules come first.
+    overlaid: Option<Duration>,
     /// Whether there is neither an index nor an overlay: one thing to look at on each call.
     is_plain: bool,
-    /// When the last of them expires; `None` if one never does.
-    last_deadline: Option<Duration>,
+    /// When the last of them expires.
+    last_deadline: Duration,
 }
 
 impl SiteRules {
     /// The rules among these that are switched on, in order; `None` if there is nothing to ask.
-    pub(crate) fn of(hub: &Arc<Hub>, mut rules: Vec<Arc<Armed>>, overlaid: bool) -> Option<Self> {
+    pub(crate) fn of(
+        hub: &Arc<Hub>,
+        mut rules: Vec<Arc<Armed>>,
+        overlaid: Option<Duration>,
+    ) -> Option<Self> {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
-        if on == 0 && !overlaid {
+        if on == 0 && overlaid.is_none() {
             return None;
         }
         if on <= FEW {
@@ -62,7 +66,7 @@ impl SiteRules {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             rules: rules.into(),
-            is_plain: index.is_none() && !overlaid,
+            is_plain: index.is_none() && overlaid.is_none(),
             index,
             on,
             overlaid,
@@ -89,17 +93,22 @@ impl SiteRules {
     }
 
     /// The same rules, with or without overlays; `None` if that leaves nothing.
-    pub(crate) fn overlaid(&self, overlaid: bool) -> Option<Self> {
-        (self.on > 0 || overlaid).then(|| Self {
+    pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
+        (self.on > 0 || overlaid.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none() && !overlaid,
+            is_plain: self.index.is_none() && overlaid.is_none(),
             ..self.clone()
         })
     }
 
     /// Whether overlays aim here.
     pub(crate) fn are_overlaid(&self) -> bool {
-        self.overlaid
+        self.overlaid.is_some()
+    }
+
+    /// When the last of them expires; at the end of time if one never does.
+    pub(crate) fn last_deadline(&self) -> Duration {
+        self.last_deadline
     }
 
     /// Whether the rules are asked one by one.
@@ -108,10 +117,11 @@ impl SiteRules {
         self.is_plain
     }
 
-    /// Whether none of them can act any more.
+    /// Whether none of them can act any more, nor any of an overlay.
     pub(crate) fn are_over(&self) -> bool {
-        let now = self.hub.clock.now();
-        !self.overlaid && self.last_deadline.is_some_and(|last| now >= last)
+        let last = self.last_deadline.max(self.overlaid.unwrap_or_default());
+        // Where one never ends, there is no need for a clock.
+        last < Duration::MAX && self.hub.clock.now() >= last
     }
 
     pub(crate) fn are_the_same(&self, other: &Self) -> bool {
@@ -171,9 +181,9 @@ impl SiteRules {
     }
 }
 
-/// `None` if one of them never expires.
-fn last_deadline(rules: &[Arc<Armed>]) -> Option<Duration> {
+/// Of none of them, it was at the beginning of time.
+fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
     let on = rules.iter().filter(|rule| rule.rule.enabled);
     let deadlines = on.map(|rule| rule.arming.deadline.unwrap_or(Duration::MAX));
-    deadlines.max().filter(|last| *last < Duration::MAX)
+    deadlines.max().unwrap_or_default()
 }

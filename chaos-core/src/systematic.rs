@@ -10,6 +10,7 @@ use crate::{
     fault::Fault,
     glob::SiteGlob,
     injector::Injector,
+    lifetime::Lifetime,
     overlay::Overlay,
     replay::Replay,
     rule::{Mode, Rule},
@@ -204,7 +205,9 @@ const RULE: &str = "systematic";
 
 fn rule(id: &str, site: &str, fault: Fault) -> Rule {
     let id = id.parse().expect("an id of our own");
-    Rule::new(id, site.parse().expect("the name of a site"), fault)
+    let site = site.parse().expect("the name of a site");
+    // A test may let hours pass.
+    Rule::new(id, site, fault).lifetime(Lifetime::NEVER_ENDS)
 }
 
 /// Which sites are passed, and how often. A run may make sites that were not there before.
@@ -352,10 +355,12 @@ impl SystematicReport {
         self.tried.iter().filter(|tried| tried.outcome.is_broken())
     }
 
-    /// Whether everything was tried, and nothing broke.
+    /// Whether something was injected, and nothing broke. Where no site was passed, or only outside of
+    /// the overlay, or where nothing may be injected, nothing was shown.
     #[must_use]
     pub fn is_fine(&self) -> bool {
-        self.without == Outcome::Passed && self.broken().next().is_none()
+        let passed = |tried: &Tried| tried.outcome == Outcome::Passed;
+        self.broken().next().is_none() && self.tried.iter().any(passed)
     }
 }
 
@@ -365,12 +370,13 @@ impl fmt::Display for SystematicReport {
         if self.without != Outcome::Passed {
             return write!(f, "without a fault: {}", self.without);
         }
-        write!(
-            f,
-            "{} of {} broke it",
-            self.broken().count(),
-            self.tried.len()
-        )?;
+        let missed = |tried: &&Tried| tried.outcome == Outcome::NotReached;
+        let missed = self.tried.iter().filter(missed).count();
+        let broken = self.broken().count();
+        write!(f, "{broken} of {} broke it", self.tried.len())?;
+        if missed > 0 {
+            write!(f, ", {missed} not reached")?;
+        }
         for tried in self.broken() {
             let Tried {
                 site,

@@ -125,7 +125,9 @@ fn what_is_no_longer_reached_is_said() {
         Ok::<(), Injected>(())
     });
     assert_eq!(report.tried()[0].outcome, Outcome::NotReached);
-    assert!(report.is_fine());
+    // Nothing broke, and nothing was shown.
+    assert!(!report.is_fine());
+    assert_eq!(report.to_string(), "0 of 1 broke it, 1 not reached");
 }
 
 #[tokio::test(start_paused = true)]

@@ -488,3 +488,33 @@ async fn waits_in_it_are_cut_at_the_hour_of_its_rule() {
     tokio::time::timeout(HOUR / 2, call).await.unwrap().unwrap();
     assert_eq!(clock.now().as_secs(), 600);
 }
+
+/// Nobody has to drop the overlay for it, or to ask anything: a call notices.
+#[test]
+fn a_site_is_idle_again_when_the_rules_of_overlays_have_expired() {
+    let clock = chaos_core::ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("overlays.expire");
+    let overlay = Overlay::new(&injector);
+    let fault = chaos_core::Fault::error("lost");
+    let rule = chaos_core::Rule::new(
+        "r".parse().unwrap(),
+        "overlays.expire".parse().unwrap(),
+        fault,
+    );
+    overlay.put(rule);
+    assert!(site.is_armed());
+    clock.advance(Duration::from_secs(601));
+    assert!(site.is_armed());
+    assert!(site.decide(&chaos_core::Call::new()).is_none());
+    assert!(!site.is_armed());
+    // It can be aimed at again.
+    let again = chaos_core::Fault::error("again");
+    let rule = chaos_core::Rule::new("s".parse().unwrap(), "overlays.*".parse().unwrap(), again);
+    overlay.put(rule);
+    assert!(
+        overlay
+            .run_sync(|| site.decide(&chaos_core::Call::new()))
+            .is_some()
+    );
+}

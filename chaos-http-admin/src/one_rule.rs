@@ -39,11 +39,9 @@ pub(crate) async fn injections(
     Awaited { at_least, within }: Awaited,
 ) -> Result<Json<u64>, Problem> {
     let waited = timeout(within, injector.wait_for(&id, at_least)).await;
-    let injected = match waited {
-        Ok(injected) => injected,
-        // As many as there are.
-        Err(_) => injector.counts(&id).map(|counts| counts.injected),
-    };
+    // As many as there are, if it expired or took too long.
+    let now = || injector.counts(&id).map(|counts| counts.injected);
+    let injected = waited.ok().flatten().or_else(now);
     injected.map(Json).ok_or_else(|| Problem::unknown_rule(&id))
 }
 

@@ -16,11 +16,11 @@ use http::{HeaderName, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use self::open::Tokens;
 pub use self::{
     counts::TokenCounts,
     pass::{PassToken, PassTokenLayer},
 };
-use self::{envoy::envoy_rules, open::Tokens};
 
 /// The header that a token comes in.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
@@ -140,7 +140,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<A>) -> InOverlay<S::Future> {
-        if !request.headers().contains_key(TOKEN_HEADER) {
+        if chaos_core::COMPILED_OUT || !request.headers().contains_key(TOKEN_HEADER) {
             return Overlay::carry(self.inner.call(request));
         }
         self.call_with_token(request)
@@ -154,15 +154,13 @@ impl<S> OpenOverlay<S> {
         S: Service<Request<A>>,
     {
         let tokens = &self.layer.tokens;
-        let Some(overlay) = tokens.open(request.headers()) else {
+        let Some(token) = tokens.open(request.headers()) else {
             return Overlay::carry(self.inner.call(request));
         };
-        let asked = self.layer.envoy.as_ref().and_then(|site| {
-            let rules = envoy_rules(request.headers(), site);
-            tokens.overlay_of(rules)
-        });
+        let site = self.layer.envoy.as_ref();
+        let asked = site.and_then(|site| tokens.asked(request.headers(), site, &token));
         // The decision falls in `call`, and what was decided happens in the future.
-        overlay.run_sync(|| match asked {
+        token.overlay.run_sync(|| match asked {
             Some(asked) => asked.run_sync(|| Overlay::carry(self.inner.call(request))),
             None => Overlay::carry(self.inner.call(request)),
         })

@@ -59,7 +59,7 @@ struct Next {
 
 async fn call_next(State(next): State<Next>) -> Response<Body> {
     let Some(address) = next.address else {
-        return Response::new(Body::from("the end"));
+        return Response::new(Body::from("the end".repeat(60)));
     };
     let request = Request::get(address).body(Body::empty()).unwrap();
     let answer = next.client.oneshot(request).await.unwrap();
@@ -269,6 +269,21 @@ async fn envoys_headers_are_for_those_with_a_token() {
     let slow = ("x-envoy-fault-delay-request", "150");
     let (status, _) = ask(&[slow, abort], Some(&token)).await;
     assert!(status.as_u16() == 418 && clock.now() >= Duration::from_millis(150));
+    // The body is slow when the call is over, and the overlay of its headers lives on.
+    let throttled = HeaderMap::from_iter([
+        (TOKEN_HEADER, token.parse().unwrap()),
+        (
+            "x-envoy-fault-throughput-response".parse().unwrap(),
+            "1".parse().unwrap(),
+        ),
+    ]);
+    let start = clock.now();
+    let slow = reqwest::Client::new()
+        .get(&service.address)
+        .headers(throttled);
+    let body = slow.send().await.unwrap().bytes().await.unwrap();
+    assert_eq!(body.len(), 420);
+    assert!(clock.now() - start > Duration::from_millis(300));
     // 14 is UNAVAILABLE, which a caller without gRPC sees as 503.
     let grpc = ("x-envoy-fault-abort-grpc-request", "14");
     assert_eq!(ask(&[grpc], Some(&token)).await.0.as_u16(), 503);

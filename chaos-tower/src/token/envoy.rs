@@ -5,10 +5,44 @@ use std::{num::NonZeroU64, str::FromStr, time::Duration};
 use chaos_core::{
     BytesFault, Fault, GrpcCode, GrpcStatus, Latency, Rate, Rule, Side, SiteGlob, Trigger,
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 
-/// What the headers ask for; what is no value of theirs is ignored, as in Envoy.
-pub(super) fn envoy_rules(headers: &HeaderMap, site: &SiteGlob) -> Vec<Rule> {
+/// What the headers of a request ask for.
+pub(super) struct Asked<'h>(&'h HeaderMap);
+
+/// All that is looked at.
+const WORDS: [&str; 7] = [
+    "x-envoy-fault-abort-request",
+    "x-envoy-fault-abort-grpc-request",
+    "x-envoy-fault-abort-request-percentage",
+    "x-envoy-fault-delay-request",
+    "x-envoy-fault-delay-request-percentage",
+    "x-envoy-fault-throughput-response",
+    "x-envoy-fault-throughput-response-percentage",
+];
+
+impl<'h> Asked<'h> {
+    /// `None` if there is none of them.
+    pub(super) fn by(headers: &'h HeaderMap) -> Option<Self> {
+        let asks = WORDS.iter().any(|word| headers.contains_key(*word));
+        asks.then_some(Self(headers))
+    }
+
+    /// What tells one from another.
+    pub(super) fn words(&self) -> Vec<u8> {
+        let bytes = |word: &&str| self.0.get(*word).map_or(&b""[..], HeaderValue::as_bytes);
+        // No header holds a line feed.
+        let values = WORDS.iter().map(bytes);
+        values.flat_map(|value| [b"\n", value].concat()).collect()
+    }
+
+    /// The rules that do it; what is no value of a header is ignored, as in Envoy.
+    pub(super) fn rules(&self, site: &SiteGlob) -> Vec<Rule> {
+        envoy_rules(self.0, site)
+    }
+}
+
+fn envoy_rules(headers: &HeaderMap, site: &SiteGlob) -> Vec<Rule> {
     let rule = |id: &str, percentage: &str, fault: Fault| {
         let percent = number::<u64>(headers, percentage).unwrap_or(100).min(100);
         let rate = Rate::new(percent as f64 / 100.0).ok()?;

@@ -6,13 +6,14 @@ use std::{
     time::SystemTime,
 };
 
-use chaos_core::{Injector, Overlay, Rule, TokenError, TokenKey};
+use chaos_core::{Injector, Overlay, SiteGlob, TokenError, TokenKey};
 use http::HeaderMap;
 use lru::LruCache;
 
 use super::{
     TOKEN_HEADER,
     counts::{Counting, TokenCounts},
+    envoy::Asked,
 };
 
 const MOST: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
@@ -26,8 +27,9 @@ pub(super) struct Tokens {
 }
 
 /// An overlay, and when its token expires.
-struct Open {
-    overlay: Overlay,
+#[derive(Clone)]
+pub(super) struct Open {
+    pub(super) overlay: Overlay,
     expires: SystemTime,
 }
 
@@ -46,11 +48,11 @@ impl Tokens {
     }
 
     /// The overlay of a request's token; `None`, and counted, if the token is no good.
-    pub(super) fn open(&self, headers: &HeaderMap) -> Option<Overlay> {
+    pub(super) fn open(&self, headers: &HeaderMap) -> Option<Open> {
         match self.try_open(headers) {
-            Ok(overlay) => {
+            Ok(open) => {
                 self.counting.accept();
-                Some(overlay)
+                Some(open)
             }
             Err(error) => {
                 self.counting.ignore(error.name());
@@ -59,7 +61,7 @@ impl Tokens {
         }
     }
 
-    fn try_open(&self, headers: &HeaderMap) -> Result<Overlay, TokenError> {
+    fn try_open(&self, headers: &HeaderMap) -> Result<Open, TokenError> {
         let mut values = headers.get_all(TOKEN_HEADER).iter();
         let (Some(token), None) = (values.next(), values.next()) else {
             return Err(TokenError::Malformed);
@@ -68,7 +70,7 @@ impl Tokens {
         if let Some(open) = self.opened().get(token.as_bytes())
             && now < open.expires
         {
-            return Ok(open.overlay.clone());
+            return Ok(open.clone());
         }
         let verified = self.key.verify(token.as_bytes(), now)?;
         let text = token.to_str().map_err(|_| TokenError::Malformed)?;
@@ -79,12 +81,12 @@ impl Tokens {
     }
 
     /// Keeps it for the next request with the same token, unless another was quicker.
-    fn remember(&self, token: &[u8], new: Open, now: SystemTime) -> Overlay {
+    fn remember(&self, token: &[u8], new: Open, now: SystemTime) -> Open {
         let mut opened = self.opened();
         if let Some(open) = opened.get(token)
             && now < open.expires
         {
-            return open.overlay.clone();
+            return open.clone();
         }
         let expired = opened.iter().filter(|(_, open)| open.expires <= now);
         let expired: Vec<_> = expired.map(|(token, _)| token.clone()).collect();
@@ -92,23 +94,40 @@ impl Tokens {
             .iter()
             .filter_map(|token| opened.pop(token))
             .collect();
-        let overlay = new.overlay.clone();
+        let remembered = new.clone();
         gone.extend(opened.push(token.into(), new).map(|(_, open)| open));
         // An overlay that goes wakes whom it keeps waiting.
         drop(opened);
         drop(gone);
-        overlay
+        remembered
     }
 
-    /// An overlay of rules that only one request brings; `None` if there are none, or the policy does not
-    /// allow them.
-    pub(super) fn overlay_of(&self, rules: Vec<Rule>) -> Option<Overlay> {
-        if rules.is_empty() || self.injector.check(&rules).is_err() {
-            return None;
+    /// The overlay of what a request asks for beside its token; `None` if that is nothing, or the policy
+    /// does not allow it. It lives as long as the token does: a body may still be slow when the call is
+    /// over, and the next request that asks for the same need not make it again.
+    pub(super) fn asked(
+        &self,
+        headers: &HeaderMap,
+        site: &SiteGlob,
+        token: &Open,
+    ) -> Option<Overlay> {
+        let asked = Asked::by(headers)?;
+        let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.words()].concat();
+        let now = self.injector.wall();
+        if let Some(open) = self.opened().get(&*key)
+            && now < open.expires
+        {
+            return Some(open.overlay.clone());
         }
+        let rules = asked.rules(site);
+        self.injector.check(&rules).ok()?;
         let overlay = Overlay::new(&self.injector);
         overlay.replace(rules).ok()?;
-        Some(overlay)
+        let new = Open {
+            overlay,
+            expires: token.expires,
+        };
+        Some(self.remember(&key, new, now).overlay)
     }
 
     fn opened(&self) -> MutexGuard<'_, LruCache<Box<[u8]>, Open>> {
