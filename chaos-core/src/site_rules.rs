@@ -140,8 +140,8 @@ impl SiteRules {
     ) -> ControlFlow<B> {
         match &self.index {
             None => {
-                for (at, rule) in self.rules.iter().enumerate().skip(from) {
-                    ask(at, rule)?;
+                for at in from..self.rules.len() {
+                    ask(at, &self.rules[at])?;
                 }
                 ControlFlow::Continue(())
             }
