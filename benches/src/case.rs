@@ -122,7 +122,7 @@ impl Case {
         self
     }
 
-    /// Differs by so many instructions from one run of the same program to the next.
+    /// Depends on where the heap lies, and by so many instructions even at its best.
     #[must_use]
     pub fn give_or_take(mut self, instructions: u32) -> Self {
         self.noise = instructions;

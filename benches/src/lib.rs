@@ -55,8 +55,9 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let cases = cases::all();
 
-    if let [callgrind::COUNT, name, calls] = arguments[..] {
+    if let [callgrind::COUNT, name, calls, shift] = arguments[..] {
         let case = cases.iter().find(|case| case.name == name);
+        let _shifts_the_heap = vec![0_u8; shift.parse().expect("a number of bytes")];
         let calls = calls.parse().expect("a number of calls");
         case.expect("a case of the table").start()(calls);
         return ExitCode::SUCCESS;
