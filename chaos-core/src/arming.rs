@@ -26,6 +26,8 @@ pub(crate) struct Arming {
     pub(crate) pauses: Turnstile,
     /// Whether it is burning. Orders nothing: relaxed.
     burns: AtomicBool,
+    /// Whether its expiry stands in the audit. Written under the injector's lock.
+    noticed: AtomicBool,
 }
 
 impl Arming {
@@ -46,11 +48,17 @@ impl Arming {
                 .then(|| Log::new(rule.trigger.deciding_key().is_some())),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
+            noticed: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
         self.deadline.is_some_and(|deadline| now >= deadline)
+    }
+
+    /// Whether it has expired, and this is the first time that anyone says so.
+    pub(crate) fn notice_expiry(&self, now: Duration) -> bool {
+        self.has_expired(now) && !self.noticed.swap(true, Ordering::Relaxed)
     }
 
     pub(crate) fn age(&self, now: Duration) -> Duration {

@@ -6,6 +6,7 @@ use fnv::{FnvHashMap, FnvHashSet};
 
 use crate::{
     armed::Armed,
+    audit::Changed,
     name::RuleId,
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
@@ -23,6 +24,7 @@ pub(crate) struct InForce {
 #[derive(Debug)]
 pub(crate) struct Edited {
     pub(crate) generation: u64,
+    pub(crate) changed: Changed,
     /// The rules that are no more. To be opened when no lock is held: whoever is woken may ask for one.
     pub(crate) retired: Retired,
     /// Before and after, where one rule stands in the place of another.
@@ -59,12 +61,21 @@ impl InForce {
             Change::Edit(rule) => Some((rule.id.clone(), false)),
             Change::Remove(_) | Change::Replace(_) => None,
         };
+        let removed = match &change {
+            Change::Remove(id) => self.set.find(id.as_str()).cloned(),
+            _ => None,
+        };
         let edited_one = edited.is_some();
         let place = edited.and_then(|(id, put)| Some((self.place(id.as_str())?, put)));
         let set = Arc::new(self.set.apply(change)?);
         let generation = set.generation;
+        let changed;
         let (retired, swapped) = if let Some((at, put)) = place {
             let rule = Arc::clone(&set.rules[at]);
+            changed = Changed::One(
+                Some(Arc::clone(&self.set.rules[at])),
+                Some(Arc::clone(&rule)),
+            );
             let after = Armed::succeed(Some(&self.armed[at]), rule, put, now);
             let before = std::mem::replace(&mut self.armed[at], Arc::clone(&after));
             let is_retired = !Arc::ptr_eq(&before.gate, &after.gate);
@@ -72,15 +83,21 @@ impl InForce {
             (retired.into_iter().collect(), Some([before, after]))
         } else if edited_one {
             let rule = set.rules.last().expect("it was put at the end");
+            changed = Changed::One(None, Some(Arc::clone(rule)));
             self.armed
                 .push(Armed::succeed(None, Arc::clone(rule), true, now));
             (Vec::new(), None)
         } else {
+            changed = match removed {
+                Some(removed) => Changed::One(Some(removed), None),
+                None => Changed::All(Arc::clone(&self.set), Arc::clone(&set)),
+            };
             (self.rearm(&set, now), None)
         };
         self.set = set;
         Ok(Edited {
             generation,
+            changed,
             retired: Retired(retired),
             swapped,
         })
@@ -124,6 +141,15 @@ impl InForce {
     pub(crate) fn first_deadline(&self, now: Duration) -> Option<Duration> {
         let live = self.armed.iter().filter(|rule| rule.is_live(now));
         live.filter_map(|rule| rule.arming.deadline).min()
+    }
+
+    /// The rules that have expired since this was last asked: each is named once.
+    pub(crate) fn newly_expired(&self, now: Duration) -> Vec<Arc<Rule>> {
+        let expired = self
+            .armed
+            .iter()
+            .filter(|rule| rule.rule.enabled && rule.arming.notice_expiry(now));
+        expired.map(|rule| Arc::clone(&rule.rule)).collect()
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Armed>> {

@@ -13,7 +13,9 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
+    action::Action,
     armed::Armed,
+    audit::{Audit, Deed},
     catalogue,
     clock::{Clock, Stopwatch},
     closures::CustomCall,
@@ -32,6 +34,7 @@ use crate::{
     site_rules::SiteRules,
     status::{Counts, Halt, State, Status},
     surface::SiteKind,
+    who::Who,
 };
 
 /// Holds the current rules and decides. Clones are the same injector.
@@ -218,17 +221,61 @@ impl Injector {
     /// # Errors
     /// The rules in force stay, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        let mut book = self.book();
+        self.apply_by(&Who::code(), change, expected)
+    }
+
+    pub(crate) fn apply_by(
+        &self,
+        who: &Who,
+        change: Change,
+        expected: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        // What has expired before stands in the audit before.
+        let mut book = self.swept_book();
         let now = self.now();
+        let action = change.action();
         let edited = book.rules.apply(change, expected, now)?;
         match &edited.swapped {
             Some(swapped) => self.0.swap(&mut book, swapped, now),
             None => self.0.aim(&mut book, now),
         }
+        let deed = Deed::of(action).changed(edited.changed);
+        self.note(&book, who, deed);
         drop(book);
         edited.retired.open();
-        self.0.hub.news.tell();
+        self.tell();
         Ok(edited.generation)
+    }
+
+    /// Writes into the audit, under the lock: what happens first stands there first.
+    fn note(&self, book: &Book, who: &Who, deed: Deed) {
+        let generation = book.rules.set.generation;
+        let Hub { audit, clock, .. } = &*self.0.hub;
+        audit.add(clock.wall(), generation, who.clone(), deed);
+    }
+
+    /// Tells whoever waits. The lock must be free: who is woken may ask for it.
+    fn tell(&self) {
+        self.0.hub.news.tell();
+        self.0.hub.audit.tell();
+    }
+
+    /// Who did what: the last edits, halts, expiries, breaches and refusals, in order.
+    ///
+    /// What is done in an overlay is the affair of whoever opened it, and does not stand there.
+    #[must_use]
+    pub fn audit(&self) -> &Audit {
+        &self.0.hub.audit
+    }
+
+    /// Writes down which rules have expired, and says when the next one will. Rules need nobody for
+    /// that; this is for those who want to be told of it on time.
+    pub fn sweep(&self) -> Option<Duration> {
+        let book = self.swept_book();
+        let next = book.first_deadline;
+        drop(book);
+        self.tell();
+        next.map(|deadline| deadline.saturating_sub(self.now()))
     }
 
     /// The same, in an overlay.
@@ -279,15 +326,20 @@ impl Injector {
     /// A deed that another thread begins at this very moment may still happen, once.
     ///
     /// `false` if it was halted already: then nothing changes, the first reason included.
-    pub fn halt(&self, reason: impl Into<String>) -> bool {
-        let mut book = self.book();
+    pub fn halt(&self, reason: impl AsRef<str>) -> bool {
+        self.halt_by(&Who::code().because(reason))
+    }
+
+    pub(crate) fn halt_by(&self, who: &Who) -> bool {
+        let mut book = self.swept_book();
         if book.halt.is_some() {
             return false;
         }
         book.halt = Some(Halt {
-            reason: reason.into(),
+            by: who.clone(),
             since: self.0.hub.clock.now(),
         });
+        self.note(&book, who, Deed::of(Action::Halt));
         self.0.aim_all(&mut book, self.now());
         let mut retired = book.rules.halt();
         for layer in &book.overlays {
@@ -296,6 +348,7 @@ impl Injector {
         // Whoever is woken may ask the injector something.
         drop(book);
         retired.open();
+        self.tell();
         true
     }
 
@@ -303,10 +356,19 @@ impl Injector {
     ///
     /// `false` if it was not halted.
     pub fn resume(&self) -> bool {
-        let mut book = self.book();
+        self.resume_by(&Who::code()).unwrap_or(false)
+    }
+
+    pub(crate) fn resume_by(&self, who: &Who) -> Result<bool, ChangeError> {
+        let mut book = self.swept_book();
         let halted = book.halt.take().is_some();
         self.0.aim_all(&mut book, self.now());
-        halted
+        if halted {
+            self.note(&book, who, Deed::of(Action::Resume));
+        }
+        drop(book);
+        self.tell();
+        Ok(halted)
     }
 
     /// Halts when `signal` comes, such as the one that asks a server to stop: calls that hang would
@@ -323,7 +385,7 @@ impl Injector {
     pub async fn halt_when<T>(
         &self,
         signal: impl Future<Output = T>,
-        reason: impl Into<String>,
+        reason: impl AsRef<str>,
     ) -> T {
         let output = signal.await;
         self.halt(reason);
@@ -332,14 +394,29 @@ impl Injector {
 
     /// Lets go the calls that a rule's `pause` holds now; `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        let book = self.book();
+        self.release_by(&Who::code(), id)
+    }
+
+    pub(crate) fn release_by(&self, who: &Who, id: &str) -> bool {
+        let book = self.swept_book();
         let found = book.rules.find(id).cloned();
+        if found.is_some() {
+            self.note(&book, who, Deed::of(Action::Release).what(id));
+        }
         // Whoever is woken may ask the injector something.
         drop(book);
         found.is_some_and(|rule| {
             rule.arming.pauses.release();
+            self.tell();
             true
         })
+    }
+
+    pub(crate) fn refuse_by(&self, who: &Who, what: &str) {
+        let book = self.swept_book();
+        self.note(&book, who, Deed::of(Action::Refuse).what(what));
+        drop(book);
+        self.tell();
     }
 
     /// Bounds what rules may do from now on, those in force included.
@@ -405,7 +482,8 @@ impl Injector {
         let now = self.0.hub.clock.now();
         let state = match &book.halt {
             Some(halt) => State::Halted {
-                reason: halt.reason.clone(),
+                reason: halt.by.reason().unwrap_or_default().to_owned(),
+                by: halt.by.clone(),
                 ago: now.saturating_sub(halt.since),
             },
             None if book.is_live(now) => State::Armed,
@@ -518,6 +596,10 @@ impl Injector {
         let mut book = self.book();
         let now = self.now();
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {
+            for rule in book.rules.newly_expired(now) {
+                let deed = Deed::of(Action::Expire).what(rule.id.as_str());
+                self.note(&book, &Who::injector(), deed);
+            }
             self.0.aim_all(&mut book, now);
         }
         book

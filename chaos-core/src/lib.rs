@@ -73,10 +73,12 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod action;
 mod answer;
 mod armed;
 mod arming;
 mod attempts;
+mod audit;
 mod burn;
 mod burning;
 mod bytes_deed;
@@ -124,6 +126,7 @@ mod replay;
 mod rule;
 mod rule_set;
 mod side;
+mod signed;
 mod site;
 mod site_rules;
 mod status;
@@ -135,6 +138,7 @@ mod text;
 #[cfg(feature = "token")]
 mod token;
 mod trigger;
+mod who;
 #[cfg(feature = "window")]
 mod window;
 #[cfg(feature = "serde")]
@@ -145,8 +149,10 @@ pub mod wire;
 pub mod __private;
 
 pub use crate::{
+    action::Action,
     answer::{AfterMessages, Answer, HttpAnswer},
     attempts::FirstAttempts,
+    audit::{Audit, BeforeAndAfter, Entries, Entry},
     burn::Burn,
     bytes_deed::{BytesDeed, BytesFault, Corruption},
     call::{Call, Label},
@@ -180,12 +186,14 @@ pub use crate::{
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},
     side::Side,
+    signed::Signed,
     site::Site,
     status::{Counts, State, Status},
     surface::SiteKind,
     systematic::{Outcome, Systematic, SystematicReport, Tried},
     text::{Pattern, Route, Text},
     trigger::{Rate, Trigger},
+    who::Who,
 };
 
 #[cfg(feature = "token")]

@@ -12,7 +12,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::{clock::Clock, closures::Closures, name::RuleId, news::News, policy::Policy};
+use crate::{
+    audit::Audit, clock::Clock, closures::Closures, name::RuleId, news::News, policy::Policy,
+};
 
 /// A fault that really happened: one rule, on one call.
 #[derive(Clone, Debug)]
@@ -65,6 +67,7 @@ pub(crate) struct Hub {
     pub(crate) closures: Closures,
     pub(crate) policy: ArcSwap<Policy>,
     pub(crate) news: News,
+    pub(crate) audit: Audit,
 }
 
 impl Hub {
@@ -76,6 +79,7 @@ impl Hub {
             closures: Closures::default(),
             policy: ArcSwap::default(),
             news: News::default(),
+            audit: Audit::default(),
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fnv::FnvHashSet;
 
-use crate::{error::RuleError, name::RuleId, rule::Rule};
+use crate::{action::Action, error::RuleError, name::RuleId, rule::Rule};
 
 /// An immutable, ordered list of rules with distinct ids, and the generation it came with.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +98,18 @@ pub enum Change {
     Replace(Vec<Rule>),
 }
 
+impl Change {
+    /// What an audit calls it.
+    pub(crate) fn action(&self) -> Action {
+        match self {
+            Self::Put(_) => Action::Put,
+            Self::Edit(_) => Action::Edit,
+            Self::Remove(_) => Action::Remove,
+            Self::Replace(_) => Action::Replace,
+        }
+    }
+}
+
 /// Why an edit was not accepted. The rule set is what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,6 +124,12 @@ pub enum ChangeError {
     Unknown(RuleId),
     /// Two rules with one id.
     Rule(RuleError),
+    /// A guard rail has stopped it, and nobody has acknowledged that.
+    #[non_exhaustive]
+    Locked {
+        /// What broke which bound.
+        breach: Arc<str>,
+    },
 }
 
 impl std::fmt::Display for ChangeError {
@@ -122,6 +140,9 @@ impl std::fmt::Display for ChangeError {
             }
             Self::Unknown(id) => write!(f, "there is no rule `{id}`"),
             Self::Rule(_) => f.write_str("the rules cannot be accepted"),
+            Self::Locked { breach } => {
+                write!(f, "stopped by a guard rail until acknowledged: {breach}")
+            }
         }
     }
 }
@@ -130,7 +151,7 @@ impl std::error::Error for ChangeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rule(error) => Some(error),
-            Self::Stale { .. } | Self::Unknown(_) => None,
+            Self::Stale { .. } | Self::Unknown(_) | Self::Locked { .. } => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{armed::Armed, attempts::Attempts};
+use crate::{armed::Armed, attempts::Attempts, who::Who};
 
 /// One moment of an injector.
 #[derive(Clone, Debug)]
@@ -35,6 +35,8 @@ pub enum State {
     Halted {
         /// Why.
         reason: String,
+        /// By whom.
+        by: Who,
         /// How long ago.
         ago: Duration,
     },
@@ -55,7 +57,7 @@ impl State {
 /// When someone pulled the kill switch, and why.
 #[derive(Debug)]
 pub(crate) struct Halt {
-    pub(crate) reason: String,
+    pub(crate) by: Who,
     /// On the injector's clock.
     pub(crate) since: Duration,
 }

@@ -1,0 +1,231 @@
+//! Who did what to an injector: a bounded list, in the order in which it happened.
+//!
+//! An entry is made under the injector's own lock, so that edits stand here in the order of their
+//! generations, one entry each. Whoever follows the list is told when that lock is free again.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime},
+};
+
+use crate::{action::Action, news::News, rule::Rule, rule_set::RuleSet, who::Who};
+
+/// One line of the audit.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Counted from 1 without a gap, for as long as the injector lives.
+    pub id: u64,
+    /// The time of day on the injector's clock.
+    pub at: SystemTime,
+    /// By whom, from where and why.
+    pub who: Who,
+    /// What was done.
+    pub action: Action,
+    /// More of it: what was refused and why, what broke a bound, the rule that a release was for.
+    pub what: Option<Arc<str>>,
+    /// The generation of the rules afterwards.
+    pub generation: u64,
+    changed: Changed,
+}
+
+/// A rule as it was and as it is: neither, if it is not there.
+pub type BeforeAndAfter = (Option<Arc<Rule>>, Option<Arc<Rule>>);
+
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Changed {
+    #[default]
+    Nothing,
+    One(Option<Arc<Rule>>, Option<Arc<Rule>>),
+    /// Compared when someone asks: there may be thousands.
+    All(Arc<RuleSet>, Arc<RuleSet>),
+}
+
+/// What there is to write down, but for who and when.
+pub(crate) struct Deed {
+    action: Action,
+    what: Option<Arc<str>>,
+    changed: Changed,
+}
+
+impl Deed {
+    pub(crate) fn of(action: Action) -> Self {
+        Self {
+            action,
+            what: None,
+            changed: Changed::Nothing,
+        }
+    }
+
+    pub(crate) fn what(mut self, what: impl Into<Arc<str>>) -> Self {
+        self.what = Some(what.into());
+        self
+    }
+
+    pub(crate) fn changed(mut self, changed: Changed) -> Self {
+        self.changed = changed;
+        self
+    }
+}
+
+impl Changed {
+    /// How many rules are kept alive for it, at most.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Nothing => 0,
+            Self::One(..) => 2,
+            Self::All(before, after) => before.rules.len() + after.rules.len(),
+        }
+    }
+}
+
+impl Entry {
+    /// The rules that it changed, each before and after; in the order of the rules, those taken out
+    /// first.
+    #[must_use]
+    pub fn changes(&self) -> Vec<BeforeAndAfter> {
+        match &self.changed {
+            Changed::Nothing => Vec::new(),
+            Changed::One(before, after) => vec![(before.clone(), after.clone())],
+            Changed::All(before, after) => {
+                let removed = before
+                    .rules
+                    .iter()
+                    .filter(|rule| after.find(rule.id.as_str()).is_none());
+                let removed = removed.map(|rule| (Some(Arc::clone(rule)), None));
+                let kept = after.rules.iter().filter_map(|rule| {
+                    let old = before.find(rule.id.as_str()).cloned();
+                    let is_same = old.as_ref().is_some_and(|old| old == rule);
+                    (!is_same).then(|| (old, Some(Arc::clone(rule))))
+                });
+                removed.chain(kept).collect()
+            }
+        }
+    }
+}
+
+/// The last entries of an injector's audit. Clones are the same list.
+///
+/// It holds at most [`MOST`](Self::MOST) entries and keeps some ten thousand rules alive at most; what is
+/// older is forgotten. Whoever must not lose any [follows](Self::after) it.
+#[derive(Clone, Debug, Default)]
+pub struct Audit(Arc<List>);
+
+#[derive(Debug, Default)]
+struct List {
+    ring: Mutex<Ring>,
+    news: News,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<Arc<Entry>>,
+    weight: usize,
+    last: u64,
+}
+
+/// Entries, and how many before them are forgotten already.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Entries {
+    /// In the order of their ids.
+    pub entries: Vec<Arc<Entry>>,
+    /// How many came after the one asked for, and are no longer here.
+    pub missed: u64,
+}
+
+impl Audit {
+    /// How many entries are kept.
+    pub const MOST: usize = 1000;
+    /// How many rules are kept alive for them.
+    const MOST_RULES: usize = 10_000;
+
+    /// The entries after the one with this id; 0 asks for all that are left.
+    #[must_use]
+    pub fn after(&self, id: u64) -> Entries {
+        let ring = self.ring();
+        let first = ring.last + 1 - ring.entries.len() as u64;
+        let skipped = id.saturating_add(1).saturating_sub(first);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        Entries {
+            entries: ring.entries.iter().skip(skipped).cloned().collect(),
+            missed: first.saturating_sub(id.saturating_add(1)),
+        }
+    }
+
+    /// The id of the newest entry; 0 if nothing has happened yet.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        self.ring().last
+    }
+
+    /// Waits until there is an entry after the one with this id. Cancel-safe.
+    #[cfg(feature = "tokio")]
+    pub async fn wait(&self, id: u64) {
+        /// Nobody waits longer at a time, only again.
+        const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+        let listening = self.0.news.listen();
+        loop {
+            let next = listening.next();
+            if self.last() > id {
+                return;
+            }
+            next.wait(LONGEST).await;
+        }
+    }
+
+    /// The same for a thread, or until a time has passed; `true` if there is one.
+    pub fn wait_blocking(&self, id: u64, at_most: Duration) -> bool {
+        let listening = self.0.news.listen();
+        let next = listening.next();
+        if self.last() <= id {
+            next.wait_blocking(at_most);
+        }
+        self.last() > id
+    }
+
+    /// Adds an entry. Nobody is told yet: locks may be held.
+    pub(crate) fn add(&self, at: SystemTime, generation: u64, who: Who, deed: Deed) {
+        let Deed {
+            action,
+            what,
+            changed,
+        } = deed;
+        let mut ring = self.ring();
+        ring.last += 1;
+        ring.weight += changed.weight();
+        let entry = Entry {
+            id: ring.last,
+            at,
+            who,
+            action,
+            what,
+            generation,
+            changed,
+        };
+        ring.entries.push_back(Arc::new(entry));
+        let mut forgotten = Vec::new();
+        while ring.entries.len() > Self::MOST
+            || ring.weight > Self::MOST_RULES && ring.entries.len() > 1
+        {
+            let Some(oldest) = ring.entries.pop_front() else {
+                break;
+            };
+            ring.weight -= oldest.changed.weight();
+            forgotten.push(oldest);
+        }
+        // Thousands of rules may go with them: not under the lock.
+        drop(ring);
+        drop(forgotten);
+    }
+
+    /// Tells whoever follows.
+    pub(crate) fn tell(&self) {
+        self.0.news.tell();
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,211 @@
+//! Every change stands in the audit once, in the order of the generations, with who and why.
+
+use std::{
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
+
+use chaos_core::{
+    Action, Audit, Change, Entry, Fault, Injector, Lifetime, ManualClock, Overlay, Rule, Who,
+};
+
+fn rule(id: &str) -> Rule {
+    let (id, site) = (id.parse().unwrap(), "db.read".parse().unwrap());
+    Rule::new(id, site, Fault::error("lost"))
+}
+
+fn all(injector: &Injector) -> Vec<Arc<Entry>> {
+    injector.audit().after(0).entries
+}
+
+#[test]
+fn an_entry_says_who_did_what_from_where_and_why() {
+    let injector = Injector::new();
+    let alice = Who::new("alice").at("10.0.0.7:9").because("GameDay 12");
+    let signed = injector.signed(alice.clone());
+    signed.apply(Change::Put(rule("a")), None).unwrap();
+    signed
+        .apply(Change::Edit(rule("a").enabled(false)), None)
+        .unwrap();
+    injector.put(rule("b"));
+    signed
+        .apply(Change::Replace(vec![rule("b"), rule("c")]), None)
+        .unwrap();
+    injector.remove(&"b".parse().unwrap());
+    signed.halt();
+    signed.halt();
+    assert!(signed.resume().unwrap());
+    assert!(!signed.resume().unwrap());
+    assert!(signed.release("c"));
+    assert!(!signed.release("a"));
+    signed.refuse("PUT /v1/rules: no token");
+
+    let entries = all(&injector);
+    let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
+    use Action::{Edit, Halt, Put, Refuse, Release, Remove, Replace, Resume};
+    assert_eq!(
+        actions,
+        [
+            Put, Edit, Put, Replace, Remove, Halt, Resume, Release, Refuse
+        ]
+    );
+    let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
+    assert_eq!(ids, (1..=9).collect::<Vec<_>>());
+    let generations: Vec<_> = entries.iter().map(|entry| entry.generation).collect();
+    assert_eq!(generations, [1, 2, 3, 4, 5, 5, 5, 5, 5]);
+    assert_eq!(entries[0].who, alice);
+    assert_eq!(entries[2].who, Who::code());
+    assert_eq!(entries[7].what.as_deref(), Some("c"));
+    assert_eq!(entries[8].what.as_deref(), Some("PUT /v1/rules: no token"));
+
+    let changed = |at: usize| -> Vec<_> {
+        let changes = entries[at].changes().into_iter();
+        let id =
+            |rule: Option<Arc<Rule>>| rule.map(|rule| (rule.id().to_string(), rule.is_enabled()));
+        changes
+            .map(|(before, after)| (id(before), id(after)))
+            .collect()
+    };
+    let some = |id: &str, enabled| Some((id.to_owned(), enabled));
+    assert_eq!(changed(0), [(None, some("a", true))]);
+    assert_eq!(changed(1), [(some("a", true), some("a", false))]);
+    assert_eq!(
+        changed(3),
+        [(some("a", false), None), (None, some("c", true))]
+    );
+    assert_eq!(changed(4), [(some("b", true), None)]);
+    assert_eq!(changed(5), []);
+}
+
+#[test]
+fn what_was_not_done_is_not_there() {
+    let injector = Injector::new();
+    assert!(injector.apply(Change::Edit(rule("a")), None).is_err());
+    assert!(injector.apply(Change::Put(rule("a")), Some(7)).is_err());
+    assert!(injector.replace(vec![rule("a"), rule("a")]).is_err());
+    assert!(all(&injector).is_empty());
+    // What is done in an overlay is its own affair.
+    Overlay::new(&injector).put(rule("a"));
+    assert!(all(&injector).is_empty());
+}
+
+#[test]
+fn an_expiry_is_written_down_once_and_before_what_came_later() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let minute = Lifetime::new(Duration::from_secs(60)).unwrap();
+    injector.put(rule("a").lifetime(minute));
+    injector.put(rule("b"));
+    assert_eq!(injector.sweep(), Some(Duration::from_secs(60)));
+    clock.advance(Duration::from_secs(61));
+    injector.put(rule("c"));
+    injector.sweep();
+    let _ = injector.status();
+    injector.halt("enough");
+    let entries = all(&injector);
+    let seen: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry.action.as_str(), entry.who.actor()))
+        .collect();
+    let code = |action| (action, "code");
+    assert_eq!(
+        seen,
+        [
+            code("put"),
+            code("put"),
+            ("expire", "chaos"),
+            code("put"),
+            code("halt")
+        ]
+    );
+    assert_eq!(entries[2].what.as_deref(), Some("a"));
+    // Armed anew, it expires anew.
+    injector.put(rule("a").lifetime(minute));
+    clock.advance(Duration::from_secs(61));
+    injector.sweep();
+    assert_eq!(all(&injector).last().unwrap().action, Action::Expire);
+}
+
+#[test]
+fn the_list_is_bounded_and_says_what_it_forgot() {
+    let injector = Injector::new();
+    for _ in 0..Audit::MOST + 10 {
+        injector.put(rule("a"));
+    }
+    let audit = injector.audit();
+    let left = audit.after(0);
+    assert_eq!((left.entries.len(), left.missed), (Audit::MOST, 10));
+    assert_eq!(left.entries[0].id, 11);
+    let left = audit.after(5);
+    assert_eq!((left.entries.len(), left.missed), (Audit::MOST, 5));
+    let left = audit.after(audit.last() - 1);
+    assert_eq!((left.entries.len(), left.missed), (1, 0));
+    for beyond in [audit.last(), audit.last() + 1, u64::MAX] {
+        let left = audit.after(beyond);
+        assert_eq!((left.entries.len(), left.missed), (0, 0));
+    }
+    // Many rules weigh more than many entries.
+    let many = || (0..4000).map(|n| rule(&format!("r{n}"))).collect();
+    for _ in 0..3 {
+        injector.replace(many()).unwrap();
+        injector.clear();
+    }
+    let left = audit.after(0).entries;
+    assert!(left.len() <= 3, "{}", left.len());
+    assert_eq!(left.last().unwrap().changes().len(), 4000);
+}
+
+#[test]
+fn a_hundred_writers_are_written_down_in_order() {
+    const WRITERS: usize = 100;
+    let injector = Injector::new();
+    let barrier = Barrier::new(WRITERS);
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let (injector, barrier) = (&injector, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                let signed = injector.signed(Who::new(writer.to_string()));
+                for _ in 0..5 {
+                    loop {
+                        let seen = injector.rules().generation();
+                        let put = Change::Put(rule(&format!("r{writer}")));
+                        if signed.apply(put, Some(seen)).is_ok() {
+                            break;
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let entries = all(&injector);
+    let generations: Vec<_> = entries.iter().map(|entry| entry.generation).collect();
+    assert_eq!(generations, (1..=5 * WRITERS as u64).collect::<Vec<_>>());
+    for writer in 0..WRITERS {
+        let theirs = entries
+            .iter()
+            .filter(|entry| entry.who.actor() == writer.to_string());
+        assert_eq!(theirs.count(), 5);
+    }
+}
+
+#[tokio::test]
+async fn whoever_follows_is_told() {
+    let injector = Injector::new();
+    let audit = injector.audit().clone();
+    let follower = tokio::spawn(async move {
+        let mut seen = 0;
+        while seen < 20 {
+            audit.wait(seen).await;
+            seen = audit.after(seen).entries.last().unwrap().id;
+        }
+    });
+    for _ in 0..20 {
+        injector.put(rule("a"));
+        tokio::task::yield_now().await;
+    }
+    follower.await.unwrap();
+    assert!(injector.audit().wait_blocking(19, Duration::ZERO));
+    assert!(!injector.audit().wait_blocking(20, Duration::from_millis(1)));
+}
