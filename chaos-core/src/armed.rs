@@ -16,6 +16,7 @@ use crate::{
     lots::Hit,
     matcher::Matcher,
     observer::Hub,
+    policy::Policy,
     replay::{By, Turn},
     rule::Rule,
     tally::Tally,
@@ -44,11 +45,11 @@ pub(crate) struct Armed {
 }
 
 impl Armed {
-    fn new(rule: Arc<Rule>, tally: Arc<Tally>, now: Duration) -> Self {
+    fn new(rule: Arc<Rule>, tally: Arc<Tally>, policy: &Policy, now: Duration) -> Self {
         Self {
             tally,
             gate: Arc::default(),
-            arming: Arc::new(Arming::new(&rule, now)),
+            arming: Arc::new(Arming::new(&rule, policy, now)),
             special: AtomicU8::new(special(&rule)),
             hits_of_2_53: rule.trigger.hits_of_2_53(),
             fault_names: OnceLock::new(),
@@ -64,17 +65,18 @@ impl Armed {
         before: Option<&Arc<Self>>,
         rule: Arc<Rule>,
         put: bool,
+        policy: &Policy,
         now: Duration,
     ) -> Arc<Self> {
         let Some(before) = before.filter(|before| rule.continues(&before.rule)) else {
-            return Arc::new(Self::new(rule, Arc::default(), now));
+            return Arc::new(Self::new(rule, Arc::default(), policy, now));
         };
         let rearmed = put && before.arming.has_expired(now);
         if *rule == *before.rule && !rearmed {
             return Arc::clone(before);
         }
         if rule.enabled != before.rule.enabled || rearmed {
-            return Arc::new(Self::new(rule, Arc::clone(&before.tally), now));
+            return Arc::new(Self::new(rule, Arc::clone(&before.tally), policy, now));
         }
         let gate = Arc::clone(&before.gate);
         Arc::new(before.go_on(rule, gate))
@@ -181,6 +183,9 @@ impl Armed {
         #[cfg(feature = "window")]
         if (self.rule.window.as_ref()).is_some_and(|window| !window.contains(hub.clock.wall())) {
             return Verdict::Pass;
+        }
+        if trigger.budget.counts_calls() {
+            self.arming.purse.count_call();
         }
         // A clock is read only where something depends on it.
         let now = trigger.program.as_ref().map(|_| hub.clock.now());

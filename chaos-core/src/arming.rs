@@ -2,12 +2,13 @@
 //! trigger has come, who waits for a release.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::Duration,
 };
 
 use crate::{
-    attempts::Attempts, gate::Turnstile, lots::Lots, replay::Log, rule::Rule, tally::Progress,
+    attempts::Attempts, gate::Turnstile, lots::Lots, policy::Policy, purse::Purse, replay::Log,
+    rule::Rule, tally::Progress,
 };
 
 /// One arming of a rule. It goes on where a rule changes in nothing that matters.
@@ -15,7 +16,9 @@ use crate::{
 pub(crate) struct Arming {
     /// On the injector's clock, as the next.
     pub(crate) since: Duration,
-    pub(crate) deadline: Option<Duration>,
+    deadline: Deadline,
+    /// What it has spent of its budget.
+    pub(crate) purse: Purse,
     pub(crate) progress: Progress,
     pub(crate) lots: Lots,
     /// Of a rule that hits first attempts.
@@ -31,12 +34,13 @@ pub(crate) struct Arming {
 }
 
 impl Arming {
-    pub(crate) fn new(rule: &Rule, now: Duration) -> Self {
+    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
         let lots = Lots::of(rule);
         let is_numbered = rule.trigger.counts_calls();
         Self {
             since: now,
-            deadline: rule.lifetime.deadline(now),
+            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
+            purse: Purse::default(),
             progress: Progress::default(),
             lots,
             attempts: rule
@@ -52,8 +56,22 @@ impl Arming {
         }
     }
 
+    /// When it ends, if it does.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let deadline = self.deadline.get();
+        (deadline < Duration::MAX).then_some(deadline)
+    }
+
+    /// Holds it to a policy that came later.
+    pub(crate) fn shorten(&self, rule: &Rule, policy: &Policy) {
+        let sooner = policy
+            .max_ttl
+            .and_then(|_| policy.deadline(rule.lifetime, self.since));
+        self.deadline.bring_forward(sooner);
+    }
+
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
-        self.deadline.is_some_and(|deadline| now >= deadline)
+        now >= self.deadline.get()
     }
 
     /// Whether it has expired, and this is the first time that anyone says so.
@@ -72,5 +90,35 @@ impl Arming {
 
     pub(crate) fn end_burn(&self) {
         self.burns.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The moment at which an arming ends; the end of time, if it does not. It orders nothing: relaxed.
+#[derive(Debug)]
+struct Deadline(AtomicU64);
+
+impl Deadline {
+    const NEVER: u64 = u64::MAX;
+
+    fn at(deadline: Option<Duration>) -> Self {
+        Self(AtomicU64::new(Self::nanos(deadline)))
+    }
+
+    /// What is further away than 584 years is never.
+    fn nanos(deadline: Option<Duration>) -> u64 {
+        deadline.map_or(Self::NEVER, |deadline| {
+            u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
+        })
+    }
+
+    fn get(&self) -> Duration {
+        match self.0.load(Ordering::Relaxed) {
+            Self::NEVER => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+
+    fn bring_forward(&self, deadline: Option<Duration>) {
+        self.0.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
     }
 }

@@ -26,6 +26,16 @@ pub enum BytesDeed {
 }
 
 impl BytesDeed {
+    /// With no single wait longer than this.
+    pub(crate) fn no_longer(self, longest: Duration) -> Self {
+        match self {
+            Self::StallAfter(bytes, time) => Self::StallAfter(bytes, time.min(longest)),
+            Self::FirstByte(time) => Self::FirstByte(time.min(longest)),
+            Self::EachChunk(time) => Self::EachChunk(time.min(longest)),
+            deed @ (Self::Throttle(_) | Self::TruncateAfter(_) | Self::Corrupt(_)) => deed,
+        }
+    }
+
     /// With times and sizes that are so many times as great. A rate and a share stay.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {

@@ -97,7 +97,7 @@ impl Decision {
                 None => parts.current = parts.rest.next(),
                 Some(Step::Plan(plan)) => return Some(plan),
                 Some(Step::Burn(burn)) => {
-                    burning::start(burn, &Hold::new(&parts.hub, &firing.active));
+                    burning::start(burn, &Hold::new(&firing.active));
                 }
                 Some(Step::Custom(custom)) => parts.ask(&custom),
                 Some(Step::Panic) => {
@@ -155,7 +155,7 @@ impl Decision {
     #[must_use]
     pub fn hold(&self) -> Option<Hold> {
         let firing = self.0.current.as_ref()?;
-        Some(Hold::new(&self.0.hub, &firing.active))
+        Some(Hold::new(&firing.active))
     }
 }
 
@@ -176,7 +176,7 @@ impl Parts {
         };
         let can_happen = |fault: &Fault| {
             fault.surfaces().have(self.kind)
-                && self.hub.policy.load().permits(fault).is_ok()
+                && self.hub.bounds.load().policy.permits(fault).is_ok()
                 // A closure that names itself would be asked without end.
                 && !matches!(fault, Fault::Custom(_))
         };

@@ -1,30 +1,120 @@
 //! A rule that fired on a call: what it has taken, what is left to do, and what it gives back.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use crate::{
     armed::Armed,
     attempts::{Digest, digest},
+    budget::Budget,
     call::Call,
     dice::Dice,
     fault::Fault,
     gate::Gate,
     lots::Hit,
-    observer::Hub,
+    observer::{Bounds, Hub},
     plan::Plan,
+    policy::Policy,
+    purse,
     replay::By,
     rule::Mode,
     step::Step,
     surface::SiteKind,
+    tally::{Limit, take},
 };
 
 /// Counts as active until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Active(pub(crate) Arc<Armed>);
+pub(crate) struct Active {
+    pub(crate) rule: Arc<Armed>,
+    pub(crate) hub: Arc<Hub>,
+}
+
+impl Active {
+    /// One of the places that the rule has, and one of all places, if both have one.
+    fn enter(rule: &Arc<Armed>, hub: &Arc<Hub>, policy: &Policy) -> Result<Self, Limit> {
+        let max = policy.max_active_of(rule.rule.trigger.max_active);
+        if !rule.tally.enter(max) {
+            return Err(Limit::MaxActive);
+        }
+        let max = policy.active.map_or(u64::MAX, |max| max.get().into());
+        if !take(&hub.active, max) {
+            rule.tally.leave();
+            return Err(Limit::PolicyActive);
+        }
+        let (rule, hub) = (Arc::clone(rule), Arc::clone(hub));
+        Ok(Self { rule, hub })
+    }
+}
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.tally.leave();
+        self.rule.tally.leave();
+        self.hub.active.fetch_sub(1, Relaxed);
+    }
+}
+
+/// What a call has taken of budgets: few rules and policies have any.
+#[derive(Debug)]
+struct Spent {
+    bounds: Arc<Bounds>,
+    total: bool,
+    overall: purse::Taken,
+    own: purse::Taken,
+}
+
+impl Spent {
+    /// One injection with such a delay, if there is room for it everywhere; `None` if nothing is bounded.
+    fn of(
+        rule: &Armed,
+        bounds: &Arc<Bounds>,
+        delay: Duration,
+        now: Duration,
+    ) -> Result<Option<Box<Self>>, Limit> {
+        let Bounds {
+            policy,
+            spent,
+            purse,
+        } = &**bounds;
+        let budget = &rule.rule.trigger.budget;
+        let unbounded = Budget::new();
+        if *budget == unbounded && policy.budget == unbounded && policy.total.is_none() {
+            return Ok(None);
+        }
+        let own = rule.arming.purse.take(budget, delay, now)?;
+        let overall = purse.take(&policy.budget, delay, now);
+        let overall = overall.map_err(|limit| {
+            rule.arming.purse.put_back(own);
+            match limit {
+                Limit::BudgetShare => Limit::PolicyShare,
+                _ => Limit::PolicyDelay,
+            }
+        })?;
+        let taken = Box::new(Self {
+            bounds: Arc::clone(bounds),
+            total: policy.total.is_some(),
+            overall,
+            own,
+        });
+        if let Some(total) = policy.total
+            && !take(spent, total.get())
+        {
+            rule.arming.purse.put_back(own);
+            purse.put_back(overall);
+            return Err(Limit::PolicyTotal);
+        }
+        Ok(Some(taken))
+    }
+
+    fn put_back(&self, rule: &Armed) {
+        rule.arming.purse.put_back(self.own);
+        self.bounds.purse.put_back(self.overall);
+        if self.total {
+            self.bounds.spent.fetch_sub(1, Relaxed);
+        }
     }
 }
 
@@ -36,6 +126,7 @@ struct Taken {
     limit: bool,
     /// In a box: few rules have any.
     attempt: Option<Box<Digest>>,
+    spent: Option<Box<Spent>>,
     used: bool,
 }
 
@@ -46,6 +137,7 @@ impl Taken {
             rule: Arc::clone(rule),
             limit: false,
             attempt: None,
+            spent: None,
             used: false,
         };
         let trigger = &rule.rule.trigger;
@@ -58,6 +150,7 @@ impl Taken {
         }
         if let Some(limit) = trigger.limit {
             if !rule.arming.progress.spend(limit.get()) {
+                rule.tally.count_overflow(Limit::Limit);
                 return None;
             }
             taken.limit = true;
@@ -74,6 +167,9 @@ impl Drop for Taken {
         let arming = &self.rule.arming;
         if self.limit {
             arming.progress.refund();
+        }
+        if let Some(spent) = &self.spent {
+            spent.put_back(&self.rule);
         }
         if let (Some(request), Some(attempts)) = (&self.attempt, &arming.attempts) {
             attempts.refund(**request);
@@ -107,36 +203,36 @@ impl Firing {
         Hit { mut dice, by }: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
-        hub: &Hub,
+        hub: &Arc<Hub>,
     ) -> Option<Self> {
         let now = hub.clock.now();
         if rule.arming.has_expired(now) {
             rule.note_expiry();
             return None;
         }
-        let policy = hub.policy.load();
+        let bounds = hub.bounds.load_full();
+        let policy = &bounds.policy;
         let can_happen =
             |fault: &Fault| fault.surfaces().have(kind) && policy.permits(fault).is_ok();
         if !rule.rule.faults.iter().any(can_happen) {
             return None;
         }
-        let mut taken = Taken::of(rule, call, now)?;
         let trigger = &rule.rule.trigger;
-        if rule.rule.mode == Mode::Shadow {
+        let age = rule.arming.age(now);
+        if !policy.rate.keeps(trigger.share_at(age), &mut dice) {
+            return None;
+        }
+        let mut taken = Taken::of(rule, call, now)?;
+        if rule.rule.mode == Mode::Shadow || policy.shadow_only {
             rule.tally.count_shadowed();
             taken.used = true;
             rule.log(by);
             return None;
         }
-        if !rule
-            .tally
-            .enter(trigger.max_active.map(|max| max.get().into()))
-        {
-            return None;
-        }
-        let active = Arc::new(Active(Arc::clone(rule)));
+        let spared = |limit| rule.tally.count_overflow(limit);
+        let active = Active::enter(rule, hub, policy).map_err(spared).ok()?;
         let faults = &rule.rule.faults;
-        let scale = trigger.scale_at(rule.arming.age(now));
+        let scale = trigger.scale_at(age);
         let chooses = faults.iter().any(|fault| matches!(fault, Fault::OneOf(_)));
         let (mut steps, mut names) = (VecDeque::with_capacity(faults.len()), Vec::new());
         for fault in faults {
@@ -151,11 +247,13 @@ impl Firing {
                 break;
             }
         }
+        let delay = steps.iter().map(Step::planned_delay).sum();
+        taken.spent = Spent::of(rule, &bounds, delay, now).map_err(spared).ok()?;
         Some(Self {
             steps,
             chosen: chooses.then(|| names.join("+").into()),
             rule: Arc::clone(rule),
-            active,
+            active: Arc::new(active),
             dice,
             taken,
             by,

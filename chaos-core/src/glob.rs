@@ -54,6 +54,31 @@ impl SiteGlob {
         rest(&self.0, name)
     }
 
+    /// Whether every site that `other` means is meant, too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        fn covers(wide: &[&str], narrow: &[&str]) -> bool {
+            match (wide, narrow) {
+                ([], []) => true,
+                // `**` takes one part or more: whatever the narrow one has there.
+                (["**", wide @ ..], [_, narrow @ ..]) => {
+                    covers(wide, narrow) || covers_on(wide, narrow)
+                }
+                // One part is no room for many.
+                ([_, ..], ["**", ..]) => false,
+                (["*", wide @ ..], [_, narrow @ ..]) => covers(wide, narrow),
+                ([this, wide @ ..], [that, narrow @ ..]) => this == that && covers(wide, narrow),
+                _ => false,
+            }
+        }
+        fn covers_on(wide: &[&str], narrow: &[&str]) -> bool {
+            (1..=narrow.len()).any(|taken| covers(wide, &narrow[taken..]))
+        }
+        let wide: Vec<&str> = self.0.split('.').collect();
+        let narrow: Vec<&str> = other.0.split('.').collect();
+        covers(&wide, &narrow)
+    }
+
     /// The pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -92,6 +117,28 @@ mod tests {
 
     fn hits(glob: &str, name: &str) -> bool {
         glob.parse::<SiteGlob>().unwrap().matches(name)
+    }
+
+    /// Nothing that the narrow one matches may escape the wide one, and only if it does so by a part
+    /// that nobody has named may a cover be denied.
+    #[test]
+    fn a_cover_leaves_nothing_out() {
+        let globs = [
+            "a", "b", "*", "**", "a.b", "a.*", "a.**", "*.b", "**.b", "*.*", "a.*.b", "a.**.b",
+        ];
+        let names = [
+            "a", "b", "x", "a.b", "a.x", "x.b", "x.y", "a.x.b", "a.x.y", "a.x.y.b", "x.y.z.b",
+        ];
+        for wide in globs {
+            for narrow in globs {
+                let glob = |text: &str| text.parse::<SiteGlob>().unwrap();
+                let escapes = names
+                    .iter()
+                    .any(|name| hits(narrow, name) && !hits(wide, name));
+                let covers = glob(wide).covers(&glob(narrow));
+                assert_eq!(covers, !escapes, "{wide} over {narrow}");
+            }
+        }
     }
 
     #[test]

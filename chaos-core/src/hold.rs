@@ -9,28 +9,24 @@ use crate::{armed::Armed, firing::Active, name::RuleId, observer::Hub};
 /// A deed that goes on after the call was decided, such as a slow body, keeps one, waits through it,
 /// and stops when it is over.
 #[derive(Clone, Debug)]
-pub struct Hold {
-    hub: Arc<Hub>,
-    active: Arc<Active>,
-}
+pub struct Hold(Arc<Active>);
 
 impl Hold {
-    pub(crate) fn new(hub: &Arc<Hub>, active: &Arc<Active>) -> Self {
-        let (hub, active) = (Arc::clone(hub), Arc::clone(active));
-        Self { hub, active }
+    pub(crate) fn new(active: &Arc<Active>) -> Self {
+        Self(Arc::clone(active))
     }
 
     /// The rule.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
-        &self.active.0.rule.id
+        &self.0.rule.rule.id
     }
 
     /// Whether its rule is over: halted, changed, deleted or past its deadline. Then the deed stops,
     /// and what is left of the call goes on as if nothing had been.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.hub.is_over(&self.active.0)
+        self.0.hub.is_over(&self.0.rule)
     }
 
     /// Waits for `time`, counted from this call and not from the first poll, or until the rule is
@@ -43,14 +39,14 @@ impl Hold {
     /// In a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let rule = &self.active.0;
-        rule.gate.wait(self.hub.at_most(time, rule))
+        let Active { rule, hub } = &*self.0;
+        rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// The same, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
-        let rule = &self.active.0;
-        rule.gate.wait_blocking(self.hub.at_most(time, rule));
+        let Active { rule, hub } = &*self.0;
+        rule.gate.wait_blocking(hub.at_most(time, rule));
     }
 
     /// Waits until the rule is over. Cancel-safe.
@@ -61,11 +57,11 @@ impl Hold {
 
     /// Marks this rule as one that burns; `false` if it does already.
     pub(crate) fn begin_burn(&self) -> bool {
-        self.active.0.arming.begin_burn()
+        self.0.rule.arming.begin_burn()
     }
 
     pub(crate) fn end_burn(&self) {
-        self.active.0.arming.end_burn();
+        self.0.rule.arming.end_burn();
     }
 }
 
@@ -76,7 +72,7 @@ impl Hub {
 
     /// `time`, cut at the deadline of the rule.
     pub(crate) fn at_most(&self, time: Duration, rule: &Armed) -> Duration {
-        match rule.arming.deadline {
+        match rule.arming.deadline() {
             Some(deadline) => time.min(deadline.saturating_sub(self.clock.now())),
             None => time,
         }

@@ -8,6 +8,7 @@ use crate::{
     armed::Armed,
     audit::Changed,
     name::RuleId,
+    policy::Policy,
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
     status::Counts,
@@ -50,6 +51,7 @@ impl InForce {
         &mut self,
         change: Change,
         expected: Option<u64>,
+        policy: &Policy,
         now: Duration,
     ) -> Result<Edited, ChangeError> {
         let current = self.set.generation;
@@ -76,7 +78,7 @@ impl InForce {
                 Some(Arc::clone(&self.set.rules[at])),
                 Some(Arc::clone(&rule)),
             );
-            let after = Armed::succeed(Some(&self.armed[at]), rule, put, now);
+            let after = Armed::succeed(Some(&self.armed[at]), rule, put, policy, now);
             let before = std::mem::replace(&mut self.armed[at], Arc::clone(&after));
             let is_retired = !Arc::ptr_eq(&before.gate, &after.gate);
             let retired = is_retired.then(|| Arc::clone(&before));
@@ -85,14 +87,14 @@ impl InForce {
             let rule = set.rules.last().expect("it was put at the end");
             changed = Changed::One(None, Some(Arc::clone(rule)));
             self.armed
-                .push(Armed::succeed(None, Arc::clone(rule), true, now));
+                .push(Armed::succeed(None, Arc::clone(rule), true, policy, now));
             (Vec::new(), None)
         } else {
             changed = match removed {
                 Some(removed) => Changed::One(Some(removed), None),
                 None => Changed::All(Arc::clone(&self.set), Arc::clone(&set)),
             };
-            (self.rearm(&set, now), None)
+            (self.rearm(&set, policy, now), None)
         };
         self.set = set;
         Ok(Edited {
@@ -104,12 +106,18 @@ impl InForce {
     }
 
     /// Arms another list of rules; those it has in common with this one go on.
-    fn rearm(&mut self, set: &RuleSet, now: Duration) -> Vec<Arc<Armed>> {
+    fn rearm(&mut self, set: &RuleSet, policy: &Policy, now: Duration) -> Vec<Arc<Armed>> {
         let before: FnvHashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
             .map(|rule| (&rule.rule.id, rule))
             .collect();
         let succeed = |rule: &Arc<Rule>| {
-            Armed::succeed(before.get(&rule.id).copied(), Arc::clone(rule), false, now)
+            Armed::succeed(
+                before.get(&rule.id).copied(),
+                Arc::clone(rule),
+                false,
+                policy,
+                now,
+            )
         };
         let armed: Vec<_> = set.rules.iter().map(succeed).collect();
         let kept: FnvHashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
@@ -140,7 +148,14 @@ impl InForce {
     /// When the first of the rules that can act expires.
     pub(crate) fn first_deadline(&self, now: Duration) -> Option<Duration> {
         let live = self.armed.iter().filter(|rule| rule.is_live(now));
-        live.filter_map(|rule| rule.arming.deadline).min()
+        live.filter_map(|rule| rule.arming.deadline()).min()
+    }
+
+    /// Holds all of them to a policy that came later.
+    pub(crate) fn hold_to(&self, policy: &Policy) {
+        for rule in &self.armed {
+            rule.arming.shorten(&rule.rule, policy);
+        }
     }
 
     /// The rules that have expired since this was last asked: each is named once.

@@ -19,13 +19,14 @@ use crate::{
     catalogue,
     clock::{Clock, Stopwatch},
     closures::CustomCall,
+    environment,
     error::RuleError,
     fault::Fault,
     glob::SiteGlob,
     in_force::{InForce, Retired},
     layer::Layer,
     name::RuleId,
-    observer::{Hub, Injection},
+    observer::{Bounds, Hub, Injection},
     policy::Policy,
     replay::{Decisions, Log},
     rule::Rule,
@@ -89,11 +90,20 @@ impl Injector {
     /// An injector on another clock.
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
+        let book = Book {
+            // For good: nobody can resume it.
+            halt: environment::disabled().map(|by| Halt {
+                since: Duration::ZERO,
+                lock: by.reason().map(Arc::from),
+                by,
+            }),
+            ..Book::default()
+        };
         Self(Arc::new(Inner {
-            hub: Arc::new(Hub::new(clock.into())),
+            hub: Arc::new(Hub::new(clock.into(), environment::policy())),
             armed: AtomicBool::new(false),
             interned: ArcSwap::default(),
-            book: Mutex::default(),
+            book: Mutex::new(book),
         }))
     }
 
@@ -234,7 +244,8 @@ impl Injector {
         let mut book = self.swept_book();
         let now = self.now();
         let action = change.action();
-        let edited = book.rules.apply(change, expected, now)?;
+        let bounds = self.0.hub.bounds.load();
+        let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
         match &edited.swapped {
             Some(swapped) => self.0.swap(&mut book, swapped, now),
             None => self.0.aim(&mut book, now),
@@ -287,7 +298,8 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         let mut book = self.book();
         let now = self.now();
-        let edited = layer.rules().apply(change, expected, now)?;
+        let bounds = self.0.hub.bounds.load();
+        let edited = (layer.rules()).apply(change, expected, &bounds.policy, now)?;
         self.0.aim_layer(&mut book, layer, now);
         drop(book);
         edited.retired.open();
@@ -338,6 +350,7 @@ impl Injector {
         book.halt = Some(Halt {
             by: who.clone(),
             since: self.0.hub.clock.now(),
+            lock: None,
         });
         self.note(&book, who, Deed::of(Action::Halt));
         self.0.aim_all(&mut book, self.now());
@@ -361,6 +374,9 @@ impl Injector {
 
     pub(crate) fn resume_by(&self, who: &Who) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
+        if let Some(breach) = book.halt.as_ref().and_then(|halt| halt.lock.clone()) {
+            return Err(ChangeError::Locked { breach });
+        }
         let halted = book.halt.take().is_some();
         self.0.aim_all(&mut book, self.now());
         if halted {
@@ -419,12 +435,29 @@ impl Injector {
         self.tell();
     }
 
-    /// Bounds what rules may do from now on, those in force included.
+    /// Bounds what rules may do from now on, those in force included. What the environment says of it
+    /// stays in force besides.
     ///
     /// [`check`](Self::check) says it of a rule beforehand, which is what the ways in from outside do;
-    /// a fault that gets in otherwise does not happen.
+    /// a fault that gets in otherwise does not happen. A delay that has begun runs to the deadline that
+    /// it began with.
     pub fn set_policy(&self, policy: Policy) {
-        self.0.hub.policy.store(Arc::new(policy));
+        let policy = policy.and(environment::policy());
+        let mut book = self.book();
+        for rules in book.overlays.iter().map(|layer| layer.rules()) {
+            rules.hold_to(&policy);
+        }
+        book.rules.hold_to(&policy);
+        self.0.hub.bounds.store(Arc::new(Bounds::new(policy)));
+        self.0.aim_all(&mut book, self.now());
+        drop(book);
+        self.tell();
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> Policy {
+        self.0.hub.bounds.load().policy.clone()
     }
 
     /// Whether rules could do what they say: the policy permits it, and what they call is defined.
@@ -432,15 +465,15 @@ impl Injector {
     /// # Errors
     /// If one could not; the error names the rule and the field.
     pub fn check<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Result<(), RuleError> {
-        let policy = self.0.hub.policy.load();
+        let bounds = self.0.hub.bounds.load();
         for rule in rules {
-            rule.check()
-                .map_err(|error| error.in_rule(rule.id.as_str()))?;
+            let here = |error: RuleError| error.in_rule(rule.id.as_str());
+            rule.check().map_err(here)?;
+            bounds.policy.permits_rule(rule).map_err(here)?;
             for (at, fault) in rule.faults.iter().enumerate() {
-                let checked = policy.permits(fault);
-                let checked = checked.and_then(|()| self.0.hub.closures.check(fault));
-                let here = |error: RuleError| error.under(&format!("faults[{at}]"));
-                checked.map_err(|error| here(error).in_rule(rule.id.as_str()))?;
+                let checked = self.0.hub.closures.check(fault);
+                let checked = checked.map_err(|error| error.under(&format!("faults[{at}]")));
+                checked.map_err(here)?;
             }
         }
         Ok(())
@@ -642,12 +675,12 @@ impl Inner {
             let aims_here = |rule: &Armed| rule.rule.site.matches(site.name());
             let is_meant = aims_here(before) || aims_here(after);
             let is_swapped = || aims_here(before) && aims_here(after) && site.swap(swapped);
-            if is_meant && (book.leaves_alone(site) || !is_swapped()) {
+            if is_meant && (self.leaves_alone(book, site) || !is_swapped()) {
                 site.install(self.compile(book, site, now));
             }
         }
         // That of the rule before may be the first still: then nothing expires when it comes.
-        let deadlines = [book.first_deadline, after.arming.deadline];
+        let deadlines = [book.first_deadline, after.arming.deadline()];
         book.first_deadline = deadlines.into_iter().flatten().min();
         self.note_armed(book, now);
     }
@@ -678,18 +711,23 @@ impl Inner {
 
     /// The rules of an overlay that aim at a site.
     fn layered(&self, book: &Book, layer: &Layer, site: &Site, now: Duration) -> Option<SiteRules> {
-        if book.leaves_alone(site) {
+        if self.leaves_alone(book, site) {
             return None;
         }
         SiteRules::of(&self.hub, layer.rules().aimed_at(site.name(), now), None)
     }
 
     fn compile(&self, book: &Book, site: &'static Site, now: Duration) -> Option<SiteRules> {
-        if book.leaves_alone(site) {
+        if self.leaves_alone(book, site) {
             return None;
         }
         let overlaid = book.overlaid_until(site);
         SiteRules::of(&self.hub, book.rules.aimed_at(site.name(), now), overlaid)
+    }
+
+    /// Whether no rule reaches a site.
+    fn leaves_alone(&self, book: &Book, site: &Site) -> bool {
+        book.leaves_alone(site) || !self.hub.bounds.load().policy.reaches(site.name())
     }
 
     fn note_armed(&self, book: &Book, now: Duration) {
@@ -699,7 +737,7 @@ impl Inner {
 }
 
 impl Book {
-    /// Whether no rule reaches a site.
+    /// Whether no rule reaches a site, whatever the policy says.
     fn leaves_alone(&self, site: &Site) -> bool {
         self.halt.is_some() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
     }

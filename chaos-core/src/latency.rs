@@ -129,6 +129,17 @@ impl Latency {
         &self.0
     }
 
+    /// The longest that it can be, where there is such.
+    pub(crate) fn longest(&self) -> Option<Duration> {
+        match &self.0 {
+            Distribution::Fixed(time) => Some(*time),
+            Distribution::Uniform { max, .. } => Some(*max),
+            Distribution::Quantiles { .. }
+            | Distribution::Normal { .. }
+            | Distribution::Pareto { .. } => None,
+        }
+    }
+
     pub(crate) fn sample(&self, dice: &mut Dice) -> Duration {
         let seconds = match &self.0 {
             Distribution::Fixed(delay) => return *delay,

@@ -79,6 +79,7 @@ mod armed;
 mod arming;
 mod attempts;
 mod audit;
+mod budget;
 mod burn;
 mod burning;
 mod bytes_deed;
@@ -90,6 +91,7 @@ mod custom;
 mod cut;
 mod decision;
 mod dice;
+mod environment;
 mod error;
 mod exempt;
 mod fault;
@@ -122,6 +124,8 @@ mod plan;
 mod policy;
 mod preview;
 mod program;
+mod purse;
+mod rate;
 mod replay;
 mod rule;
 mod rule_set;
@@ -153,6 +157,7 @@ pub use crate::{
     answer::{AfterMessages, Answer, HttpAnswer},
     attempts::FirstAttempts,
     audit::{Audit, BeforeAndAfter, Entries, Entry},
+    budget::Budget,
     burn::Burn,
     bytes_deed::{BytesDeed, BytesFault, Corruption},
     call::{Call, Label},
@@ -182,6 +187,7 @@ pub use crate::{
     policy::Policy,
     preview::Preview,
     program::{Phase, Program, Ramp},
+    rate::Rate,
     replay::{Decisions, Replay},
     rule::{Mode, Rule},
     rule_set::{Change, ChangeError, RuleSet},
@@ -191,8 +197,9 @@ pub use crate::{
     status::{Counts, State, Status},
     surface::SiteKind,
     systematic::{Outcome, Systematic, SystematicReport, Tried},
+    tally::{Limit, Overflow},
     text::{Pattern, Route, Text},
-    trigger::{Rate, Trigger},
+    trigger::Trigger,
     who::Who,
 };
 

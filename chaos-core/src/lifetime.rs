@@ -4,15 +4,26 @@ use std::time::Duration;
 
 use crate::error::RuleError;
 
-/// A time to live, or the spelt-out wish to have none.
+/// A time to live, the spelt-out wish to have none, or nothing said.
 ///
-/// The default is ten minutes: a rule that nobody remembers is a rule that has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime(Option<Duration>);
+/// Where nothing is said, the [policy](crate::Policy::default_ttl) does: ten minutes, unless it was told
+/// otherwise. A rule that nobody remembers is a rule that has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime(Said);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Said {
+    #[default]
+    Nothing,
+    For(Duration),
+    Never,
+}
 
 impl Lifetime {
     /// Until it is stopped by hand.
-    pub const NEVER_ENDS: Self = Self(None);
+    pub const NEVER_ENDS: Self = Self(Said::Never);
+    /// Where neither the rule nor the policy says anything.
+    pub(crate) const DEFAULT: Duration = Duration::from_secs(600);
 
     const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -26,23 +37,27 @@ impl Lifetime {
             let allowed = "more than 0s, at most 365 days, or \"never\"";
             return Err(RuleError::new("ttl", problem, allowed));
         }
-        Ok(Self(Some(ttl)))
+        Ok(Self(Said::For(ttl)))
     }
 
-    /// The time to live, if there is an end.
+    /// The time to live, if there is an end: ten minutes where nothing is said, which a policy may
+    /// change.
     #[must_use]
     pub const fn ttl(self) -> Option<Duration> {
-        self.0
+        self.ttl_or(Self::DEFAULT)
     }
 
-    /// The deadline of a rule armed at `now`.
-    pub(crate) fn deadline(self, now: Duration) -> Option<Duration> {
-        self.0.map(|ttl| now.saturating_add(ttl))
+    /// The same, with another default.
+    pub(crate) const fn ttl_or(self, default: Duration) -> Option<Duration> {
+        match self.0 {
+            Said::Nothing => Some(default),
+            Said::For(ttl) => Some(ttl),
+            Said::Never => None,
+        }
     }
-}
 
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self(Some(Duration::from_secs(600)))
+    /// Whether anything was said.
+    pub(crate) const fn is_said(self) -> bool {
+        !matches!(self.0, Said::Nothing)
     }
 }

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     audit::Audit, clock::Clock, closures::Closures, name::RuleId, news::News, policy::Policy,
+    purse::Purse,
 };
 
 /// A fault that really happened: one rule, on one call.
@@ -58,6 +59,24 @@ impl Drop for Telling {
     }
 }
 
+/// The policy in force, and what has been spent of it.
+#[derive(Debug, Default)]
+pub(crate) struct Bounds {
+    pub(crate) policy: Policy,
+    /// Injections begun or about to.
+    pub(crate) spent: AtomicU64,
+    pub(crate) purse: Purse,
+}
+
+impl Bounds {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            ..Self::default()
+        }
+    }
+}
+
 /// What the rules of one injector share: its clock, who is told, and what may happen.
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
@@ -65,19 +84,22 @@ pub(crate) struct Hub {
     injected: AtomicU64,
     observers: ArcSwap<Vec<Observer>>,
     pub(crate) closures: Closures,
-    pub(crate) policy: ArcSwap<Policy>,
+    pub(crate) bounds: ArcSwap<Bounds>,
+    /// Injections under way, of overlays and of rules that are gone as well.
+    pub(crate) active: AtomicU64,
     pub(crate) news: News,
     pub(crate) audit: Audit,
 }
 
 impl Hub {
-    pub(crate) fn new(clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
         Self {
             clock,
             injected: AtomicU64::new(0),
             observers: ArcSwap::default(),
             closures: Closures::default(),
-            policy: ArcSwap::default(),
+            bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
+            active: AtomicU64::new(0),
             news: News::default(),
             audit: Audit::default(),
         }

@@ -44,6 +44,34 @@ impl Plan {
         }
     }
 
+    /// With no single wait longer than this.
+    pub(crate) fn no_longer(self, longest: Duration) -> Self {
+        match self {
+            Self::Wait(wait) => Self::Wait(Wait {
+                time: wait.time.min(longest),
+                ..wait
+            }),
+            Self::WaitAfter(WaitAfter::For(time)) => {
+                Self::WaitAfter(WaitAfter::For(time.min(longest)))
+            }
+            Self::WaitAfter(WaitAfter::AtLeast(time)) => {
+                Self::WaitAfter(WaitAfter::AtLeast(time.min(longest)))
+            }
+            Self::Bytes(deed, side) => Self::Bytes(deed.no_longer(longest), side),
+            plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_) | Self::Cut(_)) => plan,
+        }
+    }
+
+    /// The delay that it plans: of a wait that may be released, the longest; of bytes, what is known.
+    pub(crate) fn planned_delay(&self) -> Duration {
+        match self {
+            Self::Wait(wait) => wait.time,
+            Self::WaitAfter(WaitAfter::For(time) | WaitAfter::AtLeast(time)) => *time,
+            Self::Bytes(BytesDeed::StallAfter(_, time) | BytesDeed::FirstByte(time), _) => *time,
+            _ => Duration::ZERO,
+        }
+    }
+
     /// With times and sizes that are so many times as great. What has none stays.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {

@@ -121,6 +121,12 @@ impl Program {
         unreachable!("less than the length of all phases is within one of them")
     }
 
+    /// The most that it says of the rate.
+    pub(crate) fn greatest_rate(&self) -> f64 {
+        let rates = self.phases.iter().map(|phase| phase.rate);
+        rates.map(|rate| rate.from.max(rate.to)).fold(0.0, f64::max)
+    }
+
     fn lasts(&self) -> bool {
         self.phases.last().is_some_and(|phase| phase.time.is_none())
     }

@@ -184,6 +184,7 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, and then the site's own.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        own.count_call();
         if !own.are_overlaid() {
             return self.look_closer(own, 0, call);
         }

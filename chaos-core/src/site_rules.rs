@@ -38,7 +38,9 @@ pub(crate) struct SiteRules {
     on: usize,
     /// Until when overlays aim here, too, if any do: their rules come first.
     overlaid: Option<Duration>,
-    /// Whether there is neither an index nor an overlay: one thing to look at on each call.
+    /// Whether the policy bounds the share of calls, so that they must be counted.
+    counts_calls: bool,
+    /// Whether there is nothing but rules to be asked one by one: one thing to look at on each call.
     is_plain: bool,
     /// When the last of them expires.
     last_deadline: Duration,
@@ -58,6 +60,7 @@ impl SiteRules {
         if on <= FEW {
             rules.retain(|rule| rule.rule.enabled);
         }
+        let counts_calls = hub.bounds.load().policy.budget.counts_calls();
         let index = (on > FEW).then(|| {
             let matchers = rules.iter().map(|rule| &rule.rule.matcher);
             Arc::new(Index::of(matchers))
@@ -66,7 +69,8 @@ impl SiteRules {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             rules: rules.into(),
-            is_plain: index.is_none() && overlaid.is_none(),
+            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
+            counts_calls,
             index,
             on,
             overlaid,
@@ -96,7 +100,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none() && overlaid.is_none(),
+            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -104,6 +108,13 @@ impl SiteRules {
     /// Whether overlays aim here.
     pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid.is_some()
+    }
+
+    /// Counts a call for the policy, if that asks for it.
+    pub(crate) fn count_call(&self) {
+        if self.counts_calls {
+            self.hub.bounds.load().purse.count_call();
+        }
     }
 
     /// When the last of them expires; at the end of time if one never does.
@@ -126,6 +137,7 @@ impl SiteRules {
 
     pub(crate) fn are_the_same(&self, other: &Self) -> bool {
         self.overlaid == other.overlaid
+            && self.counts_calls == other.counts_calls
             && self.rules.len() == other.rules.len()
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
     }
@@ -184,6 +196,6 @@ impl SiteRules {
 /// Of none of them, it was at the beginning of time.
 fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
     let on = rules.iter().filter(|rule| rule.rule.enabled);
-    let deadlines = on.map(|rule| rule.arming.deadline.unwrap_or(Duration::MAX));
+    let deadlines = on.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX));
     deadlines.max().unwrap_or_default()
 }

@@ -1,8 +1,8 @@
 //! What an injector says about itself: its state, and what its rules have counted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use crate::{armed::Armed, attempts::Attempts, who::Who};
+use crate::{armed::Armed, attempts::Attempts, tally::Overflow, who::Who};
 
 /// One moment of an injector.
 #[derive(Clone, Debug)]
@@ -60,6 +60,8 @@ pub(crate) struct Halt {
     pub(crate) by: Who,
     /// On the injector's clock.
     pub(crate) since: Duration,
+    /// Why nobody can resume, until a breach is acknowledged.
+    pub(crate) lock: Option<Arc<str>>,
 }
 
 /// What a rule has counted. The counts go on for as long as the rule is unchanged; whether it is
@@ -77,19 +79,22 @@ pub struct Counts {
     pub active: u64,
     /// Logical requests that `first_attempts` forgot to make room for others, since the rule was armed.
     pub evicted: u64,
+    /// Calls that would have been hit, and were spared by a limit.
+    pub overflow: Overflow,
     /// Time to its deadline; zero if it has expired, `None` if there is none or it is disabled.
     pub expires_in: Option<Duration>,
 }
 
 impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
-        let deadline = rule.arming.deadline.filter(|_| rule.rule.enabled);
+        let deadline = rule.arming.deadline().filter(|_| rule.rule.enabled);
         Self {
             matched: rule.tally.matched(),
             injected: rule.tally.injected(),
             shadowed: rule.tally.shadowed(),
             active: rule.tally.active(),
             evicted: rule.arming.attempts.as_ref().map_or(0, Attempts::evicted),
+            overflow: rule.tally.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
         }
     }

@@ -42,6 +42,14 @@ impl Step {
         }
     }
 
+    /// What a budget counts of it.
+    pub(crate) fn planned_delay(&self) -> Duration {
+        match self {
+            Self::Plan(plan) => plan.planned_delay(),
+            Self::Burn(_) | Self::Custom(_) | Self::Panic | Self::Exit => Duration::ZERO,
+        }
+    }
+
     /// With delays and sizes that are `factor` times as great: waits at most 24 hours, sizes at
     /// most 2^64 - 1. What has neither stays, and so do rates, shares, answers, a pause, and the
     /// time of a burn. A factor of 1 changes nothing at all.

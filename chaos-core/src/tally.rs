@@ -24,6 +24,76 @@ use crossbeam_utils::CachePadded;
 pub(crate) struct Tally {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
+    /// Made for the first call that is spared: few rules have such.
+    overflow: OnceLock<Box<[AtomicU64; LIMITS.len()]>>,
+}
+
+/// What may spare a call that a rule would have hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The rule's `limit`.
+    Limit,
+    /// The rule's `max_active`, or the policy's.
+    MaxActive,
+    /// The share of calls in the rule's budget.
+    BudgetShare,
+    /// The delay in the rule's budget.
+    BudgetDelay,
+    /// All the injections that the policy allows.
+    PolicyTotal,
+    /// All that it allows at the same time.
+    PolicyActive,
+    /// The share of calls in the budget of the policy.
+    PolicyShare,
+    /// The delay in the budget of the policy.
+    PolicyDelay,
+}
+
+/// In the order of their numbers.
+const LIMITS: [Limit; 8] = [
+    Limit::Limit,
+    Limit::MaxActive,
+    Limit::BudgetShare,
+    Limit::BudgetDelay,
+    Limit::PolicyTotal,
+    Limit::PolicyActive,
+    Limit::PolicyShare,
+    Limit::PolicyDelay,
+];
+
+impl Limit {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::MaxActive => "max_active",
+            Self::BudgetShare => "budget.share",
+            Self::BudgetDelay => "budget.delay",
+            Self::PolicyTotal => "policy.total",
+            Self::PolicyActive => "policy.active",
+            Self::PolicyShare => "policy.budget.share",
+            Self::PolicyDelay => "policy.budget.delay",
+        }
+    }
+}
+
+/// How many calls each limit has spared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overflow([u64; LIMITS.len()]);
+
+impl Overflow {
+    /// Each limit with its number, those that spared none included.
+    pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> + use<> {
+        LIMITS.into_iter().zip(self.0)
+    }
+
+    /// All of them together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -55,6 +125,19 @@ impl Tally {
 
     pub(crate) fn count_shadowed(&self) {
         self.stripe().shadowed.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn count_overflow(&self, limit: Limit) {
+        let counts = self.overflow.get_or_init(Box::default);
+        counts[limit as usize].fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn overflow(&self) -> Overflow {
+        let counts = self.overflow.get().map(|counts| {
+            let counts = counts.each_ref();
+            counts.map(|count| count.load(Relaxed))
+        });
+        Overflow(counts.unwrap_or_default())
     }
 
     pub(crate) fn matched(&self) -> u64 {
@@ -122,7 +205,7 @@ impl Progress {
 }
 
 /// Adds one, unless that would pass `max`. Never overshoots, not for a moment.
-fn take(count: &AtomicU64, max: u64) -> bool {
+pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
     count
         .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
         .is_ok()

@@ -7,41 +7,8 @@ use std::{
 };
 
 use crate::{
-    attempts::FirstAttempts, error::RuleError, key::Key, program::Program, replay::Replay,
+    attempts::FirstAttempts, budget::Budget, key::Key, program::Program, rate::Rate, replay::Replay,
 };
-
-/// A share of calls, from 0 (none) to 1 (all).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate(f64);
-
-impl Rate {
-    /// Every call.
-    pub const ALWAYS: Self = Self(1.0);
-
-    /// A rate.
-    ///
-    /// # Errors
-    /// Outside `0.0..=1.0`, or not a number.
-    pub fn new(rate: f64) -> Result<Self, RuleError> {
-        if (0.0..=1.0).contains(&rate) {
-            return Ok(Self(rate));
-        }
-        let problem = format!("{rate} is no share");
-        Err(RuleError::new("rate", problem, "a number from 0 to 1"))
-    }
-
-    /// As a number.
-    #[must_use]
-    pub const fn get(self) -> f64 {
-        self.0
-    }
-
-    /// How many of 2^53 equally likely draws hit.
-    pub(crate) fn hits_of_2_53(self) -> u64 {
-        let hits = (self.0 * (1_u64 << 53) as f64).round() as u64;
-        if self.0 > 0.0 { hits.max(1) } else { 0 }
-    }
-}
 
 /// Which of the matched calls a rule hits. All conditions are exact under any concurrency.
 ///
@@ -64,6 +31,7 @@ pub struct Trigger {
     pub(crate) every: NonZeroU64,
     pub(crate) limit: Option<NonZeroU64>,
     pub(crate) max_active: Option<NonZeroU32>,
+    pub(crate) budget: Budget,
     hits_of_2_53: u64,
 }
 
@@ -80,6 +48,7 @@ impl Default for Trigger {
             every: NonZeroU64::MIN,
             limit: None,
             max_active: None,
+            budget: Budget::new(),
             hits_of_2_53: Rate::ALWAYS.hits_of_2_53(),
         }
     }
@@ -170,6 +139,14 @@ impl Trigger {
         self
     }
 
+    /// At most such a share of the matched calls since the rule was armed, and so much delay in any
+    /// minute, whatever the rate says. Both are exact.
+    #[must_use]
+    pub fn budget(mut self, budget: Budget) -> Self {
+        self.budget = budget;
+        self
+    }
+
     /// By what key a call is decided, if by any.
     pub(crate) fn deciding_key(&self) -> Option<&Key> {
         let of_tries = self.first_attempts.as_ref().map(|first| &first.key);
@@ -191,6 +168,7 @@ impl Trigger {
             || self.deciding_key().is_some()
             || self.replay.is_some()
             || self.program.is_some()
+            || self.budget.counts_calls()
     }
 
     /// Whether no draw is needed.
@@ -206,8 +184,25 @@ impl Trigger {
     /// The rate of a rule of that age as a number: a draw hits if its high 53 bits are below it.
     pub(crate) fn hits_of_2_53_at(&self, age: Duration) -> u64 {
         match &self.program {
-            Some(program) => Rate(program.at(age).rate).hits_of_2_53(),
+            Some(program) => Rate::of_program(program.at(age).rate).hits_of_2_53(),
             None => self.hits_of_2_53,
+        }
+    }
+
+    /// The share of calls that a rule of that age hits by chance; of one that replays, all it names.
+    pub(crate) fn share_at(&self, age: Duration) -> f64 {
+        match (&self.replay, &self.program) {
+            (Some(_), _) => 1.0,
+            (None, Some(program)) => program.at(age).rate,
+            (None, None) => self.rate.get(),
+        }
+    }
+
+    /// The most that it ever is.
+    pub(crate) fn greatest_share(&self) -> f64 {
+        match &self.program {
+            Some(program) => program.greatest_rate(),
+            None => self.rate.get(),
         }
     }
 
@@ -227,28 +222,6 @@ impl Trigger {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rate_is_exact_at_its_ends_and_between() {
-        let hits = |rate, draw: u64| draw >> 11 < Rate::new(rate).unwrap().hits_of_2_53();
-        assert!(!hits(0.0, 0));
-        assert!(hits(1.0, u64::MAX));
-        assert!(hits(0.5, (1 << 63) - 1));
-        assert!(!hits(0.5, 1 << 63));
-        // The smallest rate is not rounded to never.
-        assert!(hits(f64::MIN_POSITIVE, 0));
-    }
-
-    #[test]
-    fn a_rate_that_is_no_share_is_refused() {
-        for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY, 5.0] {
-            let error = Rate::new(rate).unwrap_err();
-            assert_eq!(
-                (error.field(), error.allowed()),
-                ("rate", "a number from 0 to 1")
-            );
-        }
-    }
 
     #[test]
     fn skip_then_every_nth() {

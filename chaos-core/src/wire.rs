@@ -4,10 +4,12 @@
 //! that know what is allowed. Either step names the field it failed at and what would have been
 //! accepted. Nothing else in this crate knows JSON.
 
+mod budget;
 mod choice;
 mod fault;
 mod form;
 mod latency;
+mod policy;
 mod program;
 mod size;
 mod text;
@@ -19,14 +21,19 @@ use std::fmt;
 use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
-pub use self::trigger::decisions_to_value;
+pub(crate) use self::policy::bounds_from_json;
 use self::{
+    budget::BudgetDoc,
     fault::FaultDoc,
     form::{Object, duration, is_default},
     program::ProgramDoc,
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
     trigger::{FirstAttemptsDoc, ReplayDoc, TriggerDoc},
     window::WindowDoc,
+};
+pub use self::{
+    policy::{policy_from_json, policy_to_value},
+    trigger::decisions_to_value,
 };
 use crate::{
     error::RuleError,
@@ -85,6 +92,12 @@ const ALLOWED: &[(&str, &str)] = &[
     ("every", "a whole number, 1 or more"),
     ("limit", "a whole number, 1 or more"),
     ("max_active", "a whole number, 1 or more"),
+    ("budget", "an object with share, delay or both"),
+    ("share", "a number from 0 to 1"),
+    (
+        "delay",
+        "a duration such as \"30s\", more than 0s and at most 24h: delay in any minute",
+    ),
     (
         "ttl",
         "a duration such as \"10m\", more than 0s and at most 365 days, or \"never\"",
@@ -222,7 +235,13 @@ fn allowed_at(path: &str) -> Option<&'static str> {
     let parts = path.split('.');
     let parts: Vec<_> = parts.filter_map(|part| part.split('[').next()).collect();
     let known = |name: &str| {
-        let tables = [ALLOWED, fault::ALLOWED, program::ALLOWED, window::ALLOWED];
+        let tables = [
+            ALLOWED,
+            fault::ALLOWED,
+            program::ALLOWED,
+            window::ALLOWED,
+            policy::ALLOWED,
+        ];
         let mut fields = tables.into_iter().flatten();
         fields.find(|(field, _)| *field == name)
     };
@@ -276,6 +295,8 @@ struct RuleDoc {
     replay: Option<Object<ReplayDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     program: Option<ProgramDoc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<Object<BudgetDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<Object<WindowDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -374,6 +395,7 @@ impl RuleDoc {
             first_attempts: self.first_attempts,
             replay: self.replay,
             program: self.program,
+            budget: self.budget,
         };
         let trigger = trigger.into_trigger()?;
         let lifetime = lifetime(self.ttl.as_deref())?;
@@ -542,6 +564,7 @@ impl From<&Rule> for RuleDoc {
             first_attempts: trigger.first_attempts,
             replay: trigger.replay,
             program: trigger.program,
+            budget: trigger.budget,
             window: window_of(rule),
             ttl: (rule.lifetime != Lifetime::default()).then_some(ttl),
             faults: rule

@@ -149,6 +149,8 @@ fn rules() -> Vec<Value> {
         ("match", json!({ "path": ["/a", { "suffix": "/z" }] })),
         ("match", json!({ "headers": { "a": { "present": false } } })),
         ("ttl", json!("never")),
+        // Said, and so no matter of the policy.
+        ("ttl", json!("10m")),
         ("rate", json!(0.0)),
         ("seed", json!(u64::MAX)),
     ] {
@@ -177,7 +179,7 @@ fn short_forms_and_defaults_are_understood() {
     let rule = rule_from_value(short, None).unwrap();
     let long = json!({
         "id": "r", "site": "s", "enabled": true, "mode": "inject", "final": false, "match": {},
-        "rate": 1, "skip": 0, "every": 1, "limit": null, "ttl": "10m", "reason": null,
+        "rate": 1, "skip": 0, "every": 1, "limit": null, "ttl": null, "reason": null,
         "faults": [{ "error": { "kind": "not_found", "message": "entity not found" } }],
     });
     assert_eq!(rule, rule_from_value(long, None).unwrap());

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{form::Object, not_zero, program::ProgramDoc, refuse};
+use super::{budget::BudgetDoc, form::Object, not_zero, program::ProgramDoc, refuse};
 use crate::{
     attempts::FirstAttempts,
     error::RuleError,
     key::Key,
+    rate::Rate,
     replay::{Calls, Decisions, Replay},
-    trigger::{Rate, Trigger},
+    trigger::Trigger,
 };
 
 /// The fields of a rule that make its trigger.
@@ -23,6 +24,7 @@ pub(super) struct TriggerDoc {
     pub(super) first_attempts: Option<Object<FirstAttemptsDoc>>,
     pub(super) replay: Option<Object<ReplayDoc>>,
     pub(super) program: Option<ProgramDoc>,
+    pub(super) budget: Option<Object<BudgetDoc>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -81,6 +83,9 @@ impl TriggerDoc {
             }
             trigger = trigger.program(program.into_program()?);
         }
+        if let Some(Object(budget)) = self.budget {
+            trigger = trigger.budget(budget.into_budget()?);
+        }
         Ok(trigger)
     }
 }
@@ -122,6 +127,7 @@ impl From<&Trigger> for TriggerDoc {
             first_attempts,
             replay: trigger.replay.as_ref().map(|calls| Object(calls.into())),
             program: trigger.program.as_ref().map(ProgramDoc::from),
+            budget: BudgetDoc::of(&trigger.budget),
         }
     }
 }

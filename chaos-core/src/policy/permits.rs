@@ -1,0 +1,130 @@
+//! Whether a rule keeps within a policy, and if not, in which field.
+
+use std::{fmt, time::Duration};
+
+use super::Policy;
+use crate::{
+    burn::Burn,
+    bytes_deed::Kind,
+    cut::Abort,
+    error::RuleError,
+    fault::Fault,
+    glob::SiteGlob,
+    rule::{Mode, Rule},
+};
+
+const PROBLEM: &str = "more than the policy of this process allows";
+
+fn beyond(field: &str, allowed: impl fmt::Display) -> RuleError {
+    RuleError::new(field, PROBLEM, allowed.to_string())
+}
+
+impl Policy {
+    /// Whether `rule` keeps within the bounds.
+    ///
+    /// # Errors
+    /// If it does not; the error says within which bounds it would.
+    pub fn permits_rule(&self, rule: &Rule) -> Result<(), RuleError> {
+        let trigger = &rule.trigger;
+        for sites in &self.sites {
+            if !sites.iter().any(|site| site.covers(&rule.site)) {
+                let problem = "not a site that the policy of this process allows";
+                let names: Vec<_> = sites.iter().map(SiteGlob::as_str).collect();
+                return Err(RuleError::new("site", problem, names.join(", ")));
+            }
+        }
+        if self.shadow_only && rule.mode != Mode::Shadow {
+            let problem = "the policy of this process lets rules only count";
+            return Err(RuleError::new("mode", problem, "\"shadow\""));
+        }
+        if trigger.replay.is_none() && trigger.greatest_share() > self.rate.get() {
+            let field = trigger.program.as_ref().map_or("rate", |_| "program");
+            return Err(beyond(
+                field,
+                format_args!("a rate of at most {}", self.rate.get()),
+            ));
+        }
+        if let (Some(own), Some(most)) = (trigger.max_active, self.max_active)
+            && own > most
+        {
+            return Err(beyond("max_active", format_args!("at most {most}")));
+        }
+        if let Some(most) = self.max_ttl
+            && rule.lifetime.is_said()
+            && rule.lifetime.ttl().is_none_or(|ttl| ttl > most)
+        {
+            return Err(beyond("ttl", format_args!("at most {most:?}")));
+        }
+        rule.faults.iter().enumerate().try_for_each(|(at, fault)| {
+            self.permits(fault)
+                .map_err(|error| error.under(&format!("faults[{at}]")))
+        })
+    }
+
+    /// Whether `fault` may happen; of a choice, whether each option may.
+    ///
+    /// # Errors
+    /// If it may not; the error says within which bounds it could.
+    pub fn permits(&self, fault: &Fault) -> Result<(), RuleError> {
+        if let Fault::OneOf(one_of) = fault {
+            return one_of.check(|fault| self.permits(fault));
+        }
+        if let Some(faults) = &self.faults
+            && !faults.iter().any(|name| **name == *fault.name())
+        {
+            let problem = "not a fault that the policy of this process allows";
+            return Err(RuleError::new(fault.name(), problem, faults.join(", ")));
+        }
+        if let (Some(longest), Some((field, time))) = (self.delay, longest(fault))
+            && time > longest
+        {
+            return Err(beyond(field, format_args!("at most {longest:?}")));
+        }
+        match fault {
+            Fault::Abort(Abort::Exit, _) if !self.exit => Err(RuleError::new(
+                "abort",
+                "the policy of this process does not allow \"exit\"",
+                "any other abort",
+            )),
+            Fault::Burn(burn) => self.permits_burn(burn),
+            _ => Ok(()),
+        }
+    }
+
+    fn permits_burn(&self, burn: &Burn) -> Result<(), RuleError> {
+        if burn.cpu > self.burn_cpu {
+            return Err(beyond(
+                "burn.cpu",
+                format_args!("at most {}", self.burn_cpu),
+            ));
+        }
+        if burn.memory > self.burn_memory {
+            let allowed = format_args!("at most {} bytes", self.burn_memory);
+            return Err(beyond("burn.memory", allowed));
+        }
+        if burn.time > self.burn_time {
+            return Err(beyond(
+                "burn.for",
+                format_args!("at most {:?}", self.burn_time),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The longest delay that a fault is written with. Of a latency with a tail, there is none.
+fn longest(fault: &Fault) -> Option<(&'static str, Duration)> {
+    match fault {
+        Fault::Latency(latency, _) => latency.longest().map(|time| ("latency", time)),
+        Fault::Hang(time) => Some(("hang", time.get())),
+        Fault::Pause(time) => Some(("pause.max", time.get())),
+        Fault::Block(time) => Some(("block", time.get())),
+        Fault::Body(bytes, _) => match bytes.0 {
+            Kind::StallAfter(_, time) => Some(("body.for", time)),
+            Kind::FirstByte(time) => Some(("body.first_byte", time)),
+            Kind::EachChunk(time) => Some(("body.chunk", time)),
+            Kind::Throttle(_) | Kind::TruncateAfter(_) | Kind::Corrupt(_) => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! A share of calls.
+
+use crate::{dice::Dice, error::RuleError};
+
+/// A share of calls, from 0 (none) to 1 (all).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate(f64);
+
+impl Rate {
+    /// Every call.
+    pub const ALWAYS: Self = Self(1.0);
+
+    /// A rate.
+    ///
+    /// # Errors
+    /// Outside `0.0..=1.0`, or not a number.
+    pub fn new(rate: f64) -> Result<Self, RuleError> {
+        if (0.0..=1.0).contains(&rate) {
+            return Ok(Self(rate));
+        }
+        let problem = format!("{rate} is no share");
+        Err(RuleError::new("rate", problem, "a number from 0 to 1"))
+    }
+
+    /// As a number.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+
+    /// How many of 2^53 equally likely draws hit.
+    pub(crate) fn hits_of_2_53(self) -> u64 {
+        let hits = (self.0 * (1_u64 << 53) as f64).round() as u64;
+        if self.0 > 0.0 { hits.max(1) } else { 0 }
+    }
+
+    /// Whether a call that was hit at the rate `own` may be hit under a cap of this rate.
+    pub(crate) fn keeps(self, own: f64, dice: &mut Dice) -> bool {
+        // Nothing is drawn where nothing is capped: what comes after is the same as without a cap.
+        own <= self.0 || dice.draw() >> 11 < Self(self.0 / own).hits_of_2_53()
+    }
+
+    /// A rate that a program says, which is one.
+    pub(crate) const fn of_program(rate: f64) -> Self {
+        Self(rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_exact_at_its_ends_and_between() {
+        let hits = |rate, draw: u64| draw >> 11 < Rate::new(rate).unwrap().hits_of_2_53();
+        assert!(!hits(0.0, 0));
+        assert!(hits(1.0, u64::MAX));
+        assert!(hits(0.5, (1 << 63) - 1));
+        assert!(!hits(0.5, 1 << 63));
+        // The smallest rate is not rounded to never.
+        assert!(hits(f64::MIN_POSITIVE, 0));
+    }
+
+    #[test]
+    fn a_rate_that_is_no_share_is_refused() {
+        for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY, 5.0] {
+            let error = Rate::new(rate).unwrap_err();
+            assert_eq!(
+                (error.field(), error.allowed()),
+                ("rate", "a number from 0 to 1")
+            );
+        }
+    }
+}
