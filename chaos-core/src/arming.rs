@@ -2,13 +2,16 @@
 //! trigger has come, who waits for a release.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
 use crate::{
     attempts::Attempts, gate::Turnstile, lots::Lots, policy::Policy, purse::Purse, replay::Log,
-    rule::Rule, tally::Progress,
+    rule::Rule, tally::Progress, watch::Watch,
 };
 
 /// One arming of a rule. It goes on where a rule changes in nothing that matters.
@@ -19,6 +22,8 @@ pub(crate) struct Arming {
     deadline: Deadline,
     /// What it has spent of its budget.
     pub(crate) purse: Purse,
+    /// Its guard rails.
+    pub(crate) watches: Box<[Arc<Watch>]>,
     pub(crate) progress: Progress,
     pub(crate) lots: Lots,
     /// Of a rule that hits first attempts.
@@ -41,6 +46,9 @@ impl Arming {
             since: now,
             deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
             purse: Purse::default(),
+            watches: (rule.guards.iter())
+                .map(|rail| Arc::new(Watch::of_rule(rail, &rule.id, &rule.site)))
+                .collect(),
             progress: Progress::default(),
             lots,
             attempts: rule

@@ -13,6 +13,8 @@ use crate::{
     plan::{Plan, Wait, WaitKind},
     step::Step,
     surface::SiteKind,
+    watch::Watch,
+    watching::Watching,
 };
 
 /// The deeds to do to one call. An adapter is a loop over it:
@@ -48,6 +50,7 @@ struct Parts {
     hub: Arc<Hub>,
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
+    watches: Option<Arc<[Arc<Watch>]>>,
 }
 
 impl Decision {
@@ -64,7 +67,27 @@ impl Decision {
             hub,
             current,
             rest,
+            watches: None,
         }))
+    }
+
+    /// Nothing is to be done.
+    pub(crate) fn nothing(here: (&'static str, SiteKind), hub: &Arc<Hub>) -> Self {
+        Self::new(here, Arc::clone(hub), Vec::new())
+    }
+
+    pub(crate) fn watched_by(mut self, watches: &Arc<[Arc<Watch>]>) -> Self {
+        self.0.watches = Some(Arc::clone(watches));
+        self
+    }
+
+    /// What is to see how the call fares, if guard rails watch it: for an adapter that can tell, once,
+    /// before the first plan. There may be no plan at all.
+    #[must_use]
+    pub fn watching(&mut self) -> Option<Box<Watching>> {
+        let watches = self.0.watches.take()?;
+        let is_hit = self.0.current.is_some();
+        Some(Box::new(Watching::new(&self.0.hub, &watches, is_hit)))
     }
 
     /// The next deed. The first of each rule counts the injection and tells the observers.

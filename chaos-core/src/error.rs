@@ -38,6 +38,13 @@ impl RuleError {
         self
     }
 
+    /// Puts it at another field.
+    #[must_use]
+    pub(crate) fn at(mut self, field: &str) -> Self {
+        field.clone_into(&mut self.0.field);
+        self
+    }
+
     /// Puts the field under a parent: `latency` under `faults[0]` is `faults[0].latency`.
     #[must_use]
     pub(crate) fn under(mut self, parent: &str) -> Self {

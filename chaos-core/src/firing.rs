@@ -78,6 +78,7 @@ impl Spent {
             policy,
             spent,
             purse,
+            ..
         } = &**bounds;
         let budget = &rule.rule.trigger.budget;
         let unbounded = Budget::new();

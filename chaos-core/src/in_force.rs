@@ -12,6 +12,7 @@ use crate::{
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
     status::Counts,
+    watch::Watch,
 };
 
 /// A rule set, and its rules armed, in the same order.
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct InForce {
     pub(crate) set: Arc<RuleSet>,
     pub(crate) armed: Vec<Arc<Armed>>,
+    /// Whether one of them may have a guard rail.
+    guarded: bool,
 }
 
 /// What an edit did.
@@ -74,6 +77,7 @@ impl InForce {
         let changed;
         let (retired, swapped) = if let Some((at, put)) = place {
             let rule = Arc::clone(&set.rules[at]);
+            self.guarded |= !rule.guards.is_empty();
             changed = Changed::One(
                 Some(Arc::clone(&self.set.rules[at])),
                 Some(Arc::clone(&rule)),
@@ -86,6 +90,7 @@ impl InForce {
         } else if edited_one {
             let rule = set.rules.last().expect("it was put at the end");
             changed = Changed::One(None, Some(Arc::clone(rule)));
+            self.guarded |= !rule.guards.is_empty();
             self.armed
                 .push(Armed::succeed(None, Arc::clone(rule), true, policy, now));
             (Vec::new(), None)
@@ -121,6 +126,7 @@ impl InForce {
         };
         let armed: Vec<_> = set.rules.iter().map(succeed).collect();
         let kept: FnvHashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
+        self.guarded = set.rules.iter().any(|rule| !rule.guards.is_empty());
         let mut before = std::mem::replace(&mut self.armed, armed);
         before.retain(|rule| !kept.contains(&Arc::as_ptr(&rule.gate)));
         before
@@ -138,6 +144,29 @@ impl InForce {
         let aims_here =
             |rule: &&Arc<Armed>| !rule.arming.has_expired(now) && rule.rule.site.matches(site);
         self.armed.iter().filter(aims_here).cloned().collect()
+    }
+
+    /// The guard rails of rules that can act, and until when they can.
+    pub(crate) fn watches(
+        &self,
+        now: Duration,
+    ) -> impl Iterator<Item = (&Arc<Watch>, Option<Duration>)> {
+        let guarded = if self.guarded { &self.armed[..] } else { &[] };
+        let live = guarded.iter().filter(move |rule| rule.is_live(now));
+        live.flat_map(|rule| {
+            let deadline = rule.arming.deadline();
+            rule.arming
+                .watches
+                .iter()
+                .map(move |watch| (watch, deadline))
+        })
+    }
+
+    /// When the last of the rules that can act expires; `None` if there is none.
+    pub(crate) fn last_deadline(&self, now: Duration) -> Option<Duration> {
+        let live = self.armed.iter().filter(|rule| rule.is_live(now));
+        live.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX))
+            .max()
     }
 
     /// Whether any rule can act.

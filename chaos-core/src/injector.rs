@@ -1,7 +1,7 @@
 //! The only door: holds the rules in force, arms and disarms sites, halts and resumes.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     panic::Location,
     sync::{
         Arc, LazyLock, Mutex, MutexGuard, PoisonError,
@@ -16,6 +16,7 @@ use crate::{
     action::Action,
     armed::Armed,
     audit::{Audit, Deed},
+    breach::Breach,
     catalogue,
     clock::{Clock, Stopwatch},
     closures::CustomCall,
@@ -32,9 +33,10 @@ use crate::{
     rule::Rule,
     rule_set::{Change, ChangeError, RuleSet},
     site::Site,
-    site_rules::SiteRules,
-    status::{Counts, Halt, State, Status},
+    site_rules::{SiteRules, Watched},
+    status::{Counts, Halt, Lock, State, Status},
     surface::SiteKind,
+    watch::Watch,
     who::Who,
 };
 
@@ -65,6 +67,8 @@ struct Book {
     /// Sites that no rule reaches.
     exempt: Vec<SiteGlob>,
     halt: Option<Halt>,
+    /// The rules that a guard rail has switched off, and why. They stay so until someone acknowledges it.
+    tripped: BTreeMap<RuleId, Arc<str>>,
     /// When the first of the rules that sites hold expires.
     first_deadline: Option<Duration>,
 }
@@ -94,17 +98,26 @@ impl Injector {
             // For good: nobody can resume it.
             halt: environment::disabled().map(|by| Halt {
                 since: Duration::ZERO,
-                lock: by.reason().map(Arc::from),
+                lock: by.reason().map(|reason| Lock::Environment(reason.into())),
                 by,
             }),
             ..Book::default()
         };
-        Self(Arc::new(Inner {
-            hub: Arc::new(Hub::new(clock.into(), environment::policy())),
+        let hub = Arc::new(Hub::new(clock.into(), environment::policy()));
+        let injector = Self(Arc::new(Inner {
+            hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
             interned: ArcSwap::default(),
             book: Mutex::new(book),
-        }))
+        }));
+        let inner = Arc::downgrade(&injector.0);
+        let stop = hub.stop.set(Box::new(move |breach, rule| {
+            if let Some(inner) = inner.upgrade() {
+                Self(inner).stop(breach, rule);
+            }
+        }));
+        debug_assert!(stop.is_ok(), "nobody else has it yet");
+        injector
     }
 
     /// The site called `name`, made on the first call.
@@ -244,11 +257,12 @@ impl Injector {
         let mut book = self.swept_book();
         let now = self.now();
         let action = change.action();
+        book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
         match &edited.swapped {
-            Some(swapped) => self.0.swap(&mut book, swapped, now),
-            None => self.0.aim(&mut book, now),
+            Some(swapped) if self.0.is_local(swapped) => self.0.swap(&mut book, swapped, now),
+            _ => self.0.aim(&mut book, now),
         }
         let deed = Deed::of(action).changed(edited.changed);
         self.note(&book, who, deed);
@@ -353,11 +367,7 @@ impl Injector {
             lock: None,
         });
         self.note(&book, who, Deed::of(Action::Halt));
-        self.0.aim_all(&mut book, self.now());
-        let mut retired = book.rules.halt();
-        for layer in &book.overlays {
-            retired.0.append(&mut layer.rules().halt().0);
-        }
+        let retired = self.0.halt(&mut book, self.now());
         // Whoever is woken may ask the injector something.
         drop(book);
         retired.open();
@@ -374,8 +384,9 @@ impl Injector {
 
     pub(crate) fn resume_by(&self, who: &Who) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
-        if let Some(breach) = book.halt.as_ref().and_then(|halt| halt.lock.clone()) {
-            return Err(ChangeError::Locked { breach });
+        if let Some(lock) = book.halt.as_ref().and_then(|halt| halt.lock.as_ref()) {
+            let reason = Arc::clone(lock.reason());
+            return Err(ChangeError::Locked { reason });
         }
         let halted = book.halt.take().is_some();
         self.0.aim_all(&mut book, self.now());
@@ -426,6 +437,81 @@ impl Injector {
             self.tell();
             true
         })
+    }
+
+    /// Takes note of what guard rails have stopped, so that it may be armed and resumed again; what was
+    /// halted stays so until it is [resumed](Self::resume). Returns how many breaches there were.
+    pub fn acknowledge(&self) -> usize {
+        self.acknowledge_by(&Who::code())
+    }
+
+    pub(crate) fn acknowledge_by(&self, who: &Who) -> usize {
+        let mut book = self.swept_book();
+        let mut breaches: Vec<_> = std::mem::take(&mut book.tripped).into_values().collect();
+        if let Some(halt) = &mut book.halt {
+            match halt.lock.take() {
+                Some(Lock::Breach(breach)) => breaches.push(breach),
+                // Nobody can acknowledge the environment.
+                lock => halt.lock = lock,
+            }
+        }
+        if !breaches.is_empty() {
+            let deed = Deed::of(Action::Acknowledge).what(breaches.join("; "));
+            self.note(&book, who, deed);
+        }
+        drop(book);
+        self.tell();
+        breaches.len()
+    }
+
+    /// Stops what broke a bound: a rule, or everything.
+    fn stop(&self, breach: &Breach, rule: Option<&RuleId>) {
+        let reason: Arc<str> = breach.to_string().into();
+        let mut book = self.swept_book();
+        let retired = match rule {
+            Some(id) => self.stop_rule(&mut book, id, &reason),
+            None => self.stop_all(&mut book, &reason),
+        };
+        drop(book);
+        tracing::warn!(target: "chaos", %breach, "a guard rail has tripped");
+        retired.open();
+        self.tell();
+    }
+
+    fn stop_rule(&self, book: &mut Book, id: &RuleId, reason: &Arc<str>) -> Retired {
+        // Whatever has become of it meanwhile, it is not to be armed again.
+        book.tripped.insert(id.clone(), Arc::clone(reason));
+        let mut deed = Deed::of(Action::Breach).what(Arc::clone(reason));
+        let mut retired = Retired::default();
+        let on = book.rules.set.find(id.as_str());
+        if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
+            let off = Change::Edit(Rule::clone(&rule).enabled(false));
+            let bounds = self.0.hub.bounds.load();
+            let edited = book.rules.apply(off, None, &bounds.policy, self.now());
+            let edited = edited.expect("without an expected generation, the rule is there");
+            self.0.aim(book, self.now());
+            deed = deed.changed(edited.changed);
+            retired = edited.retired;
+        }
+        self.note(book, &Who::injector(), deed);
+        retired
+    }
+
+    fn stop_all(&self, book: &mut Book, reason: &Arc<str>) -> Retired {
+        let was_halted = book.halt.is_some();
+        let halt = book.halt.get_or_insert_with(|| Halt {
+            by: Who::injector().because(reason),
+            since: self.now(),
+            lock: None,
+        });
+        halt.lock
+            .get_or_insert_with(|| Lock::Breach(Arc::clone(reason)));
+        let deed = Deed::of(Action::Breach).what(Arc::clone(reason));
+        self.note(book, &Who::injector(), deed);
+        if was_halted {
+            return Retired::default();
+        }
+        self.0.halt(book, self.now())
     }
 
     pub(crate) fn refuse_by(&self, who: &Who, what: &str) {
@@ -528,6 +614,7 @@ impl Injector {
             rules: book.rules.armed.len(),
             overlays: book.overlays.len(),
             injected: self.0.hub.injected(),
+            breaches: book.breaches(),
             active: book.active(),
         }
     }
@@ -699,6 +786,16 @@ impl Inner {
         self.note_armed(book, now);
     }
 
+    /// Disarms all sites, and leaves the rules whose calls are to be let go.
+    fn halt(&self, book: &mut Book, now: Duration) -> Retired {
+        self.aim_all(book, now);
+        let mut retired = book.rules.halt();
+        for layer in &book.overlays {
+            retired.0.append(&mut layer.rules().halt().0);
+        }
+        retired
+    }
+
     fn find_aims(&self, book: &Book, layer: &Layer, now: Duration) {
         let aims = book.sites.iter().filter_map(|site| {
             let rules = self.layered(book, layer, site, now)?;
@@ -714,7 +811,8 @@ impl Inner {
         if self.leaves_alone(book, site) {
             return None;
         }
-        SiteRules::of(&self.hub, layer.rules().aimed_at(site.name(), now), None)
+        let rules = layer.rules().aimed_at(site.name(), now);
+        SiteRules::of(&self.hub, rules, None, Watched::default())
     }
 
     fn compile(&self, book: &Book, site: &'static Site, now: Duration) -> Option<SiteRules> {
@@ -722,7 +820,35 @@ impl Inner {
             return None;
         }
         let overlaid = book.overlaid_until(site);
-        SiteRules::of(&self.hub, book.rules.aimed_at(site.name(), now), overlaid)
+        let rules = book.rules.aimed_at(site.name(), now);
+        SiteRules::of(&self.hub, rules, overlaid, self.watched(book, site, now))
+    }
+
+    /// The guard rails that watch a site: those of rules that can act, and, while there are such, those of
+    /// the policy.
+    fn watched(&self, book: &Book, site: &Site, now: Duration) -> Watched {
+        let aims = |watch: &&Arc<Watch>| watch.aims_at(site.name());
+        let mut until = None;
+        let mut watches = Vec::new();
+        for (watch, deadline) in book.rules.watches(now).filter(|(watch, _)| aims(watch)) {
+            watches.push(Arc::clone(watch));
+            until = until.max(Some(deadline.unwrap_or(Duration::MAX)));
+        }
+        let bounds = self.hub.bounds.load();
+        if !bounds.watches.is_empty()
+            && let Some(last) = book.rules.last_deadline(now)
+        {
+            watches.extend(bounds.watches.iter().filter(aims).cloned());
+            until = until.max(Some(last));
+        }
+        let until = until.filter(|_| !watches.is_empty());
+        Watched(until.map(|until| (watches.into(), until)))
+    }
+
+    /// Whether an edit that puts one rule in another's place changes nothing elsewhere.
+    fn is_local(&self, [before, after]: &[Arc<Armed>; 2]) -> bool {
+        let has_none = |rule: &Armed| rule.arming.watches.is_empty();
+        has_none(before) && has_none(after) && self.hub.bounds.load().watches.is_empty()
     }
 
     /// Whether no rule reaches a site.
@@ -748,6 +874,32 @@ impl Book {
         layers
             .filter_map(|layer| layer.aims_until(site.address()))
             .max()
+    }
+
+    /// Whether a change arms nothing that a guard rail has stopped.
+    fn admits(&self, change: &Change) -> Result<(), ChangeError> {
+        let stopped = |rule: &Rule| self.tripped.get(&rule.id).filter(|_| rule.enabled);
+        let stopped = match change {
+            Change::Put(rule) | Change::Edit(rule) => stopped(rule),
+            Change::Replace(rules) if !self.tripped.is_empty() => rules.iter().find_map(stopped),
+            Change::Replace(_) | Change::Remove(_) => None,
+        };
+        match stopped {
+            Some(reason) => Err(ChangeError::Locked {
+                reason: Arc::clone(reason),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// What guard rails have stopped, and nobody has acknowledged.
+    fn breaches(&self) -> Vec<Arc<str>> {
+        let halt = self.halt.as_ref().and_then(|halt| halt.lock.as_ref());
+        let halt = halt.and_then(|lock| match lock {
+            Lock::Breach(breach) => Some(breach),
+            Lock::Environment(_) => None,
+        });
+        self.tripped.values().chain(halt).cloned().collect()
     }
 
     /// Whether any rule can act.

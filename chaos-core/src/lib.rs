@@ -79,6 +79,7 @@ mod armed;
 mod arming;
 mod attempts;
 mod audit;
+mod breach;
 mod budget;
 mod burn;
 mod burning;
@@ -100,6 +101,7 @@ mod gate;
 mod glob;
 mod grpc;
 mod guard;
+mod guard_rail;
 mod headers;
 mod hold;
 mod in_force;
@@ -118,6 +120,7 @@ mod matcher;
 mod name;
 mod news;
 mod observer;
+mod outcomes;
 mod overlay;
 mod pass;
 mod plan;
@@ -142,6 +145,8 @@ mod text;
 #[cfg(feature = "token")]
 mod token;
 mod trigger;
+mod watch;
+mod watching;
 mod who;
 #[cfg(feature = "window")]
 mod window;
@@ -157,6 +162,7 @@ pub use crate::{
     answer::{AfterMessages, Answer, HttpAnswer},
     attempts::FirstAttempts,
     audit::{Audit, BeforeAndAfter, Entries, Entry},
+    breach::{Breach, Measure},
     budget::Budget,
     burn::Burn,
     bytes_deed::{BytesDeed, BytesFault, Corruption},
@@ -172,6 +178,7 @@ pub use crate::{
     glob::SiteGlob,
     grpc::{GrpcCode, GrpcStatus},
     guard::RuleGuard,
+    guard_rail::{GuardRail, Then},
     headers::HeaderEdit,
     hold::Hold,
     injected::Injected,
@@ -200,6 +207,7 @@ pub use crate::{
     tally::{Limit, Overflow},
     text::{Pattern, Route, Text},
     trigger::Trigger,
+    watching::{Watched, Watching},
     who::Who,
 };
 

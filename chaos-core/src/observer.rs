@@ -4,7 +4,7 @@ use std::{
     cell::Cell,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,8 +13,15 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    audit::Audit, clock::Clock, closures::Closures, name::RuleId, news::News, policy::Policy,
+    audit::Audit,
+    breach::Breach,
+    clock::Clock,
+    closures::Closures,
+    name::RuleId,
+    news::News,
+    policy::Policy,
     purse::Purse,
+    watch::{self, Watch},
 };
 
 /// A fault that really happened: one rule, on one call.
@@ -66,11 +73,14 @@ pub(crate) struct Bounds {
     /// Injections begun or about to.
     pub(crate) spent: AtomicU64,
     pub(crate) purse: Purse,
+    pub(crate) watches: Vec<Arc<Watch>>,
 }
 
 impl Bounds {
     pub(crate) fn new(policy: Policy) -> Self {
+        let watches = policy.guards.iter().map(Watch::of_policy);
         Self {
+            watches: watches.map(Arc::new).collect(),
             policy,
             ..Self::default()
         }
@@ -89,7 +99,12 @@ pub(crate) struct Hub {
     pub(crate) active: AtomicU64,
     pub(crate) news: News,
     pub(crate) audit: Audit,
+    /// What stops a rule, or everything, when a bound is broken: the injector puts it here.
+    pub(crate) stop: OnceLock<Stop>,
 }
+
+/// Told of a breach, and of the rule to stop, if it is not to be everything.
+type Stop = Box<dyn Fn(&Breach, Option<&RuleId>) + Send + Sync>;
 
 impl Hub {
     pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
@@ -102,6 +117,7 @@ impl Hub {
             active: AtomicU64::new(0),
             news: News::default(),
             audit: Audit::default(),
+            stop: OnceLock::new(),
         }
     }
 
@@ -113,12 +129,19 @@ impl Hub {
         });
     }
 
+    pub(crate) fn breached(&self, breach: &Breach, rule: Option<&RuleId>) {
+        if let Some(stop) = self.stop.get() {
+            stop(breach, rule);
+        }
+    }
+
     pub(crate) fn injected(&self) -> u64 {
         self.injected.load(Ordering::Relaxed)
     }
 
     pub(crate) fn tell(&self, injection: &Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
+        watch::note_injection();
         // First: an observer may panic.
         self.news.tell();
         let _telling = Telling::begin();

@@ -9,7 +9,8 @@ use std::{
 };
 
 use crate::{
-    budget::Budget, burn::Burn, glob::SiteGlob, lifetime::Lifetime, rate::Rate, step::Step,
+    budget::Budget, burn::Burn, glob::SiteGlob, guard_rail::GuardRail, lifetime::Lifetime,
+    rate::Rate, step::Step,
 };
 
 /// Bounds, set in code or by the environment, on what rules may do: those from the port, from a file,
@@ -48,6 +49,7 @@ pub struct Policy {
     pub(crate) total: Option<NonZeroU64>,
     pub(crate) active: Option<NonZeroU32>,
     pub(crate) budget: Budget,
+    pub(crate) guards: Vec<GuardRail>,
     pub(crate) exit: bool,
     pub(crate) burn_cpu: f64,
     pub(crate) burn_memory: u64,
@@ -87,6 +89,7 @@ impl Policy {
             total: None,
             active: None,
             budget: Budget::new(),
+            guards: Vec::new(),
             exit: true,
             burn_cpu: 1.0,
             burn_memory: u64::MAX,
@@ -175,6 +178,14 @@ impl Policy {
         self
     }
 
+    /// What the service must not show while any rule is armed. Where the guard rail names no site, all
+    /// sites together; what overlays alone inject, it does not watch.
+    #[must_use]
+    pub fn guard(mut self, rail: GuardRail) -> Self {
+        self.guards.push(rail);
+        self
+    }
+
     /// Whether an `abort` may end the process.
     #[must_use]
     pub fn allow_exit(mut self, allowed: bool) -> Self {
@@ -232,6 +243,7 @@ impl Policy {
             total: least(self.total, other.total),
             active: least(self.active, other.active),
             budget: self.budget.and(other.budget),
+            guards: [self.guards, other.guards].concat(),
             exit: self.exit && other.exit,
             burn_cpu: self.burn_cpu.min(other.burn_cpu),
             burn_memory: self.burn_memory.min(other.burn_memory),

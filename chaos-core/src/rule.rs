@@ -3,8 +3,8 @@
 #[cfg(feature = "window")]
 use crate::window::Window;
 use crate::{
-    error::RuleError, fault::Fault, glob::SiteGlob, lifetime::Lifetime, matcher::Matcher,
-    name::RuleId, trigger::Trigger,
+    error::RuleError, fault::Fault, glob::SiteGlob, guard_rail::GuardRail, lifetime::Lifetime,
+    matcher::Matcher, name::RuleId, trigger::Trigger,
 };
 
 /// Whether a rule acts or only counts.
@@ -47,6 +47,7 @@ pub struct Rule {
     pub(crate) is_final: bool,
     pub(crate) enabled: bool,
     pub(crate) reason: Option<String>,
+    pub(crate) guards: Vec<GuardRail>,
 }
 
 impl Rule {
@@ -66,6 +67,7 @@ impl Rule {
             is_final: false,
             enabled: true,
             reason: None,
+            guards: Vec::new(),
         }
     }
 
@@ -124,6 +126,13 @@ impl Rule {
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
+        self
+    }
+
+    /// What the service must not show while the rule is armed.
+    #[must_use]
+    pub fn guard(mut self, rail: GuardRail) -> Self {
+        self.guards.push(rail);
         self
     }
 
@@ -186,6 +195,10 @@ impl Rule {
 
     /// Whether its parts go together.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
+        for (at, rail) in self.guards.iter().enumerate() {
+            let here = |error: RuleError| error.at(&format!("guards[{at}]"));
+            rail.check().map_err(here)?;
+        }
         let Trigger {
             key,
             first_attempts,
@@ -230,6 +243,7 @@ impl Rule {
             window,
             mode,
             is_final,
+            guards,
             enabled: _,
             reason: _,
         } = self;
@@ -245,5 +259,6 @@ impl Rule {
             && *lifetime == other.lifetime
             && *mode == other.mode
             && *is_final == other.is_final
+            && *guards == other.guards
     }
 }

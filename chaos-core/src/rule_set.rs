@@ -124,11 +124,11 @@ pub enum ChangeError {
     Unknown(RuleId),
     /// Two rules with one id.
     Rule(RuleError),
-    /// A guard rail has stopped it, and nobody has acknowledged that.
+    /// A guard rail has stopped it, and nobody has acknowledged that; or the environment has, for good.
     #[non_exhaustive]
     Locked {
-        /// What broke which bound.
-        breach: Arc<str>,
+        /// What broke which bound, or what the environment says.
+        reason: Arc<str>,
     },
 }
 
@@ -140,8 +140,8 @@ impl std::fmt::Display for ChangeError {
             }
             Self::Unknown(id) => write!(f, "there is no rule `{id}`"),
             Self::Rule(_) => f.write_str("the rules cannot be accepted"),
-            Self::Locked { breach } => {
-                write!(f, "stopped by a guard rail until acknowledged: {breach}")
+            Self::Locked { reason } => {
+                write!(f, "stopped, and not yet to be armed again: {reason}")
             }
         }
     }

@@ -59,6 +59,11 @@ impl Signed<'_> {
         self.injector.release_by(&self.who, id)
     }
 
+    /// As [`Injector::acknowledge`].
+    pub fn acknowledge(&self) -> usize {
+        self.injector.acknowledge_by(&self.who)
+    }
+
     /// Writes down that they were not allowed to do something: a login, a request, a file.
     pub fn refuse(&self, what: impl AsRef<str>) {
         self.injector.refuse_by(&self.who, what.as_ref());

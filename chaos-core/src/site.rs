@@ -22,7 +22,7 @@ use crate::{
     lots::Hit,
     name::is_site_name,
     observer::{self, Hub},
-    site_rules::{Case, SiteRules},
+    site_rules::{Case, SiteRules, Watched},
     surface::SiteKind,
 };
 
@@ -185,6 +185,22 @@ impl Site {
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
+        let Some(watches) = own.watches().filter(|_| self.kind == SiteKind::Layer) else {
+            return self.ask_layers(own, call);
+        };
+        self.retire(own);
+        let decision = self.ask_layers(own, call);
+        // What is never hit does not say how those fare that may be.
+        if decision.is_none() && self.exemptions().have(call) {
+            return None;
+        }
+        let here = (self.name, self.kind);
+        let decision = decision.unwrap_or_else(|| Decision::nothing(here, &own.hub));
+        Some(decision.watched_by(watches))
+    }
+
+    /// The same, watched or not.
+    fn ask_layers(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if !own.are_overlaid() {
             return self.look_closer(own, 0, call);
         }
@@ -252,7 +268,7 @@ impl Site {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = match &*self.rules.load() {
             Some(rules) => rules.overlaid(overlaid),
-            None => SiteRules::of(hub, Vec::new(), overlaid),
+            None => SiteRules::of(hub, Vec::new(), overlaid, Watched::default()),
         };
         self.store(rules);
     }

@@ -10,6 +10,7 @@ use crate::{
     lots::Hit,
     observer::Hub,
     surface::SiteKind,
+    watch::Watch,
 };
 
 /// Where a call is: the site's name and kind.
@@ -27,6 +28,23 @@ pub(crate) struct Case<'c> {
 /// Rules that are asked one by one. Where there are more, they are looked up in an index.
 const FEW: usize = 8;
 
+/// The guard rails that watch a site, and until when. Most sites have none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Watched(pub(crate) Option<(Arc<[Arc<Watch>]>, Duration)>);
+
+impl Watched {
+    fn are_the_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some((watches, _)), Some((others, _))) => {
+                watches.len() == others.len()
+                    && (watches.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
+            }
+            _ => false,
+        }
+    }
+}
+
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRules {
@@ -40,6 +58,7 @@ pub(crate) struct SiteRules {
     overlaid: Option<Duration>,
     /// Whether the policy bounds the share of calls, so that they must be counted.
     counts_calls: bool,
+    watched: Watched,
     /// Whether there is nothing but rules to be asked one by one: one thing to look at on each call.
     is_plain: bool,
     /// When the last of them expires.
@@ -52,9 +71,10 @@ impl SiteRules {
         hub: &Arc<Hub>,
         mut rules: Vec<Arc<Armed>>,
         overlaid: Option<Duration>,
+        watched: Watched,
     ) -> Option<Self> {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
-        if on == 0 && overlaid.is_none() {
+        if on == 0 && overlaid.is_none() && watched.0.is_none() {
             return None;
         }
         if on <= FEW {
@@ -69,8 +89,9 @@ impl SiteRules {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             rules: rules.into(),
-            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
+            is_plain: index.is_none() && overlaid.is_none() && watched.0.is_none() && !counts_calls,
             counts_calls,
+            watched,
             index,
             on,
             overlaid,
@@ -98,9 +119,12 @@ impl SiteRules {
 
     /// The same rules, with or without overlays; `None` if that leaves nothing.
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
-        (self.on > 0 || overlaid.is_some()).then(|| Self {
+        (self.on > 0 || overlaid.is_some() || self.watched.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
+            is_plain: self.index.is_none()
+                && overlaid.is_none()
+                && self.watched.0.is_none()
+                && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -108,6 +132,11 @@ impl SiteRules {
     /// Whether overlays aim here.
     pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid.is_some()
+    }
+
+    /// The guard rails that watch this site, if any do.
+    pub(crate) fn watches(&self) -> Option<&Arc<[Arc<Watch>]>> {
+        self.watched.0.as_ref().map(|(watches, _)| watches)
     }
 
     /// Counts a call for the policy, if that asks for it.
@@ -130,7 +159,9 @@ impl SiteRules {
 
     /// Whether none of them can act any more, nor any of an overlay.
     pub(crate) fn are_over(&self) -> bool {
-        let last = self.last_deadline.max(self.overlaid.unwrap_or_default());
+        let watched = self.watched.0.as_ref().map(|(_, until)| *until);
+        let others = [self.overlaid, watched].into_iter().flatten();
+        let last = others.fold(self.last_deadline, Duration::max);
         // Where one never ends, there is no need for a clock.
         last < Duration::MAX && self.hub.clock.now() >= last
     }
@@ -138,6 +169,7 @@ impl SiteRules {
     pub(crate) fn are_the_same(&self, other: &Self) -> bool {
         self.overlaid == other.overlaid
             && self.counts_calls == other.counts_calls
+            && self.watched.are_the_same(&other.watched)
             && self.rules.len() == other.rules.len()
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
     }

@@ -20,6 +20,8 @@ pub struct Status {
     pub injected: u64,
     /// Injections under way: calls being delayed.
     pub active: u64,
+    /// What guard rails have stopped, and nobody has acknowledged yet.
+    pub breaches: Vec<Arc<str>>,
 }
 
 /// Whether faults can happen.
@@ -54,14 +56,30 @@ impl State {
     }
 }
 
+/// What keeps a halt from being undone.
+#[derive(Debug)]
+pub(crate) enum Lock {
+    /// For good.
+    Environment(Arc<str>),
+    /// Until someone acknowledges it.
+    Breach(Arc<str>),
+}
+
+impl Lock {
+    pub(crate) fn reason(&self) -> &Arc<str> {
+        let (Self::Environment(reason) | Self::Breach(reason)) = self;
+        reason
+    }
+}
+
 /// When someone pulled the kill switch, and why.
 #[derive(Debug)]
 pub(crate) struct Halt {
     pub(crate) by: Who,
     /// On the injector's clock.
     pub(crate) since: Duration,
-    /// Why nobody can resume, until a breach is acknowledged.
-    pub(crate) lock: Option<Arc<str>>,
+    /// Why nobody can resume.
+    pub(crate) lock: Option<Lock>,
 }
 
 /// What a rule has counted. The counts go on for as long as the rule is unchanged; whether it is

@@ -8,6 +8,7 @@ mod budget;
 mod choice;
 mod fault;
 mod form;
+mod guard;
 mod latency;
 mod policy;
 mod program;
@@ -26,6 +27,7 @@ use self::{
     budget::BudgetDoc,
     fault::FaultDoc,
     form::{Object, duration, is_default},
+    guard::GuardDoc,
     program::ProgramDoc,
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
     trigger::{FirstAttemptsDoc, ReplayDoc, TriggerDoc},
@@ -241,6 +243,7 @@ fn allowed_at(path: &str) -> Option<&'static str> {
             program::ALLOWED,
             window::ALLOWED,
             policy::ALLOWED,
+            guard::ALLOWED,
         ];
         let mut fields = tables.into_iter().flatten();
         fields.find(|(field, _)| *field == name)
@@ -299,6 +302,8 @@ struct RuleDoc {
     budget: Option<Object<BudgetDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<Object<WindowDoc>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<Object<GuardDoc>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ttl: Option<String>,
     faults: Vec<Object<FaultDoc>>,
@@ -405,6 +410,7 @@ impl RuleDoc {
         };
         let rule = Rule {
             reason: self.reason,
+            guards: guard::rails(self.guards)?,
             ..Rule::new(id, self.site.parse()?, first)
                 .matching(matcher)
                 .trigger(trigger)
@@ -566,6 +572,9 @@ impl From<&Rule> for RuleDoc {
             program: trigger.program,
             budget: trigger.budget,
             window: window_of(rule),
+            guards: (rule.guards.iter())
+                .map(|rail| Object(rail.into()))
+                .collect(),
             ttl: (rule.lifetime != Lifetime::default()).then_some(ttl),
             faults: rule
                 .faults

@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chaos_core::Injector;
+use chaos_core::{Injector, Who};
 use serde_json::Value;
 
 use crate::{
@@ -25,7 +25,7 @@ pub(crate) async fn halt(
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
-    if injector.halt(&*reason) {
+    if injector.signed(Who::new("anyone").because(&reason)).halt() {
         tracing::warn!(target: "chaos", reason, "halted");
     }
     status(&injector)
@@ -40,10 +40,24 @@ pub(crate) async fn resume(
 ) -> Result<impl IntoResponse, Problem> {
     // An edit between this and the next line is as good as one right after.
     if_match.check(injector.rules().generation(), true)?;
-    if injector.resume() {
+    let signed = injector.signed(Who::new("anyone").because(&reason));
+    if signed.resume()? {
         tracing::warn!(target: "chaos", reason, "resumed");
     }
     Ok(status(&injector))
+}
+
+/// Answers with the status that came of it. What was halted stays so.
+pub(crate) async fn acknowledge(
+    State(injector): State<Injector>,
+    _: NoQuery,
+    Reason(reason): Reason,
+) -> impl IntoResponse {
+    let signed = injector.signed(Who::new("anyone").because(&reason));
+    if signed.acknowledge() > 0 {
+        tracing::warn!(target: "chaos", reason, "acknowledged");
+    }
+    status(&injector)
 }
 
 fn status(injector: &Injector) -> impl IntoResponse + use<> {

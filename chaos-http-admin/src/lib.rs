@@ -49,11 +49,13 @@
 //! | `POST /v1/tokens` | signs a token that brings rules to the requests that bear it; needs a key |
 //! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
 //! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
+//! | `POST /v1/acknowledge` | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
 //! | `GET /healthz` | `ok`, if the port answers |
 //!
 //! - **A rule** is shown as it was written, with two fields more. `stats` holds `matched`,
-//!   `injected`, `shadowed`, `active` and `expires_in`: seconds to the deadline, 0 if it has
-//!   passed, `null` if there is none or the rule is off. `sites` holds the names of the known sites
+//!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the calls that each limit has spared) and
+//!   `expires_in`: seconds to the deadline, 0 if it has passed, `null` if there is none or the rule is
+//!   off. `sites` holds the names of the known sites
 //!   it aims at; an empty list is a rule that waits for its site, or has a slip in its name.
 //! - **What is written** is a rule as [`chaos_core::wire`] reads it, or `{"rules":[…]}` for all of
 //!   them; `stats`, `sites` and `generation` are taken in and left alone, so that what was read can

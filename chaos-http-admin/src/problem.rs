@@ -80,6 +80,10 @@ impl From<ChangeError> for Problem {
             ChangeError::Stale { current, .. } => Self::stale(current),
             ChangeError::Unknown(id) => Self::unknown_rule(id.as_str()),
             ChangeError::Rule(error) => error.into(),
+            ChangeError::Locked { reason, .. } => {
+                let problem = Self::new(StatusCode::CONFLICT, format!("stopped: {reason}"));
+                problem.at("enabled", "POST /v1/acknowledge first")
+            }
             // Whatever else a newer core refuses, it refuses because of the rules there are.
             other => Self::new(StatusCode::CONFLICT, other.to_string()),
         }

@@ -52,6 +52,7 @@ fn table() -> Vec<Route> {
         route(POST, "/v1/tokens", tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key"),
         route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`"),
         route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`"),
+        route(POST, "/v1/acknowledge", halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`"),
         route(GET, "/healthz", state::health, "`ok`, if the port answers"),
     ]
 }

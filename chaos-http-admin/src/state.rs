@@ -20,10 +20,15 @@ pub(crate) fn report(injector: &Injector) -> (u64, Value) {
         "injected": status.injected,
         "active": status.active,
         "compiled_out": COMPILED_OUT,
+        "breaches": status.breaches.iter().map(|breach| &**breach).collect::<Vec<_>>(),
+        "policy": wire::policy_to_value(&injector.policy()),
     });
-    if let Chaos::Halted { reason, ago, .. } = &status.state {
+    if let Chaos::Halted {
+        reason, by, ago, ..
+    } = &status.state
+    {
         let seconds_ago = ago.as_millis() as f64 / 1e3;
-        body["halted"] = json!({ "reason": reason, "seconds_ago": seconds_ago });
+        body["halted"] = json!({ "reason": reason, "by": by.actor(), "seconds_ago": seconds_ago });
     }
     (status.generation, body)
 }

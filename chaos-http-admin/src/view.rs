@@ -1,7 +1,7 @@
 //! A rule as the port shows it: as it was written, with what it has counted and where it aims.
 
 use chaos_core::{Counts, Rule, Site, wire};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The rule's JSON with two fields more, `stats` and `sites`. The counts are `None` if the rule has
 /// been deleted since.
@@ -19,17 +19,23 @@ fn stats(counts: &Counts) -> Value {
         shadowed,
         active,
         evicted,
+        overflow,
         expires_in,
         ..
     } = counts;
     // Whole milliseconds: what is finer has passed by the time it is read.
     let expires_in = expires_in.map(|time| time.as_millis() as f64 / 1e3);
+    let spared = overflow.iter().filter(|(_, calls)| *calls > 0);
+    let spared: Map<_, _> = spared
+        .map(|(limit, calls)| (limit.as_str().to_owned(), calls.into()))
+        .collect();
     json!({
         "matched": matched,
         "injected": injected,
         "shadowed": shadowed,
         "active": active,
         "evicted": evicted,
+        "overflow": spared,
         "expires_in": expires_in,
     })
 }

@@ -26,7 +26,7 @@ async fn a_rule_is_made_shown_replaced_and_deleted() {
         .write("PUT", "/v1/rules/a", failing("db.*"))
         .await
         .expect(201);
-    let stats = json!({ "matched": 0, "injected": 0, "shadowed": 0, "active": 0, "evicted": 0, "expires_in": 600.0 });
+    let stats = json!({ "matched": 0, "injected": 0, "shadowed": 0, "active": 0, "evicted": 0, "overflow": {}, "expires_in": 600.0 });
     let expected = json!({
         "id": "a",
         "site": "db.*",
@@ -372,7 +372,8 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let status = async || port.get("/v1/status").await.expect(200).json();
     let mut expected = json!({
         "state": "idle", "generation": 0, "rules": 0, "overlays": 0, "injected": 0, "active": 0,
-        "compiled_out": false,
+        "compiled_out": false, "breaches": [],
+        "policy": { "exit": false, "burn": { "cpu": 1.0, "memory": "256MiB", "for": "1m" } },
     });
     assert_eq!(status().await, expected);
 
@@ -408,7 +409,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let halted = status().await;
     assert_eq!(
         halted["halted"],
-        json!({ "reason": "enough seen", "seconds_ago": 1.5 })
+        json!({ "reason": "enough seen", "by": "anyone", "seconds_ago": 1.5 })
     );
     assert_eq!(halted["rules"], 2);
 

@@ -1,7 +1,7 @@
 //! Carrying plans out on one request, in the order they come in.
 
 use bytes::Bytes;
-use chaos_core::Decision;
+use chaos_core::{Decision, Watched};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -14,11 +14,39 @@ use crate::{
     work::{Now, Work},
 };
 
+/// One request that something is to be done to, or that guard rails watch, or both.
+pub(crate) fn carry_out<S, M, A, B>(
+    inner: S,
+    request: Request<A>,
+    mut decision: Decision,
+) -> impl Future<Output = Result<M::Response, M::Error>>
+where
+    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>,
+    A: Body<Data = Bytes, Error: Into<BoxError>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let watching = decision.watching();
+    let deeds = deeds::<S, M, A, B>(inner, request, decision);
+    Watched::new(watching, deeds, has_failed)
+}
+
+/// Whether an answer is a failure, as far as its head says.
+fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
+    let Ok(response) = result else {
+        return true;
+    };
+    let code = response.headers().get("grpc-status");
+    response.status().is_server_error() || code.is_some_and(|code| code != "0")
+}
+
 /// One request to which something is to be done: carries out what comes before, calls `inner` if that
 /// is what is left, and does to its answer what comes after.
 ///
 /// Thousands of requests may wait in here, so it keeps the request once, and what is rare in boxes.
-pub(crate) fn carry_out<S, M, A, B>(
+fn deeds<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,

@@ -93,17 +93,29 @@ fn curve(mut fields: Fields) -> Result<Latency, RuleError> {
     }
     let mut points = Vec::with_capacity(fields.len());
     for (name, value) in &fields {
-        // The nearest number to it: 99.9 / 100 would be another one.
-        let quantile = name.strip_prefix('p').filter(|n| n.parse::<f64>().is_ok());
-        let quantile: Option<f64> =
-            quantile.and_then(|percent| format!("{percent}e-2").parse().ok());
-        let Some(quantile) = quantile else {
+        let Some(quantile) = quantile(name) else {
             return Err(refuse("latency", format_args!("unknown field `{name}`")));
         };
         points.push((quantile, duration("latency", text(name, value)?)?));
     }
     points.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     Latency::quantiles(&points)
+}
+
+/// What `p99.9` means.
+pub(super) fn quantile(name: &str) -> Option<f64> {
+    let percent = name
+        .strip_prefix('p')
+        .filter(|n| n.parse::<f64>().is_ok())?;
+    // The nearest number to it: 99.9 / 100 would be another one.
+    format!("{percent}e-2").parse().ok()
+}
+
+/// The other way round.
+pub(super) fn quantile_name(quantile: f64) -> String {
+    // To the digits that anyone writes: 0.999 is not quite 99.9 hundredths.
+    let percent = (quantile * 1e11).round() / 1e9;
+    format!("p{percent}")
 }
 
 fn nothing_else(fields: &Fields) -> Result<(), RuleError> {
@@ -151,13 +163,9 @@ fn latency_doc(latency: &Latency) -> LatencyDoc {
             Form::Text(format!("{}..{}", written(*min), written(*max)))
         }
         Distribution::Quantiles { points, .. } => {
-            let name = |quantile: f64| {
-                // To the digits that anyone writes: 0.999 is not quite 99.9 hundredths.
-                let percent = (quantile * 1e11).round() / 1e9;
-                format!("p{percent}")
-            };
             let points = points.iter();
-            let points = points.map(|(quantile, time)| (name(*quantile), written(*time).into()));
+            let points =
+                points.map(|(quantile, time)| (quantile_name(*quantile), written(*time).into()));
             Form::Object(Names(points.collect()))
         }
         Distribution::Normal { mean, std_dev, .. } => object([

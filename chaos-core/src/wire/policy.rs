@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::{
     budget::BudgetDoc,
     form::{Object, duration, written},
-    from_json, not_zero, refuse, size,
+    from_json,
+    guard::{self, GuardDoc},
+    not_zero, refuse, size,
 };
 use crate::{error::RuleError, policy::Policy, rate::Rate};
 
@@ -48,6 +50,8 @@ struct PolicyDoc {
     active: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Object<BudgetDoc>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<Object<GuardDoc>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,6 +131,9 @@ impl PolicyDoc {
         if let Some(Object(budget)) = self.budget {
             policy = policy.budget(budget.into_budget()?);
         }
+        for rail in guard::rails(self.guards)? {
+            policy = policy.guard(rail);
+        }
         if let Some(exit) = self.exit {
             policy = policy.allow_exit(exit);
         }
@@ -172,6 +179,9 @@ impl From<&Policy> for PolicyDoc {
             total: policy.total.map(NonZeroU64::get),
             active: policy.active.map(NonZeroU32::get),
             budget: BudgetDoc::of(&policy.budget),
+            guards: (policy.guards.iter())
+                .map(|rail| Object(rail.into()))
+                .collect(),
             exit: Some(policy.exit),
             burn: Some(Object(BurnDoc {
                 cpu: Some(policy.burn_cpu),
