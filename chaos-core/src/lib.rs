@@ -36,6 +36,10 @@
 //! An [`Overlay`] holds rules that only one task tree can see; a `TokenKey` (feature `token`) signs
 //! rules that travel with one request.
 //!
+//! A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, a [`GuardRail`] what the
+//! service may show meanwhile. The [`Audit`] says who did what; edits get a name by
+//! [`Injector::signed`].
+//!
 //! # What it costs
 //!
 //! Idle, a site is one relaxed load and one branch: 0 allocations, no lock, no shared write, and
@@ -50,7 +54,10 @@
 //!   timer has to be alive for it. It is ten minutes unless something else was said.
 //! - A call that begins after [`halt`](Injector::halt) has returned is hit. It also lets go whoever
 //!   is being delayed, and calls under way get no further deed.
-//! - More injections than `limit`, or more at once than `max_active`; not by one.
+//! - More injections than `limit`, more at once than `max_active`, more delay or a greater share of calls
+//!   than a budget has; not by one.
+//! - A rule that does what the policy does not allow, whichever way it came in.
+//! - Anything at all, in a process with `CHAOS_DISABLED=1`.
 //! - An injection that is not counted, or counted twice.
 //! - A fault in what an observer or a tracing subscriber does when it is told of one.
 //! - A panic on input, or a half-applied edit: rules are checked before they are put in force.
