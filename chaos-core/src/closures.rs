@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
 
-use crate::{custom::CustomFault, error::RuleError, fault::Fault, name::RuleId};
+use crate::{custom::CustomFault, error::RuleError, fault::Fault, name::RuleId, telling::Telling};
 
 /// What a closure is told of the call that it is asked about.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,9 @@ pub struct CustomCall<'a> {
 
 type Closure = Arc<dyn Fn(&CustomCall<'_>) -> Option<Fault> + Send + Sync>;
 
+/// Defined in every process, unless the application defines another: what `print` of failpoints does.
+const PRINT: &str = "print";
+
 /// The closures by name.
 #[derive(Default)]
 pub(crate) struct Closures(ArcSwap<BTreeMap<Arc<str>, Closure>>);
@@ -34,8 +37,12 @@ impl Closures {
     }
 
     pub(crate) fn ask(&self, custom: &CustomFault, call: &CustomCall<'_>) -> Option<Fault> {
-        let closure = self.0.load().get(&custom.name).map(Arc::clone)?;
-        closure(call)
+        let closure = self.0.load().get(&custom.name).map(Arc::clone);
+        match closure {
+            Some(closure) => closure(call),
+            None if &*custom.name == PRINT => print(call),
+            None => None,
+        }
     }
 
     pub(crate) fn check(&self, fault: &Fault) -> Result<(), RuleError> {
@@ -45,17 +52,30 @@ impl Closures {
             _ => return Ok(()),
         };
         let closures = self.0.load();
-        if closures.contains_key(&custom.name) {
+        if closures.contains_key(&custom.name) || &*custom.name == PRINT {
             return Ok(());
         }
         let problem = format!("this process defines no {:?}", custom.name);
         let names: Vec<_> = closures.keys().map(|name| &**name).collect();
         let allowed = match names.as_slice() {
-            [] => "nothing: it defines none".to_owned(),
-            names => names.join(", "),
+            [] => PRINT.to_owned(),
+            names => format!("{}, {PRINT}", names.join(", ")),
         };
         Err(RuleError::new("custom.name", problem, allowed))
     }
+}
+
+/// Says that a call came by, with what the rule has to say of it, and does nothing to it.
+fn print(call: &CustomCall<'_>) -> Option<Fault> {
+    let _telling = Telling::begin();
+    tracing::info!(
+        target: "chaos",
+        site = call.site,
+        rule = call.rule.as_str(),
+        arguments = call.arguments,
+        "printed",
+    );
+    None
 }
 
 impl fmt::Debug for Closures {

@@ -148,6 +148,7 @@ mod step;
 mod surface;
 mod systematic;
 mod tally;
+mod telling;
 mod text;
 #[cfg(feature = "token")]
 mod token;

@@ -1,7 +1,6 @@
 //! Telling the world: one tracing event per injection, and whoever wants to know besides.
 
 use std::{
-    cell::Cell,
     fmt,
     sync::{
         Arc, OnceLock,
@@ -21,6 +20,7 @@ use crate::{
     news::News,
     policy::Policy,
     purse::Purse,
+    telling::Telling,
     watch::{self, Watch},
 };
 
@@ -40,31 +40,6 @@ pub struct Injection {
 
 /// Someone who wants to know.
 type Observer = Arc<dyn Fn(&Injection) + Send + Sync>;
-
-thread_local! {
-    static TELLING: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is telling someone right now. Such calls are not hit: an observer, or a
-/// tracing subscriber, that passes an armed site would be told of itself without end.
-pub(crate) fn is_telling() -> bool {
-    TELLING.get()
-}
-
-struct Telling;
-
-impl Telling {
-    fn begin() -> Self {
-        TELLING.set(true);
-        Self
-    }
-}
-
-impl Drop for Telling {
-    fn drop(&mut self) {
-        TELLING.set(false);
-    }
-}
 
 /// The policy in force, and what has been spent of it.
 #[derive(Debug, Default)]

@@ -21,9 +21,10 @@ use crate::{
     layer::{self, SiteAddress},
     lots::Hit,
     name::is_site_name,
-    observer::{self, Hub},
+    observer::Hub,
     site_rules::{Case, SiteRules, Watched},
     surface::SiteKind,
+    telling,
 };
 
 /// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
@@ -225,7 +226,7 @@ impl Site {
         Case {
             call,
             here: (self.name, self.kind),
-            is_exempt: observer::is_telling() || self.exemptions().have(call),
+            is_exempt: telling::is_telling() || self.exemptions().have(call),
             fired: Vec::new(),
         }
     }

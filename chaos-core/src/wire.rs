@@ -12,6 +12,7 @@ mod guard;
 mod latency;
 mod policy;
 mod program;
+mod short;
 mod size;
 mod text;
 mod trigger;
@@ -23,6 +24,7 @@ use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 pub(crate) use self::policy::bounds_from_json;
+pub use self::{short::rules_from_short, trigger::decisions_to_value};
 use self::{
     budget::BudgetDoc,
     fault::FaultDoc,

@@ -1,0 +1,153 @@
+//! Rules in one line, for an environment variable or a command line: the grammar of failpoints.
+//!
+//! It has no meaning of its own: a term becomes the JSON of one rule, which is read as any other.
+
+mod action;
+mod grammar;
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use self::grammar::{Setting, Term, settings};
+use super::rule_from_json;
+use crate::{error::RuleError, glob::SiteGlob, rule::Rule};
+
+/// Reads rules in the short form: `site=term->term; site=…`.
+///
+/// A term is `[p%][n*]fault(argument)`, and `+` joins several faults of one term. Each term is one
+/// rule. Its percentage is drawn first, and its count is spent only when it fires. The terms of a
+/// site are asked in order, and the first that fires is carried out: its rule is `final`, so no rule
+/// after it is asked either. A term that is used up falls through to the next.
+///
+/// ```
+/// use chaos_core::{Injector, inject, wire};
+///
+/// let injector = Injector::new();
+/// injector.replace(wire::rules_from_short(r#"db.read=1*error("connection_reset")->2*return(7)"#)?)?;
+/// let read = || inject!(injector: &injector, "db.read");
+/// assert_eq!(read().unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+/// assert_eq!(read().unwrap_err().value_json(), Some("7"));
+/// assert_eq!(read().unwrap_err().value_json(), Some("7"));
+/// assert!(read().is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Faults
+///
+/// A fault is called as in JSON. Its argument is what JSON has there, without quotes where it is one
+/// word or number, and as JSON where it is more: `latency(200ms..500ms)`,
+/// `latency({"p50":"20ms","p99":"800ms"})`, `status(503)`, `grpc(UNAVAILABLE)`, `abort(reset)`,
+/// `hang(30s)`, `pause(30s)`, `block(50ms)`, `value([1,2])`, `body({"throttle":"10KiB/s"})`.
+/// `error(connection_reset)` is an io error of that kind, and `error(any other text)` a message.
+///
+/// The actions of failpoints mean:
+///
+/// | action | means |
+/// |---|---|
+/// | `off` | what comes after it is not asked: `off` arms nothing, `3*off->…` leaves three calls alone |
+/// | `return(x)` | `value`: JSON, or else a text; `null` without an argument |
+/// | `sleep(50)`, `sleep(1s)` | `latency`, in milliseconds or as a duration |
+/// | `delay(50)` | `block`: holds the thread, as the busy wait of failpoints does |
+/// | `panic(text)` | `abort`: `panic`; the text is the rule's reason |
+/// | `print(text)` | an event of `tracing`, and nothing else |
+/// | `pause` | waits to be released, or for the rule to be changed or expire |
+/// | `yield` | `latency` of nothing: in async code, others have their turn first |
+///
+/// # Names
+///
+/// The third term of `db.read` is the rule `env.db.read.3`. In a site, `*` is written `:any` and `**`
+/// is `:all`, which no site is called: `env.db.:any.1`.
+///
+/// # Errors
+/// If any of it cannot be read or is not allowed; the error names the term and what is allowed.
+pub fn rules_from_short(text: &str) -> Result<Vec<Rule>, RuleError> {
+    let settings = settings(text)?;
+    let mut seen = BTreeSet::new();
+    let mut rules = Vec::new();
+    for setting in &settings {
+        if !seen.insert(setting.site) {
+            let problem = "stands twice";
+            let allowed = "each site once, its terms joined by `->`";
+            return Err(RuleError::new(setting.site, problem, allowed));
+        }
+        rules.extend(rules_of(setting)?);
+    }
+    Ok(rules)
+}
+
+fn rules_of(setting: &Setting<'_>) -> Result<Vec<Rule>, RuleError> {
+    // Looked at first: the ids are made of it.
+    setting.site.parse::<SiteGlob>()?;
+    let mut rules = Vec::with_capacity(setting.terms.len());
+    // Calls that an `off` with a count keeps from whatever comes after it.
+    let mut skip = 0_u64;
+    let mut is_off = false;
+    for (at, term) in setting.terms.iter().enumerate() {
+        let id = id(setting.site, at + 1);
+        let here = |error: RuleError| error.in_rule(&*id);
+        if let Some(count) = term.off().map_err(here)? {
+            match count {
+                Some(count) => skip = skip.saturating_add(count),
+                None => is_off = true,
+            }
+            continue;
+        }
+        let rule = rule(&id, setting.site, term, skip).map_err(here)?;
+        // What can never be asked is read, so that a slip in it is found, and not armed.
+        if !is_off {
+            rules.push(rule);
+        }
+    }
+    Ok(rules)
+}
+
+fn id(site: &str, number: usize) -> String {
+    let parts = site.split('.').map(|part| match part {
+        "*" => ":any",
+        "**" => ":all",
+        part => part,
+    });
+    let parts: Vec<_> = parts.collect();
+    format!("env.{}.{number}", parts.join("."))
+}
+
+fn rule(id: &str, site: &str, term: &Term<'_>, skip: u64) -> Result<Rule, RuleError> {
+    let mut faults = Vec::with_capacity(term.actions.len());
+    let mut reason = None;
+    for action in &term.actions {
+        let (fault, said) = action::fault(action)?;
+        faults.push(fault);
+        reason = reason.or(said);
+    }
+    let mut head = json!({ "id": id, "site": site, "final": true });
+    if let Some(rate) = term.rate {
+        head["rate"] = rate.into();
+    }
+    if let Some(count) = term.count {
+        head["limit"] = count.into();
+    }
+    if skip > 0 {
+        head["skip"] = skip.into();
+    }
+    if let Some(reason) = reason {
+        head["reason"] = reason.into();
+    }
+    // As text, so that a field that stands twice in an argument is found where all are.
+    let head = head.to_string();
+    let head = head.strip_suffix('}').unwrap_or(&head);
+    let text = format!("{head},\"faults\":[{}]}}", faults.join(","));
+    rule_from_json(text.as_bytes(), None).map_err(|error| as_written(&error, term))
+}
+
+/// An error at the place where the user wrote it: nobody here has seen a `faults[0]`.
+fn as_written(error: &RuleError, term: &Term<'_>) -> RuleError {
+    let fault = error.field().strip_prefix("faults[");
+    let fault = fault.and_then(|rest| rest.split_once(']'));
+    let action = fault.and_then(|(at, _)| term.actions.get(at.parse::<usize>().ok()?));
+    let field = match action {
+        Some(action) => action.text,
+        None => error.field(),
+    };
+    RuleError::new(grammar::excerpt(field), error.problem(), error.allowed())
+}
