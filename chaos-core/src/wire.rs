@@ -24,7 +24,6 @@ use http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 pub(crate) use self::policy::bounds_from_json;
-pub use self::{short::rules_from_short, trigger::decisions_to_value};
 use self::{
     budget::BudgetDoc,
     fault::FaultDoc,
@@ -37,6 +36,7 @@ use self::{
 };
 pub use self::{
     policy::{policy_from_json, policy_to_value},
+    short::rules_from_short,
     trigger::decisions_to_value,
 };
 use crate::{
