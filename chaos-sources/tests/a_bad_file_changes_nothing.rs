@@ -44,7 +44,7 @@ fn is_refused(expected: &str, harm: impl FnOnce(&Watched)) {
     if watched.path.is_dir() {
         fs::remove_dir(&watched.path).unwrap();
     }
-    watched.replace(&rules("c"));
+    watched.replace(rules("c"));
     assert_eq!(watched.until_loaded(1).failing_since, None);
     assert_eq!((watched.ids().as_str(), watched.generation()), ("c", 2));
 }
@@ -199,7 +199,7 @@ fn a_file_that_is_bad_from_the_start_is_taken_when_it_is_good() {
         (watched.watching.status().loaded_at, watched.generation()),
         (None, 0)
     );
-    watched.replace(&rules("a"));
+    watched.replace(rules("a"));
     watched.until_loaded(1);
     assert_eq!(watched.ids(), "a");
 }

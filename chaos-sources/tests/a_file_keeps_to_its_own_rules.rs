@@ -22,10 +22,10 @@ fn rules_that_came_another_way_stay_in_their_places() {
     let watched = Watched::at(&injector, "rules.json", &rules("ab"));
     injector.put(foreign("Y"));
     assert_eq!(ids(&injector), "XabY");
-    watched.replace(&rules("bc"));
+    watched.replace(rules("bc"));
     watched.until(|status| status.generation == Some(4));
     assert_eq!(ids(&injector), "XbcY");
-    watched.replace(&rules(""));
+    watched.replace(rules(""));
     watched.until_loaded(0);
     assert_eq!(ids(&injector), "XY");
 }
@@ -46,7 +46,7 @@ fn an_edit_is_one_entry_with_the_name_of_the_file() {
 fn unchanged_rules_keep_their_counts() {
     let watched = Watched::new(&rules("a"));
     assert!(pass(&watched.injector).is_err() && pass(&watched.injector).is_err());
-    watched.replace(&rules("ba"));
+    watched.replace(rules("ba"));
     watched.until_loaded(2);
     assert_eq!(watched.injector.counts("a").unwrap().injected, 2);
 }
@@ -65,11 +65,11 @@ fn the_generation_moves_for_other_rules_only() {
         .enabled(false);
     assert_eq!(watched.injector.put(off), 2);
     let before = watched.watching.status().loaded_at;
-    watched.replace(&format!("  {}\n", rules("a")));
+    watched.replace(format!("  {}\n", rules("a")));
     watched.until(|status| status.loaded_at != before);
     assert_eq!(watched.generation(), 2);
     assert!(pass(&watched.injector).is_ok());
-    watched.replace(&rules("ab"));
+    watched.replace(rules("ab"));
     watched.until_loaded(2);
     assert_eq!(watched.generation(), 3);
     assert!(pass(&watched.injector).is_err());
@@ -83,8 +83,8 @@ fn an_expired_rule_is_not_revived_by_its_file() {
     assert!(pass(&injector).is_err());
     clock.advance(Duration::from_secs(601));
     assert!(pass(&injector).is_ok());
-    watched.replace(&format!("{}\n", rules("a")));
-    watched.replace(&rules("ab"));
+    watched.replace(format!("{}\n", rules("a")));
+    watched.replace(rules("ab"));
     watched.until_loaded(2);
     assert!(pass(&injector).is_ok(), "it is as it was, and expired");
     let other = rules("ab").replacen("\"error\":\"a\"", "\"error\":\"other\"", 1);
@@ -98,12 +98,12 @@ fn two_files_do_not_mind_each_other() {
     let injector = Injector::new();
     let one = Watched::at(&injector, "one.json", &rules("ab"));
     let two = Watched::at(&injector, "two.json", &rules("cd"));
-    one.replace(&rules("b"));
+    one.replace(rules("b"));
     one.until_loaded(1);
-    two.replace(&rules("dc"));
+    two.replace(rules("dc"));
     two.until(|status| status.generation == Some(4));
     assert_eq!(ids(&injector), "bdc");
-    two.replace(&rules("db"));
+    two.replace(rules("db"));
     assert!(two.refused().contains("rule `b`"));
     assert_eq!(ids(&injector), "bdc");
 }

@@ -5,7 +5,7 @@
 mod methods;
 pub mod proto;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use chaos_tower::InjectLayer;
 use tonic::transport::{Server, server::TcpIncoming};
@@ -13,16 +13,19 @@ use tonic::transport::{Server, server::TcpIncoming};
 use crate::{
     Error,
     greeter::{methods::Methods, proto::greeter_server::GreeterServer},
+    rules::Sources,
     stop::{Latch, join},
 };
 
 /// What a user can choose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where the greeter is served.
     pub listen: SocketAddr,
     /// Where faults are armed.
     pub admin: SocketAddr,
+    /// Files of rules to follow, besides what the environment says.
+    pub rules: Vec<PathBuf>,
 }
 
 /// A greeter with its ports open, not serving yet.
@@ -31,13 +34,16 @@ pub struct Greeter {
     incoming: TcpIncoming,
     address: SocketAddr,
     admin: chaos_http_admin::Server,
+    /// Followed as long as the greeter runs.
+    _sources: Sources,
 }
 
 impl Greeter {
     /// Opens the ports.
     ///
     /// # Errors
-    /// If one of them does not open; the message says which.
+    /// If one of them does not open, or the rules that it starts with are not good; the message says
+    /// which.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let listen = options.listen;
         let incoming = TcpIncoming::bind(listen)
@@ -45,7 +51,9 @@ impl Greeter {
         let admin = chaos_http_admin::Admin::new(chaos_core::global().clone())
             .bind(options.admin)
             .await?;
+        let sources = Sources::arm(chaos_core::global(), &options.rules)?;
         Ok(Self {
+            _sources: sources,
             address: incoming.local_addr()?,
             // Without it, small answers wait for the acknowledgement of the ones before them.
             incoming: incoming.with_nodelay(Some(true)),

@@ -17,6 +17,7 @@ pub mod greeter;
 pub mod log;
 pub mod peers;
 pub mod program;
+mod rules;
 pub mod running;
 pub mod shop;
 pub mod stop;

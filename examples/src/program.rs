@@ -26,9 +26,22 @@ impl Program {
     /// # Errors
     /// If there is no such program.
     pub fn start<A: AsRef<OsStr>>(binary: &Path, args: &[A]) -> Result<Self, Error> {
+        Self::start_in(binary, args, &[])
+    }
+
+    /// The same, with variables in its environment.
+    ///
+    /// # Errors
+    /// If there is no such program.
+    pub fn start_in<A: AsRef<OsStr>>(
+        binary: &Path,
+        args: &[A],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, Error> {
         let child = Command::new(binary)
             .args(args)
             .env("RUST_LOG", "error")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

@@ -66,7 +66,20 @@ impl RunningShop {
     /// # Errors
     /// If it does not come up.
     pub async fn start_with(binary: impl AsRef<Path>, args: &[&str]) -> Result<Self, Error> {
-        let mut program = Program::start(binary.as_ref(), &[&FREE_PORTS, args].concat())?;
+        Self::start_in(binary, args, &[]).await
+    }
+
+    /// The same, with variables in its environment.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start_in(
+        binary: impl AsRef<Path>,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, Error> {
+        let args = [&FREE_PORTS, args].concat();
+        let mut program = Program::start_in(binary.as_ref(), &args, variables)?;
         let shop = program.line("shop ").await?;
         let admin = AdminClient::new(program.line("admin ").await?)?;
         let client = Client::builder().no_proxy().build()?;
@@ -134,7 +147,15 @@ impl RunningGreeter {
     /// # Errors
     /// If it does not come up.
     pub async fn start(binary: impl AsRef<Path>) -> Result<Self, Error> {
-        let mut program = Program::start(binary.as_ref(), &FREE_PORTS)?;
+        Self::start_with(binary, &[]).await
+    }
+
+    /// The same, with other arguments.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start_with(binary: impl AsRef<Path>, args: &[&str]) -> Result<Self, Error> {
+        let mut program = Program::start(binary.as_ref(), &[&FREE_PORTS, args].concat())?;
         let greeter = program.line("greeter ").await?;
         let admin = AdminClient::new(program.line("admin ").await?)?;
         Ok(Self {

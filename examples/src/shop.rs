@@ -11,19 +11,20 @@ mod picture;
 mod routes;
 mod traffic;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use axum::{Router, serve::ListenerExt};
 use tokio::net::TcpListener;
 
 use crate::{
     Error,
+    rules::Sources,
     shop::{db::Db, events::Feed, payment::Payments, routes::App},
     stop::{Latch, join},
 };
 
 /// What a user can choose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Where the shop is served.
     pub listen: SocketAddr,
@@ -31,6 +32,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Whether it visits itself.
     pub traffic: bool,
+    /// Files of rules to follow, besides what the environment says.
+    pub rules: Vec<PathBuf>,
 }
 
 /// A shop with its ports open, not serving yet.
@@ -43,18 +46,22 @@ pub struct Shop {
     provider: TcpListener,
     traffic: bool,
     stopping: Latch,
+    /// Followed as long as the shop runs.
+    _sources: Sources,
 }
 
 impl Shop {
     /// Opens the database and the ports.
     ///
     /// # Errors
-    /// If one of them does not open; the message says which.
+    /// If one of them does not open, or the rules that it starts with are not good; the message says
+    /// which.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
         let provider = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let stopping = Latch::new();
+        let sources = Sources::arm(chaos_core::global(), &options.rules)?;
         let admin = chaos_http_admin::Admin::new(chaos_core::global().clone())
             .bind(options.admin)
             .await?;
@@ -73,6 +80,7 @@ impl Shop {
             provider,
             traffic: options.traffic,
             stopping,
+            _sources: sources,
         })
     }
 

@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "says where it can be reached")]
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use chaos_examples::{
     Error, log,
@@ -21,6 +21,9 @@ struct Args {
     /// Where faults are armed
     #[arg(long, default_value = "127.0.0.1:9900")]
     admin: SocketAddr,
+    /// A file of rules to start with and to follow; may stand several times
+    #[arg(long, value_name = "FILE")]
+    rules: Vec<PathBuf>,
     /// Wait for visitors, instead of sending some
     #[arg(long)]
     no_traffic: bool,
@@ -33,6 +36,7 @@ async fn main() -> Result<(), Error> {
     let shop = Shop::open(Options {
         listen: args.listen,
         admin: args.admin,
+        rules: args.rules,
         traffic: !args.no_traffic,
     })
     .await?;

@@ -1,0 +1,33 @@
+//! Rules that a program takes from its environment, and from the files that it was told of.
+
+use std::path::PathBuf;
+
+use chaos_core::Injector;
+use chaos_sources::{Environment, FileSource, Watching};
+
+use crate::Error;
+
+/// The files that are followed, for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    _files: Vec<Watching>,
+}
+
+impl Sources {
+    /// Puts in force what `CHAOS_RULES`, the file of `CHAOS_FILE`, and `files` say.
+    ///
+    /// # Errors
+    /// If `CHAOS_RULES` or one of `files` is not good: whoever starts the program is there to see it.
+    /// The file of `CHAOS_FILE` may become good later, as any may that was good once.
+    pub(crate) fn arm(injector: &Injector, files: &[PathBuf]) -> Result<Self, Error> {
+        let mut watched = Vec::from_iter(Environment::read()?.arm(injector)?);
+        for file in files {
+            let file = FileSource::new(file).watch(injector)?;
+            if let Some(error) = file.status().error {
+                return Err(error.to_string().into());
+            }
+            watched.push(file);
+        }
+        Ok(Self { _files: watched })
+    }
+}
