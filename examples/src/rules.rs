@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chaos_core::Injector;
-use chaos_sources::{Environment, FileSource, Watching};
+use chaos_sources::{Environment, FileSource, SourceError, Watching};
 
 use crate::Error;
 
@@ -20,11 +20,14 @@ impl Sources {
     /// If `CHAOS_RULES` or one of `files` is not good: whoever starts the program is there to see it.
     /// The file of `CHAOS_FILE` may become good later, as any may that was good once.
     pub(crate) fn arm(injector: &Injector, files: &[PathBuf]) -> Result<Self, Error> {
-        let mut watched = Vec::from_iter(Environment::read()?.arm(injector)?);
+        // As text, which a program that ends with it prints on one line.
+        let said = |error: SourceError| Error::from(error.to_string());
+        let environment = Environment::read().and_then(|found| found.arm(injector));
+        let mut watched = Vec::from_iter(environment.map_err(said)?);
         for file in files {
-            let file = FileSource::new(file).watch(injector)?;
+            let file = FileSource::new(file).watch(injector).map_err(said)?;
             if let Some(error) = file.status().error {
-                return Err(error.to_string().into());
+                return Err(said(SourceError::clone(&error)));
             }
             watched.push(file);
         }
