@@ -120,7 +120,7 @@ fn the_reader_of_imports_reads_imports() {
 #[test]
 fn each_crate_has_one_direction() {
     let mut wrong = Vec::new();
-    for name in ["chaos-core", "chaos-tower", "chaos-http-admin"] {
+    for name in ["chaos-core", "chaos-tower", "chaos-http-admin", "chaos-sources"] {
         let floors = floors(name);
         let source = root().join(name).join("src");
         for file in rust_files(&source) {
@@ -158,16 +158,30 @@ fn each_crate_has_one_direction() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// chaos-tower and chaos-http-admin do not know each other, and chaos-core knows neither.
+/// chaos-tower, chaos-http-admin and chaos-sources do not know each other, and chaos-core knows none.
 #[test]
 fn crates_depend_downwards() {
     for (name, forbidden) in [
         (
             "chaos-core",
-            &["chaos-tower", "chaos-http-admin", "tower", "hyper", "axum"][..],
+            &[
+                "chaos-tower",
+                "chaos-http-admin",
+                "chaos-sources",
+                "tower",
+                "hyper",
+                "axum",
+            ][..],
         ),
-        ("chaos-tower", &["chaos-http-admin", "hyper", "axum"][..]),
-        ("chaos-http-admin", &["chaos-tower"][..]),
+        (
+            "chaos-tower",
+            &["chaos-http-admin", "chaos-sources", "hyper", "axum"][..],
+        ),
+        ("chaos-http-admin", &["chaos-tower", "chaos-sources"][..]),
+        (
+            "chaos-sources",
+            &["chaos-tower", "chaos-http-admin", "tower", "hyper", "axum", "tokio"][..],
+        ),
     ] {
         let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
         let section = manifest.split("\n[dependencies]\n").nth(1).unwrap();
