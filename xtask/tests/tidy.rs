@@ -120,7 +120,12 @@ fn the_reader_of_imports_reads_imports() {
 #[test]
 fn each_crate_has_one_direction() {
     let mut wrong = Vec::new();
-    for name in ["chaos-core", "chaos-tower", "chaos-http-admin", "chaos-sources"] {
+    for name in [
+        "chaos-core",
+        "chaos-tower",
+        "chaos-http-admin",
+        "chaos-sources",
+    ] {
         let floors = floors(name);
         let source = root().join(name).join("src");
         for file in rust_files(&source) {
@@ -180,7 +185,14 @@ fn crates_depend_downwards() {
         ("chaos-http-admin", &["chaos-tower", "chaos-sources"][..]),
         (
             "chaos-sources",
-            &["chaos-tower", "chaos-http-admin", "tower", "hyper", "axum", "tokio"][..],
+            &[
+                "chaos-tower",
+                "chaos-http-admin",
+                "tower",
+                "hyper",
+                "axum",
+                "tokio",
+            ][..],
         ),
     ] {
         let manifest = fs::read_to_string(root().join(name).join("Cargo.toml")).unwrap();
