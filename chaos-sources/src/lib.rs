@@ -32,7 +32,7 @@
 //!
 //! The name says the format: `.json`, `.toml` (feature `toml`), `.yaml` or `.yml` (feature `yaml`). All
 //! hold what the admin port takes and shows, `rules` with a list of rules as [`chaos_core::wire`] reads
-//! them. A file of at most 4 MiB is read.
+//! them. A file of at most 4 MiB is read; in YAML, of at most 250,000 values with what aliases repeat.
 //!
 //! - **A bad file is refused whole**, and the last good rules of the file stay: it cannot be read or
 //!   parsed, a rule is not allowed by the wire format or the injector's policy, or an id is taken by
