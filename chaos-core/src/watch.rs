@@ -64,7 +64,8 @@ impl Watch {
             .filter(|_| self.rail.then == Then::Disarm)
     }
 
-    /// After what time a call that is not answered is too late.
+    /// After what time a call that is not answered is too late: for a timer, which is tokio's.
+    #[cfg(feature = "tokio")]
     pub(crate) fn late(&self) -> Option<Duration> {
         self.rail.latency.map(|(_, longest)| longest)
     }
