@@ -38,7 +38,7 @@ use crate::{
 /// ```
 ///
 /// Rules that are halted, changed, deleted or past their deadline by the time it is their turn do
-/// nothing more. Dropping the decision abandons what is left.
+/// nothing more. What was counted happens: a halt between the two finds a wait over and an answer given. Dropping the decision abandons what is left.
 #[derive(Debug)]
 pub struct Decision(Box<Parts>);
 
@@ -113,8 +113,7 @@ impl Decision {
                     fault: firing.fault_names(),
                     delay: firing.delay(),
                 });
-                // Whoever was told may have halted it.
-                continue;
+                // It is counted, so it happens: a halt that comes only now ends what follows.
             }
             match firing.steps.pop_front() {
                 None => parts.current = parts.rest.next(),
