@@ -121,6 +121,11 @@ impl StreamReason {
         }
     }
 
+    #[cfg(feature = "serde")]
+    pub(crate) fn names() -> &'static [&'static str] {
+        REASONS
+    }
+
     /// The code.
     #[must_use]
     pub fn code(self) -> u32 {

@@ -12,6 +12,7 @@ mod guard;
 mod latency;
 mod policy;
 mod program;
+mod schema;
 mod short;
 mod size;
 mod text;
@@ -27,7 +28,7 @@ pub(crate) use self::policy::bounds_from_json;
 use self::{
     budget::BudgetDoc,
     fault::FaultDoc,
-    form::{Object, duration, is_default},
+    form::{Object, duration, is_default, whole, whole_if_any},
     guard::GuardDoc,
     program::ProgramDoc,
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
@@ -36,6 +37,7 @@ use self::{
 };
 pub use self::{
     policy::{policy_from_json, policy_to_value},
+    schema::schema,
     short::rules_from_short,
     trigger::decisions_to_value,
 };
@@ -284,15 +286,35 @@ struct RuleDoc {
     rate: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     seed: Option<u64>,
-    #[serde(default, skip_serializing_if = "is_default")]
+    #[serde(
+        default,
+        skip_serializing_if = "is_default",
+        deserialize_with = "whole"
+    )]
     skip: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     every: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     limit: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     max_active: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     first_attempts: Option<Object<FirstAttemptsDoc>>,

@@ -233,6 +233,41 @@ fn short_forms_of_faults_are_understood() {
     }
 }
 
+/// A generator of requests found out: JSON Schema has them for whole numbers, too.
+#[test]
+fn whole_numbers_may_have_a_fraction_of_zero() {
+    let rule = |one: Value| {
+        json!({
+            "site": "s", "key": "peer", "seed": one, "skip": one, "every": one, "limit": one,
+            "max_active": one, "first_attempts": { "n": one, "key": "peer" },
+            "replay": { "ordinals": [one] },
+            "faults": [
+                { "one_of": [{ "weight": one, "fault": { "hang": "1s" } }, { "fault": { "hang": "2s" } }] },
+                { "grpc": { "code": one, "after_messages": one } },
+            ],
+        })
+    };
+    let read = |value: Value| rule_from_value(value, Some("r"));
+    assert_eq!(
+        read(rule(json!(1.0))).unwrap(),
+        read(rule(json!(1))).unwrap()
+    );
+    for status in [
+        json!({ "status": 503.0 }),
+        json!({ "status": { "code": 503.0 } }),
+    ] {
+        read(json!({ "site": "s", "faults": [status] })).unwrap();
+    }
+    for number in [json!(0.5), json!(-1.0), json!(18_446_744_073_709_551_616.0)] {
+        let error = read(json!({ "site": "s", "seed": number, "faults": [{ "hang": "1s" }] }));
+        let error = error.unwrap_err();
+        assert_eq!(
+            (error.field(), error.allowed()),
+            ("seed", "a whole number from 0 to 2^64 - 1")
+        );
+    }
+}
+
 #[test]
 fn what_the_admin_port_shows_can_be_written_back() {
     let shown = json!({

@@ -8,7 +8,10 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mime::Mime;
 
-use crate::problem::Problem;
+use crate::{
+    operation::{Asks, Operation},
+    problem::Problem,
+};
 
 /// The largest body that is read: room for some ten thousand rules, and no way to fill the memory.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
@@ -28,16 +31,28 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let types: &[_] = match *request.method() {
-            Method::PATCH => &[MERGE_PATCH, JSON],
-            _ => &[JSON],
-        };
+        let types = types(request.method());
         if !is_one_of(types, request.headers()) {
             let detail = "the body must say that it is JSON";
             let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
             return Err(problem.at("Content-Type", types.join(" or ")));
         }
         read(request).await.map(Self)
+    }
+}
+
+impl Asks for JsonBody {
+    fn asks(operation: &mut Operation) {
+        operation.body(types(&operation.method));
+        operation.refuses(413);
+        operation.refuses(415);
+    }
+}
+
+fn types(method: &Method) -> &'static [&'static str] {
+    match *method {
+        Method::PATCH => &[MERGE_PATCH, JSON],
+        _ => &[JSON],
     }
 }
 

@@ -6,7 +6,10 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
 };
 
-use crate::problem::Problem;
+use crate::{
+    operation::{Asks, Operation},
+    problem::Problem,
+};
 
 /// The `ETag` header of a generation.
 pub(crate) fn etag(generation: u64) -> [(HeaderName, String); 1] {
@@ -89,6 +92,15 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
             problem.at("If-Match", "an ETag as it was sent, such as \"7\", or *")
         })
+    }
+}
+
+impl Asks for IfMatch {
+    fn asks(operation: &mut Operation) {
+        let does =
+            "Refuses the write if the rules are others by now; `*` if there are none to write to.";
+        operation.header("If-Match", "EntityTags", does);
+        operation.refuses(412);
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::{
     body::JsonBody,
     etag::{IfMatch, etag},
+    operation::{Asks, Operation},
     problem::Problem,
     query::NoQuery,
     state,
@@ -97,6 +98,12 @@ impl Reason {
             Some(_) => Err(refuse("reason", "no reason in words".to_owned())),
             None => Err(refuse("reason", "missing".to_owned())),
         }
+    }
+}
+
+impl Asks for Reason {
+    fn asks(operation: &mut Operation) {
+        JsonBody::asks(operation);
     }
 }
 

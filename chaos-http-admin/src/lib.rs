@@ -51,6 +51,7 @@
 //! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
 //! | `POST /v1/acknowledge` | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
 //! | `GET /healthz` | `ok`, if the port answers |
+//! | `GET /openapi.json` | this table as an OpenAPI document |
 //!
 //! - **A rule** is shown as it was written, with two fields more. `stats` holds `matched`,
 //!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the calls that each limit has spared) and
@@ -83,6 +84,11 @@
 //! - **A refusal** is `application/problem+json` (RFC 9457) with `detail` and, where they apply,
 //!   `field`, `allowed` and `rule`. The field is a path into the rule (`faults[0].latency`), `body`
 //!   for the body as a whole, or the name of a header or parameter.
+//!
+//! - **The document** at `/openapi.json` has each route with its parameters, bodies, answers and
+//!   refusals, and the schema of a rule. It is the same in every process of this build, tells nothing of
+//!   this one, and asks for no token. Bounds that a JSON Schema cannot say stand in its
+//!   descriptions. [`openapi`] makes it without a port.
 //!
 //! # What it costs
 //!
@@ -122,6 +128,8 @@ mod etag;
 mod guard;
 mod halt;
 mod one_rule;
+mod openapi;
+mod operation;
 mod page;
 mod patch;
 mod preview;
@@ -132,5 +140,18 @@ mod server;
 mod state;
 mod tokens;
 mod view;
+
+/// The routes as an OpenAPI 3.1 document, the same that `GET /openapi.json` answers with: for clients to
+/// be generated from, without a port.
+///
+/// ```
+/// let document = chaos_http_admin::openapi();
+/// assert_eq!(document["openapi"], "3.1.0");
+/// assert!(document["paths"]["/v1/rules/{id}"]["put"].is_object());
+/// ```
+#[must_use]
+pub fn openapi() -> serde_json::Value {
+    routes::document("/")
+}
 
 pub use crate::{admin::Admin, error::ServeError, server::Server};

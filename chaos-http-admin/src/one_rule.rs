@@ -13,6 +13,7 @@ use crate::{
     body::JsonBody,
     edit::edit,
     etag::{IfMatch, etag},
+    operation::{Asks, Operation},
     patch::Patch,
     problem::Problem,
     query::{Awaited, NoQuery},
@@ -135,5 +136,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
             problem.at("id", "1 to 128 of A-Z a-z 0-9 . _ : -")
         })?;
         Ok(Self(id))
+    }
+}
+
+impl Asks for Id {
+    fn asks(operation: &mut Operation) {
+        operation.path("id", "RuleId", "The name of the rule.");
     }
 }

@@ -99,11 +99,21 @@ fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
     let [first, end] = bounds.as_slice() else {
         return Err(wrong());
     };
-    let (first, end) = first.as_u64().zip(end.as_u64()).ok_or_else(wrong)?;
+    let (first, end) = whole(first).zip(whole(end)).ok_or_else(wrong)?;
     match end.checked_sub(first) {
         Some(count) if count <= MOST as u64 => Ok(first..end),
         _ => Err(wrong()),
     }
+}
+
+/// A whole number, which may be written `1.0`.
+fn whole(number: &Value) -> Option<u64> {
+    let of_float = || {
+        let number = number.as_f64()?;
+        let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
+        fits.then_some(number as u64)
+    };
+    number.as_u64().or_else(of_float)
 }
 
 fn texts(keys: Value) -> Result<Vec<String>, Problem> {

@@ -8,7 +8,10 @@ use axum::{
     http::{StatusCode, request::Parts},
 };
 
-use crate::problem::Problem;
+use crate::{
+    operation::{Asks, Operation},
+    problem::Problem,
+};
 
 /// `?dry_run=true`: say what would change, and change nothing.
 #[derive(Debug)]
@@ -48,6 +51,15 @@ impl<S: Sync> FromRequestParts<S> for Awaited {
     }
 }
 
+impl Asks for Awaited {
+    fn asks(operation: &mut Operation) {
+        let does = "Answers when there are so many.";
+        operation.query("at_least", "AtLeast", does);
+        let does = "Or when so many seconds have passed.";
+        operation.query("within", "Within", does);
+    }
+}
+
 /// No parameters at all.
 #[derive(Debug)]
 pub(crate) struct NoQuery;
@@ -67,6 +79,17 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
         }
         Ok(Self(dry_run))
     }
+}
+
+impl Asks for DryRun {
+    fn asks(operation: &mut Operation) {
+        let does = "Says what would change, and changes nothing.";
+        operation.query("dry_run", "DryRun", does);
+    }
+}
+
+impl Asks for NoQuery {
+    fn asks(_: &mut Operation) {}
 }
 
 impl<S: Sync> FromRequestParts<S> for NoQuery {

@@ -8,9 +8,17 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use chaos_core::Injector;
+use serde_json::Value;
 
 use crate::{
-    all_rules, door, guard::Hosts, halt, one_rule, page, preview, problem::Problem, state, tokens,
+    all_rules, door,
+    guard::Hosts,
+    halt, one_rule,
+    openapi::{self, Document},
+    operation::{Answers, Asks, Given::*, Operation, answers},
+    page, preview,
+    problem::Problem,
+    state, tokens,
     tokens::Signer,
 };
 
@@ -19,11 +27,8 @@ struct Route {
     path: &'static str,
     handler: MethodRouter<Injector>,
     /// One line, the same as in the documentation.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for readers, and for the test below")
-    )]
     does: &'static str,
+    operation: Operation,
 }
 
 // One route to a line, whatever its width: it is read as a table.
@@ -36,40 +41,57 @@ fn table() -> Vec<Route> {
     const DELETE: Method = Method::DELETE;
     const POST: Method = Method::POST;
     vec![
-        route(GET, "/", page::console, "the console page"),
-        route(GET, "/v1/status", state::status, "idle, armed or halted, by whose reason, and the totals"),
-        route(GET, "/v1/sites", state::sites, "every site, where it stands, and which rules aim at it"),
-        route(GET, "/v1/rules", all::list, "the rules in order, with their counts and time left"),
-        route(PUT, "/v1/rules", all::replace, "replaces all rules at once; `?dry_run=true` only says what would change"),
-        route(GET, "/v1/rules/{id}", one::show, "one rule"),
-        route(PUT, "/v1/rules/{id}", one::put, "makes a rule (201) or replaces it in place (200)"),
-        route(PATCH, "/v1/rules/{id}", one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off"),
-        route(DELETE, "/v1/rules/{id}", one::delete, "takes a rule out (204)"),
-        route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them"),
-        route(GET, "/v1/rules/{id}/decisions", preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`"),
-        route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)"),
-        route(POST, "/v1/preview", preview::preview, "which ordinals or keys a rule would hit; injects nothing"),
-        route(POST, "/v1/tokens", tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key"),
-        route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`"),
-        route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`"),
-        route(POST, "/v1/acknowledge", halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`"),
-        route(GET, "/healthz", state::health, "`ok`, if the port answers"),
+        route(GET, "/", page::console, "the console page", answers(200, Text("text/html")).refuses(500)),
+        route(GET, "/v1/status", state::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
+        route(GET, "/v1/sites", state::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
+        route(GET, "/v1/rules", all::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
+        route(PUT, "/v1/rules", all::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
+        route(GET, "/v1/rules/{id}", one::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
+        route(PUT, "/v1/rules/{id}", one::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
+        route(PATCH, "/v1/rules/{id}", one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
+        route(DELETE, "/v1/rules/{id}", one::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
+        route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
+        route(GET, "/v1/rules/{id}/decisions", preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`", answers(200, Json("Decisions")).refuses(404).refuses(409)),
+        route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
+        route(POST, "/v1/preview", preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
+        route(POST, "/v1/tokens", tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
+        route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
+        route(POST, "/v1/acknowledge", halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(GET, "/healthz", state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
+        route(GET, openapi::PATH, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
     ]
 }
 
-fn route<H, T>(method: Method, path: &'static str, handler: H, does: &'static str) -> Route
+fn route<H, T>(
+    method: Method,
+    path: &'static str,
+    handler: H,
+    does: &'static str,
+    answers: Answers,
+) -> Route
 where
     H: Handler<T, Injector>,
-    T: 'static,
+    T: Asks + 'static,
 {
     let filter = MethodFilter::try_from(method.clone());
     let filter = filter.expect("the table holds methods that axum knows");
     Route {
+        operation: Operation::new::<T>(method.clone(), answers),
         method,
         path,
         handler: on(filter, handler),
         does,
     }
+}
+
+/// The table as an OpenAPI document, for clients that find the routes under `base`.
+pub(crate) fn document(base: &str) -> Value {
+    let routes = table().into_iter();
+    openapi::document(
+        base,
+        routes.map(|route| (route.path, route.does, route.operation)),
+    )
 }
 
 /// The table as a router, behind the door.
@@ -82,6 +104,7 @@ pub(crate) fn router(injector: Injector, hosts: Hosts, signer: Signer) -> Router
         .method_not_allowed_fallback(wrong_method)
         .with_state(injector)
         .layer(Extension(signer))
+        .layer(Extension(Document(document)))
         .layer(middleware::from_fn_with_state(hosts, door::keep))
 }
 

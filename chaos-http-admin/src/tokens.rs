@@ -25,8 +25,9 @@ pub(crate) async fn sign(
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let Some(key) = key else {
+        // Nothing is broken and nobody need be called: so no status of a server's error.
         let detail = "this port has no key to sign with";
-        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, detail));
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
     let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
     let Value::Object(mut body) = body else {

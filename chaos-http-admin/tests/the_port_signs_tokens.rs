@@ -45,7 +45,7 @@ async fn a_token_is_signed_and_nothing_else_changes() {
 #[tokio::test]
 async fn without_a_key_there_is_nothing_to_sign_with() {
     let answer = Port::new().write("POST", "/v1/tokens", asked()).await;
-    assert_eq!(answer.status, StatusCode::NOT_IMPLEMENTED);
+    assert_eq!(answer.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test]

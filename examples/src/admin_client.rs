@@ -22,6 +22,12 @@ impl AdminClient {
         Ok(Self { client, address })
     }
 
+    /// The address of a path of the port.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
     /// Asks for something.
     ///
     /// # Errors
@@ -32,9 +38,7 @@ impl AdminClient {
         path: &str,
         body: Option<&Value>,
     ) -> Result<Value, Error> {
-        let mut request = self
-            .client
-            .request(method, format!("{}{path}", self.address));
+        let mut request = self.client.request(method, self.url(path));
         if let Some(body) = body {
             request = request.json(body);
         }

@@ -2,6 +2,7 @@
 //!
 //! | program | shows |
 //! |---|---|
+//! | `api` | that the admin port is what its OpenAPI document says, asked by strangers |
 //! | `client` | outgoing calls under tower's retry and timeout, and what they hide of a fault |
 //! | `greeter` | a gRPC service: tonic, with a method of each kind |
 //! | `hello` | one layer and the admin port |
@@ -12,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin_client;
+pub mod api;
 pub mod client;
 pub mod greeter;
 pub mod log;

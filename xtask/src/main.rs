@@ -74,6 +74,16 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo run --release --bin peers -- --python target/grpcio/bin/python",
         ],
     ),
+    (
+        "api",
+        "the admin port against its OpenAPI document, by strangers; needs python3 and its venv",
+        &[
+            "cargo build --release --bins",
+            "python3 -m venv target/api",
+            "target/api/bin/python -m pip install --quiet -r examples/tests/api/requirements.txt",
+            "cargo run --release --bin api -- --python target/api/bin/python",
+        ],
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{fault::FaultDoc, form::Object};
+use super::{
+    fault::FaultDoc,
+    form::{Object, whole},
+};
 use crate::{
     error::RuleError,
     fault::{Fault, OneOf},
@@ -11,7 +14,11 @@ use crate::{
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OptionDoc {
-    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[serde(
+        default = "one",
+        skip_serializing_if = "is_one",
+        deserialize_with = "whole"
+    )]
     weight: u32,
     fault: Object<FaultDoc>,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{
     choice::{self, OptionDoc},
-    form::{Form, Names, Object, duration, written},
+    form::{Form, Names, Object, duration, whole, whole_if_any, written},
     latency::{self, LatencyDoc, WhenDoc},
     not_zero, refuse, size,
 };
@@ -154,6 +154,7 @@ enum SideDoc {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StatusDoc {
+    #[serde(deserialize_with = "whole")]
     code: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     body: Option<String>,
@@ -177,7 +178,11 @@ struct GrpcDoc {
     message: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     after_messages: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     on: Option<SideDoc>,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{Error as _, MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 
 use crate::{error::RuleError, wire::refuse};
@@ -62,6 +62,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
                 Ok(Form::Number(number))
             }
 
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Form<T>, E> {
+                let whole = whole_of(number).map(Form::Number);
+                whole.ok_or_else(|| E::invalid_type(Unexpected::Float(number), &self))
+            }
+
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Form<T>, A::Error> {
                 T::deserialize(MapAccessDeserializer::new(map)).map(Form::Object)
             }
@@ -107,6 +112,72 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Names<V> {
 
         deserializer.deserialize_map(Pairs(PhantomData))
     }
+}
+
+/// A whole number. JSON knows one kind of numbers: `1.0` is one, too, and some write it so.
+pub(super) fn whole<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
+    deserializer: D,
+) -> Result<N, D::Error> {
+    Whole::deserialize(deserializer).map(|Whole(number)| number)
+}
+
+/// The same of one that may be left out.
+pub(super) fn whole_if_any<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
+    deserializer: D,
+) -> Result<Option<N>, D::Error> {
+    let whole = Option::<Whole<N>>::deserialize(deserializer)?;
+    Ok(whole.map(|Whole(number)| number))
+}
+
+/// The same of a list that may be left out.
+pub(super) fn wholes_if_any<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<u64>>, D::Error> {
+    let wholes = Option::<Vec<Whole<u64>>>::deserialize(deserializer)?;
+    Ok(wholes.map(|wholes| wholes.into_iter().map(|Whole(number)| number).collect()))
+}
+
+struct Whole<N>(N);
+
+impl<'de, N: TryFrom<u64>> Deserialize<'de> for Whole<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Numbers<N>(PhantomData<N>);
+
+        impl<N: TryFrom<u64>> Visitor<'_> for Numbers<N> {
+            type Value = Whole<N>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole<N>, E> {
+                let fits = N::try_from(number).map(Whole);
+                fits.map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Whole<N>, E> {
+                match u64::try_from(number) {
+                    Ok(number) => self.visit_u64(number),
+                    Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
+                }
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Whole<N>, E> {
+                match whole_of(number) {
+                    Some(number) => self.visit_u64(number),
+                    None => Err(E::invalid_type(Unexpected::Float(number), &self)),
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Numbers(PhantomData))
+    }
+}
+
+fn whole_of(number: f64) -> Option<u64> {
+    // The bound is 2^64, the first that does not fit.
+    let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
+    fits.then_some(number as u64)
 }
 
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {

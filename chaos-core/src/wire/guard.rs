@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    form::{Object, duration, written},
+    form::{Object, duration, whole_if_any, written},
     latency::{quantile, quantile_name},
     refuse,
 };
@@ -41,7 +41,11 @@ pub(super) struct GuardDoc {
     site: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     window: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "whole_if_any"
+    )]
     at_least: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error_ratio: Option<f64>,

@@ -2,7 +2,13 @@
 
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 
-use super::{budget::BudgetDoc, form::Object, not_zero, program::ProgramDoc, refuse};
+use super::{
+    budget::BudgetDoc,
+    form::{Object, whole, wholes_if_any},
+    not_zero,
+    program::ProgramDoc,
+    refuse,
+};
 use crate::{
     attempts::FirstAttempts,
     error::RuleError,
@@ -30,6 +36,7 @@ pub(super) struct TriggerDoc {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FirstAttemptsDoc {
+    #[serde(deserialize_with = "whole")]
     n: u32,
     key: String,
 }
@@ -38,7 +45,11 @@ pub(super) struct FirstAttemptsDoc {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReplayDoc {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "wholes_if_any"
+    )]
     ordinals: Option<Vec<u64>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keys: Option<Vec<String>>,

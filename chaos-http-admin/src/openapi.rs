@@ -1,0 +1,131 @@
+//! The OpenAPI document of the port: made from the table of routes, the schemas of what the port shows
+//! in `openapi/schemas.json`, and the schema of a rule that the wire format has.
+
+use std::collections::BTreeMap;
+
+use axum::{Extension, Json, extract::OriginalUri};
+use chaos_core::wire;
+use serde_json::{Map, Value, json};
+
+use crate::operation::{Operation, REFUSALS};
+
+const SCHEMAS: &str = include_str!("openapi/schemas.json");
+
+/// Where the document is served.
+pub(crate) const PATH: &str = "/openapi.json";
+
+const ABOUT: &str = "See the fault injection rules of a running service and change them.
+
+A path without a route answers 404, one with another method 405 and `Allow`; `HEAD` is answered as `GET`. \
+Each refusal is a problem as RFC 9457 has it. What is no HTTP at all is answered with a bare status.";
+
+/// Makes the document of these routes, for clients that find them under `base`.
+pub(crate) fn document<'r>(
+    base: &str,
+    routes: impl IntoIterator<Item = (&'r str, &'r str, Operation)>,
+) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for (path, does, operation) in routes {
+        let method = operation.method.as_str().to_ascii_lowercase();
+        let said = operation.into_value(&id(&method, path), does);
+        paths.entry(path).or_insert_with(|| json!({}))[method] = said;
+    }
+    let refusals = REFUSALS.iter();
+    let refusals = refusals.map(|refusal| (refusal.name.to_owned(), refusal.response()));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "chaos-http-admin",
+            "description": ABOUT,
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{ "url": base }],
+        // A port without tokens asks for none.
+        "security": [{}, { "bearer": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "responses": Map::from_iter(refusals),
+            "schemas": schemas(),
+        },
+    })
+}
+
+/// `get_v1_rules_id` of `GET /v1/rules/{id}`.
+fn id(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+    let words = [method].into_iter().chain(words);
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join("_")
+}
+
+fn schemas() -> Map<String, Value> {
+    // What stands under `$defs` there, stands under `components/schemas` here.
+    let rule = wire::schema()["$defs"].to_string();
+    let rule = rule.replace("\"#/$defs/", "\"#/components/schemas/");
+    let [rule, own] = [&*rule, SCHEMAS].map(serde_json::from_str::<Map<String, Value>>);
+    let (mut schemas, own) = rule
+        .and_then(|rule| Ok((rule, own?)))
+        .expect("files of ours");
+    for (name, schema) in own {
+        let other = schemas.insert(name, schema);
+        debug_assert!(other.is_none(), "two schemas of one name: {other:?}");
+    }
+    schemas.insert("RulePatch".to_owned(), patch(&schemas));
+    schemas
+}
+
+/// Any fields of a rule, each of which may be null, and so may be those within.
+fn patch(schemas: &Map<String, Value>) -> Value {
+    let fields = |schema: &Value| -> BTreeMap<String, Value> {
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let or_null = fields.map(|(name, field)| {
+            (
+                name.clone(),
+                json!({ "anyOf": [field, { "type": "null" }] }),
+            )
+        });
+        or_null.collect()
+    };
+    let mut properties = fields(&schemas["Rule"]);
+    // What is required must not be taken away.
+    for name in ["site", "faults"] {
+        properties.insert(name.to_owned(), schemas["Rule"]["properties"][name].clone());
+    }
+    for (name, within) in [
+        ("match", "Match"),
+        ("first_attempts", "FirstAttempts"),
+        ("budget", "Budget"),
+        ("window", "Window"),
+    ] {
+        properties.insert(
+            name.to_owned(),
+            json!({
+                "type": ["object", "null"],
+                "additionalProperties": false,
+                "properties": fields(&schemas[within]),
+            }),
+        );
+    }
+    json!({
+        "description": "The fields of a rule that change (RFC 7396). One that is null has its default again. The whole must be a rule.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": properties,
+        "examples": [{ "enabled": false }, { "rate": 0.5, "reason": null }],
+    })
+}
+
+/// Makes the document for clients under a base.
+#[derive(Clone, Copy)]
+pub(crate) struct Document(pub(crate) fn(base: &str) -> Value);
+
+/// The same for everyone and in every process of this build.
+pub(crate) async fn show(
+    Extension(Document(document)): Extension<Document>,
+    OriginalUri(uri): OriginalUri,
+) -> Json<Value> {
+    // Where the port is nested, the routes are beside the document.
+    let base = uri.path().strip_suffix(PATH).unwrap_or_default();
+    Json(document(if base.is_empty() { "/" } else { base }))
+}
