@@ -5,7 +5,10 @@ use std::net::SocketAddr;
 use axum::Router;
 use chaos_core::{Injector, TokenKey};
 
-use crate::{error::ServeError, guard::Hosts, routes, server::Server, tokens::Signer};
+use crate::{
+    access::Tokens, door::Door, error::ServeError, guard::Hosts, listener::Listener, routes,
+    server::Server, tokens::Signer,
+};
 
 /// The admin service of one injector.
 #[derive(Clone, Debug)]
@@ -14,6 +17,10 @@ pub struct Admin {
     injector: Injector,
     hosts: Hosts,
     signer: Signer,
+    tokens: Option<Tokens>,
+    plaintext_tokens: bool,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::Tls>,
 }
 
 impl Admin {
@@ -24,6 +31,10 @@ impl Admin {
             injector,
             hosts: Hosts::default(),
             signer: Signer::default(),
+            tokens: None,
+            plaintext_tokens: false,
+            #[cfg(feature = "tls")]
+            tls: None,
         }
     }
 
@@ -42,32 +53,87 @@ impl Admin {
         self
     }
 
+    /// Asks everyone for one of these access tokens, and lets its owner do what its
+    /// [role](crate::Role) allows; the console page and `GET /healthz` stay open to all. Without any in
+    /// the list, nobody gets in.
+    ///
+    /// Without this call, whoever reaches the port may do everything: on loopback, every user of the
+    /// machine.
+    pub fn tokens(mut self, tokens: Tokens) -> Self {
+        self.tokens = Some(tokens);
+        self
+    }
+
     /// The routes, to nest into a router of your own: `nest("/chaos", …)` serves the page at
     /// `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
     ///
-    /// `Host` and `Origin` are checked, bodies and times are bounded. Whom else your router lets
-    /// reach it is up to you: there is no authentication yet.
+    /// `Host`, `Origin` and access tokens are checked, bodies and times are bounded. Connections are
+    /// the server's affair, and so is TLS. The audit says from where a request came if the server
+    /// tells, as `into_make_service_with_connect_info::<SocketAddr>` has it do.
     pub fn router(&self) -> Router {
-        routes::router(
-            self.injector.clone(),
-            self.hosts.clone(),
-            self.signer.clone(),
-        )
+        let injector = self.injector.clone();
+        let door = Door::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
+        routes::router(injector, door, self.signer.clone())
+    }
+
+    /// Has the port that [`bind`](Self::bind) opens speak TLS, and nothing else.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: crate::Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Lets [`bind`](Self::bind) open a port without TLS to other machines, although **whoever listens
+    /// on the network then reads every access token that is used**, and with it breaks this service.
+    /// This is for a network that encrypts by itself, or a proxy in front that speaks TLS.
+    pub fn allow_plaintext_tokens(mut self) -> Self {
+        self.plaintext_tokens = true;
+        self
     }
 
     /// Opens a port of its own, to be [run](Server::run). Port 0 lets the system choose.
     ///
     /// # Errors
-    /// If `address` can be reached from other machines, or the system refuses it.
+    /// If the system refuses the address, or if other machines can reach it and there are no access
+    /// [tokens](Self::tokens), or no TLS and nobody [allowed](Self::allow_plaintext_tokens) to go without.
     pub async fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
+        #[cfg(feature = "tls")]
+        let tls = self.tls.clone();
+        #[cfg(not(feature = "tls"))]
+        let tls: Option<std::convert::Infallible> = None;
         // An IPv4 address in IPv6's clothes is judged by what it is.
         if !address.ip().to_canonical().is_loopback() {
-            return Err(ServeError::NotLoopback(address));
+            if self.tokens.as_ref().is_none_or(Tokens::is_empty) {
+                return Err(ServeError::NotLoopback(address));
+            }
+            if tls.is_none() && !self.plaintext_tokens {
+                return Err(ServeError::Plaintext(address));
+            }
         }
-        let host = match address {
-            SocketAddr::V4(address) => address.ip().to_string(),
-            SocketAddr::V6(address) => format!("[{}]", address.ip()),
+        let wrap = |listener| match tls {
+            None => Listener::Tcp(listener),
+            #[cfg(feature = "tls")]
+            Some(tls) => Listener::Tls(listener, tls),
+            #[cfg(not(feature = "tls"))]
+            Some(never) => match never {},
         };
-        Server::bind(address, self.clone().allow_host(host).router()).await
+        Server::bind(address, wrap, self.router()).await
+    }
+
+    /// Opens a port of its own on a Unix socket, to be [run](crate::UnixServer::run). Only the user whom
+    /// this process runs as, and root, can connect: the file has mode 0600 from the start. Any `Host` is
+    /// as good as another there.
+    ///
+    /// A socket of that name that nobody listens on is replaced. Of two processes that do so at the same
+    /// time, either may end up with it.
+    ///
+    /// # Errors
+    /// If someone listens there, the name is that of another file, or the system refuses it.
+    #[cfg(unix)]
+    pub async fn bind_unix(
+        &self,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<crate::UnixServer, ServeError> {
+        crate::UnixServer::bind(path.as_ref(), self.router()).await
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     body::JsonBody,
+    caller::Caller,
     difference::Difference,
     edit::edit,
     etag::{IfMatch, etag},
@@ -32,7 +33,8 @@ pub(crate) async fn list(State(injector): State<Injector>) -> Response {
 
 pub(crate) async fn replace(
     State(injector): State<Injector>,
-    DryRun(dry_run): DryRun,
+    caller: Caller,
+    DryRun { dry_run, because }: DryRun,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
@@ -46,7 +48,7 @@ pub(crate) async fn replace(
         let difference = Difference::between(&current, &rules);
         return Ok(difference.answer().into_response());
     }
-    let (generation, difference) = edit(&injector, |current| {
+    let (generation, difference) = edit(&injector, &caller.because(because), |current| {
         if_match.check(current.generation(), true)?;
         let difference = Difference::between(current, &rules);
         Ok((Change::Replace(rules.clone()), difference))

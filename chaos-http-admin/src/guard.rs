@@ -6,9 +6,14 @@
 //! neither of these. A link on such a page is different: a browser shows what is behind it to the
 //! person, and to no page.
 
+use std::net::IpAddr;
+
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::Authority};
 
-use crate::problem::Problem;
+use crate::{
+    peer::{End, Peer},
+    problem::Problem,
+};
 
 /// The names that this server answers to, with any port: it may be reached through a tunnel.
 #[derive(Clone, Debug)]
@@ -37,17 +42,26 @@ impl Hosts {
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
+        peer: &Peer,
     ) -> Result<(), Problem> {
+        // No browser opens a Unix socket, and there is no name to point at it.
+        let is_local = matches!(peer.end, End::Process { .. });
         let host = host_header(headers)?;
         // The target of HTTP/2, or of a client that takes us for a proxy, counts above `Host`.
         // A request that carries both must be right in both.
         let target = uri.authority();
         let names = || target.into_iter().chain(&host);
         let Some(asked) = names().next() else {
+            if is_local {
+                return Ok(());
+            }
             let problem = Problem::new(StatusCode::BAD_REQUEST, "the request names no host");
             return Err(problem.at("Host", self.0.join(", ")));
         };
-        if let Some(foreign) = names().find(|name| !self.allows(name.host())) {
+        let is_ours = |name: &&Authority| {
+            is_local || self.allows(name.host()) || is_address(name.host(), peer.local)
+        };
+        if let Some(foreign) = names().find(|name| !is_ours(name)) {
             let detail = format!("`{}` is not a name of this server", foreign.host());
             let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, detail);
             return Err(problem.at("Host", self.0.join(", ")));
@@ -67,6 +81,16 @@ impl Hosts {
         }
         Ok(())
     }
+}
+
+/// Whether `host` is the very address that was connected to: no name at all, so none that someone
+/// could point elsewhere.
+fn is_address(host: &str, local: Option<IpAddr>) -> bool {
+    let literal = host.trim_start_matches('[').trim_end_matches(']');
+    let address = literal
+        .parse()
+        .map(|address: IpAddr| address.to_canonical());
+    local.is_some_and(|local| address == Ok(local.to_canonical()))
 }
 
 fn host_header(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {

@@ -6,15 +6,16 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chaos_core::{Injector, Who};
+use chaos_core::Injector;
 use serde_json::Value;
 
 use crate::{
     body::JsonBody,
+    caller::Caller,
     etag::{IfMatch, etag},
     operation::{Asks, Operation},
     problem::Problem,
-    query::NoQuery,
+    query::{MAX_REASON, NoQuery},
     state,
 };
 
@@ -23,11 +24,13 @@ use crate::{
 /// `If-Match` is not so much as read: whoever pulls a kill switch means whatever rules there are.
 pub(crate) async fn halt(
     State(injector): State<Injector>,
+    caller: Caller,
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
-    if injector.signed(Who::new("anyone").because(&reason)).halt() {
-        tracing::warn!(target: "chaos", reason, "halted");
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).halt() {
+        tracing::warn!(target: "chaos", reason, %who, "halted");
     }
     status(&injector)
 }
@@ -35,15 +38,16 @@ pub(crate) async fn halt(
 /// With `If-Match`, only if the rules that are let loose are the ones that were seen.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
+    caller: Caller,
     _: NoQuery,
     if_match: IfMatch,
     Reason(reason): Reason,
 ) -> Result<impl IntoResponse, Problem> {
     // An edit between this and the next line is as good as one right after.
     if_match.check(injector.rules().generation(), true)?;
-    let signed = injector.signed(Who::new("anyone").because(&reason));
-    if signed.resume()? {
-        tracing::warn!(target: "chaos", reason, "resumed");
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).resume()? {
+        tracing::warn!(target: "chaos", reason, %who, "resumed");
     }
     Ok(status(&injector))
 }
@@ -51,12 +55,13 @@ pub(crate) async fn resume(
 /// Answers with the status that came of it. What was halted stays so.
 pub(crate) async fn acknowledge(
     State(injector): State<Injector>,
+    caller: Caller,
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
-    let signed = injector.signed(Who::new("anyone").because(&reason));
-    if signed.acknowledge() > 0 {
-        tracing::warn!(target: "chaos", reason, "acknowledged");
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).acknowledge() > 0 {
+        tracing::warn!(target: "chaos", reason, %who, "acknowledged");
     }
     status(&injector)
 }
@@ -70,9 +75,6 @@ fn status(injector: &Injector) -> impl IntoResponse + use<> {
 pub(crate) struct Reason(String);
 
 impl Reason {
-    /// A reason is shown with every status; more than this is no reason but a report.
-    const MAX_CHARS: usize = 1000;
-
     fn read(json: &[u8]) -> Result<Self, Problem> {
         let refuse = |field: &str, detail: String| {
             let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
@@ -91,7 +93,7 @@ impl Reason {
         }
         match reason {
             Some(Value::String(reason))
-                if !reason.trim().is_empty() && reason.chars().count() <= Self::MAX_CHARS =>
+                if !reason.trim().is_empty() && reason.chars().count() <= MAX_REASON =>
             {
                 Ok(Self(reason))
             }

@@ -31,27 +31,27 @@
 //!
 //! # Routes
 //!
-//! | route | does |
-//! |---|---|
-//! | `GET /` | the console page |
-//! | `GET /v1/status` | idle, armed or halted, by whose reason, and the totals |
-//! | `GET /v1/sites` | every site, where it stands, and which rules aim at it |
-//! | `GET /v1/rules` | the rules in order, with their counts and time left |
-//! | `PUT /v1/rules` | replaces all rules at once; `?dry_run=true` only says what would change |
-//! | `GET /v1/rules/{id}` | one rule |
-//! | `PUT /v1/rules/{id}` | makes a rule (201) or replaces it in place (200) |
-//! | `PATCH /v1/rules/{id}` | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
-//! | `DELETE /v1/rules/{id}` | takes a rule out (204) |
-//! | `GET /v1/rules/{id}/injections` | the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them |
-//! | `GET /v1/rules/{id}/decisions` | which calls it has hit since it was armed: a log that can be its `replay` |
-//! | `POST /v1/rules/{id}/release` | lets the calls go that its `pause` holds (204) |
-//! | `POST /v1/preview` | which ordinals or keys a rule would hit; injects nothing |
-//! | `POST /v1/tokens` | signs a token that brings rules to the requests that bear it; needs a key |
-//! | `POST /v1/halt` | stops all injection at once; the body is `{"reason":"…"}` |
-//! | `POST /v1/resume` | undoes a halt; the body is `{"reason":"…"}` |
-//! | `POST /v1/acknowledge` | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
-//! | `GET /healthz` | `ok`, if the port answers |
-//! | `GET /openapi.json` | this table as an OpenAPI document |
+//! | route | role | does |
+//! |---|---|---|
+//! | `GET /` | none | the console page |
+//! | `GET /v1/status` | observe | idle, armed or halted, by whose reason, and the totals |
+//! | `GET /v1/sites` | observe | every site, where it stands, and which rules aim at it |
+//! | `GET /v1/rules` | observe | the rules in order, with their counts and time left |
+//! | `PUT /v1/rules` | arm | replaces all rules at once; `?dry_run=true` only says what would change |
+//! | `GET /v1/rules/{id}` | observe | one rule |
+//! | `PUT /v1/rules/{id}` | arm | makes a rule (201) or replaces it in place (200) |
+//! | `PATCH /v1/rules/{id}` | arm | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
+//! | `DELETE /v1/rules/{id}` | arm | takes a rule out (204) |
+//! | `GET /v1/rules/{id}/injections` | observe | the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them |
+//! | `GET /v1/rules/{id}/decisions` | observe | which calls it has hit since it was armed: a log that can be its `replay` |
+//! | `POST /v1/rules/{id}/release` | stop | lets the calls go that its `pause` holds (204) |
+//! | `POST /v1/preview` | observe | which ordinals or keys a rule would hit; injects nothing |
+//! | `POST /v1/tokens` | arm | signs a token that brings rules to the requests that bear it; needs a key |
+//! | `POST /v1/halt` | stop | stops all injection at once; the body is `{"reason":"…"}` |
+//! | `POST /v1/resume` | arm | undoes a halt; the body is `{"reason":"…"}` |
+//! | `POST /v1/acknowledge` | arm | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
+//! | `GET /healthz` | none | `ok`, if the port answers |
+//! | `GET /openapi.json` | none | this table as an OpenAPI document |
 //!
 //! - **A rule** is shown as it was written, with two fields more. `stats` holds `matched`,
 //!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the calls that each limit has spared) and
@@ -89,6 +89,50 @@
 //!   refusals, and the schema of a rule. It is the same in every process of this build, tells nothing of
 //!   this one, and asks for no token. Bounds that a JSON Schema cannot say stand in its
 //!   descriptions. [`openapi`] makes it without a port.
+//! # Who may do what
+//!
+//! ```
+//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # let injector = chaos_core::Injector::new();
+//! use chaos_http_admin::{Admin, Tokens};
+//!
+//! let admin = Admin::new(injector).tokens(Tokens::from_file("/etc/shop/chaos-tokens")?);
+//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - **Access tokens** are asked for once the port is given [`Tokens`]: from a file, an environment
+//!   variable or code. They come as `Authorization: Bearer SECRET`, and each has a [`Role`]: *observe*
+//!   reads, *stop* may halt and release besides, *arm* may do everything. The table of routes says
+//!   which takes which. None or a wrong one is answered with 401, one of too little worth with 403.
+//!   Without any, whoever reaches the port may do everything; on loopback, that is every user of the
+//!   machine, and a public address is refused.
+//! - **A public address** takes TLS, too (feature `tls`), or an express word on going
+//!   [without](Admin::allow_plaintext_tokens). Client certificates can be asked for besides.
+//! - **A Unix socket** ([`Admin::bind_unix`]) is its owner's alone, with or without tokens.
+//! - **The audit** has every write by name, address and reason, and every write that was refused, and
+//!   every login that failed; of strangers, sixty at once and six a minute, and the number of the others.
+//!   The name is the token's; without tokens, it is `anyone`, or `uid 1000` on a Unix socket. The reason
+//!   of `halt`, `resume` and `acknowledge` is in their body. All other writes take `?reason=`; without
+//!   it, a rule's own reason stands for it.
+//! - **Failed logins** are answered with 429 and `Retry-After` after ten at once or ten a minute from one
+//!   address, sixty from all. A good token is let in all the same, so that nobody can lock an operator
+//!   out; what keeps guessers out is the length of the secrets.
+//!
+//! The threats that were thought of, each with the test that holds it, are in SECURITY.md.
+//!
+//! # Bounds
+//!
+//! | of | at most | then |
+//! |---|---|---|
+//! | connections | 256 | one makes room: without a token, of an address that holds many, idle longest |
+//! | a connection | 5 minutes | it is closed behind the request under way |
+//! | a handshake of TLS | 5 seconds | it is closed |
+//! | a head, and the time between two requests | 10 seconds | it is closed |
+//! | a head | 16 KiB, 100 fields | 431 |
+//! | a body | 1 MiB | 413 |
+//! | a whole request | 10 seconds | 408 |
 //!
 //! # What it costs
 //!
@@ -103,23 +147,25 @@
 //!   name at this machine: `Host` must be an allowed name on every route, `Origin` must be the port
 //!   itself, and a body must say that it is JSON. A link from elsewhere does open the console; the
 //!   browser shows it to the person, in a tab of its own, and not to the page.
-//! - A slow, idle or greedy client cannot hold the port or its memory: heads, requests and
-//!   connections have their time, bodies their size (1 MiB), connections their number (64).
-//! - The port is not opened on an address that other machines can reach.
+//! - A slow, idle or greedy client cannot hold the port or its memory, and ten thousand of them cannot
+//!   keep a good one out.
+//! - The port is not opened on an address that other machines can reach, unless it asks for tokens.
+//! - A secret is in no log, error, answer, `Debug` or audit.
 //!
 //! # What it does not do
 //!
-//! **There is no authentication yet.** Whoever can open a connection to the port can use it: on
-//! loopback that is every user of the machine. Tokens with roles, an audit trail, metrics and an
-//! event stream are to come.
+//! Tokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
+//! believed: behind a proxy, everyone has the proxy's address. Metrics and an event stream are to come.
 
 #![forbid(unsafe_code)]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+mod access;
 mod admin;
 mod all_rules;
 mod body;
+mod caller;
 mod difference;
 mod door;
 mod edit;
@@ -127,18 +173,28 @@ mod error;
 mod etag;
 mod guard;
 mod halt;
+mod limits;
+mod listener;
 mod one_rule;
 mod openapi;
 mod operation;
+mod origin;
 mod page;
 mod patch;
+mod peer;
+mod places;
 mod preview;
 mod problem;
 mod query;
+mod role;
 mod routes;
 mod server;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
+#[cfg(unix)]
+mod unix_server;
 mod view;
 
 /// The routes as an OpenAPI 3.1 document, the same that `GET /openapi.json` answers with: for clients to
@@ -154,4 +210,14 @@ pub fn openapi() -> serde_json::Value {
     routes::document("/")
 }
 
-pub use crate::{admin::Admin, error::ServeError, server::Server};
+#[cfg(feature = "tls")]
+pub use crate::tls::{Tls, TlsError};
+#[cfg(unix)]
+pub use crate::unix_server::UnixServer;
+pub use crate::{
+    access::{Tokens, TokensError},
+    admin::Admin,
+    error::ServeError,
+    role::{Role, UnknownRole},
+    server::Server,
+};

@@ -11,12 +11,13 @@ use tokio::time::timeout;
 
 use crate::{
     body::JsonBody,
+    caller::Caller,
     edit::edit,
     etag::{IfMatch, etag},
     operation::{Asks, Operation},
     patch::Patch,
     problem::Problem,
-    query::{Awaited, NoQuery},
+    query::{Awaited, Because},
     view,
 };
 
@@ -48,14 +49,15 @@ pub(crate) async fn injections(
 
 pub(crate) async fn put(
     State(injector): State<Injector>,
+    caller: Caller,
     Id(id): Id,
-    NoQuery: NoQuery,
+    Because(because): Because,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let rule = wire::rule_from_json(&json, Some(&id))?;
     injector.check([&rule])?;
-    let (generation, existed) = edit(&injector, |current| {
+    let (generation, existed) = edit(&injector, &caller.because(because), |current| {
         let exists = current.find(&id).is_some();
         if_match.check(current.generation(), exists)?;
         Ok((Change::Put(rule.clone()), exists))
@@ -70,13 +72,14 @@ pub(crate) async fn put(
 /// An edit and no put: a note on an expired rule must not arm it.
 pub(crate) async fn patch(
     State(injector): State<Injector>,
+    caller: Caller,
     Id(id): Id,
-    NoQuery: NoQuery,
+    Because(because): Because,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let patch = Patch::read(&json)?;
-    let (generation, rule) = edit(&injector, |current| {
+    let (generation, rule) = edit(&injector, &caller.because(because), |current| {
         let rule = current.find(&id);
         let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
         if_match.check(current.generation(), true)?;
@@ -89,11 +92,12 @@ pub(crate) async fn patch(
 
 pub(crate) async fn delete(
     State(injector): State<Injector>,
+    caller: Caller,
     Id(id): Id,
-    NoQuery: NoQuery,
+    Because(because): Because,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    let (generation, ()) = edit(&injector, |current| {
+    let (generation, ()) = edit(&injector, &caller.because(because), |current| {
         let rule = current.find(&id);
         let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
         if_match.check(current.generation(), true)?;
@@ -105,10 +109,11 @@ pub(crate) async fn delete(
 /// Lets its paused calls go. What waits afterwards, waits for the next release.
 pub(crate) async fn release(
     State(injector): State<Injector>,
+    caller: Caller,
     Id(id): Id,
-    NoQuery: NoQuery,
+    Because(because): Because,
 ) -> Result<StatusCode, Problem> {
-    if injector.release(&id) {
+    if injector.signed(caller.because(because)).release(&id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::unknown_rule(&id))

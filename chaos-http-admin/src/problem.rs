@@ -1,7 +1,9 @@
 //! A refusal as RFC 9457 writes it: what is wrong, where, and what would have been accepted.
 
+use std::sync::Arc;
+
 use axum::{
-    Json,
+    Extension, Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -90,11 +92,16 @@ impl From<ChangeError> for Problem {
     }
 }
 
+/// What an answer refuses, for those whom it passes on its way out.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused(pub(crate) Arc<str>);
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let content_type = HeaderValue::from_static("application/problem+json");
         let headers = [(header::CONTENT_TYPE, content_type)];
-        (self.status, headers, Json(self)).into_response()
+        let refused = Extension(Refused(self.detail.as_str().into()));
+        (self.status, headers, refused, Json(self)).into_response()
     }
 }
 

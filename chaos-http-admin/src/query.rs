@@ -13,9 +13,16 @@ use crate::{
     problem::Problem,
 };
 
-/// `?dry_run=true`: say what would change, and change nothing.
+/// `?reason=…`: what a write is for, as the audit will say.
 #[derive(Debug)]
-pub(crate) struct DryRun(pub(crate) bool);
+pub(crate) struct Because(pub(crate) Option<String>);
+
+/// `?dry_run=true`: say what would change, and change nothing. It may have a reason, too.
+#[derive(Debug)]
+pub(crate) struct DryRun {
+    pub(crate) dry_run: bool,
+    pub(crate) because: Option<String>,
+}
 
 /// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
 #[derive(Debug)]
@@ -64,25 +71,50 @@ impl Asks for Awaited {
 #[derive(Debug)]
 pub(crate) struct NoQuery;
 
+impl<S: Sync> FromRequestParts<S> for Because {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut because = None;
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            because = match &*name {
+                "reason" => Some(reason(&value)?),
+                _ => return Err(refuse(name, "reason, or no parameter")),
+            };
+        }
+        Ok(Self(because))
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for DryRun {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut dry_run = false;
+        let (mut dry_run, mut because) = (false, None);
         for (name, value) in form_urlencoded::parse(query(parts)) {
-            dry_run = match (&*name, &*value) {
-                ("dry_run", "true") => true,
-                ("dry_run", "false") => false,
+            match (&*name, &*value) {
+                ("dry_run", "true") => dry_run = true,
+                ("dry_run", "false") => dry_run = false,
                 ("dry_run", _) => return Err(refuse("dry_run", "true or false")),
-                _ => return Err(refuse(name, "dry_run, or no parameter")),
-            };
+                ("reason", value) => because = Some(reason(value)?),
+                _ => return Err(refuse(name, "dry_run, reason, or no parameter")),
+            }
         }
-        Ok(Self(dry_run))
+        Ok(Self { dry_run, because })
+    }
+}
+
+const WHY: &str = "What it is for, as the audit will say.";
+
+impl Asks for Because {
+    fn asks(operation: &mut Operation) {
+        operation.query("reason", "ReasonText", WHY);
     }
 }
 
 impl Asks for DryRun {
     fn asks(operation: &mut Operation) {
+        operation.query("reason", "ReasonText", WHY);
         let does = "Says what would change, and changes nothing.";
         operation.query("dry_run", "DryRun", does);
     }
@@ -100,6 +132,16 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
             Some((name, _)) => Err(refuse(name, "no parameter")),
             None => Ok(Self),
         }
+    }
+}
+
+/// The longest reason; more than this is a report.
+pub(crate) const MAX_REASON: usize = 1000;
+
+fn reason(value: &str) -> Result<String, Problem> {
+    match !value.trim().is_empty() && value.chars().count() <= MAX_REASON {
+        true => Ok(value.to_owned()),
+        false => Err(refuse("reason", "a text of 1 to 1000 characters")),
     }
 }
 

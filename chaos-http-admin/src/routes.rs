@@ -1,5 +1,7 @@
 //! The routes: one table that is the router, and that the crate's documentation is checked against.
 
+use std::sync::Arc;
+
 use axum::{
     Extension, Router,
     handler::Handler,
@@ -12,12 +14,13 @@ use serde_json::Value;
 
 use crate::{
     all_rules, door,
-    guard::Hosts,
+    door::{Door, Lock},
     halt, one_rule,
     openapi::{self, Document},
     operation::{Answers, Asks, Given::*, Operation, answers},
     page, preview,
     problem::Problem,
+    role::Role,
     state, tokens,
     tokens::Signer,
 };
@@ -25,6 +28,8 @@ use crate::{
 struct Route {
     method: Method,
     path: &'static str,
+    /// The role that it takes, if it takes any.
+    needs: Option<Role>,
     handler: MethodRouter<Injector>,
     /// One line, the same as in the documentation.
     does: &'static str,
@@ -40,32 +45,37 @@ fn table() -> Vec<Route> {
     const PATCH: Method = Method::PATCH;
     const DELETE: Method = Method::DELETE;
     const POST: Method = Method::POST;
+    const ANYONE: Option<Role> = None;
+    const OBSERVE: Option<Role> = Some(Role::Observe);
+    const STOP: Option<Role> = Some(Role::Stop);
+    const ARM: Option<Role> = Some(Role::Arm);
     vec![
-        route(GET, "/", page::console, "the console page", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", state::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
-        route(GET, "/v1/sites", state::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
-        route(GET, "/v1/rules", all::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
-        route(PUT, "/v1/rules", all::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
-        route(GET, "/v1/rules/{id}", one::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
-        route(PUT, "/v1/rules/{id}", one::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
-        route(PATCH, "/v1/rules/{id}", one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
-        route(DELETE, "/v1/rules/{id}", one::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
-        route(GET, "/v1/rules/{id}/injections", one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
-        route(GET, "/v1/rules/{id}/decisions", preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`", answers(200, Json("Decisions")).refuses(404).refuses(409)),
-        route(POST, "/v1/rules/{id}/release", one::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
-        route(POST, "/v1/preview", preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
-        route(POST, "/v1/tokens", tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
-        route(POST, "/v1/halt", halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
-        route(POST, "/v1/resume", halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
-        route(POST, "/v1/acknowledge", halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
-        route(GET, "/healthz", state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
-        route(GET, openapi::PATH, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
+        route(GET, "/", ANYONE, page::console, "the console page", answers(200, Text("text/html")).refuses(500)),
+        route(GET, "/v1/status", OBSERVE, state::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
+        route(GET, "/v1/sites", OBSERVE, state::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
+        route(GET, "/v1/rules", OBSERVE, all::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
+        route(PUT, "/v1/rules", ARM, all::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
+        route(GET, "/v1/rules/{id}", OBSERVE, one::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
+        route(PUT, "/v1/rules/{id}", ARM, one::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
+        route(PATCH, "/v1/rules/{id}", ARM, one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
+        route(DELETE, "/v1/rules/{id}", ARM, one::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
+        route(GET, "/v1/rules/{id}/injections", OBSERVE, one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
+        route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`", answers(200, Json("Decisions")).refuses(404).refuses(409)),
+        route(POST, "/v1/rules/{id}/release", STOP, one::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
+        route(POST, "/v1/preview", OBSERVE, preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
+        route(POST, "/v1/tokens", ARM, tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
+        route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
+        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(GET, "/healthz", ANYONE, state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
+        route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
     ]
 }
 
 fn route<H, T>(
     method: Method,
     path: &'static str,
+    needs: Option<Role>,
     handler: H,
     does: &'static str,
     answers: Answers,
@@ -80,6 +90,7 @@ where
         operation: Operation::new::<T>(method.clone(), answers),
         method,
         path,
+        needs,
         handler: on(filter, handler),
         does,
     }
@@ -95,8 +106,16 @@ pub(crate) fn document(base: &str) -> Value {
 }
 
 /// The table as a router, behind the door.
-pub(crate) fn router(injector: Injector, hosts: Hosts, signer: Signer) -> Router {
-    let add = |router: Router<Injector>, route: Route| router.route(route.path, route.handler);
+pub(crate) fn router(injector: Injector, door: Door, signer: Signer) -> Router {
+    let door = Arc::new(door);
+    let add = |router: Router<Injector>, route: Route| {
+        let lock = Lock {
+            door: Arc::clone(&door),
+            needs: route.needs,
+        };
+        let pass = middleware::from_fn_with_state(lock, door::pass);
+        router.route(route.path, route.handler.route_layer(pass))
+    };
     table()
         .into_iter()
         .fold(Router::new(), add)
@@ -105,7 +124,7 @@ pub(crate) fn router(injector: Injector, hosts: Hosts, signer: Signer) -> Router
         .with_state(injector)
         .layer(Extension(signer))
         .layer(Extension(Document(document)))
-        .layer(middleware::from_fn_with_state(hosts, door::keep))
+        .layer(middleware::from_fn_with_state(door, door::keep))
 }
 
 async fn nothing_here(uri: Uri) -> Problem {
@@ -137,7 +156,13 @@ mod tests {
             .collect();
         let served: Vec<_> = table()
             .iter()
-            .map(|route| format!("{} {}` | {} |", route.method, route.path, route.does))
+            .map(|route| {
+                let needs = route.needs.map_or("none", Role::as_str);
+                let Route {
+                    method, path, does, ..
+                } = route;
+                format!("{method} {path}` | {needs} | {does} |")
+            })
             .collect();
         assert_eq!(documented, served);
     }

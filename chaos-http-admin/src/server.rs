@@ -1,52 +1,61 @@
-//! A port of its own: accepts connections, bounds how many there are and how long each may take,
-//! and stops.
+//! A port of its own: serves connections, bounds how long each may take, and stops.
 
-use std::{io, net::SocketAddr, pin::pin, time::Duration};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
-use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
+use axum::{Router, body::Body, http::Request};
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
     sync::watch,
-    task::JoinSet,
     time::{sleep, timeout},
 };
+use tower_service::Service;
 
-use crate::error::ServeError;
+use crate::{
+    error::ServeError,
+    listener::{Listener, Stream},
+    peer::Peer,
+    places::Places,
+};
 
-/// Connections at a time; more wait in the system's queue. Plenty for people, and no way for a
-/// client that leaks them to use up the service's file descriptors.
-const MAX_CONNECTIONS: usize = 64;
+/// For the first words of TLS.
+#[cfg(feature = "tls")]
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the head of a request, which is also how long a connection may idle between two.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// Header fields of a request.
+const MAX_HEADERS: usize = 100;
+/// For the head of a request, in bytes: browsers send the cookies of every service on `localhost`.
+const MAX_HEAD: usize = 16 * 1024;
 /// For a connection, after which it is closed behind the request under way. A client that never
 /// reads its answer would keep its place for ever otherwise.
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// For the request under way when a connection must end.
 const GRACE: Duration = Duration::from_secs(5);
-/// After a failure to accept that is ours, such as too many open files: for some to be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// The open admin port. It serves nothing until it is [`run`](Self::run).
 #[derive(Debug)]
 #[must_use = "the port serves nothing until it is run"]
 pub struct Server {
-    listener: TcpListener,
+    listener: Listener,
     address: SocketAddr,
     router: Router,
 }
 
 impl Server {
-    pub(crate) async fn bind(address: SocketAddr, router: Router) -> Result<Self, ServeError> {
+    /// `wrap` says what is spoken there.
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        wrap: impl FnOnce(TcpListener) -> Listener,
+        router: Router,
+    ) -> Result<Self, ServeError> {
         let failed = |error| ServeError::Bind(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self {
-            listener,
+            listener: wrap(listener),
             address,
             router,
         })
@@ -64,51 +73,85 @@ impl Server {
     /// Cancel-safe: dropping the future closes the port and cuts all connections. A connection
     /// that fails, and even a bug that panics, ends that connection alone.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let Self {
-            listener, router, ..
-        } = self;
-        let (running, stop) = watch::channel(());
-        let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            tokio::select! {
-                () = &mut shutdown => break,
-                Some(_) = connections.join_next() => {}
-                stream = accept(&listener), if connections.len() < MAX_CONNECTIONS => {
-                    connections.spawn(serve(stream, router.clone(), stop.clone()));
-                }
-            }
-        }
-        drop((listener, running));
-        while connections.join_next().await.is_some() {}
+        serve_all(self.listener, self.router, shutdown).await;
     }
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+/// Serves whoever comes until `shutdown` is ready.
+pub(crate) async fn serve_all(
+    listener: Listener,
+    router: Router,
+    shutdown: impl Future<Output = ()> + Send,
+) {
+    let (running, stop) = watch::channel(());
+    let mut places = Places::new();
+    let mut shutdown = pin!(shutdown);
     loop {
-        match listener.accept().await {
-            Ok((stream, _)) => return stream,
-            // Of the client, who is gone already.
-            Err(error)
-                if [ConnectionAborted, ConnectionRefused, ConnectionReset]
-                    .contains(&error.kind()) => {}
-            Err(error) => {
-                tracing::warn!(target: "chaos", %error, "the admin port cannot accept");
-                sleep(ACCEPT_PAUSE).await;
+        tokio::select! {
+            () = &mut shutdown => break,
+            true = places.left() => {}
+            (stream, peer) = listener.accept() => {
+                let (router, stop) = (router.clone(), stop.clone());
+                let serve = |place| {
+                    let peer = Peer { place: Some(place), ..peer.clone() };
+                    serve(stream, peer, router, stop)
+                };
+                places.take(peer.origin(), serve).await;
             }
         }
     }
+    drop((listener, running));
+    places.empty().await;
 }
 
-/// Serves one connection. `stop` ends it by its sender being dropped.
-async fn serve(stream: TcpStream, router: Router, mut stop: watch::Receiver<()>) {
-    // Answers are small and written whole; where this is not to be had, they are merely later.
-    let _ = stream.set_nodelay(true);
+async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver<()>) {
+    match stream {
+        Stream::Tcp(stream) => serve_http(stream, peer, router, stop).await,
+        #[cfg(feature = "tls")]
+        Stream::Tls(stream, tls) => {
+            let mut stop = stop;
+            let accepted = tokio::select! {
+                accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted,
+                _ = stop.changed() => return,
+            };
+            if let Ok(Ok((stream, certificate))) = accepted {
+                let peer = Peer {
+                    certificate,
+                    ..peer
+                };
+                serve_http(stream, peer, router, stop).await;
+            }
+        }
+        #[cfg(unix)]
+        Stream::Unix(stream) => serve_http(stream, peer, router, stop).await,
+    }
+}
+
+/// Serves the requests of one connection. `stop` ends it by its sender being dropped.
+async fn serve_http(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    router: Router,
+    mut stop: watch::Receiver<()>,
+) {
+    let service = service_fn(|request: Request<hyper::body::Incoming>| {
+        let (mut router, peer) = (router.clone(), peer.clone());
+        async move {
+            let place = peer.place.clone();
+            let in_use = || place.iter().for_each(|place| place.is_in_use());
+            in_use();
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let response = router.call(request).await;
+            in_use();
+            response
+        }
+    });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT);
-    let service = TowerToHyperService::new(router);
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_headers(MAX_HEADERS)
+        .max_header_size(MAX_HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // What a client does to its connection is its own affair.

@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResp
 use chaos_core::{Injector, Rule, TokenError, TokenKey, wire};
 use serde_json::{Value, json};
 
-use crate::{body::JsonBody, problem::Problem, query::NoQuery};
+use crate::{body::JsonBody, caller::Caller, problem::Problem, query::NoQuery};
 
 const BODY: &str = "an object with subject, expires_in and rules";
 const SUBJECT: &str = "a text of 1 to 256 bytes: who it is for";
@@ -21,6 +21,7 @@ pub(crate) struct Signer(pub(crate) Option<TokenKey>);
 pub(crate) async fn sign(
     State(injector): State<Injector>,
     Extension(Signer(key)): Extension<Signer>,
+    caller: Caller,
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
@@ -59,6 +60,8 @@ pub(crate) async fn sign(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
+    let who = caller.because(None::<&str>);
+    tracing::info!(target: "chaos", %who, subject, "signed a token");
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }
 

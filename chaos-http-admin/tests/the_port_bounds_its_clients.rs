@@ -255,24 +255,27 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_cap_wait_until_one_ends() {
+async fn one_connection_too_many_takes_the_place_of_the_one_idle_longest() {
     let running = start(&Injector::new()).await;
     let mut held = Vec::new();
-    for _ in 0..64 {
+    for _ in 0..256 {
         let mut client = Client::connect(&running).await;
         client.send(HEALTH).await;
         client.answer().await;
         held.push(client);
     }
-    let mut waiting = Client::connect(&running).await;
-    waiting.send(HEALTH).await;
-    let early = timeout(Duration::from_millis(300), waiting.answer()).await;
-    assert!(early.is_err(), "the 65th was served");
-    drop(held.pop());
-    let answer = timeout(LONG, waiting.answer())
-        .await
-        .expect("a place is free");
+    // The second is now the one idle longest.
+    held[0].send(HEALTH).await;
+    held[0].answer().await;
+    let mut client = Client::connect(&running).await;
+    client.send(HEALTH).await;
+    let answer = timeout(LONG, client.answer()).await.expect("a place");
     assert!(answer.starts_with("HTTP/1.1 200 OK"));
+    assert_eq!(timeout(LONG, held.remove(1).rest()).await.unwrap(), "");
+    for mut client in held {
+        client.send(HEALTH).await;
+        timeout(LONG, client.answer()).await.expect("still there");
+    }
 }
 
 #[tokio::test]

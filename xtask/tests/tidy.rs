@@ -336,3 +336,33 @@ fn each_yes_of_the_table_of_faults_has_its_test() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(yes > 100, "only {yes} cells were found");
 }
+
+/// SECURITY.md says what holds each threat, and which test shows it.
+#[test]
+fn each_threat_has_its_test() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let lines = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| threat"));
+    let rows = lines.skip(2).take_while(|line| line.starts_with('|'));
+    let (mut wrong, mut seen) = (Vec::new(), 0);
+    for row in rows {
+        let cell = row.trim_matches('|').rsplit('|').next().unwrap_or_default();
+        // One after the other: `file::function`.
+        let named: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
+        let has_test = |name: &&str| {
+            let (file, function) = name.split_once("::").expect("a file and a function");
+            ["chaos-http-admin", "chaos-core"].iter().any(|of| {
+                let path = root().join(of).join("tests").join(file);
+                fs::read_to_string(path.with_extension("rs"))
+                    .is_ok_and(|code| code.contains(&format!("fn {function}(")))
+            })
+        };
+        if named.is_empty() || !named.iter().all(has_test) {
+            wrong.push(row);
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 15, "only {seen} threats were found");
+}

@@ -1,0 +1,156 @@
+//! TLS for the port: a certificate of its own and, if wanted, one of everyone who comes.
+//!
+//! TLS 1.3 alone, with the cryptography of `ring`; what the process has chosen for itself is neither
+//! asked nor changed.
+
+use std::{error::Error, fmt, io, sync::Arc};
+
+use rustls::{
+    RootCertStore, ServerConfig,
+    crypto::{CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
+    server::{ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
+    sign::{CertifiedKey, SingleCertAndKey},
+    version::TLS13,
+};
+use sha2::{Digest, Sha256};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use webpki::EndEntityCert;
+
+/// How the port proves who it is, for [`Admin::tls`](crate::Admin::tls).
+#[derive(Clone)]
+pub struct Tls {
+    key: Arc<dyn ResolvesServerCert>,
+    config: Arc<ServerConfig>,
+}
+
+impl Tls {
+    /// A certificate, followed by those that vouch for it, and its private key; both in PEM.
+    ///
+    /// # Errors
+    /// If either cannot be read, or they do not belong together.
+    pub fn from_pem(
+        certificates: impl AsRef<[u8]>,
+        key: impl AsRef<[u8]>,
+    ) -> Result<Self, TlsError> {
+        let chain = certificates_in(certificates.as_ref())
+            .map_err(TlsError::of("the certificate cannot be read"))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_ref())
+            .map_err(TlsError::of("the private key cannot be read"))?;
+        let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::of(
+            "the certificate and the key are of no use together",
+        ))?;
+        let key: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(key));
+        let config = config(Arc::clone(&key), WebPkiClientVerifier::no_client_auth())?;
+        Ok(Self { key, config })
+    }
+
+    /// Lets in only those who show a certificate that one of these authorities has signed, in PEM. Their
+    /// names, or a certificate's fingerprint if it holds no DNS name, stand in the audit beside that of
+    /// the access token, which is asked for all the same.
+    ///
+    /// # Errors
+    /// If they cannot be read, or there is none.
+    pub fn client_certificates(self, authorities: impl AsRef<[u8]>) -> Result<Self, TlsError> {
+        const PROBLEM: &str = "the authorities of clients cannot be read";
+        let mut roots = RootCertStore::empty();
+        for authority in certificates_in(authorities.as_ref()).map_err(TlsError::of(PROBLEM))? {
+            roots.add(authority).map_err(TlsError::of(PROBLEM))?;
+        }
+        let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider());
+        let verifier = verifier.build().map_err(TlsError::of(PROBLEM))?;
+        let config = config(Arc::clone(&self.key), verifier)?;
+        Ok(Self { config, ..self })
+    }
+
+    /// Speaks TLS with someone who has connected; the name of the certificate they have shown, if they
+    /// had to.
+    pub(crate) async fn accept(
+        &self,
+        stream: TcpStream,
+    ) -> io::Result<(TlsStream<TcpStream>, Option<Arc<str>>)> {
+        let acceptor = TlsAcceptor::from(Arc::clone(&self.config));
+        let stream = acceptor.accept(stream).await?;
+        let (_, session) = stream.get_ref();
+        let shown = session.peer_certificates().and_then(<[_]>::first);
+        let name = shown.map(|certificate| name(certificate).into());
+        Ok((stream, name))
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn config(
+    key: Arc<dyn ResolvesServerCert>,
+    verifier: Arc<dyn ClientCertVerifier>,
+) -> Result<Arc<ServerConfig>, TlsError> {
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(TlsError::of("there is no TLS 1.3"))?;
+    let mut config = config
+        .with_client_cert_verifier(verifier)
+        .with_cert_resolver(key);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config.into())
+}
+
+fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>()?;
+    match certificates.is_empty() {
+        true => Err(pem::Error::NoItemsFound),
+        false => Ok(certificates),
+    }
+}
+
+/// The DNS names that it holds; without, what tells it from any other.
+fn name(certificate: &CertificateDer<'_>) -> String {
+    let parsed = EndEntityCert::try_from(certificate);
+    let names: Vec<_> = parsed
+        .iter()
+        .flat_map(|certificate| certificate.valid_dns_names())
+        .collect();
+    match names.is_empty() {
+        true => format!("sha256:{:x}", Sha256::digest(certificate)),
+        false => names.join(" "),
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// Why a certificate, a key or an authority is not taken; the [`source`](Error::source) says more.
+#[derive(Debug)]
+pub struct TlsError {
+    problem: &'static str,
+    cause: Box<dyn Error + Send + Sync>,
+}
+
+impl TlsError {
+    fn of<E>(problem: &'static str) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        move |cause| Self {
+            problem,
+            cause: cause.into(),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.problem)
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.cause)
+    }
+}
