@@ -69,7 +69,9 @@ impl Listener {
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                let process = stream.peer_cred()?;
+                // Not a failure of ours either: whoever it was is gone.
+                let process = stream.peer_cred();
+                let process = process.map_err(|_| io::ErrorKind::ConnectionAborted)?;
                 let peer = Peer {
                     end: End::Process {
                         user: process.uid(),
