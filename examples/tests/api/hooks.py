@@ -156,9 +156,11 @@ WITHIN_BOUNDS = {
 @schemathesis.hook
 def before_call(context, case, kwargs):
     """Only what is meant to be valid is moved within the bounds: the rest is to be refused."""
-    if case.query.get("within"):
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    if case.query and "within" in case.query:
         # To wait for longer shows nothing more.
-        case.query["within"] = min(case.query["within"], 0.1)
+        case.query["within"] = min(float(case.query["within"]), 0.1)
     within = WITHIN_BOUNDS.get((case.operation.method.upper(), case.operation.path))
-    if within and case.meta is not None and case.meta.generation.mode.is_positive:
+    if within:
         case.body = within(case.body)
