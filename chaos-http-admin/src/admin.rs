@@ -6,7 +6,8 @@ use axum::Router;
 use chaos_core::{Injector, TokenKey};
 
 use crate::{
-    access::Tokens, door::Door, error::ServeError, guard::Hosts, listener::Listener, routes,
+    access::Tokens, audit_file::AuditFile, door::Door, error::ServeError, followers::Followers,
+    guard::Hosts, listener::Listener, routes,
     server::Server, tokens::Signer,
 };
 
@@ -21,6 +22,7 @@ pub struct Admin {
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
     tls: Option<crate::Tls>,
+    followers: Followers,
 }
 
 impl Admin {
@@ -28,6 +30,7 @@ impl Admin {
     /// `localhost`, `127.0.0.1` or `[::1]`, with any port.
     pub fn new(injector: Injector) -> Self {
         Self {
+            followers: Followers::of(&injector),
             injector,
             hosts: Hosts::default(),
             signer: Signer::default(),
@@ -64,6 +67,34 @@ impl Admin {
         self
     }
 
+    /// Shows in the status how this file fares. It is written whether or not anyone shows it.
+    pub fn audit_file(mut self, file: &AuditFile) -> Self {
+        self.followers.file = Some(file.clone());
+        self
+    }
+
+    /// Tells a webhook of what is armed, halted, resumed, expired and stopped by a guard rail, from the
+    /// first entry of the injector's [audit](Injector::audit) on.
+    ///
+    /// It has a thread of its own, so it holds up nothing else. Messages come in order; each is tried
+    /// again, after waits that grow, for a minute at most ([`Webhook::within`]). What answers 4xx is
+    /// not asked again, except for 408 and 429. The status says how many were `delivered`, how many
+    /// `failed`, and how many entries were `lost`: forgotten by the audit before it was their turn.
+    /// What is under way when the last clone of this and of its routers is gone is given up.
+    #[cfg(feature = "webhooks")]
+    pub fn webhook(mut self, webhook: crate::Webhook) -> Self {
+        let delivery = crate::delivery::Delivery::start(&self.injector, webhook);
+        self.followers.webhooks.push(delivery);
+        self
+    }
+
+    /// Ends the streams of events that are open now, as a [`Server`] does by itself when it stops. A
+    /// graceful shutdown of the server that the [`router`](Self::router) is nested into would wait for
+    /// them.
+    pub fn end_events(&self) {
+        self.followers.feed.end();
+    }
+
     /// The routes, to nest into a router of your own: `nest("/chaos", …)` serves the page at
     /// `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
     ///
@@ -73,7 +104,7 @@ impl Admin {
     pub fn router(&self) -> Router {
         let injector = self.injector.clone();
         let door = Door::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
-        routes::router(injector, door, self.signer.clone())
+        routes::router(injector, door, self.signer.clone(), self.followers.clone())
     }
 
     /// Has the port that [`bind`](Self::bind) opens speak TLS, and nothing else.
@@ -117,7 +148,7 @@ impl Admin {
             #[cfg(not(feature = "tls"))]
             Some(never) => match never {},
         };
-        Server::bind(address, wrap, self.router()).await
+        Server::bind(address, wrap, self.router(), self.followers.feed.clone()).await
     }
 
     /// Opens a port of its own on a Unix socket, to be [run](crate::UnixServer::run). Only the user whom
@@ -134,6 +165,7 @@ impl Admin {
         &self,
         path: impl AsRef<std::path::Path>,
     ) -> Result<crate::UnixServer, ServeError> {
-        crate::UnixServer::bind(path.as_ref(), self.router()).await
+        let feed = self.followers.feed.clone();
+        crate::UnixServer::bind(path.as_ref(), self.router(), feed).await
     }
 }

@@ -1,7 +1,7 @@
 //! The kill switch. Whoever pulls it, or lets it go, says why.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequest, Request, State},
     http::StatusCode,
     response::IntoResponse,
@@ -13,6 +13,7 @@ use crate::{
     body::JsonBody,
     caller::Caller,
     etag::{IfMatch, etag},
+    followers::Followers,
     operation::{Asks, Operation},
     problem::Problem,
     query::{MAX_REASON, NoQuery},
@@ -25,6 +26,7 @@ use crate::{
 pub(crate) async fn halt(
     State(injector): State<Injector>,
     caller: Caller,
+    Extension(followers): Extension<Followers>,
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
@@ -32,13 +34,14 @@ pub(crate) async fn halt(
     if injector.signed(who.clone()).halt() {
         tracing::warn!(target: "chaos", reason, %who, "halted");
     }
-    status(&injector)
+    status(&injector, &followers)
 }
 
 /// With `If-Match`, only if the rules that are let loose are the ones that were seen.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
     caller: Caller,
+    Extension(followers): Extension<Followers>,
     _: NoQuery,
     if_match: IfMatch,
     Reason(reason): Reason,
@@ -49,13 +52,14 @@ pub(crate) async fn resume(
     if injector.signed(who.clone()).resume()? {
         tracing::warn!(target: "chaos", reason, %who, "resumed");
     }
-    Ok(status(&injector))
+    Ok(status(&injector, &followers))
 }
 
 /// Answers with the status that came of it. What was halted stays so.
 pub(crate) async fn acknowledge(
     State(injector): State<Injector>,
     caller: Caller,
+    Extension(followers): Extension<Followers>,
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
@@ -63,11 +67,11 @@ pub(crate) async fn acknowledge(
     if injector.signed(who.clone()).acknowledge() > 0 {
         tracing::warn!(target: "chaos", reason, %who, "acknowledged");
     }
-    status(&injector)
+    status(&injector, &followers)
 }
 
-fn status(injector: &Injector) -> impl IntoResponse + use<> {
-    let (generation, body) = state::report(injector);
+fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use<> {
+    let (generation, body) = state::report(injector, followers);
     (etag(generation), Json(body))
 }
 

@@ -50,6 +50,8 @@
 //! | `POST /v1/halt` | stop | stops all injection at once; the body is `{"reason":"…"}` |
 //! | `POST /v1/resume` | arm | undoes a halt; the body is `{"reason":"…"}` |
 //! | `POST /v1/acknowledge` | arm | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
+//! | `GET /v1/audit` | observe | who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N` |
+//! | `GET /v1/events` | observe | server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID` |
 //! | `GET /healthz` | none | `ok`, if the port answers |
 //! | `GET /openapi.json` | none | this table as an OpenAPI document |
 //!
@@ -133,10 +135,33 @@
 //! | a head | 16 KiB, 100 fields | 431 |
 //! | a body | 1 MiB | 413 |
 //! | a whole request | 10 seconds | 408 |
+//! # Who is told
+//!
+//! - **The audit** is what the injector remembers of the last thousand changes, halts, expiries,
+//!   breaches and refusals ([`chaos_core::Audit`]). `GET /v1/audit` answers
+//!   `{"run","last","missed","entries"}` in the order of the ids; `after` asks for what followed an
+//!   entry, and without it `limit` for the latest. An entry has `id`, `at` (RFC 3339, UTC), `actor`,
+//!   `address`, `action`, `what`, `reason`, `generation` and `changes`: each `rule` as it was
+//!   `before` and `after`, or `null`. `missed` entries came after the one asked for and are forgotten;
+//!   `run` tells one process from the next, since ids begin at 1 in each.
+//! - **A file** keeps all of it, a line of JSON each: [`AuditFile`]. The status says how it fares.
+//! - **Events** are a stream for `EventSource`, `curl -N` or a program. First comes `start`, then
+//!   `injection` (`number`, `at`, `site`, `rule`, `fault`, `delay_ms`), and each entry of the audit
+//!   under the name of its action, in the order in which it happened. Nobody waits for a listener:
+//!   one that is more than a thousand behind is told `dropped`, with how many `injections` and
+//!   `entries` it has missed. With the `Last-Event-ID` of any event it goes on after that one, or is
+//!   told the same; an id of another process begins anew, with `"restarted":true`. Sixteen may listen
+//!   at once; a further one gets 503. A stream ends after four minutes, and when the port stops: whoever
+//!   wants more comes back, as `EventSource` does by itself, and misses nothing. Every 15 quiet
+//!   seconds there is a comment.
+//! - **Webhooks** (feature `webhooks`) tell others, such as a Slack channel, of what is armed, halted,
+//!   resumed, expired and stopped by a guard rail: `Admin::webhook`.
 //!
 //! # What it costs
 //!
-//! Without a request, one listening socket. A request does its work on the runtime that the port
+//! Without a request, one listening socket, and 22 instructions and no allocation on a call that is hit
+//! (of some 4,000): injections are counted. They are kept while someone listens, and for a minute
+//! afterwards. A request does its work on the runtime that the port
 //! is run on: well under a millisecond for ten rules, about a tenth of a second of one thread to
 //! replace or list ten thousand.
 //!
@@ -155,7 +180,12 @@
 //! # What it does not do
 //!
 //! Tokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
-//! believed: behind a proxy, everyone has the proxy's address. Metrics and an event stream are to come.
+//! believed: behind a proxy, everyone has the proxy's address. Metrics are to come.
+//!
+//! # Features
+//!
+//! - `tls`: the port speaks TLS, with rustls.
+//! - `webhooks`: `Webhook` and `Admin::webhook`, with reqwest and rustls.
 
 #![forbid(unsafe_code)]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
@@ -164,17 +194,28 @@
 mod access;
 mod admin;
 mod all_rules;
+mod appender;
+mod audit;
+mod audit_file;
 mod body;
 mod caller;
+#[cfg(feature = "webhooks")]
+mod delivery;
 mod difference;
 mod door;
 mod edit;
+mod entry;
 mod error;
 mod etag;
+mod events;
+mod feed;
+mod followers;
 mod guard;
 mod halt;
 mod limits;
 mod listener;
+#[cfg(feature = "webhooks")]
+mod message;
 mod one_rule;
 mod openapi;
 mod operation;
@@ -188,14 +229,18 @@ mod problem;
 mod query;
 mod role;
 mod routes;
+mod run;
 mod server;
 mod state;
+mod sweep;
 #[cfg(feature = "tls")]
 mod tls;
 mod tokens;
 #[cfg(unix)]
 mod unix_server;
 mod view;
+#[cfg(feature = "webhooks")]
+mod webhook;
 
 /// The routes as an OpenAPI 3.1 document, the same that `GET /openapi.json` answers with: for clients to
 /// be generated from, without a port.
@@ -214,9 +259,12 @@ pub fn openapi() -> serde_json::Value {
 pub use crate::tls::{Tls, TlsError};
 #[cfg(unix)]
 pub use crate::unix_server::UnixServer;
+#[cfg(feature = "webhooks")]
+pub use crate::webhook::{Webhook, WebhookError};
 pub use crate::{
     access::{Tokens, TokensError},
     admin::Admin,
+    audit_file::{AuditFile, AuditFileStatus},
     error::ServeError,
     role::{Role, UnknownRole},
     server::Server,

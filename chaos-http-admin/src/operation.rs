@@ -270,6 +270,8 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(421, "MisdirectedRequest", "The host is not a name of this server."),
     refusal(429, "TooManyRequests", "Too many tokens that were none.")
         .with("Retry-After", "Seconds", "When to try again."),
+    refusal(503, "ServiceUnavailable", "Sixteen listen already.")
+        .with("Retry-After", "Seconds", "When to try again."),
     refusal(500, "InternalServerError", "The system has no randomness to give."),
 ];
 

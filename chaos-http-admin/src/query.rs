@@ -31,6 +31,41 @@ pub(crate) struct Awaited {
     pub(crate) within: Duration,
 }
 
+/// `?after=12&limit=50`: so many of what followed; without `after`, the latest.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) after: Option<u64>,
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    /// How many there can be.
+    const MOST: usize = chaos_core::Audit::MOST;
+}
+
+impl<S: Sync> FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut after, mut limit) = (None, Self::MOST);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match &*name {
+                "after" => {
+                    let id = value.parse();
+                    after = Some(id.map_err(|_| refuse(name, "the id of an entry, or 0"))?);
+                }
+                "limit" => {
+                    let number = value.parse().ok();
+                    let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
+                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 1000"))?;
+                }
+                _ => return Err(refuse(name, "after, limit, or no parameter")),
+            }
+        }
+        Ok(Self { after, limit })
+    }
+}
+
 /// Below the time that a request has in all.
 const LONGEST: f64 = 8.0;
 
@@ -101,6 +136,14 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
             }
         }
         Ok(Self { dry_run, because })
+    }
+}
+
+impl Asks for Page {
+    fn asks(operation: &mut Operation) {
+        let does = "What followed the entry with this id; without it, the latest.";
+        operation.query("after", "EntryId", does);
+        operation.query("limit", "Limit", "At most so many entries.");
     }
 }
 

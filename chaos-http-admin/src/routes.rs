@@ -13,8 +13,10 @@ use chaos_core::Injector;
 use serde_json::Value;
 
 use crate::{
-    all_rules, door,
+    all_rules, audit, door,
     door::{Door, Lock},
+    events,
+    followers::Followers,
     halt, one_rule,
     openapi::{self, Document},
     operation::{Answers, Asks, Given::*, Operation, answers},
@@ -67,6 +69,8 @@ fn table() -> Vec<Route> {
         route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
         route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
         route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(GET, "/v1/audit", OBSERVE, audit::list, "who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`", answers(200, Json("Audit"))),
+        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Text("text/event-stream")).refuses(503)),
         route(GET, "/healthz", ANYONE, state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
         route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
     ]
@@ -106,7 +110,12 @@ pub(crate) fn document(base: &str) -> Value {
 }
 
 /// The table as a router, behind the door.
-pub(crate) fn router(injector: Injector, door: Door, signer: Signer) -> Router {
+pub(crate) fn router(
+    injector: Injector,
+    door: Door,
+    signer: Signer,
+    followers: Followers,
+) -> Router {
     let door = Arc::new(door);
     let add = |router: Router<Injector>, route: Route| {
         let lock = Lock {
@@ -124,6 +133,7 @@ pub(crate) fn router(injector: Injector, door: Door, signer: Signer) -> Router {
         .with_state(injector)
         .layer(Extension(signer))
         .layer(Extension(Document(document)))
+        .layer(Extension(followers))
         .layer(middleware::from_fn_with_state(door, door::keep))
 }
 

@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use crate::{
     error::ServeError,
+    feed::Feed,
     listener::{Listener, Stream},
     peer::Peer,
     places::Places,
@@ -42,6 +43,7 @@ pub struct Server {
     listener: Listener,
     address: SocketAddr,
     router: Router,
+    feed: Feed,
 }
 
 impl Server {
@@ -50,6 +52,7 @@ impl Server {
         address: SocketAddr,
         wrap: impl FnOnce(TcpListener) -> Listener,
         router: Router,
+        feed: Feed,
     ) -> Result<Self, ServeError> {
         let failed = |error| ServeError::Bind(address, error);
         let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -58,6 +61,7 @@ impl Server {
             listener: wrap(listener),
             address,
             router,
+            feed,
         })
     }
 
@@ -67,13 +71,13 @@ impl Server {
         self.address
     }
 
-    /// Serves until `shutdown` is ready, then stops: no new connections, idle ones are closed at
-    /// once, and a request under way gets five seconds to finish before it is cut off.
+    /// Serves until `shutdown` is ready, then stops: no new connections, idle ones and streams of
+    /// events are closed at once, and a request under way gets five seconds to finish before it is cut off.
     ///
     /// Cancel-safe: dropping the future closes the port and cuts all connections. A connection
     /// that fails, and even a bug that panics, ends that connection alone.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        serve_all(self.listener, self.router, shutdown).await;
+        serve_all(self.listener, self.router, self.feed, shutdown).await;
     }
 }
 
@@ -81,6 +85,7 @@ impl Server {
 pub(crate) async fn serve_all(
     listener: Listener,
     router: Router,
+    feed: Feed,
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (running, stop) = watch::channel(());
@@ -101,6 +106,7 @@ pub(crate) async fn serve_all(
         }
     }
     drop((listener, running));
+    feed.end();
     places.empty().await;
 }
 

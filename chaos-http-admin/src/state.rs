@@ -1,16 +1,21 @@
 //! What the injector says of itself: its state, and its sites.
 
-use axum::{Json, extract::State};
+use axum::{Extension, Json, extract::State};
 use chaos_core::{COMPILED_OUT, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
 
-pub(crate) async fn status(State(injector): State<Injector>) -> Json<Value> {
-    let (_, body) = report(&injector);
+use crate::followers::Followers;
+
+pub(crate) async fn status(
+    State(injector): State<Injector>,
+    Extension(followers): Extension<Followers>,
+) -> Json<Value> {
+    let (_, body) = report(&injector, &followers);
     Json(body)
 }
 
 /// The status, and the generation that it is of.
-pub(crate) fn report(injector: &Injector) -> (u64, Value) {
+pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value) {
     let status = injector.status();
     let mut body = json!({
         "state": status.state.as_str(),
@@ -30,6 +35,7 @@ pub(crate) fn report(injector: &Injector) -> (u64, Value) {
         let seconds_ago = ago.as_millis() as f64 / 1e3;
         body["halted"] = json!({ "reason": reason, "by": by.actor(), "seconds_ago": seconds_ago });
     }
+    followers.report(injector, &mut body);
     (status.generation, body)
 }
 

@@ -15,7 +15,7 @@ use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::{error::ServeError, listener::Listener, server::serve_all};
+use crate::{error::ServeError, feed::Feed, listener::Listener, server::serve_all};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;
@@ -27,10 +27,11 @@ pub struct UnixServer {
     listener: UnixListener,
     file: SocketFile,
     router: Router,
+    feed: Feed,
 }
 
 impl UnixServer {
-    pub(crate) async fn bind(path: &Path, router: Router) -> Result<Self, ServeError> {
+    pub(crate) async fn bind(path: &Path, router: Router, feed: Feed) -> Result<Self, ServeError> {
         let failed = |error| ServeError::BindUnix(path.to_owned(), error);
         make_way(path).await.map_err(failed)?;
         let (listener, file) = listen(path).map_err(failed)?;
@@ -38,6 +39,7 @@ impl UnixServer {
             listener,
             file,
             router,
+            feed,
         })
     }
 
@@ -58,7 +60,7 @@ impl UnixServer {
             // Whoever finds the file finds someone who listens.
             drop(file);
         };
-        serve_all(Listener::Unix(self.listener), self.router, shutdown).await;
+        serve_all(Listener::Unix(self.listener), self.router, self.feed, shutdown).await;
     }
 }
 

@@ -14,7 +14,7 @@ use port::{Answer, Port, json_request};
 use serde_json::json;
 
 /// Every route, with a body that it would take.
-const ROUTES: [(&str, &str, &str); 13] = [
+const ROUTES: [(&str, &str, &str); 14] = [
     ("GET", "/", ""),
     ("GET", "/v1/status", ""),
     ("GET", "/v1/sites", ""),
@@ -31,6 +31,7 @@ const ROUTES: [(&str, &str, &str); 13] = [
     ("DELETE", "/v1/rules/a", ""),
     ("POST", "/v1/halt", r#"{"reason":"x"}"#),
     ("POST", "/v1/resume", r#"{"reason":"x"}"#),
+    ("GET", "/v1/audit", ""),
     ("GET", "/healthz", ""),
 ];
 
@@ -56,7 +57,12 @@ async fn every_route_refuses_a_foreign_page_and_takes_its_own() {
         ("sec-fetch-site", "cross-site", 403, "Sec-Fetch-Site"),
     ] {
         let port = Port::new();
-        let also_nothing = [("GET", "/none", ""), ("POST", "/", "")];
+        // Events would not end, if they began.
+        let also_nothing = [
+            ("GET", "/none", ""),
+            ("POST", "/", ""),
+            ("GET", "/v1/events", ""),
+        ];
         for (method, path, body) in ROUTES.into_iter().chain(also_nothing) {
             let answer = port
                 .send(json_request(method, path).header(name, value), body)

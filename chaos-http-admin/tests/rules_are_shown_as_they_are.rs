@@ -374,6 +374,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
         "state": "idle", "generation": 0, "rules": 0, "overlays": 0, "injected": 0, "active": 0,
         "compiled_out": false, "breaches": [],
         "policy": { "exit": false, "burn": { "cpu": 1.0, "memory": "256MiB", "for": "1m" } },
+        "audit": { "last": 0 }, "listeners": 0,
     });
     assert_eq!(status().await, expected);
 
@@ -382,6 +383,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
         .expect(201);
     assert!(pass(site));
     expected["state"] = json!("armed");
+    expected["audit"]["last"] = json!(1);
     (
         expected["generation"],
         expected["rules"],

@@ -8,6 +8,7 @@
 //! | `hello` | one layer and the admin port |
 //! | `peers` | that curl and grpcio see what each fault is meant to show them |
 //! | `plain_fn` | sites in plain code, without tower |
+//! | `scribe` | an audit file without a port, written as fast as it can be |
 //! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
 //! | `storm` | that no answer is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]

@@ -65,12 +65,20 @@ impl Program {
         Err(format!("it ended without a line that starts with {label:?}").into())
     }
 
+    /// What the system calls it.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub fn id(&self) -> Result<u32, Error> {
+        Ok(self.child.id().ok_or("it has ended")?)
+    }
+
     /// Asks it to stop, as a supervisor does.
     ///
     /// # Errors
     /// If it is gone already.
     pub async fn terminate(&self) -> Result<(), Error> {
-        let id = self.child.id().ok_or("it has ended")?;
+        let id = self.id()?;
         let kill = format!("kill -TERM {id}");
         let sent = Command::new("sh").args(["-c", &kill]).status().await?;
         if sent.success() {

@@ -79,7 +79,23 @@ impl RunningShop {
         variables: &[(&str, &str)],
     ) -> Result<Self, Error> {
         let args = [&FREE_PORTS, args].concat();
-        let mut program = Program::start_in(binary.as_ref(), &args, variables)?;
+        Self::up(Program::start_in(binary.as_ref(), &args, variables)?).await
+    }
+
+    /// The same by way of another program, whose own arguments come first.
+    ///
+    /// # Errors
+    /// If it does not come up.
+    pub async fn start_through(
+        program: impl AsRef<Path>,
+        before: &[&str],
+        args: &[&str],
+    ) -> Result<Self, Error> {
+        let args = [before, &FREE_PORTS, args].concat();
+        Self::up(Program::start(program.as_ref(), &args)?).await
+    }
+
+    async fn up(mut program: Program) -> Result<Self, Error> {
         let shop = program.line("shop ").await?;
         let admin = AdminClient::new(program.line("admin ").await?)?;
         let client = Client::builder().no_proxy().build()?;

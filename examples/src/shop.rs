@@ -14,6 +14,7 @@ mod traffic;
 use std::{net::SocketAddr, path::PathBuf};
 
 use axum::{Router, serve::ListenerExt};
+use chaos_http_admin::{Admin, AuditFile, Webhook};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -34,6 +35,10 @@ pub struct Options {
     pub traffic: bool,
     /// Files of rules to follow, besides what the environment says.
     pub rules: Vec<PathBuf>,
+    /// The file that holds who armed what.
+    pub audit: Option<PathBuf>,
+    /// Who is told of what is armed and halted.
+    pub webhook: Option<String>,
 }
 
 /// A shop with its ports open, not serving yet.
@@ -51,7 +56,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Opens the database and the ports.
+    /// Opens the database, the ports and the audit file.
     ///
     /// # Errors
     /// If one of them does not open, or the rules that it starts with are not good; the message says
@@ -62,9 +67,16 @@ impl Shop {
         let provider = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let stopping = Latch::new();
         let sources = Sources::arm(chaos_core::global(), &options.rules)?;
-        let admin = chaos_http_admin::Admin::new(chaos_core::global().clone())
-            .bind(options.admin)
-            .await?;
+        let mut admin = Admin::new(chaos_core::global().clone());
+        if let Some(path) = &options.audit {
+            let file = AuditFile::open(chaos_core::global(), path);
+            let file = file.map_err(|error| format!("{}: {error}", path.display()))?;
+            admin = admin.audit_file(&file);
+        }
+        if let Some(url) = &options.webhook {
+            admin = admin.webhook(Webhook::json(url)?.service("shop"));
+        }
+        let admin = admin.bind(options.admin).await?;
         let app = App {
             db: Db::open().await?,
             payments: Payments::new(provider.local_addr()?)?,

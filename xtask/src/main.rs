@@ -30,6 +30,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features client,reqwest,reset,tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
+            "cargo clippy -p chaos-http-admin -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features yaml -- -D warnings",

@@ -27,6 +27,12 @@ struct Args {
     /// Wait for visitors, instead of sending some
     #[arg(long)]
     no_traffic: bool,
+    /// Write who armed what into this file, a line of JSON each
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+    /// Tell this address, in JSON, of what is armed and halted
+    #[arg(long, value_name = "URL")]
+    webhook: Option<String>,
 }
 
 #[tokio::main]
@@ -38,6 +44,8 @@ async fn main() -> Result<(), Error> {
         admin: args.admin,
         rules: args.rules,
         traffic: !args.no_traffic,
+        audit: args.audit,
+        webhook: args.webhook,
     })
     .await?;
 

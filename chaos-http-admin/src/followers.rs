@@ -1,0 +1,48 @@
+//! Who is told of what happens: those who listen to events, the audit file, the webhooks.
+
+use chaos_core::Injector;
+use serde_json::{Value, json};
+
+#[cfg(feature = "webhooks")]
+use crate::delivery::Delivery;
+use crate::{audit_file::AuditFile, feed::Feed};
+
+/// Those of one [`Admin`](crate::Admin).
+#[derive(Clone, Debug)]
+pub(crate) struct Followers {
+    pub(crate) feed: Feed,
+    pub(crate) file: Option<AuditFile>,
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhooks: Vec<Delivery>,
+}
+
+impl Followers {
+    pub(crate) fn of(injector: &Injector) -> Self {
+        Self {
+            feed: Feed::of(injector),
+            file: None,
+            #[cfg(feature = "webhooks")]
+            webhooks: Vec::new(),
+        }
+    }
+
+    /// Adds to the status how they fare.
+    pub(crate) fn report(&self, injector: &Injector, status: &mut Value) {
+        status["audit"] = json!({ "last": injector.audit().last() });
+        if let Some(file) = &self.file {
+            let file = file.status();
+            status["audit"]["file"] = json!({
+                "written": file.written,
+                "failed": file.failed,
+                "lost": file.lost,
+                "error": file.error,
+            });
+        }
+        #[cfg(feature = "webhooks")]
+        if !self.webhooks.is_empty() {
+            let webhooks = self.webhooks.iter().map(Delivery::status);
+            status["webhooks"] = webhooks.collect();
+        }
+        status["listeners"] = json!(self.feed.listeners());
+    }
+}

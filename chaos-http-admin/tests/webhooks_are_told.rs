@@ -1,0 +1,285 @@
+//! A webhook is told of what arms and stops, once and in order, however its receiver behaves; and
+//! nobody waits for it.
+
+use std::{
+    collections::VecDeque,
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+    routing::post,
+};
+use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, Who, inject};
+use chaos_http_admin::{Admin, Webhook};
+use hmac::{Hmac, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// What arrived, and what is answered to it.
+#[derive(Clone, Default)]
+struct Receiver {
+    got: Arc<Mutex<Vec<(HeaderMap, Bytes)>>>,
+    /// 200 when there are none left.
+    answers: Arc<Mutex<VecDeque<u16>>>,
+}
+
+impl Receiver {
+    async fn start(answers: &[u16]) -> (Self, SocketAddr) {
+        let receiver = Self::default();
+        receiver.answers.lock().unwrap().extend(answers);
+        let router = Router::new().route("/hook/secret", post(take));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = axum::serve(listener, router.with_state(receiver.clone()));
+        tokio::spawn(serve.into_future());
+        (receiver, address)
+    }
+
+    async fn until(&self, many: usize) -> Vec<Value> {
+        let enough = async {
+            while self.got.lock().unwrap().len() < many {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LONG, enough).await.expect("enough messages");
+        let got = self.got.lock().unwrap();
+        let json = |(_, body): &(HeaderMap, Bytes)| serde_json::from_slice(body).unwrap();
+        got.iter().map(json).collect()
+    }
+}
+
+async fn take(
+    State(receiver): State<Receiver>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> impl IntoResponse {
+    receiver.got.lock().unwrap().push((headers, body));
+    let answer = receiver.answers.lock().unwrap().pop_front().unwrap_or(200);
+    (
+        StatusCode::from_u16(answer).unwrap(),
+        [("retry-after", "1")],
+    )
+}
+
+fn url(address: SocketAddr) -> String {
+    format!("http://user:password@{address}/hook/secret?key=value")
+}
+
+fn rule(id: &str) -> Rule {
+    let (id, site) = (id.parse().unwrap(), "db.read".parse().unwrap());
+    Rule::new(id, site, Fault::error("lost"))
+}
+
+fn events(got: &[Value]) -> Vec<&str> {
+    got.iter().map(|it| it["event"].as_str().unwrap()).collect()
+}
+
+/// The status of the only webhook, when it is as it should be.
+async fn status(admin: &Admin, is_so: impl Fn(&Value) -> bool) -> Value {
+    use axum::{body::Body, http::Request};
+    use tower::ServiceExt;
+
+    let clock = Clock::monotonic();
+    loop {
+        let request = Request::get("/v1/status").header("host", "localhost");
+        let request = request.body(Body::empty()).unwrap();
+        let answer = admin.router().oneshot(request).await.unwrap();
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX)
+            .await
+            .unwrap();
+        let status: Value = serde_json::from_slice(&body).unwrap();
+        let status = status["webhooks"][0].clone();
+        if is_so(&status) {
+            return status;
+        }
+        assert!(clock.now() < LONG, "{status}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_says_what_happened_to_programs() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::json(&url(address))
+        .unwrap()
+        .service("shop")
+        .signed_with("hush");
+    let admin = Admin::new(injector.clone()).webhook(hook);
+    let alice = Who::new("alice").at("10.0.0.7:9").because("GameDay 12");
+    let put = chaos_core::Change::Put(rule("a"));
+    injector.signed(alice.clone()).apply(put, None).unwrap();
+    injector.put(rule("off").enabled(false));
+    injector.signed(alice).halt();
+    injector.resume();
+    let got = receiver.until(3).await;
+    assert_eq!(events(&got), ["arm", "halt", "resume"]);
+    let arm = &got[0];
+    assert_eq!(arm["service"], "shop");
+    assert_eq!(
+        arm["text"],
+        "shop: alice at 10.0.0.7:9 armed a on db.read: GameDay 12"
+    );
+    let entry = &arm["entry"];
+    assert_eq!((&entry["id"], &entry["action"]), (&json!(1), &json!("put")));
+    assert_eq!(
+        entry["changes"][0]["after"]["faults"],
+        json!([{ "error": "lost" }])
+    );
+    assert_eq!(arm["run"].as_str().unwrap().len(), 16);
+
+    for (headers, body) in &*receiver.got.lock().unwrap() {
+        assert_eq!(headers["content-type"], "application/json");
+        let mut mac = Hmac::<Sha256>::new_from_slice(b"hush").unwrap();
+        mac.update(body);
+        let sum = mac.finalize().into_bytes();
+        let hex: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(headers["x-chaos-signature"], format!("sha256={hex}"));
+    }
+    let status = status(&admin, |it| it["delivered"] == 3).await;
+    let expected = json!({
+        "to": format!("http://{address}"), "kind": "json",
+        "delivered": 3, "failed": 0, "lost": 0, "error": null,
+    });
+    assert_eq!(status, expected);
+}
+
+#[tokio::test]
+async fn a_message_says_what_happened_to_people() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::slack(&url(address)).unwrap().service("R&D");
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    injector.halt("<!channel> & <https://evil.example|all is well>");
+    let got = receiver.until(1).await;
+    let text = "*R&amp;D*: code halted all faults: \
+                &lt;!channel&gt; &amp; &lt;https://evil.example|all is well&gt;";
+    assert_eq!(got, [json!({ "text": text })]);
+    let got = receiver.got.lock().unwrap();
+    assert!(!got[0].0.contains_key("x-chaos-signature"));
+}
+
+#[tokio::test]
+async fn an_expiry_is_told_on_time_though_nobody_asks() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::json(&url(address)).unwrap().service("shop");
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    let life = Lifetime::new(Duration::from_millis(300)).unwrap();
+    injector.put(rule("a").lifetime(life));
+    let got = receiver.until(2).await;
+    assert_eq!(events(&got), ["arm", "expire"]);
+    assert_eq!(got[1]["text"], "shop: a has expired");
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_the_next_message_waits_its_turn() {
+    let (receiver, address) = Receiver::start(&[500, 429, 503]).await;
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).webhook(Webhook::json(&url(address)).unwrap());
+    let clock = Clock::monotonic();
+    injector.put(rule("a"));
+    injector.halt("x");
+    injector.resume();
+    let got = receiver.until(6).await;
+    assert_eq!(events(&got), ["arm", "arm", "arm", "arm", "halt", "resume"]);
+    assert!(got[..4].iter().all(|again| *again == got[0]));
+    // Once half a second at least, and once the second that it asked for.
+    assert!(
+        clock.now() > Duration::from_millis(1500),
+        "{:?}",
+        clock.now()
+    );
+    let status = status(&admin, |it| it["delivered"] == 3).await;
+    assert_eq!(
+        (&status["failed"], &status["error"]),
+        (&json!(0), &Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn what_is_refused_is_given_up_and_the_next_message_has_its_turn() {
+    for refusal in [400, 404, 410, 302] {
+        let (receiver, address) = Receiver::start(&[refusal]).await;
+        let injector = Injector::new();
+        let admin = Admin::new(injector.clone()).webhook(Webhook::json(&url(address)).unwrap());
+        injector.halt("x");
+        let failing = status(&admin, |it| it["failed"] == 1).await;
+        let error = failing["error"].as_str().unwrap();
+        assert!(error.contains(&refusal.to_string()), "{error}");
+        injector.resume();
+        let got = receiver.until(2).await;
+        assert_eq!(events(&got), ["halt", "resume"]);
+        let fine = status(&admin, |it| it["delivered"] == 1).await;
+        assert_eq!((&fine["failed"], &fine["error"]), (&json!(1), &Value::Null));
+    }
+}
+
+/// One that is gone, and one that takes a connection and never says anything.
+#[tokio::test]
+async fn a_dead_receiver_holds_up_neither_the_service_nor_the_port() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = gone.local_addr().unwrap();
+    drop(gone);
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for address in [address, silent.local_addr().unwrap()] {
+        let injector = Injector::new();
+        let hook = Webhook::json(&url(address)).unwrap();
+        let admin = Admin::new(injector.clone()).webhook(hook.within(Duration::from_secs(1)));
+        let server = admin.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let port = server.local_addr();
+        tokio::spawn(server.run(std::future::pending()));
+        let clock = Clock::monotonic();
+        for n in 0..50 {
+            let body = r#"{"site":"db.read","faults":[{"error":"lost"}]}"#;
+            let request = format!(
+                "PUT /v1/rules/r{n} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len(),
+            );
+            let mut client = TcpStream::connect(port).await.unwrap();
+            client.write_all(request.as_bytes()).await.unwrap();
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+            assert!(inject!(injector: &injector, "db.read").is_err());
+        }
+        assert!(clock.now() < Duration::from_secs(10), "{:?}", clock.now());
+        let status = status(&admin, |it| it["failed"].as_u64() > Some(0)).await;
+        assert_eq!(status["delivered"], 0);
+        let error = status["error"].as_str().unwrap();
+        for secret in ["user", "password", "secret", "key", "value"] {
+            assert!(!error.contains(secret), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_ends_with_the_last_admin() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).webhook(Webhook::json(&url(address)).unwrap());
+    let router = admin.router();
+    drop(admin);
+    injector.halt("x");
+    receiver.until(1).await;
+    drop(router);
+    sleep(Duration::from_millis(100)).await;
+    injector.resume();
+    sleep(Duration::from_millis(200)).await;
+    assert_eq!(receiver.until(1).await.len(), 1);
+}
