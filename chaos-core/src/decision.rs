@@ -38,7 +38,8 @@ use crate::{
 /// ```
 ///
 /// Rules that are halted, changed, deleted or past their deadline by the time it is their turn do
-/// nothing more. What was counted happens: a halt between the two finds a wait over and an answer given. Dropping the decision abandons what is left.
+/// nothing more. What was counted happens: a halt between the two finds a wait over and an answer given.
+/// Dropping the decision abandons what is left.
 #[derive(Debug)]
 pub struct Decision(Box<Parts>);
 
@@ -50,6 +51,7 @@ struct Parts {
     hub: Arc<Hub>,
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
+    marks: bool,
     watches: Option<Arc<[Arc<Watch>]>>,
 }
 
@@ -58,6 +60,7 @@ impl Decision {
         (site, kind): (&'static str, SiteKind),
         hub: Arc<Hub>,
         fired: Vec<Firing>,
+        marks: bool,
     ) -> Self {
         let mut rest = fired.into_iter();
         let current = rest.next();
@@ -67,18 +70,25 @@ impl Decision {
             hub,
             current,
             rest,
+            marks,
             watches: None,
         }))
     }
 
     /// Nothing is to be done.
     pub(crate) fn nothing(here: (&'static str, SiteKind), hub: &Arc<Hub>) -> Self {
-        Self::new(here, Arc::clone(hub), Vec::new())
+        Self::new(here, Arc::clone(hub), Vec::new(), true)
     }
 
     pub(crate) fn watched_by(mut self, watches: &Arc<[Arc<Watch>]>) -> Self {
         self.0.watches = Some(Arc::clone(watches));
         self
+    }
+
+    /// Whether an answer that is changed is to say so, as [`Site::mark`](crate::Site::mark) has it.
+    #[must_use]
+    pub fn marks(&self) -> bool {
+        self.0.marks
     }
 
     /// What is to see how the call fares, if guard rails watch it: for an adapter that can tell, once,

@@ -1,5 +1,8 @@
 //! Longer reading: how to use the crate for one purpose or another.
 
+#[doc = include_str!("../docs/being_seen.md")]
+pub mod being_seen {}
+
 #[cfg(all(feature = "tokio", feature = "serde"))]
 #[doc = include_str!("../docs/in_your_tests.md")]
 pub mod in_your_tests {}

@@ -128,10 +128,20 @@ impl Hub {
             delay_ms = injection.delay.as_secs_f64() * 1e3,
             "fault injected",
         );
+        record(injection);
         for observer in self.observers.load().iter() {
             observer(injection);
         }
     }
+}
+
+/// Says it on the span that the call is in: those of these fields that it was declared with.
+fn record(injection: &Injection) {
+    let span = tracing::Span::current();
+    span.record("chaos.site", injection.site);
+    span.record("chaos.rule", injection.rule.as_str());
+    span.record("chaos.fault", &*injection.fault);
+    span.record("chaos.delay_ms", injection.delay.as_secs_f64() * 1e3);
 }
 
 impl fmt::Debug for Hub {

@@ -1,12 +1,10 @@
 //! A named place where faults may happen, and the idle path: one load and one branch.
 
-#[cfg(feature = "tokio")]
-use std::sync::atomic::AtomicBool;
 use std::{
     ops::ControlFlow,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -45,6 +43,8 @@ pub struct Site {
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
+    /// Whether changed answers do not say so. It orders nothing.
+    unmarked: AtomicBool,
     name: &'static str,
     kind: SiteKind,
     file: &'static str,
@@ -82,6 +82,7 @@ impl Site {
             writer: Mutex::new(()),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
+            unmarked: AtomicBool::new(false),
             name,
             kind,
             file,
@@ -179,6 +180,7 @@ impl Site {
             case.here,
             Arc::clone(&site_rules.hub),
             case.fired,
+            self.marks(),
         ))
     }
 
@@ -218,7 +220,8 @@ impl Site {
             let _ = own.fire(&mut case, 0, None);
         }
         let here = case.here;
-        Some(Decision::new(here, Arc::clone(&own.hub), case.fired))
+        let (hub, marks) = (Arc::clone(&own.hub), self.marks());
+        Some(Decision::new(here, hub, case.fired, marks))
     }
 
     /// A call on which no rule has fired yet.
@@ -262,6 +265,17 @@ impl Site {
                 _ => Exemptions::none(),
             })
         })
+    }
+
+    /// Whether an answer that was changed here says so, at every layer of this name and injector. It does
+    /// unless this says otherwise.
+    pub fn mark(&self, mark: bool) {
+        self.unmarked.store(!mark, Ordering::Relaxed);
+    }
+
+    /// Whether an answer that was changed here says so.
+    fn marks(&self) -> bool {
+        !self.unmarked.load(Ordering::Relaxed)
     }
 
     /// Says until when overlays aim here, if any do.

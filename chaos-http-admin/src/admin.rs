@@ -2,13 +2,12 @@
 
 use std::net::SocketAddr;
 
-use axum::Router;
+use axum::{Extension, Router};
 use chaos_core::{Injector, TokenKey};
 
 use crate::{
     access::Tokens, audit_file::AuditFile, door::Door, error::ServeError, followers::Followers,
-    guard::Hosts, listener::Listener, routes,
-    server::Server, tokens::Signer,
+    guard::Hosts, listener::Listener, metrics::Metrics, routes, server::Server, tokens::Signer,
 };
 
 /// The admin service of one injector.
@@ -18,6 +17,7 @@ pub struct Admin {
     injector: Injector,
     hosts: Hosts,
     signer: Signer,
+    metrics: Metrics,
     tokens: Option<Tokens>,
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
@@ -31,6 +31,7 @@ impl Admin {
     pub fn new(injector: Injector) -> Self {
         Self {
             followers: Followers::of(&injector),
+            metrics: Metrics::of(&injector),
             injector,
             hosts: Hosts::default(),
             signer: Signer::default(),
@@ -67,9 +68,10 @@ impl Admin {
         self
     }
 
-    /// Shows in the status how this file fares. It is written whether or not anyone shows it.
+    /// Shows in the status, and among the metrics, how this file fares. It is written whether or not anyone shows it.
     pub fn audit_file(mut self, file: &AuditFile) -> Self {
         self.followers.file = Some(file.clone());
+        self.metrics = self.metrics.audit_file(file);
         self
     }
 
@@ -95,6 +97,21 @@ impl Admin {
         self.followers.feed.end();
     }
 
+    /// Has `chaos_tokens_total` among the metrics, as [`Metrics::tokens_seen`] does.
+    pub fn tokens_seen<C>(mut self, counts: impl Fn() -> C + Send + Sync + 'static) -> Self
+    where
+        C: IntoIterator<Item = (&'static str, u64)>,
+    {
+        self.metrics = self.metrics.tokens_seen(counts);
+        self
+    }
+
+    /// What `GET /metrics` serves. Injections are counted since this `Admin` was made.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// The routes, to nest into a router of your own: `nest("/chaos", …)` serves the page at
     /// `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
     ///
@@ -104,7 +121,8 @@ impl Admin {
     pub fn router(&self) -> Router {
         let injector = self.injector.clone();
         let door = Door::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
-        routes::router(injector, door, self.signer.clone(), self.followers.clone())
+        let router = routes::router(injector, door, self.signer.clone(), self.followers.clone());
+        router.layer(Extension(self.metrics.clone()))
     }
 
     /// Has the port that [`bind`](Self::bind) opens speak TLS, and nothing else.

@@ -52,6 +52,7 @@
 //! | `POST /v1/acknowledge` | arm | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
 //! | `GET /v1/audit` | observe | who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N` |
 //! | `GET /v1/events` | observe | server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID` |
+//! | `GET /metrics` | observe | the metrics, in Prometheus' text format |
 //! | `GET /healthz` | none | `ok`, if the port answers |
 //! | `GET /openapi.json` | none | this table as an OpenAPI document |
 //!
@@ -216,6 +217,7 @@ mod limits;
 mod listener;
 #[cfg(feature = "webhooks")]
 mod message;
+mod metrics;
 mod one_rule;
 mod openapi;
 mod operation;
@@ -266,6 +268,7 @@ pub use crate::{
     admin::Admin,
     audit_file::{AuditFile, AuditFileStatus},
     error::ServeError,
+    metrics::Metrics,
     role::{Role, UnknownRole},
     server::Server,
 };

@@ -11,7 +11,7 @@ use crate::{
     body::{BodyDeed, FaultBody},
     connection::Connection,
     error::BoxError,
-    protocol::{FAULT_HEADER, mark},
+    protocol::Protocol,
 };
 
 /// What was planned for the answer, in order.
@@ -71,7 +71,11 @@ impl After {
         }
     }
 
-    pub(crate) fn apply<B>(self, response: Response<B>) -> Response<FaultBody<B>>
+    pub(crate) fn apply<B>(
+        self,
+        response: Response<B>,
+        protocol: &Protocol,
+    ) -> Response<FaultBody<B>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
@@ -81,7 +85,7 @@ impl After {
             edit.apply(headers);
         }
         for rule in &self.marks {
-            headers.append(FAULT_HEADER, mark(rule));
+            protocol.mark(headers, rule);
         }
         if self.closes {
             // HTTP/1 does as it says; HTTP/2 knows no such header, and hyper takes it out.

@@ -59,7 +59,7 @@ where
     A: Body<Data = Bytes, Error: Into<BoxError>>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let mut work = Work::on(request);
+    let mut work = Work::on(request, decision.marks());
     async move {
         while let Some(plan) = decision.next_plan() {
             let hold = decision.hold();
@@ -103,7 +103,7 @@ where
         after.waited().await;
         match result {
             Ok(response) if after.changes() => {
-                Ok(after.apply(response).map(<M as Bodies<B>>::take))
+                Ok(after.apply(response, &protocol).map(<M as Bodies<B>>::take))
             }
             result => M::pass(result),
         }

@@ -99,7 +99,7 @@ fn stream_error(_: StreamReason) -> Option<Source> {
 /// An error of the kind that the stack's own would be.
 fn error(injected: Injected, protocol: &Protocol) -> BoxError {
     #[cfg(feature = "tonic")]
-    if matches!(protocol, Protocol::Grpc(_)) {
+    if protocol.is_grpc() {
         return status(injected);
     }
     let _ = protocol;

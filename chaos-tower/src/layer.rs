@@ -81,6 +81,18 @@ impl<M> InjectLayer<M> {
         self
     }
 
+    /// Whether an answer that was changed says by which rule, in [`FAULT_HEADER`](crate::FAULT_HEADER): in
+    /// HTTP headers and gRPC trailers. It does unless this is `false`; then texts that are made here, for
+    /// answers that bring none of their own, do not name us either.
+    ///
+    /// An error that a client's stack takes as one is [`Injected`](chaos_core::Injected) as ever. It is
+    /// the site that remembers, so it holds for every layer of this name.
+    #[must_use]
+    pub fn mark(self, mark: bool) -> Self {
+        self.site.mark(mark);
+        self
+    }
+
     /// The site its services pass.
     #[must_use]
     pub fn site(&self) -> &'static Site {

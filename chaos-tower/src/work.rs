@@ -11,7 +11,7 @@ use crate::{
     connection::Connection,
     ending::{Ending, cut_error},
     error::BoxError,
-    protocol::{Protocol, grpc_headers},
+    protocol::Protocol,
     upload::Upload,
 };
 
@@ -33,8 +33,9 @@ pub(crate) enum Now {
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Work<A> {
-    pub(crate) fn on(request: Request<A>) -> Self {
-        let protocol = Protocol::of(request.headers());
+    /// `marks`: whether an answer that is changed says so.
+    pub(crate) fn on(request: Request<A>, marks: bool) -> Self {
+        let protocol = Protocol::of(request.headers(), marks);
         let (head, body) = request.into_parts();
         Self {
             protocol,
@@ -69,10 +70,11 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Work<A> {
 
     /// At once, or when so many messages of a gRPC stream have passed.
     fn answer(&mut self, answer: Answer, hold: Option<Hold>) -> Now {
-        let (Some(messages), Protocol::Grpc(_)) = (answer.after_messages(), &self.protocol) else {
+        let messages = answer.after_messages();
+        let Some(messages) = messages.filter(|_| self.protocol.is_grpc()) else {
             return Now::End(Box::new(Ending::Answer(self.protocol.answer(&answer))));
         };
-        let trailers = grpc_headers(&answer.grpc(), answer.rule());
+        let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.side {
             Side::Response => self.after.body(hold, |hold| BodyDeed::StatusAfter {
                 messages,

@@ -52,6 +52,15 @@ impl AdminClient {
         Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
+    /// All metrics, as Prometheus reads them.
+    ///
+    /// # Errors
+    /// If the port does not answer.
+    pub async fn metrics(&self) -> Result<String, Error> {
+        let metrics = self.client.get(format!("{}/metrics", self.address));
+        Ok(metrics.send().await?.error_for_status()?.text().await?)
+    }
+
     /// Makes or replaces a rule.
     ///
     /// # Errors

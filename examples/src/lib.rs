@@ -9,6 +9,7 @@
 //! | `peers` | that curl and grpcio see what each fault is meant to show them |
 //! | `plain_fn` | sites in plain code, without tower |
 //! | `scribe` | an audit file without a port, written as fast as it can be |
+//! | `scrape` | that Prometheus' own tool finds nothing wrong with the metrics |
 //! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
 //! | `storm` | that no answer is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]

@@ -35,11 +35,12 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features yaml -- -D warnings",
-            "cargo clippy -p chaos-http-admin --all-targets --features tls -- -D warnings",
+            "cargo clippy -p chaos-http-admin --all-targets --features metrics,tls -- -D warnings",
             "cargo test -p chaos-core --no-default-features --test no_tokio",
             "cargo test -p chaos-core --features compile-out --test compiled_out",
             "cargo test -p chaos-tower --features compile-out --test compiled_out",
             "cargo test -p chaos-http-admin --features tls --test tls_is_tls",
+            "cargo test -p chaos-http-admin --features metrics --test the_facade_carries_them",
         ],
     ),
     (
@@ -66,6 +67,14 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         &[
             "cargo build --release --bins",
             "cargo run --release --bin storm",
+        ],
+    ),
+    (
+        "metrics",
+        "promtool reads the shop's /metrics; needs promtool, of the Debian package prometheus",
+        &[
+            "cargo build --release --bins",
+            "cargo run --release --bin scrape",
         ],
     ),
     (

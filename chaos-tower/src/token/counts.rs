@@ -1,7 +1,8 @@
 //! What became of the tokens that came in.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map},
+    iter::{Chain, Once, once},
     sync::{Mutex, PoisonError},
 };
 
@@ -13,6 +14,16 @@ pub struct TokenCounts {
     pub accepted: u64,
     /// Requests whose token was ignored, by the [name](chaos_core::TokenError::name) of the reason.
     pub ignored: BTreeMap<&'static str, u64>,
+}
+
+/// Each outcome with its number, `accepted` first: what `tokens_seen` of the admin port takes.
+impl IntoIterator for TokenCounts {
+    type Item = (&'static str, u64);
+    type IntoIter = Chain<Once<Self::Item>, btree_map::IntoIter<&'static str, u64>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        once(("accepted", self.accepted)).chain(self.ignored)
+    }
 }
 
 /// The same, to be counted in. Only requests with a token come here.

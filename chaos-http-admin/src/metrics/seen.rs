@@ -1,0 +1,168 @@
+//! Injections, counted by site, rule and fault as they happen: without a lock, and bounded.
+
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use arc_swap::ArcSwap;
+use chaos_core::{Injection, RuleId, RuleSet};
+use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
+
+use super::table::DELAYS;
+
+/// Series at a time.
+const MOST: usize = 1000;
+/// Those among them whose rule is not there any more.
+const MOST_GONE: usize = 200;
+/// In place of site, rule and fault, where there is no room: no name can hold a bracket.
+const OTHER: &str = "(other)";
+/// Seconds. Delays are made for people to feel: from a slow disk to the end of a client's patience.
+const BUCKETS: &[f64] = &[
+    0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+
+/// What tells one series from another.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    site: &'static str,
+    rule: RuleId,
+    fault: Arc<str>,
+}
+
+// Every atomic here is a number that orders nothing else, so all accesses are relaxed.
+
+#[derive(Default)]
+struct Series {
+    count: AtomicU64,
+    /// What it was at the last look, and the number of the first look that found it so.
+    looked: AtomicU64,
+    since: AtomicU64,
+}
+
+type AllSeries = HashMap<Key, Arc<Series>>;
+
+/// What observers count in.
+pub(super) struct Seen {
+    series: ArcSwap<AllSeries>,
+    /// Injections that found no room.
+    other: AtomicU64,
+    delays: Histogram,
+    /// How often someone looked; held while someone does.
+    looks: Mutex<u64>,
+}
+
+impl Seen {
+    pub(super) fn new() -> Self {
+        let options = HistogramOpts::new(DELAYS, DELAYS).buckets(BUCKETS.to_vec());
+        Self {
+            series: ArcSwap::default(),
+            other: AtomicU64::new(0),
+            delays: Histogram::with_opts(options).expect("the name is one, and the bounds rise"),
+            looks: Mutex::default(),
+        }
+    }
+
+    /// On the thread of the call: a look-up and an addition. The first injection of a series copies
+    /// the list of them; nobody waits for that.
+    pub(super) fn count(&self, injection: &Injection) {
+        let key = Key {
+            site: injection.site,
+            rule: injection.rule.clone(),
+            fault: Arc::clone(&injection.fault),
+        };
+        if !self.add(&key) {
+            self.begin(&key);
+            if !self.add(&key) {
+                self.other.fetch_add(1, Relaxed);
+            }
+        }
+        if !injection.delay.is_zero() {
+            let seconds = injection.delay.as_secs_f64();
+            self.delays.observe(seconds);
+            #[cfg(feature = "metrics")]
+            metrics::histogram!(DELAYS).record(seconds);
+        }
+    }
+
+    /// `false` if there is no such series.
+    fn add(&self, key: &Key) -> bool {
+        let all = self.series.load();
+        let series = all.get(key);
+        if let Some(series) = series {
+            series.count.fetch_add(1, Relaxed);
+        }
+        series.is_some()
+    }
+
+    #[cold]
+    fn begin(&self, key: &Key) {
+        self.series.rcu(|all| {
+            // Another thread may have begun it in between.
+            if all.len() >= MOST || all.contains_key(key) {
+                return Arc::clone(all);
+            }
+            let mut all = AllSeries::clone(all);
+            all.insert(key.clone(), Arc::default());
+            Arc::new(all)
+        });
+    }
+
+    /// Site, rule and fault of each series, and what it has counted; in their order. Of those whose rule
+    /// is gone, the ones that counted last are kept.
+    pub(super) fn look(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        *looks += 1;
+        let all = self.series.load_full();
+        for series in all.values() {
+            let count = series.count.load(Relaxed);
+            if series.looked.swap(count, Relaxed) != count {
+                series.since.store(*looks, Relaxed);
+            }
+        }
+        if all.len() > MOST_GONE {
+            self.forget(&all, rules);
+        }
+        drop(looks);
+
+        let all = self.series.load();
+        let mut counted: Vec<_> = all.iter().collect();
+        counted.sort_by_key(|(key, _)| *key);
+        let counted = counted.into_iter().map(|(key, series)| {
+            let labels = [key.site, key.rule.as_str(), &key.fault];
+            (labels.map(str::to_owned), series.count.load(Relaxed))
+        });
+        let other = self.other.load(Relaxed);
+        let other = (other > 0).then(|| ([OTHER; 3].map(str::to_owned), other));
+        counted.chain(other).collect()
+    }
+
+    fn forget(&self, all: &AllSeries, rules: &RuleSet) {
+        let there: HashSet<&RuleId> = rules.rules().iter().map(|rule| rule.id()).collect();
+        let gone = all.iter().filter(|(key, _)| !there.contains(&key.rule));
+        let mut gone: Vec<_> = gone.collect();
+        // By name where two counted at the same time, so that all who look agree.
+        gone.sort_by_key(|(key, series)| (Reverse(series.since.load(Relaxed)), *key));
+        let forgotten: HashSet<&Key> = gone.iter().skip(MOST_GONE).map(|(key, _)| *key).collect();
+        if !forgotten.is_empty() {
+            self.series.rcu(|all| {
+                let mut all = AllSeries::clone(all);
+                all.retain(|key, _| !forgotten.contains(key));
+                all
+            });
+        }
+    }
+
+    /// The delays of all injections that had one.
+    pub(super) fn delays(&self) -> Vec<Metric> {
+        let families = self.delays.collect();
+        families
+            .into_iter()
+            .flat_map(|mut family| family.take_metric())
+            .collect()
+    }
+}

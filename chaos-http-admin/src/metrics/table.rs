@@ -1,0 +1,208 @@
+//! The metrics: one table that is what is served, and that the crate's documentation is checked against.
+
+use std::sync::Arc;
+
+use chaos_core::{COMPILED_OUT, Counts, Rule, RuleSet, State, Status};
+use prometheus::proto;
+
+use crate::audit_file::AuditFileStatus;
+
+/// Rules that have series of their own: what one answer may grow to.
+const MOST_RULES: usize = 1000;
+
+/// The one that is no number.
+pub(super) const DELAYS: &str = "chaos_injected_delay_seconds";
+
+/// All that the metrics are read from, at one moment.
+pub(super) struct Moment {
+    pub(super) rules: Arc<RuleSet>,
+    pub(super) counts: Vec<Counts>,
+    pub(super) status: Status,
+    /// By site, rule and fault.
+    pub(super) injections: Vec<([String; 3], u64)>,
+    pub(super) delays: Vec<proto::Metric>,
+    pub(super) audited: u64,
+    pub(super) file: Option<AuditFileStatus>,
+    pub(super) tokens: Option<Vec<(&'static str, u64)>>,
+}
+
+impl Moment {
+    fn rules(&self) -> impl Iterator<Item = (&Rule, &Counts)> {
+        let rules = self.rules.rules().iter().map(|rule| &**rule);
+        rules.zip(&self.counts).take(MOST_RULES)
+    }
+}
+
+/// One metric.
+pub(super) struct Metric {
+    pub(super) name: &'static str,
+    pub(super) labels: &'static [&'static str],
+    /// One sentence, the same as in the documentation.
+    pub(super) help: &'static str,
+    pub(super) values: Values,
+}
+
+/// The values of the labels, and the number.
+pub(super) type Sample = (Vec<String>, f64);
+
+pub(super) enum Values {
+    /// Goes up, or starts anew.
+    Counter(fn(&Moment) -> Vec<Sample>),
+    Gauge(fn(&Moment) -> Vec<Sample>),
+    /// The delays.
+    Histogram,
+}
+
+impl Values {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Self::Counter(_) => "counter",
+            Self::Gauge(_) => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+// One metric to a line, whatever its width: it is read as a table.
+#[rustfmt::skip]
+pub(super) const TABLE: &[Metric] = &[
+    counter("chaos_injections_total", &["site", "rule", "fault"], "Calls that were hit, those in overlays included.", injections),
+    counter("chaos_matched_total", &["site", "rule"], "Calls that a rule's site and matcher fitted; site as the rule has it, which may be a pattern.", |moment| by_site(moment, |counts| counts.matched)),
+    counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in mode shadow would have hit; site as the rule has it.", |moment| by_site(moment, |counts| counts.shadowed)),
+    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has spared; of limits that have spared any.", overflow),
+    gauge("chaos_active", &["rule"], "Calls that a rule decided to hit and is not done with.", active),
+    Metric { name: DELAYS, labels: &[], help: "Delays as they were planned, of injections that delay; a halt lets calls go earlier.", values: Values::Histogram },
+    gauge("chaos_rules", &[], "Rules, live or not.", |moment| one(moment.status.rules as f64)),
+    gauge("chaos_rules_without_series", &[], "Rules behind the first 1000, which have no series of their own.", |moment| one(moment.rules.rules().len().saturating_sub(MOST_RULES) as f64)),
+    gauge("chaos_state", &[], "0 idle, 1 armed, 2 halted.", state),
+    gauge("chaos_breaches", &[], "Breaches of guard rails that nobody has acknowledged yet.", |moment| one(moment.status.breaches.len() as f64)),
+    gauge("chaos_generation", &[], "The generation of the rules.", |moment| one(moment.status.generation as f64)),
+    gauge("chaos_overlays", &[], "Overlays that are open.", |moment| one(moment.status.overlays as f64)),
+    counter("chaos_audit_entries_total", &[], "Entries of the audit, those that it has forgotten included.", |moment| one(moment.audited as f64)),
+    counter("chaos_audit_file_written_total", &[], "Entries in the file of the audit; if there is one.", |moment| of_file(moment, |file| file.written as f64)),
+    counter("chaos_audit_file_lost_total", &[], "Entries that the audit forgot before they were in its file.", |moment| of_file(moment, |file| file.lost as f64)),
+    gauge("chaos_audit_file_failing", &[], "1 while the file of the audit cannot be written, else 0.", |moment| of_file(moment, |file| f64::from(u8::from(file.error.is_some())))),
+    counter("chaos_tokens_total", &["outcome"], "Requests with a token, by what became of it; if the application says.", tokens),
+    gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
+];
+
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: fn(&Moment) -> Vec<Sample>,
+) -> Metric {
+    let values = Values::Counter(read);
+    Metric {
+        name,
+        labels,
+        help,
+        values,
+    }
+}
+
+const fn gauge(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+    read: fn(&Moment) -> Vec<Sample>,
+) -> Metric {
+    let values = Values::Gauge(read);
+    Metric {
+        name,
+        labels,
+        help,
+        values,
+    }
+}
+
+fn one(number: f64) -> Vec<Sample> {
+    vec![(Vec::new(), number)]
+}
+
+fn injections(moment: &Moment) -> Vec<Sample> {
+    let injections = moment.injections.iter();
+    injections
+        .map(|(labels, count)| (labels.to_vec(), *count as f64))
+        .collect()
+}
+
+fn by_site(moment: &Moment, count: fn(&Counts) -> u64) -> Vec<Sample> {
+    let rules = moment.rules();
+    rules
+        .map(|(rule, counts)| {
+            let labels = vec![rule.site().to_string(), rule.id().to_string()];
+            (labels, count(counts) as f64)
+        })
+        .collect()
+}
+
+fn active(moment: &Moment) -> Vec<Sample> {
+    let rules = moment.rules();
+    rules
+        .map(|(rule, counts)| (vec![rule.id().to_string()], counts.active as f64))
+        .collect()
+}
+
+/// Of the limits that have spared a call: most rules have none, and there are many.
+fn overflow(moment: &Moment) -> Vec<Sample> {
+    let of_rule = |(rule, counts): (&Rule, &Counts)| {
+        let id = rule.id().to_string();
+        let spared = counts.overflow.iter().filter(|(_, count)| *count > 0);
+        spared.map(move |(limit, count)| {
+            let labels = vec![id.clone(), limit.as_str().to_owned()];
+            (labels, count as f64)
+        })
+    };
+    moment.rules().flat_map(of_rule).collect()
+}
+
+fn state(moment: &Moment) -> Vec<Sample> {
+    one(match moment.status.state {
+        State::Armed => 1.0,
+        State::Halted { .. } => 2.0,
+        _ => 0.0,
+    })
+}
+
+fn of_file(moment: &Moment, number: fn(&AuditFileStatus) -> f64) -> Vec<Sample> {
+    moment.file.iter().flat_map(|file| one(number(file))).collect()
+}
+
+fn tokens(moment: &Moment) -> Vec<Sample> {
+    let tokens = moment.tokens.iter().flatten();
+    tokens
+        .map(|(outcome, count)| (vec![(*outcome).to_owned()], *count as f64))
+        .collect()
+}
+
+fn build(_: &Moment) -> Vec<Sample> {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    vec![(vec![version, COMPILED_OUT.to_string()], 1.0)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_metrics_are_the_table() {
+        let documented: Vec<_> = include_str!("../metrics.rs")
+            .lines()
+            .filter_map(|line| line.strip_prefix("/// | `chaos_"))
+            .map(|line| format!("chaos_{line}"))
+            .collect();
+        let served: Vec<_> = TABLE
+            .iter()
+            .map(|metric| {
+                let labels = match metric.labels {
+                    [] => String::new(),
+                    labels => format!("{{{}}}", labels.join(",")),
+                };
+                let (name, kind) = (metric.name, metric.values.kind());
+                format!("{name}{labels}` | {kind} | {} |", metric.help)
+            })
+            .collect();
+        assert_eq!(documented, served);
+    }
+}
