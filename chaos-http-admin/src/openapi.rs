@@ -19,6 +19,9 @@ const ABOUT: &str = "See the fault injection rules of a running service and chan
 A path without a route answers 404, one with another method 405 and `Allow`; `HEAD` is answered as `GET`. \
 Each refusal is a problem as RFC 9457 has it. What is no HTTP at all is answered with a bare status.";
 
+const BEARER: &str = "An access token, if the port asks for tokens: of the role that the route names, \
+or of one that includes it. observe is included in stop, and stop in arm.";
+
 /// Makes the document of these routes, for clients that find them under `base`.
 pub(crate) fn document<'r>(
     base: &str,
@@ -40,11 +43,11 @@ pub(crate) fn document<'r>(
             "version": env!("CARGO_PKG_VERSION"),
         },
         "servers": [{ "url": base }],
-        // A port without tokens asks for none.
-        "security": [{}, { "bearer": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "bearer": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": {
+                "bearer": { "type": "http", "scheme": "bearer", "description": BEARER },
+            },
             "responses": Map::from_iter(refusals),
             "schemas": schemas(),
         },

@@ -54,6 +54,8 @@ asks_of_each!(A B C D E F G H);
 /// A route in the making.
 pub(crate) struct Operation {
     pub(crate) method: Method,
+    /// The role that it takes, if it takes any.
+    needs: Option<&'static str>,
     /// The types of body that the handler reads, if it reads one.
     body_types: &'static [&'static str],
     parameters: Vec<Value>,
@@ -66,15 +68,21 @@ impl Operation {
     ///
     /// # Panics
     /// If the row names the schema of a body and the handler reads none, or the other way round.
-    pub(crate) fn new<Handler: Asks>(method: Method, answers: Answers) -> Self {
+    pub(crate) fn new<Handler: Asks>(
+        method: Method,
+        needs: Option<&'static str>,
+        answers: Answers,
+    ) -> Self {
         let mut operation = Self {
             method,
+            needs,
             body_types: &[],
             parameters: Vec::new(),
             responses: Map::new(),
             body: None,
         };
-        for status in EVERY_ROUTE {
+        let behind_lock = needs.map_or(&[][..], |_| LOCKED_ROUTE);
+        for status in EVERY_ROUTE.iter().chain(behind_lock) {
             operation.refuses(*status);
         }
         Handler::asks(&mut operation);
@@ -131,6 +139,11 @@ impl Operation {
             "parameters": self.parameters,
             "responses": self.responses,
         });
+        // A port without tokens asks for none.
+        said["security"] = match self.needs {
+            Some(role) => json!([{}, { "bearer": [role] }]),
+            None => json!([]),
+        };
         if let Some(body) = self.body {
             said["requestBody"] = body;
         }
@@ -239,18 +252,28 @@ fn header(schema: &str, says: &str) -> Value {
     json!({ "description": says, "required": true, "schema": schema_of(schema) })
 }
 
+/// A header of a refusal.
+struct Extra {
+    name: &'static str,
+    schema: &'static str,
+    says: &'static str,
+    is_always_there: bool,
+}
+
 /// A status that says no, always with a problem as its body.
 pub(crate) struct Refusal {
     pub(crate) status: u16,
     /// Of the response in the document.
     pub(crate) name: &'static str,
     says: &'static str,
-    /// A header that it has: its name, its schema, what it says.
-    header: Option<(&'static str, &'static str, &'static str)>,
+    header: Option<Extra>,
 }
 
 /// What the door says to any request, of whatever route.
-const EVERY_ROUTE: &[u16] = &[400, 401, 403, 408, 421, 429];
+const EVERY_ROUTE: &[u16] = &[400, 403, 408, 421];
+
+/// And where it asks for a token.
+const LOCKED_ROUTE: &[u16] = &[401, 429];
 
 /// Every refusal of the port. 404 and 405 are also the answers where no route is.
 #[rustfmt::skip]
@@ -258,7 +281,8 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(400, "BadRequest", "Part of the request cannot be understood, or is not allowed there."),
     refusal(401, "Unauthorized", "The port asks for a token, and has none that it knows.")
         .with("WWW-Authenticate", "Challenge", "It is a bearer's."),
-    refusal(403, "Forbidden", "A page from elsewhere asks, or someone who may not."),
+    refusal(403, "Forbidden", "A page from elsewhere asks, or someone whose token is of another role.")
+        .perhaps_with("WWW-Authenticate", "Challenge", "Of a token that is of another role."),
     refusal(404, "NotFound", "There is no such rule, or no route."),
     refusal(405, "MethodNotAllowed", "The path does not take this method.")
         .with("Allow", "Methods", "Those that it takes."),
@@ -285,9 +309,33 @@ const fn refusal(status: u16, name: &'static str, says: &'static str) -> Refusal
 }
 
 impl Refusal {
-    const fn with(self, header: &'static str, schema: &'static str, says: &'static str) -> Self {
+    const fn with(self, name: &'static str, schema: &'static str, says: &'static str) -> Self {
+        let is_always_there = true;
         Self {
-            header: Some((header, schema, says)),
+            header: Some(Extra {
+                name,
+                schema,
+                says,
+                is_always_there,
+            }),
+            ..self
+        }
+    }
+
+    const fn perhaps_with(
+        self,
+        name: &'static str,
+        schema: &'static str,
+        says: &'static str,
+    ) -> Self {
+        let is_always_there = false;
+        Self {
+            header: Some(Extra {
+                name,
+                schema,
+                says,
+                is_always_there,
+            }),
             ..self
         }
     }
@@ -298,8 +346,16 @@ impl Refusal {
             "description": self.says,
             "content": content("application/problem+json", "Problem"),
         });
-        if let Some((name, schema, says)) = self.header {
-            response["headers"] = json!({ (name): header(schema, says) });
+        if let Some(Extra {
+            name,
+            schema,
+            says,
+            is_always_there,
+        }) = self.header
+        {
+            let mut header = header(schema, says);
+            header["required"] = is_always_there.into();
+            response["headers"] = json!({ (name): header });
         }
         response
     }

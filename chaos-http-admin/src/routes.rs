@@ -92,7 +92,7 @@ where
     let filter = MethodFilter::try_from(method.clone());
     let filter = filter.expect("the table holds methods that axum knows");
     Route {
-        operation: Operation::new::<T>(method.clone(), answers),
+        operation: Operation::new::<T>(method.clone(), needs.map(Role::as_str), answers),
         method,
         path,
         needs,

@@ -14,7 +14,7 @@ use axum::{
     http::{Request, header},
 };
 use chaos_core::{Injector, ManualClock, TokenKey};
-use chaos_http_admin::Admin;
+use chaos_http_admin::{Admin, Role, Tokens};
 use serde_json::{Value, json};
 
 use self::{
@@ -71,7 +71,9 @@ async fn the_front_page_the_port_and_the_document_have_the_same_routes() {
         .into_iter()
         .map(|(method, path, said)| {
             let does = said["summary"].as_str().unwrap();
-            format!("{method} {path}` | {does} |")
+            let role = said["security"].pointer("/1/bearer/0");
+            let role = role.map_or("none", |role| role.as_str().unwrap());
+            format!("{method} {path}` | {role} | {does} |")
         });
     let documented: BTreeSet<_> = documented.collect();
     let front_page = include_str!("../src/lib.rs").lines();
@@ -319,6 +321,48 @@ async fn each_refusal_is_one_that_the_route_says() {
         seen.insert(status);
     }
     assert_eq!(Vec::from_iter(seen), [400, 403, 404, 412, 413, 415, 421]);
+}
+
+#[tokio::test]
+async fn who_may_not_is_refused_as_each_route_says() {
+    const EVE: &str = "eve-may-only-look-at-it";
+    const STRANGER: &str = "whoever-this-may-well-be";
+    let document = Document::new();
+    let guarded = || {
+        let injector = Injector::with_clock(ManualClock::new());
+        let tokens = Tokens::new().token("eve", Role::Observe, EVE).unwrap();
+        let router = Admin::new(injector.clone()).tokens(tokens).router();
+        Port { injector, router }
+    };
+    let ask = async |port: &Port, operation: &(String, String, Value), secret: &str| {
+        let (method, template, said) = operation;
+        let request = Request::builder().method(&**method).uri(path(template));
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {secret}"));
+        let answer = port.send(request, Body::empty()).await;
+        document.assert_said(said, &answer);
+        answer.status.as_u16()
+    };
+    for operation in document.operations() {
+        // Of its own, because nobody is let guess for long.
+        let port = guarded();
+        let stranger = ask(&port, &operation, STRANGER).await;
+        let eve = ask(&port, &operation, EVE).await;
+        let role = operation.2["security"].pointer("/1/bearer/0");
+        let holds = match role.and_then(Value::as_str) {
+            None => (stranger, eve) == (200, 200),
+            Some("observe") => stranger == 401 && eve != 403,
+            Some(_) => (stranger, eve) == (401, 403),
+        };
+        assert!(holds, "{stranger} and {eve} for {operation:?}");
+    }
+    let operations = document.operations();
+    let status = operations.iter().find(|(_, path, _)| path == "/v1/status");
+    let (port, status) = (guarded(), status.unwrap());
+    let mut tries = 0;
+    while ask(&port, status, STRANGER).await != 429 {
+        tries += 1;
+        assert!(tries < 1000, "nobody tires of strangers");
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,8 @@ use tokio::{
 
 use crate::{Error, admin_client::AdminClient, running::RunningShop};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api");
+const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/schemathesis.toml");
+const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/hooks.py");
 
 /// However many requests are sent, a good client gets its answer within this.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -78,11 +79,17 @@ async fn ask(
 ) -> Result<bool, Error> {
     let mut generator = Command::new(python);
     generator
-        .args(["-m", "schemathesis.cli", "run"])
+        .args(["-m", "schemathesis.cli", "--config-file", CONFIG, "run"])
         .arg(admin.url("/openapi.json"))
         .args(["--max-examples", &max_examples.to_string()])
         .args(["--seed", &seed.to_string()])
-        .current_dir(FOLDER)
+        // Where it may leave what it remembers.
+        .current_dir(
+            std::env::current_exe()?
+                .parent()
+                .ok_or("a program is in a folder")?,
+        )
+        .env("SCHEMATHESIS_HOOKS", HOOKS)
         .env("NO_PROXY", "*")
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .kill_on_drop(true);

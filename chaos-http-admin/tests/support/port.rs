@@ -8,6 +8,7 @@ use axum::{
 };
 use chaos_core::{Injector, ManualClock};
 use chaos_http_admin::Admin;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -36,10 +37,16 @@ impl Port {
     pub(crate) async fn send_as_is(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
+        let content_type = head.headers.get(header::CONTENT_TYPE);
+        let body = match content_type.is_some_and(|it| it == "text/event-stream") {
+            // It goes on; its first part shows what it is.
+            true => body.into_data_stream().next().await.unwrap(),
+            false => to_bytes(body, usize::MAX).await,
+        };
         Answer {
             status: head.status,
             headers: head.headers,
-            body: to_bytes(body, usize::MAX).await.unwrap().into(),
+            body: body.unwrap().into(),
         }
     }
 

@@ -15,7 +15,7 @@ struct Args {
     #[arg(long, default_value = "python3")]
     python: PathBuf,
     /// Requests that each route is sent by the fuzzer
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 25)]
     max_examples: u32,
     /// What the requests are made from
     #[arg(long, default_value_t = 5)]
