@@ -107,8 +107,9 @@ impl Entry {
 
 /// The last entries of an injector's audit. Clones are the same list.
 ///
-/// It holds at most [`MOST`](Self::MOST) entries and keeps some ten thousand rules alive at most; what is
-/// older is forgotten. Whoever must not lose any [follows](Self::after) it.
+/// It holds at most [`MOST`](Self::MOST) entries of what was done, and as many of what was refused, so
+/// that no number of refusals makes it forget a change. It keeps some ten thousand rules alive at most.
+/// What is older is forgotten; whoever must not lose any [follows](Self::after) it.
 #[derive(Clone, Debug, Default)]
 pub struct Audit(Arc<List>);
 
@@ -120,23 +121,25 @@ struct List {
 
 #[derive(Debug, Default)]
 struct Ring {
-    entries: VecDeque<Arc<Entry>>,
+    done: VecDeque<Arc<Entry>>,
+    refused: VecDeque<Arc<Entry>>,
+    /// Of what was done. A refusal changes no rule.
     weight: usize,
     last: u64,
 }
 
-/// Entries, and how many before them are forgotten already.
+/// Entries, and how many of those asked for are forgotten already.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Entries {
     /// In the order of their ids.
     pub entries: Vec<Arc<Entry>>,
-    /// How many came after the one asked for, and are no longer here.
+    /// How many came after the one asked for, and are not here any more.
     pub missed: u64,
 }
 
 impl Audit {
-    /// How many entries are kept.
+    /// How many entries are kept of what was done; and of what was refused.
     pub const MOST: usize = 1000;
     /// How many rules are kept alive for them.
     const MOST_RULES: usize = 10_000;
@@ -145,13 +148,17 @@ impl Audit {
     #[must_use]
     pub fn after(&self, id: u64) -> Entries {
         let ring = self.ring();
-        let first = ring.last + 1 - ring.entries.len() as u64;
-        let skipped = id.saturating_add(1).saturating_sub(first);
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        Entries {
-            entries: ring.entries.iter().skip(skipped).cloned().collect(),
-            missed: first.saturating_sub(id.saturating_add(1)),
-        }
+        let newer = |entries: &VecDeque<Arc<Entry>>| {
+            let first = entries.partition_point(|entry| entry.id <= id);
+            entries.range(first..).cloned().collect::<Vec<_>>()
+        };
+        let (mut entries, refused) = (newer(&ring.done), newer(&ring.refused));
+        let all = ring.last.saturating_sub(id);
+        drop(ring);
+        entries.extend(refused);
+        entries.sort_unstable_by_key(|entry| entry.id);
+        let missed = all - entries.len() as u64;
+        Entries { entries, missed }
     }
 
     /// The id of the newest entry; 0 if nothing has happened yet.
@@ -195,7 +202,7 @@ impl Audit {
         let mut ring = self.ring();
         ring.last += 1;
         ring.weight += changed.weight();
-        let entry = Entry {
+        let entry = Arc::new(Entry {
             id: ring.last,
             at,
             who,
@@ -203,18 +210,8 @@ impl Audit {
             what,
             generation,
             changed,
-        };
-        ring.entries.push_back(Arc::new(entry));
-        let mut forgotten = Vec::new();
-        while ring.entries.len() > Self::MOST
-            || ring.weight > Self::MOST_RULES && ring.entries.len() > 1
-        {
-            let Some(oldest) = ring.entries.pop_front() else {
-                break;
-            };
-            ring.weight -= oldest.changed.weight();
-            forgotten.push(oldest);
-        }
+        });
+        let forgotten = ring.keep(entry);
         // Thousands of rules may go with them: not under the lock.
         drop(ring);
         drop(forgotten);
@@ -227,5 +224,28 @@ impl Audit {
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
         self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    /// Takes it in, and returns what there is no more room for.
+    fn keep(&mut self, entry: Arc<Entry>) -> Vec<Arc<Entry>> {
+        if entry.action == Action::Refuse {
+            self.refused.push_back(entry);
+            let too_many = self.refused.len().saturating_sub(Audit::MOST);
+            return self.refused.drain(..too_many).collect();
+        }
+        self.done.push_back(entry);
+        let mut forgotten = Vec::new();
+        while self.done.len() > Audit::MOST
+            || self.weight > Audit::MOST_RULES && self.done.len() > 1
+        {
+            let Some(oldest) = self.done.pop_front() else {
+                break;
+            };
+            self.weight -= oldest.changed.weight();
+            forgotten.push(oldest);
+        }
+        forgotten
     }
 }

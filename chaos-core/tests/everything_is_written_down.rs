@@ -157,6 +157,26 @@ fn the_list_is_bounded_and_says_what_it_forgot() {
 }
 
 #[test]
+fn refusals_push_out_refusals_alone() {
+    let injector = Injector::new();
+    let alice = injector.signed(Who::new("alice"));
+    alice.refuse("one");
+    injector.put(rule("a"));
+    for _ in 0..Audit::MOST {
+        alice.refuse("more");
+    }
+    injector.put(rule("b"));
+    let left = injector.audit().after(0);
+    let ids: Vec<_> = left.entries.iter().map(|entry| entry.id).collect();
+    assert_eq!(ids, (2..).take(Audit::MOST + 2).collect::<Vec<_>>());
+    assert_eq!(left.missed, 1);
+    alice.refuse("too many");
+    let left = injector.audit().after(1);
+    assert_eq!(left.entries[0].action, Action::Put);
+    assert_eq!((left.entries[1].id, left.missed), (4, 1));
+}
+
+#[test]
 fn a_hundred_writers_are_written_down_in_order() {
     const WRITERS: usize = 100;
     let injector = Injector::new();

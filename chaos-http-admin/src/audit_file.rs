@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Audit, Entries, Entry, Injector};
+use chaos_core::{Audit, Entry, Injector};
 use serde_json::json;
 
 use crate::{appender::Appender, entry, run::run, sweep::Sweep};
@@ -189,17 +189,11 @@ impl Follower {
     }
 
     fn catch_up(&mut self) -> io::Result<()> {
-        let Entries {
-            entries, missed, ..
-        } = self.audit.after(self.seen);
-        if missed > 0 {
-            self.seen += missed;
-            self.missed += missed;
-            self.shared.lost.fetch_add(missed, Ordering::Relaxed);
-            tracing::error!(target: "chaos", missed, "entries are lost to the audit file");
-        }
-        if entries.is_empty() && self.is_synced {
-            return Ok(());
+        let entries = self.audit.after(self.seen).entries;
+        match entries.first() {
+            Some(first) => self.go_on_at(first),
+            None if self.is_synced => return Ok(()),
+            None => {}
         }
         self.appender.follow_path()?;
         let added = entries.iter().try_for_each(|entry| self.add(entry));
@@ -211,7 +205,19 @@ impl Follower {
         added
     }
 
+    /// What lies before it and was not seen is gone.
+    fn go_on_at(&mut self, next: &Entry) {
+        let missed = next.id - self.seen - 1;
+        if missed > 0 {
+            self.seen += missed;
+            self.missed += missed;
+            self.shared.lost.fetch_add(missed, Ordering::Relaxed);
+            tracing::error!(target: "chaos", missed, "entries are lost to the audit file");
+        }
+    }
+
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
+        self.go_on_at(entry);
         self.appender.append(&self.line(entry))?;
         self.is_synced = false;
         self.seen = entry.id;

@@ -16,7 +16,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::{Entries, Injector};
+use chaos_core::Injector;
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -162,12 +162,9 @@ impl Courier {
         let mut seen = 0;
         loop {
             let wait = sweep.next();
-            let Entries {
-                entries, missed, ..
-            } = audit.after(seen);
-            self.counts.lost.fetch_add(missed, Ordering::Relaxed);
-            seen += missed;
-            for entry in entries {
+            for entry in audit.after(seen).entries {
+                let missed = entry.id - seen - 1;
+                self.counts.lost.fetch_add(missed, Ordering::Relaxed);
                 seen = entry.id;
                 if let Some(message) = Message::of(&entry) {
                     let delivered = self.deliver(client, &message).await;

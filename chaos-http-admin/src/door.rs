@@ -125,7 +125,7 @@ impl Door {
     }
 
     /// Writes down what a stranger was refused, unless there is too much of it: the audit is bounded,
-    /// and no stranger is to wash out of it what others did.
+    /// and no stranger is to wash out of it what others were refused.
     fn note_stranger(&self, peer: &Peer, asked: &Asked, response: &Response) {
         let Some(unwritten) = self.limits.note() else {
             return;

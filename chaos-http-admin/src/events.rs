@@ -15,7 +15,7 @@ use axum::{
         sse::{Event, Sse},
     },
 };
-use chaos_core::{Clock, Entries, Entry, Injector};
+use chaos_core::{Clock, Entry, Injector};
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -67,7 +67,9 @@ impl<S: Sync> FromRequestParts<S> for LastEventId {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let last = parts.headers.get(LAST_EVENT_ID);
-        Ok(Self(last.map(|id| id.to_str().ok().and_then(Position::read))))
+        Ok(Self(
+            last.map(|id| id.to_str().ok().and_then(Position::read)),
+        ))
     }
 }
 
@@ -198,39 +200,40 @@ impl Telling {
             return;
         }
         let (happened, injections) = self.listener.after(self.read.injection);
-        let audit = self.injector.audit().after(self.read.entry);
-        let Entries {
-            entries, missed, ..
-        } = audit;
-        if missed > 0 || injections > 0 {
-            let on = Position {
-                entry: self.read.entry + missed,
-                injection: self.read.injection + injections,
-            };
-            self.read = on;
-            let entries = missed;
-            self.items.push_back(Item::Dropped {
-                entries,
-                injections,
-                on,
-            });
-        }
+        let entries = self.injector.audit().after(self.read.entry).entries;
+        let first = entries.first().map_or(self.read.entry + 1, |it| it.id);
+        self.skip(first, injections);
         let mut entries = entries.into_iter().peekable();
         for it in happened {
             let before = |entry: &Arc<Entry>| entry.id <= it.after;
             while let Some(entry) = entries.next_if(before) {
-                self.items.push_back(Item::Entry(entry));
+                self.push(entry);
             }
+            self.read.injection = it.number;
             self.items.push_back(Item::Injection(it));
         }
-        self.items.extend(entries.map(Item::Entry));
-        for item in &self.items {
-            match item {
-                Item::Entry(entry) => self.read.entry = entry.id,
-                Item::Injection(it) => self.read.injection = it.number,
-                Item::Start { .. } | Item::Dropped { .. } => {}
-            }
+        entries.for_each(|entry| self.push(entry));
+    }
+
+    fn push(&mut self, entry: Arc<Entry>) {
+        self.skip(entry.id, 0);
+        self.read.entry = entry.id;
+        self.items.push_back(Item::Entry(entry));
+    }
+
+    /// Says what is gone: entries up to the next, and so many injections.
+    fn skip(&mut self, next: u64, injections: u64) {
+        let entries = next - self.read.entry - 1;
+        if entries == 0 && injections == 0 {
+            return;
         }
+        self.read.entry += entries;
+        self.read.injection += injections;
+        self.items.push_back(Item::Dropped {
+            entries,
+            injections,
+            on: self.read,
+        });
     }
 
     fn say(&mut self, item: Item) -> Event {

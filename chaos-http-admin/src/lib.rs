@@ -138,8 +138,8 @@
 //! | a whole request | 10 seconds | 408 |
 //! # Who is told
 //!
-//! - **The audit** is what the injector remembers of the last thousand changes, halts, expiries,
-//!   breaches and refusals ([`chaos_core::Audit`]). `GET /v1/audit` answers
+//! - **The audit** is what the injector remembers of the last thousand changes, halts, expiries and
+//!   breaches, and of the last thousand refusals ([`chaos_core::Audit`]). `GET /v1/audit` answers
 //!   `{"run","last","missed","entries"}` in the order of the ids; `after` asks for what followed an
 //!   entry, and without it `limit` for the latest. An entry has `id`, `at` (RFC 3339, UTC), `actor`,
 //!   `address`, `action`, `what`, `reason`, `generation` and `changes`: each `rule` as it was

@@ -27,7 +27,7 @@ use crate::origin::Origin;
 const EACH: Quota = per_minute(10, 10);
 /// The same of all addresses together.
 const OVERALL: Quota = per_minute(60, 60);
-/// Sixty refusals of strangers at once, and six a minute: the thousand entries that the audit keeps
+/// Sixty refusals of strangers at once, and six a minute: the thousand refusals that the audit keeps
 /// last for more than two hours of it.
 const NOTES: Quota = per_minute(6, 60);
 /// Addresses that are remembered; then the one that failed longest ago is forgiven.

@@ -40,7 +40,7 @@ pub(crate) struct Page {
 
 impl Page {
     /// How many there can be.
-    const MOST: usize = chaos_core::Audit::MOST;
+    const MOST: usize = 2 * chaos_core::Audit::MOST;
 }
 
 impl<S: Sync> FromRequestParts<S> for Page {
@@ -57,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for Page {
                 "limit" => {
                     let number = value.parse().ok();
                     let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
-                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 1000"))?;
+                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 2000"))?;
                 }
                 _ => return Err(refuse(name, "after, limit, or no parameter")),
             }

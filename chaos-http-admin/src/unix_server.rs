@@ -60,7 +60,13 @@ impl UnixServer {
             // Whoever finds the file finds someone who listens.
             drop(file);
         };
-        serve_all(Listener::Unix(self.listener), self.router, self.feed, shutdown).await;
+        serve_all(
+            Listener::Unix(self.listener),
+            self.router,
+            self.feed,
+            shutdown,
+        )
+        .await;
     }
 }
 

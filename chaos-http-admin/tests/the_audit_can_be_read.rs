@@ -35,18 +35,20 @@ async fn each_write_is_an_entry_with_the_rule_before_and_after() {
     port.write("DELETE", "/v1/rules/a", Value::Null)
         .await
         .expect(204);
-    // Nothing of it happened, so nothing of it is there.
+    // Nothing of it happened, and that it was refused is there.
     port.write("PUT", "/v1/rules/b", json!({ "site": "db.read" }))
         .await
         .expect(400);
 
     let audit = audit(&port, "").await;
-    assert_eq!((&audit["last"], &audit["missed"]), (&json!(4), &json!(0)));
+    assert_eq!((&audit["last"], &audit["missed"]), (&json!(5), &json!(0)));
     let entries = audit["entries"].as_array().unwrap();
     let actions: Vec<_> = entries.iter().map(|it| &it["action"]).collect();
-    assert_eq!(actions, ["put", "edit", "halt", "remove"]);
+    assert_eq!(actions, ["put", "edit", "halt", "remove", "refuse"]);
     let generations: Vec<_> = entries.iter().map(|it| &it["generation"]).collect();
-    assert_eq!(generations, [1, 2, 2, 3]);
+    assert_eq!(generations, [1, 2, 2, 3, 3]);
+    let refused = entries[4]["what"].as_str().unwrap();
+    assert!(refused.starts_with("PUT /v1/rules/b: 400, "), "{refused}");
 
     // The rule is there as the port shows it, but for what it counts.
     let (put, edit, halt) = (&entries[0], &entries[1], &entries[2]);
@@ -85,7 +87,7 @@ async fn pages_are_the_latest_or_what_followed() {
     assert_eq!(entry["what"], "0");
     for (query, field) in [
         ("?limit=0", "limit"),
-        ("?limit=1001", "limit"),
+        ("?limit=2001", "limit"),
         ("?after=-1", "after"),
         ("?after=x", "after"),
         ("?since=1", "since"),
@@ -105,4 +107,13 @@ async fn what_is_forgotten_is_counted() {
     assert_eq!(audit(&port, "?after=2").await["missed"], 1);
     let latest = audit(&port, "?limit=1").await;
     assert_eq!(ids(&latest), [Audit::MOST as u64 + 3]);
+
+    // What is refused makes nobody forget what was done.
+    port.injector.halt("enough");
+    for _ in 0..Audit::MOST {
+        port.injector.signed(Who::new("alice")).refuse("x");
+    }
+    let all = audit(&port, "").await;
+    assert_eq!(ids(&all).len(), Audit::MOST + 1);
+    assert_eq!(all["entries"][0]["action"], "halt");
 }

@@ -166,7 +166,11 @@ fn state(moment: &Moment) -> Vec<Sample> {
 }
 
 fn of_file(moment: &Moment, number: fn(&AuditFileStatus) -> f64) -> Vec<Sample> {
-    moment.file.iter().flat_map(|file| one(number(file))).collect()
+    moment
+        .file
+        .iter()
+        .flat_map(|file| one(number(file)))
+        .collect()
 }
 
 fn tokens(moment: &Moment) -> Vec<Sample> {
