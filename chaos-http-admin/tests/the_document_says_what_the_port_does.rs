@@ -157,14 +157,13 @@ async fn what_is_shown_in_other_states_is_as_it_says() {
     assert_eq!(log, json!({ "keys": [], "dropped": 0 }));
 }
 
-/// Each bad request, with the status that it gets; `""` stands for no body.
-fn bad_requests() -> Vec<(
-    u16,
-    &'static str,
-    &'static str,
-    Vec<(&'static str, &'static str)>,
-    String,
-)> {
+type Headers = Vec<(&'static str, &'static str)>;
+
+/// The status that it gets, its method, the template of its path, its headers and its body.
+type BadRequest = (u16, &'static str, &'static str, Headers, String);
+
+/// Each with the status that it gets; `""` stands for no body.
+fn bad_requests() -> Vec<BadRequest> {
     const RULE: &str = "/v1/rules/{id}";
     let json = || vec![("content-type", "application/json")];
     let rule = failing("db.read").to_string();
@@ -291,11 +290,7 @@ fn bad_requests() -> Vec<(
     requests
 }
 
-fn with(
-    mut headers: Vec<(&'static str, &'static str)>,
-    name: &'static str,
-    value: &'static str,
-) -> Vec<(&'static str, &'static str)> {
+fn with(mut headers: Headers, name: &'static str, value: &'static str) -> Headers {
     headers.push((name, value));
     headers
 }
