@@ -20,6 +20,8 @@ pub enum Action {
     Release,
     /// Someone took note of a breach, so that what it stopped may be armed again.
     Acknowledge,
+    /// A token was signed, which brings rules to the requests that bear it.
+    Sign,
     /// A rule came to its deadline.
     Expire,
     /// A guard rail stopped a rule, or everything.
@@ -41,6 +43,7 @@ impl Action {
             Self::Resume => "resume",
             Self::Release => "release",
             Self::Acknowledge => "acknowledge",
+            Self::Sign => "sign",
             Self::Expire => "expire",
             Self::Breach => "breach",
             Self::Refuse => "refuse",

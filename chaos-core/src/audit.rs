@@ -23,7 +23,8 @@ pub struct Entry {
     pub who: Who,
     /// What was done.
     pub action: Action,
-    /// More of it: what was refused and why, what broke a bound, the rule that a release was for.
+    /// More of it: what was refused and why, what broke a bound, the rule that a release was for,
+    /// whom a token was signed for and with which rules.
     pub what: Option<Arc<str>>,
     /// The generation of the rules afterwards.
     pub generation: u64,

@@ -514,9 +514,10 @@ impl Injector {
         self.0.halt(book, self.now())
     }
 
-    pub(crate) fn refuse_by(&self, who: &Who, what: &str) {
+    /// Writes down what has changed nothing.
+    pub(crate) fn note_by(&self, who: &Who, action: Action, what: &str) {
         let book = self.swept_book();
-        self.note(&book, who, Deed::of(Action::Refuse).what(what));
+        self.note(&book, who, Deed::of(action).what(what));
         drop(book);
         self.tell();
     }

@@ -1,6 +1,7 @@
 //! Edits that carry a name: what every way in from outside makes of what it was asked.
 
 use crate::{
+    action::Action,
     injector::Injector,
     rule_set::{Change, ChangeError},
     who::Who,
@@ -64,8 +65,32 @@ impl Signed<'_> {
         self.injector.acknowledge_by(&self.who)
     }
 
+    /// As [`TokenKey::sign`](crate::TokenKey::sign), by the injector's clock. Nothing changes here: it is
+    /// written down because the token arms its rules wherever it is borne.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "token")]
+    pub fn sign(
+        &self,
+        key: &crate::TokenKey,
+        subject: &str,
+        lifetime: std::time::Duration,
+        rules: &[crate::Rule],
+    ) -> Result<String, crate::TokenError> {
+        let token = key.sign(subject, lifetime, rules, self.injector.wall())?;
+        let rules = rules
+            .iter()
+            .map(|rule| format!("{} on {}", rule.id(), rule.site()));
+        let rules = rules.collect::<Vec<_>>().join(", ");
+        let what = format!("a token of {lifetime:?} for {subject}: {rules}");
+        self.injector.note_by(&self.who, Action::Sign, &what);
+        Ok(token)
+    }
+
     /// Writes down that they were not allowed to do something: a login, a request, a file.
     pub fn refuse(&self, what: impl AsRef<str>) {
-        self.injector.refuse_by(&self.who, what.as_ref());
+        let what = what.as_ref();
+        self.injector.note_by(&self.who, Action::Refuse, what);
     }
 }

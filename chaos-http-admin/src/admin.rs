@@ -1,6 +1,6 @@
 //! `Admin`: what to change, and who may ask. It becomes a router, or a port of its own.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Extension, Router};
 use chaos_core::{Injector, TokenKey};
@@ -87,6 +87,27 @@ impl Admin {
     pub fn webhook(mut self, webhook: crate::Webhook) -> Self {
         let delivery = crate::delivery::Delivery::start(&self.injector, webhook);
         self.followers.webhooks.push(delivery);
+        self
+    }
+
+    /// Shows in the status, and as `chaos_source_failing` among the metrics, what is wrong with rules that
+    /// come another way: `problem` says it of the source `name`, or `None` while all is well. It is
+    /// asked whenever someone looks, so it must not take long.
+    ///
+    /// ```
+    /// # use chaos_http_admin::Admin;
+    /// # let (injector, refused) = (chaos_core::Injector::new(), std::sync::Mutex::new(None::<String>));
+    /// let admin = Admin::new(injector).source("rules.yaml", move || refused.lock().ok()?.clone());
+    /// ```
+    pub fn source(
+        mut self,
+        name: impl Into<Arc<str>>,
+        problem: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        let (name, problem) = (name.into(), Arc::new(problem));
+        let others = &mut self.followers.sources;
+        others.add(Arc::clone(&name), Arc::clone(&problem) as _);
+        self.metrics.sources.add(name, problem);
         self
     }
 

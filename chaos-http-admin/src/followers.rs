@@ -1,17 +1,19 @@
-//! Who is told of what happens: those who listen to events, the audit file, the webhooks.
+//! Who is told of what happens: those who listen to events, the audit file, the webhooks. And who tells
+//! us, besides those who ask: the sources of rules.
 
 use chaos_core::Injector;
 use serde_json::{Value, json};
 
 #[cfg(feature = "webhooks")]
 use crate::delivery::Delivery;
-use crate::{audit_file::AuditFile, feed::Feed};
+use crate::{audit_file::AuditFile, feed::Feed, sources::Sources};
 
 /// Those of one [`Admin`](crate::Admin).
 #[derive(Clone, Debug)]
 pub(crate) struct Followers {
     pub(crate) feed: Feed,
     pub(crate) file: Option<AuditFile>,
+    pub(crate) sources: Sources,
     #[cfg(feature = "webhooks")]
     pub(crate) webhooks: Vec<Delivery>,
 }
@@ -21,6 +23,7 @@ impl Followers {
         Self {
             feed: Feed::of(injector),
             file: None,
+            sources: Sources::default(),
             #[cfg(feature = "webhooks")]
             webhooks: Vec::new(),
         }
@@ -42,6 +45,12 @@ impl Followers {
         if !self.webhooks.is_empty() {
             let webhooks = self.webhooks.iter().map(Delivery::status);
             status["webhooks"] = webhooks.collect();
+        }
+        if !self.sources.is_empty() {
+            let sources = self.sources.look().into_iter();
+            status["sources"] = sources
+                .map(|(name, error)| json!({ "name": &*name, "error": error }))
+                .collect();
         }
         status["listeners"] = json!(self.feed.listeners());
     }

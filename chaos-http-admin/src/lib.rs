@@ -233,6 +233,7 @@ mod role;
 mod routes;
 mod run;
 mod server;
+mod sources;
 mod state;
 mod sweep;
 #[cfg(feature = "tls")]

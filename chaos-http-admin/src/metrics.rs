@@ -16,7 +16,7 @@ use chaos_core::Injector;
 use prometheus::TEXT_FORMAT;
 
 use self::{seen::Seen, table::Moment};
-use crate::audit_file::AuditFile;
+use crate::{audit_file::AuditFile, sources::Sources};
 
 /// The metrics of one injector: what `GET /metrics` serves. Clones are the same.
 ///
@@ -38,6 +38,7 @@ use crate::audit_file::AuditFile;
 /// | `chaos_audit_file_written_total` | counter | Entries in the file of the audit; if there is one. |
 /// | `chaos_audit_file_lost_total` | counter | Entries that the audit forgot before they were in its file. |
 /// | `chaos_audit_file_failing` | gauge | 1 while the file of the audit cannot be written, else 0. |
+/// | `chaos_source_failing{source}` | gauge | 1 while rules of a source are refused, else 0; if the application names any. |
 /// | `chaos_tokens_total{outcome}` | counter | Requests with a token, by what became of it; if the application says. |
 /// | `chaos_build_info{version,compiled_out}` | gauge | Always 1. |
 ///
@@ -73,6 +74,7 @@ pub struct Metrics {
     seen: Arc<Seen>,
     tokens: Option<Arc<Tokens>>,
     file: Option<AuditFile>,
+    pub(crate) sources: Sources,
     #[cfg(feature = "metrics")]
     published: Arc<facade::Published>,
 }
@@ -97,6 +99,7 @@ impl Metrics {
             seen,
             tokens: None,
             file: None,
+            sources: Sources::default(),
             #[cfg(feature = "metrics")]
             published: Arc::default(),
         }
@@ -145,6 +148,7 @@ impl Metrics {
             status: self.injector.status(),
             audited: self.injector.audit().last(),
             file: self.file.as_ref().map(AuditFile::status),
+            sources: self.sources.look(),
             tokens: self.tokens.as_ref().map(|tokens| tokens()),
         }
     }

@@ -51,7 +51,9 @@ pub(crate) async fn sign(
     }
     let rules: Vec<Rule> = wire::rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
     injector.check(&rules)?;
-    let token = key.sign(&subject, lifetime, &rules, injector.wall());
+    let who = caller.because(None::<&str>);
+    let signed = injector.signed(who.clone());
+    let token = signed.sign(&key, &subject, lifetime, &rules);
     let token = token.map_err(|error| match error {
         TokenError::Refused(error) => error.into(),
         TokenError::TooLong | TokenError::Expired => {
@@ -60,7 +62,6 @@ pub(crate) async fn sign(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
-    let who = caller.because(None::<&str>);
     tracing::info!(target: "chaos", %who, subject, "signed a token");
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }

@@ -8,7 +8,7 @@ mod port;
 use std::{
     fs,
     path::Path,
-    sync::{Mutex, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -336,6 +336,33 @@ async fn tokens_are_counted_by_whoever_has_them() {
         scrape(&Port::new()).await.count("chaos_tokens_total", &[]),
         0
     );
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_shown_by_its_name() {
+    let injector = Injector::new();
+    let wrong = Arc::new(Mutex::new(None));
+    let told = Arc::clone(&wrong);
+    let admin = Admin::new(injector.clone())
+        .source("a.yaml", || Some("replaced below".to_owned()))
+        .source("a.yaml", move || told.lock().unwrap().clone())
+        .source("b.toml", || None);
+    let port = Port {
+        router: admin.router(),
+        injector,
+    };
+    for (error, failing) in [(None, 0.0), (Some("line 3".to_owned()), 1.0), (None, 0.0)] {
+        wrong.lock().unwrap().clone_from(&error);
+        let status = port.get("/v1/status").await.expect(200).json();
+        let (a, b) = (
+            json!({ "name": "a.yaml", "error": error }),
+            json!({ "name": "b.toml", "error": null }),
+        );
+        assert_eq!(status["sources"], json!([a, b]));
+        let seen = scrape(&port).await;
+        let source = |name| seen.one("chaos_source_failing", &[("source", name)]);
+        assert_eq!((source("a.yaml"), source("b.toml")), (failing, 0.0));
+    }
 }
 
 /// Who adds this text to another's keeps the format.

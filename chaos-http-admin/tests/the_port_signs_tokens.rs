@@ -40,6 +40,12 @@ async fn a_token_is_signed_and_nothing_else_changes() {
         .unwrap();
     assert_eq!((token.subject(), token.rules().len()), ("ann", 1));
     assert_eq!(port.injector.rules().generation(), 0);
+    // Whoever signs arms, and it is known who did.
+    let audit = port.get("/v1/audit").await.expect(200).json();
+    let entry = &audit["entries"][0];
+    assert_eq!((&entry["id"], &audit["last"]), (&json!(1), &json!(1)));
+    assert_eq!(entry["action"], "sign");
+    assert_eq!(entry["what"], "a token of 60s for ann: down on http.server");
 }
 
 #[tokio::test]

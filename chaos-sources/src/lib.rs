@@ -40,7 +40,7 @@
 //!   and an empty one, which a writer may be about to fill: no rules are an empty list.
 //! - **Told everywhere**, once for each reason: a warning of `tracing` with the target `chaos`, an entry
 //!   in the [audit](chaos_core::Injector::audit), and the [status](Watching::status) until it is good
-//!   again.
+//!   again; `Admin::source` of `chaos-http-admin` shows that on the port and among the metrics.
 //! - **The generation moves only** for a good set of rules that differs from the last good one. A new
 //!   time stamp or another comment moves nothing, and leaves what was done to the rules by other ways.
 //! - **Rules that came another way stay**, in their places. Those of the file are replaced in one edit:

@@ -7,11 +7,13 @@ pub mod proto;
 
 use std::{net::SocketAddr, path::PathBuf};
 
+use chaos_http_admin::Admin;
 use chaos_tower::InjectLayer;
 use tonic::transport::{Server, server::TcpIncoming};
 
 use crate::{
     Error,
+    access::guarded,
     greeter::{methods::Methods, proto::greeter_server::GreeterServer},
     rules::Sources,
     stop::{Latch, join},
@@ -48,10 +50,9 @@ impl Greeter {
         let listen = options.listen;
         let incoming = TcpIncoming::bind(listen)
             .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-        let admin = chaos_http_admin::Admin::new(chaos_core::global().clone())
-            .bind(options.admin)
-            .await?;
         let sources = Sources::arm(chaos_core::global(), &options.rules)?;
+        let admin = guarded(Admin::new(chaos_core::global().clone()))?;
+        let admin = sources.shown_by(admin).bind(options.admin).await?;
         Ok(Self {
             _sources: sources,
             address: incoming.local_addr()?,

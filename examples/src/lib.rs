@@ -14,6 +14,7 @@
 //! | `storm` | that no answer is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]
 
+mod access;
 pub mod admin_client;
 pub mod api;
 pub mod client;

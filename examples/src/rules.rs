@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use chaos_core::Injector;
+use chaos_http_admin::Admin;
 use chaos_sources::{Environment, FileSource, SourceError, Watching};
 
 use crate::Error;
@@ -10,7 +11,7 @@ use crate::Error;
 /// The files that are followed, for as long as this lives.
 #[derive(Debug)]
 pub(crate) struct Sources {
-    _files: Vec<Watching>,
+    files: Vec<Watching>,
 }
 
 impl Sources {
@@ -31,6 +32,15 @@ impl Sources {
             }
             watched.push(file);
         }
-        Ok(Self { _files: watched })
+        Ok(Self { files: watched })
+    }
+
+    /// Has the admin port say what is wrong with the files.
+    pub(crate) fn shown_by(&self, admin: Admin) -> Admin {
+        self.files.iter().fold(admin, |admin, file| {
+            let (file, name) = (file.handle(), file.status().path);
+            let problem = move || file.status().error.map(|error| error.to_string());
+            admin.source(name.display().to_string(), problem)
+        })
     }
 }

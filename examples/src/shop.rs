@@ -19,6 +19,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     Error,
+    access::guarded,
     rules::Sources,
     shop::{db::Db, events::Feed, payment::Payments, routes::App},
     stop::{Latch, join},
@@ -67,7 +68,7 @@ impl Shop {
         let provider = listen(SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let stopping = Latch::new();
         let sources = Sources::arm(chaos_core::global(), &options.rules)?;
-        let mut admin = Admin::new(chaos_core::global().clone());
+        let mut admin = sources.shown_by(guarded(Admin::new(chaos_core::global().clone()))?);
         if let Some(path) = &options.audit {
             let file = AuditFile::open(chaos_core::global(), path);
             let file = file.map_err(|error| format!("{}: {error}", path.display()))?;

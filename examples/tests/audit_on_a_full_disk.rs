@@ -1,5 +1,5 @@
-//! The shop on a full disk: it serves, its status says that the audit is failing, and when there is room
-//! again, all that waited is in the file.
+//! The shop on a full disk: it serves, its status and its metrics say that the audit is failing, and when there
+//! is room again, all that waited is in the file.
 //!
 //! The disk is a small tmpfs in a mount namespace of the shop's own, which needs no privilege where the
 //! system lets users have namespaces. Where it does not, `/dev/full` stands in for it, with the same
@@ -94,6 +94,12 @@ async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
     let failing = file_status(&shop).await?;
     assert_eq!(failing["lost"], 0);
     assert!(failing["written"].as_u64() < Some(written));
+    assert!(
+        shop.admin
+            .metrics()
+            .await?
+            .contains("\nchaos_audit_file_failing 1\n")
+    );
     if matches!(disk, Disk::Tmpfs) {
         // What could be written is whole: of the next line, nothing is there.
         assert_eq!(lines(&seen)?.len() as u64, failing["written"]);
@@ -113,6 +119,12 @@ async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
         assert!(clock.now() < Duration::from_secs(20), "{file}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+    assert!(
+        shop.admin
+            .metrics()
+            .await?
+            .contains("\nchaos_audit_file_failing 0\n")
+    );
     let lines = lines(&seen)?;
     let ids: Vec<_> = lines.iter().map(|line| line["id"].as_u64()).collect();
     assert_eq!(ids, (1..=written).map(Some).collect::<Vec<_>>());

@@ -8,6 +8,7 @@ use chaos_examples::{
     program::Program,
     running::{Answer, RunningGreeter, RunningShop},
 };
+use reqwest::Method;
 
 const SHOP: &str = env!("CARGO_BIN_EXE_shop");
 
@@ -51,12 +52,30 @@ async fn a_configmap_changes_what_the_shop_answers() -> Result<(), Error> {
     publish(mount.path(), "..2", &rules(418))?;
     until(&shop, |answer| answer.status == 418).await?;
 
-    // What is wrong leaves the last that was right; seen to be wrong when the next is taken.
+    // What is wrong leaves the last that was right, and the port says so.
+    let failing = format!("\nchaos_source_failing{{source=\"{}\"}} ", path.display());
+    let is_failing = |metrics: String, how: &str| metrics.contains(&format!("{failing}{how}\n"));
+    assert!(is_failing(shop.admin.metrics().await?, "0"));
     publish(mount.path(), "..3", "rules: [{")?;
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let clock = Clock::monotonic();
+    while !is_failing(shop.admin.metrics().await?, "1") {
+        assert!(clock.now() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let status = shop.admin.ask(Method::GET, "/v1/status", None).await?;
+    let source = &status["sources"][0];
+    assert_eq!(source["name"].as_str(), path.to_str());
+    assert!(
+        source["error"]
+            .as_str()
+            .ok_or("a text")?
+            .contains("rules.yaml")
+    );
     assert_eq!(shop.get("/products").await?.status, 418);
     publish(mount.path(), "..4", "rules: []")?;
-    until(&shop, Answer::is_plain_200).await
+    until(&shop, Answer::is_plain_200).await?;
+    assert!(is_failing(shop.admin.metrics().await?, "0"));
+    Ok(())
 }
 
 #[tokio::test]

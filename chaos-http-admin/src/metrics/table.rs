@@ -23,6 +23,7 @@ pub(super) struct Moment {
     pub(super) delays: Vec<proto::Metric>,
     pub(super) audited: u64,
     pub(super) file: Option<AuditFileStatus>,
+    pub(super) sources: Vec<(Arc<str>, Option<String>)>,
     pub(super) tokens: Option<Vec<(&'static str, u64)>>,
 }
 
@@ -82,6 +83,7 @@ pub(super) const TABLE: &[Metric] = &[
     counter("chaos_audit_file_written_total", &[], "Entries in the file of the audit; if there is one.", |moment| of_file(moment, |file| file.written as f64)),
     counter("chaos_audit_file_lost_total", &[], "Entries that the audit forgot before they were in its file.", |moment| of_file(moment, |file| file.lost as f64)),
     gauge("chaos_audit_file_failing", &[], "1 while the file of the audit cannot be written, else 0.", |moment| of_file(moment, |file| f64::from(u8::from(file.error.is_some())))),
+    gauge("chaos_source_failing", &["source"], "1 while rules of a source are refused, else 0; if the application names any.", sources),
     counter("chaos_tokens_total", &["outcome"], "Requests with a token, by what became of it; if the application says.", tokens),
     gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
 ];
@@ -118,6 +120,16 @@ const fn gauge(
 
 fn one(number: f64) -> Vec<Sample> {
     vec![(Vec::new(), number)]
+}
+
+fn sources(moment: &Moment) -> Vec<Sample> {
+    let sources = moment.sources.iter();
+    sources
+        .map(|(name, error)| {
+            let failing = f64::from(u8::from(error.is_some()));
+            (vec![name.to_string()], failing)
+        })
+        .collect()
 }
 
 fn injections(moment: &Moment) -> Vec<Sample> {
