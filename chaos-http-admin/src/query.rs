@@ -194,5 +194,10 @@ fn query(parts: &Parts) -> &[u8] {
 
 fn refuse(name: impl Into<String>, allowed: &str) -> Problem {
     let problem = Problem::new(StatusCode::BAD_REQUEST, "the query cannot be understood");
-    problem.at(name, allowed)
+    let name = name.into();
+    // A parameter may have no name.
+    match name.is_empty() {
+        true => problem.at("query", allowed),
+        false => problem.at(name, allowed),
+    }
 }

@@ -70,7 +70,7 @@ fn table() -> Vec<Route> {
         route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
         route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
         route(GET, "/v1/audit", OBSERVE, audit::list, "who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`", answers(200, Json("Audit"))),
-        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Text("text/event-stream")).refuses(503)),
+        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Events("Event")).refuses(503)),
         route(GET, "/metrics", OBSERVE, metrics::serve, "the metrics, in Prometheus' text format", answers(200, Text("text/plain"))),
         route(GET, "/healthz", ANYONE, state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
         route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),

@@ -91,6 +91,7 @@ async fn pages_are_the_latest_or_what_followed() {
         ("?after=-1", "after"),
         ("?after=x", "after"),
         ("?since=1", "since"),
+        ("?=1", "query"),
     ] {
         let problem = port.get(&format!("/v1/audit{query}")).await.problem(400);
         assert_eq!(problem["field"], field);

@@ -22,6 +22,8 @@ pub(crate) enum Given {
     Json(&'static str),
     /// A text of this type.
     Text(&'static str),
+    /// A stream of server-sent events, each as an object: what OpenAPI makes of them before version 3.2.
+    Events(&'static str),
 }
 
 /// Answers with this.
@@ -67,6 +69,9 @@ impl Answers {
             match given {
                 Given::Nothing => {}
                 Given::Json(schema) => response["content"] = content("application/json", schema),
+                Given::Events(schema) => {
+                    response["content"] = content("text/event-stream", schema);
+                }
                 Given::Text(media_type) => response["content"] = content(media_type, "Text"),
             }
             if self.tagged {

@@ -92,9 +92,10 @@ impl Document {
                 let (media_type, content) = content.iter().next().unwrap();
                 let given = answer.header("content-type").unwrap_or_default();
                 assert_eq!(given.split(';').next().unwrap(), media_type);
-                let body = match media_type.ends_with("json") {
-                    true => answer.json(),
-                    false => answer.text().into(),
+                let body = match media_type.as_str() {
+                    "text/event-stream" => event(&answer.text()),
+                    json if json.ends_with("json") => answer.json(),
+                    _ => answer.text().into(),
                 };
                 self.assert_valid(&content["schema"], &body);
             }
@@ -119,4 +120,18 @@ impl Document {
             }
         }
     }
+}
+
+/// The first event of a stream, its fields as properties.
+fn event(stream: &str) -> Value {
+    let lines = stream.lines().take_while(|line| !line.is_empty());
+    let fields = lines.map(|line| {
+        let (field, value) = line.split_once(": ").unwrap();
+        let value = match field {
+            "retry" => value.parse::<u64>().unwrap().into(),
+            _ => value.into(),
+        };
+        (field.to_owned(), value)
+    });
+    Value::Object(fields.collect())
 }
