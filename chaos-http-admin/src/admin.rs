@@ -79,7 +79,7 @@ impl Admin {
     /// first entry of the injector's [audit](Injector::audit) on.
     ///
     /// It has a thread of its own, so it holds up nothing else. Messages come in order; each is tried
-    /// again, after waits that grow, for a minute at most ([`Webhook::within`]). What answers 4xx is
+    /// again, after waits that grow, for a minute at most ([`within`](crate::Webhook::within)). What answers 4xx is
     /// not asked again, except for 408 and 429. The status says how many were `delivered`, how many
     /// `failed`, and how many entries were `lost`: forgotten by the audit before it was their turn.
     /// What is under way when the last clone of this and of its routers is gone is given up.
