@@ -82,6 +82,9 @@ impl Changed {
 }
 
 impl Entry {
+    /// Characters of what was refused or signed; the rest is cut off.
+    pub(crate) const LONGEST: usize = 1000;
+
     /// The rules that it changed, each before and after; in the order of the rules, those taken out
     /// first.
     #[must_use]

@@ -15,7 +15,7 @@ use arc_swap::ArcSwap;
 use crate::{
     action::Action,
     armed::Armed,
-    audit::{Audit, Deed},
+    audit::{Audit, Deed, Entry},
     breach::Breach,
     catalogue,
     clock::{Clock, Stopwatch},
@@ -514,8 +514,12 @@ impl Injector {
         self.0.halt(book, self.now())
     }
 
-    /// Writes down what has changed nothing.
+    /// Writes down what has changed nothing. What is said of it may be what a stranger has sent.
     pub(crate) fn note_by(&self, who: &Who, action: Action, what: &str) {
+        let what = match what.char_indices().nth(Entry::LONGEST) {
+            Some((end, _)) => &format!("{}…", &what[..end]),
+            None => what,
+        };
         let book = self.swept_book();
         self.note(&book, who, Deed::of(action).what(what));
         drop(book);

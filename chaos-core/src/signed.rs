@@ -88,7 +88,8 @@ impl Signed<'_> {
         Ok(token)
     }
 
-    /// Writes down that they were not allowed to do something: a login, a request, a file.
+    /// Writes down that they were not allowed to do something: a login, a request, a file. Of a text, the
+    /// first thousand characters.
     pub fn refuse(&self, what: impl AsRef<str>) {
         let what = what.as_ref();
         self.injector.note_by(&self.who, Action::Refuse, what);

@@ -170,10 +170,12 @@ fn refusals_push_out_refusals_alone() {
     let ids: Vec<_> = left.entries.iter().map(|entry| entry.id).collect();
     assert_eq!(ids, (2..).take(Audit::MOST + 2).collect::<Vec<_>>());
     assert_eq!(left.missed, 1);
-    alice.refuse("too many");
+    alice.refuse("ü".repeat(1_000_000));
     let left = injector.audit().after(1);
     assert_eq!(left.entries[0].action, Action::Put);
     assert_eq!((left.entries[1].id, left.missed), (4, 1));
+    let what = left.entries.last().unwrap().what.as_deref();
+    assert_eq!(what, Some(&*format!("{}…", "ü".repeat(1000))));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration}
 
 use axum::{
     Extension,
-    extract::{FromRequestParts, State},
-    http::{HeaderName, StatusCode, header, request::Parts},
+    extract::State,
+    http::{StatusCode, header},
     response::{
         IntoResponse, Response,
         sse::{Event, Sse},
@@ -24,7 +24,7 @@ use crate::{
     entry,
     feed::{Feed, Happened, Listener},
     followers::Followers,
-    operation::{Asks, Operation},
+    position::{LastEventId, Position},
     problem::Problem,
     query::NoQuery,
     run::run,
@@ -37,7 +37,6 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(240);
 /// How long a client waits before it comes back.
 const RETRY: Duration = Duration::from_secs(1);
-const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 pub(crate) async fn listen(
     State(injector): State<Injector>,
@@ -57,48 +56,6 @@ pub(crate) async fn listen(
     });
     // Proxies that gather an answer before they pass it on take this for a reason not to.
     ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
-}
-
-/// The position in it, if there is one, and if it is of this process.
-pub(crate) struct LastEventId(Option<Option<Position>>);
-
-impl<S: Sync> FromRequestParts<S> for LastEventId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let last = parts.headers.get(LAST_EVENT_ID);
-        Ok(Self(
-            last.map(|id| id.to_str().ok().and_then(Position::read)),
-        ))
-    }
-}
-
-impl Asks for LastEventId {
-    fn asks(operation: &mut Operation) {
-        let does = "The id of the last event that was seen: it goes on after that one.";
-        operation.header("Last-Event-ID", "EventId", does);
-    }
-}
-
-/// How far a listener is: the last entry of the audit, and the last injection.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Position {
-    entry: u64,
-    injection: u64,
-}
-
-impl Position {
-    /// Of this process, or none.
-    fn read(id: &str) -> Option<Self> {
-        let (of, position) = id.split_once('.')?;
-        let (entry, injection) = position.split_once('.')?;
-        let (entry, injection) = (entry.parse().ok()?, injection.parse().ok()?);
-        (of == run()).then_some(Self { entry, injection })
-    }
-
-    fn id(self) -> String {
-        format!("{}.{}.{}", run(), self.entry, self.injection)
-    }
 }
 
 /// What is to be said.
@@ -199,10 +156,12 @@ impl Telling {
         if !self.items.is_empty() {
             return;
         }
-        let (happened, injections) = self.listener.after(self.read.injection);
         let entries = self.injector.audit().after(self.read.entry).entries;
-        let first = entries.first().map_or(self.read.entry + 1, |it| it.id);
-        self.skip(first, injections);
+        let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
+        let (mut happened, injections) = self.listener.after(self.read.injection);
+        // What came after an entry that is not read yet has to wait for it.
+        happened.retain(|it| it.after <= newest);
+        self.skip(self.gone_before(entries.first()), injections);
         let mut entries = entries.into_iter().peekable();
         for it in happened {
             let before = |entry: &Arc<Entry>| entry.id <= it.after;
@@ -216,14 +175,18 @@ impl Telling {
     }
 
     fn push(&mut self, entry: Arc<Entry>) {
-        self.skip(entry.id, 0);
+        self.skip(self.gone_before(Some(&entry)), 0);
         self.read.entry = entry.id;
         self.items.push_back(Item::Entry(entry));
     }
 
-    /// Says what is gone: entries up to the next, and so many injections.
-    fn skip(&mut self, next: u64, injections: u64) {
-        let entries = next - self.read.entry - 1;
+    /// How many entries are gone between what was read and the next.
+    fn gone_before(&self, next: Option<&Arc<Entry>>) -> u64 {
+        next.map_or(0, |next| next.id - self.read.entry - 1)
+    }
+
+    /// Says how many are gone.
+    fn skip(&mut self, entries: u64, injections: u64) {
         if entries == 0 && injections == 0 {
             return;
         }
@@ -282,24 +245,4 @@ fn injection(it: &Happened) -> Value {
         "fault": &*injection.fault,
         "delay_ms": injection.delay.as_micros() as f64 / 1e3,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_is_read_as_it_was_written_and_nothing_else_is() {
-        let position = Position {
-            entry: 7,
-            injection: 12,
-        };
-        assert_eq!(Position::read(&position.id()), Some(position));
-        for id in ["", "7", "7.12", "0.7.12", ".7.12", "other.7.12"] {
-            assert_eq!(Position::read(id), None, "{id}");
-        }
-        for tail in ["", ".", ".7", ".7.", ".7.x", ".-7.1", ".7.12.1"] {
-            assert_eq!(Position::read(&format!("{}{tail}", run())), None, "{tail}");
-        }
-    }
 }

@@ -58,7 +58,7 @@ impl Feed {
     /// For how long injections are kept for listeners that may come back.
     const LINGER: Duration = Duration::from_secs(60);
 
-    /// Observers stay as long as their injector, so there is one for all who will ever listen.
+    /// One observer for all who will ever listen.
     pub(crate) fn of(injector: &Injector) -> Self {
         let shared = Arc::new(Shared {
             is_kept: AtomicBool::new(false),
@@ -70,8 +70,13 @@ impl Feed {
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
-        let told = Arc::clone(&shared);
-        injector.observe(move |injection| told.tell(injection));
+        // An observer stays as long as the injector, so what it tells must not.
+        let told = Arc::downgrade(&shared);
+        injector.observe(move |injection| {
+            if let Some(told) = told.upgrade() {
+                told.tell(injection);
+            }
+        });
         Self(shared)
     }
 

@@ -160,9 +160,9 @@
 //!
 //! # What it costs
 //!
-//! Without a request, one listening socket, and 22 instructions and no allocation on a call that is hit
-//! (of some 4,000): injections are counted. They are kept while someone listens, and for a minute
-//! afterwards. A request does its work on the runtime that the port
+//! Without a request, one listening socket, and on a call that is hit two counters: one is of all
+//! injections, one of its site, rule and fault, which is looked up without a lock. A call that is not hit
+//! pays nothing. Injections are kept while someone listens, and for a minute afterwards. A request does its work on the runtime that the port
 //! is run on: well under a millisecond for ten rules, about a tenth of a second of one thread to
 //! replace or list ten thousand.
 //!
@@ -181,10 +181,11 @@
 //! # What it does not do
 //!
 //! Tokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
-//! believed: behind a proxy, everyone has the proxy's address. Metrics are to come.
+//! believed: behind a proxy, everyone has the proxy's address.
 //!
 //! # Features
 //!
+//! - `metrics`: `Metrics::publish`, for the recorder of the `metrics` facade.
 //! - `tls`: the port speaks TLS, with rustls.
 //! - `webhooks`: `Webhook` and `Admin::webhook`, with reqwest and rustls.
 
@@ -226,6 +227,7 @@ mod page;
 mod patch;
 mod peer;
 mod places;
+mod position;
 mod preview;
 mod problem;
 mod query;

@@ -132,10 +132,12 @@ impl Metrics {
     /// Hands them to the recorder of the `metrics` facade: counters by what they have grown since the
     /// last time, gauges as they are. Call it before that recorder is asked, or every few seconds.
     ///
-    /// Only `chaos_injected_delay_seconds` does not wait for it: delays are handed on as they begin.
+    /// Only `chaos_injected_delay_seconds` does not wait for it: from the first call on, delays are handed
+    /// on as they begin. Any thread may call it, at any time.
     #[cfg(feature = "metrics")]
     pub fn publish(&self) {
-        self.published.publish(&self.moment());
+        self.seen.hand_on_delays();
+        self.published.publish(|| self.moment());
     }
 
     fn moment(&self) -> Moment {

@@ -7,11 +7,12 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use chaos_core::{Call, Fault, Injector, Latency, Rule};
-use chaos_http_admin::Metrics;
+use chaos_http_admin::{Admin, Metrics};
 use metrics::{
     Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit,
     with_local_recorder,
@@ -107,6 +108,8 @@ fn what_has_grown_is_handed_on() {
     let injector = Injector::new();
     let site = injector.site("db.read");
     let metrics = Metrics::of(&injector);
+    // Counts the same, and hands nothing on.
+    let _port = Admin::new(injector.clone());
     let pass = || {
         let mut decision = site.decide(&Call::new()).unwrap();
         while decision.next_plan().is_some() {}
@@ -115,6 +118,7 @@ fn what_has_grown_is_handed_on() {
     let injections = "chaos_injections_total site=db.read rule=slow fault=latency";
     let matched = "chaos_matched_total site=db.read rule=slow";
     with_local_recorder(&kept, || {
+        metrics.publish();
         injector.put(slow("slow", 100));
         pass();
         pass();
@@ -135,6 +139,17 @@ fn what_has_grown_is_handed_on() {
         metrics.publish();
         assert_eq!(kept.gauge("chaos_state"), 2.0);
         assert_eq!(kept.gauge("chaos_generation"), 2.0);
+
+        // What is gone is nothing, and not what it was at last.
+        injector.resume();
+        let held = site.decide(&Call::new()).unwrap();
+        metrics.publish();
+        let active = "chaos_active rule=slow";
+        assert_eq!(kept.gauge(active), 1.0);
+        injector.remove(&"slow".parse().unwrap());
+        metrics.publish();
+        assert_eq!(kept.gauge(active), 0.0);
+        drop(held);
     });
     assert_eq!(*kept.delays.0.lock().unwrap(), [0.1, 0.1, 0.3]);
     let mut described = std::mem::take(&mut *kept.described.lock().unwrap());
@@ -145,4 +160,29 @@ fn what_has_grown_is_handed_on() {
     let mut served: Vec<_> = served.map(|line| line.split(' ').next().unwrap()).collect();
     served.sort_unstable();
     assert_eq!(described, served);
+}
+
+#[test]
+fn whoever_publishes_at_the_same_time_hands_nothing_on_twice() {
+    const EACH: usize = 200;
+    let injector = Injector::new();
+    let site = injector.site("db.read");
+    let metrics = Metrics::of(&injector);
+    injector.put(slow("slow", 100));
+    let kept = Kept::default();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                with_local_recorder(&kept, || {
+                    for _ in 0..EACH {
+                        let mut decision = site.decide(&Call::new()).unwrap();
+                        while decision.next_plan().is_some() {}
+                        metrics.publish();
+                    }
+                });
+            });
+        }
+    });
+    let injections = "chaos_injections_total site=db.read rule=slow fault=latency";
+    assert_eq!(kept.counter(injections), 4 * EACH as u64);
 }

@@ -31,10 +31,16 @@ fn two_hundred_kills_leave_a_file_that_parses() -> Result<(), Error> {
     for kill in 0..KILLS {
         write_and_be_killed(&path, Duration::from_micros(kill * kill % 97 * 400))?;
         let left = fs::metadata(&path)?.len();
+        // As it was left, only what the last line lacks may be wrong with it.
+        let end = fs::read(&path)?.iter().rposition(|byte| *byte == b'\n');
+        let whole = end.map_or(0, |end| end as u64 + 1);
+        assert!(whole >= read, "what was whole is torn");
         // To open it is what puts the last line right; who does so writes nothing itself.
         drop(AuditFile::open(&Injector::new(), &path)?);
         let now = fs::metadata(&path)?.len();
         torn += u64::from(now < left);
+        // It had its end, or was given one.
+        assert!(now >= whole, "a whole line was cut off");
         lines += check(&path, read, &mut runs)?;
         read = now;
         // From time to time anew: the disk may be small.
@@ -51,7 +57,6 @@ fn two_hundred_kills_leave_a_file_that_parses() -> Result<(), Error> {
     );
     // It was killed while it wrote, and not before.
     assert!(runs.len() as u64 > KILLS / 2, "{} runs", runs.len());
-    assert!(clock.now() < Duration::from_secs(60), "{:?}", clock.now());
     Ok(())
 }
 

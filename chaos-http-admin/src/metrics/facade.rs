@@ -7,15 +7,17 @@ use std::{
 
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use super::table::{Metric, Moment, Sample, TABLE, Values};
+use super::table::{Metric, Moment, TABLE, Values};
 
 /// What was handed on already.
 #[derive(Default)]
 pub(super) struct Published(Mutex<HashMap<(&'static str, Vec<String>), f64>>);
 
 impl Published {
-    pub(super) fn publish(&self, moment: &Moment) {
+    /// `look` is asked under the lock: what one reads before another does is also handed on before.
+    pub(super) fn publish(&self, look: impl FnOnce() -> Moment) {
         let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let moment = &look();
         let mut now = HashMap::new();
         for metric in TABLE {
             let name = metric.name;
@@ -23,7 +25,7 @@ impl Published {
                 Values::Counter(read) => {
                     describe_counter!(name, metric.help);
                     for sample in read(moment) {
-                        let labels = labels(metric, &sample);
+                        let labels = labels(metric, &sample.0);
                         let (values, number) = sample;
                         let series = (name, values);
                         let last = before.get(&series).copied().unwrap_or_default();
@@ -37,18 +39,23 @@ impl Published {
                 Values::Gauge(read) => {
                     describe_gauge!(name, metric.help);
                     for sample in read(moment) {
-                        gauge!(name, labels(metric, &sample)).set(sample.1);
+                        gauge!(name, labels(metric, &sample.0)).set(sample.1);
+                        now.insert((name, sample.0), sample.1);
+                    }
+                    let gone = before.keys().filter(|series| series.0 == name);
+                    for (_, values) in gone.filter(|series| !now.contains_key(series)) {
+                        gauge!(name, labels(metric, values)).set(0.0);
                     }
                 }
                 Values::Histogram => describe_histogram!(name, metric.help),
             }
         }
-        // Series that are gone are forgotten.
+        // Series that are gone are forgotten: a gauge that is gone was 0 once more.
         *before = now;
     }
 }
 
-fn labels(metric: &Metric, (values, _): &Sample) -> Vec<Label> {
+fn labels(metric: &Metric, values: &[String]) -> Vec<Label> {
     let labels = metric.labels.iter().zip(values);
     labels
         .map(|(name, value)| Label::new(*name, value.clone()))

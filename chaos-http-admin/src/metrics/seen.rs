@@ -52,6 +52,9 @@ pub(super) struct Seen {
     /// Injections that found no room.
     other: AtomicU64,
     delays: Histogram,
+    /// Whether the facade's recorder is to hear of delays.
+    #[cfg(feature = "metrics")]
+    hands_on: std::sync::atomic::AtomicBool,
     /// How often someone looked; held while someone does.
     looks: Mutex<u64>,
 }
@@ -63,8 +66,16 @@ impl Seen {
             series: ArcSwap::default(),
             other: AtomicU64::new(0),
             delays: Histogram::with_opts(options).expect("the name is one, and the bounds rise"),
+            #[cfg(feature = "metrics")]
+            hands_on: std::sync::atomic::AtomicBool::new(false),
             looks: Mutex::default(),
         }
+    }
+
+    /// From now on. Not before someone wants it: of two who count the same injector, one may hand on.
+    #[cfg(feature = "metrics")]
+    pub(super) fn hand_on_delays(&self) {
+        self.hands_on.store(true, Relaxed);
     }
 
     /// On the thread of the call: a look-up and an addition. The first injection of a series copies
@@ -85,7 +96,9 @@ impl Seen {
             let seconds = injection.delay.as_secs_f64();
             self.delays.observe(seconds);
             #[cfg(feature = "metrics")]
-            metrics::histogram!(DELAYS).record(seconds);
+            if self.hands_on.load(Relaxed) {
+                metrics::histogram!(DELAYS).record(seconds);
+            }
         }
     }
 
