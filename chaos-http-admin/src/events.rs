@@ -159,8 +159,10 @@ impl Telling {
         let entries = self.injector.audit().after(self.read.entry).entries;
         let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
         let (mut happened, injections) = self.listener.after(self.read.injection);
-        // What came after an entry that is not read yet has to wait for it.
-        happened.retain(|it| it.after <= newest);
+        // What came after an entry that is not read yet has to wait for it, and the next ones for that.
+        if let Some(first) = happened.iter().position(|it| it.after > newest) {
+            happened.truncate(first);
+        }
         self.skip(self.gone_before(entries.first()), injections);
         let mut entries = entries.into_iter().peekable();
         for it in happened {
