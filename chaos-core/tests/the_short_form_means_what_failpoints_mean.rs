@@ -1,16 +1,11 @@
 //! `site=term->term; site=…` is read as people who know failpoints expect it, and each trap that
 //! one of their implementations has is a test here.
 
-use std::{
-    io,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{io, sync::Mutex, time::Duration};
 
 use chaos_core::{Clock, Injected, Injector, Rule, RuleError, inject, inject_async, wire};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
 fn read(text: &str) -> Vec<Rule> {
     wire::rules_from_short(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -384,50 +379,6 @@ async fn a_yield_gives_others_a_turn() {
     let other = async { order.lock().unwrap().push("another") };
     tokio::join!(yielding, other);
     assert_eq!(*order.lock().unwrap(), ["another", "the call"]);
-}
-
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl<S: tracing::Subscriber> Layer<S> for Lines {
-    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
-        struct Fields(String);
-
-        impl tracing::field::Visit for Fields {
-            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-                self.0 += &format!("{field}={value:?} ");
-            }
-        }
-
-        let mut fields = Fields(String::new());
-        event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
-        // A subscriber that passes the same site is not printed without end.
-        inject!("short.print").unwrap();
-    }
-}
-
-#[test]
-fn a_print_is_an_event_and_nothing_else() {
-    let injector = chaos_core::global();
-    let rules = read("short.print=print(here we are)");
-    injector.check(&rules).unwrap();
-    injector.replace(rules).unwrap();
-    let lines = Lines::default();
-    tracing::subscriber::with_default(registry().with(lines.clone()), || {
-        inject!("short.print").unwrap();
-    });
-    injector.clear();
-    let lines = lines.0.lock().unwrap();
-    assert_eq!(
-        lines.len(),
-        2,
-        "the injection and what it prints: {lines:?}"
-    );
-    assert!(
-        lines[1].contains("here we are") && lines[1].contains("short.print"),
-        "{lines:?}"
-    );
 }
 
 #[test]

@@ -1,0 +1,53 @@
+//! `print` of the short form: an event of `tracing`, and nothing else.
+//!
+//! Alone in its file: whether anyone listens to an event is remembered for the whole process, and a test
+//! beside it could be the first to ask.
+
+use std::sync::{Arc, Mutex};
+
+use chaos_core::{inject, wire};
+use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
+
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Lines {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        struct Fields(String);
+
+        impl tracing::field::Visit for Fields {
+            fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+                self.0 += &format!("{field}={value:?} ");
+            }
+        }
+
+        let mut fields = Fields(String::new());
+        event.record(&mut fields);
+        self.0.lock().unwrap().push(fields.0);
+        // A subscriber that passes the same site is not printed without end.
+        inject!("short.print").unwrap();
+    }
+}
+
+#[test]
+fn a_print_is_an_event_and_nothing_else() {
+    let injector = chaos_core::global();
+    let rules = wire::rules_from_short("short.print=print(here we are)").unwrap();
+    injector.check(&rules).unwrap();
+    injector.replace(rules).unwrap();
+    let lines = Lines::default();
+    tracing::subscriber::with_default(registry().with(lines.clone()), || {
+        inject!("short.print").unwrap();
+    });
+    injector.clear();
+    let lines = lines.0.lock().unwrap();
+    assert_eq!(
+        lines.len(),
+        2,
+        "the injection and what it prints: {lines:?}"
+    );
+    assert!(
+        lines[1].contains("here we are") && lines[1].contains("short.print"),
+        "{lines:?}"
+    );
+}
