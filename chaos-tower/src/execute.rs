@@ -1,5 +1,12 @@
 //! Carrying plans out on one request, in the order they come in.
 
+pub(crate) mod outcome;
+pub(crate) mod protocol;
+pub(crate) mod race;
+pub(crate) mod request;
+pub(crate) mod response;
+pub(crate) mod upload;
+
 use bytes::Bytes;
 use chaos_core::{Decision, Watched};
 use http::{Request, Response};
@@ -7,11 +14,12 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    ending::Ending,
     error::BoxError,
-    race,
+    execute::{
+        outcome::Ending,
+        request::{Now, Work},
+    },
     surface::{Bodies, Surface},
-    work::{Now, Work},
 };
 
 /// One request that something is to be done to, or that guard rails watch, or both.

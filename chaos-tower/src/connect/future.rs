@@ -13,11 +13,10 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    cold::Cold,
+    boxed_future::Cold,
+    connect::wrap::{Deeds, Form},
+    connection::{direction::Lanes, opening::order},
     error::BoxError,
-    form::{Deeds, Form},
-    lane::Lanes,
-    opening::order,
 };
 
 /// Carries out what was decided about a connection before it is made, makes it, and leaves the rest

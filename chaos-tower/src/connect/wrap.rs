@@ -2,7 +2,7 @@
 
 use hyper_util::rt::TokioIo;
 
-use crate::{io::FaultIo, lane::Lanes, socket::Socket};
+use crate::connection::{direction::Lanes, io::FaultIo, socket::Socket};
 
 /// What becomes of a connection that is made: [`AsItIs`] or [`Wrapped`].
 ///

@@ -13,7 +13,7 @@ use std::{
 
 use chaos_core::{BytesDeed, Clock, Corruption, Hold, Side};
 
-use crate::handle::Order;
+use crate::connection::handle::Order;
 
 /// No chunk is larger, so that no copy of one is.
 const LARGEST: usize = 64 * 1024;

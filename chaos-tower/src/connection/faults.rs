@@ -9,9 +9,9 @@ use std::{
 use chaos_core::{Decision, Side};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::{
+use crate::connection::{
+    direction::{End, Lane, Lanes},
     handle::Line,
-    lane::{End, Lane, Lanes},
     opening::open,
 };
 

@@ -12,10 +12,10 @@ use chaos_core::Decision;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
-use crate::lane::Lanes;
-use crate::{
-    farewell::Farewell,
+use crate::connection::direction::Lanes;
+use crate::connection::{
     faults::Faults,
+    goaway::Farewell,
     handle::{ConnectionHandle, Line, Order, Way},
     socket::Socket,
 };

@@ -5,7 +5,10 @@ use std::{io, net::SocketAddr};
 use chaos_core::{Call, Injector, SiteKind};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::{aim::Aim, io::FaultIo, socket::Socket};
+use crate::{
+    connection::{io::FaultIo, socket::Socket},
+    site_ref::Aim,
+};
 
 /// A listener whose connections are [`FaultIo`]s.
 ///

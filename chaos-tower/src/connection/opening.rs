@@ -2,9 +2,9 @@
 
 use chaos_core::{Cut, CutKind, Decision, Hold, Plan, Side};
 
-use crate::{
+use crate::connection::{
+    direction::Lanes,
     handle::{ConnectionHandle, Order},
-    lane::Lanes,
 };
 
 /// Carries out what was decided about a connection that was accepted, as far as that can be done

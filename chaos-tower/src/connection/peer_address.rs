@@ -19,7 +19,8 @@ pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
         // Where connections are wrapped, their handle has the place.
         #[cfg(feature = "connection")]
         let info = info.or_else(|| {
-            crate::handle::ConnectionHandle::of(extensions)?.connect_info::<TcpConnectInfo>()
+            crate::connection::handle::ConnectionHandle::of(extensions)?
+                .connect_info::<TcpConnectInfo>()
         });
         if let Some(info) = info {
             return info.remote_addr.map(|peer| peer.ip());

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use http::Request;
 use tower_service::Service;
 
-use crate::handle::ConnectionHandle;
+use crate::connection::handle::ConnectionHandle;
 
 /// A [`Service`] for one connection that gives each request the connection's handle.
 ///
@@ -72,7 +72,7 @@ mod axum_make {
     use pin_project_lite::pin_project;
 
     use super::*;
-    use crate::{io::FaultIo, listener::InjectListener, socket::Socket};
+    use crate::connection::{io::FaultIo, listener::InjectListener, socket::Socket};
 
     impl<M> WithConnection<M> {
         /// What `make` makes gets the handle.

@@ -11,7 +11,7 @@ use crate::{
     body::FaultBody,
     connection::Connection,
     error::BoxError,
-    protocol::Protocol,
+    execute::protocol::Protocol,
     surface::{Bodies, Surface},
 };
 

@@ -6,13 +6,15 @@ use http::{Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    after::After,
     body::{BodyDeed, StatusSignal, on_request},
     connection::Connection,
-    ending::{Ending, cut_error},
     error::BoxError,
-    protocol::Protocol,
-    upload::Upload,
+    execute::{
+        outcome::{Ending, cut_error},
+        protocol::Protocol,
+        response::After,
+        upload::Upload,
+    },
 };
 
 /// A request, and what was planned for it so far.

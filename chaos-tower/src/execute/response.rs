@@ -11,7 +11,7 @@ use crate::{
     body::{BodyDeed, FaultBody},
     connection::Connection,
     error::BoxError,
-    protocol::Protocol,
+    execute::protocol::Protocol,
 };
 
 /// What was planned for the answer, in order.

@@ -8,7 +8,7 @@ use http_body::Body;
 use crate::{
     body::{BodyDeed, FaultBody, ReadAhead},
     error::BoxError,
-    race,
+    execute::race,
     surface::Bodies,
 };
 
