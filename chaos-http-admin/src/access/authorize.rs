@@ -11,13 +11,15 @@ use axum::{
 use chaos_core::{Injector, Who};
 
 use crate::{
-    access::Tokens,
-    caller::{Caller, stranger},
-    guard::Hosts,
-    limits::Limits,
-    peer::Peer,
+    access::{
+        Tokens,
+        caller::{Caller, stranger},
+        host_check::Hosts,
+        limits::Limits,
+        peer::Peer,
+        role::Role,
+    },
     problem::{Problem, Refused},
-    role::Role,
 };
 
 /// For a whole request. Nothing here takes long but a body that is slow to come.

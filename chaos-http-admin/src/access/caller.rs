@@ -6,10 +6,8 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chaos_core::Who;
 
 use crate::{
-    access::Token,
-    operation::{Asks, Operation},
-    peer::Peer,
-    role::Role,
+    access::{Token, peer::Peer, role::Role},
+    openapi::operation::{Asks, Operation},
 };
 
 /// Someone whom the door has let in.

@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::Authority};
 
 use crate::{
-    peer::{End, Peer},
+    access::peer::{End, Peer},
     problem::Problem,
 };
 

@@ -21,7 +21,7 @@ use governor::{
 };
 use lru::LruCache;
 
-use crate::origin::Origin;
+use crate::access::origin::Origin;
 
 /// Ten failures at once, and one more every six seconds, from one address.
 const EACH: Quota = per_minute(10, 10);

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{extract::ConnectInfo, http::Extensions};
 
-use crate::{origin::Origin, places::Place};
+use crate::{access::origin::Origin, server::connection_slots::Place};
 
 /// Where a request comes from. Our own server puts it among a request's extensions, where no client
 /// can.

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mime::Mime;
 
 use crate::{
-    operation::{Asks, Operation},
+    openapi::operation::{Asks, Operation},
     problem::Problem,
 };
 

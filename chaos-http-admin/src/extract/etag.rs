@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    operation::{Asks, Operation},
+    openapi::operation::{Asks, Operation},
     problem::Problem,
 };
 

@@ -8,7 +8,7 @@ use axum::{
 };
 
 use crate::{
-    operation::{Asks, Operation},
+    openapi::operation::{Asks, Operation},
     run::run,
 };
 

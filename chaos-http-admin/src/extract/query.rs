@@ -9,7 +9,7 @@ use axum::{
 };
 
 use crate::{
-    operation::{Asks, Operation},
+    openapi::operation::{Asks, Operation},
     problem::Problem,
 };
 

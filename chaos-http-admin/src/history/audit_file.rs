@@ -15,7 +15,10 @@ use std::{
 use chaos_core::{Audit, Entry, Injector};
 use serde_json::json;
 
-use crate::{appender::Appender, entry, run::run, sweep::Sweep};
+use crate::{
+    history::{appender::Appender, entry, expiry_watch::Sweep},
+    run::run,
+};
 
 /// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on, for as long
 /// as this lives. Clones are the same one.

@@ -4,7 +4,7 @@ use axum::{Json, extract::State};
 use chaos_core::{Entries, Injector};
 use serde_json::{Value, json};
 
-use crate::{entry::entry, query::Page, run::run};
+use crate::{extract::query::Page, history::entry::entry, run::run};
 
 /// In the order in which it happened. With `after`, what followed that entry; without, the latest.
 pub(crate) async fn list(

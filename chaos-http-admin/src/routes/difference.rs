@@ -6,7 +6,7 @@ use axum::{Json, response::IntoResponse};
 use chaos_core::{Rule, RuleSet};
 use serde::Serialize;
 
-use crate::etag::etag;
+use crate::extract::etag::etag;
 
 /// The answer to `PUT /v1/rules`, dry or not.
 #[derive(Debug, Default, Serialize)]

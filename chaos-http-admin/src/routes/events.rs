@@ -21,14 +21,18 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    entry,
-    feed::{Feed, Happened, Listener},
+    extract::{
+        last_event_id::{LastEventId, Position},
+        query::NoQuery,
+    },
     followers::Followers,
-    position::{LastEventId, Position},
+    history::{
+        entry,
+        expiry_watch::Sweep,
+        feed::{Feed, Happened, Listener},
+    },
     problem::Problem,
-    query::NoQuery,
     run::run,
-    sweep::Sweep,
 };
 
 /// Between a listener's events, at most; then a comment says that both ends are still there.

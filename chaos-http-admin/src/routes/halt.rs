@@ -10,14 +10,16 @@ use chaos_core::Injector;
 use serde_json::Value;
 
 use crate::{
-    body::JsonBody,
-    caller::Caller,
-    etag::{IfMatch, etag},
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        query::{MAX_REASON, NoQuery},
+    },
     followers::Followers,
-    operation::{Asks, Operation},
+    openapi::operation::{Asks, Operation},
     problem::Problem,
-    query::{MAX_REASON, NoQuery},
-    state,
+    routes::status,
 };
 
 /// Answers with the status that came of it: of a second halt, the first reason stands.
@@ -71,7 +73,7 @@ pub(crate) async fn acknowledge(
 }
 
 fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use<> {
-    let (generation, body) = state::report(injector, followers);
+    let (generation, body) = status::report(injector, followers);
     (etag(generation), Json(body))
 }
 

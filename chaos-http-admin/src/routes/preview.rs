@@ -6,7 +6,11 @@ use axum::{Json, extract::State, http::StatusCode};
 use chaos_core::{Injector, Rule, wire};
 use serde_json::{Map, Value, json};
 
-use crate::{body::JsonBody, one_rule::Id, problem::Problem, query::NoQuery};
+use crate::{
+    extract::{body::JsonBody, query::NoQuery},
+    problem::Problem,
+    routes::rule::Id,
+};
 
 /// How many calls are asked about at once.
 const MOST: usize = 10_000;

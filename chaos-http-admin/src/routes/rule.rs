@@ -10,15 +10,16 @@ use chaos_core::{Change, Injector, Rule, wire};
 use tokio::time::timeout;
 
 use crate::{
-    body::JsonBody,
-    caller::Caller,
-    edit::edit,
-    etag::{IfMatch, etag},
-    operation::{Asks, Operation},
-    patch::Patch,
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        patch::Patch,
+        query::{Awaited, Because},
+    },
+    openapi::operation::{Asks, Operation},
     problem::Problem,
-    query::{Awaited, Because},
-    view,
+    routes::{optimistic_edit::edit, rule_json},
 };
 
 pub(crate) async fn show(
@@ -30,7 +31,7 @@ pub(crate) async fn show(
     let (rule, counts) = rules
         .find(|(rule, _)| rule.id().as_str() == id)
         .ok_or_else(|| Problem::unknown_rule(&id))?;
-    let body = view::rule(rule, Some(counts), &injector.sites());
+    let body = rule_json::rule(rule, Some(counts), &injector.sites());
     Ok((etag(set.generation()), Json(body)).into_response())
 }
 
@@ -123,7 +124,7 @@ pub(crate) async fn release(
 /// The rule that was written, whatever has become of it since: the tag is of the write.
 fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
     let counts = injector.counts(rule.id().as_str());
-    let body = view::rule(rule, counts.as_ref(), &injector.sites());
+    let body = rule_json::rule(rule, counts.as_ref(), &injector.sites());
     (etag(generation), Json(body))
 }
 

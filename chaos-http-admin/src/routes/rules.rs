@@ -9,14 +9,14 @@ use chaos_core::{Change, Injector, wire};
 use serde_json::{Value, json};
 
 use crate::{
-    body::JsonBody,
-    caller::Caller,
-    difference::Difference,
-    edit::edit,
-    etag::{IfMatch, etag},
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        query::DryRun,
+    },
     problem::Problem,
-    query::DryRun,
-    view,
+    routes::{difference::Difference, optimistic_edit::edit, rule_json},
 };
 
 pub(crate) async fn list(State(injector): State<Injector>) -> Response {
@@ -24,7 +24,7 @@ pub(crate) async fn list(State(injector): State<Injector>) -> Response {
     let sites = injector.sites();
     let rules = set.rules().iter().zip(&counts);
     let rules: Vec<Value> = rules
-        .map(|(rule, counts)| view::rule(rule, Some(counts), &sites))
+        .map(|(rule, counts)| rule_json::rule(rule, Some(counts), &sites))
         .collect();
     let generation = set.generation();
     let body = json!({ "generation": generation, "rules": rules });

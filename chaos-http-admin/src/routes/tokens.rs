@@ -6,7 +6,11 @@ use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResp
 use chaos_core::{Injector, Rule, TokenError, TokenKey, wire};
 use serde_json::{Value, json};
 
-use crate::{body::JsonBody, caller::Caller, problem::Problem, query::NoQuery};
+use crate::{
+    access::caller::Caller,
+    extract::{body::JsonBody, query::NoQuery},
+    problem::Problem,
+};
 
 const BODY: &str = "an object with subject, expires_in and rules";
 const SUBJECT: &str = "a text of 1 to 256 bytes: who it is for";

@@ -18,7 +18,7 @@ use std::{
 use chaos_core::Clock;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use crate::origin::Origin;
+use crate::access::origin::Origin;
 
 /// Connections at a time: a quarter of the descriptors that a process has by default, so that nobody
 /// uses up the service's; and so many that a burst of others does not push out someone who has come and

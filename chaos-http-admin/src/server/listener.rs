@@ -9,9 +9,9 @@ use tokio::{
     time::sleep,
 };
 
-use crate::peer::{End, Peer};
+use crate::access::peer::{End, Peer};
 #[cfg(feature = "tls")]
-use crate::tls::Tls;
+use crate::server::tls::Tls;
 
 /// After a failure to accept that is ours, such as too many open files: for some to be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);

@@ -15,7 +15,11 @@ use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::{error::ServeError, feed::Feed, listener::Listener, server::serve_all};
+use crate::{
+    error::ServeError,
+    history::feed::Feed,
+    server::{listener::Listener, serve_all},
+};
 
 /// Connections that wait to be accepted.
 const BACKLOG: i32 = 128;

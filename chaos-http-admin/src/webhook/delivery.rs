@@ -25,7 +25,10 @@ use reqwest::{
 use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
-use crate::{message::Message, sweep::Sweep, webhook::Webhook};
+use crate::{
+    history::expiry_watch::Sweep,
+    webhook::{Webhook, message::Message},
+};
 
 /// For one attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);

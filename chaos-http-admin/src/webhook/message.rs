@@ -5,7 +5,7 @@ use std::fmt::Write;
 use chaos_core::{Action, BeforeAndAfter, Entry};
 use serde_json::{Value, json};
 
-use crate::{entry, run::run};
+use crate::{history::entry, run::run};
 
 /// Of more changes than this, a message says how many more there are.
 const MOST_CHANGES: usize = 100;
