@@ -17,14 +17,14 @@ use arc_swap::ArcSwap;
 use crate::{
     audit::Audit,
     clock::Clock,
-    gate::changed::News,
+    gate::changed::ChangeNotifier,
     guard_rail::{
         breach::Breach,
-        monitor::{self, Watch},
+        monitor::{self, Monitor},
     },
-    hub::{closures::Closures, reentrancy::Telling},
+    hub::{closures::Closures, reentrancy::ReentrancyGuard},
     name::RuleId,
-    policy::{Policy, spending::Purse},
+    policy::{Policy, spending::Spending},
 };
 
 /// A fault that really happened: one rule, on one call.
@@ -50,13 +50,13 @@ pub(crate) struct Bounds {
     pub(crate) policy: Policy,
     /// Injections begun or about to.
     pub(crate) spent: AtomicU64,
-    pub(crate) purse: Purse,
-    pub(crate) watches: Vec<Arc<Watch>>,
+    pub(crate) spending: Spending,
+    pub(crate) watches: Vec<Arc<Monitor>>,
 }
 
 impl Bounds {
     pub(crate) fn new(policy: Policy) -> Self {
-        let watches = policy.guards.iter().map(Watch::of_policy);
+        let watches = policy.guards.iter().map(Monitor::of_policy);
         Self {
             watches: watches.map(Arc::new).collect(),
             policy,
@@ -75,7 +75,7 @@ pub(crate) struct Hub {
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, of overlays and of rules that are gone as well.
     pub(crate) active: AtomicU64,
-    pub(crate) news: News,
+    pub(crate) changed: ChangeNotifier,
     pub(crate) audit: Audit,
     /// What stops a rule, or everything, when a bound is broken: the injector puts it here.
     pub(crate) stop: OnceLock<Stop>,
@@ -93,7 +93,7 @@ impl Hub {
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
-            news: News::default(),
+            changed: ChangeNotifier::default(),
             audit: Audit::default(),
             stop: OnceLock::new(),
         }
@@ -121,8 +121,8 @@ impl Hub {
         self.injected.fetch_add(1, Ordering::Relaxed);
         monitor::note_injection();
         // First: an observer may panic.
-        self.news.tell();
-        let _telling = Telling::begin();
+        self.changed.notify();
+        let _telling = ReentrancyGuard::begin();
         tracing::info!(
             target: "chaos",
             site = injection.site,

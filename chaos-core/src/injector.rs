@@ -1,7 +1,7 @@
 //! The only door: holds the rules in force, arms and disarms sites, halts and resumes.
 
+pub(crate) mod attributed;
 pub(crate) mod environment;
-pub(crate) mod signed;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -18,19 +18,19 @@ use arc_swap::ArcSwap;
 use crate::{
     armed::{
         Armed,
-        rules::{InForce, Retired},
+        rules::{ArmedRules, Retired},
         status::{Counts, Halt, Lock, State, Status},
     },
-    audit::{Audit, Deed, Entry, action::Action, actor::Who},
+    audit::{Audit, Deed, Entry, action::Action, actor::Actor},
     call::site_kind::SiteKind,
     clock::{Clock, Stopwatch},
     decision::{
-        overlay_rules::Layer,
-        site_rules::{SiteRules, Watched},
+        overlay_rules::OverlayRules,
+        site_rules::{SiteMonitors, SiteRules},
     },
     error::RuleError,
     fault::Fault,
-    guard_rail::{breach::Breach, monitor::Watch},
+    guard_rail::{breach::Breach, monitor::Monitor},
     hub::{Bounds, Hub, Injection, closures::CustomCall},
     matcher::glob::SiteGlob,
     name::RuleId,
@@ -64,8 +64,8 @@ struct Inner {
 /// that is not idle.
 #[derive(Debug, Default)]
 struct Book {
-    rules: InForce,
-    overlays: Vec<Arc<Layer>>,
+    rules: ArmedRules,
+    overlays: Vec<Arc<OverlayRules>>,
     sites: Vec<&'static Site>,
     /// Sites that no rule reaches.
     exempt: Vec<SiteGlob>,
@@ -247,12 +247,12 @@ impl Injector {
     /// # Errors
     /// The rules in force stay, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        self.apply_by(&Who::code(), change, expected)
+        self.apply_by(&Actor::code(), change, expected)
     }
 
     pub(crate) fn apply_by(
         &self,
-        who: &Who,
+        actor: &Actor,
         change: Change,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
@@ -268,7 +268,7 @@ impl Injector {
             _ => self.0.aim(&mut book, now),
         }
         let deed = Deed::of(action).changed(edited.changed);
-        self.note(&book, who, deed);
+        self.note(&book, actor, deed);
         drop(book);
         edited.retired.open();
         self.tell();
@@ -276,15 +276,15 @@ impl Injector {
     }
 
     /// Writes into the audit, under the lock: what happens first stands there first.
-    fn note(&self, book: &Book, who: &Who, deed: Deed) {
+    fn note(&self, book: &Book, actor: &Actor, deed: Deed) {
         let generation = book.rules.set.generation;
         let Hub { audit, clock, .. } = &*self.0.hub;
-        audit.add(clock.wall(), generation, who.clone(), deed);
+        audit.add(clock.wall(), generation, actor.clone(), deed);
     }
 
     /// Tells whoever waits. The lock must be free: who is woken may ask for it.
     fn tell(&self) {
-        self.0.hub.news.tell();
+        self.0.hub.changed.notify();
         self.0.hub.audit.tell();
     }
 
@@ -309,7 +309,7 @@ impl Injector {
     /// The same, in an overlay.
     pub(crate) fn apply_in(
         &self,
-        layer: &Layer,
+        layer: &OverlayRules,
         change: Change,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
@@ -320,24 +320,24 @@ impl Injector {
         self.0.aim_layer(&mut book, layer, now);
         drop(book);
         edited.retired.open();
-        self.0.hub.news.tell();
+        self.0.hub.changed.notify();
         Ok(edited.generation)
     }
 
     /// Takes an overlay in.
-    pub(crate) fn open(&self, layer: &Arc<Layer>) {
+    pub(crate) fn open(&self, layer: &Arc<OverlayRules>) {
         self.book().overlays.push(Arc::clone(layer));
     }
 
     /// Takes it out again, and lets go the calls it delays.
-    pub(crate) fn close(&self, layer: &Arc<Layer>) {
+    pub(crate) fn close(&self, layer: &Arc<OverlayRules>) {
         let mut book = self.book();
         book.overlays.retain(|open| !Arc::ptr_eq(open, layer));
         let left = std::mem::take(&mut *layer.rules());
         self.0.aim_layer(&mut book, layer, self.now());
         drop(book);
         Retired(left.armed).open();
-        self.0.hub.news.tell();
+        self.0.hub.changed.notify();
     }
 
     /// Leaves these sites alone from now on, whatever rules say. There is no way back: it is for the
@@ -356,20 +356,20 @@ impl Injector {
     ///
     /// `false` if it was halted already: then nothing changes, the first reason included.
     pub fn halt(&self, reason: impl AsRef<str>) -> bool {
-        self.halt_by(&Who::code().because(reason))
+        self.halt_by(&Actor::code().because(reason))
     }
 
-    pub(crate) fn halt_by(&self, who: &Who) -> bool {
+    pub(crate) fn halt_by(&self, actor: &Actor) -> bool {
         let mut book = self.swept_book();
         if book.halt.is_some() {
             return false;
         }
         book.halt = Some(Halt {
-            by: who.clone(),
+            by: actor.clone(),
             since: self.0.hub.clock.now(),
             lock: None,
         });
-        self.note(&book, who, Deed::of(Action::Halt));
+        self.note(&book, actor, Deed::of(Action::Halt));
         let retired = self.0.halt(&mut book, self.now());
         // Whoever is woken may ask the injector something.
         drop(book);
@@ -382,10 +382,10 @@ impl Injector {
     ///
     /// `false` if it was not halted.
     pub fn resume(&self) -> bool {
-        self.resume_by(&Who::code()).unwrap_or(false)
+        self.resume_by(&Actor::code()).unwrap_or(false)
     }
 
-    pub(crate) fn resume_by(&self, who: &Who) -> Result<bool, ChangeError> {
+    pub(crate) fn resume_by(&self, actor: &Actor) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
         if let Some(lock) = book.halt.as_ref().and_then(|halt| halt.lock.as_ref()) {
             let reason = Arc::clone(lock.reason());
@@ -394,7 +394,7 @@ impl Injector {
         let halted = book.halt.take().is_some();
         self.0.aim_all(&mut book, self.now());
         if halted {
-            self.note(&book, who, Deed::of(Action::Resume));
+            self.note(&book, actor, Deed::of(Action::Resume));
         }
         drop(book);
         self.tell();
@@ -424,14 +424,14 @@ impl Injector {
 
     /// Lets go the calls that a rule's `pause` holds now; `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        self.release_by(&Who::code(), id)
+        self.release_by(&Actor::code(), id)
     }
 
-    pub(crate) fn release_by(&self, who: &Who, id: &str) -> bool {
+    pub(crate) fn release_by(&self, actor: &Actor, id: &str) -> bool {
         let book = self.swept_book();
         let found = book.rules.find(id).cloned();
         if found.is_some() {
-            self.note(&book, who, Deed::of(Action::Release).what(id));
+            self.note(&book, actor, Deed::of(Action::Release).what(id));
         }
         // Whoever is woken may ask the injector something.
         drop(book);
@@ -445,10 +445,10 @@ impl Injector {
     /// Takes note of what guard rails have stopped, so that it may be armed and resumed again; what was
     /// halted stays so until it is [resumed](Self::resume). Returns how many breaches there were.
     pub fn acknowledge(&self) -> usize {
-        self.acknowledge_by(&Who::code())
+        self.acknowledge_by(&Actor::code())
     }
 
-    pub(crate) fn acknowledge_by(&self, who: &Who) -> usize {
+    pub(crate) fn acknowledge_by(&self, actor: &Actor) -> usize {
         let mut book = self.swept_book();
         let mut breaches: Vec<_> = std::mem::take(&mut book.tripped).into_values().collect();
         if let Some(halt) = &mut book.halt {
@@ -460,7 +460,7 @@ impl Injector {
         }
         if !breaches.is_empty() {
             let deed = Deed::of(Action::Acknowledge).what(breaches.join("; "));
-            self.note(&book, who, deed);
+            self.note(&book, actor, deed);
         }
         drop(book);
         self.tell();
@@ -496,21 +496,21 @@ impl Injector {
             deed = deed.changed(edited.changed);
             retired = edited.retired;
         }
-        self.note(book, &Who::injector(), deed);
+        self.note(book, &Actor::injector(), deed);
         retired
     }
 
     fn stop_all(&self, book: &mut Book, reason: &Arc<str>) -> Retired {
         let was_halted = book.halt.is_some();
         let halt = book.halt.get_or_insert_with(|| Halt {
-            by: Who::injector().because(reason),
+            by: Actor::injector().because(reason),
             since: self.now(),
             lock: None,
         });
         halt.lock
             .get_or_insert_with(|| Lock::Breach(Arc::clone(reason)));
         let deed = Deed::of(Action::Breach).what(Arc::clone(reason));
-        self.note(book, &Who::injector(), deed);
+        self.note(book, &Actor::injector(), deed);
         if was_halted {
             return Retired::default();
         }
@@ -518,13 +518,13 @@ impl Injector {
     }
 
     /// Writes down what has changed nothing. What is said of it may be what a stranger has sent.
-    pub(crate) fn note_by(&self, who: &Who, action: Action, what: &str) {
+    pub(crate) fn note_by(&self, actor: &Actor, action: Action, what: &str) {
         let what = match what.char_indices().nth(Entry::LONGEST) {
             Some((end, _)) => &format!("{}…", &what[..end]),
             None => what,
         };
         let book = self.swept_book();
-        self.note(&book, who, Deed::of(action).what(what));
+        self.note(&book, actor, Deed::of(action).what(what));
         drop(book);
         self.tell();
     }
@@ -659,7 +659,7 @@ impl Injector {
     ) -> Option<u64> {
         /// Nobody waits longer at a time, only again.
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-        let listening = self.0.hub.news.listen();
+        let listening = self.0.hub.changed.listen();
         loop {
             let next = listening.next();
             let Counts {
@@ -685,7 +685,7 @@ impl Injector {
         injections: u64,
         at_most: Duration,
     ) -> Option<u64> {
-        let listening = self.0.hub.news.listen();
+        let listening = self.0.hub.changed.listen();
         let stopwatch = Stopwatch::start();
         loop {
             let next = listening.next();
@@ -726,7 +726,7 @@ impl Injector {
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {
             for rule in book.rules.newly_expired(now) {
                 let deed = Deed::of(Action::Expire).what(rule.id.as_str());
-                self.note(&book, &Who::injector(), deed);
+                self.note(&book, &Actor::injector(), deed);
             }
             self.0.aim_all(&mut book, now);
         }
@@ -781,7 +781,7 @@ impl Inner {
     }
 
     /// The same, where one overlay has changed.
-    fn aim_layer(&self, book: &mut Book, layer: &Layer, now: Duration) {
+    fn aim_layer(&self, book: &mut Book, layer: &OverlayRules, now: Duration) {
         let aims_at = |site: &&'static Site| layer.aims_at(site.address());
         let before: Vec<_> = book.sites.iter().copied().filter(aims_at).collect();
         self.find_aims(book, layer, now);
@@ -804,7 +804,7 @@ impl Inner {
         retired
     }
 
-    fn find_aims(&self, book: &Book, layer: &Layer, now: Duration) {
+    fn find_aims(&self, book: &Book, layer: &OverlayRules, now: Duration) {
         let aims = book.sites.iter().filter_map(|site| {
             let rules = self.layered(book, layer, site, now)?;
             Some((site.address(), rules))
@@ -815,12 +815,18 @@ impl Inner {
     }
 
     /// The rules of an overlay that aim at a site.
-    fn layered(&self, book: &Book, layer: &Layer, site: &Site, now: Duration) -> Option<SiteRules> {
+    fn layered(
+        &self,
+        book: &Book,
+        layer: &OverlayRules,
+        site: &Site,
+        now: Duration,
+    ) -> Option<SiteRules> {
         if self.leaves_alone(book, site) {
             return None;
         }
         let rules = layer.rules().aimed_at(site.name(), now);
-        SiteRules::of(&self.hub, rules, None, Watched::default())
+        SiteRules::of(&self.hub, rules, None, SiteMonitors::default())
     }
 
     fn compile(&self, book: &Book, site: &'static Site, now: Duration) -> Option<SiteRules> {
@@ -834,8 +840,8 @@ impl Inner {
 
     /// The guard rails that watch a site: those of rules that can act, and, while there are such, those of
     /// the policy.
-    fn watched(&self, book: &Book, site: &Site, now: Duration) -> Watched {
-        let aims = |watch: &&Arc<Watch>| watch.aims_at(site.name());
+    fn watched(&self, book: &Book, site: &Site, now: Duration) -> SiteMonitors {
+        let aims = |watch: &&Arc<Monitor>| watch.aims_at(site.name());
         let mut until = None;
         let mut watches = Vec::new();
         for (watch, deadline) in book.rules.watches(now).filter(|(watch, _)| aims(watch)) {
@@ -850,7 +856,7 @@ impl Inner {
             until = until.max(Some(last));
         }
         let until = until.filter(|_| !watches.is_empty());
-        Watched(until.map(|until| (watches.into(), until)))
+        SiteMonitors(until.map(|until| (watches.into(), until)))
     }
 
     /// Whether an edit that puts one rule in another's place changes nothing elsewhere.
@@ -917,11 +923,11 @@ impl Book {
 
     /// Injections under way.
     fn active(&self) -> u64 {
-        let of = |rules: &InForce| {
+        let of = |rules: &ArmedRules| {
             rules
                 .armed
                 .iter()
-                .map(|rule| rule.tally.active())
+                .map(|rule| rule.counters.active())
                 .sum::<u64>()
         };
         of(&self.rules)

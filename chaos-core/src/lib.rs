@@ -38,7 +38,7 @@
 //!
 //! A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, a [`GuardRail`] what the
 //! service may show meanwhile. The [`Audit`] says who did what; edits get a name by
-//! [`Injector::signed`].
+//! [`Injector::as_actor`].
 //!
 //! # What it costs
 //!
@@ -116,13 +116,13 @@ pub use crate::{
         preview::Preview,
         status::{Counts, State, Status},
     },
-    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Who},
-    call::{Call, Label, direction::Side, site_kind::SiteKind},
+    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Actor},
+    call::{Call, Label, direction::Direction, site_kind::SiteKind},
     clock::{Clock, ManualClock},
     decision::{
         Decision,
-        hold::Hold,
-        watched_call::{Watched, Watching},
+        active_call::ActiveCall,
+        watched_call::{WatchedCall, WatchedFuture},
     },
     error::RuleError,
     fault::{
@@ -133,7 +133,7 @@ pub use crate::{
         breach::{Breach, Measure},
     },
     hub::{Injection, closures::CustomCall},
-    injector::{Injector, global, signed::Signed},
+    injector::{Injector, attributed::AttributedInjector, global},
     matcher::{
         Matcher,
         exempt::Exemptions,

@@ -21,7 +21,7 @@ use crossbeam_utils::CachePadded;
 
 /// The counts of a rule. They live as long as the rule is unchanged.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
     /// Made for the first call that is spared: few rules have such.
@@ -103,7 +103,7 @@ struct Stripe {
     shadowed: AtomicU64,
 }
 
-impl Tally {
+impl Counters {
     pub(crate) fn count_matched(&self) {
         self.stripe().matched.fetch_add(1, Relaxed);
     }
