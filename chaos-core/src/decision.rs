@@ -14,7 +14,7 @@ use crate::{
     decision::{active_call::ActiveCall, firing::Firing, watched_call::WatchedCall},
     fault::{Fault, custom::CustomFault, step::Step},
     guard_rail::monitor::Monitor,
-    hub::{Hub, Injection, closures::CustomCall},
+    hub::{Hub, closures::CustomCall, observer::Injection},
     plan::{Plan, Wait, WaitKind},
 };
 
@@ -118,7 +118,7 @@ impl Decision {
             }
             firing.expect_release();
             if firing.begin() {
-                parts.hub.tell(&Injection {
+                parts.hub.report(&Injection {
                     site: parts.site,
                     rule: firing.rule.rule.id.clone(),
                     fault: firing.fault_names(),

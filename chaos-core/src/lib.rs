@@ -112,7 +112,6 @@ pub use crate::macros::private as __private;
 
 pub use crate::{
     armed::{
-        counters::{Limit, Overflow},
         preview::Preview,
         status::{Counts, State, Status},
     },
@@ -132,7 +131,7 @@ pub use crate::{
         GuardRail, Then,
         breach::{Breach, Measure},
     },
-    hub::{Injection, closures::CustomCall},
+    hub::{closures::CustomCall, observer::Injection},
     injector::{Injector, attributed::AttributedInjector, global},
     matcher::{
         Matcher,
@@ -151,7 +150,10 @@ pub use crate::{
         headers::HeaderEdit,
         injected::Injected,
     },
-    policy::Policy,
+    policy::{
+        Policy,
+        limit::{Limit, Overflow},
+    },
     rule::{
         Mode, Rule,
         lifetime::Lifetime,

@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, counters::Overflow},
-    audit::actor::Actor,
-    trigger::attempts::Attempts,
+    armed::Armed, audit::actor::Actor, policy::limit::Overflow, trigger::attempts::Attempts,
 };
 
 /// One moment of an injector.

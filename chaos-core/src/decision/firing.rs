@@ -7,18 +7,19 @@ use std::{
 };
 
 use crate::{
-    armed::{
-        Armed,
-        counters::{Limit, take},
-        draw::Hit,
-    },
+    armed::{Armed, draw::Hit},
     call::{Call, site_kind::SiteKind},
     dice::Dice,
     fault::{Fault, step::Step},
     gate::Gate,
-    hub::{Bounds, Hub},
+    hub::Hub,
     plan::Plan,
-    policy::{Policy, spending},
+    policy::{
+        Policy,
+        bounds::Bounds,
+        limit::{Limit, take},
+        spending,
+    },
     rule::Mode,
     trigger::{
         attempts::{Digest, digest},

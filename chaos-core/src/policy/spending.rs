@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{armed::counters::Limit, trigger::budget::Budget};
+use crate::{policy::limit::Limit, trigger::budget::Budget};
 
 /// The calls, the hits and the delays under one budget.
 ///
