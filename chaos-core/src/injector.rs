@@ -73,7 +73,7 @@ impl Injector {
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
         let book = Book {
-            // For good: nobody can resume it.
+            // Only a restart undoes it.
             halt: environment::disabled().map(|by| Halt {
                 since: Duration::ZERO,
                 lock: by.reason().map(|reason| Lock::Environment(reason.into())),
@@ -94,7 +94,7 @@ impl Injector {
                 Self(inner).stop(breach, rule);
             }
         }));
-        debug_assert!(stop.is_ok(), "nobody else has it yet");
+        debug_assert!(stop.is_ok(), "the hub was made above");
         injector
     }
 
@@ -190,7 +190,7 @@ impl Injector {
     }
 
     fn book(&self) -> MutexGuard<'_, Book> {
-        // Nothing under the lock can leave the book half written.
+        // No code that runs under the lock can leave the book half written.
         self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,9 +1,9 @@
-//! What a rule counts: every call it matched, hit or would have hit, exactly.
+//! What a rule counts: every call that it matched, hit or would have hit, exactly.
 //!
-//! A matched call that is not hit must not write where other threads write, so counts are striped:
-//! each thread adds to a cache line of its own, and readers sum them up. What has to be exact at
-//! the moment of deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number
-//! each, touched only by rules that ask for it.
+//! A matched call that is not hit must not write where other threads write, so counts are striped: each
+//! thread adds to a cache line of its own, and readers sum the stripes. What has to be exact at the moment of
+//! deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number each, which only rules that
+//! use it touch.
 
 use std::{
     cell::Cell,
@@ -26,7 +26,7 @@ use crate::policy::limit::{Limit, Overflow, take};
 pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
-    /// Made for the first call that is spared: few rules have such.
+    /// Made for the first call that a limit spares: few rules have any.
     overflow: OnceLock<Box<[AtomicU64; Limit::ALL.len()]>>,
 }
 
@@ -42,7 +42,8 @@ impl Counters {
         self.stripe().matched.fetch_add(1, Relaxed);
     }
 
-    /// The same, unless something has to be made for it first; says whether it was done.
+    /// Counts a matched call, unless the stripes or this thread's index have to be made first. Returns whether
+    /// it has counted.
     #[inline(always)]
     pub(crate) fn count_matched_at_once(&self) -> bool {
         let stripes = self.stripes.get();
@@ -90,7 +91,7 @@ impl Counters {
         self.active.load(Relaxed)
     }
 
-    /// Takes one of `max` places, if one is free.
+    /// Counts one more active call, unless that would pass `max`. Returns whether it has.
     pub(crate) fn enter(&self, max: Option<u64>) -> bool {
         take(&self.active, max.unwrap_or(u64::MAX))
     }
@@ -99,7 +100,8 @@ impl Counters {
         self.active.fetch_sub(1, Relaxed);
     }
 
-    /// Stripes are made when the first call matches: a rule set may hold thousands of rules.
+    /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
+    /// hold thousands of rules.
     fn stripe(&self) -> &Stripe {
         let make = || (0..*STRIPES).map(|_| CachePadded::default()).collect();
         &self.stripes.get_or_init(make)[stripe_of_this_thread()]
@@ -122,7 +124,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The number of this call, from 0.
+    /// Returns the ordinal of this call, counted from 0.
     pub(crate) fn next_ordinal(&self) -> u64 {
         self.calls.fetch_add(1, Relaxed)
     }
@@ -132,13 +134,13 @@ impl Progress {
         take(&self.spent, limit)
     }
 
-    /// Gives one back that was taken and did not happen.
+    /// Gives back an injection that was taken and did not happen.
     pub(crate) fn refund(&self) {
         self.spent.fetch_sub(1, Relaxed);
     }
 }
 
-/// How many stripes each count has.
+/// The number of stripes of each count.
 static STRIPES: LazyLock<usize> = LazyLock::new(|| {
     let threads = std::thread::available_parallelism().map_or(8, usize::from);
     (2 * threads).clamp(8, 64)
@@ -147,11 +149,12 @@ static STRIPES: LazyLock<usize> = LazyLock::new(|| {
 const NONE: usize = usize::MAX;
 
 thread_local! {
-    /// The stripe that this thread adds to.
+    /// The index of the stripe that this thread adds to.
     static STRIPE: Cell<usize> = const { Cell::new(NONE) };
 }
 
-/// Threads are given stripes as they come, so that neighbours do not share one.
+/// Returns this thread's index. Indices are handed out in turn, so that threads share a stripe only when
+/// there are more threads than stripes.
 fn stripe_of_this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     if STRIPE.get() == NONE {

@@ -58,7 +58,7 @@ impl Injector {
         change: Change,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
-        // What has expired before stands in the audit before.
+        // Sweeping first puts earlier expiries into the audit before this edit.
         let mut book = self.swept_book();
         let now = self.now();
         let action = Action::from(&change);

@@ -44,7 +44,7 @@ impl Injector {
         });
         self.note(&book, actor, Deed::of(Action::Halt));
         let retired = self.0.halt(&mut book, self.now());
-        // Whoever is woken may ask the injector something.
+        // The lock is released first: a task that is woken may ask the injector something.
         drop(book);
         retired.open();
         self.notify();
@@ -111,7 +111,7 @@ impl Injector {
         if found.is_some() {
             self.note(&book, actor, Deed::of(Action::Release).what(id));
         }
-        // Whoever is woken may ask the injector something.
+        // The lock is released first: a task that is woken may ask the injector something.
         drop(book);
         found.is_some_and(|rule| {
             rule.arming.pauses.release();
@@ -135,7 +135,7 @@ impl Injector {
         if let Some(halt) = &mut book.halt {
             match halt.lock.take() {
                 Some(Lock::Breach(breach)) => breaches.push(breach),
-                // Nobody can acknowledge the environment.
+                // Only a restart undoes what the environment says.
                 lock => halt.lock = lock,
             }
         }
@@ -164,7 +164,7 @@ impl Injector {
 
     /// Disables one rule, and locks its id until someone acknowledges the breach.
     pub(super) fn stop_rule(&self, book: &mut Book, id: &RuleId, reason: &Arc<str>) -> Retired {
-        // Whatever has become of it meanwhile, it is not to be armed again.
+        // Even if the rule has been edited or deleted meanwhile, its id is locked.
         book.tripped.insert(id.clone(), Arc::clone(reason));
         let mut deed = Deed::of(Action::Breach).what(Arc::clone(reason));
         let mut retired = Retired::default();

@@ -50,7 +50,7 @@ impl Inner {
                 site.install(self.rules_at(book, site, now));
             }
         }
-        // That of the rule before may be the first still: then nothing expires when it comes.
+        // The old rule's deadline may still be the first: then nothing expires when it comes.
         let deadlines = [book.first_deadline, after.arming.deadline()];
         book.first_deadline = deadlines.into_iter().flatten().min();
         self.note_armed(book, now);
@@ -76,7 +76,7 @@ impl Inner {
             let rules = self.overlay_rules_at(book, overlay, site, now)?;
             Some((site.address(), rules))
         });
-        // Asked before it is locked to be written.
+        // Collected before the map is replaced.
         let aims: Vec<_> = aims.collect();
         overlay.aim(aims.into_iter());
     }

@@ -56,7 +56,7 @@ impl Injector {
         let name: &'static str = Box::leak(name.into());
         let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
         interned.insert((name, kind), site);
-        // Armed before anyone else finds it.
+        // Armed before any other thread can find it.
         self.add(&mut book, site);
         self.0.interned.store(Arc::new(interned));
         site

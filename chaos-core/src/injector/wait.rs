@@ -13,7 +13,7 @@ impl Injector {
         counts: impl Fn() -> Option<Counts>,
         injections: u64,
     ) -> Option<u64> {
-        /// Nobody waits longer at a time, only again.
+        /// One wait lasts no longer; the loop waits again.
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
         let listening = self.0.hub.changed.listen();
         loop {
