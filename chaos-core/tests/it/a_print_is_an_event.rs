@@ -1,15 +1,17 @@
 //! `print` of the short form: an event of `tracing`, and nothing else.
-//!
-//! Alone in its file: whether anyone listens to an event is remembered for the whole process, and a test
-//! beside it could be the first to ask.
 
 use std::sync::{Arc, Mutex};
 
-use chaos_core::{inject, wire};
+use chaos_core::{Injector, inject, wire};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
+use crate::support::listening::listening;
+
+#[derive(Clone)]
+struct Lines {
+    told: Arc<Mutex<Vec<String>>>,
+    injector: Injector,
+}
 
 impl<S: tracing::Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
@@ -23,24 +25,26 @@ impl<S: tracing::Subscriber> Layer<S> for Lines {
 
         let mut fields = Fields(String::new());
         event.record(&mut fields);
-        self.0.lock().unwrap().push(fields.0);
+        self.told.lock().unwrap().push(fields.0);
         // A subscriber that passes the same site is not printed without end.
-        inject!("short.print").unwrap();
+        inject!(injector: &self.injector, "short.print").unwrap();
     }
 }
 
 #[test]
 fn a_print_is_an_event_and_nothing_else() {
-    let injector = chaos_core::global();
+    let injector = Injector::new();
     let rules = wire::rules_from_short("short.print=print(here we are)").unwrap();
     injector.check(&rules).unwrap();
     injector.replace(rules).unwrap();
-    let lines = Lines::default();
-    tracing::subscriber::with_default(registry().with(lines.clone()), || {
-        inject!("short.print").unwrap();
+    let lines = Lines {
+        told: Arc::default(),
+        injector: injector.clone(),
+    };
+    listening(registry().with(lines.clone()), || {
+        inject!(injector: &injector, "short.print").unwrap();
     });
-    injector.clear();
-    let lines = lines.0.lock().unwrap();
+    let lines = lines.told.lock().unwrap();
     assert_eq!(
         lines.len(),
         2,

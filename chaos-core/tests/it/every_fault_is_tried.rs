@@ -1,5 +1,4 @@
 //! The systematic mode finds what breaks, names it, and tries nothing twice.
-#![cfg(not(feature = "compile-out"))]
 
 use std::{cell::Cell, num::NonZeroU64, time::Duration};
 

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex};
 use chaos_core::{Call, Fault, Injection, Injector, Latency, Plan, Rule};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
+use crate::support::listening::listening;
+
 #[derive(Clone, Default)]
 struct Events(Arc<Mutex<Vec<String>>>);
 
@@ -40,7 +42,7 @@ fn one_event_and_one_call_of_each_observer_per_injection() {
         let told = Arc::clone(&told);
         injector.observe(move |injection: &Injection| told.lock().unwrap().push(injection.clone()));
     }
-    tracing::subscriber::with_default(registry().with(events.clone()), || {
+    listening(registry().with(events.clone()), || {
         let mut decision = site.decide(&Call::new()).unwrap();
         assert!(
             told.lock().unwrap().is_empty(),
@@ -88,13 +90,11 @@ async fn a_blocking_delay_in_a_task_is_warned_about_once() {
     let subscriber = Arc::new(registry().with(events.clone()));
     let outside = std::thread::scope(|scope| {
         let subscriber = Arc::clone(&subscriber);
-        scope
-            .spawn(move || tracing::subscriber::with_default(subscriber, pass))
-            .join()
+        scope.spawn(move || listening(subscriber, pass)).join()
     });
     outside.unwrap();
     assert_eq!(warnings(), 0, "a thread of no runtime may block");
-    tracing::subscriber::with_default(subscriber, || {
+    listening(subscriber, || {
         pass();
         pass();
     });

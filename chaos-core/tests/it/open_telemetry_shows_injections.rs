@@ -16,6 +16,8 @@ use opentelemetry_sdk::{
 use tracing::{field::Empty, info_span};
 use tracing_subscriber::{layer::SubscriberExt, registry};
 
+use crate::support::listening::listening;
+
 #[derive(Clone, Debug, Default)]
 struct Kept(Arc<Mutex<Vec<SpanData>>>);
 
@@ -47,7 +49,7 @@ fn attributes_of_the_span_and_an_event() {
         .with_simple_exporter(kept.clone())
         .build();
     let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-    tracing::subscriber::with_default(registry().with(layer), || {
+    listening(registry().with(layer), || {
         let span = info_span!(
             "request",
             chaos.site = Empty,

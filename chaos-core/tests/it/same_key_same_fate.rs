@@ -153,7 +153,11 @@ fn in_another_process() {
         return;
     }
     let mut other = Command::new(std::env::current_exe().unwrap());
-    other.args(["--exact", "in_another_process", "--nocapture"]);
+    other.args([
+        "--exact",
+        "same_key_same_fate::in_another_process",
+        "--nocapture",
+    ]);
     let output = other.env(OTHER, "1").output().unwrap();
     assert!(output.status.success(), "{output:?}");
     let output = String::from_utf8(output.stdout).unwrap();

@@ -15,6 +15,8 @@ use tracing_subscriber::{
     registry,
 };
 
+use crate::support::listening::listening;
+
 /// The fields that were recorded after their span had begun, and a site that is passed meanwhile.
 #[derive(Clone, Default)]
 struct Recorded {
@@ -51,7 +53,7 @@ fn slow(injector: &Injector, id: &str) {
 
 /// What one call at `site` in the span records.
 fn recorded(span: fn() -> Span, site: &'static Site, recorded: &Recorded) -> Vec<String> {
-    tracing::subscriber::with_default(registry().with(recorded.clone()), || {
+    listening(registry().with(recorded.clone()), || {
         let span = span();
         let _in = span.enter();
         let mut decision = site.decide(&Call::new()).unwrap();

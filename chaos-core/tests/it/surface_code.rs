@@ -192,7 +192,7 @@ fn abort_exit() {
         unreachable!("it has ended");
     }
     let child = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["abort_exit", "--exact"])
+        .args(["surface_code::abort_exit", "--exact"])
         .env("CHAOS_TEST_EXITS", "1")
         .output();
     assert_eq!(child.unwrap().status.code(), Some(1));

@@ -349,7 +349,10 @@ fn the_environment_wins_over_everything() {
         ] {
             let this = std::env::current_exe().unwrap();
             let mut child = Command::new(this);
-            child.args(["--exact", "the_environment_wins_over_everything"]);
+            child.args([
+                "--exact",
+                "the_policy_holds::the_environment_wins_over_everything",
+            ]);
             let output = child
                 .env(EXPECTED, expected)
                 .env(name, value)

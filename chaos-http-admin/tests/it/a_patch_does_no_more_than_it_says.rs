@@ -1,16 +1,14 @@
 //! A patch of a detail is a patch of that detail: it arms nothing, and takes nothing from the rule
 //! that JSON could not give back.
 
-#[path = "support/port.rs"]
-mod port;
-
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, Uri, header};
 use chaos_core::{Call, Fault, Injector, Lifetime, ManualClock, Matcher, Rule, Text, inject};
 use chaos_http_admin::Admin;
-use port::{Answer, Port, failing, json_request};
 use serde_json::{Value, json};
+
+use crate::support::port::{Answer, Port, failing, json_request};
 
 async fn patch(port: &Port, fields: Value) -> Answer {
     port.write("PATCH", "/v1/rules/a", fields).await

@@ -1,9 +1,5 @@
 //! A Unix socket is its owner's alone, replaces what is dead and nothing else, and leaves nothing
 //! behind.
-#![cfg(unix)]
-
-#[path = "support/wire.rs"]
-mod wire;
 
 use std::{
     fs,
@@ -14,7 +10,8 @@ use std::{
 use chaos_core::Injector;
 use chaos_http_admin::{Admin, ServeError};
 use tokio::{net::UnixStream, sync::oneshot, task::JoinHandle};
-use wire::{ANN, Answer, exchange, request, tokens};
+
+use crate::support::wire::{ANN, Answer, exchange, request, tokens};
 
 /// A directory of one's own, until it is dropped.
 struct Place(PathBuf);

@@ -1,15 +1,13 @@
 //! Every kind of bad input gets its own refusal, which says where and what is allowed; the rules
 //! are what they were.
 
-#[path = "support/port.rs"]
-mod port;
-
 use axum::{
     body::Body,
     http::{Request, header, request},
 };
-use port::{Port, failing, json_request};
 use serde_json::{Value, json};
+
+use crate::support::port::{Port, failing, json_request};
 
 /// Not an async test for each, so that a failure names the line of the test and not of a helper.
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -1,8 +1,5 @@
 //! `GET /v1/events` tells what happens, in order and once, and what it could not tell.
 
-#[path = "support/port.rs"]
-mod port;
-
 use std::time::Duration;
 
 use axum::{
@@ -12,9 +9,10 @@ use axum::{
 use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, inject};
 use chaos_http_admin::Admin;
 use futures_util::{StreamExt, future::join_all};
-use port::{Answer, Port, failing};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
+
+use crate::support::port::{Answer, Port, failing};
 
 const LONG: Duration = Duration::from_secs(20);
 

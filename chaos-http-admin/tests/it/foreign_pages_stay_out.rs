@@ -1,17 +1,15 @@
 //! A browser carries any page's wishes to any port. Ours does what its own page asks, and nobody
 //! else's; clients that are no browsers notice nothing.
 
-#[path = "support/port.rs"]
-mod port;
-
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
 };
 use chaos_core::Injector;
 use chaos_http_admin::Admin;
-use port::{Answer, Port, json_request};
 use serde_json::json;
+
+use crate::support::port::{Answer, Port, json_request};
 
 /// Every route, with a body that it would take.
 const ROUTES: [(&str, &str, &str); 14] = [

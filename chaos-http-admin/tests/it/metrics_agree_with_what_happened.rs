@@ -1,10 +1,5 @@
 //! What `/metrics` says is what happened: each injection once, under its site, rule and fault.
 
-#[path = "support/exposition.rs"]
-mod exposition;
-#[path = "support/port.rs"]
-mod port;
-
 use std::{
     fs,
     path::Path,
@@ -15,9 +10,12 @@ use std::{
 use axum::Router;
 use chaos_core::{Call, Injector, ManualClock, Overlay, Rule, Site, wire};
 use chaos_http_admin::{Admin, Metrics};
-use exposition::Exposition;
-use port::{Answer, Port, failing};
 use serde_json::{Value, json};
+
+use crate::support::{
+    exposition::Exposition,
+    port::{Answer, Port, failing},
+};
 
 /// One call through a site; says how many plans it got.
 fn pass(site: &'static Site) -> usize {

@@ -1,13 +1,11 @@
 //! The routes work under any prefix of someone else's router, and leave the rest of it alone.
 
-#[path = "support/port.rs"]
-mod port;
-
 use axum::{Router, routing::get};
 use chaos_core::Injector;
 use chaos_http_admin::Admin;
-use port::{Port, failing};
 use serde_json::json;
+
+use crate::support::port::{Port, failing};
 
 fn under(nest: impl FnOnce(Router, Router) -> Router) -> Port {
     let injector = Injector::new();

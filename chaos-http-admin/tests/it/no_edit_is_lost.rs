@@ -1,12 +1,10 @@
 //! Writes that meet each other: none is lost, and none undoes what its author had not seen.
 
-#[path = "support/port.rs"]
-mod port;
-
 use axum::http::{StatusCode, header};
 use futures_util::future::join_all;
-use port::{Port, failing, json_request};
 use serde_json::{Value, json};
+
+use crate::support::port::{Port, failing, json_request};
 
 /// Runs `writes` at the same time, on as many threads as there are.
 async fn at_once<F>(writes: impl Iterator<Item = F>) -> Vec<F::Output>

@@ -1,13 +1,11 @@
 //! Whoever has no token, a wrong one or one of too little worth gets nothing, changes nothing, and
 //! stands in the audit; whoever has a good one gets in whatever the others do.
 
-#[path = "support/wire.rs"]
-mod wire;
-
 use chaos_core::Injector;
 use chaos_http_admin::{Admin, Role, ServeError, Tokens};
 use serde_json::json;
-use wire::{ANN, BOB, EVE, Running, tokens};
+
+use crate::support::wire::{ANN, BOB, EVE, Running, tokens};
 
 const RULE: &str = r#"{"site":"db.read","faults":[{"status":503}]}"#;
 const REASON: &str = r#"{"reason":"x"}"#;

@@ -1,14 +1,12 @@
 //! What the port shows is what is in force; what it is told is what then is.
 
-#[path = "support/port.rs"]
-mod port;
-
 use std::time::Duration;
 
 use chaos_core::{Call, Injector, ManualClock, Site};
 use chaos_http_admin::Admin;
-use port::{Port, failing, json_request};
 use serde_json::{Value, json};
+
+use crate::support::port::{Port, failing, json_request};
 
 /// One call through a site; says whether it was hit.
 fn pass(site: &'static Site) -> bool {

@@ -1,9 +1,4 @@
 //! A secret is in no `Debug`, no log, no answer and no audit, and not in a file that all may read.
-//!
-//! One test captures the log of the whole process; the others log nothing that it would mind.
-
-#[path = "support/wire.rs"]
-mod wire;
 
 use std::{
     fmt::Write as _,
@@ -14,12 +9,22 @@ use std::{
 use chaos_core::Injector;
 use chaos_http_admin::{Admin, Role, Tokens};
 use tracing::{Event, Metadata, Subscriber, field::Visit, span};
-use wire::{ANN, EVE, Running, tokens};
+
+use crate::support::{
+    alone::is_alone,
+    wire::{ANN, EVE, Running, tokens},
+};
 
 const WRONG: &str = "wrong-but-still-nobodys-business";
 
 #[tokio::test]
 async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
+    const THIS: &str =
+        "secrets_stay_secret::not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit";
+    // The log of all threads of a process is captured.
+    if !is_alone(THIS) {
+        return;
+    }
     let log = Log::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
     let injector = Injector::new();

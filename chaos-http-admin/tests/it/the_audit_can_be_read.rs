@@ -1,11 +1,9 @@
 //! `GET /v1/audit` shows every entry as it was made, in pages.
 
-#[path = "support/port.rs"]
-mod port;
-
 use chaos_core::{Audit, Who};
-use port::{Port, failing};
 use serde_json::{Value, json};
+
+use crate::support::port::{Port, failing};
 
 async fn audit(port: &Port, query: &str) -> Value {
     port.get(&format!("/v1/audit{query}"))

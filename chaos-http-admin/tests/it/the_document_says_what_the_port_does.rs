@@ -1,11 +1,6 @@
 //! The OpenAPI document, the front page and the port agree: what a route takes and what it answers is
 //! what the document says, for good requests and for bad ones.
 
-#[path = "support/document.rs"]
-mod document;
-#[path = "support/port.rs"]
-mod port;
-
 use std::collections::BTreeSet;
 
 use axum::{
@@ -17,7 +12,7 @@ use chaos_core::{Injector, ManualClock, TokenKey};
 use chaos_http_admin::{Admin, Role, Tokens};
 use serde_json::{Value, json};
 
-use self::{
+use crate::support::{
     document::Document,
     port::{Answer, Port, failing, json_request},
 };

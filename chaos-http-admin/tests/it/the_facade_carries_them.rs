@@ -1,5 +1,4 @@
 //! The `metrics` facade has the same numbers as the port, in whatever recorder the service installed.
-#![cfg(feature = "metrics")]
 
 use std::{
     collections::BTreeMap,

@@ -1,12 +1,10 @@
 //! A halt is never refused for what the rules are, a resume is if they are not those that were seen;
 //! both are answered with the tag of the rules.
 
-#[path = "support/port.rs"]
-mod port;
-
 use axum::http::header;
-use port::{Answer, Port, failing, json_request};
 use serde_json::Value;
+
+use crate::support::port::{Answer, Port, failing, json_request};
 
 /// At generation 2.
 async fn port_with_rules() -> Port {

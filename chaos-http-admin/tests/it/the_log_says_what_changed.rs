@@ -1,19 +1,17 @@
 //! The log tells of each halt and resume that did something, once.
-//!
-//! One test alone: others in its process would decide for it what is logged, since tracing remembers
-//! for all threads whether anyone listens to a place in the code.
-
-#[path = "support/port.rs"]
-mod port;
 
 use std::sync::{Arc, Mutex};
 
-use port::Port;
 use serde_json::json;
-use tracing::{Event, Metadata, Subscriber, field::Visit, span};
+use tracing::{Dispatch, Event, Metadata, Subscriber, field::Visit, span};
+
+use crate::support::port::Port;
 
 #[tokio::test]
 async fn what_changed_nothing_is_not_logged() {
+    // While it knows of one subscriber alone, tracing asks the thread that comes to an event first whether
+    // anyone listens, and remembers that for all of them.
+    let _second = Dispatch::new(Log::default());
     let log = Log::default();
     let _logging = tracing::subscriber::set_default(log.clone());
     let port = Port::new();

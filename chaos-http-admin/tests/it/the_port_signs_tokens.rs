@@ -5,10 +5,7 @@ use chaos_core::{Injector, ManualClock, TokenKey};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
-use self::port::Port;
-
-#[path = "support/port.rs"]
-mod port;
+use crate::support::port::Port;
 
 const SECRET: &[u8] = b"this secret is of 32 bytes, fine";
 

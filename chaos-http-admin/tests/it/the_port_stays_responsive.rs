@@ -1,9 +1,6 @@
 //! Whatever is thrown at the port, by however many, a good client is answered within two seconds, and
 //! the service beside it, on the same runtime, does not notice.
 
-#[path = "support/wire.rs"]
-mod wire;
-
 use std::time::Duration;
 
 use axum::{Router, routing::get};
@@ -19,7 +16,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::{sleep, timeout},
 };
-use wire::{ANN, Asking, BOB, LONG, Running, request, tokens};
+
+use crate::support::wire::{self, ANN, Asking, BOB, LONG, Running, request, tokens};
 
 /// A port that is asked by a good client over and over, and a service beside it that has its own.
 struct Busy {

@@ -1,8 +1,4 @@
 //! A port with TLS speaks TLS alone, shows its certificate, and asks for one if it is told to.
-#![cfg(feature = "tls")]
-
-#[path = "support/wire.rs"]
-mod wire;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +12,8 @@ use rustls::{
 };
 use tokio::{io::AsyncReadExt, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use wire::{ANN, Answer, LONG, Running, exchange, request, tokens};
+
+use crate::support::wire::{ANN, Answer, LONG, Running, exchange, request, tokens};
 
 const HALT: &str = r#"{"reason":"x"}"#;
 

@@ -5,10 +5,7 @@ use std::time::Duration;
 use chaos_core::{Call, Injector, inject};
 use serde_json::{Value, json};
 
-use self::port::Port;
-
-#[path = "support/port.rs"]
-mod port;
+use crate::support::port::Port;
 
 fn half(key: &str) -> Value {
     let mut rule =

@@ -10,10 +10,7 @@ use std::{
 use chaos_core::{Action, Injector};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
-#[path = "support/watched.rs"]
-mod watched;
-
-use watched::{Watched, pass, rules};
+use crate::support::watched::{self, Watched, pass, rules};
 
 /// Does something bad to a good file; it is refused with `expected`, and nothing else happens.
 fn is_refused(expected: &str, harm: impl FnOnce(&Watched)) {
@@ -241,6 +238,9 @@ impl<S: tracing::Subscriber> Layer<S> for Warnings {
 
 #[test]
 fn a_warning_names_the_file() {
+    // While it knows of one subscriber alone, tracing asks the thread that comes to an event first whether
+    // anyone listens, and remembers that for all of them.
+    let _second = tracing::Dispatch::new(registry());
     let warnings = Warnings::default();
     let path = tracing::subscriber::with_default(registry().with(warnings.clone()), || {
         // On this thread, where the subscriber is: the first look.

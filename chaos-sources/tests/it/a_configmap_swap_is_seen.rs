@@ -6,10 +6,7 @@ use std::{fs, os::unix::fs::symlink, path::Path, time::Duration};
 use chaos_core::Injector;
 use chaos_sources::{FileSource, Watching};
 
-#[path = "support/watched.rs"]
-mod watched;
-
-use watched::{LONG, Watched, ids, rules};
+use crate::support::watched::{LONG, Watched, ids, rules};
 
 /// Seen by the system's word alone: nobody would wait for the next look.
 fn watch(path: &Path, injector: &Injector) -> Watching {

@@ -5,10 +5,7 @@ use std::{fs, sync::mpsc, thread, time::Duration};
 use chaos_core::{Action, Injector, ManualClock, Rule, wire};
 use chaos_sources::FileSource;
 
-#[path = "support/watched.rs"]
-mod watched;
-
-use watched::{LONG, Watched, ids, pass, rules};
+use crate::support::watched::{LONG, Watched, ids, pass, rules};
 
 fn foreign(id: &str) -> Rule {
     let json = br#"{"site":"else.where","faults":[{"error":"x"}]}"#;

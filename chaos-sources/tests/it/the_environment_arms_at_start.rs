@@ -5,10 +5,7 @@ use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt};
 use chaos_core::{Injector, Policy, inject};
 use chaos_sources::{Environment, SourceError};
 
-#[path = "support/watched.rs"]
-mod watched;
-
-use watched::{ids, rules};
+use crate::support::watched::{ids, rules};
 
 fn environment(rules: Option<&str>, file: Option<&str>) -> Result<Environment, SourceError> {
     Environment::of(|name| {

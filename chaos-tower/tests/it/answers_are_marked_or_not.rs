@@ -1,18 +1,12 @@
 //! An answer that was changed says by which rule, in HTTP and in gRPC; switched off, it says nothing.
 
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/echo.rs"]
-mod echo;
-#[path = "support/heard.rs"]
-mod heard;
-
 use axum::{Router, routing::get};
 use chaos_core::{Injector, wire};
 use chaos_tower::{FAULT_HEADER, InjectLayer};
-use echo::{Echo, Kind, armed};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+
+use crate::support::echo::{self, Echo, Kind, armed};
 
 /// Faults, whether the answer is still read whole, and its body, marked and not.
 fn http_rows() -> Vec<(Value, &'static str, &'static str)> {

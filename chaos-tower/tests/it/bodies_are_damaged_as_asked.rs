@@ -1,11 +1,8 @@
 //! What is done to bodies, as real peers see it: to the byte, and with the connection around it as
 //! it should be. That the deeds keep their times is told by the tests beside them, with paused time.
 
-#[path = "bodies_are_damaged_as_asked/http1.rs"]
 mod http1;
-#[path = "bodies_are_damaged_as_asked/http2.rs"]
 mod http2;
-#[path = "bodies_are_damaged_as_asked/server.rs"]
 mod server;
 
 use std::{num::NonZeroU64, time::Duration};

@@ -1,14 +1,9 @@
 //! A fault in front of a client is what that client makes of a real one: its own kinds of errors,
 //! statuses and bodies, and the network is left alone. Real peers say what real ones look like.
-#![cfg(not(feature = "compile-out"))]
 
-#[path = "clients_see_genuine_errors/hyper_util.rs"]
 mod hyper_util;
-#[path = "clients_see_genuine_errors/peer.rs"]
 mod peer;
-#[path = "clients_see_genuine_errors/reqwest.rs"]
 mod reqwest;
-#[path = "clients_see_genuine_errors/tonic.rs"]
 mod tonic;
 
 use std::{error::Error, io, time::Duration};

@@ -1,6 +1,5 @@
 //! Faults that know of retries, against a client that retries: a real server, a real client, and each
 //! logical request told from the others by its idempotency key.
-#![cfg(not(feature = "compile-out"))]
 
 use std::{
     future::{Ready, ready},

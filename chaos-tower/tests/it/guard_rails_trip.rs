@@ -1,5 +1,4 @@
 //! A guard rail stops what breaks its bound, at once, and it stays stopped until someone acknowledges it.
-#![cfg(not(feature = "compile-out"))]
 
 use std::{convert::Infallible, time::Duration};
 

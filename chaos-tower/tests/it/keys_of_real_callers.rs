@@ -1,5 +1,4 @@
 //! Keys that only a connection knows: the peer of a request, and health checks that are let be.
-#![cfg(not(feature = "compile-out"))]
 
 use std::net::SocketAddr;
 

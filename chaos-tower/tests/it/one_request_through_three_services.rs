@@ -3,7 +3,6 @@
     clippy::disallowed_methods,
     reason = "tokens are signed for the time of day"
 )]
-#![cfg(not(feature = "compile-out"))]
 
 use std::{
     collections::BTreeMap,

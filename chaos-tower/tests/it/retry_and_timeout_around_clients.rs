@@ -1,6 +1,5 @@
 //! Faults among the layers that people put around a client: each try is a call of its own, a timeout
 //! counts what is below it, and a limit holds its permits for as long as a delay takes.
-#![cfg(not(feature = "compile-out"))]
 
 use std::{
     future::{Ready, ready},

@@ -1,45 +1,18 @@
 //! What a real client sees of a stock `axum::serve` with the layer, for each kind of fault: by HTTP/1 on
 //! a bare socket, and by HTTP/2.
-#![cfg(not(feature = "compile-out"))]
-
-#[path = "support/answers.rs"]
-mod answers;
-#[path = "support/app.rs"]
-mod app;
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/axum_server.rs"]
-mod axum_server;
-#[path = "support/bodies.rs"]
-mod bodies;
-#[path = "support/cuts.rs"]
-mod cuts;
-#[path = "support/exit.rs"]
-mod exit;
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/http1.rs"]
-mod http1;
-#[path = "support/http2.rs"]
-mod http2;
-#[path = "support/itself.rs"]
-mod itself;
-#[path = "support/peer.rs"]
-mod peer;
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/uploads.rs"]
-mod uploads;
-#[path = "support/waits.rs"]
-mod waits;
 
 use serde_json::json;
 
-use app::MESSAGE;
-use ask::Ask;
-use axum_server::start;
-use heard::End;
-use peer::Protocol;
+use crate::support::{
+    answers,
+    app::{self, MESSAGE},
+    ask::Ask,
+    axum_server::{self, start},
+    bodies, cuts, exit,
+    heard::End,
+    peer::Protocol,
+    uploads, waits,
+};
 
 #[tokio::test]
 async fn latency_before() {
@@ -151,7 +124,7 @@ async fn abort_panic() {
 
 #[tokio::test]
 async fn abort_exit() {
-    exit::abort_exit(&start().await, "abort_exit").await;
+    exit::abort_exit(&start().await, "surface_axum::abort_exit").await;
 }
 
 #[tokio::test]

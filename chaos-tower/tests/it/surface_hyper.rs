@@ -1,45 +1,13 @@
 //! What a real client sees of a plain hyper service with the layer, behind hyper-util's server for both
 //! protocols, for each kind of fault: by HTTP/1 on a bare socket, and by HTTP/2.
-#![cfg(not(feature = "compile-out"))]
-
-#[path = "support/answers.rs"]
-mod answers;
-#[path = "support/app.rs"]
-mod app;
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/bodies.rs"]
-mod bodies;
-#[path = "support/cuts.rs"]
-mod cuts;
-#[path = "support/exit.rs"]
-mod exit;
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/http1.rs"]
-mod http1;
-#[path = "support/http2.rs"]
-mod http2;
-#[path = "support/hyper_server.rs"]
-mod hyper_server;
-#[path = "support/itself.rs"]
-mod itself;
-#[path = "support/peer.rs"]
-mod peer;
-#[path = "support/server.rs"]
-mod server;
-#[path = "support/uploads.rs"]
-mod uploads;
-#[path = "support/waits.rs"]
-mod waits;
 
 use h2::Reason;
 use serde_json::json;
 
-use ask::Ask;
-use heard::End;
-use hyper_server::start;
-use peer::Protocol;
+use crate::support::{
+    answers, ask::Ask, bodies, cuts, exit, heard::End, hyper_server::start, peer::Protocol,
+    uploads, waits,
+};
 
 #[tokio::test]
 async fn latency_before() {
@@ -136,7 +104,7 @@ async fn abort_panic() {
 
 #[tokio::test]
 async fn abort_exit() {
-    exit::abort_exit(&start().await, "abort_exit").await;
+    exit::abort_exit(&start().await, "surface_hyper::abort_exit").await;
 }
 
 #[tokio::test]

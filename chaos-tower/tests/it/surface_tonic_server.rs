@@ -1,15 +1,6 @@
 //! What each kind of fault does at a layer of tonic's own server, as tonic's client has it and as it
 //! stands on the wire.
 
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/echo.rs"]
-mod echo;
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/http2.rs"]
-mod http2;
-
 use std::{error::Error, io, net::SocketAddr, time::Duration};
 
 use chaos_core::{Fault, Injector, Policy, wire::rule_from_value};
@@ -24,10 +15,12 @@ use tokio::{
 };
 use tonic::{Code, service::Routes, transport::Channel};
 
-use ask::Ask;
-use echo::{Echo, Given, Kind, SITE, armed, ask as grpc_ask, call, channel, frame, frames};
-use heard::{End, Heard};
-use http2::Http2;
+use crate::support::{
+    ask::Ask,
+    echo::{Echo, Given, Kind, SITE, armed, ask as grpc_ask, call, channel, frame, frames},
+    heard::{End, Heard},
+    http2::Http2,
+};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -489,7 +482,7 @@ async fn abort_exit() {
     }
     // Another process, which runs this test and gets to the lines above.
     let mut process = tokio::process::Command::new(std::env::current_exe().unwrap())
-        .args(["abort_exit", "--exact", "--nocapture"])
+        .args(["surface_tonic_server::abort_exit", "--exact", "--nocapture"])
         .env("CHAOS_TEST_EXITS", "1")
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)

@@ -1,35 +1,18 @@
 //! Ten thousand requests that are delayed at once are all answered, and each costs the server less than
 //! 4 kB while it waits.
-#![cfg(all(not(feature = "compile-out"), target_os = "linux"))]
-
-#[path = "support/app.rs"]
-mod app;
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/axum_server.rs"]
-mod axum_server;
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/http1.rs"]
-mod http1;
-#[path = "support/http2.rs"]
-mod http2;
-#[path = "support/itself.rs"]
-mod itself;
-#[path = "support/peer.rs"]
-mod peer;
-#[path = "support/server.rs"]
-mod server;
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::{task::JoinSet, time::sleep};
 
-use app::TEXT;
-use ask::Ask;
-use http2::Http2;
-use itself::Itself;
+use crate::support::{
+    app::{self, TEXT},
+    ask::Ask,
+    axum_server,
+    http2::Http2,
+    itself::{self, Itself},
+};
 
 /// As many streams on each as hyper allows by default.
 const CONNECTIONS: u64 = 50;
@@ -45,7 +28,7 @@ async fn each_costs_less_than_four_kilobytes() {
     if itself::is_server() {
         return serve().await;
     }
-    let mut other = Itself::run("each_costs_less_than_four_kilobytes");
+    let mut other = Itself::run("ten_thousand_delayed::each_costs_less_than_four_kilobytes");
     let address = other.hear_address().await;
     let mut peers = Vec::new();
     for _ in 0..CONNECTIONS {

@@ -4,31 +4,16 @@
 //! All that is answered at once fits into the window of the connection. If it does not, the server's
 //! own `h2` cuts frames to what is left of it, and its client's `h2` has enough of small frames at
 //! about a hundred and twenty: with our layer or without.
-#![cfg(not(feature = "compile-out"))]
-
-#[path = "support/app.rs"]
-mod app;
-#[path = "support/ask.rs"]
-mod ask;
-#[path = "support/heard.rs"]
-mod heard;
-#[path = "support/http1.rs"]
-mod http1;
-#[path = "support/http2.rs"]
-mod http2;
-#[path = "support/hyper_server.rs"]
-mod hyper_server;
-#[path = "support/peer.rs"]
-mod peer;
-#[path = "support/server.rs"]
-mod server;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use app::TEXT;
-use ask::Ask;
-use http2::Http2;
+use crate::support::{
+    app::{self, TEXT},
+    ask::Ask,
+    http2::Http2,
+    hyper_server,
+};
 
 const STREAMS: usize = 200;
 

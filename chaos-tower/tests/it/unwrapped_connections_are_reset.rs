@@ -1,5 +1,4 @@
 //! A stock server, a plain listener, and still a real RST: the connection is found by its peer.
-#![cfg(target_os = "linux")]
 
 use std::{
     io,

@@ -4,7 +4,6 @@
 //! The disk is a small tmpfs in a mount namespace of the shop's own, which needs no privilege where the
 //! system lets users have namespaces. Where it does not, `/dev/full` stands in for it, with the same
 //! error; the output says which it was.
-#![cfg(target_os = "linux")]
 
 use std::{
     fs,

@@ -1,6 +1,5 @@
 //! `kill -9` in the middle of writing the audit, two hundred times: the file always parses, and each run
 //! is in it from its first entry to its last without a gap.
-#![cfg(unix)]
 
 use std::{
     collections::BTreeMap,

@@ -1,12 +1,11 @@
 //! The OpenAPI document, and whether an answer is one that it has.
-#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
-use crate::port::Answer;
+use crate::support::port::Answer;
 
 pub(crate) struct Document(pub(crate) Value, RefCell<BTreeMap<String, Rc<Validator>>>);
 

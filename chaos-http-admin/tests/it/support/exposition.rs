@@ -1,5 +1,4 @@
 //! Prometheus' text format, read as strictly as it is written down.
-#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,4 @@
 //! The admin routes of an injector of one's own, asked without a socket.
-#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use axum::{
     Router,

@@ -1,5 +1,4 @@
 //! A port on a socket, and clients that write bytes to it.
-#![allow(dead_code, reason = "each test file uses its own part of it")]
 
 use std::{
     net::SocketAddr,

@@ -1,5 +1,4 @@
 //! A file in a folder of its own, watched for an injector of its own.
-#![allow(dead_code, reason = "no test needs all of it")]
 
 use std::{fs, path::PathBuf, time::Duration};
 

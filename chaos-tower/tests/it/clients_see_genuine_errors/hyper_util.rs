@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use tower::{Layer, Service, ServiceExt};
 
-use crate::{
+use super::{
     DELAY, assert_injected, hit_by, io_kind,
     peer::{self, Peer},
 };

@@ -7,7 +7,7 @@ use chaos_tower::{Inject, InjectLayer};
 use reqwest::{Body, Client, Error, Method, Request};
 use tower::{Layer, ServiceExt};
 
-use crate::{
+use super::{
     DELAY, assert_injected, hit_by, io_kind,
     peer::{self, Peer},
 };

@@ -11,7 +11,7 @@ use tonic::{
 };
 use tower::Layer;
 
-use crate::{
+use super::{
     DELAY, assert_injected, hit_by,
     peer::{self, Peer},
 };

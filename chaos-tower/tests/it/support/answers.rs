@@ -1,13 +1,12 @@
 //! The rows of the table where a call is answered, or passes with something changed, as any server's
 //! peers see them.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::time::Duration;
 
 use chaos_core::Fault;
 use serde_json::json;
 
-use crate::{
+use crate::support::{
     app::{MESSAGE, PIECES, TEXT},
     ask::Ask,
     heard::{End, Heard},

@@ -1,5 +1,4 @@
 //! What the servers under test serve: a small text, slow and large bodies, gRPC messages, an echo.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{convert::Infallible, time::Duration};
 

@@ -1,5 +1,4 @@
 //! What a peer asks a server for.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 

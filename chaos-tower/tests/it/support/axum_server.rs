@@ -1,5 +1,4 @@
 //! A stock `axum::serve` with the layer around its router.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::net::SocketAddr;
 
@@ -13,7 +12,7 @@ use chaos_tower::{InjectLayer, InjectListener, WithConnection};
 use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
 use tower::util::MapRequestLayer;
 
-use crate::{
+use crate::support::{
     app::{self, SLOW, TEXT},
     server::{Calls, Parts, SITE, Server, stopped},
 };

@@ -1,13 +1,12 @@
 //! The rows of the table where something is done to the bytes of an answer, as any server's peers see
 //! them.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::time::Duration;
 
 use h2::Reason;
 use serde_json::json;
 
-use crate::{
+use crate::support::{
     app::{BIG, PIECES, TEXT, big, streamed},
     ask::Ask,
     heard::End,

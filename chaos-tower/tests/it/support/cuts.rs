@@ -1,11 +1,10 @@
 //! The rows of the table where a stream, a connection or the process ends, as any server's peers see
 //! them.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use h2::Reason;
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     app::{TEXT, streamed},
     ask::Ask,
     heard::End,

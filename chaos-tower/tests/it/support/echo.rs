@@ -1,6 +1,5 @@
 //! A gRPC service with a method of each kind, tonic's server for it, and tonic's client of it. Its
 //! messages are bytes, so that nothing has to be generated.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{
     convert::Infallible,
@@ -39,7 +38,7 @@ use tower::{
     service_fn,
 };
 
-use crate::{ask::Ask, heard::now};
+use crate::support::{ask::Ask, heard::now};
 
 pub(crate) const SITE: &str = "grpc.server";
 

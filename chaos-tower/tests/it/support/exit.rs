@@ -1,11 +1,10 @@
 //! The row of the table where the process ends: a server in a process of its own, which is ended.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use chaos_core::Policy;
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::{
+use crate::support::{
     app::TEXT,
     ask::Ask,
     heard::End,

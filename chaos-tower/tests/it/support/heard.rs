@@ -1,5 +1,4 @@
 //! What a peer heard of a server, and how it ended: what every test of a surface looks at.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{io, sync::LazyLock, time::Duration};
 

@@ -1,5 +1,4 @@
 //! A client of HTTP/1.1 that is nothing but a socket: it sees bytes, FIN and RST as they come.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{fmt::Write as _, io, net::SocketAddr};
 
@@ -9,7 +8,7 @@ use tokio::{
     net::{TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
 };
 
-use crate::{
+use crate::support::{
     ask::Ask,
     heard::{End, Head, Heard, now},
 };

@@ -1,6 +1,5 @@
 //! A client of HTTP/2 by the `h2` crate, with prior knowledge: it sees each stream's headers, reset,
 //! trailers, and what becomes of the connection.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{io, net::SocketAddr};
 
@@ -9,7 +8,7 @@ use h2::client::SendRequest;
 use http::{Request, Version};
 use tokio::{net::TcpStream, task::JoinHandle};
 
-use crate::{
+use crate::support::{
     ask::Ask,
     heard::{End, Head, Heard, now},
 };

@@ -1,5 +1,4 @@
 //! A plain hyper service behind hyper-util's server for both protocols, with the layer around it.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{convert::Infallible, fmt::Display, pin::pin};
 
@@ -15,7 +14,7 @@ use hyper_util::{
 };
 use tower::{Layer, service_fn};
 
-use crate::{
+use crate::support::{
     app::{self, SLOW, TEXT},
     server::{Parts, SITE, Server, stopped},
 };

@@ -1,5 +1,4 @@
 //! A test that runs itself once more, as a process of its own to be a server in.
-#![allow(dead_code, reason = "each test uses its part of it")]
 #![expect(clippy::print_stdout, reason = "the two processes talk that way")]
 
 use std::{net::SocketAddr, process::Stdio};
@@ -10,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::server::SOON;
+use crate::support::server::SOON;
 
 const VARIABLE: &str = "CHAOS_TEST_SERVER";
 /// What comes before all that the server says; the test harness talks, too.

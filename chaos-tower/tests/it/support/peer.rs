@@ -1,9 +1,8 @@
 //! A client of either protocol.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::net::SocketAddr;
 
-use crate::{ask::Ask, heard::Heard, http1::Http1, http2::Http2};
+use crate::support::{ask::Ask, heard::Heard, http1::Http1, http2::Http2};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {

@@ -1,5 +1,4 @@
 //! A server under test, on a port of its own, with the injector that is aimed at it.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{
     net::SocketAddr,
@@ -16,7 +15,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::{
+use crate::support::{
     ask::Ask,
     heard::{Heard, now},
     peer::{Peer, Protocol},

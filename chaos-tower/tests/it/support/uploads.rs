@@ -1,12 +1,11 @@
 //! The row of the table where something is done to the bytes of a request, as the service behind reads
 //! them, and tells.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::{
+use crate::support::{
     ask::Ask,
     heard::{End, Heard},
     peer::Protocol,

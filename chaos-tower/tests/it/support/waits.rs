@@ -1,12 +1,11 @@
 //! The rows of the table where a call waits, as any server's peers see them.
-#![allow(dead_code, reason = "each test uses its part of it")]
 
 use std::{cell::Cell, time::Duration};
 
 use serde_json::json;
 use tokio::time::{sleep, timeout};
 
-use crate::{
+use crate::support::{
     app::{SLOW, TEXT, echo},
     ask::Ask,
     heard::now,
