@@ -1,5 +1,12 @@
 //! A rule in force: the rule with its counts, its arming and its gate, and how it decides.
 
+pub(crate) mod arming;
+pub(crate) mod counters;
+pub(crate) mod draw;
+pub(crate) mod preview;
+pub(crate) mod rules;
+pub(crate) mod status;
+
 use std::{
     sync::{
         Arc, OnceLock,
@@ -9,17 +16,15 @@ use std::{
 };
 
 use crate::{
-    arming::Arming,
+    armed::{arming::Arming, counters::Tally, draw::Hit},
     call::Call,
     dice,
     gate::Gate,
-    lots::Hit,
+    hub::Hub,
     matcher::Matcher,
-    observer::Hub,
     policy::Policy,
-    replay::{By, Turn},
     rule::Rule,
-    tally::Tally,
+    trigger::replay::{By, Turn},
 };
 
 const EXPIRED: u8 = 1;

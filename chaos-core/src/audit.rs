@@ -3,13 +3,20 @@
 //! An entry is made under the injector's own lock, so that edits stand here in the order of their
 //! generations, one entry each. Whoever follows the list is told when that lock is free again.
 
+pub(crate) mod action;
+pub(crate) mod actor;
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
-use crate::{action::Action, news::News, rule::Rule, rule_set::RuleSet, who::Who};
+use crate::{
+    audit::{action::Action, actor::Who},
+    gate::changed::News,
+    rule::{Rule, rule_set::RuleSet},
+};
 
 /// One line of the audit.
 #[derive(Clone, Debug)]

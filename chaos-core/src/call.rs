@@ -1,5 +1,8 @@
 //! The facts of one call: what a matcher can ask about it.
 
+pub(crate) mod direction;
+pub(crate) mod site_kind;
+
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};

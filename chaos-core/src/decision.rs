@@ -1,20 +1,21 @@
 //! What was decided about one call: the rules that fired, and their deeds in order.
 
+pub(crate) mod burn_threads;
+pub(crate) mod firing;
+pub(crate) mod hold;
+pub(crate) mod overlay_rules;
+pub(crate) mod site_rules;
+pub(crate) mod watched_call;
+
 use std::{process, sync::Arc};
 
 use crate::{
-    burning,
-    closures::CustomCall,
-    custom::CustomFault,
-    fault::Fault,
-    firing::Firing,
-    hold::Hold,
-    observer::{Hub, Injection},
+    call::site_kind::SiteKind,
+    decision::{firing::Firing, hold::Hold, watched_call::Watching},
+    fault::{Fault, custom::CustomFault, step::Step},
+    guard_rail::monitor::Watch,
+    hub::{Hub, Injection, closures::CustomCall},
     plan::{Plan, Wait, WaitKind},
-    step::Step,
-    surface::SiteKind,
-    watch::Watch,
-    watching::Watching,
 };
 
 /// The deeds to do to one call. An adapter is a loop over it:
@@ -129,7 +130,7 @@ impl Decision {
                 None => parts.current = parts.rest.next(),
                 Some(Step::Plan(plan)) => return Some(plan),
                 Some(Step::Burn(burn)) => {
-                    burning::start(burn, &Hold::new(&firing.active));
+                    burn_threads::start(burn, &Hold::new(&firing.active));
                 }
                 Some(Step::Custom(custom)) => parts.ask(&custom),
                 Some(Step::Panic) => {

@@ -1,26 +1,29 @@
 //! The kinds of fault that a rule can hold, and what each comes down to.
 
+pub(crate) mod burn;
+pub(crate) mod custom;
+pub(crate) mod latency;
+pub(crate) mod step;
+
 mod one_of;
 
 use std::{fmt, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
-    answer::{AfterMessages, Answer, HttpAnswer, Written},
-    burn::Burn,
-    bytes_deed::{BytesFault, not_too_long},
-    custom::CustomFault,
-    cut::{Abort, Cut, CutKind},
+    call::{direction::Side, site_kind::Surfaces},
     dice::Dice,
     error::RuleError,
-    grpc::GrpcStatus,
-    headers::HeaderEdit,
-    injected::Injected,
-    latency::Latency,
+    fault::{burn::Burn, custom::CustomFault, latency::Latency, step::Step},
     name::RuleId,
-    plan::{Plan, Wait, WaitAfter, WaitKind},
-    side::Side,
-    step::Step,
-    surface::Surfaces,
+    plan::{
+        Plan, Wait, WaitAfter, WaitKind,
+        answer::{AfterMessages, Answer, HttpAnswer, Written},
+        bytes::{BytesFault, not_too_long},
+        cut::{Abort, Cut, CutKind},
+        grpc::GrpcStatus,
+        headers::HeaderEdit,
+        injected::Injected,
+    },
 };
 
 pub use self::one_of::OneOf;

@@ -1,5 +1,7 @@
 //! Where the delayed calls of a rule wait, so that all of them can be let go at once.
 
+pub(crate) mod changed;
+
 #[cfg(feature = "tokio")]
 use std::{future::poll_fn, pin::pin, task::Poll};
 use std::{

@@ -1,9 +1,13 @@
 //! What a service must not show while faults are injected. Values that cannot be invalid; nothing is
 //! measured here.
 
+pub(crate) mod breach;
+pub(crate) mod monitor;
+pub(crate) mod outcomes;
+
 use std::time::Duration;
 
-use crate::{error::RuleError, glob::SiteGlob, rate::Rate};
+use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 
 /// A bound on what calls show at a site, measured in the process, over a sliding window. When it is
 /// broken, the rule, or everything, is stopped at once, and stays so until someone has

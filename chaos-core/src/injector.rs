@@ -1,5 +1,8 @@
 //! The only door: holds the rules in force, arms and disarms sites, halts and resumes.
 
+pub(crate) mod environment;
+pub(crate) mod signed;
+
 use std::{
     collections::{BTreeMap, HashMap},
     panic::Location,
@@ -13,31 +16,31 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    action::Action,
-    armed::Armed,
-    audit::{Audit, Deed, Entry},
-    breach::Breach,
-    catalogue,
+    armed::{
+        Armed,
+        rules::{InForce, Retired},
+        status::{Counts, Halt, Lock, State, Status},
+    },
+    audit::{Audit, Deed, Entry, action::Action, actor::Who},
+    call::site_kind::SiteKind,
     clock::{Clock, Stopwatch},
-    closures::CustomCall,
-    environment,
+    decision::{
+        overlay_rules::Layer,
+        site_rules::{SiteRules, Watched},
+    },
     error::RuleError,
     fault::Fault,
-    glob::SiteGlob,
-    in_force::{InForce, Retired},
-    layer::Layer,
+    guard_rail::{breach::Breach, monitor::Watch},
+    hub::{Bounds, Hub, Injection, closures::CustomCall},
+    matcher::glob::SiteGlob,
     name::RuleId,
-    observer::{Bounds, Hub, Injection},
     policy::Policy,
-    replay::{Decisions, Log},
-    rule::Rule,
-    rule_set::{Change, ChangeError, RuleSet},
-    site::Site,
-    site_rules::{SiteRules, Watched},
-    status::{Counts, Halt, Lock, State, Status},
-    surface::SiteKind,
-    watch::Watch,
-    who::Who,
+    rule::{
+        Rule,
+        rule_set::{Change, ChangeError, RuleSet},
+    },
+    site::{Site, catalogue},
+    trigger::replay::{Decisions, Log},
 };
 
 /// Holds the current rules and decides. Clones are the same injector.

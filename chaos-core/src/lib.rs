@@ -80,149 +80,103 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod action;
-mod answer;
 mod armed;
-mod arming;
-mod attempts;
 mod audit;
-mod breach;
-mod budget;
-mod burn;
-mod burning;
-mod bytes_deed;
 mod call;
-mod catalogue;
 mod clock;
-mod closures;
-mod custom;
-mod cut;
 mod decision;
 mod dice;
-mod environment;
 mod error;
-mod exempt;
 mod fault;
-mod firing;
 mod gate;
-mod glob;
-mod grpc;
-mod guard;
 mod guard_rail;
-mod headers;
-mod hold;
-mod in_force;
-mod index;
-mod injected;
+mod hub;
 mod injector;
-#[cfg(feature = "serde")]
-mod io_kind;
-mod key;
-mod latency;
-mod layer;
-mod lifetime;
-mod lots;
 mod macros;
 mod matcher;
 mod name;
-mod news;
-mod observer;
-mod outcomes;
 mod overlay;
-mod pass;
 mod plan;
 mod policy;
-mod preview;
-mod program;
-mod purse;
-mod rate;
-mod replay;
 mod rule;
-mod rule_set;
-mod side;
-mod signed;
 mod site;
-mod site_rules;
-mod status;
-mod step;
-mod surface;
-mod systematic;
-mod tally;
-mod telling;
-mod text;
+mod testing;
 #[cfg(feature = "token")]
 mod token;
 mod trigger;
-mod watch;
-mod watching;
-mod who;
-#[cfg(feature = "window")]
-mod window;
 #[cfg(feature = "serde")]
 pub mod wire;
 
 #[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
+pub use crate::macros::private as __private;
 
 pub use crate::{
-    action::Action,
-    answer::{AfterMessages, Answer, HttpAnswer},
-    attempts::FirstAttempts,
-    audit::{Audit, BeforeAndAfter, Entries, Entry},
-    breach::{Breach, Measure},
-    budget::Budget,
-    burn::Burn,
-    bytes_deed::{BytesDeed, BytesFault, Corruption},
-    call::{Call, Label},
+    armed::{
+        counters::{Limit, Overflow},
+        preview::Preview,
+        status::{Counts, State, Status},
+    },
+    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Who},
+    call::{Call, Label, direction::Side, site_kind::SiteKind},
     clock::{Clock, ManualClock},
-    closures::CustomCall,
-    custom::CustomFault,
-    cut::{Abort, Cut, CutKind, StreamReason},
-    decision::Decision,
+    decision::{
+        Decision,
+        hold::Hold,
+        watched_call::{Watched, Watching},
+    },
     error::RuleError,
-    exempt::Exemptions,
-    fault::{ErrorFault, Fault, OneOf, WaitTime, When},
-    glob::SiteGlob,
-    grpc::{GrpcCode, GrpcStatus},
-    guard::RuleGuard,
-    guard_rail::{GuardRail, Then},
-    headers::HeaderEdit,
-    hold::Hold,
-    injected::Injected,
-    injector::{Injector, global},
-    key::Key,
-    latency::Latency,
-    lifetime::Lifetime,
-    matcher::Matcher,
+    fault::{
+        ErrorFault, Fault, OneOf, WaitTime, When, burn::Burn, custom::CustomFault, latency::Latency,
+    },
+    guard_rail::{
+        GuardRail, Then,
+        breach::{Breach, Measure},
+    },
+    hub::{Injection, closures::CustomCall},
+    injector::{Injector, global, signed::Signed},
+    matcher::{
+        Matcher,
+        exempt::Exemptions,
+        glob::SiteGlob,
+        text::{Pattern, Route, Text},
+    },
     name::{RuleId, is_site_name},
-    observer::Injection,
     overlay::{InOverlay, Overlay},
-    plan::{Plan, Wait, WaitAfter},
+    plan::{
+        Plan, Wait, WaitAfter,
+        answer::{AfterMessages, Answer, HttpAnswer},
+        bytes::{BytesDeed, BytesFault, Corruption},
+        cut::{Abort, Cut, CutKind, StreamReason},
+        grpc::{GrpcCode, GrpcStatus},
+        headers::HeaderEdit,
+        injected::Injected,
+    },
     policy::Policy,
-    preview::Preview,
-    program::{Phase, Program, Ramp},
-    rate::Rate,
-    replay::{Decisions, Replay},
-    rule::{Mode, Rule},
-    rule_set::{Change, ChangeError, RuleSet},
-    side::Side,
-    signed::Signed,
+    rule::{
+        Mode, Rule,
+        lifetime::Lifetime,
+        rule_set::{Change, ChangeError, RuleSet},
+    },
     site::Site,
-    status::{Counts, State, Status},
-    surface::SiteKind,
-    systematic::{Outcome, Systematic, SystematicReport, Tried},
-    tally::{Limit, Overflow},
-    text::{Pattern, Route, Text},
-    trigger::Trigger,
-    watching::{Watched, Watching},
-    who::Who,
+    testing::{
+        rule_guard::RuleGuard,
+        systematic::{Outcome, Systematic, SystematicReport, Tried},
+    },
+    trigger::{
+        Trigger,
+        attempts::FirstAttempts,
+        budget::Budget,
+        key::Key,
+        program::{Phase, Program, Ramp},
+        rate::Rate,
+        replay::{Decisions, Replay},
+    },
 };
 
 #[cfg(feature = "token")]
 pub use crate::token::{Token, TokenError, TokenKey, TokenKeyError};
 #[cfg(feature = "window")]
-pub use crate::window::Window;
+pub use crate::trigger::window::Window;
 
 #[cfg(feature = "macros")]
 pub use chaos_macros::site;

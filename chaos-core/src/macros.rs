@@ -1,5 +1,9 @@
 //! `inject!` and `inject_async!`: a site in code, as one line.
 
+pub(crate) mod pass;
+#[doc(hidden)]
+pub mod private;
+
 /// A place in plain code where faults may happen: `Result<(), Injected>`.
 ///
 /// `inject!("name")` is a site of the process's own injector. Idle, it costs one load and one

@@ -1,8 +1,13 @@
 //! Which of a site's calls a rule is about. Pure: a function of the rule and the call's facts.
 
+pub(crate) mod exempt;
+pub(crate) mod glob;
+pub(crate) mod index;
+pub(crate) mod text;
+
 use http::HeaderName;
 
-use crate::{call::Call, text::Text};
+use crate::{call::Call, matcher::text::Text};
 
 /// Conditions on a call; all that are given must hold, and an empty matcher takes every call.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -10,12 +10,14 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
+    armed::status::Counts,
+    decision::overlay_rules::{self, Around, Entered, Layer},
     injector::Injector,
-    layer::{self, Around, Entered, Layer},
     name::RuleId,
-    rule::Rule,
-    rule_set::{Change, ChangeError, RuleSet},
-    status::Counts,
+    rule::{
+        Rule,
+        rule_set::{Change, ChangeError, RuleSet},
+    },
 };
 
 /// Rules that only the calls made in it can see.
@@ -85,7 +87,7 @@ impl Overlay {
                 .ttl()
                 .map_or(remaining, |ttl| ttl.min(remaining));
             // Of a token that expires this very moment, nothing is left.
-            rule.lifetime = crate::lifetime::Lifetime::new(ttl).ok()?;
+            rule.lifetime = crate::rule::lifetime::Lifetime::new(ttl).ok()?;
             Some(rule)
         };
         let rules = token.into_rules().into_iter().filter_map(no_longer);
@@ -110,7 +112,7 @@ impl Overlay {
     /// The token that the innermost overlay around this call came with.
     #[must_use]
     pub fn current_token() -> Option<String> {
-        layer::token_around()
+        overlay_rules::token_around()
     }
 
     /// The injector whose sites it is on.
@@ -144,13 +146,13 @@ impl Overlay {
     /// # }
     /// ```
     pub fn carry<F>(future: F) -> InOverlay<F> {
-        let overlays = layer::all_around();
+        let overlays = overlay_rules::all_around();
         InOverlay { overlays, future }
     }
 
     /// The same into a thread, or `spawn_blocking`.
     pub fn carry_sync<T>(closure: impl FnOnce() -> T) -> impl FnOnce() -> T {
-        let overlays = layer::all_around();
+        let overlays = overlay_rules::all_around();
         move || {
             let _entered = Entered::new(&overlays);
             closure()

@@ -1,14 +1,23 @@
 //! What is to be done to a call: the closed list of deeds that every adapter carries out.
 
+pub(crate) mod answer;
+pub(crate) mod bytes;
+pub(crate) mod cut;
+pub(crate) mod grpc;
+pub(crate) mod headers;
+pub(crate) mod injected;
+
 use std::time::Duration;
 
 use crate::{
-    answer::Answer,
-    bytes_deed::{BytesDeed, scaled_size, scaled_time},
-    cut::Cut,
-    headers::HeaderEdit,
-    injected::Injected,
-    side::Side,
+    call::direction::Side,
+    plan::{
+        answer::Answer,
+        bytes::{BytesDeed, scaled_size, scaled_time},
+        cut::Cut,
+        headers::HeaderEdit,
+        injected::Injected,
+    },
 };
 
 /// One deed.

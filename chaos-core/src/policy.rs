@@ -1,5 +1,7 @@
 //! What rules may do at all, whoever wrote them: bounds that no way in can pass.
 
+pub(crate) mod spending;
+
 mod permits;
 
 use std::{
@@ -9,8 +11,11 @@ use std::{
 };
 
 use crate::{
-    budget::Budget, burn::Burn, glob::SiteGlob, guard_rail::GuardRail, lifetime::Lifetime,
-    rate::Rate, step::Step,
+    fault::{burn::Burn, step::Step},
+    guard_rail::GuardRail,
+    matcher::glob::SiteGlob,
+    rule::lifetime::Lifetime,
+    trigger::{budget::Budget, rate::Rate},
 };
 
 /// Bounds, set in code or by the environment, on what rules may do: those from the port, from a file,

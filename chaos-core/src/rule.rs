@@ -1,10 +1,18 @@
 //! A rule: where, which calls, how many of them, what happens to them, and for how long.
 
+pub(crate) mod lifetime;
+pub(crate) mod rule_set;
+
 #[cfg(feature = "window")]
-use crate::window::Window;
+use crate::trigger::window::Window;
 use crate::{
-    error::RuleError, fault::Fault, glob::SiteGlob, guard_rail::GuardRail, lifetime::Lifetime,
-    matcher::Matcher, name::RuleId, trigger::Trigger,
+    error::RuleError,
+    fault::Fault,
+    guard_rail::GuardRail,
+    matcher::{Matcher, glob::SiteGlob},
+    name::RuleId,
+    rule::lifetime::Lifetime,
+    trigger::Trigger,
 };
 
 /// Whether a rule acts or only counts.

@@ -1,5 +1,7 @@
 //! A named place where faults may happen, and the idle path: one load and one branch.
 
+pub(crate) mod catalogue;
+
 use std::{
     ops::ControlFlow,
     sync::{
@@ -12,17 +14,16 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    armed::{Armed, Glance, Verdict},
-    call::Call,
-    decision::Decision,
-    exempt::Exemptions,
-    layer::{self, SiteAddress},
-    lots::Hit,
+    armed::{Armed, Glance, Verdict, draw::Hit},
+    call::{Call, site_kind::SiteKind},
+    decision::{
+        Decision,
+        overlay_rules::{self, SiteAddress},
+        site_rules::{Case, SiteRules, Watched},
+    },
+    hub::{Hub, reentrancy},
+    matcher::exempt::Exemptions,
     name::is_site_name,
-    observer::Hub,
-    site_rules::{Case, SiteRules, Watched},
-    surface::SiteKind,
-    telling,
 };
 
 /// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
@@ -208,11 +209,12 @@ impl Site {
             return self.look_closer(own, 0, call);
         }
         self.retire(own);
-        if !layer::is_around() {
+        if !overlay_rules::is_around() {
             return self.look_closer(own, 0, call);
         }
         let mut case = self.case(call);
-        let ended = layer::each_around(self.address(), |rules| rules.fire(&mut case, 0, None));
+        let ended =
+            overlay_rules::each_around(self.address(), |rules| rules.fire(&mut case, 0, None));
         if case.fired.is_empty() {
             return self.look_closer(own, 0, call);
         }
@@ -229,7 +231,7 @@ impl Site {
         Case {
             call,
             here: (self.name, self.kind),
-            is_exempt: telling::is_telling() || self.exemptions().have(call),
+            is_exempt: reentrancy::is_telling() || self.exemptions().have(call),
             fired: Vec::new(),
         }
     }

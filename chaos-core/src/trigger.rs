@@ -1,12 +1,21 @@
 //! Which of the matched calls are hit. Pure: it reads no clock and draws no number; the ordinal of
 //! the call and the draw are elsewhere (`lots`).
 
+pub(crate) mod attempts;
+pub(crate) mod budget;
+pub(crate) mod key;
+pub(crate) mod program;
+pub(crate) mod rate;
+pub(crate) mod replay;
+#[cfg(feature = "window")]
+pub(crate) mod window;
+
 use std::{
     num::{NonZeroU32, NonZeroU64},
     time::Duration,
 };
 
-use crate::{
+use crate::trigger::{
     attempts::FirstAttempts, budget::Budget, key::Key, program::Program, rate::Rate, replay::Replay,
 };
 

@@ -4,6 +4,9 @@
 //! that know what is allowed. Either step names the field it failed at and what would have been
 //! accepted. Nothing else in this crate knows JSON.
 
+#[cfg(feature = "serde")]
+pub(crate) mod io_kind;
+
 mod budget;
 mod choice;
 mod fault;
@@ -44,11 +47,9 @@ pub use self::{
 use crate::{
     error::RuleError,
     fault::Fault,
-    lifetime::Lifetime,
-    matcher::Matcher,
+    matcher::{Matcher, text::Text},
     name::RuleId,
-    rule::{Mode, Rule},
-    text::Text,
+    rule::{Mode, Rule, lifetime::Lifetime},
 };
 
 /// Every field, and what it accepts: the text of errors, and of the documentation.

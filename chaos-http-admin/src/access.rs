@@ -3,6 +3,14 @@
 //! A secret is not kept, only its digest; it is in no error, no log and no `Debug`. Comparing takes the
 //! same time whether it matches early, late or not at all.
 
+pub(crate) mod authorize;
+pub(crate) mod caller;
+pub(crate) mod host_check;
+pub(crate) mod limits;
+pub(crate) mod origin;
+pub(crate) mod peer;
+pub(crate) mod role;
+
 use std::{
     env,
     error::Error,
@@ -17,7 +25,7 @@ use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::role::Role;
+use crate::access::role::Role;
 
 /// The access tokens that a port knows, for [`Admin::tokens`](crate::Admin::tokens).
 ///

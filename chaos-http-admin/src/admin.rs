@@ -6,8 +6,14 @@ use axum::{Extension, Router};
 use chaos_core::{Injector, TokenKey};
 
 use crate::{
-    access::Tokens, audit_file::AuditFile, door::Door, error::ServeError, followers::Followers,
-    guard::Hosts, listener::Listener, metrics::Metrics, routes, server::Server, tokens::Signer,
+    access::{Tokens, authorize::Door, host_check::Hosts},
+    error::ServeError,
+    followers::Followers,
+    history::audit_file::AuditFile,
+    metrics::Metrics,
+    routes,
+    routes::tokens::Signer,
+    server::{Server, listener::Listener},
 };
 
 /// The admin service of one injector.
@@ -85,7 +91,7 @@ impl Admin {
     /// What is under way when the last clone of this and of its routers is gone is given up.
     #[cfg(feature = "webhooks")]
     pub fn webhook(mut self, webhook: crate::Webhook) -> Self {
-        let delivery = crate::delivery::Delivery::start(&self.injector, webhook);
+        let delivery = crate::webhook::delivery::Delivery::start(&self.injector, webhook);
         self.followers.webhooks.push(delivery);
         self
     }

@@ -1,12 +1,17 @@
 //! Who is told of what happens: those who listen to events, the audit file, the webhooks. And who tells
 //! us, besides those who ask: the sources of rules.
 
+pub(crate) mod sources;
+
 use chaos_core::Injector;
 use serde_json::{Value, json};
 
 #[cfg(feature = "webhooks")]
-use crate::delivery::Delivery;
-use crate::{audit_file::AuditFile, feed::Feed, sources::Sources};
+use crate::webhook::delivery::Delivery;
+use crate::{
+    followers::sources::Sources,
+    history::{audit_file::AuditFile, feed::Feed},
+};
 
 /// Those of one [`Admin`](crate::Admin).
 #[derive(Clone, Debug)]

@@ -195,55 +195,16 @@
 
 mod access;
 mod admin;
-mod all_rules;
-mod appender;
-mod audit;
-mod audit_file;
-mod body;
-mod caller;
-#[cfg(feature = "webhooks")]
-mod delivery;
-mod difference;
-mod door;
-mod edit;
-mod entry;
 mod error;
-mod etag;
-mod events;
-mod feed;
+mod extract;
 mod followers;
-mod guard;
-mod halt;
-mod limits;
-mod listener;
-#[cfg(feature = "webhooks")]
-mod message;
+mod history;
 mod metrics;
-mod one_rule;
 mod openapi;
-mod operation;
-mod origin;
-mod page;
-mod patch;
-mod peer;
-mod places;
-mod position;
-mod preview;
 mod problem;
-mod query;
-mod role;
 mod routes;
 mod run;
 mod server;
-mod sources;
-mod state;
-mod sweep;
-#[cfg(feature = "tls")]
-mod tls;
-mod tokens;
-#[cfg(unix)]
-mod unix_server;
-mod view;
 #[cfg(feature = "webhooks")]
 mod webhook;
 
@@ -261,17 +222,19 @@ pub fn openapi() -> serde_json::Value {
 }
 
 #[cfg(feature = "tls")]
-pub use crate::tls::{Tls, TlsError};
+pub use crate::server::tls::{Tls, TlsError};
 #[cfg(unix)]
-pub use crate::unix_server::UnixServer;
+pub use crate::server::unix::UnixServer;
 #[cfg(feature = "webhooks")]
 pub use crate::webhook::{Webhook, WebhookError};
 pub use crate::{
-    access::{Tokens, TokensError},
+    access::{
+        Tokens, TokensError,
+        role::{Role, UnknownRole},
+    },
     admin::Admin,
-    audit_file::{AuditFile, AuditFileStatus},
     error::ServeError,
+    history::audit_file::{AuditFile, AuditFileStatus},
     metrics::Metrics,
-    role::{Role, UnknownRole},
     server::Server,
 };

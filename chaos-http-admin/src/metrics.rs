@@ -16,7 +16,7 @@ use chaos_core::Injector;
 use prometheus::TEXT_FORMAT;
 
 use self::{seen::Seen, table::Moment};
-use crate::{audit_file::AuditFile, sources::Sources};
+use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 
 /// The metrics of one injector: what `GET /metrics` serves. Clones are the same.
 ///

@@ -1,13 +1,15 @@
 //! The OpenAPI document of the port: made from the table of routes, the schemas of what the port shows
 //! in `openapi/schemas.json`, and the schema of a rule that the wire format has.
 
+pub(crate) mod operation;
+
 use std::collections::BTreeMap;
 
 use axum::{Extension, Json, extract::OriginalUri};
 use chaos_core::wire;
 use serde_json::{Map, Value, json};
 
-use crate::operation::{Operation, REFUSALS};
+use crate::openapi::operation::{Operation, REFUSALS};
 
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
 

@@ -1,5 +1,18 @@
 //! The routes: one table that is the router, and that the crate's documentation is checked against.
 
+pub(crate) mod audit;
+pub(crate) mod console;
+pub(crate) mod difference;
+pub(crate) mod events;
+pub(crate) mod halt;
+pub(crate) mod optimistic_edit;
+pub(crate) mod preview;
+pub(crate) mod rule;
+pub(crate) mod rule_json;
+pub(crate) mod rules;
+pub(crate) mod status;
+pub(crate) mod tokens;
+
 use std::sync::Arc;
 
 use axum::{
@@ -13,18 +26,18 @@ use chaos_core::Injector;
 use serde_json::Value;
 
 use crate::{
-    all_rules, audit, door,
-    door::{Door, Lock},
-    events,
+    access::{
+        authorize::{self, Door, Lock},
+        role::Role,
+    },
     followers::Followers,
-    halt, metrics, one_rule,
-    openapi::{self, Document},
-    operation::{Answers, Asks, Given::*, Operation, answers},
-    page, preview,
+    metrics,
+    openapi::{
+        self, Document,
+        operation::{Answers, Asks, Given::*, Operation, answers},
+    },
     problem::Problem,
-    role::Role,
-    state, tokens,
-    tokens::Signer,
+    routes::tokens::Signer,
 };
 
 struct Route {
@@ -41,7 +54,6 @@ struct Route {
 // One route to a line, whatever its width: it is read as a table.
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
-    use {all_rules as all, one_rule as one};
     const GET: Method = Method::GET;
     const PUT: Method = Method::PUT;
     const PATCH: Method = Method::PATCH;
@@ -52,18 +64,18 @@ fn table() -> Vec<Route> {
     const STOP: Option<Role> = Some(Role::Stop);
     const ARM: Option<Role> = Some(Role::Arm);
     vec![
-        route(GET, "/", ANYONE, page::console, "the console page", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", OBSERVE, state::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
-        route(GET, "/v1/sites", OBSERVE, state::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
-        route(GET, "/v1/rules", OBSERVE, all::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
-        route(PUT, "/v1/rules", ARM, all::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
-        route(GET, "/v1/rules/{id}", OBSERVE, one::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
-        route(PUT, "/v1/rules/{id}", ARM, one::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
-        route(PATCH, "/v1/rules/{id}", ARM, one::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
-        route(DELETE, "/v1/rules/{id}", ARM, one::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
-        route(GET, "/v1/rules/{id}/injections", OBSERVE, one::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
+        route(GET, "/", ANYONE, console::console, "the console page", answers(200, Text("text/html")).refuses(500)),
+        route(GET, "/v1/status", OBSERVE, status::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
+        route(GET, "/v1/sites", OBSERVE, status::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
+        route(GET, "/v1/rules", OBSERVE, rules::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
+        route(PUT, "/v1/rules", ARM, rules::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
+        route(GET, "/v1/rules/{id}", OBSERVE, rule::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
+        route(PUT, "/v1/rules/{id}", ARM, rule::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
+        route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
+        route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
+        route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
         route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`", answers(200, Json("Decisions")).refuses(404).refuses(409)),
-        route(POST, "/v1/rules/{id}/release", STOP, one::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
+        route(POST, "/v1/rules/{id}/release", STOP, rule::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
         route(POST, "/v1/preview", OBSERVE, preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
         route(POST, "/v1/tokens", ARM, tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
         route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
@@ -72,7 +84,7 @@ fn table() -> Vec<Route> {
         route(GET, "/v1/audit", OBSERVE, audit::list, "who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`", answers(200, Json("Audit"))),
         route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Events("Event")).refuses(503)),
         route(GET, "/metrics", OBSERVE, metrics::serve, "the metrics, in Prometheus' text format", answers(200, Text("text/plain"))),
-        route(GET, "/healthz", ANYONE, state::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
+        route(GET, "/healthz", ANYONE, status::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
         route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
     ]
 }
@@ -123,7 +135,7 @@ pub(crate) fn router(
             door: Arc::clone(&door),
             needs: route.needs,
         };
-        let pass = middleware::from_fn_with_state(lock, door::pass);
+        let pass = middleware::from_fn_with_state(lock, authorize::pass);
         router.route(route.path, route.handler.route_layer(pass))
     };
     table()
@@ -135,7 +147,7 @@ pub(crate) fn router(
         .layer(Extension(signer))
         .layer(Extension(Document(document)))
         .layer(Extension(followers))
-        .layer(middleware::from_fn_with_state(door, door::keep))
+        .layer(middleware::from_fn_with_state(door, authorize::keep))
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

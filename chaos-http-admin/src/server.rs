@@ -1,5 +1,12 @@
 //! A port of its own: serves connections, bounds how long each may take, and stops.
 
+pub(crate) mod connection_slots;
+pub(crate) mod listener;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+#[cfg(unix)]
+pub(crate) mod unix;
+
 use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
@@ -14,11 +21,13 @@ use tokio::{
 use tower_service::Service;
 
 use crate::{
+    access::peer::Peer,
     error::ServeError,
-    feed::Feed,
-    listener::{Listener, Stream},
-    peer::Peer,
-    places::Places,
+    history::feed::Feed,
+    server::{
+        connection_slots::Places,
+        listener::{Listener, Stream},
+    },
 };
 
 /// For the first words of TLS.

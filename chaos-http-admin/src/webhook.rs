@@ -1,5 +1,10 @@
 //! Where others are told, and in which words.
 
+#[cfg(feature = "webhooks")]
+pub(crate) mod delivery;
+#[cfg(feature = "webhooks")]
+pub(crate) mod message;
+
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use hmac::{Hmac, Mac};
@@ -7,7 +12,7 @@ use reqwest::Url;
 use serde_json::Value;
 use sha2::Sha256;
 
-use crate::message::Message;
+use crate::webhook::message::Message;
 
 /// An address that is told when a rule is armed, when all faults are halted or resumed, when a rule
 /// expires, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook).

@@ -1,5 +1,7 @@
 //! `FaultBody`: a body as it is, a made one, or one whose bytes are interfered with on their way.
 
+pub(crate) mod any_body;
+
 mod after_bytes;
 mod ahead;
 mod corrupt;

@@ -1,5 +1,10 @@
 //! `ConnectLayer`: the connections that a client makes, and fails to make.
 
+#[cfg(feature = "client")]
+pub(crate) mod future;
+#[cfg(feature = "client")]
+pub(crate) mod wrap;
+
 use std::{
     any::Any,
     fmt,
@@ -14,11 +19,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    aim::Aim,
-    cold::cold,
-    connecting::{ConnectFuture, carry_out},
+    boxed_future::cold,
+    connect::{
+        future::{ConnectFuture, carry_out},
+        wrap::{AsItIs, Form, Wrapped},
+    },
     error::BoxError,
-    form::{AsItIs, Form, Wrapped},
+    site_ref::Aim,
 };
 
 /// A [`Layer`] over a connector: every connection that a client makes passes a site.

@@ -1,5 +1,27 @@
 //! The connection that a request came on, as far as it is known.
 
+#[cfg(feature = "connection")]
+pub(crate) mod direction;
+#[cfg(feature = "connection")]
+pub(crate) mod faults;
+#[cfg(feature = "connection")]
+pub(crate) mod goaway;
+#[cfg(feature = "connection")]
+pub(crate) mod handle;
+#[cfg(feature = "connection")]
+pub(crate) mod io;
+#[cfg(feature = "connection")]
+pub(crate) mod listener;
+#[cfg(feature = "connection")]
+pub(crate) mod opening;
+pub(crate) mod peer_address;
+#[cfg(all(feature = "reset", target_os = "linux"))]
+pub(crate) mod reset;
+#[cfg(feature = "connection")]
+pub(crate) mod socket;
+#[cfg(feature = "connection")]
+pub(crate) mod with_connection;
+
 use http::Extensions;
 
 /// What can be done to it: all that its handle can, or, where it has none, what its peer's address
@@ -8,9 +30,9 @@ use http::Extensions;
 /// It is kept by what is done to it later than the call is decided.
 pub(crate) struct Connection {
     #[cfg(feature = "connection")]
-    handle: Option<crate::handle::ConnectionHandle>,
+    handle: Option<crate::connection::handle::ConnectionHandle>,
     #[cfg(all(feature = "reset", target_os = "linux"))]
-    peer: Option<crate::peer::Peer>,
+    peer: Option<crate::connection::reset::Peer>,
 }
 
 impl Connection {
@@ -19,9 +41,9 @@ impl Connection {
         let _ = extensions;
         Self {
             #[cfg(feature = "connection")]
-            handle: crate::handle::ConnectionHandle::of(extensions).cloned(),
+            handle: crate::connection::handle::ConnectionHandle::of(extensions).cloned(),
             #[cfg(all(feature = "reset", target_os = "linux"))]
-            peer: crate::peer::Peer::of(extensions),
+            peer: crate::connection::reset::Peer::of(extensions),
         }
     }
 

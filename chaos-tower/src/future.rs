@@ -9,7 +9,7 @@ use std::{
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 
-use crate::{cold::Cold, surface::Surface};
+use crate::{boxed_future::Cold, surface::Surface};
 
 pin_project! {
     /// The response future of [`Inject`](crate::Inject).

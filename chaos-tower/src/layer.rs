@@ -6,8 +6,8 @@ use chaos_core::{Exemptions, Injector, Site};
 use tower_layer::Layer;
 
 use crate::{
-    aim::Aim,
     service::Inject,
+    site_ref::Aim,
     surface::{Boxed, Keep, Wrap},
 };
 

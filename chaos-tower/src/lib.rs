@@ -115,81 +115,48 @@
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-mod after;
-mod aim;
-mod any_body;
 mod body;
-mod caller;
-mod carry_out;
-mod cold;
+mod boxed_future;
 #[cfg(feature = "client")]
 mod connect;
-#[cfg(feature = "client")]
-mod connecting;
 mod connection;
-mod ending;
 mod error;
-#[cfg(feature = "connection")]
-mod farewell;
-#[cfg(feature = "connection")]
-mod faults;
-#[cfg(feature = "client")]
-mod form;
+mod execute;
 mod future;
-#[cfg(feature = "connection")]
-mod handle;
-#[cfg(feature = "connection")]
-mod io;
-#[cfg(feature = "connection")]
-mod lane;
 mod layer;
-#[cfg(feature = "connection")]
-mod listener;
-#[cfg(feature = "connection")]
-mod opening;
-#[cfg(all(feature = "reset", target_os = "linux"))]
-mod peer;
-mod protocol;
-mod race;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod service;
-#[cfg(feature = "connection")]
-mod socket;
+mod site_ref;
 mod surface;
 #[cfg(feature = "token")]
 mod token;
-mod upload;
-#[cfg(feature = "connection")]
-mod with_connection;
-mod work;
 
+#[cfg(feature = "client")]
+pub use crate::connect::{
+    Connect, ConnectLayer,
+    future::ConnectFuture,
+    wrap::{AsItIs, Form, Wrapped},
+};
 #[cfg(all(feature = "reset", target_os = "linux"))]
-pub use crate::peer::Peer;
+pub use crate::connection::reset::Peer;
+#[cfg(all(feature = "connection", feature = "axum"))]
+pub use crate::connection::with_connection::{WithConnection, WithConnectionFuture};
+#[cfg(feature = "connection")]
+pub use crate::connection::{
+    handle::ConnectionHandle, io::FaultIo, listener::InjectListener, socket::Socket,
+    with_connection::AddConnection,
+};
 #[cfg(feature = "token")]
 pub use crate::token::{
     OpenOverlay, PassToken, PassTokenLayer, TOKEN_HEADER, TokenCounts, TokenLayer,
 };
-#[cfg(all(feature = "connection", feature = "axum"))]
-pub use crate::with_connection::{WithConnection, WithConnectionFuture};
 pub use crate::{
-    any_body::AnyBody,
-    body::FaultBody,
+    body::{FaultBody, any_body::AnyBody},
     error::BoxError,
+    execute::protocol::FAULT_HEADER,
     future::ResponseFuture,
     layer::InjectLayer,
-    protocol::FAULT_HEADER,
     service::Inject,
     surface::{Bodies, Boxed, Keep, Surface, Wrap},
-};
-#[cfg(feature = "client")]
-pub use crate::{
-    connect::{Connect, ConnectLayer},
-    connecting::ConnectFuture,
-    form::{AsItIs, Form, Wrapped},
-};
-#[cfg(feature = "connection")]
-pub use crate::{
-    handle::ConnectionHandle, io::FaultIo, listener::InjectListener, socket::Socket,
-    with_connection::AddConnection,
 };

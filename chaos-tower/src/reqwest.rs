@@ -72,9 +72,9 @@ use reqwest::{Body, Request, Response};
 use tower_service::Service;
 
 use crate::{
-    carry_out::carry_out,
-    cold::cold,
+    boxed_future::cold,
     error::BoxError,
+    execute::carry_out,
     future::ResponseFuture,
     service::Inject,
     surface::{Boxed, Keep, Surface},

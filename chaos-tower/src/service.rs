@@ -14,12 +14,12 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    aim::Aim,
-    caller::caller,
-    carry_out::carry_out,
-    cold::cold,
+    boxed_future::cold,
+    connection::peer_address::caller,
     error::BoxError,
+    execute::carry_out,
     future::ResponseFuture,
+    site_ref::Aim,
     surface::{Bodies, Keep, Surface},
 };
 

@@ -9,7 +9,10 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 
-use crate::{any_body::AnyBody, body::FaultBody, error::BoxError};
+use crate::{
+    body::{FaultBody, any_body::AnyBody},
+    error::BoxError,
+};
 use sealed::Sealed;
 
 /// What a stack is given in place of its own response `T` and error `E`.

@@ -110,7 +110,7 @@ impl OneOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surface::{SiteKind, Surfaces};
+    use crate::call::site_kind::{SiteKind, Surfaces};
 
     fn choice(weights: &[u32]) -> OneOf {
         let faults = weights.iter().zip(500..);

@@ -4,12 +4,10 @@ use std::{fmt, time::Duration};
 
 use super::Policy;
 use crate::{
-    burn::Burn,
-    bytes_deed::Kind,
-    cut::Abort,
     error::RuleError,
-    fault::Fault,
-    glob::SiteGlob,
+    fault::{Fault, burn::Burn},
+    matcher::glob::SiteGlob,
+    plan::{bytes::Kind, cut::Abort},
     rule::{Mode, Rule},
 };
 

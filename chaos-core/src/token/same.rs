@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::{fault::Fault, rule::Rule, text::Text};
+use crate::{fault::Fault, matcher::text::Text, rule::Rule};
 
 pub(super) fn is_same(meant: &Rule, read: &Rule) -> bool {
     *read == as_json_has_it(meant)

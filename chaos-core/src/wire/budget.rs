@@ -6,7 +6,10 @@ use super::{
     form::{Object, duration, written},
     refuse,
 };
-use crate::{budget::Budget, error::RuleError, rate::Rate};
+use crate::{
+    error::RuleError,
+    trigger::{budget::Budget, rate::Rate},
+};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,17 +13,17 @@ use super::{
     not_zero, refuse, size,
 };
 use crate::{
-    answer::HttpAnswer,
-    burn::Burn,
-    bytes_deed::{self, BytesFault},
-    custom::CustomFault,
-    cut::{Abort, CutKind, StreamReason},
+    call::direction::Side,
     error::RuleError,
-    fault::Fault,
-    grpc::{GrpcCode, GrpcStatus},
-    headers::HeaderEdit,
-    io_kind,
-    side::Side,
+    fault::{Fault, burn::Burn, custom::CustomFault},
+    plan::{
+        answer::HttpAnswer,
+        bytes::{self, BytesFault},
+        cut::{Abort, CutKind, StreamReason},
+        grpc::{GrpcCode, GrpcStatus},
+        headers::HeaderEdit,
+    },
+    wire::io_kind,
 };
 
 /// Every field of a fault, and what it accepts.
@@ -724,7 +724,7 @@ fn abort_doc(abort: Abort) -> Form<StreamDoc> {
 }
 
 fn body_doc(bytes: BytesFault, side: Side) -> BodyDoc {
-    use bytes_deed::Kind;
+    use bytes::Kind;
     let mut doc = BodyDoc {
         on: side_doc(side),
         ..BodyDoc::default()

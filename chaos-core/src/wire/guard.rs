@@ -11,7 +11,7 @@ use super::{
 use crate::{
     error::RuleError,
     guard_rail::{GuardRail, Then},
-    rate::Rate,
+    trigger::rate::Rate,
 };
 
 pub(super) const ALLOWED: &[(&str, &str)] = &[

@@ -9,8 +9,10 @@ use super::{
 };
 use crate::{
     error::RuleError,
-    fault::{Fault, When},
-    latency::{Distribution, Latency},
+    fault::{
+        Fault, When,
+        latency::{Distribution, Latency},
+    },
 };
 
 pub(super) type LatencyDoc = Form<Names<Value>>;

@@ -11,7 +11,7 @@ use super::{
     guard::{self, GuardDoc},
     not_zero, refuse, size,
 };
-use crate::{error::RuleError, policy::Policy, rate::Rate};
+use crate::{error::RuleError, policy::Policy, trigger::rate::Rate};
 
 pub(super) const ALLOWED: &[(&str, &str)] = &[
     ("sites", "a list of site names or patterns"),

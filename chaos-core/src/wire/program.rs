@@ -7,7 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 use super::form::{Object, duration, written};
 use crate::{
     error::RuleError,
-    program::{PHASES_ALLOWED, Phase, Program, RATE_ALLOWED, Ramp, SCALE_ALLOWED, TIME_ALLOWED},
+    trigger::program::{
+        PHASES_ALLOWED, Phase, Program, RATE_ALLOWED, Ramp, SCALE_ALLOWED, TIME_ALLOWED,
+    },
 };
 
 /// Every field of a program, and what it accepts.

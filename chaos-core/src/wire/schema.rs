@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{cut::StreamReason, grpc::GrpcCode, io_kind};
+use crate::{
+    plan::{cut::StreamReason, grpc::GrpcCode},
+    wire::io_kind,
+};
 
 const SCHEMA: &str = include_str!("schema.json");
 

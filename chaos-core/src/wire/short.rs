@@ -11,7 +11,7 @@ use serde_json::json;
 
 use self::grammar::{Setting, Term, settings};
 use super::rule_from_json;
-use crate::{error::RuleError, glob::SiteGlob, rule::Rule};
+use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 
 /// Reads rules in the short form: `site=term->term; site=…`.
 ///

@@ -7,7 +7,7 @@ use serde::{
     de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{error::RuleError, text::Text};
+use crate::{error::RuleError, matcher::text::Text};
 
 /// What a text matcher accepts, wherever one stands.
 pub(super) const TEXT_MATCHER: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, \

@@ -10,12 +10,14 @@ use super::{
     refuse,
 };
 use crate::{
-    attempts::FirstAttempts,
     error::RuleError,
-    key::Key,
-    rate::Rate,
-    replay::{Calls, Decisions, Replay},
-    trigger::Trigger,
+    trigger::{
+        Trigger,
+        attempts::FirstAttempts,
+        key::Key,
+        rate::Rate,
+        replay::{Calls, Decisions, Replay},
+    },
 };
 
 /// The fields of a rule that make its trigger.

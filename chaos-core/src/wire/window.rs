@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::RuleError;
 #[cfg(feature = "window")]
-use crate::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
+use crate::trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
 
 #[cfg(feature = "window")]
 const WINDOW_ALLOWED: &str = "an object with days or hours or both, and zone";

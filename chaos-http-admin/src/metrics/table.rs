@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chaos_core::{COMPILED_OUT, Counts, Rule, RuleSet, State, Status};
 use prometheus::proto;
 
-use crate::audit_file::AuditFileStatus;
+use crate::history::audit_file::AuditFileStatus;
 
 /// Rules that have series of their own: what one answer may grow to.
 const MOST_RULES: usize = 1000;

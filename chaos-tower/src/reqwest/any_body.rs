@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use crate::{any_body::AnyBody, error::BoxError};
+use crate::{body::any_body::AnyBody, error::BoxError};
 
 impl AnyBody for reqwest::Body {
     fn from_body<B>(body: B) -> Self

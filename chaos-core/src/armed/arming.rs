@@ -1,0 +1,136 @@
+//! What a rule has from the moment it is armed until it is armed anew: its deadline, how far its
+//! trigger has come, who waits for a release.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    armed::{counters::Progress, draw::Lots},
+    gate::Turnstile,
+    guard_rail::monitor::Watch,
+    policy::{Policy, spending::Purse},
+    rule::Rule,
+    trigger::{attempts::Attempts, replay::Log},
+};
+
+/// One arming of a rule. It goes on where a rule changes in nothing that matters.
+#[derive(Debug)]
+pub(crate) struct Arming {
+    /// On the injector's clock, as the next.
+    pub(crate) since: Duration,
+    deadline: Deadline,
+    /// What it has spent of its budget.
+    pub(crate) purse: Purse,
+    /// Its guard rails.
+    pub(crate) watches: Box<[Arc<Watch>]>,
+    pub(crate) progress: Progress,
+    pub(crate) lots: Lots,
+    /// Of a rule that hits first attempts.
+    pub(crate) attempts: Option<Attempts>,
+    /// Of a rule whose decisions can be replayed.
+    pub(crate) log: Option<Log>,
+    /// Where its paused calls wait.
+    pub(crate) pauses: Turnstile,
+    /// Whether it is burning. Orders nothing: relaxed.
+    burns: AtomicBool,
+    /// Whether its expiry stands in the audit. Written under the injector's lock.
+    noticed: AtomicBool,
+}
+
+impl Arming {
+    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
+        let lots = Lots::of(rule);
+        let is_numbered = rule.trigger.counts_calls();
+        Self {
+            since: now,
+            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
+            purse: Purse::default(),
+            watches: (rule.guards.iter())
+                .map(|rail| Arc::new(Watch::of_rule(rail, &rule.id, &rule.site)))
+                .collect(),
+            progress: Progress::default(),
+            lots,
+            attempts: rule
+                .trigger
+                .first_attempts
+                .as_ref()
+                .map(|_| Attempts::default()),
+            log: (lots.are_repeatable() || is_numbered)
+                .then(|| Log::new(rule.trigger.deciding_key().is_some())),
+            pauses: Turnstile::default(),
+            burns: AtomicBool::new(false),
+            noticed: AtomicBool::new(false),
+        }
+    }
+
+    /// When it ends, if it does.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let deadline = self.deadline.get();
+        (deadline < Duration::MAX).then_some(deadline)
+    }
+
+    /// Holds it to a policy that came later.
+    pub(crate) fn shorten(&self, rule: &Rule, policy: &Policy) {
+        let sooner = policy
+            .max_ttl
+            .and_then(|_| policy.deadline(rule.lifetime, self.since));
+        self.deadline.bring_forward(sooner);
+    }
+
+    pub(crate) fn has_expired(&self, now: Duration) -> bool {
+        now >= self.deadline.get()
+    }
+
+    /// Whether it has expired, and this is the first time that anyone says so.
+    pub(crate) fn notice_expiry(&self, now: Duration) -> bool {
+        self.has_expired(now) && !self.noticed.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since)
+    }
+
+    /// Marks it as burning; `false` if it does already.
+    pub(crate) fn begin_burn(&self) -> bool {
+        !self.burns.swap(true, Ordering::Relaxed)
+    }
+
+    pub(crate) fn end_burn(&self) {
+        self.burns.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The moment at which an arming ends; the end of time, if it does not. It orders nothing: relaxed.
+#[derive(Debug)]
+struct Deadline(AtomicU64);
+
+impl Deadline {
+    const NEVER: u64 = u64::MAX;
+
+    fn at(deadline: Option<Duration>) -> Self {
+        Self(AtomicU64::new(Self::nanos(deadline)))
+    }
+
+    /// What is further away than 584 years is never.
+    fn nanos(deadline: Option<Duration>) -> u64 {
+        deadline.map_or(Self::NEVER, |deadline| {
+            u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
+        })
+    }
+
+    fn get(&self) -> Duration {
+        match self.0.load(Ordering::Relaxed) {
+            Self::NEVER => Duration::MAX,
+            nanos => Duration::from_nanos(nanos),
+        }
+    }
+
+    fn bring_forward(&self, deadline: Option<Duration>) {
+        self.0.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
+    }
+}

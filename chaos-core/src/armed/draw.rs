@@ -1,0 +1,76 @@
+//! Drawing lots: whether a rule hits one call. Pure: the call's number, its key and the age of the rule
+//! are arguments, and so the same question has the same answer here, on the data path, in a preview.
+
+use std::time::Duration;
+
+use crate::{
+    dice::{self, Dice},
+    rule::Rule,
+    trigger::{
+        Trigger,
+        replay::{By, Turn},
+    },
+};
+
+/// A call that was hit: what decided it, and the dice for what is done to it. In a box, so that the
+/// answer to the many calls that are not hit is small.
+#[derive(Debug)]
+pub(crate) struct Hit {
+    pub(crate) dice: Dice,
+    pub(crate) by: By,
+}
+
+impl Hit {
+    pub(crate) fn by_chance() -> Box<Self> {
+        Box::new(Self {
+            dice: Dice::Thread,
+            by: By::Chance,
+        })
+    }
+}
+
+/// What tells the draws of one rule from those of another; `None` where chance decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lots {
+    stream: Option<u64>,
+}
+
+impl Lots {
+    pub(crate) fn of(rule: &Rule) -> Self {
+        let trigger = &rule.trigger;
+        let seed = trigger.seed.or(trigger.deciding_key().map(|_| 0));
+        Self {
+            stream: seed.map(|seed| dice::stream(seed, &rule.id)),
+        }
+    }
+
+    /// Whether the same call is always decided the same way.
+    pub(crate) fn are_repeatable(self) -> bool {
+        self.stream.is_some()
+    }
+
+    /// Whether the call is hit; `age` is how long the rule has been armed.
+    pub(crate) fn draw(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> Option<Box<Hit>> {
+        let mut dice = match (self.stream, turn) {
+            (Some(stream), Turn { key: Some(key), .. }) => Dice::keyed(stream, key),
+            (
+                Some(stream),
+                Turn {
+                    ordinal: Some(ordinal),
+                    ..
+                },
+            ) => Dice::seeded(stream, ordinal),
+            _ => Dice::Thread,
+        };
+        // Drawn even where the answer is known, so that what comes after is the same at every rate.
+        let draw = dice.draw();
+        let is_hit = match &trigger.replay {
+            Some(calls) => calls.has(&turn),
+            None => draw >> 11 < trigger.hits_of_2_53_at(age),
+        };
+        is_hit.then(|| {
+            let by = turn.into();
+            Box::new(Hit { dice, by })
+        })
+    }
+}

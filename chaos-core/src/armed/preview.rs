@@ -1,0 +1,105 @@
+//! What a rule would hit, worked out without a call.
+
+use std::time::Duration;
+
+use crate::{
+    armed::draw::Lots,
+    error::RuleError,
+    rule::Rule,
+    trigger::replay::{self, Replay, Turn},
+};
+
+/// Says which calls a rule would hit, by their numbers or their keys. Nothing is injected, or counted.
+///
+/// It says what the draws say: `rate` or `program`, `skip` and `every`, `seed`, `key` and `replay`. How far
+/// `limit`, `max_active` and `first_attempts` let it come depends on the calls that there will be, and a
+/// `window` on the time of day.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{Fault, Rate, Rule, Trigger};
+///
+/// let trigger = Trigger::new().key("header:x-user-id".parse()?).rate(Rate::new(0.1)?);
+/// let rule = Rule::new("some".parse()?, "http.server".parse()?, Fault::error("lost"));
+/// let rule = rule.trigger(trigger);
+/// let users = ["alice", "bob", "carol"];
+/// let hit: Vec<_> = users.iter().filter(|user| rule.preview().unwrap().hits_key(user)).collect();
+/// # drop(hit);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Preview<'r> {
+    rule: &'r Rule,
+    lots: Lots,
+    age: Duration,
+}
+
+impl Rule {
+    /// Which calls it would hit.
+    ///
+    /// # Errors
+    /// If chance decides: it has neither a seed nor a key, and does not replay.
+    pub fn preview(&self) -> Result<Preview<'_>, RuleError> {
+        let lots = Lots::of(self);
+        let is_certain =
+            lots.are_repeatable() || self.trigger.replay.is_some() || self.trigger.always_hits();
+        if !is_certain {
+            let problem = "without a seed or a key, chance decides";
+            let allowed = "a rule with a seed or a key";
+            return Err(RuleError::new("seed", problem, allowed).in_rule(self.id.as_str()));
+        }
+        Ok(Preview {
+            rule: self,
+            lots,
+            age: Duration::ZERO,
+        })
+    }
+
+    /// Whether its calls are told from each other by a key, and not by their numbers.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        let by_number = self
+            .trigger
+            .replay
+            .as_ref()
+            .is_some_and(Replay::counts_calls);
+        self.trigger.deciding_key().is_some() && !by_number
+    }
+}
+
+impl Preview<'_> {
+    /// When the rule has been armed for so long: a `program` may say something else each time.
+    #[must_use]
+    pub fn after(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
+    /// Whether it would hit the call that is the n-th one it matches, counted from 0.
+    #[must_use]
+    pub fn hits_ordinal(&self, ordinal: u64) -> bool {
+        let trigger = &self.rule.trigger;
+        let takes = trigger.replay.is_some() || trigger.takes(ordinal);
+        takes
+            && !self.rule.is_keyed()
+            && self.hits(Turn {
+                ordinal: Some(ordinal),
+                key: None,
+            })
+    }
+
+    /// Whether it would hit the calls with this key.
+    #[must_use]
+    pub fn hits_key(&self, key: &str) -> bool {
+        let key = replay::cut(key.into());
+        self.rule.is_keyed()
+            && self.hits(Turn {
+                ordinal: None,
+                key: Some(&key),
+            })
+    }
+
+    fn hits(&self, turn: Turn<'_>) -> bool {
+        self.lots.draw(&self.rule.trigger, turn, self.age).is_some()
+    }
+}

@@ -1,0 +1,216 @@
+//! The rules in force of one holder, an injector or an overlay: as they are written, and armed.
+
+use std::{sync::Arc, time::Duration};
+
+use fnv::{FnvHashMap, FnvHashSet};
+
+use crate::{
+    armed::{Armed, status::Counts},
+    audit::Changed,
+    guard_rail::monitor::Watch,
+    name::RuleId,
+    policy::Policy,
+    rule::{
+        Rule,
+        rule_set::{Change, ChangeError, RuleSet},
+    },
+};
+
+/// A rule set, and its rules armed, in the same order.
+#[derive(Debug, Default)]
+pub(crate) struct InForce {
+    pub(crate) set: Arc<RuleSet>,
+    pub(crate) armed: Vec<Arc<Armed>>,
+    /// Whether one of them may have a guard rail.
+    guarded: bool,
+}
+
+/// What an edit did.
+#[derive(Debug)]
+pub(crate) struct Edited {
+    pub(crate) generation: u64,
+    pub(crate) changed: Changed,
+    /// The rules that are no more. To be opened when no lock is held: whoever is woken may ask for one.
+    pub(crate) retired: Retired,
+    /// Before and after, where one rule stands in the place of another.
+    pub(crate) swapped: Option<[Arc<Armed>; 2]>,
+}
+
+/// Rules that are no more, whose waiting calls are to be let go.
+#[derive(Debug, Default)]
+#[must_use]
+pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
+
+impl Retired {
+    pub(crate) fn open(self) {
+        for rule in self.0 {
+            rule.open();
+        }
+    }
+}
+
+impl InForce {
+    /// Applies one edit, all or nothing. With `expected`, only if that is the generation in force.
+    pub(crate) fn apply(
+        &mut self,
+        change: Change,
+        expected: Option<u64>,
+        policy: &Policy,
+        now: Duration,
+    ) -> Result<Edited, ChangeError> {
+        let current = self.set.generation;
+        if expected.is_some_and(|expected| expected != current) {
+            return Err(ChangeError::Stale { current });
+        }
+        let edited = match &change {
+            Change::Put(rule) => Some((rule.id.clone(), true)),
+            Change::Edit(rule) => Some((rule.id.clone(), false)),
+            Change::Remove(_) | Change::Replace(_) => None,
+        };
+        let removed = match &change {
+            Change::Remove(id) => self.set.find(id.as_str()).cloned(),
+            _ => None,
+        };
+        let edited_one = edited.is_some();
+        let place = edited.and_then(|(id, put)| Some((self.place(id.as_str())?, put)));
+        let set = Arc::new(self.set.apply(change)?);
+        let generation = set.generation;
+        let changed;
+        let (retired, swapped) = if let Some((at, put)) = place {
+            let rule = Arc::clone(&set.rules[at]);
+            self.guarded |= !rule.guards.is_empty();
+            changed = Changed::One(
+                Some(Arc::clone(&self.set.rules[at])),
+                Some(Arc::clone(&rule)),
+            );
+            let after = Armed::succeed(Some(&self.armed[at]), rule, put, policy, now);
+            let before = std::mem::replace(&mut self.armed[at], Arc::clone(&after));
+            let is_retired = !Arc::ptr_eq(&before.gate, &after.gate);
+            let retired = is_retired.then(|| Arc::clone(&before));
+            (retired.into_iter().collect(), Some([before, after]))
+        } else if edited_one {
+            let rule = set.rules.last().expect("it was put at the end");
+            changed = Changed::One(None, Some(Arc::clone(rule)));
+            self.guarded |= !rule.guards.is_empty();
+            self.armed
+                .push(Armed::succeed(None, Arc::clone(rule), true, policy, now));
+            (Vec::new(), None)
+        } else {
+            changed = match removed {
+                Some(removed) => Changed::One(Some(removed), None),
+                None => Changed::All(Arc::clone(&self.set), Arc::clone(&set)),
+            };
+            (self.rearm(&set, policy, now), None)
+        };
+        self.set = set;
+        Ok(Edited {
+            generation,
+            changed,
+            retired: Retired(retired),
+            swapped,
+        })
+    }
+
+    /// Arms another list of rules; those it has in common with this one go on.
+    fn rearm(&mut self, set: &RuleSet, policy: &Policy, now: Duration) -> Vec<Arc<Armed>> {
+        let before: FnvHashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
+            .map(|rule| (&rule.rule.id, rule))
+            .collect();
+        let succeed = |rule: &Arc<Rule>| {
+            Armed::succeed(
+                before.get(&rule.id).copied(),
+                Arc::clone(rule),
+                false,
+                policy,
+                now,
+            )
+        };
+        let armed: Vec<_> = set.rules.iter().map(succeed).collect();
+        let kept: FnvHashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
+        self.guarded = set.rules.iter().any(|rule| !rule.guards.is_empty());
+        let mut before = std::mem::replace(&mut self.armed, armed);
+        before.retain(|rule| !kept.contains(&Arc::as_ptr(&rule.gate)));
+        before
+    }
+
+    /// Puts every rule behind a new gate, and leaves those whose calls are to be let go.
+    pub(crate) fn halt(&mut self) -> Retired {
+        let behind_new_gates = self.armed.iter().map(|rule| rule.behind_new_gate());
+        let behind_new_gates = behind_new_gates.collect();
+        Retired(std::mem::replace(&mut self.armed, behind_new_gates))
+    }
+
+    /// The rules that aim at a site, those that are switched off included.
+    pub(crate) fn aimed_at(&self, site: &str, now: Duration) -> Vec<Arc<Armed>> {
+        let aims_here =
+            |rule: &&Arc<Armed>| !rule.arming.has_expired(now) && rule.rule.site.matches(site);
+        self.armed.iter().filter(aims_here).cloned().collect()
+    }
+
+    /// The guard rails of rules that can act, and until when they can.
+    pub(crate) fn watches(
+        &self,
+        now: Duration,
+    ) -> impl Iterator<Item = (&Arc<Watch>, Option<Duration>)> {
+        let guarded = if self.guarded { &self.armed[..] } else { &[] };
+        let live = guarded.iter().filter(move |rule| rule.is_live(now));
+        live.flat_map(|rule| {
+            let deadline = rule.arming.deadline();
+            rule.arming
+                .watches
+                .iter()
+                .map(move |watch| (watch, deadline))
+        })
+    }
+
+    /// When the last of the rules that can act expires; `None` if there is none.
+    pub(crate) fn last_deadline(&self, now: Duration) -> Option<Duration> {
+        let live = self.armed.iter().filter(|rule| rule.is_live(now));
+        live.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX))
+            .max()
+    }
+
+    /// Whether any rule can act.
+    pub(crate) fn is_live(&self, now: Duration) -> bool {
+        self.armed.iter().any(|rule| rule.is_live(now))
+    }
+
+    /// When the first of the rules that can act expires.
+    pub(crate) fn first_deadline(&self, now: Duration) -> Option<Duration> {
+        let live = self.armed.iter().filter(|rule| rule.is_live(now));
+        live.filter_map(|rule| rule.arming.deadline()).min()
+    }
+
+    /// Holds all of them to a policy that came later.
+    pub(crate) fn hold_to(&self, policy: &Policy) {
+        for rule in &self.armed {
+            rule.arming.shorten(&rule.rule, policy);
+        }
+    }
+
+    /// The rules that have expired since this was last asked: each is named once.
+    pub(crate) fn newly_expired(&self, now: Duration) -> Vec<Arc<Rule>> {
+        let expired = self
+            .armed
+            .iter()
+            .filter(|rule| rule.rule.enabled && rule.arming.notice_expiry(now));
+        expired.map(|rule| Arc::clone(&rule.rule)).collect()
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Arc<Armed>> {
+        self.place(id).map(|at| &self.armed[at])
+    }
+
+    pub(crate) fn counts(&self, now: Duration) -> Vec<Counts> {
+        self.armed
+            .iter()
+            .map(|rule| Counts::of(rule, now))
+            .collect()
+    }
+
+    fn place(&self, id: &str) -> Option<usize> {
+        self.armed
+            .iter()
+            .position(|rule| rule.rule.id.as_str() == id)
+    }
+}

@@ -1,0 +1,77 @@
+//! Keeping the machine busy: processors and memory, on threads of their own, for a time.
+
+use std::{hint::black_box, thread, time::Duration};
+
+use crate::{clock::Clock, decision::hold::Hold, fault::burn::Burn};
+
+/// Begins, unless the rule burns already; ends when its time is up or `hold` is over.
+pub(crate) fn start(burn: Burn, hold: &Hold) {
+    if !hold.begin_burn() {
+        return;
+    }
+    let burning = Burning(hold.clone());
+    let begun = thread::Builder::new()
+        .name("chaos-burn".into())
+        .spawn(move || run(burn, &burning.0));
+    if let Err(error) = begun {
+        tracing::warn!(target: "chaos", %error, "no thread to burn with");
+    }
+}
+
+/// The rule may burn again when this is dropped.
+struct Burning(Hold);
+
+impl Drop for Burning {
+    fn drop(&mut self) {
+        self.0.end_burn();
+    }
+}
+
+fn run(burn: Burn, hold: &Hold) {
+    let memory = take(burn.memory);
+    if burn.cpu > 0.0 {
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 1..processors {
+                let spin = || spin(burn, hold);
+                if let Err(error) = thread::Builder::new().spawn_scoped(scope, spin) {
+                    tracing::warn!(target: "chaos", %error, "a thread less to burn with");
+                }
+            }
+            spin(burn, hold);
+        });
+    } else {
+        hold.wait_blocking(burn.time);
+    }
+    drop(black_box(memory));
+}
+
+/// Nothing, if there is not so much.
+fn take(bytes: u64) -> Vec<u8> {
+    let mut memory = Vec::new();
+    let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    match memory.try_reserve_exact(bytes) {
+        // Every byte, so that each page is really there.
+        Ok(()) => memory.resize(bytes, 1),
+        Err(error) => tracing::warn!(target: "chaos", %error, "no memory to burn"),
+    }
+    memory
+}
+
+/// Busy for its share of each slice, and a wait, that can be released, for the rest.
+fn spin(burn: Burn, hold: &Hold) {
+    const SLICE: Duration = Duration::from_millis(20);
+    // Real time: a clock that only tests move would never end the slice.
+    let clock = Clock::monotonic();
+    let busy = SLICE.mul_f64(burn.cpu);
+    while clock.now() < burn.time && !hold.is_over() {
+        let start = clock.now();
+        // Looked at all the time: a halt must not wait for the end of the slice.
+        while clock.now() - start < busy && !hold.is_over() {
+            for turn in 0..1_000_u32 {
+                black_box(turn);
+            }
+        }
+        hold.wait_blocking(SLICE - busy);
+    }
+}

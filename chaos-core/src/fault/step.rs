@@ -1,0 +1,205 @@
+//! What a fault comes down to on one call: a plan for the adapter, or what needs none.
+
+use std::time::Duration;
+
+use crate::{
+    fault::{burn::Burn, custom::CustomFault},
+    plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size},
+};
+
+/// The next thing to do. All but a plan is done by [`Decision`](crate::Decision) itself, the same
+/// way wherever the site is.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Plan(Plan),
+    Burn(Burn),
+    Custom(CustomFault),
+    Panic,
+    Exit,
+}
+
+impl Step {
+    /// Whether nothing can come after it.
+    pub(crate) fn ends_call(&self) -> bool {
+        match self {
+            Self::Plan(plan) => plan.ends_call(),
+            Self::Panic | Self::Exit => true,
+            Self::Burn(_) | Self::Custom(_) => false,
+        }
+    }
+
+    /// The delay that was drawn. How long a hang or a pause lasts, nobody knows yet.
+    pub(crate) fn delay(&self) -> Duration {
+        match self {
+            Self::Plan(Plan::Wait(Wait {
+                time,
+                kind: WaitKind::Delay | WaitKind::Block,
+            }))
+            | Self::Plan(Plan::WaitAfter(WaitAfter::For(time))) => *time,
+            _ => Duration::ZERO,
+        }
+    }
+
+    /// What a budget counts of it.
+    pub(crate) fn planned_delay(&self) -> Duration {
+        match self {
+            Self::Plan(plan) => plan.planned_delay(),
+            Self::Burn(_) | Self::Custom(_) | Self::Panic | Self::Exit => Duration::ZERO,
+        }
+    }
+
+    /// With delays and sizes that are `factor` times as great: waits at most 24 hours, sizes at
+    /// most 2^64 - 1. What has neither stays, and so do rates, shares, answers, a pause, and the
+    /// time of a burn. A factor of 1 changes nothing at all.
+    pub(crate) fn scaled(self, factor: f64) -> Self {
+        // Numbers beyond 2^53 would not survive the way through a float.
+        if factor == 1.0 {
+            return self;
+        }
+        match self {
+            Self::Plan(plan) => Self::Plan(plan.scaled(factor)),
+            Self::Burn(burn) => Self::Burn(Burn {
+                memory: scaled_size(burn.memory, factor),
+                ..burn
+            }),
+            step @ (Self::Custom(_) | Self::Panic | Self::Exit) => step,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+    use crate::{
+        call::direction::Side,
+        dice::Dice,
+        plan::{
+            answer::{Answer, HttpAnswer, Written},
+            bytes::{BytesDeed, BytesFault, LONGEST},
+            cut::{Cut, CutKind},
+            headers::HeaderEdit,
+            injected::Injected,
+        },
+    };
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn wait(time: Duration, kind: WaitKind) -> Step {
+        Step::Plan(Plan::Wait(Wait { time, kind }))
+    }
+
+    fn after(wait: WaitAfter) -> Step {
+        Step::Plan(Plan::WaitAfter(wait))
+    }
+
+    fn bytes(deed: BytesDeed) -> Step {
+        Step::Plan(Plan::Bytes(deed, Side::Response))
+    }
+
+    fn cut(after: Option<u64>) -> Step {
+        let (rule, site, kind) = ("r".parse().unwrap(), "s", CutKind::Close);
+        Step::Plan(Plan::Cut(Cut {
+            rule,
+            site,
+            kind,
+            after,
+        }))
+    }
+
+    fn burn(memory: u64) -> Step {
+        Step::Burn(Burn {
+            cpu: 0.5,
+            memory,
+            time: 7 * MS,
+        })
+    }
+
+    /// Each step that has a magnitude, with the times and the sizes that are scaled.
+    fn with_magnitude(time: Duration, size: u64) -> Vec<Step> {
+        vec![
+            wait(time, WaitKind::Delay),
+            wait(time, WaitKind::Hang),
+            wait(time, WaitKind::Block),
+            after(WaitAfter::For(time)),
+            after(WaitAfter::AtLeast(time)),
+            bytes(BytesDeed::TruncateAfter(size)),
+            bytes(BytesDeed::StallAfter(size, time)),
+            bytes(BytesDeed::FirstByte(time)),
+            bytes(BytesDeed::EachChunk(time)),
+            cut(Some(size)),
+            burn(size),
+        ]
+    }
+
+    fn without_magnitude() -> Vec<Step> {
+        let rule: crate::RuleId = "r".parse().unwrap();
+        let dice = &mut Dice::seeded(7, 0);
+        let rate = NonZeroU64::new(1000).unwrap();
+        let answer = Answer {
+            rule: rule.clone(),
+            site: "s",
+            written: Written::Http(HttpAnswer::new(503).unwrap().into()),
+        };
+        let kind = std::io::ErrorKind::Other;
+        vec![
+            wait(100 * MS, WaitKind::Pause),
+            bytes(BytesFault::throttle(rate).deed(dice)),
+            bytes(BytesFault::corrupt(0.5).unwrap().deed(dice)),
+            Step::Plan(Plan::Headers(HeaderEdit::new(), Side::Request)),
+            Step::Plan(Plan::Answer(answer)),
+            Step::Plan(Plan::Fail(Injected::new(rule, "s", kind, "m".into()))),
+            cut(None),
+            Step::Custom(CustomFault::new("c", "{}")),
+            Step::Panic,
+            Step::Exit,
+        ]
+    }
+
+    fn assert_scaled(from: Vec<Step>, factor: f64, to: Vec<Step>) {
+        let scaled = from.into_iter().map(|step| step.scaled(factor));
+        for (scaled, expected) in scaled.zip(to) {
+            assert_eq!(format!("{scaled:?}"), format!("{expected:?}"), "× {factor}");
+        }
+    }
+
+    #[test]
+    fn a_factor_is_on_every_time_and_every_size() {
+        let cases = [(0.0, 0, 0), (0.001, 0, 1), (0.5, 100, 500)];
+        let more = [(1.5, 300, 1500), (3.0, 600, 3000), (100.0, 20_000, 100_000)];
+        for (factor, ms, size) in cases.into_iter().chain(more) {
+            let time = if factor == 0.001 { MS / 5 } else { ms * MS };
+            let from = with_magnitude(200 * MS, 1000);
+            assert_scaled(from, factor, with_magnitude(time, size));
+        }
+    }
+
+    #[test]
+    fn what_has_no_magnitude_stays() {
+        for factor in [0.0, 0.3, 1.0, 100.0] {
+            assert_scaled(without_magnitude(), factor, without_magnitude());
+        }
+    }
+
+    #[test]
+    fn the_factor_1_changes_nothing() {
+        let odd = Duration::new(12_345, 678_901_234);
+        for size in [0, 1, (1 << 53) + 1, u64::MAX] {
+            assert_scaled(with_magnitude(odd, size), 1.0, with_magnitude(odd, size));
+        }
+    }
+
+    #[test]
+    fn nothing_goes_beyond_its_bounds() {
+        for factor in [2.0, 100.0, f64::MAX, f64::INFINITY] {
+            let to = with_magnitude(LONGEST, u64::MAX);
+            assert_scaled(with_magnitude(LONGEST, u64::MAX), factor, to);
+        }
+        // What no program gives; it must not panic all the same.
+        for factor in [-1.0, f64::NEG_INFINITY, f64::NAN] {
+            let to = with_magnitude(Duration::ZERO, 0);
+            assert_scaled(with_magnitude(LONGEST, u64::MAX), factor, to);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the environment of the process says, once and for all of its injectors.
+//!
+//! `CHAOS_DISABLED` wins over everything. `CHAOS_POLICY` is a policy in JSON, which holds besides any
+//! that the code sets.
+
+use std::{env, ffi::OsStr, sync::LazyLock};
+
+use crate::{audit::actor::Who, policy::Policy};
+
+/// Switches everything off, for as long as the process lives: any value but ``, `0`, `false`, `no` and
+/// `off`.
+const DISABLED: &str = "CHAOS_DISABLED";
+const POLICY: &str = "CHAOS_POLICY";
+
+struct Environment {
+    policy: Policy,
+    /// Why everything is off, if it is.
+    disabled: Option<String>,
+}
+
+static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
+    let disabled = env::var_os(DISABLED).filter(|value| says_yes(value));
+    let disabled = disabled.map(|_| format!("{DISABLED} is set"));
+    let (policy, problem) = match env::var_os(POLICY) {
+        None => (Policy::allowing_all(), None),
+        Some(text) => match read(&text) {
+            Ok(policy) => (policy, None),
+            // A bound that is not understood must not be no bound.
+            Err(problem) => (Policy::allowing_all(), Some(format!("{POLICY}: {problem}"))),
+        },
+    };
+    let disabled = disabled.or(problem);
+    if let Some(reason) = &disabled {
+        tracing::warn!(target: "chaos", reason, "fault injection is disabled");
+    }
+    Environment { policy, disabled }
+});
+
+/// The bounds that hold whatever the code says.
+pub(crate) fn policy() -> Policy {
+    ENVIRONMENT.policy.clone()
+}
+
+/// Who has switched everything off, and why, if anyone has.
+pub(crate) fn disabled() -> Option<Who> {
+    let reason = ENVIRONMENT.disabled.as_ref()?;
+    Some(Who::new("environment").because(reason))
+}
+
+fn says_yes(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().trim().to_ascii_lowercase();
+    !["", "0", "false", "no", "off"].contains(&&*value)
+}
+
+#[cfg(feature = "serde")]
+fn read(text: &OsStr) -> Result<Policy, String> {
+    let policy = crate::wire::bounds_from_json(text.as_encoded_bytes());
+    policy.map_err(|error| error.to_string())
+}
+
+#[cfg(not(feature = "serde"))]
+fn read(_: &OsStr) -> Result<Policy, String> {
+    Err("it needs the feature `serde` of chaos-core".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_no_is_a_no() {
+        for no in ["", " ", "0", "false", "FALSE", "no", "off", " 0 "] {
+            assert!(!says_yes(OsStr::new(no)), "{no:?}");
+        }
+        for yes in ["1", "true", "yes", "on", "2", "disabled", "nope"] {
+            assert!(says_yes(OsStr::new(yes)), "{yes:?}");
+        }
+    }
+}

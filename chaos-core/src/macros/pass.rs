@@ -1,0 +1,232 @@
+//! What a macro does at a site that is not idle. All of it is cold.
+
+#[cfg(feature = "tokio")]
+use std::{
+    pin::Pin,
+    sync::atomic::Ordering,
+    task::{Context, Poll},
+};
+
+use crate::{
+    call::{Call, Label},
+    decision::Decision,
+    injector::{Injector, global},
+    plan::{Plan, injected::Injected},
+    site::Site,
+};
+
+/// The site of a macro without an injector. Registers it if this is its first pass.
+#[cold]
+#[inline(never)]
+pub fn armed(site: &'static Site) -> Option<&'static Site> {
+    if !site.is_aimed_at() {
+        // Makes the global injector, which registers all that the linker listed; and this one, if
+        // the linker did not.
+        global().register([site]);
+    }
+    site.is_armed().then_some(site)
+}
+
+/// The site of a macro with an explicit injector: the one of that injector with the same name.
+#[cold]
+#[inline(never)]
+pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Site> {
+    let (file, line) = (site.file(), site.line());
+    let site = injector.site_at(site.name(), site.kind(), file, line, site.labels());
+    site.is_armed().then_some(site)
+}
+
+#[inline(always)]
+fn decide_bare(site: &'static Site) -> Option<Decision> {
+    // Asked here first: a call for every pass would cost more than the question.
+    let site = if site.is_aimed_at() {
+        site
+    } else {
+        armed(site)?
+    };
+    site.decide_here(const { &Call::new() })
+}
+
+/// One pass through a site without labels in plain code.
+///
+/// # Errors
+/// If a fault says so.
+#[cold]
+#[inline(never)]
+pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
+    match decide_bare(site) {
+        None => Ok(()),
+        Some(decision) => carry_out_blocking(site, decision),
+    }
+}
+
+/// One pass through a site in plain code.
+///
+/// # Errors
+/// If a fault says so.
+#[cold]
+#[inline(never)]
+pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
+    match site.decide_here(&Call::new().labels(labels)) {
+        None => Ok(()),
+        Some(decision) => carry_out_blocking(site, decision),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn carry_out_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected> {
+    while let Some(plan) = decision.next_plan() {
+        match plan {
+            Plan::Wait(wait) => {
+                warn_of_blocking(site);
+                decision.wait_blocking(wait);
+            }
+            Plan::WaitAfter(wait) => {
+                warn_of_blocking(site);
+                decision.wait_blocking(wait.into());
+            }
+            Plan::Answer(answer) => return Err(answer.into_injected()),
+            Plan::Fail(injected) => return Err(injected),
+            Plan::Cut(cut) => return Err(cut.into_injected()),
+            // No rule does this to a site in code.
+            Plan::Headers(..) | Plan::Bytes(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Says once per site that a delay blocks a thread of an async runtime. Without tokio, there is none.
+fn warn_of_blocking(site: &Site) {
+    #[cfg(feature = "tokio")]
+    if tokio::runtime::Handle::try_current().is_ok() && !site.warned.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            target: "chaos",
+            site = site.name(),
+            file = site.file(),
+            line = site.line(),
+            "this delay may block a thread of the async runtime; in a task, use inject_async!",
+        );
+    }
+    #[cfg(not(feature = "tokio"))]
+    let _ = site;
+}
+
+/// One pass through a site without labels in async code.
+#[cfg(feature = "tokio")]
+#[cold]
+#[inline(never)]
+pub fn waiting_bare(
+    site: &'static Site,
+) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
+    let decision = decide_bare(site);
+    Pass(decision.map(|decision| Box::pin(carry_out(decision))))
+}
+
+/// One pass through a site in async code: decided here, carried out where it is awaited.
+#[cfg(feature = "tokio")]
+#[cold]
+#[inline(never)]
+pub fn waiting(
+    site: &Site,
+    labels: &[Label<'_>],
+) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
+    let decision = site.decide_here(&Call::new().labels(labels));
+    Pass(decision.map(|decision| Box::pin(carry_out(decision))))
+}
+
+#[cfg(feature = "tokio")]
+async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
+    while let Some(plan) = decision.next_plan() {
+        match plan {
+            Plan::Wait(wait) => decision.wait(wait).await,
+            Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
+            Plan::Answer(answer) => return Err(answer.into_injected()),
+            Plan::Fail(injected) => return Err(injected),
+            Plan::Cut(cut) => return Err(cut.into_injected()),
+            // No rule does this to a site in code.
+            Plan::Headers(..) | Plan::Bytes(..) => {}
+        }
+    }
+    Ok(())
+}
+
+/// The future of `inject_async!`: nothing at all, or one boxed future. Eight bytes.
+#[cfg(feature = "tokio")]
+#[must_use = "a fault happens only where the future is awaited"]
+#[derive(Debug)]
+pub struct Pass<F>(Option<Pin<Box<F>>>);
+
+#[cfg(feature = "tokio")]
+impl<F> Pass<F> {
+    /// What an idle site leaves to await.
+    #[inline(always)]
+    pub const fn idle() -> Self {
+        Self(None)
+    }
+
+    /// Taken only if it is there: an idle site would store one word more.
+    #[inline(always)]
+    fn take(&mut self) -> Option<Pin<Box<F>>> {
+        if self.0.is_some() {
+            self.0.take()
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        /// Takes the box, and gives it back if there is more to wait for. Lent the place of the box,
+        /// it would force the caller's state into memory; as several calls, it would cost the
+        /// caller registers to save, idle or not.
+        #[cold]
+        #[inline(never)]
+        fn poll<F: Future>(
+            mut future: Pin<Box<F>>,
+            cx: &mut Context<'_>,
+        ) -> Result<F::Output, Pin<Box<F>>> {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(output) => Ok(output),
+                Poll::Pending => Err(future),
+            }
+        }
+        let Some(future) = self.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        match poll(future, cx) {
+            Ok(output) => Poll::Ready(output),
+            Err(future) => {
+                drop_cold(self.0.replace(future));
+                Poll::Pending
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tokio")]
+impl<F> Drop for Pass<F> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        drop_cold(self.take());
+    }
+}
+
+/// Drops a box, if there is one, out of the caller's sight: it is long.
+#[cfg(feature = "tokio")]
+#[inline(always)]
+fn drop_cold<F>(future: Option<Pin<Box<F>>>) {
+    #[cold]
+    #[inline(never)]
+    fn cold<F>(future: Pin<Box<F>>) {
+        drop(future);
+    }
+    if let Some(future) = future {
+        cold(future);
+    }
+}

@@ -1,0 +1,188 @@
+//! Choosing under which keys each matcher is filed.
+
+use std::ops::Range;
+
+use fnv::FnvHashMap;
+
+use crate::matcher::{
+    Matcher,
+    index::{
+        Index,
+        key::{Dimension, Name, Paths},
+    },
+};
+
+/// As many matchers as may be asked one by one: looking for them costs about as much.
+const FEW: usize = 4;
+
+/// How many headers and labels are looked up on each call at most.
+const MOST_DIMENSIONS: usize = 4;
+
+/// An index in the making.
+///
+/// Keys are offered to the matchers one dimension after the other: first the path, then the header
+/// or label that is most common among those that still share their best bucket with too many. So
+/// ten thousand rules on one path that differ by a header are filed by the header, and what nobody
+/// needs is not looked up.
+pub(super) struct Draft<'m> {
+    matchers: Vec<&'m Matcher>,
+    /// The best place of each matcher up to now.
+    places: Vec<Option<Place>>,
+    /// Those who may still find a better one.
+    unsettled: Vec<u32>,
+    /// From a key to the number of its bucket.
+    buckets: FnvHashMap<u64, u32>,
+    /// How many matchers could be filed in each bucket.
+    counts: Vec<u32>,
+    /// The buckets of each option; a place is a range of it. One list, as most options have one.
+    options: Vec<u32>,
+}
+
+/// The buckets of one dimension, under each of which a matcher is filed.
+#[derive(Clone)]
+struct Place {
+    /// 0: the path.
+    dimension: usize,
+    options: Range<usize>,
+    /// How many the fullest of the buckets may hold.
+    crowd: u32,
+}
+
+impl<'m> Draft<'m> {
+    pub(super) fn new(matchers: Vec<&'m Matcher>) -> Self {
+        let len = u32::try_from(matchers.len()).expect("fewer rules than fit in memory");
+        Self {
+            places: vec![None; matchers.len()],
+            unsettled: (0..len).collect(),
+            buckets: FnvHashMap::default(),
+            counts: Vec::new(),
+            options: Vec::new(),
+            matchers,
+        }
+    }
+
+    pub(super) fn into_index(mut self) -> Index {
+        let mut paths = Paths::default();
+        self.offer(0, |matcher, keys| paths.keys_of(matcher, keys));
+        let (mut names, mut dimensions) = (Vec::new(), Vec::new());
+        for salt in (1..).take(MOST_DIMENSIONS) {
+            let Some(name) = self.most_common_name(&names) else {
+                break;
+            };
+            let dimension = Dimension::new(name, salt);
+            self.offer(salt.into(), |matcher, keys| {
+                let condition = Name::all_of(matcher).find(|(known, _)| *known == name);
+                condition.is_some_and(|(_, text)| dimension.keys_of(text, keys))
+            });
+            names.push(name);
+            dimensions.push(dimension);
+        }
+        let mut is_used = [false; 1 + MOST_DIMENSIONS];
+        for place in self.places.iter().flatten() {
+            is_used[place.dimension] = true;
+        }
+        let mut used = is_used[1..].iter();
+        dimensions.retain(|_| used.next() == Some(&true));
+        self.file(is_used[0].then_some(paths), dimensions)
+    }
+
+    /// Files who is unsettled under the keys that `keys_of` gives, if that is better than before.
+    fn offer(
+        &mut self,
+        dimension: usize,
+        mut keys_of: impl FnMut(&'m Matcher, &mut Vec<u64>) -> bool,
+    ) {
+        let (mut keys, mut offers) = (Vec::new(), Vec::new());
+        self.buckets.reserve(self.unsettled.len());
+        for position in &self.unsettled {
+            keys.clear();
+            if !keys_of(self.matchers[*position as usize], &mut keys) {
+                continue;
+            }
+            // Nobody is twice in a bucket.
+            keys.sort_unstable();
+            keys.dedup();
+            let start = self.options.len();
+            for key in &keys {
+                let next = u32::try_from(self.counts.len()).expect("fewer keys than fit in memory");
+                let bucket = *self.buckets.entry(*key).or_insert(next);
+                if bucket == next {
+                    self.counts.push(0);
+                }
+                self.counts[bucket as usize] += 1;
+                self.options.push(bucket);
+            }
+            offers.push((*position as usize, start..self.options.len()));
+        }
+        if offers.len() <= FEW {
+            return;
+        }
+        for (position, options) in offers {
+            let counts = self.options[options.clone()].iter();
+            let crowd = counts.map(|bucket| self.counts[*bucket as usize]).max();
+            // An empty list of values: it never holds, and so it is filed nowhere.
+            let crowd = crowd.unwrap_or(0);
+            let place = &mut self.places[position];
+            if place.as_ref().is_none_or(|place| crowd < place.crowd) {
+                *place = Some(Place {
+                    dimension,
+                    options,
+                    crowd,
+                });
+            }
+        }
+        let places = &self.places;
+        self.unsettled.retain(|position| {
+            let place = places[*position as usize].as_ref();
+            place.is_none_or(|place| place.crowd as usize > FEW)
+        });
+    }
+
+    /// The header or label of which most of the unsettled name the values, of those not yet `tried`.
+    fn most_common_name(&self, tried: &[Name<'m>]) -> Option<Name<'m>> {
+        let mut counts = FnvHashMap::default();
+        for position in &self.unsettled {
+            for (name, _) in Name::all_of(self.matchers[*position as usize]) {
+                if !tried.contains(&name) {
+                    *counts.entry(name).or_insert(0_u32) += 1;
+                }
+            }
+        }
+        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        most.map(|(name, _)| name)
+    }
+
+    /// Fills the buckets. In the order of the matchers, so that each is sorted.
+    fn file(self, paths: Option<Paths>, dimensions: Vec<Dimension>) -> Index {
+        let mut starts = vec![0; self.counts.len() + 1];
+        let options = |place: &Place| self.options[place.options.clone()].iter();
+        for bucket in self.places.iter().flatten().flat_map(options) {
+            starts[*bucket as usize + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let (mut ends, mut always) = (starts.clone(), Vec::new());
+        let mut positions = vec![0; starts.last().map_or(0, |end| *end as usize)];
+        for (position, place) in (0..).zip(&self.places) {
+            let Some(place) = place else {
+                always.push(position);
+                continue;
+            };
+            for bucket in options(place) {
+                let end = &mut ends[*bucket as usize];
+                positions[*end as usize] = position;
+                *end += 1;
+            }
+        }
+        Index {
+            len: self.matchers.len(),
+            paths,
+            dimensions,
+            buckets: self.buckets,
+            starts,
+            positions,
+            always,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What has been spent of a budget. Taken before a fault happens, given back if it does not.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use crate::{armed::counters::Limit, trigger::budget::Budget};
+
+/// The calls, the hits and the delays under one budget.
+///
+/// The numbers order nothing else, so they are relaxed: what makes them exact is that each is taken in
+/// one step.
+#[derive(Debug, Default)]
+pub(crate) struct Purse {
+    calls: AtomicU64,
+    hits: AtomicU64,
+    delays: Mutex<Delays>,
+}
+
+/// Delays of the last minute, summed up by tenths of a second.
+#[derive(Debug, Default)]
+struct Delays {
+    slots: VecDeque<(u64, Duration)>,
+    sum: Duration,
+}
+
+/// What was taken out, to be put back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    share: bool,
+    delay: Option<(u64, Duration)>,
+}
+
+const SLOT: Duration = Duration::from_millis(100);
+/// A minute, and the slot that is not over yet: a delay counts for at least 60 seconds.
+const SLOTS: u64 = 601;
+
+impl Purse {
+    pub(crate) fn count_call(&self) {
+        self.calls.fetch_add(1, Relaxed);
+    }
+
+    /// Takes one call and its delay, if there is room for both; else says what there is no room for.
+    pub(crate) fn take(
+        &self,
+        budget: &Budget,
+        delay: Duration,
+        now: Duration,
+    ) -> Result<Taken, Limit> {
+        let share = budget.greatest_share();
+        if let Some(share) = share {
+            let allowed = (share.get() * self.calls.load(Relaxed) as f64) as u64;
+            let one_more = |hits| (hits < allowed).then(|| hits + 1);
+            let taken = self.hits.fetch_update(Relaxed, Relaxed, one_more);
+            taken.map_err(|_| Limit::BudgetShare)?;
+        }
+        let mut taken = Taken {
+            share: share.is_some(),
+            delay: None,
+        };
+        if let Some(most) = budget.delay_in_a_minute().filter(|_| !delay.is_zero()) {
+            taken.delay = self.delays().take(most, delay, now);
+            if taken.delay.is_none() {
+                self.put_back(taken);
+                return Err(Limit::BudgetDelay);
+            }
+        }
+        Ok(taken)
+    }
+
+    pub(crate) fn put_back(&self, taken: Taken) {
+        if taken.share {
+            self.hits.fetch_sub(1, Relaxed);
+        }
+        if let Some((slot, delay)) = taken.delay {
+            self.delays().put_back(slot, delay);
+        }
+    }
+
+    fn delays(&self) -> MutexGuard<'_, Delays> {
+        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Delays {
+    fn take(&mut self, most: Duration, delay: Duration, now: Duration) -> Option<(u64, Duration)> {
+        let slot = u64::try_from(now.as_millis() / SLOT.as_millis()).unwrap_or(u64::MAX);
+        while let Some((oldest, spent)) = self.slots.front().copied()
+            && oldest.saturating_add(SLOTS) <= slot
+        {
+            self.sum -= spent;
+            self.slots.pop_front();
+        }
+        if self.sum.saturating_add(delay) > most {
+            return None;
+        }
+        self.sum += delay;
+        match self.slots.back_mut() {
+            // Two threads may have read the clock in another order than they come here.
+            Some((last, spent)) if *last >= slot => {
+                *spent += delay;
+                Some((*last, delay))
+            }
+            _ => {
+                self.slots.push_back((slot, delay));
+                Some((slot, delay))
+            }
+        }
+    }
+
+    fn put_back(&mut self, slot: u64, delay: Duration) {
+        // Older than a minute, it is gone already.
+        if let Ok(at) = self.slots.binary_search_by_key(&slot, |(slot, _)| *slot) {
+            self.slots[at].1 -= delay;
+            self.sum -= delay;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trigger::rate::Rate;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_share_is_never_passed() {
+        let purse = Purse::default();
+        let budget = Budget::new().share(Rate::new(0.3).unwrap());
+        let mut hits = 0;
+        for calls in 1..=1000_u32 {
+            purse.count_call();
+            // Tried twice on each call: more than the share wants.
+            hits += (0..2)
+                .filter(|_| purse.take(&budget, SECOND, SECOND).is_ok())
+                .count();
+            assert!(hits as f64 <= 0.3 * f64::from(calls));
+            assert!(hits as f64 > 0.3 * f64::from(calls) - 1.001);
+        }
+    }
+
+    #[test]
+    fn no_minute_has_more_delay_than_allowed() {
+        let purse = Purse::default();
+        let budget = Budget::new().delay(10 * SECOND).unwrap();
+        let mut taken = Vec::new();
+        let mut now = Duration::ZERO;
+        for step in 0..5000_u32 {
+            now += Duration::from_millis(u64::from(step * 7919 % 97));
+            let delay = Duration::from_millis(u64::from(step * 104_729 % 900));
+            if purse.take(&budget, delay, now).is_ok() {
+                taken.push((now, delay));
+            }
+            let last_minute = taken.iter().filter(|(at, _)| now - *at <= 60 * SECOND);
+            let spent: Duration = last_minute.map(|(_, delay)| *delay).sum();
+            assert!(spent <= 10 * SECOND, "{spent:?} at {now:?}");
+        }
+        // And not much less: it comes back.
+        let all: Duration = taken.iter().map(|(_, delay)| *delay).sum();
+        assert!(all > 30 * SECOND, "{all:?}");
+    }
+
+    #[test]
+    fn what_is_put_back_can_be_taken_again() {
+        let purse = Purse::default();
+        let budget = Budget::new()
+            .share(Rate::ALWAYS)
+            .delay(10 * SECOND)
+            .unwrap();
+        purse.count_call();
+        for _ in 0..5 {
+            let taken = purse.take(&budget, 10 * SECOND, SECOND).unwrap();
+            assert!(purse.take(&budget, SECOND, SECOND).is_err());
+            purse.put_back(taken);
+        }
+        // Too long for the budget: the share is not spent for it.
+        let error = purse.take(&budget, 11 * SECOND, SECOND).unwrap_err();
+        assert_eq!(error, Limit::BudgetDelay);
+        assert!(purse.take(&budget, SECOND, SECOND).is_ok());
+        purse.count_call();
+        let error = purse.take(&budget, 10 * SECOND, SECOND).unwrap_err();
+        assert_eq!(error, Limit::BudgetDelay);
+    }
+}

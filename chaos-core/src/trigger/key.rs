@@ -1,0 +1,127 @@
+//! What makes two calls the same one to a rule: a user, a tenant, a trace, the tries of one request.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use http::HeaderName;
+
+use crate::{call::Call, error::RuleError, matcher::Matcher, trigger::replay::cut};
+
+/// Where a call's key is found.
+///
+/// Calls with the same key are decided the same way: on every replica, in any order, in every run.
+/// A call without one is left alone. Only the first 256 bytes of a value count.
+///
+/// Written as `header:x-user-id`, `query:user`, `path:id`, `label:tenant`, `peer` or `trace`.
+///
+/// ```
+/// use chaos_core::{Key, Rate, Trigger};
+///
+/// let one_in_ten_users = Trigger::new().key("header:x-user-id".parse()?).rate(Rate::new(0.1)?);
+/// # drop(one_in_ten_users);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Key {
+    /// A header; of several, the first.
+    Header(HeaderName),
+    /// A query parameter, percent-decoded; of several, the first.
+    Query(Box<str>),
+    /// A parameter of the path that the rule matches, as in `/checkout/{id}`.
+    PathParameter(Box<str>),
+    /// A label that the site gives.
+    Label(Box<str>),
+    /// The IP address of the peer, without its port.
+    Peer,
+    /// The trace that the call belongs to (W3C `traceparent`).
+    Trace,
+}
+
+/// What a key may be.
+const ALLOWED: &str = "header:NAME, query:NAME, path:PARAMETER, label:NAME, peer or trace";
+
+impl Key {
+    /// The key of a call, if it has one. `matcher` is that of the rule.
+    pub(crate) fn of<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
+        let value = match self {
+            Self::Header(name) => call.header(name).next()?.to_str().ok()?.into(),
+            Self::Query(name) => call.query(name).next()?.into_text(),
+            Self::PathParameter(name) => {
+                matcher.path.as_ref()?.parameter(call.path()?, name)?.into()
+            }
+            Self::Label(name) => call.label(name)?.into(),
+            Self::Peer => call.peer()?.to_string().into(),
+            Self::Trace => call.trace()?.into(),
+        };
+        Some(cut(value))
+    }
+
+    /// Whether calls that `matcher` takes can have it.
+    pub(crate) fn fits(&self, matcher: &Matcher) -> bool {
+        let Self::PathParameter(name) = self else {
+            return true;
+        };
+        (matcher.path.as_ref()).is_some_and(|path| path.has_parameter(name))
+    }
+}
+
+impl FromStr for Key {
+    type Err = RuleError;
+
+    fn from_str(key: &str) -> Result<Self, RuleError> {
+        let refuse = |problem: &str| {
+            let problem = format!("{key:?} {problem}");
+            RuleError::new("key", problem, ALLOWED)
+        };
+        match key.split_once(':') {
+            None if key == "peer" => Ok(Self::Peer),
+            None if key == "trace" => Ok(Self::Trace),
+            None => Err(refuse("is no key")),
+            Some((_, "")) => Err(refuse("names nothing")),
+            Some(("header", name)) => {
+                let name = name.parse().map_err(|_| refuse("names no header"))?;
+                Ok(Self::Header(name))
+            }
+            Some(("query", name)) => Ok(Self::Query(name.into())),
+            Some(("path", name)) => Ok(Self::PathParameter(name.into())),
+            Some(("label", name)) => Ok(Self::Label(name.into())),
+            Some(_) => Err(refuse("is no key")),
+        }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Header(name) => write!(f, "header:{name}"),
+            Self::Query(name) => write!(f, "query:{name}"),
+            Self::PathParameter(name) => write!(f, "path:{name}"),
+            Self::Label(name) => write!(f, "label:{name}"),
+            Self::Peer => f.write_str("peer"),
+            Self::Trace => f.write_str("trace"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_written_as_it_was_read() {
+        for key in [
+            "header:x-user-id",
+            "query:user",
+            "path:id",
+            "label:tenant",
+            "peer",
+            "trace",
+        ] {
+            assert_eq!(key.parse::<Key>().unwrap().to_string(), key);
+        }
+        for wrong in ["", "user", "header:", "header:a b", "cookie:a", "peer:1"] {
+            let error = wrong.parse::<Key>().unwrap_err();
+            assert_eq!((error.field(), error.allowed()), ("key", ALLOWED));
+        }
+    }
+}

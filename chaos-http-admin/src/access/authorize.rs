@@ -1,0 +1,249 @@
+//! What every request passes on its way in, and every answer on its way out.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use chaos_core::{Injector, Who};
+
+use crate::{
+    access::{
+        Tokens,
+        caller::{Caller, stranger},
+        host_check::Hosts,
+        limits::Limits,
+        peer::Peer,
+        role::Role,
+    },
+    problem::{Problem, Refused},
+};
+
+/// For a whole request. Nothing here takes long but a body that is slow to come.
+const MAX_TIME: Duration = Duration::from_secs(10);
+
+/// Who may pass.
+#[derive(Debug)]
+pub(crate) struct Door {
+    injector: Injector,
+    hosts: Hosts,
+    /// Without, whoever reaches the door may do everything.
+    tokens: Option<Tokens>,
+    limits: Limits,
+}
+
+/// The door of one route: what it takes to pass, or nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct Lock {
+    pub(crate) door: Arc<Door>,
+    pub(crate) needs: Option<Role>,
+}
+
+/// All that comes: whether it comes from where it may.
+pub(crate) async fn keep(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let peer = Peer::of(request.extensions());
+    let (method, uri) = (request.method(), request.uri());
+    let mut response = match door.hosts.admit(method, uri, request.headers(), &peer) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => {
+            let response = problem.into_response();
+            if !method.is_safe() {
+                door.note_stranger(&peer, &Asked::of(&request), &response);
+            }
+            response
+        }
+    };
+    let headers = response.headers_mut();
+    // All that is said here is about this moment, and nothing of it is a script.
+    let no_store = HeaderValue::from_static("no-store");
+    headers.insert(header::CACHE_CONTROL, no_store);
+    let nosniff = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
+    response
+}
+
+/// What comes to one route: whether it may do that.
+pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: Next) -> Response {
+    let Lock { door, needs } = lock;
+    let credentials = take_credentials(request.headers_mut());
+    let Some(needs) = needs else {
+        return in_time(next.run(request)).await;
+    };
+    let (peer, asked) = (Peer::of(request.extensions()), Asked::of(&request));
+    let is_write = needs > Role::Observe;
+    let caller = match door.identify(credentials.as_ref(), &peer) {
+        Ok(caller) => caller,
+        Err(failure) => {
+            let failed = failure.is_failed_login();
+            let response = failure.into_response();
+            if failed || is_write {
+                door.note_stranger(&peer, &asked, &response);
+            }
+            return response;
+        }
+    };
+    let who = caller.because(None::<&str>);
+    let response = if caller.role < needs {
+        wrong_role(&who, caller.role, needs)
+    } else {
+        request.extensions_mut().insert(caller);
+        in_time(next.run(request)).await
+    };
+    if is_write && response.status().is_client_error() {
+        let signed = door.injector.signed(who);
+        signed.refuse(asked.refused(&response));
+    }
+    response
+}
+
+impl Door {
+    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<Tokens>) -> Self {
+        Self {
+            injector,
+            hosts,
+            tokens,
+            limits: Limits::new(),
+        }
+    }
+
+    fn identify(&self, credentials: Option<&HeaderValue>, peer: &Peer) -> Result<Caller, Failure> {
+        let Some(tokens) = &self.tokens else {
+            return Ok(Caller::anyone(peer));
+        };
+        let secret = credentials.and_then(bearer).ok_or(Failure::NoToken)?;
+        // A good one is let in however many bad ones came before it: nobody can lock an operator out.
+        if let Some(token) = tokens.find(secret) {
+            if let Some(place) = &peer.place {
+                place.is_known();
+            }
+            return Ok(Caller::known(token, peer));
+        }
+        let within = self.limits.failed(peer.origin());
+        within.map_err(Failure::TooMany)?;
+        Err(Failure::WrongToken)
+    }
+
+    /// Writes down what a stranger was refused, unless there is too much of it: the audit is bounded,
+    /// and no stranger is to wash out of it what others were refused.
+    fn note_stranger(&self, peer: &Peer, asked: &Asked, response: &Response) {
+        let Some(unwritten) = self.limits.note() else {
+            return;
+        };
+        let mut what = asked.refused(response);
+        if unwritten > 0 {
+            what += &format!(" ({unwritten} more before it are not written down)");
+        }
+        self.injector.signed(stranger(peer)).refuse(what);
+    }
+}
+
+/// Nobody behind the door has any use for them. Of several, none is the one that counts.
+fn take_credentials(headers: &mut HeaderMap) -> Option<HeaderValue> {
+    let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
+    headers.remove(header::AUTHORIZATION).filter(|_| is_one)
+}
+
+/// The secret in `Bearer SECRET`.
+fn bearer(credentials: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, secret) = credentials.as_bytes().split_at_checked(7)?;
+    let secret = secret.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"Bearer ") && !secret.is_empty()).then_some(secret)
+}
+
+/// Why nobody was found out.
+enum Failure {
+    NoToken,
+    WrongToken,
+    /// And how long to wait.
+    TooMany(Duration),
+}
+
+impl Failure {
+    fn is_failed_login(&self) -> bool {
+        !matches!(self, Self::NoToken)
+    }
+}
+
+const ALLOWED: &str = "Bearer, and the secret of an access token";
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let (status, challenge, detail) = match self {
+            Self::NoToken => (
+                StatusCode::UNAUTHORIZED,
+                "Bearer",
+                "an access token is needed",
+            ),
+            Self::WrongToken => (
+                StatusCode::UNAUTHORIZED,
+                "Bearer error=\"invalid_token\"",
+                "this is none of the access tokens",
+            ),
+            Self::TooMany(wait) => {
+                let detail = "too many requests with a wrong access token";
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+                let problem = problem.at("Authorization", ALLOWED);
+                // Rounded up, so that whoever comes back then does not come too early.
+                let seconds = wait.as_secs() + 1;
+                let headers = [
+                    (header::RETRY_AFTER, seconds.to_string()),
+                    // Each further guess costs a connection.
+                    (header::CONNECTION, "close".to_owned()),
+                ];
+                return (headers, problem).into_response();
+            }
+        };
+        let problem = Problem::new(status, detail).at("Authorization", ALLOWED);
+        ([(header::WWW_AUTHENTICATE, challenge)], problem).into_response()
+    }
+}
+
+fn wrong_role(who: &Who, has: Role, needs: Role) -> Response {
+    let detail = format!("`{}` has the role {has}; this needs {needs}", who.actor());
+    let problem = Problem::new(StatusCode::FORBIDDEN, detail);
+    let allowed = format!("an access token with the role {needs}");
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needs}\"");
+    let headers = [(header::WWW_AUTHENTICATE, challenge)];
+    (headers, problem.at("Authorization", allowed)).into_response()
+}
+
+/// What a request is about, when the request itself is gone. Not its query, where people put secrets.
+struct Asked {
+    method: Method,
+    path: String,
+}
+
+impl Asked {
+    /// Of the path; an entry of the audit is a line.
+    const MAX_CHARS: usize = 200;
+
+    fn of(request: &Request) -> Self {
+        let path = request.uri().path().chars();
+        Self {
+            method: request.method().clone(),
+            path: path.take(Self::MAX_CHARS).collect(),
+        }
+    }
+
+    fn refused(&self, response: &Response) -> String {
+        let (Self { method, path }, status) = (self, response.status().as_u16());
+        match response.extensions().get::<Refused>() {
+            Some(Refused(detail)) => format!("{method} {path}: {status}, {detail}"),
+            None => format!("{method} {path}: {status}"),
+        }
+    }
+}
+
+async fn in_time(response: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(MAX_TIME, response).await {
+        Ok(response) => response,
+        Err(_) => {
+            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
+            let allowed = format!("{} seconds for a whole request", MAX_TIME.as_secs());
+            problem.at("body", allowed).into_response()
+        }
+    }
+}

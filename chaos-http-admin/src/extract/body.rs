@@ -1,0 +1,83 @@
+//! A JSON body: of the right type, not too large, and all there.
+
+use axum::{
+    extract::{FromRequest, Request},
+    http::{HeaderMap, Method, StatusCode, header},
+};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mime::Mime;
+
+use crate::{
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
+};
+
+/// The largest body that is read: room for some ten thousand rules, and no way to fill the memory.
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+const JSON: &str = "application/json";
+/// RFC 7396, the type of a `PATCH`; plain JSON is taken for it.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// The bytes of a body that says it is JSON.
+///
+/// A body without the type is refused unread, although we could guess: a form on a foreign page can
+/// send any text, but not this type without asking first.
+#[derive(Debug)]
+pub(crate) struct JsonBody(pub(crate) Bytes);
+
+impl<S: Sync> FromRequest<S> for JsonBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let types = types(request.method());
+        if !is_one_of(types, request.headers()) {
+            let detail = "the body must say that it is JSON";
+            let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
+            return Err(problem.at("Content-Type", types.join(" or ")));
+        }
+        read(request).await.map(Self)
+    }
+}
+
+impl Asks for JsonBody {
+    fn asks(operation: &mut Operation) {
+        operation.body(types(&operation.method));
+        operation.refuses(413);
+        operation.refuses(415);
+    }
+}
+
+fn types(method: &Method) -> &'static [&'static str] {
+    match *method {
+        Method::PATCH => &[MERGE_PATCH, JSON],
+        _ => &[JSON],
+    }
+}
+
+fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
+    let content_type = headers.get(header::CONTENT_TYPE);
+    let mime = content_type.and_then(|value| value.to_str().ok()?.parse::<Mime>().ok());
+    mime.is_some_and(|mime| types.contains(&mime.essence_str()))
+}
+
+async fn read(request: Request) -> Result<Bytes, Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    // A client that waits for `100 Continue` is spared the sending.
+    if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
+        return Err(too_large());
+    }
+    let body = Limited::new(request.into_body(), MAX_BODY).collect().await;
+    let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+        true => too_large(),
+        false => Problem::new(StatusCode::BAD_REQUEST, "the body broke off"),
+    })?;
+    Ok(body.to_bytes())
+}
+
+fn too_large() -> Problem {
+    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    problem.at("body", format!("at most {MAX_BODY} bytes"))
+}

@@ -1,0 +1,149 @@
+//! The generation as an entity tag, and `If-Match`, which keeps a write from undoing one that its
+//! author had not seen.
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, StatusCode, header, request::Parts},
+};
+
+use crate::{
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
+};
+
+/// The `ETag` header of a generation.
+pub(crate) fn etag(generation: u64) -> [(HeaderName, String); 1] {
+    [(header::ETAG, format!("\"{generation}\""))]
+}
+
+/// What the caller demands of the rules it writes to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum IfMatch {
+    /// No demand.
+    Absent,
+    /// `*`: what is written to must exist.
+    Exists,
+    /// The generation must be one of these. Weak tags are left out: they never match.
+    OneOf(Vec<String>),
+}
+
+impl IfMatch {
+    /// Asks whether a write may go ahead on these rules; `exists` is whether what it writes to does.
+    pub(crate) fn check(&self, generation: u64, exists: bool) -> Result<(), Problem> {
+        let holds = match self {
+            Self::Absent => true,
+            Self::Exists => exists,
+            Self::OneOf(tags) => exists && tags.contains(&generation.to_string()),
+        };
+        match holds {
+            true => Ok(()),
+            false if exists => Err(Problem::stale(generation)),
+            false => {
+                let detail = "there is no such rule yet, and If-Match asks for one";
+                let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
+                Err(problem.at("If-Match", "left out, to make a new rule"))
+            }
+        }
+    }
+
+    fn of(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(header::IF_MATCH).iter().peekable();
+        if lines.peek().is_none() {
+            return Some(Self::Absent);
+        }
+        // Several lines mean what one with commas means.
+        let lines: Result<Vec<_>, _> = lines.map(|line| line.to_str()).collect();
+        Self::parse(&lines.ok()?.join(","))
+    }
+
+    fn parse(list: &str) -> Option<Self> {
+        if list.trim() == "*" {
+            return Some(Self::Exists);
+        }
+        let (mut strong, mut any) = (Vec::new(), false);
+        // RFC 9110 wants empty elements of a list overlooked.
+        let mut rest = list.trim_start_matches([' ', '\t', ',']);
+        while !rest.is_empty() {
+            let (weak, quoted) = match rest.strip_prefix("W/") {
+                Some(quoted) => (true, quoted),
+                None => (false, rest),
+            };
+            let (tag, after) = quoted.strip_prefix('"')?.split_once('"')?;
+            let after = after.trim_start();
+            if tag.contains([' ', '\t']) || !(after.is_empty() || after.starts_with(',')) {
+                return None;
+            }
+            if !weak {
+                strong.push(tag.to_owned());
+            }
+            any = true;
+            rest = after.trim_start_matches([' ', '\t', ',']);
+        }
+        any.then_some(Self::OneOf(strong))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.headers).ok_or_else(|| {
+            let detail = "If-Match is no list of entity tags";
+            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+            problem.at("If-Match", "an ETag as it was sent, such as \"7\", or *")
+        })
+    }
+}
+
+impl Asks for IfMatch {
+    fn asks(operation: &mut Operation) {
+        let does =
+            "Refuses the write if the rules are others by now; `*` if there are none to write to.";
+        operation.header("If-Match", "EntityTags", does);
+        operation.refuses(412);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one_of(tags: &[&str]) -> Option<IfMatch> {
+        let tags = tags.iter().map(ToString::to_string).collect();
+        Some(IfMatch::OneOf(tags))
+    }
+
+    #[test]
+    fn lists_are_read_as_rfc_9110_writes_them() {
+        for (list, expected) in [
+            ("*", Some(IfMatch::Exists)),
+            (" * ", Some(IfMatch::Exists)),
+            (r#""7""#, one_of(&["7"])),
+            (r#""7", "8""#, one_of(&["7", "8"])),
+            (r#", "7" ,,"8","#, one_of(&["7", "8"])),
+            (r#""a,b""#, one_of(&["a,b"])),
+            (r#"W/"7""#, one_of(&[])),
+            (r#"W/"7", "8""#, one_of(&["8"])),
+            (r#""""#, one_of(&[""])),
+        ] {
+            assert_eq!(IfMatch::parse(list), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_tags_is_not_read_as_one() {
+        for list in [
+            "",
+            ",",
+            "7",
+            r#""7"#,
+            r#"7""#,
+            r#""7""8""#,
+            r#"*, "7""#,
+            r#"w/"7""#,
+            r#""7 8""#,
+        ] {
+            assert_eq!(IfMatch::parse(list), None, "{list}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The query of a write. A parameter that is not known is refused: a misspelt `dry_run` must not
+//! turn a question into a deed.
+
+use std::time::Duration;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+
+use crate::{
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
+};
+
+/// `?reason=…`: what a write is for, as the audit will say.
+#[derive(Debug)]
+pub(crate) struct Because(pub(crate) Option<String>);
+
+/// `?dry_run=true`: say what would change, and change nothing. It may have a reason, too.
+#[derive(Debug)]
+pub(crate) struct DryRun {
+    pub(crate) dry_run: bool,
+    pub(crate) because: Option<String>,
+}
+
+/// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
+#[derive(Debug)]
+pub(crate) struct Awaited {
+    pub(crate) at_least: u64,
+    pub(crate) within: Duration,
+}
+
+/// `?after=12&limit=50`: so many of what followed; without `after`, the latest.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) after: Option<u64>,
+    pub(crate) limit: usize,
+}
+
+impl Page {
+    /// How many there can be.
+    const MOST: usize = 2 * chaos_core::Audit::MOST;
+}
+
+impl<S: Sync> FromRequestParts<S> for Page {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut after, mut limit) = (None, Self::MOST);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match &*name {
+                "after" => {
+                    let id = value.parse();
+                    after = Some(id.map_err(|_| refuse(name, "the id of an entry, or 0"))?);
+                }
+                "limit" => {
+                    let number = value.parse().ok();
+                    let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
+                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 2000"))?;
+                }
+                _ => return Err(refuse(name, "after, limit, or no parameter")),
+            }
+        }
+        Ok(Self { after, limit })
+    }
+}
+
+/// Below the time that a request has in all.
+const LONGEST: f64 = 8.0;
+
+impl<S: Sync> FromRequestParts<S> for Awaited {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut at_least, mut within) = (0, 0.0);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match &*name {
+                "at_least" => {
+                    let number = value.parse();
+                    at_least = number.map_err(|_| refuse(name, "a whole number, 0 or more"))?;
+                }
+                "within" => {
+                    let seconds = value.parse().ok();
+                    let allowed = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
+                    within = allowed.ok_or_else(|| refuse(name, "seconds, from 0 to 8"))?;
+                }
+                _ => return Err(refuse(name, "at_least, within, or no parameter")),
+            }
+        }
+        let within = Duration::from_secs_f64(within);
+        Ok(Self { at_least, within })
+    }
+}
+
+impl Asks for Awaited {
+    fn asks(operation: &mut Operation) {
+        let does = "Answers when there are so many.";
+        operation.query("at_least", "AtLeast", does);
+        let does = "Or when so many seconds have passed.";
+        operation.query("within", "Within", does);
+    }
+}
+
+/// No parameters at all.
+#[derive(Debug)]
+pub(crate) struct NoQuery;
+
+impl<S: Sync> FromRequestParts<S> for Because {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut because = None;
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            because = match &*name {
+                "reason" => Some(reason(&value)?),
+                _ => return Err(refuse(name, "reason, or no parameter")),
+            };
+        }
+        Ok(Self(because))
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for DryRun {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut dry_run, mut because) = (false, None);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match (&*name, &*value) {
+                ("dry_run", "true") => dry_run = true,
+                ("dry_run", "false") => dry_run = false,
+                ("dry_run", _) => return Err(refuse("dry_run", "true or false")),
+                ("reason", value) => because = Some(reason(value)?),
+                _ => return Err(refuse(name, "dry_run, reason, or no parameter")),
+            }
+        }
+        Ok(Self { dry_run, because })
+    }
+}
+
+impl Asks for Page {
+    fn asks(operation: &mut Operation) {
+        let does = "What followed the entry with this id; without it, the latest.";
+        operation.query("after", "EntryId", does);
+        operation.query("limit", "Limit", "At most so many entries.");
+    }
+}
+
+const WHY: &str = "What it is for, as the audit will say.";
+
+impl Asks for Because {
+    fn asks(operation: &mut Operation) {
+        operation.query("reason", "ReasonText", WHY);
+    }
+}
+
+impl Asks for DryRun {
+    fn asks(operation: &mut Operation) {
+        operation.query("reason", "ReasonText", WHY);
+        let does = "Says what would change, and changes nothing.";
+        operation.query("dry_run", "DryRun", does);
+    }
+}
+
+impl Asks for NoQuery {
+    fn asks(_: &mut Operation) {}
+}
+
+impl<S: Sync> FromRequestParts<S> for NoQuery {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        match form_urlencoded::parse(query(parts)).next() {
+            Some((name, _)) => Err(refuse(name, "no parameter")),
+            None => Ok(Self),
+        }
+    }
+}
+
+/// The longest reason; more than this is a report.
+pub(crate) const MAX_REASON: usize = 1000;
+
+fn reason(value: &str) -> Result<String, Problem> {
+    match !value.trim().is_empty() && value.chars().count() <= MAX_REASON {
+        true => Ok(value.to_owned()),
+        false => Err(refuse("reason", "a text of 1 to 1000 characters")),
+    }
+}
+
+fn query(parts: &Parts) -> &[u8] {
+    parts.uri.query().unwrap_or_default().as_bytes()
+}
+
+fn refuse(name: impl Into<String>, allowed: &str) -> Problem {
+    let problem = Problem::new(StatusCode::BAD_REQUEST, "the query cannot be understood");
+    let name = name.into();
+    // A parameter may have no name.
+    match name.is_empty() {
+        true => problem.at("query", allowed),
+        false => problem.at(name, allowed),
+    }
+}

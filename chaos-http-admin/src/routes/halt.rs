@@ -1,0 +1,125 @@
+//! The kill switch. Whoever pulls it, or lets it go, says why.
+
+use axum::{
+    Extension, Json,
+    extract::{FromRequest, Request, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use chaos_core::Injector;
+use serde_json::Value;
+
+use crate::{
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        query::{MAX_REASON, NoQuery},
+    },
+    followers::Followers,
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
+    routes::status,
+};
+
+/// Answers with the status that came of it: of a second halt, the first reason stands.
+///
+/// `If-Match` is not so much as read: whoever pulls a kill switch means whatever rules there are.
+pub(crate) async fn halt(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Extension(followers): Extension<Followers>,
+    _: NoQuery,
+    Reason(reason): Reason,
+) -> impl IntoResponse {
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).halt() {
+        tracing::warn!(target: "chaos", reason, %who, "halted");
+    }
+    status(&injector, &followers)
+}
+
+/// With `If-Match`, only if the rules that are let loose are the ones that were seen.
+pub(crate) async fn resume(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Extension(followers): Extension<Followers>,
+    _: NoQuery,
+    if_match: IfMatch,
+    Reason(reason): Reason,
+) -> Result<impl IntoResponse, Problem> {
+    // An edit between this and the next line is as good as one right after.
+    if_match.check(injector.rules().generation(), true)?;
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).resume()? {
+        tracing::warn!(target: "chaos", reason, %who, "resumed");
+    }
+    Ok(status(&injector, &followers))
+}
+
+/// Answers with the status that came of it. What was halted stays so.
+pub(crate) async fn acknowledge(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Extension(followers): Extension<Followers>,
+    _: NoQuery,
+    Reason(reason): Reason,
+) -> impl IntoResponse {
+    let who = caller.because(Some(&reason));
+    if injector.signed(who.clone()).acknowledge() > 0 {
+        tracing::warn!(target: "chaos", reason, %who, "acknowledged");
+    }
+    status(&injector, &followers)
+}
+
+fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use<> {
+    let (generation, body) = status::report(injector, followers);
+    (etag(generation), Json(body))
+}
+
+/// A body of `{"reason": "…"}`.
+pub(crate) struct Reason(String);
+
+impl Reason {
+    fn read(json: &[u8]) -> Result<Self, Problem> {
+        let refuse = |field: &str, detail: String| {
+            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+            problem.at(
+                field,
+                "an object with `reason`, a text of 1 to 1000 characters",
+            )
+        };
+        let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
+        let Value::Object(mut body) = body else {
+            return Err(refuse("body", "not an object".to_owned()));
+        };
+        let reason = body.remove("reason");
+        if let Some(other) = body.keys().next() {
+            return Err(refuse(other, format!("unknown field `{other}`")));
+        }
+        match reason {
+            Some(Value::String(reason))
+                if !reason.trim().is_empty() && reason.chars().count() <= MAX_REASON =>
+            {
+                Ok(Self(reason))
+            }
+            Some(_) => Err(refuse("reason", "no reason in words".to_owned())),
+            None => Err(refuse("reason", "missing".to_owned())),
+        }
+    }
+}
+
+impl Asks for Reason {
+    fn asks(operation: &mut Operation) {
+        JsonBody::asks(operation);
+    }
+}
+
+impl<S: Sync> FromRequest<S> for Reason {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let JsonBody(json) = JsonBody::from_request(request, state).await?;
+        Self::read(&json)
+    }
+}

@@ -1,0 +1,141 @@
+//! What rules have hit, and what they would hit: nothing here injects or changes anything.
+
+use std::time::Duration;
+
+use axum::{Json, extract::State, http::StatusCode};
+use chaos_core::{Injector, Rule, wire};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    extract::{body::JsonBody, query::NoQuery},
+    problem::Problem,
+    routes::rule::Id,
+};
+
+/// How many calls are asked about at once.
+const MOST: usize = 10_000;
+
+const BODY: &str = "an object with rule, and ordinals or keys, and perhaps after";
+const RULE: &str = "the id of a rule, or a rule";
+const ORDINALS: &str = "a range of at most 10000 calls such as [0, 100]: its first, and its end";
+const KEYS: &str = "a list of at most 10000 texts";
+const AFTER: &str = "seconds since the rule was armed, 0 or more";
+
+/// The calls that a rule has hit since it was armed, as its `replay` would be written.
+pub(crate) async fn decisions(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    NoQuery: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    let rules = injector.rules();
+    let rule = rules.find(&id).ok_or_else(|| Problem::unknown_rule(&id))?;
+    match injector.decisions(rule.id().as_str()) {
+        Some(decisions) => Ok(Json(wire::decisions_to_value(&decisions))),
+        None => Err(
+            Problem::new(StatusCode::CONFLICT, "chance decides what the rule hits")
+                .at("seed", "a rule with a seed or a key")
+                .in_rule(id),
+        ),
+    }
+}
+
+/// Which of the calls asked about a rule would hit. The rule need not be in force.
+pub(crate) async fn preview(
+    State(injector): State<Injector>,
+    NoQuery: NoQuery,
+    JsonBody(json): JsonBody,
+) -> Result<Json<Value>, Problem> {
+    let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
+    let Value::Object(mut body) = body else {
+        return Err(refuse("body", "not an object", BODY));
+    };
+    let rule = rule(&injector, body.remove("rule"))?;
+    let age = age(body.remove("after"))?;
+    let preview = rule.preview()?.after(age);
+    let (ordinals, keys) = (body.remove("ordinals"), body.remove("keys"));
+    nothing_else(&body)?;
+    let hits = match (ordinals, keys) {
+        (Some(range), None) if !rule.is_keyed() => {
+            let hits = range_of(&range)?.filter(|ordinal| preview.hits_ordinal(*ordinal));
+            json!({ "ordinals": hits.collect::<Vec<_>>() })
+        }
+        (None, Some(keys)) if rule.is_keyed() => {
+            let keys = texts(keys)?;
+            let hits: Vec<_> = keys.iter().filter(|key| preview.hits_key(key)).collect();
+            json!({ "keys": hits })
+        }
+        (Some(_), None) => return Err(refuse("ordinals", "the rule has a key", KEYS)),
+        (None, Some(_)) => return Err(refuse("keys", "the rule has no key", ORDINALS)),
+        _ => return Err(refuse("body", "neither or both of ordinals and keys", BODY)),
+    };
+    Ok(Json(json!({ "hits": hits })))
+}
+
+/// A rule by its id, or in full.
+fn rule(injector: &Injector, rule: Option<Value>) -> Result<Rule, Problem> {
+    match rule {
+        Some(Value::String(id)) => {
+            let rules = injector.rules();
+            let rule = rules.find(&id).ok_or_else(|| Problem::unknown_rule(&id))?;
+            Ok(Rule::clone(rule))
+        }
+        Some(rule @ Value::Object(_)) => {
+            let rule = wire::rule_from_value(rule, None)?;
+            injector.check([&rule])?;
+            Ok(rule)
+        }
+        _ => Err(refuse("rule", "no rule", RULE)),
+    }
+}
+
+fn age(after: Option<Value>) -> Result<Duration, Problem> {
+    let Some(after) = after else {
+        return Ok(Duration::ZERO);
+    };
+    let seconds = after.as_f64();
+    let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    age.ok_or_else(|| refuse("after", format!("{after} is no time"), AFTER))
+}
+
+fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
+    let wrong = || refuse("ordinals", format!("{range} is no such range"), ORDINALS);
+    let bounds = range.as_array().ok_or_else(wrong)?;
+    let [first, end] = bounds.as_slice() else {
+        return Err(wrong());
+    };
+    let (first, end) = whole(first).zip(whole(end)).ok_or_else(wrong)?;
+    match end.checked_sub(first) {
+        Some(count) if count <= MOST as u64 => Ok(first..end),
+        _ => Err(wrong()),
+    }
+}
+
+/// A whole number, which may be written `1.0`.
+fn whole(number: &Value) -> Option<u64> {
+    let of_float = || {
+        let number = number.as_f64()?;
+        let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
+        fits.then_some(number as u64)
+    };
+    number.as_u64().or_else(of_float)
+}
+
+fn texts(keys: Value) -> Result<Vec<String>, Problem> {
+    let keys: Vec<String> =
+        serde_json::from_value(keys).map_err(|e| refuse("keys", e.to_string(), KEYS))?;
+    match keys.len() {
+        0..=MOST => Ok(keys),
+        many => Err(refuse("keys", format!("{many} are too many"), KEYS)),
+    }
+}
+
+fn nothing_else(rest: &Map<String, Value>) -> Result<(), Problem> {
+    match rest.keys().next() {
+        Some(other) => Err(refuse(other, format!("unknown field `{other}`"), BODY)),
+        None => Ok(()),
+    }
+}
+
+fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
+}

@@ -1,0 +1,152 @@
+//! `/v1/rules/{id}`: one rule, read, put, patched and deleted.
+
+use axum::{
+    Json,
+    extract::{FromRequestParts, Path, State, rejection::PathRejection},
+    http::{StatusCode, request::Parts},
+    response::{IntoResponse, Response},
+};
+use chaos_core::{Change, Injector, Rule, wire};
+use tokio::time::timeout;
+
+use crate::{
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        patch::Patch,
+        query::{Awaited, Because},
+    },
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
+    routes::{optimistic_edit::edit, rule_json},
+};
+
+pub(crate) async fn show(
+    State(injector): State<Injector>,
+    Id(id): Id,
+) -> Result<Response, Problem> {
+    let (set, counts) = injector.report();
+    let mut rules = set.rules().iter().zip(&counts);
+    let (rule, counts) = rules
+        .find(|(rule, _)| rule.id().as_str() == id)
+        .ok_or_else(|| Problem::unknown_rule(&id))?;
+    let body = rule_json::rule(rule, Some(counts), &injector.sites());
+    Ok((etag(set.generation()), Json(body)).into_response())
+}
+
+/// The number alone: what a probe of another tool can compare. It can be waited for.
+pub(crate) async fn injections(
+    State(injector): State<Injector>,
+    Id(id): Id,
+    Awaited { at_least, within }: Awaited,
+) -> Result<Json<u64>, Problem> {
+    let waited = timeout(within, injector.wait_for(&id, at_least)).await;
+    // As many as there are, if it expired or took too long.
+    let now = || injector.counts(&id).map(|counts| counts.injected);
+    let injected = waited.ok().flatten().or_else(now);
+    injected.map(Json).ok_or_else(|| Problem::unknown_rule(&id))
+}
+
+pub(crate) async fn put(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Id(id): Id,
+    Because(because): Because,
+    if_match: IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let rule = wire::rule_from_json(&json, Some(&id))?;
+    injector.check([&rule])?;
+    let (generation, existed) = edit(&injector, &caller.because(because), |current| {
+        let exists = current.find(&id).is_some();
+        if_match.check(current.generation(), exists)?;
+        Ok((Change::Put(rule.clone()), exists))
+    })?;
+    let status = match existed {
+        true => StatusCode::OK,
+        false => StatusCode::CREATED,
+    };
+    Ok((status, written(&injector, generation, &rule)).into_response())
+}
+
+/// An edit and no put: a note on an expired rule must not arm it.
+pub(crate) async fn patch(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Id(id): Id,
+    Because(because): Because,
+    if_match: IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let patch = Patch::read(&json)?;
+    let (generation, rule) = edit(&injector, &caller.because(because), |current| {
+        let rule = current.find(&id);
+        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+        if_match.check(current.generation(), true)?;
+        let rule = patch.apply(rule)?;
+        injector.check([&rule])?;
+        Ok((Change::Edit(rule.clone()), rule))
+    })?;
+    Ok(written(&injector, generation, &rule).into_response())
+}
+
+pub(crate) async fn delete(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Id(id): Id,
+    Because(because): Because,
+    if_match: IfMatch,
+) -> Result<Response, Problem> {
+    let (generation, ()) = edit(&injector, &caller.because(because), |current| {
+        let rule = current.find(&id);
+        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+        if_match.check(current.generation(), true)?;
+        Ok((Change::Remove(rule.id().clone()), ()))
+    })?;
+    Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
+}
+
+/// Lets its paused calls go. What waits afterwards, waits for the next release.
+pub(crate) async fn release(
+    State(injector): State<Injector>,
+    caller: Caller,
+    Id(id): Id,
+    Because(because): Because,
+) -> Result<StatusCode, Problem> {
+    if injector.signed(caller.because(because)).release(&id) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Problem::unknown_rule(&id))
+    }
+}
+
+/// The rule that was written, whatever has become of it since: the tag is of the write.
+fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
+    let counts = injector.counts(rule.id().as_str());
+    let body = rule_json::rule(rule, counts.as_ref(), &injector.sites());
+    (etag(generation), Json(body))
+}
+
+/// The id in the path, percent-decoded. Whether it can be one is for the rule to say.
+#[derive(Debug)]
+pub(crate) struct Id(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::from_request_parts(parts, state).await;
+        let Path(id) = path.map_err(|error: PathRejection| {
+            let problem = Problem::new(error.status(), error.body_text());
+            problem.at("id", "1 to 128 of A-Z a-z 0-9 . _ : -")
+        })?;
+        Ok(Self(id))
+    }
+}
+
+impl Asks for Id {
+    fn asks(operation: &mut Operation) {
+        operation.path("id", "RuleId", "The name of the rule.");
+    }
+}

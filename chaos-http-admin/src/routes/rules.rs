@@ -1,0 +1,57 @@
+//! `/v1/rules`: the whole list, read and replaced.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chaos_core::{Change, Injector, wire};
+use serde_json::{Value, json};
+
+use crate::{
+    access::caller::Caller,
+    extract::{
+        body::JsonBody,
+        etag::{IfMatch, etag},
+        query::DryRun,
+    },
+    problem::Problem,
+    routes::{difference::Difference, optimistic_edit::edit, rule_json},
+};
+
+pub(crate) async fn list(State(injector): State<Injector>) -> Response {
+    let (set, counts) = injector.report();
+    let sites = injector.sites();
+    let rules = set.rules().iter().zip(&counts);
+    let rules: Vec<Value> = rules
+        .map(|(rule, counts)| rule_json::rule(rule, Some(counts), &sites))
+        .collect();
+    let generation = set.generation();
+    let body = json!({ "generation": generation, "rules": rules });
+    (etag(generation), Json(body)).into_response()
+}
+
+pub(crate) async fn replace(
+    State(injector): State<Injector>,
+    caller: Caller,
+    DryRun { dry_run, because }: DryRun,
+    if_match: IfMatch,
+    JsonBody(json): JsonBody,
+) -> Result<Response, Problem> {
+    let rules = wire::rules_from_json(&json)?;
+    injector.check(&rules)?;
+    if dry_run {
+        // An injector without sites finds in the list what the real one would.
+        Injector::new().replace(rules.clone())?;
+        let current = injector.rules();
+        if_match.check(current.generation(), true)?;
+        let difference = Difference::between(&current, &rules);
+        return Ok(difference.answer().into_response());
+    }
+    let (generation, difference) = edit(&injector, &caller.because(because), |current| {
+        if_match.check(current.generation(), true)?;
+        let difference = Difference::between(current, &rules);
+        Ok((Change::Replace(rules.clone()), difference))
+    })?;
+    Ok(difference.made(generation).into_response())
+}

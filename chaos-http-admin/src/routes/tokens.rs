@@ -1,0 +1,75 @@
+//! Signing tokens, for those who may change rules anyway.
+
+use std::time::Duration;
+
+use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
+use chaos_core::{Injector, Rule, TokenError, TokenKey, wire};
+use serde_json::{Value, json};
+
+use crate::{
+    access::caller::Caller,
+    extract::{body::JsonBody, query::NoQuery},
+    problem::Problem,
+};
+
+const BODY: &str = "an object with subject, expires_in and rules";
+const SUBJECT: &str = "a text of 1 to 256 bytes: who it is for";
+const EXPIRES_IN: &str = "seconds, more than 0 and at most what the key allows";
+const RULES: &str = "a list of 1 to 16 rules";
+
+/// The key that the port signs with, if it was given one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Signer(pub(crate) Option<TokenKey>);
+
+/// A token that brings these rules to the requests that bear it.
+pub(crate) async fn sign(
+    State(injector): State<Injector>,
+    Extension(Signer(key)): Extension<Signer>,
+    caller: Caller,
+    NoQuery: NoQuery,
+    JsonBody(json): JsonBody,
+) -> Result<impl IntoResponse, Problem> {
+    let Some(key) = key else {
+        // Nothing is broken and nobody need be called: so no status of a server's error.
+        let detail = "this port has no key to sign with";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    };
+    let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
+    let Value::Object(mut body) = body else {
+        return Err(refuse("body", "not an object", BODY));
+    };
+    let Some(Value::String(subject)) = body.remove("subject") else {
+        return Err(refuse("subject", "no text", SUBJECT));
+    };
+    let seconds = body
+        .remove("expires_in")
+        .and_then(|seconds| seconds.as_f64());
+    let lifetime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
+    let lifetime = lifetime.ok_or_else(|| refuse("expires_in", "no time", EXPIRES_IN))?;
+    let Some(rules) = body.remove("rules") else {
+        return Err(refuse("rules", "missing", RULES));
+    };
+    if let Some(other) = body.keys().next() {
+        return Err(refuse(other, format!("unknown field `{other}`"), BODY));
+    }
+    let rules: Vec<Rule> = wire::rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
+    injector.check(&rules)?;
+    let who = caller.because(None::<&str>);
+    let signed = injector.signed(who.clone());
+    let token = signed.sign(&key, &subject, lifetime, &rules);
+    let token = token.map_err(|error| match error {
+        TokenError::Refused(error) => error.into(),
+        TokenError::TooLong | TokenError::Expired => {
+            refuse("expires_in", error.to_string(), EXPIRES_IN)
+        }
+        TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
+        error => refuse("rules", error.to_string(), RULES),
+    })?;
+    tracing::info!(target: "chaos", %who, subject, "signed a token");
+    Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
+}
+
+fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
+}

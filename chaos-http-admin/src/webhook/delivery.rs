@@ -1,0 +1,254 @@
+//! Brings messages to a webhook: on a thread of its own, in order, again and again, and not for ever.
+//!
+//! Its queue is the injector's audit, which is bounded and counts what it forgets. The thread is its
+//! own so that a fault that holds all of a service's threads does not hold the message about it.
+
+use std::{
+    error::Error,
+    io,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use backon::{ExponentialBuilder, Retryable};
+use chaos_core::Injector;
+use reqwest::{
+    Client, StatusCode,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+    redirect::Policy,
+};
+use serde_json::{Value, json};
+use tokio::{sync::watch, time::timeout};
+
+use crate::{
+    history::expiry_watch::Sweep,
+    webhook::{Webhook, message::Message},
+};
+
+/// For one attempt.
+const ATTEMPT: Duration = Duration::from_secs(10);
+
+/// A webhook that is told. Clones are the same one; with the last of them, it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery(Arc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    hook: Webhook,
+    counts: Arc<Counts>,
+    /// It is dropped: that is the end.
+    _stop: watch::Sender<()>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    delivered: AtomicU64,
+    failed: AtomicU64,
+    lost: AtomicU64,
+    error: Mutex<Option<String>>,
+}
+
+impl Delivery {
+    /// What cannot be started says so in the log and the status: a service is no worse for it.
+    pub(crate) fn start(injector: &Injector, hook: Webhook) -> Self {
+        let (stop, stopped) = watch::channel(());
+        let counts = Arc::new(Counts::default());
+        let courier = Courier {
+            injector: injector.clone(),
+            hook: hook.clone(),
+            counts: Arc::clone(&counts),
+        };
+        let thread = thread::Builder::new().name("chaos-webhook".to_owned());
+        let started = thread.spawn(move || courier.run(stopped));
+        if let Err(error) = started {
+            counts.note(&hook, Err(error.to_string()));
+        }
+        Self(Arc::new(Running {
+            hook,
+            counts,
+            _stop: stop,
+        }))
+    }
+
+    pub(crate) fn status(&self) -> Value {
+        let Running { hook, counts, .. } = &*self.0;
+        json!({
+            "to": hook.origin(),
+            "kind": hook.kind(),
+            "delivered": counts.delivered.load(Ordering::Relaxed),
+            "failed": counts.failed.load(Ordering::Relaxed),
+            "lost": counts.lost.load(Ordering::Relaxed),
+            "error": *counts.error(),
+        })
+    }
+}
+
+impl Counts {
+    fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says so when messages begin to fail, and when they no longer do.
+    fn note(&self, hook: &Webhook, delivered: Result<(), String>) {
+        let count = match delivered {
+            Ok(()) => &self.delivered,
+            Err(_) => &self.failed,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        let error = delivered.err();
+        let before = std::mem::replace(&mut *self.error(), error.clone());
+        let to = hook.origin();
+        match (before, error) {
+            (None, Some(error)) => {
+                tracing::error!(target: "chaos", to, error, "a webhook cannot be told");
+            }
+            (Some(_), None) => tracing::warn!(target: "chaos", to, "a webhook is told again"),
+            _ => {}
+        }
+    }
+}
+
+/// What the thread holds.
+struct Courier {
+    injector: Injector,
+    hook: Webhook,
+    counts: Arc<Counts>,
+}
+
+impl Courier {
+    fn run(self, mut stopped: watch::Receiver<()>) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
+        let begun = runtime.and_then(|runtime| Ok((runtime, self.client()?)));
+        match begun {
+            Ok((runtime, client)) => runtime.block_on(async {
+                tokio::select! {
+                    // Nobody sends: that the sender is gone is the sign.
+                    _ = stopped.changed() => {}
+                    () = self.follow(&client) => {}
+                }
+            }),
+            Err(error) => self.counts.note(&self.hook, Err(error.to_string())),
+        }
+    }
+
+    fn client(&self) -> io::Result<Client> {
+        let mut client = Client::builder()
+            .user_agent(concat!("chaos-http-admin/", env!("CARGO_PKG_VERSION")))
+            .timeout(ATTEMPT)
+            // What is meant for one host is for no other.
+            .redirect(Policy::none());
+        if self.hook.url().scheme() == "http" {
+            // Whom to trust need not be known, which it is not in every container.
+            client = client.tls_certs_only([]);
+        }
+        // What is on this machine is behind no proxy.
+        let ours = ["localhost", "127.0.0.1", "[::1]"];
+        if self
+            .hook
+            .url()
+            .host_str()
+            .is_some_and(|host| ours.contains(&host))
+        {
+            client = client.no_proxy();
+        }
+        client
+            .build()
+            .map_err(|error| io::Error::other(error.without_url()))
+    }
+
+    async fn follow(&self, client: &Client) {
+        let audit = self.injector.audit();
+        let mut sweep = Sweep::new(&self.injector);
+        let mut seen = 0;
+        loop {
+            let wait = sweep.next();
+            for entry in audit.after(seen).entries {
+                let missed = entry.id - seen - 1;
+                self.counts.lost.fetch_add(missed, Ordering::Relaxed);
+                seen = entry.id;
+                if let Some(message) = Message::of(&entry) {
+                    let delivered = self.deliver(client, &message).await;
+                    self.counts.note(&self.hook, delivered);
+                }
+            }
+            let _ = timeout(wait, pin!(audit.wait(seen))).await;
+        }
+    }
+
+    async fn deliver(&self, client: &Client, message: &Message) -> Result<(), String> {
+        let body = self.hook.body(message).to_string();
+        let waits = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(500))
+            .with_max_delay(Duration::from_secs(15))
+            .with_jitter()
+            .without_max_times();
+        let mut last = None;
+        let attempts = (|| self.attempt(client, &body))
+            .retry(waits)
+            .sleep(tokio::time::sleep)
+            .when(|failure| failure.may_pass)
+            .adjust(|failure, wait| wait.map(|wait| wait.max(failure.not_before)))
+            .notify(|failure, _| last = Some(failure.problem.clone()));
+        let outcome = timeout(self.hook.time(), attempts).await;
+        match outcome {
+            Ok(outcome) => outcome.map_err(|failure| failure.problem),
+            Err(_) => Err(last.unwrap_or_else(|| "no answer in time".to_owned())),
+        }
+    }
+
+    async fn attempt(&self, client: &Client, body: &str) -> Result<(), Failure> {
+        let url = self.hook.url().clone();
+        let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
+        if let Some(signature) = self.hook.signature(body.as_bytes()) {
+            request = request.header(Webhook::SIGNATURE, signature);
+        }
+        let answer = request.body(body.to_owned()).send().await;
+        let answer = answer.map_err(Failure::of)?;
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(());
+        }
+        let wait = answer.headers().get(RETRY_AFTER);
+        let seconds = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
+        let asks_to_wait =
+            [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
+        Err(Failure {
+            may_pass: status.is_server_error() || asks_to_wait,
+            not_before: Duration::from_secs(seconds.unwrap_or(0)),
+            problem: format!("it answers {status}"),
+        })
+    }
+}
+
+/// Why an attempt was none.
+struct Failure {
+    /// Whether another may succeed.
+    may_pass: bool,
+    not_before: Duration,
+    /// Without the address.
+    problem: String,
+}
+
+impl Failure {
+    fn of(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let mut problem = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            problem = format!("{problem}: {cause}");
+            source = cause.source();
+        }
+        Self {
+            may_pass: true,
+            not_before: Duration::ZERO,
+            problem,
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What a webhook says of an entry of the audit: to programs in JSON, to people in one line.
+
+use std::fmt::Write;
+
+use chaos_core::{Action, BeforeAndAfter, Entry};
+use serde_json::{Value, json};
+
+use crate::{history::entry, run::run};
+
+/// Of more changes than this, a message says how many more there are.
+const MOST_CHANGES: usize = 100;
+/// As many rules are named in a line.
+const MOST_NAMES: usize = 5;
+/// A reason that is longer is cut short in a line.
+const LONGEST_REASON: usize = 500;
+
+/// Something that others have to hear of.
+#[derive(Debug)]
+pub(crate) struct Message {
+    event: &'static str,
+    line: String,
+    entry: Value,
+}
+
+impl Message {
+    /// `None` of what has neither armed nor stopped anything.
+    pub(crate) fn of(entry: &Entry) -> Option<Self> {
+        let changes = entry.changes();
+        let armed: Vec<_> = changes.iter().filter(|change| is_armed(change)).collect();
+        let (event, mut line) = match entry.action {
+            Action::Put | Action::Edit | Action::Replace if !armed.is_empty() => {
+                ("arm", format!("{} armed {}", entry.who, names(&armed)))
+            }
+            Action::Halt => ("halt", format!("{} halted all faults", entry.who)),
+            Action::Resume => ("resume", format!("{} let faults happen again", entry.who)),
+            Action::Expire => ("expire", format!("{} has expired", what(entry))),
+            // What it stopped: a rule that was on, or everything.
+            Action::Breach => match changes.first() {
+                Some((Some(rule), _)) => (
+                    "breach",
+                    format!("a guard rail stopped {}: {}", rule.id(), what(entry)),
+                ),
+                _ => ("breach", format!("a guard rail broke: {}", what(entry))),
+            },
+            _ => return None,
+        };
+        let of_rule = || armed.iter().find_map(|(_, after)| after.as_ref()?.reason());
+        if let Some(reason) = entry.who.reason().or_else(of_rule) {
+            let _ = write!(line, ": {}", cut(reason));
+        }
+        let shown = changes.len().min(MOST_CHANGES);
+        let mut value = entry::of_changes(entry, &changes[..shown]);
+        if changes.len() > shown {
+            value["changes_left_out"] = json!(changes.len() - shown);
+        }
+        Some(Self {
+            event,
+            // Whatever stands in a reason: one line.
+            line: line.replace(char::is_control, " "),
+            entry: value,
+        })
+    }
+
+    /// For programs.
+    pub(crate) fn to_json(&self, service: &str) -> Value {
+        json!({
+            "event": self.event,
+            "service": service,
+            "text": format!("{service}: {}", self.line),
+            "run": run(),
+            "entry": self.entry,
+        })
+    }
+
+    /// As Slack's incoming webhooks take it, and what is compatible with them.
+    pub(crate) fn to_slack(&self, service: &str) -> Value {
+        json!({ "text": format!("*{}*: {}", escaped(service), escaped(&self.line)) })
+    }
+}
+
+/// A rule that is switched on and was changed, or put again.
+fn is_armed((_, after): &BeforeAndAfter) -> bool {
+    after.as_ref().is_some_and(|rule| rule.is_enabled())
+}
+
+fn what(entry: &Entry) -> &str {
+    entry.what.as_deref().unwrap_or("a rule")
+}
+
+fn names(armed: &[&BeforeAndAfter]) -> String {
+    let rules = armed.iter().filter_map(|(_, after)| after.as_ref());
+    let named = rules.take(MOST_NAMES);
+    let names: Vec<_> = named
+        .map(|rule| format!("{} on {}", rule.id(), rule.site()))
+        .collect();
+    let names = names.join(", ");
+    match armed.len().saturating_sub(MOST_NAMES) {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
+}
+
+fn cut(reason: &str) -> String {
+    match reason.char_indices().nth(LONGEST_REASON) {
+        Some((at, _)) => format!("{}…", &reason[..at]),
+        None => reason.to_owned(),
+    }
+}
+
+/// Slack's three: without these, a reason could call a whole channel, or look like a link.
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;");
+    text.replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use chaos_core::{Change, Fault, Injector, Rule, Who};
+
+    use super::*;
+
+    fn rule(id: &str) -> Rule {
+        Rule::new(
+            id.parse().unwrap(),
+            "db.*".parse().unwrap(),
+            Fault::error("x"),
+        )
+    }
+
+    /// What is said of each entry.
+    fn lines(injector: &Injector) -> Vec<Option<String>> {
+        let entries = injector.audit().after(0).entries;
+        let message = |it: &std::sync::Arc<Entry>| Message::of(it).map(|it| it.line);
+        entries.iter().map(message).collect()
+    }
+
+    #[test]
+    fn what_arms_or_stops_is_said_and_nothing_else() {
+        let injector = Injector::new();
+        let alice = injector.signed(Who::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
+        let some = |text: &str| Some(text.to_owned());
+        alice.apply(Change::Put(rule("a")), None).unwrap();
+        alice
+            .apply(Change::Edit(rule("a").enabled(false)), None)
+            .unwrap();
+        alice
+            .apply(Change::Put(rule("b").enabled(false)), None)
+            .unwrap();
+        injector.put(rule("c").because("of the rule"));
+        injector.replace(Vec::new()).unwrap();
+        alice.halt();
+        injector.resume();
+        alice.refuse("no");
+        assert_eq!(
+            lines(&injector),
+            [
+                some("alice at 10.0.0.7:9 armed a on db.*: GameDay 12"),
+                None,
+                None,
+                some("code armed c on db.*: of the rule"),
+                None,
+                some("alice at 10.0.0.7:9 halted all faults: GameDay 12"),
+                some("code let faults happen again"),
+                None,
+            ]
+        );
+    }
+
+    #[test]
+    fn ten_thousand_rules_make_a_short_message() {
+        let injector = Injector::new();
+        let rules = (0..4000).map(|n| rule(&format!("r{n}")).because("x".repeat(2000)));
+        injector.replace(rules.collect()).unwrap();
+        let message = Message::of(&injector.audit().after(0).entries[0]).unwrap();
+        assert!(message.line.contains("r4 on db.* and 3995 more: xxx"));
+        assert!(message.line.chars().count() < 700, "{}", message.line);
+        let json = message.to_json("shop");
+        assert_eq!(json["entry"]["changes"].as_array().unwrap().len(), 100);
+        assert_eq!(json["entry"]["changes_left_out"], 3900);
+    }
+
+    #[test]
+    fn slack_sees_text_and_no_markup_of_its_own() {
+        let injector = Injector::new();
+        injector.signed(Who::new("a<b>")).halt();
+        injector.halt("x");
+        let entry = &injector.audit().after(0).entries[0];
+        let slack = Message::of(entry).unwrap().to_slack("R&D");
+        assert_eq!(
+            slack,
+            json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all faults" })
+        );
+    }
+}

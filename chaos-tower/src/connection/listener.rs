@@ -1,0 +1,151 @@
+//! `InjectListener`: a listener whose connections can be cut.
+
+use std::{io, net::SocketAddr};
+
+use chaos_core::{Call, Injector, SiteKind};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::{
+    connection::{io::FaultIo, socket::Socket},
+    site_ref::Aim,
+};
+
+/// A listener whose connections are [`FaultIo`]s.
+///
+/// | server | how |
+/// |---|---|
+/// | axum | `axum::serve(InjectListener::new(tcp_listener, "tcp.server"), …)` |
+/// | tonic | `serve_with_incoming(InjectListener::new(TcpIncoming::bind(address)?, "tcp.server"))`: a stream of connections, like the one it is made of |
+/// | hyper | [`accept`](InjectListener::accept) in your loop |
+///
+/// Connections have `TCP_NODELAY` set, as tonic's own do and axum's do not: without it, answers to
+/// gRPC calls may wait for 40 ms. See [`nodelay`](Self::nodelay).
+#[derive(Debug)]
+pub struct InjectListener<L> {
+    inner: L,
+    aim: Aim,
+    nodelay: Option<bool>,
+}
+
+impl<L> InjectListener<L> {
+    /// Wraps a listener, or a stream of connections; each connection passes `site` on the process's
+    /// own injector.
+    ///
+    /// # Panics
+    /// If `site` is no site name: parts of `A-Z a-z 0-9 _ -` with dots between them.
+    #[track_caller]
+    pub fn new(inner: L, site: &str) -> Self {
+        Self::with_injector(inner, site, chaos_core::global())
+    }
+
+    /// The same, on an injector of your own, which the listener does not keep alive.
+    ///
+    /// # Panics
+    /// As [`new`](Self::new).
+    #[track_caller]
+    pub fn with_injector(inner: L, site: &str, injector: &Injector) -> Self {
+        Self {
+            inner,
+            aim: Aim::at(injector.site_of(site, SiteKind::Connection)),
+            nodelay: Some(true),
+        }
+    }
+
+    /// What connections are told of `TCP_NODELAY` (`true` unless something else is said); `None`:
+    /// nothing, they stay as the inner listener made them.
+    #[must_use]
+    pub fn nodelay(mut self, nodelay: impl Into<Option<bool>>) -> Self {
+        self.nodelay = nodelay.into();
+        self
+    }
+
+    /// The listener inside.
+    #[must_use]
+    pub fn get_ref(&self) -> &L {
+        &self.inner
+    }
+
+    /// The listener inside, taken out.
+    #[must_use]
+    pub fn into_inner(self) -> L {
+        self.inner
+    }
+
+    fn wrap<T: Socket>(&self, io: T) -> FaultIo<T> {
+        if let Some(nodelay) = self.nodelay {
+            // It fails on connections that are gone already, which their owner will see.
+            let _ = io.set_nodelay(nodelay);
+        }
+        if self.aim.is_armed() {
+            return self.consult(io);
+        }
+        FaultIo::new(io)
+    }
+
+    #[cold]
+    fn consult<T: Socket>(&self, io: T) -> FaultIo<T> {
+        let peer = io.peer().map(|peer| peer.to_string());
+        let label = peer.as_deref().map(|peer| ("peer", peer.into()));
+        let ip = || io.peer();
+        let call = Call::new().labels(label.as_slice()).peer_of(&ip);
+        let decision = self.aim.decide(&call);
+        let io = FaultIo::new(io);
+        match decision {
+            Some(decision) => io.accepted(decision),
+            None => io,
+        }
+    }
+}
+
+impl InjectListener<TcpListener> {
+    /// Accepts the next connection, for an accept loop of your own.
+    ///
+    /// Cancel-safe.
+    ///
+    /// # Errors
+    /// As [`TcpListener::accept`].
+    pub async fn accept(&self) -> io::Result<(FaultIo<TcpStream>, SocketAddr)> {
+        let (io, peer) = self.inner.accept().await?;
+        Ok((self.wrap(io), peer))
+    }
+
+    /// The address it listens on.
+    ///
+    /// # Errors
+    /// As [`TcpListener::local_addr`].
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<L: axum::serve::Listener<Io: Socket>> axum::serve::Listener for InjectListener<L> {
+    type Io = FaultIo<L::Io>;
+    type Addr = L::Addr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (io, address) = self.inner.accept().await;
+        (self.wrap(io), address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        self.inner.local_addr()
+    }
+}
+
+#[cfg(feature = "tonic")]
+impl<L, T, E> futures_core::Stream for InjectListener<L>
+where
+    L: futures_core::Stream<Item = Result<T, E>> + Unpin,
+    T: Socket,
+{
+    type Item = Result<FaultIo<T>, E>;
+
+    fn poll_next(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Self::Item>> {
+        let next = std::pin::Pin::new(&mut self.inner).poll_next(cx);
+        next.map_ok(|io| self.wrap(io))
+    }
+}

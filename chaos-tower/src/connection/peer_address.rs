@@ -1,0 +1,32 @@
+//! Who made a request, as far as the server says so.
+
+use std::net::IpAddr;
+
+use http::Extensions;
+
+/// The IP address of the peer of the connection that a request came on: from axum's
+/// `ConnectInfo<SocketAddr>`, or tonic's `TcpConnectInfo`.
+pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
+    #[cfg(feature = "axum")]
+    if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
+        return Some(info.0.ip());
+    }
+    #[cfg(feature = "tonic")]
+    {
+        use tonic::transport::server::TcpConnectInfo;
+
+        let info = extensions.get::<TcpConnectInfo>();
+        // Where connections are wrapped, their handle has the place.
+        #[cfg(feature = "connection")]
+        let info = info.or_else(|| {
+            crate::connection::handle::ConnectionHandle::of(extensions)?
+                .connect_info::<TcpConnectInfo>()
+        });
+        if let Some(info) = info {
+            return info.remote_addr.map(|peer| peer.ip());
+        }
+    }
+    // Without either, there is nowhere to look.
+    let _ = extensions;
+    None
+}
