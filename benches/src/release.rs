@@ -15,7 +15,7 @@ use std::{
 };
 
 use axum::body::Body;
-use chaos_core::{Burn, BytesFault, Clock, Fault, Injector, Latency, Rule, Side, inject};
+use chaos_core::{Burn, BytesFault, Clock, Direction, Fault, Injector, Latency, Rule, inject};
 use chaos_tower::InjectLayer;
 use comfy_table::{CellAlignment, Table, presets};
 use http::{Request, Response};
@@ -33,7 +33,7 @@ pub fn report(rounds: usize) -> String {
     let fixed = Latency::fixed(MINUTE);
     let one_a_second = BytesFault::throttle(std::num::NonZeroU64::MIN);
     let stall = BytesFault::stall_after(0, MINUTE);
-    let body = |fault| Fault::Body(fault, Side::Response);
+    let body = |fault| Fault::Body(fault, Direction::Response);
     let tasks = [
         Fault::latency(fixed.expect("a minute")),
         Fault::hang(MINUTE).expect("a minute"),

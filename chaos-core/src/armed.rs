@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    armed::{arming::Arming, counters::Tally, draw::Hit},
+    armed::{arming::Arming, counters::Counters, draw::Hit},
     call::Call,
     dice,
     gate::Gate,
@@ -36,7 +36,7 @@ const CLOSELY: u8 = 8;
 #[derive(Debug)]
 pub(crate) struct Armed {
     pub(crate) rule: Arc<Rule>,
-    pub(crate) tally: Arc<Tally>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) arming: Arc<Arming>,
     /// What has to be looked at before a draw decides: of [`EXPIRED`], [`OFF`], [`MATCHES`] and
@@ -50,9 +50,9 @@ pub(crate) struct Armed {
 }
 
 impl Armed {
-    fn new(rule: Arc<Rule>, tally: Arc<Tally>, policy: &Policy, now: Duration) -> Self {
+    fn new(rule: Arc<Rule>, counters: Arc<Counters>, policy: &Policy, now: Duration) -> Self {
         Self {
-            tally,
+            counters,
             gate: Arc::default(),
             arming: Arc::new(Arming::new(&rule, policy, now)),
             special: AtomicU8::new(special(&rule)),
@@ -81,7 +81,7 @@ impl Armed {
             return Arc::clone(before);
         }
         if rule.enabled != before.rule.enabled || rearmed {
-            return Arc::new(Self::new(rule, Arc::clone(&before.tally), policy, now));
+            return Arc::new(Self::new(rule, Arc::clone(&before.counters), policy, now));
         }
         let gate = Arc::clone(&before.gate);
         Arc::new(before.go_on(rule, gate))
@@ -96,7 +96,7 @@ impl Armed {
         Self {
             rule,
             gate,
-            tally: Arc::clone(&self.tally),
+            counters: Arc::clone(&self.counters),
             arming: Arc::clone(&self.arming),
             hits_of_2_53: self.hits_of_2_53,
             special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
@@ -143,7 +143,7 @@ impl Armed {
     #[inline(always)]
     fn settle(&self) -> Glance {
         if let Some(draw) = dice::draw_at_once()
-            && self.tally.count_matched_at_once()
+            && self.counters.count_matched_at_once()
         {
             if draw >> 11 < self.hits_of_2_53 {
                 Glance::Hit
@@ -190,7 +190,7 @@ impl Armed {
             return Verdict::Pass;
         }
         if trigger.budget.counts_calls() {
-            self.arming.purse.count_call();
+            self.arming.spending.count_call();
         }
         // A clock is read only where something depends on it.
         let now = trigger.program.as_ref().map(|_| hub.clock.now());
@@ -204,7 +204,7 @@ impl Armed {
         let is_out = matches!(key, Some(None))
             || trigger.replay.is_none() && ordinal.is_some_and(|ordinal| !trigger.takes(ordinal));
         if is_out {
-            self.tally.count_matched();
+            self.counters.count_matched();
             return Verdict::Pass;
         }
         let key = key.flatten();
@@ -219,8 +219,8 @@ impl Armed {
     #[cold]
     #[inline(never)]
     fn decide(&self, turn: Turn<'_>, age: Duration) -> Verdict {
-        self.tally.count_matched();
-        let hit = self.arming.lots.draw(&self.rule.trigger, turn, age);
+        self.counters.count_matched();
+        let hit = self.arming.draw.draw(&self.rule.trigger, turn, age);
         hit.map_or(Verdict::Pass, Verdict::Hit)
     }
 

@@ -13,8 +13,8 @@ use std::{
 };
 
 use crate::{
-    audit::{action::Action, actor::Who},
-    gate::changed::News,
+    audit::{action::Action, actor::Actor},
+    gate::changed::ChangeNotifier,
     rule::{Rule, rule_set::RuleSet},
 };
 
@@ -27,7 +27,7 @@ pub struct Entry {
     /// The time of day on the injector's clock.
     pub at: SystemTime,
     /// By whom, from where and why.
-    pub who: Who,
+    pub actor: Actor,
     /// What was done.
     pub action: Action,
     /// More of it: what was refused and why, what broke a bound, the rule that a release was for,
@@ -127,7 +127,7 @@ pub struct Audit(Arc<List>);
 #[derive(Debug, Default)]
 struct List {
     ring: Mutex<Ring>,
-    news: News,
+    changed: ChangeNotifier,
 }
 
 #[derive(Debug, Default)]
@@ -183,7 +183,7 @@ impl Audit {
     pub async fn wait(&self, id: u64) {
         /// Nobody waits longer at a time, only again.
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-        let listening = self.0.news.listen();
+        let listening = self.0.changed.listen();
         loop {
             let next = listening.next();
             if self.last() > id {
@@ -195,7 +195,7 @@ impl Audit {
 
     /// The same for a thread, or until a time has passed; `true` if there is one.
     pub fn wait_blocking(&self, id: u64, at_most: Duration) -> bool {
-        let listening = self.0.news.listen();
+        let listening = self.0.changed.listen();
         let next = listening.next();
         if self.last() <= id {
             next.wait_blocking(at_most);
@@ -204,7 +204,7 @@ impl Audit {
     }
 
     /// Adds an entry. Nobody is told yet: locks may be held.
-    pub(crate) fn add(&self, at: SystemTime, generation: u64, who: Who, deed: Deed) {
+    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, deed: Deed) {
         let Deed {
             action,
             what,
@@ -216,7 +216,7 @@ impl Audit {
         let entry = Arc::new(Entry {
             id: ring.last,
             at,
-            who,
+            actor,
             action,
             what,
             generation,
@@ -230,7 +230,7 @@ impl Audit {
 
     /// Tells whoever follows.
     pub(crate) fn tell(&self) {
-        self.0.news.tell();
+        self.0.changed.notify();
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {

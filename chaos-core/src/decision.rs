@@ -1,8 +1,8 @@
 //! What was decided about one call: the rules that fired, and their deeds in order.
 
+pub(crate) mod active_call;
 pub(crate) mod burn_threads;
 pub(crate) mod firing;
-pub(crate) mod hold;
 pub(crate) mod overlay_rules;
 pub(crate) mod site_rules;
 pub(crate) mod watched_call;
@@ -11,10 +11,10 @@ use std::{process, sync::Arc};
 
 use crate::{
     call::site_kind::SiteKind,
-    decision::{firing::Firing, hold::Hold, watched_call::Watching},
+    decision::{active_call::ActiveCall, firing::Firing, watched_call::WatchedCall},
     fault::{Fault, custom::CustomFault, step::Step},
-    guard_rail::monitor::Watch,
-    hub::{Hub, Injection, closures::CustomCall},
+    guard_rail::monitor::Monitor,
+    hub::{Hub, closures::CustomCall, observer::Injection},
     plan::{Plan, Wait, WaitKind},
 };
 
@@ -53,7 +53,7 @@ struct Parts {
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
     marks: bool,
-    watches: Option<Arc<[Arc<Watch>]>>,
+    watches: Option<Arc<[Arc<Monitor>]>>,
 }
 
 impl Decision {
@@ -81,7 +81,7 @@ impl Decision {
         Self::new(here, Arc::clone(hub), Vec::new(), true)
     }
 
-    pub(crate) fn watched_by(mut self, watches: &Arc<[Arc<Watch>]>) -> Self {
+    pub(crate) fn watched_by(mut self, watches: &Arc<[Arc<Monitor>]>) -> Self {
         self.0.watches = Some(Arc::clone(watches));
         self
     }
@@ -95,10 +95,10 @@ impl Decision {
     /// What is to see how the call fares, if guard rails watch it: for an adapter that can tell, once,
     /// before the first plan. There may be no plan at all.
     #[must_use]
-    pub fn watching(&mut self) -> Option<Box<Watching>> {
+    pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
         let watches = self.0.watches.take()?;
         let is_hit = self.0.current.is_some();
-        Some(Box::new(Watching::new(&self.0.hub, &watches, is_hit)))
+        Some(Box::new(WatchedCall::new(&self.0.hub, &watches, is_hit)))
     }
 
     /// The next deed. The first of each rule counts the injection and tells the observers.
@@ -118,7 +118,7 @@ impl Decision {
             }
             firing.expect_release();
             if firing.begin() {
-                parts.hub.tell(&Injection {
+                parts.hub.report(&Injection {
                     site: parts.site,
                     rule: firing.rule.rule.id.clone(),
                     fault: firing.fault_names(),
@@ -130,7 +130,7 @@ impl Decision {
                 None => parts.current = parts.rest.next(),
                 Some(Step::Plan(plan)) => return Some(plan),
                 Some(Step::Burn(burn)) => {
-                    burn_threads::start(burn, &Hold::new(&firing.active));
+                    burn_threads::start(burn, &ActiveCall::new(&firing.active));
                 }
                 Some(Step::Custom(custom)) => parts.ask(&custom),
                 Some(Step::Panic) => {
@@ -186,9 +186,9 @@ impl Decision {
     ///
     /// Ask when the plan is handed out: it is for the rule of the last one.
     #[must_use]
-    pub fn hold(&self) -> Option<Hold> {
+    pub fn active_call(&self) -> Option<ActiveCall> {
         let firing = self.0.current.as_ref()?;
-        Some(Hold::new(&firing.active))
+        Some(ActiveCall::new(&firing.active))
     }
 }
 

@@ -10,7 +10,7 @@ mod one_of;
 use std::{fmt, io, num::NonZeroU32, sync::Arc, time::Duration};
 
 use crate::{
-    call::{direction::Side, site_kind::Surfaces},
+    call::{direction::Direction, site_kind::Surfaces},
     dice::Dice,
     error::RuleError,
     fault::{burn::Burn, custom::CustomFault, latency::Latency, step::Step},
@@ -52,9 +52,9 @@ pub enum Fault {
     /// The call holds its thread.
     Block(WaitTime),
     /// Something happens to the bytes that pass.
-    Body(BytesFault, Side),
+    Body(BytesFault, Direction),
     /// Headers are changed.
-    Headers(HeaderEdit, Side),
+    Headers(HeaderEdit, Direction),
     /// The machine is kept busy, while the call goes on.
     Burn(Burn),
     /// A closure of the application says what happens.
@@ -118,7 +118,7 @@ impl Fault {
 
     /// A gRPC status when so many messages of a stream have passed.
     #[must_use]
-    pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, side: Side) -> Self {
+    pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, side: Direction) -> Self {
         Self::Grpc(status, Some(AfterMessages { count, side }))
     }
 

@@ -38,7 +38,7 @@
 //!
 //! A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, a [`GuardRail`] what the
 //! service may show meanwhile. The [`Audit`] says who did what; edits get a name by
-//! [`Injector::signed`].
+//! [`Injector::as_actor`].
 //!
 //! # What it costs
 //!
@@ -112,17 +112,16 @@ pub use crate::macros::private as __private;
 
 pub use crate::{
     armed::{
-        counters::{Limit, Overflow},
         preview::Preview,
         status::{Counts, State, Status},
     },
-    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Who},
-    call::{Call, Label, direction::Side, site_kind::SiteKind},
+    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Actor},
+    call::{Call, Label, direction::Direction, site_kind::SiteKind},
     clock::{Clock, ManualClock},
     decision::{
         Decision,
-        hold::Hold,
-        watched_call::{Watched, Watching},
+        active_call::ActiveCall,
+        watched_call::{WatchedCall, WatchedFuture},
     },
     error::RuleError,
     fault::{
@@ -132,8 +131,8 @@ pub use crate::{
         GuardRail, Then,
         breach::{Breach, Measure},
     },
-    hub::{Injection, closures::CustomCall},
-    injector::{Injector, global, signed::Signed},
+    hub::{closures::CustomCall, observer::Injection},
+    injector::{Injector, attributed::AttributedInjector, global},
     matcher::{
         Matcher,
         exempt::Exemptions,
@@ -151,7 +150,10 @@ pub use crate::{
         headers::HeaderEdit,
         injected::Injected,
     },
-    policy::Policy,
+    policy::{
+        Policy,
+        limit::{Limit, Overflow},
+    },
     rule::{
         Mode, Rule,
         lifetime::Lifetime,

@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     armed::status::Counts,
-    decision::overlay_rules::{self, Around, Entered, Layer},
+    decision::overlay_rules::{self, Around, Entered, OverlayRules},
     injector::Injector,
     name::RuleId,
     rule::{
@@ -51,7 +51,7 @@ pub struct Overlay(Arc<Handle>);
 /// What keeps an overlay alive. The injector does not, so it does not hold this.
 struct Handle {
     injector: Injector,
-    layer: Arc<Layer>,
+    layer: Arc<OverlayRules>,
 }
 
 impl Drop for Handle {
@@ -98,7 +98,7 @@ impl Overlay {
     }
 
     fn open(injector: &Injector, token: Option<Box<str>>) -> Self {
-        let layer = Arc::new(Layer::new(token));
+        let layer = Arc::new(OverlayRules::new(token));
         injector.open(&layer);
         let injector = injector.clone();
         Self(Arc::new(Handle { injector, layer }))

@@ -10,7 +10,7 @@ pub(crate) mod injected;
 use std::time::Duration;
 
 use crate::{
-    call::direction::Side,
+    call::direction::Direction,
     plan::{
         answer::Answer,
         bytes::{BytesDeed, scaled_size, scaled_time},
@@ -29,12 +29,12 @@ use crate::{
 pub enum Plan {
     /// Wait before going on; [`Decision::wait`](crate::Decision::wait) does.
     Wait(Wait),
-    /// Wait when the answer is there; [`Hold::wait`](crate::Hold::wait) does.
+    /// Wait when the answer is there; [`ActiveCall::wait`](crate::Hold::wait) does.
     WaitAfter(WaitAfter),
     /// Change headers, and go on.
-    Headers(HeaderEdit, Side),
+    Headers(HeaderEdit, Direction),
     /// Do this to the bytes as they pass, and go on.
-    Bytes(BytesDeed, Side),
+    Bytes(BytesDeed, Direction),
     /// Answer the call without asking whoever would have answered it. Ends the call.
     Answer(Answer),
     /// Fail the call. Ends it.

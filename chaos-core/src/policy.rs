@@ -1,5 +1,7 @@
 //! What rules may do at all, whoever wrote them: bounds that no way in can pass.
 
+pub(crate) mod bounds;
+pub(crate) mod limit;
 pub(crate) mod spending;
 
 mod permits;

@@ -19,7 +19,7 @@ use crate::{
     decision::{
         Decision,
         overlay_rules::{self, SiteAddress},
-        site_rules::{Case, SiteRules, Watched},
+        site_rules::{Evaluation, SiteMonitors, SiteRules},
     },
     hub::{Hub, reentrancy},
     matcher::exempt::Exemptions,
@@ -227,11 +227,11 @@ impl Site {
     }
 
     /// A call on which no rule has fired yet.
-    fn case<'c>(&self, call: &'c Call<'c>) -> Case<'c> {
-        Case {
+    fn case<'c>(&self, call: &'c Call<'c>) -> Evaluation<'c> {
+        Evaluation {
             call,
             here: (self.name, self.kind),
-            is_exempt: reentrancy::is_telling() || self.exemptions().have(call),
+            is_exempt: reentrancy::is_notifying() || self.exemptions().have(call),
             fired: Vec::new(),
         }
     }
@@ -285,7 +285,7 @@ impl Site {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = match &*self.rules.load() {
             Some(rules) => rules.overlaid(overlaid),
-            None => SiteRules::of(hub, Vec::new(), overlaid, Watched::default()),
+            None => SiteRules::of(hub, Vec::new(), overlaid, SiteMonitors::default()),
         };
         self.store(rules);
     }

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     const LIST: &str = "
-        # who may do what
+        # actor may do what
         ann:arm:aaaaaaaaaaaaaaaa   # on call
         bob:stop:bbbbbbbbbbbbbbbb, eve:observe:eeeeeeee/eeeeee=
     ";

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString};
 
-use chaos_core::{Injector, Rule, Who, wire};
+use chaos_core::{Actor, Injector, Rule, wire};
 
 use crate::{
     error::{Problem, SourceError},
@@ -67,8 +67,8 @@ impl Environment {
     /// armed. If the system gives no thread to follow the file on.
     pub fn arm(&self, injector: &Injector) -> Result<Option<Watching>, SourceError> {
         if !self.rules.is_empty() {
-            let who = Who::new(format!("env:{RULES}")).because("the environment says so");
-            let put = Holder::new(injector, who).put(self.rules.clone());
+            let actor = Actor::new(format!("env:{RULES}")).because("the environment says so");
+            let put = Holder::new(injector, actor).put(self.rules.clone());
             put.map_err(|problem| SourceError::new(RULES, problem))?;
         }
         self.file

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Injector, Rule, Who};
+use chaos_core::{Actor, Injector, Rule};
 
 use crate::{contents, error::SourceError, format, holder::Holder, watching::Watching};
 
@@ -60,10 +60,10 @@ impl FileSource {
     /// If the system gives no thread to follow it on.
     pub fn watch(&self, injector: &Injector) -> Result<Watching, SourceError> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let who = Who::new(format!("file:{name}"))
+        let actor = Actor::new(format!("file:{name}"))
             .at(self.path.to_string_lossy())
             .because("it is what the file says");
-        let holder = Holder::new(injector, who);
+        let holder = Holder::new(injector, actor);
         Watching::start(self.path.clone(), self.look_every, holder)
     }
 }

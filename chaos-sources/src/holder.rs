@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::{Change, ChangeError, Injector, Rule, RuleId, Who};
+use chaos_core::{Actor, Change, ChangeError, Injector, Rule, RuleId};
 
 use crate::{
     error::Problem,
@@ -13,16 +13,16 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Holder {
     injector: Injector,
-    who: Who,
+    actor: Actor,
     /// What it had put in force, whatever has become of it since.
     last: Option<Vec<Rule>>,
 }
 
 impl Holder {
-    pub(crate) fn new(injector: &Injector, who: Who) -> Self {
+    pub(crate) fn new(injector: &Injector, actor: Actor) -> Self {
         Self {
             injector: injector.clone(),
-            who,
+            actor,
             last: None,
         }
     }
@@ -49,7 +49,7 @@ impl Holder {
             if is_same {
                 break None;
             }
-            let signed = self.injector.signed(self.who.clone());
+            let signed = self.injector.as_actor(self.actor.clone());
             match signed.apply(Change::Replace(merged), Some(current.generation())) {
                 Ok(generation) => break Some(generation),
                 Err(ChangeError::Stale { .. }) => {}
@@ -67,7 +67,7 @@ impl Holder {
 
     /// Writes a refusal into the audit.
     pub(crate) fn refuse(&self, what: &str) {
-        self.injector.signed(self.who.clone()).refuse(what);
+        self.injector.as_actor(self.actor.clone()).refuse(what);
     }
 
     pub(crate) fn injector(&self) -> &Injector {

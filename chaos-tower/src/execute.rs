@@ -8,7 +8,7 @@ pub(crate) mod response;
 pub(crate) mod upload;
 
 use bytes::Bytes;
-use chaos_core::{Decision, Watched};
+use chaos_core::{Decision, WatchedFuture};
 use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
@@ -36,9 +36,9 @@ where
     A: Body<Data = Bytes, Error: Into<BoxError>>,
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    let watching = decision.watching();
+    let watched_call = decision.watched_call();
     let deeds = deeds::<S, M, A, B>(inner, request, decision);
-    Watched::new(watching, deeds, has_failed)
+    WatchedFuture::new(watched_call, deeds, has_failed)
 }
 
 /// Whether an answer is a failure, as far as its head says.
@@ -70,8 +70,8 @@ where
     let mut work = Work::on(request, decision.marks());
     async move {
         while let Some(plan) = decision.next_plan() {
-            let hold = decision.hold();
-            let wait = match work.take(plan, hold) {
+            let active_call = decision.active_call();
+            let wait = match work.take(plan, active_call) {
                 Now::Nothing => continue,
                 Now::Wait(wait) => wait,
                 Now::End(ending) => return ending.end::<M, B, S::Error>(),

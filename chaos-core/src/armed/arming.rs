@@ -10,10 +10,10 @@ use std::{
 };
 
 use crate::{
-    armed::{counters::Progress, draw::Lots},
+    armed::{counters::Progress, draw::Draw},
     gate::Turnstile,
-    guard_rail::monitor::Watch,
-    policy::{Policy, spending::Purse},
+    guard_rail::monitor::Monitor,
+    policy::{Policy, spending::Spending},
     rule::Rule,
     trigger::{attempts::Attempts, replay::Log},
 };
@@ -25,11 +25,11 @@ pub(crate) struct Arming {
     pub(crate) since: Duration,
     deadline: Deadline,
     /// What it has spent of its budget.
-    pub(crate) purse: Purse,
+    pub(crate) spending: Spending,
     /// Its guard rails.
-    pub(crate) watches: Box<[Arc<Watch>]>,
+    pub(crate) watches: Box<[Arc<Monitor>]>,
     pub(crate) progress: Progress,
-    pub(crate) lots: Lots,
+    pub(crate) draw: Draw,
     /// Of a rule that hits first attempts.
     pub(crate) attempts: Option<Attempts>,
     /// Of a rule whose decisions can be replayed.
@@ -44,23 +44,23 @@ pub(crate) struct Arming {
 
 impl Arming {
     pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
-        let lots = Lots::of(rule);
+        let draw = Draw::of(rule);
         let is_numbered = rule.trigger.counts_calls();
         Self {
             since: now,
             deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
-            purse: Purse::default(),
+            spending: Spending::default(),
             watches: (rule.guards.iter())
-                .map(|rail| Arc::new(Watch::of_rule(rail, &rule.id, &rule.site)))
+                .map(|rail| Arc::new(Monitor::of_rule(rail, &rule.id, &rule.site)))
                 .collect(),
             progress: Progress::default(),
-            lots,
+            draw,
             attempts: rule
                 .trigger
                 .first_attempts
                 .as_ref()
                 .map(|_| Attempts::default()),
-            log: (lots.are_repeatable() || is_numbered)
+            log: (draw.are_repeatable() || is_numbered)
                 .then(|| Log::new(rule.trigger.deciding_key().is_some())),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),

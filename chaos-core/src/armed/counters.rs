@@ -15,85 +15,19 @@ use std::{
 
 use crossbeam_utils::CachePadded;
 
+use crate::policy::limit::{Limit, Overflow, take};
+
 // Nothing here orders other memory: every atomic is a number that is only ever added to or
 // compared, so all accesses are relaxed. A sum read after a thread was joined (or after its answer
 // arrived) contains all that thread counted, because that hand-over orders them.
 
 /// The counts of a rule. They live as long as the rule is unchanged.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
+pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
     /// Made for the first call that is spared: few rules have such.
-    overflow: OnceLock<Box<[AtomicU64; LIMITS.len()]>>,
-}
-
-/// What may spare a call that a rule would have hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// The rule's `limit`.
-    Limit,
-    /// The rule's `max_active`, or the policy's.
-    MaxActive,
-    /// The share of calls in the rule's budget.
-    BudgetShare,
-    /// The delay in the rule's budget.
-    BudgetDelay,
-    /// All the injections that the policy allows.
-    PolicyTotal,
-    /// All that it allows at the same time.
-    PolicyActive,
-    /// The share of calls in the budget of the policy.
-    PolicyShare,
-    /// The delay in the budget of the policy.
-    PolicyDelay,
-}
-
-/// In the order of their numbers.
-const LIMITS: [Limit; 8] = [
-    Limit::Limit,
-    Limit::MaxActive,
-    Limit::BudgetShare,
-    Limit::BudgetDelay,
-    Limit::PolicyTotal,
-    Limit::PolicyActive,
-    Limit::PolicyShare,
-    Limit::PolicyDelay,
-];
-
-impl Limit {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::MaxActive => "max_active",
-            Self::BudgetShare => "budget.share",
-            Self::BudgetDelay => "budget.delay",
-            Self::PolicyTotal => "policy.total",
-            Self::PolicyActive => "policy.active",
-            Self::PolicyShare => "policy.budget.share",
-            Self::PolicyDelay => "policy.budget.delay",
-        }
-    }
-}
-
-/// How many calls each limit has spared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Overflow([u64; LIMITS.len()]);
-
-impl Overflow {
-    /// Each limit with its number, those that spared none included.
-    pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> + use<> {
-        LIMITS.into_iter().zip(self.0)
-    }
-
-    /// All of them together.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
+    overflow: OnceLock<Box<[AtomicU64; Limit::ALL.len()]>>,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +37,7 @@ struct Stripe {
     shadowed: AtomicU64,
 }
 
-impl Tally {
+impl Counters {
     pub(crate) fn count_matched(&self) {
         self.stripe().matched.fetch_add(1, Relaxed);
     }
@@ -137,7 +71,7 @@ impl Tally {
             let counts = counts.each_ref();
             counts.map(|count| count.load(Relaxed))
         });
-        Overflow(counts.unwrap_or_default())
+        counts.map_or_else(Overflow::default, Overflow::new)
     }
 
     pub(crate) fn matched(&self) -> u64 {
@@ -202,13 +136,6 @@ impl Progress {
     pub(crate) fn refund(&self) {
         self.spent.fetch_sub(1, Relaxed);
     }
-}
-
-/// Adds one, unless that would pass `max`. Never overshoots, not for a moment.
-pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
-    count
-        .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
-        .is_ok()
 }
 
 /// How many stripes each count has.

@@ -31,11 +31,11 @@ impl Hit {
 
 /// What tells the draws of one rule from those of another; `None` where chance decides.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Lots {
+pub(crate) struct Draw {
     stream: Option<u64>,
 }
 
-impl Lots {
+impl Draw {
     pub(crate) fn of(rule: &Rule) -> Self {
         let trigger = &rule.trigger;
         let seed = trigger.seed.or(trigger.deciding_key().map(|_| 0));

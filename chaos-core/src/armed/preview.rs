@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    armed::draw::Lots,
+    armed::draw::Draw,
     error::RuleError,
     rule::Rule,
     trigger::replay::{self, Replay, Turn},
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct Preview<'r> {
     rule: &'r Rule,
-    lots: Lots,
+    draw: Draw,
     age: Duration,
 }
 
@@ -40,9 +40,9 @@ impl Rule {
     /// # Errors
     /// If chance decides: it has neither a seed nor a key, and does not replay.
     pub fn preview(&self) -> Result<Preview<'_>, RuleError> {
-        let lots = Lots::of(self);
+        let draw = Draw::of(self);
         let is_certain =
-            lots.are_repeatable() || self.trigger.replay.is_some() || self.trigger.always_hits();
+            draw.are_repeatable() || self.trigger.replay.is_some() || self.trigger.always_hits();
         if !is_certain {
             let problem = "without a seed or a key, chance decides";
             let allowed = "a rule with a seed or a key";
@@ -50,7 +50,7 @@ impl Rule {
         }
         Ok(Preview {
             rule: self,
-            lots,
+            draw,
             age: Duration::ZERO,
         })
     }
@@ -100,6 +100,6 @@ impl Preview<'_> {
     }
 
     fn hits(&self, turn: Turn<'_>) -> bool {
-        self.lots.draw(&self.rule.trigger, turn, self.age).is_some()
+        self.draw.draw(&self.rule.trigger, turn, self.age).is_some()
     }
 }

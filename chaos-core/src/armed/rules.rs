@@ -7,7 +7,7 @@ use fnv::{FnvHashMap, FnvHashSet};
 use crate::{
     armed::{Armed, status::Counts},
     audit::Changed,
-    guard_rail::monitor::Watch,
+    guard_rail::monitor::Monitor,
     name::RuleId,
     policy::Policy,
     rule::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// A rule set, and its rules armed, in the same order.
 #[derive(Debug, Default)]
-pub(crate) struct InForce {
+pub(crate) struct ArmedRules {
     pub(crate) set: Arc<RuleSet>,
     pub(crate) armed: Vec<Arc<Armed>>,
     /// Whether one of them may have a guard rail.
@@ -49,7 +49,7 @@ impl Retired {
     }
 }
 
-impl InForce {
+impl ArmedRules {
     /// Applies one edit, all or nothing. With `expected`, only if that is the generation in force.
     pub(crate) fn apply(
         &mut self,
@@ -151,7 +151,7 @@ impl InForce {
     pub(crate) fn watches(
         &self,
         now: Duration,
-    ) -> impl Iterator<Item = (&Arc<Watch>, Option<Duration>)> {
+    ) -> impl Iterator<Item = (&Arc<Monitor>, Option<Duration>)> {
         let guarded = if self.guarded { &self.armed[..] } else { &[] };
         let live = guarded.iter().filter(move |rule| rule.is_live(now));
         live.flat_map(|rule| {

@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, counters::Overflow},
-    audit::actor::Who,
-    trigger::attempts::Attempts,
+    armed::Armed, audit::actor::Actor, policy::limit::Overflow, trigger::attempts::Attempts,
 };
 
 /// One moment of an injector.
@@ -42,7 +40,7 @@ pub enum State {
         /// Why.
         reason: String,
         /// By whom.
-        by: Who,
+        by: Actor,
         /// How long ago.
         ago: Duration,
     },
@@ -79,7 +77,7 @@ impl Lock {
 /// When someone pulled the kill switch, and why.
 #[derive(Debug)]
 pub(crate) struct Halt {
-    pub(crate) by: Who,
+    pub(crate) by: Actor,
     /// On the injector's clock.
     pub(crate) since: Duration,
     /// Why nobody can resume.
@@ -111,12 +109,12 @@ impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
         let deadline = rule.arming.deadline().filter(|_| rule.rule.enabled);
         Self {
-            matched: rule.tally.matched(),
-            injected: rule.tally.injected(),
-            shadowed: rule.tally.shadowed(),
-            active: rule.tally.active(),
+            matched: rule.counters.matched(),
+            injected: rule.counters.injected(),
+            shadowed: rule.counters.shadowed(),
+            active: rule.counters.active(),
             evicted: rule.arming.attempts.as_ref().map_or(0, Attempts::evicted),
-            overflow: rule.tally.overflow(),
+            overflow: rule.counters.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
         }
     }

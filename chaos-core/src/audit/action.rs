@@ -1,5 +1,7 @@
 //! What can be done to an injector, by name.
 
+use crate::rule::rule_set::Change;
+
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -47,6 +49,17 @@ impl Action {
             Self::Expire => "expire",
             Self::Breach => "breach",
             Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl From<&Change> for Action {
+    fn from(change: &Change) -> Self {
+        match change {
+            Change::Put(_) => Self::Put,
+            Change::Edit(_) => Self::Edit,
+            Change::Remove(_) => Self::Remove,
+            Change::Replace(_) => Self::Replace,
         }
     }
 }

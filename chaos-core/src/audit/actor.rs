@@ -5,30 +5,30 @@ use std::{fmt, sync::Arc};
 /// Someone who changes rules, halts or resumes: a name, and as much as is known besides.
 ///
 /// ```
-/// use chaos_core::Who;
+/// use chaos_core::Actor;
 ///
-/// let who = Who::new("alice").at("10.0.0.7:51234").because("GameDay 12");
-/// assert_eq!(who.to_string(), "alice at 10.0.0.7:51234");
+/// let actor = Actor::new("alice").at("10.0.0.7:51234").because("GameDay 12");
+/// assert_eq!(actor.to_string(), "alice at 10.0.0.7:51234");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Who {
-    actor: Arc<str>,
+pub struct Actor {
+    name: Arc<str>,
     address: Option<Arc<str>>,
     reason: Option<Arc<str>>,
 }
 
-impl Who {
+impl Actor {
     /// Someone by name: a person, a token, a file.
     #[must_use]
-    pub fn new(actor: impl AsRef<str>) -> Self {
+    pub fn new(name: impl AsRef<str>) -> Self {
         Self {
-            actor: actor.as_ref().into(),
+            name: name.as_ref().into(),
             address: None,
             reason: None,
         }
     }
 
-    /// The program itself: what is done without a [signature](crate::Injector::signed).
+    /// The program itself: what is done without a [signature](crate::Injector::as_actor).
     #[must_use]
     pub fn code() -> Self {
         Self::new("code")
@@ -55,8 +55,8 @@ impl Who {
 
     /// The name.
     #[must_use]
-    pub fn actor(&self) -> &str {
-        &self.actor
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// From where, if that is known.
@@ -72,9 +72,9 @@ impl Who {
     }
 }
 
-impl fmt::Display for Who {
+impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.actor)?;
+        f.write_str(&self.name)?;
         match &self.address {
             Some(address) => write!(f, " at {address}"),
             None => Ok(()),

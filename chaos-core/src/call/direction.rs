@@ -2,7 +2,7 @@
 
 /// Which way: what is asked, or what is answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Side {
+pub enum Direction {
     /// From the client to the server.
     Request,
     /// From the server to the client.

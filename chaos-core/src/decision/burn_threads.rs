@@ -2,14 +2,14 @@
 
 use std::{hint::black_box, thread, time::Duration};
 
-use crate::{clock::Clock, decision::hold::Hold, fault::burn::Burn};
+use crate::{clock::Clock, decision::active_call::ActiveCall, fault::burn::Burn};
 
 /// Begins, unless the rule burns already; ends when its time is up or `hold` is over.
-pub(crate) fn start(burn: Burn, hold: &Hold) {
-    if !hold.begin_burn() {
+pub(crate) fn start(burn: Burn, active_call: &ActiveCall) {
+    if !active_call.begin_burn() {
         return;
     }
-    let burning = Burning(hold.clone());
+    let burning = Burning(active_call.clone());
     let begun = thread::Builder::new()
         .name("chaos-burn".into())
         .spawn(move || run(burn, &burning.0));
@@ -19,7 +19,7 @@ pub(crate) fn start(burn: Burn, hold: &Hold) {
 }
 
 /// The rule may burn again when this is dropped.
-struct Burning(Hold);
+struct Burning(ActiveCall);
 
 impl Drop for Burning {
     fn drop(&mut self) {
@@ -27,21 +27,21 @@ impl Drop for Burning {
     }
 }
 
-fn run(burn: Burn, hold: &Hold) {
+fn run(burn: Burn, active_call: &ActiveCall) {
     let memory = take(burn.memory);
     if burn.cpu > 0.0 {
         let processors = thread::available_parallelism().map_or(1, usize::from);
         thread::scope(|scope| {
             for _ in 1..processors {
-                let spin = || spin(burn, hold);
+                let spin = || spin(burn, active_call);
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, spin) {
                     tracing::warn!(target: "chaos", %error, "a thread less to burn with");
                 }
             }
-            spin(burn, hold);
+            spin(burn, active_call);
         });
     } else {
-        hold.wait_blocking(burn.time);
+        active_call.wait_blocking(burn.time);
     }
     drop(black_box(memory));
 }
@@ -59,19 +59,19 @@ fn take(bytes: u64) -> Vec<u8> {
 }
 
 /// Busy for its share of each slice, and a wait, that can be released, for the rest.
-fn spin(burn: Burn, hold: &Hold) {
+fn spin(burn: Burn, active_call: &ActiveCall) {
     const SLICE: Duration = Duration::from_millis(20);
     // Real time: a clock that only tests move would never end the slice.
     let clock = Clock::monotonic();
     let busy = SLICE.mul_f64(burn.cpu);
-    while clock.now() < burn.time && !hold.is_over() {
+    while clock.now() < burn.time && !active_call.is_over() {
         let start = clock.now();
         // Looked at all the time: a halt must not wait for the end of the slice.
-        while clock.now() - start < busy && !hold.is_over() {
+        while clock.now() - start < busy && !active_call.is_over() {
             for turn in 0..1_000_u32 {
                 black_box(turn);
             }
         }
-        hold.wait_blocking(SLICE - busy);
+        active_call.wait_blocking(SLICE - busy);
     }
 }

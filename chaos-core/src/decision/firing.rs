@@ -7,18 +7,19 @@ use std::{
 };
 
 use crate::{
-    armed::{
-        Armed,
-        counters::{Limit, take},
-        draw::Hit,
-    },
+    armed::{Armed, draw::Hit},
     call::{Call, site_kind::SiteKind},
     dice::Dice,
     fault::{Fault, step::Step},
     gate::Gate,
-    hub::{Bounds, Hub},
+    hub::Hub,
     plan::Plan,
-    policy::{Policy, spending},
+    policy::{
+        Policy,
+        bounds::Bounds,
+        limit::{Limit, take},
+        spending,
+    },
     rule::Mode,
     trigger::{
         attempts::{Digest, digest},
@@ -38,12 +39,12 @@ impl Active {
     /// One of the places that the rule has, and one of all places, if both have one.
     fn enter(rule: &Arc<Armed>, hub: &Arc<Hub>, policy: &Policy) -> Result<Self, Limit> {
         let max = policy.max_active_of(rule.rule.trigger.max_active);
-        if !rule.tally.enter(max) {
+        if !rule.counters.enter(max) {
             return Err(Limit::MaxActive);
         }
         let max = policy.active.map_or(u64::MAX, |max| max.get().into());
         if !take(&hub.active, max) {
-            rule.tally.leave();
+            rule.counters.leave();
             return Err(Limit::PolicyActive);
         }
         let (rule, hub) = (Arc::clone(rule), Arc::clone(hub));
@@ -53,7 +54,7 @@ impl Active {
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.rule.tally.leave();
+        self.rule.counters.leave();
         self.hub.active.fetch_sub(1, Relaxed);
     }
 }
@@ -63,8 +64,8 @@ impl Drop for Active {
 struct Spent {
     bounds: Arc<Bounds>,
     total: bool,
-    overall: spending::Taken,
-    own: spending::Taken,
+    overall: spending::Charge,
+    own: spending::Charge,
 }
 
 impl Spent {
@@ -78,7 +79,7 @@ impl Spent {
         let Bounds {
             policy,
             spent,
-            purse,
+            spending,
             ..
         } = &**bounds;
         let budget = &rule.rule.trigger.budget;
@@ -86,10 +87,10 @@ impl Spent {
         if *budget == unbounded && policy.budget == unbounded && policy.total.is_none() {
             return Ok(None);
         }
-        let own = rule.arming.purse.take(budget, delay, now)?;
-        let overall = purse.take(&policy.budget, delay, now);
+        let own = rule.arming.spending.take(budget, delay, now)?;
+        let overall = spending.take(&policy.budget, delay, now);
         let overall = overall.map_err(|limit| {
-            rule.arming.purse.put_back(own);
+            rule.arming.spending.put_back(own);
             match limit {
                 Limit::BudgetShare => Limit::PolicyShare,
                 _ => Limit::PolicyDelay,
@@ -104,16 +105,16 @@ impl Spent {
         if let Some(total) = policy.total
             && !take(spent, total.get())
         {
-            rule.arming.purse.put_back(own);
-            purse.put_back(overall);
+            rule.arming.spending.put_back(own);
+            spending.put_back(overall);
             return Err(Limit::PolicyTotal);
         }
         Ok(Some(taken))
     }
 
     fn put_back(&self, rule: &Armed) {
-        rule.arming.purse.put_back(self.own);
-        self.bounds.purse.put_back(self.overall);
+        rule.arming.spending.put_back(self.own);
+        self.bounds.spending.put_back(self.overall);
         if self.total {
             self.bounds.spent.fetch_sub(1, Relaxed);
         }
@@ -123,7 +124,7 @@ impl Spent {
 /// What a call has taken of what a rule has a limited number of. Given back when it is dropped,
 /// unless it was used.
 #[derive(Debug)]
-struct Taken {
+struct Permits {
     rule: Arc<Armed>,
     limit: bool,
     /// In a box: few rules have any.
@@ -132,7 +133,7 @@ struct Taken {
     used: bool,
 }
 
-impl Taken {
+impl Permits {
     /// One try of the call's request, and one of the rule's injections, if both are left.
     fn of(rule: &Arc<Armed>, call: &Call<'_>, now: Duration) -> Option<Self> {
         let mut taken = Self {
@@ -152,7 +153,7 @@ impl Taken {
         }
         if let Some(limit) = trigger.limit {
             if !rule.arming.progress.spend(limit.get()) {
-                rule.tally.count_overflow(Limit::Limit);
+                rule.counters.count_overflow(Limit::Limit);
                 return None;
             }
             taken.limit = true;
@@ -161,7 +162,7 @@ impl Taken {
     }
 }
 
-impl Drop for Taken {
+impl Drop for Permits {
     fn drop(&mut self) {
         if self.used {
             return;
@@ -191,7 +192,7 @@ pub(crate) struct Firing {
     pub(crate) steps: VecDeque<Step>,
     chosen: Option<Arc<str>>,
     pub(crate) dice: Dice,
-    taken: Taken,
+    taken: Permits,
     by: By,
     begun: bool,
     /// What opens when the pause that comes next is released.
@@ -224,14 +225,14 @@ impl Firing {
         if !policy.rate.keeps(trigger.share_at(age), &mut dice) {
             return None;
         }
-        let mut taken = Taken::of(rule, call, now)?;
+        let mut taken = Permits::of(rule, call, now)?;
         if rule.rule.mode == Mode::Shadow || policy.shadow_only {
-            rule.tally.count_shadowed();
+            rule.counters.count_shadowed();
             taken.used = true;
             rule.log(by);
             return None;
         }
-        let spared = |limit| rule.tally.count_overflow(limit);
+        let spared = |limit| rule.counters.count_overflow(limit);
         let active = Active::enter(rule, hub, policy).map_err(spared).ok()?;
         let faults = &rule.rule.faults;
         let scale = trigger.scale_at(age);
@@ -292,7 +293,7 @@ impl Firing {
         let first = !std::mem::replace(&mut self.begun, true);
         if first {
             self.taken.used = true;
-            self.rule.tally.count_injected();
+            self.rule.counters.count_injected();
             self.rule.log(std::mem::replace(&mut self.by, By::Chance));
         }
         first

@@ -14,13 +14,13 @@ use std::{
 use arc_swap::ArcSwap;
 use fnv::FnvHashMap;
 
-use crate::{armed::rules::InForce, decision::site_rules::SiteRules};
+use crate::{armed::rules::ArmedRules, decision::site_rules::SiteRules};
 
 /// What an injector knows of an overlay: its rules, and which of them aim at which site.
 #[derive(Debug, Default)]
-pub(crate) struct Layer {
+pub(crate) struct OverlayRules {
     /// Locked under the injector's own lock, or alone.
-    rules: Mutex<InForce>,
+    rules: Mutex<ArmedRules>,
     by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<SiteRules>>>,
     /// What the overlay came with.
     token: Option<Box<str>>,
@@ -29,7 +29,7 @@ pub(crate) struct Layer {
 /// Sites live for ever where they are.
 pub(crate) type SiteAddress = usize;
 
-impl Layer {
+impl OverlayRules {
     pub(crate) fn new(token: Option<Box<str>>) -> Self {
         Self {
             token,
@@ -37,7 +37,7 @@ impl Layer {
         }
     }
 
-    pub(crate) fn rules(&self) -> MutexGuard<'_, InForce> {
+    pub(crate) fn rules(&self) -> MutexGuard<'_, ArmedRules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -70,12 +70,12 @@ impl Layer {
 /// An overlay around a call: its rules, and what keeps it alive.
 #[derive(Clone)]
 pub(crate) struct Around {
-    layer: Arc<Layer>,
+    layer: Arc<OverlayRules>,
     _keeper: Arc<dyn Send + Sync>,
 }
 
 impl Around {
-    pub(crate) fn new(layer: &Arc<Layer>, keeper: Arc<dyn Send + Sync>) -> Self {
+    pub(crate) fn new(layer: &Arc<OverlayRules>, keeper: Arc<dyn Send + Sync>) -> Self {
         Self {
             layer: Arc::clone(layer),
             _keeper: keeper,

@@ -6,7 +6,7 @@ use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::firing::Firing,
-    guard_rail::monitor::Watch,
+    guard_rail::monitor::Monitor,
     hub::Hub,
     matcher::index::Index,
 };
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) type Here = (&'static str, SiteKind);
 
 /// One call, and the rules that fired on it.
-pub(crate) struct Case<'c> {
+pub(crate) struct Evaluation<'c> {
     pub(crate) call: &'c Call<'c>,
     pub(crate) here: Here,
     /// Whether nothing may happen to it, whatever the rules say.
@@ -28,9 +28,9 @@ const FEW: usize = 8;
 
 /// The guard rails that watch a site, and until when. Most sites have none.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Watched(pub(crate) Option<(Arc<[Arc<Watch>]>, Duration)>);
+pub(crate) struct SiteMonitors(pub(crate) Option<(Arc<[Arc<Monitor>]>, Duration)>);
 
-impl Watched {
+impl SiteMonitors {
     fn are_the_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
@@ -56,7 +56,7 @@ pub(crate) struct SiteRules {
     overlaid: Option<Duration>,
     /// Whether the policy bounds the share of calls, so that they must be counted.
     counts_calls: bool,
-    watched: Watched,
+    watched: SiteMonitors,
     /// Whether there is nothing but rules to be asked one by one: one thing to look at on each call.
     is_plain: bool,
     /// When the last of them expires.
@@ -69,7 +69,7 @@ impl SiteRules {
         hub: &Arc<Hub>,
         mut rules: Vec<Arc<Armed>>,
         overlaid: Option<Duration>,
-        watched: Watched,
+        watched: SiteMonitors,
     ) -> Option<Self> {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
         if on == 0 && overlaid.is_none() && watched.0.is_none() {
@@ -133,14 +133,14 @@ impl SiteRules {
     }
 
     /// The guard rails that watch this site, if any do.
-    pub(crate) fn watches(&self) -> Option<&Arc<[Arc<Watch>]>> {
+    pub(crate) fn watches(&self) -> Option<&Arc<[Arc<Monitor>]>> {
         self.watched.0.as_ref().map(|(watches, _)| watches)
     }
 
     /// Counts a call for the policy, if that asks for it.
     pub(crate) fn count_call(&self) {
         if self.counts_calls {
-            self.hub.bounds.load().purse.count_call();
+            self.hub.bounds.load().spending.count_call();
         }
     }
 
@@ -195,7 +195,7 @@ impl SiteRules {
     /// there is a `hit`. Breaks off where one of them ends the call.
     pub(crate) fn fire(
         &self,
-        case: &mut Case<'_>,
+        case: &mut Evaluation<'_>,
         from: usize,
         mut hit: Option<Box<Hit>>,
     ) -> ControlFlow<()> {

@@ -15,16 +15,16 @@ use pin_project_lite::pin_project;
 
 use crate::{
     guard_rail::{
-        monitor::{Serving, Watch},
+        monitor::{Monitor, Serving},
         outcomes::Begun,
     },
     hub::Hub,
 };
 
 /// A call that guard rails watch. Dropped before its answer, it counts as failed: whoever asked is gone.
-pub struct Watching {
+pub struct WatchedCall {
     hub: Arc<Hub>,
-    watches: Arc<[Arc<Watch>]>,
+    watches: Arc<[Arc<Monitor>]>,
     begun: Vec<Begun>,
     injected: Arc<AtomicBool>,
     /// The next look at a call that takes long: nobody else may come by.
@@ -32,8 +32,8 @@ pub struct Watching {
     look: Option<Look>,
 }
 
-impl Watching {
-    pub(crate) fn new(hub: &Arc<Hub>, watches: &Arc<[Arc<Watch>]>, injected: bool) -> Self {
+impl WatchedCall {
+    pub(crate) fn new(hub: &Arc<Hub>, watches: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
         let now = hub.clock.now();
         Self {
             begun: watches.iter().map(|watch| watch.begin(now)).collect(),
@@ -113,13 +113,13 @@ impl Look {
     }
 }
 
-impl Drop for Watching {
+impl Drop for WatchedCall {
     fn drop(&mut self) {
         self.end(true);
     }
 }
 
-impl fmt::Debug for Watching {
+impl fmt::Debug for WatchedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Watching")
             .field("watches", &self.watches)
@@ -131,45 +131,45 @@ pin_project! {
     /// A future whose call may be watched. Not watched, it is the future.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are polled"]
-    pub struct Watched<F, P> {
+    pub struct WatchedFuture<F, P> {
         // Before the future: dropped half-way, the call has ended when it lets go what it holds.
-        watching: Option<Box<Watching>>,
+        watched_call: Option<Box<WatchedCall>>,
         #[pin]
         future: F,
         has_failed: P,
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> Watched<F, P> {
+impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
     /// Serves a call under the eyes of what watches it, if anything does; `has_failed` says whether an
     /// answer is a failure.
-    pub fn new(watching: Option<Box<Watching>>, future: F, has_failed: P) -> Self {
+    pub fn new(watched_call: Option<Box<WatchedCall>>, future: F, has_failed: P) -> Self {
         Self {
-            watching,
+            watched_call,
             future,
             has_failed,
         }
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> Future for Watched<F, P> {
+impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let Some(watching) = this.watching else {
+        let Some(watched_call) = this.watched_call else {
             return this.future.poll(cx);
         };
         let poll = {
-            let _serving = Serving::new(&watching.injected);
+            let _serving = Serving::new(&watched_call.injected);
             this.future.poll(cx)
         };
         if poll.is_pending() {
-            watching.look(cx);
+            watched_call.look(cx);
         }
         let output = ready!(poll);
-        watching.end((this.has_failed)(&output));
-        *this.watching = None;
+        watched_call.end((this.has_failed)(&output));
+        *this.watched_call = None;
         Poll::Ready(output)
     }
 }

@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::direction::Side,
+        call::direction::Direction,
         dice::Dice,
         plan::{
             answer::{Answer, HttpAnswer, Written},
@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn bytes(deed: BytesDeed) -> Step {
-        Step::Plan(Plan::Bytes(deed, Side::Response))
+        Step::Plan(Plan::Bytes(deed, Direction::Response))
     }
 
     fn cut(after: Option<u64>) -> Step {
@@ -147,7 +147,7 @@ mod tests {
             wait(100 * MS, WaitKind::Pause),
             bytes(BytesFault::throttle(rate).deed(dice)),
             bytes(BytesFault::corrupt(0.5).unwrap().deed(dice)),
-            Step::Plan(Plan::Headers(HeaderEdit::new(), Side::Request)),
+            Step::Plan(Plan::Headers(HeaderEdit::new(), Direction::Request)),
             Step::Plan(Plan::Answer(answer)),
             Step::Plan(Plan::Fail(Injected::new(rule, "s", kind, "m".into()))),
             cut(None),

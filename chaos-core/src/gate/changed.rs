@@ -9,14 +9,14 @@ use crate::gate::{Gate, Turnstile};
 
 /// Told of every injection and every edit. Nobody waiting, it costs a fence and a load.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct ChangeNotifier {
     waiting: AtomicUsize,
     turnstile: Turnstile,
 }
 
-impl News {
+impl ChangeNotifier {
     /// Wakes whoever waits.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn notify(&self) {
         // Pairs with the one in `listen`: either this sees who waits, or that one, which looks at the
         // counts afterwards, sees what has been counted.
         fence(Ordering::SeqCst);
@@ -33,7 +33,7 @@ impl News {
     }
 }
 
-pub(crate) struct Listening<'a>(&'a News);
+pub(crate) struct Listening<'a>(&'a ChangeNotifier);
 
 impl Listening<'_> {
     /// What opens at the next piece of news. Take it, look, and then wait for it.

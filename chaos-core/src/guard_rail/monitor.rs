@@ -22,7 +22,7 @@ use crate::{
 
 /// One guard rail, from the moment its rule is armed.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Monitor {
     rail: GuardRail,
     site: SiteGlob,
     /// Of a rule; else of the policy.
@@ -32,7 +32,7 @@ pub(crate) struct Watch {
     tripped: AtomicBool,
 }
 
-impl Watch {
+impl Monitor {
     /// One of a rule that aims at these sites.
     pub(crate) fn of_rule(rail: &GuardRail, rule: &RuleId, aims_at: &SiteGlob) -> Self {
         let site = rail.site.as_ref().unwrap_or(aims_at);

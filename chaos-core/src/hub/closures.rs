@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use crate::{
     error::RuleError,
     fault::{Fault, custom::CustomFault},
-    hub::reentrancy::Telling,
+    hub::reentrancy::ReentrancyGuard,
     name::RuleId,
 };
 
@@ -72,7 +72,7 @@ impl Closures {
 
 /// Says that a call came by, with what the rule has to say of it, and does nothing to it.
 fn print(call: &CustomCall<'_>) -> Option<Fault> {
-    let _telling = Telling::begin();
+    let _telling = ReentrancyGuard::begin();
     tracing::info!(
         target: "chaos",
         site = call.site,

@@ -8,20 +8,20 @@ thread_local! {
 
 /// Whether this thread is telling someone right now. Such calls are not hit: an observer, or a
 /// tracing subscriber, that passes an armed site would be told of itself without end.
-pub(crate) fn is_telling() -> bool {
+pub(crate) fn is_notifying() -> bool {
     TELLING.get()
 }
 
-pub(crate) struct Telling;
+pub(crate) struct ReentrancyGuard;
 
-impl Telling {
+impl ReentrancyGuard {
     pub(crate) fn begin() -> Self {
         TELLING.set(true);
         Self
     }
 }
 
-impl Drop for Telling {
+impl Drop for ReentrancyGuard {
     fn drop(&mut self) {
         TELLING.set(false);
     }

@@ -5,7 +5,7 @@
 
 use std::{env, ffi::OsStr, sync::LazyLock};
 
-use crate::{audit::actor::Who, policy::Policy};
+use crate::{audit::actor::Actor, policy::Policy};
 
 /// Switches everything off, for as long as the process lives: any value but ``, `0`, `false`, `no` and
 /// `off`.
@@ -42,9 +42,9 @@ pub(crate) fn policy() -> Policy {
 }
 
 /// Who has switched everything off, and why, if anyone has.
-pub(crate) fn disabled() -> Option<Who> {
+pub(crate) fn disabled() -> Option<Actor> {
     let reason = ENVIRONMENT.disabled.as_ref()?;
-    Some(Who::new("environment").because(reason))
+    Some(Actor::new("environment").because(reason))
 }
 
 fn says_yes(value: &OsStr) -> bool {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::{
-    call::direction::Side,
+    call::direction::Direction,
     error::RuleError,
     name::RuleId,
     plan::{
@@ -37,7 +37,7 @@ pub struct AfterMessages {
     /// How many.
     pub count: NonZeroU32,
     /// Of those sent to the server, or of those it answers.
-    pub side: Side,
+    pub side: Direction,
 }
 
 impl Answer {

@@ -9,14 +9,14 @@ use std::{
     time::Duration,
 };
 
-use crate::{armed::counters::Limit, trigger::budget::Budget};
+use crate::{policy::limit::Limit, trigger::budget::Budget};
 
 /// The calls, the hits and the delays under one budget.
 ///
 /// The numbers order nothing else, so they are relaxed: what makes them exact is that each is taken in
 /// one step.
 #[derive(Debug, Default)]
-pub(crate) struct Purse {
+pub(crate) struct Spending {
     calls: AtomicU64,
     hits: AtomicU64,
     delays: Mutex<Delays>,
@@ -31,7 +31,7 @@ struct Delays {
 
 /// What was taken out, to be put back.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Charge {
     share: bool,
     delay: Option<(u64, Duration)>,
 }
@@ -40,7 +40,7 @@ const SLOT: Duration = Duration::from_millis(100);
 /// A minute, and the slot that is not over yet: a delay counts for at least 60 seconds.
 const SLOTS: u64 = 601;
 
-impl Purse {
+impl Spending {
     pub(crate) fn count_call(&self) {
         self.calls.fetch_add(1, Relaxed);
     }
@@ -51,7 +51,7 @@ impl Purse {
         budget: &Budget,
         delay: Duration,
         now: Duration,
-    ) -> Result<Taken, Limit> {
+    ) -> Result<Charge, Limit> {
         let share = budget.greatest_share();
         if let Some(share) = share {
             let allowed = (share.get() * self.calls.load(Relaxed) as f64) as u64;
@@ -59,7 +59,7 @@ impl Purse {
             let taken = self.hits.fetch_update(Relaxed, Relaxed, one_more);
             taken.map_err(|_| Limit::BudgetShare)?;
         }
-        let mut taken = Taken {
+        let mut taken = Charge {
             share: share.is_some(),
             delay: None,
         };
@@ -73,7 +73,7 @@ impl Purse {
         Ok(taken)
     }
 
-    pub(crate) fn put_back(&self, taken: Taken) {
+    pub(crate) fn put_back(&self, taken: Charge) {
         if taken.share {
             self.hits.fetch_sub(1, Relaxed);
         }
@@ -131,14 +131,14 @@ mod tests {
 
     #[test]
     fn a_share_is_never_passed() {
-        let purse = Purse::default();
+        let spending = Spending::default();
         let budget = Budget::new().share(Rate::new(0.3).unwrap());
         let mut hits = 0;
         for calls in 1..=1000_u32 {
-            purse.count_call();
+            spending.count_call();
             // Tried twice on each call: more than the share wants.
             hits += (0..2)
-                .filter(|_| purse.take(&budget, SECOND, SECOND).is_ok())
+                .filter(|_| spending.take(&budget, SECOND, SECOND).is_ok())
                 .count();
             assert!(hits as f64 <= 0.3 * f64::from(calls));
             assert!(hits as f64 > 0.3 * f64::from(calls) - 1.001);
@@ -147,14 +147,14 @@ mod tests {
 
     #[test]
     fn no_minute_has_more_delay_than_allowed() {
-        let purse = Purse::default();
+        let spending = Spending::default();
         let budget = Budget::new().delay(10 * SECOND).unwrap();
         let mut taken = Vec::new();
         let mut now = Duration::ZERO;
         for step in 0..5000_u32 {
             now += Duration::from_millis(u64::from(step * 7919 % 97));
             let delay = Duration::from_millis(u64::from(step * 104_729 % 900));
-            if purse.take(&budget, delay, now).is_ok() {
+            if spending.take(&budget, delay, now).is_ok() {
                 taken.push((now, delay));
             }
             let last_minute = taken.iter().filter(|(at, _)| now - *at <= 60 * SECOND);
@@ -168,23 +168,23 @@ mod tests {
 
     #[test]
     fn what_is_put_back_can_be_taken_again() {
-        let purse = Purse::default();
+        let spending = Spending::default();
         let budget = Budget::new()
             .share(Rate::ALWAYS)
             .delay(10 * SECOND)
             .unwrap();
-        purse.count_call();
+        spending.count_call();
         for _ in 0..5 {
-            let taken = purse.take(&budget, 10 * SECOND, SECOND).unwrap();
-            assert!(purse.take(&budget, SECOND, SECOND).is_err());
-            purse.put_back(taken);
+            let taken = spending.take(&budget, 10 * SECOND, SECOND).unwrap();
+            assert!(spending.take(&budget, SECOND, SECOND).is_err());
+            spending.put_back(taken);
         }
         // Too long for the budget: the share is not spent for it.
-        let error = purse.take(&budget, 11 * SECOND, SECOND).unwrap_err();
+        let error = spending.take(&budget, 11 * SECOND, SECOND).unwrap_err();
         assert_eq!(error, Limit::BudgetDelay);
-        assert!(purse.take(&budget, SECOND, SECOND).is_ok());
-        purse.count_call();
-        let error = purse.take(&budget, 10 * SECOND, SECOND).unwrap_err();
+        assert!(spending.take(&budget, SECOND, SECOND).is_ok());
+        spending.count_call();
+        let error = spending.take(&budget, 10 * SECOND, SECOND).unwrap_err();
         assert_eq!(error, Limit::BudgetDelay);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fnv::FnvHashSet;
 
-use crate::{audit::action::Action, error::RuleError, name::RuleId, rule::Rule};
+use crate::{error::RuleError, name::RuleId, rule::Rule};
 
 /// An immutable, ordered list of rules with distinct ids, and the generation it came with.
 #[derive(Clone, Debug, Default)]
@@ -96,18 +96,6 @@ pub enum Change {
     /// Replaces all rules. Unchanged ones go on as they were; unchanged ones that have expired stay
     /// expired.
     Replace(Vec<Rule>),
-}
-
-impl Change {
-    /// What an audit calls it.
-    pub(crate) fn action(&self) -> Action {
-        match self {
-            Self::Put(_) => Action::Put,
-            Self::Edit(_) => Action::Edit,
-            Self::Remove(_) => Action::Remove,
-            Self::Replace(_) => Action::Replace,
-        }
-    }
 }
 
 /// Why an edit was not accepted. The rule set is what it was.

@@ -13,7 +13,7 @@ use super::{
     not_zero, refuse, size,
 };
 use crate::{
-    call::direction::Side,
+    call::direction::Direction,
     error::RuleError,
     fault::{Fault, burn::Burn, custom::CustomFault},
     plan::{
@@ -570,10 +570,10 @@ fn one_side(
     }
 }
 
-fn side(doc: Option<SideDoc>) -> Side {
+fn side(doc: Option<SideDoc>) -> Direction {
     match doc {
-        None | Some(SideDoc::Response) => Side::Response,
-        Some(SideDoc::Request) => Side::Request,
+        None | Some(SideDoc::Response) => Direction::Response,
+        Some(SideDoc::Request) => Direction::Request,
     }
 }
 
@@ -670,8 +670,8 @@ fn value_of(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }
 
-fn side_doc(side: Side) -> Option<SideDoc> {
-    (side == Side::Request).then_some(SideDoc::Request)
+fn side_doc(side: Direction) -> Option<SideDoc> {
+    (side == Direction::Request).then_some(SideDoc::Request)
 }
 
 fn text(value: &HeaderValue) -> String {
@@ -723,7 +723,7 @@ fn abort_doc(abort: Abort) -> Form<StreamDoc> {
     }
 }
 
-fn body_doc(bytes: BytesFault, side: Side) -> BodyDoc {
+fn body_doc(bytes: BytesFault, side: Direction) -> BodyDoc {
     use bytes::Kind;
     let mut doc = BodyDoc {
         on: side_doc(side),
@@ -744,7 +744,7 @@ fn body_doc(bytes: BytesFault, side: Side) -> BodyDoc {
     doc
 }
 
-fn headers_doc(edit: &HeaderEdit, side: Side) -> HeadersDoc {
+fn headers_doc(edit: &HeaderEdit, side: Direction) -> HeadersDoc {
     HeadersDoc {
         set: named(edit.set.iter().map(|(name, value)| (name, value))),
         remove: edit.remove.iter().map(ToString::to_string).collect(),

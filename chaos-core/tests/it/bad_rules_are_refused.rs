@@ -190,7 +190,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
     ),
     (
         "first attempts key",
-        r#"{"id":"r","site":"s","first_attempts":{"n":1,"key":"who"},"faults":[{"status":503}]}"#,
+        r#"{"id":"r","site":"s","first_attempts":{"n":1,"key":"actor"},"faults":[{"status":503}]}"#,
         "first_attempts.key",
         "who",
         "header:NAME",

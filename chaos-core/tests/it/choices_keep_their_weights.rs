@@ -7,8 +7,8 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, BytesFault, Call, CustomFault, Fault, Injector, Latency, OneOf, Policy, Rate, Rule,
-    Side, Site, Trigger,
+    Abort, BytesFault, Call, CustomFault, Direction, Fault, Injector, Latency, OneOf, Policy, Rate,
+    Rule, Site, Trigger,
 };
 
 const CALLS: usize = 10_000;
@@ -22,7 +22,7 @@ fn fault(name: &str) -> Fault {
         "hang" => Fault::hang(Duration::from_secs(1)).unwrap(),
         "abort" => Fault::abort(Abort::Exit),
         "custom" => Fault::Custom(CustomFault::new("odd", "{}")),
-        "body" => Fault::Body(BytesFault::truncate_after(1), Side::Response),
+        "body" => Fault::Body(BytesFault::truncate_after(1), Direction::Response),
         other => panic!("{other}"),
     }
 }

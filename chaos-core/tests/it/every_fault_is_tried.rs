@@ -3,7 +3,8 @@
 use std::{cell::Cell, num::NonZeroU64, time::Duration};
 
 use chaos_core::{
-    BytesFault, Fault, Injected, Injector, Latency, Outcome, Side, Systematic, inject, inject_async,
+    BytesFault, Direction, Fault, Injected, Injector, Latency, Outcome, Systematic, inject,
+    inject_async,
 };
 
 /// Moves money in two steps; what is taken is lost if the second one fails.
@@ -54,7 +55,7 @@ fn each_pass_is_tried_with_each_fault_up_to_a_number() {
         // It cannot happen in code, so it is not tried there.
         .fault(Fault::Body(
             BytesFault::throttle(NonZeroU64::MIN),
-            Side::Response,
+            Direction::Response,
         ))
         .most_passes(3);
     let report = systematic.run_sync(|| {

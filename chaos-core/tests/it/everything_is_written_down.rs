@@ -7,7 +7,7 @@ use std::{
 };
 
 use chaos_core::{
-    Action, Audit, Change, Entry, Fault, Injector, Lifetime, ManualClock, Overlay, Rule, Who,
+    Action, Actor, Audit, Change, Entry, Fault, Injector, Lifetime, ManualClock, Overlay, Rule,
 };
 
 fn rule(id: &str) -> Rule {
@@ -22,8 +22,8 @@ fn all(injector: &Injector) -> Vec<Arc<Entry>> {
 #[test]
 fn an_entry_says_who_did_what_from_where_and_why() {
     let injector = Injector::new();
-    let alice = Who::new("alice").at("10.0.0.7:9").because("GameDay 12");
-    let signed = injector.signed(alice.clone());
+    let alice = Actor::new("alice").at("10.0.0.7:9").because("GameDay 12");
+    let signed = injector.as_actor(alice.clone());
     signed.apply(Change::Put(rule("a")), None).unwrap();
     signed
         .apply(Change::Edit(rule("a").enabled(false)), None)
@@ -54,8 +54,8 @@ fn an_entry_says_who_did_what_from_where_and_why() {
     assert_eq!(ids, (1..=9).collect::<Vec<_>>());
     let generations: Vec<_> = entries.iter().map(|entry| entry.generation).collect();
     assert_eq!(generations, [1, 2, 3, 4, 5, 5, 5, 5, 5]);
-    assert_eq!(entries[0].who, alice);
-    assert_eq!(entries[2].who, Who::code());
+    assert_eq!(entries[0].actor, alice);
+    assert_eq!(entries[2].actor, Actor::code());
     assert_eq!(entries[7].what.as_deref(), Some("c"));
     assert_eq!(entries[8].what.as_deref(), Some("PUT /v1/rules: no token"));
 
@@ -106,7 +106,7 @@ fn an_expiry_is_written_down_once_and_before_what_came_later() {
     let entries = all(&injector);
     let seen: Vec<_> = entries
         .iter()
-        .map(|entry| (entry.action.as_str(), entry.who.actor()))
+        .map(|entry| (entry.action.as_str(), entry.actor.name()))
         .collect();
     let code = |action| (action, "code");
     assert_eq!(
@@ -159,7 +159,7 @@ fn the_list_is_bounded_and_says_what_it_forgot() {
 #[test]
 fn refusals_push_out_refusals_alone() {
     let injector = Injector::new();
-    let alice = injector.signed(Who::new("alice"));
+    let alice = injector.as_actor(Actor::new("alice"));
     alice.refuse("one");
     injector.put(rule("a"));
     for _ in 0..Audit::MOST {
@@ -188,7 +188,7 @@ fn a_hundred_writers_are_written_down_in_order() {
             let (injector, barrier) = (&injector, &barrier);
             scope.spawn(move || {
                 barrier.wait();
-                let signed = injector.signed(Who::new(writer.to_string()));
+                let signed = injector.as_actor(Actor::new(writer.to_string()));
                 for _ in 0..5 {
                     loop {
                         let seen = injector.rules().generation();
@@ -207,7 +207,7 @@ fn a_hundred_writers_are_written_down_in_order() {
     for writer in 0..WRITERS {
         let theirs = entries
             .iter()
-            .filter(|entry| entry.who.actor() == writer.to_string());
+            .filter(|entry| entry.actor.name() == writer.to_string());
         assert_eq!(theirs.count(), 5);
     }
 }

@@ -34,7 +34,7 @@ fn fired(site: &Site) -> Vec<String> {
     while let Some(plan) = decision.next_plan() {
         fired.push(match plan {
             Plan::Fail(injected) => injected.rule().to_string(),
-            _ => decision.hold().unwrap().rule().to_string(),
+            _ => decision.active_call().unwrap().rule().to_string(),
         });
     }
     fired

@@ -12,8 +12,9 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, Burn, BytesFault, Clock, CustomFault, CutKind, Fault, GrpcCode, GrpcStatus, HeaderEdit,
-    Injected, Injector, Latency, Policy, Rule, Side, StreamReason, When, inject, inject_async,
+    Abort, Burn, BytesFault, Clock, CustomFault, CutKind, Direction, Fault, GrpcCode, GrpcStatus,
+    HeaderEdit, Injected, Injector, Latency, Policy, Rule, StreamReason, When, inject,
+    inject_async,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -202,8 +203,8 @@ fn abort_exit() {
 fn what_cannot_happen_at_a_site_does_not_fire_there() {
     let bytes = BytesFault::truncate_after(0);
     for fault in [
-        Fault::Body(bytes, Side::Response),
-        Fault::Headers(HeaderEdit::new(), Side::Request),
+        Fault::Body(bytes, Direction::Response),
+        Fault::Headers(HeaderEdit::new(), Direction::Request),
     ] {
         let injector = armed(fault);
         assert!(pass(&injector).is_ok());
@@ -211,7 +212,7 @@ fn what_cannot_happen_at_a_site_does_not_fire_there() {
         assert_eq!((counts.matched, counts.injected), (1, 0));
     }
     // Those that can are carried out all the same.
-    let injector = armed(Fault::Body(bytes, Side::Response));
+    let injector = armed(Fault::Body(bytes, Direction::Response));
     let rule = injector.rules().find("r").unwrap().as_ref().clone();
     injector.put(rule.then(Fault::error("gone")));
     assert_eq!(pass(&injector).unwrap_err().message(), "gone");
@@ -314,7 +315,7 @@ fn one_of() {
         let seen: BTreeSet<_> = (0..100).map(status).collect();
         assert_eq!(seen.len(), 2, "{seen:?}");
     }
-    let bytes = || Fault::Body(BytesFault::truncate_after(0), Side::Response);
+    let bytes = || Fault::Body(BytesFault::truncate_after(0), Direction::Response);
     let injector = choose(vec![(1_000_000, bytes()), (1, gone())]);
     for pass in ways {
         assert_eq!(pass(&injector).unwrap_err().message(), "gone");

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, Budget, Change, Fault, Injector, Latency, Lifetime, Limit, ManualClock, Overlay, Policy,
-    Rate, Rule, State, Trigger, Who, inject, wire,
+    Abort, Actor, Budget, Change, Fault, Injector, Latency, Lifetime, Limit, ManualClock, Overlay,
+    Policy, Rate, Rule, State, Trigger, inject, wire,
 };
 use serde_json::json;
 
@@ -382,8 +382,8 @@ fn the_environment_wins_over_everything() {
                     panic!("not halted");
                 };
                 assert!(reason.starts_with("CHAOS_"), "{reason}");
-                assert_eq!(by.actor(), "environment");
-                let signed = injector.signed(Who::new("alice"));
+                assert_eq!(by.name(), "environment");
+                let signed = injector.as_actor(Actor::new("alice"));
                 assert!(signed.resume().unwrap_err().to_string().contains("CHAOS_"));
                 signed.apply(Change::Put(lost()), None).unwrap();
                 assert!(!hits && !in_overlay && !read(&injector));

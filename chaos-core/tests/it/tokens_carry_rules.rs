@@ -288,7 +288,7 @@ fn what_json_says_in_its_own_way_is_signed() {
         .query("a", Text::is("2"));
     let edit = HeaderEdit::new().set(z, one()).set(a, one());
     let custom = chaos_core::CustomFault::new("own", "{ \"b\": 1, \"a\": 2 }");
-    let rule = with_fault(Fault::Headers(edit, chaos_core::Side::Request))
+    let rule = with_fault(Fault::Headers(edit, chaos_core::Direction::Request))
         .then(Fault::Custom(custom))
         .then(Fault::Value("{ \"left\": 1 }".into()))
         .matching(matcher);

@@ -8,7 +8,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chaos_core::{Injector, Who};
+use chaos_core::{Actor, Injector};
 
 use crate::{
     access::{
@@ -85,15 +85,15 @@ pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: N
             return response;
         }
     };
-    let who = caller.because(None::<&str>);
+    let actor = caller.because(None::<&str>);
     let response = if caller.role < needs {
-        wrong_role(&who, caller.role, needs)
+        wrong_role(&actor, caller.role, needs)
     } else {
         request.extensions_mut().insert(caller);
         in_time(next.run(request)).await
     };
     if is_write && response.status().is_client_error() {
-        let signed = door.injector.signed(who);
+        let signed = door.injector.as_actor(actor);
         signed.refuse(asked.refused(&response));
     }
     response
@@ -136,7 +136,7 @@ impl Door {
         if unwritten > 0 {
             what += &format!(" ({unwritten} more before it are not written down)");
         }
-        self.injector.signed(stranger(peer)).refuse(what);
+        self.injector.as_actor(stranger(peer)).refuse(what);
     }
 }
 
@@ -201,8 +201,8 @@ impl IntoResponse for Failure {
     }
 }
 
-fn wrong_role(who: &Who, has: Role, needs: Role) -> Response {
-    let detail = format!("`{}` has the role {has}; this needs {needs}", who.actor());
+fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
+    let detail = format!("`{}` has the role {has}; this needs {needs}", actor.name());
     let problem = Problem::new(StatusCode::FORBIDDEN, detail);
     let allowed = format!("an access token with the role {needs}");
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needs}\"");

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use chaos_core::Who;
+use chaos_core::Actor;
 
 use crate::{
     access::{Token, peer::Peer, role::Role},
@@ -14,7 +14,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) role: Role,
-    who: Who,
+    actor: Actor,
 }
 
 /// The door brings it, and no request.
@@ -27,7 +27,7 @@ impl Caller {
     pub(crate) fn known(token: &Token, peer: &Peer) -> Self {
         Self {
             role: token.role,
-            who: named(&token.name, peer),
+            actor: named(&token.name, peer),
         }
     }
 
@@ -35,32 +35,32 @@ impl Caller {
     pub(crate) fn anyone(peer: &Peer) -> Self {
         Self {
             role: Role::Arm,
-            who: named(&peer.name(), peer),
+            actor: named(&peer.name(), peer),
         }
     }
 
     /// With their reason, if they gave one.
-    pub(crate) fn because(&self, reason: Option<impl AsRef<str>>) -> Who {
+    pub(crate) fn because(&self, reason: Option<impl AsRef<str>>) -> Actor {
         match reason {
-            Some(reason) => self.who.clone().because(reason),
-            None => self.who.clone(),
+            Some(reason) => self.actor.clone().because(reason),
+            None => self.actor.clone(),
         }
     }
 }
 
 /// Someone who is not let in.
-pub(crate) fn stranger(peer: &Peer) -> Who {
+pub(crate) fn stranger(peer: &Peer) -> Actor {
     named("stranger", peer)
 }
 
-fn named(name: &str, peer: &Peer) -> Who {
-    let who = match &peer.certificate {
-        Some(certificate) => Who::new(format!("{name}, certificate {certificate}")),
-        None => Who::new(name),
+fn named(name: &str, peer: &Peer) -> Actor {
+    let actor = match &peer.certificate {
+        Some(certificate) => Actor::new(format!("{name}, certificate {certificate}")),
+        None => Actor::new(name),
     };
     match peer.address() {
-        Some(address) => who.at(address),
-        None => who,
+        Some(address) => actor.at(address),
+        None => actor,
     }
 }
 

@@ -29,11 +29,11 @@ pub(crate) fn of_changes(entry: &Entry, changes: &[BeforeAndAfter]) -> Value {
     json!({
         "id": entry.id,
         "at": time(entry.at),
-        "actor": entry.who.actor(),
-        "address": entry.who.address(),
+        "actor": entry.actor.name(),
+        "address": entry.actor.address(),
         "action": entry.action.as_str(),
         "what": entry.what.as_deref(),
-        "reason": entry.who.reason(),
+        "reason": entry.actor.reason(),
         "generation": entry.generation,
         "changes": changes,
     })
@@ -54,7 +54,7 @@ pub(crate) fn time(at: SystemTime) -> String {
 mod tests {
     use std::time::Duration;
 
-    use chaos_core::{Fault, Injector, Who};
+    use chaos_core::{Actor, Fault, Injector};
 
     use super::*;
 
@@ -65,7 +65,7 @@ mod tests {
         injector.put(rule(Fault::error("x")));
         injector.put(rule(Fault::error("y")));
         injector
-            .signed(Who::new("alice").at("[::1]:7"))
+            .as_actor(Actor::new("alice").at("[::1]:7"))
             .refuse("no");
         let entries = injector.audit().after(0).entries;
         let [made, changed, refused] = entries.as_slice() else {

@@ -32,9 +32,9 @@ pub(crate) async fn halt(
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
-    let who = caller.because(Some(&reason));
-    if injector.signed(who.clone()).halt() {
-        tracing::warn!(target: "chaos", reason, %who, "halted");
+    let actor = caller.because(Some(&reason));
+    if injector.as_actor(actor.clone()).halt() {
+        tracing::warn!(target: "chaos", reason, %actor, "halted");
     }
     status(&injector, &followers)
 }
@@ -50,9 +50,9 @@ pub(crate) async fn resume(
 ) -> Result<impl IntoResponse, Problem> {
     // An edit between this and the next line is as good as one right after.
     if_match.check(injector.rules().generation(), true)?;
-    let who = caller.because(Some(&reason));
-    if injector.signed(who.clone()).resume()? {
-        tracing::warn!(target: "chaos", reason, %who, "resumed");
+    let actor = caller.because(Some(&reason));
+    if injector.as_actor(actor.clone()).resume()? {
+        tracing::warn!(target: "chaos", reason, %actor, "resumed");
     }
     Ok(status(&injector, &followers))
 }
@@ -65,9 +65,9 @@ pub(crate) async fn acknowledge(
     _: NoQuery,
     Reason(reason): Reason,
 ) -> impl IntoResponse {
-    let who = caller.because(Some(&reason));
-    if injector.signed(who.clone()).acknowledge() > 0 {
-        tracing::warn!(target: "chaos", reason, %who, "acknowledged");
+    let actor = caller.because(Some(&reason));
+    if injector.as_actor(actor.clone()).acknowledge() > 0 {
+        tracing::warn!(target: "chaos", reason, %actor, "acknowledged");
     }
     status(&injector, &followers)
 }

@@ -1,6 +1,6 @@
 //! How every write goes: look at the rules, decide on that, apply only if they are still the same.
 
-use chaos_core::{Change, ChangeError, Injector, RuleSet, Who};
+use chaos_core::{Actor, Change, ChangeError, Injector, RuleSet};
 
 use crate::problem::Problem;
 
@@ -11,13 +11,13 @@ use crate::problem::Problem;
 /// edit is lost; each round means that another edit went through, so this ends.
 pub(crate) fn edit<T>(
     injector: &Injector,
-    who: &Who,
+    actor: &Actor,
     mut decide: impl FnMut(&RuleSet) -> Result<(Change, T), Problem>,
 ) -> Result<(u64, T), Problem> {
     loop {
         let rules = injector.rules();
         let (change, decided) = decide(&rules)?;
-        let signed = injector.signed(with_a_reason(who, &change));
+        let signed = injector.as_actor(with_a_reason(actor, &change));
         match signed.apply(change, Some(rules.generation())) {
             Ok(generation) => return Ok((generation, decided)),
             Err(ChangeError::Stale { .. }) => {}
@@ -27,13 +27,13 @@ pub(crate) fn edit<T>(
 }
 
 /// Whoever gives no reason for a change has the one that the rule gives for itself.
-fn with_a_reason(who: &Who, change: &Change) -> Who {
+fn with_a_reason(actor: &Actor, change: &Change) -> Actor {
     let own = match change {
         Change::Put(rule) | Change::Edit(rule) => rule.reason(),
         _ => None,
     };
-    match (who.reason(), own) {
-        (None, Some(own)) => who.clone().because(own),
-        _ => who.clone(),
+    match (actor.reason(), own) {
+        (None, Some(own)) => actor.clone().because(own),
+        _ => actor.clone(),
     }
 }

@@ -114,7 +114,7 @@ pub(crate) async fn release(
     Id(id): Id,
     Because(because): Because,
 ) -> Result<StatusCode, Problem> {
-    if injector.signed(caller.because(because)).release(&id) {
+    if injector.as_actor(caller.because(because)).release(&id) {
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Problem::unknown_rule(&id))

@@ -33,7 +33,7 @@ pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value)
     } = &status.state
     {
         let seconds_ago = ago.as_millis() as f64 / 1e3;
-        body["halted"] = json!({ "reason": reason, "by": by.actor(), "seconds_ago": seconds_ago });
+        body["halted"] = json!({ "reason": reason, "by": by.name(), "seconds_ago": seconds_ago });
     }
     followers.report(injector, &mut body);
     (status.generation, body)

@@ -55,8 +55,8 @@ pub(crate) async fn sign(
     }
     let rules: Vec<Rule> = wire::rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
     injector.check(&rules)?;
-    let who = caller.because(None::<&str>);
-    let signed = injector.signed(who.clone());
+    let actor = caller.because(None::<&str>);
+    let signed = injector.as_actor(actor.clone());
     let token = signed.sign(&key, &subject, lifetime, &rules);
     let token = token.map_err(|error| match error {
         TokenError::Refused(error) => error.into(),
@@ -66,7 +66,7 @@ pub(crate) async fn sign(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
-    tracing::info!(target: "chaos", %who, subject, "signed a token");
+    tracing::info!(target: "chaos", %actor, subject, "signed a token");
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }
 

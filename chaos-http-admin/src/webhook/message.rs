@@ -29,10 +29,10 @@ impl Message {
         let armed: Vec<_> = changes.iter().filter(|change| is_armed(change)).collect();
         let (event, mut line) = match entry.action {
             Action::Put | Action::Edit | Action::Replace if !armed.is_empty() => {
-                ("arm", format!("{} armed {}", entry.who, names(&armed)))
+                ("arm", format!("{} armed {}", entry.actor, names(&armed)))
             }
-            Action::Halt => ("halt", format!("{} halted all faults", entry.who)),
-            Action::Resume => ("resume", format!("{} let faults happen again", entry.who)),
+            Action::Halt => ("halt", format!("{} halted all faults", entry.actor)),
+            Action::Resume => ("resume", format!("{} let faults happen again", entry.actor)),
             Action::Expire => ("expire", format!("{} has expired", what(entry))),
             // What it stopped: a rule that was on, or everything.
             Action::Breach => match changes.first() {
@@ -45,7 +45,7 @@ impl Message {
             _ => return None,
         };
         let of_rule = || armed.iter().find_map(|(_, after)| after.as_ref()?.reason());
-        if let Some(reason) = entry.who.reason().or_else(of_rule) {
+        if let Some(reason) = entry.actor.reason().or_else(of_rule) {
             let _ = write!(line, ": {}", cut(reason));
         }
         let shown = changes.len().min(MOST_CHANGES);
@@ -115,7 +115,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Change, Fault, Injector, Rule, Who};
+    use chaos_core::{Actor, Change, Fault, Injector, Rule};
 
     use super::*;
 
@@ -137,7 +137,7 @@ mod tests {
     #[test]
     fn what_arms_or_stops_is_said_and_nothing_else() {
         let injector = Injector::new();
-        let alice = injector.signed(Who::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
+        let alice = injector.as_actor(Actor::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
         let some = |text: &str| Some(text.to_owned());
         alice.apply(Change::Put(rule("a")), None).unwrap();
         alice
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn slack_sees_text_and_no_markup_of_its_own() {
         let injector = Injector::new();
-        injector.signed(Who::new("a<b>")).halt();
+        injector.as_actor(Actor::new("a<b>")).halt();
         injector.halt("x");
         let entry = &injector.audit().after(0).entries[0];
         let slack = Message::of(entry).unwrap().to_slack("R&D");

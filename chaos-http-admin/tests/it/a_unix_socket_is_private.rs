@@ -73,8 +73,8 @@ async fn it_is_its_owners_and_goes_with_the_port() {
         .expect(200);
     let entry = injector.audit().after(0).entries.pop().unwrap();
     let (user, process) = (rustix::process::getuid().as_raw(), std::process::id());
-    assert_eq!(entry.who.actor(), format!("uid {user}"));
-    let address = entry.who.address().unwrap();
+    assert_eq!(entry.actor.name(), format!("uid {user}"));
+    let address = entry.actor.address().unwrap();
     assert!(
         address.starts_with(&format!("unix: uid {user}")),
         "{address}"

@@ -195,7 +195,9 @@ async fn what_is_gone_is_counted_once() {
         hit(&port.injector);
     }
     for _ in 0..1100 {
-        port.injector.signed(chaos_core::Who::new("x")).refuse("y");
+        port.injector
+            .as_actor(chaos_core::Actor::new("x"))
+            .refuse("y");
     }
     let mut resumed = Events::resume(&port, Some(&start.id)).await.unwrap();
     for events in [&mut events, &mut resumed] {

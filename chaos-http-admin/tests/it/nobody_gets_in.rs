@@ -260,7 +260,7 @@ async fn strangers_cannot_wash_out_the_audit() {
     }
     let audit = port.injector.audit().after(0);
     assert_eq!(audit.missed, 0);
-    assert_eq!(audit.entries[0].who.actor(), "ann");
+    assert_eq!(audit.entries[0].actor.name(), "ann");
     let written = port.refusals().len();
     assert!((60..100).contains(&written), "{written}");
     // Whom we know is written down whatever strangers do.
@@ -362,9 +362,9 @@ async fn writes_are_signed_with_name_address_and_reason() {
     ] {
         port.ask_as(ANN, line, body).await.expect(status);
         let entry = port.injector.audit().after(0).entries.pop().unwrap();
-        assert_eq!(entry.who.actor(), "ann", "{line}");
-        assert_eq!(entry.who.reason(), reason, "{line}");
-        assert!(entry.who.address().unwrap().starts_with("127.0.0.1:"));
+        assert_eq!(entry.actor.name(), "ann", "{line}");
+        assert_eq!(entry.actor.reason(), reason, "{line}");
+        assert!(entry.actor.address().unwrap().starts_with("127.0.0.1:"));
     }
     let before = port.injector.audit().last();
     // A dry run is none, and neither is a look.
@@ -428,8 +428,8 @@ async fn without_tokens_anyone_here_may_do_everything() {
         );
     }
     let entry = &injector.audit().after(0).entries[0];
-    assert_eq!(entry.who.actor(), "anyone");
-    assert!(entry.who.address().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(entry.actor.name(), "anyone");
+    assert!(entry.actor.address().unwrap().starts_with("127.0.0.1:"));
     // Where no token is asked for, one is no harm.
     let answer = port.ask_as(ANN, "GET /v1/status", "").await.expect(200);
     assert_eq!(answer.json()["state"], json!("idle"));

@@ -1,6 +1,6 @@
 //! `GET /v1/audit` shows every entry as it was made, in pages.
 
-use chaos_core::{Audit, Who};
+use chaos_core::{Actor, Audit};
 use serde_json::{Value, json};
 
 use crate::support::port::{Port, failing};
@@ -68,7 +68,7 @@ async fn each_write_is_an_entry_with_the_rule_before_and_after() {
 async fn pages_are_the_latest_or_what_followed() {
     let port = Port::new();
     for n in 0..5 {
-        let signed = port.injector.signed(Who::new("alice").at("[::1]:7"));
+        let signed = port.injector.as_actor(Actor::new("alice").at("[::1]:7"));
         signed.refuse(format!("{n}"));
     }
     let (all, next) = (audit(&port, "").await, audit(&port, "?after=2").await);
@@ -100,7 +100,7 @@ async fn pages_are_the_latest_or_what_followed() {
 async fn what_is_forgotten_is_counted() {
     let port = Port::new();
     for _ in 0..Audit::MOST + 3 {
-        port.injector.signed(Who::new("alice")).refuse("x");
+        port.injector.as_actor(Actor::new("alice")).refuse("x");
     }
     assert_eq!(audit(&port, "").await["missed"], 3);
     assert_eq!(audit(&port, "?after=2").await["missed"], 1);
@@ -110,7 +110,7 @@ async fn what_is_forgotten_is_counted() {
     // What is refused makes nobody forget what was done.
     port.injector.halt("enough");
     for _ in 0..Audit::MOST {
-        port.injector.signed(Who::new("alice")).refuse("x");
+        port.injector.as_actor(Actor::new("alice")).refuse("x");
     }
     let all = audit(&port, "").await;
     assert_eq!(ids(&all).len(), Audit::MOST + 1);

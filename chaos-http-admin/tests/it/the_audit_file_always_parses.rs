@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Audit, Clock, Fault, Injector, Lifetime, Rule, Who};
+use chaos_core::{Actor, Audit, Clock, Fault, Injector, Lifetime, Rule};
 use chaos_http_admin::{AuditFile, AuditFileStatus};
 use serde_json::{Value, json};
 
@@ -75,10 +75,10 @@ fn every_entry_is_a_line_and_the_last_ones_are_written_before_it_is_gone() {
     let injector = Injector::new();
     injector.put(rule("before"));
     let file = AuditFile::open(&injector, folder.file()).unwrap();
-    let alice = Who::new("alice")
+    let alice = Actor::new("alice")
         .at("10.0.0.7:9")
         .because("GameDay\n12 \"x\" é");
-    injector.signed(alice).halt();
+    injector.as_actor(alice).halt();
     until(&file, |status| status.written == 2);
     for n in 0..50 {
         injector.put(rule(&format!("r{n}")));

@@ -166,8 +166,8 @@ async fn only_certificates_that_were_asked_for_get_in() {
     exchange(stream, wrong.as_bytes()).await.problem(401);
 
     let audit = port.injector.audit().after(0).entries;
-    assert_eq!(audit[0].who.actor(), "ann, certificate ops.example");
-    let stranger = audit[1].who.actor();
+    assert_eq!(audit[0].actor.name(), "ann, certificate ops.example");
+    let stranger = audit[1].actor.name();
     assert!(
         stranger.starts_with("stranger, certificate sha256:"),
         "{stranger}"

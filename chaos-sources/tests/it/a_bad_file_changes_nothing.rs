@@ -33,8 +33,8 @@ fn is_refused(expected: &str, harm: impl FnOnce(&Watched)) {
         .collect();
     assert_eq!(refusals.len() as u64, status.refused, "{entries:?}");
     let refusal = refusals.last().unwrap();
-    assert_eq!(refusal.who.actor(), "file:rules.json");
-    assert_eq!(refusal.who.address(), Some(&*path));
+    assert_eq!(refusal.actor.name(), "file:rules.json");
+    assert_eq!(refusal.actor.address(), Some(&*path));
     assert_eq!(refusal.what.as_deref(), Some(&*error));
 
     // Good again, and another set.

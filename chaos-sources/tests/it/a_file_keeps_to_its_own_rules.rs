@@ -33,7 +33,7 @@ fn an_edit_is_one_entry_with_the_name_of_the_file() {
     let entries = watched.injector.audit().after(0).entries;
     assert_eq!(entries.len(), 1, "{entries:?}");
     assert_eq!(
-        (entries[0].action, entries[0].who.actor()),
+        (entries[0].action, entries[0].actor.name()),
         (Action::Replace, "file:rules.json")
     );
     assert_eq!(entries[0].changes().len(), 2);

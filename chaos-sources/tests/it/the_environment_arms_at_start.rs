@@ -43,7 +43,7 @@ fn rules_and_a_file() {
     assert_eq!(read().unwrap_err().value_json(), Some("7"));
     assert!(read().is_ok());
     let entries = injector.audit().after(0).entries;
-    let actors: Vec<_> = entries.iter().map(|entry| entry.who.actor()).collect();
+    let actors: Vec<_> = entries.iter().map(|entry| entry.actor.name()).collect();
     assert_eq!(actors, ["env:CHAOS_RULES", "file:rules.json"]);
 }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 
 use super::{
     passage::{Next, Passage},
@@ -66,7 +66,12 @@ impl AfterBytes {
 }
 
 impl Passage for AfterBytes {
-    fn poll_before(&mut self, at_end: bool, hold: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_before(
+        &mut self,
+        at_end: bool,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
         if self.left > 0 || (at_end && !self.outlasts_body()) {
             return Poll::Ready(Next::Go);
         }
@@ -74,7 +79,7 @@ impl Passage for AfterBytes {
             Then::Stall(time) => *time,
             Then::End | Then::Fail(_) | Then::Reset(..) => FLUSH,
         };
-        ready!(self.waiting.poll(|| hold.wait(time), cx));
+        ready!(self.waiting.poll(|| active_call.wait(time), cx));
         Poll::Ready(match &mut self.then {
             Then::Stall(_) => Next::Leave,
             Then::End => Next::End(None),
@@ -86,7 +91,7 @@ impl Passage for AfterBytes {
         })
     }
 
-    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
         let passing = self.left.min(bytes.len() as u64);
         self.left -= passing;
         Poll::Ready(passing as usize)
@@ -117,7 +122,7 @@ mod tests {
     }
 
     fn failing(hit: &Hit, after: u64, inner: Script) -> FaultBody<Script> {
-        let deed = BodyDeed::CutAfter(after, "cut".into(), hit.hold.clone());
+        let deed = BodyDeed::CutAfter(after, "cut".into(), hit.active_call.clone());
         FaultBody::with(inner, vec![deed])
     }
 

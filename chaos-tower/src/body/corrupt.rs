@@ -6,14 +6,14 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use chaos_core::{Corruption, Hold};
+use chaos_core::{ActiveCall, Corruption};
 
 use super::passage::Passage;
 
 pub(super) struct Corrupt(pub(super) Corruption);
 
 impl Passage for Corrupt {
-    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
         if self.0.spares(bytes.len()) {
             self.0.skip(bytes.len());
         } else {
@@ -73,7 +73,7 @@ mod tests {
             while !left.is_empty() {
                 let length = lengths().min(left.len());
                 let mut part = left.split_to(length);
-                let polled = corrupt.poll_pass(&mut part, &hit.hold, &mut cx);
+                let polled = corrupt.poll_pass(&mut part, &hit.active_call, &mut cx);
                 assert_eq!(polled, Poll::Ready(length));
                 out.extend_from_slice(&part);
             }
@@ -94,7 +94,7 @@ mod tests {
         let shared = Bytes::from(vec![0; 100_000]);
         let mut part = shared.clone();
         let mut cx = Context::from_waker(std::task::Waker::noop());
-        let polled = Corrupt(corruption).poll_pass(&mut part, &hit.hold, &mut cx);
+        let polled = Corrupt(corruption).poll_pass(&mut part, &hit.active_call, &mut cx);
         assert_eq!(polled, Poll::Ready(100_000));
         assert_eq!(part.as_ptr(), shared.as_ptr());
     }

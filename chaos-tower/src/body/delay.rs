@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 
 use super::{
     passage::{Next, Passage},
@@ -42,12 +42,17 @@ impl Delay {
 }
 
 impl Passage for Delay {
-    fn poll_before(&mut self, _: bool, _: &Hold, _: &mut Context<'_>) -> Poll<Next> {
+    fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(if self.done { Next::Leave } else { Next::Go })
     }
 
-    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
-        ready!(self.waiting.poll(|| hold.wait(self.time), cx));
+    fn poll_pass(
+        &mut self,
+        bytes: &mut Bytes,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        ready!(self.waiting.poll(|| active_call.wait(self.time), cx));
         self.done = !self.each;
         Poll::Ready(bytes.len())
     }

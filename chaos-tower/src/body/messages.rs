@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
@@ -75,7 +75,7 @@ impl StatusAfter {
 }
 
 impl Passage for StatusAfter {
-    fn poll_before(&mut self, _: bool, _: &Hold, _: &mut Context<'_>) -> Poll<Next> {
+    fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(if self.messages.are_over() {
             end_with(&mut self.trailers)
         } else {
@@ -83,7 +83,7 @@ impl Passage for StatusAfter {
         })
     }
 
-    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
         Poll::Ready(self.messages.pass(bytes))
     }
 
@@ -113,7 +113,7 @@ pub(super) fn at_most(hint: SizeHint) -> SizeHint {
 #[cfg(test)]
 mod tests {
     use bytes::BytesMut;
-    use chaos_core::{AfterMessages, Side};
+    use chaos_core::{AfterMessages, Direction};
 
     use super::*;
     use crate::{
@@ -153,12 +153,12 @@ mod tests {
     fn ends_after(hit: &Hit, count: u64, inner: Script) -> FaultBody<Script> {
         let messages = AfterMessages {
             count: NonZeroU32::new(count as u32).unwrap(),
-            side: Side::Response,
+            side: Direction::Response,
         };
         let deed = BodyDeed::StatusAfter {
             messages,
             trailers: trailers("grpc-status", "14"),
-            hold: hit.hold.clone(),
+            active_call: hit.active_call.clone(),
         };
         FaultBody::with(inner, vec![deed])
     }

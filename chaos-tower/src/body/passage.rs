@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 use http_body::{Frame, SizeHint};
 
 use crate::error::BoxError;
@@ -19,15 +19,25 @@ pub(super) trait Passage: Send + Sync {
     /// Asked before the next bytes are. `at_end`: there are none, and no trailers either.
     ///
     /// If it is pending, the body waits for it and not for the bytes.
-    fn poll_before(&mut self, at_end: bool, hold: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
-        let _ = (at_end, hold, cx);
+    fn poll_before(
+        &mut self,
+        at_end: bool,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
+        let _ = (at_end, active_call, cx);
         Poll::Ready(Next::Go)
     }
 
     /// Asked when there are bytes, at least one: how many of them pass now, at least one. It may
     /// change those.
-    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
-        let _ = (hold, cx);
+    fn poll_pass(
+        &mut self,
+        bytes: &mut Bytes,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
+        let _ = (active_call, cx);
         Poll::Ready(bytes.len())
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 use http::HeaderMap;
 use http_body::SizeHint;
 use tokio::sync::watch;
@@ -53,16 +53,21 @@ pub(crate) struct RequestCounter {
 }
 
 impl Passage for RequestCounter {
-    fn poll_before(&mut self, _: bool, hold: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_before(
+        &mut self,
+        _: bool,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<Next> {
         if !self.messages.are_over() {
             return Poll::Ready(Next::Go);
         }
         self.fire.send_replace(true);
-        ready!(self.waiting.poll(|| hold.over(), cx));
+        ready!(self.waiting.poll(|| active_call.over(), cx));
         Poll::Ready(Next::Leave)
     }
 
-    fn poll_pass(&mut self, bytes: &mut Bytes, _: &Hold, _: &mut Context<'_>) -> Poll<usize> {
+    fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
         Poll::Ready(self.messages.pass(bytes))
     }
 
@@ -90,7 +95,7 @@ impl StatusWhen {
 }
 
 impl Passage for StatusWhen {
-    fn poll_before(&mut self, at_end: bool, _: &Hold, cx: &mut Context<'_>) -> Poll<Next> {
+    fn poll_before(&mut self, at_end: bool, _: &ActiveCall, cx: &mut Context<'_>) -> Poll<Next> {
         let signal = &self.signal;
         let is_fired = !at_end && self.waiting.poll(|| signal.fired(), cx).is_ready();
         Poll::Ready(if is_fired {
@@ -124,7 +129,7 @@ mod tests {
 
     fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, StatusSignal) {
         let (counter, signal) = on_request(NonZeroU32::new(count).unwrap());
-        let deed = BodyDeed::CountMessages(counter, hit.hold.clone());
+        let deed = BodyDeed::CountMessages(counter, hit.active_call.clone());
         (FaultBody::with(inner, vec![deed]), signal)
     }
 
@@ -132,7 +137,7 @@ mod tests {
         let deed = BodyDeed::StatusWhen {
             signal,
             trailers: trailers("grpc-status", "14"),
-            hold: hit.hold.clone(),
+            active_call: hit.active_call.clone(),
         };
         FaultBody::with(inner, vec![deed])
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
@@ -31,7 +31,7 @@ pub(super) struct Stage<B> {
     /// What the source has given and the deed has not let pass.
     rest: Bytes,
     /// `None` when the deed is done or its rule is over.
-    deed: Option<(Box<dyn Passage>, Hold)>,
+    deed: Option<(Box<dyn Passage>, ActiveCall)>,
 }
 
 impl<B> Source<B> {
@@ -88,15 +88,19 @@ where
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        while let Some((deed, hold)) = &mut self.deed {
-            if hold.is_over() {
+        while let Some((deed, active_call)) = &mut self.deed {
+            if active_call.is_over() {
                 self.deed = None;
                 break;
             }
             let at_end = self.rest.is_empty() && source.is_end_stream();
-            let next = ready!(deed.poll_before(at_end, hold, cx));
+            let next = ready!(deed.poll_before(at_end, active_call, cx));
             // It may have waited until its rule was over, and no longer.
-            let next = if hold.is_over() { Next::Leave } else { next };
+            let next = if active_call.is_over() {
+                Next::Leave
+            } else {
+                next
+            };
             match next {
                 Next::Go => {}
                 Next::Leave => {
@@ -114,8 +118,8 @@ where
                     Err(other) => return Poll::Ready(other),
                 }
             }
-            let passing = ready!(deed.poll_pass(&mut self.rest, hold, cx));
-            if !hold.is_over() {
+            let passing = ready!(deed.poll_pass(&mut self.rest, active_call, cx));
+            if !active_call.is_over() {
                 return data(self.rest.split_to(passing));
             }
         }
@@ -132,7 +136,7 @@ where
         let outlasts_body = || {
             self.deed
                 .as_ref()
-                .is_some_and(|(deed, hold)| deed.outlasts_body() && !hold.is_over())
+                .is_some_and(|(deed, active_call)| deed.outlasts_body() && !active_call.is_over())
         };
         self.rest.is_empty() && source.is_end_stream() && !outlasts_body()
     }

@@ -9,7 +9,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::{BytesDeed, BytesFault, Call, Clock, Fault, Hold, Injector, Plan, Rule, Side};
+use chaos_core::{
+    ActiveCall, BytesDeed, BytesFault, Call, Clock, Direction, Fault, Injector, Plan, Rule,
+};
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -103,7 +105,7 @@ impl Body for Script {
 /// An injector with one rule, which is hit.
 pub(super) struct Hit {
     pub(super) injector: Injector,
-    pub(super) hold: Hold,
+    pub(super) active_call: ActiveCall,
     pub(super) deed: BytesDeed,
 }
 
@@ -115,15 +117,19 @@ pub(super) fn hit_of(fault: BytesFault, rule: impl FnOnce(Rule) -> Rule) -> Hit 
     let injector = Injector::new();
     let site = injector.site("body");
     let (id, aim) = ("r".parse().unwrap(), "body".parse().unwrap());
-    injector.put(rule(Rule::new(id, aim, Fault::Body(fault, Side::Response))));
+    injector.put(rule(Rule::new(
+        id,
+        aim,
+        Fault::Body(fault, Direction::Response),
+    )));
     let mut decision = site.decide(&Call::new()).unwrap();
     let Some(Plan::Bytes(deed, _)) = decision.next_plan() else {
         panic!("a body fault is a deed on bytes");
     };
-    let hold = decision.hold().unwrap();
+    let active_call = decision.active_call().unwrap();
     Hit {
         injector,
-        hold,
+        active_call,
         deed,
     }
 }
@@ -135,7 +141,7 @@ pub(super) fn any_hit() -> Hit {
 
 impl Hit {
     pub(super) fn body<B>(&self, inner: B) -> FaultBody<B> {
-        let deed = BodyDeed::Bytes(self.deed.clone(), self.hold.clone());
+        let deed = BodyDeed::Bytes(self.deed.clone(), self.active_call.clone());
         FaultBody::with(inner, vec![deed])
     }
 

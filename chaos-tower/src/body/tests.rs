@@ -50,7 +50,7 @@ fn random_slowness(numbers: &mut Numbers) -> BytesFault {
 }
 
 fn deeds(hits: &[Hit]) -> Vec<BodyDeed> {
-    let deed = |hit: &Hit| BodyDeed::Bytes(hit.deed.clone(), hit.hold.clone());
+    let deed = |hit: &Hit| BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
     hits.iter().map(deed).collect()
 }
 
@@ -139,7 +139,7 @@ async fn the_last_frame_says_that_it_is_the_last() {
 async fn an_injection_is_active_until_its_body_is_done_or_dropped() {
     let hit = any_hit();
     let body = |hit: &Hit| {
-        let deed = BodyDeed::CutAfter(100, "cut".into(), hit.hold.clone());
+        let deed = BodyDeed::CutAfter(100, "cut".into(), hit.active_call.clone());
         FaultBody::with(Script::of(&[b"aaaa"]), vec![deed])
     };
     let (mut done, dropped) = (body(&hit), body(&hit));
@@ -209,7 +209,7 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     let mut ahead = super::ReadAhead::new(Script::of(&frames));
     let listening = tokio::time::timeout(Duration::from_secs(1), ahead.client_goes());
     assert!(listening.await.is_err(), "all of it came");
-    let deed = BodyDeed::Bytes(hit.deed.clone(), hit.hold.clone());
+    let deed = BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
     let read = read(FaultBody::read_ahead(ahead, vec![deed])).await;
     assert_eq!(read.bytes(), b"aabb");
     assert!(read.hints_were_right());

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::{Clock, Hold};
+use chaos_core::{ActiveCall, Clock};
 
 use super::{passage::Passage, waiting::Waiting};
 
@@ -46,7 +46,12 @@ impl Throttle {
 }
 
 impl Passage for Throttle {
-    fn poll_pass(&mut self, bytes: &mut Bytes, hold: &Hold, cx: &mut Context<'_>) -> Poll<usize> {
+    fn poll_pass(
+        &mut self,
+        bytes: &mut Bytes,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<usize> {
         let clock = self.clock.get_or_insert_with(Clock::monotonic);
         let now = clock.now();
         let passing = *self.next.get_or_insert_with(|| {
@@ -57,7 +62,7 @@ impl Passage for Throttle {
         });
         if now < self.due {
             let early = self.due - now;
-            ready!(self.waiting.poll(|| hold.wait(early), cx));
+            ready!(self.waiting.poll(|| active_call.wait(early), cx));
         }
         self.next = None;
         // It may be due while its timer is late.

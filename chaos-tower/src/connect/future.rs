@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{CutKind, Decision, Hold, Plan, Side, WaitAfter};
+use chaos_core::{ActiveCall, CutKind, Decision, Direction, Plan, WaitAfter};
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -33,16 +33,20 @@ where
 {
     let (mut lanes, mut after) = (Lanes::default(), Vec::new());
     while let Some(plan) = decision.next_plan() {
-        let hold = decision.hold();
+        let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
-            Plan::WaitAfter(wait) => after.extend(hold.map(|hold| After::new(wait, hold))),
-            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, hold),
-            Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), hold) {
+            Plan::WaitAfter(wait) => {
+                after.extend(active_call.map(|active_call| After::new(wait, active_call)))
+            }
+            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, active_call),
+            Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 // Nothing has begun that could be told to go.
                 (CutKind::GoAway, ..) => {}
-                (kind, Some(bytes), Some(hold)) if M::WRAPS => {
-                    lanes.of(Side::Response).cut_after(bytes, order(kind), hold);
+                (kind, Some(bytes), Some(active_call)) if M::WRAPS => {
+                    lanes
+                        .of(Direction::Response)
+                        .cut_after(bytes, order(kind), active_call);
                 }
                 _ => return Err(io::Error::from(cut.into_injected()).into()),
             },
@@ -61,22 +65,22 @@ where
 
 /// A wait when the connection is there.
 enum After {
-    For(Duration, Hold),
+    For(Duration, ActiveCall),
     /// It has begun.
     AtLeast(Pin<Box<dyn Future<Output = ()> + Send>>),
 }
 
 impl After {
-    fn new(wait: WaitAfter, hold: Hold) -> Self {
+    fn new(wait: WaitAfter, active_call: ActiveCall) -> Self {
         match wait {
-            WaitAfter::For(time) => Self::For(time, hold),
-            WaitAfter::AtLeast(time) => Self::AtLeast(Box::pin(hold.wait(time))),
+            WaitAfter::For(time) => Self::For(time, active_call),
+            WaitAfter::AtLeast(time) => Self::AtLeast(Box::pin(active_call.wait(time))),
         }
     }
 
     async fn wait(self) {
         match self {
-            Self::For(time, hold) => hold.wait(time).await,
+            Self::For(time, active_call) => active_call.wait(time).await,
             Self::AtLeast(wait) => wait.await,
         }
     }

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{BytesDeed, Clock, Corruption, Hold, Side};
+use chaos_core::{ActiveCall, BytesDeed, Clock, Corruption, Direction};
 
 use crate::connection::handle::Order;
 
@@ -34,10 +34,10 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    pub(crate) fn of(&mut self, side: Side) -> &mut Lane {
+    pub(crate) fn of(&mut self, side: Direction) -> &mut Lane {
         match side {
-            Side::Request => &mut self.request,
-            Side::Response => &mut self.response,
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
         }
     }
 
@@ -49,7 +49,7 @@ impl Lanes {
 /// One direction. Empty, it lets everything pass.
 #[derive(Default)]
 pub(crate) struct Lane {
-    deeds: Vec<(Deed, Hold)>,
+    deeds: Vec<(Deed, ActiveCall)>,
     passed: u64,
     /// The size of the chunk that may pass next, once it is decided.
     admitted: Option<usize>,
@@ -97,8 +97,10 @@ impl Lane {
     }
 
     /// Adds a deed, for as long as its rule holds.
-    pub(crate) fn extend(&mut self, deed: BytesDeed, hold: Option<Hold>) {
-        let Some(hold) = hold else { return };
+    pub(crate) fn extend(&mut self, deed: BytesDeed, active_call: Option<ActiveCall>) {
+        let Some(active_call) = active_call else {
+            return;
+        };
         let deed = match deed {
             BytesDeed::Throttle(bytes_per_second) => Deed::Throttle {
                 bytes_per_second,
@@ -111,12 +113,12 @@ impl Lane {
             BytesDeed::FirstByte(time) => Deed::FirstByte(time),
             BytesDeed::EachChunk(time) => Deed::EachChunk(time),
         };
-        self.deeds.push((deed, hold));
+        self.deeds.push((deed, active_call));
     }
 
-    pub(crate) fn cut_after(&mut self, bytes: u64, order: Order, hold: Hold) {
+    pub(crate) fn cut_after(&mut self, bytes: u64, order: Order, active_call: ActiveCall) {
         self.deeds
-            .push((Deed::EndAfter(bytes, End::Cut(order)), hold));
+            .push((Deed::EndAfter(bytes, End::Cut(order)), active_call));
     }
 
     /// How many of the `offered` bytes may pass next, at least one of one or more. Waits while none
@@ -131,15 +133,15 @@ impl Lane {
                 return Poll::Ready(Ok(admitted.min(offered)));
             }
             ready!(self.poll_wait(cx));
-            self.deeds.retain(|(_, hold)| !hold.is_over());
+            self.deeds.retain(|(_, active_call)| !active_call.is_over());
             let passed = self.passed;
-            let due = |(deed, _): &(Deed, Hold)| match deed {
+            let due = |(deed, _): &(Deed, ActiveCall)| match deed {
                 Deed::StallAfter(bytes, _) => *bytes <= passed,
                 _ => false,
             };
             if let Some(at) = self.deeds.iter().position(due) {
-                if let (Deed::StallAfter(_, time), hold) = self.deeds.remove(at) {
-                    self.wait = Some(Box::pin(hold.wait(time)));
+                if let (Deed::StallAfter(_, time), active_call) = self.deeds.remove(at) {
+                    self.wait = Some(Box::pin(active_call.wait(time)));
                 }
                 continue;
             }
@@ -158,13 +160,13 @@ impl Lane {
     pub(crate) fn poll_pass(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<()> {
         loop {
             ready!(self.poll_wait(cx));
-            let Some((deed, hold)) = self.deeds.get_mut(self.waiting) else {
+            let Some((deed, active_call)) = self.deeds.get_mut(self.waiting) else {
                 return Poll::Ready(());
             };
             self.waiting += 1;
             let time = deed.time(self.passed, length);
             if !time.is_zero() {
-                self.wait = Some(Box::pin(hold.wait(time)));
+                self.wait = Some(Box::pin(active_call.wait(time)));
             }
         }
     }
@@ -208,10 +210,14 @@ impl Lane {
     }
 
     fn end(&self) -> Option<End> {
-        self.deeds.iter().find_map(|(deed, hold)| match deed {
-            Deed::EndAfter(bytes, end) if *bytes <= self.passed && !hold.is_over() => Some(*end),
-            _ => None,
-        })
+        self.deeds
+            .iter()
+            .find_map(|(deed, active_call)| match deed {
+                Deed::EndAfter(bytes, end) if *bytes <= self.passed && !active_call.is_over() => {
+                    Some(*end)
+                }
+                _ => None,
+            })
     }
 
     fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {

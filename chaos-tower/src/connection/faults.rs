@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::{Decision, Side};
+use chaos_core::{Decision, Direction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{
@@ -21,7 +21,7 @@ use crate::connection::{
 /// it looks there next.
 pub(crate) struct Faults {
     opening: Option<Pin<Box<dyn Future<Output = Lanes> + Send + Sync>>>,
-    side: Side,
+    side: Direction,
     lanes: Lanes,
     held: Held,
 }
@@ -48,7 +48,7 @@ impl Faults {
         let opening = open(decision, line.handle());
         Self {
             opening: Some(Box::pin(opening)),
-            side: Side::Response,
+            side: Direction::Response,
             lanes: Lanes::default(),
             held: Held::default(),
         }
@@ -59,7 +59,7 @@ impl Faults {
     pub(crate) fn connected(lanes: Lanes) -> Self {
         Self {
             opening: None,
-            side: Side::Request,
+            side: Direction::Request,
             lanes,
             held: Held::default(),
         }
@@ -72,8 +72,8 @@ impl Faults {
 
     fn reading(&mut self) -> &mut Lane {
         self.lanes.of(match self.side {
-            Side::Request => Side::Response,
-            Side::Response => Side::Request,
+            Direction::Request => Direction::Response,
+            Direction::Response => Direction::Request,
         })
     }
 

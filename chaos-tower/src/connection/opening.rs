@@ -1,6 +1,6 @@
 //! What was decided about a connection, carried out: the waits, and what is left for its bytes.
 
-use chaos_core::{Cut, CutKind, Decision, Hold, Plan, Side};
+use chaos_core::{ActiveCall, Cut, CutKind, Decision, Direction, Plan};
 
 use crate::connection::{
     direction::Lanes,
@@ -12,13 +12,13 @@ use crate::connection::{
 pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Lanes {
     let mut lanes = Lanes::default();
     while let Some(plan) = decision.next_plan() {
-        let hold = decision.hold();
+        let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
             // A connection has no answer to wait for.
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, hold),
-            Plan::Cut(cut) => cut_or_later(&cut, hold, &mut lanes, &handle),
+            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, active_call),
+            Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut lanes, &handle),
             Plan::Fail(injected) => handle.order(match injected.kind() {
                 std::io::ErrorKind::ConnectionReset => Order::Reset,
                 _ => Order::Close,
@@ -31,11 +31,18 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> La
 }
 
 /// Cuts now, or leaves it for when so many bytes of the answer have passed.
-fn cut_or_later(cut: &Cut, hold: Option<Hold>, lanes: &mut Lanes, handle: &ConnectionHandle) {
+fn cut_or_later(
+    cut: &Cut,
+    active_call: Option<ActiveCall>,
+    lanes: &mut Lanes,
+    handle: &ConnectionHandle,
+) {
     let order = order(cut.kind());
-    match (cut.after_bytes(), hold) {
-        (Some(bytes), Some(hold)) if order != Order::GoAway => {
-            lanes.of(Side::Response).cut_after(bytes, order, hold);
+    match (cut.after_bytes(), active_call) {
+        (Some(bytes), Some(active_call)) if order != Order::GoAway => {
+            lanes
+                .of(Direction::Response)
+                .cut_after(bytes, order, active_call);
         }
         _ => handle.order(order),
     }

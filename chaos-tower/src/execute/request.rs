@@ -1,7 +1,7 @@
 //! What is to be done to one request, as it is planned: to the request, to its answer, or instead.
 
 use bytes::Bytes;
-use chaos_core::{Answer, Cut, CutKind, Hold, Plan, Side, Wait};
+use chaos_core::{ActiveCall, Answer, Cut, CutKind, Direction, Plan, Wait};
 use http::{Request, request::Parts};
 use http_body::Body;
 
@@ -49,65 +49,73 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Work<A> {
     }
 
     /// Takes in the next plan.
-    pub(crate) fn take(&mut self, plan: Plan, hold: Option<Hold>) -> Now {
+    pub(crate) fn take(&mut self, plan: Plan, active_call: Option<ActiveCall>) -> Now {
         match plan {
             Plan::Wait(wait) => return Now::Wait(wait),
-            Plan::WaitAfter(wait) => self.after.wait(wait, hold),
-            Plan::Headers(edit, Side::Request) => edit.apply(&mut self.head.headers),
-            Plan::Headers(edit, Side::Response) => self.after.headers(edit, hold),
-            Plan::Bytes(deed, Side::Request) => {
-                self.upload.push(hold, |hold| BodyDeed::Bytes(deed, hold));
+            Plan::WaitAfter(wait) => self.after.wait(wait, active_call),
+            Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
+            Plan::Headers(edit, Direction::Response) => self.after.headers(edit, active_call),
+            Plan::Bytes(deed, Direction::Request) => {
+                self.upload.push(active_call, |active_call| {
+                    BodyDeed::Bytes(deed, active_call)
+                });
             }
-            Plan::Bytes(deed, Side::Response) => {
-                self.after.body(hold, |hold| BodyDeed::Bytes(deed, hold));
+            Plan::Bytes(deed, Direction::Response) => {
+                self.after.body(active_call, |active_call| {
+                    BodyDeed::Bytes(deed, active_call)
+                });
             }
-            Plan::Answer(answer) => return self.answer(answer, hold),
+            Plan::Answer(answer) => return self.answer(answer, active_call),
             Plan::Fail(injected) => {
                 return Now::End(Box::new(Ending::fail(injected, &self.protocol)));
             }
-            Plan::Cut(cut) => return self.cut(cut, hold),
+            Plan::Cut(cut) => return self.cut(cut, active_call),
         }
         Now::Nothing
     }
 
     /// At once, or when so many messages of a gRPC stream have passed.
-    fn answer(&mut self, answer: Answer, hold: Option<Hold>) -> Now {
+    fn answer(&mut self, answer: Answer, active_call: Option<ActiveCall>) -> Now {
         let messages = answer.after_messages();
         let Some(messages) = messages.filter(|_| self.protocol.is_grpc()) else {
             return Now::End(Box::new(Ending::Answer(self.protocol.answer(&answer))));
         };
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.side {
-            Side::Response => self.after.body(hold, |hold| BodyDeed::StatusAfter {
-                messages,
-                trailers,
-                hold,
-            }),
-            Side::Request => {
+            Direction::Response => {
+                self.after
+                    .body(active_call, |active_call| BodyDeed::StatusAfter {
+                        messages,
+                        trailers,
+                        active_call,
+                    })
+            }
+            Direction::Request => {
                 let (counter, signal) = on_request(messages.count);
-                let count = |hold| BodyDeed::CountMessages(counter, hold);
-                self.upload.push(hold.clone(), count);
+                let count = |active_call| BodyDeed::CountMessages(counter, active_call);
+                self.upload.push(active_call.clone(), count);
                 self.answered = Some(Box::new((signal.clone(), answer)));
-                self.after.body(hold, |hold| BodyDeed::StatusWhen {
-                    signal,
-                    trailers,
-                    hold,
-                });
+                self.after
+                    .body(active_call, |active_call| BodyDeed::StatusWhen {
+                        signal,
+                        trailers,
+                        active_call,
+                    });
             }
         }
         Now::Nothing
     }
 
     /// At once, or when so many bytes of the answer have passed.
-    fn cut(&mut self, cut: Cut, hold: Option<Hold>) -> Now {
+    fn cut(&mut self, cut: Cut, active_call: Option<ActiveCall>) -> Now {
         let connection = Connection::of(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
             (CutKind::GoAway, _) => self.after.go_away(&connection),
             (kind, Some(bytes)) => {
                 let error = cut_error(cut, &self.protocol);
-                self.after.body(hold, |hold| match kind {
-                    CutKind::Reset => BodyDeed::ResetAfter(bytes, error, connection, hold),
-                    _ => BodyDeed::CutAfter(bytes, error, hold),
+                self.after.body(active_call, |active_call| match kind {
+                    CutKind::Reset => BodyDeed::ResetAfter(bytes, error, connection, active_call),
+                    _ => BodyDeed::CutAfter(bytes, error, active_call),
                 });
             }
             (_, None) => {

@@ -3,7 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use bytes::Bytes;
-use chaos_core::{HeaderEdit, Hold, RuleId, WaitAfter};
+use chaos_core::{ActiveCall, HeaderEdit, RuleId, WaitAfter};
 use http::{HeaderValue, Response, header};
 use http_body::Body;
 
@@ -27,28 +27,33 @@ pub(crate) struct After {
 }
 
 enum Wait {
-    For(Duration, Hold),
+    For(Duration, ActiveCall),
     /// Runs since it was planned; the hold is kept for as long.
-    Until(Pin<Box<dyn Future<Output = ()> + Send>>, Hold),
+    Until(Pin<Box<dyn Future<Output = ()> + Send>>, ActiveCall),
 }
 
 impl After {
-    pub(crate) fn wait(&mut self, wait: WaitAfter, hold: Option<Hold>) {
-        self.waits.extend(hold.map(|hold| match wait {
-            WaitAfter::For(time) => Wait::For(time, hold),
-            WaitAfter::AtLeast(time) => Wait::Until(Box::pin(hold.wait(time)), hold),
+    pub(crate) fn wait(&mut self, wait: WaitAfter, active_call: Option<ActiveCall>) {
+        self.waits.extend(active_call.map(|active_call| match wait {
+            WaitAfter::For(time) => Wait::For(time, active_call),
+            WaitAfter::AtLeast(time) => Wait::Until(Box::pin(active_call.wait(time)), active_call),
         }));
     }
 
-    pub(crate) fn headers(&mut self, edit: HeaderEdit, hold: Option<Hold>) {
-        self.marks.extend(hold.map(|hold| hold.rule().clone()));
+    pub(crate) fn headers(&mut self, edit: HeaderEdit, active_call: Option<ActiveCall>) {
+        self.marks
+            .extend(active_call.map(|active_call| active_call.rule().clone()));
         self.headers.push(edit);
     }
 
-    pub(crate) fn body(&mut self, hold: Option<Hold>, deed: impl FnOnce(Hold) -> BodyDeed) {
-        if let Some(hold) = hold {
-            self.marks.push(hold.rule().clone());
-            self.body.push(deed(hold));
+    pub(crate) fn body(
+        &mut self,
+        active_call: Option<ActiveCall>,
+        deed: impl FnOnce(ActiveCall) -> BodyDeed,
+    ) {
+        if let Some(active_call) = active_call {
+            self.marks.push(active_call.rule().clone());
+            self.body.push(deed(active_call));
         }
     }
 
@@ -65,7 +70,7 @@ impl After {
     pub(crate) async fn waited(&mut self) {
         for wait in self.waits.drain(..) {
             match wait {
-                Wait::For(time, hold) => hold.wait(time).await,
+                Wait::For(time, active_call) => active_call.wait(time).await,
                 Wait::Until(wait, _hold) => wait.await,
             }
         }

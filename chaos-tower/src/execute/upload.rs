@@ -1,7 +1,7 @@
 //! The body of a request to which something is to be done, on its way to the service.
 
 use bytes::Bytes;
-use chaos_core::Hold;
+use chaos_core::ActiveCall;
 use http::{Request, request::Parts};
 use http_body::Body;
 
@@ -29,8 +29,12 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         Self { body, deeds }
     }
 
-    pub(crate) fn push(&mut self, hold: Option<Hold>, deed: impl FnOnce(Hold) -> BodyDeed) {
-        self.deeds.extend(hold.map(deed));
+    pub(crate) fn push(
+        &mut self,
+        active_call: Option<ActiveCall>,
+        deed: impl FnOnce(ActiveCall) -> BodyDeed,
+    ) {
+        self.deeds.extend(active_call.map(deed));
     }
 
     /// Waits, and listens meanwhile: a server that does not read a request does not see that its

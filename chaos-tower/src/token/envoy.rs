@@ -3,7 +3,7 @@
 use std::{num::NonZeroU64, str::FromStr, time::Duration};
 
 use chaos_core::{
-    BytesFault, Fault, GrpcCode, GrpcStatus, Latency, Rate, Rule, Side, SiteGlob, Trigger,
+    BytesFault, Direction, Fault, GrpcCode, GrpcStatus, Latency, Rate, Rule, SiteGlob, Trigger,
 };
 use http::{HeaderMap, HeaderValue};
 
@@ -80,7 +80,7 @@ fn delay(headers: &HeaderMap) -> Option<Fault> {
 fn throughput(headers: &HeaderMap) -> Option<Fault> {
     let kib: NonZeroU64 = number(headers, "x-envoy-fault-throughput-response")?;
     let rate = kib.checked_mul(NonZeroU64::new(1024)?)?;
-    Some(Fault::Body(BytesFault::throttle(rate), Side::Response))
+    Some(Fault::Body(BytesFault::throttle(rate), Direction::Response))
 }
 
 fn abort(headers: &HeaderMap) -> Option<Fault> {

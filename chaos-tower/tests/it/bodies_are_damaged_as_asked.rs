@@ -7,7 +7,7 @@ mod server;
 
 use std::{num::NonZeroU64, time::Duration};
 
-use chaos_core::{BytesFault, Fault, Side};
+use chaos_core::{BytesFault, Direction, Fault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use http1::{connect, read_head};
@@ -17,7 +17,7 @@ use server::{BODY, Server, eventually, on_answer};
 const FOREVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn on_request(fault: BytesFault) -> Fault {
-    Fault::Body(fault, Side::Request)
+    Fault::Body(fault, Direction::Request)
 }
 
 /// What the handler of an upload says that it has read.

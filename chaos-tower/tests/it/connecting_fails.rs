@@ -5,7 +5,7 @@ use std::{error::Error, io, num::NonZeroU64, time::Duration};
 use axum::{Router, routing::any};
 use bytes::Bytes;
 use chaos_core::{
-    Abort, BytesFault, Clock, CutKind, Fault, Injector, Latency, Matcher, Rule, Side, Text,
+    Abort, BytesFault, Clock, CutKind, Direction, Fault, Injector, Latency, Matcher, Rule, Text,
 };
 use chaos_tower::{Connect, ConnectLayer, Wrapped};
 use http::Request;
@@ -130,15 +130,15 @@ mod in_hyper_util {
 
     #[tokio::test]
     async fn throttled_both_ways() {
-        for side in [Side::Request, Side::Response] {
+        for side in [Direction::Request, Direction::Response] {
             let rate = NonZeroU64::new(100_000).unwrap();
             let fault = Fault::Body(BytesFault::throttle(rate), side);
             let (server, injector) = (server().await, armed(fault));
             let client = client(&injector);
             let clock = Clock::monotonic();
             let (sent, uri) = match side {
-                Side::Response => (0, format!("{server}/30000")),
-                Side::Request => (30_000, format!("{server}/1")),
+                Direction::Response => (0, format!("{server}/30000")),
+                Direction::Request => (30_000, format!("{server}/1")),
             };
             let request = Request::post(uri).body(Full::from(vec![0; sent])).unwrap();
             let answer = client.request(request).await.unwrap();
@@ -154,7 +154,7 @@ mod in_hyper_util {
     #[tokio::test]
     async fn latency_of_every_chunk() {
         let each = BytesFault::each_chunk(Duration::from_millis(50)).unwrap();
-        for side in [Side::Request, Side::Response] {
+        for side in [Direction::Request, Direction::Response] {
             let (server, injector) = (server().await, armed(Fault::Body(each, side)));
             let client = client(&injector);
             for _ in 0..2 {
@@ -182,7 +182,7 @@ mod in_hyper_util {
 
     #[tokio::test]
     async fn an_answer_that_ends_early() {
-        let fault = Fault::Body(BytesFault::truncate_after(500), Side::Response);
+        let fault = Fault::Body(BytesFault::truncate_after(500), Direction::Response);
         let (server, injector) = (server().await, armed(fault));
         ask(&client(&injector), format!("{server}/5000"))
             .await
@@ -257,7 +257,7 @@ mod in_tonic {
     #[tokio::test]
     async fn slow() {
         let each = BytesFault::each_chunk(Duration::from_millis(50)).unwrap();
-        let injector = armed(Fault::Body(each, Side::Response));
+        let injector = armed(Fault::Body(each, Direction::Response));
         let mut client = client(&injector).await;
         for _ in 0..2 {
             let clock = Clock::monotonic();

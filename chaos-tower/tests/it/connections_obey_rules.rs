@@ -3,7 +3,8 @@
 use std::{io, num::NonZeroU64, time::Duration};
 
 use chaos_core::{
-    Abort, BytesFault, Clock, CutKind, Fault, Injector, Latency, Matcher, Rule, Side, Text, Trigger,
+    Abort, BytesFault, Clock, CutKind, Direction, Fault, Injector, Latency, Matcher, Rule, Text,
+    Trigger,
 };
 use chaos_tower::{FaultIo, InjectListener};
 use tokio::{
@@ -80,22 +81,22 @@ fn assert_about(time: Duration, expected: f64) {
 #[tokio::test(start_paused = true)]
 async fn a_throttle_holds_its_own_direction_to_its_rate() {
     let bytes = vec![7; 50_000];
-    for side in [Side::Response, Side::Request] {
+    for side in [Direction::Response, Direction::Request] {
         let injector = armed(Fault::Body(throttle(10_000), side));
         let (mut client, mut server) = through(&injector).await;
         let answer = send(&mut server, &mut client, &bytes).await;
         let request = send(&mut client, &mut server, &bytes).await;
         let (slow, fast) = match side {
-            Side::Response => (answer, request),
-            Side::Request => (request, answer),
+            Direction::Response => (answer, request),
+            Direction::Request => (request, answer),
         };
         assert_about(slow, 5.0);
         assert_eq!(fast, Duration::ZERO);
         // What was not used is not saved up.
         tokio::time::sleep(secs(60.0)).await;
         let again = match side {
-            Side::Response => send(&mut server, &mut client, &bytes).await,
-            Side::Request => send(&mut client, &mut server, &bytes).await,
+            Direction::Response => send(&mut server, &mut client, &bytes).await,
+            Direction::Request => send(&mut client, &mut server, &bytes).await,
         };
         assert!(again > secs(4.8) && again < secs(5.2), "{again:?}");
     }
@@ -103,7 +104,7 @@ async fn a_throttle_holds_its_own_direction_to_its_rate() {
 
 #[tokio::test(start_paused = true)]
 async fn every_chunk_and_the_first_byte_wait() {
-    for side in [Side::Response, Side::Request] {
+    for side in [Direction::Response, Direction::Request] {
         let injector = Injector::new();
         let first = BytesFault::first_byte(secs(1.0)).unwrap();
         let each = BytesFault::each_chunk(secs(0.1)).unwrap();
@@ -112,8 +113,8 @@ async fn every_chunk_and_the_first_byte_wait() {
         // However long nothing comes: it is what comes that waits.
         for expected in [1.1, 0.1, 0.1] {
             let time = match side {
-                Side::Response => send(&mut server, &mut client, b"chunk").await,
-                Side::Request => {
+                Direction::Response => send(&mut server, &mut client, b"chunk").await,
+                Direction::Request => {
                     let later = async {
                         tokio::time::sleep(secs(3.0)).await;
                         client.write_all(b"chunk").await.unwrap();
@@ -132,13 +133,13 @@ async fn every_chunk_and_the_first_byte_wait() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stall_comes_after_its_bytes_and_ends() {
-    for side in [Side::Response, Side::Request] {
+    for side in [Direction::Response, Direction::Request] {
         let stall = BytesFault::stall_after(10, secs(5.0)).unwrap();
         let injector = armed(Fault::Body(stall, side));
         let (mut client, mut server) = through(&injector).await;
         let ends: (&mut (dyn Bytes + Unpin), &mut (dyn Bytes + Unpin)) = match side {
-            Side::Response => (&mut server, &mut client),
-            Side::Request => (&mut client, &mut server),
+            Direction::Response => (&mut server, &mut client),
+            Direction::Request => (&mut client, &mut server),
         };
         let (mut from, mut to) = ends;
         assert_eq!(send(&mut from, &mut to, &[1; 10]).await, Duration::ZERO);
@@ -152,7 +153,7 @@ impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite> Bytes for T {}
 
 #[tokio::test]
 async fn an_answer_that_is_truncated_ends_with_fin() {
-    let fault = Fault::Body(BytesFault::truncate_after(100), Side::Response);
+    let fault = Fault::Body(BytesFault::truncate_after(100), Direction::Response);
     let injector = armed(fault);
     let (mut client, mut server) = through_tcp(&injector).await;
     let written = server.write_all(&[1; 1000]).await;
@@ -168,7 +169,7 @@ async fn an_answer_that_is_truncated_ends_with_fin() {
 
 #[tokio::test]
 async fn a_request_that_is_truncated_ends_early() {
-    let fault = Fault::Body(BytesFault::truncate_after(100), Side::Request);
+    let fault = Fault::Body(BytesFault::truncate_after(100), Direction::Request);
     let injector = armed(fault);
     let (mut client, mut server) = through_tcp(&injector).await;
     client.write_all(&[1; 1000]).await.unwrap();
@@ -182,7 +183,7 @@ async fn a_request_that_is_truncated_ends_early() {
 /// The same bytes are changed whatever portions they come in.
 #[tokio::test(start_paused = true)]
 async fn corruption_is_a_function_of_the_seed() {
-    for side in [Side::Response, Side::Request] {
+    for side in [Direction::Response, Direction::Request] {
         let mut seen = Vec::new();
         for portion in [1_000, 7, 333] {
             let fault = Fault::Body(BytesFault::corrupt(0.01).unwrap(), side);
@@ -191,11 +192,11 @@ async fn corruption_is_a_function_of_the_seed() {
             let mut bytes = vec![0; 10_000];
             for portion in bytes.chunks_mut(portion) {
                 match side {
-                    Side::Response => {
+                    Direction::Response => {
                         server.write_all(portion).await.unwrap();
                         client.read_exact(portion).await.unwrap();
                     }
-                    Side::Request => {
+                    Direction::Request => {
                         client.write_all(portion).await.unwrap();
                         server.read_exact(portion).await.unwrap();
                     }
@@ -239,14 +240,14 @@ async fn a_slow_connection_is_handed_on_at_once() {
 #[tokio::test(start_paused = true)]
 async fn when_the_rule_is_over_the_rest_passes() {
     for fault in [
-        Fault::Body(throttle(1), Side::Response),
+        Fault::Body(throttle(1), Direction::Response),
         Fault::Body(
             BytesFault::stall_after(0, secs(3600.0)).unwrap(),
-            Side::Response,
+            Direction::Response,
         ),
         Fault::Body(
             BytesFault::each_chunk(secs(3600.0)).unwrap(),
-            Side::Response,
+            Direction::Response,
         ),
         Fault::hang(secs(3600.0)).unwrap(),
     ] {
@@ -267,7 +268,7 @@ async fn when_the_rule_is_over_the_rest_passes() {
 
 #[tokio::test]
 async fn it_counts_once_for_as_long_as_the_connection_lasts() {
-    let injector = armed(Fault::Body(throttle(1_000_000), Side::Response));
+    let injector = armed(Fault::Body(throttle(1_000_000), Direction::Response));
     let (mut client, mut server) = through(&injector).await;
     for _ in 0..3 {
         send(&mut server, &mut client, b"123").await;

@@ -4,8 +4,8 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use chaos_core::{
-    Action, Change, ChangeError, Fault, GuardRail, Injector, Latency, Policy, Rate, Rule, State,
-    Trigger, Who, inject_async, wire,
+    Action, Actor, Change, ChangeError, Fault, GuardRail, Injector, Latency, Policy, Rate, Rule,
+    State, Trigger, inject_async, wire,
 };
 use chaos_tower::InjectLayer;
 use http::{Request, Response, StatusCode};
@@ -81,7 +81,7 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     );
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
 
-    let alice = injector.signed(Who::new("alice").because("seen"));
+    let alice = injector.as_actor(Actor::new("alice").because("seen"));
     let error = alice.resume().unwrap_err();
     assert!(matches!(error, ChangeError::Locked { .. }) && error.to_string().contains(&reason));
     assert!(!injector.resume());
@@ -99,7 +99,7 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     use Action::{Acknowledge, Breach, Put, Resume};
     assert_eq!(actions, [Put, Breach, Acknowledge, Resume]);
     assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
-    assert_eq!(entries[1].who.actor(), "chaos");
+    assert_eq!(entries[1].actor.name(), "chaos");
     assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
 }
 

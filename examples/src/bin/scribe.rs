@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, thread, time::Duration};
 
-use chaos_core::{Fault, Injector, Rule, Who};
+use chaos_core::{Actor, Fault, Injector, Rule};
 use chaos_examples::Error;
 use chaos_http_admin::AuditFile;
 use clap::Parser;
@@ -36,7 +36,9 @@ fn main() -> Result<(), Error> {
         let rule = Rule::new("a".parse()?, "db.read".parse()?, Fault::error("lost"));
         let rule = rule.because("é".repeat(length / 2));
         let change = chaos_core::Change::Put(rule);
-        injector.signed(Who::new("scribe")).apply(change, None)?;
+        injector
+            .as_actor(Actor::new("scribe"))
+            .apply(change, None)?;
         while injector.audit().last() - file.status().written > BEHIND {
             thread::park_timeout(Duration::from_micros(100));
         }

@@ -94,7 +94,7 @@ impl Running {
         refusals
             .map(|entry| {
                 let what = entry.what.as_deref().unwrap_or_default();
-                (entry.who.actor().to_owned(), what.to_owned())
+                (entry.actor.name().to_owned(), what.to_owned())
             })
             .collect()
     }

@@ -3,7 +3,9 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use bytes::Bytes;
-use chaos_core::{Abort, BytesFault, CutKind, Fault, GrpcCode, GrpcStatus, Side, StreamReason};
+use chaos_core::{
+    Abort, BytesFault, CutKind, Direction, Fault, GrpcCode, GrpcStatus, StreamReason,
+};
 use h2::{
     Reason, RecvStream, SendStream,
     client::{ResponseFuture, SendRequest},
@@ -115,7 +117,7 @@ async fn a_grpc_stream_ends_with_a_status_after_its_messages() {
     for count in 1..=6 {
         let status = GrpcStatus::new(GrpcCode::from_name("UNAVAILABLE").unwrap(), "gone");
         let count = NonZeroU32::new(count).unwrap();
-        let fault = Fault::grpc_after(status, count, Side::Response);
+        let fault = Fault::grpc_after(status, count, Direction::Response);
         let server = Server::hit(fault).await;
         let got = get(&connect(&server).await, "/grpc").await;
         let passed = count.get().min(5) as usize;
@@ -152,7 +154,7 @@ async fn send(
 async fn a_grpc_call_is_answered_after_the_messages_of_its_request() {
     for count in 1..=3 {
         let status = GrpcStatus::new(GrpcCode::from_name("UNAVAILABLE").unwrap(), "gone");
-        let fault = Fault::grpc_after(status, NonZeroU32::new(count).unwrap(), Side::Request);
+        let fault = Fault::grpc_after(status, NonZeroU32::new(count).unwrap(), Direction::Request);
         let server = Server::hit(fault).await;
         let client = connect(&server).await;
 

@@ -16,7 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use chaos_core::{BytesFault, Fault, Injector, Rule, Side};
+use chaos_core::{BytesFault, Direction, Fault, Injector, Rule};
 use chaos_tower::InjectLayer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::Frame;
@@ -37,7 +37,7 @@ pub(crate) struct Server {
 }
 
 pub(crate) fn on_answer(fault: BytesFault) -> Fault {
-    Fault::Body(fault, Side::Response)
+    Fault::Body(fault, Direction::Response)
 }
 
 impl Server {

@@ -1,7 +1,7 @@
 //! Edits that carry a name: what every way in from outside makes of what it was asked.
 
 use crate::{
-    audit::{action::Action, actor::Who},
+    audit::{action::Action, actor::Actor},
     injector::Injector,
     rule::rule_set::{Change, ChangeError},
 };
@@ -10,40 +10,40 @@ use crate::{
 /// under their name.
 ///
 /// ```
-/// use chaos_core::{Injector, Who};
+/// use chaos_core::{Injector, Actor};
 ///
 /// let injector = Injector::new();
-/// injector.signed(Who::new("alice").because("enough seen")).halt();
+/// injector.as_actor(Actor::new("alice").because("enough seen")).halt();
 /// let entry = &injector.audit().after(0).entries[0];
-/// assert_eq!((entry.who.actor(), entry.action.as_str()), ("alice", "halt"));
+/// assert_eq!((entry.actor.name(), entry.action.as_str()), ("alice", "halt"));
 /// ```
 #[derive(Clone, Debug)]
 #[must_use = "it does nothing by itself"]
-pub struct Signed<'i> {
+pub struct AttributedInjector<'i> {
     injector: &'i Injector,
-    who: Who,
+    actor: Actor,
 }
 
 impl Injector {
     /// This injector in the hands of `who`.
-    pub fn signed(&self, who: Who) -> Signed<'_> {
+    pub fn as_actor(&self, actor: Actor) -> AttributedInjector<'_> {
         let injector = self;
-        Signed { injector, who }
+        AttributedInjector { injector, actor }
     }
 }
 
-impl Signed<'_> {
+impl AttributedInjector<'_> {
     /// As [`Injector::apply`].
     ///
     /// # Errors
     /// As there.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        self.injector.apply_by(&self.who, change, expected)
+        self.injector.apply_by(&self.actor, change, expected)
     }
 
     /// As [`Injector::halt`]; the reason is theirs.
     pub fn halt(&self) -> bool {
-        self.injector.halt_by(&self.who)
+        self.injector.halt_by(&self.actor)
     }
 
     /// As [`Injector::resume`].
@@ -51,17 +51,17 @@ impl Signed<'_> {
     /// # Errors
     /// If a guard rail has stopped everything, and nobody has acknowledged it.
     pub fn resume(&self) -> Result<bool, ChangeError> {
-        self.injector.resume_by(&self.who)
+        self.injector.resume_by(&self.actor)
     }
 
     /// As [`Injector::release`].
     pub fn release(&self, id: &str) -> bool {
-        self.injector.release_by(&self.who, id)
+        self.injector.release_by(&self.actor, id)
     }
 
     /// As [`Injector::acknowledge`].
     pub fn acknowledge(&self) -> usize {
-        self.injector.acknowledge_by(&self.who)
+        self.injector.acknowledge_by(&self.actor)
     }
 
     /// As [`TokenKey::sign`](crate::TokenKey::sign), by the injector's clock. Nothing changes here: it is
@@ -83,7 +83,7 @@ impl Signed<'_> {
             .map(|rule| format!("{} on {}", rule.id(), rule.site()));
         let rules = rules.collect::<Vec<_>>().join(", ");
         let what = format!("a token of {lifetime:?} for {subject}: {rules}");
-        self.injector.note_by(&self.who, Action::Sign, &what);
+        self.injector.note_by(&self.actor, Action::Sign, &what);
         Ok(token)
     }
 
@@ -91,6 +91,6 @@ impl Signed<'_> {
     /// first thousand characters.
     pub fn refuse(&self, what: impl AsRef<str>) {
         let what = what.as_ref();
-        self.injector.note_by(&self.who, Action::Refuse, what);
+        self.injector.note_by(&self.actor, Action::Refuse, what);
     }
 }

@@ -9,9 +9,9 @@ use crate::{armed::Armed, decision::firing::Active, hub::Hub, name::RuleId};
 /// A deed that goes on after the call was decided, such as a slow body, keeps one, waits through it,
 /// and stops when it is over.
 #[derive(Clone, Debug)]
-pub struct Hold(Arc<Active>);
+pub struct ActiveCall(Arc<Active>);
 
-impl Hold {
+impl ActiveCall {
     pub(crate) fn new(active: &Arc<Active>) -> Self {
         Self(Arc::clone(active))
     }
