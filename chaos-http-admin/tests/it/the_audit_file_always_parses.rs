@@ -191,6 +191,9 @@ fn a_second_writer_is_refused_and_the_file_can_be_rotated() {
 fn a_full_disk_holds_up_nobody_and_what_waited_is_written_when_there_is_room() {
     use std::os::unix::fs::symlink;
 
+    use crate::support::dev_full::dev_full;
+
+    let _full = dev_full();
     let folder = Folder::new("full");
     let path = folder.file();
     symlink("/dev/full", &path).unwrap();
