@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::{
     guard_rail::{
         monitor::{Monitor, Serving},
-        outcomes::Begun,
+        outcomes::CallStart,
     },
     hub::Hub,
 };
@@ -25,7 +25,7 @@ use crate::{
 pub struct WatchedCall {
     hub: Arc<Hub>,
     watches: Arc<[Arc<Monitor>]>,
-    begun: Vec<Begun>,
+    begun: Vec<CallStart>,
     injected: Arc<AtomicBool>,
     /// The next look at a call that takes long: nobody else may come by.
     #[cfg(feature = "tokio")]
