@@ -3,3 +3,5 @@
 
 pub(crate) mod rule_guard;
 pub(crate) mod systematic;
+
+mod report;
