@@ -132,7 +132,8 @@ impl GuardRail {
     /// show is the baseline, and the bounds are what is allowed on top of it.
     ///
     /// While there are fewer than [`at_least`](Self::at_least) such calls, but at least as many that
-    /// were injected, the baseline is 0, so the bounds hold as they are.
+    /// were injected, the baseline is 0, so the bounds hold as they are. While there are fewer of both, no
+    /// bound applies.
     ///
     /// A call counts as injected if a fault was injected into it at this site, or, while it was served,
     /// at another site of this process in the same task.
