@@ -125,10 +125,11 @@ impl Entry {
 
 /// The latest entries of an injector's audit. Clones share one list.
 ///
-/// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart from
-/// those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It keeps
-/// about ten thousand old rules alive at most, and drops entries early if they hold more. A program
-/// that must not miss an entry follows the list with [`after`](Self::after) and [`wait`](Self::wait).
+/// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart
+/// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
+/// keeps about ten thousand old rules alive at most, and drops entries early if they hold more. A
+/// program that must not miss an entry follows the list with [`after`](Self::after) and
+/// [`wait`](Self::wait).
 ///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule};

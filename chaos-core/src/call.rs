@@ -12,8 +12,8 @@ pub type Label<'a> = (&'static str, Cow<'a, str>);
 
 /// One pass through a site, with the facts that rules can match on.
 ///
-/// A call borrows its facts and copies none. A fact that has to be computed, such as a decoded query
-/// parameter, is computed only when a rule reads it.
+/// A call borrows its facts and copies none. A fact that has to be computed, such as a decoded
+/// query parameter, is computed only when a rule reads it.
 ///
 /// ```
 /// use chaos_core::{Call, Fault, Injector, Rule, Text, Matcher};
@@ -87,8 +87,8 @@ impl<'a> Call<'a> {
         self.peer?()
     }
 
-    /// Returns the trace id of the W3C's `traceparent` header, if the header is valid: 32 lower-case
-    /// hexadecimal digits of `version-trace-parent-flags`.
+    /// Returns the trace id of the W3C's `traceparent` header, if the header is valid: 32
+    /// lower-case hexadecimal digits of `version-trace-parent-flags`.
     pub(crate) fn trace(&self) -> Option<&'a str> {
         let header = self.http?.headers.get("traceparent")?.to_str().ok()?;
         let trace = header.get(3..35)?;

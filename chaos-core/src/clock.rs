@@ -18,8 +18,8 @@ use tokio::time::Instant;
 /// The clock of an injector: a monotonic time, and the time of day.
 ///
 /// Monotonic times are durations since the clock was created. With the feature `tokio`, the real
-/// clock reads tokio's, so a test under a paused runtime moves it with `tokio::time::advance`. A test
-/// without a runtime uses a [`ManualClock`].
+/// clock reads tokio's, so a test under a paused runtime moves it with `tokio::time::advance`. A
+/// test without a runtime uses a [`ManualClock`].
 #[derive(Clone, Debug)]
 pub struct Clock(ClockKind);
 
@@ -54,8 +54,8 @@ impl Clock {
 
     /// Returns the time of day, which can jump either way.
     ///
-    /// The real clock asks the operating system, so pausing tokio's time does not stop it. That of a
-    /// [`ManualClock`] has moved as far as the clock was advanced.
+    /// The real clock asks the operating system, so pausing tokio's time does not stop it. That of
+    /// a [`ManualClock`] has moved as far as the clock was advanced.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,

@@ -1,8 +1,8 @@
 //! Random numbers: the only file that draws one.
 //!
-//! A rule with a key or a seed draws from dice made of (seed, rule, key or ordinal), so that calls with
-//! one key, or the n-th call, are decided the same way in every run. A rule with neither draws from a
-//! generator of the thread, which no other thread shares.
+//! A rule with a key or a seed draws from dice made of (seed, rule, key or ordinal), so that calls
+//! with one key, or the n-th call, are decided the same way in every run. A rule with neither draws
+//! from a generator of the thread, which no other thread shares.
 
 use std::{cell::RefCell, hash::Hasher};
 
@@ -52,8 +52,8 @@ impl Dice {
         Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
-    /// Creates the dice for every call with this key, of the rule with this [`stream`]. SipHash gives
-    /// the same result on every machine, so every replica has the same dice.
+    /// Creates the dice for every call with this key, of the rule with this [`stream`]. SipHash
+    /// gives the same result on every machine, so every replica has the same dice.
     pub(crate) fn keyed(stream: u64, key: &str) -> Self {
         let mut hash = SipHasher13::new_with_keys(stream, 0);
         hash.write(key.as_bytes());

@@ -4,8 +4,8 @@ use std::{error::Error, fmt};
 
 /// The reason why a rule is not accepted.
 ///
-/// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the field
-/// accepts.
+/// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the
+/// field accepts.
 ///
 /// ```
 /// use chaos_core::Rate;
@@ -71,8 +71,8 @@ impl RuleError {
         self.0.rule.as_deref()
     }
 
-    /// Returns the path of the field, such as `faults[0].latency`; empty if the error concerns the rule
-    /// as a whole.
+    /// Returns the path of the field, such as `faults[0].latency`; empty if the error concerns the
+    /// rule as a whole.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.0.field

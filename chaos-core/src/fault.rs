@@ -28,8 +28,8 @@ pub use self::{error_fault::ErrorFault, one_of::OneOf};
 
 /// A kind of fault that a rule injects, with its parameters.
 ///
-/// The enum is open: more kinds will come. A fault is turned into a [`Plan`](crate::Plan), the closed
-/// list of actions that adapters carry out, so a new kind touches no adapter.
+/// The enum is open: more kinds will come. A fault is turned into a [`Plan`](crate::Plan), the
+/// closed list of actions that adapters carry out, so a new kind touches no adapter.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,11 +52,12 @@ pub enum Fault {
     Grpc(GrpcStatus, Option<AfterMessages>),
     /// Fails the call with an [`Injected`](crate::Injected) error.
     Error(ErrorFault),
-    /// Gives the code at the site a value, in JSON, to use in place of its own result. The code reads it
-    /// from the [`Injected`](crate::Injected) error that the call fails with (failpoints: `return(x)`).
+    /// Gives the code at the site a value, in JSON, to use in place of its own result. The code
+    /// reads it from the [`Injected`](crate::Injected) error that the call fails with (failpoints:
+    /// `return(x)`).
     Value(Arc<str>),
-    /// Ends the stream, the connection or the process. With a number, ends the stream or the connection
-    /// after so many bytes of the response.
+    /// Ends the stream, the connection or the process. With a number, ends the stream or the
+    /// connection after so many bytes of the response.
     Abort(Abort, Option<u64>),
     /// Leaves the call without a response for this time, unless it is released before.
     Hang(WaitTime),
@@ -84,10 +85,11 @@ pub enum When {
     /// begin after the delay.
     #[default]
     Before,
-    /// After the call was served, before its response is returned. The service behind the site is done
-    /// with the call and can serve others.
+    /// After the call was served, before its response is returned. The service behind the site is
+    /// done with the call and can serve others.
     After,
-    /// While the call is served: it takes at least the delay, and longer only if it would by itself.
+    /// While the call is served: it takes at least the delay, and longer only if it would by
+    /// itself.
     AtLeast,
 }
 
@@ -181,7 +183,8 @@ impl Fault {
         wait_time("hang", max).map(Self::Hang)
     }
 
-    /// Creates a pause: a call that waits to be [released](crate::Injector::release), for at most `max`.
+    /// Creates a pause: a call that waits to be [released](crate::Injector::release), for at most
+    /// `max`.
     ///
     /// # Errors
     /// Returns an error if `max` is longer than 24 hours.
@@ -228,8 +231,8 @@ impl Fault {
         }
     }
 
-    /// Returns whether nothing can follow this fault on a call. A choice ends the call if each of its
-    /// options does.
+    /// Returns whether nothing can follow this fault on a call. A choice ends the call if each of
+    /// its options does.
     #[must_use]
     pub fn ends_call(&self) -> bool {
         match self {

@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// A one-shot release of waiters: closed while its rule is armed, and opened for good when the rule is
-/// halted, changed or removed. Threads and tasks can wait at the same gate.
+/// A one-shot release of waiters: closed while its rule is armed, and opened for good when the rule
+/// is halted, changed or removed. Threads and tasks can wait at the same gate.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     open: AtomicBool,
@@ -92,9 +92,9 @@ impl Gate {
     }
 }
 
-/// A reusable gate, at which paused calls wait to be released. Each release opens the current [`Gate`]
-/// and puts a closed one in its place, so a turnstile lets through those who wait and stops those who
-/// come later.
+/// A reusable gate, at which paused calls wait to be released. Each release opens the current
+/// [`Gate`] and puts a closed one in its place, so a turnstile lets through those who wait and
+/// stops those who come later.
 #[derive(Debug, Default)]
 pub(crate) struct Turnstile(Mutex<Option<Arc<Gate>>>);
 

@@ -17,10 +17,10 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 /// When the bound is broken, the rule or all injection is stopped at once, and stays stopped until
 /// someone [acknowledges](crate::Injector::acknowledge) the breach.
 ///
-/// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call is
-/// the time until the head of its response. A call has failed if it ended with an error, with a status
-/// of 500 or above, with a gRPC status other than OK in the head of the response, or because the caller
-/// went away. Nothing is measured, at no cost, while no rule with a guard rail is armed.
+/// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
+/// is the time until the head of its response. A call has failed if it ended with an error, with a
+/// status of 500 or above, with a gRPC status other than OK in the head of the response, or because
+/// the caller went away. Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -52,8 +52,8 @@ pub enum Then {
     /// All injection, as [`halt`](crate::Injector::halt) does.
     #[default]
     Halt,
-    /// The rule that the guard rail belongs to, which is disarmed. For a guard rail of a policy, all
-    /// injection.
+    /// The rule that the guard rail belongs to, which is disarmed. For a guard rail of a policy,
+    /// all injection.
     Disarm,
 }
 
@@ -72,22 +72,23 @@ impl Default for GuardRail {
 }
 
 impl GuardRail {
-    /// Creates a guard rail without a bound, with a window of 10 seconds that needs at least 20 calls.
+    /// Creates a guard rail without a bound, with a window of 10 seconds that needs at least 20
+    /// calls.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the sites at which it measures, all of their calls together. Without this, it measures at
-    /// the sites of its rule.
+    /// Sets the sites at which it measures, all of their calls together. Without this, it measures
+    /// at the sites of its rule.
     #[must_use]
     pub fn site(mut self, site: SiteGlob) -> Self {
         self.site = Some(site);
         self
     }
 
-    /// Sets the length of the sliding window, from 1 second to 10 minutes. It moves in tenths of its
-    /// length. The default is 10 seconds.
+    /// Sets the length of the sliding window, from 1 second to 10 minutes. It moves in tenths of
+    /// its length. The default is 10 seconds.
     ///
     /// # Errors
     /// Returns an error if `window` is shorter than 1 second or longer than 10 minutes.
@@ -114,8 +115,8 @@ impl GuardRail {
         self
     }
 
-    /// Sets the longest that a quantile of the latencies may be; a quantile of `0.99` is the p99. A call
-    /// without a response counts as soon as it has taken longer than `longest`.
+    /// Sets the longest that a quantile of the latencies may be; a quantile of `0.99` is the p99. A
+    /// call without a response counts as soon as it has taken longer than `longest`.
     ///
     /// # Errors
     /// Returns an error if `quantile` is not above 0 and below 1.
@@ -131,12 +132,12 @@ impl GuardRail {
     /// Makes the bounds relative to the calls in the same window that were not injected: what those
     /// show is the baseline, and the bounds are what is allowed on top of it.
     ///
-    /// While there are fewer than [`at_least`](Self::at_least) such calls, but at least as many that
-    /// were injected, the baseline is 0, so the bounds hold as they are. While there are fewer of both, no
-    /// bound applies.
+    /// While there are fewer than [`at_least`](Self::at_least) such calls, but at least as many
+    /// that were injected, the baseline is 0, so the bounds hold as they are. While there are fewer
+    /// of both, no bound applies.
     ///
-    /// A call counts as injected if a fault was injected into it at this site, or, while it was served,
-    /// at another site of this process in the same task.
+    /// A call counts as injected if a fault was injected into it at this site, or, while it was
+    /// served, at another site of this process in the same task.
     #[must_use]
     pub fn over_baseline(mut self) -> Self {
         self.over_baseline = true;

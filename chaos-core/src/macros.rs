@@ -6,8 +6,8 @@ pub mod private;
 
 /// Declares a site in plain code, and passes it: an expression of type `Result<(), Injected>`.
 ///
-/// `inject!("name")` declares a site of the process's own injector ([`global`](crate::global)). Idle,
-/// a pass costs one load and one branch, and the labels are not evaluated.
+/// `inject!("name")` declares a site of the process's own injector ([`global`](crate::global)).
+/// Idle, a pass costs one load and one branch, and the labels are not evaluated.
 ///
 /// ```
 /// use chaos_core::inject;
@@ -23,9 +23,9 @@ pub mod private;
 ///   `id = %value` any with `Display`, and `key = ?value` any with `Debug`. Label expressions are
 ///   evaluated inside a closure, only while a rule is armed here, so they cannot contain `?` or
 ///   `.await`.
-/// - **Another injector** is given first: `inject!(injector: &injector, "db.read")?`. Idle, a pass costs
-///   the same. Once a rule is armed anywhere on that injector, each pass looks its site up by name, and
-///   only then is the site listed.
+/// - **Another injector** is given first: `inject!(injector: &injector, "db.read")?`. Idle, a pass
+///   costs the same. Once a rule is armed anywhere on that injector, each pass looks its site up by
+///   name, and only then is the site listed.
 /// - **A delay** blocks the thread. On a thread of a tokio runtime, the first delay of each site is
 ///   logged as a `tracing` warning; tasks should use `inject_async!`.
 /// - **The error** converts into [`std::io::Error`] and into boxed errors.
@@ -34,8 +34,8 @@ pub mod private;
 /// The name is a constant expression, so an invalid name is a compile error.
 ///
 /// # Errors
-/// Evaluates to an error if a rule fails the call: with an `error`, `value`, `status`, `grpc` or `abort`
-/// fault.
+/// Evaluates to an error if a rule fails the call: with an `error`, `value`, `status`, `grpc` or
+/// `abort` fault.
 ///
 /// # Panics
 /// Panics if a rule with the fault `abort: panic` fires.
@@ -67,9 +67,9 @@ macro_rules! inject {
 
 /// Declares a site in async code, and passes it: a future of `Result<(), Injected>`.
 ///
-/// Labels, injectors and errors are those of [`inject!`]. A delay suspends the task and does not block
-/// the thread. Idle, the future adds eight bytes to the future that awaits it. It must be awaited on a
-/// tokio runtime.
+/// Labels, injectors and errors are those of [`inject!`]. A delay suspends the task and does not
+/// block the thread. Idle, the future adds eight bytes to the future that awaits it. It must be
+/// awaited on a tokio runtime.
 ///
 /// The call is decided where the macro is evaluated, and carried out where the future is awaited.
 ///
@@ -146,7 +146,8 @@ macro_rules! __waiting {
     };
 }
 
-/// Defines the static of a site. `listed` also puts it into the catalogue of the process's own injector.
+/// Defines the static of a site. `listed` also puts it into the catalogue of the process's own
+/// injector.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {

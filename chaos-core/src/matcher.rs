@@ -47,7 +47,8 @@ impl Matcher {
         self
     }
 
-    /// Sets a condition on the path of the request's target, as the layer sees it and percent-encoded.
+    /// Sets a condition on the path of the request's target, as the layer sees it and
+    /// percent-encoded.
     #[must_use]
     pub fn path(mut self, path: Text) -> Self {
         self.path = Some(path);
@@ -61,8 +62,8 @@ impl Matcher {
         self
     }
 
-    /// Sets a condition on the method of a gRPC call, such as `shop.v1.Orders/Place`. A call of another
-    /// protocol has no such method.
+    /// Sets a condition on the method of a gRPC call, such as `shop.v1.Orders/Place`. A call of
+    /// another protocol has no such method.
     pub fn grpc(mut self, method: Text) -> Self {
         self.grpc = Some(method);
         self
@@ -83,8 +84,8 @@ impl Matcher {
         self
     }
 
-    /// Sets the condition on a label of the site, as in `inject!("db.read", table = "orders")`, in place
-    /// of an earlier one on that label.
+    /// Sets the condition on a label of the site, as in `inject!("db.read", table = "orders")`, in
+    /// place of an earlier one on that label.
     #[must_use]
     pub fn label(mut self, name: &str, value: Text) -> Self {
         set(&mut self.labels, name.into(), value);
@@ -106,7 +107,8 @@ impl Matcher {
             && (self.grpc.is_none() || self.takes_grpc(call))
     }
 
-    /// Checks the condition on the gRPC method. Cold, to keep it out of the code of matchers without one.
+    /// Checks the condition on the gRPC method. Cold, to keep it out of the code of matchers
+    /// without one.
     #[cold]
     fn takes_grpc(&self, call: &Call<'_>) -> bool {
         let grpc = self.grpc.as_ref();

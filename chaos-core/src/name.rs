@@ -6,8 +6,8 @@ use crate::error::RuleError;
 
 /// The id of a rule: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`, other than `.` and `..`.
 ///
-/// The id is part of a path (`/v1/rules/{id}`) and the value of a header (`x-chaos-fault`), so it may
-/// contain only characters that neither has to escape.
+/// The id is part of a path (`/v1/rules/{id}`) and the value of a header (`x-chaos-fault`), so it
+/// may contain only characters that neither has to escape.
 ///
 /// ```
 /// use chaos_core::RuleId;
@@ -67,8 +67,8 @@ impl Borrow<str> for RuleId {
     }
 }
 
-/// Returns whether `name` can be the name of a site: parts of one or more of `A-Z a-z 0-9 _ -`, with
-/// single dots between them.
+/// Returns whether `name` can be the name of a site: parts of one or more of `A-Z a-z 0-9 _ -`,
+/// with single dots between them.
 ///
 /// The function is `const`, so that a macro's site with an invalid name does not compile.
 #[must_use]

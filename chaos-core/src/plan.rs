@@ -22,12 +22,12 @@ use crate::{
 
 /// One action on a call, which an adapter carries out: a macro, a layer or a connection.
 ///
-/// The enum is closed on purpose and not `#[non_exhaustive]`: with a new action, the compiler lists every
-/// adapter that does not carry it out yet. A new kind of [`Fault`](crate::Fault) that an existing action
-/// expresses touches no adapter.
+/// The enum is closed on purpose and not `#[non_exhaustive]`: with a new action, the compiler lists
+/// every adapter that does not carry it out yet. A new kind of [`Fault`](crate::Fault) that an
+/// existing action expresses touches no adapter.
 ///
-/// An adapter takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until one
-/// ends the call.
+/// An adapter takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until
+/// one ends the call.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
@@ -74,8 +74,8 @@ impl Plan {
         }
     }
 
-    /// Returns the delay that the plan adds: for a wait that may be released, the longest; for bytes, what
-    /// is known in advance.
+    /// Returns the delay that the plan adds: for a wait that may be released, the longest; for
+    /// bytes, what is known in advance.
     pub(crate) fn planned_delay(&self) -> Duration {
         match self {
             Self::Wait(wait) => wait.time,
@@ -123,8 +123,8 @@ impl Wait {
         self.time
     }
 
-    /// Returns whether the caller is not meant to get a response. An adapter that can notice that the
-    /// caller has gone should then watch for it.
+    /// Returns whether the caller is not meant to get a response. An adapter that can notice that
+    /// the caller has gone should then watch for it.
     #[must_use]
     pub fn is_hang(self) -> bool {
         self.kind == WaitKind::Hang
@@ -149,8 +149,8 @@ impl Wait {
 pub enum WaitAfter {
     /// Wait for this time after the response has arrived.
     For(Duration),
-    /// Wait until this time has passed since the adapter took the plan. Pads a short call, and adds nothing
-    /// to a longer one.
+    /// Wait until this time has passed since the adapter took the plan. Pads a short call, and adds
+    /// nothing to a longer one.
     AtLeast(Duration),
 }
 

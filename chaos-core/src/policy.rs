@@ -18,15 +18,15 @@ use crate::{
     trigger::{budget::Budget, rate::Rate},
 };
 
-/// Bounds on what rules may do, set in code or by the environment. They apply to rules of every source:
-/// the admin API, files, the environment, tokens, overlays, and the program itself.
+/// Bounds on what rules may do, set in code or by the environment. They apply to rules of every
+/// source: the admin API, files, the environment, tokens, overlays, and the program itself.
 ///
-/// [`Injector::check`](crate::Injector::check) tells in advance whether a rule keeps within the policy.
-/// Sources outside of the program call it and refuse a rule that does not; a rule that was armed all the
-/// same is held to the bounds when a fault would happen.
+/// [`Injector::check`](crate::Injector::check) tells in advance whether a rule keeps within the
+/// policy. Sources outside of the program call it and refuse a rule that does not; a rule that was
+/// armed all the same is held to the bounds when a fault would happen.
 ///
-/// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It allows
-/// everything else.
+/// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It
+/// allows everything else.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,15 +103,16 @@ impl Policy {
         }
     }
 
-    /// Sets the sites that rules may aim at, by name or pattern. Without this, rules may aim at all sites.
+    /// Sets the sites that rules may aim at, by name or pattern. Without this, rules may aim at all
+    /// sites.
     #[must_use]
     pub fn sites(mut self, sites: impl IntoIterator<Item = SiteGlob>) -> Self {
         self.sites = vec![sites.into_iter().collect()];
         self
     }
 
-    /// Sets the faults that may happen, by their [names](crate::Fault::name). Without this, all may. Each
-    /// option of a `one_of` must be among them; `one_of` itself need not be.
+    /// Sets the faults that may happen, by their [names](crate::Fault::name). Without this, all
+    /// may. Each option of a `one_of` must be among them; `one_of` itself need not be.
     #[must_use]
     pub fn faults<'f>(mut self, faults: impl IntoIterator<Item = &'f str>) -> Self {
         self.faults = Some(faults.into_iter().map(Box::from).collect());
@@ -125,17 +126,17 @@ impl Policy {
         self
     }
 
-    /// Sets the most injections that one rule may have under way at a time. A rule without a `max_active`
-    /// of its own gets this one.
+    /// Sets the most injections that one rule may have under way at a time. A rule without a
+    /// `max_active` of its own gets this one.
     #[must_use]
     pub fn max_active(mut self, injections: NonZeroU32) -> Self {
         self.max_active = Some(injections);
         self
     }
 
-    /// Sets the longest delay of one fault. A latency that is drawn longer is cut to it; a rule with a
-    /// longer hang, pause or fixed delay is refused. For a throttle, and for a delay of each chunk, it
-    /// bounds each single wait.
+    /// Sets the longest delay of one fault. A latency that is drawn longer is cut to it; a rule
+    /// with a longer hang, pause or fixed delay is refused. For a throttle, and for a delay of each
+    /// chunk, it bounds each single wait.
     #[must_use]
     pub fn delay(mut self, longest: Duration) -> Self {
         self.delay = Some(longest);
@@ -177,17 +178,17 @@ impl Policy {
         self
     }
 
-    /// Sets the budget of all rules together, counted from the moment the policy is set. Its share is a
-    /// share of the calls at sites where a rule is armed; a call that several rules hit counts once for
-    /// each against it.
+    /// Sets the budget of all rules together, counted from the moment the policy is set. Its share
+    /// is a share of the calls at sites where a rule is armed; a call that several rules hit counts
+    /// once for each against it.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// Adds a guard rail that is active while any rule is armed. If it names no site, it measures at all
-    /// sites together. It does not measure calls where only rules of overlays are armed.
+    /// Adds a guard rail that is active while any rule is armed. If it names no site, it measures
+    /// at all sites together. It does not measure calls where only rules of overlays are armed.
     #[must_use]
     pub fn guard(mut self, rail: GuardRail) -> Self {
         self.guards.push(rail);

@@ -22,15 +22,15 @@ pub enum Mode {
     /// Matches, draws, counts and injects.
     #[default]
     Inject,
-    /// Matches, draws and counts, but injects nothing. `max_active` does not apply, since no injection is
-    /// ever under way.
+    /// Matches, draws and counts, but injects nothing. `max_active` does not apply, since no
+    /// injection is ever under way.
     Shadow,
 }
 
 /// A named rule: the sites it aims at, the calls it hits, and the faults it injects there.
 ///
-/// A new rule hits every call of its sites, for ten minutes. It holds at least one fault, so it cannot be
-/// without effect by accident.
+/// A new rule hits every call of its sites, for ten minutes. It holds at least one fault, so it
+/// cannot be without effect by accident.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,8 +62,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Creates a rule that injects `fault` into every call at the sites, with the default lifetime of ten
-    /// minutes.
+    /// Creates a rule that injects `fault` into every call at the sites, with the default lifetime
+    /// of ten minutes.
     #[must_use]
     pub fn new(id: RuleId, site: SiteGlob, fault: Fault) -> Self {
         Self {
@@ -112,8 +112,8 @@ impl Rule {
         self
     }
 
-    /// Sets the hours of the week in which the rule is active, by the time of day of the injector's clock.
-    /// Outside of them it matches and counts nothing, while its lifetime goes on.
+    /// Sets the hours of the week in which the rule is active, by the time of day of the injector's
+    /// clock. Outside of them it matches and counts nothing, while its lifetime goes on.
     #[cfg(feature = "window")]
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
@@ -128,14 +128,16 @@ impl Rule {
         self
     }
 
-    /// Sets whether no later rule is asked about a call that this rule hits. The default is `false`.
+    /// Sets whether no later rule is asked about a call that this rule hits. The default is
+    /// `false`.
     #[must_use]
     pub fn final_if_fired(mut self, is_final: bool) -> Self {
         self.is_final = is_final;
         self
     }
 
-    /// Sets whether the rule is enabled, which is the default. A disabled rule is listed and does nothing.
+    /// Sets whether the rule is enabled, which is the default. A disabled rule is listed and does
+    /// nothing.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
@@ -206,8 +208,8 @@ impl Rule {
         names.join("+")
     }
 
-    /// Checks what depends on several fields: that guard rails have a bound, that a key names a parameter
-    /// of the path, and that a program fits into the lifetime.
+    /// Checks what depends on several fields: that guard rails have a bound, that a key names a
+    /// parameter of the path, and that a program fits into the lifetime.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
         for (at, rail) in self.guards.iter().enumerate() {
             let here = |error: RuleError| error.at(&format!("guards[{at}]"));
@@ -243,8 +245,8 @@ impl Rule {
         Ok(())
     }
 
-    /// Returns whether `self` does what `other` did, so that its counters go on. Only whether it is enabled,
-    /// and its reason, may differ.
+    /// Returns whether `self` does what `other` did, so that its counters go on. Only whether it is
+    /// enabled, and its reason, may differ.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         let Self {
             id,

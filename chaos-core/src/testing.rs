@@ -1,5 +1,5 @@
-//! Tools for tests: rules that are removed when their guard is dropped, and runs that try every fault
-//! at every site.
+//! Tools for tests: rules that are removed when their guard is dropped, and runs that try every
+//! fault at every site.
 
 pub(crate) mod rule_guard;
 pub(crate) mod systematic;

@@ -1,7 +1,7 @@
 //! Tokens: signed rules that travel with one request.
 //!
-//! A token is checked in this order: its size, its signature, its claims, its times, and last its rules.
-//! So no content of a forged token is read, and no rule of an expired one is built.
+//! A token is checked in this order: its size, its signature, its claims, its times, and last its
+//! rules. So no content of a forged token is read, and no rule of an expired one is built.
 
 mod claims;
 mod error;
@@ -39,8 +39,8 @@ const LEAST_SECRET: usize = 32;
 /// | `nbf` | optional: the time before which it is not valid |
 /// | `iat` | optional: when it was issued |
 ///
-/// Other claims are ignored. Times are compared without leeway: on a machine whose clock is wrong by a
-/// minute, a token expires a minute early or late.
+/// Other claims are ignored. Times are compared without leeway: on a machine whose clock is wrong
+/// by a minute, a token expires a minute early or late.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -72,8 +72,9 @@ impl TokenKey {
     /// The longest lifetime that can be set.
     const CAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Creates a key from a secret of at least 32 bytes. Whoever knows the secret can inject faults, so
-    /// take it from a random number generator: a sentence of 32 bytes is easier to guess.
+    /// Creates a key from a secret of at least 32 bytes. Whoever knows the secret can inject
+    /// faults, so take it from a random number generator: a sentence of 32 bytes is easier to
+    /// guess.
     ///
     /// # Errors
     /// Returns an error if `secret` is shorter than 32 bytes.
@@ -85,8 +86,8 @@ impl TokenKey {
         key.also_accepts(secret)
     }
 
-    /// Adds a secret whose tokens are accepted, so that secrets can be rotated one service at a time. The
-    /// first secret goes on signing.
+    /// Adds a secret whose tokens are accepted, so that secrets can be rotated one service at a
+    /// time. The first secret goes on signing.
     ///
     /// # Errors
     /// Returns an error if `secret` is shorter than 32 bytes.
@@ -99,8 +100,8 @@ impl TokenKey {
         Ok(self)
     }
 
-    /// Sets how long a token may live, up to 24 hours; a longer time is cut to 24 hours. The default is one
-    /// hour. With zero, no token is accepted.
+    /// Sets how long a token may live, up to 24 hours; a longer time is cut to 24 hours. The
+    /// default is one hour. With zero, no token is accepted.
     #[must_use]
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest.min(Self::CAP);
@@ -110,11 +111,11 @@ impl TokenKey {
     /// Signs a token with these rules, for `lifetime` in whole seconds from `now`.
     ///
     /// # Errors
-    /// Returns the error that [`verify`](Self::verify) would return for the token at `now`: if the lifetime
-    /// is longer than allowed or shorter than a second, the subject is empty or longer than 256 bytes,
-    /// there are no rules or more than 16, or the token is larger than 8 KiB. Returns
-    /// [`TokenError::Refused`] if JSON cannot represent a rule, such as one that answers with a body that
-    /// is not text.
+    /// Returns the error that [`verify`](Self::verify) would return for the token at `now`: if the
+    /// lifetime is longer than allowed or shorter than a second, the subject is empty or longer
+    /// than 256 bytes, there are no rules or more than 16, or the token is larger than 8 KiB.
+    /// Returns [`TokenError::Refused`] if JSON cannot represent a rule, such as one that answers
+    /// with a body that is not text.
     pub fn sign(
         &self,
         subject: &str,
@@ -193,7 +194,8 @@ impl Token {
         self.expires
     }
 
-    /// Returns the time from the verification until the token expires: above zero, at most 24 hours.
+    /// Returns the time from the verification until the token expires: above zero, at most 24
+    /// hours.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.remaining

@@ -1,5 +1,5 @@
-//! Which of the matched calls are hit. Pure: nothing here reads a clock or draws a number; the call's
-//! ordinal and the draw are made in `armed`.
+//! Which of the matched calls are hit. Pure: nothing here reads a clock or draws a number; the
+//! call's ordinal and the draw are made in `armed`.
 
 pub(crate) mod attempts;
 pub(crate) mod budget;
@@ -21,13 +21,14 @@ use crate::trigger::{
 
 /// Which of the matched calls a rule hits. Every condition is exact under any concurrency.
 ///
-/// The conditions are checked in this order: `skip` and `every` by the call's ordinal, `rate` by a draw,
-/// then `first_attempts`, `limit` and `max_active`.
+/// The conditions are checked in this order: `skip` and `every` by the call's ordinal, `rate` by a
+/// draw, then `first_attempts`, `limit` and `max_active`.
 ///
-/// With a key, a draw is a function of the seed, the rule's id and the call's key. Without a key but with
-/// a seed, it is a function of the seed, the rule's id and the call's ordinal. With neither, it is random.
-/// A higher rate therefore keeps every key that was hit at a lower one. `skip`, `every`, `limit` and
-/// `max_active` follow the order of calls in this process, whatever their keys.
+/// With a key, a draw is a function of the seed, the rule's id and the call's key. Without a key
+/// but with a seed, it is a function of the seed, the rule's id and the call's ordinal. With
+/// neither, it is random. A higher rate therefore keeps every key that was hit at a lower one.
+/// `skip`, `every`, `limit` and `max_active` follow the order of calls in this process, whatever
+/// their keys.
 ///
 /// ```
 /// use std::num::NonZeroU64;
@@ -92,19 +93,20 @@ impl Trigger {
         self
     }
 
-    /// Decides by a key of the call: `rate` is then the fraction of keys that are hit, and the same keys
-    /// are hit on every replica (LinkedIn's LinkedOut selects members like this, feature flags their users).
+    /// Decides by a key of the call: `rate` is then the fraction of keys that are hit, and the same
+    /// keys are hit on every replica (LinkedIn's LinkedOut selects members like this, feature flags
+    /// their users).
     ///
-    /// A [path parameter](Key::PathParameter) is one of the rule's own matcher. If the matcher has no such
-    /// parameter, no call is hit.
+    /// A [path parameter](Key::PathParameter) is one of the rule's own matcher. If the matcher has
+    /// no such parameter, no call is hit.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Hits only the first attempts of each logical request. Without a [`key`](Self::key), `rate` is the
-    /// fraction of logical requests.
+    /// Hits only the first attempts of each logical request. Without a [`key`](Self::key), `rate`
+    /// is the fraction of logical requests.
     #[must_use]
     pub fn first_attempts(mut self, first: FirstAttempts) -> Self {
         self.first_attempts = Some(first);
@@ -118,15 +120,16 @@ impl Trigger {
         self
     }
 
-    /// Changes the rate, and the size of delays and bytes, over time. It replaces [`rate`](Self::rate).
+    /// Changes the rate, and the size of delays and bytes, over time. It replaces
+    /// [`rate`](Self::rate).
     #[must_use]
     pub fn program(mut self, program: Program) -> Self {
         self.program = Some(program);
         self
     }
 
-    /// Makes draws a function of the seed, the rule's id, and the call's key or ordinal, so that the n-th
-    /// matched call since the rule was armed is decided the same way in every run.
+    /// Makes draws a function of the seed, the rule's id, and the call's key or ordinal, so that
+    /// the n-th matched call since the rule was armed is decided the same way in every run.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
@@ -162,8 +165,8 @@ impl Trigger {
         self
     }
 
-    /// Sets the greatest share of the matched calls since the rule was armed, and the most delay in any
-    /// minute, whatever the rate is. Both are exact.
+    /// Sets the greatest share of the matched calls since the rule was armed, and the most delay in
+    /// any minute, whatever the rate is. Both are exact.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
@@ -204,7 +207,8 @@ impl Trigger {
         ordinal >= self.skip && (ordinal - self.skip + 1).is_multiple_of(self.every.get())
     }
 
-    /// Returns the rate of a rule of this age as a number: a draw hits if its high 53 bits are below it.
+    /// Returns the rate of a rule of this age as a number: a draw hits if its high 53 bits are
+    /// below it.
     pub(crate) fn hits_of_2_53_at(&self, age: Duration) -> u64 {
         match &self.program {
             Some(program) => Rate::of_program(program.at(age).rate).hits_of_2_53(),
@@ -212,7 +216,8 @@ impl Trigger {
         }
     }
 
-    /// Returns the fraction of calls that a rule of this age hits; 1 for a replay, which hits all it names.
+    /// Returns the fraction of calls that a rule of this age hits; 1 for a replay, which hits all
+    /// it names.
     pub(crate) fn share_at(&self, age: Duration) -> f64 {
         match (&self.replay, &self.program) {
             (Some(_), _) => 1.0,
@@ -236,8 +241,8 @@ impl Trigger {
             .map_or(1.0, |program| program.at(age).scale)
     }
 
-    /// Returns the rate as a number, for a trigger without a program: a draw hits if its high 53 bits are
-    /// below it.
+    /// Returns the rate as a number, for a trigger without a program: a draw hits if its high 53
+    /// bits are below it.
     pub(crate) fn hits_of_2_53(&self) -> u64 {
         self.hits_of_2_53
     }

@@ -4,8 +4,9 @@ use std::{fmt, sync::Arc};
 
 /// Who changes rules, halts or resumes: a name, with an address and a reason where they are known.
 ///
-/// Entries of the [`Audit`](crate::Audit) carry it. [`Injector::as_actor`](crate::Injector::as_actor)
-/// returns an injector whose edits are recorded under an actor's name.
+/// Entries of the [`Audit`](crate::Audit) carry it.
+/// [`Injector::as_actor`](crate::Injector::as_actor) returns an injector whose edits are recorded
+/// under an actor's name.
 ///
 /// ```
 /// use chaos_core::Actor;

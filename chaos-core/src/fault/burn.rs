@@ -15,8 +15,8 @@ pub struct Burn {
 }
 
 impl Burn {
-    /// Creates a burn that keeps every processor busy for the fraction `share` of the time, which is
-    /// above 0 and at most 1.
+    /// Creates a burn that keeps every processor busy for the fraction `share` of the time, which
+    /// is above 0 and at most 1.
     ///
     /// # Errors
     /// Returns an error if `share` is out of range, or `time` longer than 24 hours.

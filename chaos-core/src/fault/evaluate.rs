@@ -1,5 +1,5 @@
-//! What a fault does on one call: whether it can happen at the site, which option of a choice is drawn,
-//! and the step that is carried out. It is a child of `fault`, since it extends the enum.
+//! What a fault does on one call: whether it can happen at the site, which option of a choice is
+//! drawn, and the step that is carried out. It is a child of `fault`, since it extends the enum.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -18,8 +18,8 @@ use crate::{
 };
 
 impl Fault {
-    /// Returns the kinds of sites where the fault can happen. A rule does not fire at a site where none
-    /// of its faults can happen.
+    /// Returns the kinds of sites where the fault can happen. A rule does not fire at a site where
+    /// none of its faults can happen.
     pub(crate) fn surfaces(&self) -> Surfaces {
         match self {
             Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => Surfaces::ALL,
@@ -34,8 +34,8 @@ impl Fault {
         }
     }
 
-    /// Returns the fault that happens on this call: itself, or the option that is drawn now, or `None` if
-    /// it cannot happen.
+    /// Returns the fault that happens on this call: itself, or the option that is drawn now, or
+    /// `None` if it cannot happen.
     pub(crate) fn chosen(
         &self,
         dice: &mut Dice,
@@ -79,7 +79,8 @@ impl Fault {
             Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
             Self::Burn(burn) => return Step::Burn(*burn),
             Self::Custom(custom) => return Step::Custom(custom.clone()),
-            // Callers resolve a choice with `chosen` first. One that forgets to gets the first option.
+            // Callers resolve a choice with `chosen` first. One that forgets to gets the first
+            // option.
             Self::OneOf(one_of) => return one_of.options()[0].1.step(rule, site, dice),
         })
     }

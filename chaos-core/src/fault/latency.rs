@@ -77,18 +77,18 @@ impl Latency {
         Ok(Self(Distribution::Uniform { min, max }))
     }
 
-    /// Creates a curve through measured quantiles: `(0.99, 800 ms)` means that 99 of 100 delays take at
-    /// most 800 ms.
+    /// Creates a curve through measured quantiles: `(0.99, 800 ms)` means that 99 of 100 delays
+    /// take at most 800 ms.
     ///
-    /// Two points define the log-normal distribution through them. Of more points, each two neighbours
-    /// define a log-normal distribution between them: the logarithm of the delay is a straight line
-    /// over the standard normal quantile. So every point is met exactly. Below the first point and
-    /// above the last, the outermost lines continue.
+    /// Two points define the log-normal distribution through them. Of more points, each two
+    /// neighbours define a log-normal distribution between them: the logarithm of the delay is a
+    /// straight line over the standard normal quantile. So every point is met exactly. Below the
+    /// first point and above the last, the outermost lines continue.
     ///
     /// # Errors
-    /// Returns an error if there are fewer than 2 points or more than 16; if a quantile is not between
-    /// 0 and 1, not above the one before, or within a millionth of a standard deviation of it; or if
-    /// a delay is zero, shorter than the one before, or longer than 24 hours.
+    /// Returns an error if there are fewer than 2 points or more than 16; if a quantile is not
+    /// between 0 and 1, not above the one before, or within a millionth of a standard deviation of
+    /// it; or if a delay is zero, shorter than the one before, or longer than 24 hours.
     pub fn quantiles(points: &[(f64, Duration)]) -> Result<Self, RuleError> {
         let curve = Curve::through(points)?;
         let points = points.into();
@@ -111,11 +111,12 @@ impl Latency {
         }))
     }
 
-    /// Creates a Pareto distribution: no delay is below `min`, and the smaller `alpha` is, the longer is
-    /// the tail.
+    /// Creates a Pareto distribution: no delay is below `min`, and the smaller `alpha` is, the
+    /// longer is the tail.
     ///
     /// The fraction `(min / t)^alpha` of the delays is longer than `t`. The mean is
-    /// `min * alpha / (alpha - 1)` if `alpha` is above 1; otherwise only the cap of 24 hours bounds it.
+    /// `min * alpha / (alpha - 1)` if `alpha` is above 1; otherwise only the cap of 24 hours bounds
+    /// it.
     ///
     /// # Errors
     /// Returns an error if `min` is zero or longer than 24 hours, or if `alpha` is not a positive,

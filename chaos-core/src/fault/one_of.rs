@@ -10,9 +10,9 @@ const MAX_WEIGHT: u32 = 1_000_000;
 
 /// Several faults, of which one is injected into each call that is hit.
 ///
-/// Each fault has a weight, and is chosen with the probability of its weight over the sum of all weights.
-/// Faults that cannot happen at the site are left out there. A choice takes one draw of the rule's own
-/// dice, so with a seed the same call always gets the same fault.
+/// Each fault has a weight, and is chosen with the probability of its weight over the sum of all
+/// weights. Faults that cannot happen at the site are left out there. A choice takes one draw of
+/// the rule's own dice, so with a seed the same call always gets the same fault.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,8 +33,8 @@ impl OneOf {
     /// Creates a choice among these faults, each with its weight.
     ///
     /// # Errors
-    /// Returns an error with fewer than 2 faults or more than 100, with a weight outside 1 to 1,000,000,
-    /// or if one of the faults is itself a choice.
+    /// Returns an error with fewer than 2 faults or more than 100, with a weight outside 1 to
+    /// 1,000,000, or if one of the faults is itself a choice.
     pub fn new(options: impl IntoIterator<Item = (u32, Fault)>) -> Result<Self, RuleError> {
         let options: Arc<[_]> = options.into_iter().collect();
         if !(2..=MAX_OPTIONS).contains(&options.len()) {
@@ -84,8 +84,8 @@ impl OneOf {
         })
     }
 
-    /// Chooses among the options that can happen; `None` if there are none. It takes one draw, whatever
-    /// is chosen.
+    /// Chooses among the options that can happen; `None` if there are none. It takes one draw,
+    /// whatever is chosen.
     pub(crate) fn choose(
         &self,
         dice: &mut Dice,
@@ -132,7 +132,8 @@ mod tests {
         }
     }
 
-    /// The sum of the largest weights does not overflow, and both ends of the line belong to an option.
+    /// The sum of the largest weights does not overflow, and both ends of the line belong to an
+    /// option.
     #[test]
     fn largest_weights_are_kept() {
         let choice = choice(&[MAX_WEIGHT; MAX_OPTIONS]);
@@ -157,7 +158,8 @@ mod tests {
         }
     }
 
-    /// Every caller resolves a choice before it asks for a step; one that does not still gets a step.
+    /// Every caller resolves a choice before it asks for a step; one that does not still gets a
+    /// step.
     #[test]
     fn a_choice_has_a_step_even_if_nobody_chose() {
         let fault = Fault::OneOf(choice(&[1, 2]));

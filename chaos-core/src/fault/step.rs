@@ -28,8 +28,8 @@ impl Step {
         }
     }
 
-    /// Returns the delay that was drawn. For a hang or a pause it is zero, since how long they last is
-    /// not known yet.
+    /// Returns the delay that was drawn. For a hang or a pause it is zero, since how long they last
+    /// is not known yet.
     pub(crate) fn delay(&self) -> Duration {
         match self {
             Self::Plan(Plan::Wait(Wait {
@@ -49,9 +49,9 @@ impl Step {
         }
     }
 
-    /// Multiplies delays and sizes by `factor`: waits up to 24 hours, sizes up to 2^64 - 1. What has
-    /// neither stays, and so do rates, probabilities, responses, a pause, and the time of a burn. A
-    /// factor of 1 changes nothing.
+    /// Multiplies delays and sizes by `factor`: waits up to 24 hours, sizes up to 2^64 - 1. What
+    /// has neither stays, and so do rates, probabilities, responses, a pause, and the time of a
+    /// burn. A factor of 1 changes nothing.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         // Sizes above 2^53 would be rounded by the conversion to a float and back.
         if factor == 1.0 {

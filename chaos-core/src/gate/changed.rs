@@ -7,7 +7,8 @@ use std::sync::{
 
 use crate::gate::{Gate, Turnstile};
 
-/// Notified of every injection and every edit. Without waiters, a notification costs a fence and a load.
+/// Notified of every injection and every edit. Without waiters, a notification costs a fence and a
+/// load.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeNotifier {
     waiting: AtomicUsize,
@@ -37,8 +38,8 @@ impl ChangeNotifier {
 pub(crate) struct Listening<'a>(&'a ChangeNotifier);
 
 impl Listening<'_> {
-    /// Returns the gate that the next notification opens. Take it, read the state, and then wait at it:
-    /// in this order no change is missed.
+    /// Returns the gate that the next notification opens. Take it, read the state, and then wait at
+    /// it: in this order no change is missed.
     pub(crate) fn next(&self) -> Arc<Gate> {
         self.0.turnstile.gate()
     }

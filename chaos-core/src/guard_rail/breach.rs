@@ -16,10 +16,11 @@ pub struct Breach {
     pub measure: Measure,
     /// The measured value: a fraction from 0 to 1 for an error ratio, seconds for a latency.
     pub measured: f64,
-    /// The value of the calls in the same window that were not injected, if there were enough of them.
-    /// It has the unit of `measured`.
+    /// The value of the calls in the same window that were not injected, if there were enough of
+    /// them. It has the unit of `measured`.
     pub baseline: Option<f64>,
-    /// The allowed value in the unit of `measured`, on top of the baseline if `over_baseline` is set.
+    /// The allowed value in the unit of `measured`, on top of the baseline if `over_baseline` is
+    /// set.
     pub allowed: f64,
     /// Whether the bound is relative to the baseline.
     pub over_baseline: bool,

@@ -40,7 +40,8 @@ impl Monitor {
         Self::new(rail, site, Some(rule.clone()))
     }
 
-    /// Creates the monitor of a policy's guard rail, which measures at every site unless it names some.
+    /// Creates the monitor of a policy's guard rail, which measures at every site unless it names
+    /// some.
     pub(crate) fn of_policy(rail: &GuardRail) -> Self {
         let any = "**".parse().expect("a pattern");
         Self::new(rail, rail.site.as_ref().unwrap_or(&any), None)
@@ -68,8 +69,8 @@ impl Monitor {
             .filter(|_| self.rail.then == Then::Disarm)
     }
 
-    /// Returns the time after which a call without a response breaks the latency bound. Only tokio has
-    /// a timer that can wait for it.
+    /// Returns the time after which a call without a response breaks the latency bound. Only tokio
+    /// has a timer that can wait for it.
     #[cfg(feature = "tokio")]
     pub(crate) fn late(&self) -> Option<Duration> {
         self.rail.latency.map(|(_, longest)| longest)

@@ -96,7 +96,8 @@ fn carry_out_blocking(site: &Site, mut decision: Decision) -> Result<(), Injecte
     Ok(())
 }
 
-/// Warns once per site that a delay blocks a thread of an async runtime. Without tokio there is none.
+/// Warns once per site that a delay blocks a thread of an async runtime. Without tokio there is
+/// none.
 fn warn_of_blocking(site: &Site) {
     #[cfg(feature = "tokio")]
     if tokio::runtime::Handle::try_current().is_ok() && !site.warned.swap(true, Ordering::Relaxed) {
@@ -165,8 +166,8 @@ impl<F> Pass<F> {
         Self(None)
     }
 
-    /// Takes the box, checking first that there is one: a plain `take` would store one more word at an
-    /// idle site.
+    /// Takes the box, checking first that there is one: a plain `take` would store one more word at
+    /// an idle site.
     #[inline(always)]
     fn take(&mut self) -> Option<Pin<Box<F>>> {
         if self.0.is_some() {
@@ -183,9 +184,9 @@ impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        /// Takes the box by value, and returns it if it is pending. With a reference to the box, the
-        /// caller's state would be forced into memory; with several calls, the caller would save
-        /// registers, even when idle.
+        /// Takes the box by value, and returns it if it is pending. With a reference to the box,
+        /// the caller's state would be forced into memory; with several calls, the caller would
+        /// save registers, even when idle.
         #[cold]
         #[inline(never)]
         fn poll<F: Future>(

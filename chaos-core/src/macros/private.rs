@@ -15,8 +15,8 @@ pub use crate::{
     site::catalogue::SITES,
 };
 
-/// Calls `armed` in a cold function, which keeps everything that an armed site does, evaluating labels
-/// included, out of the caller's hot code.
+/// Calls `armed` in a cold function, which keeps everything that an armed site does, evaluating
+/// labels included, out of the caller's hot code.
 #[cold]
 #[inline(never)]
 pub fn cold<R>(armed: impl FnOnce() -> R) -> R {

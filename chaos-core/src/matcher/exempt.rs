@@ -4,8 +4,8 @@ use crate::{call::Call, matcher::text::Text};
 
 /// The calls of a site that no rule may hit. They still count as matched, and have an ordinal.
 ///
-/// A service that fails its health checks is taken out of rotation, which hides every other effect of an
-/// injection. The sites of layers therefore exempt health checks by default.
+/// A service that fails its health checks is taken out of rotation, which hides every other effect
+/// of an injection. The sites of layers therefore exempt health checks by default.
 ///
 /// ```
 /// use chaos_core::{Exemptions, Injector, Text};

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr};
 
 use crate::{error::RuleError, name::is_site_name};
 
-/// The name of a site, or a pattern over its dot-separated parts: `*` stands for one whole part, and
-/// `**` for one or more. A pattern has at most one `**` and at most 256 characters.
+/// The name of a site, or a pattern over its dot-separated parts: `*` stands for one whole part,
+/// and `**` for one or more. A pattern has at most one `**` and at most 256 characters.
 ///
 /// ```
 /// use chaos_core::SiteGlob;
@@ -120,8 +120,8 @@ mod tests {
         glob.parse::<SiteGlob>().unwrap().matches(name)
     }
 
-    /// A cover is claimed exactly if no name that the narrow pattern matches escapes the wide one. The
-    /// names below have a witness for each pair of patterns.
+    /// A cover is claimed exactly if no name that the narrow pattern matches escapes the wide one.
+    /// The names below have a witness for each pair of patterns.
     #[test]
     fn a_cover_leaves_nothing_out() {
         let globs = [

@@ -1,8 +1,9 @@
 //! Finds the matchers that may match a call, at a cost that does not grow with their number.
 //!
-//! A condition on one exact value (a path, the prefix of a route, a header, a label) gives a key, and a
-//! matcher is filed in the buckets of the keys of one condition. A call has a few values and so meets
-//! few buckets; only the matchers in those are checked, and the matchers that could not be filed.
+//! A condition on one exact value (a path, the prefix of a route, a header, a label) gives a key,
+//! and a matcher is filed in the buckets of the keys of one condition. A call has a few values and
+//! so meets few buckets; only the matchers in those are checked, and the matchers that could not be
+//! filed.
 
 mod draft;
 mod found;
@@ -37,8 +38,8 @@ pub(crate) struct Index {
     paths: Option<Paths>,
     /// The headers and labels that are looked up in a call.
     dimensions: Vec<Dimension>,
-    /// The bucket of each key. Keys are hashes: two values with the same hash share a bucket, which costs
-    /// a superfluous check and never misses a matcher.
+    /// The bucket of each key. Keys are hashes: two values with the same hash share a bucket, which
+    /// costs a superfluous check and never misses a matcher.
     buckets: FnvHashMap<u64, u32>,
     /// Where each bucket starts in `positions`. It ends where the next one starts.
     starts: Vec<u32>,
@@ -54,11 +55,11 @@ impl Index {
         Draft::new(matchers.collect()).into_index()
     }
 
-    /// Calls `ask` with the position of each matcher that may match `call`, in ascending order and once
-    /// each, from the position `from` on, until `ask` returns `Break`.
+    /// Calls `ask` with the position of each matcher that may match `call`, in ascending order and
+    /// once each, from the position `from` on, until `ask` returns `Break`.
     ///
-    /// The matcher at a position may still not match; no position of a matcher that does is left out.
-    /// Allocates nothing.
+    /// The matcher at a position may still not match; no position of a matcher that does is left
+    /// out. Allocates nothing.
     #[inline]
     pub(crate) fn candidates<B>(
         &self,

@@ -1,5 +1,5 @@
-//! A condition on one text: equality, a route, a prefix, a suffix, a regular expression, presence, and
-//! negations and unions of these.
+//! A condition on one text: equality, a route, a prefix, a suffix, a regular expression, presence,
+//! and negations and unions of these.
 
 mod pattern;
 mod route;
@@ -11,8 +11,8 @@ pub use self::{pattern::Pattern, route::Route};
 /// A condition on a method, path, host, header, query parameter or label of a call.
 ///
 /// A call may have several values of one name, such as a header that was sent twice. A positive
-/// condition holds if any of the values satisfies it, and [`Text::Not`] if none does. A missing value
-/// therefore satisfies `Not` and `Present(false)`, and nothing else.
+/// condition holds if any of the values satisfies it, and [`Text::Not`] if none does. A missing
+/// value therefore satisfies `Not` and `Present(false)`, and nothing else.
 ///
 /// ```
 /// use chaos_core::{Matcher, Text};
@@ -62,8 +62,8 @@ impl Text {
         Self::Suffix(value.into())
     }
 
-    /// Creates a condition that the value is a path that matches `path`, a route with axum's `{param}`
-    /// for one segment and `{*rest}` for the rest.
+    /// Creates a condition that the value is a path that matches `path`, a route with axum's
+    /// `{param}` for one segment and `{*rest}` for the rest.
     ///
     /// # Errors
     /// Returns an error if axum's router would refuse the route.
@@ -71,20 +71,21 @@ impl Text {
         Route::new(path).map(Self::Route)
     }
 
-    /// Creates a condition that `pattern` matches somewhere in the value. Matching takes time linear in
-    /// the length of the value. `\d`, `\s` and `\w` match ASCII only.
+    /// Creates a condition that `pattern` matches somewhere in the value. Matching takes time
+    /// linear in the length of the value. `\d`, `\s` and `\w` match ASCII only.
     ///
     /// # Errors
-    /// Returns an error if the pattern does not parse, is longer than 1024 characters, or compiles to
-    /// more than 32 KiB.
+    /// Returns an error if the pattern does not parse, is longer than 1024 characters, or compiles
+    /// to more than 32 KiB.
     pub fn regex(pattern: &str) -> Result<Self, RuleError> {
         Pattern::new(pattern).map(Self::Regex)
     }
 
-    /// Returns whether the values of one call satisfy the condition. `values` is called anew for each
-    /// nested condition.
+    /// Returns whether the values of one call satisfy the condition. `values` is called anew for
+    /// each nested condition.
     ///
-    /// A value that is not UTF-8 (a header may hold any bytes) is present, and matches no expression.
+    /// A value that is not UTF-8 (a header may hold any bytes) is present, and matches no
+    /// expression.
     pub(crate) fn matches<V, I>(&self, values: &impl Fn() -> I) -> bool
     where
         V: AsRef<[u8]>,

@@ -17,8 +17,8 @@ use crate::{
 
 /// A response in place of the service's own.
 ///
-/// A rule writes it for one protocol. A call of the other protocol gets what it maps to: a gRPC status
-/// becomes an HTTP status, and the other way round.
+/// A rule writes it for one protocol. A call of the other protocol gets what it maps to: a gRPC
+/// status becomes an HTTP status, and the other way round.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(crate) rule: RuleId,
@@ -80,8 +80,8 @@ impl Answer {
         }
     }
 
-    /// Returns how many messages of a gRPC stream pass before the status is sent; `None` if it is sent at
-    /// once.
+    /// Returns how many messages of a gRPC stream pass before the status is sent; `None` if it is
+    /// sent at once.
     #[must_use]
     pub fn after_messages(&self) -> Option<AfterMessages> {
         match &self.written {
@@ -90,8 +90,8 @@ impl Answer {
         }
     }
 
-    /// Converts it into an error, for code that returns no responses. The error has the kind `Other` and
-    /// the HTTP status.
+    /// Converts it into an error, for code that returns no responses. The error has the kind
+    /// `Other` and the HTTP status.
     #[must_use]
     pub fn into_injected(self) -> Injected {
         let (status, message) = match &self.written {

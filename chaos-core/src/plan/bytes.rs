@@ -1,14 +1,14 @@
 //! What can be done to passing bytes: those of a body, and those of a connection.
 //!
-//! Names are Toxiproxy's where it has one: throttle is its `bandwidth`, truncate its `limit_data`, stall
-//! its `timeout`.
+//! Names are Toxiproxy's where it has one: throttle is its `bandwidth`, truncate its `limit_data`,
+//! stall its `timeout`.
 
 use std::{num::NonZeroU64, time::Duration};
 
 use crate::{dice::Dice, error::RuleError};
 
-/// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that passes
-/// bytes on must carry out each action.
+/// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that
+/// passes bytes on must carry out each action.
 #[derive(Clone, Debug)]
 pub enum BytesDeed {
     /// Pass at most this many bytes a second, counted from the first byte.
@@ -96,7 +96,8 @@ impl BytesFault {
         not_too_long("for", time).map(|time| Self(Kind::StallAfter(bytes, time)))
     }
 
-    /// Creates a corruption: each byte is changed with the probability `share`, above 0 and at most 1.
+    /// Creates a corruption: each byte is changed with the probability `share`, above 0 and at most
+    /// 1.
     ///
     /// # Errors
     /// Returns an error if `share` is out of range.
@@ -190,8 +191,8 @@ impl Corruption {
         self.spared >= bytes as u64
     }
 
-    /// Advances past the next `bytes` bytes without changing them: they stay as they are, or a clone of
-    /// this has changed a copy of them.
+    /// Advances past the next `bytes` bytes without changing them: they stay as they are, or a
+    /// clone of this has changed a copy of them.
     pub fn skip(&mut self, bytes: usize) {
         let mut left = bytes as u64;
         while self.spared < left {

@@ -17,7 +17,8 @@ pub enum Abort {
     Exit,
 }
 
-/// How a call is cut off. The enum is closed, since each adapter implements each kind in its own way.
+/// How a call is cut off. The enum is closed, since each adapter implements each kind in its own
+/// way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
@@ -28,8 +29,8 @@ pub enum CutKind {
     Refuse,
     /// The HTTP/2 stream is reset for this reason; an HTTP/1 connection is closed.
     Stream(StreamReason),
-    /// The HTTP/2 connection announces that it is going away (GOAWAY) and closes after the calls on it;
-    /// the call itself is served. An HTTP/1 connection is closed after the call.
+    /// The HTTP/2 connection announces that it is going away (GOAWAY) and closes after the calls on
+    /// it; the call itself is served. An HTTP/1 connection is closed after the call.
     GoAway,
 }
 
@@ -55,15 +56,15 @@ impl Cut {
         self.kind
     }
 
-    /// Returns how many bytes of the response pass before the cut; `None` if the call is cut at once,
-    /// before it is served.
+    /// Returns how many bytes of the response pass before the cut; `None` if the call is cut at
+    /// once, before it is served.
     #[must_use]
     pub fn after_bytes(&self) -> Option<u64> {
         self.after
     }
 
-    /// Converts it into an error, for code that has nothing to cut. The error has the kind that a client
-    /// would see.
+    /// Converts it into an error, for code that has nothing to cut. The error has the kind that a
+    /// client would see.
     #[must_use]
     pub fn into_injected(self) -> Injected {
         let (kind, message) = match self.kind {

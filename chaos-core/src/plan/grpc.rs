@@ -1,7 +1,7 @@
 //! A gRPC status: its code, message and details, and how they are sent in headers.
 //!
-//! HTTP statuses map to codes by the gRPC specification (`http-grpc-status-mapping.md`), and codes to
-//! HTTP statuses by `google/rpc/code.proto`.
+//! HTTP statuses map to codes by the gRPC specification (`http-grpc-status-mapping.md`), and codes
+//! to HTTP statuses by `google/rpc/code.proto`.
 
 use std::{fmt, io::ErrorKind, sync::Arc};
 
@@ -14,8 +14,8 @@ use crate::error::RuleError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrpcCode(u8);
 
-/// The names by code, each with the HTTP status of `code.proto`. The parser, the help and the mapping
-/// read this table.
+/// The names by code, each with the HTTP status of `code.proto`. The parser, the help and the
+/// mapping read this table.
 const CODES: &[(&str, u16)] = &[
     ("OK", 200),
     ("CANCELLED", 499),
@@ -143,8 +143,8 @@ pub struct GrpcStatus {
     details: Option<Arc<str>>,
 }
 
-/// What a `grpc-message` header must percent-encode: everything but printable ASCII, the percent sign,
-/// and spaces, because no header may begin or end with one (RFC 9113, section 8.2.1).
+/// What a `grpc-message` header must percent-encode: everything but printable ASCII, the percent
+/// sign, and spaces, because no header may begin or end with one (RFC 9113, section 8.2.1).
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
 impl GrpcStatus {
@@ -158,8 +158,8 @@ impl GrpcStatus {
         }
     }
 
-    /// Sets the details: a serialized `google.rpc.Status` in base64, as `grpc-status-details-bin` carries
-    /// it, with or without padding.
+    /// Sets the details: a serialized `google.rpc.Status` in base64, as `grpc-status-details-bin`
+    /// carries it, with or without padding.
     ///
     /// # Errors
     /// Returns an error if `base64` is not base64.
@@ -192,24 +192,31 @@ impl GrpcStatus {
         self.details.as_deref()
     }
 
-    /// Returns the status as headers: those of a response without messages, or the trailers of one with
-    /// messages.
+    /// Returns the status as headers: those of a response without messages, or the trailers of one
+    /// with messages.
     #[must_use]
     pub fn to_headers(&self) -> HeaderMap {
-        let text = |text: &str| HeaderValue::from_str(text).expect("printable ASCII");
         let mut headers = HeaderMap::with_capacity(3);
         let code = HeaderValue::from(u16::from(self.code.0));
         headers.insert(HeaderName::from_static("grpc-status"), code);
         if !self.message.is_empty() {
             let message = utf8_percent_encode(&self.message, ENCODED).to_string();
-            headers.insert(HeaderName::from_static("grpc-message"), text(&message));
+            headers.insert(
+                HeaderName::from_static("grpc-message"),
+                header_text(&message),
+            );
         }
         if let Some(details) = &self.details {
             headers.insert(
                 HeaderName::from_static("grpc-status-details-bin"),
-                text(details),
+                header_text(details),
             );
         }
         headers
     }
+}
+
+/// Makes a header's value of percent-encoded text or base64, both of which are printable ASCII.
+fn header_text(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("printable ASCII")
 }

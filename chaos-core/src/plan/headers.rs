@@ -2,7 +2,8 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// A change of headers. Headers are removed first; those that are set replace all values of their name.
+/// A change of headers. Headers are removed first; those that are set replace all values of their
+/// name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderEdit {
     pub(crate) set: Vec<(HeaderName, HeaderValue)>,

@@ -62,8 +62,8 @@ impl Injected {
         self
     }
 
-    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that reads
-    /// it: hyper, for one, looks there for the reason to reset a stream.
+    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that
+    /// reads it: hyper, for one, looks there for the reason to reset a stream.
     #[must_use]
     pub fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
         self.0.source = Some(source.into());
@@ -100,8 +100,8 @@ impl Injected {
         self.0.status
     }
 
-    /// Returns the value of a `value` fault, in JSON: what the code at the site is to use in place of its
-    /// own result (failpoints: `return(x)`).
+    /// Returns the value of a `value` fault, in JSON: what the code at the site is to use in place
+    /// of its own result (failpoints: `return(x)`).
     #[must_use]
     pub fn value_json(&self) -> Option<&str> {
         self.0.value.as_deref()

@@ -111,8 +111,8 @@ impl Policy {
     }
 }
 
-/// Returns the longest delay that a fault is written with, and its field. A latency of a distribution
-/// with a tail has none.
+/// Returns the longest delay that a fault is written with, and its field. A latency of a
+/// distribution with a tail has none.
 fn longest(fault: &Fault) -> Option<(&'static str, Duration)> {
     match fault {
         Fault::Latency(latency, _) => latency.longest().map(|time| ("latency", time)),

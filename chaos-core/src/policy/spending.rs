@@ -1,4 +1,5 @@
-//! What has been spent of a budget. It is charged before a fault happens, and refunded if it does not.
+//! What has been spent of a budget. It is charged before a fault happens, and refunded if it does
+//! not.
 
 use std::{
     collections::VecDeque,
@@ -13,8 +14,8 @@ use crate::{armed::counters::Limit, trigger::budget::Budget};
 
 /// The calls, the hits and the delays that are counted against one budget.
 ///
-/// The atomics order no other access, so they are relaxed. They are exact because each is charged in one
-/// atomic step.
+/// The atomics order no other access, so they are relaxed. They are exact because each is charged
+/// in one atomic step.
 #[derive(Debug, Default)]
 pub(crate) struct Spending {
     calls: AtomicU64,
@@ -37,7 +38,8 @@ pub(crate) struct Charge {
 }
 
 const SLOT: Duration = Duration::from_millis(100);
-/// The slots of a minute and one more, which is not over yet: a delay counts for at least 60 seconds.
+/// The slots of a minute and one more, which is not over yet: a delay counts for at least 60
+/// seconds.
 const SLOTS: u64 = 601;
 
 impl Spending {
@@ -46,8 +48,8 @@ impl Spending {
         self.calls.fetch_add(1, Relaxed);
     }
 
-    /// Charges one hit and its delay, if the budget has room for both; otherwise returns the limit that was
-    /// reached.
+    /// Charges one hit and its delay, if the budget has room for both; otherwise returns the limit
+    /// that was reached.
     pub(crate) fn take(
         &self,
         budget: &Budget,

@@ -6,8 +6,8 @@ use crate::error::RuleError;
 
 /// How long a rule lives after it is armed: a time to live, no end, or the default.
 ///
-/// The default is what the [policy](crate::Policy::default_ttl) sets, or else ten minutes, so that a
-/// forgotten rule ends by itself.
+/// The default is what the [policy](crate::Policy::default_ttl) sets, or else ten minutes, so that
+/// a forgotten rule ends by itself.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,5 @@
-//! An ordered list of rules, and the edits that make the next one. Pure values: nothing is armed here.
+//! An ordered list of rules, and the edits that make the next one. Pure values: nothing is armed
+//! here.
 
 use std::sync::Arc;
 
@@ -98,17 +99,17 @@ fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
 pub enum Change {
     /// Adds the rule at the end, or replaces the rule with its id in place.
     ///
-    /// An unchanged rule keeps its counters and its deadline, unless it has expired: then it is armed
-    /// anew.
+    /// An unchanged rule keeps its counters and its deadline, unless it has expired: then it is
+    /// armed anew.
     Put(Rule),
-    /// Replaces the rule with its id in place. Unlike a `Put`, it does not arm an expired rule anew if it
-    /// leaves the rule unchanged or changes only its reason. Enabling the rule, or changing what it does,
-    /// arms it like a new one.
+    /// Replaces the rule with its id in place. Unlike a `Put`, it does not arm an expired rule anew
+    /// if it leaves the rule unchanged or changes only its reason. Enabling the rule, or changing
+    /// what it does, arms it like a new one.
     Edit(Rule),
     /// Removes the rule with this id.
     Remove(RuleId),
-    /// Replaces all rules. Unchanged rules keep their counters and deadlines, and stay expired if they
-    /// have expired.
+    /// Replaces all rules. Unchanged rules keep their counters and deadlines, and stay expired if
+    /// they have expired.
     Replace(Vec<Rule>),
 }
 

@@ -17,7 +17,8 @@ pub enum Outcome {
     Panicked(String),
     /// The code took longer than [`Systematic::within`](crate::Systematic::within) allows.
     TimedOut,
-    /// The code returned `Ok`, but passed the site less often than without a fault, so nothing was injected.
+    /// The code returned `Ok`, but passed the site less often than without a fault, so nothing was
+    /// injected.
     NotReached,
 }
 
@@ -35,8 +36,8 @@ pub struct Tried {
     pub outcome: Outcome,
 }
 
-/// The outcomes of all runs, in the order of sites, passes and faults. `Display` writes a summary line,
-/// and a line for each fault that broke the code.
+/// The outcomes of all runs, in the order of sites, passes and faults. `Display` writes a summary
+/// line, and a line for each fault that broke the code.
 #[derive(Clone, Debug)]
 pub struct SystematicReport {
     /// The outcome of the run without a fault.
@@ -94,8 +95,9 @@ impl SystematicReport {
         self.tried.iter().filter(|tried| tried.outcome.is_broken())
     }
 
-    /// Returns whether a fault was injected, and none broke the code. `false` if nothing was shown: because
-    /// no site was passed, or only outside of the overlay, or because injection is not allowed.
+    /// Returns whether a fault was injected, and none broke the code. `false` if nothing was shown:
+    /// because no site was passed, or only outside of the overlay, or because injection is not
+    /// allowed.
     #[must_use]
     pub fn is_fine(&self) -> bool {
         let passed = |tried: &Tried| tried.outcome == Outcome::Passed;

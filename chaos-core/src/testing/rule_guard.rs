@@ -15,8 +15,8 @@ enum Holder {
     Overlay(Overlay),
 }
 
-/// A rule that is armed until this guard is dropped. Dropping it removes the rule and releases the calls
-/// that it delays.
+/// A rule that is armed until this guard is dropped. Dropping it removes the rule and releases the
+/// calls that it delays.
 ///
 /// If the rule has been replaced meanwhile, or what it does was changed, dropping the guard removes
 /// nothing.
@@ -70,8 +70,8 @@ impl RuleGuard {
         };
     }
 
-    /// Waits until the rule has hit `injections` calls, and returns how many it has hit then; `None` once
-    /// the rule has been removed or has expired.
+    /// Waits until the rule has hit `injections` calls, and returns how many it has hit then;
+    /// `None` once the rule has been removed or has expired.
     ///
     /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
     /// Injections count from the moment they begin; a `pause` counts when it holds the call.
@@ -125,8 +125,8 @@ impl Injector {
         RuleGuard { holder, rule }
     }
 
-    /// Waits until the rule `id` has hit `injections` calls since it was armed, and returns how many it has
-    /// hit then; `None` once there is no such rule or it has expired.
+    /// Waits until the rule `id` has hit `injections` calls since it was armed, and returns how
+    /// many it has hit then; `None` once there is no such rule or it has expired.
     ///
     /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
     /// Injections count from the moment they begin; a `pause` counts when it holds the call.
@@ -138,8 +138,9 @@ impl Injector {
         self.when(|| self.counts(id), injections).await
     }
 
-    /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, for `at_most`
-    /// so long, and returns how many it has hit then; `None` once there is no such rule or it has expired.
+    /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, for
+    /// `at_most` so long, and returns how many it has hit then; `None` once there is no such rule
+    /// or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,
@@ -151,15 +152,16 @@ impl Injector {
 }
 
 impl Overlay {
-    /// Arms a rule in this overlay until the returned guard is dropped. The guard keeps the overlay alive.
+    /// Arms a rule in this overlay until the returned guard is dropped. The guard keeps the overlay
+    /// alive.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         self.put(rule.clone());
         let holder = Holder::Overlay(self.clone());
         RuleGuard { holder, rule }
     }
 
-    /// Waits until the overlay's rule `id` has hit `injections` calls since it was armed, and returns how
-    /// many it has hit then; `None` once there is no such rule or it has expired.
+    /// Waits until the overlay's rule `id` has hit `injections` calls since it was armed, and
+    /// returns how many it has hit then; `None` once there is no such rule or it has expired.
     ///
     /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
     ///
@@ -170,9 +172,9 @@ impl Overlay {
         self.injector().when(|| self.counts(id), injections).await
     }
 
-    /// Blocks the thread until the overlay's rule `id` has hit `injections` calls since it was armed, for
-    /// `at_most` so long, and returns how many it has hit then; `None` once there is no such rule or it has
-    /// expired.
+    /// Blocks the thread until the overlay's rule `id` has hit `injections` calls since it was
+    /// armed, for `at_most` so long, and returns how many it has hit then; `None` once there is no
+    /// such rule or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,

@@ -16,12 +16,12 @@ use crate::{
 
 pub use crate::testing::report::{Outcome, SystematicReport, Tried};
 
-/// Runs a piece of code once for each fault at each pass through each site that it makes, and reports
-/// which of them broke it (Linux's `fail-nth`, Filibuster).
+/// Runs a piece of code once for each fault at each pass through each site that it makes, and
+/// reports which of them broke it (Linux's `fail-nth`, Filibuster).
 ///
-/// The code first runs without a fault, which shows the sites it passes, and how often. Each run is in an
-/// [`Overlay`] of its own, so other code on the injector neither is affected nor interferes. A spawned task
-/// takes part if it is [carried](Overlay::carry) into the overlay.
+/// The code first runs without a fault, which shows the sites it passes, and how often. Each run is
+/// in an [`Overlay`] of its own, so other code on the injector neither is affected nor interferes.
+/// A spawned task takes part if it is [carried](Overlay::carry) into the overlay.
 ///
 /// ```
 /// use chaos_core::{Injected, Injector, Systematic, inject};
@@ -61,7 +61,8 @@ impl Systematic {
         }
     }
 
-    /// Adds a fault to try, in place of the default `error`. It is tried at every site where it can happen.
+    /// Adds a fault to try, in place of the default `error`. It is tried at every site where it can
+    /// happen.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
@@ -190,8 +191,8 @@ impl Tried {
     }
 }
 
-/// The runs without a fault, which show the sites that are passed, and how often. They are repeated while
-/// a run registers new sites.
+/// The runs without a fault, which show the sites that are passed, and how often. They are repeated
+/// while a run registers new sites.
 struct Discovery<'s> {
     systematic: &'s Systematic,
     sites: Vec<&'static str>,
@@ -226,7 +227,8 @@ impl<'s> Discovery<'s> {
         self.rounds += 1;
         let overlay = Overlay::new(injector);
         let rules = names.iter().enumerate().map(|(at, name)| {
-            // The fault does not matter: a shadow rule counts, and an `error` can happen at every site.
+            // The fault does not matter: a shadow rule counts, and an `error` can happen at every
+            // site.
             rule(&at.to_string(), name, Fault::error(RULE)).mode(Mode::Shadow)
         });
         // The site of a macro with an `injector:` is registered once a rule aims at it.

@@ -29,8 +29,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// Writes the claims as JSON. Times are whole seconds, which every reader understands; the lifetime is
-    /// rounded down.
+    /// Writes the claims as JSON. Times are whole seconds, which every reader understands; the
+    /// lifetime is rounded down.
     pub(super) fn written(
         subject: &str,
         lifetime: Duration,
@@ -52,8 +52,8 @@ impl Claims {
         }
     }
 
-    /// Returns when the token expires, in time since 1970, if it is valid at `now`. There is no leeway: a
-    /// difference of clocks moves the times by as much.
+    /// Returns when the token expires, in time since 1970, if it is valid at `now`. There is no
+    /// leeway: a difference of clocks moves the times by as much.
     pub(super) fn expires(
         &self,
         now: SystemTime,

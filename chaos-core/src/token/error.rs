@@ -25,8 +25,8 @@ pub enum TokenError {
 }
 
 impl TokenError {
-    /// Returns a short name for counters: `oversized`, `malformed`, `forged`, `expired`, `not_yet_valid`,
-    /// `too_long` or `refused`.
+    /// Returns a short name for counters: `oversized`, `malformed`, `forged`, `expired`,
+    /// `not_yet_valid`, `too_long` or `refused`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,8 +1,8 @@
 //! The envelope of a token: a compact JWT under HMAC-SHA-256 (HS256), and no other kind of JWT.
 //!
-//! The signature is checked over the bytes as they were received, with the one algorithm there is. The
-//! token's header has no influence on that, and is read only after the signature has been verified, so
-//! there is no confusion of algorithms.
+//! The signature is checked over the bytes as they were received, with the one algorithm there is.
+//! The token's header has no influence on that, and is read only after the signature has been
+//! verified, so there is no confusion of algorithms.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, Mac};

@@ -1,7 +1,7 @@
 //! Whether a rule that was written as JSON and read back is the same rule.
 //!
-//! A rule made in code can hold what JSON cannot, such as a body that is not text. A token with a rule
-//! that lacks a part would do other harm than its issuer meant, so it is not signed.
+//! A rule made in code can hold what JSON cannot, such as a body that is not text. A token with a
+//! rule that lacks a part would do other harm than its issuer meant, so it is not signed.
 
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Counts the attempts of each logical request, so that a fault hits the first ones and lets the next
-//! one through.
+//! Counts the attempts of each logical request, so that a fault hits the first ones and lets the
+//! next one through.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -18,9 +18,10 @@ use crate::trigger::key::Key;
 
 /// Hits the first `n` attempts of each logical request, and none after.
 ///
-/// Attempts with equal keys belong to one request, for example those with one idempotency key or request
-/// id. A rule remembers 16,384 requests (about 1.5 MB), each for ten minutes after its last attempt. When
-/// there are more, it evicts the request whose last attempt is the oldest, and counts the eviction.
+/// Attempts with equal keys belong to one request, for example those with one idempotency key or
+/// request id. A rule remembers 16,384 requests (about 1.5 MB), each for ten minutes after its last
+/// attempt. When there are more, it evicts the request whose last attempt is the oldest, and counts
+/// the eviction.
 ///
 /// ```
 /// use std::num::NonZeroU32;

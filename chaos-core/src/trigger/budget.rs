@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::{error::RuleError, trigger::rate::Rate};
 
-/// A bound on what is injected, whatever the rates are. It is exact under any concurrency: it is not
-/// exceeded at any moment.
+/// A bound on what is injected, whatever the rates are. It is exact under any concurrency: it is
+/// not exceeded at any moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,8 +34,8 @@ impl Budget {
         }
     }
 
-    /// Sets the greatest share of the calls so far. With a share of 0.1, the tenth call can be hit, and no
-    /// other before the twentieth.
+    /// Sets the greatest share of the calls so far. With a share of 0.1, the tenth call can be hit,
+    /// and no other before the twentieth.
     #[must_use]
     pub const fn share(mut self, share: Rate) -> Self {
         self.share = Some(share);
@@ -44,8 +44,8 @@ impl Budget {
 
     /// Sets the most delay in any 60 seconds, summed over all calls.
     ///
-    /// Delays count as planned: a hang and a pause with their maximum, a stall with its time. What a
-    /// throttle or a delay of each chunk adds is not known in advance and does not count.
+    /// Delays count as planned: a hang and a pause with their maximum, a stall with its time. What
+    /// a throttle or a delay of each chunk adds is not known in advance and does not count.
     ///
     /// # Errors
     /// Returns an error if `in_a_minute` is zero or longer than 24 hours.

@@ -1,4 +1,5 @@
-//! What identifies calls that are decided alike: a user, a tenant, a trace, the attempts of a request.
+//! What identifies calls that are decided alike: a user, a tenant, a trace, the attempts of a
+//! request.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -8,10 +9,11 @@ use crate::{call::Call, error::RuleError, matcher::Matcher, trigger::replay::cut
 
 /// Where the key of a call is found.
 ///
-/// Calls with the same key are decided the same way: on every replica, in any order, in every run. A call
-/// without a key is not hit. Only the first 256 bytes of a value count.
+/// Calls with the same key are decided the same way: on every replica, in any order, in every run.
+/// A call without a key is not hit. Only the first 256 bytes of a value count.
 ///
-/// A key is written as `header:x-user-id`, `query:user`, `path:id`, `label:tenant`, `peer` or `trace`.
+/// A key is written as `header:x-user-id`, `query:user`, `path:id`, `label:tenant`, `peer` or
+/// `trace`.
 ///
 /// ```
 /// use chaos_core::{Key, Rate, Trigger};

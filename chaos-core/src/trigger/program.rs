@@ -17,8 +17,8 @@ pub(crate) use self::phase::{RATE_ALLOWED, SCALE_ALLOWED, TIME_ALLOWED};
 pub(crate) const PHASES_ALLOWED: &str =
     "a list of 1 to 100 phases with rate or scale, 365 days together at most";
 
-/// A sequence of phases, which begins when the rule is armed and repeats until the rule's deadline. If the
-/// last phase has no time, it lasts until the deadline, and nothing repeats.
+/// A sequence of phases, which begins when the rule is armed and repeats until the rule's deadline.
+/// If the last phase has no time, it lasts until the deadline, and nothing repeats.
 ///
 /// Two constant phases make a dependency flap:
 ///
@@ -45,9 +45,9 @@ impl Program {
     /// Creates a program of these phases, one after the other.
     ///
     /// # Errors
-    /// Returns an error if there are no phases or more than 100; if a rate is not within 0 to 1, or a scale
-    /// not within 0 to 100; if a time is zero, or the times together are longer than 365 days; or if a
-    /// phase without a time is not the last one, or is a ramp.
+    /// Returns an error if there are no phases or more than 100; if a rate is not within 0 to 1, or
+    /// a scale not within 0 to 100; if a time is zero, or the times together are longer than 365
+    /// days; or if a phase without a time is not the last one, or is a ramp.
     pub fn new(phases: impl IntoIterator<Item = Phase>) -> Result<Self, RuleError> {
         // The iterator may be endless: one more than allowed shows that there are too many.
         let phases: Box<[Phase]> = phases.into_iter().take(Self::MOST + 1).collect();
@@ -83,8 +83,8 @@ impl Program {
         self.time > ttl || self.lasts() && self.time == ttl
     }
 
-    /// Returns what the program sets at this time after the rule was armed. A phase begins at the very
-    /// nanosecond at which the one before it ends.
+    /// Returns what the program sets at this time after the rule was armed. A phase begins at the
+    /// very nanosecond at which the one before it ends.
     pub(crate) fn at(&self, since_armed: Duration) -> Setting {
         let since_armed = nanos(since_armed);
         let mut since = match self.length() {

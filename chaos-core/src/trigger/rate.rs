@@ -36,7 +36,8 @@ impl Rate {
 
     /// Returns whether a call that was hit at the rate `own` may be hit under a cap of this rate.
     pub(crate) fn keeps(self, own: f64, dice: &mut Dice) -> bool {
-        // Nothing is drawn where nothing is capped, so that later draws are the same as without a cap.
+        // Nothing is drawn where nothing is capped, so that later draws are the same as without a
+        // cap.
         own <= self.0 || dice.draw() >> 11 < Self(self.0 / own).hits_of_2_53()
     }
 

@@ -1,5 +1,5 @@
-//! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the same
-//! ones again.
+//! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the
+//! same ones again.
 
 use std::{
     borrow::Cow,
@@ -13,8 +13,8 @@ use crate::error::RuleError;
 /// The calls to hit, by ordinal or by key, whatever a draw would decide.
 ///
 /// [`Injector::decisions`](crate::Injector::decisions) returns the calls that a rule has hit. A
-/// [`Trigger`](crate::Trigger) with them hits the same calls again, and with the same seed it injects the
-/// same into them.
+/// [`Trigger`](crate::Trigger) with them hits the same calls again, and with the same seed it
+/// injects the same into them.
 ///
 /// ```
 /// use chaos_core::{Replay, Trigger};
@@ -41,8 +41,8 @@ pub(crate) enum Calls {
 pub(crate) const MOST: usize = 10_000;
 
 impl Replay {
-    /// Creates a replay of calls by ordinal: calls are numbered from 0, in the order in which the rule
-    /// matches them.
+    /// Creates a replay of calls by ordinal: calls are numbered from 0, in the order in which the
+    /// rule matches them.
     ///
     /// # Errors
     /// Returns an error if there are more than 10,000.
@@ -51,8 +51,8 @@ impl Replay {
         few(ordinals.len(), "ordinals").map(|()| Self(Calls::Ordinals(ordinals)))
     }
 
-    /// Creates a replay of the calls with these keys. [`Trigger::key`](crate::Trigger::key) sets where the
-    /// key of a call is found.
+    /// Creates a replay of the calls with these keys. [`Trigger::key`](crate::Trigger::key) sets
+    /// where the key of a call is found.
     ///
     /// # Errors
     /// Returns an error if there are more than 10,000.

@@ -1,4 +1,5 @@
-//! The hours of the week in which a rule is active. Pure: it reads no clock, and is given the time of day.
+//! The hours of the week in which a rule is active. Pure: it reads no clock, and is given the time
+//! of day.
 
 mod parse;
 #[cfg(test)]
@@ -16,8 +17,8 @@ pub(crate) use self::parse::{DAYS_ALLOWED, HOURS_ALLOWED, ZONE_ALLOWED};
 
 /// Days of the week and hours of the day, in the local time of a time zone.
 ///
-/// Where clocks are put forward, the skipped hour belongs to no window. Where they are put back, the hour
-/// that occurs twice is in its window twice.
+/// Where clocks are put forward, the skipped hour belongs to no window. Where they are put back,
+/// the hour that occurs twice is in its window twice.
 ///
 /// ```
 /// use chaos_core::Window;
@@ -48,12 +49,12 @@ impl Window {
 
     /// Creates a window of these hours on these days, in this time zone.
     ///
-    /// - `days` are names of three letters and ranges of them, such as `mon-fri` or `fri-mon`, separated by
-    ///   commas.
-    /// - `hours` are ranges such as `09:00-17:00`, separated by commas, 24 at most. The end is not part of
-    ///   the range. A range over midnight belongs to the day on which it begins.
-    /// - `zone` is a name of the IANA database, such as `Europe/Berlin`, or `UTC`. The database is compiled
-    ///   into the program.
+    /// - `days` are names of three letters and ranges of them, such as `mon-fri` or `fri-mon`,
+    ///   separated by commas.
+    /// - `hours` are ranges such as `09:00-17:00`, separated by commas, 24 at most. The end is not
+    ///   part of the range. A range over midnight belongs to the day on which it begins.
+    /// - `zone` is a name of the IANA database, such as `Europe/Berlin`, or `UTC`. The database is
+    ///   compiled into the program.
     ///
     /// # Errors
     /// Returns an error if one of the three is not of this form.
@@ -86,8 +87,8 @@ impl Window {
         &self.zone_text
     }
 
-    /// Returns whether the window is open at this moment. A moment outside of the years -9999 to 9999 is in
-    /// no window.
+    /// Returns whether the window is open at this moment. A moment outside of the years -9999 to
+    /// 9999 is in no window.
     pub(crate) fn contains(&self, at: SystemTime) -> bool {
         let Ok(at) = Timestamp::try_from(at) else {
             return false;

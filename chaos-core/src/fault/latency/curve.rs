@@ -6,8 +6,8 @@ use crate::{error::RuleError, plan::bytes::not_too_long};
 
 const FIELD: &str = "latency";
 
-/// The logarithm of a delay in seconds as a piecewise linear function of a standard normal number. A
-/// draw is then a normal number, a search for its line, and an exponential.
+/// The logarithm of a delay in seconds as a piecewise linear function of a standard normal number.
+/// A draw is then a normal number, a search for its line, and an exponential.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Curve {
     /// The first line, which also applies below its own point.
@@ -27,8 +27,8 @@ struct Line {
 impl Curve {
     const MOST: usize = 16;
 
-    /// The least distance of two points in standard deviations. Nearer ones would get their slope from
-    /// the error of [`normal_quantile`].
+    /// The least distance of two points in standard deviations. Nearer ones would get their slope
+    /// from the error of [`normal_quantile`].
     const NEAREST: f64 = 1e-6;
 
     pub(super) fn through(points: &[(f64, Duration)]) -> Result<Self, RuleError> {
@@ -102,8 +102,9 @@ impl Line {
     }
 }
 
-/// Returns the number below which the standard normal distribution has the fraction `p`, to about one
-/// part in ten million: `PPND7` of M. J. Wichura, Algorithm AS 241, Applied Statistics 37 (1988).
+/// Returns the number below which the standard normal distribution has the fraction `p`, to about
+/// one part in ten million: `PPND7` of M. J. Wichura, Algorithm AS 241, Applied Statistics 37
+/// (1988).
 fn normal_quantile(p: f64) -> f64 {
     let polynomial = |x: f64, factors: &[f64]| factors.iter().rev().fold(0.0, |sum, f| sum * x + f);
     let ratio = |x, over: &[f64], under: &[f64]| polynomial(x, over) / polynomial(x, under);

@@ -20,10 +20,10 @@ const MOST_DIMENSIONS: usize = 4;
 
 /// An index under construction.
 ///
-/// The dimensions are tried one after the other: first the path, then the header or label that is most
-/// common among the matchers whose best bucket still holds too many. So ten thousand rules on one path
-/// that differ by a header are filed by the header, and dimensions that no matcher is filed by are not
-/// looked up.
+/// The dimensions are tried one after the other: first the path, then the header or label that is
+/// most common among the matchers whose best bucket still holds too many. So ten thousand rules on
+/// one path that differ by a header are filed by the header, and dimensions that no matcher is
+/// filed by are not looked up.
 pub(super) struct Draft<'m> {
     matchers: Vec<&'m Matcher>,
     /// The best filing of each matcher so far.
@@ -34,7 +34,8 @@ pub(super) struct Draft<'m> {
     buckets: FnvHashMap<u64, u32>,
     /// How many matchers could be filed in each bucket.
     counts: Vec<u32>,
-    /// The buckets of all filings, each of which is a range of it. One list, as most have one bucket.
+    /// The buckets of all filings, each of which is a range of it. One list, as most have one
+    /// bucket.
     options: Vec<u32>,
 }
 
@@ -141,8 +142,8 @@ impl<'m> Draft<'m> {
         });
     }
 
-    /// Returns the header or label that most of the unsettled matchers name values of, among those not
-    /// yet `tried`.
+    /// Returns the header or label that most of the unsettled matchers name values of, among those
+    /// not yet `tried`.
     fn most_common_name(&self, tried: &[Name<'m>]) -> Option<Name<'m>> {
         let mut counts = FnvHashMap::default();
         for position in &self.unsettled {

@@ -2,8 +2,8 @@
 
 use std::ops::ControlFlow;
 
-/// How many lists can be merged. A call meets more only if it is crafted to: one list for each level of
-/// its path and each value of a header.
+/// How many lists can be merged. A call meets more only if it is crafted to: one list for each
+/// level of its path and each value of a header.
 const MOST: usize = 16;
 
 /// The lists of positions that a call has met, each ascending.

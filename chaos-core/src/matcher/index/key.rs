@@ -40,7 +40,8 @@ impl Dimension {
         hasher.finish()
     }
 
-    /// Collects the keys of which a call must have one for `text` to hold; `false` if there are none.
+    /// Collects the keys of which a call must have one for `text` to hold; `false` if there are
+    /// none.
     pub(super) fn keys_of(&self, text: &Text, keys: &mut Vec<u64>) -> bool {
         anchors(text, &mut |anchor| {
             let Anchor::Whole(value) = anchor else {
@@ -98,8 +99,8 @@ impl Paths {
         each(end(hasher))
     }
 
-    /// Collects the keys of which a call must have one for the matcher's condition on the path or on
-    /// the gRPC method to hold; `false` if there are none.
+    /// Collects the keys of which a call must have one for the matcher's condition on the path or
+    /// on the gRPC method to hold; `false` if there are none.
     pub(super) fn keys_of(&mut self, matcher: &Matcher, keys: &mut Vec<u64>) -> bool {
         let mut lengths = 0;
         let mut path_key = |anchor| {
@@ -158,8 +159,8 @@ enum Anchor<'t> {
     Under(&'t str),
 }
 
-/// Calls `each` with anchors such that each value that satisfies `text` has one of them. Returns `false`
-/// if there are none, or if `each` returns `false` for one.
+/// Calls `each` with anchors such that each value that satisfies `text` has one of them. Returns
+/// `false` if there are none, or if `each` returns `false` for one.
 fn anchors<'t, F: FnMut(Anchor<'t>) -> bool>(text: &'t Text, each: &mut F) -> bool {
     match text {
         Text::Is(value) => each(Anchor::Whole(value)),

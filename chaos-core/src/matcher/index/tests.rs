@@ -20,8 +20,8 @@ fn candidates(index: &Index, facts: &Facts, from: usize) -> Vec<usize> {
 }
 
 proptest! {
-    /// Every matcher that matches is visited, in order and once, from the given position on, until the
-    /// visitor stops.
+    /// Every matcher that matches is visited, in order and once, from the given position on, until
+    /// the visitor stops.
     #[test]
     fn no_matcher_is_left_out(
         matchers in prop::collection::vec(matcher(), 0..60),

@@ -9,7 +9,8 @@ use crate::error::RuleError;
 pub struct Pattern(pub(super) regex_lite::Regex);
 
 impl Pattern {
-    /// The size that a compiled expression may have: `(a{1000}){1000}` is refused before it is built.
+    /// The size that a compiled expression may have: `(a{1000}){1000}` is refused before it is
+    /// built.
     const SIZE_LIMIT: usize = 32 * 1024;
     const MAX_LENGTH: usize = 1024;
 

@@ -13,8 +13,8 @@ pub struct Route {
 
 #[derive(Clone)]
 enum Shape {
-    /// Every parameter is a whole segment: the literals between them. Most routes are like this, and
-    /// matching them is several times faster than asking a router that is made for many routes.
+    /// Every parameter is a whole segment: the literals between them. Most routes are like this,
+    /// and matching them is several times faster than asking a router that is made for many routes.
     Between(Box<[Box<str>]>),
     /// Any other route, matched by axum's router.
     Any(matchit::Router<()>),
@@ -135,8 +135,8 @@ fn matches_between(between: &[Box<str>], path: &[u8]) -> bool {
     passes_between(between, path, |_, _| ())
 }
 
-/// Returns whether `path` is these literals with one segment between each two of them, and passes each
-/// segment to `segment`. As in axum, a segment may be empty only where a `/` follows it.
+/// Returns whether `path` is these literals with one segment between each two of them, and passes
+/// each segment to `segment`. As in axum, a segment may be empty only where a `/` follows it.
 #[inline(always)]
 fn passes_between<'p>(
     between: &[Box<str>],

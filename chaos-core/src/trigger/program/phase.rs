@@ -37,7 +37,8 @@ pub(crate) struct Setting {
 }
 
 impl Phase {
-    /// Creates a phase with this rate, from 0 to 1, and a scale of 1. It lasts unless it is given a time.
+    /// Creates a phase with this rate, from 0 to 1, and a scale of 1. It lasts unless it is given a
+    /// time.
     #[must_use]
     pub const fn new(rate: Ramp) -> Self {
         Self {

@@ -15,8 +15,8 @@ pub(crate) const ZONE_ALLOWED: &str =
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Week(u8);
 
-/// A range in minutes since midnight, without its end. If the end is not above the start, it is on the next
-/// day.
+/// A range in minutes since midnight, without its end. If the end is not above the start, it is on
+/// the next day.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Hours {
     pub(super) start: u16,

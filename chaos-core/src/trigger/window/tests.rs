@@ -1,4 +1,5 @@
-//! Windows at moments around midnight and around changes of the clock, and texts that are no windows.
+//! Windows at moments around midnight and around changes of the clock, and texts that are no
+//! windows.
 
 use std::time::Duration;
 
