@@ -63,6 +63,7 @@ pub(crate) struct Deed {
 }
 
 impl Deed {
+    /// Creates an entry of this action, without details.
     pub(crate) fn of(action: Action) -> Self {
         Self {
             action,
@@ -71,11 +72,13 @@ impl Deed {
         }
     }
 
+    /// Sets the details.
     pub(crate) fn what(mut self, what: impl Into<Arc<str>>) -> Self {
         self.what = Some(what.into());
         self
     }
 
+    /// Sets which rules were changed.
     pub(crate) fn changed(mut self, changed: Changed) -> Self {
         self.changed = changed;
         self
@@ -83,7 +86,7 @@ impl Deed {
 }
 
 impl Changed {
-    /// How many rules it keeps alive, at most.
+    /// Returns how many rules it keeps alive, at most.
     fn weight(&self) -> usize {
         match self {
             Self::Nothing => 0,

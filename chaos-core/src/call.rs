@@ -181,6 +181,7 @@ impl fmt::Debug for Call<'_> {
 pub(crate) struct FactText<'a>(Cow<'a, str>);
 
 impl<'a> FactText<'a> {
+    /// Returns the text.
     pub(crate) fn into_text(self) -> Cow<'a, str> {
         self.0
     }

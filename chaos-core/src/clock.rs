@@ -73,6 +73,7 @@ impl Clock {
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
+    /// Starts measuring.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads a clock"
@@ -81,6 +82,7 @@ impl Stopwatch {
         Self(std::time::Instant::now())
     }
 
+    /// Returns the real time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }

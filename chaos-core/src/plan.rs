@@ -130,6 +130,7 @@ impl Wait {
         self.kind == WaitKind::Hang
     }
 
+    /// Returns whether the wait ends when the call is released.
     pub(crate) fn is_pause(self) -> bool {
         self.kind == WaitKind::Pause
     }

@@ -134,6 +134,7 @@ impl Latency {
         Ok(Self(Distribution::Pareto { min, alpha, curve }))
     }
 
+    /// Returns the distribution with the parameters it was created from.
     #[cfg(feature = "serde")]
     pub(crate) fn distribution(&self) -> &Distribution {
         &self.0

@@ -123,6 +123,7 @@ pub(crate) fn note_injection() {
 pub(crate) struct Serving(());
 
 impl Serving {
+    /// Registers a call. `injected` is set if a fault is injected into it meanwhile.
     pub(crate) fn new(injected: &Arc<AtomicBool>) -> Self {
         SERVED.with_borrow_mut(|served| served.push(Arc::clone(injected)));
         Self(())

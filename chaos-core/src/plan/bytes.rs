@@ -139,7 +139,7 @@ impl BytesFault {
     }
 }
 
-/// The longest wait of any fault. Nobody waits longer for a response.
+/// The longest wait of any fault. No caller waits longer for a response.
 pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Returns `time` if it is at most [`LONGEST`], or else an error at `field`.
@@ -231,7 +231,7 @@ impl Corruption {
 mod tests {
     use super::*;
 
-    /// The same bytes change whether they are changed, skipped, or come in parts.
+    /// Changing, skipping and splitting the bytes leads to the same changes.
     #[test]
     fn skipping_and_changing_go_the_same_way() {
         for share in [1.0, 0.3, 0.001] {

@@ -35,6 +35,7 @@ struct Contents {
 }
 
 impl Injected {
+    /// Creates the error of a fault, without a status, a value or a source.
     pub(crate) fn new(
         rule: RuleId,
         site: &'static str,
@@ -52,11 +53,13 @@ impl Injected {
         }))
     }
 
+    /// Sets the HTTP status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
         self
     }
 
+    /// Sets the value, in JSON.
     pub(crate) fn with_value(mut self, json: Arc<str>) -> Self {
         self.0.value = Some(json);
         self

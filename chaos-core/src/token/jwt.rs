@@ -23,10 +23,12 @@ const HEADER: &[u8] = br#"{"alg":"HS256","typ":"JWT"}"#;
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
+    /// Creates a secret from a copy of these bytes.
     pub(super) fn new(secret: &[u8]) -> Self {
         Self(Zeroizing::new(secret.to_vec()))
     }
 
+    /// Signs claims, and returns the token.
     pub(super) fn sign(&self, claims: &[u8]) -> String {
         let message = format!("{}.{}", BASE64.encode(HEADER), BASE64.encode(claims));
         let signature = self.hash(message.as_bytes()).finalize().into_bytes();

@@ -64,6 +64,7 @@ impl Replay {
         few(keys.len(), "keys").map(|()| Self(Calls::Keys(keys)))
     }
 
+    /// Returns the calls, in ascending order.
     #[cfg(feature = "serde")]
     pub(crate) fn calls(&self) -> &Calls {
         &self.0

@@ -31,6 +31,7 @@ impl Curve {
     /// from the error of [`normal_quantile`].
     const NEAREST: f64 = 1e-6;
 
+    /// Creates the curve through these points.
     pub(super) fn through(points: &[(f64, Duration)]) -> Result<Self, RuleError> {
         let problem = match points.len() {
             0 | 1 => Some("too few quantiles"),

@@ -50,6 +50,7 @@ struct Filing {
 }
 
 impl<'m> Draft<'m> {
+    /// Creates a draft in which no matcher is filed.
     pub(super) fn new(matchers: Vec<&'m Matcher>) -> Self {
         let len = u32::try_from(matchers.len()).expect("fewer rules than fit in memory");
         Self {
@@ -62,6 +63,7 @@ impl<'m> Draft<'m> {
         }
     }
 
+    /// Files the matchers, and builds the index.
     pub(super) fn into_index(mut self) -> Index {
         let mut paths = Paths::default();
         self.offer(0, |matcher, keys| paths.keys_of(matcher, keys));

@@ -13,6 +13,7 @@ pub(super) struct Found<'i> {
 }
 
 impl<'i> Found<'i> {
+    /// Starts with one list, which may be empty.
     pub(super) fn new(first: &'i [u32]) -> Self {
         let mut lists: [&[u32]; MOST] = [&[]; MOST];
         lists[0] = first;

@@ -14,6 +14,7 @@ impl Pattern {
     const SIZE_LIMIT: usize = 32 * 1024;
     const MAX_LENGTH: usize = 1024;
 
+    /// Compiles a pattern, within the bounds.
     pub(super) fn new(pattern: &str) -> Result<Self, RuleError> {
         let refuse = |problem: String| {
             let allowed = "a regular expression of at most 1024 characters, without look-around \

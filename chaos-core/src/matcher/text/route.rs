@@ -24,6 +24,7 @@ impl Route {
     /// matchit panics on the 26th parameter of a route.
     const MAX_BRACES: usize = 25;
 
+    /// Parses a route. axum's own matcher has the last word on what is one.
     pub(super) fn new(path: &str) -> Result<Self, RuleError> {
         let refuse = |problem: String| {
             let allowed = "a path as it is sent, from `/` on and without a query, with axum's \
