@@ -56,13 +56,13 @@ pub(crate) enum Changed {
 }
 
 /// An entry without its id, its time and its actor, which [`Audit::add`] is given apart.
-pub(crate) struct Deed {
+pub(crate) struct EntryDraft {
     action: Action,
     what: Option<Arc<str>>,
     changed: Changed,
 }
 
-impl Deed {
+impl EntryDraft {
     /// Creates an entry of this action, without details.
     pub(crate) fn of(action: Action) -> Self {
         Self {
@@ -234,12 +234,12 @@ impl Audit {
     }
 
     /// Adds an entry. Followers are not notified yet, since the caller may hold locks.
-    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, deed: Deed) {
-        let Deed {
+    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, draft: EntryDraft) {
+        let EntryDraft {
             action,
             what,
             changed,
-        } = deed;
+        } = draft;
         let mut ring = self.ring();
         ring.last += 1;
         ring.weight += changed.weight();

@@ -1,5 +1,7 @@
 //! The policy: bounds on what rules may do, whichever source they come from.
 
+pub(crate) mod bounds;
+pub(crate) mod limit;
 pub(crate) mod spending;
 
 mod permits;

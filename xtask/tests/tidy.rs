@@ -1,7 +1,6 @@
 //! The repository's own rules.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -40,127 +39,6 @@ fn crates() -> Vec<String> {
         .split(',')
         .map(|name| name.trim().trim_matches('"').to_owned());
     names.filter(|name| !name.is_empty()).collect()
-}
-
-/// The floors of a crate, as ARCHITECTURE.md draws them: a table of `| floor | modules |` under a
-/// heading that names the crate.
-fn floors(name: &str) -> BTreeMap<String, usize> {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let heading = format!("### Floors of {name}\n");
-    let section = text
-        .split(&heading)
-        .nth(1)
-        .unwrap_or_else(|| panic!("{heading}"));
-    let section = section.split("\n#").next().unwrap();
-    let mut floors = BTreeMap::new();
-    for line in section.lines().filter(|line| line.starts_with("| ")) {
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        if let Ok(floor) = cells[1].parse::<usize>() {
-            let modules = cells[2].split('`').skip(1).step_by(2);
-            for module in modules {
-                assert!(
-                    floors.insert(module.to_owned(), floor).is_none(),
-                    "{module} twice"
-                );
-            }
-        }
-    }
-    floors
-}
-
-/// The modules of its own crate that a source text names: `crate::x`, and those in
-/// `use crate::{…}`.
-fn imports(source: &str) -> Vec<String> {
-    let code: String = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        // `$crate::x` in a macro is what its user names, not what its file needs.
-        .map(|line| line.replace("$crate::", "") + "\n")
-        .collect();
-    let name = |text: &str| -> String {
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
-    };
-    let mut found = Vec::new();
-    for part in code.split("crate::").skip(1) {
-        let Some(group) = part.strip_prefix('{') else {
-            found.push(name(part));
-            continue;
-        };
-        let (mut depth, mut start) = (0, 0);
-        for (at, c) in group.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => {
-                    found.push(name(group[start..at].trim()));
-                    break;
-                }
-                '}' => depth -= 1,
-                ',' if depth == 0 => {
-                    found.push(name(group[start..at].trim()));
-                    start = at + 1;
-                }
-                _ => {}
-            }
-        }
-    }
-    found.retain(|module| module.starts_with(|c: char| c.is_lowercase()));
-    found
-}
-
-#[test]
-fn the_reader_of_imports_reads_imports() {
-    let source = "use crate::{\n    a::{B, C},\n    d::E,\n};\nuse crate::f::G;\n\
-                  // use crate::no\nfn x() { crate::h::i(); crate::CONSTANT; $crate::J }";
-    assert_eq!(imports(source), ["a", "d", "f", "h"]);
-}
-
-/// A file imports from lower floors only, and every file has a floor.
-#[test]
-fn each_crate_has_one_direction() {
-    let mut wrong = Vec::new();
-    for name in [
-        "chaos-core",
-        "chaos-tower",
-        "chaos-http-admin",
-        "chaos-sources",
-    ] {
-        let floors = floors(name);
-        let source = root().join(name).join("src");
-        for file in rust_files(&source) {
-            let relative = file.strip_prefix(&source).unwrap().with_extension("");
-            let first = relative.iter().next().unwrap().to_str().unwrap().to_owned();
-            if first == "lib" {
-                continue;
-            }
-            let Some(floor) = floors.get(&first) else {
-                wrong.push(format!("{name}: `{first}` has no floor in ARCHITECTURE.md"));
-                continue;
-            };
-            for module in imports(&fs::read_to_string(&file).unwrap()) {
-                if module == first {
-                    continue;
-                }
-                match floors.get(&module) {
-                    Some(below) if below < floor => {}
-                    Some(below) => wrong.push(format!(
-                        "{name}: {first} (floor {floor}) imports {module} (floor {below})"
-                    )),
-                    None => wrong.push(format!("{name}: {first} imports unknown `{module}`")),
-                }
-            }
-        }
-        for module in floors.keys() {
-            let (file, folder) = (format!("{module}.rs"), source.join(module));
-            if !source.join(file).exists() && !folder.exists() {
-                wrong.push(format!(
-                    "{name}: ARCHITECTURE.md names `{module}`, which is not there"
-                ));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// chaos-tower, chaos-http-admin and chaos-sources do not know each other, and chaos-core knows none.
@@ -271,24 +149,6 @@ fn every_source_file_says_what_it_is_for() {
             );
         }
     }
-}
-
-#[test]
-fn files_that_architecture_names_exist() {
-    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let links = text
-        .split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split(')').next());
-    let mut seen = 0;
-    for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
-        assert!(
-            root().join(link).exists(),
-            "ARCHITECTURE.md links to {link}"
-        );
-        seen += 1;
-    }
-    assert!(seen > 10, "the code map has links");
 }
 
 /// FAULTS.md says what happens where. A cell is a *yes*, and then the column's file has a test of

@@ -1,5 +1,7 @@
 //! The actions that an audit records, by name.
 
+use crate::rule::rule_set::Change;
+
 /// An action on an injector, as an [`Entry`](crate::Entry) of its audit names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -47,6 +49,17 @@ impl Action {
             Self::Expire => "expire",
             Self::Breach => "breach",
             Self::Refuse => "refuse",
+        }
+    }
+}
+
+impl From<&Change> for Action {
+    fn from(change: &Change) -> Self {
+        match change {
+            Change::Put(_) => Self::Put,
+            Change::Edit(_) => Self::Edit,
+            Change::Remove(_) => Self::Remove,
+            Change::Replace(_) => Self::Replace,
         }
     }
 }

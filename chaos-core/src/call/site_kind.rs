@@ -29,13 +29,13 @@ impl SiteKind {
 
 /// A set of kinds of sites; `code` stands for both kinds of code.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surfaces {
+pub(crate) struct SiteKinds {
     code: bool,
     requests: bool,
     connections: bool,
 }
 
-impl Surfaces {
+impl SiteKinds {
     pub(crate) const NONE: Self = Self::new(false, false, false);
     pub(crate) const ALL: Self = Self::new(true, true, true);
     pub(crate) const CODE_AND_REQUESTS: Self = Self::new(true, true, false);

@@ -5,7 +5,7 @@ use std::{io, sync::Arc, time::Duration};
 
 use super::{ErrorFault, Fault, When};
 use crate::{
-    call::site_kind::Surfaces,
+    call::site_kind::SiteKinds,
     dice::Dice,
     fault::step::Step,
     name::RuleId,
@@ -20,16 +20,16 @@ use crate::{
 impl Fault {
     /// Returns the kinds of sites where the fault can happen. A rule does not fire at a site where
     /// none of its faults can happen.
-    pub(crate) fn surfaces(&self) -> Surfaces {
+    pub(crate) fn site_kinds(&self) -> SiteKinds {
         match self {
-            Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => Surfaces::ALL,
-            Self::Pause(_) | Self::Block(_) | Self::Burn(_) | Self::Custom(_) => Surfaces::ALL,
-            Self::Status(_) | Self::Grpc(..) | Self::Value(_) => Surfaces::CODE_AND_REQUESTS,
-            Self::Headers(..) => Surfaces::REQUESTS,
-            Self::Body(..) => Surfaces::REQUESTS_AND_CONNECTIONS,
+            Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => SiteKinds::ALL,
+            Self::Pause(_) | Self::Block(_) | Self::Burn(_) | Self::Custom(_) => SiteKinds::ALL,
+            Self::Status(_) | Self::Grpc(..) | Self::Value(_) => SiteKinds::CODE_AND_REQUESTS,
+            Self::Headers(..) => SiteKinds::REQUESTS,
+            Self::Body(..) => SiteKinds::REQUESTS_AND_CONNECTIONS,
             Self::OneOf(one_of) => {
-                let surfaces = one_of.faults().map(Self::surfaces);
-                surfaces.fold(Surfaces::NONE, Surfaces::or)
+                let site_kinds = one_of.faults().map(Self::site_kinds);
+                site_kinds.fold(SiteKinds::NONE, SiteKinds::or)
             }
         }
     }

@@ -111,7 +111,7 @@ impl OneOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::site_kind::{SiteKind, Surfaces};
+    use crate::call::site_kind::{SiteKind, SiteKinds};
 
     fn choice(weights: &[u32]) -> OneOf {
         let faults = weights.iter().zip(500..);
@@ -172,14 +172,15 @@ mod tests {
         let bytes = crate::BytesFault::truncate_after(1);
         let body = Fault::Body(bytes, crate::Direction::Response);
         let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
-        let kinds = |surfaces: Surfaces| {
-            [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection].map(|kind| surfaces.have(kind))
+        let kinds = |site_kinds: SiteKinds| {
+            [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection]
+                .map(|kind| site_kinds.have(kind))
         };
         let status = Fault::status(500).unwrap();
-        assert_eq!(kinds(status.surfaces()), [true, true, false]);
-        assert_eq!(kinds(body.surfaces()), [false, true, true]);
-        assert_eq!(kinds(of([status, body.clone()]).surfaces()), [true; 3]);
+        assert_eq!(kinds(status.site_kinds()), [true, true, false]);
+        assert_eq!(kinds(body.site_kinds()), [false, true, true]);
+        assert_eq!(kinds(of([status, body.clone()]).site_kinds()), [true; 3]);
         let both = of([body.clone(), body]);
-        assert_eq!(kinds(both.surfaces()), [false, true, true]);
+        assert_eq!(kinds(both.site_kinds()), [false, true, true]);
     }
 }

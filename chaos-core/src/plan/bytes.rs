@@ -63,10 +63,10 @@ impl BytesDeed {
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BytesFault(pub(crate) Kind);
+pub struct BytesFault(pub(crate) BytesFaultKind);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum BytesFaultKind {
     Throttle(NonZeroU64),
     TruncateAfter(u64),
     StallAfter(u64, Duration),
@@ -79,13 +79,13 @@ impl BytesFault {
     /// Creates a limit of this many bytes a second (Toxiproxy: `bandwidth`).
     #[must_use]
     pub fn throttle(bytes_per_second: NonZeroU64) -> Self {
-        Self(Kind::Throttle(bytes_per_second))
+        Self(BytesFaultKind::Throttle(bytes_per_second))
     }
 
     /// Creates an end after this many bytes (Toxiproxy: `limit_data`).
     #[must_use]
     pub fn truncate_after(bytes: u64) -> Self {
-        Self(Kind::TruncateAfter(bytes))
+        Self(BytesFaultKind::TruncateAfter(bytes))
     }
 
     /// Creates a stall: after this many bytes, nothing passes for `time` (Toxiproxy: `timeout`).
@@ -93,7 +93,7 @@ impl BytesFault {
     /// # Errors
     /// Returns an error if `time` is longer than 24 hours.
     pub fn stall_after(bytes: u64, time: Duration) -> Result<Self, RuleError> {
-        not_too_long("for", time).map(|time| Self(Kind::StallAfter(bytes, time)))
+        not_too_long("for", time).map(|time| Self(BytesFaultKind::StallAfter(bytes, time)))
     }
 
     /// Creates a corruption: each byte is changed with the probability `share`, above 0 and at most
@@ -103,7 +103,7 @@ impl BytesFault {
     /// Returns an error if `share` is out of range.
     pub fn corrupt(share: f64) -> Result<Self, RuleError> {
         if share > 0.0 && share <= 1.0 {
-            return Ok(Self(Kind::Corrupt(share)));
+            return Ok(Self(BytesFaultKind::Corrupt(share)));
         }
         let problem = format!("{share} is out of range");
         let allowed = "a number above 0 and at most 1";
@@ -115,7 +115,7 @@ impl BytesFault {
     /// # Errors
     /// Returns an error if `time` is longer than 24 hours.
     pub fn first_byte(time: Duration) -> Result<Self, RuleError> {
-        not_too_long("first_byte", time).map(|time| Self(Kind::FirstByte(time)))
+        not_too_long("first_byte", time).map(|time| Self(BytesFaultKind::FirstByte(time)))
     }
 
     /// Creates a delay of each chunk by `time` (Toxiproxy: `latency`).
@@ -123,18 +123,18 @@ impl BytesFault {
     /// # Errors
     /// Returns an error if `time` is longer than 24 hours.
     pub fn each_chunk(time: Duration) -> Result<Self, RuleError> {
-        not_too_long("chunk", time).map(|time| Self(Kind::EachChunk(time)))
+        not_too_long("chunk", time).map(|time| Self(BytesFaultKind::EachChunk(time)))
     }
 
     /// Turns the fault into the action on one call, drawing what is random.
     pub(crate) fn deed(self, dice: &mut Dice) -> BytesDeed {
         match self.0 {
-            Kind::Throttle(rate) => BytesDeed::Throttle(rate),
-            Kind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
-            Kind::StallAfter(bytes, time) => BytesDeed::StallAfter(bytes, time),
-            Kind::Corrupt(share) => BytesDeed::Corrupt(Corruption::new(share, dice)),
-            Kind::FirstByte(time) => BytesDeed::FirstByte(time),
-            Kind::EachChunk(time) => BytesDeed::EachChunk(time),
+            BytesFaultKind::Throttle(rate) => BytesDeed::Throttle(rate),
+            BytesFaultKind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
+            BytesFaultKind::StallAfter(bytes, time) => BytesDeed::StallAfter(bytes, time),
+            BytesFaultKind::Corrupt(share) => BytesDeed::Corrupt(Corruption::new(share, dice)),
+            BytesFaultKind::FirstByte(time) => BytesDeed::FirstByte(time),
+            BytesFaultKind::EachChunk(time) => BytesDeed::EachChunk(time),
         }
     }
 }

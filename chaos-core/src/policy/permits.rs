@@ -7,7 +7,7 @@ use crate::{
     error::RuleError,
     fault::{Fault, burn::Burn},
     matcher::glob::SiteGlob,
-    plan::{bytes::Kind, cut::Abort},
+    plan::{bytes::BytesFaultKind, cut::Abort},
     rule::{Mode, Rule},
 };
 
@@ -120,10 +120,12 @@ fn longest(fault: &Fault) -> Option<(&'static str, Duration)> {
         Fault::Pause(time) => Some(("pause.max", time.get())),
         Fault::Block(time) => Some(("block", time.get())),
         Fault::Body(bytes, _) => match bytes.0 {
-            Kind::StallAfter(_, time) => Some(("body.for", time)),
-            Kind::FirstByte(time) => Some(("body.first_byte", time)),
-            Kind::EachChunk(time) => Some(("body.chunk", time)),
-            Kind::Throttle(_) | Kind::TruncateAfter(_) | Kind::Corrupt(_) => None,
+            BytesFaultKind::StallAfter(_, time) => Some(("body.for", time)),
+            BytesFaultKind::FirstByte(time) => Some(("body.first_byte", time)),
+            BytesFaultKind::EachChunk(time) => Some(("body.chunk", time)),
+            BytesFaultKind::Throttle(_)
+            | BytesFaultKind::TruncateAfter(_)
+            | BytesFaultKind::Corrupt(_) => None,
         },
         _ => None,
     }

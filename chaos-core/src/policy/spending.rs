@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{armed::counters::Limit, trigger::budget::Budget};
+use crate::{policy::limit::Limit, trigger::budget::Budget};
 
 /// The calls, the hits and the delays that are counted against one budget.
 ///

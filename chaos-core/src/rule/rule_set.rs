@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use fnv::FnvHashSet;
 
-use crate::{audit::action::Action, error::RuleError, name::RuleId, rule::Rule};
+use crate::{error::RuleError, name::RuleId, rule::Rule};
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
 #[derive(Clone, Debug, Default)]
@@ -111,18 +111,6 @@ pub enum Change {
     /// Replaces all rules. Unchanged rules keep their counters and deadlines, and stay expired if
     /// they have expired.
     Replace(Vec<Rule>),
-}
-
-impl Change {
-    /// Returns the action that the audit records for it.
-    pub(crate) fn action(&self) -> Action {
-        match self {
-            Self::Put(_) => Action::Put,
-            Self::Edit(_) => Action::Edit,
-            Self::Remove(_) => Action::Remove,
-            Self::Replace(_) => Action::Replace,
-        }
-    }
 }
 
 /// Why an edit was not accepted. The rule set stays as it was.

@@ -261,7 +261,7 @@ impl<'s> Discovery<'s> {
                 let kinds = sites.iter().filter(|site| site.name() == *name);
                 let kinds: Vec<_> = kinds.map(|site| site.kind()).collect();
                 let can_happen =
-                    |fault: &&Fault| kinds.iter().any(|kind| fault.surfaces().have(*kind));
+                    |fault: &&Fault| kinds.iter().any(|kind| fault.site_kinds().have(*kind));
                 for pass in 1..=passes.min(self.systematic.most_passes) {
                     tried.extend(faults.iter().filter(can_happen).map(|fault| Tried {
                         site: (*name).to_owned(),
