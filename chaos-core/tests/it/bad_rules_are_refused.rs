@@ -164,14 +164,14 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "key parameter",
         r#"{"id":"r","site":"s","match":{"path":"/a/{b}"},"key":"path:c","faults":[{"status":503}]}"#,
         "key",
-        "names no parameter",
+        "is not a parameter",
         "of the rule's own path",
     ),
     (
         "key without path",
         r#"{"id":"r","site":"s","key":"path:c","faults":[{"status":503}]}"#,
         "key",
-        "names no parameter",
+        "is not a parameter",
         "of the rule's own path",
     ),
     (

@@ -207,32 +207,32 @@ fn bad_parameters_are_refused_with_what_is_allowed() {
         (Latency::quantiles(&many), "too many", "2 to 16"),
         (
             two((0.0, ms(1)), (0.5, ms(2))),
-            "0 is no quantile",
+            "0 is not a quantile",
             "above 0",
         ),
         (
             two((0.5, ms(1)), (1.0, ms(2))),
-            "1 is no quantile",
+            "1 is not a quantile",
             "below 1",
         ),
         (
             two((0.5, ms(1)), (99.0, ms(2))),
-            "99 is no quantile",
+            "99 is not a quantile",
             "below 1",
         ),
         (
             two((f64::NAN, ms(1)), (0.5, ms(2))),
-            "NaN is no quantile",
+            "NaN is not a quantile",
             "above 0",
         ),
         (
             two((0.9, ms(1)), (0.5, ms(2))),
-            "0.5 stands after 0.9",
+            "0.5 comes after 0.9",
             "low to high",
         ),
         (
             two((0.5, ms(1)), (0.5, ms(2))),
-            "0.5 stands after 0.5",
+            "0.5 comes after 0.5",
             "each once",
         ),
         (

@@ -77,7 +77,7 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     let reason = halted(&injector).unwrap();
     assert_eq!(
         reason,
-        "error ratio at http.server is 1.000, allowed are 0.500 (20 calls in 10s, 20 injected)"
+        "error ratio at http.server is 1.000; allowed: 0.500 (20 calls in 10s, 20 injected)"
     );
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
 

@@ -53,7 +53,7 @@ async fn errors_beyond_the_bound_are_over_within_100_ms() -> Result<(), Error> {
     let breach = report["breaches"][0].as_str().unwrap_or_default();
     for part in [
         "error ratio at http.server is 0.",
-        "allowed are 0.200",
+        "allowed: 0.200",
         " calls in 1s, ",
     ] {
         assert!(breach.contains(part), "{breach:?} without {part:?}");
