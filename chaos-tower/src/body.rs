@@ -3,13 +3,13 @@
 pub(crate) mod any_body;
 
 mod after_bytes;
-mod ahead;
 mod corrupt;
-mod deed;
 mod delay;
-mod messages;
-mod passage;
-mod signal;
+mod fault;
+mod filter;
+mod grpc_messages;
+mod grpc_signal;
+mod read_ahead;
 mod stage;
 #[cfg(test)]
 mod testing;
@@ -30,9 +30,9 @@ use self::stage::Source;
 use crate::error::BoxError;
 
 pub(crate) use self::{
-    ahead::ReadAhead,
-    deed::BodyDeed,
-    signal::{StatusSignal, on_request},
+    fault::BodyFault,
+    grpc_signal::{StatusSignal, count_messages},
+    read_ahead::ReadAhead,
 };
 
 pin_project! {
@@ -87,22 +87,22 @@ impl<B> FaultBody<B> {
         Self { state }
     }
 
-    /// The inner body, and what is to be done to it: the first deed is next to it, and the others
+    /// The inner body, and what is to be done to it: the first fault is next to it, and the others
     /// are done to what comes out of the ones before.
-    pub(crate) fn with(inner: B, deeds: Vec<BodyDeed>) -> Self {
-        if deeds.is_empty() {
+    pub(crate) fn with(inner: B, faults: Vec<BodyFault>) -> Self {
+        if faults.is_empty() {
             return Self::pass(inner);
         }
-        Self::behind(Source::body(inner), deeds)
+        Self::behind(Source::body(inner), faults)
     }
 
     /// The same for a body of which some was read already.
-    pub(crate) fn read_ahead(ahead: ReadAhead<B>, deeds: Vec<BodyDeed>) -> Self {
-        Self::behind(Source::Ahead(Box::new(ahead)), deeds)
+    pub(crate) fn read_ahead(ahead: ReadAhead<B>, faults: Vec<BodyFault>) -> Self {
+        Self::behind(Source::Ahead(Box::new(ahead)), faults)
     }
 
-    fn behind(source: Source<B>, deeds: Vec<BodyDeed>) -> Self {
-        let source = deeds.into_iter().fold(source, Source::behind);
+    fn behind(source: Source<B>, faults: Vec<BodyFault>) -> Self {
+        let source = faults.into_iter().fold(source, Source::behind);
         let state = State::Active { source };
         Self { state }
     }

@@ -19,13 +19,13 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
+    boxed_future::boxed_future,
     connect::{
-        future::{ConnectFuture, carry_out},
-        wrap::{AsItIs, Form, Wrapped},
+        future::{ConnectFuture, make_connection},
+        wrap::{Unwrapped, WrapConnection, Wrapped},
     },
     error::BoxError,
-    site_ref::Aim,
+    site_ref::SiteRef,
 };
 
 /// A [`Layer`] over a connector: every connection that a client makes passes a site.
@@ -43,9 +43,9 @@ use crate::{
 /// connections nobody else can name, does not take that.
 ///
 /// The label `peer` is the host of the address to connect to, where that is known: not in reqwest.
-pub struct ConnectLayer<M = AsItIs> {
+pub struct ConnectLayer<M = Unwrapped> {
     site: &'static Site,
-    form: PhantomData<fn() -> M>,
+    wrap: PhantomData<fn() -> M>,
 }
 
 impl ConnectLayer {
@@ -68,7 +68,7 @@ impl ConnectLayer {
     pub fn with_injector(site: &str, injector: &Injector) -> Self {
         Self {
             site: injector.site_of(site, SiteKind::Connection),
-            form: PhantomData,
+            wrap: PhantomData,
         }
     }
 
@@ -77,7 +77,7 @@ impl ConnectLayer {
     pub fn bytes(self) -> ConnectLayer<Wrapped> {
         ConnectLayer {
             site: self.site,
-            form: PhantomData,
+            wrap: PhantomData,
         }
     }
 }
@@ -96,8 +96,8 @@ impl<S, M> Layer<S> for ConnectLayer<M> {
     fn layer(&self, inner: S) -> Self::Service {
         Connect {
             inner,
-            aim: Aim::at(self.site),
-            form: PhantomData,
+            site_ref: SiteRef::new(self.site),
+            wrap: PhantomData,
         }
     }
 }
@@ -106,10 +106,10 @@ impl<S, M> Layer<S> for ConnectLayer<M> {
 ///
 /// A connection that is refused fails with a genuine [`io::Error`](std::io::Error), such as a client
 /// makes much of: reqwest's `is_connect()`, tonic's `UNAVAILABLE`.
-pub struct Connect<S, M = AsItIs> {
+pub struct Connect<S, M = Unwrapped> {
     inner: S,
-    aim: Aim,
-    form: PhantomData<fn() -> M>,
+    site_ref: SiteRef,
+    wrap: PhantomData<fn() -> M>,
 }
 
 impl<S, M, R> Service<R> for Connect<S, M>
@@ -117,7 +117,7 @@ where
     S: Service<R> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
-    M: Form<S::Response> + 'static,
+    M: WrapConnection<S::Response> + 'static,
     R: Send + 'static,
     S::Response: Send,
     M::Response: 'static,
@@ -131,9 +131,9 @@ where
     }
 
     fn call(&mut self, target: R) -> Self::Future {
-        let decision = match self.aim.is_armed() {
+        let decision = match self.site_ref.is_armed() {
             true => self
-                .aim
+                .site_ref
                 .decide(&Call::new().labels(peer(&target).as_slice())),
             false => None,
         };
@@ -143,7 +143,9 @@ where
         // It is `self.inner` that was polled ready, so that is the one to call, or to drop.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        ConnectFuture::cold(cold(carry_out::<S, M, R>(ready, target, decision)))
+        ConnectFuture::boxed(boxed_future(make_connection::<S, M, R>(
+            ready, target, decision,
+        )))
     }
 }
 
@@ -174,8 +176,8 @@ impl<S: Clone, M> Clone for Connect<S, M> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            aim: self.aim,
-            form: PhantomData,
+            site_ref: self.site_ref,
+            wrap: PhantomData,
         }
     }
 }
@@ -184,7 +186,7 @@ impl<S: fmt::Debug, M> fmt::Debug for Connect<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("inner", &self.inner)
-            .field("site", &self.aim)
+            .field("site", &self.site_ref)
             .finish()
     }
 }

@@ -1,9 +1,9 @@
 //! The connection that a request came on, as far as it is known.
 
 #[cfg(feature = "connection")]
-pub(crate) mod direction;
+pub(crate) mod connection_faults;
 #[cfg(feature = "connection")]
-pub(crate) mod faults;
+pub(crate) mod direction_faults;
 #[cfg(feature = "connection")]
 pub(crate) mod goaway;
 #[cfg(feature = "connection")]

@@ -7,8 +7,8 @@ use tower_layer::Layer;
 
 use crate::{
     service::Inject,
-    site_ref::Aim,
-    surface::{Boxed, Keep, Wrap},
+    site_ref::SiteRef,
+    surface::{BoxErrors, SameTypes, WrapBodies},
 };
 
 /// A [`Layer`] that makes every call of a service pass a site.
@@ -17,7 +17,7 @@ use crate::{
 /// cloning the services it makes copy one reference.
 ///
 /// `M` is the [`Surface`](crate::Surface): how the stack takes injected answers and errors.
-pub struct InjectLayer<M = Keep> {
+pub struct InjectLayer<M = SameTypes> {
     site: &'static Site,
     surface: PhantomData<fn() -> M>,
 }
@@ -52,7 +52,7 @@ impl InjectLayer {
     /// For a stack whose errors may be boxed: a client, such as tonic's `Channel`. An `error` or an
     /// `abort` is then an error of the kind that the client's own would be.
     #[must_use]
-    pub fn boxed_errors(self) -> InjectLayer<Boxed> {
+    pub fn boxed_errors(self) -> InjectLayer<BoxErrors> {
         self.with_surface()
     }
 }
@@ -61,7 +61,7 @@ impl<M> InjectLayer<M> {
     /// For a stack whose bodies cannot hold another, such as hyper's own, or those that a layer like
     /// compression makes: every body becomes a [`FaultBody`](crate::FaultBody).
     #[must_use]
-    pub fn wrapped_bodies(self) -> InjectLayer<Wrap<M>> {
+    pub fn wrapped_bodies(self) -> InjectLayer<WrapBodies<M>> {
         self.with_surface()
     }
 
@@ -104,7 +104,7 @@ impl<S, M> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Inject::new(inner, Aim::at(self.site))
+        Inject::new(inner, SiteRef::new(self.site))
     }
 }
 

@@ -77,11 +77,11 @@
 //!   body or a line of text that names the rule (none for 204, 205 and 304), and `x-chaos-fault:
 //!   RULE`. The request's body is not read. A gRPC call (`content-type: application/grpc…`) gets
 //!   headers alone, with its status; with `after_messages`, trailers when so many have passed.
-//! - **What does an error do?** As the surface says. [`Keep`] answers 500, or a gRPC status of the
-//!   error's kind, marked the same way; [`Boxed`] is an [`std::io::Error`] of that kind.
-//! - **What does an abort do?** Under [`Keep`], the answer's body fails before it begins, which
+//! - **What does an error do?** As the surface says. [`SameTypes`] answers 500, or a gRPC status of the
+//!   error's kind, marked the same way; [`BoxErrors`] is an [`std::io::Error`] of that kind.
+//! - **What does an abort do?** Under [`SameTypes`], the answer's body fails before it begins, which
 //!   makes hyper close an HTTP/1 connection without a byte and reset an HTTP/2 stream; under
-//!   [`Boxed`] it is an error. `reset` cuts the connection with an RST if it can be found.
+//!   [`BoxErrors`] it is an error. `reset` cuts the connection with an RST if it can be found.
 //! - **What does a hang do?** It waits, and reads up to 64 KiB of the request's body ahead, because
 //!   a server that does not read does not see its client go. What was read is not lost.
 //! - **What do faults of bodies do?** The inner service is called with the body wrapped, or its
@@ -136,7 +136,7 @@ mod token;
 pub use crate::connect::{
     Connect, ConnectLayer,
     future::ConnectFuture,
-    wrap::{AsItIs, Form, Wrapped},
+    wrap::{Unwrapped, WrapConnection, Wrapped},
 };
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub use crate::connection::reset::Peer;
@@ -158,5 +158,5 @@ pub use crate::{
     future::ResponseFuture,
     layer::InjectLayer,
     service::Inject,
-    surface::{Bodies, Boxed, Keep, Surface, Wrap},
+    surface::{Bodies, BoxErrors, SameTypes, Surface, WrapBodies},
 };

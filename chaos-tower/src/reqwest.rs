@@ -57,9 +57,9 @@
 //! A request whose body is damaged or held up by a `hang` or a `pause` cannot be sent again by the
 //! client itself, as one with a stream for a body cannot be: it is given a redirect as the answer.
 
-mod any_body;
 mod exchange;
-mod genuine;
+mod native_error;
+mod sync_body;
 
 use std::{
     mem,
@@ -72,16 +72,16 @@ use reqwest::{Body, Request, Response};
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
+    boxed_future::boxed_future,
     error::BoxError,
-    execute::carry_out,
+    execute::execute,
     future::ResponseFuture,
     service::Inject,
-    surface::{Boxed, Keep, Surface},
+    surface::{BoxErrors, SameTypes, Surface},
 };
-use exchange::{Exchange, Served};
+use exchange::{Exchange, InnerError};
 
-impl Surface<Response, reqwest::Error> for Keep {
+impl Surface<Response, reqwest::Error> for SameTypes {
     type Response = Response;
     type Error = reqwest::Error;
 
@@ -107,7 +107,7 @@ impl Surface<Response, reqwest::Error> for Keep {
     }
 }
 
-impl<E: Into<BoxError>> Surface<Response, E> for Boxed {
+impl<E: Into<BoxError>> Surface<Response, E> for BoxErrors {
     type Response = Response;
     type Error = BoxError;
 
@@ -144,7 +144,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        if self.aim.is_armed() {
+        if self.site_ref.is_armed() {
             call_armed(self, request)
         } else {
             ResponseFuture::pass(self.inner.call(request))
@@ -164,7 +164,7 @@ where
 {
     let decided = Uri::try_from(request.url().as_str()).ok().and_then(|uri| {
         let call = Call::http(request.method(), &uri, request.headers());
-        let decision = service.aim.decide(&call)?;
+        let decision = service.site_ref.decide(&call)?;
         Some((uri, decision))
     });
     let Some((uri, decision)) = decided else {
@@ -174,7 +174,7 @@ where
     // As for any other request: the one that was polled ready is the one to call, or to drop.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::cold(cold(answer::<S, M>(ready, request, uri, decision)))
+    ResponseFuture::boxed(boxed_future(answer::<S, M>(ready, request, uri, decision)))
 }
 
 /// Carries the decision out on the request in the types of `http`, and what comes of it in those of
@@ -193,14 +193,14 @@ where
 {
     let url = request.url().clone();
     let (exchange, request) = Exchange::new(inner, request, uri);
-    let result = carry_out::<_, Boxed, Body, Body>(exchange, request, decision).await;
+    let result = execute::<_, BoxErrors, Body, Body>(exchange, request, decision).await;
     let error = match result {
         Ok(answer) => return Ok(exchange::into_response(answer, url)),
         Err(error) => error,
     };
-    let error = match error.downcast::<Served<S::Error>>() {
+    let error = match error.downcast::<InnerError<S::Error>>() {
         Ok(served) => return M::pass(Err(served.0)),
-        Err(injected) => genuine::error(injected).await.with_url(url),
+        Err(injected) => native_error::error(injected).await.with_url(url),
     };
     let error = M::fail(error.into());
     Err(error

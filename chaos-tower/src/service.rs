@@ -14,29 +14,29 @@ use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
-    connection::peer_address::caller,
+    boxed_future::boxed_future,
+    connection::peer_address::peer_address,
     error::BoxError,
-    execute::carry_out,
+    execute::execute,
     future::ResponseFuture,
-    site_ref::Aim,
-    surface::{Bodies, Keep, Surface},
+    site_ref::SiteRef,
+    surface::{Bodies, SameTypes, Surface},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
 ///
 /// [`InjectLayer`](crate::InjectLayer) makes it.
-pub struct Inject<S, M = Keep> {
+pub struct Inject<S, M = SameTypes> {
     pub(crate) inner: S,
-    pub(crate) aim: Aim,
+    pub(crate) site_ref: SiteRef,
     surface: PhantomData<fn() -> M>,
 }
 
 impl<S, M> Inject<S, M> {
-    pub(crate) fn new(inner: S, aim: Aim) -> Self {
+    pub(crate) fn new(inner: S, site_ref: SiteRef) -> Self {
         Self {
             inner,
-            aim,
+            site_ref,
             surface: PhantomData,
         }
     }
@@ -83,7 +83,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        if self.aim.is_armed() {
+        if self.site_ref.is_armed() {
             call_armed(request, self)
         } else {
             ResponseFuture::pass(self.inner.call(M::pass_request(request)))
@@ -133,23 +133,25 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let peer = || caller(request.extensions());
+    let peer = || peer_address(request.extensions());
     let call = Call::http(method, uri, headers).peer_of(&peer);
-    let Some(decision) = service.aim.decide(&call) else {
+    let Some(decision) = service.site_ref.decide(&call) else {
         return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
     };
     // It is `inner` that was polled ready, so that is the one to call; and the one to drop if the
     // call ends here, with whatever readiness it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::cold(cold(carry_out::<S, M, A, B>(ready, request, decision)))
+    ResponseFuture::boxed(boxed_future(execute::<S, M, A, B>(
+        ready, request, decision,
+    )))
 }
 
 // Derives would ask the same of `M`, which is never a value.
 
 impl<S: Clone, M> Clone for Inject<S, M> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.aim)
+        Self::new(self.inner.clone(), self.site_ref)
     }
 }
 
@@ -157,7 +159,7 @@ impl<S: fmt::Debug, M> fmt::Debug for Inject<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inject")
             .field("inner", &self.inner)
-            .field("site", &self.aim)
+            .field("site", &self.site_ref)
             .finish()
     }
 }

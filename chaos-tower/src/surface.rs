@@ -63,26 +63,26 @@ pub trait Bodies<B>: Sealed {
 /// answered with a 500, and an abort cuts the body. The bodies must be such as can hold any other,
 /// as axum's and tonic's can: an [`AnyBody`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Keep;
+pub struct SameTypes;
 
 /// Keeps the body types, and makes the error a [`BoxError`]: for clients such as tonic's `Channel`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Boxed;
+pub struct BoxErrors;
 
 /// Makes every body a [`FaultBody`], whatever it was, and treats errors as `E` does: for plain hyper
 /// services and clients, and for bodies that another layer has changed.
 #[derive(Debug, Default)]
-pub struct Wrap<E = Keep>(PhantomData<fn() -> E>);
+pub struct WrapBodies<E = SameTypes>(PhantomData<fn() -> E>);
 
 mod sealed {
     pub trait Sealed {}
 }
 
-impl Sealed for Keep {}
-impl Sealed for Boxed {}
-impl<E> Sealed for Wrap<E> {}
+impl Sealed for SameTypes {}
+impl Sealed for BoxErrors {}
+impl<E> Sealed for WrapBodies<E> {}
 
-impl<B: AnyBody, E> Surface<Response<B>, E> for Keep {
+impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
     type Error = E;
 
@@ -106,7 +106,7 @@ impl<B: AnyBody, E> Surface<Response<B>, E> for Keep {
     }
 }
 
-impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for Boxed {
+impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     type Response = Response<B>;
     type Error = BoxError;
 
@@ -125,7 +125,7 @@ impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for Boxed {
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for Wrap<Keep>
+impl<B, E> Surface<Response<B>, E> for WrapBodies<SameTypes>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -147,7 +147,7 @@ where
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for Wrap<Boxed>
+impl<B, E> Surface<Response<B>, E> for WrapBodies<BoxErrors>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     E: Into<BoxError>,
@@ -171,7 +171,7 @@ where
     }
 }
 
-impl<B: AnyBody> Bodies<B> for Keep {
+impl<B: AnyBody> Bodies<B> for SameTypes {
     type Body = B;
 
     #[inline(always)]
@@ -184,7 +184,7 @@ impl<B: AnyBody> Bodies<B> for Keep {
     }
 }
 
-impl<B: AnyBody> Bodies<B> for Boxed {
+impl<B: AnyBody> Bodies<B> for BoxErrors {
     type Body = B;
 
     #[inline(always)]
@@ -197,7 +197,7 @@ impl<B: AnyBody> Bodies<B> for Boxed {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for Wrap<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for WrapBodies<E> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

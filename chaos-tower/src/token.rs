@@ -1,9 +1,9 @@
 //! Tokens on their way: opened where a request comes in, and passed on where one goes out.
 
-mod counts;
-mod envoy;
-mod open;
-mod pass;
+mod envoy_headers;
+mod pass_token;
+mod token_counts;
+mod token_overlays;
 
 use std::{
     fmt,
@@ -16,10 +16,10 @@ use http::{HeaderName, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::open::Tokens;
+use self::token_overlays::TokenOverlays;
 pub use self::{
-    counts::TokenCounts,
-    pass::{PassToken, PassTokenLayer},
+    pass_token::{PassToken, PassTokenLayer},
+    token_counts::TokenCounts,
 };
 
 /// The header that a token comes in.
@@ -58,7 +58,7 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 /// ```
 #[derive(Clone)]
 pub struct TokenLayer {
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenOverlays>,
     envoy: Option<SiteGlob>,
 }
 
@@ -73,7 +73,7 @@ impl TokenLayer {
     #[must_use]
     pub fn with_injector(key: TokenKey, injector: &Injector) -> Self {
         Self {
-            tokens: Arc::new(Tokens::new(key, injector)),
+            tokens: Arc::new(TokenOverlays::new(key, injector)),
             envoy: None,
         }
     }

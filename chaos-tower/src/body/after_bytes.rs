@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chaos_core::ActiveCall;
 
 use super::{
-    passage::{Next, Passage},
+    filter::{BodyFilter, Next},
     waiting::Waiting,
 };
 use crate::{connection::Connection, error::BoxError};
@@ -65,7 +65,7 @@ impl AfterBytes {
     }
 }
 
-impl Passage for AfterBytes {
+impl BodyFilter for AfterBytes {
     fn poll_before(
         &mut self,
         at_end: bool,
@@ -73,7 +73,7 @@ impl Passage for AfterBytes {
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
         if self.left > 0 || (at_end && !self.outlasts_body()) {
-            return Poll::Ready(Next::Go);
+            return Poll::Ready(Next::Continue);
         }
         let time = match &self.then {
             Then::Stall(time) => *time,
@@ -81,7 +81,7 @@ impl Passage for AfterBytes {
         };
         ready!(self.waiting.poll(|| active_call.wait(time), cx));
         Poll::Ready(match &mut self.then {
-            Then::Stall(_) => Next::Leave,
+            Then::Stall(_) => Next::Remove,
             Then::End => Next::End(None),
             Then::Fail(error) => Next::End(error.take().map(Err)),
             Then::Reset(connection, error) => {
@@ -110,7 +110,7 @@ mod tests {
     use crate::{
         FaultBody,
         body::{
-            BodyDeed,
+            BodyFault,
             testing::{Hit, Script, Step, any_hit, hit, read, trailers},
         },
     };
@@ -122,8 +122,8 @@ mod tests {
     }
 
     fn failing(hit: &Hit, after: u64, inner: Script) -> FaultBody<Script> {
-        let deed = BodyDeed::CutAfter(after, "cut".into(), hit.active_call.clone());
-        FaultBody::with(inner, vec![deed])
+        let fault = BodyFault::CutAfter(after, "cut".into(), hit.active_call.clone());
+        FaultBody::with(inner, vec![fault])
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use http_body::Body;
 
 use crate::error::BoxError;
 
-/// A body type that can hold any other: what [`Keep`](crate::Keep) asks of a stack.
+/// A body type that can hold any other: what [`SameTypes`](crate::SameTypes) asks of a stack.
 ///
 /// Open: a stack of your own may have such a type, too.
 pub trait AnyBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + Sized + 'static {

@@ -8,11 +8,11 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use chaos_core::{ActiveCall, Corruption};
 
-use super::passage::Passage;
+use super::filter::BodyFilter;
 
 pub(super) struct Corrupt(pub(super) Corruption);
 
-impl Passage for Corrupt {
+impl BodyFilter for Corrupt {
     fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
         if self.0.spares(bytes.len()) {
             self.0.skip(bytes.len());
@@ -64,7 +64,7 @@ mod tests {
         let hit = hit(BytesFault::corrupt(0.001).unwrap());
         let sent = Numbers(5).bytes(50_000);
         let pass = |lengths: &mut dyn FnMut() -> usize| {
-            let BytesDeed::Corrupt(corruption) = hit.deed.clone() else {
+            let BytesDeed::Corrupt(corruption) = hit.fault.clone() else {
                 panic!("it is a corruption");
             };
             let mut corrupt = Corrupt(corruption);
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn spared_bytes_are_not_copied() {
         let hit = hit(BytesFault::corrupt(1e-12).unwrap());
-        let BytesDeed::Corrupt(corruption) = hit.deed.clone() else {
+        let BytesDeed::Corrupt(corruption) = hit.fault.clone() else {
             panic!("it is a corruption");
         };
         let shared = Bytes::from(vec![0; 100_000]);

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chaos_core::ActiveCall;
 
 use super::{
-    passage::{Next, Passage},
+    filter::{BodyFilter, Next},
     waiting::Waiting,
 };
 
@@ -41,9 +41,13 @@ impl Delay {
     }
 }
 
-impl Passage for Delay {
+impl BodyFilter for Delay {
     fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
-        Poll::Ready(if self.done { Next::Leave } else { Next::Go })
+        Poll::Ready(if self.done {
+            Next::Remove
+        } else {
+            Next::Continue
+        })
     }
 
     fn poll_pass(

@@ -1,4 +1,4 @@
-//! Where a deed meets a body: it takes the frames apart, and keeps what the deed holds back.
+//! Where a fault meets a body: it takes the frames apart, and keeps what the fault holds back.
 
 use std::{
     pin::Pin,
@@ -10,9 +10,9 @@ use chaos_core::ActiveCall;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    ahead::ReadAhead,
-    deed::BodyDeed,
-    passage::{Next, Passage, Polled},
+    fault::BodyFault,
+    filter::{BodyFilter, Next, Polled},
+    read_ahead::ReadAhead,
 };
 use crate::error::BoxError;
 
@@ -24,14 +24,14 @@ pub(super) enum Source<B> {
     Stage(Box<Stage<B>>),
 }
 
-/// A source with a deed at work on it.
+/// A source with a fault at work on it.
 pub(super) struct Stage<B> {
-    /// `None` when the deed has ended the body.
+    /// `None` when the fault has ended the body.
     source: Option<Source<B>>,
-    /// What the source has given and the deed has not let pass.
+    /// What the source has given and the fault has not let pass.
     rest: Bytes,
-    /// `None` when the deed is done or its rule is over.
-    deed: Option<(Box<dyn Passage>, ActiveCall)>,
+    /// `None` when the fault is done or its rule is over.
+    fault: Option<(Box<dyn BodyFilter>, ActiveCall)>,
 }
 
 impl<B> Source<B> {
@@ -39,12 +39,12 @@ impl<B> Source<B> {
         Self::Body(Box::pin(inner))
     }
 
-    /// What comes out of this source behind a deed.
-    pub(super) fn behind(self, deed: BodyDeed) -> Self {
+    /// What comes out of this source behind a fault.
+    pub(super) fn behind(self, fault: BodyFault) -> Self {
         Self::Stage(Box::new(Stage {
             source: Some(self),
             rest: Bytes::new(),
-            deed: Some(deed.into_passage()),
+            fault: Some(fault.into_filter()),
         }))
     }
 }
@@ -88,23 +88,23 @@ where
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        while let Some((deed, active_call)) = &mut self.deed {
+        while let Some((fault, active_call)) = &mut self.fault {
             if active_call.is_over() {
-                self.deed = None;
+                self.fault = None;
                 break;
             }
             let at_end = self.rest.is_empty() && source.is_end_stream();
-            let next = ready!(deed.poll_before(at_end, active_call, cx));
+            let next = ready!(fault.poll_before(at_end, active_call, cx));
             // It may have waited until its rule was over, and no longer.
             let next = if active_call.is_over() {
-                Next::Leave
+                Next::Remove
             } else {
                 next
             };
             match next {
-                Next::Go => {}
-                Next::Leave => {
-                    self.deed = None;
+                Next::Continue => {}
+                Next::Remove => {
+                    self.fault = None;
                     break;
                 }
                 Next::End(last) => {
@@ -118,7 +118,7 @@ where
                     Err(other) => return Poll::Ready(other),
                 }
             }
-            let passing = ready!(deed.poll_pass(&mut self.rest, active_call, cx));
+            let passing = ready!(fault.poll_pass(&mut self.rest, active_call, cx));
             if !active_call.is_over() {
                 return data(self.rest.split_to(passing));
             }
@@ -134,9 +134,9 @@ where
             return true;
         };
         let outlasts_body = || {
-            self.deed
+            self.fault
                 .as_ref()
-                .is_some_and(|(deed, active_call)| deed.outlasts_body() && !active_call.is_over())
+                .is_some_and(|(fault, active_call)| fault.outlasts_body() && !active_call.is_over())
         };
         self.rest.is_empty() && source.is_end_stream() && !outlasts_body()
     }
@@ -152,8 +152,8 @@ where
         if let Some(upper) = hint.upper() {
             whole.set_upper(upper.saturating_add(held_back));
         }
-        match &self.deed {
-            Some((deed, _)) => deed.size_hint(whole),
+        match &self.fault {
+            Some((fault, _)) => fault.size_hint(whole),
             None => whole,
         }
     }

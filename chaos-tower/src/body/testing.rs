@@ -16,7 +16,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyDeed, FaultBody};
+use super::{BodyFault, FaultBody};
 use crate::error::BoxError;
 
 /// One step of a scripted body.
@@ -106,7 +106,7 @@ impl Body for Script {
 pub(super) struct Hit {
     pub(super) injector: Injector,
     pub(super) active_call: ActiveCall,
-    pub(super) deed: BytesDeed,
+    pub(super) fault: BytesDeed,
 }
 
 pub(super) fn hit(fault: BytesFault) -> Hit {
@@ -116,33 +116,33 @@ pub(super) fn hit(fault: BytesFault) -> Hit {
 pub(super) fn hit_of(fault: BytesFault, rule: impl FnOnce(Rule) -> Rule) -> Hit {
     let injector = Injector::new();
     let site = injector.site("body");
-    let (id, aim) = ("r".parse().unwrap(), "body".parse().unwrap());
+    let (id, glob) = ("r".parse().unwrap(), "body".parse().unwrap());
     injector.put(rule(Rule::new(
         id,
-        aim,
+        glob,
         Fault::Body(fault, Direction::Response),
     )));
     let mut decision = site.decide(&Call::new()).unwrap();
-    let Some(Plan::Bytes(deed, _)) = decision.next_plan() else {
-        panic!("a body fault is a deed on bytes");
+    let Some(Plan::Bytes(fault, _)) = decision.next_plan() else {
+        panic!("a body fault is a fault on bytes");
     };
     let active_call = decision.active_call().unwrap();
     Hit {
         injector,
         active_call,
-        deed,
+        fault,
     }
 }
 
-/// A rule that is in force, for deeds that no body fault comes down to.
+/// A rule that is in force, for faults that no body fault comes down to.
 pub(super) fn any_hit() -> Hit {
     hit(BytesFault::truncate_after(0))
 }
 
 impl Hit {
     pub(super) fn body<B>(&self, inner: B) -> FaultBody<B> {
-        let deed = BodyDeed::Bytes(self.deed.clone(), self.active_call.clone());
-        FaultBody::with(inner, vec![deed])
+        let fault = BodyFault::Bytes(self.fault.clone(), self.active_call.clone());
+        FaultBody::with(inner, vec![fault])
     }
 
     /// Lets go of the rule; what is active of it now, then, is what was made of it.

@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 
 use super::{
-    BodyDeed, BoxError, FaultBody,
+    BodyFault, BoxError, FaultBody,
     testing::{Hit, Numbers, Script, Step, any_hit, hit, read, trailers},
 };
 
@@ -38,7 +38,7 @@ fn random_script(numbers: &mut Numbers) -> Script {
     }
 }
 
-/// A deed that changes neither bytes nor end.
+/// A fault that changes neither bytes nor end.
 fn random_slowness(numbers: &mut Numbers) -> BytesFault {
     let time = Duration::from_millis(numbers.below(30));
     match numbers.below(4) {
@@ -49,9 +49,9 @@ fn random_slowness(numbers: &mut Numbers) -> BytesFault {
     }
 }
 
-fn deeds(hits: &[Hit]) -> Vec<BodyDeed> {
-    let deed = |hit: &Hit| BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
-    hits.iter().map(deed).collect()
+fn faults(hits: &[Hit]) -> Vec<BodyFault> {
+    let fault = |hit: &Hit| BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
+    hits.iter().map(fault).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,7 +63,7 @@ async fn slow_deeds_in_any_order_lose_nothing() {
         let hits: Vec<_> = (0..1 + numbers.below(4))
             .map(|_| hit(random_slowness(&mut numbers)))
             .collect();
-        let body = FaultBody::with(script, deeds(&hits));
+        let body = FaultBody::with(script, faults(&hits));
         let read = match numbers.below(4) {
             // Some are halted on their way.
             0 => {
@@ -95,13 +95,13 @@ async fn each_deed_is_done_to_what_the_ones_before_let_pass() {
     let throttle = || hit(BytesFault::throttle(NonZeroU64::new(4).unwrap()));
     let truncate = || hit(BytesFault::truncate_after(4));
     for hits in [[throttle(), truncate()], [truncate(), throttle()]] {
-        let read = read(FaultBody::with(script(), deeds(&hits))).await;
+        let read = read(FaultBody::with(script(), faults(&hits))).await;
         assert_eq!(read.bytes(), b"aaaa");
         assert_eq!(read.end.as_millis(), 1002);
     }
     let each = || hit(BytesFault::each_chunk(Duration::from_secs(1)).unwrap());
     let slow_chunks = [throttle(), each()];
-    let read_chunks = read(FaultBody::with(script(), deeds(&slow_chunks))).await;
+    let read_chunks = read(FaultBody::with(script(), faults(&slow_chunks))).await;
     assert_eq!(
         read_chunks.frames.len(),
         8,
@@ -139,8 +139,8 @@ async fn the_last_frame_says_that_it_is_the_last() {
 async fn an_injection_is_active_until_its_body_is_done_or_dropped() {
     let hit = any_hit();
     let body = |hit: &Hit| {
-        let deed = BodyDeed::CutAfter(100, "cut".into(), hit.active_call.clone());
-        FaultBody::with(Script::of(&[b"aaaa"]), vec![deed])
+        let fault = BodyFault::CutAfter(100, "cut".into(), hit.active_call.clone());
+        FaultBody::with(Script::of(&[b"aaaa"]), vec![fault])
     };
     let (mut done, dropped) = (body(&hit), body(&hit));
     let active = hit.into_active();
@@ -207,10 +207,10 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     let hit = hit(BytesFault::throttle(NonZeroU64::new(1_000).unwrap()));
     let frames = [&b"aa"[..], b"", b"bb"];
     let mut ahead = super::ReadAhead::new(Script::of(&frames));
-    let listening = tokio::time::timeout(Duration::from_secs(1), ahead.client_goes());
+    let listening = tokio::time::timeout(Duration::from_secs(1), ahead.disconnected());
     assert!(listening.await.is_err(), "all of it came");
-    let deed = BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
-    let read = read(FaultBody::read_ahead(ahead, vec![deed])).await;
+    let fault = BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
+    let read = read(FaultBody::read_ahead(ahead, vec![fault])).await;
     assert_eq!(read.bytes(), b"aabb");
     assert!(read.hints_were_right());
 }

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use chaos_core::{ActiveCall, Clock};
 
-use super::{passage::Passage, waiting::Waiting};
+use super::{filter::BodyFilter, waiting::Waiting};
 
 /// How far it may be behind its schedule and still catch up: more than a timer or a busy machine
 /// is late, and less than anyone would call a burst. Who has let it wait for longer, the source or
@@ -45,7 +45,7 @@ impl Throttle {
     }
 }
 
-impl Passage for Throttle {
+impl BodyFilter for Throttle {
     fn poll_pass(
         &mut self,
         bytes: &mut Bytes,

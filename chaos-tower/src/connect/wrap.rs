@@ -2,18 +2,18 @@
 
 use hyper_util::rt::TokioIo;
 
-use crate::connection::{direction::Lanes, io::FaultIo, socket::Socket};
+use crate::connection::{direction_faults::ByteFaults, io::FaultIo, socket::Socket};
 
-/// What becomes of a connection that is made: [`AsItIs`] or [`Wrapped`].
+/// What becomes of a connection that is made: [`Unwrapped`] or [`Wrapped`].
 ///
 /// Sealed: what a rule asks of it is nobody else's.
-pub trait Form<T>: sealed::Wrap<T> {}
+pub trait WrapConnection<T>: sealed::Wraps<T> {}
 
-impl<M: sealed::Wrap<T>, T> Form<T> for M {}
+impl<M: sealed::Wraps<T>, T> WrapConnection<T> for M {}
 
 /// It stays as it is.
 #[derive(Clone, Copy, Debug)]
-pub struct AsItIs;
+pub struct Unwrapped;
 
 /// It is wrapped, so that rules reach its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -21,33 +21,33 @@ pub struct Wrapped;
 
 /// What is to be done to its bytes.
 #[derive(Debug, Default)]
-pub struct Deeds(pub(crate) Lanes);
+pub struct ConnectionPlan(pub(crate) ByteFaults);
 
 mod sealed {
-    use super::{AsItIs, Deeds, FaultIo, Socket, TokioIo, Wrapped};
+    use super::{ConnectionPlan, FaultIo, Socket, TokioIo, Unwrapped, Wrapped};
 
-    pub trait Wrap<T> {
+    pub trait Wraps<T> {
         type Response;
         const WRAPS: bool;
 
-        fn wrap(connection: T, deeds: Deeds) -> Self::Response;
+        fn wrap(connection: T, deeds: ConnectionPlan) -> Self::Response;
     }
 
-    impl<T> Wrap<T> for AsItIs {
+    impl<T> Wraps<T> for Unwrapped {
         type Response = T;
         const WRAPS: bool = false;
 
-        fn wrap(connection: T, _: Deeds) -> T {
+        fn wrap(connection: T, _: ConnectionPlan) -> T {
             connection
         }
     }
 
-    impl<T: Socket> Wrap<T> for Wrapped {
+    impl<T: Socket> Wraps<T> for Wrapped {
         /// For hyper, of what hyper's is made into for tokio.
         type Response = TokioIo<FaultIo<TokioIo<T>>>;
         const WRAPS: bool = true;
 
-        fn wrap(connection: T, deeds: Deeds) -> Self::Response {
+        fn wrap(connection: T, deeds: ConnectionPlan) -> Self::Response {
             let io = FaultIo::new(TokioIo::new(connection));
             TokioIo::new(match deeds.0.are_idle() {
                 true => io,

@@ -24,7 +24,7 @@ const GOAWAY: [u8; 17] = [
 
 /// How far it has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum GoAwayWriter {
     /// Nothing has been read yet.
     NotYet,
     /// It is not HTTP/2, or cannot be seen to be, or all is said.
@@ -37,7 +37,7 @@ pub(crate) enum Farewell {
     Writing(u8),
 }
 
-impl Farewell {
+impl GoAwayWriter {
     /// Looks at what was read.
     #[inline]
     pub(crate) fn see_read(&mut self, bytes: &[u8]) {
@@ -60,7 +60,7 @@ impl Farewell {
 
     /// Writes it, or what is left of it. To be called between two frames.
     #[cold]
-    pub(crate) fn poll_say(
+    pub(crate) fn poll_send(
         &mut self,
         io: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,

@@ -1,7 +1,7 @@
 //! `ConnectionHandle`: what a request carries so that a fault can cut the connection it came on.
 //!
-//! The handle owns no socket. It leaves an order, and wakes whoever is polling the connection; the
-//! connection's own [`FaultIo`](crate::FaultIo) finds the order at its next poll and carries it out
+//! The handle owns no socket. It leaves an command, and wakes whoever is polling the connection; the
+//! connection's own [`FaultIo`](crate::FaultIo) finds the command at its next poll and carries it out
 //! on the socket that it owns. So no file descriptor is shared, and none can be used after it was
 //! closed.
 
@@ -23,10 +23,10 @@ use tokio::sync::Notify;
 /// A request that came through a [`FaultIo`](crate::FaultIo) carries it among its extensions, where
 /// [`of`](Self::of) finds it. When the connection is gone already, it does nothing.
 ///
-/// The stronger order wins: a connection that is told to go away can still be closed, one that is
+/// The stronger command wins: a connection that is told to go away can still be closed, one that is
 /// being closed can still be reset.
 #[derive(Clone)]
-pub struct ConnectionHandle(Arc<Shared>);
+pub struct ConnectionHandle(Arc<CommandState>);
 
 impl ConnectionHandle {
     /// The handle of the connection that a request came on, from the request's extensions.
@@ -50,32 +50,32 @@ impl ConnectionHandle {
     /// It happens when the connection is next polled, which it is at once; the socket is closed when
     /// its owner (hyper, on the error that it gets) drops it. A Unix socket has no RST: it is closed.
     pub fn reset(&self) {
-        self.order(Order::Reset);
+        self.send(Command::Reset);
     }
 
     /// Closes the connection: FIN is sent now, and whatever has not been written is dropped.
     pub fn close(&self) {
-        self.order(Order::Close);
+        self.send(Command::Close);
     }
 
     /// Asks the peer to leave when the calls under way are done.
     ///
     /// On an HTTP/2 connection without TLS (or with TLS below the [`FaultIo`](crate::FaultIo)), the
     /// peer is sent GOAWAY. An accept loop of your own can do better, and can do it for HTTP/1 and
-    /// behind TLS too: wait for [`told_to_go_away`](Self::told_to_go_away), then call hyper's
+    /// behind TLS too: wait for [`shutdown_requested`](Self::shutdown_requested), then call hyper's
     /// `graceful_shutdown`.
     pub fn go_away(&self) {
-        self.order(Order::GoAway);
+        self.send(Command::GoAway);
     }
 
     /// Ready when the connection has been told to go away, to close or to reset.
     ///
     /// Cancel-safe.
-    pub async fn told_to_go_away(&self) {
+    pub async fn shutdown_requested(&self) {
         let mut told = std::pin::pin!(self.0.told.notified());
-        // Register first, look afterwards: `order` does it the other way round.
+        // Register first, look afterwards: `command` does it the other way round.
         told.as_mut().enable();
-        if self.0.order() == Order::Carry {
+        if self.0.command() == Command::None {
             told.await;
         }
     }
@@ -83,7 +83,7 @@ impl ConnectionHandle {
     /// Whether the connection has been told to close or to reset.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.0.order() >= Order::Close
+        self.0.command() >= Command::Close
     }
 
     /// What the connection says of itself where it has such a thing: behind tonic, what its
@@ -121,9 +121,9 @@ impl ConnectionHandle {
         self.clone()
     }
 
-    pub(crate) fn order(&self, order: Order) {
-        // Relaxed: the lock below orders it against `Line::watch`, and nothing lies behind it.
-        self.0.order.fetch_max(order as u8, Ordering::Relaxed);
+    pub(crate) fn send(&self, command: Command) {
+        // Relaxed: the lock below orders it against `CommandReceiver::watch`, and nothing lies behind it.
+        self.0.command.fetch_max(command as u8, Ordering::Relaxed);
         let wakers = self.0.wakers();
         let wakers = Wakers::clone(&wakers);
         wakers.into_iter().flatten().for_each(Waker::wake);
@@ -134,15 +134,15 @@ impl ConnectionHandle {
 impl fmt::Debug for ConnectionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionHandle")
-            .field("order", &self.0.order())
+            .field("command", &self.0.command())
             .finish_non_exhaustive()
     }
 }
 
 /// What a connection is to do, the stronger the greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
-    Carry,
+pub(crate) enum Command {
+    None,
     GoAway,
     Close,
     Reset,
@@ -152,22 +152,22 @@ pub(crate) enum Order {
 type Wakers = [Option<Waker>; 2];
 
 #[derive(Default)]
-struct Shared {
-    /// An [`Order`].
-    order: AtomicU8,
+struct CommandState {
+    /// An [`Command`].
+    command: AtomicU8,
     wakers: Mutex<Wakers>,
     told: Notify,
     connect_info: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
-impl Shared {
+impl CommandState {
     #[inline]
-    fn order(&self) -> Order {
-        match self.order.load(Ordering::Relaxed) {
-            0 => Order::Carry,
-            1 => Order::GoAway,
-            2 => Order::Close,
-            _ => Order::Reset,
+    fn command(&self) -> Command {
+        match self.command.load(Ordering::Relaxed) {
+            0 => Command::None,
+            1 => Command::GoAway,
+            2 => Command::Close,
+            _ => Command::Reset,
         }
     }
 
@@ -177,20 +177,20 @@ impl Shared {
 }
 
 /// The connection's end of it.
-pub(crate) struct Line {
-    shared: Arc<Shared>,
+pub(crate) struct CommandReceiver {
+    shared: Arc<CommandState>,
     /// What `shared.wakers` holds, so that a task that polls again and again takes no lock for it.
     known: Wakers,
 }
 
 /// Which way the bytes go, seen from the socket's owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum IoDirection {
     Read,
     Write,
 }
 
-impl Line {
+impl CommandReceiver {
     pub(crate) fn new() -> Self {
         Self {
             shared: Arc::default(),
@@ -209,18 +209,18 @@ impl Line {
 
     /// All that a poll costs when nothing was ordered: one relaxed load.
     #[inline]
-    pub(crate) fn order(&self) -> Order {
-        self.shared.order()
+    pub(crate) fn command(&self) -> Command {
+        self.shared.command()
     }
 
     pub(crate) fn is_cut(&self) -> bool {
-        self.order() >= Order::Close
+        self.command() >= Command::Close
     }
 
-    /// Has the task woken by an order, and says what has been ordered until then. After it, an order
+    /// Has the task woken by an command, and says what has been ordered until then. After it, an command
     /// cannot go unnoticed.
     #[inline]
-    pub(crate) fn watch(&mut self, way: Way, cx: &Context<'_>) -> Order {
+    pub(crate) fn watch(&mut self, way: IoDirection, cx: &Context<'_>) -> Command {
         let known = &self.known[way as usize];
         if known
             .as_ref()
@@ -228,17 +228,17 @@ impl Line {
         {
             self.register(way, cx.waker());
         }
-        self.order()
+        self.command()
     }
 
     #[cold]
-    fn register(&mut self, way: Way, waker: &Waker) {
+    fn register(&mut self, way: IoDirection, waker: &Waker) {
         self.known[way as usize] = Some(waker.clone());
         self.shared.wakers()[way as usize] = Some(waker.clone());
     }
 }
 
-impl Drop for Line {
+impl Drop for CommandReceiver {
     /// Handles may be kept for long; the task need not be.
     fn drop(&mut self) {
         *self.shared.wakers() = [None, None];

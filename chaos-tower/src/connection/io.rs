@@ -12,11 +12,11 @@ use chaos_core::Decision;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
-use crate::connection::direction::Lanes;
+use crate::connection::direction_faults::ByteFaults;
 use crate::connection::{
-    faults::Faults,
-    goaway::Farewell,
-    handle::{ConnectionHandle, Line, Order, Way},
+    connection_faults::ConnectionFaults,
+    goaway::GoAwayWriter,
+    handle::{Command, CommandReceiver, ConnectionHandle, IoDirection},
     socket::Socket,
 };
 
@@ -27,12 +27,12 @@ use crate::connection::{
 /// for.
 pub struct FaultIo<T: Socket> {
     inner: T,
-    line: Line,
-    farewell: Farewell,
-    /// Whether an order to cut has been carried out on the socket.
+    receiver: CommandReceiver,
+    goaway: GoAwayWriter,
+    /// Whether an command to cut has been carried out on the socket.
     is_cut: bool,
     /// What a rule does to it, if one does.
-    faults: Option<Box<Faults>>,
+    faults: Option<Box<ConnectionFaults>>,
 }
 
 impl<T: Socket> FaultIo<T> {
@@ -40,8 +40,8 @@ impl<T: Socket> FaultIo<T> {
     pub fn new(inner: T) -> Self {
         Self {
             inner,
-            line: Line::new(),
-            farewell: Farewell::NotYet,
+            receiver: CommandReceiver::new(),
+            goaway: GoAwayWriter::NotYet,
             is_cut: false,
             faults: None,
         }
@@ -50,7 +50,7 @@ impl<T: Socket> FaultIo<T> {
     /// What cuts it.
     #[must_use]
     pub fn handle(&self) -> ConnectionHandle {
-        self.line.handle()
+        self.receiver.handle()
     }
 
     /// The connection inside.
@@ -67,21 +67,24 @@ impl<T: Socket> FaultIo<T> {
 
     /// Carries out on it what was decided; this end writes the answers.
     pub(crate) fn accepted(mut self, decision: Decision) -> Self {
-        self.faults = Some(Box::new(Faults::accepted(decision, &self.line)));
+        self.faults = Some(Box::new(ConnectionFaults::accepted(
+            decision,
+            &self.receiver,
+        )));
         self
     }
 
     /// Does this to its bytes; this end writes the requests.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(mut self, lanes: Lanes) -> Self {
-        self.faults = Some(Box::new(Faults::connected(lanes)));
+    pub(crate) fn connected(mut self, byte_faults: ByteFaults) -> Self {
+        self.faults = Some(Box::new(ConnectionFaults::connected(byte_faults)));
         self
     }
 }
 
 /// What a rule does to it, as long as there is something to do.
 #[inline]
-fn live(faults: &mut Option<Box<Faults>>) -> Option<&mut Faults> {
+fn live(faults: &mut Option<Box<ConnectionFaults>>) -> Option<&mut ConnectionFaults> {
     if faults.as_ref().is_some_and(|faults| faults.is_over()) {
         *faults = None;
     }
@@ -89,12 +92,12 @@ fn live(faults: &mut Option<Box<Faults>>) -> Option<&mut Faults> {
 }
 
 impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
-    /// Carries out an order to cut, the first time it is seen, and gives the error that everyone
+    /// Carries out an command to cut, the first time it is seen, and gives the error that everyone
     /// gets from now on.
     #[cold]
-    fn cut(&mut self, order: Order, cx: &mut Context<'_>) -> io::Error {
+    fn cut(&mut self, command: Command, cx: &mut Context<'_>) -> io::Error {
         // The results do not matter: a socket that refuses is one that is gone.
-        if order == Order::Reset {
+        if command == Command::Reset {
             let _ = self.inner.reset_on_drop();
             return io::ErrorKind::ConnectionReset.into();
         }
@@ -122,18 +125,18 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
     /// Fails if it has been cut.
     #[inline]
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.line.order() {
-            Order::Carry | Order::GoAway => Ok(()),
-            order => Err(self.cut(order, cx)),
+        match self.receiver.command() {
+            Command::None | Command::GoAway => Ok(()),
+            command => Err(self.cut(command, cx)),
         }
     }
 
-    /// What to return where there is nothing to do now: an order must wake whoever is told so.
+    /// What to return where there is nothing to do now: an command must wake whoever is told so.
     #[inline]
-    fn pending<R>(&mut self, way: Way, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        match self.line.watch(way, cx) {
-            Order::Carry | Order::GoAway => Poll::Pending,
-            order => Poll::Ready(Err(self.cut(order, cx))),
+    fn pending<R>(&mut self, way: IoDirection, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        match self.receiver.watch(way, cx) {
+            Command::None | Command::GoAway => Poll::Pending,
+            command => Poll::Ready(Err(self.cut(command, cx))),
         }
     }
 
@@ -141,7 +144,7 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
     #[inline]
     fn settle<R>(
         &mut self,
-        way: Way,
+        way: IoDirection,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
@@ -164,10 +167,10 @@ impl<T: Socket + AsyncRead + Unpin> AsyncRead for FaultIo<T> {
         let before = buf.filled().len();
         let poll = match live(&mut this.faults) {
             None => Pin::new(&mut this.inner).poll_read(cx, buf),
-            Some(faults) => faults.poll_read(&mut this.inner, &this.line, cx, buf),
+            Some(faults) => faults.poll_read(&mut this.inner, &this.receiver, cx, buf),
         };
-        this.farewell.see_read(&buf.filled()[before..]);
-        this.settle(Way::Read, cx, poll)
+        this.goaway.see_read(&buf.filled()[before..]);
+        this.settle(IoDirection::Read, cx, poll)
     }
 }
 
@@ -181,16 +184,16 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
         first: impl FnOnce() -> &'a [u8],
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        let farewell = self.farewell.poll_finish(&mut self.inner, cx)?;
-        let poll = match (farewell, live(&mut self.faults)) {
+        let goaway = self.goaway.poll_finish(&mut self.inner, cx)?;
+        let poll = match (goaway, live(&mut self.faults)) {
             (Poll::Pending, _) => Poll::Pending,
             (_, None) => write(Pin::new(&mut self.inner), cx),
-            (_, Some(faults)) => faults.poll_write(&mut self.inner, &self.line, cx, first()),
+            (_, Some(faults)) => faults.poll_write(&mut self.inner, &self.receiver, cx, first()),
         };
         if poll.is_ready() {
-            self.farewell.see_written();
+            self.goaway.see_written();
         }
-        self.settle(Way::Write, cx, poll)
+        self.settle(IoDirection::Write, cx, poll)
     }
 }
 
@@ -223,16 +226,16 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
         self.inner.is_write_vectored()
     }
 
-    /// Watches for an order too: hyper flushes when it has nothing else to do, and a connection that
+    /// Watches for an command too: hyper flushes when it has nothing else to do, and a connection that
     /// neither reads nor writes has nobody else to wake it.
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         let this = &mut *self;
-        match this.line.watch(Way::Write, cx) {
-            Order::Carry => {}
-            Order::GoAway => ready!(this.farewell.poll_say(&mut this.inner, cx))?,
-            order => return Poll::Ready(Err(this.cut(order, cx))),
+        match this.receiver.watch(IoDirection::Write, cx) {
+            Command::None => {}
+            Command::GoAway => ready!(this.goaway.poll_send(&mut this.inner, cx))?,
+            command => return Poll::Ready(Err(this.cut(command, cx))),
         }
         Pin::new(&mut this.inner).poll_flush(cx)
     }
@@ -243,18 +246,18 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
             return Poll::Ready(Ok(()));
         }
         let poll = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.settle(Way::Write, cx, poll)
+        self.settle(IoDirection::Write, cx, poll)
     }
 }
 
 impl<T: Socket> Drop for FaultIo<T> {
     /// An owner that lets go of it for reasons of its own, such as a body that failed, does not poll
-    /// it again, and so has not seen the order.
+    /// it again, and so has not seen the command.
     fn drop(&mut self) {
-        match self.line.order() {
-            Order::Carry | Order::GoAway => {}
-            Order::Close => drop(self.inner.finish()),
-            Order::Reset => drop(self.inner.reset_on_drop()),
+        match self.receiver.command() {
+            Command::None | Command::GoAway => {}
+            Command::Close => drop(self.inner.finish()),
+            Command::Reset => drop(self.inner.reset_on_drop()),
         }
     }
 }
@@ -285,7 +288,7 @@ impl<T: Socket + fmt::Debug> fmt::Debug for FaultIo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FaultIo")
             .field("inner", &self.inner)
-            .field("order", &self.line.order())
+            .field("command", &self.receiver.command())
             .finish_non_exhaustive()
     }
 }

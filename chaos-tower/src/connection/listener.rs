@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     connection::{io::FaultIo, socket::Socket},
-    site_ref::Aim,
+    site_ref::SiteRef,
 };
 
 /// A listener whose connections are [`FaultIo`]s.
@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct InjectListener<L> {
     inner: L,
-    aim: Aim,
+    site_ref: SiteRef,
     nodelay: Option<bool>,
 }
 
@@ -46,7 +46,7 @@ impl<L> InjectListener<L> {
     pub fn with_injector(inner: L, site: &str, injector: &Injector) -> Self {
         Self {
             inner,
-            aim: Aim::at(injector.site_of(site, SiteKind::Connection)),
+            site_ref: SiteRef::new(injector.site_of(site, SiteKind::Connection)),
             nodelay: Some(true),
         }
     }
@@ -76,7 +76,7 @@ impl<L> InjectListener<L> {
             // It fails on connections that are gone already, which their owner will see.
             let _ = io.set_nodelay(nodelay);
         }
-        if self.aim.is_armed() {
+        if self.site_ref.is_armed() {
             return self.consult(io);
         }
         FaultIo::new(io)
@@ -88,7 +88,7 @@ impl<L> InjectListener<L> {
         let label = peer.as_deref().map(|peer| ("peer", peer.into()));
         let ip = || io.peer();
         let call = Call::new().labels(label.as_slice()).peer_of(&ip);
-        let decision = self.aim.decide(&call);
+        let decision = self.site_ref.decide(&call);
         let io = FaultIo::new(io);
         match decision {
             Some(decision) => io.accepted(decision),

@@ -6,7 +6,7 @@ use http::Extensions;
 
 /// The IP address of the peer of the connection that a request came on: from axum's
 /// `ConnectInfo<SocketAddr>`, or tonic's `TcpConnectInfo`.
-pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
+pub(crate) fn peer_address(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
     if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
         return Some(info.0.ip());

@@ -47,11 +47,11 @@ where
     S::Future: Send + 'static,
 {
     type Response = http::Response<Body>;
-    type Error = Served<S::Error>;
+    type Error = InnerError<S::Error>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Served)
+        self.inner.poll_ready(cx).map_err(InnerError)
     }
 
     fn call(&mut self, asked: http::Request<Body>) -> Self::Future {
@@ -60,22 +60,22 @@ where
         *request.headers_mut() = head.headers;
         *request.body_mut() = Some(body).filter(|body| self.has_body || !body.is_end_stream());
         let answer = self.inner.call(request);
-        Box::pin(async { answer.await.map(from_response).map_err(Served) })
+        Box::pin(async { answer.await.map(from_response).map_err(InnerError) })
     }
 }
 
 /// An error of the inner service, to be told from what was injected. Nobody else sees it.
-pub(super) struct Served<E>(pub(super) E);
+pub(super) struct InnerError<E>(pub(super) E);
 
-impl<E> Error for Served<E> {}
+impl<E> Error for InnerError<E> {}
 
-impl<E> fmt::Debug for Served<E> {
+impl<E> fmt::Debug for InnerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Served").finish_non_exhaustive()
+        f.debug_struct("InnerError").finish_non_exhaustive()
     }
 }
 
-impl<E> fmt::Display for Served<E> {
+impl<E> fmt::Display for InnerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client failed")
     }

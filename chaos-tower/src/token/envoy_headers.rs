@@ -8,10 +8,10 @@ use chaos_core::{
 use http::{HeaderMap, HeaderValue};
 
 /// What the headers of a request ask for.
-pub(super) struct Asked<'h>(&'h HeaderMap);
+pub(super) struct EnvoyHeaders<'h>(&'h HeaderMap);
 
 /// All that is looked at.
-const WORDS: [&str; 7] = [
+const HEADERS: [&str; 7] = [
     "x-envoy-fault-abort-request",
     "x-envoy-fault-abort-grpc-request",
     "x-envoy-fault-abort-request-percentage",
@@ -21,10 +21,10 @@ const WORDS: [&str; 7] = [
     "x-envoy-fault-throughput-response-percentage",
 ];
 
-impl<'h> Asked<'h> {
+impl<'h> EnvoyHeaders<'h> {
     /// `None` if there is none of them.
     pub(super) fn by(headers: &'h HeaderMap) -> Option<Self> {
-        let asks = WORDS.iter().any(|word| headers.contains_key(*word));
+        let asks = HEADERS.iter().any(|word| headers.contains_key(*word));
         asks.then_some(Self(headers))
     }
 
@@ -32,7 +32,7 @@ impl<'h> Asked<'h> {
     pub(super) fn words(&self) -> Vec<u8> {
         let bytes = |word: &&str| self.0.get(*word).map_or(&b""[..], HeaderValue::as_bytes);
         // No header holds a line feed.
-        let values = WORDS.iter().map(bytes);
+        let values = HEADERS.iter().map(bytes);
         values.flat_map(|value| [b"\n", value].concat()).collect()
     }
 

@@ -30,7 +30,7 @@ static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| {
         .no_proxy()
         // Each request connects, and none leaves anything behind in the runtime it was made in.
         .pool_max_idle_per_host(0)
-        .connector_layer(Refusals);
+        .connector_layer(RefuseLayer);
     client.build().ok()
 });
 
@@ -97,21 +97,21 @@ fn failing(injected: BoxError) -> Body {
 
 /// Makes a connector that fails with the [`REFUSAL`], where there is one.
 #[derive(Clone)]
-struct Refusals;
+struct RefuseLayer;
 
-impl<S> Layer<S> for Refusals {
-    type Service = Refusing<S>;
+impl<S> Layer<S> for RefuseLayer {
+    type Service = RefuseConnector<S>;
 
-    fn layer(&self, inner: S) -> Refusing<S> {
-        Refusing(inner)
+    fn layer(&self, inner: S) -> RefuseConnector<S> {
+        RefuseConnector(inner)
     }
 }
 
 #[derive(Clone)]
-struct Refusing<S>(S);
+struct RefuseConnector<S>(S);
 
 // reqwest does not let one name what is asked for or what comes of it.
-impl<S, R> Service<R> for Refusing<S>
+impl<S, R> Service<R> for RefuseConnector<S>
 where
     S: Service<R, Error = BoxError, Future: Send + 'static>,
     S::Response: Send,

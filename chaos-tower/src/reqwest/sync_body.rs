@@ -16,7 +16,7 @@ impl AnyBody for reqwest::Body {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self::wrap(Shared(Mutex::new(Box::pin(body))))
+        Self::wrap(SyncBody(Mutex::new(Box::pin(body))))
     }
 }
 
@@ -24,15 +24,15 @@ impl AnyBody for reqwest::Body {
 ///
 /// The lock is never waited for: who polls the body has it alone, and nobody asks one of its hints
 /// from two threads.
-struct Shared<B>(Mutex<Pin<Box<B>>>);
+struct SyncBody<B>(Mutex<Pin<Box<B>>>);
 
-impl<B> Shared<B> {
+impl<B> SyncBody<B> {
     fn look<T>(&self, at: impl FnOnce(&B) -> T) -> T {
         at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl<B: Body> Body for Shared<B> {
+impl<B: Body> Body for SyncBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

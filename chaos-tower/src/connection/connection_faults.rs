@@ -10,85 +10,85 @@ use chaos_core::{Decision, Direction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{
-    direction::{End, Lane, Lanes},
-    handle::Line,
+    direction_faults::{ByteFaults, DirectionFaults, StreamEnd},
+    handle::CommandReceiver,
     opening::open,
 };
 
 /// What a rule does to one connection.
 ///
-/// Where it has to cut the connection, it leaves the order on the line and is pending: whoever polls
+/// Where it has to cut the connection, it leaves the command on the receiver and is pending: whoever polls
 /// it looks there next.
-pub(crate) struct Faults {
-    opening: Option<Pin<Box<dyn Future<Output = Lanes> + Send + Sync>>>,
+pub(crate) struct ConnectionFaults {
+    opening: Option<Pin<Box<dyn Future<Output = ByteFaults> + Send + Sync>>>,
     side: Direction,
-    lanes: Lanes,
-    held: Held,
+    byte_faults: ByteFaults,
+    held: ReadBuffer,
 }
 
 /// What was read and has not been handed out yet.
 #[derive(Default)]
-struct Held {
+struct ReadBuffer {
     bytes: Vec<u8>,
     handed_out: usize,
     /// Whether it has waited as long as it has to.
     may_pass: bool,
 }
 
-impl Held {
+impl ReadBuffer {
     fn rest(&self) -> &[u8] {
         &self.bytes[self.handed_out..]
     }
 }
 
-impl Faults {
+impl ConnectionFaults {
     /// A connection that was accepted: this end writes the answers. It opens when what was decided
     /// has been carried out; until then nothing passes.
-    pub(crate) fn accepted(decision: Decision, line: &Line) -> Self {
-        let opening = open(decision, line.handle());
+    pub(crate) fn accepted(decision: Decision, receiver: &CommandReceiver) -> Self {
+        let opening = open(decision, receiver.handle());
         Self {
             opening: Some(Box::pin(opening)),
             side: Direction::Response,
-            lanes: Lanes::default(),
-            held: Held::default(),
+            byte_faults: ByteFaults::default(),
+            held: ReadBuffer::default(),
         }
     }
 
     /// A connection that was made: this end writes the requests.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(lanes: Lanes) -> Self {
+    pub(crate) fn connected(byte_faults: ByteFaults) -> Self {
         Self {
             opening: None,
             side: Direction::Request,
-            lanes,
-            held: Held::default(),
+            byte_faults,
+            held: ReadBuffer::default(),
         }
     }
 
     /// Whether nothing is left to do.
     pub(crate) fn is_over(&self) -> bool {
-        self.opening.is_none() && self.lanes.are_idle() && self.held.rest().is_empty()
+        self.opening.is_none() && self.byte_faults.are_idle() && self.held.rest().is_empty()
     }
 
-    fn reading(&mut self) -> &mut Lane {
-        self.lanes.of(match self.side {
+    fn reading(&mut self) -> &mut DirectionFaults {
+        self.byte_faults.of(match self.side {
             Direction::Request => Direction::Response,
             Direction::Response => Direction::Request,
         })
     }
 
-    fn writing(&mut self) -> &mut Lane {
-        self.lanes.of(self.side)
+    fn writing(&mut self) -> &mut DirectionFaults {
+        self.byte_faults.of(self.side)
     }
 
     /// Waits until it may open. Either direction may be the one that sees it.
-    fn poll_open(&mut self, line: &Line, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_open(&mut self, receiver: &CommandReceiver, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(opening) = &mut self.opening {
-            self.lanes = ready!(opening.as_mut().poll(cx));
+            self.byte_faults = ready!(opening.as_mut().poll(cx));
             self.opening = None;
             // The other direction may wait in another task, whose waker the future has forgotten.
-            line.wake();
-            if line.is_cut() {
+            receiver.wake();
+            if receiver.is_cut() {
                 return Poll::Pending;
             }
         }
@@ -100,17 +100,17 @@ impl Faults {
     pub(crate) fn poll_read(
         &mut self,
         io: &mut (impl AsyncRead + Unpin),
-        line: &Line,
+        receiver: &CommandReceiver,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        ready!(self.poll_open(line, cx));
+        ready!(self.poll_open(receiver, cx));
         if self.held.rest().is_empty() {
             let admitted = match ready!(self.reading().poll_admit(cx, buf.remaining())) {
                 Ok(admitted) => admitted,
-                Err(End::Truncated) => return Poll::Ready(Ok(())),
-                Err(End::Cut(order)) => {
-                    line.handle().order(order);
+                Err(StreamEnd::Truncated) => return Poll::Ready(Ok(())),
+                Err(StreamEnd::Cut(command)) => {
+                    receiver.handle().send(command);
                     return Poll::Pending;
                 }
             };
@@ -139,9 +139,9 @@ impl Faults {
         cx: &mut Context<'_>,
         admitted: usize,
     ) -> Poll<io::Result<usize>> {
-        self.held = Held {
+        self.held = ReadBuffer {
             bytes: std::mem::take(&mut self.held.bytes),
-            ..Held::default()
+            ..ReadBuffer::default()
         };
         self.held.bytes.resize(admitted, 0);
         let mut into = ReadBuf::new(&mut self.held.bytes);
@@ -160,31 +160,31 @@ impl Faults {
     pub(crate) fn poll_write(
         &mut self,
         io: &mut (impl AsyncWrite + Unpin),
-        line: &Line,
+        receiver: &CommandReceiver,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_open(line, cx));
-        let lane = self.writing();
-        let admitted = match ready!(lane.poll_admit(cx, bytes.len())) {
+        ready!(self.poll_open(receiver, cx));
+        let direction = self.writing();
+        let admitted = match ready!(direction.poll_admit(cx, bytes.len())) {
             Ok(admitted) => admitted,
             Err(end) => {
-                line.handle().order(end.of_what_is_written());
+                receiver.handle().send(end.of_what_is_written());
                 return Poll::Pending;
             }
         };
-        ready!(lane.poll_pass(cx, admitted));
+        ready!(direction.poll_pass(cx, admitted));
         let bytes = &bytes[..admitted];
-        let written = if lane.changes(admitted) {
+        let written = if direction.changes(admitted) {
             let mut changed = bytes.to_vec();
-            lane.change(&mut changed);
+            direction.change(&mut changed);
             ready!(Pin::new(io).poll_write(cx, &changed))?
         } else {
             ready!(Pin::new(io).poll_write(cx, bytes))?
         };
-        if let Some(end) = lane.passed(written) {
+        if let Some(end) = direction.passed(written) {
             // Now: the owner may have nothing more to write.
-            line.handle().order(end.of_what_is_written());
+            receiver.handle().send(end.of_what_is_written());
         }
         Poll::Ready(Ok(written))
     }

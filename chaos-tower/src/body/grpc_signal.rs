@@ -12,14 +12,14 @@ use http_body::SizeHint;
 use tokio::sync::watch;
 
 use super::{
-    messages::{Messages, at_most, end_with},
-    passage::{Next, Passage},
+    filter::{BodyFilter, Next},
+    grpc_messages::{Messages, at_most, end_with},
     waiting::Waiting,
 };
 
 /// What counts the messages of a request, and what it tells when so many have passed and the
 /// server wants another, or the end.
-pub(crate) fn on_request(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
+pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
     let (fire, fired) = watch::channel(false);
     let counter = RequestCounter {
         messages: Messages::new(count),
@@ -52,7 +52,7 @@ pub(crate) struct RequestCounter {
     waiting: Waiting,
 }
 
-impl Passage for RequestCounter {
+impl BodyFilter for RequestCounter {
     fn poll_before(
         &mut self,
         _: bool,
@@ -60,11 +60,11 @@ impl Passage for RequestCounter {
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
         if !self.messages.are_over() {
-            return Poll::Ready(Next::Go);
+            return Poll::Ready(Next::Continue);
         }
         self.fire.send_replace(true);
         ready!(self.waiting.poll(|| active_call.over(), cx));
-        Poll::Ready(Next::Leave)
+        Poll::Ready(Next::Remove)
     }
 
     fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
@@ -77,13 +77,13 @@ impl Passage for RequestCounter {
 }
 
 /// The body ends with other trailers when the signal is given; as it would, if it never is.
-pub(super) struct StatusWhen {
+pub(super) struct StatusOnSignal {
     signal: StatusSignal,
     trailers: HeaderMap,
     waiting: Waiting,
 }
 
-impl StatusWhen {
+impl StatusOnSignal {
     pub(super) fn new(signal: StatusSignal, trailers: HeaderMap) -> Self {
         let waiting = Waiting::default();
         Self {
@@ -94,14 +94,14 @@ impl StatusWhen {
     }
 }
 
-impl Passage for StatusWhen {
+impl BodyFilter for StatusOnSignal {
     fn poll_before(&mut self, at_end: bool, _: &ActiveCall, cx: &mut Context<'_>) -> Poll<Next> {
         let signal = &self.signal;
         let is_fired = !at_end && self.waiting.poll(|| signal.fired(), cx).is_ready();
         Poll::Ready(if is_fired {
             end_with(&mut self.trailers)
         } else {
-            Next::Go
+            Next::Continue
         })
     }
 
@@ -120,7 +120,7 @@ mod tests {
     use crate::{
         FaultBody,
         body::{
-            BodyDeed,
+            BodyFault,
             testing::{Hit, Script, Step, any_hit, read, trailers},
         },
     };
@@ -128,18 +128,18 @@ mod tests {
     const MESSAGE: &[u8] = &[0, 0, 0, 0, 1, 9];
 
     fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, StatusSignal) {
-        let (counter, signal) = on_request(NonZeroU32::new(count).unwrap());
-        let deed = BodyDeed::CountMessages(counter, hit.active_call.clone());
-        (FaultBody::with(inner, vec![deed]), signal)
+        let (counter, signal) = count_messages(NonZeroU32::new(count).unwrap());
+        let fault = BodyFault::CountMessages(counter, hit.active_call.clone());
+        (FaultBody::with(inner, vec![fault]), signal)
     }
 
     fn answer(hit: &Hit, signal: StatusSignal, inner: Script) -> FaultBody<Script> {
-        let deed = BodyDeed::StatusWhen {
+        let fault = BodyFault::StatusOnSignal {
             signal,
             trailers: trailers("grpc-status", "14"),
             active_call: hit.active_call.clone(),
         };
-        FaultBody::with(inner, vec![deed])
+        FaultBody::with(inner, vec![fault])
     }
 
     fn is_fired(signal: &StatusSignal) -> bool {

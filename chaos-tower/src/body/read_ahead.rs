@@ -10,12 +10,12 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{passage::Polled, stage::poll_body};
+use super::{filter::Polled, stage::poll_body};
 use crate::error::BoxError;
 
 /// How much is kept of a body: enough for what most requests send, and bounded for all of them. Of
 /// a longer one, HTTP/1 does not tell in time that its client has gone.
-const MOST: u64 = 64 << 10;
+const LARGEST: u64 = 64 << 10;
 
 /// A body, with what was read of it ahead of time.
 pub(crate) struct ReadAhead<B> {
@@ -40,8 +40,8 @@ where
 
     /// Reads on, and is ready when the client has gone without sending all of it. Cancel-safe: what
     /// was read is kept.
-    pub(crate) async fn client_goes(&mut self) {
-        while !self.is_over && self.bytes < MOST {
+    pub(crate) async fn disconnected(&mut self) {
+        while !self.is_over && self.bytes < LARGEST {
             match poll_fn(|cx| poll_body(self.body.as_mut(), cx)).await {
                 None => self.is_over = true,
                 Some(Ok(frame)) => {

@@ -28,9 +28,9 @@ impl IntoIterator for TokenCounts {
 
 /// The same, to be counted in. Only requests with a token come here.
 #[derive(Debug, Default)]
-pub(super) struct Counting(Mutex<TokenCounts>);
+pub(super) struct TokenCounter(Mutex<TokenCounts>);
 
-impl Counting {
+impl TokenCounter {
     pub(super) fn accept(&self) {
         self.with(|counts| counts.accepted += 1);
     }

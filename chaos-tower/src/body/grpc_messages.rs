@@ -10,7 +10,7 @@ use chaos_core::ActiveCall;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
-use super::passage::{Next, Passage};
+use super::filter::{BodyFilter, Next};
 
 /// A flag, and the length in four bytes.
 const PREFIX: u8 = 5;
@@ -74,12 +74,12 @@ impl StatusAfter {
     }
 }
 
-impl Passage for StatusAfter {
+impl BodyFilter for StatusAfter {
     fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(if self.messages.are_over() {
             end_with(&mut self.trailers)
         } else {
-            Next::Go
+            Next::Continue
         })
     }
 
@@ -119,7 +119,7 @@ mod tests {
     use crate::{
         FaultBody,
         body::{
-            BodyDeed,
+            BodyFault,
             testing::{Hit, Numbers, Script, Step, any_hit, read, trailers},
         },
     };
@@ -155,12 +155,12 @@ mod tests {
             count: NonZeroU32::new(count as u32).unwrap(),
             side: Direction::Response,
         };
-        let deed = BodyDeed::StatusAfter {
+        let fault = BodyFault::StatusAfter {
             messages,
             trailers: trailers("grpc-status", "14"),
             active_call: hit.active_call.clone(),
         };
-        FaultBody::with(inner, vec![deed])
+        FaultBody::with(inner, vec![fault])
     }
 
     /// Messages of random lengths in frames of random lengths, and where each message ends.

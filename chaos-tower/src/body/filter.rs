@@ -1,4 +1,4 @@
-//! The narrow waist of the body faults: how a deed lets bytes pass, whatever frames they come in.
+//! The narrow waist of the body faults: how a fault lets bytes pass, whatever frames they come in.
 
 use std::task::{Context, Poll};
 
@@ -11,11 +11,11 @@ use crate::error::BoxError;
 /// What a body says when it is asked for a frame.
 pub(super) type Polled = Option<Result<Frame<Bytes>, BoxError>>;
 
-/// A deed at work on a body.
+/// A fault at work on a body.
 ///
 /// The [`Stage`](super::stage::Stage) that it is at work in takes care of the rest: of frames,
-/// trailers and sizes, and of rules that are over, for which it asks no deed any more.
-pub(super) trait Passage: Send + Sync {
+/// trailers and sizes, and of rules that are over, for which it asks no fault any more.
+pub(super) trait BodyFilter: Send + Sync {
     /// Asked before the next bytes are. `at_end`: there are none, and no trailers either.
     ///
     /// If it is pending, the body waits for it and not for the bytes.
@@ -26,7 +26,7 @@ pub(super) trait Passage: Send + Sync {
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
         let _ = (at_end, active_call, cx);
-        Poll::Ready(Next::Go)
+        Poll::Ready(Next::Continue)
     }
 
     /// Asked when there are bytes, at least one: how many of them pass now, at least one. It may
@@ -41,7 +41,7 @@ pub(super) trait Passage: Send + Sync {
         Poll::Ready(bytes.len())
     }
 
-    /// Whether a body that seems to be at its end is not, because this deed has yet to do something.
+    /// Whether a body that seems to be at its end is not, because this fault has yet to do something.
     fn outlasts_body(&self) -> bool {
         false
     }
@@ -55,9 +55,9 @@ pub(super) trait Passage: Send + Sync {
 /// How a body goes on.
 pub(super) enum Next {
     /// With its next frame.
-    Go,
-    /// As if there were no deed.
-    Leave,
+    Continue,
+    /// As if there were no fault.
+    Remove,
     /// It does not: this is the last that comes of it.
     End(Polled),
 }

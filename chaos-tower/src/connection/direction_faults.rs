@@ -1,6 +1,6 @@
 //! What is done to the bytes of one direction of a connection, and when they may pass.
 //!
-//! Bytes pass in chunks: what one read brought, what one write offers. A lane says first how large
+//! Bytes pass in chunks: what one read brought, what one write offers. A direction says first how large
 //! the next chunk may be, then makes it wait, then is told how much of it has passed.
 
 use std::{
@@ -13,7 +13,7 @@ use std::{
 
 use chaos_core::{ActiveCall, BytesDeed, Clock, Corruption, Direction};
 
-use crate::connection::handle::Order;
+use crate::connection::handle::Command;
 
 /// No chunk is larger, so that no copy of one is.
 const LARGEST: usize = 64 * 1024;
@@ -28,13 +28,13 @@ const SLACK: Duration = Duration::from_millis(100);
 
 /// Both directions.
 #[derive(Debug, Default)]
-pub(crate) struct Lanes {
-    request: Lane,
-    response: Lane,
+pub(crate) struct ByteFaults {
+    request: DirectionFaults,
+    response: DirectionFaults,
 }
 
-impl Lanes {
-    pub(crate) fn of(&mut self, side: Direction) -> &mut Lane {
+impl ByteFaults {
+    pub(crate) fn of(&mut self, side: Direction) -> &mut DirectionFaults {
         match side {
             Direction::Request => &mut self.request,
             Direction::Response => &mut self.response,
@@ -48,7 +48,7 @@ impl Lanes {
 
 /// One direction. Empty, it lets everything pass.
 #[derive(Default)]
-pub(crate) struct Lane {
+pub(crate) struct DirectionFaults {
     deeds: Vec<(Deed, ActiveCall)>,
     passed: u64,
     /// The size of the chunk that may pass next, once it is decided.
@@ -65,7 +65,7 @@ enum Deed {
         /// When what has passed is paid for.
         paid: Duration,
     },
-    EndAfter(u64, End),
+    EndAfter(u64, StreamEnd),
     StallAfter(u64, Duration),
     Corrupt(Corruption),
     FirstByte(Duration),
@@ -74,24 +74,24 @@ enum Deed {
 
 /// How a direction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum StreamEnd {
     /// As if that had been all.
     Truncated,
     /// With the connection.
-    Cut(Order),
+    Cut(Command),
 }
 
-impl End {
+impl StreamEnd {
     /// What it takes to end what the peer reads: nothing is the end of a stream but its FIN.
-    pub(crate) fn of_what_is_written(self) -> Order {
+    pub(crate) fn of_what_is_written(self) -> Command {
         match self {
-            Self::Truncated => Order::Close,
-            Self::Cut(order) => order,
+            Self::Truncated => Command::Close,
+            Self::Cut(command) => command,
         }
     }
 }
 
-impl Lane {
+impl DirectionFaults {
     fn is_idle(&self) -> bool {
         self.deeds.is_empty() && self.wait.is_none()
     }
@@ -107,7 +107,7 @@ impl Lane {
                 clock: Clock::monotonic(),
                 paid: Duration::ZERO,
             },
-            BytesDeed::TruncateAfter(bytes) => Deed::EndAfter(bytes, End::Truncated),
+            BytesDeed::TruncateAfter(bytes) => Deed::EndAfter(bytes, StreamEnd::Truncated),
             BytesDeed::StallAfter(bytes, time) => Deed::StallAfter(bytes, time),
             BytesDeed::Corrupt(corruption) => Deed::Corrupt(corruption),
             BytesDeed::FirstByte(time) => Deed::FirstByte(time),
@@ -116,9 +116,9 @@ impl Lane {
         self.deeds.push((deed, active_call));
     }
 
-    pub(crate) fn cut_after(&mut self, bytes: u64, order: Order, active_call: ActiveCall) {
+    pub(crate) fn cut_after(&mut self, bytes: u64, command: Command, active_call: ActiveCall) {
         self.deeds
-            .push((Deed::EndAfter(bytes, End::Cut(order)), active_call));
+            .push((Deed::EndAfter(bytes, StreamEnd::Cut(command)), active_call));
     }
 
     /// How many of the `offered` bytes may pass next, at least one of one or more. Waits while none
@@ -127,7 +127,7 @@ impl Lane {
         &mut self,
         cx: &mut Context<'_>,
         offered: usize,
-    ) -> Poll<Result<usize, End>> {
+    ) -> Poll<Result<usize, StreamEnd>> {
         loop {
             if let Some(admitted) = self.admitted {
                 return Poll::Ready(Ok(admitted.min(offered)));
@@ -190,7 +190,7 @@ impl Lane {
     }
 
     /// So many bytes of the chunk have passed. If they were the last, says how it ends.
-    pub(crate) fn passed(&mut self, length: usize) -> Option<End> {
+    pub(crate) fn passed(&mut self, length: usize) -> Option<StreamEnd> {
         self.admitted = None;
         self.passed += length as u64;
         for (deed, _) in &mut self.deeds {
@@ -209,7 +209,7 @@ impl Lane {
         self.end()
     }
 
-    fn end(&self) -> Option<End> {
+    fn end(&self) -> Option<StreamEnd> {
         self.deeds
             .iter()
             .find_map(|(deed, active_call)| match deed {
@@ -266,9 +266,9 @@ fn time_of(bytes: usize, bytes_per_second: NonZeroU64) -> Duration {
     Duration::from_secs_f64(bytes as f64 / bytes_per_second.get() as f64)
 }
 
-impl fmt::Debug for Lane {
+impl fmt::Debug for DirectionFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lane")
+        f.debug_struct("DirectionFaults")
             .field("deeds", &self.deeds.len())
             .field("passed", &self.passed)
             .finish_non_exhaustive()

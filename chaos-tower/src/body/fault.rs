@@ -7,16 +7,16 @@ use super::{
     after_bytes::AfterBytes,
     corrupt::Corrupt,
     delay::Delay,
-    messages::StatusAfter,
-    passage::Passage,
-    signal::{RequestCounter, StatusSignal, StatusWhen},
+    filter::BodyFilter,
+    grpc_messages::StatusAfter,
+    grpc_signal::{RequestCounter, StatusOnSignal, StatusSignal},
     throttle::Throttle,
 };
 use crate::{connection::Connection, error::BoxError};
 
-/// One deed on a body. Each keeps its [`ActiveCall`], so that its injection counts as active, until the
-/// deed is done, its rule over, or the body at its end or dropped.
-pub(crate) enum BodyDeed {
+/// One fault on a body. Each keeps its [`ActiveCall`], so that its injection counts as active, until the
+/// fault is done, its rule over, or the body at its end or dropped.
+pub(crate) enum BodyFault {
     /// As the rule says.
     Bytes(BytesDeed, ActiveCall),
     /// So many bytes pass, and are flushed; then the body fails.
@@ -24,27 +24,27 @@ pub(crate) enum BodyDeed {
     /// The same, and the connection is reset with it.
     ResetAfter(u64, BoxError, Connection, ActiveCall),
     /// So many whole gRPC messages of this body pass; then it ends with these trailers. For those
-    /// of the other side's body, see [`on_request`](super::on_request).
+    /// of the other side's body, see [`count_messages`](super::count_messages).
     StatusAfter {
         messages: AfterMessages,
         trailers: HeaderMap,
         active_call: ActiveCall,
     },
     /// An answer ends with these trailers when the request has had its number of messages.
-    StatusWhen {
+    StatusOnSignal {
         signal: StatusSignal,
         trailers: HeaderMap,
         active_call: ActiveCall,
     },
-    /// What gives that signal: made with it by [`on_request`](super::on_request), and put on the
+    /// What gives that signal: made with it by [`count_messages`](super::count_messages), and put on the
     /// body of the request.
     CountMessages(RequestCounter, ActiveCall),
 }
 
-impl BodyDeed {
-    pub(super) fn into_passage(self) -> (Box<dyn Passage>, ActiveCall) {
+impl BodyFault {
+    pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
         match self {
-            Self::Bytes(deed, active_call) => (passage(deed), active_call),
+            Self::Bytes(fault, active_call) => (filter(fault), active_call),
             Self::CutAfter(bytes, error, active_call) => {
                 (Box::new(AfterBytes::fail(bytes, error)), active_call)
             }
@@ -60,18 +60,18 @@ impl BodyDeed {
                 Box::new(StatusAfter::new(messages.count, trailers)),
                 active_call,
             ),
-            Self::StatusWhen {
+            Self::StatusOnSignal {
                 signal,
                 trailers,
                 active_call,
-            } => (Box::new(StatusWhen::new(signal, trailers)), active_call),
+            } => (Box::new(StatusOnSignal::new(signal, trailers)), active_call),
             Self::CountMessages(counter, active_call) => (Box::new(counter), active_call),
         }
     }
 }
 
-fn passage(deed: BytesDeed) -> Box<dyn Passage> {
-    match deed {
+fn filter(fault: BytesDeed) -> Box<dyn BodyFilter> {
+    match fault {
         BytesDeed::Throttle(rate) => Box::new(Throttle::new(rate)),
         BytesDeed::TruncateAfter(bytes) => Box::new(AfterBytes::end(bytes)),
         BytesDeed::StallAfter(bytes, time) => Box::new(AfterBytes::stall(bytes, time)),
