@@ -2,9 +2,7 @@
 
 pub(crate) mod any_body;
 
-mod after_bytes;
-mod corrupt;
-mod delay;
+mod byte_filter;
 mod fault;
 mod filter;
 mod grpc_messages;
@@ -13,8 +11,6 @@ mod read_ahead;
 mod stage;
 #[cfg(test)]
 mod testing;
-mod throttle;
-mod waiting;
 
 use std::{
     fmt,

@@ -117,6 +117,7 @@
 
 mod body;
 mod boxed_future;
+mod byte_fault;
 #[cfg(feature = "client")]
 mod connect;
 mod connection;
@@ -129,6 +130,8 @@ pub mod reqwest;
 mod service;
 mod site_ref;
 mod surface;
+#[cfg(all(test, feature = "connection"))]
+mod tests;
 #[cfg(feature = "token")]
 mod token;
 

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use super::{
     filter::{BodyFilter, Next},
     grpc_messages::{Messages, at_most, end_with},
-    waiting::Waiting,
 };
+use crate::byte_fault::wait_slot::WaitSlot;
 
 /// What counts the messages of a request, and what it tells when so many have passed and the
 /// server wants another, or the end.
@@ -24,7 +24,7 @@ pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal
     let counter = RequestCounter {
         messages: Messages::new(count),
         fire,
-        waiting: Waiting::default(),
+        wait: WaitSlot::default(),
     };
     (counter, StatusSignal(fired))
 }
@@ -49,7 +49,7 @@ impl StatusSignal {
 pub(crate) struct RequestCounter {
     messages: Messages,
     fire: watch::Sender<bool>,
-    waiting: Waiting,
+    wait: WaitSlot,
 }
 
 impl BodyFilter for RequestCounter {
@@ -63,7 +63,7 @@ impl BodyFilter for RequestCounter {
             return Poll::Ready(Next::Continue);
         }
         self.fire.send_replace(true);
-        ready!(self.waiting.poll(|| active_call.over(), cx));
+        ready!(self.wait.poll_or_start(|| active_call.over(), cx));
         Poll::Ready(Next::Remove)
     }
 
@@ -80,16 +80,16 @@ impl BodyFilter for RequestCounter {
 pub(super) struct StatusOnSignal {
     signal: StatusSignal,
     trailers: HeaderMap,
-    waiting: Waiting,
+    wait: WaitSlot,
 }
 
 impl StatusOnSignal {
     pub(super) fn new(signal: StatusSignal, trailers: HeaderMap) -> Self {
-        let waiting = Waiting::default();
+        let wait = WaitSlot::default();
         Self {
             signal,
             trailers,
-            waiting,
+            wait,
         }
     }
 }
@@ -97,7 +97,7 @@ impl StatusOnSignal {
 impl BodyFilter for StatusOnSignal {
     fn poll_before(&mut self, at_end: bool, _: &ActiveCall, cx: &mut Context<'_>) -> Poll<Next> {
         let signal = &self.signal;
-        let is_fired = !at_end && self.waiting.poll(|| signal.fired(), cx).is_ready();
+        let is_fired = !at_end && self.wait.poll_or_start(|| signal.fired(), cx).is_ready();
         Poll::Ready(if is_fired {
             end_with(&mut self.trailers)
         } else {

@@ -214,3 +214,8 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     assert_eq!(read.bytes(), b"aabb");
     assert!(read.hints_were_right());
 }
+
+mod after_bytes;
+mod corrupt;
+mod delay;
+mod throttle;

@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::{BoxedFuture, PassOrBoxed, PassOrBoxedProjection},
     connect::wrap::{ConnectionPlan, WrapConnection},
-    connection::{direction_faults::ByteFaults, opening::command},
+    connection::{direction_faults::ConnectionByteFaults, opening::command},
     error::BoxError,
     execute::response_wait::ResponseWait,
 };
@@ -31,15 +31,15 @@ where
     S::Error: Into<BoxError>,
     M: WrapConnection<S::Response>,
 {
-    let (mut byte_faults, mut waits) = (ByteFaults::default(), Vec::new());
+    let (mut byte_faults, mut waits) = (ConnectionByteFaults::default(), Vec::new());
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
             Plan::WaitAfter(wait) => {
-                waits.extend(active_call.map(|active_call| ResponseWait::new(wait, active_call)))
+                waits.extend(active_call.map(|active_call| ResponseWait::new(wait, active_call)));
             }
-            Plan::Bytes(deed, side) => byte_faults.of(side).extend(deed, active_call),
+            Plan::Bytes(deed, side) => byte_faults.of(side).push(deed, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 // Nothing has begun that could be told to go.
                 (CutKind::GoAway, ..) => {}

@@ -2,7 +2,7 @@
 
 use hyper_util::rt::TokioIo;
 
-use crate::connection::{direction_faults::ByteFaults, io::FaultIo, socket::Socket};
+use crate::connection::{direction_faults::ConnectionByteFaults, io::FaultIo, socket::Socket};
 
 /// What becomes of a connection that is made: [`Unwrapped`] or [`Wrapped`].
 ///
@@ -21,7 +21,7 @@ pub struct Wrapped;
 
 /// What is to be done to its bytes.
 #[derive(Debug, Default)]
-pub struct ConnectionPlan(pub(crate) ByteFaults);
+pub struct ConnectionPlan(pub(crate) ConnectionByteFaults);
 
 mod sealed {
     use super::{ConnectionPlan, FaultIo, Socket, TokioIo, Unwrapped, Wrapped};

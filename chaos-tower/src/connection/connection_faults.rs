@@ -10,7 +10,7 @@ use chaos_core::{Decision, Direction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{
-    direction_faults::{ByteFaults, DirectionFaults, StreamEnd},
+    direction_faults::{ConnectionByteFaults, DirectionFaults, StreamEnd},
     handle::CommandReceiver,
     opening::open,
 };
@@ -20,9 +20,9 @@ use crate::connection::{
 /// Where it has to cut the connection, it leaves the command on the receiver and is pending: whoever polls
 /// it looks there next.
 pub(crate) struct ConnectionFaults {
-    opening: Option<Pin<Box<dyn Future<Output = ByteFaults> + Send + Sync>>>,
+    opening: Option<Pin<Box<dyn Future<Output = ConnectionByteFaults> + Send + Sync>>>,
     side: Direction,
-    byte_faults: ByteFaults,
+    byte_faults: ConnectionByteFaults,
     held: ReadBuffer,
 }
 
@@ -49,14 +49,14 @@ impl ConnectionFaults {
         Self {
             opening: Some(Box::pin(opening)),
             side: Direction::Response,
-            byte_faults: ByteFaults::default(),
+            byte_faults: ConnectionByteFaults::default(),
             held: ReadBuffer::default(),
         }
     }
 
     /// A connection that was made: this end writes the requests.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(byte_faults: ByteFaults) -> Self {
+    pub(crate) fn connected(byte_faults: ConnectionByteFaults) -> Self {
         Self {
             opening: None,
             side: Direction::Request,
@@ -124,7 +124,7 @@ impl ConnectionFaults {
             ready!(self.reading().poll_pass(cx, length));
             self.held.may_pass = true;
             // It ends, if these were the last, when the owner comes for more.
-            let _ = self.reading().passed(length);
+            let _ = self.reading().pass(length);
         }
         let length = length.min(buf.remaining());
         buf.put_slice(&self.held.rest()[..length]);
@@ -169,7 +169,7 @@ impl ConnectionFaults {
         let admitted = match ready!(direction.poll_admit(cx, bytes.len())) {
             Ok(admitted) => admitted,
             Err(end) => {
-                receiver.handle().send(end.of_what_is_written());
+                receiver.handle().send(end.for_written());
                 return Poll::Pending;
             }
         };
@@ -182,9 +182,9 @@ impl ConnectionFaults {
         } else {
             ready!(Pin::new(io).poll_write(cx, bytes))?
         };
-        if let Some(end) = direction.passed(written) {
+        if let Some(end) = direction.pass(written) {
             // Now: the owner may have nothing more to write.
-            receiver.handle().send(end.of_what_is_written());
+            receiver.handle().send(end.for_written());
         }
         Poll::Ready(Ok(written))
     }

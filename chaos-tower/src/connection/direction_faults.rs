@@ -1,41 +1,33 @@
-//! What is done to the bytes of one direction of a connection, and when they may pass.
+//! Byte faults on a connection, each direction on its own.
 //!
-//! Bytes pass in chunks: what one read brought, what one write offers. A direction says first how large
-//! the next chunk may be, then makes it wait, then is told how much of it has passed.
+//! Bytes pass in chunks: what one read returned, what one write offers. The faults of a direction limit
+//! the size of the next chunk, then make it wait, and count how much of it has passed.
 
 use std::{
     fmt,
-    num::NonZeroU64,
-    pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use chaos_core::{ActiveCall, BytesDeed, Clock, Corruption, Direction};
+use chaos_core::{ActiveCall, BytesDeed, Clock, Direction};
 
-use crate::connection::handle::Command;
+use crate::{
+    byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
+    connection::handle::Command,
+};
 
-/// No chunk is larger, so that no copy of one is.
-const LARGEST: usize = 64 * 1024;
+/// The largest chunk, which bounds the size of a copy.
+const LARGEST_CHUNK: usize = 64 * 1024;
 
-/// A throttle hands bytes out in portions that take so long: short enough to look even, long enough
-/// for tokio's timer.
-const PORTION: Duration = Duration::from_millis(20);
-
-/// How far a throttle may fall behind and still catch up. A timer that is late costs no bandwidth,
-/// and a connection that was idle saves none.
-const SLACK: Duration = Duration::from_millis(100);
-
-/// Both directions.
+/// The byte faults of a connection, in both directions.
 #[derive(Debug, Default)]
-pub(crate) struct ByteFaults {
+pub(crate) struct ConnectionByteFaults {
     request: DirectionFaults,
     response: DirectionFaults,
 }
 
-impl ByteFaults {
-    pub(crate) fn of(&mut self, side: Direction) -> &mut DirectionFaults {
-        match side {
+impl ConnectionByteFaults {
+    pub(crate) fn of(&mut self, direction: Direction) -> &mut DirectionFaults {
+        match direction {
             Direction::Request => &mut self.request,
             Direction::Response => &mut self.response,
         }
@@ -46,44 +38,37 @@ impl ByteFaults {
     }
 }
 
-/// One direction. Empty, it lets everything pass.
+/// The byte faults of one direction. With none, all bytes pass.
 #[derive(Default)]
 pub(crate) struct DirectionFaults {
-    deeds: Vec<(Deed, ActiveCall)>,
-    passed: u64,
-    /// The size of the chunk that may pass next, once it is decided.
+    faults: Vec<DirectionFault>,
+    /// Starts with the first chunk.
+    clock: Option<Clock>,
+    /// The largest size of the chunk that passes next, once it is decided.
     admitted: Option<usize>,
-    /// Which deed the chunk waits for, and on what.
-    waiting: usize,
-    wait: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    /// How many of the faults the chunk has waited for, or waits for now.
+    waited_for: usize,
+    wait: WaitSlot,
 }
 
-enum Deed {
-    Throttle {
-        bytes_per_second: NonZeroU64,
-        clock: Clock,
-        /// When what has passed is paid for.
-        paid: Duration,
-    },
-    EndAfter(u64, StreamEnd),
-    StallAfter(u64, Duration),
-    Corrupt(Corruption),
-    FirstByte(Duration),
-    EachChunk(Duration),
+struct DirectionFault {
+    fault: ByteFault,
+    end: StreamEnd,
+    active_call: ActiveCall,
 }
 
 /// How a direction ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamEnd {
-    /// As if that had been all.
+    /// As if the bytes so far had been all.
     Truncated,
     /// With the connection.
     Cut(Command),
 }
 
 impl StreamEnd {
-    /// What it takes to end what the peer reads: nothing is the end of a stream but its FIN.
-    pub(crate) fn of_what_is_written(self) -> Command {
+    /// The command that ends what the peer reads: a stream has no end but the FIN of its connection.
+    pub(crate) fn for_written(self) -> Command {
         match self {
             Self::Truncated => Command::Close,
             Self::Cut(command) => command,
@@ -93,36 +78,30 @@ impl StreamEnd {
 
 impl DirectionFaults {
     fn is_idle(&self) -> bool {
-        self.deeds.is_empty() && self.wait.is_none()
+        self.faults.is_empty() && self.wait.is_empty()
     }
 
-    /// Adds a deed, for as long as its rule holds.
-    pub(crate) fn extend(&mut self, deed: BytesDeed, active_call: Option<ActiveCall>) {
-        let Some(active_call) = active_call else {
-            return;
-        };
-        let deed = match deed {
-            BytesDeed::Throttle(bytes_per_second) => Deed::Throttle {
-                bytes_per_second,
-                clock: Clock::monotonic(),
-                paid: Duration::ZERO,
-            },
-            BytesDeed::TruncateAfter(bytes) => Deed::EndAfter(bytes, StreamEnd::Truncated),
-            BytesDeed::StallAfter(bytes, time) => Deed::StallAfter(bytes, time),
-            BytesDeed::Corrupt(corruption) => Deed::Corrupt(corruption),
-            BytesDeed::FirstByte(time) => Deed::FirstByte(time),
-            BytesDeed::EachChunk(time) => Deed::EachChunk(time),
-        };
-        self.deeds.push((deed, active_call));
+    /// Adds a fault, unless its call is over.
+    pub(crate) fn push(&mut self, deed: BytesDeed, active_call: Option<ActiveCall>) {
+        self.faults
+            .extend(active_call.map(|active_call| DirectionFault {
+                fault: ByteFault::new(deed),
+                end: StreamEnd::Truncated,
+                active_call,
+            }));
     }
 
+    /// Adds a cut of the connection after so many bytes.
     pub(crate) fn cut_after(&mut self, bytes: u64, command: Command, active_call: ActiveCall) {
-        self.deeds
-            .push((Deed::EndAfter(bytes, StreamEnd::Cut(command)), active_call));
+        self.faults.push(DirectionFault {
+            fault: ByteFault::end_after(bytes),
+            end: StreamEnd::Cut(command),
+            active_call,
+        });
     }
 
-    /// How many of the `offered` bytes may pass next, at least one of one or more. Waits while none
-    /// may.
+    /// Returns how many of the `offered` bytes may pass next, at least one if any are offered. Pending
+    /// while none may.
     pub(crate) fn poll_admit(
         &mut self,
         cx: &mut Context<'_>,
@@ -132,145 +111,82 @@ impl DirectionFaults {
             if let Some(admitted) = self.admitted {
                 return Poll::Ready(Ok(admitted.min(offered)));
             }
-            ready!(self.poll_wait(cx));
-            self.deeds.retain(|(_, active_call)| !active_call.is_over());
-            let passed = self.passed;
-            let due = |(deed, _): &(Deed, ActiveCall)| match deed {
-                Deed::StallAfter(bytes, _) => *bytes <= passed,
-                _ => false,
-            };
-            if let Some(at) = self.deeds.iter().position(due) {
-                if let (Deed::StallAfter(_, time), active_call) = self.deeds.remove(at) {
-                    self.wait = Some(Box::pin(active_call.wait(time)));
-                }
+            ready!(self.wait.poll(cx));
+            self.faults.retain(|fault| !fault.active_call.is_over());
+            let mut faults = self.faults.iter().enumerate();
+            let stall = faults.find_map(|(at, fault)| match fault.fault.before() {
+                Before::Stall(time) => Some((at, time)),
+                _ => None,
+            });
+            if let Some((at, time)) = stall {
+                let fault = self.faults.remove(at);
+                self.wait.start(fault.active_call.wait(time));
                 continue;
             }
             if let Some(end) = self.end() {
                 return Poll::Ready(Err(end));
             }
-            let limit = self.deeds.iter().map(|(deed, _)| deed.largest(passed));
-            let limit = limit.min().unwrap_or(LARGEST as u64);
-            // No larger than `LARGEST`.
-            self.admitted = Some(limit.min(LARGEST as u64) as usize);
-            self.waiting = 0;
+            let largest = self.faults.iter().map(|fault| fault.fault.largest_chunk());
+            // An end whose rule was over only just now leaves no byte, and no longer counts.
+            self.admitted = Some(largest.fold(LARGEST_CHUNK, usize::min).max(1));
+            self.waited_for = 0;
         }
     }
 
-    /// Waits as long as a chunk of `length` bytes has to. It may be asked again and again.
+    /// Waits until a chunk of `length` bytes may pass. It may be polled again after it was ready.
     pub(crate) fn poll_pass(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<()> {
         loop {
-            ready!(self.poll_wait(cx));
-            let Some((deed, active_call)) = self.deeds.get_mut(self.waiting) else {
+            ready!(self.wait.poll(cx));
+            let Some(fault) = self.faults.get_mut(self.waited_for) else {
                 return Poll::Ready(());
             };
-            self.waiting += 1;
-            let time = deed.time(self.passed, length);
-            if !time.is_zero() {
-                self.wait = Some(Box::pin(active_call.wait(time)));
+            self.waited_for += 1;
+            let now = self.clock.get_or_insert_with(Clock::monotonic).now();
+            let delay = fault.fault.delay(length, now);
+            if !delay.is_zero() {
+                self.wait.start(fault.active_call.wait(delay));
             }
         }
     }
 
-    /// Whether it changes some of the next `length` bytes.
+    /// Whether a fault changes some of the next `length` bytes.
     pub(crate) fn changes(&self, length: usize) -> bool {
-        self.deeds.iter().any(|(deed, _)| match deed {
-            Deed::Corrupt(corruption) => !corruption.spares(length),
-            _ => false,
-        })
+        self.faults.iter().any(|fault| fault.fault.changes(length))
     }
 
-    /// Changes the next bytes, which need not all pass: those that do not are changed alike when
+    /// Changes the next bytes. Not all of them need to pass: those that do not are changed alike when
     /// they come again.
     pub(crate) fn change(&self, bytes: &mut [u8]) {
-        for (deed, _) in &self.deeds {
-            if let Deed::Corrupt(corruption) = deed {
-                corruption.clone().apply(bytes);
-            }
+        for fault in &self.faults {
+            fault.fault.change(bytes);
         }
     }
 
-    /// So many bytes of the chunk have passed. If they were the last, says how it ends.
-    pub(crate) fn passed(&mut self, length: usize) -> Option<StreamEnd> {
+    /// Counts `length` bytes of the chunk as passed. Returns how the direction ends if they were the
+    /// last.
+    pub(crate) fn pass(&mut self, length: usize) -> Option<StreamEnd> {
         self.admitted = None;
-        self.passed += length as u64;
-        for (deed, _) in &mut self.deeds {
-            match deed {
-                Deed::Throttle {
-                    bytes_per_second,
-                    paid,
-                    ..
-                } => *paid += time_of(length, *bytes_per_second),
-                Deed::Corrupt(corruption) => corruption.skip(length),
-                _ => {}
-            }
+        for fault in &mut self.faults {
+            fault.fault.pass(length);
         }
-        self.deeds
-            .retain(|(deed, _)| !matches!(deed, Deed::FirstByte(_)));
+        self.faults
+            .retain(|fault| fault.fault.before() != Before::Done);
         self.end()
     }
 
     fn end(&self) -> Option<StreamEnd> {
-        self.deeds
+        let ended = self
+            .faults
             .iter()
-            .find_map(|(deed, active_call)| match deed {
-                Deed::EndAfter(bytes, end) if *bytes <= self.passed && !active_call.is_over() => {
-                    Some(*end)
-                }
-                _ => None,
-            })
+            .find(|fault| fault.fault.before() == Before::End && !fault.active_call.is_over());
+        ended.map(|fault| fault.end)
     }
-
-    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(wait) = &mut self.wait {
-            ready!(wait.as_mut().poll(cx));
-            self.wait = None;
-        }
-        Poll::Ready(())
-    }
-}
-
-impl Deed {
-    /// How large the next chunk may be.
-    fn largest(&self, passed: u64) -> u64 {
-        match self {
-            Self::Throttle {
-                bytes_per_second, ..
-            } => (bytes_per_second.get() / (1000 / PORTION.as_millis() as u64)).max(1),
-            Self::EndAfter(bytes, _) | Self::StallAfter(bytes, _) => bytes.saturating_sub(passed),
-            Self::Corrupt(_) | Self::FirstByte(_) | Self::EachChunk(_) => u64::MAX,
-        }
-    }
-
-    /// How long a chunk has to wait.
-    fn time(&mut self, passed: u64, length: usize) -> Duration {
-        match self {
-            Self::Throttle {
-                bytes_per_second,
-                clock,
-                paid,
-            } => {
-                let now = clock.now();
-                *paid = match passed {
-                    0 => now,
-                    _ => now.saturating_sub(SLACK).max(*paid),
-                };
-                (*paid + time_of(length, *bytes_per_second)).saturating_sub(now)
-            }
-            Self::FirstByte(time) | Self::EachChunk(time) => *time,
-            Self::EndAfter(..) | Self::StallAfter(..) | Self::Corrupt(_) => Duration::ZERO,
-        }
-    }
-}
-
-fn time_of(bytes: usize, bytes_per_second: NonZeroU64) -> Duration {
-    Duration::from_secs_f64(bytes as f64 / bytes_per_second.get() as f64)
 }
 
 impl fmt::Debug for DirectionFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DirectionFaults")
-            .field("deeds", &self.deeds.len())
-            .field("passed", &self.passed)
+            .field("faults", &self.faults.len())
             .finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use chaos_core::Decision;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
-use crate::connection::direction_faults::ByteFaults;
+use crate::connection::direction_faults::ConnectionByteFaults;
 use crate::connection::{
     connection_faults::ConnectionFaults,
     goaway::GoAwayWriter,
@@ -76,7 +76,7 @@ impl<T: Socket> FaultIo<T> {
 
     /// Does this to its bytes; this end writes the requests.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(mut self, byte_faults: ByteFaults) -> Self {
+    pub(crate) fn connected(mut self, byte_faults: ConnectionByteFaults) -> Self {
         self.faults = Some(Box::new(ConnectionFaults::connected(byte_faults)));
         self
     }

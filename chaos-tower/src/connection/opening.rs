@@ -3,21 +3,21 @@
 use chaos_core::{ActiveCall, Cut, CutKind, Decision, Direction, Plan};
 
 use crate::connection::{
-    direction_faults::ByteFaults,
+    direction_faults::ConnectionByteFaults,
     handle::{Command, ConnectionHandle},
 };
 
 /// Carries out what was decided about a connection that was accepted, as far as that can be done
 /// before its bytes come.
-pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ByteFaults {
-    let mut byte_faults = ByteFaults::default();
+pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
+    let mut byte_faults = ConnectionByteFaults::default();
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
             // A connection has no answer to wait for.
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-            Plan::Bytes(deed, side) => byte_faults.of(side).extend(deed, active_call),
+            Plan::Bytes(deed, side) => byte_faults.of(side).push(deed, active_call),
             Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
             Plan::Fail(injected) => handle.send(match injected.kind() {
                 std::io::ErrorKind::ConnectionReset => Command::Reset,
@@ -34,7 +34,7 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> By
 fn cut_or_later(
     cut: &Cut,
     active_call: Option<ActiveCall>,
-    byte_faults: &mut ByteFaults,
+    byte_faults: &mut ConnectionByteFaults,
     handle: &ConnectionHandle,
 ) {
     let command = command(cut.kind());

@@ -90,7 +90,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                         messages,
                         trailers,
                         active_call,
-                    })
+                    });
             }
             Direction::Request => {
                 let (counter, signal) = count_messages(messages.count);
