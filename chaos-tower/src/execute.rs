@@ -8,19 +8,16 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use bytes::Bytes;
 use chaos_core::{Decision, WatchedFuture};
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    error::BoxError,
     execute::{
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
-    surface::{Bodies, Surface},
+    surface::{Bodies, HttpBody, HttpSurface},
 };
 
 /// Serves one request that a rule hits, or whose result guard rails watch, or both.
@@ -31,11 +28,9 @@ pub(crate) fn execute<S, M, A, B>(
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>,
-    A: Body<Data = Bytes, Error: Into<BoxError>>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     let watched_call = decision.watched_call();
     let result = execute_plans::<S, M, A, B>(inner, request, decision);
@@ -63,11 +58,9 @@ fn execute_plans<S, M, A, B>(
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>,
-    A: Body<Data = Bytes, Error: Into<BoxError>>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     let mut planned = PlannedRequest::new(request, decision.marks());
     async move {

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use chaos_core::{Exemptions, Injector, Site};
+use chaos_core::{Injector, Site};
 use tower_layer::Layer;
 
 use crate::{
@@ -70,27 +70,6 @@ impl<M> InjectLayer<M> {
             site: self.site,
             surface: PhantomData,
         }
-    }
-
-    /// Leaves these calls alone, whatever the rules say: without this, health checks.
-    ///
-    /// It is the site that remembers, so it holds for every layer of this name.
-    #[must_use]
-    pub fn exempt(self, exempt: Exemptions) -> Self {
-        self.site.exempt(exempt);
-        self
-    }
-
-    /// Whether an answer that was changed says by which rule, in [`FAULT_HEADER`](crate::FAULT_HEADER): in
-    /// HTTP headers and gRPC trailers. It does unless this is `false`; then texts that are made here, for
-    /// answers that bring none of their own, do not name us either.
-    ///
-    /// An error that a client's stack takes as one is [`Injected`](chaos_core::Injected) as ever. It is
-    /// the site that remembers, so it holds for every layer of this name.
-    #[must_use]
-    pub fn mark(self, mark: bool) -> Self {
-        self.site.mark(mark);
-        self
     }
 
     /// The site its services pass.

@@ -161,5 +161,7 @@ pub use crate::{
     future::ResponseFuture,
     layer::InjectLayer,
     service::Inject,
-    surface::{Bodies, BoxErrors, SameTypes, Surface, WrapBodies},
+    surface::{
+        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
+    },
 };

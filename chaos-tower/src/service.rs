@@ -7,20 +7,17 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use chaos_core::Call;
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 
 use crate::{
     boxed_future::boxed_future,
     connection::peer_address::peer_address,
-    error::BoxError,
     execute::execute,
     future::ResponseFuture,
     site_ref::SiteRef,
-    surface::{Bodies, SameTypes, Surface},
+    surface::{Bodies, HttpBody, HttpSurface, InnerService, SameTypes},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
@@ -62,15 +59,10 @@ impl<S, M> Inject<S, M> {
 
 impl<S, M, A, B> Service<Request<A>> for Inject<S, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     type Response = Response<<M as Bodies<B>>::Body>;
     type Error = M::Error;
@@ -103,15 +95,10 @@ fn call_armed<S, M, A, B>(
     service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     consult(service, (request,))
 }
@@ -122,15 +109,10 @@ fn consult<S, M, A, B>(
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let peer = || peer_address(request.extensions());

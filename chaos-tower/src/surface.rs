@@ -8,6 +8,7 @@ use std::{marker::PhantomData, task::Poll};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tower_service::Service;
 
 use crate::{
     body::{FaultBody, any_body::AnyBody},
@@ -73,6 +74,48 @@ pub struct BoxErrors;
 /// services and clients, and for bodies that another layer has changed.
 #[derive(Debug, Default)]
 pub struct WrapBodies<E = SameTypes>(PhantomData<fn() -> E>);
+
+/// A body that a fault can damage: it consists of [`Bytes`] and fails with an error that can be boxed.
+///
+/// Every such body implements this trait, which names the bounds and nothing else.
+pub trait HttpBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B> HttpBody for B where B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+/// A surface for a service that takes requests with a body `A` and returns a `Response<B>` or an error
+/// `E`.
+///
+/// [`SameTypes`], [`BoxErrors`] and [`WrapBodies`] implement this trait, which names the bounds and
+/// nothing else. It is not implemented if a body type has to stay and cannot hold another, which
+/// [`InjectLayer::wrapped_bodies`](crate::InjectLayer::wrapped_bodies) solves.
+pub trait HttpSurface<A, B, E>:
+    Bodies<A>
+    + Bodies<B>
+    + Surface<Response<B>, E, Response = Response<<Self as Bodies<B>>::Body>>
+    + 'static
+{
+}
+
+impl<M, A, B, E> HttpSurface<A, B, E> for M where
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>
+        + 'static
+{
+}
+
+/// A service that a layer can wrap: each call that a rule hits is served by a clone, in a boxed future.
+///
+/// Every such service implements this trait, which names the bounds and nothing else.
+pub trait InnerService<R>:
+    Service<R, Future: Send + 'static, Error: Send> + Clone + Send + 'static
+{
+}
+
+impl<S, R> InnerService<R> for S where
+    S: Service<R, Future: Send + 'static, Error: Send> + Clone + Send + 'static
+{
+}
 
 mod sealed {
     pub trait Sealed {}
