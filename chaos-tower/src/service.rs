@@ -22,7 +22,7 @@ use crate::{
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
 ///
-/// [`InjectLayer`](crate::InjectLayer) makes it.
+/// [`InjectLayer`](crate::InjectLayer) makes it. It is ready when the inner service is.
 pub struct Inject<S, M = SameTypes> {
     pub(crate) inner: S,
     pub(crate) site_ref: SiteRef,
@@ -38,19 +38,19 @@ impl<S, M> Inject<S, M> {
         }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service, to change.
+    /// Returns a mutable reference to the inner service. Calls made with it do not pass the site.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, taken out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -83,11 +83,11 @@ where
     }
 }
 
-/// Cold: only calls of an armed site come here.
+/// Serves a call of an armed site. Cold, so that the idle path is laid out as the common one.
 ///
-/// It moves the request and does nothing else, so that the compiler sees that it only reads
-/// from where the request was; else the idle path would move it too, and save registers. The
-/// request comes first because that leaves the arguments of the idle path where they are.
+/// The function moves the request and does nothing else, so that the compiler sees that it only reads from
+/// the place of the request; otherwise the idle path would move the request too, and save registers. The
+/// request is the first parameter because that leaves the arguments of the idle path where they are.
 #[cold]
 #[inline(never)]
 fn call_armed<S, M, A, B>(
@@ -100,11 +100,11 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    consult(service, (request,))
+    decide(service, (request,))
 }
 
 #[inline(never)]
-fn consult<S, M, A, B>(
+fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
@@ -120,8 +120,8 @@ where
     let Some(decision) = service.site_ref.decide(&call) else {
         return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
     };
-    // It is `inner` that was polled ready, so that is the one to call; and the one to drop if the
-    // call ends here, with whatever readiness it reserved.
+    // `inner` was polled ready, so it is the one to call, or to drop if a fault replaces the call: that
+    // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
     ResponseFuture::boxed(boxed_future(execute::<S, M, A, B>(
@@ -129,7 +129,7 @@ where
     )))
 }
 
-// Derives would ask the same of `M`, which is never a value.
+// Derives would require the traits of `M`, of which no value exists.
 
 impl<S: Clone, M> Clone for Inject<S, M> {
     fn clone(&self) -> Self {

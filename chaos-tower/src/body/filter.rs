@@ -1,4 +1,4 @@
-//! The narrow waist of the body faults: how a fault lets bytes pass, whatever frames they come in.
+//! `BodyFilter`: the one interface of all body faults, which does not depend on how bytes are framed.
 
 use std::task::{Context, Poll};
 
@@ -8,17 +8,17 @@ use http_body::{Frame, SizeHint};
 
 use crate::error::BoxError;
 
-/// What a body says when it is asked for a frame.
+/// What a body returns when it is polled for a frame.
 pub(super) type Polled = Option<Result<Frame<Bytes>, BoxError>>;
 
-/// A fault at work on a body.
+/// A fault on a body.
 ///
-/// The [`Stage`](super::stage::Stage) that it is at work in takes care of the rest: of frames,
-/// trailers and sizes, and of rules that are over, for which it asks no fault any more.
+/// The [`Stage`](super::stage::Stage) around it handles frames, trailers and sizes, and removes the filter
+/// when its rule is over.
 pub(super) trait BodyFilter: Send + Sync {
-    /// Asked before the next bytes are. `at_end`: there are none, and no trailers either.
+    /// Called before the inner body is polled for its next bytes. `at_end`: it has none, and no trailers.
     ///
-    /// If it is pending, the body waits for it and not for the bytes.
+    /// While the filter is pending, the inner body is not polled.
     fn poll_before(
         &mut self,
         at_end: bool,
@@ -29,8 +29,7 @@ pub(super) trait BodyFilter: Send + Sync {
         Poll::Ready(Next::Continue)
     }
 
-    /// Asked when there are bytes, at least one: how many of them pass now, at least one. It may
-    /// change those.
+    /// Returns how many of the `bytes` pass now, at least one of one or more. May change those.
     fn poll_pass(
         &mut self,
         bytes: &mut Bytes,
@@ -41,23 +40,23 @@ pub(super) trait BodyFilter: Send + Sync {
         Poll::Ready(bytes.len())
     }
 
-    /// Whether a body that seems to be at its end is not, because this fault has yet to do something.
+    /// Whether the body is not over when the inner body is, because the filter still has to end it.
     fn outlasts_body(&self) -> bool {
         false
     }
 
-    /// How much will pass, if without it it were so much.
+    /// Converts the size of the inner body into that of what passes.
     fn size_hint(&self, hint: SizeHint) -> SizeHint {
         hint
     }
 }
 
-/// How a body goes on.
+/// How a body continues.
 pub(super) enum Next {
-    /// With its next frame.
+    /// With the next frame of the inner body.
     Continue,
-    /// As if there were no fault.
+    /// Without the filter.
     Remove,
-    /// It does not: this is the last that comes of it.
+    /// The body ends with this.
     End(Polled),
 }

@@ -1,4 +1,4 @@
-//! A status when the request has had its messages: what counts them tells those who answer.
+//! A status after a number of messages of the request: the request's body counts them, and signals the response.
 
 use std::{
     num::NonZeroU32,
@@ -17,8 +17,8 @@ use super::{
 };
 use crate::byte_fault::wait_slot::WaitSlot;
 
-/// What counts the messages of a request, and what it tells when so many have passed and the
-/// server wants another, or the end.
+/// Returns a counter for the body of a request, and the signal that it fires when `count` messages have
+/// passed and the server asks for another, or for the end.
 pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
     let (fire, fired) = watch::channel(false);
     let counter = RequestCounter {
@@ -29,12 +29,12 @@ pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal
     (counter, StatusSignal(fired))
 }
 
-/// To be answered: given once, and told to whoever asks, also afterwards.
+/// A signal to respond. It fires once, and stays fired.
 #[derive(Clone)]
 pub(crate) struct StatusSignal(watch::Receiver<bool>);
 
 impl StatusSignal {
-    /// Waits for the signal; for ever, if it is never given. Cancel-safe.
+    /// Waits for the signal, forever if it never fires. Cancel-safe.
     pub(crate) fn fired(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
         let mut signal = self.0.clone();
         async move {
@@ -45,7 +45,7 @@ impl StatusSignal {
     }
 }
 
-/// Lets so many messages pass; then it gives the signal, and nothing more until its rule is over.
+/// Lets a number of messages pass; then fires the signal, and holds the body back until its rule is over.
 pub(crate) struct RequestCounter {
     messages: Messages,
     fire: watch::Sender<bool>,
@@ -76,7 +76,7 @@ impl BodyFilter for RequestCounter {
     }
 }
 
-/// The body ends with other trailers when the signal is given; as it would, if it never is.
+/// Ends a body with these trailers when the signal fires.
 pub(super) struct StatusOnSignal {
     signal: StatusSignal,
     trailers: HeaderMap,

@@ -1,4 +1,4 @@
-//! Where a fault meets a body: it takes the frames apart, and keeps what the fault holds back.
+//! `Stage`: a body filter at work. It splits frames, and keeps the bytes that the filter holds back.
 
 use std::{
     pin::Pin,
@@ -16,22 +16,22 @@ use super::{
 };
 use crate::error::BoxError;
 
-/// What a stage gets its frames from.
+/// The source of a stage's frames.
 pub(super) enum Source<B> {
     Body(Pin<Box<B>>),
-    /// In a box, because it is larger than any body that is left alone should be.
+    /// Boxed, so that a body without faults does not become larger.
     Ahead(Box<ReadAhead<B>>),
     Stage(Box<Stage<B>>),
 }
 
-/// A source with a fault at work on it.
+/// A source, and the filter for its bytes.
 pub(super) struct Stage<B> {
-    /// `None` when the fault has ended the body.
+    /// `None` once the filter has ended the body.
     source: Option<Source<B>>,
-    /// What the source has given and the fault has not let pass.
+    /// Bytes of the source that have not passed yet.
     rest: Bytes,
-    /// `None` when the fault is done or its rule is over.
-    fault: Option<(Box<dyn BodyFilter>, ActiveCall)>,
+    /// `None` once the fault is done or its rule is over.
+    filter: Option<(Box<dyn BodyFilter>, ActiveCall)>,
 }
 
 impl<B> Source<B> {
@@ -39,12 +39,12 @@ impl<B> Source<B> {
         Self::Body(Box::pin(inner))
     }
 
-    /// What comes out of this source behind a fault.
+    /// Adds a fault to what this source returns.
     pub(super) fn behind(self, fault: BodyFault) -> Self {
         Self::Stage(Box::new(Stage {
             source: Some(self),
             rest: Bytes::new(),
-            fault: Some(fault.into_filter()),
+            filter: Some(fault.into_filter()),
         }))
     }
 }
@@ -88,14 +88,14 @@ where
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        while let Some((fault, active_call)) = &mut self.fault {
+        while let Some((filter, active_call)) = &mut self.filter {
             if active_call.is_over() {
-                self.fault = None;
+                self.filter = None;
                 break;
             }
             let at_end = self.rest.is_empty() && source.is_end_stream();
-            let next = ready!(fault.poll_before(at_end, active_call, cx));
-            // It may have waited until its rule was over, and no longer.
+            let next = ready!(filter.poll_before(at_end, active_call, cx));
+            // The rule may have ended during the wait.
             let next = if active_call.is_over() {
                 Next::Remove
             } else {
@@ -104,7 +104,7 @@ where
             match next {
                 Next::Continue => {}
                 Next::Remove => {
-                    self.fault = None;
+                    self.filter = None;
                     break;
                 }
                 Next::End(last) => {
@@ -118,7 +118,7 @@ where
                     Err(other) => return Poll::Ready(other),
                 }
             }
-            let passing = ready!(fault.poll_pass(&mut self.rest, active_call, cx));
+            let passing = ready!(filter.poll_pass(&mut self.rest, active_call, cx));
             if !active_call.is_over() {
                 return data(self.rest.split_to(passing));
             }
@@ -134,9 +134,9 @@ where
             return true;
         };
         let outlasts_body = || {
-            self.fault
-                .as_ref()
-                .is_some_and(|(fault, active_call)| fault.outlasts_body() && !active_call.is_over())
+            self.filter.as_ref().is_some_and(|(filter, active_call)| {
+                filter.outlasts_body() && !active_call.is_over()
+            })
         };
         self.rest.is_empty() && source.is_end_stream() && !outlasts_body()
     }
@@ -152,14 +152,14 @@ where
         if let Some(upper) = hint.upper() {
             whole.set_upper(upper.saturating_add(held_back));
         }
-        match &self.fault {
-            Some((fault, _)) => fault.size_hint(whole),
+        match &self.filter {
+            Some((filter, _)) => filter.size_hint(whole),
             None => whole,
         }
     }
 }
 
-/// The next frame: never an empty one, of which some HTTP/2 peers take a hundred for an attack.
+/// Polls the next frame, and skips empty ones: some HTTP/2 peers take a hundred of those for an attack.
 pub(super) fn poll_body<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Polled>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

@@ -1,4 +1,4 @@
-//! What any body keeps, whatever is done to it.
+//! What any body keeps, whatever its faults.
 
 use std::{mem::size_of, num::NonZeroU64, time::Duration};
 
@@ -38,8 +38,8 @@ fn random_script(numbers: &mut Numbers) -> Script {
     }
 }
 
-/// A fault that changes neither bytes nor end.
-fn random_slowness(numbers: &mut Numbers) -> BytesFault {
+/// Returns a fault that changes neither the bytes nor the end.
+fn random_slow_fault(numbers: &mut Numbers) -> BytesFault {
     let time = Duration::from_millis(numbers.below(30));
     match numbers.below(4) {
         0 => BytesFault::throttle(NonZeroU64::new(1_000 + numbers.below(10_000_000)).unwrap()),
@@ -55,13 +55,13 @@ fn faults(hits: &[Hit]) -> Vec<BodyFault> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_deeds_in_any_order_lose_nothing() {
+async fn slow_faults_in_any_order_lose_nothing() {
     let mut numbers = Numbers(42);
     for _ in 0..300 {
         let script = random_script(&mut numbers);
         let (sent, last) = (script.bytes(), script.steps.back().cloned());
         let hits: Vec<_> = (0..1 + numbers.below(4))
-            .map(|_| hit(random_slowness(&mut numbers)))
+            .map(|_| hit(random_slow_fault(&mut numbers)))
             .collect();
         let body = FaultBody::with(script, faults(&hits));
         let read = match numbers.below(4) {
@@ -90,7 +90,7 @@ async fn slow_deeds_in_any_order_lose_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_deed_is_done_to_what_the_ones_before_let_pass() {
+async fn each_fault_changes_what_the_ones_before_let_pass() {
     let script = || Script::of(&[b"aaaabbbb"]);
     let throttle = || hit(BytesFault::throttle(NonZeroU64::new(4).unwrap()));
     let truncate = || hit(BytesFault::truncate_after(4));
@@ -110,10 +110,10 @@ async fn each_deed_is_done_to_what_the_ones_before_let_pass() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_over_is_over_under_any_deed() {
+async fn a_body_that_is_over_is_over_under_any_fault() {
     let mut numbers = Numbers(7);
     for _ in 0..100 {
-        let hit = hit(random_slowness(&mut numbers));
+        let hit = hit(random_slow_fault(&mut numbers));
         let body = hit.body(Script::default());
         assert!(body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));
@@ -182,7 +182,7 @@ fn a_body_that_is_left_alone_costs_nothing() {
     assert_eq!(counts.count_total, 0);
     assert!(matches!(
         FaultBody::with((), Vec::new()).state,
-        super::State::Pass { .. }
+        super::BodyState::Pass { .. }
     ));
 }
 

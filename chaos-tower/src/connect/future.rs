@@ -1,4 +1,4 @@
-//! Making one connection that a rule may hit.
+//! `ConnectFuture`: makes one connection, which a rule may hit.
 
 use std::{
     fmt, io,
@@ -19,8 +19,8 @@ use crate::{
     execute::response_wait::ResponseWait,
 };
 
-/// Carries out what was decided about a connection before it is made, makes it, and leaves the rest
-/// to its bytes.
+/// Executes the plans for a connection that come before it is made, makes it, and wraps it with the faults
+/// on its bytes.
 pub(crate) async fn make_connection<S, M, R>(
     mut inner: S,
     target: R,
@@ -39,9 +39,9 @@ where
             Plan::WaitAfter(wait) => {
                 waits.extend(active_call.map(|active_call| ResponseWait::new(wait, active_call)));
             }
-            Plan::Bytes(deed, side) => byte_faults.of(side).push(deed, active_call),
+            Plan::Bytes(deed, direction) => byte_faults.of(direction).push(deed, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
-                // Nothing has begun that could be told to go.
+                // No call is in flight yet.
                 (CutKind::GoAway, ..) => {}
                 (kind, Some(bytes), Some(active_call)) if M::WRAPS => {
                     byte_faults.of(Direction::Response).cut_after(
@@ -53,7 +53,7 @@ where
                 _ => return Err(io::Error::from(cut.into_injected()).into()),
             },
             Plan::Fail(injected) => return Err(io::Error::from(injected).into()),
-            // No rule does this to a connection.
+            // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
     }
@@ -66,7 +66,10 @@ where
 }
 
 pin_project! {
-    /// The future of a [`Connect`](crate::Connect): the inner future, or a cold one for a connection that is hit.
+    /// The future of a [`Connect`](crate::Connect).
+    ///
+    /// For a connection that no rule hits, it is the inner future; for one that a rule hits, a boxed future
+    /// that executes the faults.
     pub struct ConnectFuture<F, M>
     where
         F: TryFuture,

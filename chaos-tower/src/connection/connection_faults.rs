@@ -1,4 +1,4 @@
-//! What a rule does to one connection: at its opening, and to its bytes in either direction.
+//! `ConnectionFaults`: the faults of one connection, when it opens and on its bytes in both directions.
 
 use std::{
     io,
@@ -15,78 +15,80 @@ use crate::connection::{
     opening::open,
 };
 
-/// What a rule does to one connection.
+/// The faults of one connection.
 ///
-/// Where it has to cut the connection, it leaves the command on the receiver and is pending: whoever polls
-/// it looks there next.
+/// To cut the connection, a poll sends the command to the receiver and returns `Pending`; the `FaultIo` that
+/// polls it looks there next.
 pub(crate) struct ConnectionFaults {
+    /// `None` once the connection is open.
     opening: Option<Pin<Box<dyn Future<Output = ConnectionByteFaults> + Send + Sync>>>,
-    side: Direction,
+    /// The direction that this end writes.
+    written: Direction,
     byte_faults: ConnectionByteFaults,
-    held: ReadBuffer,
+    read: ReadBuffer,
 }
 
-/// What was read and has not been handed out yet.
+/// Bytes that were read, and not all of which the owner has got yet.
 #[derive(Default)]
 struct ReadBuffer {
     bytes: Vec<u8>,
-    handed_out: usize,
-    /// Whether it has waited as long as it has to.
+    returned: usize,
+    /// Whether the bytes have waited as long as they have to.
     may_pass: bool,
 }
 
 impl ReadBuffer {
     fn rest(&self) -> &[u8] {
-        &self.bytes[self.handed_out..]
+        &self.bytes[self.returned..]
     }
 }
 
 impl ConnectionFaults {
-    /// A connection that was accepted: this end writes the answers. It opens when what was decided
-    /// has been carried out; until then nothing passes.
+    /// Makes the faults of a connection that was accepted: this end writes the responses. No bytes pass until
+    /// the plans of the decision have been executed.
     pub(crate) fn accepted(decision: Decision, receiver: &CommandReceiver) -> Self {
         let opening = open(decision, receiver.handle());
         Self {
             opening: Some(Box::pin(opening)),
-            side: Direction::Response,
+            written: Direction::Response,
             byte_faults: ConnectionByteFaults::default(),
-            held: ReadBuffer::default(),
+            read: ReadBuffer::default(),
         }
     }
 
-    /// A connection that was made: this end writes the requests.
+    /// Makes the faults of a connection that was made: this end writes the requests.
     #[cfg(feature = "client")]
     pub(crate) fn connected(byte_faults: ConnectionByteFaults) -> Self {
         Self {
             opening: None,
-            side: Direction::Request,
+            written: Direction::Request,
             byte_faults,
-            held: ReadBuffer::default(),
+            read: ReadBuffer::default(),
         }
     }
 
-    /// Whether nothing is left to do.
+    /// Whether no fault is left, and no bytes are held back.
     pub(crate) fn is_over(&self) -> bool {
-        self.opening.is_none() && self.byte_faults.are_idle() && self.held.rest().is_empty()
+        self.opening.is_none() && self.byte_faults.are_idle() && self.read.rest().is_empty()
     }
 
     fn reading(&mut self) -> &mut DirectionFaults {
-        self.byte_faults.of(match self.side {
+        self.byte_faults.of(match self.written {
             Direction::Request => Direction::Response,
             Direction::Response => Direction::Request,
         })
     }
 
     fn writing(&mut self) -> &mut DirectionFaults {
-        self.byte_faults.of(self.side)
+        self.byte_faults.of(self.written)
     }
 
-    /// Waits until it may open. Either direction may be the one that sees it.
+    /// Waits until the connection is open. Both directions poll it.
     fn poll_open(&mut self, receiver: &CommandReceiver, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(opening) = &mut self.opening {
             self.byte_faults = ready!(opening.as_mut().poll(cx));
             self.opening = None;
-            // The other direction may wait in another task, whose waker the future has forgotten.
+            // The other direction may wait in another task; the future holds the waker of this one alone.
             receiver.wake();
             if receiver.is_cut() {
                 return Poll::Pending;
@@ -105,7 +107,7 @@ impl ConnectionFaults {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_open(receiver, cx));
-        if self.held.rest().is_empty() {
+        if self.read.rest().is_empty() {
             let admitted = match ready!(self.reading().poll_admit(cx, buf.remaining())) {
                 Ok(admitted) => admitted,
                 Err(StreamEnd::Truncated) => return Poll::Ready(Ok(())),
@@ -119,39 +121,39 @@ impl ConnectionFaults {
                 return Poll::Ready(Ok(()));
             }
         }
-        let length = self.held.rest().len();
-        if !self.held.may_pass {
+        let length = self.read.rest().len();
+        if !self.read.may_pass {
             ready!(self.reading().poll_pass(cx, length));
-            self.held.may_pass = true;
-            // It ends, if these were the last, when the owner comes for more.
+            self.read.may_pass = true;
+            // If these bytes were the last, the direction ends at the next poll.
             let _ = self.reading().pass(length);
         }
         let length = length.min(buf.remaining());
-        buf.put_slice(&self.held.rest()[..length]);
-        self.held.handed_out += length;
+        buf.put_slice(&self.read.rest()[..length]);
+        self.read.returned += length;
         Poll::Ready(Ok(()))
     }
 
-    /// Reads the next chunk, and changes it.
+    /// Reads the next chunk into the buffer, and changes it.
     fn poll_fill(
         &mut self,
         io: &mut (impl AsyncRead + Unpin),
         cx: &mut Context<'_>,
         admitted: usize,
     ) -> Poll<io::Result<usize>> {
-        self.held = ReadBuffer {
-            bytes: std::mem::take(&mut self.held.bytes),
+        self.read = ReadBuffer {
+            bytes: std::mem::take(&mut self.read.bytes),
             ..ReadBuffer::default()
         };
-        self.held.bytes.resize(admitted, 0);
-        let mut into = ReadBuf::new(&mut self.held.bytes);
+        self.read.bytes.resize(admitted, 0);
+        let mut into = ReadBuf::new(&mut self.read.bytes);
         let poll = Pin::new(io).poll_read(cx, &mut into);
         let read = into.filled().len();
-        self.held.bytes.truncate(read);
+        self.read.bytes.truncate(read);
         ready!(poll)?;
-        let mut bytes = std::mem::take(&mut self.held.bytes);
+        let mut bytes = std::mem::take(&mut self.read.bytes);
         self.reading().change(&mut bytes);
-        self.held.bytes = bytes;
+        self.read.bytes = bytes;
         Poll::Ready(Ok(read))
     }
 
@@ -183,7 +185,7 @@ impl ConnectionFaults {
             ready!(Pin::new(io).poll_write(cx, bytes))?
         };
         if let Some(end) = direction.pass(written) {
-            // Now: the owner may have nothing more to write.
+            // Cuts now, because the owner may have nothing more to write.
             receiver.handle().send(end.for_written());
         }
         Poll::Ready(Ok(written))

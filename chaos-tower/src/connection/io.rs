@@ -1,5 +1,4 @@
-//! `FaultIo`: a connection that can be cut from elsewhere, and whose bytes can be delayed, limited
-//! and changed.
+//! `FaultIo`: a connection that a handle can cut, and whose bytes rules delay, throttle and change.
 
 use std::{
     fmt,
@@ -20,52 +19,52 @@ use crate::connection::{
     socket::Socket,
 };
 
-/// A connection that its [`ConnectionHandle`] can cut, and whose bytes a rule can aim at.
+/// A connection that its [`ConnectionHandle`] can cut, and on whose bytes rules can have faults.
 ///
-/// It passes everything on as it is, vectored writes too, and costs a relaxed load and a branch a
-/// poll. Once it is cut, every poll fails, so that its owner lets go of it whatever it was waiting
-/// for.
+/// Without faults, it passes all reads and writes on, vectored writes too, at the cost of a relaxed load and
+/// a branch per poll. Once the connection is cut, every poll fails, so that its owner drops it.
 pub struct FaultIo<T: Socket> {
     inner: T,
     receiver: CommandReceiver,
     goaway: GoAwayWriter,
-    /// Whether an command to cut has been carried out on the socket.
+    /// Whether the socket has been closed by a command.
     is_cut: bool,
-    /// What a rule does to it, if one does.
+    /// The faults of the connection, if it has any.
     faults: Option<Box<ConnectionFaults>>,
 }
 
 impl<T: Socket> FaultIo<T> {
-    /// Wraps a connection that no rule aims at.
+    /// Wraps a connection without faults, which its [`handle`](Self::handle) can cut.
     pub fn new(inner: T) -> Self {
         Self {
             inner,
             receiver: CommandReceiver::new(),
-            goaway: GoAwayWriter::NotYet,
+            goaway: GoAwayWriter::Unread,
             is_cut: false,
             faults: None,
         }
     }
 
-    /// What cuts it.
+    /// Returns the handle that cuts the connection.
     #[must_use]
     pub fn handle(&self) -> ConnectionHandle {
         self.receiver.handle()
     }
 
-    /// The connection inside.
+    /// Returns a reference to the connection inside.
     #[must_use]
     pub fn get_ref(&self) -> &T {
         &self.inner
     }
 
-    /// The connection inside, to change. Reading and writing behind its back is a bad idea.
+    /// Returns a mutable reference to the connection inside. Bytes that are read or written through it are not
+    /// subject to faults.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 
-    /// Carries out on it what was decided; this end writes the answers.
+    /// Adds the faults of a connection that was accepted: this end writes the responses.
     pub(crate) fn accepted(mut self, decision: Decision) -> Self {
         self.faults = Some(Box::new(ConnectionFaults::accepted(
             decision,
@@ -74,7 +73,7 @@ impl<T: Socket> FaultIo<T> {
         self
     }
 
-    /// Does this to its bytes; this end writes the requests.
+    /// Adds the faults of a connection that was made: this end writes the requests.
     #[cfg(feature = "client")]
     pub(crate) fn connected(mut self, byte_faults: ConnectionByteFaults) -> Self {
         self.faults = Some(Box::new(ConnectionFaults::connected(byte_faults)));
@@ -82,7 +81,7 @@ impl<T: Socket> FaultIo<T> {
     }
 }
 
-/// What a rule does to it, as long as there is something to do.
+/// Returns the faults, unless they are over.
 #[inline]
 fn live(faults: &mut Option<Box<ConnectionFaults>>) -> Option<&mut ConnectionFaults> {
     if faults.as_ref().is_some_and(|faults| faults.is_over()) {
@@ -92,11 +91,11 @@ fn live(faults: &mut Option<Box<ConnectionFaults>>) -> Option<&mut ConnectionFau
 }
 
 impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
-    /// Carries out an command to cut, the first time it is seen, and gives the error that everyone
-    /// gets from now on.
+    /// Executes a command to cut, the first time it is seen, and returns the error of this poll and all later
+    /// ones.
     #[cold]
     fn cut(&mut self, command: Command, cx: &mut Context<'_>) -> io::Error {
-        // The results do not matter: a socket that refuses is one that is gone.
+        // The results do not matter: a socket that refuses is closed already.
         if command == Command::Reset {
             let _ = self.inner.reset_on_drop();
             return io::ErrorKind::ConnectionReset.into();
@@ -108,11 +107,11 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
         io::ErrorKind::ConnectionAborted.into()
     }
 
-    /// Reads what the peer has sent: Linux resets a connection that is closed with unread bytes, and
-    /// this one is to end with FIN.
+    /// Reads the bytes that the peer has sent: Linux resets a connection that is closed with unread bytes,
+    /// and this one has to end with FIN.
     fn drain(&mut self, cx: &mut Context<'_>) {
         let mut sink = [0; 4096];
-        // Not for ever, if the peer is faster.
+        // Bounded, in case the peer sends faster than this reads.
         for _ in 0..1024 {
             let mut sink = ReadBuf::new(&mut sink);
             match Pin::new(&mut self.inner).poll_read(cx, &mut sink) {
@@ -122,7 +121,7 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
         }
     }
 
-    /// Fails if it has been cut.
+    /// Fails if the connection has been cut.
     #[inline]
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         match self.receiver.command() {
@@ -131,25 +130,25 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
         }
     }
 
-    /// What to return where there is nothing to do now: an command must wake whoever is told so.
+    /// Returns a pending poll, whose task the next command wakes.
     #[inline]
-    fn pending<R>(&mut self, way: IoDirection, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        match self.receiver.watch(way, cx) {
+    fn pending<R>(&mut self, direction: IoDirection, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        match self.receiver.watch(direction, cx) {
             Command::None | Command::GoAway => Poll::Pending,
             command => Poll::Ready(Err(self.cut(command, cx))),
         }
     }
 
-    /// Takes a poll to where it ends: what is pending is watched.
+    /// Returns `poll`. If it is pending, the next command wakes its task.
     #[inline]
     fn settle<R>(
         &mut self,
-        way: IoDirection,
+        direction: IoDirection,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         match poll {
-            Poll::Pending => self.pending(way, cx),
+            Poll::Pending => self.pending(direction, cx),
             ready => ready,
         }
     }
@@ -175,7 +174,7 @@ impl<T: Socket + AsyncRead + Unpin> AsyncRead for FaultIo<T> {
 }
 
 impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
-    /// Writes what is written on behalf of the owner.
+    /// Executes a write of the owner.
     #[inline]
     fn write<'a>(
         &mut self,
@@ -226,8 +225,8 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
         self.inner.is_write_vectored()
     }
 
-    /// Watches for an command too: hyper flushes when it has nothing else to do, and a connection that
-    /// neither reads nor writes has nobody else to wake it.
+    /// Flushes, and has the task woken by the next command: hyper flushes when it has nothing else to do, and
+    /// a connection that neither reads nor writes is woken by nothing else.
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
@@ -241,7 +240,7 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Once cut, there is nothing to shut; a FIN would hide the RST.
+        // A connection that is cut needs no shutdown, and a FIN would hide the RST.
         if self.check(cx).is_err() {
             return Poll::Ready(Ok(()));
         }
@@ -251,8 +250,8 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
 }
 
 impl<T: Socket> Drop for FaultIo<T> {
-    /// An owner that lets go of it for reasons of its own, such as a body that failed, does not poll
-    /// it again, and so has not seen the command.
+    /// Executes a command that no poll has seen: an owner that drops the connection for another reason, such
+    /// as a body that failed, does not poll it again.
     fn drop(&mut self) {
         match self.receiver.command() {
             Command::None | Command::GoAway => {}
@@ -266,7 +265,7 @@ impl<T: Socket> Drop for FaultIo<T> {
 impl<T: Socket + tonic::transport::server::Connected> tonic::transport::server::Connected
     for FaultIo<T>
 {
-    /// The handle, which keeps what the connection inside says of itself; see
+    /// The handle, which holds the connect info of the connection inside:
     /// [`ConnectionHandle::connect_info`].
     type ConnectInfo = ConnectionHandle;
 

@@ -1,4 +1,4 @@
-//! reqwest's body as one that can hold any other.
+//! `AnyBody` for reqwest's body, which requires `Sync` of the body inside.
 
 use std::{
     pin::Pin,
@@ -20,10 +20,10 @@ impl AnyBody for reqwest::Body {
     }
 }
 
-/// A body that may be `Sync`, which reqwest asks and an [`AnyBody`] is not asked.
+/// A body that is `Sync`, which reqwest requires and [`AnyBody`] does not.
 ///
-/// The lock is never waited for: who polls the body has it alone, and nobody asks one of its hints
-/// from two threads.
+/// Nothing waits for the lock: a poll has exclusive access to the body, and its hints are not read from two
+/// threads at once.
 struct SyncBody<B>(Mutex<Pin<Box<B>>>);
 
 impl<B> SyncBody<B> {

@@ -1,4 +1,4 @@
-//! The overlays that tokens have opened, each until its token expires.
+//! `TokenOverlays`: the overlays of tokens, each kept until its token expires.
 
 use std::{
     num::NonZeroUsize,
@@ -18,7 +18,7 @@ use super::{
 
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
 
-/// What the services of one layer share.
+/// The overlays that the services of one layer share.
 pub(super) struct TokenOverlays {
     injector: Injector,
     key: TokenKey,
@@ -26,7 +26,7 @@ pub(super) struct TokenOverlays {
     open: Mutex<LruCache<Box<[u8]>, TokenOverlay>>,
 }
 
-/// An overlay, and when its token expires.
+/// An overlay, and the time at which its token expires.
 #[derive(Clone)]
 pub(super) struct TokenOverlay {
     pub(super) overlay: Overlay,
@@ -47,7 +47,7 @@ impl TokenOverlays {
         self.counter.read()
     }
 
-    /// The overlay of a request's token; `None`, and counted, if the token is no good.
+    /// Returns the overlay of a request's token, or `None` if the token is invalid. Counts either.
     pub(super) fn open(&self, headers: &HeaderMap) -> Option<TokenOverlay> {
         match self.try_open(headers) {
             Ok(open) => {
@@ -80,7 +80,8 @@ impl TokenOverlays {
         Ok(self.remember(token.as_bytes(), TokenOverlay { overlay, expires }, now))
     }
 
-    /// Keeps it for the next request with the same token, unless another was quicker.
+    /// Keeps `new` for the next request with the same token, unless another request did so first. Returns the
+    /// overlay that is kept.
     fn remember(&self, token: &[u8], new: TokenOverlay, now: SystemTime) -> TokenOverlay {
         let mut opened = self.opened();
         if let Some(open) = opened.get(token)
@@ -96,23 +97,23 @@ impl TokenOverlays {
             .collect();
         let remembered = new.clone();
         gone.extend(opened.push(token.into(), new).map(|(_, open)| open));
-        // An overlay that goes wakes whom it keeps waiting.
+        // Dropped without the lock: an overlay that is dropped wakes the tasks that wait in it.
         drop(opened);
         drop(gone);
         remembered
     }
 
-    /// The overlay of what a request asks for beside its token; `None` if that is nothing, or the policy
-    /// does not allow it. It lives as long as the token does: a body may still be slow when the call is
-    /// over, and the next request that asks for the same need not make it again.
+    /// Returns the overlay for the Envoy headers of a request, or `None` if it has none, or the policy does not
+    /// allow them. The overlay lives as long as the token: a body may still be slow when the call is over,
+    /// and the next request with the same headers uses it again.
     pub(super) fn asked(
         &self,
         headers: &HeaderMap,
         site: &SiteGlob,
         token: &TokenOverlay,
     ) -> Option<Overlay> {
-        let asked = EnvoyHeaders::by(headers)?;
-        let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.words()].concat();
+        let asked = EnvoyHeaders::of(headers)?;
+        let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.values()].concat();
         let now = self.injector.wall();
         if let Some(open) = self.opened().get(&*key)
             && now < open.expires
