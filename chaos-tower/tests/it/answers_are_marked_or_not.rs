@@ -57,7 +57,7 @@ async fn over_axum() {
         injector.put(wire::rule_from_value(rule, Some("r")).unwrap());
         for (mark, expected) in [(true, marked), (false, unmarked), (true, marked)] {
             // It holds for the layer that serves already: the site remembers.
-            let _ = layer.mark(mark);
+            layer.site().mark(mark);
             let answer = client.get(&url).send().await.unwrap();
             let header = answer.headers().get(FAULT_HEADER).cloned();
             assert_eq!(header.is_some_and(|rule| rule == "r"), mark, "{fault}");
@@ -92,7 +92,7 @@ async fn over_tonic() {
         let address = Echo::default().serve(&injector).await;
         let channel = echo::channel(address).await;
         for (mark, message) in [(true, marked), (false, unmarked)] {
-            let _ = InjectLayer::with_injector(echo::SITE, &injector).mark(mark);
+            injector.site(echo::SITE).mark(mark);
             let given = echo::call(&channel, Kind::Server, &["3"]).await;
             assert_eq!(given.replies.len(), replies, "{fault}");
             let (_, said, rule) = given.refusal();

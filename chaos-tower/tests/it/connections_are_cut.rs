@@ -318,7 +318,7 @@ fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<io::ErrorKind> {
 
 /// An accept loop of one's own: hyper's `graceful_shutdown` says good-bye, over HTTP/1 too.
 #[tokio::test]
-async fn an_accept_loop_is_told_to_go_away() {
+async fn an_accept_loop_is_shutdown_requested() {
     let (listener, address) = listener().await;
     let listener = InjectListener::new(listener, "tcp.server");
     tokio::spawn(async move {
@@ -335,7 +335,7 @@ async fn an_accept_loop_is_told_to_go_away() {
         let mut connection = std::pin::pin!(builder.serve_connection(TokioIo::new(io), service));
         tokio::select! {
             done = connection.as_mut() => return done,
-            () = handle.told_to_go_away() => connection.as_mut().graceful_shutdown(),
+            () = handle.shutdown_requested() => connection.as_mut().graceful_shutdown(),
         }
         connection.await
     });

@@ -9,9 +9,9 @@ use chaos_tower::InjectLayer;
 async fn serve(rule: &str, exempt: Option<Exemptions>) -> (Injector, String) {
     let injector = Injector::new();
     injector.put(wire::rule_from_json(rule.as_bytes(), Some("r")).unwrap());
-    let mut layer = InjectLayer::with_injector("http.server", &injector);
+    let layer = InjectLayer::with_injector("http.server", &injector);
     if let Some(exempt) = exempt {
-        layer = layer.exempt(exempt);
+        layer.site().exempt(exempt);
     }
     let app = Router::new()
         .route("/{*any}", get(async || "hello"))
@@ -56,7 +56,7 @@ async fn a_peer_is_hit_always_or_never() {
 }
 
 #[tokio::test]
-async fn health_checks_pass_unless_the_layer_says_otherwise() {
+async fn health_checks_pass_unless_the_site_says_otherwise() {
     let rule = r#"{ "site": "http.server", "faults": [{ "status": 503 }] }"#;
     let status = async |address: &str, path: &str| {
         let answer = reqwest::get(format!("{address}{path}")).await.unwrap();

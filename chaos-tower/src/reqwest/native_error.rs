@@ -1,4 +1,4 @@
-//! Errors of reqwest's own making: nothing else can make them, so a client of ours is made to fail.
+//! Makes `reqwest::Error`s. Only reqwest can create them, so a private client is made to fail.
 
 use std::{
     cell::Cell,
@@ -18,23 +18,23 @@ use tower_service::Service;
 use crate::{body::FaultBody, error::BoxError};
 
 tokio::task_local! {
-    /// What the connector fails with while a request that is to be refused is polled: it is told
-    /// nothing of the request but its address.
+    /// The error with which the connector fails while a request that is to be refused is polled. A connector
+    /// knows nothing of the request but its address.
     static REFUSAL: Cell<Option<BoxError>>;
 }
 
-/// Made for the first error: to build a client may mean to read every root certificate there is.
-/// `None` if it cannot be done here.
+/// The private client, or `None` if it cannot be built. It is built for the first error, because building it may
+/// read all root certificates of the system.
 static CLIENT: LazyLock<Option<Client>> = LazyLock::new(|| {
     let client = Client::builder()
         .no_proxy()
-        // Each request connects, and none leaves anything behind in the runtime it was made in.
+        // Each request connects, and leaves no connection behind in its runtime.
         .pool_max_idle_per_host(0)
-        .connector_layer(Refusals);
+        .connector_layer(RefuseLayer);
     client.build().ok()
 });
 
-/// An error of reqwest's, as its client makes it of what was injected.
+/// Returns the error that the client makes of the injected one.
 pub(super) async fn error(injected: BoxError) -> Error {
     let Some(client) = &*CLIENT else {
         return broken_body(injected).await;
@@ -45,7 +45,7 @@ pub(super) async fn error(injected: BoxError) -> Error {
     }
 }
 
-/// Whether a connection that is there can no longer fail so.
+/// Whether the error is one of making a connection.
 fn is_of_connecting(error: &BoxError) -> bool {
     let kind = Injected::find(&**error).map(Injected::kind);
     matches!(
@@ -61,15 +61,15 @@ fn is_of_connecting(error: &BoxError) -> bool {
     )
 }
 
-/// An error that `is_connect()`. Nothing touches the network.
+/// Returns an error that `is_connect()`. Nothing touches the network.
 async fn refused(client: &Client, injected: BoxError) -> Error {
     let request = client.get("http://127.0.0.1/").send();
     let result = REFUSAL.scope(Cell::new(Some(injected)), request).await;
     result.expect_err("its connector fails")
 }
 
-/// An error that `is_request()` and not `is_connect()`: there is a connection, but what is to be sent
-/// on it fails.
+/// Returns an error that `is_request()` and not `is_connect()`: the connection is made, but the body to send on
+/// it fails.
 async fn broken(client: &Client, injected: BoxError) -> Error {
     let Ok((_listener, url)) = listener() else {
         return broken_body(injected).await;
@@ -78,13 +78,13 @@ async fn broken(client: &Client, injected: BoxError) -> Error {
     request.send().await.expect_err("its body fails")
 }
 
-/// An error that `is_body()`: what reqwest makes without a client.
+/// Returns an error that `is_body()`, which reqwest makes without a client.
 async fn broken_body(injected: BoxError) -> Error {
     let frame = failing(injected).frame().await;
     frame.and_then(Result::err).expect("it fails at once")
 }
 
-/// The system takes connections for it; nobody accepts or answers them.
+/// Returns a listener whose connections the system accepts, and nothing answers.
 fn listener() -> io::Result<(TcpListener, String)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let url = format!("http://{}/", listener.local_addr()?);
@@ -95,23 +95,23 @@ fn failing(injected: BoxError) -> Body {
     Body::wrap(FaultBody::<Body>::cut(injected))
 }
 
-/// Makes a connector that fails with the [`REFUSAL`], where there is one.
+/// Makes a connector that fails with the [`REFUSAL`], if there is one.
 #[derive(Clone)]
-struct Refusals;
+struct RefuseLayer;
 
-impl<S> Layer<S> for Refusals {
-    type Service = Refusing<S>;
+impl<S> Layer<S> for RefuseLayer {
+    type Service = RefuseConnector<S>;
 
-    fn layer(&self, inner: S) -> Refusing<S> {
-        Refusing(inner)
+    fn layer(&self, inner: S) -> RefuseConnector<S> {
+        RefuseConnector(inner)
     }
 }
 
 #[derive(Clone)]
-struct Refusing<S>(S);
+struct RefuseConnector<S>(S);
 
-// reqwest does not let one name what is asked for or what comes of it.
-impl<S, R> Service<R> for Refusing<S>
+// The request and response types of reqwest's connector are private.
+impl<S, R> Service<R> for RefuseConnector<S>
 where
     S: Service<R, Error = BoxError, Future: Send + 'static>,
     S::Response: Send,

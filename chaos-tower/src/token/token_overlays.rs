@@ -1,4 +1,4 @@
-//! The overlays that tokens have opened, each until its token expires.
+//! `TokenOverlays`: the overlays of tokens, each kept until its token expires.
 
 use std::{
     num::NonZeroUsize,
@@ -12,56 +12,56 @@ use lru::LruCache;
 
 use super::{
     TOKEN_HEADER,
-    counts::{Counting, TokenCounts},
-    envoy::Asked,
+    envoy_headers::EnvoyHeaders,
+    token_counts::{TokenCounter, TokenCounts},
 };
 
-const MOST: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
 
-/// What the services of one layer share.
-pub(super) struct Tokens {
+/// The overlays that the services of one layer share.
+pub(super) struct TokenOverlays {
     injector: Injector,
     key: TokenKey,
-    counting: Counting,
-    open: Mutex<LruCache<Box<[u8]>, Open>>,
+    counter: TokenCounter,
+    open: Mutex<LruCache<Box<[u8]>, TokenOverlay>>,
 }
 
-/// An overlay, and when its token expires.
+/// An overlay, and the time at which its token expires.
 #[derive(Clone)]
-pub(super) struct Open {
+pub(super) struct TokenOverlay {
     pub(super) overlay: Overlay,
     expires: SystemTime,
 }
 
-impl Tokens {
+impl TokenOverlays {
     pub(super) fn new(key: TokenKey, injector: &Injector) -> Self {
         Self {
             injector: injector.clone(),
             key,
-            counting: Counting::default(),
-            open: Mutex::new(LruCache::new(MOST)),
+            counter: TokenCounter::default(),
+            open: Mutex::new(LruCache::new(CAPACITY)),
         }
     }
 
     pub(super) fn counts(&self) -> TokenCounts {
-        self.counting.read()
+        self.counter.read()
     }
 
-    /// The overlay of a request's token; `None`, and counted, if the token is no good.
-    pub(super) fn open(&self, headers: &HeaderMap) -> Option<Open> {
+    /// Returns the overlay of a request's token, or `None` if the token is invalid. Counts either.
+    pub(super) fn open(&self, headers: &HeaderMap) -> Option<TokenOverlay> {
         match self.try_open(headers) {
             Ok(open) => {
-                self.counting.accept();
+                self.counter.accept();
                 Some(open)
             }
             Err(error) => {
-                self.counting.ignore(error.name());
+                self.counter.ignore(error.name());
                 None
             }
         }
     }
 
-    fn try_open(&self, headers: &HeaderMap) -> Result<Open, TokenError> {
+    fn try_open(&self, headers: &HeaderMap) -> Result<TokenOverlay, TokenError> {
         let mut values = headers.get_all(TOKEN_HEADER).iter();
         let (Some(token), None) = (values.next(), values.next()) else {
             return Err(TokenError::Malformed);
@@ -77,11 +77,12 @@ impl Tokens {
         let expires = verified.expires();
         let overlay = Overlay::of_token(&self.injector, verified, text);
         let overlay = overlay.map_err(TokenError::Refused)?;
-        Ok(self.remember(token.as_bytes(), Open { overlay, expires }, now))
+        Ok(self.remember(token.as_bytes(), TokenOverlay { overlay, expires }, now))
     }
 
-    /// Keeps it for the next request with the same token, unless another was quicker.
-    fn remember(&self, token: &[u8], new: Open, now: SystemTime) -> Open {
+    /// Keeps `new` for the next request with the same token, unless another request did so first. Returns the
+    /// overlay that is kept.
+    fn remember(&self, token: &[u8], new: TokenOverlay, now: SystemTime) -> TokenOverlay {
         let mut opened = self.opened();
         if let Some(open) = opened.get(token)
             && now < open.expires
@@ -96,23 +97,23 @@ impl Tokens {
             .collect();
         let remembered = new.clone();
         gone.extend(opened.push(token.into(), new).map(|(_, open)| open));
-        // An overlay that goes wakes whom it keeps waiting.
+        // Dropped without the lock: an overlay that is dropped wakes the tasks that wait in it.
         drop(opened);
         drop(gone);
         remembered
     }
 
-    /// The overlay of what a request asks for beside its token; `None` if that is nothing, or the policy
-    /// does not allow it. It lives as long as the token does: a body may still be slow when the call is
-    /// over, and the next request that asks for the same need not make it again.
+    /// Returns the overlay for the Envoy headers of a request, or `None` if it has none, or the policy does not
+    /// allow them. The overlay lives as long as the token: a body may still be slow when the call is over,
+    /// and the next request with the same headers uses it again.
     pub(super) fn asked(
         &self,
         headers: &HeaderMap,
         site: &SiteGlob,
-        token: &Open,
+        token: &TokenOverlay,
     ) -> Option<Overlay> {
-        let asked = Asked::by(headers)?;
-        let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.words()].concat();
+        let asked = EnvoyHeaders::of(headers)?;
+        let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.values()].concat();
         let now = self.injector.wall();
         if let Some(open) = self.opened().get(&*key)
             && now < open.expires
@@ -123,14 +124,14 @@ impl Tokens {
         self.injector.check(&rules).ok()?;
         let overlay = Overlay::new(&self.injector);
         overlay.replace(rules).ok()?;
-        let new = Open {
+        let new = TokenOverlay {
             overlay,
             expires: token.expires,
         };
         Some(self.remember(&key, new, now).overlay)
     }
 
-    fn opened(&self) -> MutexGuard<'_, LruCache<Box<[u8]>, Open>> {
+    fn opened(&self) -> MutexGuard<'_, LruCache<Box<[u8]>, TokenOverlay>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! A status when the request has had its messages: what counts them tells those who answer.
+//! A status after a number of messages of the request: the request's body counts them, and signals the response.
 
 use std::{
     num::NonZeroU32,
@@ -12,29 +12,29 @@ use http_body::SizeHint;
 use tokio::sync::watch;
 
 use super::{
-    messages::{Messages, at_most, end_with},
-    passage::{Next, Passage},
-    waiting::Waiting,
+    filter::{BodyFilter, Next},
+    grpc_messages::{Messages, at_most, end_with},
 };
+use crate::byte_fault::wait_slot::WaitSlot;
 
-/// What counts the messages of a request, and what it tells when so many have passed and the
-/// server wants another, or the end.
-pub(crate) fn on_request(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
+/// Returns a counter for the body of a request, and the signal that it fires when `count` messages have
+/// passed and the server asks for another, or for the end.
+pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
     let (fire, fired) = watch::channel(false);
     let counter = RequestCounter {
         messages: Messages::new(count),
         fire,
-        waiting: Waiting::default(),
+        wait: WaitSlot::default(),
     };
     (counter, StatusSignal(fired))
 }
 
-/// To be answered: given once, and told to whoever asks, also afterwards.
+/// A signal to respond. It fires once, and stays fired.
 #[derive(Clone)]
 pub(crate) struct StatusSignal(watch::Receiver<bool>);
 
 impl StatusSignal {
-    /// Waits for the signal; for ever, if it is never given. Cancel-safe.
+    /// Waits for the signal, forever if it never fires. Cancel-safe.
     pub(crate) fn fired(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
         let mut signal = self.0.clone();
         async move {
@@ -45,14 +45,14 @@ impl StatusSignal {
     }
 }
 
-/// Lets so many messages pass; then it gives the signal, and nothing more until its rule is over.
+/// Lets a number of messages pass; then fires the signal, and holds the body back until its rule is over.
 pub(crate) struct RequestCounter {
     messages: Messages,
     fire: watch::Sender<bool>,
-    waiting: Waiting,
+    wait: WaitSlot,
 }
 
-impl Passage for RequestCounter {
+impl BodyFilter for RequestCounter {
     fn poll_before(
         &mut self,
         _: bool,
@@ -60,11 +60,11 @@ impl Passage for RequestCounter {
         cx: &mut Context<'_>,
     ) -> Poll<Next> {
         if !self.messages.are_over() {
-            return Poll::Ready(Next::Go);
+            return Poll::Ready(Next::Continue);
         }
         self.fire.send_replace(true);
-        ready!(self.waiting.poll(|| active_call.over(), cx));
-        Poll::Ready(Next::Leave)
+        ready!(self.wait.poll_or_start(|| active_call.over(), cx));
+        Poll::Ready(Next::Remove)
     }
 
     fn poll_pass(&mut self, bytes: &mut Bytes, _: &ActiveCall, _: &mut Context<'_>) -> Poll<usize> {
@@ -76,32 +76,32 @@ impl Passage for RequestCounter {
     }
 }
 
-/// The body ends with other trailers when the signal is given; as it would, if it never is.
-pub(super) struct StatusWhen {
+/// Ends a body with these trailers when the signal fires.
+pub(super) struct StatusOnSignal {
     signal: StatusSignal,
     trailers: HeaderMap,
-    waiting: Waiting,
+    wait: WaitSlot,
 }
 
-impl StatusWhen {
+impl StatusOnSignal {
     pub(super) fn new(signal: StatusSignal, trailers: HeaderMap) -> Self {
-        let waiting = Waiting::default();
+        let wait = WaitSlot::default();
         Self {
             signal,
             trailers,
-            waiting,
+            wait,
         }
     }
 }
 
-impl Passage for StatusWhen {
+impl BodyFilter for StatusOnSignal {
     fn poll_before(&mut self, at_end: bool, _: &ActiveCall, cx: &mut Context<'_>) -> Poll<Next> {
         let signal = &self.signal;
-        let is_fired = !at_end && self.waiting.poll(|| signal.fired(), cx).is_ready();
+        let is_fired = !at_end && self.wait.poll_or_start(|| signal.fired(), cx).is_ready();
         Poll::Ready(if is_fired {
             end_with(&mut self.trailers)
         } else {
-            Next::Go
+            Next::Continue
         })
     }
 
@@ -120,7 +120,7 @@ mod tests {
     use crate::{
         FaultBody,
         body::{
-            BodyDeed,
+            BodyFault,
             testing::{Hit, Script, Step, any_hit, read, trailers},
         },
     };
@@ -128,18 +128,18 @@ mod tests {
     const MESSAGE: &[u8] = &[0, 0, 0, 0, 1, 9];
 
     fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, StatusSignal) {
-        let (counter, signal) = on_request(NonZeroU32::new(count).unwrap());
-        let deed = BodyDeed::CountMessages(counter, hit.active_call.clone());
-        (FaultBody::with(inner, vec![deed]), signal)
+        let (counter, signal) = count_messages(NonZeroU32::new(count).unwrap());
+        let fault = BodyFault::CountMessages(counter, hit.active_call.clone());
+        (FaultBody::with(inner, vec![fault]), signal)
     }
 
     fn answer(hit: &Hit, signal: StatusSignal, inner: Script) -> FaultBody<Script> {
-        let deed = BodyDeed::StatusWhen {
+        let fault = BodyFault::StatusOnSignal {
             signal,
             trailers: trailers("grpc-status", "14"),
             active_call: hit.active_call.clone(),
         };
-        FaultBody::with(inner, vec![deed])
+        FaultBody::with(inner, vec![fault])
     }
 
     fn is_fired(signal: &StatusSignal) -> bool {

@@ -1,4 +1,4 @@
-//! reqwest's body as one that can hold any other.
+//! `AnyBody` for reqwest's body, which requires `Sync` of the body inside.
 
 use std::{
     pin::Pin,
@@ -16,23 +16,23 @@ impl AnyBody for reqwest::Body {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self::wrap(Shared(Mutex::new(Box::pin(body))))
+        Self::wrap(SyncBody(Mutex::new(Box::pin(body))))
     }
 }
 
-/// A body that may be `Sync`, which reqwest asks and an [`AnyBody`] is not asked.
+/// A body that is `Sync`, which reqwest requires and [`AnyBody`] does not.
 ///
-/// The lock is never waited for: who polls the body has it alone, and nobody asks one of its hints
-/// from two threads.
-struct Shared<B>(Mutex<Pin<Box<B>>>);
+/// Nothing waits for the lock: a poll has exclusive access to the body, and its hints are not read from two
+/// threads at once.
+struct SyncBody<B>(Mutex<Pin<Box<B>>>);
 
-impl<B> Shared<B> {
+impl<B> SyncBody<B> {
     fn look<T>(&self, at: impl FnOnce(&B) -> T) -> T {
         at(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl<B: Body> Body for Shared<B> {
+impl<B: Body> Body for SyncBody<B> {
     type Data = B::Data;
     type Error = B::Error;
 

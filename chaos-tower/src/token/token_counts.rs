@@ -1,4 +1,4 @@
-//! What became of the tokens that came in.
+//! `TokenCounts`: how many tokens were accepted and ignored.
 
 use std::{
     collections::{BTreeMap, btree_map},
@@ -16,7 +16,7 @@ pub struct TokenCounts {
     pub ignored: BTreeMap<&'static str, u64>,
 }
 
-/// Each outcome with its number, `accepted` first: what `tokens_seen` of the admin port takes.
+/// Iterates over each outcome and its number, `accepted` first, as `tokens_seen` of the admin API takes them.
 impl IntoIterator for TokenCounts {
     type Item = (&'static str, u64);
     type IntoIter = Chain<Once<Self::Item>, btree_map::IntoIter<&'static str, u64>>;
@@ -26,11 +26,11 @@ impl IntoIterator for TokenCounts {
     }
 }
 
-/// The same, to be counted in. Only requests with a token come here.
+/// Counts tokens. Behind a lock, because only requests with a token are counted.
 #[derive(Debug, Default)]
-pub(super) struct Counting(Mutex<TokenCounts>);
+pub(super) struct TokenCounter(Mutex<TokenCounts>);
 
-impl Counting {
+impl TokenCounter {
     pub(super) fn accept(&self) {
         self.with(|counts| counts.accepted += 1);
     }

@@ -1,4 +1,4 @@
-//! The words of Envoy's fault filter, as rules.
+//! `EnvoyHeaders`: the headers of Envoy's fault filter, as rules.
 
 use std::{num::NonZeroU64, str::FromStr, time::Duration};
 
@@ -7,11 +7,11 @@ use chaos_core::{
 };
 use http::{HeaderMap, HeaderValue};
 
-/// What the headers of a request ask for.
-pub(super) struct Asked<'h>(&'h HeaderMap);
+/// The fault headers of a request.
+pub(super) struct EnvoyHeaders<'h>(&'h HeaderMap);
 
-/// All that is looked at.
-const WORDS: [&str; 7] = [
+/// The headers of Envoy's fault filter.
+const HEADERS: [&str; 7] = [
     "x-envoy-fault-abort-request",
     "x-envoy-fault-abort-grpc-request",
     "x-envoy-fault-abort-request-percentage",
@@ -21,22 +21,22 @@ const WORDS: [&str; 7] = [
     "x-envoy-fault-throughput-response-percentage",
 ];
 
-impl<'h> Asked<'h> {
-    /// `None` if there is none of them.
-    pub(super) fn by(headers: &'h HeaderMap) -> Option<Self> {
-        let asks = WORDS.iter().any(|word| headers.contains_key(*word));
+impl<'h> EnvoyHeaders<'h> {
+    /// Returns `None` if the request has none of them.
+    pub(super) fn of(headers: &'h HeaderMap) -> Option<Self> {
+        let asks = HEADERS.iter().any(|name| headers.contains_key(*name));
         asks.then_some(Self(headers))
     }
 
-    /// What tells one from another.
-    pub(super) fn words(&self) -> Vec<u8> {
-        let bytes = |word: &&str| self.0.get(*word).map_or(&b""[..], HeaderValue::as_bytes);
-        // No header holds a line feed.
-        let values = WORDS.iter().map(bytes);
+    /// Returns the values of all headers: equal for requests that ask for the same faults.
+    pub(super) fn values(&self) -> Vec<u8> {
+        let bytes = |name: &&str| self.0.get(*name).map_or(&b""[..], HeaderValue::as_bytes);
+        // A header value holds no line feed.
+        let values = HEADERS.iter().map(bytes);
         values.flat_map(|value| [b"\n", value].concat()).collect()
     }
 
-    /// The rules that do it; what is no value of a header is ignored, as in Envoy.
+    /// Returns the rules for these headers at `site`. Invalid values are ignored, as in Envoy.
     pub(super) fn rules(&self, site: &SiteGlob) -> Vec<Rule> {
         envoy_rules(self.0, site)
     }

@@ -1,4 +1,4 @@
-//! gRPC messages: counting whole ones as they pass, and a status after so many.
+//! gRPC messages: counts complete ones as they pass, and ends a stream with a status after a number of them.
 
 use std::{
     num::NonZeroU32,
@@ -10,17 +10,17 @@ use chaos_core::ActiveCall;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
-use super::passage::{Next, Passage};
+use super::filter::{BodyFilter, Next};
 
-/// A flag, and the length in four bytes.
+/// The length of a message's prefix: a flag, and the length of the payload in four bytes.
 const PREFIX: u8 = 5;
 
-/// Finds the end of the n-th message. A message may come in many frames, and a frame may hold many.
+/// Finds the end of the n-th message. A message may span frames, and a frame may hold several messages.
 pub(super) struct Messages {
     left: u32,
-    /// What has passed of the prefix of the one that is passing.
+    /// How many bytes of the current message's prefix have passed.
     prefix: u8,
-    /// What has not passed of it, when its prefix has.
+    /// How many bytes of its payload have not passed, once its prefix has.
     payload: u32,
 }
 
@@ -33,17 +33,17 @@ impl Messages {
         }
     }
 
-    /// Whether all have passed.
+    /// Whether all messages have passed.
     pub(super) fn are_over(&self) -> bool {
         self.left == 0
     }
 
-    /// How many of the next bytes belong to messages that pass; those have.
+    /// Returns how many of the next bytes belong to messages that pass, and counts them as passed.
     pub(super) fn pass(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() && self.left > 0 {
             if self.prefix < PREFIX {
-                // The flag is pushed out by the last of the length.
+                // The last byte of the length shifts the flag out.
                 self.payload = self.payload << 8 | u32::from(bytes[at]);
                 self.prefix += 1;
                 at += 1;
@@ -61,7 +61,7 @@ impl Messages {
     }
 }
 
-/// The body ends with other trailers after so many messages; not if there are fewer.
+/// Ends a body with these trailers after a number of messages. A body with fewer messages ends by itself.
 pub(super) struct StatusAfter {
     messages: Messages,
     trailers: HeaderMap,
@@ -74,12 +74,12 @@ impl StatusAfter {
     }
 }
 
-impl Passage for StatusAfter {
+impl BodyFilter for StatusAfter {
     fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(if self.messages.are_over() {
             end_with(&mut self.trailers)
         } else {
-            Next::Go
+            Next::Continue
         })
     }
 
@@ -101,7 +101,7 @@ pub(super) fn end_with(trailers: &mut HeaderMap) -> Next {
     Next::End(Some(Ok(Frame::trailers(trailers))))
 }
 
-/// The size of a body that may end sooner.
+/// Returns the size of a body that may end earlier.
 pub(super) fn at_most(hint: SizeHint) -> SizeHint {
     let mut less = SizeHint::new();
     if let Some(upper) = hint.upper() {
@@ -119,7 +119,7 @@ mod tests {
     use crate::{
         FaultBody,
         body::{
-            BodyDeed,
+            BodyFault,
             testing::{Hit, Numbers, Script, Step, any_hit, read, trailers},
         },
     };
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_message_is_one() {
+    fn an_empty_message_counts() {
         assert_eq!(pass(2, &[&[0; 20]]), [10]);
         assert_eq!(pass(2, &[&[0; 4], &[0; 4], &[0; 4]]), [4, 4, 2]);
     }
@@ -155,15 +155,15 @@ mod tests {
             count: NonZeroU32::new(count as u32).unwrap(),
             side: Direction::Response,
         };
-        let deed = BodyDeed::StatusAfter {
+        let fault = BodyFault::StatusAfter {
             messages,
             trailers: trailers("grpc-status", "14"),
             active_call: hit.active_call.clone(),
         };
-        FaultBody::with(inner, vec![deed])
+        FaultBody::with(inner, vec![fault])
     }
 
-    /// Messages of random lengths in frames of random lengths, and where each message ends.
+    /// Returns messages of random lengths in frames of random lengths, and where each message ends.
     fn stream(numbers: &mut Numbers) -> (Script, Vec<usize>) {
         let mut bytes = BytesMut::new();
         let mut ends = Vec::new();

@@ -1,4 +1,4 @@
-//! Handing the token of the request under way to the services that it calls.
+//! `PassTokenLayer`: passes the token of the current request on to the services it calls.
 
 use std::task::{Context, Poll};
 
@@ -9,19 +9,19 @@ use tower_service::Service;
 
 use super::TOKEN_HEADER;
 
-/// A [`Layer`] for clients: adds the token of the overlay around the call to requests that go out, so
-/// that its rules hold in the next service, too. It changes no type.
+/// A [`Layer`] for clients, which adds the token of the current overlay to outgoing requests, so that its rules
+/// apply in the next service, too. It changes no type.
 ///
-/// Give it to clients of services that you trust with it, and to no others: whoever has a token can use
-/// it until it expires. A client that follows redirects to other hosts may take it there.
+/// Add it only to clients of services that you trust: a token can be used by everyone who has it until it
+/// expires. A client that follows redirects to other hosts may send it there.
 ///
-/// It goes above a `Buffer`, which makes its calls in a task of its own. A plain `reqwest::Client`, which
-/// takes no layer of this kind, can be handed the header by hand: [`Overlay::current_token`].
+/// Put it above a `Buffer`, which makes its calls in a task of its own. For a `reqwest::Client` without
+/// layers, set the header yourself, with [`Overlay::current_token`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PassTokenLayer(());
 
 impl PassTokenLayer {
-    /// The layer.
+    /// Creates the layer.
     #[must_use]
     pub const fn new() -> Self {
         Self(())
@@ -36,7 +36,7 @@ impl<S> Layer<S> for PassTokenLayer {
     }
 }
 
-/// A [`Service`] that adds the token under way to its requests.
+/// A [`Service`] that adds the token of the current overlay to its requests.
 ///
 /// [`PassTokenLayer`] makes it.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +85,7 @@ where
     }
 }
 
-/// Unless one is there: then the caller knows better.
+/// Adds the token of the current overlay, unless the request has one already.
 fn add_token(headers: &mut HeaderMap) {
     let token = Overlay::current_token();
     let token = token.and_then(|token| HeaderValue::try_from(token).ok());

@@ -1,4 +1,4 @@
-//! A request's body that is read while its call hangs, so that the server sees when its client goes.
+//! `ReadAhead`: a request's body that is read while its call hangs, so that the server notices when the client disconnects.
 
 use std::{
     collections::VecDeque,
@@ -10,14 +10,14 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::{passage::Polled, stage::poll_body};
+use super::{filter::Polled, stage::poll_body};
 use crate::error::BoxError;
 
-/// How much is kept of a body: enough for what most requests send, and bounded for all of them. Of
-/// a longer one, HTTP/1 does not tell in time that its client has gone.
-const MOST: u64 = 64 << 10;
+/// How many bytes of a body are kept: enough for most requests, and bounded for all. With a longer body, a
+/// disconnect over HTTP/1 is noticed only when the hang is over.
+const LARGEST: u64 = 64 << 10;
 
-/// A body, with what was read of it ahead of time.
+/// A body, and the frames that were read of it ahead.
 pub(crate) struct ReadAhead<B> {
     body: Pin<Box<B>>,
     frames: VecDeque<Frame<Bytes>>,
@@ -38,10 +38,11 @@ where
         }
     }
 
-    /// Reads on, and is ready when the client has gone without sending all of it. Cancel-safe: what
-    /// was read is kept.
-    pub(crate) async fn client_goes(&mut self) {
-        while !self.is_over && self.bytes < MOST {
+    /// Reads the body, and completes when the client has disconnected before the end of it.
+    ///
+    /// Cancel-safe: the frames that were read are kept.
+    pub(crate) async fn disconnected(&mut self) {
+        while !self.is_over && self.bytes < LARGEST {
             match poll_fn(|cx| poll_body(self.body.as_mut(), cx)).await {
                 None => self.is_over = true,
                 Some(Ok(frame)) => {
