@@ -69,16 +69,17 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
-//! - `macros`: `#[site]`, which makes a whole function a site.
-//! - `serde`: the `wire` format.
-//! - `window` (default): rules that live in certain hours of the week.
-//! - `token`: signed tokens, which carry rules with one request.
-//! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
-//!   through. The rest of the API stays, so nothing else has to change.
+//! The [README](https://docs.rs/crate/chaos-core/latest) lists the features, what each adds, and how many
+//! crates it costs.
 #![forbid(unsafe_code)]
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod action;
 mod answer;

@@ -101,19 +101,22 @@
 //!
 //! # Features
 //!
-//! - `axum` (default): axum's bodies can hold any other.
-//! - `tonic`: tonic's can, and errors are such as its client makes statuses of.
-//! - `http2`: streams are reset for the reason that a rule names; without, for `INTERNAL_ERROR`.
-//! - `reqwest`: `reqwest::Client` as a service.
-//! - `compile-out`: passes everything through.
+//! The [README](https://docs.rs/crate/chaos-tower/latest) lists the features, what each adds, and how many
+//! crates it costs.
 //!
 //! # What it does not do
 //!
 //! It cannot send GOAWAY, or an RST, where it does not know the connection; a fault that changes the
 //! way back is counted when its deed begins, even if the body ends before it is felt.
 #![forbid(unsafe_code)]
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod after;
 mod aim;
