@@ -285,7 +285,8 @@ fn folders_and_files_fit_in_a_head() {
 
 /// Names of types that are not an item of an `impl` or a function, which are indented.
 fn type_names(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().filter_map(|line| {
+    let items = code.lines().filter(|line| !line.starts_with(' '));
+    items.filter_map(|line| {
         let line = line.strip_prefix("pub").unwrap_or(line);
         let line = match line.strip_prefix('(') {
             Some(rest) => rest.split_once(')')?.1,
