@@ -69,7 +69,7 @@ impl Plan {
             Self::WaitAfter(WaitAfter::AtLeast(time)) => {
                 Self::WaitAfter(WaitAfter::AtLeast(time.min(longest)))
             }
-            Self::Bytes(deed, side) => Self::Bytes(deed.no_longer(longest), side),
+            Self::Bytes(bytes, side) => Self::Bytes(bytes.no_longer(longest), side),
             plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_) | Self::Cut(_)) => plan,
         }
     }
@@ -90,7 +90,7 @@ impl Plan {
         match self {
             Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
             Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
-            Self::Bytes(deed, side) => Self::Bytes(deed.scaled(factor), side),
+            Self::Bytes(bytes, side) => Self::Bytes(bytes.scaled(factor), side),
             Self::Cut(cut) => Self::Cut(Cut {
                 after: cut.after.map(|bytes| scaled_size(bytes, factor)),
                 ..cut

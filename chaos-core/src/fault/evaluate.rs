@@ -75,7 +75,7 @@ impl Fault {
             Self::Hang(max) => wait(max.0, WaitKind::Hang),
             Self::Pause(max) => wait(max.0, WaitKind::Pause),
             Self::Block(time) => wait(time.0, WaitKind::Block),
-            Self::Body(bytes, side) => Plan::Bytes(bytes.deed(dice), *side),
+            Self::Body(bytes, side) => Plan::Bytes(bytes.plan(dice), *side),
             Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
             Self::Burn(burn) => return Step::Burn(*burn),
             Self::Custom(custom) => return Step::Custom(custom.clone()),

@@ -95,8 +95,8 @@ mod tests {
         Step::Plan(Plan::WaitAfter(wait))
     }
 
-    fn bytes(deed: BytesDeed) -> Step {
-        Step::Plan(Plan::Bytes(deed, Direction::Response))
+    fn bytes(action: BytesDeed) -> Step {
+        Step::Plan(Plan::Bytes(action, Direction::Response))
     }
 
     fn cut(after: Option<u64>) -> Step {
@@ -146,8 +146,8 @@ mod tests {
         let kind = std::io::ErrorKind::Other;
         vec![
             wait(100 * MS, WaitKind::Pause),
-            bytes(BytesFault::throttle(rate).deed(dice)),
-            bytes(BytesFault::corrupt(0.5).unwrap().deed(dice)),
+            bytes(BytesFault::throttle(rate).plan(dice)),
+            bytes(BytesFault::corrupt(0.5).unwrap().plan(dice)),
             Step::Plan(Plan::Headers(HeaderEdit::new(), Direction::Request)),
             Step::Plan(Plan::Answer(answer)),
             Step::Plan(Plan::Fail(Injected::new(rule, "s", kind, "m".into()))),

@@ -32,7 +32,7 @@ impl BytesDeed {
             Self::StallAfter(bytes, time) => Self::StallAfter(bytes, time.min(longest)),
             Self::FirstByte(time) => Self::FirstByte(time.min(longest)),
             Self::EachChunk(time) => Self::EachChunk(time.min(longest)),
-            deed @ (Self::Throttle(_) | Self::TruncateAfter(_) | Self::Corrupt(_)) => deed,
+            other @ (Self::Throttle(_) | Self::TruncateAfter(_) | Self::Corrupt(_)) => other,
         }
     }
 
@@ -45,7 +45,7 @@ impl BytesDeed {
             }
             Self::FirstByte(time) => Self::FirstByte(scaled_time(time, factor)),
             Self::EachChunk(time) => Self::EachChunk(scaled_time(time, factor)),
-            deed @ (Self::Throttle(_) | Self::Corrupt(_)) => deed,
+            other @ (Self::Throttle(_) | Self::Corrupt(_)) => other,
         }
     }
 }
@@ -127,7 +127,7 @@ impl BytesFault {
     }
 
     /// Turns the fault into the action on one call, drawing what is random.
-    pub(crate) fn deed(self, dice: &mut Dice) -> BytesDeed {
+    pub(crate) fn plan(self, dice: &mut Dice) -> BytesDeed {
         match self.0 {
             BytesFaultKind::Throttle(rate) => BytesDeed::Throttle(rate),
             BytesFaultKind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
