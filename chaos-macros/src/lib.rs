@@ -3,7 +3,13 @@
 //! Use it as `chaos_core::site`, with chaos-core's feature `macros`. This crate is there because a
 //! procedural macro needs one of its own.
 #![forbid(unsafe_code)]
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod arguments;
 mod function;

@@ -74,10 +74,17 @@
 //!
 //! # Features
 //!
-//! - `toml` (default), `yaml` (default): those formats.
+//! The [README](https://docs.rs/crate/chaos-sources/latest) lists the features, what each adds, and how many
+//! crates it costs.
 #![forbid(unsafe_code)]
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Input never panics; a broken promise of our own says so with `expect`. Tests may.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod contents;
 mod environment;
