@@ -78,7 +78,7 @@ mod tests {
         dice::Dice,
         plan::{
             answer::{Answer, HttpAnswer, Written},
-            bytes::{BytesDeed, BytesFault, LONGEST},
+            bytes::{BytesFault, BytesPlan, LONGEST},
             cut::{Cut, CutKind},
             headers::HeaderEdit,
             injected::Injected,
@@ -95,7 +95,7 @@ mod tests {
         Step::Plan(Plan::WaitAfter(wait))
     }
 
-    fn bytes(action: BytesDeed) -> Step {
+    fn bytes(action: BytesPlan) -> Step {
         Step::Plan(Plan::Bytes(action, Direction::Response))
     }
 
@@ -125,10 +125,10 @@ mod tests {
             wait(time, WaitKind::Block),
             after(WaitAfter::For(time)),
             after(WaitAfter::AtLeast(time)),
-            bytes(BytesDeed::TruncateAfter(size)),
-            bytes(BytesDeed::StallAfter(size, time)),
-            bytes(BytesDeed::FirstByte(time)),
-            bytes(BytesDeed::EachChunk(time)),
+            bytes(BytesPlan::TruncateAfter(size)),
+            bytes(BytesPlan::StallAfter(size, time)),
+            bytes(BytesPlan::FirstByte(time)),
+            bytes(BytesPlan::EachChunk(time)),
             cut(Some(size)),
             burn(size),
         ]
