@@ -151,7 +151,7 @@ pub use crate::{
     plan::{
         Plan, Wait, WaitAfter,
         answer::{AfterMessages, Answer, HttpAnswer},
-        bytes::{BytesDeed, BytesFault, Corruption},
+        bytes::{BytesFault, BytesPlan, Corruption},
         cut::{Abort, Cut, CutKind, StreamReason},
         grpc::{GrpcCode, GrpcStatus},
         headers::HeaderEdit,
