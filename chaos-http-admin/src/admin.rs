@@ -6,7 +6,7 @@ use axum::{Extension, Router};
 use chaos_core::{Injector, TokenKey};
 
 use crate::{
-    access::{Tokens, authorize::Door, host_check::Hosts},
+    access::{access_tokens::AccessTokens, authorize::Authorizer, host_check::Hosts},
     error::ServeError,
     followers::Followers,
     history::audit_file::AuditFile,
@@ -24,7 +24,7 @@ pub struct Admin {
     hosts: Hosts,
     signer: Signer,
     metrics: Metrics,
-    tokens: Option<Tokens>,
+    tokens: Option<AccessTokens>,
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
     tls: Option<crate::Tls>,
@@ -69,7 +69,7 @@ impl Admin {
     ///
     /// Without this call, whoever reaches the port may do everything: on loopback, every user of the
     /// machine.
-    pub fn tokens(mut self, tokens: Tokens) -> Self {
+    pub fn access_tokens(mut self, tokens: AccessTokens) -> Self {
         self.tokens = Some(tokens);
         self
     }
@@ -147,8 +147,13 @@ impl Admin {
     /// tells, as `into_make_service_with_connect_info::<SocketAddr>` has it do.
     pub fn router(&self) -> Router {
         let injector = self.injector.clone();
-        let door = Door::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
-        let router = routes::router(injector, door, self.signer.clone(), self.followers.clone());
+        let authorizer = Authorizer::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
+        let router = routes::router(
+            injector,
+            authorizer,
+            self.signer.clone(),
+            self.followers.clone(),
+        );
         router.layer(Extension(self.metrics.clone()))
     }
 
@@ -162,7 +167,7 @@ impl Admin {
     /// Lets [`bind`](Self::bind) open a port without TLS to other machines, although **whoever listens
     /// on the network then reads every access token that is used**, and with it breaks this service.
     /// This is for a network that encrypts by itself, or a proxy in front that speaks TLS.
-    pub fn allow_plaintext_tokens(mut self) -> Self {
+    pub fn allow_plaintext_access_tokens(mut self) -> Self {
         self.plaintext_tokens = true;
         self
     }
@@ -171,7 +176,7 @@ impl Admin {
     ///
     /// # Errors
     /// If the system refuses the address, or if other machines can reach it and there are no access
-    /// [tokens](Self::tokens), or no TLS and nobody [allowed](Self::allow_plaintext_tokens) to go without.
+    /// [tokens](Self::access_tokens), or no TLS and nobody [allowed](Self::allow_plaintext_access_tokens) to go without.
     pub async fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
@@ -179,7 +184,7 @@ impl Admin {
         let tls: Option<std::convert::Infallible> = None;
         // An IPv4 address in IPv6's clothes is judged by what it is.
         if !address.ip().to_canonical().is_loopback() {
-            if self.tokens.as_ref().is_none_or(Tokens::is_empty) {
+            if self.tokens.as_ref().is_none_or(AccessTokens::is_empty) {
                 return Err(ServeError::NotLoopback(address));
             }
             if tls.is_none() && !self.plaintext_tokens {

@@ -30,7 +30,7 @@ impl fmt::Display for ServeError {
                 f,
                 "{address} can be reached from other machines, and without TLS, access tokens would \
                  cross the network for all to read; `Admin::tls` encrypts them, \
-                 `Admin::allow_plaintext_tokens` takes the risk"
+                 `Admin::allow_plaintext_access_tokens` takes the risk"
             ),
             Self::Bind(address, _) => write!(f, "the admin port cannot listen on {address}"),
             Self::BindUnix(path, _) => {

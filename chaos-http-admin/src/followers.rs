@@ -52,7 +52,7 @@ impl Followers {
             status["webhooks"] = webhooks.collect();
         }
         if !self.sources.is_empty() {
-            let sources = self.sources.look().into_iter();
+            let sources = self.sources.check().into_iter();
             status["sources"] = sources
                 .map(|(name, error)| json!({ "name": &*name, "error": error }))
                 .collect();

@@ -5,3 +5,4 @@ pub(crate) mod audit_file;
 pub(crate) mod entry;
 pub(crate) mod expiry_watch;
 pub(crate) mod feed;
+pub(crate) mod process_id;

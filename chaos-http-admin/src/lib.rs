@@ -97,22 +97,22 @@
 //! ```
 //! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! # let injector = chaos_core::Injector::new();
-//! use chaos_http_admin::{Admin, Tokens};
+//! use chaos_http_admin::{Admin, AccessTokens};
 //!
-//! let admin = Admin::new(injector).tokens(Tokens::from_file("/etc/shop/chaos-tokens")?);
+//! let admin = Admin::new(injector).access_tokens(AccessTokens::from_file("/etc/shop/chaos-tokens")?);
 //! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! - **Access tokens** are asked for once the port is given [`Tokens`]: from a file, an environment
+//! - **Access tokens** are asked for once the port is given [`AccessTokens`]: from a file, an environment
 //!   variable or code. They come as `Authorization: Bearer SECRET`, and each has a [`Role`]: *observe*
 //!   reads, *stop* may halt and release besides, *arm* may do everything. The table of routes says
 //!   which takes which. None or a wrong one is answered with 401, one of too little worth with 403.
 //!   Without any, whoever reaches the port may do everything; on loopback, that is every user of the
 //!   machine, and a public address is refused.
 //! - **A public address** takes TLS, too (feature `tls`), or an express word on going
-//!   [without](Admin::allow_plaintext_tokens). Client certificates can be asked for besides.
+//!   [without](Admin::allow_plaintext_access_tokens). Client certificates can be asked for besides.
 //! - **A Unix socket** ([`Admin::bind_unix`]) is its owner's alone, with or without tokens.
 //! - **The audit** has every write by name, address and reason, and every write that was refused, and
 //!   every login that failed; of strangers, sixty at once and six a minute, and the number of the others.
@@ -180,7 +180,7 @@
 //!
 //! # What it does not do
 //!
-//! Tokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
+//! AccessTokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
 //! believed: behind a proxy, everyone has the proxy's address.
 //!
 //! # Features
@@ -203,7 +203,6 @@ mod metrics;
 mod openapi;
 mod problem;
 mod routes;
-mod run;
 mod server;
 #[cfg(feature = "webhooks")]
 mod webhook;
@@ -229,7 +228,7 @@ pub use crate::server::unix::UnixServer;
 pub use crate::webhook::{Webhook, WebhookError};
 pub use crate::{
     access::{
-        Tokens, TokensError,
+        access_tokens::{AccessTokens, AccessTokensError},
         role::{Role, UnknownRole},
     },
     admin::Admin,

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "metrics")]
 mod facade;
-mod seen;
+mod injections;
 mod table;
 mod text;
 
@@ -15,7 +15,7 @@ use axum::{
 use chaos_core::Injector;
 use prometheus::TEXT_FORMAT;
 
-use self::{seen::Seen, table::Moment};
+use self::{injections::InjectionCounters, table::Snapshot};
 use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 
 /// The metrics of one injector: what `GET /metrics` serves. Clones are the same.
@@ -71,8 +71,8 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 #[derive(Clone)]
 pub struct Metrics {
     injector: Injector,
-    seen: Arc<Seen>,
-    tokens: Option<Arc<Tokens>>,
+    injections: Arc<InjectionCounters>,
+    tokens: Option<Arc<RuleTokenCounts>>,
     file: Option<AuditFile>,
     pub(crate) sources: Sources,
     #[cfg(feature = "metrics")]
@@ -80,23 +80,23 @@ pub struct Metrics {
 }
 
 /// Says what became of tokens so far.
-type Tokens = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
+type RuleTokenCounts = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
 
 impl Metrics {
     /// Of this injector; injections are counted from now on.
     #[must_use]
     pub fn of(injector: &Injector) -> Self {
-        let seen = Arc::new(Seen::new());
+        let injections = Arc::new(InjectionCounters::new());
         // An observer stays as long as the injector, so what it counts in must not.
-        let counting = Arc::downgrade(&seen);
+        let counting = Arc::downgrade(&injections);
         injector.observe(move |injection| {
-            if let Some(seen) = counting.upgrade() {
-                seen.count(injection);
+            if let Some(injections) = counting.upgrade() {
+                injections.count(injection);
             }
         });
         Self {
             injector: injector.clone(),
-            seen,
+            injections,
             tokens: None,
             file: None,
             sources: Sources::default(),
@@ -126,7 +126,7 @@ impl Metrics {
     /// All of them in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
-        text::of(&self.moment())
+        text::of(&self.snapshot())
     }
 
     /// Hands them to the recorder of the `metrics` facade: counters by what they have grown since the
@@ -136,21 +136,21 @@ impl Metrics {
     /// on as they begin. Any thread may call it, at any time.
     #[cfg(feature = "metrics")]
     pub fn publish(&self) {
-        self.seen.hand_on_delays();
-        self.published.publish(|| self.moment());
+        self.injections.publish_delays();
+        self.published.publish(|| self.snapshot());
     }
 
-    fn moment(&self) -> Moment {
+    fn snapshot(&self) -> Snapshot {
         let (rules, counts) = self.injector.report();
-        Moment {
-            injections: self.seen.look(&rules),
-            delays: self.seen.delays(),
+        Snapshot {
+            injections: self.injections.read(&rules),
+            delays: self.injections.delays(),
             rules,
             counts,
             status: self.injector.status(),
             audited: self.injector.audit().last(),
             file: self.file.as_ref().map(AuditFile::status),
-            sources: self.sources.look(),
+            sources: self.sources.check(),
             tokens: self.tokens.as_ref().map(|tokens| tokens()),
         }
     }

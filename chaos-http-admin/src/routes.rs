@@ -27,7 +27,7 @@ use serde_json::Value;
 
 use crate::{
     access::{
-        authorize::{self, Door, Lock},
+        authorize::{self, Authorizer, RouteAccess},
         role::Role,
     },
     followers::Followers,
@@ -122,20 +122,20 @@ pub(crate) fn document(base: &str) -> Value {
     )
 }
 
-/// The table as a router, behind the door.
+/// The table as a router, behind the authorizer.
 pub(crate) fn router(
     injector: Injector,
-    door: Door,
+    authorizer: Authorizer,
     signer: Signer,
     followers: Followers,
 ) -> Router {
-    let door = Arc::new(door);
+    let authorizer = Arc::new(authorizer);
     let add = |router: Router<Injector>, route: Route| {
-        let lock = Lock {
-            door: Arc::clone(&door),
+        let lock = RouteAccess {
+            authorizer: Arc::clone(&authorizer),
             needs: route.needs,
         };
-        let pass = middleware::from_fn_with_state(lock, authorize::pass);
+        let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))
     };
     table()
@@ -147,7 +147,10 @@ pub(crate) fn router(
         .layer(Extension(signer))
         .layer(Extension(Document(document)))
         .layer(Extension(followers))
-        .layer(middleware::from_fn_with_state(door, authorize::keep))
+        .layer(middleware::from_fn_with_state(
+            authorizer,
+            authorize::check_host,
+        ))
 }
 
 async fn nothing_here(uri: Uri) -> Problem {

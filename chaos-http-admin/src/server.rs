@@ -25,7 +25,7 @@ use crate::{
     error::ServeError,
     history::feed::Feed,
     server::{
-        connection_slots::Places,
+        connection_slots::ConnectionSlots,
         listener::{Listener, Stream},
     },
 };
@@ -98,25 +98,25 @@ pub(crate) async fn serve_all(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (running, stop) = watch::channel(());
-    let mut places = Places::new();
+    let mut slots = ConnectionSlots::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            true = places.left() => {}
+            true = slots.join_next() => {}
             (stream, peer) = listener.accept() => {
                 let (router, stop) = (router.clone(), stop.clone());
-                let serve = |place| {
-                    let peer = Peer { place: Some(place), ..peer.clone() };
+                let serve = |activity| {
+                    let peer = Peer { activity: Some(activity), ..peer.clone() };
                     serve(stream, peer, router, stop)
                 };
-                places.take(peer.origin(), serve).await;
+                slots.serve(peer.origin(), serve).await;
             }
         }
     }
     drop((listener, running));
     feed.end();
-    places.empty().await;
+    slots.join_all().await;
 }
 
 async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver<()>) {
@@ -152,13 +152,13 @@ async fn serve_http(
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (mut router, peer) = (router.clone(), peer.clone());
         async move {
-            let place = peer.place.clone();
-            let in_use = || place.iter().for_each(|place| place.is_in_use());
-            in_use();
+            let activity = peer.activity.clone();
+            let touch = || activity.iter().for_each(|activity| activity.touch());
+            touch();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             let response = router.call(request).await;
-            in_use();
+            touch();
             response
         }
     });

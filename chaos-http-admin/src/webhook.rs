@@ -30,14 +30,14 @@ use crate::webhook::message::Message;
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
-    form: Form,
+    format: Format,
     service: Arc<str>,
     signer: Option<Hmac<Sha256>>,
     within: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum Format {
     Json,
     Slack,
 }
@@ -54,7 +54,7 @@ impl Webhook {
     /// # Errors
     /// If `url` is none of `http` or `https`.
     pub fn json(url: &str) -> Result<Self, WebhookError> {
-        Self::to(url, Form::Json)
+        Self::to(url, Format::Json)
     }
 
     /// Tells people: `{"text"}`, as Slack's incoming webhooks take it, and what is compatible with
@@ -63,10 +63,10 @@ impl Webhook {
     /// # Errors
     /// If `url` is none of `http` or `https`.
     pub fn slack(url: &str) -> Result<Self, WebhookError> {
-        Self::to(url, Form::Slack)
+        Self::to(url, Format::Slack)
     }
 
-    fn to(url: &str, form: Form) -> Result<Self, WebhookError> {
+    fn to(url: &str, format: Format) -> Result<Self, WebhookError> {
         let url: Url = url.parse().map_err(|_| WebhookError(()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(WebhookError(()));
@@ -75,7 +75,7 @@ impl Webhook {
         let program = program.as_ref().and_then(|path| path.file_stem()?.to_str());
         Ok(Self {
             url,
-            form,
+            format,
             service: program.unwrap_or("a service").into(),
             signer: None,
             within: Duration::from_secs(60),
@@ -109,7 +109,7 @@ impl Webhook {
         &self.url
     }
 
-    pub(crate) fn time(&self) -> Duration {
+    pub(crate) fn retry_time(&self) -> Duration {
         self.within
     }
 
@@ -119,16 +119,16 @@ impl Webhook {
     }
 
     pub(crate) fn kind(&self) -> &'static str {
-        match self.form {
-            Form::Json => "json",
-            Form::Slack => "slack",
+        match self.format {
+            Format::Json => "json",
+            Format::Slack => "slack",
         }
     }
 
     pub(crate) fn body(&self, message: &Message) -> Value {
-        match self.form {
-            Form::Json => message.to_json(&self.service),
-            Form::Slack => message.to_slack(&self.service),
+        match self.format {
+            Format::Json => message.to_json(&self.service),
+            Format::Slack => message.to_slack(&self.service),
         }
     }
 
@@ -145,7 +145,7 @@ impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook")
             .field("to", &self.origin())
-            .field("form", &self.form)
+            .field("form", &self.format)
             .field("is_signed", &self.signer.is_some())
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@
 mod wire;
 
 use chaos_core::Injector;
-use chaos_http_admin::{Admin, Role, ServeError, Tokens};
+use chaos_http_admin::{AccessTokens, Admin, Role, ServeError};
 use serde_json::json;
 use wire::{ANN, BOB, EVE, Running, tokens};
 
@@ -278,14 +278,16 @@ async fn a_public_address_takes_tokens_and_a_word_on_plaintext() {
         let address = address.parse().unwrap();
         let refused = admin.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
-        let nobody = admin.clone().tokens(Tokens::new());
+        let nobody = admin.clone().access_tokens(AccessTokens::new());
         let refused = nobody.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
-        let plain = admin.clone().tokens(tokens());
+        let plain = admin.clone().access_tokens(tokens());
         let refused = plain.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::Plaintext(_)), "{refused}");
     }
-    let admin = admin.tokens(tokens()).allow_plaintext_tokens();
+    let admin = admin
+        .access_tokens(tokens())
+        .allow_plaintext_access_tokens();
     let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
     port.ask_as(ANN, "GET /v1/rules", "").await.expect(200);
     // It answers to the address that was connected to, and to no name.
@@ -307,7 +309,7 @@ async fn an_empty_list_of_tokens_opens_no_door() {
     let injector = Injector::new();
     let port = Running::start(
         &injector,
-        Admin::new(injector.clone()).tokens(Tokens::new()),
+        Admin::new(injector.clone()).access_tokens(AccessTokens::new()),
     )
     .await;
     port.ask("GET /v1/rules", "Host: localhost\r\n", "")

@@ -12,8 +12,8 @@ use chaos_core::{Actor, Injector};
 
 use crate::{
     access::{
-        Tokens,
-        caller::{Caller, stranger},
+        access_tokens::AccessTokens,
+        caller::{Caller, unauthenticated},
         host_check::Hosts,
         limits::Limits,
         peer::Peer,
@@ -27,31 +27,38 @@ const MAX_TIME: Duration = Duration::from_secs(10);
 
 /// Who may pass.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Authorizer {
     injector: Injector,
     hosts: Hosts,
-    /// Without, whoever reaches the door may do everything.
-    tokens: Option<Tokens>,
+    /// Without, whoever reaches the authorizer may do everything.
+    tokens: Option<AccessTokens>,
     limits: Limits,
 }
 
-/// The door of one route: what it takes to pass, or nothing.
+/// The authorizer of one route: what it takes to pass, or nothing.
 #[derive(Clone, Debug)]
-pub(crate) struct Lock {
-    pub(crate) door: Arc<Door>,
+pub(crate) struct RouteAccess {
+    pub(crate) authorizer: Arc<Authorizer>,
     pub(crate) needs: Option<Role>,
 }
 
 /// All that comes: whether it comes from where it may.
-pub(crate) async fn keep(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+pub(crate) async fn check_host(
+    State(authorizer): State<Arc<Authorizer>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = Peer::of(request.extensions());
     let (method, uri) = (request.method(), request.uri());
-    let mut response = match door.hosts.admit(method, uri, request.headers(), &peer) {
+    let mut response = match authorizer
+        .hosts
+        .check(method, uri, request.headers(), &peer)
+    {
         Ok(()) => next.run(request).await,
         Err(problem) => {
             let response = problem.into_response();
             if !method.is_safe() {
-                door.note_stranger(&peer, &Asked::of(&request), &response);
+                authorizer.record_unauthenticated(&peer, &RequestLine::of(&request), &response);
             }
             response
         }
@@ -66,21 +73,25 @@ pub(crate) async fn keep(State(door): State<Arc<Door>>, request: Request, next: 
 }
 
 /// What comes to one route: whether it may do that.
-pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: Next) -> Response {
-    let Lock { door, needs } = lock;
+pub(crate) async fn authorize(
+    State(lock): State<RouteAccess>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let RouteAccess { authorizer, needs } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
         return in_time(next.run(request)).await;
     };
-    let (peer, asked) = (Peer::of(request.extensions()), Asked::of(&request));
+    let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
-    let caller = match door.identify(credentials.as_ref(), &peer) {
+    let caller = match authorizer.authenticate(credentials.as_ref(), &peer) {
         Ok(caller) => caller,
         Err(failure) => {
             let failed = failure.is_failed_login();
             let response = failure.into_response();
             if failed || is_write {
-                door.note_stranger(&peer, &asked, &response);
+                authorizer.record_unauthenticated(&peer, &request_line, &response);
             }
             return response;
         }
@@ -93,14 +104,14 @@ pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: N
         in_time(next.run(request)).await
     };
     if is_write && response.status().is_client_error() {
-        let signed = door.injector.as_actor(actor);
-        signed.refuse(asked.refused(&response));
+        let signed = authorizer.injector.as_actor(actor);
+        signed.refuse(request_line.refused(&response));
     }
     response
 }
 
-impl Door {
-    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<Tokens>) -> Self {
+impl Authorizer {
+    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<AccessTokens>) -> Self {
         Self {
             injector,
             hosts,
@@ -109,38 +120,44 @@ impl Door {
         }
     }
 
-    fn identify(&self, credentials: Option<&HeaderValue>, peer: &Peer) -> Result<Caller, Failure> {
+    fn authenticate(
+        &self,
+        credentials: Option<&HeaderValue>,
+        peer: &Peer,
+    ) -> Result<Caller, AuthenticationError> {
         let Some(tokens) = &self.tokens else {
             return Ok(Caller::anyone(peer));
         };
-        let secret = credentials.and_then(bearer).ok_or(Failure::NoToken)?;
+        let secret = credentials
+            .and_then(bearer)
+            .ok_or(AuthenticationError::NoToken)?;
         // A good one is let in however many bad ones came before it: nobody can lock an operator out.
         if let Some(token) = tokens.find(secret) {
-            if let Some(place) = &peer.place {
-                place.is_known();
+            if let Some(activity) = &peer.activity {
+                activity.mark_authenticated();
             }
-            return Ok(Caller::known(token, peer));
+            return Ok(Caller::with_token(token, peer));
         }
-        let within = self.limits.failed(peer.origin());
-        within.map_err(Failure::TooMany)?;
-        Err(Failure::WrongToken)
+        let within = self.limits.record_failure(peer.origin());
+        within.map_err(AuthenticationError::TooMany)?;
+        Err(AuthenticationError::WrongToken)
     }
 
     /// Writes down what a stranger was refused, unless there is too much of it: the audit is bounded,
     /// and no stranger is to wash out of it what others were refused.
-    fn note_stranger(&self, peer: &Peer, asked: &Asked, response: &Response) {
-        let Some(unwritten) = self.limits.note() else {
+    fn record_unauthenticated(&self, peer: &Peer, request_line: &RequestLine, response: &Response) {
+        let Some(unrecorded) = self.limits.may_record() else {
             return;
         };
-        let mut what = asked.refused(response);
-        if unwritten > 0 {
-            what += &format!(" ({unwritten} more before it are not written down)");
+        let mut what = request_line.refused(response);
+        if unrecorded > 0 {
+            what += &format!(" ({unrecorded} more before it are not written down)");
         }
-        self.injector.as_actor(stranger(peer)).refuse(what);
+        self.injector.as_actor(unauthenticated(peer)).refuse(what);
     }
 }
 
-/// Nobody behind the door has any use for them. Of several, none is the one that counts.
+/// Nobody behind the authorizer has any use for them. Of several, none is the one that counts.
 fn take_credentials(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
     headers.remove(header::AUTHORIZATION).filter(|_| is_one)
@@ -154,14 +171,14 @@ fn bearer(credentials: &HeaderValue) -> Option<&[u8]> {
 }
 
 /// Why nobody was found out.
-enum Failure {
+enum AuthenticationError {
     NoToken,
     WrongToken,
     /// And how long to wait.
     TooMany(Duration),
 }
 
-impl Failure {
+impl AuthenticationError {
     fn is_failed_login(&self) -> bool {
         !matches!(self, Self::NoToken)
     }
@@ -169,7 +186,7 @@ impl Failure {
 
 const ALLOWED: &str = "Bearer, and the secret of an access token";
 
-impl IntoResponse for Failure {
+impl IntoResponse for AuthenticationError {
     fn into_response(self) -> Response {
         let (status, challenge, detail) = match self {
             Self::NoToken => (
@@ -211,12 +228,12 @@ fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
 }
 
 /// What a request is about, when the request itself is gone. Not its query, where people put secrets.
-struct Asked {
+struct RequestLine {
     method: Method,
     path: String,
 }
 
-impl Asked {
+impl RequestLine {
     /// Of the path; an entry of the audit is a line.
     const MAX_CHARS: usize = 200;
 

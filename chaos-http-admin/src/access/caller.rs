@@ -1,4 +1,4 @@
-//! Who asks: what the door has found out, and every write is signed with.
+//! Who asks: what the authorizer has found out, and every write is signed with.
 
 use std::convert::Infallible;
 
@@ -6,28 +6,28 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chaos_core::Actor;
 
 use crate::{
-    access::{Token, peer::Peer, role::Role},
+    access::{access_tokens::AccessToken, peer::Peer, role::Role},
     openapi::operation::{Asks, Operation},
 };
 
-/// Someone whom the door has let in.
+/// Someone whom the authorizer has let in.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) role: Role,
     actor: Actor,
 }
 
-/// The door brings it, and no request.
+/// The authorizer brings it, and no request.
 impl Asks for Caller {
     fn asks(_: &mut Operation) {}
 }
 
 impl Caller {
     /// The owner of a token.
-    pub(crate) fn known(token: &Token, peer: &Peer) -> Self {
+    pub(crate) fn with_token(token: &AccessToken, peer: &Peer) -> Self {
         Self {
             role: token.role,
-            actor: named(&token.name, peer),
+            actor: actor(&token.name, peer),
         }
     }
 
@@ -35,7 +35,7 @@ impl Caller {
     pub(crate) fn anyone(peer: &Peer) -> Self {
         Self {
             role: Role::Arm,
-            actor: named(&peer.name(), peer),
+            actor: actor(&peer.name(), peer),
         }
     }
 
@@ -49,11 +49,11 @@ impl Caller {
 }
 
 /// Someone who is not let in.
-pub(crate) fn stranger(peer: &Peer) -> Actor {
-    named("stranger", peer)
+pub(crate) fn unauthenticated(peer: &Peer) -> Actor {
+    actor("stranger", peer)
 }
 
-fn named(name: &str, peer: &Peer) -> Actor {
+fn actor(name: &str, peer: &Peer) -> Actor {
     let actor = match &peer.certificate {
         Some(certificate) => Actor::new(format!("{name}, certificate {certificate}")),
         None => Actor::new(name),
@@ -69,6 +69,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let caller = parts.extensions.get::<Self>().cloned();
-        Ok(caller.expect("what needs a right is behind the door, which names all it lets in"))
+        Ok(
+            caller
+                .expect("what needs a right is behind the authorizer, which names all it lets in"),
+        )
     }
 }

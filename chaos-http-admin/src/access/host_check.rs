@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::Authority};
 
 use crate::{
-    access::peer::{End, Peer},
+    access::peer::{Peer, Remote},
     problem::Problem,
 };
 
@@ -37,7 +37,7 @@ impl Hosts {
     }
 
     /// Lets a request in or says why not.
-    pub(crate) fn admit(
+    pub(crate) fn check(
         &self,
         method: &Method,
         uri: &Uri,
@@ -45,7 +45,7 @@ impl Hosts {
         peer: &Peer,
     ) -> Result<(), Problem> {
         // No browser opens a Unix socket, and there is no name to point at it.
-        let is_local = matches!(peer.end, End::Process { .. });
+        let is_local = matches!(peer.remote, Remote::Process { .. });
         let host = host_header(headers)?;
         // The target of HTTP/2, or of a client that takes us for a proxy, counts above `Host`.
         // A request that carries both must be right in both.

@@ -7,23 +7,23 @@ use std::{
 
 use axum::{extract::ConnectInfo, http::Extensions};
 
-use crate::{access::origin::Origin, server::connection_slots::Place};
+use crate::{access::origin::Origin, server::connection_slots::Activity};
 
 /// Where a request comes from. Our own server puts it among a request's extensions, where no client
 /// can.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
-    pub(crate) end: End,
+    pub(crate) remote: Remote,
     /// The address on this machine that was connected to.
     pub(crate) local: Option<IpAddr>,
     /// Whom its certificate names, if it had to show one.
     pub(crate) certificate: Option<Arc<str>>,
     /// What its connection holds of ours.
-    pub(crate) place: Option<Arc<Place>>,
+    pub(crate) activity: Option<Arc<Activity>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum End {
+pub(crate) enum Remote {
     /// Nested into a router that says nothing of addresses.
     #[default]
     Unknown,
@@ -43,34 +43,34 @@ impl Peer {
         }
         let address = extensions.get::<ConnectInfo<SocketAddr>>();
         Self {
-            end: address.map_or(End::Unknown, |address| End::Network(address.0)),
+            remote: address.map_or(Remote::Unknown, |address| Remote::Network(address.0)),
             ..Self::default()
         }
     }
 
     /// Who it is to a port that asks for no token.
     pub(crate) fn name(&self) -> String {
-        match self.end {
-            End::Process { user, .. } => format!("uid {user}"),
-            End::Unknown | End::Network(_) => "anyone".to_owned(),
+        match self.remote {
+            Remote::Process { user, .. } => format!("uid {user}"),
+            Remote::Unknown | Remote::Network(_) => "anyone".to_owned(),
         }
     }
 
     /// From where, as the audit says it.
     pub(crate) fn address(&self) -> Option<String> {
-        match self.end {
-            End::Unknown => None,
-            End::Network(address) => Some(address.to_string()),
-            End::Process { user, id: None } => Some(format!("unix: uid {user}")),
-            End::Process { user, id: Some(id) } => Some(format!("unix: uid {user}, pid {id}")),
+        match self.remote {
+            Remote::Unknown => None,
+            Remote::Network(address) => Some(address.to_string()),
+            Remote::Process { user, id: None } => Some(format!("unix: uid {user}")),
+            Remote::Process { user, id: Some(id) } => Some(format!("unix: uid {user}, pid {id}")),
         }
     }
 
     pub(crate) fn origin(&self) -> Origin {
-        match self.end {
-            End::Unknown => Origin::Unknown,
-            End::Network(address) => Origin::of(address.ip()),
-            End::Process { user, .. } => Origin::User(user),
+        match self.remote {
+            Remote::Unknown => Origin::Unknown,
+            Remote::Network(address) => Origin::of(address.ip()),
+            Remote::Process { user, .. } => Origin::User(user),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// `?reason=…`: what a write is for, as the audit will say.
 #[derive(Debug)]
-pub(crate) struct Because(pub(crate) Option<String>);
+pub(crate) struct ReasonParam(pub(crate) Option<String>);
 
 /// `?dry_run=true`: say what would change, and change nothing. It may have a reason, too.
 #[derive(Debug)]
@@ -26,24 +26,24 @@ pub(crate) struct DryRun {
 
 /// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
 #[derive(Debug)]
-pub(crate) struct Awaited {
+pub(crate) struct WaitParams {
     pub(crate) at_least: u64,
     pub(crate) within: Duration,
 }
 
 /// `?after=12&limit=50`: so many of what followed; without `after`, the latest.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct PageParams {
     pub(crate) after: Option<u64>,
     pub(crate) limit: usize,
 }
 
-impl Page {
+impl PageParams {
     /// How many there can be.
     const MOST: usize = 2 * chaos_core::Audit::MOST;
 }
 
-impl<S: Sync> FromRequestParts<S> for Page {
+impl<S: Sync> FromRequestParts<S> for PageParams {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -69,7 +69,7 @@ impl<S: Sync> FromRequestParts<S> for Page {
 /// Below the time that a request has in all.
 const LONGEST: f64 = 8.0;
 
-impl<S: Sync> FromRequestParts<S> for Awaited {
+impl<S: Sync> FromRequestParts<S> for WaitParams {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -93,7 +93,7 @@ impl<S: Sync> FromRequestParts<S> for Awaited {
     }
 }
 
-impl Asks for Awaited {
+impl Asks for WaitParams {
     fn asks(operation: &mut Operation) {
         let does = "Answers when there are so many.";
         operation.query("at_least", "AtLeast", does);
@@ -106,7 +106,7 @@ impl Asks for Awaited {
 #[derive(Debug)]
 pub(crate) struct NoQuery;
 
-impl<S: Sync> FromRequestParts<S> for Because {
+impl<S: Sync> FromRequestParts<S> for ReasonParam {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -139,7 +139,7 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
     }
 }
 
-impl Asks for Page {
+impl Asks for PageParams {
     fn asks(operation: &mut Operation) {
         let does = "What followed the entry with this id; without it, the latest.";
         operation.query("after", "EntryId", does);
@@ -149,7 +149,7 @@ impl Asks for Page {
 
 const WHY: &str = "What it is for, as the audit will say.";
 
-impl Asks for Because {
+impl Asks for ReasonParam {
     fn asks(operation: &mut Operation) {
         operation.query("reason", "ReasonText", WHY);
     }

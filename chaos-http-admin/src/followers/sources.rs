@@ -3,15 +3,15 @@
 use std::{fmt, sync::Arc};
 
 /// Says what is wrong with a source now, if anything is.
-type Problem = dyn Fn() -> Option<String> + Send + Sync;
+type SourceCheck = dyn Fn() -> Option<String> + Send + Sync;
 
 /// The sources that the application has named.
 #[derive(Clone, Default)]
-pub(crate) struct Sources(Vec<(Arc<str>, Arc<Problem>)>);
+pub(crate) struct Sources(Vec<(Arc<str>, Arc<SourceCheck>)>);
 
 impl Sources {
     /// Adds one, in the place of one with the same name.
-    pub(crate) fn add(&mut self, name: Arc<str>, problem: Arc<Problem>) {
+    pub(crate) fn add(&mut self, name: Arc<str>, problem: Arc<SourceCheck>) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, problem));
     }
@@ -21,7 +21,7 @@ impl Sources {
     }
 
     /// Each, and what is wrong with it.
-    pub(crate) fn look(&self) -> Vec<(Arc<str>, Option<String>)> {
+    pub(crate) fn check(&self) -> Vec<(Arc<str>, Option<String>)> {
         let sources = self.0.iter();
         sources
             .map(|(name, problem)| (Arc::clone(name), problem()))

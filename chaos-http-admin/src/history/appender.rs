@@ -16,12 +16,12 @@ pub(crate) struct Appender {
     /// What is no file, such as a pipe, has no end to be put right.
     is_file: bool,
     /// Where a line begins that could neither be finished nor taken back yet.
-    torn_at: Option<u64>,
+    partial_line_at: Option<u64>,
 }
 
 impl Appender {
     /// No line of ours is longer: it is where the search for the last line's start ends.
-    const LONGEST: u64 = 64 * 1024 * 1024;
+    const MAX_LINE: u64 = 64 * 1024 * 1024;
 
     /// Opens a file, makes it if there is none, and puts its last line right.
     ///
@@ -33,13 +33,13 @@ impl Appender {
         lock(&file)?;
         let is_file = file.metadata()?.is_file();
         if is_file {
-            end_well(&mut file, path)?;
+            repair_last_line(&mut file, path)?;
         }
         Ok(Self {
             path: path.to_owned(),
             file,
             is_file,
-            torn_at: None,
+            partial_line_at: None,
         })
     }
 
@@ -48,8 +48,8 @@ impl Appender {
     }
 
     /// Opens the path again if it leads to another file by now: logs are rotated.
-    pub(crate) fn follow_path(&mut self) -> io::Result<()> {
-        if leads_to(&self.path, &self.file) {
+    pub(crate) fn reopen_if_rotated(&mut self) -> io::Result<()> {
+        if is_same_file(&self.path, &self.file) {
             return Ok(());
         }
         *self = Self::open(&self.path)?;
@@ -59,15 +59,15 @@ impl Appender {
     /// Adds a line, which ends as lines do: in one write, unless the system cuts that short. After an
     /// error, there is nothing of it in the file, or there will not be before the next one.
     pub(crate) fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.take_back()?;
+        self.remove_partial_line()?;
         if !self.is_file {
             return self.file.write_all(line);
         }
         let start = self.file.metadata()?.len();
         self.file.write_all(line).inspect_err(|_| {
-            self.torn_at = Some(start);
+            self.partial_line_at = Some(start);
             // If this fails as well, it is tried again before the next line.
-            let _ = self.take_back();
+            let _ = self.remove_partial_line();
         })
     }
 
@@ -79,16 +79,16 @@ impl Appender {
         }
     }
 
-    fn take_back(&mut self) -> io::Result<()> {
-        if let Some(start) = self.torn_at {
+    fn remove_partial_line(&mut self) -> io::Result<()> {
+        if let Some(start) = self.partial_line_at {
             self.file.set_len(start)?;
-            self.torn_at = None;
+            self.partial_line_at = None;
         }
         Ok(())
     }
 }
 
-fn end_well(file: &mut File, path: &Path) -> io::Result<()> {
+fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
     let length = file.metadata()?.len();
     let start = last_line(file, length)?;
     let mut line = Vec::new();
@@ -115,7 +115,7 @@ fn end_well(file: &mut File, path: &Path) -> io::Result<()> {
 fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
     const STEP: u64 = 64 * 1024;
     let mut end = length;
-    while end > 0 && length - end < Appender::LONGEST {
+    while end > 0 && length - end < Appender::MAX_LINE {
         let start = end.saturating_sub(STEP);
         let mut part = vec![0; usize::try_from(end - start).unwrap_or_default()];
         file.seek(SeekFrom::Start(start))?;
@@ -159,7 +159,7 @@ fn lock(_: &File) -> io::Result<()> {
 
 /// Whether the path still leads to this file.
 #[cfg(unix)]
-fn leads_to(path: &Path, file: &File) -> bool {
+fn is_same_file(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     let place = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
@@ -171,6 +171,6 @@ fn leads_to(path: &Path, file: &File) -> bool {
 }
 
 #[cfg(not(unix))]
-fn leads_to(_: &Path, _: &File) -> bool {
+fn is_same_file(_: &Path, _: &File) -> bool {
     true
 }

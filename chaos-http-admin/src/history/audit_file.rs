@@ -15,9 +15,8 @@ use std::{
 use chaos_core::{Audit, Entry, Injector};
 use serde_json::json;
 
-use crate::{
-    history::{appender::Appender, entry, expiry_watch::Sweep},
-    run::run,
+use crate::history::{
+    appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
 };
 
 /// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on, for as long
@@ -50,7 +49,7 @@ use crate::{
 /// - **One writer at a time**: on Unix, a file that another process writes to is refused.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is written after the last clone is gone"]
-pub struct AuditFile(Arc<Following>);
+pub struct AuditFile(Arc<WriterHandle>);
 
 /// How an [`AuditFile`] fares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,16 +66,16 @@ pub struct AuditFileStatus {
 }
 
 #[derive(Debug)]
-struct Following {
+struct WriterHandle {
     injector: Injector,
     path: PathBuf,
-    shared: Arc<Shared>,
+    state: Arc<WriterState>,
     thread: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    is_over: AtomicBool,
+struct WriterState {
+    is_closed: AtomicBool,
     written: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
@@ -91,22 +90,22 @@ impl AuditFile {
     /// (`InvalidData`), or there can be no thread.
     pub fn open(injector: &Injector, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
-        let shared = Arc::new(Shared::default());
-        let follower = Follower {
+        let state = Arc::new(WriterState::default());
+        let writer = Writer {
             audit: injector.audit().clone(),
-            sweep: Sweep::new(injector),
+            expiry_watch: ExpiryWatch::new(injector),
             appender: Appender::open(&path)?,
             seen: 0,
             missed: 0,
             is_synced: true,
-            shared: Arc::clone(&shared),
+            state: Arc::clone(&state),
         };
         let thread = thread::Builder::new().name("chaos-audit".to_owned());
-        let thread = thread.spawn(|| follower.run())?;
-        Ok(Self(Arc::new(Following {
+        let thread = thread.spawn(|| writer.run())?;
+        Ok(Self(Arc::new(WriterHandle {
             injector: injector.clone(),
             path,
-            shared,
+            state,
             thread,
         })))
     }
@@ -120,24 +119,24 @@ impl AuditFile {
     /// What has been written, and what has not.
     #[must_use]
     pub fn status(&self) -> AuditFileStatus {
-        let shared = &self.0.shared;
-        let mut error = shared.error().clone();
+        let state = &self.0.state;
+        let mut error = state.error().clone();
         if self.0.thread.is_finished() {
             error = Some("its thread has ended".to_owned());
         }
         AuditFileStatus {
-            written: shared.written.load(Ordering::Relaxed),
-            failed: shared.failed.load(Ordering::Relaxed),
-            lost: shared.lost.load(Ordering::Relaxed),
+            written: state.written.load(Ordering::Relaxed),
+            failed: state.failed.load(Ordering::Relaxed),
+            lost: state.lost.load(Ordering::Relaxed),
             error,
         }
     }
 }
 
-impl Drop for Following {
+impl Drop for WriterHandle {
     /// Lets the thread write what is left, for two seconds at most: the disk may hang.
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::Release);
+        self.state.is_closed.store(true, Ordering::Release);
         for _ in 0..200 {
             if self.thread.is_finished() {
                 break;
@@ -150,35 +149,35 @@ impl Drop for Following {
     }
 }
 
-impl Shared {
+impl WriterState {
     fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// What the thread holds.
-struct Follower {
+struct Writer {
     audit: Audit,
-    sweep: Sweep,
+    expiry_watch: ExpiryWatch,
     appender: Appender,
     /// The last entry that was written, or lost.
     seen: u64,
     /// How many were lost since the last that was written.
     missed: u64,
     is_synced: bool,
-    shared: Arc<Shared>,
+    state: Arc<WriterState>,
 }
 
-impl Follower {
+impl Writer {
     /// Between attempts that fail.
     const RETRY: Duration = Duration::from_secs(1);
 
     fn run(mut self) {
         loop {
-            let is_last = self.shared.is_over.load(Ordering::Acquire);
-            let wait = self.sweep.next();
-            let written = self.catch_up();
-            self.note(&written);
+            let is_last = self.state.is_closed.load(Ordering::Acquire);
+            let wait = self.expiry_watch.check();
+            let written = self.write_new_entries();
+            self.report(&written);
             match written {
                 _ if is_last => break,
                 Ok(()) => {
@@ -188,17 +187,17 @@ impl Follower {
             }
         }
         let left = self.audit.last().saturating_sub(self.seen);
-        self.shared.lost.fetch_add(left, Ordering::Relaxed);
+        self.state.lost.fetch_add(left, Ordering::Relaxed);
     }
 
-    fn catch_up(&mut self) -> io::Result<()> {
+    fn write_new_entries(&mut self) -> io::Result<()> {
         let entries = self.audit.after(self.seen).entries;
         match entries.first() {
-            Some(first) => self.go_on_at(first),
+            Some(first) => self.skip_to(first),
             None if self.is_synced => return Ok(()),
             None => {}
         }
-        self.appender.follow_path()?;
+        self.appender.reopen_if_rotated()?;
         let added = entries.iter().try_for_each(|entry| self.add(entry));
         // Those that could be added are to last, whatever became of the others.
         if !self.is_synced {
@@ -209,29 +208,29 @@ impl Follower {
     }
 
     /// What lies before it and was not seen is gone.
-    fn go_on_at(&mut self, next: &Entry) {
+    fn skip_to(&mut self, next: &Entry) {
         let missed = next.id - self.seen - 1;
         if missed > 0 {
             self.seen += missed;
             self.missed += missed;
-            self.shared.lost.fetch_add(missed, Ordering::Relaxed);
+            self.state.lost.fetch_add(missed, Ordering::Relaxed);
             tracing::error!(target: "chaos", missed, "entries are lost to the audit file");
         }
     }
 
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
-        self.go_on_at(entry);
+        self.skip_to(entry);
         self.appender.append(&self.line(entry))?;
         self.is_synced = false;
         self.seen = entry.id;
         self.missed = 0;
-        self.shared.written.fetch_add(1, Ordering::Relaxed);
+        self.state.written.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn line(&self, entry: &Entry) -> Vec<u8> {
         let mut line = entry::entry(entry);
-        line["run"] = json!(run());
+        line["run"] = json!(process_id());
         if self.missed > 0 {
             line["missed"] = json!(self.missed);
         }
@@ -239,12 +238,12 @@ impl Follower {
     }
 
     /// Says so when it begins to fail, and when it no longer does.
-    fn note(&self, written: &io::Result<()>) {
-        let mut noted = self.shared.error();
+    fn report(&self, written: &io::Result<()>) {
+        let mut noted = self.state.error();
         let error = written.as_ref().err().map(ToString::to_string);
         let path = self.appender.path().display();
         if error.is_some() {
-            self.shared.failed.fetch_add(1, Ordering::Relaxed);
+            self.state.failed.fetch_add(1, Ordering::Relaxed);
         }
         let had_failed = noted.is_some();
         noted.clone_from(&error);

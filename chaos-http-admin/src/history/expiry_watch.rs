@@ -6,7 +6,7 @@ use chaos_core::{Clock, Injector};
 
 /// When a follower of the audit looks for expired rules next.
 #[derive(Debug)]
-pub(crate) struct Sweep {
+pub(crate) struct ExpiryWatch {
     injector: Injector,
     clock: Clock,
     due: Option<Duration>,
@@ -14,7 +14,7 @@ pub(crate) struct Sweep {
     seen: Option<u64>,
 }
 
-impl Sweep {
+impl ExpiryWatch {
     /// Where a deadline lies ahead. The injector's clock may be one that a test moves.
     const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
     /// Where none does: any new one comes with an entry.
@@ -35,7 +35,7 @@ impl Sweep {
     ///
     /// It does not look at every call: a look wakes whoever waits for entries, and two followers
     /// would wake each other without end.
-    pub(crate) fn next(&mut self) -> Duration {
+    pub(crate) fn check(&mut self) -> Duration {
         let (now, last) = (self.clock.now(), self.injector.audit().last());
         let is_due = self.due.is_some_and(|due| now >= due);
         if is_due || self.seen != Some(last) {

@@ -16,7 +16,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 /// One injection.
 #[derive(Clone, Debug)]
-pub(crate) struct Happened {
+pub(crate) struct RecordedInjection {
     /// Counted from 1 since the feed was made.
     pub(crate) number: u64,
     /// The newest entry of the audit at that moment: between entries, it tells the order.
@@ -27,16 +27,16 @@ pub(crate) struct Happened {
 
 /// The injections of one injector. Clones are the same feed.
 #[derive(Clone)]
-pub(crate) struct Feed(Arc<Shared>);
+pub(crate) struct Feed(Arc<FeedState>);
 
-struct Shared {
+struct FeedState {
     /// Whether anyone listens, or did a moment ago.
-    is_kept: AtomicBool,
-    /// Injections so far, whether or not they were kept.
+    is_retaining: AtomicBool,
+    /// Injections so far, whether or not they were retained.
     count: AtomicU64,
     recent: Mutex<Recent>,
-    news: Notify,
-    places: Arc<Semaphore>,
+    changed: Notify,
+    slots: Arc<Semaphore>,
     end: watch::Sender<()>,
     clock: Clock,
     audit: Audit,
@@ -44,54 +44,54 @@ struct Shared {
 
 #[derive(Default)]
 struct Recent {
-    kept: VecDeque<Happened>,
-    listeners: usize,
+    retained: VecDeque<RecordedInjection>,
+    subscriptions: usize,
     /// When the last listener left.
-    left_at: Duration,
+    last_ended_at: Duration,
 }
 
 impl Feed {
-    /// How many injections are kept for a listener that is slow, or comes back.
-    pub(crate) const MOST: usize = 1000;
+    /// How many injections are retained for a listener that is slow, or comes back.
+    pub(crate) const CAPACITY: usize = 1000;
     /// How many may listen at once.
-    pub(crate) const PLACES: usize = 16;
-    /// For how long injections are kept for listeners that may come back.
+    pub(crate) const MAX_SUBSCRIBERS: usize = 16;
+    /// For how long injections are retained for listeners that may come back.
     const LINGER: Duration = Duration::from_secs(60);
 
     /// One observer for all who will ever listen.
     pub(crate) fn of(injector: &Injector) -> Self {
-        let shared = Arc::new(Shared {
-            is_kept: AtomicBool::new(false),
+        let state = Arc::new(FeedState {
+            is_retaining: AtomicBool::new(false),
             count: AtomicU64::new(0),
             recent: Mutex::default(),
-            news: Notify::new(),
-            places: Arc::new(Semaphore::new(Self::PLACES)),
+            changed: Notify::new(),
+            slots: Arc::new(Semaphore::new(Self::MAX_SUBSCRIBERS)),
             end: watch::Sender::new(()),
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
         // An observer stays as long as the injector, so what it tells must not.
-        let told = Arc::downgrade(&shared);
+        let feed = Arc::downgrade(&state);
         injector.observe(move |injection| {
-            if let Some(told) = told.upgrade() {
-                told.tell(injection);
+            if let Some(feed) = feed.upgrade() {
+                feed.record(injection);
             }
         });
-        Self(shared)
+        Self(state)
     }
 
-    /// Takes a place; `None` if all are taken.
-    pub(crate) fn listen(&self) -> Option<Listener> {
-        let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+    /// Takes a slot; `None` if all are taken.
+    pub(crate) fn subscribe(&self) -> Option<Subscription> {
+        let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
         let mut recent = self.0.recent();
-        recent.listeners += 1;
-        // Nothing hangs on when a call sees this: what is not kept is counted as missed.
-        self.0.is_kept.store(true, Ordering::Relaxed);
+        recent.subscriptions += 1;
+        // Nothing hangs on when a call sees this: what is not retained is counted as missed.
+        self.0.is_retaining.store(true, Ordering::Relaxed);
         drop(recent);
-        Some(Listener {
-            shared: Arc::clone(&self.0),
+        Some(Subscription {
+            state: Arc::clone(&self.0),
             end: self.0.end.subscribe(),
-            _place: place,
+            _slot: slot,
         })
     }
 
@@ -101,7 +101,7 @@ impl Feed {
     }
 
     pub(crate) fn listeners(&self) -> usize {
-        Self::PLACES - self.0.places.available_permits()
+        Self::MAX_SUBSCRIBERS - self.0.slots.available_permits()
     }
 }
 
@@ -114,38 +114,38 @@ impl fmt::Debug for Feed {
     }
 }
 
-impl Shared {
+impl FeedState {
     /// On the thread of the call that is hit. Nobody listening, it is a count and a branch.
-    fn tell(&self, injection: &Injection) {
-        if self.is_kept.load(Ordering::Relaxed) {
-            self.keep(injection);
+    fn record(&self, injection: &Injection) {
+        if self.is_retaining.load(Ordering::Relaxed) {
+            self.retain(injection);
         } else {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     #[cold]
-    fn keep(&self, injection: &Injection) {
+    fn retain(&self, injection: &Injection) {
         let (after, at) = (self.audit.last(), self.clock.wall());
         let mut recent = self.recent();
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let left_ago = self.clock.now().saturating_sub(recent.left_at);
-        if recent.listeners == 0 && left_ago > Feed::LINGER {
-            self.is_kept.store(false, Ordering::Relaxed);
-            recent.kept = VecDeque::new();
+        let idle_for = self.clock.now().saturating_sub(recent.last_ended_at);
+        if recent.subscriptions == 0 && idle_for > Feed::LINGER {
+            self.is_retaining.store(false, Ordering::Relaxed);
+            recent.retained = VecDeque::new();
             return;
         }
-        if recent.kept.len() == Feed::MOST {
-            recent.kept.pop_front();
+        if recent.retained.len() == Feed::CAPACITY {
+            recent.retained.pop_front();
         }
-        recent.kept.push_back(Happened {
+        recent.retained.push_back(RecordedInjection {
             number,
             after,
             at,
             injection: injection.clone(),
         });
         drop(recent);
-        self.news.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -153,40 +153,43 @@ impl Shared {
     }
 }
 
-/// A place among those who listen. It is free again when this is dropped.
-pub(crate) struct Listener {
-    shared: Arc<Shared>,
+/// A slot among those who listen. It is free again when this is dropped.
+pub(crate) struct Subscription {
+    state: Arc<FeedState>,
     end: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
-impl Listener {
+impl Subscription {
     /// The number of the newest injection; 0 if there was none.
     pub(crate) fn newest(&self) -> u64 {
-        let _recent = self.shared.recent();
-        self.shared.count.load(Ordering::Relaxed)
+        let _recent = self.state.recent();
+        self.state.count.load(Ordering::Relaxed)
     }
 
     /// The injections after the one with this number, and how many of those are not here.
-    pub(crate) fn after(&self, number: u64) -> (Vec<Happened>, u64) {
-        let recent = self.shared.recent();
-        // Numbers are given out under the lock where injections are kept: up to this one, what is not
+    pub(crate) fn after(&self, number: u64) -> (Vec<RecordedInjection>, u64) {
+        let recent = self.state.recent();
+        // Numbers are given out under the lock where injections are retained: up to this one, what is not
         // here will never be.
-        let count = self.shared.count.load(Ordering::Relaxed);
-        let kept = recent.kept.iter().rev();
-        let mut kept: Vec<_> = kept.take_while(|it| it.number > number).cloned().collect();
+        let count = self.state.count.load(Ordering::Relaxed);
+        let retained = recent.retained.iter().rev();
+        let mut retained: Vec<_> = retained
+            .take_while(|it| it.number > number)
+            .cloned()
+            .collect();
         drop(recent);
-        kept.reverse();
-        let missed = count.saturating_sub(number) - kept.len() as u64;
-        (kept, missed)
+        retained.reverse();
+        let missed = count.saturating_sub(number) - retained.len() as u64;
+        (retained, missed)
     }
 
     /// Waits for the next injection, from before `look` on; not at all if `look` finds something.
-    pub(crate) async fn unless(&self, look: impl FnOnce() -> bool) {
-        let mut news = std::pin::pin!(self.shared.news.notified());
-        news.as_mut().enable();
+    pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> bool) {
+        let mut changed = std::pin::pin!(self.state.changed.notified());
+        changed.as_mut().enable();
         if !look() {
-            news.await;
+            changed.await;
         }
     }
 
@@ -202,10 +205,10 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut recent = self.shared.recent();
-        recent.listeners -= 1;
-        recent.left_at = self.shared.clock.now();
+        let mut recent = self.state.recent();
+        recent.subscriptions -= 1;
+        recent.last_ended_at = self.state.clock.now();
     }
 }

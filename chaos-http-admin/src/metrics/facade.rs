@@ -7,7 +7,7 @@ use std::{
 
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use super::table::{Metric, Moment, TABLE, Values};
+use super::table::{Metric, Snapshot, TABLE, Values};
 
 /// What was handed on already.
 #[derive(Default)]
@@ -15,16 +15,16 @@ pub(super) struct Published(Mutex<HashMap<(&'static str, Vec<String>), f64>>);
 
 impl Published {
     /// `look` is asked under the lock: what one reads before another does is also handed on before.
-    pub(super) fn publish(&self, look: impl FnOnce() -> Moment) {
+    pub(super) fn publish(&self, look: impl FnOnce() -> Snapshot) {
         let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let moment = &look();
+        let snapshot = &look();
         let mut now = HashMap::new();
         for metric in TABLE {
             let name = metric.name;
             match metric.values {
                 Values::Counter(read) => {
                     describe_counter!(name, metric.help);
-                    for sample in read(moment) {
+                    for sample in read(snapshot) {
                         let labels = labels(metric, &sample.0);
                         let (values, number) = sample;
                         let series = (name, values);
@@ -38,7 +38,7 @@ impl Published {
                 }
                 Values::Gauge(read) => {
                     describe_gauge!(name, metric.help);
-                    for sample in read(moment) {
+                    for sample in read(snapshot) {
                         gauge!(name, labels(metric, &sample.0)).set(sample.1);
                         now.insert((name, sample.0), sample.1);
                     }

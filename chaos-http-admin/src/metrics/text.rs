@@ -5,16 +5,16 @@ use prometheus::{
     proto::{self, LabelPair, MetricFamily, MetricType},
 };
 
-use super::table::{Metric, Moment, Sample, TABLE, Values};
+use super::table::{Metric, Sample, Snapshot, TABLE, Values};
 
 /// All metrics of the table, in its order. One without a sample yet is announced all the same.
-pub(super) fn of(moment: &Moment) -> String {
+pub(super) fn of(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for metric in TABLE {
         let (kind, samples) = match metric.values {
-            Values::Counter(read) => (MetricType::COUNTER, numbers(metric, &read(moment))),
-            Values::Gauge(read) => (MetricType::GAUGE, numbers(metric, &read(moment))),
-            Values::Histogram => (MetricType::HISTOGRAM, moment.delays.clone()),
+            Values::Counter(read) => (MetricType::COUNTER, numbers(metric, &read(snapshot))),
+            Values::Gauge(read) => (MetricType::GAUGE, numbers(metric, &read(snapshot))),
+            Values::Histogram => (MetricType::HISTOGRAM, snapshot.delays.clone()),
         };
         let (name, help) = (metric.name, metric.help);
         if samples.is_empty() {

@@ -4,12 +4,15 @@ use axum::{Json, extract::State};
 use chaos_core::{Entries, Injector};
 use serde_json::{Value, json};
 
-use crate::{extract::query::Page, history::entry::entry, run::run};
+use crate::{
+    extract::query::PageParams,
+    history::{entry::entry, process_id::process_id},
+};
 
 /// In the order in which it happened. With `after`, what followed that entry; without, the latest.
 pub(crate) async fn list(
     State(injector): State<Injector>,
-    Page { after, limit }: Page,
+    PageParams { after, limit }: PageParams,
 ) -> Json<Value> {
     let audit = injector.audit();
     let last = audit.last();
@@ -22,5 +25,5 @@ pub(crate) async fn list(
     };
     let shown = entries.iter().skip(skipped).take(limit);
     let shown: Vec<Value> = shown.map(|it| entry(it)).collect();
-    Json(json!({ "run": run(), "last": last, "missed": missed, "entries": shown }))
+    Json(json!({ "run": process_id(), "last": last, "missed": missed, "entries": shown }))
 }

@@ -1,7 +1,7 @@
 //! `/v1/events`: what happens, as it happens, to whoever listens: injections, and the audit.
 //!
-//! Each listener reads the two bounded lists at its own pace, from a position of its own. So nobody
-//! waits for a listener: one that is too slow finds that the lists have moved on, and is told by how
+//! Each subscription reads the two bounded lists at its own pace, from a position of its own. So nobody
+//! waits for a subscription: one that is too slow finds that the lists have moved on, and is told by how
 //! much. An event's id is the position after it, which is all that is needed to come back to it.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
@@ -22,20 +22,20 @@ use tokio::time::sleep;
 
 use crate::{
     extract::{
-        last_event_id::{LastEventId, Position},
+        last_event_id::{EventId, LastEventId},
         query::NoQuery,
     },
     followers::Followers,
     history::{
         entry,
-        expiry_watch::Sweep,
-        feed::{Feed, Happened, Listener},
+        expiry_watch::ExpiryWatch,
+        feed::{Feed, RecordedInjection, Subscription},
+        process_id::process_id,
     },
     problem::Problem,
-    run::run,
 };
 
-/// Between a listener's events, at most; then a comment says that both ends are still there.
+/// Between a subscription's events, at most; then a comment says that both ends are still there.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Below what a connection may take: a stream that ends in good order is taken up again by its client.
 const LONGEST: Duration = Duration::from_secs(240);
@@ -48,15 +48,15 @@ pub(crate) async fn listen(
     NoQuery: NoQuery,
     LastEventId(last): LastEventId,
 ) -> Response {
-    let Some(listener) = followers.feed.listen() else {
-        let detail = format!("{} listen already", Feed::PLACES);
+    let Some(subscription) = followers.feed.subscribe() else {
+        let detail = format!("{} listen already", Feed::MAX_SUBSCRIBERS);
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };
-    let telling = Telling::start(injector, listener, last);
-    let events = stream::unfold(telling, |mut telling| async {
-        let event = telling.next().await?;
-        Some((Ok::<_, Infallible>(event), telling))
+    let events = EventStream::start(injector, subscription, last);
+    let events = stream::unfold(events, |mut events| async {
+        let event = events.next().await?;
+        Some((Ok::<_, Infallible>(event), events))
     });
     // Proxies that gather an answer before they pass it on take this for a reason not to.
     ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
@@ -72,35 +72,39 @@ enum Item {
     Dropped {
         entries: u64,
         injections: u64,
-        on: Position,
+        on: EventId,
     },
     Entry(Arc<Entry>),
-    Injection(Happened),
+    Injection(RecordedInjection),
 }
 
-/// One listener's stream.
-struct Telling {
+/// One subscription's stream.
+struct EventStream {
     injector: Injector,
-    listener: Listener,
-    sweep: Sweep,
+    subscription: Subscription,
+    expiry_watch: ExpiryWatch,
     clock: Clock,
     /// When it last said anything.
-    said_at: Duration,
+    sent_at: Duration,
     /// After what was said.
-    said: Position,
+    sent: EventId,
     /// After what is in `items`.
-    read: Position,
+    read: EventId,
     items: VecDeque<Item>,
 }
 
-impl Telling {
+impl EventStream {
     /// From `last` on; from now on if there is none, or it is of no use.
-    fn start(injector: Injector, listener: Listener, last: Option<Option<Position>>) -> Self {
-        let now = Position {
+    fn start(
+        injector: Injector,
+        subscription: Subscription,
+        last: Option<Option<EventId>>,
+    ) -> Self {
+        let now = EventId {
             entry: injector.audit().last(),
-            injection: listener.newest(),
+            injection: subscription.newest(),
         };
-        let is_ours = |last: &Position| last.entry <= now.entry && last.injection <= now.injection;
+        let is_ours = |last: &EventId| last.entry <= now.entry && last.injection <= now.injection;
         let restarted = last.is_some();
         let last = last.flatten().filter(is_ours);
         let items = match last {
@@ -109,12 +113,12 @@ impl Telling {
         };
         let from = last.unwrap_or(now);
         Self {
-            sweep: Sweep::new(&injector),
+            expiry_watch: ExpiryWatch::new(&injector),
             injector,
-            listener,
+            subscription,
             clock: Clock::monotonic(),
-            said_at: Duration::ZERO,
-            said: from,
+            sent_at: Duration::ZERO,
+            sent: from,
             read: from,
             items,
         }
@@ -123,7 +127,7 @@ impl Telling {
     /// The next event, when there is one; `None` at the end.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            let wait = self.sweep.next();
+            let wait = self.expiry_watch.check();
             self.fill();
             let now = self.clock.now();
             let left = LONGEST.saturating_sub(now);
@@ -132,23 +136,23 @@ impl Telling {
             }
             if let Some(item) = self.items.pop_front() {
                 // Also while there is always more to say.
-                if self.listener.is_ended() {
+                if self.subscription.is_ended() {
                     return None;
                 }
-                self.said_at = now;
-                return Some(self.say(item));
+                self.sent_at = now;
+                return Some(self.encode(item));
             }
-            let quiet = (self.said_at + HEARTBEAT).saturating_sub(now);
+            let quiet = (self.sent_at + HEARTBEAT).saturating_sub(now);
             if quiet.is_zero() {
-                self.said_at = now;
+                self.sent_at = now;
                 return Some(Event::default().comment(""));
             }
             let wait = wait.min(left).min(quiet);
-            let (audit, listener) = (self.injector.audit(), &self.listener);
+            let (audit, subscription) = (self.injector.audit(), &self.subscription);
             tokio::select! {
                 biased;
-                () = listener.ended() => return None,
-                () = listener.unless(|| listener.newest() > self.read.injection) => {}
+                () = subscription.ended() => return None,
+                () = subscription.wait_unless(|| subscription.newest() > self.read.injection) => {}
                 () = audit.wait(self.read.entry) => {}
                 () = sleep(wait) => {}
             }
@@ -162,7 +166,7 @@ impl Telling {
         }
         let entries = self.injector.audit().after(self.read.entry).entries;
         let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
-        let (mut happened, injections) = self.listener.after(self.read.injection);
+        let (mut happened, injections) = self.subscription.after(self.read.injection);
         // What came after an entry that is not read yet has to wait for it, and the next ones for that.
         if let Some(first) = happened.iter().position(|it| it.after > newest) {
             happened.truncate(first);
@@ -205,7 +209,7 @@ impl Telling {
         });
     }
 
-    fn say(&mut self, item: Item) -> Event {
+    fn encode(&mut self, item: Item) -> Event {
         let (name, data) = match item {
             Item::Start { restarted } => ("start", self.now(restarted)),
             Item::Dropped {
@@ -213,27 +217,30 @@ impl Telling {
                 injections,
                 on,
             } => {
-                self.said = on;
+                self.sent = on;
                 let dropped = json!({ "entries": entries, "injections": injections });
                 ("dropped", dropped)
             }
             Item::Entry(entry) => {
-                self.said.entry = entry.id;
+                self.sent.entry = entry.id;
                 (entry.action.as_str(), entry::entry(&entry))
             }
             Item::Injection(it) => {
-                self.said.injection = it.number;
+                self.sent.injection = it.number;
                 ("injection", injection(&it))
             }
         };
-        let event = Event::default().event(name).id(self.said.id()).retry(RETRY);
+        let event = Event::default()
+            .event(name)
+            .id(self.sent.to_string())
+            .retry(RETRY);
         event.data(data.to_string())
     }
 
     fn now(&self, restarted: bool) -> Value {
         let status = self.injector.status();
         json!({
-            "run": run(),
+            "run": process_id(),
             "restarted": restarted,
             "state": status.state.as_str(),
             "generation": status.generation,
@@ -241,7 +248,7 @@ impl Telling {
     }
 }
 
-fn injection(it: &Happened) -> Value {
+fn injection(it: &RecordedInjection) -> Value {
     let injection = &it.injection;
     json!({
         "number": it.number,

@@ -15,7 +15,7 @@ use crate::{
         body::JsonBody,
         etag::{IfMatch, etag},
         patch::Patch,
-        query::{Awaited, Because},
+        query::{ReasonParam, WaitParams},
     },
     openapi::operation::{Asks, Operation},
     problem::Problem,
@@ -39,7 +39,7 @@ pub(crate) async fn show(
 pub(crate) async fn injections(
     State(injector): State<Injector>,
     Id(id): Id,
-    Awaited { at_least, within }: Awaited,
+    WaitParams { at_least, within }: WaitParams,
 ) -> Result<Json<u64>, Problem> {
     let waited = timeout(within, injector.wait_for(&id, at_least)).await;
     // As many as there are, if it expired or took too long.
@@ -52,7 +52,7 @@ pub(crate) async fn put(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
@@ -75,7 +75,7 @@ pub(crate) async fn patch(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
@@ -95,7 +95,7 @@ pub(crate) async fn delete(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let (generation, ()) = edit(&injector, &caller.because(because), |current| {
@@ -112,7 +112,7 @@ pub(crate) async fn release(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
 ) -> Result<StatusCode, Problem> {
     if injector.as_actor(caller.because(because)).release(&id) {
         Ok(StatusCode::NO_CONTENT)

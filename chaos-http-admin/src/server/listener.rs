@@ -9,7 +9,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::access::peer::{End, Peer};
+use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
 use crate::server::tls::Tls;
 
@@ -73,7 +73,7 @@ impl Listener {
                 let process = stream.peer_cred();
                 let process = process.map_err(|_| io::ErrorKind::ConnectionAborted)?;
                 let peer = Peer {
-                    end: End::Process {
+                    remote: Remote::Process {
                         user: process.uid(),
                         id: process.pid(),
                     },
@@ -90,7 +90,7 @@ async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     // Answers are small and written whole; where this is not to be had, they are merely later.
     let _ = stream.set_nodelay(true);
     let peer = Peer {
-        end: End::Network(remote),
+        remote: Remote::Network(remote),
         local: stream.local_addr().ok().map(|address| address.ip()),
         ..Peer::default()
     };

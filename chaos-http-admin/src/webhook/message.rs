@@ -5,14 +5,14 @@ use std::fmt::Write;
 use chaos_core::{Action, BeforeAndAfter, Entry};
 use serde_json::{Value, json};
 
-use crate::{history::entry, run::run};
+use crate::history::{entry, process_id::process_id};
 
 /// Of more changes than this, a message says how many more there are.
-const MOST_CHANGES: usize = 100;
+const MAX_CHANGES: usize = 100;
 /// As many rules are named in a line.
-const MOST_NAMES: usize = 5;
+const MAX_NAMES: usize = 5;
 /// A reason that is longer is cut short in a line.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON_CHARS: usize = 500;
 
 /// Something that others have to hear of.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Message {
         if let Some(reason) = entry.actor.reason().or_else(of_rule) {
             let _ = write!(line, ": {}", cut(reason));
         }
-        let shown = changes.len().min(MOST_CHANGES);
+        let shown = changes.len().min(MAX_CHANGES);
         let mut value = entry::of_changes(entry, &changes[..shown]);
         if changes.len() > shown {
             value["changes_left_out"] = json!(changes.len() - shown);
@@ -67,7 +67,7 @@ impl Message {
             "event": self.event,
             "service": service,
             "text": format!("{service}: {}", self.line),
-            "run": run(),
+            "run": process_id(),
             "entry": self.entry,
         })
     }
@@ -89,19 +89,19 @@ fn what(entry: &Entry) -> &str {
 
 fn names(armed: &[&BeforeAndAfter]) -> String {
     let rules = armed.iter().filter_map(|(_, after)| after.as_ref());
-    let named = rules.take(MOST_NAMES);
+    let named = rules.take(MAX_NAMES);
     let names: Vec<_> = named
         .map(|rule| format!("{} on {}", rule.id(), rule.site()))
         .collect();
     let names = names.join(", ");
-    match armed.len().saturating_sub(MOST_NAMES) {
+    match armed.len().saturating_sub(MAX_NAMES) {
         0 => names,
         more => format!("{names} and {more} more"),
     }
 }
 
 fn cut(reason: &str) -> String {
-    match reason.char_indices().nth(LONGEST_REASON) {
+    match reason.char_indices().nth(MAX_REASON_CHARS) {
         Some((at, _)) => format!("{}…", &reason[..at]),
         None => reason.to_owned(),
     }

@@ -16,9 +16,9 @@ use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 use super::table::DELAYS;
 
 /// Series at a time.
-const MOST: usize = 1000;
+const MAX_SERIES: usize = 1000;
 /// Those among them whose rule is not there any more.
-const MOST_GONE: usize = 200;
+const MAX_ORPHANED: usize = 200;
 /// In place of site, rule and fault, where there is no room: no name can hold a bracket.
 const OTHER: &str = "(other)";
 /// Seconds. Delays are made for people to feel: from a slow disk to the end of a client's patience.
@@ -40,26 +40,26 @@ struct Key {
 struct Series {
     count: AtomicU64,
     /// What it was at the last look, and the number of the first look that found it so.
-    looked: AtomicU64,
-    since: AtomicU64,
+    last_count: AtomicU64,
+    changed_at: AtomicU64,
 }
 
 type AllSeries = HashMap<Key, Arc<Series>>;
 
 /// What observers count in.
-pub(super) struct Seen {
+pub(super) struct InjectionCounters {
     series: ArcSwap<AllSeries>,
     /// Injections that found no room.
     other: AtomicU64,
     delays: Histogram,
     /// Whether the facade's recorder is to hear of delays.
     #[cfg(feature = "metrics")]
-    hands_on: std::sync::atomic::AtomicBool,
-    /// How often someone looked; held while someone does.
-    looks: Mutex<u64>,
+    publishes_delays: std::sync::atomic::AtomicBool,
+    /// How often someone last_count; held while someone does.
+    reads: Mutex<u64>,
 }
 
-impl Seen {
+impl InjectionCounters {
     pub(super) fn new() -> Self {
         let options = HistogramOpts::new(DELAYS, DELAYS).buckets(BUCKETS.to_vec());
         Self {
@@ -67,15 +67,15 @@ impl Seen {
             other: AtomicU64::new(0),
             delays: Histogram::with_opts(options).expect("the name is one, and the bounds rise"),
             #[cfg(feature = "metrics")]
-            hands_on: std::sync::atomic::AtomicBool::new(false),
-            looks: Mutex::default(),
+            publishes_delays: std::sync::atomic::AtomicBool::new(false),
+            reads: Mutex::default(),
         }
     }
 
     /// From now on. Not before someone wants it: of two who count the same injector, one may hand on.
     #[cfg(feature = "metrics")]
-    pub(super) fn hand_on_delays(&self) {
-        self.hands_on.store(true, Relaxed);
+    pub(super) fn publish_delays(&self) {
+        self.publishes_delays.store(true, Relaxed);
     }
 
     /// On the thread of the call: a look-up and an addition. The first injection of a series copies
@@ -96,7 +96,7 @@ impl Seen {
             let seconds = injection.delay.as_secs_f64();
             self.delays.observe(seconds);
             #[cfg(feature = "metrics")]
-            if self.hands_on.load(Relaxed) {
+            if self.publishes_delays.load(Relaxed) {
                 metrics::histogram!(DELAYS).record(seconds);
             }
         }
@@ -116,7 +116,7 @@ impl Seen {
     fn begin(&self, key: &Key) {
         self.series.rcu(|all| {
             // Another thread may have begun it in between.
-            if all.len() >= MOST || all.contains_key(key) {
+            if all.len() >= MAX_SERIES || all.contains_key(key) {
                 return Arc::clone(all);
             }
             let mut all = AllSeries::clone(all);
@@ -127,20 +127,20 @@ impl Seen {
 
     /// Site, rule and fault of each series, and what it has counted; in their order. Of those whose rule
     /// is gone, the ones that counted last are kept.
-    pub(super) fn look(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        *looks += 1;
+    pub(super) fn read(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        *reads += 1;
         let all = self.series.load_full();
         for series in all.values() {
             let count = series.count.load(Relaxed);
-            if series.looked.swap(count, Relaxed) != count {
-                series.since.store(*looks, Relaxed);
+            if series.last_count.swap(count, Relaxed) != count {
+                series.changed_at.store(*reads, Relaxed);
             }
         }
-        if all.len() > MOST_GONE {
+        if all.len() > MAX_ORPHANED {
             self.forget(&all, rules);
         }
-        drop(looks);
+        drop(reads);
 
         let all = self.series.load();
         let mut counted: Vec<_> = all.iter().collect();
@@ -159,8 +159,12 @@ impl Seen {
         let gone = all.iter().filter(|(key, _)| !there.contains(&key.rule));
         let mut gone: Vec<_> = gone.collect();
         // By name where two counted at the same time, so that all who look agree.
-        gone.sort_by_key(|(key, series)| (Reverse(series.since.load(Relaxed)), *key));
-        let forgotten: HashSet<&Key> = gone.iter().skip(MOST_GONE).map(|(key, _)| *key).collect();
+        gone.sort_by_key(|(key, series)| (Reverse(series.changed_at.load(Relaxed)), *key));
+        let forgotten: HashSet<&Key> = gone
+            .iter()
+            .skip(MAX_ORPHANED)
+            .map(|(key, _)| *key)
+            .collect();
         if !forgotten.is_empty() {
             self.series.rcu(|all| {
                 let mut all = AllSeries::clone(all);

@@ -3,9 +3,9 @@
 use std::{process, sync::OnceLock};
 
 /// 64 bits by chance, in hexadecimal; the same for as long as the process lives.
-pub(crate) fn run() -> &'static str {
-    static RUN: OnceLock<String> = OnceLock::new();
-    RUN.get_or_init(|| {
+pub(crate) fn process_id() -> &'static str {
+    static PROCESS_ID: OnceLock<String> = OnceLock::new();
+    PROCESS_ID.get_or_init(|| {
         let mut bytes = [0; 8];
         match getrandom::fill(&mut bytes) {
             Ok(()) => format!("{:016x}", u64::from_ne_bytes(bytes)),
