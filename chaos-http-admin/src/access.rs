@@ -1,6 +1,7 @@
 //! Access tokens: who may use the port, and for what.
 
 pub(crate) mod access_tokens;
+pub(crate) mod activity;
 pub(crate) mod authorize;
 pub(crate) mod caller;
 pub(crate) mod host_check;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{extract::ConnectInfo, http::Extensions};
 
-use crate::{access::origin::Origin, server::connection_slots::Activity};
+use crate::access::{activity::Activity, origin::Origin};
 
 /// Where a request comes from. Our own server puts it among a request's extensions, where no client
 /// can.

@@ -1,65 +1,30 @@
-//! The slots that connections have at the port: few, and never slot against someone who comes.
+//! The limit on open connections, and which connection is closed when it is reached.
 //!
-//! When all are taken, one connection gives its activity up to the next. Anyone can hold a connection open
-//! for nothing, or send a byte of a request now and then; so it is no reason to stay that a connection
-//! came first. It is one to have shown a good token, to come from an address that holds few slots,
-//! and to have begun a request of late, in this order. AccessTokens do not count while more than half of the
-//! slots are theirs: whoever has one and leaks connections keeps nobody else out.
+//! A new connection is always accepted: when all slots are occupied, one existing connection is closed. Anyone
+//! can hold a connection open at no cost, or send a byte of a request now and then, so a connection is not
+//! protected by its age. The one to be closed is chosen by three criteria, in this order:
+//!
+//! 1. A connection that has not presented a valid access token, before one that has. This criterion is not
+//!    applied while more than half of the slots are held by authenticated connections, so a client that has a
+//!    token and leaks connections cannot lock out the others.
+//! 2. A connection of the [`Origin`] that holds the most slots.
+//! 3. The connection on which the least recent request began or ended.
 
-use std::{
-    cmp::Reverse,
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use chaos_core::Clock;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use crate::access::origin::Origin;
+use crate::access::{activity::Activity, origin::Origin};
 
-/// Connections at a time: a quarter of the descriptors that a process has by default, so that nobody
-/// uses up the service's; and so many that a burst of others does not push out someone who has come and
-/// not spoken yet.
+/// The number of connections that may be open at a time.
+///
+/// It is a quarter of the file descriptors that a process has by default, so that the port leaves enough to the
+/// service, and large enough that a burst of connections does not close one that has been accepted and has sent
+/// no request yet.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
 
-/// What one connection says of itself.
-#[derive(Debug)]
-pub(crate) struct Activity {
-    clock: Clock,
-    /// When it came, or last began or ended a request: in microseconds of the clock.
-    last_used: AtomicU64,
-    authenticated: AtomicBool,
-}
-
-impl Activity {
-    fn new(clock: Clock) -> Arc<Self> {
-        let activity = Self {
-            clock,
-            last_used: AtomicU64::new(0),
-            authenticated: AtomicBool::new(false),
-        };
-        activity.touch();
-        Arc::new(activity)
-    }
-
-    /// A request begins or ends.
-    pub(crate) fn touch(&self) {
-        let now = self.clock.now().as_micros();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
-        // A guess at worst if it is read meanwhile; so are the other two.
-        self.last_used.store(now, Ordering::Relaxed);
-    }
-
-    /// It has shown a good token.
-    pub(crate) fn mark_authenticated(&self) {
-        self.authenticated.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The connections that are served.
+/// The open connections, each served by a task.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlots {
     clock: Clock,
@@ -69,9 +34,9 @@ pub(crate) struct ConnectionSlots {
 
 #[derive(Debug)]
 struct Slot {
-    from: Origin,
+    origin: Origin,
     activity: Arc<Activity>,
-    end: AbortHandle,
+    task: AbortHandle,
 }
 
 impl ConnectionSlots {
@@ -83,31 +48,32 @@ impl ConnectionSlots {
         }
     }
 
-    /// Serves a connection, if need be in the activity of another.
-    pub(crate) async fn serve<F>(&mut self, from: Origin, serve: impl FnOnce(Arc<Activity>) -> F)
+    /// Spawns a task that serves a connection from `origin`, and first closes another connection if all slots
+    /// are occupied.
+    pub(crate) async fn serve<F>(&mut self, origin: Origin, serve: impl FnOnce(Arc<Activity>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         if self.occupied.len() >= MAX_CONNECTIONS {
             if let Some(slot) = self.eviction_candidate() {
-                slot.end.abort();
+                slot.task.abort();
             }
-            // It ends as soon as it lets go of its thread, and its descriptor is closed with it.
+            // An aborted task ends when it next yields, and its socket is closed with it.
             while self.occupied.len() >= MAX_CONNECTIONS && self.join_next().await {}
         }
         let activity = Activity::new(self.clock.clone());
-        let end = self.tasks.spawn(serve(Arc::clone(&activity)));
-        self.occupied.insert(
-            end.id(),
-            Slot {
-                from,
-                activity,
-                end,
-            },
-        );
+        let task = self.tasks.spawn(serve(Arc::clone(&activity)));
+        let slot = Slot {
+            origin,
+            activity,
+            task,
+        };
+        self.occupied.insert(slot.task.id(), slot);
     }
 
-    /// Waits until a connection has ended; `false` if there is none. Cancel-safe.
+    /// Waits until a connection has ended, and frees its slot. Returns `false` if there is no connection.
+    ///
+    /// This method is cancel safe: a slot stays occupied until its task has been joined.
     pub(crate) async fn join_next(&mut self) -> bool {
         match self.tasks.join_next_with_id().await {
             Some(Ok((id, ()))) => self.occupied.remove(&id),
@@ -117,29 +83,29 @@ impl ConnectionSlots {
         true
     }
 
-    /// Waits until all have ended.
+    /// Waits until all connections have ended.
     pub(crate) async fn join_all(&mut self) {
         while self.join_next().await {}
     }
 
     fn eviction_candidate(&self) -> Option<&Slot> {
-        let is_authenticated = |slot: &Slot| slot.activity.authenticated.load(Ordering::Relaxed);
-        let authenticated = self
-            .occupied
-            .values()
-            .filter(|slot| is_authenticated(slot))
-            .count();
+        let slots = || self.occupied.values();
+        let authenticated = slots().filter(|slot| slot.activity.is_authenticated());
+        let protects_authenticated = authenticated.count() <= MAX_CONNECTIONS / 2;
         let mut per_origin: HashMap<Origin, usize> = HashMap::new();
-        for slot in self.occupied.values() {
-            *per_origin.entry(slot.from).or_default() += 1;
+        for slot in slots() {
+            *per_origin.entry(slot.origin).or_default() += 1;
         }
         let rank = |slot: &&Slot| {
-            let is_protected = authenticated <= MAX_CONNECTIONS / 2 && is_authenticated(slot);
-            let connections = per_origin.get(&slot.from).copied().unwrap_or_default();
-            let last = slot.activity.last_used.load(Ordering::Relaxed);
-            (is_protected, Reverse(connections), last)
+            let is_protected = protects_authenticated && slot.activity.is_authenticated();
+            let connections = per_origin.get(&slot.origin).copied().unwrap_or_default();
+            (
+                is_protected,
+                Reverse(connections),
+                slot.activity.last_used(),
+            )
         };
-        self.occupied.values().min_by_key(rank)
+        slots().min_by_key(rank)
     }
 }
 
@@ -151,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// ConnectionSlots that are all taken, each a second after the last_used.
+    /// Returns slots that are all occupied, by connections accepted one second apart.
     async fn full() -> (ConnectionSlots, ManualClock) {
         let clock = ManualClock::new();
         let mut slots = ConnectionSlots::new();
@@ -164,29 +130,22 @@ mod tests {
     }
 
     async fn serve(slots: &mut ConnectionSlots, host: u8) {
-        let from = Origin::of(IpAddr::from([192, 0, 2, host]));
-        slots.serve(from, |_| pending()).await;
+        let origin = Origin::of(IpAddr::from([192, 0, 2, host]));
+        slots.serve(origin, |_| pending()).await;
     }
 
+    /// Returns the origin of the connection to be closed, and the second in which it was last used.
     fn eviction_candidate(slots: &ConnectionSlots) -> (Origin, u64) {
         let slot = slots.eviction_candidate().expect("there are some");
-        (
-            slot.from,
-            slot.activity.last_used.load(Ordering::Relaxed) / 1_000_000,
-        )
+        (slot.origin, slot.activity.last_used() / 1_000_000)
     }
 
     #[tokio::test]
-    async fn the_longest_idle_connection_is_evicted() {
+    async fn the_longest_idle_connection_is_closed() {
         let (mut slots, _clock) = full().await;
-        let first = |activity: &&Slot| activity.activity.last_used.load(Ordering::Relaxed) == 0;
-        slots
-            .occupied
-            .values()
-            .find(first)
-            .expect("one")
-            .activity
-            .touch();
+        let first = |slot: &&Slot| slot.activity.last_used() == 0;
+        let first = slots.occupied.values().find(first).expect("one");
+        first.activity.touch();
         let origin = Origin::of([192, 0, 2, 0].into());
         assert_eq!(eviction_candidate(&slots), (origin, 1));
         serve(&mut slots, 0).await;
@@ -195,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn many_connections_of_one_origin_evict_no_other() {
+    async fn many_connections_of_one_origin_close_no_other() {
         let (mut slots, clock) = full().await;
         serve(&mut slots, 9).await;
         for _ in 0..2 * MAX_CONNECTIONS {
@@ -203,18 +162,18 @@ mod tests {
             serve(&mut slots, 0).await;
         }
         let quiet = Origin::of([192, 0, 2, 9].into());
-        assert!(slots.occupied.values().any(|slot| slot.from == quiet));
+        assert!(slots.occupied.values().any(|slot| slot.origin == quiet));
     }
 
     #[tokio::test]
-    async fn a_token_keeps_a_slot_unless_most_have_one() {
+    async fn a_token_protects_a_connection_unless_most_have_one() {
         let (slots, _clock) = full().await;
         let mut by_age: Vec<_> = slots.occupied.values().collect();
-        by_age.sort_by_key(|slot| slot.activity.last_used.load(Ordering::Relaxed));
+        by_age.sort_by_key(|slot| slot.activity.last_used());
         for (age, slot) in by_age.iter().enumerate() {
-            let (_, last) = eviction_candidate(&slots);
+            let (_, last_used) = eviction_candidate(&slots);
             let expected = if age <= MAX_CONNECTIONS / 2 { age } else { 0 };
-            assert_eq!(last, expected as u64);
+            assert_eq!(last_used, expected as u64);
             slot.activity.mark_authenticated();
         }
     }
