@@ -1,4 +1,4 @@
-//! Access tokens: who may use the port, and for what.
+//! Access control: who may use the port and for what, and where requests may come from.
 
 pub(crate) mod access_tokens;
 pub(crate) mod activity;

@@ -1,7 +1,7 @@
-//! Access tokens: who may use the port, and for what.
+//! The list of access tokens, read from code, a file or an environment variable.
 //!
-//! A secret is not kept, only its digest; it is in no error, no log and no `Debug`. Comparing takes the
-//! same time whether it matches early, late or not at all.
+//! Only the SHA-256 digest of a secret is kept. No error, log line or `Debug` output contains a
+//! secret, and the time of a comparison does not depend on the secrets.
 
 use std::{
     env,
@@ -19,13 +19,14 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::access::role::Role;
 
-/// The access tokens that a port knows, for [`Admin::access_tokens`](crate::Admin::access_tokens).
+/// The list of access tokens that a port accepts; see
+/// [`Admin::access_tokens`](crate::Admin::access_tokens).
 ///
-/// In a text, a token is `name:role:secret`. There is one to a line, or several with commas in
-/// between; `#` begins a comment that ends with its line.
+/// In a file or an environment variable, a token is written `name:role:secret`. Tokens are
+/// separated by line breaks or commas; a `#` begins a comment that ends with the line.
 ///
 /// ```
-/// use chaos_http_admin::{Role, AccessTokens};
+/// use chaos_http_admin::{AccessTokens, Role};
 ///
 /// let tokens = AccessTokens::new()
 ///     .token("grafana", Role::Observe, "mlXxLB-1cVWSUkYdOoT4Lg")?
@@ -34,16 +35,17 @@ use crate::access::role::Role;
 /// # Ok::<(), chaos_http_admin::AccessTokensError>(())
 /// ```
 ///
-/// - The name is what the audit says: 1 to 64 of `A-Z a-z 0-9 . _ @ -`.
-/// - The role is one of [`Role`]'s.
-/// - The secret has 16 to 512 bytes of `A-Z a-z 0-9 - . _ ~ + / =`, which is what `Authorization: Bearer`
-///   can carry. Its length is all that keeps others from guessing it: make it by chance, such as with
-///   `openssl rand -hex 16`.
-/// - No two have the same name or the same secret. To change a secret without a gap, let two names
-///   stand side by side for a while.
+/// - The **name** identifies the owner in the audit: 1 to 64 characters of `A-Z a-z 0-9 . _ @ -`.
+/// - The **role** is `observe`, `stop` or `arm`; see [`Role`].
+/// - The **secret** has 16 to 512 bytes of `A-Z a-z 0-9 - . _ ~ + / =`, the characters that
+///   `Authorization: Bearer` can carry. Only its randomness protects it from being guessed:
+///   generate it, for example with `openssl rand -hex 16`.
+/// - Names and secrets are unique in a list. To rotate a secret without downtime, add the new one
+///   under a second name, and remove the old one later.
 #[derive(Clone, Default)]
 pub struct AccessTokens(Vec<AccessToken>);
 
+/// One access token. `Debug` shows its name and role.
 #[derive(Clone)]
 pub(crate) struct AccessToken {
     pub(crate) name: Arc<str>,
@@ -52,19 +54,20 @@ pub(crate) struct AccessToken {
 }
 
 impl AccessTokens {
-    /// The most that is read of a file.
+    /// The largest file that is read, in bytes.
     const MAX_FILE: u64 = 64 * 1024;
 
-    /// None: nobody gets in, until some are added.
+    /// Creates an empty list, with which a port refuses every request that needs a token.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds one.
+    /// Adds a token.
     ///
     /// # Errors
-    /// If it is not as [above](Self), or its name or secret is there already.
+    /// Returns an error if the name or the secret is not of the [form described above](Self), or
+    /// the list already contains it.
     pub fn token(
         mut self,
         name: impl AsRef<str>,
@@ -81,12 +84,14 @@ impl AccessTokens {
         }
     }
 
-    /// Reads those in an environment variable.
+    /// Reads the tokens in the environment variable `variable`.
     ///
-    /// The variable stays as it is, for whoever may read this process's environment.
+    /// The variable is not removed from the environment, where other code of this process can read
+    /// it.
     ///
     /// # Errors
-    /// If it is not set, holds no token, or one that is not as [above](Self).
+    /// Returns an error if the variable is not set or not UTF-8, contains no token, or contains one
+    /// that is not of the [form described above](Self).
     pub fn from_env(variable: &str) -> Result<Self, AccessTokensError> {
         match env::var(variable) {
             Ok(text) => Self::read(variable, &Zeroizing::new(text)),
@@ -97,12 +102,14 @@ impl AccessTokens {
         }
     }
 
-    /// Reads those in a file. It is read now; later changes of the file change nothing.
+    /// Reads the tokens in the file at `path`. The file is read once; later changes have no effect.
     ///
     /// # Errors
-    /// If it cannot be read, is larger than 64 KiB, holds no token, or one that is not as [above](Self);
-    /// on Unix, if its mode lets every user read or write it. (A mounted Kubernetes secret does, unless
-    /// it is given a `defaultMode` such as `0400`.)
+    /// Returns an error if the file cannot be read, is larger than 64 KiB or not UTF-8, contains no
+    /// token, or contains one that is not of the [form described above](Self).
+    ///
+    /// On Unix, returns an error if the file's mode allows every user to read or write it. A
+    /// mounted Kubernetes secret does so unless its `defaultMode` is `0400` or the like.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, AccessTokensError> {
         let place = path.as_ref().display().to_string();
         let failed = |error| AccessTokensError {
@@ -113,13 +120,14 @@ impl AccessTokens {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
-            // Of the file that was opened, whatever its name has come to mean.
+            // The opened file is asked, because the path may lead to another file by now.
             if file.metadata().map_err(failed)?.mode() & 0o006 != 0 {
                 let problem = "every user of this machine may read or write it; `chmod 600` helps";
                 return Err(AccessTokensError::at(place, problem));
             }
         }
-        // Room for all of it at once, so that no copy is left behind by growing.
+        // With the full capacity from the start, the buffer is never reallocated, which would leave
+        // a copy of its contents in memory.
         let mut text = Zeroizing::new(Vec::with_capacity(Self::MAX_FILE as usize + 1));
         let mut file = (&mut file).take(Self::MAX_FILE + 1);
         file.read_to_end(&mut text).map_err(failed)?;
@@ -132,11 +140,12 @@ impl AccessTokens {
         }
     }
 
-    /// Whose secret this is.
+    /// Returns the token with this secret.
     pub(crate) fn find(&self, secret: &[u8]) -> Option<&AccessToken> {
         let presented = digest(secret);
         let mut found = u64::MAX;
-        // Through all of them, without a branch that depends on any.
+        // The loop visits every token and has no branch that depends on one, so its duration is
+        // constant.
         for (index, token) in (0..).zip(&self.0) {
             let same = token.digest[..].ct_eq(&presented[..]);
             found.conditional_assign(&index, same);
@@ -154,7 +163,7 @@ impl AccessTokens {
         let entries = code.flat_map(|code| code.split(',')).map(str::trim);
         let mut tokens = Self::new();
         for entry in entries.filter(|entry| !entry.is_empty()) {
-            // Never a word of the text itself: any part of it may be a secret in the wrong place.
+            // The error does not quote the text: any part of it may be a misplaced secret.
             let token = tokens.parse(entry).map_err(|problem| {
                 let number = tokens.0.len() + 1;
                 AccessTokensError::at(format!("{place}, access token {number}"), problem)
@@ -207,7 +216,8 @@ impl AccessTokens {
     }
 }
 
-/// Of equal length whatever is presented, so that comparing tells nothing of the secret's.
+/// Returns the SHA-256 digest. Digests have one length, so comparing them does not reveal the
+/// length of a secret.
 fn digest(secret: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut sum: [u8; 32] = Sha256::digest(secret).into();
     let digest = Zeroizing::new(sum);
@@ -227,7 +237,8 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// Why a list of access tokens is not taken. It says where, and never what stands there.
+/// The reason why a list of access tokens was refused. It names the position in the list and does
+/// not contain any part of the text, which may be a secret.
 #[derive(Debug)]
 pub struct AccessTokensError {
     place: String,

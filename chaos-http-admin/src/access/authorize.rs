@@ -1,4 +1,5 @@
-//! What every request passes on its way in, and every answer on its way out.
+//! The middleware that checks every request before its handler runs, and records refusals in the
+//! audit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,27 +23,30 @@ use crate::{
     problem::{Problem, Refused},
 };
 
-/// For a whole request. Nothing here takes long but a body that is slow to come.
+/// The time limit of a whole request. A handler answers within milliseconds; only a request body
+/// can take long to arrive.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Who may pass.
+/// What requests are checked against, shared by all routes.
 #[derive(Debug)]
 pub(crate) struct Authorizer {
     injector: Injector,
     hosts: Hosts,
-    /// Without, whoever reaches the authorizer may do everything.
+    /// `None` if the port requires no access token.
     tokens: Option<AccessTokens>,
     limits: Limits,
 }
 
-/// The authorizer of one route: what it takes to pass, or nothing.
+/// What one route requires.
 #[derive(Clone, Debug)]
 pub(crate) struct RouteAccess {
     pub(crate) authorizer: Arc<Authorizer>,
+    /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
 }
 
-/// All that comes: whether it comes from where it may.
+/// Checks, for every request, the host that it names and the page that it comes from; then sets the
+/// headers that every answer has.
 pub(crate) async fn check_host(
     State(authorizer): State<Arc<Authorizer>>,
     request: Request,
@@ -64,7 +68,8 @@ pub(crate) async fn check_host(
         }
     };
     let headers = response.headers_mut();
-    // All that is said here is about this moment, and nothing of it is a script.
+    // An answer describes the present state and must not be cached, and browsers must not take it
+    // for a script.
     let no_store = HeaderValue::from_static("no-store");
     headers.insert(header::CACHE_CONTROL, no_store);
     let nosniff = HeaderValue::from_static("nosniff");
@@ -72,7 +77,8 @@ pub(crate) async fn check_host(
     response
 }
 
-/// What comes to one route: whether it may do that.
+/// Checks that the caller of a route has presented an access token whose role suffices, and records
+/// refused writes in the audit.
 pub(crate) async fn authorize(
     State(lock): State<RouteAccess>,
     mut request: Request,
@@ -120,6 +126,7 @@ impl Authorizer {
         }
     }
 
+    /// Returns who sends the request, by the access token that it presents.
     fn authenticate(
         &self,
         credentials: Option<&HeaderValue>,
@@ -131,7 +138,8 @@ impl Authorizer {
         let secret = credentials
             .and_then(bearer)
             .ok_or(AuthenticationError::NoToken)?;
-        // A good one is let in however many bad ones came before it: nobody can lock an operator out.
+        // A valid token is accepted after any number of failures, so nobody can lock an operator
+        // out.
         if let Some(token) = tokens.find(secret) {
             if let Some(activity) = &peer.activity {
                 activity.mark_authenticated();
@@ -143,8 +151,9 @@ impl Authorizer {
         Err(AuthenticationError::WrongToken)
     }
 
-    /// Writes down what a stranger was refused, unless there is too much of it: the audit is bounded,
-    /// and no stranger is to wash out of it what others were refused.
+    /// Records in the audit that a request without a valid token was refused. The rate of these
+    /// records is limited, so that such requests cannot displace the refusals of authenticated
+    /// callers from the audit, which is bounded.
     fn record_unauthenticated(&self, peer: &Peer, request_line: &RequestLine, response: &Response) {
         let Some(unrecorded) = self.limits.may_record() else {
             return;
@@ -157,24 +166,25 @@ impl Authorizer {
     }
 }
 
-/// Nobody behind the authorizer has any use for them. Of several, none is the one that counts.
+/// Removes the credentials from the request, so that no handler can log them. A request with
+/// several `Authorization` headers counts as one without.
 fn take_credentials(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
     headers.remove(header::AUTHORIZATION).filter(|_| is_one)
 }
 
-/// The secret in `Bearer SECRET`.
+/// Returns the secret in `Bearer SECRET`.
 fn bearer(credentials: &HeaderValue) -> Option<&[u8]> {
     let (scheme, secret) = credentials.as_bytes().split_at_checked(7)?;
     let secret = secret.trim_ascii();
     (scheme.eq_ignore_ascii_case(b"Bearer ") && !secret.is_empty()).then_some(secret)
 }
 
-/// Why nobody was found out.
+/// Why a request could not be attributed to a token.
 enum AuthenticationError {
     NoToken,
     WrongToken,
-    /// And how long to wait.
+    /// Too many wrong tokens were presented; the next attempt is accepted after this time.
     TooMany(Duration),
 }
 
@@ -203,11 +213,11 @@ impl IntoResponse for AuthenticationError {
                 let detail = "too many requests with a wrong access token";
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
                 let problem = problem.at("Authorization", ALLOWED);
-                // Rounded up, so that whoever comes back then does not come too early.
+                // Rounded up, so that a client that waits this long does not come too early.
                 let seconds = wait.as_secs() + 1;
                 let headers = [
                     (header::RETRY_AFTER, seconds.to_string()),
-                    // Each further guess costs a connection.
+                    // Closing the connection makes each further guess cost a connection.
                     (header::CONNECTION, "close".to_owned()),
                 ];
                 return (headers, problem).into_response();
@@ -227,14 +237,15 @@ fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
     (headers, problem.at("Authorization", allowed)).into_response()
 }
 
-/// What a request is about, when the request itself is gone. Not its query, where people put secrets.
+/// The method and path of a request, kept for the audit after the request has been consumed. The
+/// query is left out, because it may contain secrets.
 struct RequestLine {
     method: Method,
     path: String,
 }
 
 impl RequestLine {
-    /// Of the path; an entry of the audit is a line.
+    /// The number of characters of the path that an audit entry shows.
     const MAX_CHARS: usize = 200;
 
     fn of(request: &Request) -> Self {
@@ -245,6 +256,7 @@ impl RequestLine {
         }
     }
 
+    /// Returns the text of the audit entry about this refusal.
     fn refused(&self, response: &Response) -> String {
         let (Self { method, path }, status) = (self, response.status().as_u16());
         match response.extensions().get::<Refused>() {

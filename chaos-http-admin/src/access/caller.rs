@@ -1,4 +1,4 @@
-//! Who asks: what the authorizer has found out, and every write is signed with.
+//! The authenticated caller of a request, in whose name its changes are recorded.
 
 use std::convert::Infallible;
 
@@ -10,20 +10,20 @@ use crate::{
     openapi::operation::{Asks, Operation},
 };
 
-/// Someone whom the authorizer has let in.
+/// The caller of a request, as [`authorize`](super::authorize) has authenticated it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) role: Role,
     actor: Actor,
 }
 
-/// The authorizer brings it, and no request.
+/// The caller comes from the middleware, not from a parameter of the request.
 impl Asks for Caller {
     fn asks(_: &mut Operation) {}
 }
 
 impl Caller {
-    /// The owner of a token.
+    /// Returns the owner of `token`.
     pub(crate) fn with_token(token: &AccessToken, peer: &Peer) -> Self {
         Self {
             role: token.role,
@@ -31,7 +31,7 @@ impl Caller {
         }
     }
 
-    /// Whoever comes to a port that asks for no token, and may do everything there.
+    /// Returns the caller of a port that requires no access token, who may use every route.
     pub(crate) fn anyone(peer: &Peer) -> Self {
         Self {
             role: Role::Arm,
@@ -39,7 +39,7 @@ impl Caller {
         }
     }
 
-    /// With their reason, if they gave one.
+    /// Returns the actor for the audit, with the reason that the request gives.
     pub(crate) fn because(&self, reason: Option<impl AsRef<str>>) -> Actor {
         match reason {
             Some(reason) => self.actor.clone().because(reason),
@@ -48,7 +48,8 @@ impl Caller {
     }
 }
 
-/// Someone who is not let in.
+/// Returns the actor of a request without a valid access token, for the audit. Its name there is
+/// `stranger`.
 pub(crate) fn unauthenticated(peer: &Peer) -> Actor {
     actor("stranger", peer)
 }
