@@ -1,4 +1,5 @@
-//! The routes: one table that is the router, and that the crate's documentation is checked against.
+//! The table of routes. The router and the OpenAPI document are generated from it, and a test
+//! compares the crate's documentation with it.
 
 pub(crate) mod audit;
 pub(crate) mod console;
@@ -40,18 +41,19 @@ use crate::{
     routes::tokens::Signer,
 };
 
+/// One row of the table.
 struct Route {
     method: Method,
     path: &'static str,
-    /// The role that it takes, if it takes any.
+    /// The least role that may use the route; `None` if the route requires no access token.
     needs: Option<Role>,
     handler: MethodRouter<Injector>,
-    /// One line, the same as in the documentation.
+    /// One sentence, which is also in the documentation of the crate.
     does: &'static str,
     operation: Operation,
 }
 
-// One route to a line, whatever its width: it is read as a table.
+// One route per line, whatever its width, so that it reads as a table.
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
     const GET: Method = Method::GET;
@@ -113,7 +115,7 @@ where
     }
 }
 
-/// The table as an OpenAPI document, for clients that find the routes under `base`.
+/// Returns the OpenAPI document for clients that find the routes under `base`.
 pub(crate) fn document(base: &str) -> Value {
     let routes = table().into_iter();
     openapi::document(
@@ -122,7 +124,7 @@ pub(crate) fn document(base: &str) -> Value {
     )
 }
 
-/// The table as a router, behind the authorizer.
+/// Returns the router, with the checks of `authorizer` in front of every route.
 pub(crate) fn router(
     injector: Injector,
     authorizer: Authorizer,
@@ -153,6 +155,7 @@ pub(crate) fn router(
         ))
 }
 
+/// Answers 404, and lists the routes.
 async fn nothing_here(uri: Uri) -> Problem {
     let detail = format!("there is nothing at {}", uri.path());
     let table = table();
@@ -163,7 +166,7 @@ async fn nothing_here(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, detail).at("path", routes.join(", "))
 }
 
-/// axum adds the `Allow` header, from the same table.
+/// Answers 405. axum adds the `Allow` header.
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
     let detail = format!("{} does not take {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)

@@ -1,4 +1,4 @@
-//! Where others are told, and in which words.
+//! The configuration of a webhook: its URL, its format and its signature.
 
 #[cfg(feature = "webhooks")]
 pub(crate) mod delivery;
@@ -14,8 +14,12 @@ use sha2::Sha256;
 
 use crate::webhook::message::Message;
 
-/// An address that is told when a rule is armed, when all faults are halted or resumed, when a rule
-/// expires, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook).
+/// A URL that receives a message when a rule is armed, when a rule expires, when all injection is
+/// halted or resumed, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook)
+/// for how messages are delivered.
+///
+/// The URL is a secret in many services, so `Debug`, errors and logs show its scheme, host and port
+/// only.
 ///
 /// ```
 /// # use chaos_http_admin::{Admin, Webhook, WebhookError};
@@ -43,25 +47,27 @@ enum Format {
 }
 
 impl Webhook {
-    /// The header of the signature.
+    /// The header that carries the signature.
     pub(crate) const SIGNATURE: &str = "x-chaos-signature";
 
-    /// Tells a program: `{"event","service","text","run","entry"}`. The event is `arm`, `halt`,
-    /// `resume`, `expire` or `breach`; the entry is what `GET /v1/audit` shows, with a hundred changes
-    /// at most, and `changes_left_out` if there were more. `run` and the entry's `id` together tell
-    /// a message that comes twice.
+    /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
+    /// `run` and `entry`.
+    ///
+    /// `event` is `arm`, `halt`, `resume`, `expire` or `breach`. `entry` is the audit entry as `GET
+    /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
+    /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
     ///
     /// # Errors
-    /// If `url` is none of `http` or `https`.
+    /// Returns an error if `url` is not an `http` or `https` URL with a host.
     pub fn json(url: &str) -> Result<Self, WebhookError> {
         Self::to(url, Format::Json)
     }
 
-    /// Tells people: `{"text"}`, as Slack's incoming webhooks take it, and what is compatible with
-    /// them.
+    /// Creates a webhook that receives `{"text":"…"}` with a message for people, the format of
+    /// Slack's incoming webhooks and of services that are compatible with them.
     ///
     /// # Errors
-    /// If `url` is none of `http` or `https`.
+    /// Returns an error if `url` is not an `http` or `https` URL with a host.
     pub fn slack(url: &str) -> Result<Self, WebhookError> {
         Self::to(url, Format::Slack)
     }
@@ -82,15 +88,16 @@ impl Webhook {
         })
     }
 
-    /// The name of the service that messages come from; without, that of the program's file.
+    /// Sets the name of the service in messages. The default is the name of the program's file.
     #[must_use]
     pub fn service(mut self, name: impl AsRef<str>) -> Self {
         self.service = name.as_ref().into();
         self
     }
 
-    /// Signs each body with HMAC-SHA256, so that the receiver knows whom it is from:
-    /// `x-chaos-signature: sha256=` and the sum in hexadecimal.
+    /// Signs each body with HMAC-SHA256, so that the receiver can verify the sender. The header
+    /// `x-chaos-signature` holds `sha256=` and the MAC in hexadecimal, as GitHub's webhooks do in
+    /// `X-Hub-Signature-256`.
     #[must_use]
     pub fn signed_with(mut self, secret: impl AsRef<[u8]>) -> Self {
         let signer = Hmac::new_from_slice(secret.as_ref());
@@ -98,7 +105,7 @@ impl Webhook {
         self
     }
 
-    /// For how long a message is tried before it is given up; a minute, unless this says otherwise.
+    /// Sets how long a message is retried before it counts as failed. The default is one minute.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
@@ -113,7 +120,7 @@ impl Webhook {
         self.within
     }
 
-    /// What may be shown of the address: all that follows may be a secret.
+    /// Returns the part of the URL that may be shown; what follows it may be a secret.
     pub(crate) fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
@@ -151,7 +158,8 @@ impl fmt::Debug for Webhook {
     }
 }
 
-/// An address that no webhook can have. It does not say which: there may be secrets in it.
+/// The error for a URL that cannot be that of a webhook. It does not contain the URL, which may
+/// contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookError(());
 
@@ -194,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_signature_is_what_others_make_of_it() {
-        // From RFC 4231, test case 2.
+        // The key and the body are those of RFC 4231, test case 2.
         let hook = Webhook::json("http://x").unwrap().signed_with("Jefe");
         let expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         let body = b"what do ya want for nothing?";

@@ -180,11 +180,12 @@ fn bearer(credentials: &HeaderValue) -> Option<&[u8]> {
     (scheme.eq_ignore_ascii_case(b"Bearer ") && !secret.is_empty()).then_some(secret)
 }
 
-/// Why a request could not be attributed to a token.
+/// The reason why a request could not be attributed to a token.
 enum AuthenticationError {
     NoToken,
     WrongToken,
-    /// Too many wrong tokens were presented; the next attempt is accepted after this time.
+    /// Too many wrong tokens were presented; the duration is how long to wait before the next
+    /// attempt.
     TooMany(Duration),
 }
 

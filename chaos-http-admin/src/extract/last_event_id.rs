@@ -1,4 +1,5 @@
-//! How far a listener is: what an event's id says, and how a listener comes back to it.
+//! The id of an event, and the `Last-Event-ID` header with which a client resumes the stream after
+//! it.
 
 use std::{convert::Infallible, fmt};
 
@@ -14,7 +15,7 @@ use crate::{
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// The position in it, if there is one, and if it is of this process.
+/// The header: `None` if it is absent, `Some(None)` if its value is not an id of this process.
 pub(crate) struct LastEventId(pub(crate) Option<Option<EventId>>);
 
 impl<S: Sync> FromRequestParts<S> for LastEventId {
@@ -35,15 +36,20 @@ impl Asks for LastEventId {
     }
 }
 
-/// How far a listener is: the last entry of the audit, and the last injection.
+/// The id of an event: the position in the audit and in the injections that the stream has reached
+/// with it.
+///
+/// It is written `PROCESS.ENTRY.INJECTION`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct EventId {
+    /// The id of the last audit entry.
     pub(crate) entry: u64,
+    /// The number of the last injection.
     pub(crate) injection: u64,
 }
 
 impl EventId {
-    /// Of this process, or none.
+    /// Returns `None` for a text that is not an id, or is an id of another process.
     fn parse(id: &str) -> Option<Self> {
         let (of, position) = id.split_once('.')?;
         let (entry, injection) = position.split_once('.')?;

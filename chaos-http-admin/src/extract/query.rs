@@ -1,5 +1,5 @@
-//! The query of a write. A parameter that is not known is refused: a misspelt `dry_run` must not
-//! turn a question into a deed.
+//! The extractors of query parameters. Unknown parameters are refused: a write with a misspelt
+//! `dry_run` must not take effect.
 
 use std::time::Duration;
 
@@ -13,25 +13,27 @@ use crate::{
     problem::Problem,
 };
 
-/// `?reason=…`: what a write is for, as the audit will say.
+/// `?reason=…`: the reason for a write, for the audit.
 #[derive(Debug)]
 pub(crate) struct ReasonParam(pub(crate) Option<String>);
 
-/// `?dry_run=true`: say what would change, and change nothing. It may have a reason, too.
+/// `?dry_run=true&reason=…`: with `dry_run`, the write is checked and described but not applied.
 #[derive(Debug)]
 pub(crate) struct DryRun {
     pub(crate) dry_run: bool,
     pub(crate) because: Option<String>,
 }
 
-/// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
+/// `?at_least=3&within=5`: the answer is delayed until there are this many injections, or this much
+/// time has passed.
 #[derive(Debug)]
 pub(crate) struct WaitParams {
     pub(crate) at_least: u64,
     pub(crate) within: Duration,
 }
 
-/// `?after=12&limit=50`: so many of what followed; without `after`, the latest.
+/// `?after=12&limit=50`: at most `limit` audit entries that follow the entry `after`; without
+/// `after`, the latest entries.
 #[derive(Debug)]
 pub(crate) struct PageParams {
     pub(crate) after: Option<u64>,
@@ -39,7 +41,7 @@ pub(crate) struct PageParams {
 }
 
 impl PageParams {
-    /// How many there can be.
+    /// The number of entries that the audit can hold: changes and refusals.
     const MOST: usize = 2 * chaos_core::Audit::MOST;
 }
 
@@ -66,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for PageParams {
     }
 }
 
-/// Below the time that a request has in all.
+/// The longest wait in seconds, which is below the time limit of a request.
 const LONGEST: f64 = 8.0;
 
 impl<S: Sync> FromRequestParts<S> for WaitParams {
@@ -102,7 +104,7 @@ impl Asks for WaitParams {
     }
 }
 
-/// No parameters at all.
+/// No query parameters.
 #[derive(Debug)]
 pub(crate) struct NoQuery;
 
@@ -178,7 +180,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
     }
 }
 
-/// The longest reason; more than this is a report.
+/// The length limit of a reason, in characters.
 pub(crate) const MAX_REASON: usize = 1000;
 
 fn reason(value: &str) -> Result<String, Problem> {
@@ -195,7 +197,7 @@ fn query(parts: &Parts) -> &[u8] {
 fn refuse(name: impl Into<String>, allowed: &str) -> Problem {
     let problem = Problem::new(StatusCode::BAD_REQUEST, "the query cannot be understood");
     let name = name.into();
-    // A parameter may have no name.
+    // A parameter may have an empty name.
     match name.is_empty() {
         true => problem.at("query", allowed),
         false => problem.at(name, allowed),

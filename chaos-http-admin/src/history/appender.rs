@@ -1,4 +1,5 @@
-//! A file that ends in a whole line, whatever a crash or a full disk did to the last one.
+//! A file to which whole lines are appended, with a repair of a last line that a crash or a full
+//! disk has left incomplete.
 
 use std::{
     fs::{File, OpenOptions},
@@ -8,25 +9,26 @@ use std::{
 
 use serde::de::IgnoredAny;
 
-/// Lines of JSON, added at the end.
+/// An append-only file of JSON lines.
 #[derive(Debug)]
 pub(crate) struct Appender {
     path: PathBuf,
     file: File,
-    /// What is no file, such as a pipe, has no end to be put right.
+    /// Whether it is a regular file. Others, such as a pipe, have no end to repair.
     is_file: bool,
-    /// Where a line begins that could neither be finished nor taken back yet.
+    /// The offset of a line that was written in part and could not be removed yet.
     partial_line_at: Option<u64>,
 }
 
 impl Appender {
-    /// No line of ours is longer: it is where the search for the last line's start ends.
+    /// The length limit of a line, in bytes: the search for the start of the last line ends there.
     const MAX_LINE: u64 = 64 * 1024 * 1024;
 
-    /// Opens a file, makes it if there is none, and puts its last line right.
+    /// Opens the file, creates it if it does not exist, and repairs its last line.
     ///
-    /// A last line without an end gets one if it is whole, and is cut off otherwise. One that cannot
-    /// be the beginning of an object is somebody else's, and the file is left alone.
+    /// A last line without a line feed gets one if it is complete JSON, and is removed otherwise. A
+    /// file whose last line cannot be the start of a JSON object was not written by us: it is left
+    /// unchanged, and an error is returned.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).open(path)?;
@@ -47,7 +49,7 @@ impl Appender {
         &self.path
     }
 
-    /// Opens the path again if it leads to another file by now: logs are rotated.
+    /// Reopens the path if it leads to another file than the open one, as after a log rotation.
     pub(crate) fn reopen_if_rotated(&mut self) -> io::Result<()> {
         if is_same_file(&self.path, &self.file) {
             return Ok(());
@@ -56,8 +58,9 @@ impl Appender {
         Ok(())
     }
 
-    /// Adds a line, which ends as lines do: in one write, unless the system cuts that short. After an
-    /// error, there is nothing of it in the file, or there will not be before the next one.
+    /// Appends a line, which must end with a line feed, in one write unless the system splits it.
+    /// After an error, no part of the line is in the file, or it is removed before the next line is
+    /// appended.
     pub(crate) fn append(&mut self, line: &[u8]) -> io::Result<()> {
         self.remove_partial_line()?;
         if !self.is_file {
@@ -66,12 +69,12 @@ impl Appender {
         let start = self.file.metadata()?.len();
         self.file.write_all(line).inspect_err(|_| {
             self.partial_line_at = Some(start);
-            // If this fails as well, it is tried again before the next line.
+            // If this fails too, the next call to `append` tries it again.
             let _ = self.remove_partial_line();
         })
     }
 
-    /// Waits until what was added is on the disk.
+    /// Waits until the appended lines are on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match self.is_file {
             true => self.file.sync_data(),
@@ -100,7 +103,7 @@ fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
     if serde_json::from_slice::<IgnoredAny>(&line).is_ok() {
         return file.write_all(b"\n");
     }
-    // After a power failure, a file system may show zeros for what it had not written yet.
+    // After a power failure, some file systems show zeros for data that was not written.
     if !matches!(line[0], b'{' | 0) {
         let problem = "its last line is not the beginning of an entry: is it another's file?";
         return Err(io::Error::new(ErrorKind::InvalidData, problem));
@@ -111,7 +114,7 @@ fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where the last line begins: the end of the file, if that is well.
+/// Returns the offset of the last line, which is the end of the file if the last line is complete.
 fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
     const STEP: u64 = 64 * 1024;
     let mut end = length;
@@ -134,7 +137,7 @@ fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
     }
 }
 
-/// Two writers would cut off each other's lines.
+/// Locks the file, because two writers would remove each other's lines.
 #[cfg(unix)]
 fn lock(file: &File) -> io::Result<()> {
     use rustix::{
@@ -147,7 +150,7 @@ fn lock(file: &File) -> io::Result<()> {
             ErrorKind::WouldBlock,
             "another writer has this file open",
         )),
-        // Some network file systems have no locks.
+        // Some network file systems do not support locks.
         _ => Ok(()),
     }
 }
@@ -157,7 +160,7 @@ fn lock(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the path still leads to this file.
+/// Returns whether the path leads to this file.
 #[cfg(unix)]
 fn is_same_file(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;

@@ -1,5 +1,5 @@
-//! The audit on disk: a line of JSON for each entry, written by a thread of its own, so that a slow or
-//! full disk holds up nobody else.
+//! The audit on disk: one line of JSON for each entry, written by a thread of its own, so that a
+//! slow or full disk blocks nothing else.
 
 use std::{
     io,
@@ -19,8 +19,8 @@ use crate::history::{
     appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
 };
 
-/// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on, for as long
-/// as this lives. Clones are the same one.
+/// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on. Clones
+/// are handles to the same writer, which ends when the last of them is dropped.
 ///
 /// ```no_run
 /// # fn example() -> std::io::Result<()> {
@@ -31,37 +31,40 @@ use crate::history::{
 /// # }
 /// ```
 ///
-/// A line is what `GET /v1/audit` shows of an entry, and `run`, which tells the processes apart that
-/// wrote to the file. `missed` stands where entries before it are missing, and says how many.
+/// Each line is the JSON of an entry as `GET /v1/audit` shows it, with two more fields: `run`
+/// identifies the process that wrote it, and `missed`, if present, is the number of entries before
+/// it that were lost.
 ///
-/// - **It is added only.** Each line is one write at the end of the file, and `fdatasync` follows each
-///   batch of them: a batch is what has come while the one before was written. So a killed process
-///   loses the entries of its last moment, and a crashed machine those since the last batch.
-/// - **It always parses.** Opening it cuts off a last line that a crash has torn, and ends one that is
-///   whole but for its end. What could be written of a line before the disk was full is taken back. A
-///   file whose last line cannot be ours is refused.
-/// - **It blocks nobody.** If it cannot be written, that is counted, logged once (tracing target
-///   `chaos`), and tried again each second. The entries wait in the injector's list; when that has to
-///   forget one, it is [lost](AuditFileStatus::lost).
-/// - **It can be rotated**, by renaming or by truncating it: before each batch, the path is looked at.
-/// - **It ends with its last clone**, whose drop waits for what is left to be written, for two seconds at
-///   most.
-/// - **One writer at a time**: on Unix, a file that another process writes to is refused.
+/// - **Durability.** A line is appended in one write, and each batch of lines is followed by
+///   `fdatasync`; a batch consists of the entries that arrived while the previous one was written.
+///   A killed process loses the entries of its last moment, and a crashed machine those since the
+///   last batch.
+/// - **The file always parses.** Opening it completes or removes a last line that a crash has left
+///   incomplete. A line that did not fit on a full disk is removed. A file whose last line cannot
+///   be an audit entry is refused.
+/// - **Writing never blocks the service.** If the file cannot be written, the failure is counted,
+///   logged once (target `chaos`), and writing is retried every second. Meanwhile the entries wait
+///   in the injector's audit; an entry that the audit drops is [lost](AuditFileStatus::lost).
+/// - **Rotation.** The file may be renamed or truncated: before each batch, the path is checked and
+///   reopened if needed.
+/// - **One writer.** On Unix, a file that another process writes to is refused.
+/// - **Shutdown.** Dropping the last clone waits until the remaining entries are written, for two
+///   seconds at most.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is written after the last clone is gone"]
 pub struct AuditFile(Arc<WriterHandle>);
 
-/// How an [`AuditFile`] fares.
+/// The state of an [`AuditFile`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditFileStatus {
-    /// Entries that are in the file.
+    /// The number of entries written to the file.
     pub written: u64,
-    /// Attempts that failed.
+    /// The number of failed attempts to write.
     pub failed: u64,
-    /// Entries that will never be in the file.
+    /// The number of entries that will never be in the file.
     pub lost: u64,
-    /// Why the last attempt failed; `None` if it did not.
+    /// The error of the last attempt; `None` if it succeeded.
     pub error: Option<String>,
 }
 
@@ -83,11 +86,13 @@ struct WriterState {
 }
 
 impl AuditFile {
-    /// Opens a file, or makes it, puts its last line right, and starts to follow.
+    /// Opens the file, creates it if it does not exist, repairs its last line, and starts to write
+    /// to it.
     ///
     /// # Errors
-    /// If the file cannot be opened, another process writes to it, its last line is not one of ours
-    /// (`InvalidData`), or there can be no thread.
+    /// Returns an error if the file cannot be opened, if another process writes to it
+    /// (`WouldBlock`), if its last line is not an audit entry (`InvalidData`), or if no thread can
+    /// be started.
     pub fn open(injector: &Injector, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let state = Arc::new(WriterState::default());
@@ -110,13 +115,13 @@ impl AuditFile {
         })))
     }
 
-    /// Where it writes.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// What has been written, and what has not.
+    /// Returns how much has been written, and what has gone wrong.
     #[must_use]
     pub fn status(&self) -> AuditFileStatus {
         let state = &self.0.state;
@@ -134,14 +139,16 @@ impl AuditFile {
 }
 
 impl Drop for WriterHandle {
-    /// Lets the thread write what is left, for two seconds at most: the disk may hang.
+    /// Waits for the thread to write the remaining entries, for two seconds at most, since the disk
+    /// may hang.
     fn drop(&mut self) {
         self.state.is_closed.store(true, Ordering::Release);
         for _ in 0..200 {
             if self.thread.is_finished() {
                 break;
             }
-            // It waits for entries, which this wakes it from, or for another try.
+            // The thread waits for an entry, or for its next attempt. Each of these two calls ends
+            // one of the waits.
             self.injector.sweep();
             self.thread.thread().unpark();
             thread::park_timeout(Duration::from_millis(10));
@@ -155,21 +162,22 @@ impl WriterState {
     }
 }
 
-/// What the thread holds.
+/// The state of the thread.
 struct Writer {
     audit: Audit,
     expiry_watch: ExpiryWatch,
     appender: Appender,
-    /// The last entry that was written, or lost.
+    /// The id of the last entry that was written or lost.
     seen: u64,
-    /// How many were lost since the last that was written.
+    /// The number of entries lost since the last one that was written.
     missed: u64,
+    /// Whether all appended lines are on the disk.
     is_synced: bool,
     state: Arc<WriterState>,
 }
 
 impl Writer {
-    /// Between attempts that fail.
+    /// The pause after a failed attempt.
     const RETRY: Duration = Duration::from_secs(1);
 
     fn run(mut self) {
@@ -190,6 +198,7 @@ impl Writer {
         self.state.lost.fetch_add(left, Ordering::Relaxed);
     }
 
+    /// Appends the entries that are new since the last call, and syncs the file.
     fn write_new_entries(&mut self) -> io::Result<()> {
         let entries = self.audit.after(self.seen).entries;
         match entries.first() {
@@ -199,7 +208,7 @@ impl Writer {
         }
         self.appender.reopen_if_rotated()?;
         let added = entries.iter().try_for_each(|entry| self.add(entry));
-        // Those that could be added are to last, whatever became of the others.
+        // The lines that were appended are synced even if a later one failed.
         if !self.is_synced {
             self.appender.sync()?;
             self.is_synced = true;
@@ -207,7 +216,7 @@ impl Writer {
         added
     }
 
-    /// What lies before it and was not seen is gone.
+    /// Counts the entries between the last seen one and `next` as lost: the audit has dropped them.
     fn skip_to(&mut self, next: &Entry) {
         let missed = next.id - self.seen - 1;
         if missed > 0 {
@@ -237,7 +246,8 @@ impl Writer {
         format!("{line}\n").into_bytes()
     }
 
-    /// Says so when it begins to fail, and when it no longer does.
+    /// Publishes the result of an attempt. The log says when attempts begin to fail and when they
+    /// succeed again.
     fn report(&self, written: &io::Result<()>) {
         let mut noted = self.state.error();
         let error = written.as_ref().err().map(ToString::to_string);
@@ -247,7 +257,7 @@ impl Writer {
         }
         let had_failed = noted.is_some();
         noted.clone_from(&error);
-        // A subscriber may do anything.
+        // A `tracing` subscriber may call back into this type, so the lock is released first.
         drop(noted);
         match error {
             Some(error) if !had_failed => {

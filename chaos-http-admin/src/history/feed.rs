@@ -1,5 +1,5 @@
-//! The injections of late, numbered, for those who listen. While nobody does, they are counted and
-//! nothing else.
+//! The recent injections, numbered, for event streams. They are retained only while there is a
+//! subscription, and only counted otherwise.
 
 use std::{
     collections::VecDeque,
@@ -14,29 +14,34 @@ use std::{
 use chaos_core::{Audit, Clock, Injection, Injector};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-/// One injection.
+/// An injection in the feed.
 #[derive(Clone, Debug)]
 pub(crate) struct RecordedInjection {
-    /// Counted from 1 since the feed was made.
+    /// Its number, counted from 1 since the feed was created.
     pub(crate) number: u64,
-    /// The newest entry of the audit at that moment: between entries, it tells the order.
+    /// The id of the newest audit entry at that moment, by which injections and entries are put in
+    /// order.
     pub(crate) after: u64,
     pub(crate) at: SystemTime,
     pub(crate) injection: Injection,
 }
 
-/// The injections of one injector. Clones are the same feed.
+/// The feed of one injector. Clones are handles to the same feed.
 #[derive(Clone)]
 pub(crate) struct Feed(Arc<FeedState>);
 
+/// The state that all handles, subscriptions and the observer share.
 struct FeedState {
-    /// Whether anyone listens, or did a moment ago.
+    /// Whether injections are retained: there is a subscription, or there was one a moment ago.
     is_retaining: AtomicBool,
-    /// Injections so far, whether or not they were retained.
+    /// The number of injections so far, retained or not.
     count: AtomicU64,
     recent: Mutex<Recent>,
+    /// Wakes subscriptions when an injection was retained.
     changed: Notify,
+    /// One permit for each further subscription.
     slots: Arc<Semaphore>,
+    /// Changes when all subscriptions are to end.
     end: watch::Sender<()>,
     clock: Clock,
     audit: Audit,
@@ -46,19 +51,19 @@ struct FeedState {
 struct Recent {
     retained: VecDeque<RecordedInjection>,
     subscriptions: usize,
-    /// When the last listener left.
+    /// When the last subscription ended.
     last_ended_at: Duration,
 }
 
 impl Feed {
-    /// How many injections are retained for a listener that is slow, or comes back.
+    /// The number of injections that are retained for subscriptions that are slow or resume.
     pub(crate) const CAPACITY: usize = 1000;
-    /// How many may listen at once.
+    /// The number of subscriptions at a time.
     pub(crate) const MAX_SUBSCRIBERS: usize = 16;
-    /// For how long injections are retained for listeners that may come back.
+    /// How long injections are retained after the last subscription has ended, in case it resumes.
     const LINGER: Duration = Duration::from_secs(60);
 
-    /// One observer for all who will ever listen.
+    /// Creates the feed of an injector and registers its observer.
     pub(crate) fn of(injector: &Injector) -> Self {
         let state = Arc::new(FeedState {
             is_retaining: AtomicBool::new(false),
@@ -70,7 +75,7 @@ impl Feed {
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
-        // An observer stays as long as the injector, so what it tells must not.
+        // The injector keeps its observers for ever, so the observer must not keep the feed alive.
         let feed = Arc::downgrade(&state);
         injector.observe(move |injection| {
             if let Some(feed) = feed.upgrade() {
@@ -80,12 +85,14 @@ impl Feed {
         Self(state)
     }
 
-    /// Takes a slot; `None` if all are taken.
+    /// Starts a subscription. Returns `None` if there are
+    /// [`MAX_SUBSCRIBERS`](Self::MAX_SUBSCRIBERS) already.
     pub(crate) fn subscribe(&self) -> Option<Subscription> {
         let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
         let mut recent = self.0.recent();
         recent.subscriptions += 1;
-        // Nothing hangs on when a call sees this: what is not retained is counted as missed.
+        // Relaxed is enough: an injection that does not see the flag yet is counted, and so
+        // reported as missed.
         self.0.is_retaining.store(true, Ordering::Relaxed);
         drop(recent);
         Some(Subscription {
@@ -95,11 +102,12 @@ impl Feed {
         })
     }
 
-    /// Ends what listeners there are.
+    /// Ends all subscriptions.
     pub(crate) fn end(&self) {
         self.0.end.send_replace(());
     }
 
+    /// Returns the number of subscriptions.
     pub(crate) fn listeners(&self) -> usize {
         Self::MAX_SUBSCRIBERS - self.0.slots.available_permits()
     }
@@ -115,7 +123,8 @@ impl fmt::Debug for Feed {
 }
 
 impl FeedState {
-    /// On the thread of the call that is hit. Nobody listening, it is a count and a branch.
+    /// Records an injection. It runs on the thread of the call that is hit; without a subscription,
+    /// it is one load and one addition.
     fn record(&self, injection: &Injection) {
         if self.is_retaining.load(Ordering::Relaxed) {
             self.retain(injection);
@@ -153,7 +162,7 @@ impl FeedState {
     }
 }
 
-/// A slot among those who listen. It is free again when this is dropped.
+/// A subscription to the feed. Dropping it frees its slot.
 pub(crate) struct Subscription {
     state: Arc<FeedState>,
     end: watch::Receiver<()>,
@@ -161,17 +170,18 @@ pub(crate) struct Subscription {
 }
 
 impl Subscription {
-    /// The number of the newest injection; 0 if there was none.
+    /// Returns the number of the newest injection; 0 if there was none.
     pub(crate) fn newest(&self) -> u64 {
         let _recent = self.state.recent();
         self.state.count.load(Ordering::Relaxed)
     }
 
-    /// The injections after the one with this number, and how many of those are not here.
+    /// Returns the retained injections that follow the one with this number, and how many of those
+    /// that follow it are not retained.
     pub(crate) fn after(&self, number: u64) -> (Vec<RecordedInjection>, u64) {
         let recent = self.state.recent();
-        // Numbers are given out under the lock where injections are retained: up to this one, what is not
-        // here will never be.
+        // Numbers are assigned under the lock under which injections are retained, so up to this
+        // number, an injection that is not in the list never will be.
         let count = self.state.count.load(Ordering::Relaxed);
         let retained = recent.retained.iter().rev();
         let mut retained: Vec<_> = retained
@@ -184,7 +194,8 @@ impl Subscription {
         (retained, missed)
     }
 
-    /// Waits for the next injection, from before `look` on; not at all if `look` finds something.
+    /// Waits for the next injection, unless `look` returns `true`. An injection between the call of
+    /// `look` and the wait is not missed.
     pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> bool) {
         let mut changed = std::pin::pin!(self.state.changed.notified());
         changed.as_mut().enable();
@@ -193,13 +204,13 @@ impl Subscription {
         }
     }
 
-    /// Whether the feed was [ended](Feed::end) since it listens.
+    /// Returns whether the feed has [ended](Feed::end) its subscriptions since this one started.
     pub(crate) fn is_ended(&self) -> bool {
-        // That the feed is gone is as good an end.
+        // A feed that was dropped has ended as well.
         self.end.has_changed().unwrap_or(true)
     }
 
-    /// Ready when it is.
+    /// Waits until the feed ends its subscriptions.
     pub(crate) async fn ended(&self) {
         let _ = self.end.clone().changed().await;
     }

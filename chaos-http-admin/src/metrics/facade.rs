@@ -1,4 +1,4 @@
-//! The same metrics, handed to the recorder of the `metrics` facade.
+//! Publication of the metrics through the `metrics` facade.
 
 use std::{
     collections::HashMap,
@@ -9,12 +9,13 @@ use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogr
 
 use super::table::{Metric, Snapshot, TABLE, Values};
 
-/// What was handed on already.
+/// The values that were published last, by name and label values.
 #[derive(Default)]
 pub(super) struct Published(Mutex<HashMap<(&'static str, Vec<String>), f64>>);
 
 impl Published {
-    /// `look` is asked under the lock: what one reads before another does is also handed on before.
+    /// Publishes a snapshot. `look` is called under the lock, so that concurrent calls publish
+    /// their snapshots in the order in which they were taken.
     pub(super) fn publish(&self, look: impl FnOnce() -> Snapshot) {
         let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = &look();
@@ -29,9 +30,9 @@ impl Published {
                         let (values, number) = sample;
                         let series = (name, values);
                         let last = before.get(&series).copied().unwrap_or_default();
-                        // One that is lower has started anew.
+                        // A counter that has become smaller was reset.
                         let grown = if number < last { number } else { number - last };
-                        // Of nothing, too: then it is there.
+                        // Incrementing by 0 as well makes the series appear.
                         counter!(name, labels).increment(grown as u64);
                         now.insert(series, number);
                     }
@@ -50,7 +51,7 @@ impl Published {
                 Values::Histogram => describe_histogram!(name, metric.help),
             }
         }
-        // Series that are gone are forgotten: a gauge that is gone was 0 once more.
+        // Series that no longer exist are forgotten; their gauges were set to 0 above.
         *before = now;
     }
 }

@@ -1,4 +1,5 @@
-//! The metrics: one table that is what is served, and that the crate's documentation is checked against.
+//! The table of metrics. What is served is generated from it, and a test compares the documentation
+//! with it.
 
 use std::sync::Arc;
 
@@ -7,18 +8,18 @@ use prometheus::proto;
 
 use crate::history::audit_file::AuditFileStatus;
 
-/// Rules that have series of their own: what one answer may grow to.
+/// The number of rules that have series of their own, which bounds the size of an answer.
 const MAX_RULES: usize = 1000;
 
-/// The one that is no number.
+/// The name of the histogram.
 pub(super) const DELAYS: &str = "chaos_injected_delay_seconds";
 
-/// All that the metrics are read from, at one snapshot.
+/// The values that the metrics are computed from, read together.
 pub(super) struct Snapshot {
     pub(super) rules: Arc<RuleSet>,
     pub(super) counts: Vec<Counts>,
     pub(super) status: Status,
-    /// By site, rule and fault.
+    /// The labels site, rule and fault, and the value of each series.
     pub(super) injections: Vec<([String; 3], u64)>,
     pub(super) delays: Vec<proto::Metric>,
     pub(super) audited: u64,
@@ -28,29 +29,31 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Returns the rules that have series of their own.
     fn rules(&self) -> impl Iterator<Item = (&Rule, &Counts)> {
         let rules = self.rules.rules().iter().map(|rule| &**rule);
         rules.zip(&self.counts).take(MAX_RULES)
     }
 }
 
-/// One metric.
+/// One row of the table.
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) labels: &'static [&'static str],
-    /// One sentence, the same as in the documentation.
+    /// One sentence, which is also in the documentation of `Metrics`.
     pub(super) help: &'static str,
     pub(super) values: Values,
 }
 
-/// The values of the labels, and the number.
+/// The values of the labels, and the value of the series.
 pub(super) type Sample = (Vec<String>, f64);
 
+/// The type of a metric, and the function that reads it.
 pub(super) enum Values {
-    /// Goes up, or starts anew.
+    /// A value that increases, or is reset.
     Counter(fn(&Snapshot) -> Vec<Sample>),
     Gauge(fn(&Snapshot) -> Vec<Sample>),
-    /// The delays.
+    /// The delays of a [`Snapshot`].
     Histogram,
 }
 
@@ -64,27 +67,27 @@ impl Values {
     }
 }
 
-// One metric to a line, whatever its width: it is read as a table.
+// One metric per line, whatever its width, so that it reads as a table.
 #[rustfmt::skip]
 pub(super) const TABLE: &[Metric] = &[
-    counter("chaos_injections_total", &["site", "rule", "fault"], "Calls that were hit, those in overlays included.", injections),
-    counter("chaos_matched_total", &["site", "rule"], "Calls that a rule's site and matcher fitted; site as the rule has it, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.matched)),
-    counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in mode shadow would have hit; site as the rule has it.", |snapshot| by_site(snapshot, |counts| counts.shadowed)),
-    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has spared; of limits that have spared any.", overflow),
-    gauge("chaos_active", &["rule"], "Calls that a rule decided to hit and is not done with.", active),
-    Metric { name: DELAYS, labels: &[], help: "Delays as they were planned, of injections that delay; a halt lets calls go earlier.", values: Values::Histogram },
-    gauge("chaos_rules", &[], "Rules, live or not.", |snapshot| one(snapshot.status.rules as f64)),
-    gauge("chaos_rules_without_series", &[], "Rules behind the first 1000, which have no series of their own.", |snapshot| one(snapshot.rules.rules().len().saturating_sub(MAX_RULES) as f64)),
+    counter("chaos_injections_total", &["site", "rule", "fault"], "Calls into which faults were injected, including those in overlays.", injections),
+    counter("chaos_matched_total", &["site", "rule"], "Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.matched)),
+    counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.shadowed)),
+    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has kept from being hit; only for limits that have done so.", overflow),
+    gauge("chaos_active", &["rule"], "Calls that a rule has hit and that are still under its effect.", active),
+    Metric { name: DELAYS, labels: &[], help: "Injected delays as planned; a halt ends them earlier.", values: Values::Histogram },
+    gauge("chaos_rules", &[], "Rules, in force or not.", |snapshot| one(snapshot.status.rules as f64)),
+    gauge("chaos_rules_without_series", &[], "Rules after the first 1000, which have no series of their own.", |snapshot| one(snapshot.rules.rules().len().saturating_sub(MAX_RULES) as f64)),
     gauge("chaos_state", &[], "0 idle, 1 armed, 2 halted.", state),
-    gauge("chaos_breaches", &[], "Breaches of guard rails that nobody has acknowledged yet.", |snapshot| one(snapshot.status.breaches.len() as f64)),
+    gauge("chaos_breaches", &[], "Breaches of guard rails that are not acknowledged yet.", |snapshot| one(snapshot.status.breaches.len() as f64)),
     gauge("chaos_generation", &[], "The generation of the rules.", |snapshot| one(snapshot.status.generation as f64)),
-    gauge("chaos_overlays", &[], "Overlays that are open.", |snapshot| one(snapshot.status.overlays as f64)),
-    counter("chaos_audit_entries_total", &[], "Entries of the audit, those that it has forgotten included.", |snapshot| one(snapshot.audited as f64)),
-    counter("chaos_audit_file_written_total", &[], "Entries in the file of the audit; if there is one.", |snapshot| of_file(snapshot, |file| file.written as f64)),
-    counter("chaos_audit_file_lost_total", &[], "Entries that the audit forgot before they were in its file.", |snapshot| of_file(snapshot, |file| file.lost as f64)),
-    gauge("chaos_audit_file_failing", &[], "1 while the file of the audit cannot be written, else 0.", |snapshot| of_file(snapshot, |file| f64::from(u8::from(file.error.is_some())))),
-    gauge("chaos_source_failing", &["source"], "1 while rules of a source are refused, else 0; if the application names any.", sources),
-    counter("chaos_tokens_total", &["outcome"], "Requests with a token, by what became of it; if the application says.", tokens),
+    gauge("chaos_overlays", &[], "Open overlays.", |snapshot| one(snapshot.status.overlays as f64)),
+    counter("chaos_audit_entries_total", &[], "Audit entries, including those that the audit has dropped.", |snapshot| one(snapshot.audited as f64)),
+    counter("chaos_audit_file_written_total", &[], "Audit entries written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.written as f64)),
+    counter("chaos_audit_file_lost_total", &[], "Audit entries dropped before they were written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.lost as f64)),
+    gauge("chaos_audit_file_failing", &[], "1 while the audit file cannot be written, else 0; only if there is one.", |snapshot| of_file(snapshot, |file| f64::from(u8::from(file.error.is_some())))),
+    gauge("chaos_source_failing", &["source"], "1 while the rules of a source are refused, else 0; only for sources that the application has added.", sources),
+    counter("chaos_tokens_total", &["outcome"], "Requests with a rule token, by its outcome; only if the application provides the counts.", tokens),
     gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
 ];
 
@@ -156,7 +159,7 @@ fn active(snapshot: &Snapshot) -> Vec<Sample> {
         .collect()
 }
 
-/// Of the limits that have spared a call: most rules have none, and there are many.
+/// Reads the limits that have spared a call. Most rules have none, and there are many limits.
 fn overflow(snapshot: &Snapshot) -> Vec<Sample> {
     let of_rule = |(rule, counts): (&Rule, &Counts)| {
         let id = rule.id().to_string();

@@ -1,4 +1,4 @@
-//! Prometheus' text format.
+//! The metrics in Prometheus' text format.
 
 use prometheus::{
     TextEncoder,
@@ -7,7 +7,8 @@ use prometheus::{
 
 use super::table::{Metric, Sample, Snapshot, TABLE, Values};
 
-/// All metrics of the table, in its order. One without a sample yet is announced all the same.
+/// Formats all metrics in the order of the table. A metric without a series has its `HELP` and
+/// `TYPE` lines only.
 pub(super) fn of(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for metric in TABLE {
@@ -37,7 +38,7 @@ fn numbers(metric: &Metric, samples: &[Sample]) -> Vec<proto::Metric> {
     let number = |(values, number): &Sample| {
         let labels = metric.labels.iter().zip(values);
         let mut sample = proto::Metric::from_label(labels.map(pair).collect());
-        // The one of the two that is of the family's type is read.
+        // The encoder reads the field that belongs to the type of the family.
         let (mut counter, mut gauge) = (proto::Counter::default(), proto::Gauge::default());
         counter.set_value(*number);
         gauge.set_value(*number);

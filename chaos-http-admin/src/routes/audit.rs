@@ -1,4 +1,4 @@
-//! `/v1/audit`: who did what, as far back as the injector remembers.
+//! `/v1/audit`: the entries that the injector's audit holds.
 
 use axum::{Json, extract::State};
 use chaos_core::{Entries, Injector};
@@ -9,7 +9,7 @@ use crate::{
     history::{entry::entry, process_id::process_id},
 };
 
-/// In the order in which it happened. With `after`, what followed that entry; without, the latest.
+/// Lists audit entries in the order of their ids: those that follow `after`, or the latest ones.
 pub(crate) async fn list(
     State(injector): State<Injector>,
     PageParams { after, limit }: PageParams,

@@ -1,8 +1,8 @@
-//! `/v1/events`: what happens, as it happens, to whoever listens: injections, and the audit.
+//! `/v1/events`: a stream of server-sent events about injections and audit entries.
 //!
-//! Each subscription reads the two bounded lists at its own pace, from a position of its own. So nobody
-//! waits for a subscription: one that is too slow finds that the lists have moved on, and is told by how
-//! much. An event's id is the position after it, which is all that is needed to come back to it.
+//! Each stream reads the two bounded lists at its own pace, from a position of its own, so a slow
+//! client blocks nothing: when the lists have dropped what it has not read, it gets an event that
+//! says how much. The id of an event is the position after it, from which a client can resume.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -35,13 +35,16 @@ use crate::{
     problem::Problem,
 };
 
-/// Between a subscription's events, at most; then a comment says that both ends are still there.
+/// The time without an event after which a comment is sent, so that both ends notice a broken
+/// connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Below what a connection may take: a stream that ends in good order is taken up again by its client.
+/// The time after which a stream ends. It is below the age at which the server closes a connection,
+/// so streams end in good order and clients resume.
 const LONGEST: Duration = Duration::from_secs(240);
-/// How long a client waits before it comes back.
+/// The time that a client waits before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Serves an event stream, from `Last-Event-ID` on if the request has it.
 pub(crate) async fn listen(
     State(injector): State<Injector>,
     Extension(followers): Extension<Followers>,
@@ -58,17 +61,17 @@ pub(crate) async fn listen(
         let event = events.next().await?;
         Some((Ok::<_, Infallible>(event), events))
     });
-    // Proxies that gather an answer before they pass it on take this for a reason not to.
+    // Keeps proxies such as nginx from buffering the answer.
     ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
 }
 
-/// What is to be said.
+/// An event to be sent.
 enum Item {
-    /// That it begins, and whether anew.
+    /// The first event of a stream. `restarted` is whether the client wanted to resume and cannot.
     Start {
         restarted: bool,
     },
-    /// So many are gone, and where it goes on.
+    /// Entries and injections were dropped before they could be read. The stream goes on at `on`.
     Dropped {
         entries: u64,
         injections: u64,
@@ -78,23 +81,24 @@ enum Item {
     Injection(RecordedInjection),
 }
 
-/// One subscription's stream.
+/// The state of one stream.
 struct EventStream {
     injector: Injector,
     subscription: Subscription,
     expiry_watch: ExpiryWatch,
     clock: Clock,
-    /// When it last said anything.
+    /// When the last event or comment was sent.
     sent_at: Duration,
-    /// After what was said.
+    /// The position after the last event that was sent.
     sent: EventId,
-    /// After what is in `items`.
+    /// The position after the last of `items`.
     read: EventId,
     items: VecDeque<Item>,
 }
 
 impl EventStream {
-    /// From `last` on; from now on if there is none, or it is of no use.
+    /// Starts a stream after `last`, or now if there is no `last` or it is not a position that this
+    /// process has reached.
     fn start(
         injector: Injector,
         subscription: Subscription,
@@ -124,7 +128,7 @@ impl EventStream {
         }
     }
 
-    /// The next event, when there is one; `None` at the end.
+    /// Waits for the next event. Returns `None` when the stream ends.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let wait = self.expiry_watch.check();
@@ -135,7 +139,8 @@ impl EventStream {
                 return None;
             }
             if let Some(item) = self.items.pop_front() {
-                // Also while there is always more to say.
+                // This is checked for every item, so that a stream ends even if there is always
+                // more to send.
                 if self.subscription.is_ended() {
                     return None;
                 }
@@ -159,7 +164,7 @@ impl EventStream {
         }
     }
 
-    /// Reads what has happened since it last did, if all of that is said.
+    /// Reads what has happened since the last read, once all of that has been sent.
     fn fill(&mut self) {
         if !self.items.is_empty() {
             return;
@@ -167,7 +172,8 @@ impl EventStream {
         let entries = self.injector.audit().after(self.read.entry).entries;
         let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
         let (mut happened, injections) = self.subscription.after(self.read.injection);
-        // What came after an entry that is not read yet has to wait for it, and the next ones for that.
+        // An injection that follows an entry that was not read yet has to wait for that entry, and
+        // so have all later ones.
         if let Some(first) = happened.iter().position(|it| it.after > newest) {
             happened.truncate(first);
         }
@@ -190,12 +196,12 @@ impl EventStream {
         self.items.push_back(Item::Entry(entry));
     }
 
-    /// How many entries are gone between what was read and the next.
+    /// Returns the number of entries dropped between the last one that was read and `next`.
     fn gone_before(&self, next: Option<&Arc<Entry>>) -> u64 {
         next.map_or(0, |next| next.id - self.read.entry - 1)
     }
 
-    /// Says how many are gone.
+    /// Adds an event about dropped entries and injections, unless there are none.
     fn skip(&mut self, entries: u64, injections: u64) {
         if entries == 0 && injections == 0 {
             return;
@@ -209,6 +215,7 @@ impl EventStream {
         });
     }
 
+    /// Formats an item as an event, whose id is the position after it.
     fn encode(&mut self, item: Item) -> Event {
         let (name, data) = match item {
             Item::Start { restarted } => ("start", self.now(restarted)),

@@ -1,4 +1,5 @@
-//! What rules have hit, and what they would hit: nothing here injects or changes anything.
+//! `/v1/preview` and `/v1/rules/{id}/decisions`: which calls a rule would hit, and which it has
+//! hit. Neither injects or changes anything.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::{
     routes::rule::Id,
 };
 
-/// How many calls are asked about at once.
+/// The number of calls that one request may ask about.
 const MOST: usize = 10_000;
 
 const BODY: &str = "an object with rule, and ordinals or keys, and perhaps after";
@@ -21,7 +22,7 @@ const ORDINALS: &str = "a range of at most 10000 calls such as [0, 100]: its fir
 const KEYS: &str = "a list of at most 10000 texts";
 const AFTER: &str = "seconds since the rule was armed, 0 or more";
 
-/// The calls that a rule has hit since it was armed, as its `replay` would be written.
+/// Returns the calls that a rule has hit since it was armed, in the form of a `replay`.
 pub(crate) async fn decisions(
     State(injector): State<Injector>,
     Id(id): Id,
@@ -39,7 +40,7 @@ pub(crate) async fn decisions(
     }
 }
 
-/// Which of the calls asked about a rule would hit. The rule need not be in force.
+/// Returns which of the given calls a rule would hit. The rule need not be in force.
 pub(crate) async fn preview(
     State(injector): State<Injector>,
     NoQuery: NoQuery,
@@ -71,7 +72,7 @@ pub(crate) async fn preview(
     Ok(Json(json!({ "hits": hits })))
 }
 
-/// A rule by its id, or in full.
+/// Returns the rule with the given id, or parses the given rule.
 fn rule(injector: &Injector, rule: Option<Value>) -> Result<Rule, Problem> {
     match rule {
         Some(Value::String(id)) => {
@@ -110,7 +111,7 @@ fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
     }
 }
 
-/// A whole number, which may be written `1.0`.
+/// Returns a whole number, which may be written `1.0`.
 fn whole(number: &Value) -> Option<u64> {
     let of_float = || {
         let number = number.as_f64()?;

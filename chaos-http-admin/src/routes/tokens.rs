@@ -1,4 +1,4 @@
-//! Signing tokens, for those who may change rules anyway.
+//! `/v1/tokens`: signs rule tokens.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ const SUBJECT: &str = "a text of 1 to 256 bytes: who it is for";
 const EXPIRES_IN: &str = "seconds, more than 0 and at most what the key allows";
 const RULES: &str = "a list of 1 to 16 rules";
 
-/// The key that the port signs with, if it was given one.
+/// The key with which rule tokens are signed, if there is one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signer(pub(crate) Option<TokenKey>);
 
-/// A token that brings these rules to the requests that bear it.
+/// Signs a token that carries rules with the requests that present it.
 pub(crate) async fn sign(
     State(injector): State<Injector>,
     Extension(Signer(key)): Extension<Signer>,
@@ -30,7 +30,7 @@ pub(crate) async fn sign(
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let Some(key) = key else {
-        // Nothing is broken and nobody need be called: so no status of a server's error.
+        // A missing key is no server error: it needs no alert.
         let detail = "this port has no key to sign with";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };

@@ -1,7 +1,8 @@
-//! Brings messages to a webhook: on a thread of its own, in order, again and again, and not for ever.
+//! Delivery of messages to a webhook, on a thread of its own, in order and with retries.
 //!
-//! Its queue is the injector's audit, which is bounded and counts what it forgets. The thread is its
-//! own so that a fault that holds all of a service's threads does not hold the message about it.
+//! Its queue is the injector's audit, which is bounded and counts what it drops. The thread is
+//! separate so that a fault that blocks all threads of the service does not block the message about
+//! it.
 
 use std::{
     error::Error,
@@ -30,10 +31,11 @@ use crate::{
     webhook::{Webhook, message::Message},
 };
 
-/// For one attempt.
+/// The time limit of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A webhook that is told. Clones are the same one; with the last of them, it ends.
+/// A running delivery. Clones are handles to the same one, which ends when the last of them is
+/// dropped.
 #[derive(Clone, Debug)]
 pub(crate) struct Delivery(Arc<DeliveryHandle>);
 
@@ -41,7 +43,7 @@ pub(crate) struct Delivery(Arc<DeliveryHandle>);
 struct DeliveryHandle {
     hook: Webhook,
     counts: Arc<DeliveryCounts>,
-    /// It is dropped: that is the end.
+    /// Dropping the sender stops the thread.
     _stop: watch::Sender<()>,
 }
 
@@ -54,7 +56,8 @@ struct DeliveryCounts {
 }
 
 impl Delivery {
-    /// What cannot be started says so in the log and the status: a service is no worse for it.
+    /// Starts the thread. If it cannot be started, the log and the status say so, and the service
+    /// goes on.
     pub(crate) fn start(injector: &Injector, hook: Webhook) -> Self {
         let (stop, stopped) = watch::channel(());
         let counts = Arc::new(DeliveryCounts::default());
@@ -93,7 +96,8 @@ impl DeliveryCounts {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says so when messages begin to fail, and when they no longer do.
+    /// Publishes the result of a delivery. The log says when deliveries begin to fail and when they
+    /// succeed again.
     fn record(&self, hook: &Webhook, delivered: Result<(), String>) {
         let count = match delivered {
             Ok(()) => &self.delivered,
@@ -113,7 +117,7 @@ impl DeliveryCounts {
     }
 }
 
-/// What the thread holds.
+/// The state of the thread.
 struct Worker {
     injector: Injector,
     hook: Webhook,
@@ -129,7 +133,7 @@ impl Worker {
         match begun {
             Ok((runtime, client)) => runtime.block_on(async {
                 tokio::select! {
-                    // Nobody sends: that the sender is gone is the sign.
+                    // Nothing is sent on this channel: it changes when its sender is dropped.
                     _ = stopped.changed() => {}
                     () = self.follow(&client) => {}
                 }
@@ -142,13 +146,13 @@ impl Worker {
         let mut client = Client::builder()
             .user_agent(concat!("chaos-http-admin/", env!("CARGO_PKG_VERSION")))
             .timeout(ATTEMPT_TIMEOUT)
-            // What is meant for one host is for no other.
+            // A message for one host must not be redirected to another.
             .redirect(Policy::none());
         if self.hook.url().scheme() == "http" {
-            // Whom to trust need not be known, which it is not in every container.
+            // Without this, the client fails to build in a container that has no CA certificates.
             client = client.tls_certs_only([]);
         }
-        // What is on this machine is behind no proxy.
+        // A proxy cannot reach the loopback addresses of this machine.
         let ours = ["localhost", "127.0.0.1", "[::1]"];
         if self
             .hook
@@ -227,12 +231,13 @@ impl Worker {
     }
 }
 
-/// Why an attempt was none.
+/// The reason why an attempt failed.
 struct AttemptError {
-    /// Whether another may succeed.
+    /// Whether another attempt may succeed.
     is_retryable: bool,
+    /// How long the receiver asks to wait before the next attempt.
     not_before: Duration,
-    /// Without the address.
+    /// The description for logs and the status, without the URL.
     problem: String,
 }
 

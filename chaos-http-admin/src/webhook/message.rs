@@ -1,4 +1,4 @@
-//! What a webhook says of an entry of the audit: to programs in JSON, to people in one line.
+//! The message about an audit entry: JSON for programs, and a line of text for people.
 
 use std::fmt::Write;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use crate::history::{entry, process_id::process_id};
 
-/// Of more changes than this, a message says how many more there are.
+/// The number of changes that a message contains.
 const MAX_CHANGES: usize = 100;
-/// As many rules are named in a line.
+/// The number of rules that the line of text names.
 const MAX_NAMES: usize = 5;
-/// A reason that is longer is cut short in a line.
+/// The number of characters of a reason that the line of text contains.
 const MAX_REASON_CHARS: usize = 500;
 
-/// Something that others have to hear of.
+/// A message about an audit entry.
 #[derive(Debug)]
 pub(crate) struct Message {
     event: &'static str,
@@ -23,7 +23,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// `None` of what has neither armed nor stopped anything.
+    /// Returns the message about an entry, or `None` if the entry neither arms nor stops anything.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let changes = entry.changes();
         let armed: Vec<_> = changes.iter().filter(|change| is_armed(change)).collect();
@@ -34,7 +34,7 @@ impl Message {
             Action::Halt => ("halt", format!("{} halted all faults", entry.actor)),
             Action::Resume => ("resume", format!("{} let faults happen again", entry.actor)),
             Action::Expire => ("expire", format!("{} has expired", what(entry))),
-            // What it stopped: a rule that was on, or everything.
+            // A breach stops one rule, or, without a change, all injection.
             Action::Breach => match changes.first() {
                 Some((Some(rule), _)) => (
                     "breach",
@@ -55,13 +55,13 @@ impl Message {
         }
         Some(Self {
             event,
-            // Whatever stands in a reason: one line.
+            // A reason may contain line breaks, and the text must be one line.
             line: line.replace(char::is_control, " "),
             entry: value,
         })
     }
 
-    /// For programs.
+    /// Returns the body for programs.
     pub(crate) fn to_json(&self, service: &str) -> Value {
         json!({
             "event": self.event,
@@ -72,13 +72,13 @@ impl Message {
         })
     }
 
-    /// As Slack's incoming webhooks take it, and what is compatible with them.
+    /// Returns the body for Slack's incoming webhooks.
     pub(crate) fn to_slack(&self, service: &str) -> Value {
         json!({ "text": format!("*{}*: {}", escaped(service), escaped(&self.line)) })
     }
 }
 
-/// A rule that is switched on and was changed, or put again.
+/// Returns whether the rule is enabled after the change, which has armed it.
 fn is_armed((_, after): &BeforeAndAfter) -> bool {
     after.as_ref().is_some_and(|rule| rule.is_enabled())
 }
@@ -107,7 +107,8 @@ fn cut(reason: &str) -> String {
     }
 }
 
-/// Slack's three: without these, a reason could call a whole channel, or look like a link.
+/// Escapes the three characters that Slack's markup uses. Otherwise a reason could notify a whole
+/// channel or look like a link.
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;");
     text.replace('<', "&lt;").replace('>', "&gt;")
@@ -127,7 +128,7 @@ mod tests {
         )
     }
 
-    /// What is said of each entry.
+    /// Returns the line of text about each entry.
     fn lines(injector: &Injector) -> Vec<Option<String>> {
         let entries = injector.audit().after(0).entries;
         let message = |it: &std::sync::Arc<Entry>| Message::of(it).map(|it| it.line);
