@@ -27,14 +27,14 @@ impl fmt::Display for ServeError {
         match self {
             Self::NotLoopback(address) => write!(
                 f,
-                "{address} can be reached from other machines; without access tokens, \
-                 the admin port takes a loopback address, such as 127.0.0.1:9900"
+                "other machines can reach {address}, and no access tokens are set; allowed: a loopback \
+                 address such as 127.0.0.1:9900, or access tokens set with `Admin::access_tokens`"
             ),
             Self::Plaintext(address) => write!(
                 f,
-                "{address} can be reached from other machines, and without TLS, access tokens would \
-                 cross the network for all to read; `Admin::tls` encrypts them, \
-                 `Admin::allow_plaintext_access_tokens` takes the risk"
+                "other machines can reach {address}, and access tokens would cross the network \
+                 unencrypted; allowed: TLS set with `Admin::tls`, or \
+                 `Admin::allow_plaintext_access_tokens`"
             ),
             Self::Bind(address, _) => write!(f, "the admin port cannot listen on {address}"),
             Self::BindUnix(path, _) => {

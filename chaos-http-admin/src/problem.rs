@@ -60,7 +60,7 @@ impl Problem {
     /// Returns the 412 for an `If-Match` that does not name the `current` generation.
     pub(crate) fn stale(current: u64) -> Self {
         let detail = "the rules have changed since they were read";
-        let allowed = format!("\"{current}\", the generation in force, or * for whatever is there");
+        let allowed = format!("\"{current}\", the current generation, or * for any");
         Self::new(StatusCode::PRECONDITION_FAILED, detail).at("If-Match", allowed)
     }
 }
@@ -86,8 +86,11 @@ impl From<ChangeError> for Problem {
             ChangeError::Unknown(id) => Self::unknown_rule(id.as_str()),
             ChangeError::Rule(error) => error.into(),
             ChangeError::Locked { reason, .. } => {
-                let problem = Self::new(StatusCode::CONFLICT, format!("stopped: {reason}"));
-                problem.at("enabled", "POST /v1/acknowledge first")
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    format!("a guard rail has stopped the rule: {reason}"),
+                );
+                problem.at("enabled", "false, until POST /v1/acknowledge")
             }
             // Later versions of the core may refuse a change for other reasons, which lie in the
             // current rules.

@@ -165,7 +165,9 @@ pub struct WebhookError(());
 
 impl fmt::Display for WebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the address of a webhook begins with http:// or https:// and names a host")
+        f.write_str(
+            "the URL of the webhook is not valid; allowed: an http or https URL with a host",
+        )
     }
 }
 
@@ -176,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_secret_in_an_address_is_not_shown() {
+    fn secrets_in_a_url_are_not_shown() {
         let url = "https://user:password@hooks.example:8443/services/T0/B0/token?key=k#f";
         let hook = Webhook::slack(url).unwrap().signed_with("hush");
         assert_eq!(hook.origin(), "https://hooks.example:8443");
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_of_the_web() {
+    fn a_url_is_http_or_https() {
         for url in [
             "",
             "hooks.slack.com",
@@ -201,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_what_others_make_of_it() {
+    fn a_signature_is_that_of_rfc_4231() {
         // The key and the body are those of RFC 4231, test case 2.
         let hook = Webhook::json("http://x").unwrap().signed_with("Jefe");
         let expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";

@@ -57,7 +57,7 @@ async fn no_token() {
         .count();
     let refusals = port.refusals();
     assert_eq!(refusals.len(), 3 * writes, "{refusals:?}");
-    let expected = "PUT /v1/rules: 401, an access token is needed".to_owned();
+    let expected = "PUT /v1/rules: 401, the request has no access token".to_owned();
     assert_eq!(refusals[0], ("stranger".to_owned(), expected));
     // What says nothing of the service needs nothing.
     let page = port

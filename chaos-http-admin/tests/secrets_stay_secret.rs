@@ -113,12 +113,12 @@ fn one_that_is_short_or_there_already_is_refused_by_number() {
         .unwrap_err();
     assert_eq!(
         short.to_string(),
-        "access token 1: the secret is shorter than 16 bytes"
+        "access token 1: the secret is too short; allowed: 16 to 512 bytes"
     );
     let again = tokens().token("dan", Role::Observe, ANN).unwrap_err();
     assert_eq!(
         again.to_string(),
-        "access token 4: its secret is there already"
+        "access token 4: an earlier access token has the same secret"
     );
     assert!(!format!("{short:?} {again:?}").contains(ANN));
 }

@@ -95,9 +95,11 @@ impl AccessTokens {
     pub fn from_env(variable: &str) -> Result<Self, AccessTokensError> {
         match env::var(variable) {
             Ok(text) => Self::read(variable, &Zeroizing::new(text)),
-            Err(env::VarError::NotPresent) => Err(AccessTokensError::at(variable, "it is not set")),
+            Err(env::VarError::NotPresent) => {
+                Err(AccessTokensError::at(variable, "the variable is not set"))
+            }
             Err(env::VarError::NotUnicode(_)) => {
-                Err(AccessTokensError::at(variable, "it is no text"))
+                Err(AccessTokensError::at(variable, "the text is not UTF-8"))
             }
         }
     }
@@ -114,7 +116,7 @@ impl AccessTokens {
         let place = path.as_ref().display().to_string();
         let failed = |error| AccessTokensError {
             cause: Some(error),
-            ..AccessTokensError::at(&place, "it cannot be read")
+            ..AccessTokensError::at(&place, "the file cannot be read")
         };
         let mut file = File::open(&path).map_err(failed)?;
         #[cfg(unix)]
@@ -122,7 +124,8 @@ impl AccessTokens {
             use std::os::unix::fs::MetadataExt;
             // The opened file is asked, because the path may lead to another file by now.
             if file.metadata().map_err(failed)?.mode() & 0o006 != 0 {
-                let problem = "every user of this machine may read or write it; `chmod 600` helps";
+                let problem =
+                    "every user of this machine may read or write the file; allowed: mode 0600";
                 return Err(AccessTokensError::at(place, problem));
             }
         }
@@ -132,11 +135,14 @@ impl AccessTokens {
         let mut file = (&mut file).take(Self::MAX_FILE + 1);
         file.read_to_end(&mut text).map_err(failed)?;
         if text.len() as u64 > Self::MAX_FILE {
-            return Err(AccessTokensError::at(place, "it is larger than 64 KiB"));
+            return Err(AccessTokensError::at(
+                place,
+                "the file is larger than 64 KiB",
+            ));
         }
         match std::str::from_utf8(&text) {
             Ok(text) => Self::read(&place, text),
-            Err(_) => Err(AccessTokensError::at(place, "it is no text")),
+            Err(_) => Err(AccessTokensError::at(place, "the text is not UTF-8")),
         }
     }
 
@@ -171,7 +177,10 @@ impl AccessTokens {
             tokens.0.push(token);
         }
         match tokens.is_empty() {
-            true => Err(AccessTokensError::at(place, "it holds no access token")),
+            true => Err(AccessTokensError::at(
+                place,
+                "there is no access token; allowed: `name:role:secret`, separated by lines or commas",
+            )),
             false => Ok(tokens),
         }
     }
@@ -180,11 +189,11 @@ impl AccessTokens {
         let mut parts = entry.splitn(3, ':');
         let (Some(name), Some(role), Some(secret)) = (parts.next(), parts.next(), parts.next())
         else {
-            return Err("it is not `name:role:secret`");
+            return Err("it is not of the form `name:role:secret`");
         };
         let role = role
             .parse()
-            .map_err(|_| "the role is none of observe, stop and arm")?;
+            .map_err(|_| "the role is unknown; allowed: observe, stop, arm")?;
         self.checked(name, role, secret)
     }
 
@@ -194,19 +203,19 @@ impl AccessTokens {
                 .all(|c| c.is_ascii_alphanumeric() || also.contains(c))
         };
         if !(1..=64).contains(&name.len()) || !all(name, "._@-") {
-            return Err("the name is not 1 to 64 of A-Z a-z 0-9 . _ @ -");
+            return Err("the name is not valid; allowed: 1 to 64 of A-Z a-z 0-9 . _ @ -");
         }
         if secret.len() < 16 {
-            return Err("the secret is shorter than 16 bytes");
+            return Err("the secret is too short; allowed: 16 to 512 bytes");
         }
         if secret.len() > 512 || !all(secret, "-._~+/=") {
-            return Err("the secret is not up to 512 of A-Z a-z 0-9 - . _ ~ + / =");
+            return Err("the secret is not valid; allowed: 16 to 512 of A-Z a-z 0-9 - . _ ~ + / =");
         }
         if self.0.iter().any(|token| *token.name == *name) {
-            return Err("its name is there already");
+            return Err("an earlier access token has the same name");
         }
         if self.find(secret.as_bytes()).is_some() {
-            return Err("its secret is there already");
+            return Err("an earlier access token has the same secret");
         }
         Ok(AccessToken {
             name: name.into(),
@@ -273,7 +282,7 @@ mod tests {
     use super::*;
 
     const LIST: &str = "
-        # actor may do what
+        # who may do what
         ann:arm:aaaaaaaaaaaaaaaa   # on call
         bob:stop:bbbbbbbbbbbbbbbb, eve:observe:eeeeeeee/eeeeee=
     ";
@@ -295,18 +304,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_told_by_place_and_never_quoted() {
+    fn an_error_names_the_position_and_does_not_quote_the_text() {
         for (text, problem) in [
-            ("", "holds no access token"),
-            ("# ann:arm:SECRETSECRETSECRET", "holds no access token"),
+            ("", "there is no access token"),
+            ("# ann:arm:SECRETSECRETSECRET", "there is no access token"),
             ("ann:arm", "`name:role:secret`"),
             ("SECRETSECRETSECRET", "`name:role:secret`"),
             ("ann:SECRETSECRETSECRET:arm", "the role"),
             ("ann:ARM:SECRETSECRETSECRET", "the role"),
             ("SECRET SECRET:arm:SECRETSECRETSECRET", "the name"),
             (":arm:SECRETSECRETSECRET", "the name"),
-            ("ann:arm:SECRET", "16 bytes"),
-            ("ann:arm:SECRET SECRET SECRET", "up to 512"),
+            ("ann:arm:SECRET", "16 to 512 bytes"),
+            ("ann:arm:SECRET SECRET SECRET", "16 to 512 of"),
         ] {
             let error = AccessTokens::read("list", text).unwrap_err();
             let told = format!("{error} {error:?}");
@@ -317,13 +326,13 @@ mod tests {
         let error = AccessTokens::read("list", &twice).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "list, access token 4: its name is there already"
+            "list, access token 4: an earlier access token has the same name"
         );
         let shared = format!("{LIST},dan:observe:aaaaaaaaaaaaaaaa");
         let error = AccessTokens::read("list", &shared).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "list, access token 4: its secret is there already"
+            "list, access token 4: an earlier access token has the same secret"
         );
     }
 }

@@ -160,7 +160,7 @@ impl Authorizer {
         };
         let mut what = request_line.refused(response);
         if unrecorded > 0 {
-            what += &format!(" ({unrecorded} more before it are not written down)");
+            what += &format!(" ({unrecorded} earlier refusals were not recorded)");
         }
         self.injector.as_actor(unauthenticated(peer)).refuse(what);
     }
@@ -195,7 +195,7 @@ impl AuthenticationError {
     }
 }
 
-const ALLOWED: &str = "Bearer, and the secret of an access token";
+const ALLOWED: &str = "Bearer and the secret of an access token";
 
 impl IntoResponse for AuthenticationError {
     fn into_response(self) -> Response {
@@ -203,12 +203,12 @@ impl IntoResponse for AuthenticationError {
             Self::NoToken => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer",
-                "an access token is needed",
+                "the request has no access token",
             ),
             Self::WrongToken => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer error=\"invalid_token\"",
-                "this is none of the access tokens",
+                "the access token is not valid",
             ),
             Self::TooMany(wait) => {
                 let detail = "too many requests with a wrong access token";
@@ -230,7 +230,10 @@ impl IntoResponse for AuthenticationError {
 }
 
 fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
-    let detail = format!("`{}` has the role {has}; this needs {needs}", actor.name());
+    let detail = format!(
+        "the access token `{}` has the role {has}; the route requires {needs}",
+        actor.name()
+    );
     let problem = Problem::new(StatusCode::FORBIDDEN, detail);
     let allowed = format!("an access token with the role {needs}");
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needs}\"");
@@ -271,8 +274,11 @@ async fn in_time(response: impl Future<Output = Response>) -> Response {
     match tokio::time::timeout(MAX_TIME, response).await {
         Ok(response) => response,
         Err(_) => {
-            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
-            let allowed = format!("{} seconds for a whole request", MAX_TIME.as_secs());
+            let problem = Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request was not complete in time",
+            );
+            let allowed = format!("{} seconds for the whole request", MAX_TIME.as_secs());
             problem.at("body", allowed).into_response()
         }
     }

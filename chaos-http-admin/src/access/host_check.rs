@@ -16,6 +16,8 @@ use crate::{
     problem::Problem,
 };
 
+const CROSS_SITE: &str = "the request comes from a page of another site";
+
 /// The host names that requests may use, with any port, since the port may be reached through a
 /// tunnel.
 #[derive(Clone, Debug)]
@@ -57,14 +59,14 @@ impl Hosts {
             if is_local {
                 return Ok(());
             }
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "the request names no host");
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "the request has no Host header");
             return Err(problem.at("Host", self.0.join(", ")));
         };
         let is_ours = |name: &&Authority| {
             is_local || self.allows(name.host()) || is_address(name.host(), peer.local)
         };
         if let Some(foreign) = names().find(|name| !is_ours(name)) {
-            let detail = format!("`{}` is not a name of this server", foreign.host());
+            let detail = format!("this server does not have the name `{}`", foreign.host());
             let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, detail);
             return Err(problem.at("Host", self.0.join(", ")));
         }
@@ -73,12 +75,12 @@ impl Hosts {
             .iter()
             .all(|origin| is_same(origin, asked))
         {
-            let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
-            return Err(problem.at("Origin", format!("http://{asked}, or left out")));
+            let problem = Problem::new(StatusCode::FORBIDDEN, CROSS_SITE);
+            return Err(problem.at("Origin", format!("http://{asked}, or no Origin")));
         }
         let mut sites = headers.get_all("sec-fetch-site").iter();
         if sites.any(|site| site == "cross-site") && !follows_a_link(method, headers) {
-            let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
+            let problem = Problem::new(StatusCode::FORBIDDEN, CROSS_SITE);
             return Err(problem.at("Sec-Fetch-Site", "same-origin, same-site or none"));
         }
         Ok(())
@@ -108,8 +110,8 @@ fn host_header(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {
     match authority.filter(|host| hosts.next().is_none() && !host.as_str().contains('@')) {
         Some(host) => Ok(Some(host)),
         None => {
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "Host is not one host");
-            Err(problem.at("Host", "a name or an address, and a port if need be"))
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "Host is not a single host");
+            Err(problem.at("Host", "a name or an address, optionally with a port"))
         }
     }
 }

@@ -51,7 +51,7 @@ pub struct UnknownRole;
 
 impl fmt::Display for UnknownRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the role is none of observe, stop and arm")
+        f.write_str("the role is unknown; allowed: observe, stop, arm")
     }
 }
 

@@ -35,7 +35,7 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let types = types(request.method());
         if !is_one_of(types, request.headers()) {
-            let detail = "the body must say that it is JSON";
+            let detail = "the content type of the body is not JSON";
             let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
             return Err(problem.at("Content-Type", types.join(" or ")));
         }
@@ -75,12 +75,18 @@ async fn read(request: Request) -> Result<Bytes, Problem> {
     let body = Limited::new(request.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => too_large(),
-        false => Problem::new(StatusCode::BAD_REQUEST, "the body broke off"),
+        false => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "the connection ended before the end of the body",
+        ),
     })?;
     Ok(body.to_bytes())
 }
 
 fn too_large() -> Problem {
-    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    let problem = Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the body is larger than the limit",
+    );
     problem.at("body", format!("at most {MAX_BODY} bytes"))
 }

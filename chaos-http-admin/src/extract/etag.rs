@@ -40,9 +40,9 @@ impl IfMatch {
             true => Ok(()),
             false if exists => Err(Problem::stale(generation)),
             false => {
-                let detail = "there is no such rule yet, and If-Match asks for one";
+                let detail = "the rule does not exist, and If-Match requires that it does";
                 let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
-                Err(problem.at("If-Match", "left out, to make a new rule"))
+                Err(problem.at("If-Match", "no If-Match, to create the rule"))
             }
         }
     }
@@ -89,17 +89,16 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Self::of(&parts.headers).ok_or_else(|| {
-            let detail = "If-Match is no list of entity tags";
+            let detail = "If-Match is not a list of entity tags";
             let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
-            problem.at("If-Match", "an ETag as it was sent, such as \"7\", or *")
+            problem.at("If-Match", "the ETag of an answer, such as \"7\", or *")
         })
     }
 }
 
 impl Asks for IfMatch {
     fn asks(operation: &mut Operation) {
-        let does =
-            "Refuses the write if the rules are others by now; `*` if there are none to write to.";
+        let does = "Refuses the write unless the current generation is one of these, or with `*`, unless the rule exists.";
         operation.header("If-Match", "EntityTags", does);
         operation.refuses(412);
     }

@@ -31,7 +31,8 @@ impl<S: Sync> FromRequestParts<S> for LastEventId {
 
 impl Asks for LastEventId {
     fn asks(operation: &mut Operation) {
-        let does = "The id of the last event that was seen: it goes on after that one.";
+        let does =
+            "The id of the last event that the client has received; the stream resumes after it.";
         operation.header("Last-Event-ID", "EventId", does);
     }
 }

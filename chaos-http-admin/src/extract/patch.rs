@@ -15,7 +15,7 @@ impl Patch {
     pub(crate) fn read(json: &[u8]) -> Result<Self, Problem> {
         let patch = serde_json::from_slice(json).map_err(|error| {
             let problem = Problem::new(StatusCode::BAD_REQUEST, error.to_string());
-            problem.at("body", "a JSON object of the fields to change")
+            problem.at("body", "a JSON object with the fields to change")
         })?;
         Ok(Self(patch))
     }

@@ -59,9 +59,9 @@ impl<S: Sync> FromRequestParts<S> for PageParams {
                 "limit" => {
                     let number = value.parse().ok();
                     let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
-                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 2000"))?;
+                    limit = allowed.ok_or_else(|| refuse(name, "a whole number from 1 to 2000"))?;
                 }
-                _ => return Err(refuse(name, "after, limit, or no parameter")),
+                _ => return Err(unknown(name, "after, limit, or no parameter")),
             }
         }
         Ok(Self { after, limit })
@@ -87,7 +87,7 @@ impl<S: Sync> FromRequestParts<S> for WaitParams {
                     let allowed = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
                     within = allowed.ok_or_else(|| refuse(name, "seconds, from 0 to 8"))?;
                 }
-                _ => return Err(refuse(name, "at_least, within, or no parameter")),
+                _ => return Err(unknown(name, "at_least, within, or no parameter")),
             }
         }
         let within = Duration::from_secs_f64(within);
@@ -97,9 +97,9 @@ impl<S: Sync> FromRequestParts<S> for WaitParams {
 
 impl Asks for WaitParams {
     fn asks(operation: &mut Operation) {
-        let does = "Answers when there are so many.";
+        let does = "The number of injections to wait for.";
         operation.query("at_least", "AtLeast", does);
-        let does = "Or when so many seconds have passed.";
+        let does = "The longest wait, in seconds.";
         operation.query("within", "Within", does);
     }
 }
@@ -116,7 +116,7 @@ impl<S: Sync> FromRequestParts<S> for ReasonParam {
         for (name, value) in form_urlencoded::parse(query(parts)) {
             because = match &*name {
                 "reason" => Some(reason(&value)?),
-                _ => return Err(refuse(name, "reason, or no parameter")),
+                _ => return Err(unknown(name, "reason, or no parameter")),
             };
         }
         Ok(Self(because))
@@ -134,7 +134,7 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
                 ("dry_run", "false") => dry_run = false,
                 ("dry_run", _) => return Err(refuse("dry_run", "true or false")),
                 ("reason", value) => because = Some(reason(value)?),
-                _ => return Err(refuse(name, "dry_run, reason, or no parameter")),
+                _ => return Err(unknown(name, "dry_run, reason, or no parameter")),
             }
         }
         Ok(Self { dry_run, because })
@@ -143,13 +143,13 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
 
 impl Asks for PageParams {
     fn asks(operation: &mut Operation) {
-        let does = "What followed the entry with this id; without it, the latest.";
+        let does = "Lists the entries after the one with this id; without it, the latest entries.";
         operation.query("after", "EntryId", does);
-        operation.query("limit", "Limit", "At most so many entries.");
+        operation.query("limit", "Limit", "The maximum number of entries.");
     }
 }
 
-const WHY: &str = "What it is for, as the audit will say.";
+const WHY: &str = "The reason for the change, for the audit.";
 
 impl Asks for ReasonParam {
     fn asks(operation: &mut Operation) {
@@ -160,7 +160,7 @@ impl Asks for ReasonParam {
 impl Asks for DryRun {
     fn asks(operation: &mut Operation) {
         operation.query("reason", "ReasonText", WHY);
-        let does = "Says what would change, and changes nothing.";
+        let does = "Whether to answer with what would change, without changing it.";
         operation.query("dry_run", "DryRun", does);
     }
 }
@@ -174,7 +174,7 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match form_urlencoded::parse(query(parts)).next() {
-            Some((name, _)) => Err(refuse(name, "no parameter")),
+            Some((name, _)) => Err(unknown(name, "no parameter")),
             None => Ok(Self),
         }
     }
@@ -194,9 +194,18 @@ fn query(parts: &Parts) -> &[u8] {
     parts.uri.query().unwrap_or_default().as_bytes()
 }
 
-fn refuse(name: impl Into<String>, allowed: &str) -> Problem {
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "the query cannot be understood");
-    let name = name.into();
+/// Returns the 400 for a known parameter with an invalid value.
+fn refuse(name: impl AsRef<str>, allowed: &str) -> Problem {
+    let name = name.as_ref();
+    let detail = format!("the value of the parameter `{name}` is invalid");
+    Problem::new(StatusCode::BAD_REQUEST, detail).at(name, allowed)
+}
+
+/// Returns the 400 for a parameter that the route does not have.
+fn unknown(name: impl AsRef<str>, allowed: &str) -> Problem {
+    let name = name.as_ref();
+    let detail = format!("the route has no parameter `{name}`");
+    let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
     // A parameter may have an empty name.
     match name.is_empty() {
         true => problem.at("query", allowed),

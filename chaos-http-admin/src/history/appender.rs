@@ -105,12 +105,12 @@ fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
     }
     // After a power failure, some file systems show zeros for data that was not written.
     if !matches!(line[0], b'{' | 0) {
-        let problem = "its last line is not the beginning of an entry: is it another's file?";
+        let problem = "the last line of the file is not an audit entry";
         return Err(io::Error::new(ErrorKind::InvalidData, problem));
     }
     file.set_len(start)?;
     let (path, bytes) = (path.display(), length - start);
-    tracing::warn!(target: "chaos", %path, bytes, "a torn last line was cut off the audit file");
+    tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
     Ok(())
 }
 
@@ -132,7 +132,7 @@ fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
         0 => Ok(0),
         _ => Err(io::Error::new(
             ErrorKind::InvalidData,
-            "its last line has no beginning",
+            "the last line of the file is longer than 64 MiB",
         )),
     }
 }
@@ -148,7 +148,7 @@ fn lock(file: &File) -> io::Result<()> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(io::Error::new(
             ErrorKind::WouldBlock,
-            "another writer has this file open",
+            "another process writes to this file",
         )),
         // Some network file systems do not support locks.
         _ => Ok(()),

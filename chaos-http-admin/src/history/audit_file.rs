@@ -127,7 +127,7 @@ impl AuditFile {
         let state = &self.0.state;
         let mut error = state.error().clone();
         if self.0.thread.is_finished() {
-            error = Some("its thread has ended".to_owned());
+            error = Some("the writer thread has ended".to_owned());
         }
         AuditFileStatus {
             written: state.written.load(Ordering::Relaxed),
@@ -223,7 +223,7 @@ impl Writer {
             self.seen += missed;
             self.missed += missed;
             self.state.lost.fetch_add(missed, Ordering::Relaxed);
-            tracing::error!(target: "chaos", missed, "entries are lost to the audit file");
+            tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
         }
     }
 

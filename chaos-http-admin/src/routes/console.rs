@@ -34,7 +34,7 @@ pub(crate) async fn console() -> Result<impl IntoResponse, Problem> {
 fn nonce() -> Result<String, Problem> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| {
-        let detail = format!("no randomness for the page: {error}");
+        let detail = format!("the system cannot provide random bytes: {error}");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))

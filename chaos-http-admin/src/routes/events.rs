@@ -52,7 +52,7 @@ pub(crate) async fn listen(
     LastEventId(last): LastEventId,
 ) -> Response {
     let Some(subscription) = followers.feed.subscribe() else {
-        let detail = format!("{} listen already", Feed::MAX_SUBSCRIBERS);
+        let detail = format!("there are {} event streams already", Feed::MAX_SUBSCRIBERS);
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };

@@ -94,7 +94,7 @@ impl Reason {
         };
         let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
         let Value::Object(mut body) = body else {
-            return Err(refuse("body", "not an object".to_owned()));
+            return Err(refuse("body", "the body is not a JSON object".to_owned()));
         };
         let reason = body.remove("reason");
         if let Some(other) = body.keys().next() {
@@ -106,8 +106,11 @@ impl Reason {
             {
                 Ok(Self(reason))
             }
-            Some(_) => Err(refuse("reason", "no reason in words".to_owned())),
-            None => Err(refuse("reason", "missing".to_owned())),
+            Some(_) => Err(refuse(
+                "reason",
+                "the reason is not a text of 1 to 1000 characters".to_owned(),
+            )),
+            None => Err(refuse("reason", "the field `reason` is missing".to_owned())),
         }
     }
 }

@@ -150,6 +150,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
 impl Asks for Id {
     fn asks(operation: &mut Operation) {
-        operation.path("id", "RuleId", "The name of the rule.");
+        operation.path("id", "RuleId", "The id of the rule.");
     }
 }

@@ -52,7 +52,7 @@ impl Listener {
                     if [ConnectionAborted, ConnectionRefused, ConnectionReset]
                         .contains(&error.kind()) => {}
                 Err(error) => {
-                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept");
+                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }

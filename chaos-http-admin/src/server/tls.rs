@@ -52,7 +52,7 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(TlsError::of("the private key cannot be read"))?;
         let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::of(
-            "the certificate and the key are of no use together",
+            "the private key is not that of the certificate",
         ))?;
         let key: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(key));
         let config = config(Arc::clone(&key), WebPkiClientVerifier::no_client_auth())?;
@@ -69,7 +69,7 @@ impl Tls {
     /// # Errors
     /// Returns an error if the authorities cannot be parsed, or there is none.
     pub fn client_certificates(self, authorities: impl AsRef<[u8]>) -> Result<Self, TlsError> {
-        const PROBLEM: &str = "the authorities of clients cannot be read";
+        const PROBLEM: &str = "the certificates of the client authorities cannot be read";
         let mut roots = RootCertStore::empty();
         for authority in certificates_in(authorities.as_ref()).map_err(TlsError::of(PROBLEM))? {
             roots.add(authority).map_err(TlsError::of(PROBLEM))?;
@@ -105,7 +105,7 @@ fn config(
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
-        .map_err(TlsError::of("there is no TLS 1.3"))?;
+        .map_err(TlsError::of("TLS 1.3 is not available"))?;
     let mut config = config
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(key);

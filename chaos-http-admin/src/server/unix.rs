@@ -87,7 +87,7 @@ async fn make_way(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !kind.is_socket() {
-        let problem = "there is a file of that name, which is no socket";
+        let problem = "the path is a file other than a socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
     }
     match UnixStream::connect(path).await {

@@ -109,9 +109,11 @@ impl DeliveryCounts {
         let to = hook.origin();
         match (before, error) {
             (None, Some(error)) => {
-                tracing::error!(target: "chaos", to, error, "a webhook cannot be told");
+                tracing::error!(target: "chaos", to, error, "messages to a webhook fail");
             }
-            (Some(_), None) => tracing::warn!(target: "chaos", to, "a webhook is told again"),
+            (Some(_), None) => {
+                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again")
+            }
             _ => {}
         }
     }
@@ -203,7 +205,7 @@ impl Worker {
         let outcome = timeout(self.hook.retry_time(), attempts).await;
         match outcome {
             Ok(outcome) => outcome.map_err(|failure| failure.problem),
-            Err(_) => Err(last.unwrap_or_else(|| "no answer in time".to_owned())),
+            Err(_) => Err(last.unwrap_or_else(|| "the receiver did not answer in time".to_owned())),
         }
     }
 
@@ -226,7 +228,7 @@ impl Worker {
         Err(AttemptError {
             is_retryable: status.is_server_error() || asks_to_wait,
             not_before: Duration::from_secs(seconds.unwrap_or(0)),
-            problem: format!("it answers {status}"),
+            problem: format!("the receiver answered {status}"),
         })
     }
 }

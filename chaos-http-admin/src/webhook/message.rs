@@ -31,8 +31,8 @@ impl Message {
             Action::Put | Action::Edit | Action::Replace if !armed.is_empty() => {
                 ("arm", format!("{} armed {}", entry.actor, names(&armed)))
             }
-            Action::Halt => ("halt", format!("{} halted all faults", entry.actor)),
-            Action::Resume => ("resume", format!("{} let faults happen again", entry.actor)),
+            Action::Halt => ("halt", format!("{} halted all injection", entry.actor)),
+            Action::Resume => ("resume", format!("{} resumed injection", entry.actor)),
             Action::Expire => ("expire", format!("{} has expired", what(entry))),
             // A breach stops one rule, or, without a change, all injection.
             Action::Breach => match changes.first() {
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arms_or_stops_is_said_and_nothing_else() {
+    fn only_what_arms_or_stops_has_a_message() {
         let injector = Injector::new();
         let alice = injector.as_actor(Actor::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
         let some = |text: &str| Some(text.to_owned());
@@ -160,8 +160,8 @@ mod tests {
                 None,
                 some("code armed c on db.*: of the rule"),
                 None,
-                some("alice at 10.0.0.7:9 halted all faults: GameDay 12"),
-                some("code let faults happen again"),
+                some("alice at 10.0.0.7:9 halted all injection: GameDay 12"),
+                some("code resumed injection"),
                 None,
             ]
         );
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn slack_sees_text_and_no_markup_of_its_own() {
+    fn markup_in_messages_to_slack_is_escaped() {
         let injector = Injector::new();
         injector.as_actor(Actor::new("a<b>")).halt();
         injector.halt("x");
@@ -189,7 +189,7 @@ mod tests {
         let slack = Message::of(entry).unwrap().to_slack("R&D");
         assert_eq!(
             slack,
-            json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all faults" })
+            json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all injection" })
         );
     }
 }
