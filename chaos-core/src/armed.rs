@@ -1,4 +1,4 @@
-//! A rule in force: the rule with its counts, its arming and its gate, and how it decides.
+//! A rule in force: the rule with its counters, its arming and its gate, and how it decides on a call.
 
 pub(crate) mod arming;
 pub(crate) mod counters;
@@ -39,13 +39,13 @@ pub(crate) struct Armed {
     pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) arming: Arc<Arming>,
-    /// What has to be looked at before a draw decides: of [`EXPIRED`], [`OFF`], [`MATCHES`] and
-    /// [`CLOSELY`]. `EXPIRED` is set when the deadline was seen to have passed, never unset, and
-    /// orders nothing: relaxed.
+    /// What has to be checked before a draw decides: flags [`EXPIRED`], [`OFF`], [`MATCHES`] and
+    /// [`CLOSELY`]. `EXPIRED` is set when a call has seen that the deadline has passed; it is never
+    /// cleared and orders nothing: relaxed.
     special: AtomicU8,
-    /// The trigger's rate.
+    /// The trigger's rate, as the number of draws of 2^53 that hit.
     hits_of_2_53: u64,
-    /// Put together when it is first told of.
+    /// Made when it is first reported.
     fault_names: OnceLock<Arc<str>>,
 }
 
@@ -64,8 +64,8 @@ impl Armed {
 
     /// Puts `rule` in force after `before`, the rule that had its id, if there was one.
     ///
-    /// An unchanged rule goes on; one that was off, or that had expired and is put again, is armed
-    /// anew with its counts kept; anything else starts from nothing.
+    /// An unchanged rule goes on. One that was disabled, or that had expired and is put again, is armed
+    /// anew with its counts kept. Any other change starts from nothing.
     pub(crate) fn succeed(
         before: Option<&Arc<Self>>,
         rule: Arc<Rule>,
@@ -87,7 +87,7 @@ impl Armed {
         Arc::new(before.go_on(rule, gate))
     }
 
-    /// The same arming behind a new gate: what a halt leaves for `resume`.
+    /// Returns the rule with the same arming and a new gate: what a halt leaves for `resume`.
     pub(crate) fn behind_new_gate(&self) -> Arc<Self> {
         Arc::new(self.go_on(Arc::clone(&self.rule), Arc::default()))
     }
@@ -104,32 +104,32 @@ impl Armed {
         }
     }
 
-    /// The rule's faults in order, by name.
+    /// Returns the names of the rule's faults in order, joined by `+`.
     pub(crate) fn fault_names(&self) -> &Arc<str> {
         (self.fault_names).get_or_init(|| self.rule.fault_names().into())
     }
 
-    /// Whether it can still act: enabled, and not expired.
+    /// Returns whether the rule can still act: enabled, and not expired.
     pub(crate) fn is_live(&self, now: Duration) -> bool {
         self.rule.enabled && !self.arming.has_expired(now)
     }
 
-    /// Remembers that the deadline was seen to have passed.
+    /// Records that the deadline was seen to have passed.
     pub(crate) fn note_expiry(&self) {
         self.special.fetch_or(EXPIRED, Ordering::Relaxed);
     }
 
-    /// Writes down that a call was hit, if that can be replayed.
+    /// Logs that a call was hit, if the rule's decisions can be replayed.
     pub(crate) fn log(&self, by: By) {
         if let Some(log) = &self.arming.log {
             log.add(by);
         }
     }
 
-    /// Asks the rule about one call, if that can be done at a glance.
+    /// Decides on one call, if that takes no more than a draw.
     ///
-    /// This and what leads here is what a call costs that is not hit, so there is no clock in it, no
-    /// allocation and no shared write.
+    /// This function and its callers are what a call costs that is not hit. They read no clock,
+    /// allocate nothing and write nothing that other threads write.
     #[inline(always)]
     pub(crate) fn glance(&self) -> Glance {
         if self.special.load(Ordering::Relaxed) == 0 {
@@ -139,7 +139,7 @@ impl Armed {
         }
     }
 
-    /// Counts and draws for a matched call, unless that takes longer on this thread's first call.
+    /// Counts a matched call and draws, unless this thread has first to initialize its counters or dice.
     #[inline(always)]
     fn settle(&self) -> Glance {
         if let Some(draw) = dice::draw_at_once()
@@ -155,7 +155,7 @@ impl Armed {
         }
     }
 
-    /// Asks the rule about one call, whatever the rule is like.
+    /// Decides on one call, whatever the rule needs for that.
     pub(crate) fn consult(&self, call: &Call<'_>, hub: &Hub) -> Verdict {
         let special = self.special.load(Ordering::Relaxed);
         if special & (EXPIRED | OFF) != 0 {
@@ -178,7 +178,7 @@ impl Armed {
         }
     }
 
-    /// The rest, for a rule that asks for more than chance: which call it is, and when.
+    /// Decides for a rule that needs more than chance: which call it is, and when.
     #[cold]
     #[inline(never)]
     fn consult_closely(&self, call: &Call<'_>, hub: &Hub) -> Verdict {
@@ -192,7 +192,7 @@ impl Armed {
         if trigger.budget.counts_calls() {
             self.arming.spending.count_call();
         }
-        // A clock is read only where something depends on it.
+        // The clock is read only where a program depends on it.
         let now = trigger.program.as_ref().map(|_| hub.clock.now());
         if now.is_some_and(|now| self.arming.has_expired(now)) {
             self.note_expiry();
@@ -200,7 +200,7 @@ impl Armed {
         }
         let ordinal = (trigger.counts_calls()).then(|| self.arming.progress.next_ordinal());
         let key = trigger.deciding_key().map(|key| key.of(call, matcher));
-        // A call without the key that decides is left alone, and so is one that is not in turn.
+        // A call without the deciding key is left alone, and so is one that `skip` or `every` passes over.
         let is_out = matches!(key, Some(None))
             || trigger.replay.is_none() && ordinal.is_some_and(|ordinal| !trigger.takes(ordinal));
         if is_out {
@@ -224,10 +224,10 @@ impl Armed {
         hit.map_or(Verdict::Pass, Verdict::Hit)
     }
 
-    /// Lets everyone go whom it keeps waiting.
+    /// Releases all calls that the rule delays.
     pub(crate) fn open(&self) {
         self.gate.open();
-        // After the gate: whoever comes to wait for a release looks at the gate afterwards.
+        // After the gate: a call that starts to wait for a release checks the gate afterwards.
         self.arming.pauses.release();
     }
 }
@@ -250,17 +250,17 @@ fn special(rule: &Rule) -> u8 {
         | flag(trigger.asks_closely() || has_window(rule), CLOSELY)
 }
 
-/// What can be said of a call at a glance: of one that is left alone, as a rule everything.
+/// The result of a glance.
 pub(crate) enum Glance {
     Pass,
     Hit,
     LookCloser,
 }
 
-/// What a rule says of a call.
+/// What a rule decides on a call.
 pub(crate) enum Verdict {
     Pass,
     Expired,
-    /// It is to fire.
+    /// The rule hits the call, and fires unless a limit spares the call.
     Hit(Box<Hit>),
 }

@@ -1,9 +1,10 @@
-//! What was decided about one call: the rules that fired, and their deeds in order.
+//! `Decision`: the rules that fired on one call, handed out as plans, one after the other.
 
 pub(crate) mod active_call;
 pub(crate) mod burn_threads;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
+pub(crate) mod reservation;
 pub(crate) mod site_rules;
 pub(crate) mod watched_call;
 
@@ -14,15 +15,15 @@ use crate::{
     decision::{active_call::ActiveCall, firing::Firing, watched_call::WatchedCall},
     fault::{Fault, custom::CustomFault, step::Step},
     guard_rail::monitor::Monitor,
-    hub::{Hub, Injection, closures::CustomCall},
+    hub::{Hub, closures::CustomCall, observer::Injection},
     plan::{Plan, Wait, WaitKind},
 };
 
-/// The deeds to do to one call. An adapter is a loop over it:
+/// What was decided about one call: an iterator of [`Plan`]s, which an integration executes in order.
 ///
 /// ```
 /// # use chaos_core::{Decision, Injected, Plan};
-/// async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
+/// async fn execute(mut decision: Decision) -> Result<(), Injected> {
 ///     while let Some(plan) = decision.next_plan() {
 ///         match plan {
 ///             Plan::Wait(wait) => decision.wait(wait).await,
@@ -30,7 +31,7 @@ use crate::{
 ///             Plan::Answer(answer) => return Err(answer.into_injected()),
 ///             Plan::Fail(injected) => return Err(injected),
 ///             Plan::Cut(cut) => return Err(cut.into_injected()),
-///             // There are none at a site in code.
+///             // A site in code has neither headers nor a body.
 ///             Plan::Headers(..) | Plan::Bytes(..) => {}
 ///         }
 ///     }
@@ -38,22 +39,22 @@ use crate::{
 /// }
 /// ```
 ///
-/// Rules that are halted, changed, deleted or past their deadline by the time it is their turn do
-/// nothing more. What was counted happens: a halt between the two finds a wait over and an answer given.
-/// Dropping the decision abandons what is left.
+/// A rule that is halted, changed, deleted or past its deadline when its turn comes hands out no plan. A
+/// rule that was counted hands out its first plan: a halt in between ends a wait at once, and an answer
+/// is given. Dropping the decision abandons the plans that are left.
 #[derive(Debug)]
-pub struct Decision(Box<Parts>);
+pub struct Decision(Box<Pending>);
 
-/// In a box: a call that is left alone, which is most of them, makes room for one word.
+/// Boxed, so that the answer to a call that is left alone, as most are, is one word.
 #[derive(Debug)]
-struct Parts {
+struct Pending {
     site: &'static str,
     kind: SiteKind,
     hub: Arc<Hub>,
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
     marks: bool,
-    watches: Option<Arc<[Arc<Monitor>]>>,
+    monitors: Option<Arc<[Arc<Monitor>]>>,
 }
 
 impl Decision {
@@ -65,87 +66,94 @@ impl Decision {
     ) -> Self {
         let mut rest = fired.into_iter();
         let current = rest.next();
-        Self(Box::new(Parts {
+        Self(Box::new(Pending {
             site,
             kind,
             hub,
             current,
             rest,
             marks,
-            watches: None,
+            monitors: None,
         }))
     }
 
-    /// Nothing is to be done.
+    /// Makes a decision without plans.
     pub(crate) fn nothing(here: (&'static str, SiteKind), hub: &Arc<Hub>) -> Self {
         Self::new(here, Arc::clone(hub), Vec::new(), true)
     }
 
-    pub(crate) fn watched_by(mut self, watches: &Arc<[Arc<Monitor>]>) -> Self {
-        self.0.watches = Some(Arc::clone(watches));
+    /// Adds the guard rails that watch the call.
+    pub(crate) fn watched_by(mut self, monitors: &Arc<[Arc<Monitor>]>) -> Self {
+        self.0.monitors = Some(Arc::clone(monitors));
         self
     }
 
-    /// Whether an answer that is changed is to say so, as [`Site::mark`](crate::Site::mark) has it.
+    /// Returns whether an answer that a fault changes is to carry the mark of its rule, as set by
+    /// [`Site::mark`](crate::Site::mark).
     #[must_use]
     pub fn marks(&self) -> bool {
         self.0.marks
     }
 
-    /// What is to see how the call fares, if guard rails watch it: for an adapter that can tell, once,
-    /// before the first plan. There may be no plan at all.
+    /// Returns what measures the call for guard rails, if any watch it.
+    ///
+    /// An integration that sees the outcome of calls takes it once, before the first plan. There may be
+    /// no plan at all.
     #[must_use]
     pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
-        let watches = self.0.watches.take()?;
+        let monitors = self.0.monitors.take()?;
         let is_hit = self.0.current.is_some();
-        Some(Box::new(WatchedCall::new(&self.0.hub, &watches, is_hit)))
+        Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, is_hit)))
     }
 
-    /// The next deed. The first of each rule counts the injection and tells the observers.
+    /// Returns the next plan. The first one of each rule counts the injection and notifies observers.
     ///
-    /// What needs no adapter is done here: burning, asking a closure of the application, and ending
-    /// the process.
+    /// What needs no integration is executed here: burning, calling a closure of the application, and
+    /// ending the process.
     ///
     /// # Panics
-    /// If a rule says so.
+    /// If a rule injects a panic.
     pub fn next_plan(&mut self) -> Option<Plan> {
-        let parts = &mut *self.0;
+        let pending = &mut *self.0;
         loop {
-            let firing = parts.current.as_mut()?;
-            if parts.hub.is_over(&firing.rule) {
-                parts.current = parts.rest.next();
+            let firing = pending.current.as_mut()?;
+            if pending.hub.is_over(&firing.rule) {
+                pending.current = pending.rest.next();
                 continue;
             }
             firing.expect_release();
             if firing.begin() {
-                parts.hub.tell(&Injection {
-                    site: parts.site,
+                pending.hub.report(&Injection {
+                    site: pending.site,
                     rule: firing.rule.rule.id.clone(),
                     fault: firing.fault_names(),
                     delay: firing.delay(),
                 });
-                // It is counted, so it happens: a halt that comes only now ends what follows.
+                // It is counted, so it happens: a halt that comes now ends only what follows.
             }
             match firing.steps.pop_front() {
-                None => parts.current = parts.rest.next(),
+                None => pending.current = pending.rest.next(),
                 Some(Step::Plan(plan)) => return Some(plan),
                 Some(Step::Burn(burn)) => {
                     burn_threads::start(burn, &ActiveCall::new(&firing.active));
                 }
-                Some(Step::Custom(custom)) => parts.ask(&custom),
+                Some(Step::Custom(custom)) => pending.ask(&custom),
                 Some(Step::Panic) => {
-                    panic!("injected at {} by rule {}", parts.site, firing.rule.rule.id)
+                    panic!(
+                        "injected at {} by rule {}",
+                        pending.site, firing.rule.rule.id
+                    )
                 }
                 Some(Step::Exit) => process::exit(1),
             }
         }
     }
 
-    /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its
-    /// deadline. tokio's timer adds about a millisecond.
+    /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline.
+    /// Tokio's timer adds about a millisecond.
     ///
-    /// Cancel-safe: dropping the future ends the wait. A `block` holds the thread, and so does
-    /// everything outside a tokio runtime.
+    /// Cancel-safe: dropping the future ends the wait. A `block` holds the thread, and so does any wait
+    /// outside a tokio runtime.
     ///
     /// # Panics
     /// In a tokio runtime that was built without its timer.
@@ -167,7 +175,7 @@ impl Decision {
         }
     }
 
-    /// The same, holding the thread.
+    /// Waits as a plan says, or until its rule is over, holding the thread.
     pub fn wait_blocking(&mut self, wait: Wait) {
         let Some(firing) = &mut self.0.current else {
             return;
@@ -182,9 +190,9 @@ impl Decision {
         }
     }
 
-    /// What a deed holds on to that outlives this decision; `None` when all is done.
+    /// Returns what an action keeps that outlives this decision; `None` when no plan is left.
     ///
-    /// Ask when the plan is handed out: it is for the rule of the last one.
+    /// It belongs to the rule of the plan that was handed out last, so take it together with the plan.
     #[must_use]
     pub fn active_call(&self) -> Option<ActiveCall> {
         let firing = self.0.current.as_ref()?;
@@ -192,8 +200,8 @@ impl Decision {
     }
 }
 
-impl Parts {
-    /// Asks a closure of the application for a fault, and makes it the next one.
+impl Pending {
+    /// Calls a closure of the application, and makes the fault that it returns the next step.
     fn ask(&mut self, custom: &CustomFault) {
         let Some(firing) = &mut self.current else {
             return;
@@ -208,9 +216,9 @@ impl Parts {
             return;
         };
         let can_happen = |fault: &Fault| {
-            fault.surfaces().have(self.kind)
+            fault.site_kinds().have(self.kind)
                 && self.hub.bounds.load().policy.permits(fault).is_ok()
-                // A closure that names itself would be asked without end.
+                // A closure that names itself would be called without end.
                 && !matches!(fault, Fault::Custom(_))
         };
         if let Some(chosen) = fault.chosen(&mut firing.dice, can_happen) {
@@ -222,8 +230,8 @@ impl Parts {
                 site = self.site,
                 rule = rule.as_str(),
                 fault = fault.name(),
-                "the closure {:?} asks for what cannot happen here",
-                custom.name,
+                closure = &*custom.name,
+                "the closure returned a fault that cannot happen at this site",
             );
         }
     }

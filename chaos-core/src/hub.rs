@@ -1,15 +1,15 @@
-//! Telling the world: one tracing event per injection, and whoever wants to know besides.
+//! What the rules of one injector share: its clock, its bounds, its audit, and who is notified.
 
 pub(crate) mod closures;
+pub(crate) mod observer;
 pub(crate) mod reentrancy;
 
 use std::{
     fmt,
     sync::{
-        Arc, OnceLock,
+        OnceLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use arc_swap::ArcSwap;
@@ -18,70 +18,33 @@ use crate::{
     audit::Audit,
     clock::Clock,
     gate::changed::ChangeNotifier,
-    guard_rail::{
-        breach::Breach,
-        monitor::{self, Monitor},
+    guard_rail::{breach::Breach, monitor},
+    hub::{
+        closures::Closures,
+        observer::{Injection, Observers},
+        reentrancy::ReentrancyGuard,
     },
-    hub::{closures::Closures, reentrancy::ReentrancyGuard},
     name::RuleId,
-    policy::{Policy, spending::Spending},
+    policy::{Policy, bounds::Bounds},
 };
 
-/// A fault that really happened: one rule, on one call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Injection {
-    /// Where.
-    pub site: &'static str,
-    /// By which rule.
-    pub rule: RuleId,
-    /// The rule's faults in order, joined by `+`; of a rule with a choice, those that happen here.
-    pub fault: Arc<str>,
-    /// How long the rule delays this call; zero if it does not.
-    pub delay: Duration,
-}
-
-/// Someone who wants to know.
-type Observer = Arc<dyn Fn(&Injection) + Send + Sync>;
-
-/// The policy in force, and what has been spent of it.
-#[derive(Debug, Default)]
-pub(crate) struct Bounds {
-    pub(crate) policy: Policy,
-    /// Injections begun or about to.
-    pub(crate) spent: AtomicU64,
-    pub(crate) spending: Spending,
-    pub(crate) watches: Vec<Arc<Monitor>>,
-}
-
-impl Bounds {
-    pub(crate) fn new(policy: Policy) -> Self {
-        let watches = policy.guards.iter().map(Monitor::of_policy);
-        Self {
-            watches: watches.map(Arc::new).collect(),
-            policy,
-            ..Self::default()
-        }
-    }
-}
-
-/// What the rules of one injector share: its clock, who is told, and what may happen.
+/// Shared by the injector, its overlays, and every rule that is armed in them.
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
-    /// Injections so far, those of rules that are gone included. A number that is only added to.
+    /// Injections so far, those of deleted rules included. It is only added to.
     injected: AtomicU64,
-    observers: ArcSwap<Vec<Observer>>,
+    pub(crate) observers: Observers,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
-    /// Injections under way, of overlays and of rules that are gone as well.
+    /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
     pub(crate) changed: ChangeNotifier,
     pub(crate) audit: Audit,
-    /// What stops a rule, or everything, when a bound is broken: the injector puts it here.
+    /// Stops a rule, or everything, when a bound is broken. The injector sets it when it is made.
     pub(crate) stop: OnceLock<Stop>,
 }
 
-/// Told of a breach, and of the rule to stop, if it is not to be everything.
+/// Called with a breach, and with the rule to stop; `None` stops everything.
 type Stop = Box<dyn Fn(&Breach, Option<&RuleId>) + Send + Sync>;
 
 impl Hub {
@@ -89,7 +52,7 @@ impl Hub {
         Self {
             clock,
             injected: AtomicU64::new(0),
-            observers: ArcSwap::default(),
+            observers: Observers::default(),
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
@@ -99,14 +62,7 @@ impl Hub {
         }
     }
 
-    pub(crate) fn add(&self, observer: Observer) {
-        self.observers.rcu(|observers| {
-            let mut observers = Vec::clone(observers);
-            observers.push(Arc::clone(&observer));
-            observers
-        });
-    }
-
+    /// Stops `rule`, or everything, because of `breach`.
     pub(crate) fn breached(&self, breach: &Breach, rule: Option<&RuleId>) {
         if let Some(stop) = self.stop.get() {
             stop(breach, rule);
@@ -117,41 +73,23 @@ impl Hub {
         self.injected.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn tell(&self, injection: &Injection) {
+    /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order.
+    pub(crate) fn report(&self, injection: &Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
         monitor::note_injection();
-        // First: an observer may panic.
+        // Before the observers: one of them may panic.
         self.changed.notify();
-        let _telling = ReentrancyGuard::begin();
-        tracing::info!(
-            target: "chaos",
-            site = injection.site,
-            rule = injection.rule.as_str(),
-            fault = &*injection.fault,
-            delay_ms = injection.delay.as_secs_f64() * 1e3,
-            "fault injected",
-        );
-        record(injection);
-        for observer in self.observers.load().iter() {
-            observer(injection);
-        }
+        let _guard = ReentrancyGuard::begin();
+        observer::trace(injection);
+        self.observers.notify(injection);
     }
-}
-
-/// Says it on the span that the call is in: those of these fields that it was declared with.
-fn record(injection: &Injection) {
-    let span = tracing::Span::current();
-    span.record("chaos.site", injection.site);
-    span.record("chaos.rule", injection.rule.as_str());
-    span.record("chaos.fault", &*injection.fault);
-    span.record("chaos.delay_ms", injection.delay.as_secs_f64() * 1e3);
 }
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub")
             .field("clock", &self.clock)
-            .field("observers", &self.observers.load().len())
+            .field("observers", &self.observers)
             .finish()
     }
 }

@@ -1,7 +1,7 @@
-//! Fault injection that costs nothing until someone aims a fault: what can go wrong, where, when.
+//! Fault injection for Rust services: what can go wrong, where and when. A site where faults may happen
+//! costs a few instructions until someone arms a rule that aims at it.
 //!
 //! ```
-//! use std::time::Duration;
 //! use chaos_core::{Fault, Injected, Injector, Rule, inject};
 //!
 //! fn read(injector: &Injector) -> Result<&'static str, Injected> {
@@ -21,64 +21,71 @@
 //! # Ok::<(), chaos_core::RuleError>(())
 //! ```
 //!
-//! # The nouns
+//! # Terms
 //!
-//! A [`Call`] passes a [`Site`]. The rules that aim at the site decide: each [`Rule`] is a
-//! [`SiteGlob`], a [`Matcher`] (which calls), a [`Trigger`] (which of those), one or more
-//! [`Fault`]s and a [`Lifetime`]. What is decided is a [`Decision`]: a list of [`Plan`]s, deeds
-//! that an adapter carries out. What was carried out is an [`Injection`], told to observers ([`Injector::observe`]).
-//! The rules in force are a [`RuleSet`] with a generation, held by an [`Injector`]: a value, or the
-//! one of the process ([`global`]).
+//! - A [`Site`] is a named place where faults may happen; a [`Call`] is one pass through it, with its
+//!   labels.
+//! - A [`Rule`] aims at sites (a [`SiteGlob`]). It says which calls it hits (a [`Matcher`] and a
+//!   [`Trigger`]), with which [`Fault`]s, and for how long (a [`Lifetime`]).
+//! - An [`Injector`] holds the rules, a [`RuleSet`] with a generation, and decides on each call of an
+//!   armed site. It is a value; [`global`] is the one of the process.
+//! - A [`Decision`] is the result: a list of actions ([`Plan`]) that the integration (a macro or a tower
+//!   layer) executes. When the first action of a rule begins, that is an [`Injection`]: it is counted once
+//!   and reported once to each observer ([`Injector::observe`]).
+//! - A site is *idle* when no rule aims at it, *armed* when one does, and *halted* after
+//!   [`Injector::halt`].
+//! - An [`Overlay`] holds rules that only one task tree can see. A token (feature `token`) carries signed
+//!   rules with one request.
+//! - A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, and a [`GuardRail`]
+//!   what the service may show meanwhile. The [`Audit`] records who changed what; edits get an
+//!   [`Actor`] by [`Injector::as_actor`].
 //!
-//! Rules that fire compose: each makes its own draw, and their faults are carried out in rule
-//! order, until one ends the call. So "everything 200 ms slower" and "5 % fail" are two rules.
-//!
-//! An [`Overlay`] holds rules that only one task tree can see; a `TokenKey` (feature `token`) signs
-//! rules that travel with one request.
-//!
-//! A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, a [`GuardRail`] what the
-//! service may show meanwhile. The [`Audit`] says who did what; edits get a name by
-//! [`Injector::as_actor`].
+//! Rules compose. Every rule that matches a call draws for itself, and the faults of all rules that hit
+//! are executed in rule order, until one ends the call. So "everything 200 ms slower" and "5 % fail"
+//! are two rules.
 //!
 //! # What it costs
 //!
-//! Idle, a site is one relaxed load and one branch: 0 allocations, no lock, no shared write, and
-//! nothing changes at a site when others are armed (a macro with an explicit `injector:` is the
-//! exception: it looks its site up once anything is armed there). `cargo bench` prices it in instructions.
-//! Armed, a call that no rule hits takes no lock, allocates nothing, reads no clock and writes
-//! nothing that other threads write, unless a rule asks for an exact count.
+//! An idle site is one relaxed load and one branch: no allocation, no lock, no shared write. Arming a rule
+//! at one site changes nothing at the others. The exception is a macro with an explicit `injector:`,
+//! which looks its site up once any rule of that injector is armed. A call of an armed site that no rule
+//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write,
+//! unless a rule asks for an exact count. `cargo bench` prices each case in instructions.
 //!
-//! # What cannot happen
+//! # Guarantees
 //!
-//! - A rule that outlives its deadline: the deadline is checked on the call itself, so no task or
-//!   timer has to be alive for it. It is ten minutes unless something else was said.
-//! - A call that begins after [`halt`](Injector::halt) has returned is hit. It also lets go whoever
-//!   is being delayed, and calls under way get no further deed.
-//! - More injections than `limit`, more at once than `max_active`, more delay or a greater share of calls
-//!   than a budget has; not by one.
-//! - A rule that does what the policy does not allow, whichever way it came in.
-//! - Anything at all, in a process with `CHAOS_DISABLED=1`.
-//! - An injection that is not counted, or counted twice.
-//! - A fault in what an observer or a tracing subscriber does when it is told of one.
-//! - A panic on input, or a half-applied edit: rules are checked before they are put in force.
+//! A test covers each of these.
+//!
+//! - A rule never outlives its deadline, which is ten minutes unless the rule says otherwise. The
+//!   deadline is checked on the call itself, so no task or timer has to be alive for it.
+//! - No call that begins after [`halt`](Injector::halt) has returned is hit. A halt also releases
+//!   the calls that are being delayed, and calls under way get no further fault.
+//! - A `limit`, a `max_active` and a budget are never exceeded, not even by one.
+//! - No rule does what the policy forbids, whichever way it came in.
+//! - With `CHAOS_DISABLED=1` nothing is ever injected.
+//! - Every injection is counted exactly once.
+//! - What observers and tracing subscribers do when they are notified is never hit.
+//! - An invalid rule is rejected and changes nothing; an edit is applied whole or not at all. Input never
+//!   causes a panic.
 //!
 //! # What it does not do
 //!
-//! It injects where a site is, and nowhere else: it does not touch sockets or other processes. HTTP
-//! requests are `chaos-tower`'s, and changing rules over a port is `chaos-http-admin`'s.
+//! It injects faults at sites and nowhere else: it does not touch sockets or other processes. `chaos-tower`
+//! injects them into HTTP requests and connections, and `chaos-http-admin` changes rules over HTTP.
 //!
 //! # Features
 //!
-//! - `tokio` (default): [`inject_async!`] and waits that give the thread back.
-//! - `macros`: `#[site]`, which makes a whole function a site.
-//! - `serde`: the `wire` format.
-//! - `window` (default): rules that live in certain hours of the week.
-//! - `token`: signed tokens, which carry rules with one request.
-//! - `compile-out`: removes every site from the binary; the macros are empty and layers pass
-//!   through. The rest of the API stays, so nothing else has to change.
+//! The [README](https://docs.rs/crate/chaos-core/latest) lists the features, what each adds, and how many
+//! crates it costs.
 #![forbid(unsafe_code)]
-// Input never panics; a broken promise of our own says so with `expect`. Tests may.
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// No input causes a panic. A broken invariant of our own panics with `expect`. Tests may unwrap.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod armed;
 mod audit;
@@ -112,7 +119,6 @@ pub use crate::macros::private as __private;
 
 pub use crate::{
     armed::{
-        counters::{Limit, Overflow},
         preview::Preview,
         status::{Counts, State, Status},
     },
@@ -132,7 +138,7 @@ pub use crate::{
         GuardRail, Then,
         breach::{Breach, Measure},
     },
-    hub::{Injection, closures::CustomCall},
+    hub::{closures::CustomCall, observer::Injection},
     injector::{Injector, attributed::AttributedInjector, global},
     matcher::{
         Matcher,
@@ -151,7 +157,10 @@ pub use crate::{
         headers::HeaderEdit,
         injected::Injected,
     },
-    policy::Policy,
+    policy::{
+        Policy,
+        limit::{Limit, Overflow},
+    },
     rule::{
         Mode, Rule,
         lifetime::Lifetime,

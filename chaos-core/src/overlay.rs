@@ -1,4 +1,4 @@
-//! Rules that only one task tree or request can see.
+//! `Overlay`: rules that only one task tree or request can see.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     armed::status::Counts,
-    decision::overlay_rules::{self, Around, Entered, OverlayRules},
+    decision::overlay_rules::{self, EnterGuard, EnteredOverlay, OverlayRules},
     injector::Injector,
     name::RuleId,
     rule::{
@@ -20,17 +20,19 @@ use crate::{
     },
 };
 
-/// Rules that only the calls made in it can see.
+/// Rules that only the calls made inside the overlay can see.
 ///
-/// Two tests that run in parallel on one injector, each in an overlay of its own, do not see each
-/// other's faults; nor does anyone else. The rules of an overlay come before those of the injector, and
-/// of overlays within each other, the innermost comes first. [`Injector::halt`] stops them, too.
+/// Tests that run in parallel on one injector, each in an overlay of its own, do not see each other's
+/// faults, and nobody else sees them either. The rules of an overlay are asked before those of the
+/// injector; where overlays are nested, the innermost is asked first. [`Injector::halt`] stops them too.
 ///
-/// It follows the future it runs, through every `.await` and from thread to thread. Into tasks and
-/// threads that are spawned in it, [`carry`](Self::carry) and [`carry_sync`](Self::carry_sync) take it.
+/// An overlay follows the future that it runs, through every `.await` and from thread to thread.
+/// [`carry`](Self::carry) and [`carry_sync`](Self::carry_sync) take it into tasks and threads that are
+/// spawned inside it.
 ///
-/// Clones are the same overlay. Its rules are gone, and calls that they delay are let go, when the last
-/// clone and the last future that runs in it are dropped. Where no overlay aims, a site pays nothing.
+/// Clones are handles to one overlay. When the last clone and the last future that runs in it are dropped,
+/// its rules are gone and the calls that they delay are released. A site at which no overlay aims pays
+/// nothing for them.
 ///
 /// ```
 /// use chaos_core::{Fault, Injector, Overlay, Rule, inject};
@@ -48,28 +50,30 @@ use crate::{
 #[derive(Clone)]
 pub struct Overlay(Arc<Handle>);
 
-/// What keeps an overlay alive. The injector does not, so it does not hold this.
+/// Keeps an overlay alive. The injector does not hold it.
 struct Handle {
     injector: Injector,
-    layer: Arc<OverlayRules>,
+    rules: Arc<OverlayRules>,
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.injector.close(&self.layer);
+        self.injector.close(&self.rules);
     }
 }
 
 impl Overlay {
-    /// An overlay without rules, on that injector's sites.
+    /// Makes an overlay without rules, on the sites of `injector`.
     #[must_use]
     pub fn new(injector: &Injector) -> Self {
         Self::open(injector, None)
     }
 
-    /// The rules of a verified token, for as long as it is valid: a rule's `ttl` (ten minutes, unless it says
-    /// otherwise) counts from this call, and ends with the token at the latest. `text` is the token as it was sent: what
-    /// is called in the overlay can [pass it on](Self::current_token).
+    /// Makes an overlay with the rules of a verified token, for as long as the token is valid.
+    ///
+    /// The `ttl` of a rule (ten minutes by default) counts from this call, and ends with the token at the
+    /// latest. `text` is the token as it was sent: [`current_token`](Self::current_token) returns it inside
+    /// the overlay, so that it can be passed on.
     ///
     /// # Errors
     /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
@@ -86,7 +90,7 @@ impl Overlay {
                 .lifetime
                 .ttl()
                 .map_or(remaining, |ttl| ttl.min(remaining));
-            // Of a token that expires this very moment, nothing is left.
+            // A token that expires at this very moment leaves no time for its rules.
             rule.lifetime = crate::rule::lifetime::Lifetime::new(ttl).ok()?;
             Some(rule)
         };
@@ -98,45 +102,48 @@ impl Overlay {
     }
 
     fn open(injector: &Injector, token: Option<Box<str>>) -> Self {
-        let layer = Arc::new(OverlayRules::new(token));
-        injector.open(&layer);
+        let rules = Arc::new(OverlayRules::new(token));
+        injector.open(&rules);
         let injector = injector.clone();
-        Self(Arc::new(Handle { injector, layer }))
+        Self(Arc::new(Handle { injector, rules }))
     }
 
-    fn around(&self) -> Around {
+    /// Returns what a thread puts on its stack to enter this overlay.
+    fn entered(&self) -> EnteredOverlay {
         let keeper = Arc::clone(&self.0);
-        Around::new(&self.0.layer, keeper)
+        EnteredOverlay::new(&self.0.rules, keeper)
     }
 
-    /// The token that the innermost overlay around this call came with.
+    /// Returns the token of the innermost overlay around this call that was made from one.
     #[must_use]
     pub fn current_token() -> Option<String> {
-        overlay_rules::token_around()
+        overlay_rules::current_token()
     }
 
-    /// The injector whose sites it is on.
+    /// Returns the injector on whose sites the overlay is.
     #[must_use]
     pub fn injector(&self) -> &Injector {
         &self.0.injector
     }
 
-    /// Runs a future in it, on each poll. What the future does when it is dropped half-way is outside of
-    /// it. Cancel-safe: dropping the future leaves the overlay as it was.
+    /// Returns a future that runs `future` inside the overlay, on each poll.
+    ///
+    /// Code that runs when `future` is dropped before it completes is outside the overlay. Cancel-safe:
+    /// dropping the future leaves the overlay as it was.
     pub fn run<F>(&self, future: F) -> InOverlay<F> {
         InOverlay {
-            overlays: [self.around()].into(),
+            overlays: [self.entered()].into(),
             future,
         }
     }
 
-    /// Runs a closure in it.
+    /// Runs a closure inside the overlay.
     pub fn run_sync<T>(&self, closure: impl FnOnce() -> T) -> T {
-        let _entered = Entered::new(&[self.around()]);
+        let _entered = EnterGuard::new(&[self.entered()]);
         closure()
     }
 
-    /// Takes the overlays around this call into a task:
+    /// Returns a future that runs `future` inside the overlays around this call, to be spawned as a task:
     ///
     /// ```
     /// # use chaos_core::Overlay;
@@ -146,31 +153,32 @@ impl Overlay {
     /// # }
     /// ```
     pub fn carry<F>(future: F) -> InOverlay<F> {
-        let overlays = overlay_rules::all_around();
+        let overlays = overlay_rules::all_entered();
         InOverlay { overlays, future }
     }
 
-    /// The same into a thread, or `spawn_blocking`.
+    /// Returns a closure that runs `closure` inside the overlays around this call, for a thread or
+    /// `spawn_blocking`.
     pub fn carry_sync<T>(closure: impl FnOnce() -> T) -> impl FnOnce() -> T {
-        let overlays = overlay_rules::all_around();
+        let overlays = overlay_rules::all_entered();
         move || {
-            let _entered = Entered::new(&overlays);
+            let _entered = EnterGuard::new(&overlays);
             closure()
         }
     }
 
-    /// Adds a rule, or replaces the one with its id; returns the overlay's new generation.
+    /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
         put.expect("without an expected generation, a put is always accepted")
     }
 
-    /// Takes a rule out and frees the calls it delays; `false` if there was none.
+    /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
     pub fn remove(&self, id: &RuleId) -> bool {
         self.apply(Change::Remove(id.clone()), None).is_ok()
     }
 
-    /// Replaces all its rules at once.
+    /// Replaces all rules of the overlay at once. Returns its new generation.
     ///
     /// # Errors
     /// If two of them have the same id.
@@ -178,31 +186,32 @@ impl Overlay {
         self.apply(Change::Replace(rules), None)
     }
 
-    /// Applies one edit, as [`Injector::apply`] does.
+    /// Applies one edit to the rules of the overlay, all or nothing, and returns its new generation. If
+    /// `expected` is given, the edit is applied only if that is the overlay's generation.
     ///
     /// # Errors
-    /// As there.
+    /// If the edit is refused: the rules stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        self.injector().apply_in(&self.0.layer, change, expected)
+        self.injector().apply_in(&self.0.rules, change, expected)
     }
 
-    /// Its rules as they were written.
+    /// Returns the rules of the overlay as they were written.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
-        Arc::clone(&self.0.layer.rules().set)
+        Arc::clone(&self.0.rules.rules().set)
     }
 
-    /// What one of its rules has counted.
+    /// Returns what one of its rules has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
         let now = self.injector().now();
-        let rules = self.0.layer.rules();
+        let rules = self.0.rules.rules();
         rules.find(id).map(|rule| Counts::of(rule, now))
     }
 
-    /// Lets go the calls that a rule's `pause` holds now; `false` if there is no such rule.
+    /// Releases the calls that a rule's `pause` holds now. Returns `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        let found = self.0.layer.rules().find(id).cloned();
+        let found = self.0.rules.rules().find(id).cloned();
         found.is_some_and(|rule| {
             rule.arming.pauses.release();
             true
@@ -219,14 +228,14 @@ impl fmt::Debug for Overlay {
 }
 
 pin_project! {
-    /// A future that runs in overlays.
+    /// A future that runs inside overlays: what [`Overlay::run`] and [`Overlay::carry`] return.
     #[must_use = "futures do nothing unless they are polled"]
     #[derive(Debug)]
     pub struct InOverlay<F> {
-        // First, so that it is dropped while its overlays live.
+        // The first field, so that it is dropped while its overlays live.
         #[pin]
         future: F,
-        overlays: Box<[Around]>,
+        overlays: Box<[EnteredOverlay]>,
     }
 }
 
@@ -235,7 +244,7 @@ impl<F: Future> Future for InOverlay<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = Entered::new(this.overlays);
+        let _entered = EnterGuard::new(this.overlays);
         this.future.poll(cx)
     }
 }

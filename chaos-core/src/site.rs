@@ -1,4 +1,4 @@
-//! A named place where faults may happen, and the idle path: one load and one branch.
+//! `Site`: a named place where faults may happen. Idle, passing it is one load and one branch.
 
 pub(crate) mod catalogue;
 
@@ -26,25 +26,25 @@ use crate::{
     name::is_site_name,
 };
 
-/// A named place where faults may happen (elsewhere: fail point, failpoint, failure flag).
+/// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
 ///
-/// It is `'static`, so that holding one costs nothing to clone, and it carries the rules that aim
-/// at it, so that arming one site costs the others nothing.
+/// A site is `'static`, so holding one costs nothing to clone, and it carries the rules that aim at it,
+/// so arming one site costs the others nothing.
 #[doc(alias = "failpoint")]
 #[derive(Debug)]
 pub struct Site {
-    /// `IDLE`, `ARMED` or `NEW`. Read with a relaxed load: it only says where to look next. What
-    /// lies there, the rules, is published by arc-swap. A reader who sees the flag late passes as
-    /// an idle call would; one who sees it early finds the old rules.
+    /// `IDLE`, `ARMED` or `NEW`. It is read with a relaxed load, because it only says whether to look
+    /// at the rules; arc-swap publishes those. A reader that sees the flag late passes as an idle
+    /// call would; one that sees it early finds the old rules.
     state: AtomicU8,
     rules: ArcSwapOption<SiteRules>,
-    /// What was said of calls to leave alone, if anything was.
+    /// Which calls are exempt; empty where the default of the kind holds.
     exempt: ArcSwapOption<Exemptions>,
-    /// Held while state and rules change, so that they change together.
+    /// Held while `state` and `rules` change, so that they change together.
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
-    /// Whether changed answers do not say so. It orders nothing.
+    /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
     name: &'static str,
     kind: SiteKind,
@@ -55,14 +55,14 @@ pub struct Site {
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
-/// Not idle yet: the first pass takes the cold path once, and registers.
+/// No call has passed yet: the first pass takes the cold path once, and registers the site.
 const NEW: u8 = 2;
 
 impl Site {
-    /// A site that nobody has passed yet. The macros make these.
+    /// Makes a site that nobody has passed yet. The macros call this.
     ///
     /// # Panics
-    /// If the name is no site name; in a `static`, that is a compile error.
+    /// If the name is not a site name; in a `static`, that is a compile error.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -92,26 +92,28 @@ impl Site {
         }
     }
 
-    /// Whether a rule may aim here. This is all an idle call costs: one relaxed load, one branch.
+    /// Returns whether a rule may aim here. This is all that an idle call costs: one relaxed load and
+    /// one branch.
     ///
-    /// With the feature `compile-out` it is `false` at compile time, and all behind it is gone.
+    /// With the feature `compile-out` it is `false` at compile time, and the code behind it is
+    /// removed.
     #[inline(always)]
     #[must_use]
     pub fn is_armed(&self) -> bool {
         !crate::COMPILED_OUT && self.state.load(Ordering::Relaxed) != IDLE
     }
 
-    /// Asks the rules about one call. `None`: leave it alone.
+    /// Asks the rules about one call. Returns `None` if the call is left alone.
     ///
-    /// Cold: only calls of an armed site come here. Most of those are left alone, so what comes
-    /// after a hit is out of the way again.
+    /// Cold, because only calls of an armed site come here. Most of those are left alone, so the code
+    /// after a hit is out of line again.
     #[cold]
     #[inline(never)]
     pub fn decide(&self, call: &Call<'_>) -> Option<Decision> {
         self.decide_here(call)
     }
 
-    /// The same, for a caller that is cold itself.
+    /// Asks the rules about one call, inlined into a caller that is cold itself.
     #[inline(always)]
     pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
         if crate::COMPILED_OUT {
@@ -132,7 +134,7 @@ impl Site {
         None
     }
 
-    /// The same, `from` the first rule that a glance does not settle.
+    /// Asks the rules one by one; `from` is the first one that a glance does not settle.
     #[inline(never)]
     fn look_closer(
         &self,
@@ -144,7 +146,7 @@ impl Site {
         let hit = site_rules.each(call, from, |at, rule| {
             match rule.consult(call, &site_rules.hub) {
                 Verdict::Pass => {}
-                // Once, when all were asked: it looks at more than this rule.
+                // Retired once, when all were asked: that looks at more than this rule.
                 Verdict::Expired => expired = true,
                 Verdict::Hit(hit) => return ControlFlow::Break((at, hit)),
             }
@@ -161,7 +163,7 @@ impl Site {
         }
     }
 
-    /// Fires the rule that hit, and those behind it that hit too, until one ends the call.
+    /// Fires the rule that hit, and those after it that hit too, until one ends the call.
     #[cold]
     #[inline(never)]
     fn fire(
@@ -171,63 +173,65 @@ impl Site {
         hit: Box<Hit>,
         call: &Call<'_>,
     ) -> Option<Decision> {
-        let mut case = self.case(call);
-        let _ = site_rules.fire(&mut case, from, Some(hit));
-        if case.fired.is_empty() {
+        let mut evaluation = self.evaluate(call);
+        let _ = site_rules.fire(&mut evaluation, from, Some(hit));
+        if evaluation.fired.is_empty() {
             self.retire(site_rules);
             return None;
         }
         Some(Decision::new(
-            case.here,
+            evaluation.here,
             Arc::clone(&site_rules.hub),
-            case.fired,
+            evaluation.fired,
             self.marks(),
         ))
     }
 
-    /// Asks the rules of the overlays that the call is in, and then the site's own.
+    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
+    /// policy.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
-        let Some(watches) = own.watches().filter(|_| self.kind == SiteKind::Layer) else {
-            return self.ask_layers(own, call);
+        let Some(monitors) = own.monitors().filter(|_| self.kind == SiteKind::Layer) else {
+            return self.ask_overlays_and_own(own, call);
         };
         self.retire(own);
-        let decision = self.ask_layers(own, call);
-        // What is never hit does not say how those fare that may be.
+        let decision = self.ask_overlays_and_own(own, call);
+        // Exempt calls do not say how the calls fare that may be hit.
         if decision.is_none() && self.exemptions().have(call) {
             return None;
         }
         let here = (self.name, self.kind);
         let decision = decision.unwrap_or_else(|| Decision::nothing(here, &own.hub));
-        Some(decision.watched_by(watches))
+        Some(decision.watched_by(monitors))
     }
 
-    /// The same, watched or not.
-    fn ask_layers(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+    /// Asks the rules of the overlays that the call is in, and then the site's own.
+    fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if !own.are_overlaid() {
             return self.look_closer(own, 0, call);
         }
         self.retire(own);
-        if !overlay_rules::is_around() {
+        if !overlay_rules::any_entered() {
             return self.look_closer(own, 0, call);
         }
-        let mut case = self.case(call);
-        let ended =
-            overlay_rules::each_around(self.address(), |rules| rules.fire(&mut case, 0, None));
-        if case.fired.is_empty() {
+        let mut evaluation = self.evaluate(call);
+        let ended = overlay_rules::each_entered(self.address(), |rules| {
+            rules.fire(&mut evaluation, 0, None)
+        });
+        if evaluation.fired.is_empty() {
             return self.look_closer(own, 0, call);
         }
         if ended.is_continue() {
-            let _ = own.fire(&mut case, 0, None);
+            let _ = own.fire(&mut evaluation, 0, None);
         }
-        let here = case.here;
+        let here = evaluation.here;
         let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, case.fired, marks))
+        Some(Decision::new(here, hub, evaluation.fired, marks))
     }
 
-    /// A call on which no rule has fired yet.
-    fn case<'c>(&self, call: &'c Call<'c>) -> Evaluation<'c> {
+    /// Starts the evaluation of a call on which no rule has fired yet.
+    fn evaluate<'c>(&self, call: &'c Call<'c>) -> Evaluation<'c> {
         Evaluation {
             call,
             here: (self.name, self.kind),
@@ -236,13 +240,13 @@ impl Site {
         }
     }
 
-    /// Back to idle when every rule has expired: nobody else has to be alive for it.
+    /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
     #[cold]
     fn retire(&self, seen: &Arc<SiteRules>) {
         if !seen.are_over() {
             return;
         }
-        // A writer at work installs something newer anyway.
+        // A writer that holds the lock installs something newer.
         let Ok(_writing) = self.writer.try_lock() else {
             return;
         };
@@ -252,13 +256,17 @@ impl Site {
         }
     }
 
-    /// Leaves these calls alone, whatever the rules say, at every layer of this name and injector.
+    /// Exempts calls from all rules, at every layer of this name and injector.
+    ///
+    /// This replaces the exemptions that were set before.
     pub fn exempt(&self, exempt: Exemptions) {
         self.exempt.store(Some(Arc::new(exempt)));
     }
 
-    /// The calls that are left alone, whatever the rules say: health checks at the site of a layer, and
-    /// none elsewhere, unless [`exempt`](Self::exempt) said otherwise.
+    /// Returns which calls are exempt from all rules.
+    ///
+    /// Unless [`exempt`](Self::exempt) has set others, these are health checks at the site of a layer,
+    /// and none at a site of another kind.
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
         self.exempt.load_full().unwrap_or_else(|| {
@@ -269,18 +277,18 @@ impl Site {
         })
     }
 
-    /// Whether an answer that was changed here says so, at every layer of this name and injector. It does
-    /// unless this says otherwise.
+    /// Sets whether an answer that a fault changes carries the mark of its rule (the header
+    /// `x-chaos-fault`), at every layer of this name and injector. It does by default.
     pub fn mark(&self, mark: bool) {
         self.unmarked.store(!mark, Ordering::Relaxed);
     }
 
-    /// Whether an answer that was changed here says so.
+    /// Returns whether an answer that a fault changes carries a mark.
     fn marks(&self) -> bool {
         !self.unmarked.load(Ordering::Relaxed)
     }
 
-    /// Says until when overlays aim here, if any do.
+    /// Sets until when overlays aim here; `None` if none does.
     pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let rules = match &*self.rules.load() {
@@ -290,7 +298,7 @@ impl Site {
         self.store(rules);
     }
 
-    /// Puts one rule in the place of another; `false` if that takes more.
+    /// Installs one rule in the place of another. Returns `false` if that takes a new compilation.
     pub(crate) fn swap(&self, rules: &[Arc<Armed>; 2]) -> bool {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let swapped = (self.rules.load().as_ref()).and_then(|now| now.swapped(rules));
@@ -301,13 +309,13 @@ impl Site {
         is_swapped
     }
 
-    /// Makes `rules` the ones that aim here.
+    /// Installs the rules that aim here.
     pub(crate) fn install(&self, rules: Option<SiteRules>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.store(rules);
     }
 
-    /// The same, for who holds the lock.
+    /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
         let state = if rules.is_some() { ARMED } else { IDLE };
         let same = match (&*self.rules.load(), &rules) {
@@ -321,46 +329,47 @@ impl Site {
         self.state.store(state, Ordering::Relaxed);
     }
 
-    /// What tells it from every other site.
+    /// Returns what tells this site from every other.
     pub(crate) fn address(&self) -> SiteAddress {
         std::ptr::from_ref(self).addr()
     }
 
+    /// Returns whether no call has passed the site, and no injector has taken it in.
     pub(crate) fn is_new(&self) -> bool {
         self.state.load(Ordering::Relaxed) == NEW
     }
 
-    /// Armed, and not merely new.
+    /// Returns whether the site is armed, and not merely new.
     #[inline]
     pub(crate) fn is_aimed_at(&self) -> bool {
         self.state.load(Ordering::Relaxed) == ARMED
     }
 
-    /// Its name. Several sites may share one.
+    /// Returns its name. Several sites may share one.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// How calls reach it.
+    /// Returns how calls reach it.
     #[must_use]
     pub fn kind(&self) -> SiteKind {
         self.kind
     }
 
-    /// The source file it stands in.
+    /// Returns the source file in which it was made.
     #[must_use]
     pub fn file(&self) -> &'static str {
         self.file
     }
 
-    /// The line it stands on.
+    /// Returns the line on which it was made, counted from 1.
     #[must_use]
     pub fn line(&self) -> u32 {
         self.line
     }
 
-    /// The names of the labels it gives.
+    /// Returns the names of the labels that its calls carry.
     #[must_use]
     pub fn labels(&self) -> &'static [&'static str] {
         self.labels

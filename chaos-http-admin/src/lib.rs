@@ -211,13 +211,18 @@
 //!
 //! # Features
 //!
-//! - `metrics` adds `Metrics::publish`, which publishes the metrics through the `metrics` facade.
-//! - `tls` adds TLS to the port, with rustls.
-//! - `webhooks` adds `Webhook` and `Admin::webhook`, with reqwest and rustls.
+//! The [README](https://docs.rs/crate/chaos-http-admin/latest) lists
+//! the features, what each adds, and how many crates it depends on.
 
 #![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Invalid input never panics; an internal invariant that does not hold panics with `expect`.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod access;
 mod admin;

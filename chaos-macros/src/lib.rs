@@ -3,7 +3,13 @@
 //! Use it as `chaos_core::site`, with the feature `macros` of chaos-core. It is in a crate of its
 //! own because procedural macros must be.
 #![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod arguments;
 mod function;

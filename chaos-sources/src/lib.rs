@@ -86,10 +86,17 @@
 //!
 //! # Features
 //!
-//! - `toml` (default) and `yaml` (default) add these formats.
+//! The [README](https://docs.rs/crate/chaos-sources/latest) lists
+//! the features, what each adds, and how many crates it depends on.
 #![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // Invalid input never panics; an internal invariant that does not hold panics with `expect`.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod contents;
 mod directory_watcher;

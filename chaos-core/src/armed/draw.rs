@@ -1,5 +1,7 @@
-//! Drawing lots: whether a rule hits one call. Pure: the call's number, its key and the age of the rule
-//! are arguments, and so the same question has the same answer here, on the data path, in a preview.
+//! The draw: whether a rule hits one call.
+//!
+//! It is pure: the ordinal of the call, its key and the age of the rule are arguments. So the hot path and a
+//! preview give the same answer to the same question.
 
 use std::time::Duration;
 
@@ -12,8 +14,8 @@ use crate::{
     },
 };
 
-/// A call that was hit: what decided it, and the dice for what is done to it. In a box, so that the
-/// answer to the many calls that are not hit is small.
+/// A call that was hit: what decided it, and the dice for what is done to it. It is boxed, so that the
+/// answer to a call that is not hit is small.
 #[derive(Debug)]
 pub(crate) struct Hit {
     pub(crate) dice: Dice,
@@ -29,7 +31,7 @@ impl Hit {
     }
 }
 
-/// What tells the draws of one rule from those of another; `None` where chance decides.
+/// The random stream of one rule, which differs from that of any other rule; `None` where chance decides.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Draw {
     stream: Option<u64>,
@@ -44,12 +46,12 @@ impl Draw {
         }
     }
 
-    /// Whether the same call is always decided the same way.
-    pub(crate) fn are_repeatable(self) -> bool {
+    /// Returns whether the same call is always decided the same way.
+    pub(crate) fn is_repeatable(self) -> bool {
         self.stream.is_some()
     }
 
-    /// Whether the call is hit; `age` is how long the rule has been armed.
+    /// Returns the hit if the call is hit; `age` is the time since the rule was armed.
     pub(crate) fn draw(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> Option<Box<Hit>> {
         let mut dice = match (self.stream, turn) {
             (Some(stream), Turn { key: Some(key), .. }) => Dice::keyed(stream, key),
@@ -62,7 +64,7 @@ impl Draw {
             ) => Dice::seeded(stream, ordinal),
             _ => Dice::Thread,
         };
-        // Drawn even where the answer is known, so that what comes after is the same at every rate.
+        // Drawn even where the answer is known, so that later draws are the same at every rate.
         let draw = dice.draw();
         let is_hit = match &trigger.replay {
             Some(calls) => calls.has(&turn),

@@ -1,4 +1,4 @@
-//! What a rule would hit, worked out without a call.
+//! Which calls a rule would hit, worked out without any call.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::{
     trigger::replay::{self, Replay, Turn},
 };
 
-/// Says which calls a rule would hit, by their numbers or their keys. Nothing is injected, or counted.
+/// Tells which calls a rule would hit, by their ordinals or their keys. Nothing is injected or counted.
 ///
-/// It says what the draws say: `rate` or `program`, `skip` and `every`, `seed`, `key` and `replay`. How far
-/// `limit`, `max_active` and `first_attempts` let it come depends on the calls that there will be, and a
+/// It answers for what draws decide: `rate` or `program`, `skip` and `every`, `seed`, `key` and `replay`. What
+/// `limit`, `max_active` and `first_attempts` leave over depends on the calls that there will be, and a
 /// `window` on the time of day.
 ///
 /// ```
-/// use std::time::Duration;
 /// use chaos_core::{Fault, Rate, Rule, Trigger};
 ///
 /// let trigger = Trigger::new().key("header:x-user-id".parse()?).rate(Rate::new(0.1)?);
 /// let rule = Rule::new("some".parse()?, "http.server".parse()?, Fault::error("lost"));
 /// let rule = rule.trigger(trigger);
+/// let preview = rule.preview()?;
 /// let users = ["alice", "bob", "carol"];
-/// let hit: Vec<_> = users.iter().filter(|user| rule.preview().unwrap().hits_key(user)).collect();
+/// let hit: Vec<_> = users.into_iter().filter(|user| preview.hits_key(user)).collect();
 /// # drop(hit);
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
@@ -35,16 +35,16 @@ pub struct Preview<'r> {
 }
 
 impl Rule {
-    /// Which calls it would hit.
+    /// Returns what tells which calls the rule would hit.
     ///
     /// # Errors
-    /// If chance decides: it has neither a seed nor a key, and does not replay.
+    /// If chance decides: the rule has neither a seed nor a key, and does not replay.
     pub fn preview(&self) -> Result<Preview<'_>, RuleError> {
         let draw = Draw::of(self);
         let is_certain =
-            draw.are_repeatable() || self.trigger.replay.is_some() || self.trigger.always_hits();
+            draw.is_repeatable() || self.trigger.replay.is_some() || self.trigger.always_hits();
         if !is_certain {
-            let problem = "without a seed or a key, chance decides";
+            let problem = "without a seed or a key, chance decides which calls are hit";
             let allowed = "a rule with a seed or a key";
             return Err(RuleError::new("seed", problem, allowed).in_rule(self.id.as_str()));
         }
@@ -55,7 +55,7 @@ impl Rule {
         })
     }
 
-    /// Whether its calls are told from each other by a key, and not by their numbers.
+    /// Returns whether the rule tells its calls apart by a key, and not by their ordinals.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
         let by_number = self
@@ -68,14 +68,14 @@ impl Rule {
 }
 
 impl Preview<'_> {
-    /// When the rule has been armed for so long: a `program` may say something else each time.
+    /// Sets the time since the rule was armed (zero by default), which a `program` depends on.
     #[must_use]
     pub fn after(mut self, age: Duration) -> Self {
         self.age = age;
         self
     }
 
-    /// Whether it would hit the call that is the n-th one it matches, counted from 0.
+    /// Returns whether the rule would hit the call that is the `ordinal`-th one it matches, counted from 0.
     #[must_use]
     pub fn hits_ordinal(&self, ordinal: u64) -> bool {
         let trigger = &self.rule.trigger;
@@ -88,7 +88,7 @@ impl Preview<'_> {
             })
     }
 
-    /// Whether it would hit the calls with this key.
+    /// Returns whether the rule would hit the calls with this key.
     #[must_use]
     pub fn hits_key(&self, key: &str) -> bool {
         let key = replay::cut(key.into());

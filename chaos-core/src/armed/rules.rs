@@ -1,4 +1,4 @@
-//! The rules in force of one holder, an injector or an overlay: as they are written, and armed.
+//! The rules in force of an injector or an overlay: as they were written, and armed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,27 +21,28 @@ use crate::{
 pub(crate) struct ArmedRules {
     pub(crate) set: Arc<RuleSet>,
     pub(crate) armed: Vec<Arc<Armed>>,
-    /// Whether one of them may have a guard rail.
+    /// Whether any of the rules may have a guard rail.
     guarded: bool,
 }
 
-/// What an edit did.
+/// The result of an edit.
 #[derive(Debug)]
 pub(crate) struct Edited {
     pub(crate) generation: u64,
     pub(crate) changed: Changed,
-    /// The rules that are no more. To be opened when no lock is held: whoever is woken may ask for one.
+    /// The rules that are over. Open them when no lock is held, because a task that is woken may take one.
     pub(crate) retired: Retired,
-    /// Before and after, where one rule stands in the place of another.
+    /// The rule before and after, where one stands in the place of another.
     pub(crate) swapped: Option<[Arc<Armed>; 2]>,
 }
 
-/// Rules that are no more, whose waiting calls are to be let go.
+/// Rules that are over, and whose waiting calls are to be released.
 #[derive(Debug, Default)]
 #[must_use]
 pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
 
 impl Retired {
+    /// Releases the calls that wait for these rules.
     pub(crate) fn open(self) {
         for rule in self.0 {
             rule.open();
@@ -50,7 +51,7 @@ impl Retired {
 }
 
 impl ArmedRules {
-    /// Applies one edit, all or nothing. With `expected`, only if that is the generation in force.
+    /// Applies one edit, all or nothing. If `expected` is given, only if that is the generation in force.
     pub(crate) fn apply(
         &mut self,
         change: Change,
@@ -72,11 +73,11 @@ impl ArmedRules {
             _ => None,
         };
         let edited_one = edited.is_some();
-        let place = edited.and_then(|(id, put)| Some((self.place(id.as_str())?, put)));
+        let position = edited.and_then(|(id, put)| Some((self.position(id.as_str())?, put)));
         let set = Arc::new(self.set.apply(change)?);
         let generation = set.generation;
         let changed;
-        let (retired, swapped) = if let Some((at, put)) = place {
+        let (retired, swapped) = if let Some((at, put)) = position {
             let rule = Arc::clone(&set.rules[at]);
             self.guarded |= !rule.guards.is_empty();
             changed = Changed::One(
@@ -111,7 +112,7 @@ impl ArmedRules {
         })
     }
 
-    /// Arms another list of rules; those it has in common with this one go on.
+    /// Arms another list of rules. Rules that both lists have in common go on. Returns those that are over.
     fn rearm(&mut self, set: &RuleSet, policy: &Policy, now: Duration) -> Vec<Arc<Armed>> {
         let before: FnvHashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
             .map(|rule| (&rule.rule.id, rule))
@@ -133,21 +134,21 @@ impl ArmedRules {
         before
     }
 
-    /// Puts every rule behind a new gate, and leaves those whose calls are to be let go.
+    /// Puts every rule behind a new gate, and returns the rules whose calls are to be released.
     pub(crate) fn halt(&mut self) -> Retired {
         let behind_new_gates = self.armed.iter().map(|rule| rule.behind_new_gate());
         let behind_new_gates = behind_new_gates.collect();
         Retired(std::mem::replace(&mut self.armed, behind_new_gates))
     }
 
-    /// The rules that aim at a site, those that are switched off included.
+    /// Returns the rules that aim at a site and have not expired, the disabled ones included.
     pub(crate) fn aimed_at(&self, site: &str, now: Duration) -> Vec<Arc<Armed>> {
         let aims_here =
             |rule: &&Arc<Armed>| !rule.arming.has_expired(now) && rule.rule.site.matches(site);
         self.armed.iter().filter(aims_here).cloned().collect()
     }
 
-    /// The guard rails of rules that can act, and until when they can.
+    /// Returns the guard rails of rules that can act, each with the rule's deadline.
     pub(crate) fn watches(
         &self,
         now: Duration,
@@ -163,32 +164,33 @@ impl ArmedRules {
         })
     }
 
-    /// When the last of the rules that can act expires; `None` if there is none.
+    /// Returns when the last of the rules that can act expires; `Duration::MAX` if one never does, and `None` if
+    /// there is no such rule.
     pub(crate) fn last_deadline(&self, now: Duration) -> Option<Duration> {
         let live = self.armed.iter().filter(|rule| rule.is_live(now));
         live.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX))
             .max()
     }
 
-    /// Whether any rule can act.
+    /// Returns whether any rule can act.
     pub(crate) fn is_live(&self, now: Duration) -> bool {
         self.armed.iter().any(|rule| rule.is_live(now))
     }
 
-    /// When the first of the rules that can act expires.
+    /// Returns when the first of the rules that can act expires.
     pub(crate) fn first_deadline(&self, now: Duration) -> Option<Duration> {
         let live = self.armed.iter().filter(|rule| rule.is_live(now));
         live.filter_map(|rule| rule.arming.deadline()).min()
     }
 
-    /// Holds all of them to a policy that came later.
+    /// Applies a policy that was set after the rules were armed.
     pub(crate) fn hold_to(&self, policy: &Policy) {
         for rule in &self.armed {
             rule.arming.shorten(&rule.rule, policy);
         }
     }
 
-    /// The rules that have expired since this was last asked: each is named once.
+    /// Returns the rules that have expired since this was last called: each rule once.
     pub(crate) fn newly_expired(&self, now: Duration) -> Vec<Arc<Rule>> {
         let expired = self
             .armed
@@ -198,7 +200,7 @@ impl ArmedRules {
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Armed>> {
-        self.place(id).map(|at| &self.armed[at])
+        self.position(id).map(|at| &self.armed[at])
     }
 
     pub(crate) fn counts(&self, now: Duration) -> Vec<Counts> {
@@ -208,7 +210,7 @@ impl ArmedRules {
             .collect()
     }
 
-    fn place(&self, id: &str) -> Option<usize> {
+    fn position(&self, id: &str) -> Option<usize> {
         self.armed
             .iter()
             .position(|rule| rule.rule.id.as_str() == id)

@@ -1,30 +1,28 @@
-//! What an injector says about itself: its state, and what its rules have counted.
+//! What an injector reports: its state, and what its rules have counted.
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, counters::Overflow},
-    audit::actor::Actor,
-    trigger::attempts::Attempts,
+    armed::Armed, audit::actor::Actor, policy::limit::Overflow, trigger::attempts::Attempts,
 };
 
-/// One moment of an injector.
+/// A snapshot of an injector.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// Idle, armed or halted.
+    /// Whether the injector is idle, armed or halted.
     pub state: State,
     /// The generation of the rules.
     pub generation: u64,
-    /// How many rules there are, live or not.
+    /// The number of rules, whether they can act or not.
     pub rules: usize,
-    /// How many overlays are open.
+    /// The number of open overlays.
     pub overlays: usize,
-    /// Injections since the injector was made, those of rules that are gone included.
+    /// Injections since the injector was made, those of deleted rules included.
     pub injected: u64,
-    /// Injections under way: calls being delayed.
+    /// Injections under way: calls that are being delayed or changed.
     pub active: u64,
-    /// What guard rails have stopped, and nobody has acknowledged yet.
+    /// The breaches of guard rails that nobody has acknowledged.
     pub breaches: Vec<Arc<str>>,
 }
 
@@ -32,24 +30,24 @@ pub struct Status {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// No rule is live.
+    /// No rule can act.
     Idle,
-    /// At least one is.
+    /// At least one rule can act.
     Armed,
-    /// Stopped by hand.
+    /// Stopped, by hand or by a guard rail.
     #[non_exhaustive]
     Halted {
-        /// Why.
+        /// The reason that was given.
         reason: String,
-        /// By whom.
+        /// Who halted.
         by: Actor,
-        /// How long ago.
+        /// The time since the halt.
         ago: Duration,
     },
 }
 
 impl State {
-    /// Its name on the wire.
+    /// Returns its name in JSON.
     #[must_use]
     pub const fn as_str(&self) -> &'static str {
         match self {
@@ -63,9 +61,9 @@ impl State {
 /// What keeps a halt from being undone.
 #[derive(Debug)]
 pub(crate) enum Lock {
-    /// For good.
+    /// `CHAOS_DISABLED` or an unreadable `CHAOS_POLICY`: for as long as the process lives.
     Environment(Arc<str>),
-    /// Until someone acknowledges it.
+    /// A breach that nobody has acknowledged.
     Breach(Arc<str>),
 }
 
@@ -76,34 +74,34 @@ impl Lock {
     }
 }
 
-/// When someone pulled the kill switch, and why.
+/// The halt in force.
 #[derive(Debug)]
 pub(crate) struct Halt {
     pub(crate) by: Actor,
-    /// On the injector's clock.
+    /// When, on the injector's clock.
     pub(crate) since: Duration,
-    /// Why nobody can resume.
+    /// Why nobody can resume, if so.
     pub(crate) lock: Option<Lock>,
 }
 
-/// What a rule has counted. The counts go on for as long as the rule is unchanged; whether it is
-/// enabled, and its reason, may change.
+/// What a rule has counted. The counts go on until the rule changes in what it does; `enabled` and
+/// `reason` may change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Calls that the rule's site and matcher fitted while it was armed.
+    /// Calls that the rule's site and matcher matched while it was armed.
     pub matched: u64,
-    /// Calls that were hit; each once, however many faults the rule holds.
+    /// Calls that were hit: each once, however many faults the rule has.
     pub injected: u64,
     /// Calls that would have been hit, in mode `shadow`.
     pub shadowed: u64,
-    /// Calls that it decided to hit and is not done with.
+    /// Calls that the rule has decided to hit and is not done with.
     pub active: u64,
-    /// Logical requests that `first_attempts` forgot to make room for others, since the rule was armed.
+    /// Logical requests that `first_attempts` has evicted to make room for others, since the rule was armed.
     pub evicted: u64,
-    /// Calls that would have been hit, and were spared by a limit.
+    /// Calls that would have been hit and were spared by a limit.
     pub overflow: Overflow,
-    /// Time to its deadline; zero if it has expired, `None` if there is none or it is disabled.
+    /// The time to the deadline: zero if the rule has expired, `None` if it has no deadline or is disabled.
     pub expires_in: Option<Duration>,
 }
 

@@ -1,10 +1,10 @@
-//! Keeping the machine busy: processors and memory, on threads of their own, for a time.
+//! Burning processors and memory, on threads of their own, for a time.
 
 use std::{hint::black_box, thread, time::Duration};
 
 use crate::{clock::Clock, decision::active_call::ActiveCall, fault::burn::Burn};
 
-/// Begins, unless the rule burns already; ends when its time is up or `hold` is over.
+/// Starts to burn, unless the rule burns already. It ends when its time is up or the rule is over.
 pub(crate) fn start(burn: Burn, active_call: &ActiveCall) {
     if !active_call.begin_burn() {
         return;
@@ -14,11 +14,11 @@ pub(crate) fn start(burn: Burn, active_call: &ActiveCall) {
         .name("chaos-burn".into())
         .spawn(move || run(burn, &burning.0));
     if let Err(error) = begun {
-        tracing::warn!(target: "chaos", %error, "no thread to burn with");
+        tracing::warn!(target: "chaos", %error, "cannot start a thread to burn with");
     }
 }
 
-/// The rule may burn again when this is dropped.
+/// Lets the rule burn again when it is dropped.
 struct Burning(ActiveCall);
 
 impl Drop for Burning {
@@ -35,7 +35,7 @@ fn run(burn: Burn, active_call: &ActiveCall) {
             for _ in 1..processors {
                 let spin = || spin(burn, active_call);
                 if let Err(error) = thread::Builder::new().spawn_scoped(scope, spin) {
-                    tracing::warn!(target: "chaos", %error, "a thread less to burn with");
+                    tracing::warn!(target: "chaos", %error, "burning with one thread less");
                 }
             }
             spin(burn, active_call);
@@ -46,27 +46,27 @@ fn run(burn: Burn, active_call: &ActiveCall) {
     drop(black_box(memory));
 }
 
-/// Nothing, if there is not so much.
+/// Allocates and touches memory. Allocates nothing if there is not enough.
 fn take(bytes: u64) -> Vec<u8> {
     let mut memory = Vec::new();
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     match memory.try_reserve_exact(bytes) {
         // Every byte, so that each page is really there.
         Ok(()) => memory.resize(bytes, 1),
-        Err(error) => tracing::warn!(target: "chaos", %error, "no memory to burn"),
+        Err(error) => tracing::warn!(target: "chaos", %error, "cannot allocate the memory to burn"),
     }
     memory
 }
 
-/// Busy for its share of each slice, and a wait, that can be released, for the rest.
+/// Keeps a processor busy for its share of each slice, and waits for the rest of it.
 fn spin(burn: Burn, active_call: &ActiveCall) {
     const SLICE: Duration = Duration::from_millis(20);
-    // Real time: a clock that only tests move would never end the slice.
+    // The real clock: one that a test moves by hand would never end the slice.
     let clock = Clock::monotonic();
     let busy = SLICE.mul_f64(burn.cpu);
     while clock.now() < burn.time && !active_call.is_over() {
         let start = clock.now();
-        // Looked at all the time: a halt must not wait for the end of the slice.
+        // Checked all the time, because a halt must not wait for the end of the slice.
         while clock.now() - start < busy && !active_call.is_over() {
             for turn in 0..1_000_u32 {
                 black_box(turn);

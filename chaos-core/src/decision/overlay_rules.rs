@@ -1,7 +1,7 @@
-//! The rules of an overlay as sites see them, and which overlays this thread is in.
+//! The rules of an overlay as sites see them, and the overlays that this thread has entered.
 //!
-//! The stack of overlays is a thread's own, and a future that runs in one puts it there on each poll, as
-//! a tracing span is entered: so it follows the future from thread to thread.
+//! The stack of overlays belongs to a thread. A future that runs in an overlay enters it on each poll, as a
+//! tracing span is entered, so the overlay follows the future from thread to thread.
 
 use std::{
     cell::RefCell,
@@ -19,14 +19,14 @@ use crate::{armed::rules::ArmedRules, decision::site_rules::SiteRules};
 /// What an injector knows of an overlay: its rules, and which of them aim at which site.
 #[derive(Debug, Default)]
 pub(crate) struct OverlayRules {
-    /// Locked under the injector's own lock, or alone.
+    /// Locked while the injector's own lock is held, or alone.
     rules: Mutex<ArmedRules>,
     by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<SiteRules>>>,
-    /// What the overlay came with.
+    /// The token that the overlay was made from.
     token: Option<Box<str>>,
 }
 
-/// Sites live for ever where they are.
+/// The address of a site, which is `'static` and so never moves.
 pub(crate) type SiteAddress = usize;
 
 impl OverlayRules {
@@ -37,15 +37,17 @@ impl OverlayRules {
         }
     }
 
+    /// Locks the rules.
     pub(crate) fn rules(&self) -> MutexGuard<'_, ArmedRules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns whether a rule of the overlay aims at a site.
     pub(crate) fn aims_at(&self, site: SiteAddress) -> bool {
         self.aims_until(site).is_some()
     }
 
-    /// Until when it aims at a site, if it does.
+    /// Returns until when the overlay aims at a site; `None` if it does not.
     pub(crate) fn aims_until(&self, site: SiteAddress) -> Option<Duration> {
         self.by_site
             .load()
@@ -53,13 +55,13 @@ impl OverlayRules {
             .map(|rules| rules.last_deadline())
     }
 
-    /// Makes these the rules that aim at each site.
+    /// Replaces the rules that aim at each site.
     pub(crate) fn aim(&self, aims: impl Iterator<Item = (SiteAddress, SiteRules)>) {
         let by_site = aims.map(|(site, rules)| (site, Arc::new(rules)));
         self.by_site.store(Arc::new(by_site.collect()));
     }
 
-    /// The same for one site that is new.
+    /// Adds the rules that aim at one new site.
     pub(crate) fn add(&self, site: SiteAddress, rules: SiteRules) {
         let mut by_site = FnvHashMap::clone(&self.by_site.load());
         by_site.insert(site, Arc::new(rules));
@@ -67,68 +69,68 @@ impl OverlayRules {
     }
 }
 
-/// An overlay around a call: its rules, and what keeps it alive.
+/// An overlay that a call is in: its rules, and the handle that keeps the overlay alive.
 #[derive(Clone)]
-pub(crate) struct Around {
-    layer: Arc<OverlayRules>,
+pub(crate) struct EnteredOverlay {
+    rules: Arc<OverlayRules>,
     _keeper: Arc<dyn Send + Sync>,
 }
 
-impl Around {
-    pub(crate) fn new(layer: &Arc<OverlayRules>, keeper: Arc<dyn Send + Sync>) -> Self {
+impl EnteredOverlay {
+    pub(crate) fn new(rules: &Arc<OverlayRules>, keeper: Arc<dyn Send + Sync>) -> Self {
         Self {
-            layer: Arc::clone(layer),
+            rules: Arc::clone(rules),
             _keeper: keeper,
         }
     }
 }
 
-impl fmt::Debug for Around {
+impl fmt::Debug for EnteredOverlay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.layer, f)
+        fmt::Debug::fmt(&self.rules, f)
     }
 }
 
 thread_local! {
-    /// The overlays that this thread is in, the innermost last.
-    static AROUND: RefCell<Vec<Around>> = const { RefCell::new(Vec::new()) };
+    /// The overlays that this thread has entered, the innermost last.
+    static ENTERED: RefCell<Vec<EnteredOverlay>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Looks at the overlays around this call. A thread that ends is in none any more.
-fn look<T>(look: impl FnOnce(&[Around]) -> T) -> Option<T> {
-    AROUND.try_with(|around| look(&around.borrow())).ok()
+/// Calls `look` with the overlays that this thread has entered. Returns `None` while the thread ends.
+fn with_entered<T>(look: impl FnOnce(&[EnteredOverlay]) -> T) -> Option<T> {
+    ENTERED.try_with(|entered| look(&entered.borrow())).ok()
 }
 
-/// The overlays around this call, to be entered elsewhere.
-pub(crate) fn all_around() -> Box<[Around]> {
-    look(|around| around.into()).unwrap_or_default()
+/// Returns the overlays around this call, to be entered elsewhere.
+pub(crate) fn all_entered() -> Box<[EnteredOverlay]> {
+    with_entered(|entered| entered.into()).unwrap_or_default()
 }
 
-/// Whether there are any.
-pub(crate) fn is_around() -> bool {
-    look(|around| !around.is_empty()).unwrap_or(false)
+/// Returns whether this call is in any overlay.
+pub(crate) fn any_entered() -> bool {
+    with_entered(|entered| !entered.is_empty()).unwrap_or(false)
 }
 
-/// The token of the innermost that has one.
-pub(crate) fn token_around() -> Option<String> {
-    let token = |around: &[Around]| {
-        let mut tokens = around
+/// Returns the token of the innermost overlay that has one.
+pub(crate) fn current_token() -> Option<String> {
+    let token = |entered: &[EnteredOverlay]| {
+        let mut tokens = entered
             .iter()
             .rev()
-            .filter_map(|around| around.layer.token.as_deref());
+            .filter_map(|entered| entered.rules.token.as_deref());
         tokens.next().map(str::to_owned)
     };
-    look(token).flatten()
+    with_entered(token).flatten()
 }
 
-/// Asks the rules that aim at a site, of each overlay around this call, the innermost first.
-pub(crate) fn each_around(
+/// Calls `ask` with the rules that aim at a site, of each overlay around this call, the innermost first.
+pub(crate) fn each_entered(
     site: SiteAddress,
     mut ask: impl FnMut(&SiteRules) -> ControlFlow<()>,
 ) -> ControlFlow<()> {
-    let asked = look(|around| {
-        for overlay in around.iter().rev() {
-            if let Some(rules) = overlay.layer.by_site.load().get(&site) {
+    let asked = with_entered(|entered| {
+        for overlay in entered.iter().rev() {
+            if let Some(rules) = overlay.rules.by_site.load().get(&site) {
                 ask(rules)?;
             }
         }
@@ -137,22 +139,22 @@ pub(crate) fn each_around(
     asked.unwrap_or(ControlFlow::Continue(()))
 }
 
-/// In these overlays until it is dropped.
-pub(crate) struct Entered(Option<usize>);
+/// Leaves the overlays that it has entered when it is dropped.
+pub(crate) struct EnterGuard(Option<usize>);
 
-impl Entered {
-    pub(crate) fn new(overlays: &[Around]) -> Self {
-        // Most calls are in none, and need not look.
+impl EnterGuard {
+    pub(crate) fn new(overlays: &[EnteredOverlay]) -> Self {
+        // Most calls are in no overlay, and skip the thread-local.
         if overlays.is_empty() {
             return Self(None);
         }
-        AROUND.with_borrow_mut(|around| {
-            let before = around.len();
+        ENTERED.with_borrow_mut(|entered| {
+            let before = entered.len();
             for overlay in overlays {
-                // Twice in an overlay is no more than once.
-                let is_same = |known: &Around| Arc::ptr_eq(&known.layer, &overlay.layer);
-                if !around.iter().any(is_same) {
-                    around.push(overlay.clone());
+                // An overlay that is entered twice is asked once.
+                let is_same = |known: &EnteredOverlay| Arc::ptr_eq(&known.rules, &overlay.rules);
+                if !entered.iter().any(is_same) {
+                    entered.push(overlay.clone());
                 }
             }
             Self(Some(before))
@@ -160,18 +162,18 @@ impl Entered {
     }
 }
 
-impl Drop for Entered {
+impl Drop for EnterGuard {
     fn drop(&mut self) {
         let Some(before) = self.0 else {
             return;
         };
         let leave = || {
-            AROUND.with_borrow_mut(|around| {
-                let is_left = around.len() > before;
-                is_left.then(|| around.pop()).flatten()
+            ENTERED.with_borrow_mut(|entered| {
+                let is_left = entered.len() > before;
+                is_left.then(|| entered.pop()).flatten()
             })
         };
-        // The last clone of an overlay may wake others as it goes, and they may look here.
+        // Dropping the last clone of an overlay may wake waiters, which may look at this stack.
         while let Some(left) = leave() {
             drop(left);
         }

@@ -1,4 +1,4 @@
-//! The rules that aim at one site, in order, and how a call is asked about by all of them.
+//! The rules that aim at one site, in order, and how they are asked about a call.
 
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
@@ -11,19 +11,19 @@ use crate::{
     matcher::index::Index,
 };
 
-/// Where a call is: the site's name and kind.
+/// The name and kind of the site that a call passes.
 pub(crate) type Here = (&'static str, SiteKind);
 
-/// One call, and the rules that fired on it.
+/// One call, and the rules that have fired on it so far.
 pub(crate) struct Evaluation<'c> {
     pub(crate) call: &'c Call<'c>,
     pub(crate) here: Here,
-    /// Whether nothing may happen to it, whatever the rules say.
+    /// Whether the call is exempt: its rules are asked, and none fires.
     pub(crate) is_exempt: bool,
     pub(crate) fired: Vec<Firing>,
 }
 
-/// Rules that are asked one by one. Where there are more, they are looked up in an index.
+/// Up to this many rules are asked one by one; more are looked up in an index.
 const FEW: usize = 8;
 
 /// The guard rails that watch a site, and until when. Most sites have none.
@@ -34,9 +34,9 @@ impl SiteMonitors {
     fn are_the_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
-            (Some((watches, _)), Some((others, _))) => {
-                watches.len() == others.len()
-                    && (watches.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
+            (Some((monitors, _)), Some((others, _))) => {
+                monitors.len() == others.len()
+                    && (monitors.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
             }
             _ => false,
         }
@@ -48,31 +48,31 @@ impl SiteMonitors {
 pub(crate) struct SiteRules {
     pub(crate) hub: Arc<Hub>,
     pub(crate) rules: Arc<[Arc<Armed>]>,
-    /// Of many rules. It knows them by their place, so those that are switched off keep theirs.
+    /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
     index: Option<Arc<Index>>,
-    /// How many of the rules are switched on.
+    /// How many of the rules are enabled.
     on: usize,
-    /// Until when overlays aim here, too, if any do: their rules come first.
+    /// Until when overlays aim here too, if any does. Their rules are asked first.
     overlaid: Option<Duration>,
-    /// Whether the policy bounds the share of calls, so that they must be counted.
+    /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
-    watched: SiteMonitors,
-    /// Whether there is nothing but rules to be asked one by one: one thing to look at on each call.
+    monitors: SiteMonitors,
+    /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
     is_plain: bool,
-    /// When the last of them expires.
+    /// When the last of the rules expires.
     last_deadline: Duration,
 }
 
 impl SiteRules {
-    /// The rules among these that are switched on, in order; `None` if there is nothing to ask.
+    /// Makes the rules of a site from those that aim at it. Returns `None` if there is nothing to ask.
     pub(crate) fn of(
         hub: &Arc<Hub>,
         mut rules: Vec<Arc<Armed>>,
         overlaid: Option<Duration>,
-        watched: SiteMonitors,
+        monitors: SiteMonitors,
     ) -> Option<Self> {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
-        if on == 0 && overlaid.is_none() && watched.0.is_none() {
+        if on == 0 && overlaid.is_none() && monitors.0.is_none() {
             return None;
         }
         if on <= FEW {
@@ -87,16 +87,20 @@ impl SiteRules {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             rules: rules.into(),
-            is_plain: index.is_none() && overlaid.is_none() && watched.0.is_none() && !counts_calls,
+            is_plain: index.is_none()
+                && overlaid.is_none()
+                && monitors.0.is_none()
+                && !counts_calls,
             counts_calls,
-            watched,
+            monitors,
             index,
             on,
             overlaid,
         })
     }
 
-    /// The same with one rule in the place of another of the same kind; `None` if that takes more.
+    /// Returns these rules with one in the place of another that has the same matcher. Returns `None` if
+    /// that takes a new index.
     pub(crate) fn swapped(&self, [before, after]: &[Arc<Armed>; 2]) -> Option<Self> {
         let is_indexed = self.index.is_some() && before.rule.matcher == after.rule.matcher;
         let place = || self.rules.iter().position(|rule| Arc::ptr_eq(rule, before));
@@ -115,41 +119,41 @@ impl SiteRules {
         })
     }
 
-    /// The same rules, with or without overlays; `None` if that leaves nothing.
+    /// Returns these rules with or without overlays; `None` if that leaves nothing to ask.
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
-        (self.on > 0 || overlaid.is_some() || self.watched.0.is_some()).then(|| Self {
+        (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
             is_plain: self.index.is_none()
                 && overlaid.is_none()
-                && self.watched.0.is_none()
+                && self.monitors.0.is_none()
                 && !self.counts_calls,
             ..self.clone()
         })
     }
 
-    /// Whether overlays aim here.
+    /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
     pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid.is_some()
     }
 
-    /// The guard rails that watch this site, if any do.
-    pub(crate) fn watches(&self) -> Option<&Arc<[Arc<Monitor>]>> {
-        self.watched.0.as_ref().map(|(watches, _)| watches)
+    /// Returns the guard rails that watch this site, if any does.
+    pub(crate) fn monitors(&self) -> Option<&Arc<[Arc<Monitor>]>> {
+        self.monitors.0.as_ref().map(|(monitors, _)| monitors)
     }
 
-    /// Counts a call for the policy, if that asks for it.
+    /// Counts a call, if the policy asks for it.
     pub(crate) fn count_call(&self) {
         if self.counts_calls {
             self.hub.bounds.load().spending.count_call();
         }
     }
 
-    /// When the last of them expires; at the end of time if one never does.
+    /// Returns when the last of the rules expires; `Duration::MAX` if one never does.
     pub(crate) fn last_deadline(&self) -> Duration {
         self.last_deadline
     }
 
-    /// Whether the rules are asked one by one.
+    /// Returns whether the rules are asked one by one, and nothing else is to be done.
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
         self.is_plain
@@ -157,22 +161,23 @@ impl SiteRules {
 
     /// Whether none of them can act any more, nor any of an overlay.
     pub(crate) fn are_over(&self) -> bool {
-        let watched = self.watched.0.as_ref().map(|(_, until)| *until);
-        let others = [self.overlaid, watched].into_iter().flatten();
+        let monitors = self.monitors.0.as_ref().map(|(_, until)| *until);
+        let others = [self.overlaid, monitors].into_iter().flatten();
         let last = others.fold(self.last_deadline, Duration::max);
-        // Where one never ends, there is no need for a clock.
+        // No clock is read where a rule never ends.
         last < Duration::MAX && self.hub.clock.now() >= last
     }
 
+    /// Returns whether a site would behave alike with the others installed.
     pub(crate) fn are_the_same(&self, other: &Self) -> bool {
         self.overlaid == other.overlaid
             && self.counts_calls == other.counts_calls
-            && self.watched.are_the_same(&other.watched)
+            && self.monitors.are_the_same(&other.monitors)
             && self.rules.len() == other.rules.len()
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
-    /// Asks those rules that may match a call, in order, from the place `from` on, until one has enough.
+    /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks.
     #[inline]
     pub(crate) fn each<B>(
         &self,
@@ -191,29 +196,29 @@ impl SiteRules {
         }
     }
 
-    /// Fires those that hit, in order, from the place `from` on; the one there has been asked already if
-    /// there is a `hit`. Breaks off where one of them ends the call.
+    /// Fires the rules that hit, in order and starting at position `from`. If a `hit` is given, the rule
+    /// at `from` has been asked already. Breaks when a rule ends the call.
     pub(crate) fn fire(
         &self,
-        case: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
         from: usize,
         mut hit: Option<Box<Hit>>,
     ) -> ControlFlow<()> {
-        let call = case.call;
+        let call = evaluation.call;
         self.each(call, from, |_, rule| {
             let asked = hit.take().map(Verdict::Hit);
             let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
-            // Of an exempt call, every rule has been asked all the same: it has its number.
-            let (Verdict::Hit(hit), false) = (verdict, case.is_exempt) else {
+            // The rules are asked about exempt calls too, because each call takes an ordinal.
+            let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let Some(firing) = Firing::of(rule, *hit, call, case.here, &self.hub) else {
+            let Some(firing) = Firing::of(rule, *hit, call, evaluation.here, &self.hub) else {
                 return ControlFlow::Continue(());
             };
             let is_last = firing.ends_call() || rule.rule.is_final;
-            // Thousands of calls may be held at once, mostly by one rule each.
-            case.fired.reserve_exact(1);
-            case.fired.push(firing);
+            // Thousands of calls may be held at once, most of them by one rule each.
+            evaluation.fired.reserve_exact(1);
+            evaluation.fired.push(firing);
             if is_last {
                 ControlFlow::Break(())
             } else {
@@ -223,7 +228,7 @@ impl SiteRules {
     }
 }
 
-/// Of none of them, it was at the beginning of time.
+/// Returns when the last of the enabled rules expires; zero if there are none.
 fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
     let on = rules.iter().filter(|rule| rule.rule.enabled);
     let deadlines = on.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX));

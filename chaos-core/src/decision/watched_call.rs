@@ -1,4 +1,4 @@
-//! One call under the eyes of guard rails, from its decision to its answer.
+//! A call that guard rails measure, from its decision to its answer.
 
 use std::{
     fmt,
@@ -16,55 +16,59 @@ use pin_project_lite::pin_project;
 use crate::{
     guard_rail::{
         monitor::{Monitor, Serving},
-        outcomes::Begun,
+        outcomes::CallStart,
     },
     hub::Hub,
 };
 
-/// A call that guard rails watch. Dropped before its answer, it counts as failed: whoever asked is gone.
+/// A call that guard rails measure. If it is dropped before its answer, it counts as failed: the caller
+/// has left.
 pub struct WatchedCall {
     hub: Arc<Hub>,
-    watches: Arc<[Arc<Monitor>]>,
-    begun: Vec<Begun>,
+    monitors: Arc<[Arc<Monitor>]>,
+    begun: Vec<CallStart>,
     injected: Arc<AtomicBool>,
-    /// The next look at a call that takes long: nobody else may come by.
+    /// When to judge next while the call is pending: there may be no other call that does.
     #[cfg(feature = "tokio")]
     look: Option<Look>,
 }
 
 impl WatchedCall {
-    pub(crate) fn new(hub: &Arc<Hub>, watches: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
+    pub(crate) fn new(hub: &Arc<Hub>, monitors: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
         let now = hub.clock.now();
         Self {
-            begun: watches.iter().map(|watch| watch.begin(now)).collect(),
+            begun: monitors.iter().map(|monitor| monitor.begin(now)).collect(),
             #[cfg(feature = "tokio")]
-            look: (watches.iter().filter_map(|watch| watch.late()).min()).and_then(Look::when),
+            look: (monitors.iter().filter_map(|monitor| monitor.late()).min()).and_then(Look::when),
             hub: Arc::clone(hub),
-            watches: Arc::clone(watches),
+            monitors: Arc::clone(monitors),
             injected: Arc::new(AtomicBool::new(injected)),
         }
     }
 
+    /// Measures the call, and judges the guard rails.
     fn end(&mut self, failed: bool) {
         if self.begun.is_empty() {
             return;
         }
         let now = self.hub.clock.now();
         let injected = self.injected.load(Ordering::Relaxed);
-        for (begun, watch) in self.begun.drain(..).zip(&*self.watches) {
-            watch.end(begun, now, failed, injected);
+        for (begun, monitor) in self.begun.drain(..).zip(&*self.monitors) {
+            monitor.end(begun, now, failed, injected);
         }
         self.judge(now);
     }
 
+    /// Reports each guard rail whose bound is broken.
     fn judge(&self, now: Duration) {
-        for watch in &*self.watches {
-            if let Some(breach) = watch.judge(now) {
-                self.hub.breached(&breach, watch.stops());
+        for monitor in &*self.monitors {
+            if let Some(breach) = monitor.judge(now) {
+                self.hub.breached(&breach, monitor.stops());
             }
         }
     }
 
+    /// Judges again when the time has come.
     #[cfg(feature = "tokio")]
     fn look(&mut self, cx: &mut Context<'_>) {
         while let Some(look) = &mut self.look {
@@ -80,8 +84,8 @@ impl WatchedCall {
     fn look(&mut self, _: &mut Context<'_>) {}
 }
 
-/// When to look at a call that takes long: when it is late, once more soon after (the first look may have
-/// come too soon after that of another call to be one), and then seldomer and seldomer.
+/// When to judge while a call is pending: when it is late, once more soon after (the first time may be too
+/// soon after that of another call to count), and then after longer and longer intervals.
 #[cfg(feature = "tokio")]
 struct Look {
     sleep: Pin<Box<tokio::time::Sleep>>,
@@ -93,10 +97,10 @@ struct Look {
 impl Look {
     const SOON: Duration = Duration::from_millis(20);
 
-    /// Outside a runtime, there is no timer.
+    /// Returns `None` outside a tokio runtime, where there is no timer.
     fn when(late: Duration) -> Option<Self> {
         tokio::runtime::Handle::try_current().ok()?;
-        // Late is what is later than that.
+        // A call is late only after this time has passed.
         let late = late + Duration::from_millis(1);
         Some(Self {
             sleep: Box::pin(tokio::time::sleep(late)),
@@ -121,18 +125,18 @@ impl Drop for WatchedCall {
 
 impl fmt::Debug for WatchedCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watching")
-            .field("watches", &self.watches)
+        f.debug_struct("WatchedCall")
+            .field("monitors", &self.monitors)
             .finish_non_exhaustive()
     }
 }
 
 pin_project! {
-    /// A future whose call may be watched. Not watched, it is the future.
+    /// A future whose call guard rails may measure. Without any, it polls the inner future alone.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless they are polled"]
     pub struct WatchedFuture<F, P> {
-        // Before the future: dropped half-way, the call has ended when it lets go what it holds.
+        // Before the future: if this is dropped early, the call has ended before the future is dropped.
         watched_call: Option<Box<WatchedCall>>,
         #[pin]
         future: F,
@@ -141,8 +145,7 @@ pin_project! {
 }
 
 impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
-    /// Serves a call under the eyes of what watches it, if anything does; `has_failed` says whether an
-    /// answer is a failure.
+    /// Measures `future` for guard rails, if there are any; `has_failed` says whether an output is a failure.
     pub fn new(watched_call: Option<Box<WatchedCall>>, future: F, has_failed: P) -> Self {
         Self {
             watched_call,

@@ -1,4 +1,4 @@
-//! The closures by which an application says what its own faults do.
+//! Custom faults: the closures by which an application injects faults of its own.
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -11,21 +11,21 @@ use crate::{
     name::RuleId,
 };
 
-/// What a closure is told of the call that it is asked about.
+/// What a closure gets to know of the call that it is asked about.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CustomCall<'a> {
-    /// Where.
+    /// The name of the site.
     pub site: &'static str,
-    /// By which rule.
+    /// The id of the rule.
     pub rule: &'a RuleId,
-    /// What the rule says besides the name: a JSON object.
+    /// The fields of the fault besides `name`, as the text of a JSON object.
     pub arguments: &'a str,
 }
 
 type Closure = Arc<dyn Fn(&CustomCall<'_>) -> Option<Fault> + Send + Sync>;
 
-/// Defined in every process, unless the application defines another: what `print` of failpoints does.
+/// Defined in every process unless the application defines another: the `print` of fail-rs.
 const PRINT: &str = "print";
 
 /// The closures by name.
@@ -60,7 +60,7 @@ impl Closures {
         if closures.contains_key(&custom.name) || &*custom.name == PRINT {
             return Ok(());
         }
-        let problem = format!("this process defines no {:?}", custom.name);
+        let problem = format!("this process defines no custom fault {:?}", custom.name);
         let names: Vec<_> = closures.keys().map(|name| &**name).collect();
         let allowed = match names.as_slice() {
             [] => PRINT.to_owned(),
@@ -70,9 +70,9 @@ impl Closures {
     }
 }
 
-/// Says that a call came by, with what the rule has to say of it, and does nothing to it.
+/// Emits an event with the rule's arguments, and leaves the call alone.
 fn print(call: &CustomCall<'_>) -> Option<Fault> {
-    let _telling = ReentrancyGuard::begin();
+    let _guard = ReentrancyGuard::begin();
     tracing::info!(
         target: "chaos",
         site = call.site,

@@ -1,28 +1,30 @@
-//! Whether this thread is telling someone something right now: what they do meanwhile is not hit.
+//! The re-entrancy guard: calls that an observer makes while it is notified are not hit.
 
 use std::cell::Cell;
 
 thread_local! {
-    static TELLING: Cell<bool> = const { Cell::new(false) };
+    static NOTIFYING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether this thread is telling someone right now. Such calls are not hit: an observer, or a
-/// tracing subscriber, that passes an armed site would be told of itself without end.
+/// Returns whether this thread is notifying an observer or emitting an event. Calls that it makes
+/// meanwhile are not hit: an observer or a tracing subscriber that passes an armed site would be
+/// notified of itself without end.
 pub(crate) fn is_notifying() -> bool {
-    TELLING.get()
+    NOTIFYING.get()
 }
 
+/// Marks this thread as notifying until it is dropped.
 pub(crate) struct ReentrancyGuard;
 
 impl ReentrancyGuard {
     pub(crate) fn begin() -> Self {
-        TELLING.set(true);
+        NOTIFYING.set(true);
         Self
     }
 }
 
 impl Drop for ReentrancyGuard {
     fn drop(&mut self) {
-        TELLING.set(false);
+        NOTIFYING.set(false);
     }
 }

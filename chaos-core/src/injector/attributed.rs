@@ -1,4 +1,4 @@
-//! Edits that carry a name: what every way in from outside makes of what it was asked.
+//! Edits in the name of an actor, for the ways in from outside: the admin API, files, the environment.
 
 use crate::{
     audit::{action::Action, actor::Actor},
@@ -6,11 +6,11 @@ use crate::{
     rule::rule_set::{Change, ChangeError},
 };
 
-/// An [`Injector`] in someone's hands: what is done through it stands in the [audit](Injector::audit)
-/// under their name.
+/// An [`Injector`] in the hands of an [`Actor`]: every change made through it is written into the
+/// [audit](Injector::audit) under the actor's name.
 ///
 /// ```
-/// use chaos_core::{Injector, Actor};
+/// use chaos_core::{Actor, Injector};
 ///
 /// let injector = Injector::new();
 /// injector.as_actor(Actor::new("alice").because("enough seen")).halt();
@@ -25,7 +25,7 @@ pub struct AttributedInjector<'i> {
 }
 
 impl Injector {
-    /// This injector in the hands of `who`.
+    /// Returns this injector in the hands of `actor`.
     pub fn as_actor(&self, actor: Actor) -> AttributedInjector<'_> {
         let injector = self;
         AttributedInjector { injector, actor }
@@ -33,42 +33,45 @@ impl Injector {
 }
 
 impl AttributedInjector<'_> {
-    /// As [`Injector::apply`].
+    /// Applies one edit, like [`Injector::apply`].
     ///
     /// # Errors
-    /// As there.
+    /// If the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.injector.apply_by(&self.actor, change, expected)
     }
 
-    /// As [`Injector::halt`]; the reason is theirs.
+    /// Halts, like [`Injector::halt`], for the actor's reason. Returns `false` if the injector was halted
+    /// already.
     pub fn halt(&self) -> bool {
         self.injector.halt_by(&self.actor)
     }
 
-    /// As [`Injector::resume`].
+    /// Undoes a halt, like [`Injector::resume`]. Returns `false` if the injector was not halted.
     ///
     /// # Errors
-    /// If a guard rail has stopped everything, and nobody has acknowledged it.
+    /// If a guard rail has halted the injector and nobody has acknowledged it, or the environment has.
     pub fn resume(&self) -> Result<bool, ChangeError> {
         self.injector.resume_by(&self.actor)
     }
 
-    /// As [`Injector::release`].
+    /// Releases the calls that a rule's `pause` holds, like [`Injector::release`].
     pub fn release(&self, id: &str) -> bool {
         self.injector.release_by(&self.actor, id)
     }
 
-    /// As [`Injector::acknowledge`].
+    /// Acknowledges all breaches, like [`Injector::acknowledge`], and returns their number.
     pub fn acknowledge(&self) -> usize {
         self.injector.acknowledge_by(&self.actor)
     }
 
-    /// As [`TokenKey::sign`](crate::TokenKey::sign), by the injector's clock. Nothing changes here: it is
-    /// written down because the token arms its rules wherever it is borne.
+    /// Signs a token, like [`TokenKey::sign`](crate::TokenKey::sign), by the injector's clock.
+    ///
+    /// No rule of this injector changes. The audit records it, because the token arms its rules wherever
+    /// it is sent.
     ///
     /// # Errors
-    /// As there.
+    /// If the token cannot be signed: the subject, the lifetime or a rule is not acceptable.
     #[cfg(feature = "token")]
     pub fn sign(
         &self,
@@ -87,8 +90,8 @@ impl AttributedInjector<'_> {
         Ok(token)
     }
 
-    /// Writes down that they were not allowed to do something: a login, a request, a file. Of a text, the
-    /// first thousand characters.
+    /// Records that the actor was refused something: a login, a request, a file. The audit keeps the first
+    /// thousand characters of `what`.
     pub fn refuse(&self, what: impl AsRef<str>) {
         let what = what.as_ref();
         self.injector.note_by(&self.actor, Action::Refuse, what);

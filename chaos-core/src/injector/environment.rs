@@ -1,4 +1,4 @@
-//! What the environment of the process says, once and for all of its injectors.
+//! What the environment of the process sets, for all of its injectors, when it is first read.
 //!
 //! `CHAOS_DISABLED` wins over everything. `CHAOS_POLICY` is a policy in JSON, which holds besides any
 //! that the code sets.
@@ -7,14 +7,14 @@ use std::{env, ffi::OsStr, sync::LazyLock};
 
 use crate::{audit::actor::Actor, policy::Policy};
 
-/// Switches everything off, for as long as the process lives: any value but ``, `0`, `false`, `no` and
-/// `off`.
+/// Disables all injection for as long as the process lives, unless its value is empty, `0`, `false`,
+/// `no` or `off`.
 const DISABLED: &str = "CHAOS_DISABLED";
 const POLICY: &str = "CHAOS_POLICY";
 
 struct Environment {
     policy: Policy,
-    /// Why everything is off, if it is.
+    /// Why injection is disabled, if it is.
     disabled: Option<String>,
 }
 
@@ -25,7 +25,7 @@ static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
         None => (Policy::allowing_all(), None),
         Some(text) => match read(&text) {
             Ok(policy) => (policy, None),
-            // A bound that is not understood must not be no bound.
+            // A policy that cannot be parsed must not become no policy.
             Err(problem) => (Policy::allowing_all(), Some(format!("{POLICY}: {problem}"))),
         },
     };
@@ -36,12 +36,12 @@ static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
     Environment { policy, disabled }
 });
 
-/// The bounds that hold whatever the code says.
+/// Returns the bounds that hold whatever the code sets.
 pub(crate) fn policy() -> Policy {
     ENVIRONMENT.policy.clone()
 }
 
-/// Who has switched everything off, and why, if anyone has.
+/// Returns the actor whose reason says why injection is disabled, if it is.
 pub(crate) fn disabled() -> Option<Actor> {
     let reason = ENVIRONMENT.disabled.as_ref()?;
     Some(Actor::new("environment").because(reason))

@@ -1,5 +1,4 @@
-//! The list of macro sites, put together by the linker, so that a site is known before its first
-//! call.
+//! The list of macro sites. The linker puts it together, so a site is known before its first call.
 //!
 //! Where a linker drops the list, a site still registers on its first pass.
 
@@ -13,6 +12,7 @@ use crate::site::Site;
 #[linkme(crate = linkme)]
 pub static SITES: [&'static Site];
 
+/// Returns the sites in the linker's list.
 pub(crate) fn linked() -> impl Iterator<Item = &'static Site> {
     SITES.iter().copied()
 }

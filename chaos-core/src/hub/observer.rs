@@ -1,0 +1,69 @@
+//! Who is notified of an injection: tracing, with an event and fields of the span, and observers.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+
+use crate::name::RuleId;
+
+/// A fault that really happened: one rule, on one call.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Injection {
+    /// The name of the site that the call passed.
+    pub site: &'static str,
+    /// The id of the rule that hit the call.
+    pub rule: RuleId,
+    /// The names of the rule's faults in order, joined by `+`. For a rule with a choice, those that
+    /// happen on this call.
+    pub fault: Arc<str>,
+    /// How long the rule delays this call; zero if it does not.
+    pub delay: Duration,
+}
+
+type Observer = Arc<dyn Fn(&Injection) + Send + Sync>;
+
+/// The observers of one injector, in the order in which they were added.
+#[derive(Default)]
+pub(crate) struct Observers(ArcSwap<Vec<Observer>>);
+
+impl Observers {
+    pub(crate) fn add(&self, observer: impl Fn(&Injection) + Send + Sync + 'static) {
+        let observer: Observer = Arc::new(observer);
+        self.0.rcu(|observers| {
+            let mut observers = Vec::clone(observers);
+            observers.push(Arc::clone(&observer));
+            observers
+        });
+    }
+
+    pub(crate) fn notify(&self, injection: &Injection) {
+        for observer in self.0.load().iter() {
+            observer(injection);
+        }
+    }
+}
+
+impl fmt::Debug for Observers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0.load().len(), f)
+    }
+}
+
+/// Emits one event, and records the fields that the current span was declared with.
+pub(crate) fn trace(injection: &Injection) {
+    let delay_ms = injection.delay.as_secs_f64() * 1e3;
+    tracing::info!(
+        target: "chaos",
+        site = injection.site,
+        rule = injection.rule.as_str(),
+        fault = &*injection.fault,
+        delay_ms,
+        "fault injected",
+    );
+    let span = tracing::Span::current();
+    span.record("chaos.site", injection.site);
+    span.record("chaos.rule", injection.rule.as_str());
+    span.record("chaos.fault", &*injection.fault);
+    span.record("chaos.delay_ms", delay_ms);
+}

@@ -1,0 +1,115 @@
+//! `Book`: all that changes in an injector, under one lock.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use crate::{
+    armed::{
+        rules::ArmedRules,
+        status::{Halt, Lock},
+    },
+    decision::overlay_rules::OverlayRules,
+    matcher::glob::SiteGlob,
+    name::RuleId,
+    rule::{
+        Rule,
+        rule_set::{Change, ChangeError},
+    },
+    site::Site,
+};
+
+/// The changing part of an injector.
+///
+/// A call takes the lock only to make its site known, on the first pass that is not idle, and to
+/// report a breach.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub(super) rules: ArmedRules,
+    pub(super) overlays: Vec<Arc<OverlayRules>>,
+    pub(super) sites: Vec<&'static Site>,
+    /// Sites that no rule reaches.
+    pub(super) exempt: Vec<SiteGlob>,
+    pub(super) halt: Option<Halt>,
+    /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
+    /// acknowledges it.
+    pub(super) tripped: BTreeMap<RuleId, Arc<str>>,
+    /// When the first of the rules that sites hold expires.
+    pub(super) first_deadline: Option<Duration>,
+}
+
+impl Book {
+    /// Returns whether no rule reaches a site, whatever the policy says.
+    pub(super) fn leaves_alone(&self, site: &Site) -> bool {
+        self.halt.is_some() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
+    }
+
+    /// Returns until when overlays aim at a site; `None` if none does.
+    pub(super) fn overlaid_until(&self, site: &Site) -> Option<Duration> {
+        let layers = self.overlays.iter();
+        layers
+            .filter_map(|overlay| overlay.aims_until(site.address()))
+            .max()
+    }
+
+    /// Checks that a change arms no rule that a guard rail has stopped.
+    pub(super) fn admits(&self, change: &Change) -> Result<(), ChangeError> {
+        let stopped = |rule: &Rule| self.tripped.get(&rule.id).filter(|_| rule.enabled);
+        let stopped = match change {
+            Change::Put(rule) | Change::Edit(rule) => stopped(rule),
+            Change::Replace(rules) if !self.tripped.is_empty() => rules.iter().find_map(stopped),
+            Change::Replace(_) | Change::Remove(_) => None,
+        };
+        match stopped {
+            Some(reason) => Err(ChangeError::Locked {
+                reason: Arc::clone(reason),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the breaches that nobody has acknowledged.
+    pub(super) fn breaches(&self) -> Vec<Arc<str>> {
+        let halt = self.halt.as_ref().and_then(|halt| halt.lock.as_ref());
+        let halt = halt.and_then(|lock| match lock {
+            Lock::Breach(breach) => Some(breach),
+            Lock::Environment(_) => None,
+        });
+        self.tripped.values().chain(halt).cloned().collect()
+    }
+
+    /// Returns whether any rule can act.
+    pub(super) fn is_live(&self, now: Duration) -> bool {
+        self.rules.is_live(now)
+            || self
+                .overlays
+                .iter()
+                .any(|overlay| overlay.rules().is_live(now))
+    }
+
+    /// Returns the number of injections under way.
+    pub(super) fn active(&self) -> u64 {
+        let of = |rules: &ArmedRules| {
+            rules
+                .armed
+                .iter()
+                .map(|rule| rule.counters.active())
+                .sum::<u64>()
+        };
+        of(&self.rules)
+            + self
+                .overlays
+                .iter()
+                .map(|overlay| of(&overlay.rules()))
+                .sum::<u64>()
+    }
+
+    /// Returns when the first rule expires, those of overlays included.
+    pub(super) fn soonest_deadline(&self, now: Duration) -> Option<Duration> {
+        let overlays = self.overlays.iter();
+        let in_overlays = overlays.filter_map(|overlay| overlay.rules().first_deadline(now));
+        self.rules
+            .first_deadline(now)
+            .into_iter()
+            .chain(in_overlays)
+            .min()
+    }
+}

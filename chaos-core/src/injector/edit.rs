@@ -1,0 +1,119 @@
+//! Edits: one rule or all, all or nothing, under one lock, each with an entry in the audit.
+
+use std::time::Duration;
+
+use crate::{
+    audit::{Entry, EntryDraft, action::Action, actor::Actor},
+    hub::Hub,
+    injector::{Book, Injector},
+    name::RuleId,
+    rule::{
+        Rule,
+        rule_set::{Change, ChangeError},
+    },
+};
+
+impl Injector {
+    /// Adds a rule, or replaces the one with its id in place. Returns the new generation.
+    pub fn put(&self, rule: Rule) -> u64 {
+        let put = self.apply(Change::Put(rule), None);
+        put.expect("without an expected generation, a put is always accepted")
+    }
+
+    /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
+    pub fn remove(&self, id: &RuleId) -> bool {
+        self.apply(Change::Remove(id.clone()), None).is_ok()
+    }
+
+    /// Replaces all rules at once. Returns the new generation.
+    ///
+    /// # Errors
+    /// If two of them have the same id, or one is locked by a breach.
+    pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
+        self.apply(Change::Replace(rules), None)
+    }
+
+    /// Deletes all rules, and releases the calls that they delay. Returns the new generation.
+    pub fn clear(&self) -> u64 {
+        let cleared = self.apply(Change::Replace(Vec::new()), None);
+        cleared.expect("no rules have no ids to clash")
+    }
+
+    /// Applies one edit, all or nothing, and returns the new generation. If `expected` is given, the
+    /// edit is applied only if that is the generation in force.
+    ///
+    /// When it returns, new calls see the new rules, and calls that were delayed by a rule that was
+    /// changed, disabled or removed have been released.
+    ///
+    /// # Errors
+    /// If the edit is refused: the rules in force stay as they are, and the error says why.
+    pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
+        self.apply_by(&Actor::code(), change, expected)
+    }
+
+    /// Applies one edit in the name of `actor`.
+    pub(crate) fn apply_by(
+        &self,
+        actor: &Actor,
+        change: Change,
+        expected: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        // Sweeping first puts earlier expiries into the audit before this edit.
+        let mut book = self.swept_book();
+        let now = self.now();
+        let action = Action::from(&change);
+        book.admits(&change)?;
+        let bounds = self.0.hub.bounds.load();
+        let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
+        match &edited.swapped {
+            Some(swapped) if self.0.is_local(swapped) => {
+                self.0.install_swapped(&mut book, swapped, now)
+            }
+            _ => self.0.install_own(&mut book, now),
+        }
+        let draft = EntryDraft::of(action).changed(edited.changed);
+        self.note(&book, actor, draft);
+        drop(book);
+        edited.retired.open();
+        self.notify();
+        Ok(edited.generation)
+    }
+
+    /// Writes an entry into the audit. The lock is held, so that entries stand in the order in which
+    /// things happen.
+    pub(super) fn note(&self, book: &Book, actor: &Actor, draft: EntryDraft) {
+        let generation = book.rules.set.generation;
+        let Hub { audit, clock, .. } = &*self.0.hub;
+        audit.add(clock.wall(), generation, actor.clone(), draft);
+    }
+
+    /// Writes down what has changed no rule. `what` may come from outside, so it is cut to a bounded
+    /// length.
+    pub(crate) fn note_by(&self, actor: &Actor, action: Action, what: &str) {
+        let what = match what.char_indices().nth(Entry::LONGEST) {
+            Some((end, _)) => &format!("{}…", &what[..end]),
+            None => what,
+        };
+        let book = self.swept_book();
+        self.note(&book, actor, EntryDraft::of(action).what(what));
+        drop(book);
+        self.notify();
+    }
+
+    /// Wakes whoever waits for changes. The lock must be free: who is woken may ask for it.
+    pub(super) fn notify(&self) {
+        self.0.hub.changed.notify();
+        self.0.hub.audit.tell();
+    }
+
+    /// Writes into the audit which rules have expired, and returns the time until the next rule does.
+    ///
+    /// Rules expire without it. It is for those who want to be notified of it on time.
+    pub fn sweep(&self) -> Option<Duration> {
+        let book = self.swept_book();
+        let next = book.first_deadline;
+        drop(book);
+        self.notify();
+        next.map(|deadline| deadline.saturating_sub(self.now()))
+    }
+}

@@ -1,0 +1,46 @@
+//! The overlays of an injector: opened, edited, closed.
+
+use std::sync::Arc;
+
+use crate::{
+    armed::rules::Retired,
+    decision::overlay_rules::OverlayRules,
+    injector::Injector,
+    rule::rule_set::{Change, ChangeError},
+};
+
+impl Injector {
+    /// Takes an overlay in.
+    pub(crate) fn open(&self, overlay: &Arc<OverlayRules>) {
+        self.book().overlays.push(Arc::clone(overlay));
+    }
+
+    /// Applies one edit to the rules of an overlay, all or nothing, and returns its new generation.
+    pub(crate) fn apply_in(
+        &self,
+        overlay: &OverlayRules,
+        change: Change,
+        expected: Option<u64>,
+    ) -> Result<u64, ChangeError> {
+        let mut book = self.book();
+        let now = self.now();
+        let bounds = self.0.hub.bounds.load();
+        let edited = (overlay.rules()).apply(change, expected, &bounds.policy, now)?;
+        self.0.install_overlay(&mut book, overlay, now);
+        drop(book);
+        edited.retired.open();
+        self.0.hub.changed.notify();
+        Ok(edited.generation)
+    }
+
+    /// Takes an overlay out, and releases the calls that it delays.
+    pub(crate) fn close(&self, overlay: &Arc<OverlayRules>) {
+        let mut book = self.book();
+        book.overlays.retain(|open| !Arc::ptr_eq(open, overlay));
+        let left = std::mem::take(&mut *overlay.rules());
+        self.0.install_overlay(&mut book, overlay, self.now());
+        drop(book);
+        Retired(left.armed).open();
+        self.0.hub.changed.notify();
+    }
+}

@@ -1,0 +1,103 @@
+//! The sites of an injector: made by name, taken in from the linker's list, and exempted.
+
+use std::{collections::HashMap, panic::Location, sync::Arc};
+
+use crate::{
+    call::site_kind::SiteKind,
+    injector::{Book, Injector},
+    matcher::glob::SiteGlob,
+    site::Site,
+};
+
+impl Injector {
+    /// Returns the layer site called `name`, and makes it on the first call.
+    ///
+    /// A site lives as long as the process. Call this when a layer or a component is made, not for
+    /// each request, and with names from the code, not from input.
+    ///
+    /// # Panics
+    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    #[track_caller]
+    #[must_use]
+    pub fn site(&self, name: &str) -> &'static Site {
+        self.site_of(name, SiteKind::Layer)
+    }
+
+    /// Returns the site called `name` of the given kind, and makes it on the first call. A name may
+    /// have one site of each kind.
+    ///
+    /// # Panics
+    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    #[track_caller]
+    #[must_use]
+    pub fn site_of(&self, name: &str, kind: SiteKind) -> &'static Site {
+        let place = Location::caller();
+        self.site_at(name, kind, place.file(), place.line(), &[])
+    }
+
+    /// Returns the site called `name`, which stands in the given file and line if it has to be made.
+    pub(crate) fn site_at(
+        &self,
+        name: &str,
+        kind: SiteKind,
+        file: &'static str,
+        line: u32,
+        labels: &'static [&'static str],
+    ) -> &'static Site {
+        if let Some(site) = self.0.interned.load().get(&(name, kind)) {
+            return site;
+        }
+        let mut book = self.book();
+        // Another thread may have made it in between.
+        let mut interned = HashMap::clone(&self.0.interned.load());
+        if let Some(site) = interned.get(&(name, kind)) {
+            return site;
+        }
+        let name: &'static str = Box::leak(name.into());
+        let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
+        interned.insert((name, kind), site);
+        // Armed before any other thread can find it.
+        self.add(&mut book, site);
+        self.0.interned.store(Arc::new(interned));
+        site
+    }
+
+    /// Takes in sites that were made elsewhere, such as the statics of the macros.
+    pub(crate) fn register(&self, sites: impl IntoIterator<Item = &'static Site>) {
+        let mut book = self.book();
+        for site in sites {
+            if site.is_new() {
+                self.add(&mut book, site);
+            }
+        }
+    }
+
+    /// Returns every site that this injector can reach, in order of name, file and line.
+    #[must_use]
+    pub fn sites(&self) -> Vec<&'static Site> {
+        let mut sites = self.swept_book().sites.clone();
+        sites.sort_by_key(|site| (site.name(), site.file(), site.line()));
+        sites
+    }
+
+    /// Exempts the sites that `sites` matches from all rules, for as long as the injector lives.
+    ///
+    /// An exemption cannot be undone: it is for code that knows what must never fail.
+    pub fn exempt(&self, sites: SiteGlob) {
+        let mut book = self.book();
+        book.exempt.push(sites);
+        self.0.install_all(&mut book, self.now());
+    }
+
+    /// Adds a site, and installs the rules that aim at it, those of overlays included.
+    pub(super) fn add(&self, book: &mut Book, site: &'static Site) {
+        book.sites.push(site);
+        let now = self.now();
+        for overlay in &book.overlays {
+            if let Some(rules) = self.0.overlay_rules_at(book, overlay, site, now) {
+                overlay.add(site.address(), rules);
+            }
+        }
+        site.install(self.0.rules_at(book, site, now));
+    }
+}

@@ -1,0 +1,84 @@
+//! The limits that spare calls, how many each has spared, and the one step that keeps a limit exact.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The limit that spared a call which a rule would have hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Limit {
+    /// The rule's `limit`.
+    Limit,
+    /// The rule's `max_active`, or the policy's.
+    MaxActive,
+    /// The share of calls in the rule's budget.
+    BudgetShare,
+    /// The delay in the rule's budget.
+    BudgetDelay,
+    /// The policy's `total`: all the injections that it allows.
+    PolicyTotal,
+    /// The policy's `active`: all that it allows at the same time.
+    PolicyActive,
+    /// The share of calls in the policy's budget.
+    PolicyShare,
+    /// The delay in the policy's budget.
+    PolicyDelay,
+}
+
+impl Limit {
+    /// In the order of their discriminants.
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Limit,
+        Self::MaxActive,
+        Self::BudgetShare,
+        Self::BudgetDelay,
+        Self::PolicyTotal,
+        Self::PolicyActive,
+        Self::PolicyShare,
+        Self::PolicyDelay,
+    ];
+
+    /// Returns its name in JSON and in the label `limit` of the metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::MaxActive => "max_active",
+            Self::BudgetShare => "budget.share",
+            Self::BudgetDelay => "budget.delay",
+            Self::PolicyTotal => "policy.total",
+            Self::PolicyActive => "policy.active",
+            Self::PolicyShare => "policy.budget.share",
+            Self::PolicyDelay => "policy.budget.delay",
+        }
+    }
+}
+
+/// How many calls each limit has spared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Overflow([u64; Limit::ALL.len()]);
+
+impl Overflow {
+    /// Counts in the order of [`Limit::ALL`].
+    pub(crate) fn new(counts: [u64; Limit::ALL.len()]) -> Self {
+        Self(counts)
+    }
+
+    /// Returns each limit with the number of calls it has spared, zeros included.
+    pub fn iter(&self) -> impl Iterator<Item = (Limit, u64)> + use<> {
+        Limit::ALL.into_iter().zip(self.0)
+    }
+
+    /// Returns how many calls were spared in all.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// Adds one to `count` and returns `true`, unless that would pass `max`. The count never overshoots,
+/// not even for a moment.
+pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
+    count
+        .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
+        .is_ok()
+}
