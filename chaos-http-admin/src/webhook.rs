@@ -99,9 +99,13 @@ impl Webhook {
     /// `x-chaos-signature` holds `sha256=` and the MAC in hexadecimal, as GitHub's webhooks do in
     /// `X-Hub-Signature-256`.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "an HMAC accepts a key of any length"
+    )]
     pub fn signed_with(mut self, secret: impl AsRef<[u8]>) -> Self {
         let signer = Hmac::new_from_slice(secret.as_ref());
-        self.signer = Some(signer.expect("a key for an HMAC is of any length"));
+        self.signer = Some(signer.expect("an HMAC accepts a key of any length"));
         self
     }
 

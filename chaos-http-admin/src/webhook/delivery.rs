@@ -112,7 +112,7 @@ impl DeliveryCounts {
                 tracing::error!(target: "chaos", to, error, "messages to a webhook fail");
             }
             (Some(_), None) => {
-                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again")
+                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again");
             }
             _ => {}
         }
