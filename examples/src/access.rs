@@ -2,7 +2,7 @@
 
 use std::env;
 
-use chaos_http_admin::{Admin, Tokens};
+use chaos_http_admin::{AccessTokens, Admin};
 
 use crate::Error;
 
@@ -13,7 +13,8 @@ const VARIABLE: &str = "CHAOS_ADMIN_TOKENS";
 pub(crate) fn guarded(admin: Admin) -> Result<Admin, Error> {
     Ok(match env::var_os(VARIABLE) {
         // As text, which a program that ends with it prints on one line.
-        Some(_) => admin.tokens(Tokens::from_env(VARIABLE).map_err(|error| error.to_string())?),
+        Some(_) => admin
+            .access_tokens(AccessTokens::from_env(VARIABLE).map_err(|error| error.to_string())?),
         None => admin,
     })
 }
