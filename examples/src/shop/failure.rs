@@ -68,7 +68,7 @@ impl IntoResponse for Failure {
 fn log(what: &str, error: &(dyn std::error::Error + 'static)) {
     match Injected::find(error) {
         Some(injected) => {
-            tracing::info!(rule = %injected.rule(), "{what} failed with an injected error")
+            tracing::info!(rule = %injected.rule(), "{what} failed with an injected error");
         }
         None => tracing::warn!("{what} failed: {error}"),
     }
