@@ -1,14 +1,17 @@
-//! `cargo xtask RECIPE`: what people type and what CI runs are the same lines.
+//! `cargo xtask RECIPE…` runs the recipes of this repository. CI runs the same ones.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "a program for people")]
+#![expect(
+    clippy::print_stderr,
+    reason = "prints its help and the lines that it runs"
+)]
 
 use std::process::{Command, ExitCode};
 
-/// Each recipe: its name, what it is for, and its lines. This table is the help.
+/// The recipes: each has a name, a purpose and its command lines. The help is made from this table.
 const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "check",
-        "formatting, clippy and rustdoc, with warnings as errors",
+        "checks formatting, clippy and rustdoc; warnings are errors",
         &[
             "cargo fmt --all -- --check",
             "cargo clippy --workspace --all-targets -- -D warnings",
@@ -17,7 +20,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "features",
-        "the crates with each set of features, and the promises of compile-out",
+        "checks the crates with each set of features, and tests the guarantees of compile-out",
         &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
@@ -44,17 +47,17 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "test",
-        "everything that needs no outside program",
+        "runs all tests that need no external program",
         &["cargo test --workspace"],
     ),
     (
         "bench",
-        "the table of costs; needs valgrind for the instruction counts",
+        "prints the table of costs; needs valgrind for the instruction counts",
         &["cargo bench -p benches"],
     ),
     (
         "bench-check",
-        "the same, then compiled out; fails where a row is worse than it may be",
+        "prints the table of costs, then that with the sites compiled out; fails if a row misses its target",
         &[
             "cargo bench -p benches --bench overhead -- --check",
             "cargo bench -p benches --bench overhead --features compile-out -- --check",
@@ -62,7 +65,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "storm",
-        "wrk against the shop while rules change 200 times a second; needs wrk",
+        "puts load on the shop while rules change 200 times per second; needs wrk",
         &[
             "cargo build --release --bins",
             "cargo run --release --bin storm",
@@ -70,7 +73,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "metrics",
-        "promtool reads the shop's /metrics; needs promtool, of the Debian package prometheus",
+        "checks the shop's /metrics with promtool; needs promtool (Debian package: prometheus)",
         &[
             "cargo build --release --bins",
             "cargo run --release --bin scrape",
@@ -78,7 +81,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "peers",
-        "every fault, seen by curl and by Python's grpcio; needs curl, python3 and its venv",
+        "checks what curl and Python's grpcio observe of each fault; needs curl, and python3 with venv",
         &[
             "cargo build --release --bins",
             "python3 -m venv target/grpcio",
@@ -88,7 +91,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "api",
-        "the admin port against its OpenAPI document, by strangers; needs python3 and its venv",
+        "checks the admin API against its OpenAPI document with independent tools; needs python3 with venv",
         &[
             "cargo build --release --bins",
             "python3 -m venv target/api",
@@ -126,7 +129,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs one line: words, the first of which may set variables.
+/// Runs one command line and returns whether it succeeded. Words of the form `NAME=value` at its
+/// beginning set environment variables.
 fn run(line: &str) -> bool {
     let mut words = line.split_whitespace().peekable();
     let mut variables = Vec::new();

@@ -3,6 +3,10 @@
     clippy::allow_attributes_without_reason,
     reason = "the code that tonic generates contains some"
 )]
+#![allow(
+    clippy::missing_errors_doc,
+    reason = "the code that tonic generates has no such sections"
+)]
 
 tonic::include_proto!("greeter.v1");
 
