@@ -1,7 +1,8 @@
-//! Who did what to an injector: a bounded list, in the order in which it happened.
+//! The audit: a bounded list of what was done to an injector and by whom, in order.
 //!
-//! An entry is made under the injector's own lock, so that edits stand here in the order of their
-//! generations, one entry each. Whoever follows the list is told when that lock is free again.
+//! An entry is added under the injector's own lock, so that the entries of edits have the order of
+//! their generations, one entry for each edit. Those who follow the list are notified after that
+//! lock has been released.
 
 pub(crate) mod action;
 pub(crate) mod actor;
@@ -18,46 +19,51 @@ use crate::{
     rule::{Rule, rule_set::RuleSet},
 };
 
-/// One line of the audit.
+/// One entry of an injector's [`Audit`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Entry {
-    /// Counted from 1 without a gap, for as long as the injector lives.
+    /// The number of the entry. Ids start at 1 and have no gaps for as long as the injector lives.
     pub id: u64,
-    /// The time of day on the injector's clock.
+    /// The time of day at which it happened, by the injector's clock.
     pub at: SystemTime,
-    /// By whom, from where and why.
+    /// Who did it, from where and why.
     pub actor: Actor,
     /// What was done.
     pub action: Action,
-    /// More of it: what was refused and why, what broke a bound, the rule that a release was for,
-    /// whom a token was signed for and with which rules.
+    /// Details of the action, where it has some: what was refused and why, which bound was broken,
+    /// the rule whose calls were released, or the subject and the rules of a signed token. At most
+    /// 1,000 characters of what was refused or signed are kept.
     pub what: Option<Arc<str>>,
-    /// The generation of the rules afterwards.
+    /// The generation of the rule set after the action.
     pub generation: u64,
     changed: Changed,
 }
 
-/// A rule as it was and as it is: neither, if it is not there.
+/// A rule before and after an edit. The first is `None` if the rule was added, the second is
+/// `None` if it was removed.
 pub type BeforeAndAfter = (Option<Arc<Rule>>, Option<Arc<Rule>>);
 
+/// Which rules an entry changed.
 #[derive(Clone, Debug, Default)]
 pub(crate) enum Changed {
     #[default]
     Nothing,
     One(Option<Arc<Rule>>, Option<Arc<Rule>>),
-    /// Compared when someone asks: there may be thousands.
+    /// The rule sets before and after. They are compared only when [`Entry::changes`] is called,
+    /// since each may hold thousands of rules.
     All(Arc<RuleSet>, Arc<RuleSet>),
 }
 
-/// What there is to write down, but for who and when.
-pub(crate) struct Deed {
+/// An entry without its id, its time and its actor, which [`Audit::add`] is given apart.
+pub(crate) struct EntryDraft {
     action: Action,
     what: Option<Arc<str>>,
     changed: Changed,
 }
 
-impl Deed {
+impl EntryDraft {
+    /// Creates an entry of this action, without details.
     pub(crate) fn of(action: Action) -> Self {
         Self {
             action,
@@ -66,11 +72,13 @@ impl Deed {
         }
     }
 
+    /// Sets the details.
     pub(crate) fn what(mut self, what: impl Into<Arc<str>>) -> Self {
         self.what = Some(what.into());
         self
     }
 
+    /// Sets which rules were changed.
     pub(crate) fn changed(mut self, changed: Changed) -> Self {
         self.changed = changed;
         self
@@ -78,7 +86,7 @@ impl Deed {
 }
 
 impl Changed {
-    /// How many rules are kept alive for it, at most.
+    /// Returns how many rules it keeps alive, at most.
     fn weight(&self) -> usize {
         match self {
             Self::Nothing => 0,
@@ -89,11 +97,13 @@ impl Changed {
 }
 
 impl Entry {
-    /// Characters of what was refused or signed; the rest is cut off.
+    /// How many characters of what was refused or signed an entry keeps.
     pub(crate) const LONGEST: usize = 1000;
 
-    /// The rules that it changed, each before and after; in the order of the rules, those taken out
-    /// first.
+    /// Returns the rules that the action changed, each before and after it.
+    ///
+    /// Removed rules come first; the others have the order of the rule set after the action. An
+    /// action that changed no rule returns an empty list.
     #[must_use]
     pub fn changes(&self) -> Vec<BeforeAndAfter> {
         match &self.changed {
@@ -116,11 +126,27 @@ impl Entry {
     }
 }
 
-/// The last entries of an injector's audit. Clones are the same list.
+/// The latest entries of an injector's audit. Clones share one list.
 ///
-/// It holds at most [`MOST`](Self::MOST) entries of what was done, and as many of what was refused, so
-/// that no number of refusals makes it forget a change. It keeps some ten thousand rules alive at most.
-/// What is older is forgotten; whoever must not lose any [follows](Self::after) it.
+/// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart
+/// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
+/// keeps about ten thousand old rules alive at most, and drops entries early if they hold more. A
+/// program that must not miss an entry follows the list with [`after`](Self::after) and
+/// [`wait`](Self::wait).
+///
+/// ```
+/// use chaos_core::{Fault, Injector, Rule};
+///
+/// let injector = Injector::new();
+/// injector.put(Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost")));
+/// injector.halt("that is enough");
+///
+/// let seen = injector.audit().after(0);
+/// let actions: Vec<_> = seen.entries.iter().map(|entry| entry.action.as_str()).collect();
+/// assert_eq!(actions, ["put", "halt"]);
+/// assert_eq!(seen.missed, 0);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Audit(Arc<List>);
 
@@ -134,28 +160,28 @@ struct List {
 struct Ring {
     done: VecDeque<Arc<Entry>>,
     refused: VecDeque<Arc<Entry>>,
-    /// Of what was done. A refusal changes no rule.
+    /// How many rules `done` keeps alive. A refusal keeps none.
     weight: usize,
     last: u64,
 }
 
-/// Entries, and how many of those asked for are forgotten already.
+/// What [`Audit::after`] returns: the entries that are still there, and how many are not.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Entries {
     /// In the order of their ids.
     pub entries: Vec<Arc<Entry>>,
-    /// How many came after the one asked for, and are not here any more.
+    /// How many entries came after the requested id and have been dropped since.
     pub missed: u64,
 }
 
 impl Audit {
-    /// How many entries are kept of what was done; and of what was refused.
+    /// How many entries are kept: so many of actions that took effect, and so many refusals.
     pub const MOST: usize = 1000;
-    /// How many rules are kept alive for them.
+    /// How many rules the kept entries may keep alive.
     const MOST_RULES: usize = 10_000;
 
-    /// The entries after the one with this id; 0 asks for all that are left.
+    /// Returns the entries with an id above `id`. Pass 0 for all that are kept.
     #[must_use]
     pub fn after(&self, id: u64) -> Entries {
         let ring = self.ring();
@@ -172,16 +198,19 @@ impl Audit {
         Entries { entries, missed }
     }
 
-    /// The id of the newest entry; 0 if nothing has happened yet.
+    /// Returns the id of the newest entry; 0 if there is none yet.
     #[must_use]
     pub fn last(&self) -> u64 {
         self.ring().last
     }
 
-    /// Waits until there is an entry after the one with this id. Cancel-safe.
+    /// Waits until there is an entry with an id above `id`.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe: dropping the future has no effect on the audit.
     #[cfg(feature = "tokio")]
     pub async fn wait(&self, id: u64) {
-        /// Nobody waits longer at a time, only again.
+        /// The longest single wait; the loop starts another.
         const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
         let listening = self.0.changed.listen();
         loop {
@@ -193,7 +222,8 @@ impl Audit {
         }
     }
 
-    /// The same for a thread, or until a time has passed; `true` if there is one.
+    /// Blocks the thread until there is an entry with an id above `id`, for `at_most` so long.
+    /// Returns whether there is one.
     pub fn wait_blocking(&self, id: u64, at_most: Duration) -> bool {
         let listening = self.0.changed.listen();
         let next = listening.next();
@@ -203,13 +233,13 @@ impl Audit {
         self.last() > id
     }
 
-    /// Adds an entry. Nobody is told yet: locks may be held.
-    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, deed: Deed) {
-        let Deed {
+    /// Adds an entry. Followers are not notified yet, since the caller may hold locks.
+    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, draft: EntryDraft) {
+        let EntryDraft {
             action,
             what,
             changed,
-        } = deed;
+        } = draft;
         let mut ring = self.ring();
         ring.last += 1;
         ring.weight += changed.weight();
@@ -223,12 +253,12 @@ impl Audit {
             changed,
         });
         let forgotten = ring.keep(entry);
-        // Thousands of rules may go with them: not under the lock.
+        // Dropping an entry may drop thousands of rules, so it is done after the lock is released.
         drop(ring);
         drop(forgotten);
     }
 
-    /// Tells whoever follows.
+    /// Notifies those who wait for an entry.
     pub(crate) fn tell(&self) {
         self.0.changed.notify();
     }
@@ -239,7 +269,7 @@ impl Audit {
 }
 
 impl Ring {
-    /// Takes it in, and returns what there is no more room for.
+    /// Adds `entry`, and returns the entries that had to make room for it.
     fn keep(&mut self, entry: Arc<Entry>) -> Vec<Arc<Entry>> {
         if entry.action == Action::Refuse {
             self.refused.push_back(entry);

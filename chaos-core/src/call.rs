@@ -1,4 +1,4 @@
-//! The facts of one call: what a matcher can ask about it.
+//! The facts of one call, which matchers and keys read.
 
 pub(crate) mod direction;
 pub(crate) mod site_kind;
@@ -7,12 +7,28 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
-/// A label of a call: its name, and its value at this call.
+/// A label of a call: its name, and its value on this call.
 pub type Label<'a> = (&'static str, Cow<'a, str>);
 
-/// One pass through a site, with what is known about it.
+/// One pass through a site, with the facts that rules can match on.
 ///
-/// It borrows everything and copies nothing; a fact is worked out only when a rule asks for it.
+/// A call borrows its facts and copies none. A fact that has to be computed, such as a decoded
+/// query parameter, is computed only when a rule reads it.
+///
+/// ```
+/// use chaos_core::{Call, Fault, Injector, Rule, Text, Matcher};
+///
+/// let injector = Injector::new();
+/// let lost = Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost"))
+///     .matching(Matcher::new().label("table", Text::is("orders")));
+/// injector.put(lost);
+///
+/// let site = injector.site("db.read");
+/// let labels = [("table", "orders".into())];
+/// assert!(site.decide(&Call::new().labels(&labels)).is_some());
+/// assert!(site.decide(&Call::new()).is_none());
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct Call<'a> {
     http: Option<Http<'a>>,
@@ -28,7 +44,7 @@ struct Http<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// A call of which nothing is known: a site in plain code.
+    /// Creates a call without facts, such as one in plain code.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -38,7 +54,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// A call that is an HTTP request.
+    /// Creates a call that is an HTTP or gRPC request, as the layer sees it.
     #[must_use]
     pub const fn http(method: &'a Method, uri: &'a Uri, headers: &'a HeaderMap) -> Self {
         Self {
@@ -52,25 +68,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Adds labels.
+    /// Sets the labels of the call, in place of those it had.
     #[must_use]
     pub const fn labels(mut self, labels: &'a [Label<'a>]) -> Self {
         self.labels = labels;
         self
     }
 
-    /// Says who made the call, if a rule wants to know.
+    /// Sets how to find out the IP address of the peer. `peer` is called only if a rule reads it.
     #[must_use]
     pub const fn peer_of(mut self, peer: &'a dyn Fn() -> Option<IpAddr>) -> Self {
         self.peer = Some(peer);
         self
     }
 
+    /// Returns the IP address of the peer, if it is known.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.peer?()
     }
 
-    /// The trace id of the W3C's `traceparent`: `version-trace-parent-flags`, in lower case.
+    /// Returns the trace id of the W3C's `traceparent` header, if the header is valid: 32
+    /// lower-case hexadecimal digits of `version-trace-parent-flags`.
     pub(crate) fn trace(&self) -> Option<&'a str> {
         let header = self.http?.headers.get("traceparent")?.to_str().ok()?;
         let trace = header.get(3..35)?;
@@ -83,7 +101,7 @@ impl<'a> Call<'a> {
             (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
         let is_valid = fits(version, 2)
             && version != "ff"
-            // Later versions may have more to say.
+            // Versions above 00 may append further fields.
             && (version != "00" || parts.next().is_none())
             && (id == trace && fits(id, 32) && is_set(id))
             && (fits(parent, 16) && is_set(parent))
@@ -91,15 +109,17 @@ impl<'a> Call<'a> {
         is_valid.then_some(trace)
     }
 
+    /// Returns the HTTP method.
     pub(crate) fn method(&self) -> Option<&'a str> {
         self.http.map(|http| http.method.as_str())
     }
 
+    /// Returns the path of the request's target, percent-encoded.
     pub(crate) fn path(&self) -> Option<&'a str> {
         self.http.map(|http| http.uri.path())
     }
 
-    /// `package.Service/Method`, of a gRPC call.
+    /// Returns `package.Service/Method` if this is a gRPC call.
     pub(crate) fn grpc(&self) -> Option<&'a str> {
         let http = self.http?;
         let content_type = http.headers.get(header::CONTENT_TYPE)?;
@@ -107,9 +127,9 @@ impl<'a> Call<'a> {
         http.uri.path().strip_prefix('/').filter(|_| is_grpc)
     }
 
-    /// The host in lower case and without its port: of the target (HTTP/2, proxies), else of the
-    /// `Host` header.
-    pub(crate) fn host(&self) -> Option<Bytes<'a>> {
+    /// Returns the host in lower case and without its port: that of the request's target (HTTP/2,
+    /// proxies), or else that of the `Host` header.
+    pub(crate) fn host(&self) -> Option<FactText<'a>> {
         let http = self.http?;
         let host = http.uri.host().or_else(|| {
             let host = http.headers.get(header::HOST)?.to_str().ok()?;
@@ -119,24 +139,29 @@ impl<'a> Call<'a> {
                 _ => Some(host),
             }
         })?;
-        Some(Bytes(match host.bytes().any(|b| b.is_ascii_uppercase()) {
-            true => host.to_ascii_lowercase().into(),
-            false => host.into(),
-        }))
+        Some(FactText(
+            match host.bytes().any(|b| b.is_ascii_uppercase()) {
+                true => host.to_ascii_lowercase().into(),
+                false => host.into(),
+            },
+        ))
     }
 
+    /// Returns the values of a header, in order.
     pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a HeaderValue> {
         let values = self.http.map(|http| http.headers.get_all(name).iter());
         values.into_iter().flatten()
     }
 
-    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = Bytes<'a>> {
+    /// Returns the values of a query parameter, percent-decoded and in order.
+    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = FactText<'a>> {
         let query = self.http.and_then(|http| http.uri.query()).unwrap_or("");
         form_urlencoded::parse(query.as_bytes())
             .filter(move |(key, _)| key == name)
-            .map(|(_, value)| Bytes(value))
+            .map(|(_, value)| FactText(value))
     }
 
+    /// Returns the value of a label.
     pub(crate) fn label(&self, name: &str) -> Option<&'a str> {
         let found = self.labels.iter().find(|(label, _)| *label == name);
         found.map(|(_, value)| value.as_ref())
@@ -152,16 +177,17 @@ impl fmt::Debug for Call<'_> {
     }
 }
 
-/// A text that was worked out, as matchers look at it.
-pub(crate) struct Bytes<'a>(Cow<'a, str>);
+/// A fact that was computed from the request, as bytes that matchers can compare.
+pub(crate) struct FactText<'a>(Cow<'a, str>);
 
-impl<'a> Bytes<'a> {
+impl<'a> FactText<'a> {
+    /// Returns the text.
     pub(crate) fn into_text(self) -> Cow<'a, str> {
         self.0
     }
 }
 
-impl AsRef<[u8]> for Bytes<'_> {
+impl AsRef<[u8]> for FactText<'_> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }

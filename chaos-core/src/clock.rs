@@ -1,6 +1,6 @@
-//! Time as the rules see it: one monotonic clock per injector, which a test can replace and move.
+//! The clock that rules go by: one for each injector, which a test can replace and move.
 //!
-//! Everything that asks "what time is it" asks here; no other file reads a clock.
+//! All code that needs the time asks here; no other file reads a clock.
 
 use std::{
     sync::{
@@ -11,63 +11,69 @@ use std::{
 };
 
 #[cfg(not(feature = "tokio"))]
-use std::time::Instant as Moment;
+use std::time::Instant;
 #[cfg(feature = "tokio")]
-use tokio::time::Instant as Moment;
+use tokio::time::Instant;
 
-/// A monotonic clock. Times are durations since the clock was made.
+/// The clock of an injector: a monotonic time, and the time of day.
 ///
-/// The real clock follows tokio's, so a test under a paused runtime moves it with
-/// `tokio::time::advance`. Without a runtime, use [`ManualClock`].
+/// Monotonic times are durations since the clock was created. With the feature `tokio`, the real
+/// clock reads tokio's, so a test under a paused runtime moves it with `tokio::time::advance`. A
+/// test without a runtime uses a [`ManualClock`].
 #[derive(Clone, Debug)]
-pub struct Clock(Source);
+pub struct Clock(ClockKind);
 
 #[derive(Clone, Debug)]
-enum Source {
-    Monotonic(Moment),
+enum ClockKind {
+    Monotonic(Instant),
     Manual(ManualClock),
 }
 
 impl Clock {
-    /// The machine's monotonic clock.
+    /// Creates a clock that reads the machine's monotonic clock and starts at zero.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads a clock"
     )]
     pub fn monotonic() -> Self {
-        Self(Source::Monotonic(Moment::now()))
+        Self(ClockKind::Monotonic(Instant::now()))
     }
 
-    /// Time since this clock was made. It does not go back, except between a paused tokio runtime and
-    /// threads outside of it.
+    /// Returns the time since this clock was created.
+    ///
+    /// The time does not go back, with one exception: while a tokio runtime is paused, its threads
+    /// see another time than threads outside of it.
     #[must_use]
     pub fn now(&self) -> Duration {
         match &self.0 {
-            Source::Monotonic(start) => start.elapsed(),
-            Source::Manual(clock) => clock.now(),
+            ClockKind::Monotonic(start) => start.elapsed(),
+            ClockKind::Manual(clock) => clock.now(),
         }
     }
 
-    /// The time on the wall, which can jump either way. The real clock asks the system, so tokio's
-    /// pause does not hold it; a [`ManualClock`] has moved as far as it was moved.
+    /// Returns the time of day, which can jump either way.
+    ///
+    /// The real clock asks the operating system, so pausing tokio's time does not stop it. That of
+    /// a [`ManualClock`] has moved as far as the clock was advanced.
     #[must_use]
     #[expect(
         clippy::disallowed_methods,
-        reason = "hours of the week are no durations; nothing else asks for them"
+        reason = "a window of the week needs the time of day; nothing else asks for it"
     )]
     pub fn wall(&self) -> SystemTime {
         match &self.0 {
-            Source::Monotonic(_) => SystemTime::now(),
-            Source::Manual(clock) => clock.wall(),
+            ClockKind::Monotonic(_) => SystemTime::now(),
+            ClockKind::Manual(clock) => clock.wall(),
         }
     }
 }
 
-/// Real time, whatever a runtime or a test says what time it is: for threads that wait.
+/// Measures real time, whatever time a paused runtime or a test clock shows. Blocking waits use it.
 pub(crate) struct Stopwatch(std::time::Instant);
 
 impl Stopwatch {
+    /// Starts measuring.
     #[expect(
         clippy::disallowed_methods,
         reason = "the one place that reads a clock"
@@ -76,6 +82,7 @@ impl Stopwatch {
         Self(std::time::Instant::now())
     }
 
+    /// Returns the real time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.0.elapsed()
     }
@@ -83,14 +90,15 @@ impl Stopwatch {
 
 impl From<ManualClock> for Clock {
     fn from(clock: ManualClock) -> Self {
-        Self(Source::Manual(clock))
+        Self(ClockKind::Manual(clock))
     }
 }
 
-/// A clock that stands still until a test moves it. Clones move together.
+/// A clock that stands still until a test advances it. Clones share one time.
 ///
-/// It decides when rules expire. It does not shorten waits that have begun: those run on the
-/// runtime's timer, which `tokio::time::pause` controls.
+/// It decides when rules expire, which phase of a program applies and whether a window is open. It
+/// does not shorten waits that have begun: those run on the runtime's timer, which
+/// `tokio::time::pause` controls.
 ///
 /// ```
 /// use std::time::Duration;
@@ -103,9 +111,9 @@ impl From<ManualClock> for Clock {
 /// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock {
-    /// In nanoseconds.
+    /// Nanoseconds since the clock was created.
     now: Arc<AtomicU64>,
-    /// What the wall showed at zero.
+    /// The time of day at zero.
     start: SystemTime,
 }
 
@@ -116,20 +124,20 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// A clock at zero, and at the start of 1970 on the wall.
+    /// Creates a clock at zero, whose time of day is the start of 1970 in UTC.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A clock at zero, and at this moment on the wall.
+    /// Creates a clock at zero, whose time of day is `start`.
     #[must_use]
     pub fn starting_at(start: SystemTime) -> Self {
         let now = Arc::default();
         Self { now, start }
     }
 
-    /// Moves the clock forward; it stops at about 584 years.
+    /// Moves the clock and its time of day forward by `by`. The clock stops at about 584 years.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         // Pairs with the load in `now`; a test that hands the clock to other threads
@@ -147,7 +155,7 @@ impl ManualClock {
     }
 
     fn wall(&self) -> SystemTime {
-        // Where the system's time ends, it stands still.
+        // The time of day is `start` again beyond the range of `SystemTime`.
         self.start.checked_add(self.now()).unwrap_or(self.start)
     }
 }

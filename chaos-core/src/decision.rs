@@ -216,7 +216,7 @@ impl Pending {
             return;
         };
         let can_happen = |fault: &Fault| {
-            fault.surfaces().have(self.kind)
+            fault.site_kinds().have(self.kind)
                 && self.hub.bounds.load().policy.permits(fault).is_ok()
                 // A closure that names itself would be called without end.
                 && !matches!(fault, Fault::Custom(_))

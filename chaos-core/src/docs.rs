@@ -1,4 +1,4 @@
-//! Longer reading: how to use the crate for one purpose or another.
+//! Guides to one purpose each: how injections are observed, and how tests use the crate.
 
 #[doc = include_str!("../docs/being_seen.md")]
 pub mod being_seen {}

@@ -1,15 +1,24 @@
-//! What is wrong with a rule: which rule, which field, and what would have been allowed.
+//! The error of an invalid rule: which rule, which field, and what the field accepts.
 
 use std::{error::Error, fmt};
 
-/// A rule that cannot be accepted.
+/// The reason why a rule is not accepted.
 ///
-/// `Display` is one line: the rule if it is known, the field, the problem, what is allowed.
+/// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the
+/// field accepts.
+///
+/// ```
+/// use chaos_core::Rate;
+///
+/// let error = Rate::new(5.0).unwrap_err();
+/// assert_eq!((error.field(), error.allowed()), ("rate", "a number from 0 to 1"));
+/// assert!(error.to_string().starts_with("rate: "));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleError(Box<Parts>);
+pub struct RuleError(Box<Details>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Parts {
+struct Details {
     rule: Option<String>,
     field: String,
     problem: String,
@@ -17,13 +26,13 @@ struct Parts {
 }
 
 impl RuleError {
-    /// An error at `field` (a path such as `faults[0].latency`), with what is allowed there.
+    /// Creates an error at `field`, a path such as `faults[0].latency`.
     pub(crate) fn new(
         field: impl Into<String>,
         problem: impl fmt::Display,
         allowed: impl Into<String>,
     ) -> Self {
-        Self(Box::new(Parts {
+        Self(Box::new(Details {
             rule: None,
             field: field.into(),
             problem: problem.to_string(),
@@ -31,21 +40,21 @@ impl RuleError {
         }))
     }
 
-    /// Says which rule it was, unless that is known already.
+    /// Adds the rule's id, unless the error has one.
     #[must_use]
     pub(crate) fn in_rule(mut self, rule: impl Into<String>) -> Self {
         self.0.rule.get_or_insert_with(|| rule.into());
         self
     }
 
-    /// Puts it at another field.
+    /// Replaces the path of the field.
     #[must_use]
     pub(crate) fn at(mut self, field: &str) -> Self {
         field.clone_into(&mut self.0.field);
         self
     }
 
-    /// Puts the field under a parent: `latency` under `faults[0]` is `faults[0].latency`.
+    /// Prefixes the path of the field: `latency` under `faults[0]` is `faults[0].latency`.
     #[must_use]
     pub(crate) fn under(mut self, parent: &str) -> Self {
         self.0.field = match self.0.field.as_str() {
@@ -56,25 +65,26 @@ impl RuleError {
         self
     }
 
-    /// The id of the rule, as it was written, if there was one.
+    /// Returns the id of the rule as it was written, if it is known.
     #[must_use]
     pub fn rule(&self) -> Option<&str> {
         self.0.rule.as_deref()
     }
 
-    /// The path of the field.
+    /// Returns the path of the field, such as `faults[0].latency`; empty if the error concerns the
+    /// rule as a whole.
     #[must_use]
     pub fn field(&self) -> &str {
         &self.0.field
     }
 
-    /// What is wrong with the value.
+    /// Returns what is wrong with the value.
     #[must_use]
     pub fn problem(&self) -> &str {
         &self.0.problem
     }
 
-    /// What the field accepts.
+    /// Returns what the field accepts.
     #[must_use]
     pub fn allowed(&self) -> &str {
         &self.0.allowed

@@ -1,4 +1,4 @@
-//! Where the delayed calls of a rule wait, so that all of them can be let go at once.
+//! The gate at which the delayed calls of a rule wait, so that all of them can be released at once.
 
 pub(crate) mod changed;
 
@@ -12,7 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// Closed while its rule is armed; opened once, for ever, when the rule is halted, changed or gone.
+/// A one-shot release of waiters: closed while its rule is armed, and opened for good when the rule
+/// is halted, changed or removed. Threads and tasks can wait at the same gate.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     open: AtomicBool,
@@ -22,19 +23,21 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
+    /// Returns whether the gate has been opened.
     pub(crate) fn is_open(&self) -> bool {
         // Pairs with the store in `open`.
         self.open.load(Ordering::Acquire)
     }
 
-    /// Lets everyone go, in about a microsecond each.
+    /// Opens the gate and releases all waiters, in about a microsecond each.
     pub(crate) fn open(&self) {
-        // Pairs with `is_open`: whoever looks after registering sees it, whoever registered
-        // before is notified below.
+        // Pairs with `is_open`: a waiter that checks after this store sees it, and one that
+        // registered before it is notified below.
         self.open.store(true, Ordering::Release);
         #[cfg(feature = "tokio")]
         self.tasks.notify_waiters();
-        // The lock orders the store before any check under it, so that no thread misses this.
+        // Taking the lock orders the store before any check under it, so that no thread misses the
+        // notification.
         drop(
             self.threads
                 .0
@@ -44,8 +47,10 @@ impl Gate {
         self.threads.1.notify_all();
     }
 
-    /// Waits for `time`, counted from now, or until the gate opens. Cancel-safe: dropping it ends the
-    /// wait. Outside a runtime it holds the thread.
+    /// Waits for `time`, counted from the call of this function, or until the gate opens. Outside a
+    /// runtime, the future blocks the thread.
+    ///
+    /// Cancel safe: dropping the future ends the wait.
     #[cfg(feature = "tokio")]
     pub(crate) fn wait(
         self: &Arc<Self>,
@@ -53,7 +58,7 @@ impl Gate {
     ) -> impl Future<Output = ()> + Send + use<> {
         let gate = Arc::clone(self);
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
-        // The time and not the timer, of which the future would keep room for two.
+        // The deadline and not the timer itself, for which the future would reserve room twice.
         let deadline = in_runtime.then(|| tokio::time::sleep(time).deadline());
         async move {
             let Some(deadline) = deadline else {
@@ -61,7 +66,7 @@ impl Gate {
             };
             let mut sleep = pin!(tokio::time::sleep_until(deadline));
             let mut opened = pin!(gate.tasks.notified());
-            // Register first, look afterwards: `open` does it the other way round.
+            // Registers before it checks; `open` stores before it notifies.
             opened.as_mut().enable();
             if gate.is_open() {
                 return;
@@ -79,7 +84,7 @@ impl Gate {
         }
     }
 
-    /// The same, holding the thread.
+    /// Blocks the thread for `time`, or until the gate opens.
     pub(crate) fn wait_blocking(&self, time: Duration) {
         let (lock, opened) = &self.threads;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,19 +92,21 @@ impl Gate {
     }
 }
 
-/// A gate that is opened again and again: where paused calls wait to be released.
+/// A reusable gate, at which paused calls wait to be released. Each release opens the current
+/// [`Gate`] and puts a closed one in its place, so a turnstile lets through those who wait and
+/// stops those who come later.
 #[derive(Debug, Default)]
 pub(crate) struct Turnstile(Mutex<Option<Arc<Gate>>>);
 
 impl Turnstile {
-    /// The gate to wait at: the next release opens it.
+    /// Returns the gate to wait at. The next release opens it.
     pub(crate) fn gate(&self) -> Arc<Gate> {
         Arc::clone(self.lock().get_or_insert_default())
     }
 
-    /// Lets go whoever waits now.
+    /// Releases those who wait now.
     pub(crate) fn release(&self) {
-        // Made by whoever waits first: a rule set may hold thousands of rules.
+        // The first waiter creates the gate, so that a rule set of thousands of rules has none.
         let gate = self.lock().take();
         if let Some(gate) = gate {
             gate.open();

@@ -1,22 +1,26 @@
-//! What a service must not show while faults are injected. Values that cannot be invalid; nothing is
-//! measured here.
+//! Guard rails: bounds on what a service may show while faults are injected. These types hold valid
+//! bounds only; they measure nothing.
 
 pub(crate) mod breach;
 pub(crate) mod monitor;
 pub(crate) mod outcomes;
 
+mod call_stats;
+
 use std::time::Duration;
 
 use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 
-/// A bound on what calls show at a site, measured in the process, over a sliding window. When it is
-/// broken, the rule, or everything, is stopped at once, and stays so until someone has
-/// [acknowledged](crate::Injector::acknowledge) it.
+/// A bound on the error ratio or the latency of calls at a site, measured in this process over a
+/// sliding window.
 ///
-/// It measures at layers around HTTP and gRPC services and clients: how long a call takes to its answer,
-/// and whether it failed: an error, a status of 500 or above, a gRPC status other than OK in the head of
-/// the answer, or nobody there any more to hear it. While no rule with a guard rail is armed, nothing is
-/// measured, and nothing costs anything.
+/// When the bound is broken, the rule or all injection is stopped at once, and stays stopped until
+/// someone [acknowledges](crate::Injector::acknowledge) the breach.
+///
+/// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
+/// is the time until the head of its response. A call has failed if it ended with an error, with a
+/// status of 500 or above, with a gRPC status other than OK in the head of the response, or because
+/// the caller went away. Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -41,14 +45,15 @@ pub struct GuardRail {
     pub(crate) then: Then,
 }
 
-/// What is stopped when a bound is broken.
+/// What a broken bound stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Then {
-    /// Everything, as by [`halt`](crate::Injector::halt).
+    /// All injection, as [`halt`](crate::Injector::halt) does.
     #[default]
     Halt,
-    /// The rule that the guard rail belongs to: it is switched off. Of a policy's, everything.
+    /// The rule that the guard rail belongs to, which is disarmed. For a guard rail of a policy,
+    /// all injection.
     Disarm,
 }
 
@@ -67,80 +72,86 @@ impl Default for GuardRail {
 }
 
 impl GuardRail {
-    /// Ten seconds of calls, twenty of them at least; without a bound yet.
+    /// Creates a guard rail without a bound, with a window of 10 seconds that needs at least 20
+    /// calls.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Where it measures: all calls of these sites together. Without this, where the rule aims.
+    /// Sets the sites at which it measures, all of their calls together. Without this, it measures
+    /// at the sites of its rule.
     #[must_use]
     pub fn site(mut self, site: SiteGlob) -> Self {
         self.site = Some(site);
         self
     }
 
-    /// How far back it looks: 1 second to 10 minutes, in tenths.
+    /// Sets the length of the sliding window, from 1 second to 10 minutes. It moves in tenths of
+    /// its length. The default is 10 seconds.
     ///
     /// # Errors
-    /// Outside of that.
+    /// Returns an error if `window` is shorter than 1 second or longer than 10 minutes.
     pub fn window(mut self, window: Duration) -> Result<Self, RuleError> {
         if window < Duration::from_secs(1) || window > Duration::from_secs(600) {
-            let problem = format!("{window:?} is no window");
+            let problem = format!("{window:?} is out of range");
             return Err(RuleError::new("window", problem, "1s to 10m"));
         }
         self.window = window;
         Ok(self)
     }
 
-    /// How many calls there must be in the window before it judges.
+    /// Sets how many calls the window must hold before the bound applies. The default is 20.
     #[must_use]
     pub fn at_least(mut self, calls: u32) -> Self {
         self.at_least = calls;
         self
     }
 
-    /// At most this share of calls may fail.
+    /// Sets the greatest fraction of calls that may fail.
     #[must_use]
     pub fn error_ratio(mut self, ratio: Rate) -> Self {
         self.error_ratio = Some(ratio);
         self
     }
 
-    /// This quantile of latencies may be so long at most: `0.99` for the p99. A call that is not answered
-    /// yet counts as soon as it has taken longer.
+    /// Sets the longest that a quantile of the latencies may be; a quantile of `0.99` is the p99. A
+    /// call without a response counts as soon as it has taken longer than `longest`.
     ///
     /// # Errors
-    /// If the quantile is not above 0 and below 1.
+    /// Returns an error if `quantile` is not above 0 and below 1.
     pub fn latency(mut self, quantile: f64, longest: Duration) -> Result<Self, RuleError> {
         if quantile > 0.0 && quantile < 1.0 {
             self.latency = Some((quantile, longest));
             return Ok(self);
         }
-        let problem = format!("{quantile} is no quantile");
+        let problem = format!("{quantile} is not a quantile");
         Err(RuleError::new("latency", problem, "above 0 and below 1"))
     }
 
-    /// Takes the bounds as what is allowed on top of what the un-injected calls of the same window show.
-    /// With fewer than [`at_least`](Self::at_least) of those, but as many of the others, on top of nothing:
-    /// then they hold as they stand.
+    /// Makes the bounds relative to the calls in the same window that were not injected: what those
+    /// show is the baseline, and the bounds are what is allowed on top of it.
     ///
-    /// A call is injected if something was injected on it here, or at another site of this process while
-    /// it was served, in its own task.
+    /// While there are fewer than [`at_least`](Self::at_least) such calls, but at least as many
+    /// that were injected, the baseline is 0, so the bounds hold as they are. While there are fewer
+    /// of both, no bound applies.
+    ///
+    /// A call counts as injected if a fault was injected into it at this site, or, while it was
+    /// served, at another site of this process in the same task.
     #[must_use]
     pub fn over_baseline(mut self) -> Self {
         self.over_baseline = true;
         self
     }
 
-    /// What is stopped.
+    /// Sets what a broken bound stops. The default is [`Then::Halt`].
     #[must_use]
     pub fn then(mut self, then: Then) -> Self {
         self.then = then;
         self
     }
 
-    /// Whether there is anything to measure.
+    /// Checks that there is a bound.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
         if self.error_ratio.is_some() || self.latency.is_some() {
             return Ok(());

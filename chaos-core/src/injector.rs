@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     armed::status::{Counts, Halt, Lock, State, Status},
-    audit::{Audit, Deed, action::Action, actor::Actor},
+    audit::{Audit, EntryDraft, action::Action, actor::Actor},
     call::site_kind::SiteKind,
     clock::Clock,
     hub::{Hub, observer::Injection},
@@ -200,8 +200,8 @@ impl Injector {
         let now = self.now();
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {
             for rule in book.rules.newly_expired(now) {
-                let deed = Deed::of(Action::Expire).what(rule.id.as_str());
-                self.note(&book, &Actor::injector(), deed);
+                let draft = EntryDraft::of(Action::Expire).what(rule.id.as_str());
+                self.note(&book, &Actor::injector(), draft);
             }
             self.0.install_all(&mut book, now);
         }

@@ -1,13 +1,13 @@
-//! `inject!` and `inject_async!`: a site in code, as one line.
+//! The macros `inject!` and `inject_async!`, which declare a site in one line of code.
 
 pub(crate) mod pass;
 #[doc(hidden)]
 pub mod private;
 
-/// A place in plain code where faults may happen: `Result<(), Injected>`.
+/// Declares a site in plain code, and passes it: an expression of type `Result<(), Injected>`.
 ///
-/// `inject!("name")` is a site of the process's own injector. Idle, it costs one load and one
-/// branch, and the labels are not evaluated.
+/// `inject!("name")` declares a site of the process's own injector ([`global`](crate::global)).
+/// Idle, a pass costs one load and one branch, and the labels are not evaluated.
 ///
 /// ```
 /// use chaos_core::inject;
@@ -19,18 +19,26 @@ pub mod private;
 /// # read("orders", 7).unwrap();
 /// ```
 ///
-/// - **Labels** are what rules match on. `table = value` takes anything that is text
-///   (`AsRef<str>`), `id = %value` anything with `Display`, `key = ?value` anything with `Debug`.
-///   They stand in a closure, so there is no `?` and no `.await` in them.
-/// - **Another injector** comes first: `inject!(injector: &injector, "db.read")?`. Idle, it costs the
-///   same. Once anything is armed on that injector, each pass looks its site up by name; and only
-///   then is the site listed.
-/// - **A delay** blocks the thread. On a thread of a tokio runtime it says so once per site, as a
-///   `tracing` warning; in a task, use `inject_async!`.
-/// - **The error** converts into [`std::io::Error`] and boxed errors;
-///   [`Injected::find`](crate::Injected::find) recognises it afterwards.
+/// - **Labels** are what rules match on. `table = value` takes any value with `AsRef<str>`,
+///   `id = %value` any with `Display`, and `key = ?value` any with `Debug`. Label expressions are
+///   evaluated inside a closure, only while a rule is armed here, so they cannot contain `?` or
+///   `.await`.
+/// - **Another injector** is given first: `inject!(injector: &injector, "db.read")?`. Idle, a pass
+///   costs the same. Once a rule is armed anywhere on that injector, each pass looks its site up by
+///   name, and only then is the site listed.
+/// - **A delay** blocks the thread. On a thread of a tokio runtime, the first delay of each site is
+///   logged as a `tracing` warning; tasks should use `inject_async!`.
+/// - **The error** converts into [`std::io::Error`] and into boxed errors.
+///   [`Injected::find`](crate::Injected::find) recognises it later, however it was wrapped.
 ///
-/// The name is a constant, so a bad one does not compile.
+/// The name is a constant expression, so an invalid name is a compile error.
+///
+/// # Errors
+/// Evaluates to an error if a rule fails the call: with an `error`, `value`, `status`, `grpc` or
+/// `abort` fault.
+///
+/// # Panics
+/// Panics if a rule with the fault `abort: panic` fires.
 #[macro_export]
 macro_rules! inject {
     (injector: $injector:expr, $name:expr $(, $($labels:tt)*)?) => {{
@@ -57,13 +65,13 @@ macro_rules! inject {
     }};
 }
 
-/// A place in async code where faults may happen: a future of `Result<(), Injected>`.
+/// Declares a site in async code, and passes it: a future of `Result<(), Injected>`.
 ///
-/// The same as [`inject!`], to be awaited; a delay gives the thread back. Idle, it adds eight bytes
-/// to the future it stands in. It must run on tokio.
+/// Labels, injectors and errors are those of [`inject!`]. A delay suspends the task and does not
+/// block the thread. Idle, the future adds eight bytes to the future that awaits it. It must be
+/// awaited on a tokio runtime.
 ///
-/// It is decided where the macro stands, and carried out where the future is awaited. Cancel-safe:
-/// dropping the future ends the delay, and nothing else is carried out.
+/// The call is decided where the macro is evaluated, and carried out where the future is awaited.
 ///
 /// ```
 /// use chaos_core::inject_async;
@@ -74,6 +82,12 @@ macro_rules! inject {
 /// }
 /// # drop(read("orders"));
 /// ```
+///
+/// # Cancel safety
+/// The future is cancel safe: dropping it ends the delay, and nothing further is carried out.
+///
+/// # Panics
+/// The future panics if a rule with the fault `abort: panic` fires.
 #[cfg(feature = "tokio")]
 #[macro_export]
 macro_rules! inject_async {
@@ -101,7 +115,7 @@ macro_rules! inject_async {
     }};
 }
 
-/// What a site does that is not idle; without labels there is no closure to keep out of the way.
+/// Passes a site that is not idle. Without labels, the check of the site needs no closure.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __blocking {
@@ -116,7 +130,7 @@ macro_rules! __blocking {
     };
 }
 
-/// The same in async code.
+/// Passes a site in async code that is not idle. Without labels, the check needs no closure.
 #[cfg(feature = "tokio")]
 #[doc(hidden)]
 #[macro_export]
@@ -132,7 +146,8 @@ macro_rules! __waiting {
     };
 }
 
-/// The static of a site. `listed` puts it into the catalogue of the process's own injector.
+/// Defines the static of a site. `listed` also puts it into the catalogue of the process's own
+/// injector.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __site {
@@ -151,6 +166,7 @@ macro_rules! __site {
     };
 }
 
+/// Puts a site into the catalogue that the linker collects.
 #[cfg(not(feature = "compile-out"))]
 #[doc(hidden)]
 #[macro_export]
@@ -169,7 +185,7 @@ macro_rules! __list {
     ($site:ident) => {};
 }
 
-/// `a = x, b = %y` as `["a", "b"]`.
+/// Expands `a = x, b = %y` to the names of the labels: `["a", "b"]`.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __label_names {
@@ -185,13 +201,14 @@ macro_rules! __label_names {
     };
 }
 
-/// `a = x, b = %y` as an array of [`Label`](crate::Label)s.
+/// Expands `a = x, b = %y` to an array of [`Label`](crate::Label)s.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __labels {
     ($($labels:tt)*) => { $crate::__label_values!([] $($labels)*) };
 }
 
+/// Builds the array of `__labels!`, one label at a time.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __label_values {

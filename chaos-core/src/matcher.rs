@@ -1,4 +1,4 @@
-//! Which of a site's calls a rule is about. Pure: a function of the rule and the call's facts.
+//! Which of a site's calls a rule applies to: a pure function of the rule and the call's facts.
 
 pub(crate) mod exempt;
 pub(crate) mod glob;
@@ -9,7 +9,19 @@ use http::HeaderName;
 
 use crate::{call::Call, matcher::text::Text};
 
-/// Conditions on a call; all that are given must hold, and an empty matcher takes every call.
+/// Conditions on a call, all of which must hold. A matcher without conditions matches every call.
+///
+/// ```
+/// use chaos_core::{Matcher, Text};
+///
+/// // GET requests for an order, of users that the load generator makes.
+/// let matcher = Matcher::new()
+///     .method(Text::is("GET"))
+///     .path(Text::route("/v1/orders/{id}")?)
+///     .header("x-user-id".parse().unwrap(), Text::prefix("load-"));
+/// # drop(matcher);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
     pub(crate) method: Option<Text>,
@@ -22,62 +34,65 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// Takes every call.
+    /// Creates a matcher without conditions.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The HTTP method, in capitals.
+    /// Sets a condition on the HTTP method, which is in capitals.
     #[must_use]
     pub fn method(mut self, method: Text) -> Self {
         self.method = Some(method);
         self
     }
 
-    /// The path of the request's target as the layer sees it, still percent-encoded.
+    /// Sets a condition on the path of the request's target, as the layer sees it and
+    /// percent-encoded.
     #[must_use]
     pub fn path(mut self, path: Text) -> Self {
         self.path = Some(path);
         self
     }
 
-    /// The host in lower case, without its port.
+    /// Sets a condition on the host, which is in lower case and without a port.
     #[must_use]
     pub fn host(mut self, host: Text) -> Self {
         self.host = Some(host);
         self
     }
 
-    /// The method of a gRPC call, as in `shop.v1.Orders/Place`; a call of another protocol has none.
-    #[must_use]
+    /// Sets a condition on the method of a gRPC call, such as `shop.v1.Orders/Place`. A call of
+    /// another protocol has no such method.
     pub fn grpc(mut self, method: Text) -> Self {
         self.grpc = Some(method);
         self
     }
 
-    /// A header. A second condition on the same header replaces the first; so with the next two.
+    /// Sets the condition on a header, in place of an earlier one on that header.
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: Text) -> Self {
         set(&mut self.headers, name, value);
         self
     }
 
-    /// A query parameter, percent-decoded.
+    /// Sets the condition on a query parameter, percent-decoded, in place of an earlier one on that
+    /// parameter.
     #[must_use]
     pub fn query(mut self, name: &str, value: Text) -> Self {
         set(&mut self.query, name.into(), value);
         self
     }
 
-    /// A label that the site gives, as in `inject!("db.read", table = "orders")`.
+    /// Sets the condition on a label of the site, as in `inject!("db.read", table = "orders")`, in
+    /// place of an earlier one on that label.
     #[must_use]
     pub fn label(mut self, name: &str, value: Text) -> Self {
         set(&mut self.labels, name.into(), value);
         self
     }
 
-    /// Whether the call is one of those meant. The cheap conditions are asked first.
+    /// Returns whether every condition holds for `call`. The cheap conditions are checked first.
     pub(crate) fn matches(&self, call: &Call<'_>) -> bool {
         fn holds<'c>(text: &Option<Text>, value: impl Fn() -> Option<&'c str>) -> bool {
             (text.as_ref()).is_none_or(|text| text.matches(&|| value().into_iter()))
@@ -92,7 +107,8 @@ impl Matcher {
             && (self.grpc.is_none() || self.takes_grpc(call))
     }
 
-    /// Out of the way of those that say nothing of gRPC.
+    /// Checks the condition on the gRPC method. Cold, to keep it out of the code of matchers
+    /// without one.
     #[cold]
     fn takes_grpc(&self, call: &Call<'_>) -> bool {
         let grpc = self.grpc.as_ref();
@@ -100,6 +116,7 @@ impl Matcher {
     }
 }
 
+/// Replaces the condition on `name`.
 fn set<N: PartialEq>(conditions: &mut Vec<(N, Text)>, name: N, text: Text) {
     conditions.retain(|(known, _)| *known != name);
     conditions.push((name, text));

@@ -1,20 +1,29 @@
-//! The names people give: rule ids and site names, with what each may contain.
+//! Rule ids and site names, and what each may contain.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
 use crate::error::RuleError;
 
-/// The name of a rule: 1 to 128 of `A-Z a-z 0-9 . _ : -`.
+/// The id of a rule: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`, other than `.` and `..`.
 ///
-/// It goes into a path (`/v1/rules/{id}`) and a header (`x-chaos-fault`) as it is; that is why it
-/// may hold nothing that either would have to escape.
+/// The id is part of a path (`/v1/rules/{id}`) and the value of a header (`x-chaos-fault`), so it
+/// may contain only characters that neither has to escape.
+///
+/// ```
+/// use chaos_core::RuleId;
+///
+/// let id: RuleId = "slow-reads".parse()?;
+/// assert_eq!(id.as_str(), "slow-reads");
+/// assert!("slow reads".parse::<RuleId>().is_err());
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(Arc<str>);
 
 impl RuleId {
     const ALLOWED: &'static str = "1 to 128 of A-Z a-z 0-9 . _ : -";
 
-    /// The id as text.
+    /// Returns the id as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -29,8 +38,8 @@ impl FromStr for RuleId {
         let problem = match id.len() {
             0 => "an id cannot be empty".to_owned(),
             129.. => format!("an id of {} characters is too long", id.len()),
-            // Clients fold these two away when they resolve a path.
-            _ if id == "." || id == ".." => format!("`{id}` cannot stand in a path"),
+            // Clients remove these two segments when they normalise a path.
+            _ if id == "." || id == ".." => format!("`{id}` cannot be a segment of a path"),
             _ => match id.chars().find(|c| !c.is_ascii() || !fine(*c as u8)) {
                 Some(bad) => format!("{bad:?} cannot be in an id"),
                 None => return Ok(Self(id.into())),
@@ -58,9 +67,10 @@ impl Borrow<str> for RuleId {
     }
 }
 
-/// Whether `name` can name a site: parts of `A-Z a-z 0-9 _ -` with single dots between them.
+/// Returns whether `name` can be the name of a site: parts of one or more of `A-Z a-z 0-9 _ -`,
+/// with single dots between them.
 ///
-/// `const`, so that a macro site with a bad name does not compile.
+/// The function is `const`, so that a macro's site with an invalid name does not compile.
 #[must_use]
 pub const fn is_site_name(name: &str) -> bool {
     let bytes = name.as_bytes();

@@ -1,4 +1,4 @@
-//! What is to be done to a call: the closed list of deeds that every adapter carries out.
+//! What is done to a call: the closed list of actions that every adapter carries out.
 
 pub(crate) mod answer;
 pub(crate) mod bytes;
@@ -20,31 +20,34 @@ use crate::{
     },
 };
 
-/// One deed.
+/// One action on a call, which an adapter carries out: a macro, a layer or a connection.
 ///
-/// Closed on purpose, and not `#[non_exhaustive]`: a new deed must make the compiler list every
-/// adapter that does not carry it out yet. A new kind of fault that an existing deed expresses
-/// touches no adapter.
+/// The enum is closed on purpose and not `#[non_exhaustive]`: with a new action, the compiler lists
+/// every adapter that does not carry it out yet. A new kind of [`Fault`](crate::Fault) that an
+/// existing action expresses touches no adapter.
+///
+/// An adapter takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until
+/// one ends the call.
 #[derive(Clone, Debug)]
 pub enum Plan {
-    /// Wait before going on; [`Decision::wait`](crate::Decision::wait) does.
+    /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
     Wait(Wait),
-    /// Wait when the answer is there; [`ActiveCall::wait`](crate::Hold::wait) does.
+    /// Wait after the response has arrived, with [`ActiveCall::wait`](crate::ActiveCall::wait).
     WaitAfter(WaitAfter),
-    /// Change headers, and go on.
+    /// Change the headers of the request or the response, and go on.
     Headers(HeaderEdit, Direction),
-    /// Do this to the bytes as they pass, and go on.
+    /// Do this to the bytes of the request or the response as they pass, and go on.
     Bytes(BytesDeed, Direction),
-    /// Answer the call without asking whoever would have answered it. Ends the call.
+    /// Answer the call without calling the service behind the site. This ends the call.
     Answer(Answer),
-    /// Fail the call. Ends it.
+    /// Fail the call with this error. This ends it.
     Fail(Injected),
-    /// Cut the stream or the connection that the call came on. Ends it.
+    /// Cut the stream or the connection of the call. This ends it.
     Cut(Cut),
 }
 
 impl Plan {
-    /// Whether nothing can come after it.
+    /// Returns whether nothing can follow this plan on a call.
     #[must_use]
     pub const fn ends_call(&self) -> bool {
         match self {
@@ -53,7 +56,7 @@ impl Plan {
         }
     }
 
-    /// With no single wait longer than this.
+    /// Limits each single wait to `longest`.
     pub(crate) fn no_longer(self, longest: Duration) -> Self {
         match self {
             Self::Wait(wait) => Self::Wait(Wait {
@@ -71,7 +74,8 @@ impl Plan {
         }
     }
 
-    /// The delay that it plans: of a wait that may be released, the longest; of bytes, what is known.
+    /// Returns the delay that the plan adds: for a wait that may be released, the longest; for
+    /// bytes, what is known in advance.
     pub(crate) fn planned_delay(&self) -> Duration {
         match self {
             Self::Wait(wait) => wait.time,
@@ -81,7 +85,7 @@ impl Plan {
         }
     }
 
-    /// With times and sizes that are so many times as great. What has none stays.
+    /// Multiplies times and sizes by `factor`. A plan without any is unchanged.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {
             Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
@@ -103,7 +107,7 @@ pub struct Wait {
     pub(crate) kind: WaitKind,
 }
 
-/// Why it waits.
+/// What a wait is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WaitKind {
     Delay,
@@ -113,19 +117,20 @@ pub(crate) enum WaitKind {
 }
 
 impl Wait {
-    /// How long, at most: it ends sooner when its rule is over.
+    /// Returns how long to wait, at most. The wait ends earlier if its rule does.
     #[must_use]
     pub fn time(self) -> Duration {
         self.time
     }
 
-    /// Whether the caller is not meant to be answered at all: then an adapter that can notice that
-    /// the caller has gone should look.
+    /// Returns whether the caller is not meant to get a response. An adapter that can notice that
+    /// the caller has gone should then watch for it.
     #[must_use]
     pub fn is_hang(self) -> bool {
         self.kind == WaitKind::Hang
     }
 
+    /// Returns whether the wait ends when the call is released.
     pub(crate) fn is_pause(self) -> bool {
         self.kind == WaitKind::Pause
     }
@@ -133,19 +138,20 @@ impl Wait {
     fn scaled(self, factor: f64) -> Self {
         let time = match self.kind {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => scaled_time(self.time, factor),
-            // It waits for somebody; its time is only for the case that nobody comes.
+            // A pause ends by its release; its time only bounds it if no release comes.
             WaitKind::Pause => self.time,
         };
         Self { time, ..self }
     }
 }
 
-/// A wait between the answer and its way back.
+/// A wait between the response and its return to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WaitAfter {
-    /// For so long after the answer is there.
+    /// Wait for this time after the response has arrived.
     For(Duration),
-    /// Until so long after the deed began: pads the call up to it.
+    /// Wait until this time has passed since the adapter took the plan. Pads a short call, and adds
+    /// nothing to a longer one.
     AtLeast(Duration),
 }
 
@@ -159,7 +165,7 @@ impl WaitAfter {
 }
 
 impl From<WaitAfter> for Wait {
-    /// The same where there is no before and after: a point in code.
+    /// Turns it into a plain delay, for a site in code, where there is no response to wait for.
     fn from(wait: WaitAfter) -> Self {
         let (WaitAfter::For(time) | WaitAfter::AtLeast(time)) = wait;
         let kind = WaitKind::Delay;

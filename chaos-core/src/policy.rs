@@ -1,4 +1,4 @@
-//! What rules may do at all, whoever wrote them: bounds that no way in can pass.
+//! The policy: bounds on what rules may do, whichever source they come from.
 
 pub(crate) mod bounds;
 pub(crate) mod limit;
@@ -20,15 +20,15 @@ use crate::{
     trigger::{budget::Budget, rate::Rate},
 };
 
-/// Bounds, set in code or by the environment, on what rules may do: those from the port, from a file,
-/// from the environment, from a token, of an overlay and of the program itself.
+/// Bounds on what rules may do, set in code or by the environment. They apply to rules of every
+/// source: the admin API, files, the environment, tokens, overlays, and the program itself.
 ///
-/// [`Injector::check`](crate::Injector::check) says of rules beforehand whether they keep within them,
-/// which is what every way in from outside asks; what gets in otherwise is held to them where it would
-/// happen.
+/// [`Injector::check`](crate::Injector::check) tells in advance whether a rule keeps within the
+/// policy. Sources outside of the program call it and refuse a rule that does not; a rule that was
+/// armed all the same is held to the bounds when a fault would happen.
 ///
-/// Without one of its own, an injector never ends the process, and burns at most a quarter of a
-/// gibibyte for at most a minute at a time; all else is allowed.
+/// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It
+/// allows everything else.
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +44,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
-    /// Each list must have a glob for a site: there is one for each policy that this is made of.
+    /// Lists of patterns. A site is allowed if each list has a pattern that matches it; combining
+    /// policies keeps a list of each.
     pub(crate) sites: Vec<Arc<[SiteGlob]>>,
     pub(crate) faults: Option<Vec<Box<str>>>,
     pub(crate) rate: Rate,
@@ -76,13 +77,13 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// The default.
+    /// Creates the default policy.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Without any bound: what bounds are added to.
+    /// Creates a policy without any bound, to which bounds are added.
     pub(crate) fn allowing_all() -> Self {
         Self {
             sites: Vec::new(),
@@ -104,124 +105,127 @@ impl Policy {
         }
     }
 
-    /// The sites that rules may aim at, by name or pattern; no others. Without this, all.
+    /// Sets the sites that rules may aim at, by name or pattern. Without this, rules may aim at all
+    /// sites.
     #[must_use]
     pub fn sites(mut self, sites: impl IntoIterator<Item = SiteGlob>) -> Self {
         self.sites = vec![sites.into_iter().collect()];
         self
     }
 
-    /// The faults that may happen, by their [names](crate::Fault::name); no others. Without this, all. Of
-    /// a `one_of`, each option must be among them; `one_of` itself need not be.
+    /// Sets the faults that may happen, by their [names](crate::Fault::name). Without this, all
+    /// may. Each option of a `one_of` must be among them; `one_of` itself need not be.
     #[must_use]
     pub fn faults<'f>(mut self, faults: impl IntoIterator<Item = &'f str>) -> Self {
         self.faults = Some(faults.into_iter().map(Box::from).collect());
         self
     }
 
-    /// The greatest share of calls that one rule may hit.
+    /// Sets the greatest fraction of calls that one rule may hit.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
         self
     }
 
-    /// The most injections of one rule at the same time. A rule that says nothing of it keeps to this.
+    /// Sets the most injections that one rule may have under way at a time. A rule without a
+    /// `max_active` of its own gets this one.
     #[must_use]
     pub fn max_active(mut self, injections: NonZeroU32) -> Self {
         self.max_active = Some(injections);
         self
     }
 
-    /// The longest that one fault may delay a call: a latency that is drawn longer is cut, a hang or a
-    /// pause must not say more. A throttle, and a wait for each chunk, is bounded in each step only.
+    /// Sets the longest delay of one fault. A latency that is drawn longer is cut to it; a rule
+    /// with a longer hang, pause or fixed delay is refused. For a throttle, and for a delay of each
+    /// chunk, it bounds each single wait.
     #[must_use]
     pub fn delay(mut self, longest: Duration) -> Self {
         self.delay = Some(longest);
         self
     }
 
-    /// How long a rule lives that does not say: ten minutes, without this.
+    /// Sets the lifetime of rules that name none. Without this, it is ten minutes.
     #[must_use]
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.default_ttl = Some(ttl);
         self
     }
 
-    /// The longest that a rule may live. `"never"` is longer.
+    /// Sets the longest lifetime of a rule. A rule with the lifetime `"never"` is refused.
     #[must_use]
     pub fn max_ttl(mut self, ttl: Duration) -> Self {
         self.max_ttl = Some(ttl);
         self
     }
 
-    /// Whether rules may only match, draw and count (mode `shadow`).
+    /// Sets whether rules may only match, draw and count, in the mode `shadow`.
     #[must_use]
     pub fn shadow_only(mut self, shadow_only: bool) -> Self {
         self.shadow_only = shadow_only;
         self
     }
 
-    /// The most injections of all rules together, from the moment the policy is set.
+    /// Sets the most injections of all rules together, counted from the moment the policy is set.
     #[must_use]
     pub fn total(mut self, injections: NonZeroU64) -> Self {
         self.total = Some(injections);
         self
     }
 
-    /// The most injections of all rules together at the same time.
+    /// Sets the most injections of all rules together that may be under way at a time.
     #[must_use]
     pub fn active(mut self, injections: NonZeroU32) -> Self {
         self.active = Some(injections);
         self
     }
 
-    /// What all rules may spend together. The share is of the calls that come to sites where a rule is
-    /// armed, of which each rule that hits one is one more; it is counted from the moment the policy is
-    /// set.
+    /// Sets the budget of all rules together, counted from the moment the policy is set. Its share
+    /// is a share of the calls at sites where a rule is armed; a call that several rules hit counts
+    /// once for each against it.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// What the service must not show while any rule is armed. Where the guard rail names no site, all
-    /// sites together; what overlays alone inject, it does not watch.
+    /// Adds a guard rail that is active while any rule is armed. If it names no site, it measures
+    /// at all sites together. It does not measure calls where only rules of overlays are armed.
     #[must_use]
     pub fn guard(mut self, rail: GuardRail) -> Self {
         self.guards.push(rail);
         self
     }
 
-    /// Whether an `abort` may end the process.
+    /// Sets whether an `abort` may end the process.
     #[must_use]
     pub fn allow_exit(mut self, allowed: bool) -> Self {
         self.exit = allowed;
         self
     }
 
-    /// The most of the machine's processors that one rule may burn, from 0 to 1.
+    /// Sets the greatest fraction of the processors' time that one rule may burn, from 0 to 1.
     #[must_use]
     pub fn burn_cpu(mut self, share: f64) -> Self {
         self.burn_cpu = share;
         self
     }
 
-    /// The most memory that one rule may burn, in bytes.
+    /// Sets the most memory that one rule may burn, in bytes.
     #[must_use]
     pub fn burn_memory(mut self, bytes: u64) -> Self {
         self.burn_memory = bytes;
         self
     }
 
-    /// For how long one burn may last.
+    /// Sets the longest time of one burn.
     #[must_use]
     pub fn burn_time(mut self, time: Duration) -> Self {
         self.burn_time = time;
         self
     }
 
-    /// The stricter of both, in each respect.
+    /// Combines two policies: of each bound, the stricter one applies.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         fn least<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {
@@ -258,27 +262,27 @@ impl Policy {
         }
     }
 
-    /// Whether rules may reach the site called `name`.
+    /// Returns whether rules may aim at the site named `name`.
     #[must_use]
     pub fn reaches(&self, name: &str) -> bool {
         let has = |sites: &Arc<[SiteGlob]>| sites.iter().any(|site| site.matches(name));
         self.sites.iter().all(has)
     }
 
-    /// The deadline of a rule armed at `now`.
+    /// Returns the deadline of a rule that is armed at `now`; `None` if it has none.
     pub(crate) fn deadline(&self, lifetime: Lifetime, now: Duration) -> Option<Duration> {
         let ttl = lifetime.ttl_or(self.default_ttl.unwrap_or(Lifetime::DEFAULT));
         let ttl = [ttl, self.max_ttl].into_iter().flatten().min();
         ttl.map(|ttl| now.saturating_add(ttl))
     }
 
-    /// How many injections of a rule there may be at the same time.
+    /// Returns how many injections of a rule may be under way at a time; `None` if it is unbounded.
     pub(crate) fn max_active_of(&self, own: Option<NonZeroU32>) -> Option<u64> {
         let least = [own, self.max_active].into_iter().flatten().min();
         least.map(|max| max.get().into())
     }
 
-    /// A step within the bounds, where chance or a program has brought it beyond them.
+    /// Cuts a step down to the bounds, where a draw or a program has taken it beyond them.
     pub(crate) fn bounded(&self, step: Step) -> Step {
         match step {
             Step::Burn(burn) => Step::Burn(Burn {

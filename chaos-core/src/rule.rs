@@ -1,4 +1,4 @@
-//! A rule: where, which calls, how many of them, what happens to them, and for how long.
+//! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
 pub(crate) mod lifetime;
 pub(crate) mod rule_set;
@@ -15,19 +15,22 @@ use crate::{
     trigger::Trigger,
 };
 
-/// Whether a rule acts or only counts.
+/// Whether a rule injects or only counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Mode {
     /// Matches, draws, counts and injects.
     #[default]
     Inject,
-    /// Matches, draws and counts, and injects nothing. As nothing is ever under way, `max_active` does
-    /// not bound it.
+    /// Matches, draws and counts, but injects nothing. `max_active` does not apply, since no
+    /// injection is ever under way.
     Shadow,
 }
 
-/// A named rule. It holds at least one fault, so it cannot be without effect by accident.
+/// A named rule: the sites it aims at, the calls it hits, and the faults it injects there.
+///
+/// A new rule hits every call of its sites, for ten minutes. It holds at least one fault, so it
+/// cannot be without effect by accident.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,7 +62,8 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// Hits every call of the sites with one fault, for ten minutes.
+    /// Creates a rule that injects `fault` into every call at the sites, with the default lifetime
+    /// of ten minutes.
     #[must_use]
     pub fn new(id: RuleId, site: SiteGlob, fault: Fault) -> Self {
         Self {
@@ -79,36 +83,37 @@ impl Rule {
         }
     }
 
-    /// Adds a fault. They are carried out in order, until one ends the call.
+    /// Adds a fault. The faults are carried out in order, until one ends the call.
     #[must_use]
     pub fn then(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Which calls.
+    /// Sets which calls the rule applies to. The default is all calls of its sites.
     #[must_use]
     pub fn matching(mut self, matcher: Matcher) -> Self {
         self.matcher = matcher;
         self
     }
 
-    /// Which of the matched calls.
+    /// Sets which of the matched calls the rule hits. The default is all of them.
     #[must_use]
     pub fn trigger(mut self, trigger: Trigger) -> Self {
         self.trigger = trigger;
         self
     }
 
-    /// For how long.
+    /// Sets how long the rule lives after it is armed. The default is ten minutes, or what the
+    /// [policy](crate::Policy::default_ttl) sets.
     #[must_use]
     pub fn lifetime(mut self, lifetime: Lifetime) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// In which hours of the week it is alive, on the wall clock of the injector. Outside of them it
-    /// matches nothing and counts nothing; its lifetime goes on.
+    /// Sets the hours of the week in which the rule is active, by the time of day of the injector's
+    /// clock. Outside of them it matches and counts nothing, while its lifetime goes on.
     #[cfg(feature = "window")]
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
@@ -116,92 +121,95 @@ impl Rule {
         self
     }
 
-    /// Inject, or only count.
+    /// Sets whether the rule injects or only counts. The default is [`Mode::Inject`].
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// If it fires, no further rule is asked.
+    /// Sets whether no later rule is asked about a call that this rule hits. The default is
+    /// `false`.
     #[must_use]
     pub fn final_if_fired(mut self, is_final: bool) -> Self {
         self.is_final = is_final;
         self
     }
 
-    /// A rule that is not enabled is kept and does nothing.
+    /// Sets whether the rule is enabled, which is the default. A disabled rule is listed and does
+    /// nothing.
     #[must_use]
     pub fn enabled(mut self, enabled: bool) -> Self {
         self.enabled = enabled;
         self
     }
 
-    /// What the service must not show while the rule is armed.
+    /// Adds a guard rail, which is active while the rule is armed.
     #[must_use]
     pub fn guard(mut self, rail: GuardRail) -> Self {
         self.guards.push(rail);
         self
     }
 
-    /// Why it is there, for those who come across it.
+    /// Sets why the rule exists, in free text. Lists of rules and the audit show it.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
         self.reason = Some(reason.into());
         self
     }
 
-    /// Takes the reason back.
+    /// Removes the reason.
     #[must_use]
     pub fn without_reason(mut self) -> Self {
         self.reason = None;
         self
     }
 
-    /// The name of the rule.
+    /// Returns the id of the rule.
     #[must_use]
     pub fn id(&self) -> &RuleId {
         &self.id
     }
 
-    /// The sites it aims at.
+    /// Returns the sites that the rule aims at.
     #[must_use]
     pub fn site(&self) -> &SiteGlob {
         &self.site
     }
 
-    /// Which calls it is about.
+    /// Returns the conditions on the calls that it applies to.
     #[must_use]
     pub fn matcher(&self) -> &Matcher {
         &self.matcher
     }
 
-    /// Its faults, in order.
+    /// Returns the faults in order. There is at least one.
     #[must_use]
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// Whether it may act at all.
+    /// Returns whether the rule is enabled.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
         self.enabled
     }
 
-    /// Why it is there, if anyone said.
+    /// Returns why the rule exists, if a reason was set.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 
-    /// Its faults in order, by name: `latency+status`.
+    /// Returns the names of the faults in order, joined by `+`: `latency+status`.
     #[must_use]
     pub fn fault_names(&self) -> String {
         let names: Vec<_> = self.faults.iter().map(Fault::name).collect();
         names.join("+")
     }
 
-    /// Whether its parts go together.
+    /// Checks what depends on several fields: that guard rails have a bound, that a key names a
+    /// parameter of the path, and that a program fits into the lifetime.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
         for (at, rail) in self.guards.iter().enumerate() {
             let here = |error: RuleError| error.at(&format!("guards[{at}]"));
@@ -222,7 +230,7 @@ impl Rule {
         ];
         for (field, key) in keys {
             if let Some(key) = key.filter(|key| !key.fits(&self.matcher)) {
-                let problem = format!("\"{key}\" names no parameter of the path that is matched");
+                let problem = format!("\"{key}\" is not a parameter of the path that is matched");
                 let allowed = "a parameter of the rule's own path, or another key";
                 return Err(RuleError::new(field, problem, allowed));
             }
@@ -237,8 +245,8 @@ impl Rule {
         Ok(())
     }
 
-    /// Whether `self` does what `other` did, so that its counts go on; only whether it is enabled,
-    /// and why, may differ.
+    /// Returns whether `self` does what `other` did, so that its counters go on. Only whether it is
+    /// enabled, and its reason, may differ.
     pub(crate) fn continues(&self, other: &Self) -> bool {
         let Self {
             id,

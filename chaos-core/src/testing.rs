@@ -1,4 +1,7 @@
-//! What tests use: rules that are deleted when their guard is dropped, and every fault at every site.
+//! Tools for tests: rules that are removed when their guard is dropped, and runs that try every
+//! fault at every site.
 
 pub(crate) mod rule_guard;
 pub(crate) mod systematic;
+
+mod report;

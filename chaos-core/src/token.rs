@@ -1,8 +1,7 @@
-//! Tokens: rules that travel with one request, signed by someone who may.
+//! Tokens: signed rules that travel with one request.
 //!
-//! What is checked, in this order: the size, the signature, then the claims, the times, and last the
-//! rules. So nothing of a token that is not genuine is read, and nothing of one that is over is
-//! made a rule.
+//! A token is checked in this order: its size, its signature, its claims, its times, and last its
+//! rules. So no content of a forged token is read, and no rule of an expired one is built.
 
 mod claims;
 mod error;
@@ -22,26 +21,26 @@ use self::{
 };
 use crate::{error::RuleError, rule::Rule};
 
-/// Larger than a header should be; checked before anything else is.
+/// The largest token that is accepted. It is checked before anything else.
 const MOST_BYTES: usize = 8 * 1024;
 
-/// As long as the hash: RFC 7518 asks for it.
+/// The shortest secret, as long as the hash (RFC 7518, section 3.2).
 const LEAST_SECRET: usize = 32;
 
-/// Signs tokens, and says which are genuine.
+/// Signs tokens and verifies them.
 ///
 /// A token is a JWT, signed with HS256. Its claims:
 ///
-/// | claim | means |
+/// | claim | meaning |
 /// |---|---|
-/// | `exp` | when it expires, in seconds since 1970; at most an hour from now ([`longest`](Self::longest)) and, with `iat`, from then |
-/// | `sub` | whose it is: 1 to 256 bytes |
-/// | `rules` | 1 to 16 rules as on the [wire](crate::wire); one without an `id` is `token-0`, `token-1` … for its place |
-/// | `nbf` | if there, not valid before |
-/// | `iat` | if there, when it was made |
+/// | `exp` | when it expires, in seconds since 1970: at most an hour ([`longest`](Self::longest)) from now, and from `iat` if that is given |
+/// | `sub` | whose token it is: 1 to 256 bytes |
+/// | `rules` | 1 to 16 rules in the [wire](crate::wire) format; one without an `id` is named `token-0`, `token-1` … for its place |
+/// | `nbf` | optional: the time before which it is not valid |
+/// | `iat` | optional: when it was issued |
 ///
-/// Claims of other names are ignored. No clock is given leeway: a machine whose clock is wrong by a
-/// minute sees a token expire a minute early or late.
+/// Other claims are ignored. Times are compared without leeway: on a machine whose clock is wrong
+/// by a minute, a token expires a minute early or late.
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
@@ -62,20 +61,23 @@ const LEAST_SECRET: usize = 32;
 /// ```
 #[derive(Clone)]
 pub struct TokenKey {
-    /// The first one signs; each of them is accepted. There is at least one.
+    /// The first secret signs; each is accepted. There is at least one.
     secrets: Vec<Secret>,
     longest: Duration,
 }
 
 impl TokenKey {
+    /// The longest lifetime of a token, unless it is set.
     const USUAL: Duration = Duration::from_secs(60 * 60);
+    /// The longest lifetime that can be set.
     const CAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// A key of at least 32 bytes, which only those know who may inject faults. Take them from a
-    /// source of chance: a sentence is easier to guess than it is long.
+    /// Creates a key from a secret of at least 32 bytes. Whoever knows the secret can inject
+    /// faults, so take it from a random number generator: a sentence of 32 bytes is easier to
+    /// guess.
     ///
     /// # Errors
-    /// If `secret` is shorter than 32 bytes.
+    /// Returns an error if `secret` is shorter than 32 bytes.
     pub fn new(secret: &[u8]) -> Result<Self, TokenKeyError> {
         let key = Self {
             secrets: Vec::with_capacity(1),
@@ -84,11 +86,11 @@ impl TokenKey {
         key.also_accepts(secret)
     }
 
-    /// Accepts tokens of another secret besides, so that secrets can be replaced one service at a
-    /// time. The first one goes on signing.
+    /// Adds a secret whose tokens are accepted, so that secrets can be rotated one service at a
+    /// time. The first secret goes on signing.
     ///
     /// # Errors
-    /// If `secret` is shorter than 32 bytes.
+    /// Returns an error if `secret` is shorter than 32 bytes.
     pub fn also_accepts(mut self, secret: &[u8]) -> Result<Self, TokenKeyError> {
         if secret.len() < LEAST_SECRET {
             let length = secret.len();
@@ -98,21 +100,22 @@ impl TokenKey {
         Ok(self)
     }
 
-    /// How long a token may live, in place of one hour: at most 24 hours, which is what more comes
-    /// to. With zero, no token is accepted.
+    /// Sets how long a token may live, up to 24 hours; a longer time is cut to 24 hours. The
+    /// default is one hour. With zero, no token is accepted.
     #[must_use]
     pub fn longest(mut self, longest: Duration) -> Self {
         self.longest = longest.min(Self::CAP);
         self
     }
 
-    /// Makes a token, for use with any request until `lifetime`, in whole seconds, is over.
+    /// Signs a token with these rules, for `lifetime` in whole seconds from `now`.
     ///
     /// # Errors
-    /// What [`verify`](Self::verify) would say of the token now; so if it lives too long, or less
-    /// than a second, its subject is empty or longer than 256 bytes, there are no rules or more
-    /// than 16, or it would be larger than 8 KiB. [`TokenError::Refused`] also if JSON cannot say a
-    /// rule as it is, such as one that answers with a body that is no text.
+    /// Returns the error that [`verify`](Self::verify) would return for the token at `now`: if the
+    /// lifetime is longer than allowed or shorter than a second, the subject is empty or longer
+    /// than 256 bytes, there are no rules or more than 16, or the token is larger than 8 KiB.
+    /// Returns [`TokenError::Refused`] if JSON cannot represent a rule, such as one that answers
+    /// with a body that is not text.
     pub fn sign(
         &self,
         subject: &str,
@@ -127,20 +130,22 @@ impl TokenKey {
             None => Ok(token),
             Some((at, (meant, _))) => {
                 let field = format!("rules[{at}]");
-                let error = RuleError::new(field, "JSON cannot say it", "what the wire format has");
+                let problem = "JSON cannot represent it";
+                let error = RuleError::new(field, problem, "a rule that the wire format has");
                 Err(TokenError::Refused(error.in_rule(meant.id.as_str())))
             }
         }
     }
 
-    /// Reads a token, if it is genuine and valid at `now`.
+    /// Verifies a token at the time `now`, and reads it.
     ///
     /// # Errors
-    /// Says which check was the first to fail, in this order: size, signature, claims, times, rules.
+    /// Returns the first check that failed, in this order: size, signature, claims, times, rules.
     pub fn verify(&self, token: impl AsRef<[u8]>, now: SystemTime) -> Result<Token, TokenError> {
         self.verify_at(token.as_ref(), now)
     }
 
+    /// Verifies a token; `verify` without its type parameter.
     pub(crate) fn verify_at(&self, token: &[u8], now: SystemTime) -> Result<Token, TokenError> {
         if token.len() > MOST_BYTES {
             return Err(TokenError::Oversized);
@@ -157,6 +162,7 @@ impl TokenKey {
     }
 }
 
+/// Writes how many secrets there are, and none of them.
 impl fmt::Debug for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenKey")
@@ -166,7 +172,7 @@ impl fmt::Debug for TokenKey {
     }
 }
 
-/// A genuine token, read while it was valid.
+/// A token that was verified.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Token {
     subject: Box<str>,
@@ -176,31 +182,32 @@ pub struct Token {
 }
 
 impl Token {
-    /// Whose it is.
+    /// Returns whose token it is.
     #[must_use]
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// When it expires; its rules may not outlive it, whatever their `ttl`.
+    /// Returns when the token expires. Its rules end then, whatever their `ttl`.
     #[must_use]
     pub fn expires(&self) -> SystemTime {
         self.expires
     }
 
-    /// The time from when it was verified until it expires: more than zero, at most 24 hours.
+    /// Returns the time from the verification until the token expires: above zero, at most 24
+    /// hours.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.remaining
     }
 
-    /// Its rules, 1 to 16 of them, with distinct ids.
+    /// Returns the rules, of which there are 1 to 16, with distinct ids.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// Its rules, taken out.
+    /// Returns the rules, consuming the token.
     #[must_use]
     pub fn into_rules(self) -> Vec<Rule> {
         self.rules

@@ -1,5 +1,5 @@
-//! Which of the matched calls are hit. Pure: it reads no clock and draws no number; the ordinal of
-//! the call and the draw are elsewhere (`lots`).
+//! Which of the matched calls are hit. Pure: nothing here reads a clock or draws a number; the
+//! call's ordinal and the draw are made in `armed`.
 
 pub(crate) mod attempts;
 pub(crate) mod budget;
@@ -19,15 +19,30 @@ use crate::trigger::{
     attempts::FirstAttempts, budget::Budget, key::Key, program::Program, rate::Rate, replay::Replay,
 };
 
-/// Which of the matched calls a rule hits. All conditions are exact under any concurrency.
+/// Which of the matched calls a rule hits. Every condition is exact under any concurrency.
 ///
-/// They are asked in this order: `skip` and `every` by the call's ordinal, `rate` by a draw,
-/// then `first_attempts`, `limit` and `max_active`.
+/// The conditions are checked in this order: `skip` and `every` by the call's ordinal, `rate` by a
+/// draw, then `first_attempts`, `limit` and `max_active`.
 ///
-/// What a draw says is a function of the seed, the rule's id and the call's key, or, where there is
-/// none, of the seed, the rule's id and the call's ordinal. With neither key nor seed, it is chance.
-/// So raising the rate keeps every key that was hit; `skip`, `every`, `limit` and `max_active` go by
-/// the order of the calls in this process, whatever their keys.
+/// With a key, a draw is a function of the seed, the rule's id and the call's key. Without a key
+/// but with a seed, it is a function of the seed, the rule's id and the call's ordinal. With
+/// neither, it is random. A higher rate therefore keeps every key that was hit at a lower one.
+/// `skip`, `every`, `limit` and `max_active` follow the order of calls in this process, whatever
+/// their keys.
+///
+/// ```
+/// use std::num::NonZeroU64;
+/// use chaos_core::{Rate, Trigger};
+///
+/// // Five percent of the calls after the first hundred, twenty at most, the same ones in every run.
+/// let trigger = Trigger::new()
+///     .rate(Rate::new(0.05)?)
+///     .skip(100)
+///     .limit(NonZeroU64::new(20).unwrap())
+///     .seed(42);
+/// # drop(trigger);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
     pub(crate) rate: Rate,
@@ -64,13 +79,13 @@ impl Default for Trigger {
 }
 
 impl Trigger {
-    /// Hits every matched call.
+    /// Creates a trigger that hits every matched call.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The share of calls to hit; each call draws for itself.
+    /// Sets the fraction of calls to hit. Each call is decided independently.
     #[must_use]
     pub fn rate(mut self, rate: Rate) -> Self {
         self.rate = rate;
@@ -78,55 +93,57 @@ impl Trigger {
         self
     }
 
-    /// Decides by a key of the call: `rate` is then the share of keys that are hit, the same ones on
-    /// every replica (LinkedIn's LinkedOut: by member; feature flags: sticky).
+    /// Decides by a key of the call: `rate` is then the fraction of keys that are hit, and the same
+    /// keys are hit on every replica (LinkedIn's LinkedOut selects members like this, feature flags
+    /// their users).
     ///
-    /// The key of a [path parameter](Key::PathParameter) is that of the rule's own matcher; without
-    /// such a parameter there, no call is hit.
+    /// A [path parameter](Key::PathParameter) is one of the rule's own matcher. If the matcher has
+    /// no such parameter, no call is hit.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Hits only the first tries of each logical request. Without a [`key`](Self::key), `rate` is the
-    /// share of logical requests.
+    /// Hits only the first attempts of each logical request. Without a [`key`](Self::key), `rate`
+    /// is the fraction of logical requests.
     #[must_use]
     pub fn first_attempts(mut self, first: FirstAttempts) -> Self {
         self.first_attempts = Some(first);
         self
     }
 
-    /// Hits these calls, whatever `rate`, `skip` and `every` say.
+    /// Hits these calls, whatever `rate`, `skip` and `every` are.
     #[must_use]
     pub fn replay(mut self, calls: Replay) -> Self {
         self.replay = Some(calls);
         self
     }
 
-    /// Lets the rate, and the size of what is done, change over time. It replaces [`rate`](Self::rate).
+    /// Changes the rate, and the size of delays and bytes, over time. It replaces
+    /// [`rate`](Self::rate).
     #[must_use]
     pub fn program(mut self, program: Program) -> Self {
         self.program = Some(program);
         self
     }
 
-    /// Makes the draws a function of the seed, the rule's id and the call's key or ordinal, so that
-    /// the n-th matched call since the rule was armed decides the same way in every run.
+    /// Makes draws a function of the seed, the rule's id, and the call's key or ordinal, so that
+    /// the n-th matched call since the rule was armed is decided the same way in every run.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Leaves the first `calls` matched calls alone (Linux fault injection: `space`).
+    /// Skips the first `calls` matched calls (Linux fault injection: `space`).
     #[must_use]
     pub fn skip(mut self, calls: u64) -> Self {
         self.skip = calls;
         self
     }
 
-    /// Takes the n-th matched call after those skipped, the 2n-th and so on
+    /// Considers only every `nth` matched call after those skipped
     /// (Linux fault injection: `interval`; Chaos Monkey for Spring Boot: `deterministic`).
     #[must_use]
     pub fn every(mut self, nth: NonZeroU64) -> Self {
@@ -134,35 +151,35 @@ impl Trigger {
         self
     }
 
-    /// At most so many injections since the rule was armed (failpoints: `n*`; Linux: `times`).
+    /// Sets the most injections since the rule was armed (failpoints: `n*`; Linux: `times`).
     #[must_use]
     pub fn limit(mut self, injections: NonZeroU64) -> Self {
         self.limit = Some(injections);
         self
     }
 
-    /// At most so many injections at the same time (Envoy: `max_active_faults`, but exact).
+    /// Sets the most injections under way at a time (Envoy: `max_active_faults`, but exact).
     #[must_use]
     pub fn max_active(mut self, injections: NonZeroU32) -> Self {
         self.max_active = Some(injections);
         self
     }
 
-    /// At most such a share of the matched calls since the rule was armed, and so much delay in any
-    /// minute, whatever the rate says. Both are exact.
+    /// Sets the greatest share of the matched calls since the rule was armed, and the most delay in
+    /// any minute, whatever the rate is. Both are exact.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;
         self
     }
 
-    /// By what key a call is decided, if by any.
+    /// Returns the key by which calls are decided, if there is one.
     pub(crate) fn deciding_key(&self) -> Option<&Key> {
         let of_tries = self.first_attempts.as_ref().map(|first| &first.key);
         self.key.as_ref().or(of_tries)
     }
 
-    /// Whether calls must be numbered, which costs each of them a write to shared memory.
+    /// Returns whether calls must be numbered, which costs each of them a write to shared memory.
     pub(crate) fn counts_calls(&self) -> bool {
         let by_ordinal = self.seed.is_some() && self.deciding_key().is_none();
         by_ordinal
@@ -171,7 +188,7 @@ impl Trigger {
             || self.replay.as_ref().is_some_and(Replay::counts_calls)
     }
 
-    /// Whether more has to be known of a call than that it matches.
+    /// Returns whether the decision needs more of a call than that it matches.
     pub(crate) fn asks_closely(&self) -> bool {
         self.counts_calls()
             || self.deciding_key().is_some()
@@ -180,17 +197,18 @@ impl Trigger {
             || self.budget.counts_calls()
     }
 
-    /// Whether no draw is needed.
+    /// Returns whether no draw is needed.
     pub(crate) fn always_hits(&self) -> bool {
         self.rate == Rate::ALWAYS && self.program.is_none()
     }
 
-    /// Whether `skip` and `every` take call number `ordinal`, counted from 0.
+    /// Returns whether `skip` and `every` accept call number `ordinal`, counted from 0.
     pub(crate) fn takes(&self, ordinal: u64) -> bool {
         ordinal >= self.skip && (ordinal - self.skip + 1).is_multiple_of(self.every.get())
     }
 
-    /// The rate of a rule of that age as a number: a draw hits if its high 53 bits are below it.
+    /// Returns the rate of a rule of this age as a number: a draw hits if its high 53 bits are
+    /// below it.
     pub(crate) fn hits_of_2_53_at(&self, age: Duration) -> u64 {
         match &self.program {
             Some(program) => Rate::of_program(program.at(age).rate).hits_of_2_53(),
@@ -198,7 +216,8 @@ impl Trigger {
         }
     }
 
-    /// The share of calls that a rule of that age hits by chance; of one that replays, all it names.
+    /// Returns the fraction of calls that a rule of this age hits; 1 for a replay, which hits all
+    /// it names.
     pub(crate) fn share_at(&self, age: Duration) -> f64 {
         match (&self.replay, &self.program) {
             (Some(_), _) => 1.0,
@@ -207,7 +226,7 @@ impl Trigger {
         }
     }
 
-    /// The most that it ever is.
+    /// Returns the greatest fraction of calls that the rule hits at any age.
     pub(crate) fn greatest_share(&self) -> f64 {
         match &self.program {
             Some(program) => program.greatest_rate(),
@@ -215,14 +234,15 @@ impl Trigger {
         }
     }
 
-    /// The factor on delays and sizes.
+    /// Returns the factor on delays and sizes for a rule of this age.
     pub(crate) fn scale_at(&self, age: Duration) -> f64 {
         self.program
             .as_ref()
             .map_or(1.0, |program| program.at(age).scale)
     }
 
-    /// The same, of a rule whose rate stays.
+    /// Returns the rate as a number, for a trigger without a program: a draw hits if its high 53
+    /// bits are below it.
     pub(crate) fn hits_of_2_53(&self) -> u64 {
         self.hits_of_2_53
     }

@@ -1,5 +1,5 @@
-//! What is burnt is burnt once at a time, for its time, and let go by a halt. Measured on the process,
-//! so these tests have one of their own.
+//! What is burnt is burnt once at a time, for its time, and let go by a halt. A program of its own, as
+//! memory and processor time are measured on the process.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! With the feature `compile-out` nothing is armed, whatever the rules say; without it, something is.
+//! A program of its own, as it is built with that feature, too.
 
-use chaos_core::{COMPILED_OUT, Fault, Injector, Rule, global, inject};
+use chaos_core::{COMPILED_OUT, Fault, Injected, Injector, Rule, global, inject, site};
 
 #[test]
 fn a_site_that_is_compiled_out_is_never_armed_and_not_listed() {
@@ -26,7 +27,21 @@ fn a_site_that_is_compiled_out_is_never_armed_and_not_listed() {
     assert_eq!(listed, !COMPILED_OUT);
 }
 
-#[cfg(feature = "tokio")]
+#[site("out.attribute", id = %id)]
+fn attribute(id: u64) -> Result<u64, Injected> {
+    Ok(id)
+}
+
+#[test]
+fn nor_is_a_function_with_the_attribute() {
+    global().put(Rule::new(
+        "f".parse().unwrap(),
+        "out.attribute".parse().unwrap(),
+        Fault::error("x"),
+    ));
+    assert_eq!(attribute(7).is_ok(), COMPILED_OUT);
+}
+
 #[tokio::test]
 async fn nor_is_an_async_one() {
     global().put(Rule::new(

@@ -1,9 +1,10 @@
-//! Idle costs no allocation, and futures keep their size. Instructions are the bench's to check.
+//! Idle costs no allocation, and futures keep their size. A program of its own, with an allocator that
+//! counts. Instructions are the bench's to check.
 
 use std::mem::{size_of, size_of_val};
 
 use chaos_core::{Call, Fault, Injected, Injector, Matcher, Rate, Rule, Text, Trigger};
-use chaos_core::{inject, inject_async};
+use chaos_core::{inject, inject_async, site};
 use http::{HeaderMap, HeaderName, Method, Uri};
 
 fn allocations(work: impl FnOnce()) -> u64 {
@@ -30,6 +31,18 @@ fn an_idle_async_site_allocates_nothing() {
         });
         assert_eq!(counts.count_total, 0);
     });
+}
+
+#[site("idle.attribute", id = %id)]
+async fn attribute(id: u64) -> Result<u64, Injected> {
+    std::future::ready(()).await;
+    Ok(id)
+}
+
+#[test]
+fn an_idle_function_with_the_attribute_allocates_nothing() {
+    ready(attribute(0)).unwrap(); // registers
+    assert_eq!(allocations(|| drop(ready(attribute(1)))), 0);
 }
 
 /// Polls once; an idle pass is ready at once.

@@ -1,4 +1,5 @@
-//! Plain code works without a runtime, and without tokio in the build.
+//! Plain code works without a runtime, and without tokio in the build: a program of its own, as it is
+//! built without it.
 
 use std::time::Duration;
 

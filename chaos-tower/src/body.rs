@@ -1,20 +1,16 @@
-//! `FaultBody`: a body as it is, a made one, or one whose bytes are interfered with on their way.
+//! `FaultBody`: an unchanged body, one that the layer made, or one with faults.
 
 pub(crate) mod any_body;
 
-mod after_bytes;
-mod ahead;
-mod corrupt;
-mod deed;
-mod delay;
-mod messages;
-mod passage;
-mod signal;
+mod byte_filter;
+mod fault;
+mod filter;
+mod grpc_messages;
+mod grpc_signal;
+mod read_ahead;
 mod stage;
 #[cfg(test)]
 mod testing;
-mod throttle;
-mod waiting;
 
 use std::{
     fmt,
@@ -30,34 +26,35 @@ use self::stage::Source;
 use crate::error::BoxError;
 
 pub(crate) use self::{
-    ahead::ReadAhead,
-    deed::BodyDeed,
-    signal::{StatusSignal, on_request},
+    fault::BodyFault,
+    grpc_signal::{StatusSignal, count_messages},
+    read_ahead::ReadAhead,
 };
 
 pin_project! {
-    /// A body that a fault may damage on its way.
+    /// A body that a fault may change.
     ///
-    /// One that no rule hits is the inner body: no box, no allocation, and its frames, its end and
-    /// its size are passed on as they are. It takes at most 24 bytes more.
+    /// A body that no rule hits is passed on as it is, without a box or an allocation: its frames, its end
+    /// and its size are those of the inner body. A `FaultBody` is at most 24 bytes larger than the body
+    /// inside.
     ///
-    /// # What it keeps of the inner body
+    /// # What a fault keeps of the inner body
     ///
-    /// Trailers pass untouched, except that a body that is cut short has none. A data frame may come
-    /// in parts, and an empty one does not come at all. `size_hint` stays right, except that of a body
-    /// that is cut short or cut off, which stays what it was, so that the receiver can tell that
-    /// something is missing.
+    /// - Trailers pass unchanged, except those of a body that is cut short, which has none.
+    /// - A data frame may be split, and empty data frames are dropped.
+    /// - `size_hint` stays correct, except for a body that is cut short or fails: it stays what it was, so
+    ///   that the receiver can tell that bytes are missing.
     pub struct FaultBody<B> {
         #[pin]
-        state: State<B>,
+        state: BodyState<B>,
     }
 }
 
 pin_project! {
-    #[project = Projected]
-    enum State<B> {
+    #[project = BodyStateProjection]
+    enum BodyState<B> {
         Pass { #[pin] inner: B },
-        // Never empty bytes.
+        // The bytes are never empty.
         Full { bytes: Option<Bytes> },
         Cut { error: Option<BoxError> },
         Active { source: Source<B> },
@@ -65,45 +62,45 @@ pin_project! {
 }
 
 impl<B> FaultBody<B> {
-    /// The inner body as it is.
+    /// Wraps a body that no fault changes.
     #[inline]
     pub(crate) fn pass(inner: B) -> Self {
-        let state = State::Pass { inner };
+        let state = BodyState::Pass { inner };
         Self { state }
     }
 
-    /// These bytes, or an empty body.
+    /// Makes a body of these bytes, or an empty one.
     pub(crate) fn full(bytes: Option<Bytes>) -> Self {
         let bytes = bytes.filter(|bytes| !bytes.is_empty());
-        let state = State::Full { bytes };
+        let state = BodyState::Full { bytes };
         Self { state }
     }
 
-    /// Fails when it is first asked for a frame, which is before a server has sent anything: HTTP/1
-    /// closes the connection. HTTP/2 resets the stream, for the reason of an `h2::Error` among the
+    /// Makes a body that fails when it is first polled, which is before a server has sent anything. HTTP/1
+    /// then closes the connection. HTTP/2 resets the stream, with the reason of the `h2::Error` among the
     /// error's sources, if there is one.
     pub(crate) fn cut(error: BoxError) -> Self {
-        let state = State::Cut { error: Some(error) };
+        let state = BodyState::Cut { error: Some(error) };
         Self { state }
     }
 
-    /// The inner body, and what is to be done to it: the first deed is next to it, and the others
-    /// are done to what comes out of the ones before.
-    pub(crate) fn with(inner: B, deeds: Vec<BodyDeed>) -> Self {
-        if deeds.is_empty() {
+    /// Wraps a body with faults. The first one changes the body itself, each other one what the faults
+    /// before it let pass.
+    pub(crate) fn with(inner: B, faults: Vec<BodyFault>) -> Self {
+        if faults.is_empty() {
             return Self::pass(inner);
         }
-        Self::behind(Source::body(inner), deeds)
+        Self::behind(Source::body(inner), faults)
     }
 
-    /// The same for a body of which some was read already.
-    pub(crate) fn read_ahead(ahead: ReadAhead<B>, deeds: Vec<BodyDeed>) -> Self {
-        Self::behind(Source::Ahead(Box::new(ahead)), deeds)
+    /// Wraps a body of which a part was read ahead, with faults.
+    pub(crate) fn read_ahead(ahead: ReadAhead<B>, faults: Vec<BodyFault>) -> Self {
+        Self::behind(Source::Ahead(Box::new(ahead)), faults)
     }
 
-    fn behind(source: Source<B>, deeds: Vec<BodyDeed>) -> Self {
-        let source = deeds.into_iter().fold(source, Source::behind);
-        let state = State::Active { source };
+    fn behind(source: Source<B>, faults: Vec<BodyFault>) -> Self {
+        let source = faults.into_iter().fold(source, Source::behind);
+        let state = BodyState::Active { source };
         Self { state }
     }
 }
@@ -122,16 +119,16 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = match self.as_mut().project().state.project() {
-            Projected::Pass { inner } => return inner.poll_frame(cx).map_err(Into::into),
-            Projected::Full { bytes } => {
+            BodyStateProjection::Pass { inner } => return inner.poll_frame(cx).map_err(Into::into),
+            BodyStateProjection::Full { bytes } => {
                 return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
             }
-            Projected::Cut { error } => error.take().map(Err),
-            Projected::Active { source } => ready!(source.poll_frame(cx)),
+            BodyStateProjection::Cut { error } => error.take().map(Err),
+            BodyStateProjection::Active { source } => ready!(source.poll_frame(cx)),
         };
         if !matches!(polled, Some(Ok(_))) {
-            // At its end, the inner body is dropped, and its injections are no longer active.
-            self.project().state.set(State::Full { bytes: None });
+            // The inner body is dropped at its end, so that its injections are no longer active.
+            self.project().state.set(BodyState::Full { bytes: None });
         }
         Poll::Ready(polled)
     }
@@ -139,22 +136,22 @@ where
     #[inline]
     fn is_end_stream(&self) -> bool {
         match &self.state {
-            State::Pass { inner } => inner.is_end_stream(),
-            State::Full { bytes } => bytes.is_none(),
-            State::Cut { .. } => false,
-            State::Active { source } => source.is_end_stream(),
+            BodyState::Pass { inner } => inner.is_end_stream(),
+            BodyState::Full { bytes } => bytes.is_none(),
+            BodyState::Cut { .. } => false,
+            BodyState::Active { source } => source.is_end_stream(),
         }
     }
 
     #[inline]
     fn size_hint(&self) -> SizeHint {
         match &self.state {
-            State::Pass { inner } => inner.size_hint(),
-            State::Full { bytes } => {
+            BodyState::Pass { inner } => inner.size_hint(),
+            BodyState::Full { bytes } => {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64)
             }
-            State::Cut { .. } => SizeHint::default(),
-            State::Active { source } => source.size_hint(),
+            BodyState::Cut { .. } => SizeHint::default(),
+            BodyState::Active { source } => source.size_hint(),
         }
     }
 }
@@ -162,10 +159,10 @@ where
 impl<B> fmt::Debug for FaultBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {
-            State::Pass { .. } => "pass",
-            State::Full { .. } => "full",
-            State::Cut { .. } => "cut",
-            State::Active { .. } => "active",
+            BodyState::Pass { .. } => "pass",
+            BodyState::Full { .. } => "full",
+            BodyState::Cut { .. } => "cut",
+            BodyState::Active { .. } => "active",
         };
         f.debug_tuple("FaultBody").field(&state).finish()
     }

@@ -1,72 +1,74 @@
-//! The future of a call that a rule hits: boxed, or, compiled out, a type that has no value.
+//! The futures of services whose calls a rule may hit: the inner future, or a boxed one in its place.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The inner future of a call that no rule hits, or the boxed future of one that a rule hits.
+    #[project = PassOrBoxedProjection]
+    pub(crate) enum PassOrBoxed<F, T> {
+        Pass { #[pin] inner: F },
+        Boxed { #[pin] future: BoxedFuture<T> },
+    }
+}
+
+/// The boxed future of a call that a rule hits. Without sites (`compile-out`), no value of this type
+/// exists.
+///
+/// It is polled and dropped by calls out of line, so that code which may do so, but does not, saves no
+/// register for it.
+pub(crate) struct BoxedFuture<T>(
+    /// `None` once it has returned its output.
+    #[cfg(not(feature = "compile-out"))]
+    Option<Pin<Box<dyn Future<Output = T> + Send>>>,
+    #[cfg(feature = "compile-out")] std::convert::Infallible,
+    #[cfg(feature = "compile-out")] std::marker::PhantomData<fn() -> T>,
+);
 
 #[cfg(not(feature = "compile-out"))]
-mod boxed {
-    use std::{
-        pin::Pin,
-        task::{Context, Poll, ready},
-    };
-
-    type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-    /// Polled and dropped by calls out of line, so that the code which may do so, but does not,
-    /// saves no register for it. Empty once it is ready.
-    pub(crate) struct Cold<T>(Option<Boxed<T>>);
-
-    pub(crate) fn cold<T>(future: impl Future<Output = T> + Send + 'static) -> Cold<T> {
-        Cold(Some(Box::pin(future)))
-    }
-
-    impl<T> Future for Cold<T> {
-        type Output = T;
-
-        #[cold]
-        #[inline(never)]
-        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-            let future = self.0.as_mut().expect("not polled after it was ready");
-            let output = ready!(future.as_mut().poll(cx));
-            self.0 = None;
-            Poll::Ready(output)
-        }
-    }
-
-    impl<T> Drop for Cold<T> {
-        #[inline(always)]
-        fn drop(&mut self) {
-            #[cold]
-            #[inline(never)]
-            fn drop<T>(future: Boxed<T>) {
-                std::mem::drop(future);
-            }
-            if let Some(future) = self.0.take() {
-                drop(future);
-            }
-        }
-    }
+pub(crate) fn boxed_future<T>(future: impl Future<Output = T> + Send + 'static) -> BoxedFuture<T> {
+    BoxedFuture(Some(Box::pin(future)))
 }
 
 #[cfg(feature = "compile-out")]
-mod boxed {
-    use std::{
-        convert::Infallible,
-        marker::PhantomData,
-        pin::Pin,
-        task::{Context, Poll},
-    };
+pub(crate) fn boxed_future<T>(_: impl Future<Output = T>) -> BoxedFuture<T> {
+    unreachable!("a site that is compiled out decides nothing")
+}
 
-    pub(crate) struct Cold<T>(Infallible, PhantomData<fn() -> T>);
+impl<T> Future for BoxedFuture<T> {
+    type Output = T;
 
-    impl<T> Future for Cold<T> {
-        type Output = T;
-
-        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
-            match self.0 {}
-        }
+    #[cfg(not(feature = "compile-out"))]
+    #[cold]
+    #[inline(never)]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let future = self.0.as_mut().expect("not polled after it was ready");
+        let output = std::task::ready!(future.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(output)
     }
 
-    pub(crate) fn cold<T>(_: impl Future<Output = T>) -> Cold<T> {
-        unreachable!("a site that is compiled out decides nothing")
+    #[cfg(feature = "compile-out")]
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        match self.0 {}
     }
 }
 
-pub(crate) use boxed::{Cold, cold};
+#[cfg(not(feature = "compile-out"))]
+impl<T> Drop for BoxedFuture<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn drop<T>(future: Pin<Box<dyn Future<Output = T> + Send>>) {
+            std::mem::drop(future);
+        }
+        if let Some(future) = self.0.take() {
+            drop(future);
+        }
+    }
+}

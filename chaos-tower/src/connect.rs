@@ -1,4 +1,4 @@
-//! `ConnectLayer`: the connections that a client makes, and fails to make.
+//! `ConnectLayer`: makes connectors whose connections pass a site.
 
 #[cfg(feature = "client")]
 pub(crate) mod future;
@@ -19,71 +19,73 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
+    boxed_future::boxed_future,
     connect::{
-        future::{ConnectFuture, carry_out},
-        wrap::{AsItIs, Form, Wrapped},
+        future::{ConnectFuture, make_connection},
+        wrap::{Unwrapped, WrapConnection, Wrapped},
     },
     error::BoxError,
-    site_ref::Aim,
+    site_ref::SiteRef,
 };
 
-/// A [`Layer`] over a connector: every connection that a client makes passes a site.
+/// A [`Layer`] for connectors: every connection that a client makes passes a site.
 ///
-/// A connection that is pooled is not made again, so what is used again is not hit again.
+/// A pooled connection passes the site once, when it is made, and not when it is used again.
 ///
-/// | client | how |
+/// | client | use |
 /// |---|---|
 /// | reqwest | `Client::builder().connector_layer(ConnectLayer::new("tcp.client"))` |
 /// | hyper-util | `Client::builder(…).build(layer.bytes().layer(HttpConnector::new()))` |
 /// | tonic | `endpoint.connect_with_connector(layer.bytes().layer(connector))` |
 ///
-/// As it is made, the connection stays as it is: it can be refused, be slow to come, or never come.
-/// [`bytes`](Self::bytes) wraps it, so that something can happen to what passes too; reqwest, whose
-/// connections nobody else can name, does not take that.
+/// By default the type of the connection stays, and faults can refuse the connection, delay it or hang.
+/// [`bytes`](Self::bytes) wraps it, so that faults on its bytes work, too; reqwest does not support that,
+/// because its connection type is private.
 ///
-/// The label `peer` is the host of the address to connect to, where that is known: not in reqwest.
-pub struct ConnectLayer<M = AsItIs> {
+/// Rules see the label `peer`, the host of the URI to connect to, if it is known: not in reqwest.
+pub struct ConnectLayer<M = Unwrapped> {
     site: &'static Site,
-    form: PhantomData<fn() -> M>,
+    wrap: PhantomData<fn() -> M>,
 }
 
 impl ConnectLayer {
-    /// A layer on the process's own injector.
+    /// Creates a layer on the [global](chaos_core::global) injector.
     ///
     /// # Panics
-    /// If `site` is no site name: parts of `A-Z a-z 0-9 _ -` with dots between them.
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn new(site: &str) -> Self {
         Self::with_injector(site, chaos_core::global())
     }
 
-    /// The same, on an injector of your own, which the layer does not keep alive.
+    /// Creates a layer on the given injector, which the layer does not keep alive.
     ///
     /// # Panics
-    /// As [`new`](Self::new).
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn with_injector(site: &str, injector: &Injector) -> Self {
         Self {
             site: injector.site_of(site, SiteKind::Connection),
-            form: PhantomData,
+            wrap: PhantomData,
         }
     }
 
-    /// Wraps the connections, so that rules reach their bytes. Below TLS, if there is any.
+    /// Wraps the connections, so that faults on their bytes work. With TLS, the connection is wrapped below it.
     #[must_use]
     pub fn bytes(self) -> ConnectLayer<Wrapped> {
         ConnectLayer {
             site: self.site,
-            form: PhantomData,
+            wrap: PhantomData,
         }
     }
 }
 
 impl<M> ConnectLayer<M> {
-    /// The site that connections pass.
+    /// Returns the site that connections pass.
     #[must_use]
     pub fn site(&self) -> &'static Site {
         self.site
@@ -96,20 +98,20 @@ impl<S, M> Layer<S> for ConnectLayer<M> {
     fn layer(&self, inner: S) -> Self::Service {
         Connect {
             inner,
-            aim: Aim::at(self.site),
-            form: PhantomData,
+            site_ref: SiteRef::new(self.site),
+            wrap: PhantomData,
         }
     }
 }
 
 /// A connector whose connections pass a site. [`ConnectLayer`] makes it.
 ///
-/// A connection that is refused fails with a genuine [`io::Error`](std::io::Error), such as a client
-/// makes much of: reqwest's `is_connect()`, tonic's `UNAVAILABLE`.
-pub struct Connect<S, M = AsItIs> {
+/// A connection that a fault refuses fails with an [`io::Error`](std::io::Error), as a real one does, and
+/// clients handle it alike: reqwest's `is_connect()`, tonic's `UNAVAILABLE`.
+pub struct Connect<S, M = Unwrapped> {
     inner: S,
-    aim: Aim,
-    form: PhantomData<fn() -> M>,
+    site_ref: SiteRef,
+    wrap: PhantomData<fn() -> M>,
 }
 
 impl<S, M, R> Service<R> for Connect<S, M>
@@ -117,7 +119,7 @@ where
     S: Service<R> + Clone + Send + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send + 'static,
-    M: Form<S::Response> + 'static,
+    M: WrapConnection<S::Response> + 'static,
     R: Send + 'static,
     S::Response: Send,
     M::Response: 'static,
@@ -131,19 +133,21 @@ where
     }
 
     fn call(&mut self, target: R) -> Self::Future {
-        let decision = match self.aim.is_armed() {
+        let decision = match self.site_ref.is_armed() {
             true => self
-                .aim
+                .site_ref
                 .decide(&Call::new().labels(peer(&target).as_slice())),
             false => None,
         };
         let Some(decision) = decision else {
             return ConnectFuture::pass(self.inner.call(target));
         };
-        // It is `self.inner` that was polled ready, so that is the one to call, or to drop.
+        // `self.inner` was polled ready, so it is the one to call, or to drop.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
-        ConnectFuture::cold(cold(carry_out::<S, M, R>(ready, target, decision)))
+        ConnectFuture::boxed(boxed_future(make_connection::<S, M, R>(
+            ready, target, decision,
+        )))
     }
 }
 
@@ -152,7 +156,7 @@ fn peer(target: &dyn Any) -> Option<Label<'_>> {
     Some(("peer", host.into()))
 }
 
-// Derives would ask the same of `M`, which is never a value.
+// Derives would require the traits of `M`, of which no value exists.
 
 impl<M> Clone for ConnectLayer<M> {
     fn clone(&self) -> Self {
@@ -174,8 +178,8 @@ impl<S: Clone, M> Clone for Connect<S, M> {
     fn clone(&self) -> Self {
         Self {
             inner: self.inner.clone(),
-            aim: self.aim,
-            form: PhantomData,
+            site_ref: self.site_ref,
+            wrap: PhantomData,
         }
     }
 }
@@ -184,7 +188,7 @@ impl<S: fmt::Debug, M> fmt::Debug for Connect<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("inner", &self.inner)
-            .field("site", &self.aim)
+            .field("site", &self.site_ref)
             .finish()
     }
 }

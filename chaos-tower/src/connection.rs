@@ -1,9 +1,9 @@
-//! The connection that a request came on, as far as it is known.
+//! `Connection`: the connection that a request came on, as far as it is known.
 
 #[cfg(feature = "connection")]
-pub(crate) mod direction;
+pub(crate) mod connection_faults;
 #[cfg(feature = "connection")]
-pub(crate) mod faults;
+pub(crate) mod direction_faults;
 #[cfg(feature = "connection")]
 pub(crate) mod goaway;
 #[cfg(feature = "connection")]
@@ -24,10 +24,9 @@ pub(crate) mod with_connection;
 
 use http::Extensions;
 
-/// What can be done to it: all that its handle can, or, where it has none, what its peer's address
-/// is enough for; or nothing.
+/// A way to reach the connection of a request: its handle, or the address of its peer, or neither.
 ///
-/// It is kept by what is done to it later than the call is decided.
+/// It is looked up when the call is decided, and kept by faults that cut the connection later.
 pub(crate) struct Connection {
     #[cfg(feature = "connection")]
     handle: Option<crate::connection::handle::ConnectionHandle>,
@@ -37,7 +36,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        // Without either feature, nothing can be known.
+        // Without either feature, the connection is not known.
         let _ = extensions;
         Self {
             #[cfg(feature = "connection")]
@@ -54,7 +53,7 @@ impl Connection {
         }
         #[cfg(all(feature = "reset", target_os = "linux"))]
         if let Some(peer) = self.peer {
-            // If it cannot be, the call is cut off all the same.
+            // The call is cut off even if the connection cannot be reset.
             let _ = peer.reset();
         }
     }

@@ -1,6 +1,6 @@
-//! The type that stacks hand errors around in.
+//! `BoxError`: the error type that HTTP stacks pass on.
 
 use std::error::Error;
 
-/// Any error, as HTTP stacks hand it around.
+/// A boxed error, as tower, hyper, axum and tonic pass it on.
 pub type BoxError = Box<dyn Error + Send + Sync>;

@@ -1,47 +1,43 @@
-//! Carrying plans out on one request, in the order they come in.
+//! Executes the plans for one request, in order.
 
 pub(crate) mod outcome;
 pub(crate) mod protocol;
 pub(crate) mod race;
 pub(crate) mod request;
 pub(crate) mod response;
+pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use bytes::Bytes;
 use chaos_core::{Decision, WatchedFuture};
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    error::BoxError,
     execute::{
-        outcome::Ending,
-        request::{Now, Work},
+        outcome::Outcome,
+        request::{NextAction, PlannedRequest},
     },
-    surface::{Bodies, Surface},
+    surface::{Bodies, HttpBody, HttpSurface},
 };
 
-/// One request that something is to be done to, or that guard rails watch, or both.
-pub(crate) fn carry_out<S, M, A, B>(
+/// Serves one request that a rule hits, or whose result guard rails watch, or both.
+pub(crate) fn execute<S, M, A, B>(
     inner: S,
     request: Request<A>,
     mut decision: Decision,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>,
-    A: Body<Data = Bytes, Error: Into<BoxError>>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     let watched_call = decision.watched_call();
-    let deeds = deeds::<S, M, A, B>(inner, request, decision);
-    WatchedFuture::new(watched_call, deeds, has_failed)
+    let result = execute_plans::<S, M, A, B>(inner, request, decision);
+    WatchedFuture::new(watched_call, result, has_failed)
 }
 
-/// Whether an answer is a failure, as far as its head says.
+/// Whether a result is a failure, judged by the head of its response.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     let Ok(response) = result else {
         return true;
@@ -50,68 +46,68 @@ fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     response.status().is_server_error() || code.is_some_and(|code| code != "0")
 }
 
-/// One request to which something is to be done: carries out what comes before, calls `inner` if that
-/// is what is left, and does to its answer what comes after.
+/// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,
+/// and executes the plans for its response.
 ///
-/// Thousands of requests may wait in here, so it keeps the request once, and what is rare in boxes.
-fn deeds<S, M, A, B>(
+/// Thousands of requests may wait in this future, so it holds the request once, and boxes what few
+/// calls need.
+fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>,
-    A: Body<Data = Bytes, Error: Into<BoxError>>,
-    B: Body<Data = Bytes, Error: Into<BoxError>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
-    let mut work = Work::on(request, decision.marks());
+    let mut planned = PlannedRequest::new(request, decision.marks());
     async move {
         while let Some(plan) = decision.next_plan() {
             let active_call = decision.active_call();
-            let wait = match work.take(plan, active_call) {
-                Now::Nothing => continue,
-                Now::Wait(wait) => wait,
-                Now::End(ending) => return ending.end::<M, B, S::Error>(),
+            let wait = match planned.add(plan, active_call) {
+                NextAction::Continue => continue,
+                NextAction::Wait(wait) => wait,
+                NextAction::Finish(outcome) => return outcome.into_result::<M, B, S::Error>(),
             };
             if !wait.is_hang() {
                 decision.wait(wait).await;
                 continue;
             }
-            match Box::pin(work.upload.hang(decision.wait(wait))).await {
-                Some(listened) => work.upload = listened,
-                // Whatever it is answered, nobody hears it.
-                None => return Ending::gone().end::<M, B, S::Error>(),
+            match Box::pin(planned.upload.hang(decision.wait(wait))).await {
+                Some(upload) => planned.upload = upload,
+                // The client receives no answer any more, whatever it is.
+                None => return Outcome::disconnected().into_result::<M, B, S::Error>(),
             }
         }
-        let Work {
+        let PlannedRequest {
             protocol,
             head,
             upload,
-            mut after,
-            answered,
-        } = work;
+            response: mut response_plan,
+            answer_on_signal,
+        } = planned;
         let call = inner.call(upload.request::<M>(head));
-        let result = match answered {
+        let result = match answer_on_signal {
             None => call.await,
-            Some(answered) => {
-                let (signal, answer) = *answered;
+            Some(answer_on_signal) => {
+                let (signal, answer) = *answer_on_signal;
                 match Box::pin(race::unless(signal.fired(), call)).await {
                     Some(result) => result,
-                    // Nothing was answered yet, so this is the whole answer.
+                    // The inner service has not responded yet, so this is the whole response.
                     None => {
-                        let answer = Ending::Answer(protocol.answer(&answer));
-                        return answer.end::<M, B, S::Error>();
+                        let outcome = Outcome::Answer(protocol.answer(&answer));
+                        return outcome.into_result::<M, B, S::Error>();
                     }
                 }
             }
         };
-        after.waited().await;
+        response_plan.wait_all().await;
         match result {
-            Ok(response) if after.changes() => {
-                Ok(after.apply(response, &protocol).map(<M as Bodies<B>>::take))
+            Ok(response) if response_plan.changes() => {
+                let response = response_plan.apply(response, &protocol);
+                Ok(response.map(<M as Bodies<B>>::take))
             }
             result => M::pass(result),
         }

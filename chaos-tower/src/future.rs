@@ -1,4 +1,4 @@
-//! The future of an `Inject`: the inner future as it is, or a cold one for a call that is hit.
+//! `ResponseFuture`: the future of an `Inject`.
 
 use std::{
     fmt,
@@ -9,27 +9,24 @@ use std::{
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 
-use crate::{boxed_future::Cold, surface::Surface};
+use crate::{
+    boxed_future::{BoxedFuture, PassOrBoxed, PassOrBoxedProjection},
+    surface::Surface,
+};
 
 pin_project! {
     /// The response future of [`Inject`](crate::Inject).
     ///
-    /// For a call that no rule hits it is the inner future: no box, at most eight bytes more.
+    /// For a call that no rule hits, it is the inner future, without a box and at most eight bytes
+    /// larger. For a call that a rule hits, it is a boxed future that executes the faults; dropping it
+    /// ends them.
     pub struct ResponseFuture<F, M>
     where
         F: TryFuture,
         M: Surface<F::Ok, F::Error>,
     {
         #[pin]
-        state: State<F, Cold<Result<M::Response, M::Error>>>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F, C> {
-        Pass { #[pin] inner: F },
-        Cold { #[pin] future: C },
+        state: PassOrBoxed<F, Result<M::Response, M::Error>>,
     }
 }
 
@@ -40,12 +37,12 @@ where
 {
     #[inline(always)]
     pub(crate) fn pass(inner: F) -> Self {
-        let state = State::Pass { inner };
+        let state = PassOrBoxed::Pass { inner };
         Self { state }
     }
 
-    pub(crate) fn cold(future: Cold<Result<M::Response, M::Error>>) -> Self {
-        let state = State::Cold { future };
+    pub(crate) fn boxed(future: BoxedFuture<Result<M::Response, M::Error>>) -> Self {
+        let state = PassOrBoxed::Boxed { future };
         Self { state }
     }
 }
@@ -60,8 +57,8 @@ where
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            Projected::Pass { inner } => M::pass_poll(inner.try_poll(cx)),
-            Projected::Cold { future } => future.poll(cx),
+            PassOrBoxedProjection::Pass { inner } => M::pass_poll(inner.try_poll(cx)),
+            PassOrBoxedProjection::Boxed { future } => future.poll(cx),
         }
     }
 }

@@ -2,42 +2,60 @@
 
 use std::marker::PhantomData;
 
-use chaos_core::{Exemptions, Injector, Site};
+use chaos_core::{Injector, Site};
 use tower_layer::Layer;
 
 use crate::{
     service::Inject,
-    site_ref::Aim,
-    surface::{Boxed, Keep, Wrap},
+    site_ref::SiteRef,
+    surface::{BoxErrors, SameTypes, WrapBodies},
 };
 
 /// A [`Layer`] that makes every call of a service pass a site.
 ///
-/// The site is made here, once: cloning the layer, applying it (axum may do that per request) and
-/// cloning the services it makes copy one reference.
+/// The layer finds or creates the site when it is made. To clone the layer, to apply it (axum may do that
+/// for each request) and to clone the services it makes copies one reference.
 ///
-/// `M` is the [`Surface`](crate::Surface): how the stack takes injected answers and errors.
-pub struct InjectLayer<M = Keep> {
+/// `M` is the [`Surface`](crate::Surface): it selects how the stack gets injected responses, bodies and
+/// errors. The crate's page has a table of which to use.
+///
+/// What is exempt from faults, and whether responses name the rule that changed them, are settings of the
+/// site, which all layers and macros of its name share:
+///
+/// ```
+/// use chaos_core::{Exemptions, Injector, Text};
+/// use chaos_tower::InjectLayer;
+///
+/// let injector = Injector::new();
+/// let layer = InjectLayer::with_injector("http.server", &injector);
+/// layer.site().exempt(Exemptions::new().path(Text::prefix("/internal/")));
+/// layer.site().mark(false);
+/// ```
+pub struct InjectLayer<M = SameTypes> {
     site: &'static Site,
     surface: PhantomData<fn() -> M>,
 }
 
 impl InjectLayer {
-    /// A layer for axum and other servers that keep their types, on the process's own injector.
+    /// Creates a layer that changes no types, for axum and other servers, on the
+    /// [global](chaos_core::global) injector.
     ///
     /// # Panics
-    /// If `site` is no site name: parts of `A-Z a-z 0-9 _ -` with dots between them.
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn new(site: &str) -> Self {
         Self::with_injector(site, chaos_core::global())
     }
 
-    /// The same, on an injector of your own, which the layer does not keep alive: when its last
-    /// clone is dropped, the layer is idle for good.
+    /// Creates a layer that changes no types, on the given injector.
+    ///
+    /// The layer does not keep the injector alive: when its last clone is dropped, the layer stays idle.
     ///
     /// # Panics
-    /// As [`new`](Self::new).
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn with_injector(site: &str, injector: &Injector) -> Self {
@@ -49,19 +67,21 @@ impl InjectLayer {
 }
 
 impl InjectLayer {
-    /// For a stack whose errors may be boxed: a client, such as tonic's `Channel`. An `error` or an
-    /// `abort` is then an error of the kind that the client's own would be.
+    /// Makes the error type [`BoxError`](crate::BoxError), for clients such as tonic's `Channel`.
+    ///
+    /// An `error` or an `abort` fault is then an error of the kind that the client returns for the real
+    /// failure, and [`Injected::find`](chaos_core::Injected::find) recognises it.
     #[must_use]
-    pub fn boxed_errors(self) -> InjectLayer<Boxed> {
+    pub fn boxed_errors(self) -> InjectLayer<BoxErrors> {
         self.with_surface()
     }
 }
 
 impl<M> InjectLayer<M> {
-    /// For a stack whose bodies cannot hold another, such as hyper's own, or those that a layer like
-    /// compression makes: every body becomes a [`FaultBody`](crate::FaultBody).
+    /// Makes every body a [`FaultBody`](crate::FaultBody), for stacks whose body types cannot hold another
+    /// body, such as hyper's `Incoming`, or those of a layer such as compression.
     #[must_use]
-    pub fn wrapped_bodies(self) -> InjectLayer<Wrap<M>> {
+    pub fn wrapped_bodies(self) -> InjectLayer<WrapBodies<M>> {
         self.with_surface()
     }
 
@@ -72,28 +92,9 @@ impl<M> InjectLayer<M> {
         }
     }
 
-    /// Leaves these calls alone, whatever the rules say: without this, health checks.
+    /// Returns the site that calls pass.
     ///
-    /// It is the site that remembers, so it holds for every layer of this name.
-    #[must_use]
-    pub fn exempt(self, exempt: Exemptions) -> Self {
-        self.site.exempt(exempt);
-        self
-    }
-
-    /// Whether an answer that was changed says by which rule, in [`FAULT_HEADER`](crate::FAULT_HEADER): in
-    /// HTTP headers and gRPC trailers. It does unless this is `false`; then texts that are made here, for
-    /// answers that bring none of their own, do not name us either.
-    ///
-    /// An error that a client's stack takes as one is [`Injected`](chaos_core::Injected) as ever. It is
-    /// the site that remembers, so it holds for every layer of this name.
-    #[must_use]
-    pub fn mark(self, mark: bool) -> Self {
-        self.site.mark(mark);
-        self
-    }
-
-    /// The site its services pass.
+    /// [`Site::exempt`] and [`Site::mark`] change its settings, for every layer of the site.
     #[must_use]
     pub fn site(&self) -> &'static Site {
         self.site
@@ -104,11 +105,11 @@ impl<S, M> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Inject::new(inner, Aim::at(self.site))
+        Inject::new(inner, SiteRef::new(self.site))
     }
 }
 
-// Derives would ask the same of `M`, which is never a value.
+// Derives would require the traits of `M`, of which no value exists.
 
 impl<M> Clone for InjectLayer<M> {
     fn clone(&self) -> Self {

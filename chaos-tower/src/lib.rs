@@ -1,4 +1,4 @@
-//! A tower layer that injects faults into HTTP services, and costs nothing until someone aims one.
+//! A tower layer that injects faults into HTTP services, and costs a few instructions while no rule is armed.
 //!
 //! ```
 //! use axum::{Router, body::Body, routing::get};
@@ -26,97 +26,117 @@
 //! # }
 //! ```
 //!
-//! [`InjectLayer`] makes the service [`Inject`], whose future is [`ResponseFuture`].
+//! [`InjectLayer`] makes the service [`Inject`], whose future is [`ResponseFuture`]. A layer belongs to a
+//! [`Site`](chaos_core::Site), here `http.server`; rules name the site.
 //!
-//! # Which form
+//! # Which layer for which stack
 //!
-//! A stack says what it can be given in place of its own errors and bodies; a [`Surface`] is the
-//! answer, as a type.
+//! Stacks differ in which error and body types they accept. [`Surface`] is the type parameter that selects
+//! how the layer injects them; the table says which to use.
 //!
-//! | stack | layer | what is injected |
+//! | stack | layer | what the stack gets |
 //! |---|---|---|
-//! | axum, tonic's server | `InjectLayer::new("http.server")` | no type changes; a body is boxed when a fault reaches it; an error is an answer, and an abort cuts the body |
-//! | tonic's `Channel` | `.boxed_errors()` | errors as the client's own |
-//! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | bodies are [`FaultBody`]s |
-//! | bodies that another layer has changed | `.wrapped_bodies()` | the same, and errors stay |
+//! | axum, tonic's server | `InjectLayer::new("http.server")` | All types stay. A body that a fault changes is boxed, an error becomes a response, and an abort cuts the body. |
+//! | tonic's `Channel` | `.boxed_errors()` | Errors are those that the client itself returns. |
+//! | `reqwest::Client` | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | Errors are those that the client itself returns; see the module `reqwest`. |
+//! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | Bodies are [`FaultBody`]s, errors are boxed. |
+//! | bodies that another layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
 //!
-//! Idle, all of them cost the same; where a body is wrapped, axum boxes it once more by itself.
+//! While idle, all of them cost the same. axum boxes a wrapped body once more.
 //!
-//! # Where to put it
+//! # Where to put the layer
 //!
-//! | place | what it sees |
+//! | place | requests that pass the site |
 //! |---|---|
-//! | `Router::layer` | every request, also those that no route takes |
-//! | `Router::route_layer` | requests that a route takes |
-//! | `MethodRouter::layer` | one route |
-//! | `layer.layer(router)` | every request, without the box that `Router::layer` itself makes |
+//! | `Router::layer` | every request, also those without a route |
+//! | `Router::route_layer` | requests with a route |
+//! | `MethodRouter::layer` | requests of one route |
+//! | `layer.layer(router)` | every request, without the box that `Router::layer` adds |
 //!
-//! Inside a `nest`, it sees the path as the nested handlers do, without the prefix.
+//! Inside a `nest`, rules see the path as the nested handlers do, without the prefix.
 //!
-//! It asks of the inner service what axum asks: `Clone + Send + 'static`, with a future that is
-//! `Send + 'static`. A call that is hit is carried out by a clone, in a box.
+//! The layer requires of the inner service what axum requires: `Clone + Send + 'static`, with a future that
+//! is `Send + 'static`. A call that a rule hits is served by a clone, in a boxed future.
 //!
 //! # Exact semantics
 //!
-//! - **When are the rules asked?** Once, in `call`, in order, before the inner service is. A
-//!   request that no rule hits is passed on then and there; its future is the inner future.
-//! - **When do counters move?** `matched` in `call`. `injected` when the first deed of a rule that
-//!   fired begins, which is when the future is polled for the first time, or when the rules before
-//!   it are done. A future that is dropped before is no injection, and gives back its part of a
-//!   `limit`.
-//! - **What is `active`?** A call from the decision to hit it until the last deed is done or the
-//!   future dropped; the inner call is not part of it.
-//! - **What does a dropped future do?** It ends the delay. The inner service is dropped with
-//!   it, uncalled, and what it reserved is free.
-//! - **What does a delay do?** It runs before the inner service is called, on tokio's timer, which
-//!   adds about a millisecond; `"when": "after"` runs it between the answer and its way back, when
-//!   what the inner service reserved is free again, and `at_least` alongside. It ends early when the
-//!   rule is halted, changed, deleted or past its deadline; the request is then served as if nothing
-//!   had been.
-//! - **What does an answer do?** The inner service is not called. The response has the status, its
-//!   body or a line of text that names the rule (none for 204, 205 and 304), and `x-chaos-fault:
-//!   RULE`. The request's body is not read. A gRPC call (`content-type: application/grpc…`) gets
-//!   headers alone, with its status; with `after_messages`, trailers when so many have passed.
-//! - **What does an error do?** As the surface says. [`Keep`] answers 500, or a gRPC status of the
-//!   error's kind, marked the same way; [`Boxed`] is an [`std::io::Error`] of that kind.
-//! - **What does an abort do?** Under [`Keep`], the answer's body fails before it begins, which
-//!   makes hyper close an HTTP/1 connection without a byte and reset an HTTP/2 stream; under
-//!   [`Boxed`] it is an error. `reset` cuts the connection with an RST if it can be found.
-//! - **What does a hang do?** It waits, and reads up to 64 KiB of the request's body ahead, because
-//!   a server that does not read does not see its client go. What was read is not lost.
-//! - **What do faults of bodies do?** The inner service is called with the body wrapped, or its
-//!   answer's body is. They wait as a delay does, and stop when their rule is over: then the rest
-//!   passes at once. Trailers pass, but for what is cut short. A body that is cut short keeps its
-//!   length, so that the receiver can tell; without a length, it cannot.
-//! - **Readiness.** The service that was polled ready is the one that is called, late or not. The
-//!   one that is not called is dropped, so that no permit is stranded in it.
-//! - **Timeout above** counts the delay; **Timeout below** starts after it. **ConcurrencyLimit above
-//!   or below** holds its permit during the delay. **Buffer** and **LoadShed below** see the request
-//!   after it. **Retry above** asks the rules again for every try.
+//! - **When are rules evaluated?** Once per call, in `call`, in their order, before the inner service is
+//!   called. A request that no rule hits is passed on at once, and its future is the inner future.
+//! - **When do counters change?** `matched` in `call`. `injected` when the first fault of the rule starts,
+//!   which is when the future is first polled, or when the faults of the rules before it are done. A
+//!   future that is dropped before that is not an injection, and does not use up a `limit`.
+//! - **What does `active` count?** Calls from the decision to hit them until their last fault is done or
+//!   their future dropped. The inner call does not count.
+//! - **What does dropping the future do?** It ends the faults. The inner service is dropped with it,
+//!   uncalled, and releases what it reserved.
+//! - **What does a delay do?** It runs before the inner service is called, on tokio's timer, which adds
+//!   about a millisecond. With `"when": "after"` it runs after the inner service has returned and released
+//!   what it reserved; with `at_least` it runs beside the inner call. It ends early when the rule is halted,
+//!   changed, deleted or past its deadline, and the request is then served normally.
+//! - **What does a status or gRPC answer do?** The inner service is not called, and the request's body is not
+//!   read. The response has the status, the body of the rule or a line of text that names it (none for 204,
+//!   205 and 304), and the header `x-chaos-fault: RULE`. A gRPC call (`content-type: application/grpc…`)
+//!   gets headers alone, with its status; with `after_messages`, trailers after that many messages.
+//! - **What does an error do?** It depends on the surface. [`SameTypes`] responds with 500, or a gRPC status
+//!   for the error's kind, marked with `x-chaos-fault`. [`BoxErrors`] returns an [`std::io::Error`] of
+//!   that kind.
+//! - **What does an abort do?** Under [`SameTypes`], the response's body fails before its first byte, which
+//!   makes hyper close an HTTP/1 connection without sending one, and reset an HTTP/2 stream. Under
+//!   [`BoxErrors`], the call fails. `reset` also sends an RST on the connection, if it can be found.
+//! - **What does a hang do?** It waits, and reads up to 64 KiB of the request's body ahead, because a server
+//!   that does not read does not notice that its client disconnects. The inner service gets what was read.
+//! - **What do body faults do?** The body of the request or of the response is wrapped. Their waits end as a
+//!   delay does, and when their rule is over, the rest passes at once. Trailers pass, except those of a body
+//!   that is cut short. Such a body keeps its length, so that the receiver can tell; without a length, it
+//!   cannot.
+//! - **What about readiness?** The service that was polled ready is the one that is called, delayed or not.
+//!   If it is not called, it is dropped, so that it keeps no permit.
+//! - **Timeout above** counts the delay; **Timeout below** starts after it. **ConcurrencyLimit above or
+//!   below** holds its permit during the delay. **Buffer** and **LoadShed below** see the request after it.
+//!   **Retry above** has the rules evaluated again for each attempt.
 //!
-//! # What it costs
+//! # Guarantees
 //!
-//! Idle: one relaxed load and one branch in `call`, one branch in `poll`; no allocation, no clone, at
-//! most eight bytes of future. A call that is hit costs one box and one clone of the inner service.
+//! Each of these is covered by a test.
+//!
+//! - An idle layer allocates nothing, clones nothing, and passes requests, responses and bodies on as they
+//!   are.
+//! - A halt, or the end of a rule, releases every call that waits for it, and the call is then served.
+//! - A fault that only delays loses no byte, no trailer and no error of a body.
+//! - A body's `size_hint` and `is_end_stream` stay correct, except the size of a body that is cut short.
+//! - A response that a fault changed names its rule in `x-chaos-fault`, unless the site
+//!   [says otherwise](chaos_core::Site::mark).
+//! - Bodies and connections are throttled to the same rate.
+//!
+//! # Cost
+//!
+//! Idle: one relaxed load and one branch in `call`, one branch in `poll`, no allocation, no clone, and at
+//! most eight bytes of future. A call that a rule hits costs one box and one clone of the inner service. The
+//! bench `overhead` of the repository measures both.
 //!
 //! # Features
 //!
-//! - `axum` (default): axum's bodies can hold any other.
-//! - `tonic`: tonic's can, and errors are such as its client makes statuses of.
-//! - `http2`: streams are reset for the reason that a rule names; without, for `INTERNAL_ERROR`.
-//! - `reqwest`: `reqwest::Client` as a service.
-//! - `compile-out`: passes everything through.
+//! - `axum` (default): axum's bodies can hold any other body, and axum's peer addresses are known to rules.
+//! - `tonic`: supports tonic's body type, and produces errors that tonic's client converts to `Status`.
+//! - `http2`: resets an HTTP/2 stream with the reason that a rule names; without it, with `INTERNAL_ERROR`.
+//! - `reqwest`: the layer wraps a `reqwest::Client`.
+//! - `connection`: a listener whose connections rules delay, throttle, corrupt and cut.
+//! - `client`: a layer for connectors, with the same faults for the connections of clients.
+//! - `reset`: resets connections that nothing wraps, on Linux.
+//! - `token`: signed tokens that carry rules with one request.
+//! - `compile-out`: makes every layer a pass-through.
 //!
-//! # What it does not do
+//! # Limits
 //!
-//! It cannot send GOAWAY, or an RST, where it does not know the connection; a fault that changes the
-//! way back is counted when its deed begins, even if the body ends before it is felt.
+//! The layer cannot send a GOAWAY or an RST on a connection that it does not know. A fault on a response is
+//! counted when it starts, even if the body ends before the fault has an effect.
 #![forbid(unsafe_code)]
-// Input never panics; a broken promise of our own says so with `expect`. Tests may.
+// No input causes a panic. A broken invariant of this crate panics in `expect`. Tests may unwrap.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod body;
 mod boxed_future;
+mod byte_fault;
 #[cfg(feature = "client")]
 mod connect;
 mod connection;
@@ -129,6 +149,8 @@ pub mod reqwest;
 mod service;
 mod site_ref;
 mod surface;
+#[cfg(all(test, feature = "connection"))]
+mod tests;
 #[cfg(feature = "token")]
 mod token;
 
@@ -136,7 +158,7 @@ mod token;
 pub use crate::connect::{
     Connect, ConnectLayer,
     future::ConnectFuture,
-    wrap::{AsItIs, Form, Wrapped},
+    wrap::{Unwrapped, WrapConnection, Wrapped},
 };
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub use crate::connection::reset::Peer;
@@ -158,5 +180,7 @@ pub use crate::{
     future::ResponseFuture,
     layer::InjectLayer,
     service::Inject,
-    surface::{Bodies, Boxed, Keep, Surface, Wrap},
+    surface::{
+        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
+    },
 };

@@ -1,9 +1,8 @@
-//! Calls of [`reqwest::Client`], which takes requests, answers and fails in types of its own.
+//! [`Inject`] around a [`reqwest::Client`], which has request, response and error types of its own.
 //!
-//! [`InjectLayer::new`](crate::InjectLayer::new) goes around the client, or around any service that
-//! takes and gives the same; the types stay as they are. Above layers that have made the error a
-//! [`BoxError`], such as tower's `Timeout` and `Buffer`, it is
-//! [`boxed_errors`](crate::InjectLayer::boxed_errors).
+//! [`InjectLayer::new`](crate::InjectLayer::new) wraps the client, or any service with the same request and
+//! response types, and keeps all types. Above layers that make the error a [`BoxError`], such as tower's
+//! `Timeout` and `Buffer`, use [`boxed_errors`](crate::InjectLayer::boxed_errors).
 //!
 //! ```
 //! use chaos_core::{Fault, Injector, Rule};
@@ -27,39 +26,39 @@
 //! # }
 //! ```
 //!
-//! # What becomes of a fault
+//! # What the caller sees of a fault
 //!
 //! | fault | what the caller sees |
 //! |---|---|
-//! | `latency`, `hang`, `pause` | a later call; the client's own timeouts begin when it is asked, so they do not count a delay before that, and a `Timeout` above does |
+//! | `latency`, `hang`, `pause` | a delayed call; the client's own timeouts start when the client is called, after the delay; a `Timeout` above counts the delay |
 //! | `status`, `grpc` | a [`Response`] with the URL of the request, marked `x-chaos-fault` |
 //! | `error` of kind `connection_refused`, `host_unreachable`, `network_unreachable`, `network_down`, `addr_in_use` or `addr_not_available`; `abort` by `refuse` | an error that `is_connect()` |
-//! | `error` of kind `timed_out` | an error that `is_timeout()`, and does not `is_connect()` |
-//! | `error` of any other kind, or of none; `abort` by `close` or `reset` | an error that `is_request()`, and does neither of these |
-//! | `abort` by `h2` | the same, with the `h2::Error` among its sources (feature `http2`) |
-//! | faults of the answer's body, and an `abort` after so many bytes | what reading the body gives: `is_decode()` |
+//! | `error` of kind `timed_out` | an error that `is_timeout()`, and not `is_connect()` |
+//! | `error` of any other kind, or of none; `abort` by `close` or `reset` | an error that `is_request()`, and neither `is_connect()` nor `is_timeout()` |
+//! | `abort` by `h2` | an error that `is_request()`, with the `h2::Error` among its sources (feature `http2`) |
+//! | faults of the response's body, and an `abort` after a number of bytes | an error from reading the body, which `is_decode()` |
 //! | faults of headers | changed headers |
 //!
-//! Every error is one of the client's own: it has the URL of the request, [`std::io::Error`] of the
-//! rule's kind among its sources, and [`Injected::find`](chaos_core::Injected::find) recognises it.
+//! Every error is a [`reqwest::Error`]: it has the URL of the request, an [`std::io::Error`] of the rule's kind
+//! among its sources, and [`Injected::find`](chaos_core::Injected::find) recognises it.
 //!
-//! Nothing but reqwest can make a [`reqwest::Error`], so a private client is made to fail. If it is to
-//! fail before it has a connection, its connector does, and nothing touches the network. Else it is
-//! given a connection to a listener of ours on 127.0.0.1, and a body that fails with what was injected.
-//! Its `hyper::Error` therefore says that a body failed (`is_user()`), where that of a connection
-//! which was really closed says `is_incomplete_message()`.
-//! Where loopback cannot be listened on, or no client can be built, the error is one that `is_body()`.
+//! Only reqwest can make a [`reqwest::Error`], so this crate makes a private client fail. For a failure to
+//! connect, the connector of that client fails, and nothing touches the network. For any other failure, the
+//! client connects to a listener of this crate on 127.0.0.1, and sends a body that fails with the injected
+//! error. The `hyper::Error` among the sources therefore says that a body failed (`is_user()`), where that
+//! of a connection which was really closed says `is_incomplete_message()`. If the process cannot listen on
+//! 127.0.0.1, or the client cannot be built, the error is one that `is_body()`.
 //!
-//! # What else is different for a call that is hit
+//! # What else differs for a call that a rule hits
 //!
-//! The request keeps its URL, version, timeout and headers, and the answer its URL, headers and
-//! extensions. The answer's body is in one more box, where the cause of a failure is one source deeper.
-//! A request whose body is damaged or held up by a `hang` or a `pause` cannot be sent again by the
-//! client itself, as one with a stream for a body cannot be: it is given a redirect as the answer.
+//! The request keeps its URL, version, timeout and headers, and the response its URL, headers and
+//! extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
+//! client cannot send a request again whose body has a fault, or was read ahead by a `hang` or a `pause`,
+//! as it cannot with a stream as the body: it returns a redirect as the response.
 
-mod any_body;
 mod exchange;
-mod genuine;
+mod native_error;
+mod sync_body;
 
 use std::{
     mem,
@@ -72,16 +71,16 @@ use reqwest::{Body, Request, Response};
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
+    boxed_future::boxed_future,
     error::BoxError,
-    execute::carry_out,
+    execute::execute,
     future::ResponseFuture,
     service::Inject,
-    surface::{Boxed, Keep, Surface},
+    surface::{BoxErrors, SameTypes, Surface},
 };
-use exchange::{Exchange, Served};
+use exchange::{Exchange, InnerError};
 
-impl Surface<Response, reqwest::Error> for Keep {
+impl Surface<Response, reqwest::Error> for SameTypes {
     type Response = Response;
     type Error = reqwest::Error;
 
@@ -107,7 +106,7 @@ impl Surface<Response, reqwest::Error> for Keep {
     }
 }
 
-impl<E: Into<BoxError>> Surface<Response, E> for Boxed {
+impl<E: Into<BoxError>> Surface<Response, E> for BoxErrors {
     type Response = Response;
     type Error = BoxError;
 
@@ -144,7 +143,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request) -> Self::Future {
-        if self.aim.is_armed() {
+        if self.site_ref.is_armed() {
             call_armed(self, request)
         } else {
             ResponseFuture::pass(self.inner.call(request))
@@ -152,7 +151,8 @@ where
     }
 }
 
-/// Cold: only calls of an armed site come here. Only here is the URL made into one that rules read.
+/// Serves a call of an armed site. Cold, so that the idle path is laid out as the common one; only here is the
+/// URL converted into the type that rules read.
 #[cold]
 #[inline(never)]
 fn call_armed<S, M>(service: &mut Inject<S, M>, request: Request) -> ResponseFuture<S::Future, M>
@@ -164,22 +164,23 @@ where
 {
     let decided = Uri::try_from(request.url().as_str()).ok().and_then(|uri| {
         let call = Call::http(request.method(), &uri, request.headers());
-        let decision = service.aim.decide(&call)?;
+        let decision = service.site_ref.decide(&call)?;
         Some((uri, decision))
     });
     let Some((uri, decision)) = decided else {
-        // What is no URI, the client refuses by itself.
+        // The client itself refuses a URL that is no URI.
         return ResponseFuture::pass(service.inner.call(request));
     };
-    // As for any other request: the one that was polled ready is the one to call, or to drop.
+    // `inner` was polled ready, so it is the one to call, or to drop.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::cold(cold(answer::<S, M>(ready, request, uri, decision)))
+    ResponseFuture::boxed(boxed_future(execute_exchange::<S, M>(
+        ready, request, uri, decision,
+    )))
 }
 
-/// Carries the decision out on the request in the types of `http`, and what comes of it in those of
-/// reqwest again.
-async fn answer<S, M>(
+/// Executes the decision on the request in the types of `http`, and converts the result into those of reqwest.
+async fn execute_exchange<S, M>(
     inner: S,
     request: Request,
     uri: Uri,
@@ -193,16 +194,16 @@ where
 {
     let url = request.url().clone();
     let (exchange, request) = Exchange::new(inner, request, uri);
-    let result = carry_out::<_, Boxed, Body, Body>(exchange, request, decision).await;
+    let result = execute::<_, BoxErrors, Body, Body>(exchange, request, decision).await;
     let error = match result {
         Ok(answer) => return Ok(exchange::into_response(answer, url)),
         Err(error) => error,
     };
-    let error = match error.downcast::<Served<S::Error>>() {
+    let error = match error.downcast::<InnerError<S::Error>>() {
         Ok(served) => return M::pass(Err(served.0)),
-        Err(injected) => genuine::error(injected).await.with_url(url),
+        Err(injected) => native_error::error(injected).await.with_url(url),
     };
     let error = M::fail(error.into());
     Err(error
-        .unwrap_or_else(|_| unreachable!("each surface of a client takes the client's errors")))
+        .unwrap_or_else(|_| unreachable!("each surface of a client holds the client's errors")))
 }

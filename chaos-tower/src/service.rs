@@ -7,53 +7,50 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
 use chaos_core::Call;
 use http::{Request, Response};
-use http_body::Body;
 use tower_service::Service;
 
 use crate::{
-    boxed_future::cold,
-    connection::peer_address::caller,
-    error::BoxError,
-    execute::carry_out,
+    boxed_future::boxed_future,
+    connection::peer_address::peer_address,
+    execute::execute,
     future::ResponseFuture,
-    site_ref::Aim,
-    surface::{Bodies, Keep, Surface},
+    site_ref::SiteRef,
+    surface::{Bodies, HttpBody, HttpSurface, InnerService, SameTypes},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
 ///
-/// [`InjectLayer`](crate::InjectLayer) makes it.
-pub struct Inject<S, M = Keep> {
+/// [`InjectLayer`](crate::InjectLayer) makes it. It is ready when the inner service is.
+pub struct Inject<S, M = SameTypes> {
     pub(crate) inner: S,
-    pub(crate) aim: Aim,
+    pub(crate) site_ref: SiteRef,
     surface: PhantomData<fn() -> M>,
 }
 
 impl<S, M> Inject<S, M> {
-    pub(crate) fn new(inner: S, aim: Aim) -> Self {
+    pub(crate) fn new(inner: S, site_ref: SiteRef) -> Self {
         Self {
             inner,
-            aim,
+            site_ref,
             surface: PhantomData,
         }
     }
 
-    /// The inner service.
+    /// Returns a reference to the inner service.
     #[must_use]
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// The inner service, to change.
+    /// Returns a mutable reference to the inner service. Calls made with it do not pass the site.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// The inner service, taken out.
+    /// Returns the inner service.
     #[must_use]
     pub fn into_inner(self) -> S {
         self.inner
@@ -62,15 +59,10 @@ impl<S, M> Inject<S, M> {
 
 impl<S, M, A, B> Service<Request<A>> for Inject<S, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     type Response = Response<<M as Bodies<B>>::Body>;
     type Error = M::Error;
@@ -83,7 +75,7 @@ where
 
     #[inline]
     fn call(&mut self, request: Request<A>) -> Self::Future {
-        if self.aim.is_armed() {
+        if self.site_ref.is_armed() {
             call_armed(request, self)
         } else {
             ResponseFuture::pass(self.inner.call(M::pass_request(request)))
@@ -91,11 +83,11 @@ where
     }
 }
 
-/// Cold: only calls of an armed site come here.
+/// Serves a call of an armed site. Cold, so that the idle path is laid out as the common one.
 ///
-/// It moves the request and does nothing else, so that the compiler sees that it only reads
-/// from where the request was; else the idle path would move it too, and save registers. The
-/// request comes first because that leaves the arguments of the idle path where they are.
+/// The function moves the request and does nothing else, so that the compiler sees that it only reads from
+/// the place of the request; otherwise the idle path would move the request too, and save registers. The
+/// request is the first parameter because that leaves the arguments of the idle path where they are.
 #[cold]
 #[inline(never)]
 fn call_armed<S, M, A, B>(
@@ -103,53 +95,45 @@ fn call_armed<S, M, A, B>(
     service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
-    consult(service, (request,))
+    decide(service, (request,))
 }
 
 #[inline(never)]
-fn consult<S, M, A, B>(
+fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send,
-    M: Bodies<A>
-        + Bodies<B>
-        + Surface<Response<B>, S::Error, Response = Response<<M as Bodies<B>>::Body>>
-        + 'static,
-    A: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let peer = || caller(request.extensions());
+    let peer = || peer_address(request.extensions());
     let call = Call::http(method, uri, headers).peer_of(&peer);
-    let Some(decision) = service.aim.decide(&call) else {
+    let Some(decision) = service.site_ref.decide(&call) else {
         return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
     };
-    // It is `inner` that was polled ready, so that is the one to call; and the one to drop if the
-    // call ends here, with whatever readiness it reserved.
+    // `inner` was polled ready, so it is the one to call, or to drop if a fault replaces the call: that
+    // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::cold(cold(carry_out::<S, M, A, B>(ready, request, decision)))
+    ResponseFuture::boxed(boxed_future(execute::<S, M, A, B>(
+        ready, request, decision,
+    )))
 }
 
-// Derives would ask the same of `M`, which is never a value.
+// Derives would require the traits of `M`, of which no value exists.
 
 impl<S: Clone, M> Clone for Inject<S, M> {
     fn clone(&self) -> Self {
-        Self::new(self.inner.clone(), self.aim)
+        Self::new(self.inner.clone(), self.site_ref)
     }
 }
 
@@ -157,7 +141,7 @@ impl<S: fmt::Debug, M> fmt::Debug for Inject<S, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inject")
             .field("inner", &self.inner)
-            .field("site", &self.aim)
+            .field("site", &self.site_ref)
             .finish()
     }
 }

@@ -1,43 +1,37 @@
-//! What a service holds of its site: a reference, or, compiled out, nothing to carry around.
+//! What a service holds of its site: a reference, or nothing where sites are compiled out.
+
+use std::fmt;
 
 use chaos_core::{Call, Decision, Site};
 
-#[cfg(not(feature = "compile-out"))]
+/// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
-pub(crate) struct Aim(&'static Site);
+pub(crate) struct SiteRef {
+    #[cfg(not(feature = "compile-out"))]
+    site: &'static Site,
+}
 
 #[cfg(not(feature = "compile-out"))]
-impl Aim {
-    pub(crate) fn at(site: &'static Site) -> Self {
-        Self(site)
+impl SiteRef {
+    pub(crate) fn new(site: &'static Site) -> Self {
+        Self { site }
     }
 
     #[inline(always)]
     pub(crate) fn is_armed(self) -> bool {
-        self.0.is_armed()
+        self.site.is_armed()
     }
 
     #[inline(always)]
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
-        self.0.decide(call)
-    }
-}
-
-#[cfg(not(feature = "compile-out"))]
-impl std::fmt::Debug for Aim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(self.0.name(), f)
+        self.site.decide(call)
     }
 }
 
 #[cfg(feature = "compile-out")]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Aim;
-
-#[cfg(feature = "compile-out")]
-impl Aim {
-    pub(crate) fn at(_: &'static Site) -> Self {
-        Self
+impl SiteRef {
+    pub(crate) fn new(_: &'static Site) -> Self {
+        Self {}
     }
 
     #[inline(always)]
@@ -47,5 +41,14 @@ impl Aim {
 
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
+    }
+}
+
+impl fmt::Debug for SiteRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        #[cfg(not(feature = "compile-out"))]
+        return fmt::Debug::fmt(self.site.name(), f);
+        #[cfg(feature = "compile-out")]
+        f.write_str("compiled out")
     }
 }

@@ -1,13 +1,14 @@
-//! How a stack takes an answer, an error or a body that its own service did not make.
+//! `Surface`: how a stack gets a response, an error or a body that its own service did not make.
 //!
-//! There are two questions: does the error type stay, and do the body types stay? axum demands that
-//! both do; clients want errors of their own. A [`Surface`] answers both, as one type.
+//! There are two questions: does the error type stay, and do the body types stay? axum requires that both
+//! do; clients want boxed errors. A [`Surface`] answers both, as one type.
 
 use std::{marker::PhantomData, task::Poll};
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
+use tower_service::Service;
 
 use crate::{
     body::{FaultBody, any_body::AnyBody},
@@ -15,74 +16,120 @@ use crate::{
 };
 use sealed::Sealed;
 
-/// What a stack is given in place of its own response `T` and error `E`.
+/// Selects what a stack gets in place of its response `T` and its error `E`.
 ///
-/// It is a choice made in types, never a value: a service holds nothing of it, and where it changes
-/// nothing, it costs nothing.
+/// A surface is a choice between types, of which no value exists: it adds nothing to the size of a service,
+/// and no cost where it changes nothing. [`SameTypes`], [`BoxErrors`] and [`WrapBodies`] implement it; the
+/// trait is sealed.
 pub trait Surface<T, E>: Sealed {
-    /// The response that comes out.
+    /// The response that the wrapped service returns.
     type Response;
-    /// The error that comes out.
+    /// The error that the wrapped service returns.
     type Error;
 
-    /// Passes on what the inner service answered. Part of the idle path.
+    /// Converts the result of the inner service. Part of the idle path.
     fn pass(result: Result<T, E>) -> Result<Self::Response, Self::Error>;
 
-    /// Passes on a poll of the inner service's future. Part of the idle path; a surface that changes
-    /// nothing says so here, and nothing is moved.
+    /// Converts a poll of the inner service's future. Part of the idle path: a surface that changes no type
+    /// returns `poll`, so that nothing is moved.
     #[inline(always)]
     fn pass_poll(poll: Poll<Result<T, E>>) -> Poll<Result<Self::Response, Self::Error>> {
         poll.map(Self::pass)
     }
 
-    /// Passes on that the inner service will not become ready. Part of the idle path.
+    /// Converts the error of an inner service that will not become ready. Part of the idle path.
     fn not_ready(error: E) -> Self::Error;
 
-    /// Takes an error that was made here; gives it back where the stack has no room for one.
+    /// Converts an injected error into the error type of the stack.
     ///
     /// # Errors
-    /// The error itself, to be said in an answer.
+    ///
+    /// Returns `error` if the error type cannot hold it. The layer then responds with a status instead.
     fn fail(error: BoxError) -> Result<Self::Error, BoxError>;
 }
 
-/// What a stack is given in place of a body `B`.
+/// Selects what a stack gets in place of a body `B`. Sealed, like [`Surface`].
 pub trait Bodies<B>: Sealed {
-    /// The body that comes out.
+    /// The body in place of `B`.
     type Body;
 
-    /// Passes on a request. Part of the idle path.
+    /// Converts a request that no fault changes. Part of the idle path.
     fn pass_request(request: Request<B>) -> Request<Self::Body>;
 
-    /// Takes a body that a fault may have reached.
+    /// Converts a body that a fault may change.
     fn take(body: FaultBody<B>) -> Self::Body;
 }
 
-/// Keeps the error type and the body types: what axum demands, and any server takes.
+/// Keeps the error type and the body types, which axum requires and every server accepts.
 ///
-/// A service that cannot fail (axum's error is `Infallible`) cannot be made to: an `error` fault is
-/// answered with a 500, and an abort cuts the body. The bodies must be such as can hold any other,
-/// as axum's and tonic's can: an [`AnyBody`].
+/// A service that cannot fail (axum's error is `Infallible`) cannot be made to fail: an `error` fault is a
+/// response with status 500, and an `abort` fault cuts the response's body. The body types must be able to
+/// hold any other body, as axum's and tonic's are: [`AnyBody`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Keep;
+pub struct SameTypes;
 
 /// Keeps the body types, and makes the error a [`BoxError`]: for clients such as tonic's `Channel`.
+///
+/// The body types must be able to hold any other body: [`AnyBody`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Boxed;
+pub struct BoxErrors;
 
-/// Makes every body a [`FaultBody`], whatever it was, and treats errors as `E` does: for plain hyper
-/// services and clients, and for bodies that another layer has changed.
+/// Makes every body a [`FaultBody`], and treats errors as the surface `E` does: for services and clients of
+/// hyper, and for bodies that another layer has changed.
 #[derive(Debug, Default)]
-pub struct Wrap<E = Keep>(PhantomData<fn() -> E>);
+pub struct WrapBodies<E = SameTypes>(PhantomData<fn() -> E>);
+
+/// A body that a fault can damage: it consists of [`Bytes`] and fails with an error that can be boxed.
+///
+/// Every such body implements this trait, which names the bounds and nothing else.
+pub trait HttpBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B> HttpBody for B where B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+/// A surface for a service that takes requests with a body `A` and returns a `Response<B>` or an error
+/// `E`.
+///
+/// [`SameTypes`], [`BoxErrors`] and [`WrapBodies`] implement this trait, which names the bounds and
+/// nothing else. It is not implemented if a body type has to stay and cannot hold another, which
+/// [`InjectLayer::wrapped_bodies`](crate::InjectLayer::wrapped_bodies) solves.
+pub trait HttpSurface<A, B, E>:
+    Bodies<A>
+    + Bodies<B>
+    + Surface<Response<B>, E, Response = Response<<Self as Bodies<B>>::Body>>
+    + 'static
+{
+}
+
+impl<M, A, B, E> HttpSurface<A, B, E> for M where
+    M: Bodies<A>
+        + Bodies<B>
+        + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>
+        + 'static
+{
+}
+
+/// A service that a layer can wrap: each call that a rule hits is served by a clone, in a boxed future.
+///
+/// Every such service implements this trait, which names the bounds and nothing else.
+pub trait InnerService<R>:
+    Service<R, Future: Send + 'static, Error: Send> + Clone + Send + 'static
+{
+}
+
+impl<S, R> InnerService<R> for S where
+    S: Service<R, Future: Send + 'static, Error: Send> + Clone + Send + 'static
+{
+}
 
 mod sealed {
     pub trait Sealed {}
 }
 
-impl Sealed for Keep {}
-impl Sealed for Boxed {}
-impl<E> Sealed for Wrap<E> {}
+impl Sealed for SameTypes {}
+impl Sealed for BoxErrors {}
+impl<E> Sealed for WrapBodies<E> {}
 
-impl<B: AnyBody, E> Surface<Response<B>, E> for Keep {
+impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
     type Error = E;
 
@@ -106,7 +153,7 @@ impl<B: AnyBody, E> Surface<Response<B>, E> for Keep {
     }
 }
 
-impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for Boxed {
+impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     type Response = Response<B>;
     type Error = BoxError;
 
@@ -125,7 +172,7 @@ impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for Boxed {
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for Wrap<Keep>
+impl<B, E> Surface<Response<B>, E> for WrapBodies<SameTypes>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -147,7 +194,7 @@ where
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for Wrap<Boxed>
+impl<B, E> Surface<Response<B>, E> for WrapBodies<BoxErrors>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     E: Into<BoxError>,
@@ -171,7 +218,7 @@ where
     }
 }
 
-impl<B: AnyBody> Bodies<B> for Keep {
+impl<B: AnyBody> Bodies<B> for SameTypes {
     type Body = B;
 
     #[inline(always)]
@@ -184,7 +231,7 @@ impl<B: AnyBody> Bodies<B> for Keep {
     }
 }
 
-impl<B: AnyBody> Bodies<B> for Boxed {
+impl<B: AnyBody> Bodies<B> for BoxErrors {
     type Body = B;
 
     #[inline(always)]
@@ -197,7 +244,7 @@ impl<B: AnyBody> Bodies<B> for Boxed {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for Wrap<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for WrapBodies<E> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

@@ -1,9 +1,9 @@
-//! Tokens on their way: opened where a request comes in, and passed on where one goes out.
+//! Rule tokens: `TokenLayer` opens the token of a request, and `PassTokenLayer` passes it on to other services.
 
-mod counts;
-mod envoy;
-mod open;
-mod pass;
+mod envoy_headers;
+mod pass_token;
+mod token_counts;
+mod token_overlays;
 
 use std::{
     fmt,
@@ -16,30 +16,31 @@ use http::{HeaderName, Request};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use self::open::Tokens;
+use self::token_overlays::TokenOverlays;
 pub use self::{
-    counts::TokenCounts,
-    pass::{PassToken, PassTokenLayer},
+    pass_token::{PassToken, PassTokenLayer},
+    token_counts::TokenCounts,
 };
 
-/// The header that a token comes in.
+/// The request header that holds a rule token.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 
-/// A [`Layer`] that lets a request with a signed token bring rules of its own: they hit what is called
-/// for this request, and nothing else.
+/// A [`Layer`] that applies the rules in a signed token to the request that has the token, and to no other
+/// request.
 ///
-/// It stands outside of the [`InjectLayer`](crate::InjectLayer)s whose sites the rules aim at.
+/// Put it outside of the [`InjectLayer`](crate::InjectLayer)s whose sites the rules name.
 ///
-/// - **A token** is in the header `x-chaos-token`, signed by the [`TokenKey`], and within the policy of
-///   the injector. Its rules are an [`Overlay`] until it expires, shared by all requests that bring the
-///   same token: so a `limit` holds over all tries of one client. A thousand tokens are remembered;
-///   where there are more, the one that was used longest ago starts anew when it comes again.
-/// - **Any other** (forged, expired, larger than 8 KiB, sent twice) is ignored and [counted](Self::counts),
-///   and the request goes on as if it had none. Nothing of it is evaluated.
-/// - **The overlay** is around the call and its future. What a body does after the answer's head is out
-///   is outside of it, and so are tasks that are not [carried](Overlay::carry).
-/// - **Without a token**, a request costs the look for one header.
-/// - Dropping the future ends the call as ever; the overlay stays until the token expires.
+/// - **A valid token** is in the header `x-chaos-token`, signed with the [`TokenKey`], and allowed by the
+///   policy of the injector. Its rules form an [`Overlay`] until the token expires. All requests with the
+///   same token share the overlay, so that a `limit` holds over all attempts of one client. The layer
+///   remembers 1024 tokens; beyond that, it forgets the one that was used least recently, whose rules
+///   then start anew with its next request.
+/// - **An invalid token** (forged, expired, larger than 8 KiB, or one of two) is ignored and
+///   [counted](Self::counts), and the request is served as if it had none. Its rules are not evaluated.
+/// - **The overlay** covers the call and its future. It covers neither sites that the response's body passes
+///   after the head was sent, nor tasks that are not [carried](Overlay::carry) in it.
+/// - **A request without a token** costs one look-up of a header.
+/// - **Dropping the future** ends the call. The overlay stays until the token expires.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -58,40 +59,42 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 /// ```
 #[derive(Clone)]
 pub struct TokenLayer {
-    tokens: Arc<Tokens>,
+    tokens: Arc<TokenOverlays>,
     envoy: Option<SiteGlob>,
 }
 
 impl TokenLayer {
-    /// On the process's own injector.
+    /// Creates a layer on the [global](chaos_core::global) injector.
     #[must_use]
     pub fn new(key: TokenKey) -> Self {
         Self::with_injector(key, chaos_core::global())
     }
 
-    /// On an injector of your own.
+    /// Creates a layer on the given injector, which the layer keeps alive.
     #[must_use]
     pub fn with_injector(key: TokenKey, injector: &Injector) -> Self {
         Self {
-            tokens: Arc::new(Tokens::new(key, injector)),
+            tokens: Arc::new(TokenOverlays::new(key, injector)),
             envoy: None,
         }
     }
 
-    /// Understands Envoy's `x-envoy-fault-*` headers, too, of requests with a valid token, and of no
-    /// others: `abort-request`, `abort-grpc-request`, `delay-request` (milliseconds) and
-    /// `throughput-response` (KiB/s), each with its `-percentage`. They hit this one request at `site`,
-    /// within the policy. As in Envoy, each draws for itself, and a value that is none is ignored.
+    /// Also applies Envoy's `x-envoy-fault-*` headers of requests with a valid token: `abort-request`,
+    /// `abort-grpc-request`, `delay-request` (milliseconds) and `throughput-response` (KiB/s), each with
+    /// its `-percentage`.
     ///
-    /// A token must hold a rule. To let a caller use these headers and do nothing else, give it one in
-    /// mode `shadow`.
+    /// They hit this one request at `site`, within the policy of the injector. As in Envoy, each fault is
+    /// decided independently, and an invalid value is ignored.
+    ///
+    /// A token holds at least one rule. To let a caller use these headers and nothing else, sign a token with
+    /// a rule in mode `shadow`.
     #[must_use]
     pub fn envoy_headers(mut self, site: SiteGlob) -> Self {
         self.envoy = Some(site);
         self
     }
 
-    /// How many tokens were accepted, and how many ignored, and why.
+    /// Returns how many tokens were accepted, and how many were ignored for each reason.
     #[must_use]
     pub fn counts(&self) -> TokenCounts {
         self.tokens.counts()
@@ -116,7 +119,7 @@ impl<S> Layer<S> for TokenLayer {
     }
 }
 
-/// A [`Service`] that calls another in the overlay that a request's token opens.
+/// A [`Service`] that calls the inner service in the overlay of a request's token.
 ///
 /// [`TokenLayer`] makes it.
 #[derive(Clone, Debug)]
@@ -159,7 +162,7 @@ impl<S> OpenOverlay<S> {
         };
         let site = self.layer.envoy.as_ref();
         let asked = site.and_then(|site| tokens.asked(request.headers(), site, &token));
-        // The decision falls in `call`, and what was decided happens in the future.
+        // Layers decide in `call`, and faults happen in the future: the overlay covers both.
         token.overlay.run_sync(|| match asked {
             Some(asked) => asked.run_sync(|| Overlay::carry(self.inner.call(request))),
             None => Overlay::carry(self.inner.call(request)),

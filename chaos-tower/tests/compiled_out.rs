@@ -1,5 +1,6 @@
 //! With the feature `compile-out` the layer passes everything through, and its future is the inner
-//! one to the byte; without it, the layer injects.
+//! one to the byte; without it, the layer injects. A program of its own, as it is built with that feature,
+//! too.
 
 use std::{convert::Infallible, mem::size_of};
 

@@ -1,4 +1,5 @@
-//! Idle, the layer allocates nothing, and its future is the inner one.
+//! Idle, the layer allocates nothing, and its future is the inner one. A program of its own, with an
+//! allocator that counts.
 
 use std::{convert::Infallible, future::Ready, mem::size_of};
 

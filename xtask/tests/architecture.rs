@@ -197,7 +197,7 @@ fn each_crate_has_one_direction() {
 /// Whether a text defines a function, a type or a constant of this name.
 fn defines(code: &str, name: &str) -> bool {
     let name = name.rsplit("::").next().unwrap_or(name);
-    [
+    let kinds = [
         "fn",
         "struct",
         "enum",
@@ -205,10 +205,12 @@ fn defines(code: &str, name: &str) -> bool {
         "static",
         "const",
         "macro_rules!",
-    ]
-    .iter()
-    .flat_map(|keyword| code.split(&format!("{keyword} {name}")).skip(1))
-    .any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    ];
+    kinds.iter().any(|kind| {
+        let definition = format!("{kind} {name}");
+        let mut found = code.split(&definition).skip(1);
+        found.any(|after| !after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    })
 }
 
 /// Each line that links to source files names functions and types behind the links: they are there.

@@ -88,28 +88,99 @@ fn crates_depend_downwards() {
     }
 }
 
+/// The files of tests of a crate: its programs, and the modules of the one that has modules. What lies
+/// in the folder of a file's name belongs to the file.
+fn test_files(name: &str) -> Vec<PathBuf> {
+    let tests = root().join(name).join("tests");
+    let mut files = Vec::new();
+    for folder in [tests.clone(), tests.join("it")] {
+        for entry in fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
 /// A test file that holds no test looks green for nothing.
 #[test]
 fn every_test_file_holds_tests() {
     for name in crates() {
-        let tests = root().join(&name).join("tests");
-        for entry in fs::read_dir(&tests).into_iter().flatten() {
-            let path = entry.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "rs") {
-                continue;
-            }
+        for path in test_files(&name) {
             let parts = rust_files(&path.with_extension("")).into_iter();
             let texts = parts.chain([path.clone()]).map(fs::read_to_string);
             let text: String = texts.map(Result::unwrap).collect();
-            let holds = ["#[test]", "#[tokio::test"]
-                .iter()
-                .any(|mark| text.contains(mark));
-            assert!(holds, "{} holds no test", path.display());
             assert!(
                 !text.contains(concat!("#[", "ignore")),
                 "{} ignores one",
                 path.display()
             );
+            if path.ends_with("it/main.rs") || path.ends_with("it/support.rs") {
+                continue;
+            }
+            let holds = ["#[test]", "#[tokio::test"]
+                .iter()
+                .any(|mark| text.contains(mark));
+            assert!(holds, "{} holds no test", path.display());
+        }
+    }
+}
+
+/// Neither does one that is no module of its program.
+#[test]
+fn every_test_file_is_built() {
+    let mut seen = 0;
+    for name in crates() {
+        let it = root().join(name).join("tests/it");
+        for path in rust_files(&it) {
+            if path == it.join("main.rs") {
+                continue;
+            }
+            let folder = path.parent().unwrap();
+            let parent = match folder == it {
+                true => it.join("main.rs"),
+                false => folder.with_extension("rs"),
+            };
+            let module = path.file_stem().unwrap().to_str().unwrap();
+            let line = format!("mod {module};");
+            let text = fs::read_to_string(&parent).unwrap();
+            let mut declared = text
+                .lines()
+                .map(|line| line.trim_start_matches("pub(crate) "));
+            assert!(declared.any(|found| found == line), "{}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "only {seen} were found");
+}
+
+/// Each is linked against everything: one for a crate, and one for each thing that a process has one of.
+#[test]
+fn there_are_at_most_sixteen_test_programs() {
+    let mut programs = Vec::new();
+    for name in crates() {
+        let tests = root().join(name).join("tests");
+        for entry in fs::read_dir(&tests).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            let is_file = path.extension().is_some_and(|extension| extension == "rs");
+            if is_file || path.join("main.rs").exists() {
+                programs.push(path);
+            }
+        }
+    }
+    assert!((7..=16).contains(&programs.len()), "{programs:#?}");
+}
+
+/// A module lies where its name says.
+#[test]
+fn no_module_says_where_it_lies() {
+    for name in crates() {
+        for file in rust_files(&root().join(name)) {
+            let text = fs::read_to_string(&file).unwrap();
+            assert!(!text.contains(concat!("#[", "path")), "{}", file.display());
         }
     }
 }
@@ -149,6 +220,28 @@ fn every_source_file_says_what_it_is_for() {
             );
         }
     }
+}
+
+#[test]
+fn links_of_documents_lead_somewhere() {
+    let mut seen = 0;
+    for name in [
+        "README.md",
+        "CONTRIBUTING.md",
+        "DESIGN.md",
+        "FAULTS.md",
+        "SECURITY.md",
+    ] {
+        let text = fs::read_to_string(root().join(name)).unwrap();
+        let links = text.split("](").skip(1);
+        let links = links.filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap();
+            assert!(root().join(file).exists(), "{name} links to {link}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "only {seen} were found");
 }
 
 /// FAULTS.md says what happens where. A cell is a *yes*, and then the column's file has a test of
@@ -213,7 +306,7 @@ fn each_threat_has_its_test() {
         let has_test = |name: &&str| {
             let (file, function) = name.split_once("::").expect("a file and a function");
             ["chaos-http-admin", "chaos-core"].iter().any(|of| {
-                let path = root().join(of).join("tests").join(file);
+                let path = root().join(of).join("tests/it").join(file);
                 fs::read_to_string(path.with_extension("rs"))
                     .is_ok_and(|code| code.contains(&format!("fn {function}(")))
             })

@@ -1,39 +1,39 @@
-//! What can be done to an injector, by name.
+//! The actions that an audit records, by name.
 
 use crate::rule::rule_set::Change;
 
-/// What was done.
+/// An action on an injector, as an [`Entry`](crate::Entry) of its audit names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {
-    /// A rule was added, or replaced where it stood.
+    /// A rule was added, or replaced the rule with its id.
     Put,
-    /// A rule was replaced where it stood, without arming it anew.
+    /// A rule was replaced in place, without being armed anew.
     Edit,
-    /// A rule was taken out.
+    /// A rule was removed.
     Remove,
     /// All rules were replaced.
     Replace,
-    /// All injection was stopped.
+    /// All injection was halted.
     Halt,
-    /// A halt was undone.
+    /// A halt was lifted.
     Resume,
-    /// Paused calls were let go.
+    /// The calls that a `pause` held were released.
     Release,
-    /// Someone took note of a breach, so that what it stopped may be armed again.
+    /// A breach was acknowledged, so that the rules it stopped may be armed again.
     Acknowledge,
-    /// A token was signed, which brings rules to the requests that bear it.
+    /// A token was signed. It carries rules to the requests that bear it.
     Sign,
-    /// A rule came to its deadline.
+    /// A rule reached its deadline.
     Expire,
-    /// A guard rail stopped a rule, or everything.
+    /// A guard rail stopped a rule, or all injection.
     Breach,
-    /// Something was not allowed, and not done.
+    /// A request was refused and had no effect.
     Refuse,
 }
 
 impl Action {
-    /// Its name on the wire.
+    /// Returns the action's name in JSON, in lower case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

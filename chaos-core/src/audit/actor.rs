@@ -1,8 +1,12 @@
-//! Who does something to an injector, from where, and why: what an audit asks first.
+//! Who acts on an injector, from where, and why.
 
 use std::{fmt, sync::Arc};
 
-/// Someone who changes rules, halts or resumes: a name, and as much as is known besides.
+/// Who changes rules, halts or resumes: a name, with an address and a reason where they are known.
+///
+/// Entries of the [`Audit`](crate::Audit) carry it.
+/// [`Injector::as_actor`](crate::Injector::as_actor) returns an injector whose edits are recorded
+/// under an actor's name.
 ///
 /// ```
 /// use chaos_core::Actor;
@@ -18,7 +22,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Someone by name: a person, a token, a file.
+    /// Creates an actor from a name: of a person, a token or a file.
     #[must_use]
     pub fn new(name: impl AsRef<str>) -> Self {
         Self {
@@ -28,50 +32,53 @@ impl Actor {
         }
     }
 
-    /// The program itself: what is done without a [signature](crate::Injector::as_actor).
+    /// Returns the actor named `code`, under which the program's own edits are recorded unless
+    /// [`Injector::as_actor`](crate::Injector::as_actor) names another.
     #[must_use]
     pub fn code() -> Self {
         Self::new("code")
     }
 
-    /// The injector: what ends by itself.
+    /// Returns the actor named `chaos`: the injector itself, which expires rules and trips guard
+    /// rails.
     pub(crate) fn injector() -> Self {
         Self::new("chaos")
     }
 
-    /// From where: an address, a file.
+    /// Sets where the actor comes from: a network address, or the path of a file.
     #[must_use]
     pub fn at(mut self, address: impl AsRef<str>) -> Self {
         self.address = Some(address.as_ref().into());
         self
     }
 
-    /// Why.
+    /// Sets why the actor acts, in free text.
     #[must_use]
     pub fn because(mut self, reason: impl AsRef<str>) -> Self {
         self.reason = Some(reason.as_ref().into());
         self
     }
 
-    /// The name.
+    /// Returns the name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// From where, if that is known.
+    /// Returns the address, if one was set.
     #[must_use]
     pub fn address(&self) -> Option<&str> {
         self.address.as_deref()
     }
 
-    /// Why, if anyone said.
+    /// Returns the reason, if one was set.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
     }
 }
 
+/// Writes the name and, if there is one, the address; not the reason.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;

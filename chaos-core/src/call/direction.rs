@@ -1,6 +1,6 @@
-//! Which of the two ways that a call's bytes go.
+//! The two directions in which the bytes of a call travel.
 
-/// Which way: what is asked, or what is answered.
+/// A direction of a call: of its request or of its response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Direction {
     /// From the client to the server.

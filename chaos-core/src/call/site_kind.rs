@@ -1,21 +1,21 @@
-//! Which kinds of site a fault can happen at.
+//! The kinds of sites, and at which of them a fault can happen.
 
-/// How calls reach a site.
+/// How calls reach a [`Site`](crate::Site).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SiteKind {
-    /// `inject!`: plain code, which a delay blocks.
+    /// An [`inject!`](crate::inject) in plain code. A delay blocks the thread.
     Sync,
-    /// `inject_async!`.
+    /// An `inject_async!` in async code. A delay suspends the task.
     Async,
-    /// A layer around a service.
+    /// A layer around a service or a client of HTTP or gRPC.
     Layer,
-    /// The connections that a listener accepts, or a connector makes.
+    /// The connections that a listener accepts, or that a connector makes.
     Connection,
 }
 
 impl SiteKind {
-    /// Its name on the wire.
+    /// Returns the kind's name in JSON, in lower case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -27,15 +27,15 @@ impl SiteKind {
     }
 }
 
-/// Kinds of sites.
+/// A set of kinds of sites; `code` stands for both kinds of code.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Surfaces {
+pub(crate) struct SiteKinds {
     code: bool,
     requests: bool,
     connections: bool,
 }
 
-impl Surfaces {
+impl SiteKinds {
     pub(crate) const NONE: Self = Self::new(false, false, false);
     pub(crate) const ALL: Self = Self::new(true, true, true);
     pub(crate) const CODE_AND_REQUESTS: Self = Self::new(true, true, false);
@@ -50,7 +50,7 @@ impl Surfaces {
         }
     }
 
-    /// Those of either.
+    /// Returns the kinds that are in `self` or in `other`.
     pub(crate) const fn or(self, other: Self) -> Self {
         Self {
             code: self.code || other.code,
@@ -59,6 +59,7 @@ impl Surfaces {
         }
     }
 
+    /// Returns whether `kind` is in the set.
     pub(crate) const fn have(self, kind: SiteKind) -> bool {
         match kind {
             SiteKind::Sync | SiteKind::Async => self.code,

@@ -55,7 +55,7 @@ impl Firing {
         let bounds = hub.bounds.load_full();
         let policy = &bounds.policy;
         let can_happen =
-            |fault: &Fault| fault.surfaces().have(kind) && policy.permits(fault).is_ok();
+            |fault: &Fault| fault.site_kinds().have(kind) && policy.permits(fault).is_ok();
         if !rule.rule.faults.iter().any(can_happen) {
             return None;
         }

@@ -16,7 +16,7 @@ use pin_project_lite::pin_project;
 use crate::{
     guard_rail::{
         monitor::{Monitor, Serving},
-        outcomes::Begun,
+        outcomes::CallStart,
     },
     hub::Hub,
 };
@@ -26,7 +26,7 @@ use crate::{
 pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
-    begun: Vec<Begun>,
+    begun: Vec<CallStart>,
     injected: Arc<AtomicBool>,
     /// When to judge next while the call is pending: there may be no other call that does.
     #[cfg(feature = "tokio")]

@@ -1,11 +1,12 @@
-//! How much of the machine is to be kept busy.
+//! The parameters of a `burn` fault: how much of the machine is kept busy.
 
 use std::time::Duration;
 
 use crate::{error::RuleError, plan::bytes::not_too_long};
 
-/// What is burnt while calls go on as they can. A rule burns once at a time: calls that it hits
-/// meanwhile add nothing.
+/// Processors or memory that are kept busy for a time, while calls go on.
+///
+/// A rule has one burn at a time: calls that it hits during a burn do not start another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Burn {
     pub(crate) cpu: f64,
@@ -14,13 +15,14 @@ pub struct Burn {
 }
 
 impl Burn {
-    /// Keeps every processor busy for this share of the time, above 0 and at most 1.
+    /// Creates a burn that keeps every processor busy for the fraction `share` of the time, which
+    /// is above 0 and at most 1.
     ///
     /// # Errors
-    /// Outside of that, or if `time` is longer than 24 hours.
+    /// Returns an error if `share` is out of range, or `time` longer than 24 hours.
     pub fn cpu(share: f64, time: Duration) -> Result<Self, RuleError> {
         if !(share > 0.0 && share <= 1.0) {
-            let problem = format!("{share} is no share");
+            let problem = format!("{share} is out of range");
             let allowed = "a number above 0 and at most 1";
             return Err(RuleError::new("cpu", problem, allowed));
         }
@@ -32,13 +34,13 @@ impl Burn {
         })
     }
 
-    /// Takes so many bytes of memory, and writes to each page of it.
+    /// Creates a burn that occupies `bytes` of memory, and writes to each page of it.
     ///
     /// # Errors
-    /// If `bytes` is 0, or `time` longer than 24 hours.
+    /// Returns an error if `bytes` is 0, or `time` longer than 24 hours.
     pub fn memory(bytes: u64, time: Duration) -> Result<Self, RuleError> {
         if bytes == 0 {
-            let problem = "nothing is no memory";
+            let problem = "0 bytes of memory";
             return Err(RuleError::new("memory", problem, "1B or more"));
         }
         let time = not_too_long("for", time)?;

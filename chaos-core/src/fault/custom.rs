@@ -1,8 +1,19 @@
-//! A fault that the application defines: its name, and what the rule says besides.
+//! A fault that the application defines: its name, and the arguments that a rule gives it.
 
 use std::sync::Arc;
 
-/// A fault by the name that the application gave it, with its arguments as a JSON object.
+/// A fault that the application has defined by name, with arguments as a JSON object.
+///
+/// ```
+/// use chaos_core::{CustomFault, Fault, Injector, Rule, inject};
+///
+/// let injector = Injector::new();
+/// injector.define("out-of-stock", |_| Some(Fault::error("out of stock")));
+/// let fault = Fault::Custom(CustomFault::new("out-of-stock", r#"{"left": 0}"#));
+/// injector.put(Rule::new("stock".parse()?, "stock.take".parse()?, fault));
+/// assert!(inject!(injector: &injector, "stock.take").is_err());
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomFault {
     pub(crate) name: Arc<str>,
@@ -10,7 +21,8 @@ pub struct CustomFault {
 }
 
 impl CustomFault {
-    /// A fault defined by [`Injector::define`](crate::Injector::define), with its arguments as JSON.
+    /// Creates a fault by the name that [`Injector::define`](crate::Injector::define) was given.
+    /// The closure there reads `arguments`, which is a JSON object.
     #[must_use]
     pub fn new(name: &str, arguments: &str) -> Self {
         let (name, arguments) = (name.into(), arguments.into());

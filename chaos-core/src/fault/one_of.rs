@@ -1,4 +1,4 @@
-//! A weighted choice among faults. Below `fault`, as it holds faults and is one.
+//! A weighted choice among faults. It is a child of `fault`, since it holds faults and is one.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::{dice::Dice, error::RuleError};
 const MAX_OPTIONS: usize = 100;
 const MAX_WEIGHT: u32 = 1_000_000;
 
-/// Several faults, of which one happens to each call that is hit.
+/// Several faults, of which one is injected into each call that is hit.
 ///
-/// Each has a weight, and is chosen as often as its part of all weights says. Those that cannot
-/// happen at the site are not among them there: the others share what is theirs. A choice is one draw
-/// of the rule's own chance, so with a seed, the same call always gets the same fault.
+/// Each fault has a weight, and is chosen with the probability of its weight over the sum of all
+/// weights. Faults that cannot happen at the site are left out there. A choice takes one draw of
+/// the rule's own dice, so with a seed the same call always gets the same fault.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,17 +30,17 @@ const MAX_WEIGHT: u32 = 1_000_000;
 pub struct OneOf(Arc<[(u32, Fault)]>);
 
 impl OneOf {
-    /// A choice among these faults, each with its weight.
+    /// Creates a choice among these faults, each with its weight.
     ///
     /// # Errors
-    /// With fewer than 2 faults or more than 100, with a weight outside 1 to 1000000, and if one of
-    /// them is a choice itself.
+    /// Returns an error with fewer than 2 faults or more than 100, with a weight outside 1 to
+    /// 1,000,000, or if one of the faults is itself a choice.
     pub fn new(options: impl IntoIterator<Item = (u32, Fault)>) -> Result<Self, RuleError> {
         let options: Arc<[_]> = options.into_iter().collect();
         if !(2..=MAX_OPTIONS).contains(&options.len()) {
             let problem = match options.len() {
                 0 => "empty".to_owned(),
-                1 => "one option is no choice".to_owned(),
+                1 => "a single option is not a choice".to_owned(),
                 many => format!("{many} options are too many"),
             };
             let allowed = format!("2 to {MAX_OPTIONS} options");
@@ -63,17 +63,18 @@ impl OneOf {
         Ok(Self(options))
     }
 
-    /// The faults in order, each with its weight: 2 to 100 of them, and no weight is 0.
+    /// Returns the faults in order, each with its weight, which is never 0. There are 2 to 100.
     #[must_use]
     pub fn options(&self) -> &[(u32, Fault)] {
         &self.0
     }
 
+    /// Returns the faults in order.
     pub(crate) fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.0.iter().map(|(_, fault)| fault)
     }
 
-    /// Checks each option, and puts an error where the option is.
+    /// Checks each option, and prefixes an error with the path of its option.
     pub(crate) fn check(
         &self,
         check: impl Fn(&Fault) -> Result<(), RuleError>,
@@ -83,19 +84,19 @@ impl OneOf {
         })
     }
 
-    /// Chooses among the options that can happen; `None` if there are none. It is one draw, whatever
-    /// is chosen.
+    /// Chooses among the options that can happen; `None` if there are none. It takes one draw,
+    /// whatever is chosen.
     pub(crate) fn choose(
         &self,
         dice: &mut Dice,
         can_happen: impl Fn(&Fault) -> bool,
     ) -> Option<&Fault> {
         let options = self.0.iter().filter(|(_, fault)| can_happen(fault));
-        // Asked once: a policy may change between two answers.
+        // Each option is checked once, since a policy may change between two checks.
         let options: Vec<_> = options.collect();
         let total: u64 = options.iter().map(|(weight, _)| u64::from(*weight)).sum();
-        // A point on the line of all weights. Scaling takes the high bits, which are good in any of
-        // the dice, and with a total below 2^27 it favours nobody by more than 2^-37.
+        // A point on the line of all weights. Scaling uses the high bits, which are good in either
+        // generator, and with a total below 2^27 no option is favoured by more than 2^-37.
         let mut point = ((u128::from(dice.draw()) * u128::from(total)) >> 64) as u64;
         for (weight, fault) in options {
             match point.checked_sub(u64::from(*weight)) {
@@ -110,7 +111,7 @@ impl OneOf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::site_kind::{SiteKind, Surfaces};
+    use crate::call::site_kind::{SiteKind, SiteKinds};
 
     fn choice(weights: &[u32]) -> OneOf {
         let faults = weights.iter().zip(500..);
@@ -131,7 +132,8 @@ mod tests {
         }
     }
 
-    /// Their sum is far from overflowing, and the ends of the line belong to someone.
+    /// The sum of the largest weights does not overflow, and both ends of the line belong to an
+    /// option.
     #[test]
     fn largest_weights_are_kept() {
         let choice = choice(&[MAX_WEIGHT; MAX_OPTIONS]);
@@ -156,7 +158,8 @@ mod tests {
         }
     }
 
-    /// Nothing asks an unsettled choice for its step; if something did, it would get one.
+    /// Every caller resolves a choice before it asks for a step; one that does not still gets a
+    /// step.
     #[test]
     fn a_choice_has_a_step_even_if_nobody_chose() {
         let fault = Fault::OneOf(choice(&[1, 2]));
@@ -169,14 +172,15 @@ mod tests {
         let bytes = crate::BytesFault::truncate_after(1);
         let body = Fault::Body(bytes, crate::Direction::Response);
         let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
-        let kinds = |surfaces: Surfaces| {
-            [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection].map(|kind| surfaces.have(kind))
+        let kinds = |site_kinds: SiteKinds| {
+            [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection]
+                .map(|kind| site_kinds.have(kind))
         };
         let status = Fault::status(500).unwrap();
-        assert_eq!(kinds(status.surfaces()), [true, true, false]);
-        assert_eq!(kinds(body.surfaces()), [false, true, true]);
-        assert_eq!(kinds(of([status, body.clone()]).surfaces()), [true; 3]);
+        assert_eq!(kinds(status.site_kinds()), [true, true, false]);
+        assert_eq!(kinds(body.site_kinds()), [false, true, true]);
+        assert_eq!(kinds(of([status, body.clone()]).site_kinds()), [true; 3]);
         let both = of([body.clone(), body]);
-        assert_eq!(kinds(both.surfaces()), [false, true, true]);
+        assert_eq!(kinds(both.site_kinds()), [false, true, true]);
     }
 }

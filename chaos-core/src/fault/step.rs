@@ -1,4 +1,4 @@
-//! What a fault comes down to on one call: a plan for the adapter, or what needs none.
+//! What a fault does on one call: a plan for the adapter, or an action that needs no adapter.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::{
     plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size},
 };
 
-/// The next thing to do. All but a plan is done by [`Decision`](crate::Decision) itself, the same
-/// way wherever the site is.
+/// The next action on a call. The adapter carries out a plan; everything else is done by
+/// [`Decision`](crate::Decision) itself, in the same way at every kind of site.
 #[derive(Debug)]
 pub(crate) enum Step {
     Plan(Plan),
@@ -19,7 +19,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Whether nothing can come after it.
+    /// Returns whether nothing can follow this step on a call.
     pub(crate) fn ends_call(&self) -> bool {
         match self {
             Self::Plan(plan) => plan.ends_call(),
@@ -28,7 +28,8 @@ impl Step {
         }
     }
 
-    /// The delay that was drawn. How long a hang or a pause lasts, nobody knows yet.
+    /// Returns the delay that was drawn. For a hang or a pause it is zero, since how long they last
+    /// is not known yet.
     pub(crate) fn delay(&self) -> Duration {
         match self {
             Self::Plan(Plan::Wait(Wait {
@@ -40,7 +41,7 @@ impl Step {
         }
     }
 
-    /// What a budget counts of it.
+    /// Returns the delay that a budget counts.
     pub(crate) fn planned_delay(&self) -> Duration {
         match self {
             Self::Plan(plan) => plan.planned_delay(),
@@ -48,11 +49,11 @@ impl Step {
         }
     }
 
-    /// With delays and sizes that are `factor` times as great: waits at most 24 hours, sizes at
-    /// most 2^64 - 1. What has neither stays, and so do rates, shares, answers, a pause, and the
-    /// time of a burn. A factor of 1 changes nothing at all.
+    /// Multiplies delays and sizes by `factor`: waits up to 24 hours, sizes up to 2^64 - 1. What
+    /// has neither stays, and so do rates, probabilities, responses, a pause, and the time of a
+    /// burn. A factor of 1 changes nothing.
     pub(crate) fn scaled(self, factor: f64) -> Self {
-        // Numbers beyond 2^53 would not survive the way through a float.
+        // Sizes above 2^53 would be rounded by the conversion to a float and back.
         if factor == 1.0 {
             return self;
         }
@@ -196,7 +197,7 @@ mod tests {
             let to = with_magnitude(LONGEST, u64::MAX);
             assert_scaled(with_magnitude(LONGEST, u64::MAX), factor, to);
         }
-        // What no program gives; it must not panic all the same.
+        // No program has such a factor; it must not panic all the same.
         for factor in [-1.0, f64::NEG_INFINITY, f64::NAN] {
             let to = with_magnitude(Duration::ZERO, 0);
             assert_scaled(with_magnitude(LONGEST, u64::MAX), factor, to);

@@ -1,4 +1,4 @@
-//! Where those wait who want to know when something has happened to a rule.
+//! Wakes waiters when a rule's counters or the rule set change.
 
 use std::sync::{
     Arc,
@@ -7,7 +7,8 @@ use std::sync::{
 
 use crate::gate::{Gate, Turnstile};
 
-/// Told of every injection and every edit. Nobody waiting, it costs a fence and a load.
+/// Notified of every injection and every edit. Without waiters, a notification costs a fence and a
+/// load.
 #[derive(Debug, Default)]
 pub(crate) struct ChangeNotifier {
     waiting: AtomicUsize,
@@ -15,17 +16,17 @@ pub(crate) struct ChangeNotifier {
 }
 
 impl ChangeNotifier {
-    /// Wakes whoever waits.
+    /// Wakes all waiters.
     pub(crate) fn notify(&self) {
-        // Pairs with the one in `listen`: either this sees who waits, or that one, which looks at the
-        // counts afterwards, sees what has been counted.
+        // Pairs with the fence in `listen`: either this load sees the waiter, or the waiter, which
+        // reads the counts afterwards, sees what was counted before this call.
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Relaxed) > 0 {
             self.turnstile.release();
         }
     }
 
-    /// Begins to listen. What is to be waited for is looked at afterwards.
+    /// Registers a waiter. It must read the state that it waits for after this call, not before.
     pub(crate) fn listen(&self) -> Listening<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
@@ -33,10 +34,12 @@ impl ChangeNotifier {
     }
 }
 
+/// A registered waiter. Dropping it removes the registration.
 pub(crate) struct Listening<'a>(&'a ChangeNotifier);
 
 impl Listening<'_> {
-    /// What opens at the next piece of news. Take it, look, and then wait for it.
+    /// Returns the gate that the next notification opens. Take it, read the state, and then wait at
+    /// it: in this order no change is missed.
     pub(crate) fn next(&self) -> Arc<Gate> {
         self.0.turnstile.gate()
     }

@@ -1,32 +1,34 @@
-//! That a bound was broken, and by how much.
+//! A broken bound: what was measured, and what was allowed.
 
 use std::{fmt, time::Duration};
 
 use crate::name::RuleId;
 
-/// What a guard rail saw when its bound was broken.
+/// What a guard rail measured when its bound was broken.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Breach {
-    /// The rule that it belongs to; `None` for the policy.
+    /// The rule that the guard rail belongs to; `None` if it is the policy's.
     pub rule: Option<RuleId>,
-    /// Where it measured: a site, or a pattern of sites.
+    /// The site at which it measured, or the pattern of sites.
     pub site: String,
     /// What was measured.
     pub measure: Measure,
-    /// What it was: a share, or seconds.
+    /// The measured value: a fraction from 0 to 1 for an error ratio, seconds for a latency.
     pub measured: f64,
-    /// What the un-injected calls of the same window showed, if there were enough of them.
+    /// The value of the calls in the same window that were not injected, if there were enough of
+    /// them. It has the unit of `measured`.
     pub baseline: Option<f64>,
-    /// What was allowed, on top of the baseline if the guard rail says so.
+    /// The allowed value in the unit of `measured`, on top of the baseline if `over_baseline` is
+    /// set.
     pub allowed: f64,
-    /// Whether it does.
+    /// Whether the bound is relative to the baseline.
     pub over_baseline: bool,
-    /// The calls in the window.
+    /// How many calls were in the window.
     pub calls: u64,
-    /// Those among them that were injected.
+    /// How many of them were injected.
     pub injected: u64,
-    /// How far back it looked.
+    /// The length of the window.
     pub window: Duration,
 }
 
@@ -34,9 +36,9 @@ pub struct Breach {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Measure {
-    /// The share of calls that failed.
+    /// The fraction of calls that failed.
     ErrorRatio,
-    /// A quantile of latencies.
+    /// A quantile of the latencies, above 0 and below 1.
     Latency(f64),
 }
 
@@ -53,12 +55,16 @@ impl fmt::Display for Breach {
         }
         write!(f, " is {}", number(self.measured))?;
         if let Some(baseline) = self.baseline {
-            write!(f, " against {} of un-injected calls", number(baseline))?;
+            write!(f, "; un-injected calls: {}", number(baseline))?;
         }
-        let on_top = if self.over_baseline { " more" } else { "" };
+        let above = if self.over_baseline {
+            " above them"
+        } else {
+            ""
+        };
         write!(
             f,
-            ", allowed are {}{on_top} ({} calls in {:?}, {} injected)",
+            "; allowed: {}{above} ({} calls in {:?}, {} injected)",
             number(self.allowed),
             self.calls,
             self.window,

@@ -1,5 +1,5 @@
-//! A guard rail in force: what it has seen, and whether it has tripped. And what tells it that a call was
-//! injected at another site.
+//! An armed guard rail: what it has measured, and whether it has tripped. Also how it learns that a
+//! call was injected at another site while it was served.
 
 use std::{
     cell::RefCell,
@@ -14,32 +14,34 @@ use crate::{
     guard_rail::{
         GuardRail, Then,
         breach::Breach,
-        outcomes::{Begun, Outcomes},
+        outcomes::{CallStart, Outcomes},
     },
     matcher::glob::SiteGlob,
     name::RuleId,
 };
 
-/// One guard rail, from the moment its rule is armed.
+/// One guard rail, from the moment its rule is armed or its policy is set.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     rail: GuardRail,
     site: SiteGlob,
-    /// Of a rule; else of the policy.
+    /// The rule that it belongs to; `None` for the policy.
     rule: Option<RuleId>,
+    /// Counters and latencies of the window.
     outcomes: Mutex<Outcomes>,
-    /// Orders nothing: relaxed.
+    /// Whether a breach was reported. It orders no other access, so it is relaxed.
     tripped: AtomicBool,
 }
 
 impl Monitor {
-    /// One of a rule that aims at these sites.
+    /// Creates the monitor of a rule's guard rail. The rule aims at the sites `aims_at`.
     pub(crate) fn of_rule(rail: &GuardRail, rule: &RuleId, aims_at: &SiteGlob) -> Self {
         let site = rail.site.as_ref().unwrap_or(aims_at);
         Self::new(rail, site, Some(rule.clone()))
     }
 
-    /// One of the policy: of any site, unless it says which.
+    /// Creates the monitor of a policy's guard rail, which measures at every site unless it names
+    /// some.
     pub(crate) fn of_policy(rail: &GuardRail) -> Self {
         let any = "**".parse().expect("a pattern");
         Self::new(rail, rail.site.as_ref().unwrap_or(&any), None)
@@ -55,33 +57,37 @@ impl Monitor {
         }
     }
 
+    /// Returns whether it measures at the site named `site`.
     pub(crate) fn aims_at(&self, site: &str) -> bool {
         self.site.matches(site)
     }
 
-    /// The rule to be stopped when it trips; `None`: everything is.
+    /// Returns the rule that it stops when it trips, or `None` if it stops all injection.
     pub(crate) fn stops(&self) -> Option<&RuleId> {
         self.rule
             .as_ref()
             .filter(|_| self.rail.then == Then::Disarm)
     }
 
-    /// After what time a call that is not answered is too late: for a timer, which is tokio's.
+    /// Returns the time after which a call without a response breaks the latency bound. Only tokio
+    /// has a timer that can wait for it.
     #[cfg(feature = "tokio")]
     pub(crate) fn late(&self) -> Option<Duration> {
         self.rail.latency.map(|(_, longest)| longest)
     }
 
-    pub(crate) fn begin(&self, now: Duration) -> Begun {
+    /// Records that a call begins.
+    pub(crate) fn begin(&self, now: Duration) -> CallStart {
         self.outcomes().begin(now)
     }
 
-    pub(crate) fn end(&self, begun: Begun, now: Duration, failed: bool, injected: bool) {
+    /// Records that a call ended.
+    pub(crate) fn end(&self, start: CallStart, now: Duration, failed: bool, injected: bool) {
         self.outcomes()
-            .end(begun, &self.rail, now, failed, injected);
+            .end(start, &self.rail, now, failed, injected);
     }
 
-    /// What is broken, the first time that it is.
+    /// Returns the breach of a bound, the first time that one is broken.
     pub(crate) fn judge(&self, now: Duration) -> Option<Breach> {
         let breach = self.outcomes().judge(&self.rail, now)?;
         let is_first = !self.tripped.swap(true, Ordering::Relaxed);
@@ -98,25 +104,26 @@ impl Monitor {
 }
 
 thread_local! {
-    /// Of the watched calls that this thread is serving right now: whether they were injected.
+    /// For each watched call that this thread is serving right now, whether it was injected.
     static SERVED: RefCell<Vec<Arc<AtomicBool>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Something was injected: into every call that is being served here.
+/// Marks every watched call that this thread is serving as injected.
 pub(crate) fn note_injection() {
     let note = |served: &RefCell<Vec<Arc<AtomicBool>>>| {
         for injected in &*served.borrow() {
             injected.store(true, Ordering::Relaxed);
         }
     };
-    // A thread that ends serves nobody any more.
+    // A thread whose storage is destroyed serves no call any more.
     let _ = SERVED.try_with(note);
 }
 
-/// A watched call is being served on this thread until this is dropped.
+/// Registers a watched call as being served on this thread, until it is dropped.
 pub(crate) struct Serving(());
 
 impl Serving {
+    /// Registers a call. `injected` is set if a fault is injected into it meanwhile.
     pub(crate) fn new(injected: &Arc<AtomicBool>) -> Self {
         SERVED.with_borrow_mut(|served| served.push(Arc::clone(injected)));
         Self(())

@@ -1,86 +1,45 @@
-//! What calls showed in a sliding window, and whether that breaks a bound. Reads no clock.
+//! The outcomes of calls in a sliding window, and whether they break a bound. Reads no clock.
+
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeSet, VecDeque},
     time::Duration,
 };
 
-use hdrhistogram::Histogram;
-
 use crate::guard_rail::{
     GuardRail,
     breach::{Breach, Measure},
+    call_stats::CallStats,
 };
 
-/// Calls that ended in a tenth of the window.
+/// The calls that ended in one tenth of the window.
 #[derive(Debug)]
 struct Slot {
     number: u64,
-    all: Group,
-    clean: Group,
+    all: CallStats,
+    clean: CallStats,
 }
 
-/// Some of the calls.
-#[derive(Debug)]
-struct Group {
-    calls: u64,
-    failed: u64,
-    /// In microseconds.
-    latencies: Histogram<u32>,
-}
-
-impl Default for Group {
-    fn default() -> Self {
-        Self {
-            calls: 0,
-            failed: 0,
-            latencies: Histogram::new(2).expect("2 digits are within its bounds"),
-        }
-    }
-}
-
-impl Group {
-    fn add(&mut self, latency: Duration, failed: bool) {
-        self.calls += 1;
-        self.failed += u64::from(failed);
-        let recorded = self.latencies.record(micros(latency));
-        debug_assert!(recorded.is_ok(), "it grows as far as a day");
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        self.calls += other.calls;
-        self.failed += other.failed;
-        self.latencies += &other.latencies;
-    }
-
-    fn quantile(&self, quantile: f64) -> f64 {
-        self.latencies.value_at_quantile(quantile) as f64 / 1e6
-    }
-}
-
-/// At most a day's: enough to break any bound.
-fn micros(time: Duration) -> u64 {
-    const DAY: u64 = 24 * 60 * 60 * 1_000_000;
-    u64::try_from(time.as_micros()).map_or(DAY, |micros| micros.min(DAY))
-}
-
-/// The calls of one guard rail.
+/// The calls that one guard rail has measured.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
     slots: VecDeque<Slot>,
-    /// Under way: since when, and a number of its own.
+    /// When each unfinished call began, with a number that tells calls of the same moment apart.
     under_way: BTreeSet<(Duration, u64)>,
     next: u64,
     judged: Duration,
 }
 
-/// A call under way.
+/// The start of a call that has not ended yet.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Begun(Duration, u64);
+pub(crate) struct CallStart(Duration, u64);
 
+/// How many slots the window has.
 const SLOTS: u32 = 10;
-/// Quantiles are looked at no more often.
-const PAUSE: Duration = Duration::from_millis(10);
+/// Quantiles are computed no more often than this.
+const LATENCY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Outcomes {
     pub(crate) fn new() -> Self {
@@ -92,15 +51,15 @@ impl Outcomes {
         }
     }
 
-    pub(crate) fn begin(&mut self, now: Duration) -> Begun {
+    pub(crate) fn begin(&mut self, now: Duration) -> CallStart {
         self.next += 1;
         self.under_way.insert((now, self.next));
-        Begun(now, self.next)
+        CallStart(now, self.next)
     }
 
     pub(crate) fn end(
         &mut self,
-        Begun(since, number): Begun,
+        CallStart(since, number): CallStart,
         rail: &GuardRail,
         now: Duration,
         failed: bool,
@@ -112,8 +71,8 @@ impl Outcomes {
         if self.slots.back().is_none_or(|last| last.number < number) {
             self.slots.push_back(Slot {
                 number,
-                all: Group::default(),
-                clean: Group::default(),
+                all: CallStats::default(),
+                clean: CallStats::default(),
             });
         }
         let latency = now.saturating_sub(since);
@@ -125,7 +84,7 @@ impl Outcomes {
         }
     }
 
-    /// Whether a bound is broken now, and how.
+    /// Returns the breach, if a bound is broken now.
     pub(crate) fn judge(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         self.forget(rail, now);
         self.judge_errors(rail)
@@ -144,30 +103,30 @@ impl Outcomes {
             return None;
         }
         let measured = failed as f64 / calls as f64;
-        let seen = Seen {
+        let measured = Measurement {
             measure: Measure::ErrorRatio,
             measured,
             baseline: has_baseline.then(|| clean_failed as f64 / clean as f64),
             calls,
             injected: calls - clean,
         };
-        seen.beyond(rail, allowed)
+        measured.breach(rail, allowed)
     }
 
     fn judge_latency(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         let (quantile, allowed) = rail.latency?;
-        // A look at all of it is some ten microseconds; bursts are judged together.
-        if self.judged > Duration::ZERO && now < self.judged + PAUSE {
+        // Adding up all slots takes some ten microseconds, so bursts are judged together.
+        if self.judged > Duration::ZERO && now < self.judged + LATENCY_CHECK_INTERVAL {
             return None;
         }
         self.judged = now;
-        let (mut all, mut clean) = (Group::default(), Group::default());
+        let (mut all, mut clean) = (CallStats::default(), CallStats::default());
         for slot in &self.slots {
             all.absorb(&slot.all);
             clean.absorb(&slot.clean);
         }
         let injected = all.calls - clean.calls;
-        // Those that are late already take as long as they have taken, at least.
+        // Unfinished calls beyond the bound count with the time that they have taken so far.
         let late = now.saturating_sub(allowed);
         for (since, _) in self.under_way.range(..(late, 0)) {
             all.add(now.saturating_sub(*since), false);
@@ -179,17 +138,17 @@ impl Outcomes {
         {
             return None;
         }
-        let seen = Seen {
+        let measured = Measurement {
             measure: Measure::Latency(quantile),
             measured: all.quantile(quantile),
             baseline: has_baseline.then(|| clean.quantile(quantile)),
             calls: all.calls,
             injected,
         };
-        seen.beyond(rail, allowed.as_secs_f64())
+        measured.breach(rail, allowed.as_secs_f64())
     }
 
-    /// Forgets what is older than the window.
+    /// Drops the slots that have left the window.
     fn forget(&mut self, rail: &GuardRail, now: Duration) {
         let newest = slot_number(rail, now);
         while (self.slots.front()).is_some_and(|slot| slot.number + u64::from(SLOTS) <= newest) {
@@ -202,8 +161,8 @@ fn is_enough(rail: &GuardRail, calls: u64) -> bool {
     calls > 0 && calls >= u64::from(rail.at_least)
 }
 
-/// What there is to be judged.
-struct Seen {
+/// A value to compare with its bound.
+struct Measurement {
     measure: Measure,
     measured: f64,
     baseline: Option<f64>,
@@ -211,8 +170,8 @@ struct Seen {
     injected: u64,
 }
 
-impl Seen {
-    fn beyond(self, rail: &GuardRail, allowed: f64) -> Option<Breach> {
+impl Measurement {
+    fn breach(self, rail: &GuardRail, allowed: f64) -> Option<Breach> {
         let base = self.baseline.filter(|_| rail.over_baseline);
         (self.measured > base.unwrap_or_default() + allowed).then(|| Breach {
             rule: None,
@@ -236,124 +195,4 @@ impl Seen {
 fn slot_number(rail: &GuardRail, now: Duration) -> u64 {
     let slot = rail.window / SLOTS;
     u64::try_from(now.as_nanos() / slot.as_nanos()).unwrap_or(u64::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::trigger::rate::Rate;
-
-    const MS: Duration = Duration::from_millis(1);
-
-    fn rail() -> GuardRail {
-        GuardRail::new().at_least(10)
-    }
-
-    struct Calls {
-        rail: GuardRail,
-        outcomes: Outcomes,
-        now: Duration,
-    }
-
-    impl Calls {
-        fn under(rail: GuardRail) -> Self {
-            Self {
-                rail,
-                outcomes: Outcomes::new(),
-                now: Duration::from_secs(100),
-            }
-        }
-
-        fn call(&mut self, latency: Duration, failed: bool, injected: bool) -> Option<Breach> {
-            let begun = self.outcomes.begin(self.now);
-            self.now += latency;
-            let (rail, now) = (&self.rail, self.now);
-            self.outcomes.end(begun, rail, now, failed, injected);
-            self.outcomes.judge(rail, now)
-        }
-    }
-
-    #[test]
-    fn errors_break_their_bound_at_the_call_that_passes_it() {
-        let mut calls = Calls::under(rail().error_ratio(Rate::new(0.2).unwrap()));
-        for _ in 0..8 {
-            assert_eq!(calls.call(MS, false, false), None);
-        }
-        assert_eq!(calls.call(MS, true, true), None);
-        // Two of ten are no more than a fifth.
-        assert_eq!(calls.call(MS, true, true), None);
-        let breach = calls.call(MS, true, true).unwrap();
-        assert_eq!((breach.calls, breach.injected), (11, 3));
-        assert!((breach.measured - 3.0 / 11.0).abs() < 1e-9);
-        // Eight are too few to be a baseline.
-        assert_eq!(breach.baseline, None);
-    }
-
-    #[test]
-    fn too_few_calls_are_not_judged() {
-        let mut calls = Calls::under(rail().error_ratio(Rate::new(0.0).unwrap()));
-        for _ in 0..9 {
-            assert_eq!(calls.call(MS, true, true), None);
-        }
-        assert!(calls.call(MS, true, true).is_some());
-    }
-
-    #[test]
-    fn what_is_older_than_the_window_is_forgotten() {
-        let mut calls = Calls::under(rail().error_ratio(Rate::new(0.5).unwrap()));
-        for _ in 0..9 {
-            assert_eq!(calls.call(MS, true, true), None);
-        }
-        calls.now += Duration::from_secs(10);
-        for _ in 0..30 {
-            assert_eq!(calls.call(MS, false, false), None);
-        }
-        for _ in 0..30 {
-            assert_eq!(calls.call(MS, true, true), None, "half of them");
-        }
-        assert!(calls.call(MS, true, true).is_some());
-    }
-
-    #[test]
-    fn over_a_baseline_only_what_is_on_top_counts() {
-        let ratio = rail().error_ratio(Rate::new(0.3).unwrap());
-        let mut calls = Calls::under(ratio.over_baseline());
-        // A service that fails half of its calls by itself.
-        for n in 0..40 {
-            assert_eq!(calls.call(MS, n % 2 == 0, false), None);
-        }
-        let breach = (0..200).find_map(|_| calls.call(MS, true, true)).unwrap();
-        assert_eq!(breach.baseline, Some(0.5));
-        assert!(breach.measured > 0.8, "{breach}");
-    }
-
-    #[test]
-    fn a_quantile_is_what_it_says() {
-        let mut calls = Calls::under(rail().latency(0.9, 100 * MS).unwrap());
-        for n in 0..100 {
-            let latency = if n % 20 == 0 { 500 * MS } else { 20 * MS };
-            assert_eq!(calls.call(latency, false, true), None, "{n}");
-        }
-        let breach = (0..50)
-            .find_map(|_| calls.call(500 * MS, false, true))
-            .unwrap();
-        assert!((breach.measured - 0.5).abs() < 0.01, "{breach}");
-        assert!(
-            breach.to_string().starts_with("latency p90 at  is 50"),
-            "{breach}"
-        );
-    }
-
-    #[test]
-    fn a_call_that_is_late_already_counts() {
-        let mut calls = Calls::under(rail().latency(0.5, 100 * MS).unwrap());
-        let begun: Vec<_> = (0..20).map(|_| calls.outcomes.begin(calls.now)).collect();
-        calls.now += 99 * MS;
-        assert_eq!(calls.outcomes.judge(&calls.rail, calls.now), None);
-        calls.now += 20 * MS;
-        let breach = calls.outcomes.judge(&calls.rail, calls.now).unwrap();
-        assert_eq!(breach.calls, 20);
-        assert!((breach.measured - 0.119).abs() < 0.002, "{breach}");
-        drop(begun);
-    }
 }

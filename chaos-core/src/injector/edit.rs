@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::{
-    audit::{Deed, Entry, action::Action, actor::Actor},
+    audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
     name::RuleId,
@@ -71,8 +71,8 @@ impl Injector {
             }
             _ => self.0.install_own(&mut book, now),
         }
-        let deed = Deed::of(action).changed(edited.changed);
-        self.note(&book, actor, deed);
+        let draft = EntryDraft::of(action).changed(edited.changed);
+        self.note(&book, actor, draft);
         drop(book);
         edited.retired.open();
         self.notify();
@@ -81,10 +81,10 @@ impl Injector {
 
     /// Writes an entry into the audit. The lock is held, so that entries stand in the order in which
     /// things happen.
-    pub(super) fn note(&self, book: &Book, actor: &Actor, deed: Deed) {
+    pub(super) fn note(&self, book: &Book, actor: &Actor, draft: EntryDraft) {
         let generation = book.rules.set.generation;
         let Hub { audit, clock, .. } = &*self.0.hub;
-        audit.add(clock.wall(), generation, actor.clone(), deed);
+        audit.add(clock.wall(), generation, actor.clone(), draft);
     }
 
     /// Writes down what has changed no rule. `what` may come from outside, so it is cut to a bounded
@@ -95,7 +95,7 @@ impl Injector {
             None => what,
         };
         let book = self.swept_book();
-        self.note(&book, actor, Deed::of(action).what(what));
+        self.note(&book, actor, EntryDraft::of(action).what(what));
         drop(book);
         self.notify();
     }

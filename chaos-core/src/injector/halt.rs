@@ -7,7 +7,7 @@ use crate::{
         rules::Retired,
         status::{Halt, Lock},
     },
-    audit::{Deed, action::Action, actor::Actor},
+    audit::{EntryDraft, action::Action, actor::Actor},
     guard_rail::breach::Breach,
     injector::{Book, Injector, Inner},
     name::RuleId,
@@ -42,7 +42,7 @@ impl Injector {
             since: self.0.hub.clock.now(),
             lock: None,
         });
-        self.note(&book, actor, Deed::of(Action::Halt));
+        self.note(&book, actor, EntryDraft::of(Action::Halt));
         let retired = self.0.halt(&mut book, self.now());
         // The lock is released first: a task that is woken may ask the injector something.
         drop(book);
@@ -69,7 +69,7 @@ impl Injector {
         let halted = book.halt.take().is_some();
         self.0.install_all(&mut book, self.now());
         if halted {
-            self.note(&book, actor, Deed::of(Action::Resume));
+            self.note(&book, actor, EntryDraft::of(Action::Resume));
         }
         drop(book);
         self.notify();
@@ -109,7 +109,7 @@ impl Injector {
         let book = self.swept_book();
         let found = book.rules.find(id).cloned();
         if found.is_some() {
-            self.note(&book, actor, Deed::of(Action::Release).what(id));
+            self.note(&book, actor, EntryDraft::of(Action::Release).what(id));
         }
         // The lock is released first: a task that is woken may ask the injector something.
         drop(book);
@@ -140,8 +140,8 @@ impl Injector {
             }
         }
         if !breaches.is_empty() {
-            let deed = Deed::of(Action::Acknowledge).what(breaches.join("; "));
-            self.note(&book, actor, deed);
+            let draft = EntryDraft::of(Action::Acknowledge).what(breaches.join("; "));
+            self.note(&book, actor, draft);
         }
         drop(book);
         self.notify();
@@ -166,7 +166,7 @@ impl Injector {
     pub(super) fn stop_rule(&self, book: &mut Book, id: &RuleId, reason: &Arc<str>) -> Retired {
         // Even if the rule has been edited or deleted meanwhile, its id is locked.
         book.tripped.insert(id.clone(), Arc::clone(reason));
-        let mut deed = Deed::of(Action::Breach).what(Arc::clone(reason));
+        let mut draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
         let mut retired = Retired::default();
         let on = book.rules.set.find(id.as_str());
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
@@ -175,10 +175,10 @@ impl Injector {
             let edited = book.rules.apply(off, None, &bounds.policy, self.now());
             let edited = edited.expect("without an expected generation, the rule is there");
             self.0.install_own(book, self.now());
-            deed = deed.changed(edited.changed);
+            draft = draft.changed(edited.changed);
             retired = edited.retired;
         }
-        self.note(book, &Actor::injector(), deed);
+        self.note(book, &Actor::injector(), draft);
         retired
     }
 
@@ -192,8 +192,8 @@ impl Injector {
         });
         halt.lock
             .get_or_insert_with(|| Lock::Breach(Arc::clone(reason)));
-        let deed = Deed::of(Action::Breach).what(Arc::clone(reason));
-        self.note(book, &Actor::injector(), deed);
+        let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
+        self.note(book, &Actor::injector(), draft);
         if was_halted {
             return Retired::default();
         }

@@ -1,4 +1,4 @@
-//! What a macro does at a site that is not idle. All of it is cold.
+//! What the macros call at a site that is not idle. All of it is cold code.
 
 #[cfg(feature = "tokio")]
 use std::{
@@ -15,19 +15,19 @@ use crate::{
     site::Site,
 };
 
-/// The site of a macro without an injector. Registers it if this is its first pass.
+/// Returns the site of a macro without an injector, if it is armed. Registers it on its first pass.
 #[cold]
 #[inline(never)]
 pub fn armed(site: &'static Site) -> Option<&'static Site> {
     if !site.is_aimed_at() {
-        // Makes the global injector, which registers all that the linker listed; and this one, if
-        // the linker did not.
+        // This creates the global injector, which registers every site that the linker listed,
+        // and registers this one in case the linker did not list it.
         global().register([site]);
     }
     site.is_armed().then_some(site)
 }
 
-/// The site of a macro with an explicit injector: the one of that injector with the same name.
+/// Returns the site of `injector` that has the name of a macro's `site`, if it is armed.
 #[cold]
 #[inline(never)]
 pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Site> {
@@ -38,7 +38,7 @@ pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Sit
 
 #[inline(always)]
 fn decide_bare(site: &'static Site) -> Option<Decision> {
-    // Asked here first: a call for every pass would cost more than the question.
+    // The check is inlined: calling `armed` on every pass would cost more than the check itself.
     let site = if site.is_aimed_at() {
         site
     } else {
@@ -47,10 +47,10 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
     site.decide_here(const { &Call::new() })
 }
 
-/// One pass through a site without labels in plain code.
+/// Passes a site in plain code without labels, and carries out what is decided.
 ///
 /// # Errors
-/// If a fault says so.
+/// Returns the fault that fails the call, if one does.
 #[cold]
 #[inline(never)]
 pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
@@ -60,10 +60,10 @@ pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
     }
 }
 
-/// One pass through a site in plain code.
+/// Passes a site in plain code with labels, and carries out what is decided.
 ///
 /// # Errors
-/// If a fault says so.
+/// Returns the fault that fails the call, if one does.
 #[cold]
 #[inline(never)]
 pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
@@ -89,14 +89,15 @@ fn carry_out_blocking(site: &Site, mut decision: Decision) -> Result<(), Injecte
             Plan::Answer(answer) => return Err(answer.into_injected()),
             Plan::Fail(injected) => return Err(injected),
             Plan::Cut(cut) => return Err(cut.into_injected()),
-            // No rule does this to a site in code.
+            // These need bytes or headers: no rule with such a fault fires at a site in code.
             Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
     Ok(())
 }
 
-/// Says once per site that a delay blocks a thread of an async runtime. Without tokio, there is none.
+/// Warns once per site that a delay blocks a thread of an async runtime. Without tokio there is
+/// none.
 fn warn_of_blocking(site: &Site) {
     #[cfg(feature = "tokio")]
     if tokio::runtime::Handle::try_current().is_ok() && !site.warned.swap(true, Ordering::Relaxed) {
@@ -112,7 +113,7 @@ fn warn_of_blocking(site: &Site) {
     let _ = site;
 }
 
-/// One pass through a site without labels in async code.
+/// Passes a site in async code without labels: decides now, and carries out when awaited.
 #[cfg(feature = "tokio")]
 #[cold]
 #[inline(never)]
@@ -123,7 +124,7 @@ pub fn waiting_bare(
     Pass(decision.map(|decision| Box::pin(carry_out(decision))))
 }
 
-/// One pass through a site in async code: decided here, carried out where it is awaited.
+/// Passes a site in async code with labels: decides now, and carries out when awaited.
 #[cfg(feature = "tokio")]
 #[cold]
 #[inline(never)]
@@ -144,14 +145,14 @@ async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
             Plan::Answer(answer) => return Err(answer.into_injected()),
             Plan::Fail(injected) => return Err(injected),
             Plan::Cut(cut) => return Err(cut.into_injected()),
-            // No rule does this to a site in code.
+            // These need bytes or headers: no rule with such a fault fires at a site in code.
             Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
     Ok(())
 }
 
-/// The future of `inject_async!`: nothing at all, or one boxed future. Eight bytes.
+/// The future of `inject_async!`: empty, or one boxed future. It takes eight bytes.
 #[cfg(feature = "tokio")]
 #[must_use = "a fault happens only where the future is awaited"]
 #[derive(Debug)]
@@ -159,13 +160,14 @@ pub struct Pass<F>(Option<Pin<Box<F>>>);
 
 #[cfg(feature = "tokio")]
 impl<F> Pass<F> {
-    /// What an idle site leaves to await.
+    /// Creates the future of an idle site, which is ready at once.
     #[inline(always)]
     pub const fn idle() -> Self {
         Self(None)
     }
 
-    /// Taken only if it is there: an idle site would store one word more.
+    /// Takes the box, checking first that there is one: a plain `take` would store one more word at
+    /// an idle site.
     #[inline(always)]
     fn take(&mut self) -> Option<Pin<Box<F>>> {
         if self.0.is_some() {
@@ -182,9 +184,9 @@ impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        /// Takes the box, and gives it back if there is more to wait for. Lent the place of the box,
-        /// it would force the caller's state into memory; as several calls, it would cost the
-        /// caller registers to save, idle or not.
+        /// Takes the box by value, and returns it if it is pending. With a reference to the box,
+        /// the caller's state would be forced into memory; with several calls, the caller would
+        /// save registers, even when idle.
         #[cold]
         #[inline(never)]
         fn poll<F: Future>(
@@ -217,7 +219,7 @@ impl<F> Drop for Pass<F> {
     }
 }
 
-/// Drops a box, if there is one, out of the caller's sight: it is long.
+/// Drops a box, if there is one, in a cold function, which keeps the drop glue out of the caller.
 #[cfg(feature = "tokio")]
 #[inline(always)]
 fn drop_cold<F>(future: Option<Pin<Box<F>>>) {

@@ -1,4 +1,4 @@
-//! What the macros expand to. Not for use by hand, and free to change.
+//! What the macros expand to. It is not part of the public API and may change at any time.
 
 use std::{
     borrow::Cow,
@@ -15,21 +15,25 @@ pub use crate::{
     site::catalogue::SITES,
 };
 
-/// Keeps everything a site does when armed, the labels included, out of the caller's hot code.
+/// Calls `armed` in a cold function, which keeps everything that an armed site does, evaluating
+/// labels included, out of the caller's hot code.
 #[cold]
 #[inline(never)]
 pub fn cold<R>(armed: impl FnOnce() -> R) -> R {
     armed()
 }
 
+/// Returns the label of `name = value`.
 pub fn text<'a>(name: &'static str, value: &'a (impl AsRef<str> + ?Sized)) -> Label<'a> {
     (name, Cow::Borrowed(value.as_ref()))
 }
 
+/// Returns the label of `name = %value`.
 pub fn display(name: &'static str, value: &(impl Display + ?Sized)) -> Label<'static> {
     (name, Cow::Owned(value.to_string()))
 }
 
+/// Returns the label of `name = ?value`.
 pub fn debug(name: &'static str, value: &(impl Debug + ?Sized)) -> Label<'static> {
     (name, Cow::Owned(format!("{value:?}")))
 }

@@ -1,11 +1,11 @@
-//! Calls that are left alone whatever the rules say: health checks, and what a site declares.
+//! Calls that no rule may hit: health checks, and the paths that a site declares.
 
 use crate::{call::Call, matcher::text::Text};
 
-/// Which calls of a site no rule may hit. They still count as matched, and have their number.
+/// The calls of a site that no rule may hit. They still count as matched, and have an ordinal.
 ///
-/// A service that fails its health checks is taken out of service, and then nothing else can be seen of
-/// what was injected. So the site of a layer leaves them alone unless it is told otherwise.
+/// A service that fails its health checks is taken out of rotation, which hides every other effect
+/// of an injection. The sites of layers therefore exempt health checks by default.
 ///
 /// ```
 /// use chaos_core::{Exemptions, Injector, Text};
@@ -20,7 +20,7 @@ pub struct Exemptions {
     paths: Vec<Text>,
 }
 
-/// Where health checks are asked for, by the customs of Kubernetes, and of those before it.
+/// The paths of health checks by the conventions of Kubernetes, and of its predecessors.
 const HEALTH_CHECKS: &[&str] = &[
     "/health",
     "/health/live",
@@ -32,12 +32,12 @@ const HEALTH_CHECKS: &[&str] = &[
     "/readyz",
 ];
 
-/// gRPC's health checking protocol.
+/// The prefix of the paths of gRPC's health checking protocol.
 const GRPC_HEALTH: &str = "/grpc.health.v1.Health/";
 
 impl Exemptions {
-    /// Health checks: `/health`, `/healthz`, `/live`, `/livez`, `/ready`, `/readyz`, `/health/live` and
-    /// `/health/ready`, and gRPC's `grpc.health.v1.Health`.
+    /// Exempts health checks: `/health`, `/healthz`, `/live`, `/livez`, `/ready`, `/readyz`,
+    /// `/health/live`, `/health/ready`, and gRPC's `grpc.health.v1.Health`.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -46,7 +46,7 @@ impl Exemptions {
         }
     }
 
-    /// None at all.
+    /// Exempts no call.
     #[must_use]
     pub const fn none() -> Self {
         Self {
@@ -55,25 +55,26 @@ impl Exemptions {
         }
     }
 
-    /// Calls with such a path.
+    /// Exempts the calls whose path satisfies `path`, besides those exempt so far.
     #[must_use]
     pub fn path(mut self, path: Text) -> Self {
         self.paths.push(path);
         self
     }
 
-    /// Whether health checks are exempt.
+    /// Returns whether health checks are exempt.
     #[must_use]
     pub const fn health_checks(&self) -> bool {
         self.health_checks
     }
 
-    /// The paths that are exempt besides.
+    /// Returns the conditions on paths that were added with [`path`](Self::path).
     #[must_use]
     pub fn paths(&self) -> &[Text] {
         &self.paths
     }
 
+    /// Returns whether `call` is exempt.
     pub(crate) fn have(&self, call: &Call<'_>) -> bool {
         let Some(path) = call.path() else {
             return false;

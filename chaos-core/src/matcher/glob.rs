@@ -1,10 +1,11 @@
-//! Which sites a rule aims at, by name.
+//! Which sites a rule aims at, by name or pattern.
 
 use std::{fmt, str::FromStr};
 
 use crate::{error::RuleError, name::is_site_name};
 
-/// A site name, or a pattern over its dot-separated parts: `*` is one part, `**` is one or more.
+/// The name of a site, or a pattern over its dot-separated parts: `*` stands for one whole part,
+/// and `**` for one or more. A pattern has at most one `**` and at most 256 characters.
 ///
 /// ```
 /// use chaos_core::SiteGlob;
@@ -18,7 +19,7 @@ use crate::{error::RuleError, name::is_site_name};
 pub struct SiteGlob(Box<str>);
 
 impl SiteGlob {
-    /// Whether the site called `name` is meant.
+    /// Returns whether the pattern matches the site named `name`.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         fn rest(glob: &str, name: &str) -> bool {
@@ -40,7 +41,7 @@ impl SiteGlob {
                 }
             }
         }
-        /// `**` swallows one more part and tries again.
+        /// Lets `**` take one more part, until the rest matches.
         fn rest_after(glob: &str, name: &str) -> bool {
             let mut name = name;
             while let Some((_, shorter)) = name.split_once('.') {
@@ -54,17 +55,17 @@ impl SiteGlob {
         rest(&self.0, name)
     }
 
-    /// Whether every site that `other` means is meant, too.
+    /// Returns whether the pattern matches every site that `other` matches.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         fn covers(wide: &[&str], narrow: &[&str]) -> bool {
             match (wide, narrow) {
                 ([], []) => true,
-                // `**` takes one part or more: whatever the narrow one has there.
+                // `**` takes one part or more, whatever the narrow pattern has there.
                 (["**", wide @ ..], [_, narrow @ ..]) => {
                     covers(wide, narrow) || covers_on(wide, narrow)
                 }
-                // One part is no room for many.
+                // One part cannot stand for one or more.
                 ([_, ..], ["**", ..]) => false,
                 (["*", wide @ ..], [_, narrow @ ..]) => covers(wide, narrow),
                 ([this, wide @ ..], [that, narrow @ ..]) => this == that && covers(wide, narrow),
@@ -79,7 +80,7 @@ impl SiteGlob {
         covers(&wide, &narrow)
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -91,14 +92,14 @@ impl FromStr for SiteGlob {
 
     fn from_str(glob: &str) -> Result<Self, RuleError> {
         let part_is_fine = |part: &str| part == "*" || part == "**" || is_site_name(part);
-        // More than one `**` adds no meaning a person would want, only time to match.
+        // A second `**` would add no meaning, only time to match.
         let stars = glob.split('.').filter(|part| *part == "**").count();
         if glob.len() <= 256 && stars <= 1 && glob.split('.').all(part_is_fine) {
             return Ok(Self(glob.into()));
         }
         Err(RuleError::new(
             "site",
-            format_args!("{glob:?} is no site name or pattern"),
+            format_args!("{glob:?} is not a site name or pattern"),
             "parts of A-Z a-z 0-9 _ - with dots between them; `*` for one whole part, \
              at most one `**` for one or more; 256 characters",
         ))
@@ -119,8 +120,8 @@ mod tests {
         glob.parse::<SiteGlob>().unwrap().matches(name)
     }
 
-    /// Nothing that the narrow one matches may escape the wide one, and only if it does so by a part
-    /// that nobody has named may a cover be denied.
+    /// A cover is claimed exactly if no name that the narrow pattern matches escapes the wide one.
+    /// The names below have a witness for each pair of patterns.
     #[test]
     fn a_cover_leaves_nothing_out() {
         let globs = [

@@ -1,8 +1,9 @@
-//! Which of many matchers may match a call, at a cost that does not grow with their number.
+//! Finds the matchers that may match a call, at a cost that does not grow with their number.
 //!
-//! A condition on one exact value (a path, the beginning of a route, a header, a label) is a key,
-//! and a matcher is filed under the keys of one condition. A call brings a few values, so it meets
-//! few keys; whoever is filed under those is asked, with those that could not be filed.
+//! A condition on one exact value (a path, the prefix of a route, a header, a label) gives a key,
+//! and a matcher is filed in the buckets of the keys of one condition. A call has a few values and
+//! so meets few buckets; only the matchers in those are checked, and the matchers that could not be
+//! filed.
 
 mod draft;
 mod found;
@@ -26,38 +27,39 @@ use crate::{
     },
 };
 
-/// An index over an ordered list of matchers, which it knows by their positions.
+/// An index over an ordered list of matchers, which it identifies by their positions.
 ///
-/// Pure: it holds keys and positions, and no matcher.
+/// It is pure data: keys and positions. It does not hold the matchers.
 #[derive(Debug)]
 pub(crate) struct Index {
     /// How many matchers there are.
     len: usize,
-    /// What the paths are that are keys; `None` if none is.
+    /// How paths become keys; `None` if no matcher is filed by its path.
     paths: Option<Paths>,
-    /// What else is looked up of a call.
+    /// The headers and labels that are looked up in a call.
     dimensions: Vec<Dimension>,
-    /// From a key to the number of its bucket. Keys are hashes: two that are one by chance share a
-    /// bucket, which costs a question and loses nothing.
+    /// The bucket of each key. Keys are hashes: two values with the same hash share a bucket, which
+    /// costs a superfluous check and never misses a matcher.
     buckets: FnvHashMap<u64, u32>,
-    /// Where each bucket starts in `positions`; it ends where the next one starts.
+    /// Where each bucket starts in `positions`. It ends where the next one starts.
     starts: Vec<u32>,
-    /// What is in the buckets: in each of them ascending.
+    /// The positions in each bucket, ascending within the bucket.
     positions: Vec<u32>,
     /// The matchers in no bucket, ascending.
     always: Vec<u32>,
 }
 
 impl Index {
-    /// Positions are those of the matchers in the iterator.
+    /// Builds the index. Positions are those of the matchers in the iterator.
     pub(crate) fn of<'m>(matchers: impl Iterator<Item = &'m Matcher>) -> Self {
         Draft::new(matchers.collect()).into_index()
     }
 
-    /// Calls `ask` with the position of every matcher that may match the call, in ascending order,
-    /// each once, until it says `Break`. Starts from the position `from`.
+    /// Calls `ask` with the position of each matcher that may match `call`, in ascending order and
+    /// once each, from the position `from` on, until `ask` returns `Break`.
     ///
-    /// It may name one that does not match, and leaves out none that does. It allocates nothing.
+    /// The matcher at a position may still not match; no position of a matcher that does is left
+    /// out. Allocates nothing.
     #[inline]
     pub(crate) fn candidates<B>(
         &self,
@@ -72,7 +74,7 @@ impl Index {
         }
     }
 
-    /// Adds the buckets that the call meets; `None` if they are more than it is worth to merge.
+    /// Adds the buckets that the call meets; `None` if they are too many to merge.
     fn find<'i>(&'i self, call: &Call<'_>, found: &mut Found<'i>) -> Option<()> {
         if let Some(paths) = &self.paths
             && let Some(path) = call.path()
@@ -96,6 +98,7 @@ impl Index {
         Some(())
     }
 
+    /// Returns the positions filed under `key`.
     fn bucket(&self, key: u64) -> &[u32] {
         let Some(bucket) = self.buckets.get(&key) else {
             return &[];

@@ -1,4 +1,4 @@
-//! An answer in place of the real one, as HTTP and as gRPC say it.
+//! A response in place of the service's own, in HTTP and in gRPC.
 
 use std::{io, num::NonZeroU32, sync::Arc};
 
@@ -15,9 +15,10 @@ use crate::{
     },
 };
 
-/// An answer in place of the real one.
+/// A response in place of the service's own.
 ///
-/// It is written as one protocol says it; a call of the other gets what that maps to.
+/// A rule writes it for one protocol. A call of the other protocol gets what it maps to: a gRPC
+/// status becomes an HTTP status, and the other way round.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(crate) rule: RuleId,
@@ -25,35 +26,36 @@ pub struct Answer {
     pub(crate) written: Written,
 }
 
+/// The response as the rule wrote it.
 #[derive(Clone, Debug)]
 pub(crate) enum Written {
     Http(Arc<HttpAnswer>),
     Grpc(GrpcStatus, Option<AfterMessages>),
 }
 
-/// So many gRPC messages pass before the answer comes.
+/// How many messages of a gRPC stream pass before the status is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AfterMessages {
-    /// How many.
+    /// The number of messages.
     pub count: NonZeroU32,
-    /// Of those sent to the server, or of those it answers.
+    /// Whether messages of the request or of the response are counted.
     pub side: Direction,
 }
 
 impl Answer {
-    /// The rule that answers: the value of `x-chaos-fault`.
+    /// Returns the rule whose response it is: the value of the header `x-chaos-fault`.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
         &self.rule
     }
 
-    /// The site where it answers.
+    /// Returns the site at which it is injected.
     #[must_use]
     pub fn site(&self) -> &'static str {
         self.site
     }
 
-    /// What to answer over HTTP.
+    /// Returns the response to an HTTP call.
     #[must_use]
     pub fn http(&self) -> HttpAnswer {
         match &self.written {
@@ -66,7 +68,7 @@ impl Answer {
         }
     }
 
-    /// What to answer over gRPC.
+    /// Returns the status for a gRPC call.
     #[must_use]
     pub fn grpc(&self) -> GrpcStatus {
         match &self.written {
@@ -78,7 +80,8 @@ impl Answer {
         }
     }
 
-    /// The messages of a gRPC stream that pass before it is answered; `None`: at once.
+    /// Returns how many messages of a gRPC stream pass before the status is sent; `None` if it is
+    /// sent at once.
     #[must_use]
     pub fn after_messages(&self) -> Option<AfterMessages> {
         match &self.written {
@@ -87,7 +90,8 @@ impl Answer {
         }
     }
 
-    /// The same as an error, for code that gives no answers: kind `Other`, with the status in it.
+    /// Converts it into an error, for code that returns no responses. The error has the kind
+    /// `Other` and the HTTP status.
     #[must_use]
     pub fn into_injected(self) -> Injected {
         let (status, message) = match &self.written {
@@ -105,7 +109,18 @@ impl Answer {
     }
 }
 
-/// What a `status` fault answers.
+/// The HTTP response of a `status` fault.
+///
+/// ```
+/// use chaos_core::{Fault, HttpAnswer};
+/// use http::HeaderValue;
+///
+/// let json = HeaderValue::from_static("application/json");
+/// let answer = HttpAnswer::new(429)?.body(r#"{"error": "slow down"}"#, json);
+/// let fault = Fault::answer(answer);
+/// # drop(fault);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAnswer {
     pub(crate) status: StatusCode,
@@ -114,14 +129,14 @@ pub struct HttpAnswer {
 }
 
 impl HttpAnswer {
-    /// An answer with this status, and a line of text that says what it is.
+    /// Creates a response with this status, and with a line of text for a body that names the rule.
     ///
     /// # Errors
-    /// Outside 200 to 599, which is what an answer can have (Envoy draws the same line).
+    /// Returns an error if `code` is outside 200 to 599, the range that Envoy allows, too.
     pub fn new(code: u16) -> Result<Self, RuleError> {
         let status = StatusCode::from_u16(code).ok();
         let Some(status) = status.filter(|_| (200..600).contains(&code)) else {
-            let problem = format!("{code} is no status of an answer");
+            let problem = format!("{code} is not the status of a response");
             return Err(RuleError::new("status", problem, "200 to 599"));
         };
         Ok(Self {
@@ -131,7 +146,7 @@ impl HttpAnswer {
         })
     }
 
-    /// With this body, in place of the line of text, and its content type.
+    /// Sets the body and its content type, in place of the line of text.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>, content_type: HeaderValue) -> Self {
         self.body = Some(body.into());
@@ -139,20 +154,20 @@ impl HttpAnswer {
         self
     }
 
-    /// With these headers besides.
+    /// Adds headers. A header of the same name is replaced.
     #[must_use]
     pub fn headers(mut self, headers: HeaderMap) -> Self {
         self.headers.extend(headers);
         self
     }
 
-    /// The status, from 200 to 599.
+    /// Returns the status, from 200 to 599.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// The status, the headers, and the body if one was given.
+    /// Returns the status, the headers, and the body if one was set.
     #[must_use]
     pub fn into_parts(self) -> (StatusCode, HeaderMap, Option<Bytes>) {
         (self.status, self.headers, self.body)

@@ -1,32 +1,32 @@
-//! What can be done to bytes on their way: those of a body, and those of a connection.
+//! What can be done to passing bytes: those of a body, and those of a connection.
 //!
-//! The words are Toxiproxy's where it has one: throttle is its `bandwidth`, truncate its
-//! `limit_data`, stall its `timeout`.
+//! Names are Toxiproxy's where it has one: throttle is its `bandwidth`, truncate its `limit_data`,
+//! stall its `timeout`.
 
 use std::{num::NonZeroU64, time::Duration};
 
 use crate::{dice::Dice, error::RuleError};
 
-/// One deed on passing bytes. Closed, like [`Plan`](crate::Plan): whoever passes bytes on must know
-/// each.
+/// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that
+/// passes bytes on must carry out each action.
 #[derive(Clone, Debug)]
 pub enum BytesDeed {
-    /// At most so many bytes a second, counted from the first.
+    /// Pass at most this many bytes a second, counted from the first byte.
     Throttle(NonZeroU64),
-    /// So many bytes pass; then the body ends, as if that had been all.
+    /// Pass this many bytes, and then end the body as if it were complete.
     TruncateAfter(u64),
-    /// So many bytes pass; then nothing for so long.
+    /// Pass this many bytes, and then nothing for this time.
     StallAfter(u64, Duration),
-    /// Some bytes are changed.
+    /// Change some of the bytes.
     Corrupt(Corruption),
-    /// The first byte waits for so long.
+    /// Delay the first byte by this time.
     FirstByte(Duration),
-    /// Each chunk (a frame of a body, a read or a write of a connection) waits for so long.
+    /// Delay each chunk (a frame of a body, a read or a write of a connection) by this time.
     EachChunk(Duration),
 }
 
 impl BytesDeed {
-    /// With no single wait longer than this.
+    /// Limits each single wait to `longest`.
     pub(crate) fn no_longer(self, longest: Duration) -> Self {
         match self {
             Self::StallAfter(bytes, time) => Self::StallAfter(bytes, time.min(longest)),
@@ -36,7 +36,7 @@ impl BytesDeed {
         }
     }
 
-    /// With times and sizes that are so many times as great. A rate and a share stay.
+    /// Multiplies times and sizes by `factor`. A rate and a probability are unchanged.
     pub(crate) fn scaled(self, factor: f64) -> Self {
         match self {
             Self::TruncateAfter(bytes) => Self::TruncateAfter(scaled_size(bytes, factor)),
@@ -50,12 +50,23 @@ impl BytesDeed {
     }
 }
 
-/// What a rule says of bytes: the same, before chance has been asked.
+/// A fault of passing bytes, as a rule describes it. What is random in it is drawn for each call.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{BytesFault, Direction, Fault};
+///
+/// // The response stops for 30 seconds after its first kibibyte.
+/// let stall = BytesFault::stall_after(1024, Duration::from_secs(30))?;
+/// let fault = Fault::Body(stall, Direction::Response);
+/// # drop(fault);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct BytesFault(pub(crate) Kind);
+pub struct BytesFault(pub(crate) BytesFaultKind);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Kind {
+pub(crate) enum BytesFaultKind {
     Throttle(NonZeroU64),
     TruncateAfter(u64),
     StallAfter(u64, Duration),
@@ -65,70 +76,73 @@ pub(crate) enum Kind {
 }
 
 impl BytesFault {
-    /// At most so many bytes a second (Toxiproxy: `bandwidth`).
+    /// Creates a limit of this many bytes a second (Toxiproxy: `bandwidth`).
     #[must_use]
     pub fn throttle(bytes_per_second: NonZeroU64) -> Self {
-        Self(Kind::Throttle(bytes_per_second))
+        Self(BytesFaultKind::Throttle(bytes_per_second))
     }
 
-    /// Ends after so many bytes (Toxiproxy: `limit_data`).
+    /// Creates an end after this many bytes (Toxiproxy: `limit_data`).
     #[must_use]
     pub fn truncate_after(bytes: u64) -> Self {
-        Self(Kind::TruncateAfter(bytes))
+        Self(BytesFaultKind::TruncateAfter(bytes))
     }
 
-    /// After so many bytes, nothing passes for `time`.
+    /// Creates a stall: after this many bytes, nothing passes for `time` (Toxiproxy: `timeout`).
     ///
     /// # Errors
-    /// If that is longer than 24 hours.
+    /// Returns an error if `time` is longer than 24 hours.
     pub fn stall_after(bytes: u64, time: Duration) -> Result<Self, RuleError> {
-        not_too_long("for", time).map(|time| Self(Kind::StallAfter(bytes, time)))
+        not_too_long("for", time).map(|time| Self(BytesFaultKind::StallAfter(bytes, time)))
     }
 
-    /// Changes each byte with this probability, above 0 and at most 1.
+    /// Creates a corruption: each byte is changed with the probability `share`, above 0 and at most
+    /// 1.
     ///
     /// # Errors
-    /// Outside of that.
+    /// Returns an error if `share` is out of range.
     pub fn corrupt(share: f64) -> Result<Self, RuleError> {
         if share > 0.0 && share <= 1.0 {
-            return Ok(Self(Kind::Corrupt(share)));
+            return Ok(Self(BytesFaultKind::Corrupt(share)));
         }
-        let problem = format!("{share} is no share of bytes");
+        let problem = format!("{share} is out of range");
         let allowed = "a number above 0 and at most 1";
         Err(RuleError::new("corrupt", problem, allowed))
     }
 
-    /// The first byte waits for `time`.
+    /// Creates a delay of the first byte by `time`.
     ///
     /// # Errors
-    /// If that is longer than 24 hours.
+    /// Returns an error if `time` is longer than 24 hours.
     pub fn first_byte(time: Duration) -> Result<Self, RuleError> {
-        not_too_long("first_byte", time).map(|time| Self(Kind::FirstByte(time)))
+        not_too_long("first_byte", time).map(|time| Self(BytesFaultKind::FirstByte(time)))
     }
 
-    /// Each chunk waits for `time` (Toxiproxy: `latency`).
+    /// Creates a delay of each chunk by `time` (Toxiproxy: `latency`).
     ///
     /// # Errors
-    /// If that is longer than 24 hours.
+    /// Returns an error if `time` is longer than 24 hours.
     pub fn each_chunk(time: Duration) -> Result<Self, RuleError> {
-        not_too_long("chunk", time).map(|time| Self(Kind::EachChunk(time)))
+        not_too_long("chunk", time).map(|time| Self(BytesFaultKind::EachChunk(time)))
     }
 
+    /// Turns the fault into the action on one call, drawing what is random.
     pub(crate) fn deed(self, dice: &mut Dice) -> BytesDeed {
         match self.0 {
-            Kind::Throttle(rate) => BytesDeed::Throttle(rate),
-            Kind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
-            Kind::StallAfter(bytes, time) => BytesDeed::StallAfter(bytes, time),
-            Kind::Corrupt(share) => BytesDeed::Corrupt(Corruption::new(share, dice)),
-            Kind::FirstByte(time) => BytesDeed::FirstByte(time),
-            Kind::EachChunk(time) => BytesDeed::EachChunk(time),
+            BytesFaultKind::Throttle(rate) => BytesDeed::Throttle(rate),
+            BytesFaultKind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
+            BytesFaultKind::StallAfter(bytes, time) => BytesDeed::StallAfter(bytes, time),
+            BytesFaultKind::Corrupt(share) => BytesDeed::Corrupt(Corruption::new(share, dice)),
+            BytesFaultKind::FirstByte(time) => BytesDeed::FirstByte(time),
+            BytesFaultKind::EachChunk(time) => BytesDeed::EachChunk(time),
         }
     }
 }
 
-/// A wait that is longer than this is no fault but the end.
+/// The longest wait of any fault. No caller waits longer for a response.
 pub(crate) const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Returns `time` if it is at most [`LONGEST`], or else an error at `field`.
 pub(crate) fn not_too_long(field: &str, time: Duration) -> Result<Duration, RuleError> {
     if time <= LONGEST {
         return Ok(time);
@@ -137,25 +151,25 @@ pub(crate) fn not_too_long(field: &str, time: Duration) -> Result<Duration, Rule
     Err(RuleError::new(field, problem, "0s to 24h"))
 }
 
-/// So many times as long, at most 24 hours.
+/// Returns `time` times `factor`, at most [`LONGEST`].
 pub(crate) fn scaled_time(time: Duration, factor: f64) -> Duration {
-    // A cast stops at the bounds, and has something for every number.
+    // A cast saturates at the bounds, and turns NaN into 0.
     let nanos = (time.as_nanos() as f64 * factor).round() as u64;
     Duration::from_nanos(nanos).min(LONGEST)
 }
 
-/// So many times as many.
+/// Returns `bytes` times `factor`, rounded; at most 2^64 - 1.
 pub(crate) fn scaled_size(bytes: u64, factor: f64) -> u64 {
     (bytes as f64 * factor).round() as u64
 }
 
-/// Changes bytes by chance, the same ones for the same seed.
+/// Changes random bytes of a stream, the same ones for the same seed.
 #[derive(Clone, Debug)]
 pub struct Corruption {
-    /// ln(1 - share): what turns a uniform number into the distance to the next byte.
+    /// `ln(1 - share)`, which turns a uniform number into the distance to the next changed byte.
     ln_spared: f64,
     dice: Dice,
-    /// Bytes to spare before the next one is changed.
+    /// How many bytes are left unchanged before the next change.
     spared: u64,
 }
 
@@ -163,7 +177,7 @@ impl Corruption {
     fn new(share: f64, dice: &mut Dice) -> Self {
         let mut corruption = Self {
             ln_spared: (-share).ln_1p(),
-            // Its own, so that the order in which bodies are read changes nothing.
+            // Dice of its own, so that the order in which bodies are read changes nothing.
             dice: Dice::seeded(dice.draw(), 0),
             spared: 0,
         };
@@ -171,13 +185,14 @@ impl Corruption {
         corruption
     }
 
-    /// Whether it leaves the next so many bytes as they are: then they need not be copied.
+    /// Returns whether the next `bytes` bytes stay as they are, and so need not be copied.
     #[must_use]
     pub fn spares(&self, bytes: usize) -> bool {
         self.spared >= bytes as u64
     }
 
-    /// Goes past the next so many bytes, which somebody else has, or has changed.
+    /// Advances past the next `bytes` bytes without changing them: they stay as they are, or a
+    /// clone of this has changed a copy of them.
     pub fn skip(&mut self, bytes: usize) {
         let mut left = bytes as u64;
         while self.spared < left {
@@ -188,10 +203,10 @@ impl Corruption {
         self.spared -= left;
     }
 
-    /// Changes some of the next bytes; each one that it changes is different afterwards.
+    /// Changes some of the next bytes in place. Each changed byte differs from the original.
     pub fn apply(&mut self, bytes: &mut [u8]) {
         let mut at = 0_usize;
-        // A distance that no slice reaches need not fit its index.
+        // A distance beyond the slice need not fit into an index.
         while let Some(next) = usize::try_from(self.spared)
             .ok()
             .and_then(|spared| at.checked_add(spared))
@@ -204,7 +219,7 @@ impl Corruption {
         self.spared -= (bytes.len() - at) as u64;
     }
 
-    /// Geometric: how many bytes lie between two that are changed.
+    /// Draws how many bytes lie between two changed ones, from a geometric distribution.
     fn distance(&mut self) -> u64 {
         // In (0, 1], so that the logarithm is finite.
         let uniform = ((self.dice.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
@@ -216,7 +231,7 @@ impl Corruption {
 mod tests {
     use super::*;
 
-    /// Whether bytes are changed, skipped, or come in parts: the same ones are meant.
+    /// Changing, skipping and splitting the bytes leads to the same changes.
     #[test]
     fn skipping_and_changing_go_the_same_way() {
         for share in [1.0, 0.3, 0.001] {

@@ -1,39 +1,40 @@
-//! How a stream, a connection or the process ends that should not have.
+//! How a stream, a connection or the process is ended before its time.
 
 use std::{fmt, io};
 
 use crate::{error::RuleError, name::RuleId, plan::injected::Injected};
 
-/// What an `abort` does.
+/// What an `abort` fault ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Abort {
     /// Cuts off the stream, or the connection where there are no streams.
     Cut(CutKind),
-    /// Panics.
+    /// Panics in the call.
     Panic,
-    /// Ends the process at once, with exit code 1; only where the
-    /// [`Policy`](crate::Policy) allows it.
+    /// Ends the process at once, with exit code 1. A [`Policy`](crate::Policy) has to allow it; the
+    /// default policy does not.
     Exit,
 }
 
-/// How a call is cut off: closed, because each adapter has its own way for each.
+/// How a call is cut off. The enum is closed, since each adapter implements each kind in its own
+/// way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
     /// The connection is reset (RST).
     Reset,
-    /// Nobody is there: the connection is refused, or the HTTP/2 stream with `REFUSED_STREAM`.
+    /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
     Refuse,
     /// The HTTP/2 stream is reset for this reason; an HTTP/1 connection is closed.
     Stream(StreamReason),
-    /// The HTTP/2 connection is told to go away (GOAWAY) when the calls on it are done; the call
-    /// itself is answered. An HTTP/1 connection is closed after it.
+    /// The HTTP/2 connection announces that it is going away (GOAWAY) and closes after the calls on
+    /// it; the call itself is served. An HTTP/1 connection is closed after the call.
     GoAway,
 }
 
-/// A call to be cut off.
+/// A cut of the stream or the connection of one call.
 #[derive(Clone, Debug)]
 pub struct Cut {
     pub(crate) rule: RuleId,
@@ -43,25 +44,27 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// The rule that does it.
+    /// Returns the rule that injects it.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
         &self.rule
     }
 
-    /// How.
+    /// Returns how the call is cut off.
     #[must_use]
     pub fn kind(&self) -> CutKind {
         self.kind
     }
 
-    /// How many bytes of the answer pass before; `None`: at once, before the call is served.
+    /// Returns how many bytes of the response pass before the cut; `None` if the call is cut at
+    /// once, before it is served.
     #[must_use]
     pub fn after_bytes(&self) -> Option<u64> {
         self.after
     }
 
-    /// The same as an error, for code that has nothing to cut: the kind that a client would see.
+    /// Converts it into an error, for code that has nothing to cut. The error has the kind that a
+    /// client would see.
     #[must_use]
     pub fn into_injected(self) -> Injected {
         let (kind, message) = match self.kind {
@@ -82,7 +85,7 @@ impl Cut {
     }
 }
 
-/// Why an HTTP/2 stream is reset: the error codes of RFC 9113, section 7.
+/// Why an HTTP/2 stream is reset: an error code of RFC 9113, section 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamReason(u8);
 
@@ -104,35 +107,36 @@ const REASONS: &[&str] = &[
 ];
 
 impl StreamReason {
-    /// The server has not looked at the call: it may be tried again.
+    /// The server has not processed the call, which may be retried.
     pub const REFUSED_STREAM: Self = Self(7);
 
-    /// A reason by name, in lower case.
+    /// Creates a reason from its name in lower case, such as `cancel`.
     ///
     /// # Errors
-    /// If there is no such name.
+    /// Returns an error if RFC 9113 has no such error code.
     pub fn from_name(name: &str) -> Result<Self, RuleError> {
         match REASONS.iter().position(|known| *known == name) {
             Some(code) => Ok(Self(code as u8)),
             None => {
-                let problem = format!("{name:?} is no error code of HTTP/2");
+                let problem = format!("{name:?} is not an error code of HTTP/2");
                 Err(RuleError::new("h2", problem, REASONS.join(", ")))
             }
         }
     }
 
+    /// Returns all names, in the order of their codes.
     #[cfg(feature = "serde")]
     pub(crate) fn names() -> &'static [&'static str] {
         REASONS
     }
 
-    /// The code.
+    /// Returns the error code.
     #[must_use]
     pub fn code(self) -> u32 {
         self.0.into()
     }
 
-    /// The name.
+    /// Returns the name in lower case.
     #[must_use]
     pub fn name(self) -> &'static str {
         REASONS[usize::from(self.0)]

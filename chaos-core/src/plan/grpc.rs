@@ -1,7 +1,7 @@
-//! A gRPC status: its code, its message, its details, and how they stand in headers.
+//! A gRPC status: its code, message and details, and how they are sent in headers.
 //!
-//! What maps to what is from the gRPC specification (`http-grpc-status-mapping.md`) one way, and
-//! from `google/rpc/code.proto` the other way.
+//! HTTP statuses map to codes by the gRPC specification (`http-grpc-status-mapping.md`), and codes
+//! to HTTP statuses by `google/rpc/code.proto`.
 
 use std::{fmt, io::ErrorKind, sync::Arc};
 
@@ -10,11 +10,12 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use crate::error::RuleError;
 
-/// The code of a gRPC status, 0 to 16.
+/// The code of a gRPC status, from 0 to 16.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrpcCode(u8);
 
-/// Number, name, and the HTTP status that says the same: the parser, the help and the mapping.
+/// The names by code, each with the HTTP status of `code.proto`. The parser, the help and the
+/// mapping read this table.
 const CODES: &[(&str, u16)] = &[
     ("OK", 200),
     ("CANCELLED", 499),
@@ -38,52 +39,54 @@ const CODES: &[(&str, u16)] = &[
 const ALLOWED: &str = "a gRPC code: 0 to 16, or a name such as UNAVAILABLE";
 
 impl GrpcCode {
-    /// No failure at all.
+    /// The code 0, which is no failure.
     pub const OK: Self = Self(0);
 
-    /// A code by number.
+    /// Creates a code from its number.
     ///
     /// # Errors
-    /// Above 16.
+    /// Returns an error if `code` is above 16.
     pub fn new(code: u8) -> Result<Self, RuleError> {
         if usize::from(code) < CODES.len() {
             return Ok(Self(code));
         }
-        let problem = format!("{code} is no gRPC code");
+        let problem = format!("{code} is not a gRPC code");
         Err(RuleError::new("grpc", problem, ALLOWED))
     }
 
-    /// A code by name, in capitals as the specification writes it.
+    /// Creates a code from its name, in capitals as in the specification: `UNAVAILABLE`.
     ///
     /// # Errors
-    /// If there is no such name.
+    /// Returns an error if there is no such name.
     pub fn from_name(name: &str) -> Result<Self, RuleError> {
         match CODES.iter().position(|(known, _)| *known == name) {
             Some(code) => Ok(Self(code as u8)),
             None => {
-                let problem = format!("{name:?} is no gRPC code");
+                let problem = format!("{name:?} is not a gRPC code");
                 Err(RuleError::new("grpc", problem, ALLOWED))
             }
         }
     }
 
-    /// The number.
+    /// Returns the number, from 0 to 16.
     #[must_use]
     pub fn number(self) -> u8 {
         self.0
     }
 
-    /// The name.
+    /// Returns the name, in capitals.
     #[must_use]
     pub fn name(self) -> &'static str {
         CODES[usize::from(self.0)].0
     }
 
+    /// Returns the HTTP status for this code.
     pub(crate) fn to_http(self) -> StatusCode {
         let status = StatusCode::from_u16(CODES[usize::from(self.0)].1);
         status.expect("the table holds statuses")
     }
 
+    /// Returns the code for an HTTP status.
     pub(crate) fn from_http(status: StatusCode) -> Self {
         Self(match status.as_u16() {
             400 => 13,
@@ -97,7 +100,7 @@ impl GrpcCode {
 }
 
 impl From<ErrorKind> for GrpcCode {
-    /// As tonic makes a status of an io error.
+    /// Maps an io error to a code as tonic does.
     fn from(kind: ErrorKind) -> Self {
         use ErrorKind as Kind;
         Self(match kind {
@@ -123,7 +126,16 @@ impl fmt::Display for GrpcCode {
     }
 }
 
-/// A gRPC status.
+/// A gRPC status: a code, a message, and details if there are any.
+///
+/// ```
+/// use chaos_core::{Fault, GrpcCode, GrpcStatus};
+///
+/// let status = GrpcStatus::new(GrpcCode::from_name("UNAVAILABLE")?, "try another replica");
+/// let fault = Fault::grpc(status);
+/// assert_eq!(fault.name(), "grpc");
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrpcStatus {
     code: GrpcCode,
@@ -131,12 +143,12 @@ pub struct GrpcStatus {
     details: Option<Arc<str>>,
 }
 
-/// What a `grpc-message` may not hold as it is: all but printable ASCII, the percent sign, and spaces,
-/// because no header may begin or end with one (RFC 9113, section 8.2.1).
+/// What a `grpc-message` header must percent-encode: everything but printable ASCII, the percent
+/// sign, and spaces, because no header may begin or end with one (RFC 9113, section 8.2.1).
 const ENCODED: &AsciiSet = &CONTROLS.add(b'%').add(b' ');
 
 impl GrpcStatus {
-    /// A status with a message, which may be any text.
+    /// Creates a status with a message, which may be any text.
     #[must_use]
     pub fn new(code: GrpcCode, message: &str) -> Self {
         Self {
@@ -146,57 +158,65 @@ impl GrpcStatus {
         }
     }
 
-    /// With details: a serialised `google.rpc.Status` in base64, as `grpc-status-details-bin`
-    /// carries it.
+    /// Sets the details: a serialized `google.rpc.Status` in base64, as `grpc-status-details-bin`
+    /// carries it, with or without padding.
     ///
     /// # Errors
-    /// If it is no base64.
+    /// Returns an error if `base64` is not base64.
     pub fn details(mut self, base64: &str) -> Result<Self, RuleError> {
         let digits = base64.trim_end_matches('=');
         let is_digit = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
         if !digits.bytes().all(is_digit) || digits.len() % 4 == 1 {
             let allowed = "a serialised google.rpc.Status in base64";
-            return Err(RuleError::new("details", "no base64", allowed));
+            return Err(RuleError::new("details", "not base64", allowed));
         }
         self.details = Some(digits.into());
         Ok(self)
     }
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub fn code(&self) -> GrpcCode {
         self.code
     }
 
-    /// The message.
+    /// Returns the message.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The details in base64, without padding.
+    /// Returns the details in base64 without padding, if there are any.
     #[must_use]
     pub fn details_base64(&self) -> Option<&str> {
         self.details.as_deref()
     }
 
-    /// As headers of an answer without messages, or as the trailers of one with some.
+    /// Returns the status as headers: those of a response without messages, or the trailers of one
+    /// with messages.
     #[must_use]
     pub fn to_headers(&self) -> HeaderMap {
-        let text = |text: &str| HeaderValue::from_str(text).expect("printable ASCII");
         let mut headers = HeaderMap::with_capacity(3);
         let code = HeaderValue::from(u16::from(self.code.0));
         headers.insert(HeaderName::from_static("grpc-status"), code);
         if !self.message.is_empty() {
             let message = utf8_percent_encode(&self.message, ENCODED).to_string();
-            headers.insert(HeaderName::from_static("grpc-message"), text(&message));
+            headers.insert(
+                HeaderName::from_static("grpc-message"),
+                header_text(&message),
+            );
         }
         if let Some(details) = &self.details {
             headers.insert(
                 HeaderName::from_static("grpc-status-details-bin"),
-                text(details),
+                header_text(details),
             );
         }
         headers
     }
+}
+
+/// Makes a header's value of percent-encoded text or base64, both of which are printable ASCII.
+fn header_text(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("printable ASCII")
 }

@@ -1,8 +1,9 @@
-//! Headers that are set and removed.
+//! Changes to the headers of a request or a response.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// A change of headers: those to remove go first, those to set replace what was there.
+/// A change of headers. Headers are removed first; those that are set replace all values of their
+/// name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderEdit {
     pub(crate) set: Vec<(HeaderName, HeaderValue)>,
@@ -10,27 +11,27 @@ pub struct HeaderEdit {
 }
 
 impl HeaderEdit {
-    /// Changes nothing yet.
+    /// Creates an edit that changes nothing.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets a header.
+    /// Sets a header to one value.
     #[must_use]
     pub fn set(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.set.push((name, value));
         self
     }
 
-    /// Removes a header.
+    /// Removes all values of a header.
     #[must_use]
     pub fn remove(mut self, name: HeaderName) -> Self {
         self.remove.push(name);
         self
     }
 
-    /// Does it.
+    /// Applies the edit to `headers`.
     pub fn apply(&self, headers: &mut HeaderMap) {
         for name in &self.remove {
             headers.remove(name);

@@ -1,4 +1,4 @@
-//! The fault as application code sees it: an error that stays recognisable.
+//! The fault as application code sees it: an error that stays recognizable however it is wrapped.
 
 use std::{error::Error, fmt, io, sync::Arc};
 
@@ -6,10 +6,10 @@ use http::StatusCode;
 
 use crate::name::RuleId;
 
-/// The error that a fault makes at a site in code.
+/// The error that a fault fails a call with at a site in code.
 ///
-/// It converts into [`std::io::Error`] with the kind the rule asked for, and into boxed errors.
-/// [`Injected::find`] recognises it afterwards, however deep it was wrapped.
+/// It converts into [`std::io::Error`], with the kind that the rule names, and into boxed errors.
+/// [`Injected::find`] recognizes it later, however deep it is wrapped.
 ///
 /// ```
 /// use chaos_core::Injected;
@@ -20,28 +20,29 @@ use crate::name::RuleId;
 /// # assert!(is_real(&std::fmt::Error));
 /// ```
 #[derive(Clone)]
-pub struct Injected(Box<Parts>);
+pub struct Injected(Box<Contents>);
 
 #[derive(Clone)]
-struct Parts {
+struct Contents {
     rule: RuleId,
     site: &'static str,
     kind: io::ErrorKind,
     message: Arc<str>,
     status: Option<StatusCode>,
-    /// JSON.
+    /// The value of a `value` fault, in JSON.
     value: Option<Arc<str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Injected {
+    /// Creates the error of a fault, without a status, a value or a source.
     pub(crate) fn new(
         rule: RuleId,
         site: &'static str,
         kind: io::ErrorKind,
         message: Arc<str>,
     ) -> Self {
-        Self(Box::new(Parts {
+        Self(Box::new(Contents {
             rule,
             site,
             kind,
@@ -52,68 +53,71 @@ impl Injected {
         }))
     }
 
+    /// Sets the HTTP status.
     pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
         self.0.status = Some(status);
         self
     }
 
+    /// Sets the value, in JSON.
     pub(crate) fn with_value(mut self, json: Arc<str>) -> Self {
         self.0.value = Some(json);
         self
     }
 
-    /// With a cause that the stack around it knows: what hyper resets a stream for.
+    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that
+    /// reads it: hyper, for one, looks there for the reason to reset a stream.
     #[must_use]
     pub fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// The rule that did it.
+    /// Returns the rule that injected the fault.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
         &self.0.rule
     }
 
-    /// Where it was done.
+    /// Returns the name of the site.
     #[must_use]
     pub fn site(&self) -> &'static str {
         self.0.site
     }
 
-    /// The io kind that the rule named; `Other` if it named none.
+    /// Returns the io error kind that the rule named; `Other` if it named none.
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.0.kind
     }
 
-    /// The message of the rule.
+    /// Returns the message of the rule, without the site and the rule's id, which `Display` adds.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The status, where a `status` fault hit code that has no answer to give.
+    /// Returns the HTTP status, if a `status` or `grpc` fault hit code that returns no responses.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The value of a `value` fault, as JSON: what the code here is to return in place of its own
-    /// (failpoints: `return(x)`).
+    /// Returns the value of a `value` fault, in JSON: what the code at the site is to use in place
+    /// of its own result (failpoints: `return(x)`).
     #[must_use]
     pub fn value_json(&self) -> Option<&str> {
         self.0.value.as_deref()
     }
 
-    /// The same as a `T`; `None` if it is another kind of fault.
+    /// Returns the value of a `value` fault, deserialized to a `T`; `None` for any other fault.
     ///
     /// ```
     /// use chaos_core::{Injected, inject};
     ///
     /// fn stock(product: u64) -> Result<u32, Injected> {
     ///     if let Err(injected) = inject!("db.stock", product = %product) {
-    ///         // A rule with `{"value": 0}` empties the shelf; others fail the call.
+    ///         // A rule with `{"value": 0}` gives a stock of 0; any other fault fails the call.
     ///         return injected.value().and_then(Result::ok).ok_or(injected);
     ///     }
     ///     Ok(42)
@@ -122,16 +126,16 @@ impl Injected {
     /// ```
     ///
     /// # Errors
-    /// If the JSON is no `T`: whoever wrote the rule meant another site.
+    /// Contains an error if the JSON is not a `T`, as when the rule was written for another site.
     #[cfg(feature = "serde")]
     #[must_use]
     pub fn value<T: serde::de::DeserializeOwned>(&self) -> Option<serde_json::Result<T>> {
         self.value_json().map(serde_json::from_str)
     }
 
-    /// Finds an injected fault in `error` or in any of its sources.
+    /// Returns the injected fault in `error` or in any of its sources, if there is one.
     ///
-    /// Looks inside [`std::io::Error`] too, whose own `source` skips the error it holds.
+    /// It looks inside [`std::io::Error`] too, whose own `source` skips the error it holds.
     #[must_use]
     pub fn find<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
         let mut next = Some(error);
@@ -151,9 +155,10 @@ impl Injected {
     }
 }
 
+/// Writes the message, the site and the rule's id.
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Parts {
+        let Contents {
             rule,
             site,
             message,

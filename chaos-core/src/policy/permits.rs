@@ -1,4 +1,4 @@
-//! Whether a rule keeps within a policy, and if not, in which field.
+//! Whether a rule keeps within a policy, and which field does not.
 
 use std::{fmt, time::Duration};
 
@@ -7,21 +7,22 @@ use crate::{
     error::RuleError,
     fault::{Fault, burn::Burn},
     matcher::glob::SiteGlob,
-    plan::{bytes::Kind, cut::Abort},
+    plan::{bytes::BytesFaultKind, cut::Abort},
     rule::{Mode, Rule},
 };
 
 const PROBLEM: &str = "more than the policy of this process allows";
 
+/// Creates an error at a field that goes beyond a bound.
 fn beyond(field: &str, allowed: impl fmt::Display) -> RuleError {
     RuleError::new(field, PROBLEM, allowed.to_string())
 }
 
 impl Policy {
-    /// Whether `rule` keeps within the bounds.
+    /// Checks whether `rule` keeps within the bounds.
     ///
     /// # Errors
-    /// If it does not; the error says within which bounds it would.
+    /// Returns an error at the first field that does not, with the bound.
     pub fn permits_rule(&self, rule: &Rule) -> Result<(), RuleError> {
         let trigger = &rule.trigger;
         for sites in &self.sites {
@@ -32,7 +33,7 @@ impl Policy {
             }
         }
         if self.shadow_only && rule.mode != Mode::Shadow {
-            let problem = "the policy of this process lets rules only count";
+            let problem = "the policy of this process allows rules only to count";
             return Err(RuleError::new("mode", problem, "\"shadow\""));
         }
         if trigger.replay.is_none() && trigger.greatest_share() > self.rate.get() {
@@ -59,10 +60,10 @@ impl Policy {
         })
     }
 
-    /// Whether `fault` may happen; of a choice, whether each option may.
+    /// Checks whether `fault` may happen, and for a choice, whether each option may.
     ///
     /// # Errors
-    /// If it may not; the error says within which bounds it could.
+    /// Returns an error at the first field that goes beyond a bound, with the bound.
     pub fn permits(&self, fault: &Fault) -> Result<(), RuleError> {
         if let Fault::OneOf(one_of) = fault {
             return one_of.check(|fault| self.permits(fault));
@@ -110,7 +111,8 @@ impl Policy {
     }
 }
 
-/// The longest delay that a fault is written with. Of a latency with a tail, there is none.
+/// Returns the longest delay that a fault is written with, and its field. A latency of a
+/// distribution with a tail has none.
 fn longest(fault: &Fault) -> Option<(&'static str, Duration)> {
     match fault {
         Fault::Latency(latency, _) => latency.longest().map(|time| ("latency", time)),
@@ -118,10 +120,12 @@ fn longest(fault: &Fault) -> Option<(&'static str, Duration)> {
         Fault::Pause(time) => Some(("pause.max", time.get())),
         Fault::Block(time) => Some(("block", time.get())),
         Fault::Body(bytes, _) => match bytes.0 {
-            Kind::StallAfter(_, time) => Some(("body.for", time)),
-            Kind::FirstByte(time) => Some(("body.first_byte", time)),
-            Kind::EachChunk(time) => Some(("body.chunk", time)),
-            Kind::Throttle(_) | Kind::TruncateAfter(_) | Kind::Corrupt(_) => None,
+            BytesFaultKind::StallAfter(_, time) => Some(("body.for", time)),
+            BytesFaultKind::FirstByte(time) => Some(("body.first_byte", time)),
+            BytesFaultKind::EachChunk(time) => Some(("body.chunk", time)),
+            BytesFaultKind::Throttle(_)
+            | BytesFaultKind::TruncateAfter(_)
+            | BytesFaultKind::Corrupt(_) => None,
         },
         _ => None,
     }

@@ -1,4 +1,5 @@
-//! What has been spent of a budget. Taken before a fault happens, given back if it does not.
+//! What has been spent of a budget. It is charged before a fault happens, and refunded if it does
+//! not.
 
 use std::{
     collections::VecDeque,
@@ -11,10 +12,10 @@ use std::{
 
 use crate::{policy::limit::Limit, trigger::budget::Budget};
 
-/// The calls, the hits and the delays under one budget.
+/// The calls, the hits and the delays that are counted against one budget.
 ///
-/// The numbers order nothing else, so they are relaxed: what makes them exact is that each is taken in
-/// one step.
+/// The atomics order no other access, so they are relaxed. They are exact because each is charged
+/// in one atomic step.
 #[derive(Debug, Default)]
 pub(crate) struct Spending {
     calls: AtomicU64,
@@ -22,14 +23,14 @@ pub(crate) struct Spending {
     delays: Mutex<Delays>,
 }
 
-/// Delays of the last minute, summed up by tenths of a second.
+/// The delays of the last minute, in slots of a tenth of a second.
 #[derive(Debug, Default)]
 struct Delays {
     slots: VecDeque<(u64, Duration)>,
     sum: Duration,
 }
 
-/// What was taken out, to be put back.
+/// What was charged for one fault, which can be put back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Charge {
     share: bool,
@@ -37,15 +38,18 @@ pub(crate) struct Charge {
 }
 
 const SLOT: Duration = Duration::from_millis(100);
-/// A minute, and the slot that is not over yet: a delay counts for at least 60 seconds.
+/// The slots of a minute and one more, which is not over yet: a delay counts for at least 60
+/// seconds.
 const SLOTS: u64 = 601;
 
 impl Spending {
+    /// Counts a call, of which the share is taken.
     pub(crate) fn count_call(&self) {
         self.calls.fetch_add(1, Relaxed);
     }
 
-    /// Takes one call and its delay, if there is room for both; else says what there is no room for.
+    /// Charges one hit and its delay, if the budget has room for both; otherwise returns the limit
+    /// that was reached.
     pub(crate) fn take(
         &self,
         budget: &Budget,
@@ -73,6 +77,7 @@ impl Spending {
         Ok(taken)
     }
 
+    /// Refunds a charge.
     pub(crate) fn put_back(&self, taken: Charge) {
         if taken.share {
             self.hits.fetch_sub(1, Relaxed);
@@ -88,6 +93,7 @@ impl Spending {
 }
 
 impl Delays {
+    /// Charges a delay at `now`, and returns its slot; `None` if there is no room for it.
     fn take(&mut self, most: Duration, delay: Duration, now: Duration) -> Option<(u64, Duration)> {
         let slot = u64::try_from(now.as_millis() / SLOT.as_millis()).unwrap_or(u64::MAX);
         while let Some((oldest, spent)) = self.slots.front().copied()
@@ -101,7 +107,7 @@ impl Delays {
         }
         self.sum += delay;
         match self.slots.back_mut() {
-            // Two threads may have read the clock in another order than they come here.
+            // Two threads may arrive here in another order than they read the clock.
             Some((last, spent)) if *last >= slot => {
                 *spent += delay;
                 Some((*last, delay))
@@ -114,7 +120,7 @@ impl Delays {
     }
 
     fn put_back(&mut self, slot: u64, delay: Duration) {
-        // Older than a minute, it is gone already.
+        // A charge older than a minute has been dropped already.
         if let Ok(at) = self.slots.binary_search_by_key(&slot, |(slot, _)| *slot) {
             self.slots[at].1 -= delay;
             self.sum -= delay;
@@ -136,7 +142,7 @@ mod tests {
         let mut hits = 0;
         for calls in 1..=1000_u32 {
             spending.count_call();
-            // Tried twice on each call: more than the share wants.
+            // Two attempts on each call demand more than the share.
             hits += (0..2)
                 .filter(|_| spending.take(&budget, SECOND, SECOND).is_ok())
                 .count();
@@ -161,7 +167,7 @@ mod tests {
             let spent: Duration = last_minute.map(|(_, delay)| *delay).sum();
             assert!(spent <= 10 * SECOND, "{spent:?} at {now:?}");
         }
-        // And not much less: it comes back.
+        // And not much less: what was spent becomes available again.
         let all: Duration = taken.iter().map(|(_, delay)| *delay).sum();
         assert!(all > 30 * SECOND, "{all:?}");
     }
@@ -179,7 +185,7 @@ mod tests {
             assert!(spending.take(&budget, SECOND, SECOND).is_err());
             spending.put_back(taken);
         }
-        // Too long for the budget: the share is not spent for it.
+        // A delay that is too long for the budget does not use up the share.
         let error = spending.take(&budget, 11 * SECOND, SECOND).unwrap_err();
         assert_eq!(error, Limit::BudgetDelay);
         assert!(spending.take(&budget, SECOND, SECOND).is_ok());

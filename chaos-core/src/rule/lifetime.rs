@@ -1,63 +1,74 @@
-//! How long a rule lives once it is armed.
+//! How long a rule lives after it is armed.
 
 use std::time::Duration;
 
 use crate::error::RuleError;
 
-/// A time to live, the spelt-out wish to have none, or nothing said.
+/// How long a rule lives after it is armed: a time to live, no end, or the default.
 ///
-/// Where nothing is said, the [policy](crate::Policy::default_ttl) does: ten minutes, unless it was told
-/// otherwise. A rule that nobody remembers is a rule that has ended.
+/// The default is what the [policy](crate::Policy::default_ttl) sets, or else ten minutes, so that
+/// a forgotten rule ends by itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::Lifetime;
+///
+/// let hour = Lifetime::new(Duration::from_secs(3600))?;
+/// assert_eq!(hour.ttl(), Some(Duration::from_secs(3600)));
+/// assert_eq!(Lifetime::default().ttl(), Some(Duration::from_secs(600)));
+/// assert_eq!(Lifetime::NEVER_ENDS.ttl(), None);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lifetime(Said);
+pub struct Lifetime(Ttl);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Said {
+enum Ttl {
     #[default]
-    Nothing,
+    Unset,
     For(Duration),
     Never,
 }
 
 impl Lifetime {
-    /// Until it is stopped by hand.
-    pub const NEVER_ENDS: Self = Self(Said::Never);
-    /// Where neither the rule nor the policy says anything.
+    /// No end: the rule lives until it is removed, disabled or halted.
+    pub const NEVER_ENDS: Self = Self(Ttl::Never);
+    /// The time to live where neither the rule nor the policy sets one.
     pub(crate) const DEFAULT: Duration = Duration::from_secs(600);
 
     const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// So long from the moment the rule is armed.
+    /// Creates a lifetime of `ttl`, from the moment the rule is armed.
     ///
     /// # Errors
-    /// If `ttl` is zero or longer than 365 days.
+    /// Returns an error if `ttl` is zero or longer than 365 days.
     pub fn new(ttl: Duration) -> Result<Self, RuleError> {
         if ttl.is_zero() || ttl > Self::LONGEST {
-            let problem = format!("{ttl:?} is no time to live");
+            let problem = format!("{ttl:?} is out of range");
             let allowed = "more than 0s, at most 365 days, or \"never\"";
             return Err(RuleError::new("ttl", problem, allowed));
         }
-        Ok(Self(Said::For(ttl)))
+        Ok(Self(Ttl::For(ttl)))
     }
 
-    /// The time to live, if there is an end: ten minutes where nothing is said, which a policy may
-    /// change.
+    /// Returns the time to live, or `None` if there is no end. For the default it is ten minutes,
+    /// whatever a policy sets.
     #[must_use]
     pub const fn ttl(self) -> Option<Duration> {
         self.ttl_or(Self::DEFAULT)
     }
 
-    /// The same, with another default.
+    /// Returns the time to live, with `default` for a lifetime that is not set.
     pub(crate) const fn ttl_or(self, default: Duration) -> Option<Duration> {
         match self.0 {
-            Said::Nothing => Some(default),
-            Said::For(ttl) => Some(ttl),
-            Said::Never => None,
+            Ttl::Unset => Some(default),
+            Ttl::For(ttl) => Some(ttl),
+            Ttl::Never => None,
         }
     }
 
-    /// Whether anything was said.
+    /// Returns whether the rule sets its lifetime.
     pub(crate) const fn is_said(self) -> bool {
-        !matches!(self.0, Said::Nothing)
+        !matches!(self.0, Ttl::Unset)
     }
 }

@@ -1,4 +1,5 @@
-//! An ordered list of rules, and how an edit makes the next one. Pure values; nothing is armed here.
+//! An ordered list of rules, and the edits that make the next one. Pure values: nothing is armed
+//! here.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use fnv::FnvHashSet;
 
 use crate::{error::RuleError, name::RuleId, rule::Rule};
 
-/// An immutable, ordered list of rules with distinct ids, and the generation it came with.
+/// An immutable, ordered list of rules with distinct ids, and its generation.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     pub(crate) generation: u64,
@@ -14,25 +15,25 @@ pub struct RuleSet {
 }
 
 impl RuleSet {
-    /// How many edits came before: it goes up by one with each that is accepted.
+    /// Returns the generation: the number of accepted edits so far.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// The rules in order.
+    /// Returns the rules in order.
     #[must_use]
     pub fn rules(&self) -> &[Arc<Rule>] {
         &self.rules
     }
 
-    /// The rule called `id`.
+    /// Returns the rule with this id.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
         self.rules.iter().find(|rule| rule.id.as_str() == id)
     }
 
-    /// The next set: `change` applied to this one.
+    /// Applies `change`, and returns the next rule set.
     pub(crate) fn apply(&self, change: Change) -> Result<Self, ChangeError> {
         let mut rules = self.rules.clone();
         match change {
@@ -61,6 +62,7 @@ impl RuleSet {
     }
 }
 
+/// Checks that no two rules have one id.
 fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
     let mut seen = FnvHashSet::default();
     match rules
@@ -78,44 +80,58 @@ fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
     }
 }
 
-/// An edit of the rule set. One value, so that it can be checked, counted and written down.
+/// An edit of a rule set. It is a value, so that it can be checked, counted and recorded.
+///
+/// ```
+/// use chaos_core::{Change, Fault, Injector, Rule};
+///
+/// let injector = Injector::new();
+/// let rule = Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost"));
+/// let seen = injector.rules().generation();
+/// injector.apply(Change::Put(rule.clone()), Some(seen))?;
+/// // Someone who has not seen that edit does not overwrite it.
+/// assert!(injector.apply(Change::Remove("lost".parse()?), Some(seen)).is_err());
+/// # drop(rule);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Change {
-    /// Adds the rule at the end, or replaces the one with its id where that stands.
+    /// Adds the rule at the end, or replaces the rule with its id in place.
     ///
-    /// An unchanged rule goes on as it was, counts and deadline and all, unless it has expired:
-    /// then it is armed anew.
+    /// An unchanged rule keeps its counters and its deadline, unless it has expired: then it is
+    /// armed anew.
     Put(Rule),
-    /// Replaces the rule with its id where that stands. Unlike a `Put`, it does not arm an expired
-    /// rule that it leaves unchanged, or gives another reason; switching it on, or changing what it
-    /// does, arms it like a new one.
+    /// Replaces the rule with its id in place. Unlike a `Put`, it does not arm an expired rule anew
+    /// if it leaves the rule unchanged or changes only its reason. Enabling the rule, or changing
+    /// what it does, arms it like a new one.
     Edit(Rule),
-    /// Takes the rule out.
+    /// Removes the rule with this id.
     Remove(RuleId),
-    /// Replaces all rules. Unchanged ones go on as they were; unchanged ones that have expired stay
-    /// expired.
+    /// Replaces all rules. Unchanged rules keep their counters and deadlines, and stay expired if
+    /// they have expired.
     Replace(Vec<Rule>),
 }
 
-/// Why an edit was not accepted. The rule set is what it was.
+/// Why an edit was not accepted. The rule set stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeError {
-    /// The caller had seen an older generation than this one.
+    /// The rules have changed since the generation that the caller has seen.
     #[non_exhaustive]
     Stale {
-        /// The generation in force.
+        /// The current generation.
         current: u64,
     },
-    /// There is no such rule.
+    /// There is no rule with this id.
     Unknown(RuleId),
-    /// Two rules with one id.
+    /// The rules are invalid: two of them have the same id.
     Rule(RuleError),
-    /// A guard rail has stopped it, and nobody has acknowledged that; or the environment has, for good.
+    /// A breach of a guard rail stopped the rules and has not been acknowledged, or the environment
+    /// disabled injection for the life of the process.
     #[non_exhaustive]
     Locked {
-        /// What broke which bound, or what the environment says.
+        /// Which bound was broken by what, or the setting of the environment.
         reason: Arc<str>,
     },
 }
@@ -129,7 +145,7 @@ impl std::fmt::Display for ChangeError {
             Self::Unknown(id) => write!(f, "there is no rule `{id}`"),
             Self::Rule(_) => f.write_str("the rules cannot be accepted"),
             Self::Locked { reason } => {
-                write!(f, "stopped, and not yet to be armed again: {reason}")
+                write!(f, "stopped, and cannot be armed again yet: {reason}")
             }
         }
     }

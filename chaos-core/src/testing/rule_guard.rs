@@ -1,4 +1,4 @@
-//! A rule that is gone when its guard is: what a test holds on to.
+//! A rule that is removed when its guard is dropped.
 
 use crate::{
     armed::status::Counts,
@@ -8,16 +8,18 @@ use crate::{
     rule::{Rule, rule_set::Change},
 };
 
-/// Who holds the rule.
+/// Where the rule is armed.
 #[derive(Clone, Debug)]
 enum Holder {
     Injector(Injector),
     Overlay(Overlay),
 }
 
-/// A rule in force until this is dropped; then it is taken out, and the calls it delays are let go.
+/// A rule that is armed until this guard is dropped. Dropping it removes the rule and releases the
+/// calls that it delays.
 ///
-/// If somebody has put another rule in its place meanwhile, or changed what it does, that one stays.
+/// If the rule has been replaced meanwhile, or what it does was changed, dropping the guard removes
+/// nothing.
 ///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule, inject};
@@ -39,13 +41,13 @@ pub struct RuleGuard {
 }
 
 impl RuleGuard {
-    /// The rule's name.
+    /// Returns the rule's id.
     #[must_use]
     pub fn id(&self) -> &RuleId {
         &self.rule.id
     }
 
-    /// What the rule has counted; `None` if somebody else has taken it out.
+    /// Returns what the rule has counted; `None` if the rule has been removed.
     #[must_use]
     pub fn counts(&self) -> Option<Counts> {
         match &self.holder {
@@ -54,13 +56,13 @@ impl RuleGuard {
         }
     }
 
-    /// How many calls it has hit.
+    /// Returns how many calls the rule has hit; 0 if it has been removed.
     #[must_use]
     pub fn injected(&self) -> u64 {
         self.counts().map_or(0, |counts| counts.injected)
     }
 
-    /// Lets go the calls that its `pause` holds now.
+    /// Releases the calls that a `pause` of the rule holds now.
     pub fn release(&self) {
         match &self.holder {
             Holder::Injector(injector) => injector.release(self.rule.id.as_str()),
@@ -68,7 +70,14 @@ impl RuleGuard {
         };
     }
 
-    /// Waits until it has hit so many calls; see [`Injector::wait_for`].
+    /// Waits until the rule has hit `injections` calls, and returns how many it has hit then;
+    /// `None` once the rule has been removed or has expired.
+    ///
+    /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
+    /// Injections count from the moment they begin; a `pause` counts when it holds the call.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe.
     #[cfg(feature = "tokio")]
     pub async fn wait_for(&self, injections: u64) -> Option<u64> {
         match &self.holder {
@@ -87,7 +96,7 @@ impl Drop for RuleGuard {
                 Holder::Injector(injector) => injector.rules(),
                 Holder::Overlay(overlay) => overlay.rules(),
             };
-            // Another rule may have come in its place, which is not this one's to remove.
+            // Another rule may have taken its place, which is not this guard's to remove.
             let id = self.rule.id.as_str();
             if !rules
                 .find(id)
@@ -109,24 +118,29 @@ impl Drop for RuleGuard {
 }
 
 impl Injector {
-    /// Puts a rule in force for as long as the guard lives.
+    /// Arms a rule until the returned guard is dropped.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         self.put(rule.clone());
         let holder = Holder::Injector(self.clone());
         RuleGuard { holder, rule }
     }
 
-    /// Waits until a rule has hit so many calls since it was put in force, and says how many it has hit
-    /// then; `None` once there is no such rule, or it has expired. Injections count from the moment they begin: of a
-    /// `pause`, when the call is held.
+    /// Waits until the rule `id` has hit `injections` calls since it was armed, and returns how
+    /// many it has hit then; `None` once there is no such rule or it has expired.
     ///
-    /// Put a `tokio::time::timeout` around it if they may not come. Cancel-safe.
+    /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
+    /// Injections count from the moment they begin; a `pause` counts when it holds the call.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe.
     #[cfg(feature = "tokio")]
     pub async fn wait_for(&self, id: &str, injections: u64) -> Option<u64> {
         self.when(|| self.counts(id), injections).await
     }
 
-    /// The same, holding the thread, for so long at most: then it says how many there were.
+    /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, for
+    /// `at_most` so long, and returns how many it has hit then; `None` once there is no such rule
+    /// or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,
@@ -138,20 +152,29 @@ impl Injector {
 }
 
 impl Overlay {
-    /// Puts a rule in force in it for as long as the guard lives, which keeps the overlay.
+    /// Arms a rule in this overlay until the returned guard is dropped. The guard keeps the overlay
+    /// alive.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         self.put(rule.clone());
         let holder = Holder::Overlay(self.clone());
         RuleGuard { holder, rule }
     }
 
-    /// Waits until one of its rules has hit so many calls; see [`Injector::wait_for`].
+    /// Waits until the overlay's rule `id` has hit `injections` calls since it was armed, and
+    /// returns how many it has hit then; `None` once there is no such rule or it has expired.
+    ///
+    /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
+    ///
+    /// # Cancel safety
+    /// This method is cancel safe.
     #[cfg(feature = "tokio")]
     pub async fn wait_for(&self, id: &str, injections: u64) -> Option<u64> {
         self.injector().when(|| self.counts(id), injections).await
     }
 
-    /// The same, holding the thread, for so long at most: then it says how many there were.
+    /// Blocks the thread until the overlay's rule `id` has hit `injections` calls since it was
+    /// armed, for `at_most` so long, and returns how many it has hit then; `None` once there is no
+    /// such rule or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,

@@ -1,7 +1,6 @@
-//! Trying every fault at every pass through a site that a piece of code makes.
+//! Runs that try every fault at every pass through a site that a piece of code makes.
 
 use std::{
-    any::Any,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
 };
@@ -15,12 +14,14 @@ use crate::{
     trigger::{Trigger, replay::Replay},
 };
 
-/// Runs a piece of code once for each fault, at each pass through each site that it makes, and says
-/// which of them broke it (Linux's `fail-nth`, Filibuster).
+pub use crate::testing::report::{Outcome, SystematicReport, Tried};
+
+/// Runs a piece of code once for each fault at each pass through each site that it makes, and
+/// reports which of them broke it (Linux's `fail-nth`, Filibuster).
 ///
-/// First it runs without a fault, to see which sites are passed, and how often. Each run is in an
-/// [`Overlay`] of its own, so what others do on the injector is not touched, and does not disturb. Tasks
-/// that the code spawns are seen if they are [carried](Overlay::carry).
+/// The code first runs without a fault, which shows the sites it passes, and how often. Each run is
+/// in an [`Overlay`] of its own, so other code on the injector neither is affected nor interferes.
+/// A spawned task takes part if it is [carried](Overlay::carry) into the overlay.
 ///
 /// ```
 /// use chaos_core::{Injected, Injector, Systematic, inject};
@@ -28,7 +29,7 @@ use crate::{
 /// let injector = Injector::new();
 /// let transfer = || {
 ///     inject!(injector: &injector, "db.withdraw")?;
-///     // Whoever forgets to give the money back will hear of it.
+///     // A failure here leaves the money nowhere, which the report shows.
 ///     inject!(injector: &injector, "db.deposit")
 /// };
 /// let report = Systematic::new(&injector).run_sync(transfer);
@@ -46,46 +47,8 @@ pub struct Systematic {
     within: Option<std::time::Duration>,
 }
 
-/// What became of one run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Outcome {
-    /// It went well.
-    Passed,
-    /// It gave an error, which says this.
-    Failed(String),
-    /// It panicked, with this message.
-    Panicked(String),
-    /// It took longer than it may.
-    TimedOut,
-    /// It went well, and the site was not passed as often as in the run without a fault.
-    NotReached,
-}
-
-/// One run, with one fault.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Tried {
-    /// The site.
-    pub site: String,
-    /// Which pass through it, from 1.
-    pub pass: u64,
-    /// What was injected there.
-    pub fault: Fault,
-    /// What became of it.
-    pub outcome: Outcome,
-}
-
-/// What was tried, by site, pass and fault.
-#[derive(Clone, Debug)]
-pub struct SystematicReport {
-    /// Of the run without a fault.
-    without: Outcome,
-    tried: Vec<Tried>,
-}
-
 impl Systematic {
-    /// Tries one `error` at each of the first ten passes through every site.
+    /// Creates a test that injects one `error` at each of the first ten passes through every site.
     #[must_use]
     pub fn new(injector: &Injector) -> Self {
         Self {
@@ -98,28 +61,30 @@ impl Systematic {
         }
     }
 
-    /// Tries this fault, and those given before, wherever it can happen.
+    /// Adds a fault to try, in place of the default `error`. It is tried at every site where it can
+    /// happen.
     #[must_use]
     pub fn fault(mut self, fault: Fault) -> Self {
         self.faults.push(fault);
         self
     }
 
-    /// Only at these sites.
+    /// Sets the sites to try. Without this, all sites are tried.
     #[must_use]
     pub fn sites(mut self, sites: SiteGlob) -> Self {
         self.sites = Some(sites);
         self
     }
 
-    /// At no more than so many passes through each site.
+    /// Sets at how many passes through each site faults are tried, at most. The default is 10.
     #[must_use]
     pub fn most_passes(mut self, passes: u64) -> Self {
         self.most_passes = passes;
         self
     }
 
-    /// How long a run may take, in [`run`](Self::run).
+    /// Sets how long one run of [`run`](Self::run) may take. A run that takes longer is reported as
+    /// [`Outcome::TimedOut`]. There is no limit by default.
     #[cfg(feature = "tokio")]
     #[must_use]
     pub fn within(mut self, time: std::time::Duration) -> Self {
@@ -127,27 +92,31 @@ impl Systematic {
         self
     }
 
-    /// Tries everything on async code.
+    /// Runs async code once without a fault and once for each fault, site and pass.
+    ///
+    /// A panic of the code is caught and reported.
     #[cfg(feature = "tokio")]
     pub async fn run<F, E>(&self, mut code: impl FnMut() -> F) -> SystematicReport
     where
         F: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        let mut learning = Learning::new(self);
-        while let Some(overlay) = learning.next() {
-            learning.learn(self.outcome(overlay.run(code())).await);
+        let mut discovery = Discovery::new(self);
+        while let Some(overlay) = discovery.next() {
+            discovery.record(self.outcome(overlay.run(code())).await);
         }
-        let mut report = learning.report();
+        let mut report = discovery.report();
         for tried in &mut report.tried {
             let overlay = self.overlay_for(tried);
             let outcome = self.outcome(overlay.run(code())).await;
-            tried.tell(outcome, &overlay);
+            tried.record(outcome, &overlay);
         }
         report
     }
 
-    /// Tries everything on plain code.
+    /// Runs plain code once without a fault and once for each fault, site and pass.
+    ///
+    /// A panic of the code is caught and reported.
     pub fn run_sync<E: fmt::Display>(
         &self,
         mut code: impl FnMut() -> Result<(), E>,
@@ -157,16 +126,16 @@ impl Systematic {
                 overlay.run_sync(&mut code)
             })))
         };
-        let mut learning = Learning::new(self);
-        while let Some(overlay) = learning.next() {
+        let mut discovery = Discovery::new(self);
+        while let Some(overlay) = discovery.next() {
             let outcome = run(&overlay);
-            learning.learn(outcome);
+            discovery.record(outcome);
         }
-        let mut report = learning.report();
+        let mut report = discovery.report();
         for tried in &mut report.tried {
             let overlay = self.overlay_for(tried);
             let outcome = run(&overlay);
-            tried.tell(outcome, &overlay);
+            tried.record(outcome, &overlay);
         }
         report
     }
@@ -189,7 +158,7 @@ impl Systematic {
         }
     }
 
-    /// An overlay whose rule hits one pass through one site.
+    /// Creates an overlay whose rule hits one pass through one site.
     fn overlay_for(&self, tried: &Tried) -> Overlay {
         let one = Replay::ordinals([tried.pass - 1]).expect("one is not too many");
         let rule = rule(RULE, &tried.site, tried.fault.clone());
@@ -199,17 +168,32 @@ impl Systematic {
     }
 }
 
+/// The id of the rule that injects the fault of a run.
 const RULE: &str = "systematic";
 
+/// Creates a rule that never ends, since a test may advance its clock by hours.
 fn rule(id: &str, site: &str, fault: Fault) -> Rule {
     let id = id.parse().expect("an id of our own");
     let site = site.parse().expect("the name of a site");
-    // A test may let hours pass.
     Rule::new(id, site, fault).lifetime(Lifetime::NEVER_ENDS)
 }
 
-/// Which sites are passed, and how often. A run may make sites that were not there before.
-struct Learning<'s> {
+impl Tried {
+    /// Records the outcome of the run. A run that passed without being hit did not reach the fault.
+    fn record(&mut self, outcome: Outcome, overlay: &Overlay) {
+        let is_hit = overlay
+            .counts(RULE)
+            .is_some_and(|counts| counts.injected > 0);
+        self.outcome = match outcome {
+            Outcome::Passed if !is_hit => Outcome::NotReached,
+            outcome => outcome,
+        };
+    }
+}
+
+/// The runs without a fault, which show the sites that are passed, and how often. They are repeated
+/// while a run registers new sites.
+struct Discovery<'s> {
     systematic: &'s Systematic,
     sites: Vec<&'static str>,
     overlay: Option<Overlay>,
@@ -217,7 +201,7 @@ struct Learning<'s> {
     rounds: u32,
 }
 
-impl<'s> Learning<'s> {
+impl<'s> Discovery<'s> {
     fn new(systematic: &'s Systematic) -> Self {
         Self {
             systematic,
@@ -228,7 +212,7 @@ impl<'s> Learning<'s> {
         }
     }
 
-    /// The overlay of the next run; `None` if the last one said all.
+    /// Returns the overlay of the next run; `None` if the last run registered no new site.
     fn next(&mut self) -> Option<Overlay> {
         let Systematic {
             injector, sites, ..
@@ -243,10 +227,11 @@ impl<'s> Learning<'s> {
         self.rounds += 1;
         let overlay = Overlay::new(injector);
         let rules = names.iter().enumerate().map(|(at, name)| {
-            // What it would do does not matter: it is there to count, at every kind of site.
+            // The fault does not matter: a shadow rule counts, and an `error` can happen at every
+            // site.
             rule(&at.to_string(), name, Fault::error(RULE)).mode(Mode::Shadow)
         });
-        // A site of a macro with an `injector:` is known once anything is aimed at it.
+        // The site of a macro with an `injector:` is registered once a rule aims at it.
         let any = rule("any", "**", Fault::error(RULE)).mode(Mode::Shadow);
         let replaced = overlay.replace(rules.chain([any]).collect());
         replaced.expect("the ids differ");
@@ -255,11 +240,12 @@ impl<'s> Learning<'s> {
         Some(overlay)
     }
 
-    fn learn(&mut self, outcome: Outcome) {
+    /// Records the outcome of a run.
+    fn record(&mut self, outcome: Outcome) {
         self.outcome = outcome;
     }
 
-    /// All there is to try, in order.
+    /// Returns the report of all that is to be tried, in order, with outcomes to be filled in.
     fn report(self) -> SystematicReport {
         let mut tried = Vec::new();
         if let (Outcome::Passed, Some(overlay)) = (&self.outcome, &self.overlay) {
@@ -275,7 +261,7 @@ impl<'s> Learning<'s> {
                 let kinds = sites.iter().filter(|site| site.name() == *name);
                 let kinds: Vec<_> = kinds.map(|site| site.kind()).collect();
                 let can_happen =
-                    |fault: &&Fault| kinds.iter().any(|kind| fault.surfaces().have(*kind));
+                    |fault: &&Fault| kinds.iter().any(|kind| fault.site_kinds().have(*kind));
                 for pass in 1..=passes.min(self.systematic.most_passes) {
                     tried.extend(faults.iter().filter(can_happen).map(|fault| Tried {
                         site: (*name).to_owned(),
@@ -290,100 +276,5 @@ impl<'s> Learning<'s> {
             without: self.outcome,
             tried,
         }
-    }
-}
-
-impl Outcome {
-    fn of<E: fmt::Display>(result: Result<Result<(), E>, Box<dyn Any + Send>>) -> Self {
-        match result {
-            Ok(Ok(())) => Self::Passed,
-            Ok(Err(error)) => Self::Failed(error.to_string()),
-            Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-                let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-                Self::Panicked(text.unwrap_or_else(|| "something that is no text".to_owned()))
-            }
-        }
-    }
-
-    fn is_broken(&self) -> bool {
-        matches!(self, Self::Failed(_) | Self::Panicked(_) | Self::TimedOut)
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Passed => f.write_str("passed"),
-            Self::Failed(error) => write!(f, "failed: {error}"),
-            Self::Panicked(message) => write!(f, "panicked: {message}"),
-            Self::TimedOut => f.write_str("timed out"),
-            Self::NotReached => f.write_str("not reached"),
-        }
-    }
-}
-
-impl Tried {
-    fn tell(&mut self, outcome: Outcome, overlay: &Overlay) {
-        let is_hit = overlay
-            .counts(RULE)
-            .is_some_and(|counts| counts.injected > 0);
-        self.outcome = match outcome {
-            Outcome::Passed if !is_hit => Outcome::NotReached,
-            outcome => outcome,
-        };
-    }
-}
-
-impl SystematicReport {
-    /// What became of the run without a fault. Unless it passed, nothing was tried.
-    #[must_use]
-    pub fn without_fault(&self) -> &Outcome {
-        &self.without
-    }
-
-    /// All that was tried, by name of the site, pass and fault.
-    #[must_use]
-    pub fn tried(&self) -> &[Tried] {
-        &self.tried
-    }
-
-    /// What broke the code: a failure, a panic, or a run that took too long.
-    pub fn broken(&self) -> impl Iterator<Item = &Tried> {
-        self.tried.iter().filter(|tried| tried.outcome.is_broken())
-    }
-
-    /// Whether something was injected, and nothing broke. Where no site was passed, or only outside of
-    /// the overlay, or where nothing may be injected, nothing was shown.
-    #[must_use]
-    pub fn is_fine(&self) -> bool {
-        let passed = |tried: &Tried| tried.outcome == Outcome::Passed;
-        self.broken().next().is_none() && self.tried.iter().any(passed)
-    }
-}
-
-/// A line for the whole, and one for each that broke.
-impl fmt::Display for SystematicReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.without != Outcome::Passed {
-            return write!(f, "without a fault: {}", self.without);
-        }
-        let missed = |tried: &&Tried| tried.outcome == Outcome::NotReached;
-        let missed = self.tried.iter().filter(missed).count();
-        let broken = self.broken().count();
-        write!(f, "{broken} of {} broke it", self.tried.len())?;
-        if missed > 0 {
-            write!(f, ", {missed} not reached")?;
-        }
-        for tried in self.broken() {
-            let Tried {
-                site,
-                pass,
-                fault,
-                outcome,
-            } = tried;
-            write!(f, "\n{site}, pass {pass}, {}: {outcome}", fault.name())?;
-        }
-        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What a token says: until when, from whom, and which rules. All of it was signed.
+//! The claims of a token: until when, for whom, and which rules. All of them are signed.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,13 +12,13 @@ use crate::{
     wire::{rule_to_value, rules_from_json},
 };
 
-/// More than one request has use for.
+/// The most rules of a token, more than one request needs.
 const MOST_RULES: usize = 16;
 
-/// Longer than a name.
+/// The longest subject in bytes, longer than a name.
 const LONGEST_SUBJECT: usize = 256;
 
-/// Claims of other names are ignored, as JWTs have it.
+/// The claims that are read. Others are ignored, as RFC 7519 asks for.
 #[derive(Deserialize)]
 pub(super) struct Claims {
     exp: Number,
@@ -29,8 +29,8 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    /// The claims as JSON. Times are whole seconds, which every reader takes; the lifetime is
-    /// rounded down.
+    /// Writes the claims as JSON. Times are whole seconds, which every reader understands; the
+    /// lifetime is rounded down.
     pub(super) fn written(
         subject: &str,
         lifetime: Duration,
@@ -44,7 +44,7 @@ impl Claims {
         claims.to_string().into_bytes()
     }
 
-    /// Whose token it is.
+    /// Returns whose token it is.
     pub(super) fn subject(&self) -> Result<&str, TokenError> {
         match self.sub.len() {
             1..=LONGEST_SUBJECT => Ok(&self.sub),
@@ -52,8 +52,8 @@ impl Claims {
         }
     }
 
-    /// When it expires, if it is valid now. There is no leeway: clocks that differ make a token
-    /// valid that much earlier or later.
+    /// Returns when the token expires, in time since 1970, if it is valid at `now`. There is no
+    /// leeway: a difference of clocks moves the times by as much.
     pub(super) fn expires(
         &self,
         now: SystemTime,
@@ -63,14 +63,14 @@ impl Claims {
         let exp = time(&self.exp)?;
         let nbf = self.nbf.as_ref().map(time).transpose()?;
         let iat = self.iat.as_ref().map(time).transpose()?;
-        // RFC 7519: not "on or after" `exp`, not "before" `nbf`.
+        // RFC 7519: invalid "on or after" `exp`, and "before" `nbf`.
         if exp <= now {
             return Err(TokenError::Expired);
         }
         if nbf.is_some_and(|nbf| now < nbf) {
             return Err(TokenError::NotYetValid);
         }
-        // A token that was made for a year is not good in its last hour either.
+        // A token that was issued for a year is not accepted in its last hour either.
         let made = iat.map_or(now, |iat| iat.min(now));
         if exp - made > longest {
             return Err(TokenError::TooLong);
@@ -78,7 +78,7 @@ impl Claims {
         Ok(exp)
     }
 
-    /// The rules. One without an id is named for its place: `token-0`, `token-1` ….
+    /// Returns the rules. A rule without an id is named for its place: `token-0`, `token-1` ….
     pub(super) fn into_rules(self) -> Result<Vec<Rule>, RuleError> {
         let mut rules = self.rules;
         if !(1..=MOST_RULES).contains(&rules.len()) {
@@ -104,12 +104,12 @@ impl Claims {
     }
 }
 
-/// A machine whose clock is before 1970 is at 1970.
+/// Returns the time since 1970; zero on a machine whose clock is before that.
 pub(super) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-/// RFC 7519's NumericDate: seconds since 1970, which may have a fraction.
+/// Reads a NumericDate of RFC 7519: seconds since 1970, which may have a fraction.
 fn time(seconds: &Number) -> Result<Duration, TokenError> {
     let whole = seconds.as_u64().map(Duration::from_secs);
     let time = whole.or_else(|| Duration::try_from_secs_f64(seconds.as_f64()?).ok());

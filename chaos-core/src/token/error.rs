@@ -1,32 +1,32 @@
-//! Why a token, or the key of tokens, is not accepted. No error shows anything of a secret.
+//! Why a token, or a secret, is not accepted. No error reveals anything of a secret.
 
 use std::{error::Error, fmt};
 
 use crate::error::RuleError;
 
-/// Why a token is not accepted. The request that brought it goes on as if it had none.
+/// The reason why a token is not accepted. The request that carried it goes on as if it had none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// More than 8 KiB; nothing of it was looked at.
+    /// The token is larger than 8 KiB. It was not read.
     Oversized,
-    /// No JWT, or none with the claims that a token has.
+    /// The token is not a JWT, or lacks a claim, or has one of another type.
     Malformed,
-    /// None of the keys signed it with HS256, whatever it says of itself.
+    /// No known secret has signed the token with HS256.
     Forged,
-    /// Its `exp` has come.
+    /// The time of `exp` has come.
     Expired,
-    /// Its `nbf` has not come.
+    /// The time of `nbf` has not come.
     NotYetValid,
-    /// It lives longer than the key allows.
+    /// The token lives longer than the key allows.
     TooLong,
-    /// It is genuine, and its rules are none.
+    /// The token is genuine, but its rules are invalid.
     Refused(RuleError),
 }
 
 impl TokenError {
-    /// A short name, for counters: `oversized`, `malformed`, `forged`, `expired`, `not_yet_valid`,
-    /// `too_long` or `refused`.
+    /// Returns a short name for counters: `oversized`, `malformed`, `forged`, `expired`,
+    /// `not_yet_valid`, `too_long` or `refused`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Error for TokenError {
     }
 }
 
-/// A secret that is too short to sign with.
+/// The reason why a secret is not accepted: it is too short.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenKeyError {
     pub(super) length: usize,

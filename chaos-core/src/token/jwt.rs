@@ -1,8 +1,8 @@
-//! The envelope: a compact JWT under HMAC-SHA-256 (HS256), and no other form of one.
+//! The envelope of a token: a compact JWT under HMAC-SHA-256 (HS256), and no other kind of JWT.
 //!
-//! The signature is checked over the bytes as they came, by the one algorithm there is. A token's
-//! own header has no say in that, and is read only once the signature has proved it genuine; so
-//! there is nothing to confuse.
+//! The signature is checked over the bytes as they were received, with the one algorithm there is.
+//! The token's header has no influence on that, and is read only after the signature has been
+//! verified, so there is no confusion of algorithms.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
 use hmac::{Hmac, Mac};
@@ -15,25 +15,27 @@ use zeroize::Zeroizing;
 
 use super::TokenError;
 
-/// What a token of ours says of itself.
+/// The header of the tokens that this key signs.
 const HEADER: &[u8] = br#"{"alg":"HS256","typ":"JWT"}"#;
 
-/// What signs and checks. It is wiped when dropped.
+/// A secret, which signs and verifies. Its memory is wiped when it is dropped.
 #[derive(Clone)]
 pub(super) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
+    /// Creates a secret from a copy of these bytes.
     pub(super) fn new(secret: &[u8]) -> Self {
         Self(Zeroizing::new(secret.to_vec()))
     }
 
+    /// Signs claims, and returns the token.
     pub(super) fn sign(&self, claims: &[u8]) -> String {
         let message = format!("{}.{}", BASE64.encode(HEADER), BASE64.encode(claims));
         let signature = self.hash(message.as_bytes()).finalize().into_bytes();
         format!("{message}.{}", BASE64.encode(signature))
     }
 
-    /// Compares in constant time.
+    /// Returns whether `signature` is this secret's for `message`. Compares in constant time.
     fn has_signed(&self, message: &[u8], signature: &[u8]) -> bool {
         self.hash(message).verify_slice(signature).is_ok()
     }
@@ -48,11 +50,11 @@ impl Secret {
 #[derive(Deserialize)]
 struct Header {
     alg: String,
-    /// Extensions that whoever reads the token must know. We know none.
+    /// Extensions that a reader must understand (RFC 7515, section 4.1.11). None is supported.
     crit: Option<IgnoredAny>,
 }
 
-/// The claims of a token that one of the secrets has signed.
+/// Returns the claims of a token, if one of the secrets has signed it.
 pub(super) fn open<C: DeserializeOwned>(token: &[u8], secrets: &[Secret]) -> Result<C, TokenError> {
     let mut parts = token.rsplitn(2, |byte| *byte == b'.');
     let (Some(signature), Some(message)) = (parts.next(), parts.next()) else {
@@ -80,7 +82,7 @@ fn decoded(part: &[u8]) -> Result<Vec<u8>, TokenError> {
     BASE64.decode(part).map_err(|_| TokenError::Malformed)
 }
 
-/// Reads an object alone: serde would take a list of its fields, too.
+/// Parses a JSON object. serde alone would accept an array of the fields, too.
 fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, TokenError> {
     if !json.trim_ascii_start().starts_with(b"{") {
         return Err(TokenError::Malformed);

@@ -1,17 +1,18 @@
-//! Whether a rule that was written in JSON and read back is still the same rule.
+//! Whether a rule that was written as JSON and read back is the same rule.
 //!
-//! Code can say more than JSON can, such as a body that is no text. A token with less in it than its
-//! maker meant would do harm elsewhere, so it is not made.
+//! A rule made in code can hold what JSON cannot, such as a body that is not text. A token with a
+//! rule that lacks a part would do other harm than its issuer meant, so it is not signed.
 
 use serde_json::Value;
 
 use crate::{fault::Fault, matcher::text::Text, rule::Rule};
 
+/// Returns whether `read` is what `meant` becomes in JSON without a change of meaning.
 pub(super) fn is_same(meant: &Rule, read: &Rule) -> bool {
     *read == as_json_has_it(meant)
 }
 
-/// The rule, with what JSON says in another order or another form but with the same meaning.
+/// Returns the rule in the order and the form that JSON gives it, with the same meaning.
 fn as_json_has_it(rule: &Rule) -> Rule {
     let mut rule = rule.clone();
     let matcher = &mut rule.matcher;
@@ -40,7 +41,7 @@ fn as_json_has_it(rule: &Rule) -> Rule {
     rule
 }
 
-/// JSON without its spaces; what is none stays as it is.
+/// Returns JSON without insignificant whitespace; a text that is not JSON is returned as it is.
 fn compact(json: &str) -> String {
     let value = serde_json::from_str::<Value>(json);
     value.map_or_else(|_| json.to_owned(), |value| value.to_string())

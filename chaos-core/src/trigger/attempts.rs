@@ -1,4 +1,4 @@
-//! How often each logical request has been tried: what makes a fault hit the first tries and let the
+//! Counts the attempts of each logical request, so that a fault hits the first ones and lets the
 //! next one through.
 
 use std::{
@@ -16,11 +16,23 @@ use std::hash::Hasher;
 
 use crate::trigger::key::Key;
 
-/// Hits the first `n` tries of each logical request, and none after.
+/// Hits the first `n` attempts of each logical request, and none after.
 ///
-/// Tries belong together if their keys are equal: an idempotency key, a request id. A rule remembers
-/// 16,384 requests (about 1.5 MB), each for ten minutes after its last try; where there are more, it forgets
-/// the one that was tried longest ago, and counts that as an eviction.
+/// Attempts with equal keys belong to one request, for example those with one idempotency key or
+/// request id. A rule remembers 16,384 requests (about 1.5 MB), each for ten minutes after its last
+/// attempt. When there are more, it evicts the request whose last attempt is the oldest, and counts
+/// the eviction.
+///
+/// ```
+/// use std::num::NonZeroU32;
+/// use chaos_core::{FirstAttempts, Trigger};
+///
+/// // Two attempts fail, and the third succeeds.
+/// let first = FirstAttempts::new(NonZeroU32::new(2).unwrap(), "header:x-request-id".parse()?);
+/// let trigger = Trigger::new().first_attempts(first);
+/// # drop(trigger);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FirstAttempts {
     pub(crate) n: NonZeroU32,
@@ -28,32 +40,36 @@ pub struct FirstAttempts {
 }
 
 impl FirstAttempts {
-    /// The first `n` tries of what `key` says is one request.
+    /// Creates the condition for the first `n` attempts of each request that `key` identifies.
     #[must_use]
     pub const fn new(n: NonZeroU32, key: Key) -> Self {
         Self { n, key }
     }
 }
 
+/// How many requests a rule remembers.
 const MOST: NonZeroUsize = NonZeroUsize::new(16 * 1024).expect("more than none");
+/// How long a request is remembered after its last attempt.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
-/// What a request is remembered by. Of two requests, the same one time in 2^128.
+/// The hash by which a request is remembered. Two requests share one with a probability of 2^-128.
 pub(crate) type Digest = u128;
 
+/// Hashes a key.
 pub(crate) fn digest(key: &str) -> Digest {
     let mut hash = SipHasher13::new();
     hash.write(key.as_bytes());
     hash.finish128().as_u128()
 }
 
-/// The tries of the requests that one rule has met.
+/// The attempts of the requests that one rule has matched.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    met: Mutex<LruCache<Digest, Tries>>,
+    seen: Mutex<LruCache<Digest, Tries>>,
     evicted: AtomicU64,
 }
 
+/// How many attempts of a request were hit, and when the last one was.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tries {
     hit: u32,
@@ -63,46 +79,46 @@ struct Tries {
 impl Default for Attempts {
     fn default() -> Self {
         Self {
-            // Grows as it is filled.
-            met: Mutex::new(LruCache::unbounded()),
+            // The cache grows as it is filled.
+            seen: Mutex::new(LruCache::unbounded()),
             evicted: AtomicU64::new(0),
         }
     }
 }
 
 impl Attempts {
-    /// Takes one of the first `n` tries of a request, if one is left.
+    /// Takes one of the first `n` attempts of a request. Returns whether one was left.
     pub(crate) fn take(&self, request: Digest, n: NonZeroU32, now: Duration) -> bool {
-        let mut met = self.met();
+        let mut seen = self.seen();
         let is_old = |tries: &Tries| now.saturating_sub(tries.last) >= REMEMBERED;
-        while met.peek_lru().is_some_and(|(_, tries)| is_old(tries)) {
-            met.pop_lru();
+        while seen.peek_lru().is_some_and(|(_, tries)| is_old(tries)) {
+            seen.pop_lru();
         }
-        if met.len() >= MOST.get() && !met.contains(&request) {
-            met.pop_lru();
+        if seen.len() >= MOST.get() && !seen.contains(&request) {
+            seen.pop_lru();
             self.evicted.fetch_add(1, Relaxed);
         }
-        let tries = met.get_or_insert_mut(request, Tries::default);
+        let tries = seen.get_or_insert_mut(request, Tries::default);
         tries.last = now;
         let is_early = tries.hit < n.get();
         tries.hit += u32::from(is_early);
         is_early
     }
 
-    /// Gives one back that was taken and did not happen.
+    /// Gives an attempt back that was taken but not hit.
     pub(crate) fn refund(&self, request: Digest) {
-        if let Some(tries) = self.met().peek_mut(&request) {
+        if let Some(tries) = self.seen().peek_mut(&request) {
             tries.hit = tries.hit.saturating_sub(1);
         }
     }
 
-    /// How many requests were forgotten to make room.
+    /// Returns how many requests were evicted.
     pub(crate) fn evicted(&self) -> u64 {
         self.evicted.load(Relaxed)
     }
 
-    fn met(&self) -> MutexGuard<'_, LruCache<Digest, Tries>> {
-        self.met.lock().unwrap_or_else(PoisonError::into_inner)
+    fn seen(&self) -> MutexGuard<'_, LruCache<Digest, Tries>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -135,7 +151,7 @@ mod tests {
             |minutes: u64| attempts.take(digest("a"), TWO, Duration::from_secs(60 * minutes));
         assert_eq!([take(0), take(5), take(14)], [true, true, false]);
         assert!(take(24));
-        assert_eq!((attempts.evicted(), attempts.met().len()), (0, 1));
+        assert_eq!((attempts.evicted(), attempts.seen().len()), (0, 1));
     }
 
     #[test]
@@ -144,8 +160,11 @@ mod tests {
         for at in 0..MOST.get() + 10 {
             assert!(attempts.take(at as Digest, TWO, Duration::ZERO));
         }
-        assert_eq!((attempts.evicted(), attempts.met().len()), (10, MOST.get()));
-        // The last one is remembered, the first one is not.
+        assert_eq!(
+            (attempts.evicted(), attempts.seen().len()),
+            (10, MOST.get())
+        );
+        // The last request is remembered, the first is not.
         let last = (MOST.get() + 9) as Digest;
         assert!(attempts.take(last, TWO, Duration::ZERO));
         assert!(!attempts.take(last, TWO, Duration::ZERO));

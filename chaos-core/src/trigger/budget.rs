@@ -1,11 +1,11 @@
-//! What a rule, or all rules together, may spend: a share of the calls, and delay by the minute.
+//! The budget of a rule, or of all rules together: a share of the calls, and delay per minute.
 
 use std::time::Duration;
 
 use crate::{error::RuleError, trigger::rate::Rate};
 
-/// A bound on what happens, whatever rates say. Exact under any concurrency: it is never passed, not
-/// for a moment.
+/// A bound on what is injected, whatever the rates are. It is exact under any concurrency: it is
+/// not exceeded at any moment.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,7 +25,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Without a bound.
+    /// Creates a budget without a bound.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -34,23 +34,25 @@ impl Budget {
         }
     }
 
-    /// At most this share of the calls so far. A share of 0.1 lets the tenth call be hit, and no more
-    /// before the twentieth.
+    /// Sets the greatest share of the calls so far. With a share of 0.1, the tenth call can be hit,
+    /// and no other before the twentieth.
     #[must_use]
     pub const fn share(mut self, share: Rate) -> Self {
         self.share = Some(share);
         self
     }
 
-    /// At most so much delay in any 60 seconds, over all calls: what was planned for them, a hang and a
-    /// pause with their maximum, a stalled body with its time. What a throttle or a wait for each chunk
-    /// adds, nobody knows beforehand, so it does not count.
+    /// Sets the most delay in any 60 seconds, summed over all calls.
+    ///
+    /// Delays count as planned: a hang and a pause with their maximum, a stall with its time. What
+    /// a throttle or a delay of each chunk adds is not known in advance and does not count.
     ///
     /// # Errors
+    /// Returns an error if `in_a_minute` is zero or longer than 24 hours.
     /// If it is zero, or longer than 24 hours.
     pub fn delay(mut self, in_a_minute: Duration) -> Result<Self, RuleError> {
         if in_a_minute.is_zero() || in_a_minute > crate::plan::bytes::LONGEST {
-            let problem = format!("{in_a_minute:?} is no delay to spend in a minute");
+            let problem = format!("{in_a_minute:?} is out of range");
             let allowed = "more than 0s, at most 24h";
             return Err(RuleError::new("delay", problem, allowed));
         }
@@ -58,24 +60,24 @@ impl Budget {
         Ok(self)
     }
 
-    /// The share of calls, if it is bounded.
+    /// Returns the greatest share of calls, if it is bounded.
     #[must_use]
     pub const fn greatest_share(&self) -> Option<Rate> {
         self.share
     }
 
-    /// The delay in any 60 seconds, if it is bounded.
+    /// Returns the most delay in any 60 seconds, if it is bounded.
     #[must_use]
     pub const fn delay_in_a_minute(&self) -> Option<Duration> {
         self.delay
     }
 
-    /// Whether calls must be counted, which costs each of them a write to shared memory.
+    /// Returns whether calls must be counted, which costs each of them a write to shared memory.
     pub(crate) const fn counts_calls(&self) -> bool {
         self.share.is_some()
     }
 
-    /// The stricter of both, in each respect.
+    /// Combines two budgets: of each bound, the stricter one applies.
     pub(crate) fn and(self, other: Self) -> Self {
         let share = match (self.share, other.share) {
             (Some(one), Some(two)) if two.get() < one.get() => Some(two),

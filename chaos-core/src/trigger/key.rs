@@ -1,4 +1,5 @@
-//! What makes two calls the same one to a rule: a user, a tenant, a trace, the tries of one request.
+//! What identifies calls that are decided alike: a user, a tenant, a trace, the attempts of a
+//! request.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -6,12 +7,13 @@ use http::HeaderName;
 
 use crate::{call::Call, error::RuleError, matcher::Matcher, trigger::replay::cut};
 
-/// Where a call's key is found.
+/// Where the key of a call is found.
 ///
 /// Calls with the same key are decided the same way: on every replica, in any order, in every run.
-/// A call without one is left alone. Only the first 256 bytes of a value count.
+/// A call without a key is not hit. Only the first 256 bytes of a value count.
 ///
-/// Written as `header:x-user-id`, `query:user`, `path:id`, `label:tenant`, `peer` or `trace`.
+/// A key is written as `header:x-user-id`, `query:user`, `path:id`, `label:tenant`, `peer` or
+/// `trace`.
 ///
 /// ```
 /// use chaos_core::{Key, Rate, Trigger};
@@ -23,25 +25,25 @@ use crate::{call::Call, error::RuleError, matcher::Matcher, trigger::replay::cut
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Key {
-    /// A header; of several, the first.
+    /// A header, of which the first value counts.
     Header(HeaderName),
-    /// A query parameter, percent-decoded; of several, the first.
+    /// A query parameter, percent-decoded, of which the first value counts.
     Query(Box<str>),
-    /// A parameter of the path that the rule matches, as in `/checkout/{id}`.
+    /// A parameter of the route that the rule matches, as in `/checkout/{id}`.
     PathParameter(Box<str>),
-    /// A label that the site gives.
+    /// A label of the site.
     Label(Box<str>),
     /// The IP address of the peer, without its port.
     Peer,
-    /// The trace that the call belongs to (W3C `traceparent`).
+    /// The id of the trace that the call belongs to, from the W3C's `traceparent` header.
     Trace,
 }
 
-/// What a key may be.
+/// The forms of a key.
 const ALLOWED: &str = "header:NAME, query:NAME, path:PARAMETER, label:NAME, peer or trace";
 
 impl Key {
-    /// The key of a call, if it has one. `matcher` is that of the rule.
+    /// Returns the key of a call, if it has one. `matcher` is that of the rule.
     pub(crate) fn of<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
         let value = match self {
             Self::Header(name) => call.header(name).next()?.to_str().ok()?.into(),
@@ -56,7 +58,7 @@ impl Key {
         Some(cut(value))
     }
 
-    /// Whether calls that `matcher` takes can have it.
+    /// Returns whether calls that `matcher` matches can have this key.
     pub(crate) fn fits(&self, matcher: &Matcher) -> bool {
         let Self::PathParameter(name) = self else {
             return true;
@@ -76,7 +78,7 @@ impl FromStr for Key {
         match key.split_once(':') {
             None if key == "peer" => Ok(Self::Peer),
             None if key == "trace" => Ok(Self::Trace),
-            None => Err(refuse("is no key")),
+            None => Err(refuse("is not a key")),
             Some((_, "")) => Err(refuse("names nothing")),
             Some(("header", name)) => {
                 let name = name.parse().map_err(|_| refuse("names no header"))?;
@@ -85,7 +87,7 @@ impl FromStr for Key {
             Some(("query", name)) => Ok(Self::Query(name.into())),
             Some(("path", name)) => Ok(Self::PathParameter(name.into())),
             Some(("label", name)) => Ok(Self::Label(name.into())),
-            Some(_) => Err(refuse("is no key")),
+            Some(_) => Err(refuse("is not a key")),
         }
     }
 }

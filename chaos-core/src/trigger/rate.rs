@@ -1,46 +1,47 @@
-//! A share of calls.
+//! A fraction of calls.
 
 use crate::{dice::Dice, error::RuleError};
 
-/// A share of calls, from 0 (none) to 1 (all).
+/// A fraction of calls, from 0 (none) to 1 (all).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(f64);
 
 impl Rate {
-    /// Every call.
+    /// The rate of every call.
     pub const ALWAYS: Self = Self(1.0);
 
-    /// A rate.
+    /// Creates a rate.
     ///
     /// # Errors
-    /// Outside `0.0..=1.0`, or not a number.
+    /// Returns an error if `rate` is outside `0.0..=1.0` or not a number.
     pub fn new(rate: f64) -> Result<Self, RuleError> {
         if (0.0..=1.0).contains(&rate) {
             return Ok(Self(rate));
         }
-        let problem = format!("{rate} is no share");
+        let problem = format!("{rate} is out of range");
         Err(RuleError::new("rate", problem, "a number from 0 to 1"))
     }
 
-    /// As a number.
+    /// Returns the rate as a number.
     #[must_use]
     pub const fn get(self) -> f64 {
         self.0
     }
 
-    /// How many of 2^53 equally likely draws hit.
+    /// Returns how many of 2^53 equally likely draws hit.
     pub(crate) fn hits_of_2_53(self) -> u64 {
         let hits = (self.0 * (1_u64 << 53) as f64).round() as u64;
         if self.0 > 0.0 { hits.max(1) } else { 0 }
     }
 
-    /// Whether a call that was hit at the rate `own` may be hit under a cap of this rate.
+    /// Returns whether a call that was hit at the rate `own` may be hit under a cap of this rate.
     pub(crate) fn keeps(self, own: f64, dice: &mut Dice) -> bool {
-        // Nothing is drawn where nothing is capped: what comes after is the same as without a cap.
+        // Nothing is drawn where nothing is capped, so that later draws are the same as without a
+        // cap.
         own <= self.0 || dice.draw() >> 11 < Self(self.0 / own).hits_of_2_53()
     }
 
-    /// A rate that a program says, which is one.
+    /// Creates a rate from that of a program, which was checked.
     pub(crate) const fn of_program(rate: f64) -> Self {
         Self(rate)
     }

@@ -1,5 +1,5 @@
-//! Which calls a rule hit, by number or by key: the log of its decisions, and the order to hit the same
-//! ones again.
+//! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the
+//! same ones again.
 
 use std::{
     borrow::Cow,
@@ -10,38 +10,52 @@ use lru::LruCache;
 
 use crate::error::RuleError;
 
-/// The calls to hit, whatever a draw would say.
+/// The calls to hit, by ordinal or by key, whatever a draw would decide.
 ///
-/// [`Injector::decisions`](crate::Injector::decisions) writes one down; a [`Trigger`](crate::Trigger)
-/// that is given it hits the same calls again, and with the same seed it does the same to them.
+/// [`Injector::decisions`](crate::Injector::decisions) returns the calls that a rule has hit. A
+/// [`Trigger`](crate::Trigger) with them hits the same calls again, and with the same seed it
+/// injects the same into them.
+///
+/// ```
+/// use chaos_core::{Replay, Trigger};
+///
+/// // Carol and Alice were hit; these calls are hit again.
+/// let users = Replay::keys(["carol", "alice"])?;
+/// let trigger = Trigger::new().key("header:x-user-id".parse()?).replay(users);
+/// # drop(trigger);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replay(Calls);
 
+/// The calls of a replay, in ascending order and without duplicates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Calls {
-    /// Sorted.
+    /// By number, from 0, in the order in which the rule matched them.
     Ordinals(Box<[u64]>),
-    /// Sorted.
+    /// By key.
     Keys(Box<[Box<str>]>),
 }
 
-/// How many decisions are logged, and can be replayed.
+/// How many hits are logged, and how many can be replayed.
 pub(crate) const MOST: usize = 10_000;
 
 impl Replay {
-    /// These calls, numbered from 0 in the order in which the rule matched them.
+    /// Creates a replay of calls by ordinal: calls are numbered from 0, in the order in which the
+    /// rule matches them.
     ///
     /// # Errors
-    /// If there are more than 10,000.
+    /// Returns an error if there are more than 10,000.
     pub fn ordinals(ordinals: impl IntoIterator<Item = u64>) -> Result<Self, RuleError> {
         let ordinals = sorted(ordinals.into_iter().collect());
         few(ordinals.len(), "ordinals").map(|()| Self(Calls::Ordinals(ordinals)))
     }
 
-    /// The calls with these keys. The trigger says where a call's key is.
+    /// Creates a replay of the calls with these keys. [`Trigger::key`](crate::Trigger::key) sets
+    /// where the key of a call is found.
     ///
     /// # Errors
-    /// If there are more than 10,000.
+    /// Returns an error if there are more than 10,000.
     pub fn keys<K: Into<Box<str>>>(keys: impl IntoIterator<Item = K>) -> Result<Self, RuleError> {
         let keys = keys
             .into_iter()
@@ -50,16 +64,18 @@ impl Replay {
         few(keys.len(), "keys").map(|()| Self(Calls::Keys(keys)))
     }
 
+    /// Returns the calls, in ascending order.
     #[cfg(feature = "serde")]
     pub(crate) fn calls(&self) -> &Calls {
         &self.0
     }
 
-    /// Whether calls must be numbered for it.
+    /// Returns whether calls must be numbered for it.
     pub(crate) fn counts_calls(&self) -> bool {
         matches!(self.0, Calls::Ordinals(_))
     }
 
+    /// Returns whether the call is one of those to hit.
     pub(crate) fn has(&self, turn: &Turn<'_>) -> bool {
         match &self.0 {
             Calls::Ordinals(ordinals) => {
@@ -72,10 +88,10 @@ impl Replay {
     }
 }
 
-/// The values of keys are bounded by nobody else.
+/// How many bytes of a key count, since nothing else bounds the length of a value.
 const MAX_LENGTH: usize = 256;
 
-/// A key as everyone compares it.
+/// Cuts a key at [`MAX_LENGTH`], between characters.
 pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.len() <= MAX_LENGTH {
         return value;
@@ -91,12 +107,14 @@ pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
+/// Sorts and removes duplicates.
 fn sorted<T: Ord>(mut all: Vec<T>) -> Box<[T]> {
     all.sort_unstable();
     all.dedup();
     all.into()
 }
 
+/// Checks that a replay has at most [`MOST`] calls.
 fn few(count: usize, field: &str) -> Result<(), RuleError> {
     if count <= MOST {
         return Ok(());
@@ -105,14 +123,14 @@ fn few(count: usize, field: &str) -> Result<(), RuleError> {
     Err(RuleError::new(field, problem, "at most 10000"))
 }
 
-/// Which call it is to a rule, as far as the rule asks.
+/// What identifies a call to a rule, as far as the rule needs it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Turn<'a> {
     pub(crate) ordinal: Option<u64>,
     pub(crate) key: Option<&'a str>,
 }
 
-/// What a decision hangs on.
+/// What a decision was made by.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum By {
     Chance,
@@ -130,43 +148,45 @@ impl From<Turn<'_>> for By {
     }
 }
 
-/// The calls that a rule hit since it was armed: the last 10,000, a key as often as it comes once.
+/// The calls that a rule hit since it was armed: the last 10,000, each key once.
 #[derive(Debug)]
 pub(crate) struct Log {
     is_keyed: bool,
-    entries: Mutex<Entries>,
+    hits: Mutex<Hits>,
 }
 
 #[derive(Debug)]
-struct Entries {
-    hits: LruCache<By, ()>,
+struct Hits {
+    latest: LruCache<By, ()>,
     dropped: u64,
 }
 
 impl Log {
-    /// Of a rule that goes by keys, or by numbers.
+    /// Creates the log of a rule that decides by keys, or else by ordinals.
     pub(crate) fn new(is_keyed: bool) -> Self {
-        // Grows as it is filled.
-        let hits = LruCache::unbounded();
-        let entries = Mutex::new(Entries { hits, dropped: 0 });
-        Self { is_keyed, entries }
+        // The cache grows as it is filled.
+        let latest = LruCache::unbounded();
+        let hits = Mutex::new(Hits { latest, dropped: 0 });
+        Self { is_keyed, hits }
     }
 
+    /// Logs a hit.
     pub(crate) fn add(&self, hit: By) {
-        let mut entries = self.entries();
-        if entries.hits.len() == MOST && !entries.hits.contains(&hit) {
-            entries.hits.pop_lru();
-            entries.dropped += 1;
+        let mut hits = self.hits();
+        if hits.latest.len() == MOST && !hits.latest.contains(&hit) {
+            hits.latest.pop_lru();
+            hits.dropped += 1;
         }
-        entries.hits.put(hit, ());
+        hits.latest.put(hit, ());
     }
 
+    /// Returns what was logged.
     pub(crate) fn decisions(&self) -> Decisions {
-        // Those who are hit meanwhile wait for no longer than the copying takes.
+        // The lock is held only for the copying, since hits of other threads wait for it.
         let (hits, dropped) = {
-            let entries = self.entries();
-            let hits = entries.hits.iter().map(|(hit, ())| hit.clone());
-            (hits.collect::<Vec<_>>(), entries.dropped)
+            let hits = self.hits();
+            let latest = hits.latest.iter().map(|(hit, ())| hit.clone());
+            (latest.collect::<Vec<_>>(), hits.dropped)
         };
         let hits = hits.into_iter();
         let calls = if self.is_keyed {
@@ -188,18 +208,18 @@ impl Log {
         }
     }
 
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn hits(&self) -> MutexGuard<'_, Hits> {
+        self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Which calls a rule has hit since it was armed.
+/// The calls that a rule has hit since it was armed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decisions {
-    /// The last 10,000, each call or key once, in ascending order.
+    /// The last 10,000 hits in ascending order, each call or key once.
     pub hits: Replay,
-    /// How many before those were dropped from the log.
+    /// How many earlier hits were dropped from the log.
     pub dropped: u64,
 }
 

@@ -724,7 +724,7 @@ fn abort_doc(abort: Abort) -> Form<StreamDoc> {
 }
 
 fn body_doc(bytes: BytesFault, side: Direction) -> BodyDoc {
-    use bytes::Kind;
+    use bytes::BytesFaultKind as Kind;
     let mut doc = BodyDoc {
         on: side_doc(side),
         ..BodyDoc::default()

@@ -1,15 +1,25 @@
-//! Bodies that can hold any other body, so that a fault can reach them and their type can stay.
+//! `AnyBody`: body types that can hold any other body, so that a faulty body has the type of the real one.
 
 use bytes::Bytes;
 use http_body::Body;
 
 use crate::error::BoxError;
 
-/// A body type that can hold any other: what [`Keep`](crate::Keep) asks of a stack.
+/// A body type that can hold any other body: [`SameTypes`](crate::SameTypes) and
+/// [`BoxErrors`](crate::BoxErrors) require it, because they put a faulty body in the place of the real one.
 ///
-/// Open: a stack of your own may have such a type, too.
+/// The bodies of axum, tonic and reqwest implement it (with the feature of that name), and so does
+/// [`UnsyncBoxBody`](http_body_util::combinators::UnsyncBoxBody). Implement it for a body type of your own
+/// that can hold any other. For all other bodies, use
+/// [`wrapped_bodies`](crate::InjectLayer::wrapped_bodies).
+#[diagnostic::on_unimplemented(
+    message = "the body type `{Self}` cannot hold another body",
+    label = "`{Self}` does not implement `AnyBody`",
+    note = "call `.wrapped_bodies()` on the `InjectLayer`: it makes every body a `FaultBody`",
+    note = "bodies of axum, tonic and reqwest can hold another with the feature of that name"
+)]
 pub trait AnyBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + Sized + 'static {
-    /// Holds `body`.
+    /// Makes a body that returns the frames of `body`.
     fn from_body<B>(body: B) -> Self
     where
         B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;

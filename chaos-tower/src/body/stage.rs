@@ -1,4 +1,4 @@
-//! Where a deed meets a body: it takes the frames apart, and keeps what the deed holds back.
+//! `Stage`: a body filter at work. It splits frames, and keeps the bytes that the filter holds back.
 
 use std::{
     pin::Pin,
@@ -10,28 +10,28 @@ use chaos_core::ActiveCall;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
-    ahead::ReadAhead,
-    deed::BodyDeed,
-    passage::{Next, Passage, Polled},
+    fault::BodyFault,
+    filter::{BodyFilter, Next, Polled},
+    read_ahead::ReadAhead,
 };
 use crate::error::BoxError;
 
-/// What a stage gets its frames from.
+/// The source of a stage's frames.
 pub(super) enum Source<B> {
     Body(Pin<Box<B>>),
-    /// In a box, because it is larger than any body that is left alone should be.
+    /// Boxed, so that a body without faults does not become larger.
     Ahead(Box<ReadAhead<B>>),
     Stage(Box<Stage<B>>),
 }
 
-/// A source with a deed at work on it.
+/// A source, and the filter for its bytes.
 pub(super) struct Stage<B> {
-    /// `None` when the deed has ended the body.
+    /// `None` once the filter has ended the body.
     source: Option<Source<B>>,
-    /// What the source has given and the deed has not let pass.
+    /// Bytes of the source that have not passed yet.
     rest: Bytes,
-    /// `None` when the deed is done or its rule is over.
-    deed: Option<(Box<dyn Passage>, ActiveCall)>,
+    /// `None` once the fault is done or its rule is over.
+    filter: Option<(Box<dyn BodyFilter>, ActiveCall)>,
 }
 
 impl<B> Source<B> {
@@ -39,12 +39,12 @@ impl<B> Source<B> {
         Self::Body(Box::pin(inner))
     }
 
-    /// What comes out of this source behind a deed.
-    pub(super) fn behind(self, deed: BodyDeed) -> Self {
+    /// Adds a fault to what this source returns.
+    pub(super) fn behind(self, fault: BodyFault) -> Self {
         Self::Stage(Box::new(Stage {
             source: Some(self),
             rest: Bytes::new(),
-            deed: Some(deed.into_passage()),
+            filter: Some(fault.into_filter()),
         }))
     }
 }
@@ -88,23 +88,23 @@ where
         let Some(source) = &mut self.source else {
             return Poll::Ready(None);
         };
-        while let Some((deed, active_call)) = &mut self.deed {
+        while let Some((filter, active_call)) = &mut self.filter {
             if active_call.is_over() {
-                self.deed = None;
+                self.filter = None;
                 break;
             }
             let at_end = self.rest.is_empty() && source.is_end_stream();
-            let next = ready!(deed.poll_before(at_end, active_call, cx));
-            // It may have waited until its rule was over, and no longer.
+            let next = ready!(filter.poll_before(at_end, active_call, cx));
+            // The rule may have ended during the wait.
             let next = if active_call.is_over() {
-                Next::Leave
+                Next::Remove
             } else {
                 next
             };
             match next {
-                Next::Go => {}
-                Next::Leave => {
-                    self.deed = None;
+                Next::Continue => {}
+                Next::Remove => {
+                    self.filter = None;
                     break;
                 }
                 Next::End(last) => {
@@ -118,7 +118,7 @@ where
                     Err(other) => return Poll::Ready(other),
                 }
             }
-            let passing = ready!(deed.poll_pass(&mut self.rest, active_call, cx));
+            let passing = ready!(filter.poll_pass(&mut self.rest, active_call, cx));
             if !active_call.is_over() {
                 return data(self.rest.split_to(passing));
             }
@@ -134,9 +134,9 @@ where
             return true;
         };
         let outlasts_body = || {
-            self.deed
-                .as_ref()
-                .is_some_and(|(deed, active_call)| deed.outlasts_body() && !active_call.is_over())
+            self.filter.as_ref().is_some_and(|(filter, active_call)| {
+                filter.outlasts_body() && !active_call.is_over()
+            })
         };
         self.rest.is_empty() && source.is_end_stream() && !outlasts_body()
     }
@@ -152,14 +152,14 @@ where
         if let Some(upper) = hint.upper() {
             whole.set_upper(upper.saturating_add(held_back));
         }
-        match &self.deed {
-            Some((deed, _)) => deed.size_hint(whole),
+        match &self.filter {
+            Some((filter, _)) => filter.size_hint(whole),
             None => whole,
         }
     }
 }
 
-/// The next frame: never an empty one, of which some HTTP/2 peers take a hundred for an attack.
+/// Polls the next frame, and skips empty ones: some HTTP/2 peers take a hundred of those for an attack.
 pub(super) fn poll_body<B>(mut body: Pin<&mut B>, cx: &mut Context<'_>) -> Poll<Polled>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,

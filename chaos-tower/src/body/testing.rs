@@ -1,5 +1,5 @@
-//! What the tests of bodies share: a scripted body, a rule to hold on to, and a reader that checks
-//! what any body has to keep, whatever is done to it.
+//! Support for the tests of bodies: a scripted body, a rule that hits, and a reader that checks what every
+//! body has to keep.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyDeed, FaultBody};
+use super::{BodyFault, FaultBody};
 use crate::error::BoxError;
 
 /// One step of a scripted body.
@@ -24,14 +24,14 @@ use crate::error::BoxError;
 pub(super) enum Step {
     Data(Bytes),
     Trailers(HeaderMap),
-    /// Asks to be polled again.
+    /// Is pending once, and wakes its task.
     Yield,
-    /// Nothing, for ever.
+    /// Is pending forever.
     Stuck,
     Error,
 }
 
-/// A body that knows its size and its end, and may keep quiet about either.
+/// A body that knows its size and its end, and can hide either.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Script {
     pub(super) steps: VecDeque<Step>,
@@ -102,11 +102,11 @@ impl Body for Script {
     }
 }
 
-/// An injector with one rule, which is hit.
+/// An injector with one rule, and a call that the rule hits.
 pub(super) struct Hit {
     pub(super) injector: Injector,
     pub(super) active_call: ActiveCall,
-    pub(super) deed: BytesDeed,
+    pub(super) fault: BytesDeed,
 }
 
 pub(super) fn hit(fault: BytesFault) -> Hit {
@@ -116,52 +116,52 @@ pub(super) fn hit(fault: BytesFault) -> Hit {
 pub(super) fn hit_of(fault: BytesFault, rule: impl FnOnce(Rule) -> Rule) -> Hit {
     let injector = Injector::new();
     let site = injector.site("body");
-    let (id, aim) = ("r".parse().unwrap(), "body".parse().unwrap());
+    let (id, glob) = ("r".parse().unwrap(), "body".parse().unwrap());
     injector.put(rule(Rule::new(
         id,
-        aim,
+        glob,
         Fault::Body(fault, Direction::Response),
     )));
     let mut decision = site.decide(&Call::new()).unwrap();
-    let Some(Plan::Bytes(deed, _)) = decision.next_plan() else {
-        panic!("a body fault is a deed on bytes");
+    let Some(Plan::Bytes(fault, _)) = decision.next_plan() else {
+        panic!("a body fault is a fault on bytes");
     };
     let active_call = decision.active_call().unwrap();
     Hit {
         injector,
         active_call,
-        deed,
+        fault,
     }
 }
 
-/// A rule that is in force, for deeds that no body fault comes down to.
+/// Returns a hit for tests of faults that are no byte faults.
 pub(super) fn any_hit() -> Hit {
     hit(BytesFault::truncate_after(0))
 }
 
 impl Hit {
     pub(super) fn body<B>(&self, inner: B) -> FaultBody<B> {
-        let deed = BodyDeed::Bytes(self.deed.clone(), self.active_call.clone());
-        FaultBody::with(inner, vec![deed])
+        let fault = BodyFault::Bytes(self.fault.clone(), self.active_call.clone());
+        FaultBody::with(inner, vec![fault])
     }
 
-    /// Lets go of the rule; what is active of it now, then, is what was made of it.
+    /// Drops this hold on the call, and returns a function that counts the active calls of the rule.
     pub(super) fn into_active(self) -> impl Fn() -> u64 {
         let injector = self.injector;
         move || injector.counts("r").unwrap().active
     }
 }
 
-/// What was read of a body.
+/// What a reader got of a body.
 #[derive(Debug, Default)]
 pub(super) struct Read {
-    /// When each data frame came, since the first poll.
+    /// Each data frame, with its time since the first poll.
     pub(super) frames: Vec<(Duration, Bytes)>,
     pub(super) trailers: Option<HeaderMap>,
     pub(super) error: Option<BoxError>,
-    /// When the end was seen.
+    /// When the body ended.
     pub(super) end: Duration,
-    /// What the hint was before each frame.
+    /// The size hint before each frame.
     hints: Vec<SizeHint>,
 }
 
@@ -175,7 +175,7 @@ impl Read {
         self.frames.iter().map(|(at, _)| at.as_millis()).collect()
     }
 
-    /// Whether each hint was right about what was to come.
+    /// Whether each hint fits the bytes that followed.
     pub(super) fn hints_were_right(&self) -> bool {
         let mut left = self.bytes().len() as u64;
         self.hints.iter().enumerate().all(|(at, hint)| {
@@ -189,8 +189,8 @@ impl Read {
     }
 }
 
-/// Reads to the end, and checks on the way that no data frame is empty, that nothing comes after
-/// what says that it is the end, and that the end stays one.
+/// Reads a body to its end. Checks that no data frame is empty, that nothing follows once the body says that
+/// it is over, and that it stays over.
 pub(super) async fn read<B: Body<Data = Bytes, Error = BoxError>>(body: B) -> Read {
     let mut body = std::pin::pin!(body);
     let clock = Clock::monotonic();
@@ -230,12 +230,12 @@ pub(super) fn trailers(name: &'static str, value: &'static str) -> HeaderMap {
     HeaderMap::from_iter([(http::HeaderName::from_static(name), value)])
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudo-random numbers, equal in every run.
 pub(super) struct Numbers(pub(super) u64);
 
 impl Numbers {
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        // Knuth's MMIX; the high bits are the good ones.
+        // The generator of Knuth's MMIX. Its high bits are the random ones.
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)

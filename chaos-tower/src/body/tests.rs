@@ -1,4 +1,4 @@
-//! What any body keeps, whatever is done to it.
+//! What any body keeps, whatever its faults.
 
 use std::{mem::size_of, num::NonZeroU64, time::Duration};
 
@@ -8,7 +8,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full};
 
 use super::{
-    BodyDeed, BoxError, FaultBody,
+    BodyFault, BoxError, FaultBody,
     testing::{Hit, Numbers, Script, Step, any_hit, hit, read, trailers},
 };
 
@@ -38,8 +38,8 @@ fn random_script(numbers: &mut Numbers) -> Script {
     }
 }
 
-/// A deed that changes neither bytes nor end.
-fn random_slowness(numbers: &mut Numbers) -> BytesFault {
+/// Returns a fault that changes neither the bytes nor the end.
+fn random_slow_fault(numbers: &mut Numbers) -> BytesFault {
     let time = Duration::from_millis(numbers.below(30));
     match numbers.below(4) {
         0 => BytesFault::throttle(NonZeroU64::new(1_000 + numbers.below(10_000_000)).unwrap()),
@@ -49,21 +49,21 @@ fn random_slowness(numbers: &mut Numbers) -> BytesFault {
     }
 }
 
-fn deeds(hits: &[Hit]) -> Vec<BodyDeed> {
-    let deed = |hit: &Hit| BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
-    hits.iter().map(deed).collect()
+fn faults(hits: &[Hit]) -> Vec<BodyFault> {
+    let fault = |hit: &Hit| BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
+    hits.iter().map(fault).collect()
 }
 
 #[tokio::test(start_paused = true)]
-async fn slow_deeds_in_any_order_lose_nothing() {
+async fn slow_faults_in_any_order_lose_nothing() {
     let mut numbers = Numbers(42);
     for _ in 0..300 {
         let script = random_script(&mut numbers);
         let (sent, last) = (script.bytes(), script.steps.back().cloned());
         let hits: Vec<_> = (0..1 + numbers.below(4))
-            .map(|_| hit(random_slowness(&mut numbers)))
+            .map(|_| hit(random_slow_fault(&mut numbers)))
             .collect();
-        let body = FaultBody::with(script, deeds(&hits));
+        let body = FaultBody::with(script, faults(&hits));
         let read = match numbers.below(4) {
             // Some are halted on their way.
             0 => {
@@ -90,18 +90,18 @@ async fn slow_deeds_in_any_order_lose_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_deed_is_done_to_what_the_ones_before_let_pass() {
+async fn each_fault_changes_what_the_ones_before_let_pass() {
     let script = || Script::of(&[b"aaaabbbb"]);
     let throttle = || hit(BytesFault::throttle(NonZeroU64::new(4).unwrap()));
     let truncate = || hit(BytesFault::truncate_after(4));
     for hits in [[throttle(), truncate()], [truncate(), throttle()]] {
-        let read = read(FaultBody::with(script(), deeds(&hits))).await;
+        let read = read(FaultBody::with(script(), faults(&hits))).await;
         assert_eq!(read.bytes(), b"aaaa");
         assert_eq!(read.end.as_millis(), 1002);
     }
     let each = || hit(BytesFault::each_chunk(Duration::from_secs(1)).unwrap());
     let slow_chunks = [throttle(), each()];
-    let read_chunks = read(FaultBody::with(script(), deeds(&slow_chunks))).await;
+    let read_chunks = read(FaultBody::with(script(), faults(&slow_chunks))).await;
     assert_eq!(
         read_chunks.frames.len(),
         8,
@@ -110,10 +110,10 @@ async fn each_deed_is_done_to_what_the_ones_before_let_pass() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_over_is_over_under_any_deed() {
+async fn a_body_that_is_over_is_over_under_any_fault() {
     let mut numbers = Numbers(7);
     for _ in 0..100 {
-        let hit = hit(random_slowness(&mut numbers));
+        let hit = hit(random_slow_fault(&mut numbers));
         let body = hit.body(Script::default());
         assert!(body.is_end_stream());
         assert_eq!(body.size_hint().exact(), Some(0));
@@ -139,8 +139,8 @@ async fn the_last_frame_says_that_it_is_the_last() {
 async fn an_injection_is_active_until_its_body_is_done_or_dropped() {
     let hit = any_hit();
     let body = |hit: &Hit| {
-        let deed = BodyDeed::CutAfter(100, "cut".into(), hit.active_call.clone());
-        FaultBody::with(Script::of(&[b"aaaa"]), vec![deed])
+        let fault = BodyFault::CutAfter(100, "cut".into(), hit.active_call.clone());
+        FaultBody::with(Script::of(&[b"aaaa"]), vec![fault])
     };
     let (mut done, dropped) = (body(&hit), body(&hit));
     let active = hit.into_active();
@@ -182,7 +182,7 @@ fn a_body_that_is_left_alone_costs_nothing() {
     assert_eq!(counts.count_total, 0);
     assert!(matches!(
         FaultBody::with((), Vec::new()).state,
-        super::State::Pass { .. }
+        super::BodyState::Pass { .. }
     ));
 }
 
@@ -207,10 +207,15 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     let hit = hit(BytesFault::throttle(NonZeroU64::new(1_000).unwrap()));
     let frames = [&b"aa"[..], b"", b"bb"];
     let mut ahead = super::ReadAhead::new(Script::of(&frames));
-    let listening = tokio::time::timeout(Duration::from_secs(1), ahead.client_goes());
+    let listening = tokio::time::timeout(Duration::from_secs(1), ahead.disconnected());
     assert!(listening.await.is_err(), "all of it came");
-    let deed = BodyDeed::Bytes(hit.deed.clone(), hit.active_call.clone());
-    let read = read(FaultBody::read_ahead(ahead, vec![deed])).await;
+    let fault = BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
+    let read = read(FaultBody::read_ahead(ahead, vec![fault])).await;
     assert_eq!(read.bytes(), b"aabb");
     assert!(read.hints_were_right());
 }
+
+mod after_bytes;
+mod corrupt;
+mod delay;
+mod throttle;

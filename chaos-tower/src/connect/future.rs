@@ -1,27 +1,27 @@
-//! Making one connection that a rule may hit.
+//! `ConnectFuture`: makes one connection, which a rule may hit.
 
 use std::{
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
-use chaos_core::{ActiveCall, CutKind, Decision, Direction, Plan, WaitAfter};
+use chaos_core::{CutKind, Decision, Direction, Plan};
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    boxed_future::Cold,
-    connect::wrap::{Deeds, Form},
-    connection::{direction::Lanes, opening::order},
+    boxed_future::{BoxedFuture, PassOrBoxed, PassOrBoxedProjection},
+    connect::wrap::{ConnectionPlan, WrapConnection},
+    connection::{direction_faults::ConnectionByteFaults, opening::command},
     error::BoxError,
+    execute::response_wait::ResponseWait,
 };
 
-/// Carries out what was decided about a connection before it is made, makes it, and leaves the rest
-/// to its bytes.
-pub(crate) async fn carry_out<S, M, R>(
+/// Executes the plans for a connection that come before it is made, makes it, and wraps it with the faults
+/// on its bytes.
+pub(crate) async fn make_connection<S, M, R>(
     mut inner: S,
     target: R,
     mut decision: Decision,
@@ -29,95 +29,69 @@ pub(crate) async fn carry_out<S, M, R>(
 where
     S: Service<R>,
     S::Error: Into<BoxError>,
-    M: Form<S::Response>,
+    M: WrapConnection<S::Response>,
 {
-    let (mut lanes, mut after) = (Lanes::default(), Vec::new());
+    let (mut byte_faults, mut waits) = (ConnectionByteFaults::default(), Vec::new());
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
             Plan::WaitAfter(wait) => {
-                after.extend(active_call.map(|active_call| After::new(wait, active_call)))
+                waits.extend(active_call.map(|active_call| ResponseWait::new(wait, active_call)));
             }
-            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, active_call),
+            Plan::Bytes(deed, direction) => byte_faults.of(direction).push(deed, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
-                // Nothing has begun that could be told to go.
+                // No call is in flight yet.
                 (CutKind::GoAway, ..) => {}
                 (kind, Some(bytes), Some(active_call)) if M::WRAPS => {
-                    lanes
-                        .of(Direction::Response)
-                        .cut_after(bytes, order(kind), active_call);
+                    byte_faults.of(Direction::Response).cut_after(
+                        bytes,
+                        command(kind),
+                        active_call,
+                    );
                 }
                 _ => return Err(io::Error::from(cut.into_injected()).into()),
             },
             Plan::Fail(injected) => return Err(io::Error::from(injected).into()),
-            // No rule does this to a connection.
+            // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
     }
     drop(decision);
     let connection = inner.call(target).await.map_err(Into::into)?;
-    for after in after {
-        after.wait().await;
+    for wait in waits {
+        wait.wait().await;
     }
-    Ok(M::wrap(connection, Deeds(lanes)))
-}
-
-/// A wait when the connection is there.
-enum After {
-    For(Duration, ActiveCall),
-    /// It has begun.
-    AtLeast(Pin<Box<dyn Future<Output = ()> + Send>>),
-}
-
-impl After {
-    fn new(wait: WaitAfter, active_call: ActiveCall) -> Self {
-        match wait {
-            WaitAfter::For(time) => Self::For(time, active_call),
-            WaitAfter::AtLeast(time) => Self::AtLeast(Box::pin(active_call.wait(time))),
-        }
-    }
-
-    async fn wait(self) {
-        match self {
-            Self::For(time, active_call) => active_call.wait(time).await,
-            Self::AtLeast(wait) => wait.await,
-        }
-    }
+    Ok(M::wrap(connection, ConnectionPlan(byte_faults)))
 }
 
 pin_project! {
-    /// The future of a [`Connect`](crate::Connect): the inner future, or a cold one for a connection that is hit.
+    /// The future of a [`Connect`](crate::Connect).
+    ///
+    /// For a connection that no rule hits, it is the inner future; for one that a rule hits, a boxed future
+    /// that executes the faults.
     pub struct ConnectFuture<F, M>
     where
         F: TryFuture,
-        M: Form<F::Ok>,
+        M: WrapConnection<F::Ok>,
     {
         #[pin]
-        state: State<F, Cold<Result<M::Response, BoxError>>>,
-    }
-}
-
-pin_project! {
-    #[project = Projected]
-    enum State<F, C> {
-        Pass { #[pin] inner: F },
-        Cold { #[pin] future: C },
+        state: PassOrBoxed<F, Result<M::Response, BoxError>>,
     }
 }
 
 impl<F, M> ConnectFuture<F, M>
 where
     F: TryFuture,
-    M: Form<F::Ok>,
+    M: WrapConnection<F::Ok>,
 {
     pub(crate) fn pass(inner: F) -> Self {
-        let state = State::Pass { inner };
+        let state = PassOrBoxed::Pass { inner };
         Self { state }
     }
 
-    pub(crate) fn cold(future: Cold<Result<M::Response, BoxError>>) -> Self {
-        let state = State::Cold { future };
+    pub(crate) fn boxed(future: BoxedFuture<Result<M::Response, BoxError>>) -> Self {
+        let state = PassOrBoxed::Boxed { future };
         Self { state }
     }
 }
@@ -125,17 +99,17 @@ where
 impl<F, M> Future for ConnectFuture<F, M>
 where
     F: TryFuture<Error: Into<BoxError>>,
-    M: Form<F::Ok>,
+    M: WrapConnection<F::Ok>,
 {
     type Output = Result<M::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            Projected::Pass { inner } => {
+            PassOrBoxedProjection::Pass { inner } => {
                 let connection = ready!(inner.try_poll(cx)).map_err(Into::into)?;
-                Poll::Ready(Ok(M::wrap(connection, Deeds::default())))
+                Poll::Ready(Ok(M::wrap(connection, ConnectionPlan::default())))
             }
-            Projected::Cold { future } => future.poll(cx),
+            PassOrBoxedProjection::Boxed { future } => future.poll(cx),
         }
     }
 }
@@ -143,7 +117,7 @@ where
 impl<F, M> fmt::Debug for ConnectFuture<F, M>
 where
     F: TryFuture,
-    M: Form<F::Ok>,
+    M: WrapConnection<F::Ok>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectFuture").finish_non_exhaustive()

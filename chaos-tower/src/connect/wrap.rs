@@ -1,57 +1,57 @@
-//! What becomes of a connection that a client makes: it stays as it is, or it is wrapped.
+//! Whether a connection that a client makes keeps its type, or is wrapped.
 
 use hyper_util::rt::TokioIo;
 
-use crate::connection::{direction::Lanes, io::FaultIo, socket::Socket};
+use crate::connection::{direction_faults::ConnectionByteFaults, io::FaultIo, socket::Socket};
 
-/// What becomes of a connection that is made: [`AsItIs`] or [`Wrapped`].
+/// Whether a connection that is made keeps its type: [`Unwrapped`], or becomes a [`FaultIo`]: [`Wrapped`].
 ///
-/// Sealed: what a rule asks of it is nobody else's.
-pub trait Form<T>: sealed::Wrap<T> {}
+/// Sealed.
+pub trait WrapConnection<T>: sealed::Wraps<T> {}
 
-impl<M: sealed::Wrap<T>, T> Form<T> for M {}
+impl<M: sealed::Wraps<T>, T> WrapConnection<T> for M {}
 
-/// It stays as it is.
+/// The connection keeps its type.
 #[derive(Clone, Copy, Debug)]
-pub struct AsItIs;
+pub struct Unwrapped;
 
-/// It is wrapped, so that rules reach its bytes.
+/// The connection is wrapped, so that faults on its bytes work.
 #[derive(Clone, Copy, Debug)]
 pub struct Wrapped;
 
-/// What is to be done to its bytes.
+/// The faults on the bytes of a connection.
 #[derive(Debug, Default)]
-pub struct Deeds(pub(crate) Lanes);
+pub struct ConnectionPlan(pub(crate) ConnectionByteFaults);
 
 mod sealed {
-    use super::{AsItIs, Deeds, FaultIo, Socket, TokioIo, Wrapped};
+    use super::{ConnectionPlan, FaultIo, Socket, TokioIo, Unwrapped, Wrapped};
 
-    pub trait Wrap<T> {
+    pub trait Wraps<T> {
         type Response;
         const WRAPS: bool;
 
-        fn wrap(connection: T, deeds: Deeds) -> Self::Response;
+        fn wrap(connection: T, plan: ConnectionPlan) -> Self::Response;
     }
 
-    impl<T> Wrap<T> for AsItIs {
+    impl<T> Wraps<T> for Unwrapped {
         type Response = T;
         const WRAPS: bool = false;
 
-        fn wrap(connection: T, _: Deeds) -> T {
+        fn wrap(connection: T, _: ConnectionPlan) -> T {
             connection
         }
     }
 
-    impl<T: Socket> Wrap<T> for Wrapped {
-        /// For hyper, of what hyper's is made into for tokio.
+    impl<T: Socket> Wraps<T> for Wrapped {
+        /// A type for hyper, around one for tokio, around the connection for hyper.
         type Response = TokioIo<FaultIo<TokioIo<T>>>;
         const WRAPS: bool = true;
 
-        fn wrap(connection: T, deeds: Deeds) -> Self::Response {
+        fn wrap(connection: T, plan: ConnectionPlan) -> Self::Response {
             let io = FaultIo::new(TokioIo::new(connection));
-            TokioIo::new(match deeds.0.are_idle() {
+            TokioIo::new(match plan.0.are_idle() {
                 true => io,
-                false => io.connected(deeds.0),
+                false => io.connected(plan.0),
             })
         }
     }

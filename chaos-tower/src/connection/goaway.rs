@@ -1,7 +1,7 @@
-//! GOAWAY, written between two frames of an HTTP/2 connection by someone who is not its owner.
+//! Injects an HTTP/2 GOAWAY frame between two frames of a connection that this crate wraps.
 //!
-//! No service can ask a stock server to send one. But a connection that opens with HTTP/2's preface
-//! is frames from then on, and when its owner flushes, everything written so far is whole frames.
+//! A service cannot ask an unmodified server to send one. But a connection that opens with HTTP/2's preface
+//! consists of frames from then on, and when its owner flushes it, all frames written so far are complete.
 
 use std::{
     io,
@@ -11,67 +11,67 @@ use std::{
 
 use tokio::io::AsyncWrite;
 
-/// How an HTTP/2 connection begins; nothing else does (RFC 9113, section 3.4).
+/// The first bytes of an HTTP/2 connection, and of no other (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// A GOAWAY frame: 8 bytes of type 7 on stream 0; every stream may still be served, no error. It is
-/// how a graceful shutdown begins (section 6.8).
+/// A GOAWAY frame: 8 bytes of type 7 on stream 0. It announces no error, and that every stream may still be
+/// served, as a graceful shutdown does (section 6.8).
 const GOAWAY: [u8; 17] = [
     0, 0, 8, 7, 0, 0, 0, 0, 0, // header
     0x7f, 0xff, 0xff, 0xff, // the last stream
     0, 0, 0, 0, // the error
 ];
 
-/// How far it has come.
+/// Writes one GOAWAY frame when the connection allows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Farewell {
+pub(crate) enum GoAwayWriter {
     /// Nothing has been read yet.
-    NotYet,
-    /// It is not HTTP/2, or cannot be seen to be, or all is said.
-    Never,
-    /// HTTP/2, but the server's own preface comes first.
-    Opening,
-    /// It can be said.
-    Possible,
-    /// So many bytes of it are written.
+    Unread,
+    /// The connection is not recognised as HTTP/2, or the frame is written.
+    Off,
+    /// The connection is HTTP/2, but the server has not written its preface yet.
+    BeforeServerPreface,
+    /// The frame can be written.
+    Ready,
+    /// So many bytes of the frame are written.
     Writing(u8),
 }
 
-impl Farewell {
-    /// Looks at what was read.
+impl GoAwayWriter {
+    /// Looks at bytes that were read.
     #[inline]
     pub(crate) fn see_read(&mut self, bytes: &[u8]) {
-        if *self == Self::NotYet && !bytes.is_empty() {
-            // Clients write the preface in one piece, so that it comes in one.
+        if *self == Self::Unread && !bytes.is_empty() {
+            // Clients write the preface in one piece, and it is read in one.
             *self = match bytes.starts_with(PREFACE) {
-                true => Self::Opening,
-                false => Self::Never,
+                true => Self::BeforeServerPreface,
+                false => Self::Off,
             };
         }
     }
 
-    /// Sees that its owner wrote something.
+    /// Notes that the owner of the connection has written bytes.
     #[inline]
     pub(crate) fn see_written(&mut self) {
-        if *self == Self::Opening {
-            *self = Self::Possible;
+        if *self == Self::BeforeServerPreface {
+            *self = Self::Ready;
         }
     }
 
-    /// Writes it, or what is left of it. To be called between two frames.
+    /// Writes the frame, or the rest of it. To be called between two frames.
     #[cold]
-    pub(crate) fn poll_say(
+    pub(crate) fn poll_send(
         &mut self,
         io: &mut (impl AsyncWrite + Unpin),
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        if *self == Self::Possible {
+        if *self == Self::Ready {
             *self = Self::Writing(0);
         }
         self.poll_finish(io, cx)
     }
 
-    /// Writes what is left of it once it has begun: nothing else may come between.
+    /// Writes the rest of a frame that was begun: no other bytes may come before it.
     #[inline]
     pub(crate) fn poll_finish(
         &mut self,
@@ -86,7 +86,7 @@ impl Farewell {
             }
             let done = done + written as u8;
             *self = match usize::from(done) == GOAWAY.len() {
-                true => Self::Never,
+                true => Self::Off,
                 false => Self::Writing(done),
             };
         }

@@ -1,9 +1,8 @@
-//! `ConnectionHandle`: what a request carries so that a fault can cut the connection it came on.
+//! `ConnectionHandle`: cuts a connection, from the request that came on it or from elsewhere.
 //!
-//! The handle owns no socket. It leaves an order, and wakes whoever is polling the connection; the
-//! connection's own [`FaultIo`](crate::FaultIo) finds the order at its next poll and carries it out
-//! on the socket that it owns. So no file descriptor is shared, and none can be used after it was
-//! closed.
+//! The handle owns no socket. It stores a command, and wakes the task that polls the connection; the
+//! [`FaultIo`](crate::FaultIo) of the connection reads the command at its next poll, and executes it on the
+//! socket that it owns. No file descriptor is shared, so none can be used after it was closed.
 
 use std::{
     any::Any,
@@ -18,90 +17,90 @@ use std::{
 use http::Extensions;
 use tokio::sync::Notify;
 
-/// Cuts one connection, from anywhere: it can be cloned, sent and kept.
+/// A handle that cuts one connection. It can be cloned, sent between threads, and kept.
 ///
-/// A request that came through a [`FaultIo`](crate::FaultIo) carries it among its extensions, where
-/// [`of`](Self::of) finds it. When the connection is gone already, it does nothing.
+/// A request that came through a [`FaultIo`](crate::FaultIo) has the handle among its extensions, where
+/// [`of`](Self::of) finds it. Once the connection is closed, the handle does nothing.
 ///
-/// The stronger order wins: a connection that is told to go away can still be closed, one that is
+/// The strongest command wins: a connection that was asked to go away can still be closed, and one that is
 /// being closed can still be reset.
 #[derive(Clone)]
-pub struct ConnectionHandle(Arc<Shared>);
+pub struct ConnectionHandle(Arc<CommandState>);
 
 impl ConnectionHandle {
-    /// The handle of the connection that a request came on, from the request's extensions.
+    /// Returns the handle of the connection that a request came on, from the request's extensions.
     ///
-    /// It is there behind an [`InjectListener`](crate::InjectListener) with
-    /// [`WithConnection`](crate::WithConnection) or axum's `ConnectInfo<ConnectionHandle>`, and
-    /// always behind one in tonic.
+    /// Requests have one behind an [`InjectListener`](crate::InjectListener) in tonic, and in axum together
+    /// with `WithConnection` or axum's `ConnectInfo<ConnectionHandle>`.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<&Self> {
-        let own = extensions.get::<Self>();
+        let handle = extensions.get::<Self>();
         #[cfg(feature = "axum")]
-        let own = own.or_else(|| {
+        let handle = handle.or_else(|| {
             let info = extensions.get::<axum::extract::ConnectInfo<Self>>();
             info.map(|info| &info.0)
         });
-        own
+        handle
     }
 
-    /// Resets the connection: the peer is sent RST, and what it was sent before may be lost to it.
+    /// Resets the connection: the peer receives an RST, and may lose bytes that were sent before.
     ///
-    /// It happens when the connection is next polled, which it is at once; the socket is closed when
-    /// its owner (hyper, on the error that it gets) drops it. A Unix socket has no RST: it is closed.
+    /// The task of the connection is woken at once. The RST is sent when the owner of the connection (hyper,
+    /// on the error that it gets) drops it. A Unix socket has no RST and is closed.
     pub fn reset(&self) {
-        self.order(Order::Reset);
+        self.send(Command::Reset);
     }
 
-    /// Closes the connection: FIN is sent now, and whatever has not been written is dropped.
+    /// Closes the connection: the peer receives a FIN, and bytes that have not been written are dropped.
     pub fn close(&self) {
-        self.order(Order::Close);
+        self.send(Command::Close);
     }
 
-    /// Asks the peer to leave when the calls under way are done.
+    /// Asks the peer to close the connection when its calls in flight are done.
     ///
-    /// On an HTTP/2 connection without TLS (or with TLS below the [`FaultIo`](crate::FaultIo)), the
-    /// peer is sent GOAWAY. An accept loop of your own can do better, and can do it for HTTP/1 and
-    /// behind TLS too: wait for [`told_to_go_away`](Self::told_to_go_away), then call hyper's
-    /// `graceful_shutdown`.
+    /// On an HTTP/2 connection without TLS (or with TLS below the [`FaultIo`](crate::FaultIo)), the peer
+    /// receives a GOAWAY frame. An accept loop of your own can do the same for HTTP/1 and above TLS: wait for
+    /// [`shutdown_requested`](Self::shutdown_requested), then call hyper's `graceful_shutdown`.
     pub fn go_away(&self) {
-        self.order(Order::GoAway);
+        self.send(Command::GoAway);
     }
 
-    /// Ready when the connection has been told to go away, to close or to reset.
+    /// Completes when [`go_away`](Self::go_away), [`close`](Self::close) or [`reset`](Self::reset) was called,
+    /// or a fault had the same effect.
     ///
     /// Cancel-safe.
-    pub async fn told_to_go_away(&self) {
-        let mut told = std::pin::pin!(self.0.told.notified());
-        // Register first, look afterwards: `order` does it the other way round.
-        told.as_mut().enable();
-        if self.0.order() == Order::Carry {
-            told.await;
+    pub async fn shutdown_requested(&self) {
+        let mut notified = std::pin::pin!(self.0.sent.notified());
+        // Registers before it looks; `send` stores the command before it notifies.
+        notified.as_mut().enable();
+        if self.0.command() == Command::None {
+            notified.await;
         }
     }
 
-    /// Whether the connection has been told to close or to reset.
+    /// Whether the connection has been closed or reset, by this handle, a clone of it, or a fault.
     #[must_use]
     pub fn is_cut(&self) -> bool {
-        self.0.order() >= Order::Close
+        self.0.command() >= Command::Close
     }
 
-    /// What the connection says of itself where it has such a thing: behind tonic, what its
-    /// `Connected` gives, as a rule a `TcpConnectInfo`.
+    /// Returns the connect info of the connection inside, if it is an `I`: in tonic, what its `Connected`
+    /// returns, for TCP a `TcpConnectInfo`. Elsewhere there is none.
     #[must_use]
     pub fn connect_info<I: 'static>(&self) -> Option<&I> {
         self.0.connect_info.get()?.downcast_ref()
     }
 
-    /// Puts what the connection says of itself among a request's extensions again, where it is
-    /// without us: in tonic, which has room there for one thing, the handle takes its place.
+    /// Puts the connect info of the connection inside back among a request's extensions.
+    ///
+    /// tonic has one connect info per connection, and a [`FaultIo`](crate::FaultIo) uses it for the handle.
     ///
     /// ```
     /// # #[cfg(feature = "tonic")] {
     /// use chaos_tower::ConnectionHandle;
     /// use tonic::{Request, Status, transport::server::TcpConnectInfo};
     ///
-    /// // An interceptor, so that `Request::remote_addr` knows it.
+    /// // An interceptor, so that `Request::remote_addr` works.
     /// fn restore(mut request: Request<()>) -> Result<Request<()>, Status> {
     ///     ConnectionHandle::restore_connect_info::<TcpConnectInfo>(request.extensions_mut());
     ///     Ok(request)
@@ -121,53 +120,53 @@ impl ConnectionHandle {
         self.clone()
     }
 
-    pub(crate) fn order(&self, order: Order) {
-        // Relaxed: the lock below orders it against `Line::watch`, and nothing lies behind it.
-        self.0.order.fetch_max(order as u8, Ordering::Relaxed);
+    pub(crate) fn send(&self, command: Command) {
+        // Relaxed: the lock below orders it with `CommandReceiver::watch`, and it publishes no other data.
+        self.0.command.fetch_max(command as u8, Ordering::Relaxed);
         let wakers = self.0.wakers();
         let wakers = Wakers::clone(&wakers);
         wakers.into_iter().flatten().for_each(Waker::wake);
-        self.0.told.notify_waiters();
+        self.0.sent.notify_waiters();
     }
 }
 
 impl fmt::Debug for ConnectionHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionHandle")
-            .field("order", &self.0.order())
+            .field("command", &self.0.command())
             .finish_non_exhaustive()
     }
 }
 
-/// What a connection is to do, the stronger the greater.
+/// What a connection has to do. A stronger command is greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Order {
-    Carry,
+pub(crate) enum Command {
+    None,
     GoAway,
     Close,
     Reset,
 }
 
-/// Who waits for the connection: to read, and to write. Often the same task.
+/// The tasks that wait to read and to write. Often the same one.
 type Wakers = [Option<Waker>; 2];
 
 #[derive(Default)]
-struct Shared {
-    /// An [`Order`].
-    order: AtomicU8,
+struct CommandState {
+    /// A [`Command`].
+    command: AtomicU8,
     wakers: Mutex<Wakers>,
-    told: Notify,
+    sent: Notify,
     connect_info: OnceLock<Box<dyn Any + Send + Sync>>,
 }
 
-impl Shared {
+impl CommandState {
     #[inline]
-    fn order(&self) -> Order {
-        match self.order.load(Ordering::Relaxed) {
-            0 => Order::Carry,
-            1 => Order::GoAway,
-            2 => Order::Close,
-            _ => Order::Reset,
+    fn command(&self) -> Command {
+        match self.command.load(Ordering::Relaxed) {
+            0 => Command::None,
+            1 => Command::GoAway,
+            2 => Command::Close,
+            _ => Command::Reset,
         }
     }
 
@@ -176,21 +175,21 @@ impl Shared {
     }
 }
 
-/// The connection's end of it.
-pub(crate) struct Line {
-    shared: Arc<Shared>,
-    /// What `shared.wakers` holds, so that a task that polls again and again takes no lock for it.
+/// The connection's end of its handles.
+pub(crate) struct CommandReceiver {
+    shared: Arc<CommandState>,
+    /// A copy of `shared.wakers`, so that a task that polls repeatedly takes no lock.
     known: Wakers,
 }
 
-/// Which way the bytes go, seen from the socket's owner.
+/// The direction of the bytes, seen from the owner of the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum IoDirection {
     Read,
     Write,
 }
 
-impl Line {
+impl CommandReceiver {
     pub(crate) fn new() -> Self {
         Self {
             shared: Arc::default(),
@@ -202,44 +201,43 @@ impl Line {
         ConnectionHandle(Arc::clone(&self.shared))
     }
 
-    /// Wakes whoever waits for the connection, because what it waited for may be there.
+    /// Wakes the tasks that wait for the connection.
     pub(crate) fn wake(&self) {
         self.known.iter().flatten().for_each(Waker::wake_by_ref);
     }
 
-    /// All that a poll costs when nothing was ordered: one relaxed load.
+    /// Returns the last command: one relaxed load, which is the whole cost of a poll without a command.
     #[inline]
-    pub(crate) fn order(&self) -> Order {
-        self.shared.order()
+    pub(crate) fn command(&self) -> Command {
+        self.shared.command()
     }
 
     pub(crate) fn is_cut(&self) -> bool {
-        self.order() >= Order::Close
+        self.command() >= Command::Close
     }
 
-    /// Has the task woken by an order, and says what has been ordered until then. After it, an order
-    /// cannot go unnoticed.
+    /// Has the task woken by the next command, and returns the last one: together, no command is missed.
     #[inline]
-    pub(crate) fn watch(&mut self, way: Way, cx: &Context<'_>) -> Order {
-        let known = &self.known[way as usize];
+    pub(crate) fn watch(&mut self, direction: IoDirection, cx: &Context<'_>) -> Command {
+        let known = &self.known[direction as usize];
         if known
             .as_ref()
             .is_none_or(|known| !known.will_wake(cx.waker()))
         {
-            self.register(way, cx.waker());
+            self.register(direction, cx.waker());
         }
-        self.order()
+        self.command()
     }
 
     #[cold]
-    fn register(&mut self, way: Way, waker: &Waker) {
-        self.known[way as usize] = Some(waker.clone());
-        self.shared.wakers()[way as usize] = Some(waker.clone());
+    fn register(&mut self, direction: IoDirection, waker: &Waker) {
+        self.known[direction as usize] = Some(waker.clone());
+        self.shared.wakers()[direction as usize] = Some(waker.clone());
     }
 }
 
-impl Drop for Line {
-    /// Handles may be kept for long; the task need not be.
+impl Drop for CommandReceiver {
+    /// Releases the wakers: handles may live longer than the task.
     fn drop(&mut self) {
         *self.shared.wakers() = [None, None];
     }

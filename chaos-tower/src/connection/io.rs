@@ -1,5 +1,4 @@
-//! `FaultIo`: a connection that can be cut from elsewhere, and whose bytes can be delayed, limited
-//! and changed.
+//! `FaultIo`: a connection that a handle can cut, and whose bytes rules delay, throttle and change.
 
 use std::{
     fmt,
@@ -12,76 +11,79 @@ use chaos_core::Decision;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
-use crate::connection::direction::Lanes;
+use crate::connection::direction_faults::ConnectionByteFaults;
 use crate::connection::{
-    faults::Faults,
-    goaway::Farewell,
-    handle::{ConnectionHandle, Line, Order, Way},
+    connection_faults::ConnectionFaults,
+    goaway::GoAwayWriter,
+    handle::{Command, CommandReceiver, ConnectionHandle, IoDirection},
     socket::Socket,
 };
 
-/// A connection that its [`ConnectionHandle`] can cut, and whose bytes a rule can aim at.
+/// A connection that its [`ConnectionHandle`] can cut, and on whose bytes rules can have faults.
 ///
-/// It passes everything on as it is, vectored writes too, and costs a relaxed load and a branch a
-/// poll. Once it is cut, every poll fails, so that its owner lets go of it whatever it was waiting
-/// for.
+/// Without faults, it passes all reads and writes on, vectored writes too, at the cost of a relaxed load and
+/// a branch per poll. Once the connection is cut, every poll fails, so that its owner drops it.
 pub struct FaultIo<T: Socket> {
     inner: T,
-    line: Line,
-    farewell: Farewell,
-    /// Whether an order to cut has been carried out on the socket.
+    receiver: CommandReceiver,
+    goaway: GoAwayWriter,
+    /// Whether the socket has been closed by a command.
     is_cut: bool,
-    /// What a rule does to it, if one does.
-    faults: Option<Box<Faults>>,
+    /// The faults of the connection, if it has any.
+    faults: Option<Box<ConnectionFaults>>,
 }
 
 impl<T: Socket> FaultIo<T> {
-    /// Wraps a connection that no rule aims at.
+    /// Wraps a connection without faults, which its [`handle`](Self::handle) can cut.
     pub fn new(inner: T) -> Self {
         Self {
             inner,
-            line: Line::new(),
-            farewell: Farewell::NotYet,
+            receiver: CommandReceiver::new(),
+            goaway: GoAwayWriter::Unread,
             is_cut: false,
             faults: None,
         }
     }
 
-    /// What cuts it.
+    /// Returns the handle that cuts the connection.
     #[must_use]
     pub fn handle(&self) -> ConnectionHandle {
-        self.line.handle()
+        self.receiver.handle()
     }
 
-    /// The connection inside.
+    /// Returns a reference to the connection inside.
     #[must_use]
     pub fn get_ref(&self) -> &T {
         &self.inner
     }
 
-    /// The connection inside, to change. Reading and writing behind its back is a bad idea.
+    /// Returns a mutable reference to the connection inside. Bytes that are read or written through it are not
+    /// subject to faults.
     #[must_use]
     pub fn get_mut(&mut self) -> &mut T {
         &mut self.inner
     }
 
-    /// Carries out on it what was decided; this end writes the answers.
+    /// Adds the faults of a connection that was accepted: this end writes the responses.
     pub(crate) fn accepted(mut self, decision: Decision) -> Self {
-        self.faults = Some(Box::new(Faults::accepted(decision, &self.line)));
+        self.faults = Some(Box::new(ConnectionFaults::accepted(
+            decision,
+            &self.receiver,
+        )));
         self
     }
 
-    /// Does this to its bytes; this end writes the requests.
+    /// Adds the faults of a connection that was made: this end writes the requests.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(mut self, lanes: Lanes) -> Self {
-        self.faults = Some(Box::new(Faults::connected(lanes)));
+    pub(crate) fn connected(mut self, byte_faults: ConnectionByteFaults) -> Self {
+        self.faults = Some(Box::new(ConnectionFaults::connected(byte_faults)));
         self
     }
 }
 
-/// What a rule does to it, as long as there is something to do.
+/// Returns the faults, unless they are over.
 #[inline]
-fn live(faults: &mut Option<Box<Faults>>) -> Option<&mut Faults> {
+fn live(faults: &mut Option<Box<ConnectionFaults>>) -> Option<&mut ConnectionFaults> {
     if faults.as_ref().is_some_and(|faults| faults.is_over()) {
         *faults = None;
     }
@@ -89,12 +91,12 @@ fn live(faults: &mut Option<Box<Faults>>) -> Option<&mut Faults> {
 }
 
 impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
-    /// Carries out an order to cut, the first time it is seen, and gives the error that everyone
-    /// gets from now on.
+    /// Executes a command to cut, the first time it is seen, and returns the error of this poll and all later
+    /// ones.
     #[cold]
-    fn cut(&mut self, order: Order, cx: &mut Context<'_>) -> io::Error {
-        // The results do not matter: a socket that refuses is one that is gone.
-        if order == Order::Reset {
+    fn cut(&mut self, command: Command, cx: &mut Context<'_>) -> io::Error {
+        // The results do not matter: a socket that refuses is closed already.
+        if command == Command::Reset {
             let _ = self.inner.reset_on_drop();
             return io::ErrorKind::ConnectionReset.into();
         }
@@ -105,11 +107,11 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
         io::ErrorKind::ConnectionAborted.into()
     }
 
-    /// Reads what the peer has sent: Linux resets a connection that is closed with unread bytes, and
-    /// this one is to end with FIN.
+    /// Reads the bytes that the peer has sent: Linux resets a connection that is closed with unread bytes,
+    /// and this one has to end with FIN.
     fn drain(&mut self, cx: &mut Context<'_>) {
         let mut sink = [0; 4096];
-        // Not for ever, if the peer is faster.
+        // Bounded, in case the peer sends faster than this reads.
         for _ in 0..1024 {
             let mut sink = ReadBuf::new(&mut sink);
             match Pin::new(&mut self.inner).poll_read(cx, &mut sink) {
@@ -119,34 +121,34 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
         }
     }
 
-    /// Fails if it has been cut.
+    /// Fails if the connection has been cut.
     #[inline]
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.line.order() {
-            Order::Carry | Order::GoAway => Ok(()),
-            order => Err(self.cut(order, cx)),
+        match self.receiver.command() {
+            Command::None | Command::GoAway => Ok(()),
+            command => Err(self.cut(command, cx)),
         }
     }
 
-    /// What to return where there is nothing to do now: an order must wake whoever is told so.
+    /// Returns a pending poll, whose task the next command wakes.
     #[inline]
-    fn pending<R>(&mut self, way: Way, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        match self.line.watch(way, cx) {
-            Order::Carry | Order::GoAway => Poll::Pending,
-            order => Poll::Ready(Err(self.cut(order, cx))),
+    fn pending<R>(&mut self, direction: IoDirection, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
+        match self.receiver.watch(direction, cx) {
+            Command::None | Command::GoAway => Poll::Pending,
+            command => Poll::Ready(Err(self.cut(command, cx))),
         }
     }
 
-    /// Takes a poll to where it ends: what is pending is watched.
+    /// Returns `poll`. If it is pending, the next command wakes its task.
     #[inline]
     fn settle<R>(
         &mut self,
-        way: Way,
+        direction: IoDirection,
         cx: &mut Context<'_>,
         poll: Poll<io::Result<R>>,
     ) -> Poll<io::Result<R>> {
         match poll {
-            Poll::Pending => self.pending(way, cx),
+            Poll::Pending => self.pending(direction, cx),
             ready => ready,
         }
     }
@@ -164,15 +166,15 @@ impl<T: Socket + AsyncRead + Unpin> AsyncRead for FaultIo<T> {
         let before = buf.filled().len();
         let poll = match live(&mut this.faults) {
             None => Pin::new(&mut this.inner).poll_read(cx, buf),
-            Some(faults) => faults.poll_read(&mut this.inner, &this.line, cx, buf),
+            Some(faults) => faults.poll_read(&mut this.inner, &this.receiver, cx, buf),
         };
-        this.farewell.see_read(&buf.filled()[before..]);
-        this.settle(Way::Read, cx, poll)
+        this.goaway.see_read(&buf.filled()[before..]);
+        this.settle(IoDirection::Read, cx, poll)
     }
 }
 
 impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
-    /// Writes what is written on behalf of the owner.
+    /// Executes a write of the owner.
     #[inline]
     fn write<'a>(
         &mut self,
@@ -181,16 +183,16 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
         first: impl FnOnce() -> &'a [u8],
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        let farewell = self.farewell.poll_finish(&mut self.inner, cx)?;
-        let poll = match (farewell, live(&mut self.faults)) {
+        let goaway = self.goaway.poll_finish(&mut self.inner, cx)?;
+        let poll = match (goaway, live(&mut self.faults)) {
             (Poll::Pending, _) => Poll::Pending,
             (_, None) => write(Pin::new(&mut self.inner), cx),
-            (_, Some(faults)) => faults.poll_write(&mut self.inner, &self.line, cx, first()),
+            (_, Some(faults)) => faults.poll_write(&mut self.inner, &self.receiver, cx, first()),
         };
         if poll.is_ready() {
-            self.farewell.see_written();
+            self.goaway.see_written();
         }
-        self.settle(Way::Write, cx, poll)
+        self.settle(IoDirection::Write, cx, poll)
     }
 }
 
@@ -223,38 +225,38 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
         self.inner.is_write_vectored()
     }
 
-    /// Watches for an order too: hyper flushes when it has nothing else to do, and a connection that
-    /// neither reads nor writes has nobody else to wake it.
+    /// Flushes, and has the task woken by the next command: hyper flushes when it has nothing else to do, and
+    /// a connection that neither reads nor writes is woken by nothing else.
     #[inline]
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         let this = &mut *self;
-        match this.line.watch(Way::Write, cx) {
-            Order::Carry => {}
-            Order::GoAway => ready!(this.farewell.poll_say(&mut this.inner, cx))?,
-            order => return Poll::Ready(Err(this.cut(order, cx))),
+        match this.receiver.watch(IoDirection::Write, cx) {
+            Command::None => {}
+            Command::GoAway => ready!(this.goaway.poll_send(&mut this.inner, cx))?,
+            command => return Poll::Ready(Err(this.cut(command, cx))),
         }
         Pin::new(&mut this.inner).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Once cut, there is nothing to shut; a FIN would hide the RST.
+        // A connection that is cut needs no shutdown, and a FIN would hide the RST.
         if self.check(cx).is_err() {
             return Poll::Ready(Ok(()));
         }
         let poll = Pin::new(&mut self.inner).poll_shutdown(cx);
-        self.settle(Way::Write, cx, poll)
+        self.settle(IoDirection::Write, cx, poll)
     }
 }
 
 impl<T: Socket> Drop for FaultIo<T> {
-    /// An owner that lets go of it for reasons of its own, such as a body that failed, does not poll
-    /// it again, and so has not seen the order.
+    /// Executes a command that no poll has seen: an owner that drops the connection for another reason, such
+    /// as a body that failed, does not poll it again.
     fn drop(&mut self) {
-        match self.line.order() {
-            Order::Carry | Order::GoAway => {}
-            Order::Close => drop(self.inner.finish()),
-            Order::Reset => drop(self.inner.reset_on_drop()),
+        match self.receiver.command() {
+            Command::None | Command::GoAway => {}
+            Command::Close => drop(self.inner.finish()),
+            Command::Reset => drop(self.inner.reset_on_drop()),
         }
     }
 }
@@ -263,7 +265,7 @@ impl<T: Socket> Drop for FaultIo<T> {
 impl<T: Socket + tonic::transport::server::Connected> tonic::transport::server::Connected
     for FaultIo<T>
 {
-    /// The handle, which keeps what the connection inside says of itself; see
+    /// The handle, which holds the connect info of the connection inside:
     /// [`ConnectionHandle::connect_info`].
     type ConnectInfo = ConnectionHandle;
 
@@ -285,7 +287,7 @@ impl<T: Socket + fmt::Debug> fmt::Debug for FaultIo<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FaultIo")
             .field("inner", &self.inner)
-            .field("order", &self.line.order())
+            .field("command", &self.receiver.command())
             .finish_non_exhaustive()
     }
 }

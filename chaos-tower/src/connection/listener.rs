@@ -1,4 +1,4 @@
-//! `InjectListener`: a listener whose connections can be cut.
+//! `InjectListener`: a listener whose connections pass a site and can be cut.
 
 use std::{io, net::SocketAddr};
 
@@ -7,65 +7,69 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
     connection::{io::FaultIo, socket::Socket},
-    site_ref::Aim,
+    site_ref::SiteRef,
 };
 
-/// A listener whose connections are [`FaultIo`]s.
+/// A listener whose connections pass a site. Each connection is a [`FaultIo`].
 ///
-/// | server | how |
+/// | server | use |
 /// |---|---|
 /// | axum | `axum::serve(InjectListener::new(tcp_listener, "tcp.server"), …)` |
-/// | tonic | `serve_with_incoming(InjectListener::new(TcpIncoming::bind(address)?, "tcp.server"))`: a stream of connections, like the one it is made of |
-/// | hyper | [`accept`](InjectListener::accept) in your loop |
+/// | tonic | `serve_with_incoming(InjectListener::new(TcpIncoming::bind(address)?, "tcp.server"))`: it is a stream of connections, as the inner one is |
+/// | hyper | [`accept`](InjectListener::accept) in an accept loop |
 ///
-/// Connections have `TCP_NODELAY` set, as tonic's own do and axum's do not: without it, answers to
-/// gRPC calls may wait for 40 ms. See [`nodelay`](Self::nodelay).
+/// A rule sees a connection when it is accepted, with the label `peer`, the IP address of the client.
+///
+/// `TCP_NODELAY` is set on connections, as tonic does and axum does not: without it, responses to gRPC calls
+/// may wait for 40 ms. [`nodelay`](Self::nodelay) changes that.
 #[derive(Debug)]
 pub struct InjectListener<L> {
     inner: L,
-    aim: Aim,
+    site_ref: SiteRef,
     nodelay: Option<bool>,
 }
 
 impl<L> InjectListener<L> {
-    /// Wraps a listener, or a stream of connections; each connection passes `site` on the process's
-    /// own injector.
+    /// Wraps a listener, or a stream of connections. Each connection passes `site` on the
+    /// [global](chaos_core::global) injector.
     ///
     /// # Panics
-    /// If `site` is no site name: parts of `A-Z a-z 0-9 _ -` with dots between them.
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     pub fn new(inner: L, site: &str) -> Self {
         Self::with_injector(inner, site, chaos_core::global())
     }
 
-    /// The same, on an injector of your own, which the listener does not keep alive.
+    /// Wraps a listener, or a stream of connections. Each connection passes `site` on the given injector, which
+    /// the listener does not keep alive.
     ///
     /// # Panics
-    /// As [`new`](Self::new).
+    ///
+    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     pub fn with_injector(inner: L, site: &str, injector: &Injector) -> Self {
         Self {
             inner,
-            aim: Aim::at(injector.site_of(site, SiteKind::Connection)),
+            site_ref: SiteRef::new(injector.site_of(site, SiteKind::Connection)),
             nodelay: Some(true),
         }
     }
 
-    /// What connections are told of `TCP_NODELAY` (`true` unless something else is said); `None`:
-    /// nothing, they stay as the inner listener made them.
+    /// Sets `TCP_NODELAY` of connections: `true` by default. `None` leaves it as the inner listener set it.
     #[must_use]
     pub fn nodelay(mut self, nodelay: impl Into<Option<bool>>) -> Self {
         self.nodelay = nodelay.into();
         self
     }
 
-    /// The listener inside.
+    /// Returns a reference to the inner listener.
     #[must_use]
     pub fn get_ref(&self) -> &L {
         &self.inner
     }
 
-    /// The listener inside, taken out.
+    /// Returns the inner listener.
     #[must_use]
     pub fn into_inner(self) -> L {
         self.inner
@@ -73,22 +77,22 @@ impl<L> InjectListener<L> {
 
     fn wrap<T: Socket>(&self, io: T) -> FaultIo<T> {
         if let Some(nodelay) = self.nodelay {
-            // It fails on connections that are gone already, which their owner will see.
+            // This fails on a connection that is closed already, which its owner notices.
             let _ = io.set_nodelay(nodelay);
         }
-        if self.aim.is_armed() {
-            return self.consult(io);
+        if self.site_ref.is_armed() {
+            return self.wrap_armed(io);
         }
         FaultIo::new(io)
     }
 
     #[cold]
-    fn consult<T: Socket>(&self, io: T) -> FaultIo<T> {
+    fn wrap_armed<T: Socket>(&self, io: T) -> FaultIo<T> {
         let peer = io.peer().map(|peer| peer.to_string());
         let label = peer.as_deref().map(|peer| ("peer", peer.into()));
         let ip = || io.peer();
         let call = Call::new().labels(label.as_slice()).peer_of(&ip);
-        let decision = self.aim.decide(&call);
+        let decision = self.site_ref.decide(&call);
         let io = FaultIo::new(io);
         match decision {
             Some(decision) => io.accepted(decision),
@@ -103,16 +107,18 @@ impl InjectListener<TcpListener> {
     /// Cancel-safe.
     ///
     /// # Errors
-    /// As [`TcpListener::accept`].
+    ///
+    /// Returns the errors of [`TcpListener::accept`].
     pub async fn accept(&self) -> io::Result<(FaultIo<TcpStream>, SocketAddr)> {
         let (io, peer) = self.inner.accept().await?;
         Ok((self.wrap(io), peer))
     }
 
-    /// The address it listens on.
+    /// Returns the address that the listener is bound to.
     ///
     /// # Errors
-    /// As [`TcpListener::local_addr`].
+    ///
+    /// Returns the errors of [`TcpListener::local_addr`].
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }

@@ -1,59 +1,58 @@
-//! What was decided about a connection, carried out: the waits, and what is left for its bytes.
+//! Executes the plans for a connection that was accepted.
 
 use chaos_core::{ActiveCall, Cut, CutKind, Decision, Direction, Plan};
 
 use crate::connection::{
-    direction::Lanes,
-    handle::{ConnectionHandle, Order},
+    direction_faults::ConnectionByteFaults,
+    handle::{Command, ConnectionHandle},
 };
 
-/// Carries out what was decided about a connection that was accepted, as far as that can be done
-/// before its bytes come.
-pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Lanes {
-    let mut lanes = Lanes::default();
+/// Executes the plans that come before the first byte, and returns the faults on the bytes.
+pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
+    let mut byte_faults = ConnectionByteFaults::default();
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
-            // A connection has no answer to wait for.
+            // A connection has no response after which to wait.
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-            Plan::Bytes(deed, side) => lanes.of(side).extend(deed, active_call),
-            Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut lanes, &handle),
-            Plan::Fail(injected) => handle.order(match injected.kind() {
-                std::io::ErrorKind::ConnectionReset => Order::Reset,
-                _ => Order::Close,
+            Plan::Bytes(deed, direction) => byte_faults.of(direction).push(deed, active_call),
+            Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
+            Plan::Fail(injected) => handle.send(match injected.kind() {
+                std::io::ErrorKind::ConnectionReset => Command::Reset,
+                _ => Command::Close,
             }),
-            // No rule does this to a connection.
+            // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
     }
-    lanes
+    byte_faults
 }
 
-/// Cuts now, or leaves it for when so many bytes of the answer have passed.
+/// Cuts the connection now, or after a number of bytes of the responses.
 fn cut_or_later(
     cut: &Cut,
     active_call: Option<ActiveCall>,
-    lanes: &mut Lanes,
+    byte_faults: &mut ConnectionByteFaults,
     handle: &ConnectionHandle,
 ) {
-    let order = order(cut.kind());
+    let command = command(cut.kind());
     match (cut.after_bytes(), active_call) {
-        (Some(bytes), Some(active_call)) if order != Order::GoAway => {
-            lanes
+        (Some(bytes), Some(active_call)) if command != Command::GoAway => {
+            byte_faults
                 .of(Direction::Response)
-                .cut_after(bytes, order, active_call);
+                .cut_after(bytes, command, active_call);
         }
-        _ => handle.order(order),
+        _ => handle.send(command),
     }
 }
 
-/// How it is done to a connection that is there.
-pub(crate) fn order(kind: CutKind) -> Order {
+/// Returns the command that cuts an open connection.
+pub(crate) fn command(kind: CutKind) -> Command {
     match kind {
-        // It was accepted, so all that is left of a refusal is a reset.
-        CutKind::Reset | CutKind::Refuse => Order::Reset,
-        CutKind::Close | CutKind::Stream(_) => Order::Close,
-        CutKind::GoAway => Order::GoAway,
+        // The connection is accepted already, so a reset is the closest to a refusal.
+        CutKind::Reset | CutKind::Refuse => Command::Reset,
+        CutKind::Close | CutKind::Stream(_) => Command::Close,
+        CutKind::GoAway => Command::GoAway,
     }
 }

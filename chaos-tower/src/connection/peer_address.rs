@@ -1,12 +1,12 @@
-//! Who made a request, as far as the server says so.
+//! The address of the peer that sent a request, as far as the server knows it.
 
 use std::net::IpAddr;
 
 use http::Extensions;
 
-/// The IP address of the peer of the connection that a request came on: from axum's
+/// Returns the IP address of the peer of the connection that a request came on: from axum's
 /// `ConnectInfo<SocketAddr>`, or tonic's `TcpConnectInfo`.
-pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
+pub(crate) fn peer_address(extensions: &Extensions) -> Option<IpAddr> {
     #[cfg(feature = "axum")]
     if let Some(info) = extensions.get::<axum::extract::ConnectInfo<std::net::SocketAddr>>() {
         return Some(info.0.ip());
@@ -16,7 +16,7 @@ pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
         use tonic::transport::server::TcpConnectInfo;
 
         let info = extensions.get::<TcpConnectInfo>();
-        // Where connections are wrapped, their handle has the place.
+        // On wrapped connections, the handle takes the place of the connect info.
         #[cfg(feature = "connection")]
         let info = info.or_else(|| {
             crate::connection::handle::ConnectionHandle::of(extensions)?
@@ -26,7 +26,7 @@ pub(crate) fn caller(extensions: &Extensions) -> Option<IpAddr> {
             return info.remote_addr.map(|peer| peer.ip());
         }
     }
-    // Without either, there is nowhere to look.
+    // Without either feature, no address is known.
     let _ = extensions;
     None
 }

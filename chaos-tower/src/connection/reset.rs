@@ -1,12 +1,12 @@
-//! Cutting a connection that nobody wrapped: found by its peer's address, and disconnected.
+//! Cuts a connection that is not wrapped: finds it by the address of its peer, and disconnects it.
 //!
-//! Linux only. A server that is handed its listener by someone else (a stock `tonic::serve`, a plain
-//! `axum::serve`) can still have its connections reset: the process's own descriptors are listed,
-//! each is duplicated, and the one that is connected to the peer is told to forget its connection
-//! (`connect` to `AF_UNSPEC`), at which the kernel sends RST.
+//! Linux only. A server with a listener that this crate does not wrap (a plain `axum::serve` or tonic's
+//! `serve`) can have its connections reset as well: the process lists its own descriptors, duplicates each,
+//! and disconnects the one that is connected to the peer (`connect` to `AF_UNSPEC`), at which the kernel
+//! sends an RST.
 //!
-//! The duplicate is what makes it safe: whatever the number has come to mean since it was listed,
-//! what is looked at is what is cut, and nobody else's descriptor is closed.
+//! The duplicate makes this safe: even if the number of a descriptor is reused after it was listed, the
+//! socket that is examined is the one that is cut, and no other descriptor is closed.
 
 use std::{
     io,
@@ -20,13 +20,13 @@ use rustix::{
     process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
 };
 
-/// The two ends of a TCP connection of this process, by their addresses.
+/// A TCP connection of this process, identified by the addresses of its ends.
 ///
-/// Looking for it costs system calls for each open descriptor (about a microsecond each), so a
-/// [`ConnectionHandle`](crate::ConnectionHandle) is to be preferred where there is one.
+/// To find the connection costs system calls for each open descriptor (about a microsecond each), so prefer
+/// a [`ConnectionHandle`](crate::ConnectionHandle) where there is one.
 ///
-/// It needs `/proc` and the call `pidfd_getfd` (Linux 5.6), which needs no privilege on oneself, but
-/// which a container's seccomp filter may refuse.
+/// It needs `/proc` and the system call `pidfd_getfd` (Linux 5.6). A process needs no privilege to call it on
+/// itself, but a container's seccomp filter may refuse it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     remote: SocketAddr,
@@ -34,14 +34,14 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// The connection to `remote`; `local`, where it is known, is this end of it.
+    /// Names the connection to `remote`. `local` is the address of this end, if it is known.
     #[must_use]
     pub const fn new(remote: SocketAddr, local: Option<SocketAddr>) -> Self {
         Self { remote, local }
     }
 
-    /// The connection that a request came on, from the request's extensions: axum's
-    /// `ConnectInfo<SocketAddr>`, or tonic's `TcpConnectInfo`, which is always there.
+    /// Returns the connection that a request came on, from the request's extensions: axum's
+    /// `ConnectInfo<SocketAddr>`, or tonic's `TcpConnectInfo`, which tonic's server always adds.
     #[must_use]
     pub fn of(extensions: &Extensions) -> Option<Self> {
         #[cfg(feature = "axum")]
@@ -52,31 +52,33 @@ impl Peer {
         if let Some(info) = extensions.get::<tonic::transport::server::TcpConnectInfo>() {
             return Some(Self::new(info.remote_addr?, info.local_addr));
         }
-        // Without either, there is nowhere to look.
+        // Without either feature, no address is known.
         let _ = extensions;
         None
     }
 
-    /// Resets the connection: the peer is sent RST at once. `Ok(false)`: this process has no such
-    /// connection (any more).
+    /// Resets the connection: the peer receives an RST at once. Returns `false` if this process has no such
+    /// connection, or has it no more.
     ///
     /// # Errors
+    ///
     /// If the descriptors cannot be listed or duplicated, or the system refuses the reset.
     pub fn reset(self) -> io::Result<bool> {
-        self.each(|socket| rustix::net::connect_unspec(socket))
+        self.cut(|socket| rustix::net::connect_unspec(socket))
     }
 
-    /// Closes the connection: the peer is sent FIN at once, and its owner reads an end.
-    /// `Ok(false)`: this process has no such connection (any more).
+    /// Closes the connection: the peer receives a FIN at once, and the owner of the socket reads its end.
+    /// Returns `false` if this process has no such connection, or has it no more.
     ///
     /// # Errors
-    /// As [`reset`](Self::reset).
+    ///
+    /// If the descriptors cannot be listed or duplicated, or the system refuses the shutdown.
     pub fn close(self) -> io::Result<bool> {
-        self.each(|socket| rustix::net::shutdown(socket, Shutdown::Both))
+        self.cut(|socket| rustix::net::shutdown(socket, Shutdown::Both))
     }
 
-    /// Does it to the connection. More than one descriptor may name it, one is enough.
-    fn each(self, cut: impl FnOnce(&OwnedFd) -> rustix::io::Result<()>) -> io::Result<bool> {
+    /// Finds the connection, and cuts it. If more than one descriptor refers to it, one is enough.
+    fn cut(self, cut: impl FnOnce(&OwnedFd) -> rustix::io::Result<()>) -> io::Result<bool> {
         let this_process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let mut refused = None;
         for entry in std::fs::read_dir("/proc/self/fd")? {
@@ -90,7 +92,7 @@ impl Peer {
                     return Ok(true);
                 }
                 Ok(_) => {}
-                // Closed since it was listed.
+                // The descriptor was closed after it was listed.
                 Err(rustix::io::Errno::BADF) => {}
                 Err(error) => refused = Some(error),
             }
@@ -103,7 +105,7 @@ impl Peer {
 
     fn is(&self, socket: &OwnedFd) -> bool {
         let stream = sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM);
-        // Most descriptors are no sockets, or not connected: an error is a no.
+        // Most descriptors are not connected sockets: an error means that this is another one.
         let remote = || rustix::net::getpeername(socket).ok().flatten();
         let local = || rustix::net::getsockname(socket).ok();
         stream
@@ -112,8 +114,8 @@ impl Peer {
     }
 }
 
-/// Whether they mean the same: an IPv4 address may be written as an IPv6 one, and only one side may
-/// know the scope of a link-local one.
+/// Whether the addresses are equal. An IPv4 address may be mapped to IPv6, and only one side may have the scope
+/// of a link-local address.
 fn is_same(found: SocketAddrAny, wanted: SocketAddr) -> bool {
     let ends =
         |address: SocketAddr| -> (IpAddr, u16) { (address.ip().to_canonical(), address.port()) };

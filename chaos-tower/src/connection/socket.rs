@@ -1,36 +1,38 @@
-//! What a wrapper must be able to do with the socket it wraps.
+//! `Socket`: the operations on a socket that cut its connection.
 
 use std::{io, net::IpAddr};
 
 use tokio::{io::DuplexStream, net::TcpStream};
 
-/// What a [`FaultIo`](crate::FaultIo) asks of the connection it wraps.
+/// The operations that a [`FaultIo`](crate::FaultIo) needs of the connection it wraps.
 ///
-/// Implement it for a connection type of your own by passing on to the socket inside. TLS goes on
-/// top, around a `FaultIo<TcpStream>`: what is cut is the socket.
+/// To implement it for a connection type of your own, forward to the socket inside. TLS goes around a
+/// `FaultIo<TcpStream>`, so that the socket is cut below it.
 pub trait Socket {
-    /// Makes the peer see a reset (RST) when the socket is dropped (`SO_LINGER` of zero). A socket
-    /// that has no such thing does nothing.
+    /// Makes the peer receive an RST when the socket is dropped (`SO_LINGER` of zero). Does nothing on sockets
+    /// without a reset.
     ///
     /// # Errors
+    ///
     /// If the system refuses.
     fn reset_on_drop(&self) -> io::Result<()>;
 
-    /// Tells the peer now that nothing more will come (FIN). A socket that says so only when it is
-    /// dropped does nothing.
+    /// Shuts the sending side down, so that the peer receives a FIN. Does nothing on sockets that do so only
+    /// when they are dropped.
     ///
     /// # Errors
-    /// If the system refuses, as a rule because the connection is gone.
+    ///
+    /// If the system refuses, usually because the connection is closed.
     fn finish(&self) -> io::Result<()>;
 
-    /// Whether small writes leave at once (`TCP_NODELAY`). A socket that has no such thing does
-    /// nothing.
+    /// Sets whether small writes are sent at once (`TCP_NODELAY`). Does nothing on sockets without the option.
     ///
     /// # Errors
+    ///
     /// If the system refuses.
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
 
-    /// The address of the peer, if it has one: the label `peer`.
+    /// Returns the IP address of the peer, if it has one. Rules see it as the label `peer`.
     fn peer(&self) -> Option<IpAddr>;
 }
 

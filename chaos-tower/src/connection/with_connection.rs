@@ -1,4 +1,4 @@
-//! The handle among a request's extensions, whatever else is there.
+//! `WithConnection`: adds the handle of the connection to the extensions of its requests.
 
 use std::task::{Context, Poll};
 
@@ -7,9 +7,10 @@ use tower_service::Service;
 
 use crate::connection::handle::ConnectionHandle;
 
-/// A [`Service`] for one connection that gives each request the connection's handle.
+/// A [`Service`] for one connection, which adds the connection's handle to the extensions of each request.
 ///
-/// [`WithConnection`] makes it; in an accept loop of your own, make it around what hyper is to serve.
+/// `WithConnection` makes it for axum. In an accept loop of your own, put it around the service that hyper
+/// serves the connection with.
 #[derive(Clone, Debug)]
 pub struct AddConnection<S> {
     inner: S,
@@ -17,7 +18,7 @@ pub struct AddConnection<S> {
 }
 
 impl<S> AddConnection<S> {
-    /// Requests to `inner` get `handle`.
+    /// Adds `handle` to each request to `inner`.
     pub fn new(inner: S, handle: ConnectionHandle) -> Self {
         Self { inner, handle }
     }
@@ -40,7 +41,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for AddConnection<S> {
     }
 }
 
-/// Around what axum makes services of: requests get the handle of their connection.
+/// Wraps what axum makes a service of for each connection, and adds the handle of the connection to requests.
 ///
 /// ```no_run
 /// # use axum::Router;
@@ -51,7 +52,7 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for AddConnection<S> {
 /// # }
 /// ```
 ///
-/// axum's own `ConnectInfo` stays free for what the application wants of it.
+/// axum's own `ConnectInfo` stays free for the application.
 #[cfg(feature = "axum")]
 #[derive(Clone, Debug)]
 pub struct WithConnection<M> {
@@ -75,7 +76,7 @@ mod axum_make {
     use crate::connection::{io::FaultIo, listener::InjectListener, socket::Socket};
 
     impl<M> WithConnection<M> {
-        /// What `make` makes gets the handle.
+        /// Wraps the maker of services `make`.
         pub fn new(make: M) -> Self {
             Self { make }
         }
@@ -104,8 +105,9 @@ mod axum_make {
     }
 
     pin_project! {
-        /// The future of a [`WithConnection`]. A box would not do: it would have to name the
-        /// lifetime of what it borrows.
+        /// The future of a [`WithConnection`].
+        ///
+        /// It is not a box, because that would have to name the lifetime of what it borrows.
         #[derive(Debug)]
         pub struct WithConnectionFuture<F> {
             handle: ConnectionHandle,

@@ -1,6 +1,6 @@
-//! How a request ends that is not served: with an answer, with an error, or cut off.
+//! The outcome of a request that the inner service does not serve: an answer, an error, or a cut.
 
-use std::{error::Error, io};
+use std::io;
 
 use bytes::Bytes;
 use chaos_core::{Cut, CutKind, Injected, StreamReason};
@@ -15,22 +15,22 @@ use crate::{
     surface::{Bodies, Surface},
 };
 
-/// What a request is given in place of being served.
-pub(crate) enum Ending {
+/// What the caller gets in place of the inner service's result.
+pub(crate) enum Outcome {
     Answer(Response<Option<Bytes>>),
-    /// The error, and the answer that says it where there is no room for errors.
+    /// The error, and the answer for a surface that cannot return an error.
     Fail(BoxError, Response<Option<Bytes>>),
-    /// Where there is no room for errors, the body breaks off before it begins.
+    /// The error; a surface that cannot return it gets a body that fails before its first byte.
     Cut(BoxError),
 }
 
-impl Ending {
+impl Outcome {
     pub(crate) fn fail(injected: Injected, protocol: &Protocol) -> Self {
         let answer = protocol.failure(&injected);
         Self::Fail(error(injected, protocol), answer)
     }
 
-    /// Cuts off, now.
+    /// Cuts the call off now, and resets its connection if that is the kind of the cut.
     pub(crate) fn cut(cut: Cut, protocol: &Protocol, extensions: &Extensions) -> Self {
         if cut.kind() == CutKind::Reset {
             Connection::of(extensions).reset();
@@ -38,13 +38,13 @@ impl Ending {
         Self::Cut(cut_error(cut, protocol))
     }
 
-    /// The client has gone.
-    pub(crate) fn gone() -> Self {
+    /// The client has disconnected.
+    pub(crate) fn disconnected() -> Self {
         Self::Cut(Box::new(io::Error::from(io::ErrorKind::ConnectionAborted)))
     }
 
-    /// As the stack takes it.
-    pub(crate) fn end<M, B, E>(self) -> Result<Response<<M as Bodies<B>>::Body>, M::Error>
+    /// Returns the outcome in the types of the surface.
+    pub(crate) fn into_result<M, B, E>(self) -> Result<Response<<M as Bodies<B>>::Body>, M::Error>
     where
         M: Bodies<B> + Surface<Response<B>, E>,
         B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -66,8 +66,8 @@ impl Ending {
     }
 }
 
-/// The error of a call that is cut off: with the reason that hyper gives for resetting a stream
-/// among its sources.
+/// Returns the error of a call that is cut off. Its sources include the `h2::Error` from which hyper takes
+/// the reason for resetting a stream.
 pub(crate) fn cut_error(cut: Cut, protocol: &Protocol) -> BoxError {
     let reason = match cut.kind() {
         CutKind::Stream(reason) => Some(reason),
@@ -84,19 +84,17 @@ pub(crate) fn cut_error(cut: Cut, protocol: &Protocol) -> BoxError {
     )
 }
 
-type Source = Box<dyn Error + Send + Sync>;
-
 #[cfg(feature = "http2")]
-fn stream_error(reason: StreamReason) -> Option<Source> {
+fn stream_error(reason: StreamReason) -> Option<BoxError> {
     Some(Box::new(h2::Error::from(h2::Reason::from(reason.code()))))
 }
 
 #[cfg(not(feature = "http2"))]
-fn stream_error(_: StreamReason) -> Option<Source> {
+fn stream_error(_: StreamReason) -> Option<BoxError> {
     None
 }
 
-/// An error of the kind that the stack's own would be.
+/// Returns an error of the kind that the stack returns for the real failure.
 fn error(injected: Injected, protocol: &Protocol) -> BoxError {
     #[cfg(feature = "tonic")]
     if protocol.is_grpc() {
@@ -106,10 +104,12 @@ fn error(injected: Injected, protocol: &Protocol) -> BoxError {
     Box::new(io::Error::from(injected))
 }
 
-/// The status that tonic's client makes of the same thing when it is real. As a status, because what
-/// it makes one of holds no other error, and what was injected is to be found in it.
+/// Returns the status that tonic's client makes of the real failure. It is made here, and not by the
+/// client, so that it holds [`Injected`] as its source.
 #[cfg(feature = "tonic")]
 fn status(injected: Injected) -> BoxError {
+    use std::error::Error as _;
+
     let reason = injected.source().and_then(|source| source.downcast_ref());
     let reason = reason.and_then(h2::Error::reason);
     let kind = injected.kind();

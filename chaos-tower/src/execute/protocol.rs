@@ -1,22 +1,22 @@
-//! The protocol that a request is answered in, HTTP or gRPC, and the answers that are made here.
+//! The protocol of a request, HTTP or gRPC, and the responses that the layer makes in it.
 
 use bytes::Bytes;
 use chaos_core::{Answer, GrpcCode, GrpcStatus, HttpAnswer, Injected, RuleId};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-/// The response header that says what was done here: its value is the id of the rule.
+/// The response header that marks an injected fault: its value is the id of the rule.
 pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 
-/// How a request is answered: in which protocol, and whether what is changed says so.
+/// The protocol of a request, and whether responses that are changed name the rule.
 #[derive(Clone, Debug)]
 pub(crate) struct Protocol {
-    /// With the content type to answer with; HTTP has none.
+    /// The content type of the answer; `None` for HTTP.
     grpc: Option<HeaderValue>,
     marks: bool,
 }
 
 impl Protocol {
-    /// What a request says of it.
+    /// Reads the protocol from a request's headers.
     pub(crate) fn of(headers: &HeaderMap, marks: bool) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE);
         let grpc = content_type.filter(|it| it.as_bytes().starts_with(b"application/grpc"));
@@ -30,7 +30,7 @@ impl Protocol {
         self.grpc.is_some()
     }
 
-    /// What a rule answers.
+    /// Returns the response for a rule's answer.
     pub(crate) fn answer(&self, answer: &Answer) -> Response<Option<Bytes>> {
         match &self.grpc {
             None => self.http(answer.http(), answer.rule()),
@@ -38,7 +38,7 @@ impl Protocol {
         }
     }
 
-    /// An error, where the stack has no room for one.
+    /// Returns the response for an error, for a surface that cannot return one.
     pub(crate) fn failure(&self, injected: &Injected) -> Response<Option<Bytes>> {
         let message = match self.marks {
             true => injected.to_string(),
@@ -59,21 +59,21 @@ impl Protocol {
         }
     }
 
-    /// Adds the rule that changed an answer to its headers.
+    /// Adds the rule to the headers of a response that it changed.
     pub(crate) fn mark(&self, headers: &mut HeaderMap, rule: &RuleId) {
         if self.marks {
             headers.append(FAULT_HEADER, value(rule));
         }
     }
 
-    /// The headers of a gRPC status, or its trailers, marked.
+    /// Returns the headers or trailers of a gRPC status, marked with the rule.
     pub(crate) fn trailers(&self, status: &GrpcStatus, rule: &RuleId) -> HeaderMap {
         let mut headers = status.to_headers();
         self.mark_alone(&mut headers, rule);
         headers
     }
 
-    /// Headers alone, with the stream ended: what gRPC calls trailers-only.
+    /// Returns a response of headers and no body, which gRPC calls trailers-only.
     fn grpc(
         &self,
         status: &GrpcStatus,
@@ -89,7 +89,7 @@ impl Protocol {
 
     fn http(&self, answer: HttpAnswer, rule: &RuleId) -> Response<Option<Bytes>> {
         let (status, headers, body) = answer.into_parts();
-        // These have no body; for the rest, a person may look at it.
+        // These have no body. The others get a line of text for a person who reads it.
         let bare = [
             StatusCode::NO_CONTENT,
             StatusCode::RESET_CONTENT,
@@ -115,7 +115,7 @@ impl Protocol {
         response
     }
 
-    /// Marks an answer that is all the rule's own.
+    /// Marks a response that the rule made as a whole.
     fn mark_alone(&self, headers: &mut HeaderMap, rule: &RuleId) {
         if self.marks {
             headers.insert(FAULT_HEADER, value(rule));
@@ -125,5 +125,5 @@ impl Protocol {
 
 /// The value of [`FAULT_HEADER`].
 fn value(rule: &RuleId) -> HeaderValue {
-    HeaderValue::from_str(rule.as_str()).expect("a rule id holds nothing a header could not")
+    HeaderValue::from_str(rule.as_str()).expect("a rule id is a valid header value")
 }

@@ -1,8 +1,10 @@
-//! Two futures, of which the first to be done is asked for.
+//! A race of two futures.
 
 use std::{future::poll_fn, pin::pin, task::Poll};
 
-/// What `future` gives, or `None` if `other` is done before. Cancel-safe if both are.
+/// Returns the output of `future`, or `None` if `other` completes first. `future` is polled first.
+///
+/// Cancel-safe if both futures are.
 pub(crate) async fn unless<T>(
     other: impl Future<Output = ()>,
     future: impl Future<Output = T>,

@@ -1,4 +1,4 @@
-//! What is to be done to one request, as it is planned: to the request, to its answer, or instead.
+//! The plans for one request, sorted by what they change: the request, its response, or the outcome.
 
 use bytes::Bytes;
 use chaos_core::{ActiveCall, Answer, Cut, CutKind, Direction, Plan, Wait};
@@ -6,123 +6,125 @@ use http::{Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyDeed, StatusSignal, on_request},
+    body::{BodyFault, StatusSignal, count_messages},
     connection::Connection,
     error::BoxError,
     execute::{
-        outcome::{Ending, cut_error},
+        outcome::{Outcome, cut_error},
         protocol::Protocol,
-        response::After,
+        response::ResponsePlan,
         upload::Upload,
     },
 };
 
-/// A request, and what was planned for it so far.
-pub(crate) struct Work<A> {
+/// A request, and the changes planned for it so far.
+pub(crate) struct PlannedRequest<A> {
     pub(crate) protocol: Protocol,
     pub(crate) head: Parts,
     pub(crate) upload: Upload<A>,
-    pub(crate) after: After,
-    /// The answer to give when its signal comes. In a box: there hardly ever is one.
-    pub(crate) answered: Option<Box<(StatusSignal, Answer)>>,
+    pub(crate) response: ResponsePlan,
+    /// The answer to give when the signal fires. Boxed, because few calls have one.
+    pub(crate) answer_on_signal: Option<Box<(StatusSignal, Answer)>>,
 }
 
-/// What has to be done at once.
-pub(crate) enum Now {
-    Nothing,
+/// What has to happen before the next plan is taken.
+pub(crate) enum NextAction {
+    Continue,
     Wait(Wait),
-    End(Box<Ending>),
+    /// The inner service is not called.
+    Finish(Box<Outcome>),
 }
 
-impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Work<A> {
-    /// `marks`: whether an answer that is changed says so.
-    pub(crate) fn on(request: Request<A>, marks: bool) -> Self {
+impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
+    /// `marks`: whether a response that is changed names the rule.
+    pub(crate) fn new(request: Request<A>, marks: bool) -> Self {
         let protocol = Protocol::of(request.headers(), marks);
         let (head, body) = request.into_parts();
         Self {
             protocol,
             head,
             upload: Upload::new(body),
-            after: After::default(),
-            answered: None,
+            response: ResponsePlan::default(),
+            answer_on_signal: None,
         }
     }
 
-    /// Takes in the next plan.
-    pub(crate) fn take(&mut self, plan: Plan, active_call: Option<ActiveCall>) -> Now {
+    /// Adds the next plan.
+    pub(crate) fn add(&mut self, plan: Plan, active_call: Option<ActiveCall>) -> NextAction {
         match plan {
-            Plan::Wait(wait) => return Now::Wait(wait),
-            Plan::WaitAfter(wait) => self.after.wait(wait, active_call),
+            Plan::Wait(wait) => return NextAction::Wait(wait),
+            Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
             Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
-            Plan::Headers(edit, Direction::Response) => self.after.headers(edit, active_call),
-            Plan::Bytes(deed, Direction::Request) => {
+            Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
+            Plan::Bytes(fault, Direction::Request) => {
                 self.upload.push(active_call, |active_call| {
-                    BodyDeed::Bytes(deed, active_call)
+                    BodyFault::Bytes(fault, active_call)
                 });
             }
-            Plan::Bytes(deed, Direction::Response) => {
-                self.after.body(active_call, |active_call| {
-                    BodyDeed::Bytes(deed, active_call)
+            Plan::Bytes(fault, Direction::Response) => {
+                self.response.body(active_call, |active_call| {
+                    BodyFault::Bytes(fault, active_call)
                 });
             }
             Plan::Answer(answer) => return self.answer(answer, active_call),
             Plan::Fail(injected) => {
-                return Now::End(Box::new(Ending::fail(injected, &self.protocol)));
+                return NextAction::Finish(Box::new(Outcome::fail(injected, &self.protocol)));
             }
             Plan::Cut(cut) => return self.cut(cut, active_call),
         }
-        Now::Nothing
+        NextAction::Continue
     }
 
-    /// At once, or when so many messages of a gRPC stream have passed.
-    fn answer(&mut self, answer: Answer, active_call: Option<ActiveCall>) -> Now {
+    /// Answers at once, or after a number of messages of a gRPC stream.
+    fn answer(&mut self, answer: Answer, active_call: Option<ActiveCall>) -> NextAction {
         let messages = answer.after_messages();
         let Some(messages) = messages.filter(|_| self.protocol.is_grpc()) else {
-            return Now::End(Box::new(Ending::Answer(self.protocol.answer(&answer))));
+            let outcome = Outcome::Answer(self.protocol.answer(&answer));
+            return NextAction::Finish(Box::new(outcome));
         };
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.side {
             Direction::Response => {
-                self.after
-                    .body(active_call, |active_call| BodyDeed::StatusAfter {
+                self.response
+                    .body(active_call, |active_call| BodyFault::StatusAfter {
                         messages,
                         trailers,
                         active_call,
-                    })
+                    });
             }
             Direction::Request => {
-                let (counter, signal) = on_request(messages.count);
-                let count = |active_call| BodyDeed::CountMessages(counter, active_call);
+                let (counter, signal) = count_messages(messages.count);
+                let count = |active_call| BodyFault::CountMessages(counter, active_call);
                 self.upload.push(active_call.clone(), count);
-                self.answered = Some(Box::new((signal.clone(), answer)));
-                self.after
-                    .body(active_call, |active_call| BodyDeed::StatusWhen {
+                self.answer_on_signal = Some(Box::new((signal.clone(), answer)));
+                self.response
+                    .body(active_call, |active_call| BodyFault::StatusOnSignal {
                         signal,
                         trailers,
                         active_call,
                     });
             }
         }
-        Now::Nothing
+        NextAction::Continue
     }
 
-    /// At once, or when so many bytes of the answer have passed.
-    fn cut(&mut self, cut: Cut, active_call: Option<ActiveCall>) -> Now {
+    /// Cuts at once, or after a number of bytes of the response.
+    fn cut(&mut self, cut: Cut, active_call: Option<ActiveCall>) -> NextAction {
         let connection = Connection::of(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
-            (CutKind::GoAway, _) => self.after.go_away(&connection),
+            (CutKind::GoAway, _) => self.response.go_away(&connection),
             (kind, Some(bytes)) => {
                 let error = cut_error(cut, &self.protocol);
-                self.after.body(active_call, |active_call| match kind {
-                    CutKind::Reset => BodyDeed::ResetAfter(bytes, error, connection, active_call),
-                    _ => BodyDeed::CutAfter(bytes, error, active_call),
+                self.response.body(active_call, |active_call| match kind {
+                    CutKind::Reset => BodyFault::ResetAfter(bytes, error, connection, active_call),
+                    _ => BodyFault::CutAfter(bytes, error, active_call),
                 });
             }
             (_, None) => {
-                let ending = Ending::cut(cut, &self.protocol, &self.head.extensions);
-                return Now::End(Box::new(ending));
+                let outcome = Outcome::cut(cut, &self.protocol, &self.head.extensions);
+                return NextAction::Finish(Box::new(outcome));
             }
         }
-        Now::Nothing
+        NextAction::Continue
     }
 }

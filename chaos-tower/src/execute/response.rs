@@ -1,6 +1,4 @@
-//! What is done when the answer is there: waits, headers, its body, its mark.
-
-use std::{pin::Pin, time::Duration};
+//! What the rules do to a response that the inner service returned: waits, headers, its body, its mark.
 
 use bytes::Bytes;
 use chaos_core::{ActiveCall, HeaderEdit, RuleId, WaitAfter};
@@ -8,36 +6,28 @@ use http::{HeaderValue, Response, header};
 use http_body::Body;
 
 use crate::{
-    body::{BodyDeed, FaultBody},
+    body::{BodyFault, FaultBody},
     connection::Connection,
     error::BoxError,
-    execute::protocol::Protocol,
+    execute::{protocol::Protocol, response_wait::ResponseWait},
 };
 
-/// What was planned for the answer, in order.
+/// The changes that are planned for the response, each kind in the order of the rules.
 #[derive(Default)]
-pub(crate) struct After {
-    waits: Vec<Wait>,
+pub(crate) struct ResponsePlan {
+    waits: Vec<ResponseWait>,
     headers: Vec<HeaderEdit>,
-    body: Vec<BodyDeed>,
-    /// The rules that changed the answer.
+    body: Vec<BodyFault>,
+    /// The rules that change the response.
     marks: Vec<RuleId>,
-    /// Whether this is the last answer of its connection.
+    /// Whether this is the last response of its connection.
     closes: bool,
 }
 
-enum Wait {
-    For(Duration, ActiveCall),
-    /// Runs since it was planned; the hold is kept for as long.
-    Until(Pin<Box<dyn Future<Output = ()> + Send>>, ActiveCall),
-}
-
-impl After {
+impl ResponsePlan {
     pub(crate) fn wait(&mut self, wait: WaitAfter, active_call: Option<ActiveCall>) {
-        self.waits.extend(active_call.map(|active_call| match wait {
-            WaitAfter::For(time) => Wait::For(time, active_call),
-            WaitAfter::AtLeast(time) => Wait::Until(Box::pin(active_call.wait(time)), active_call),
-        }));
+        let wait = active_call.map(|active_call| ResponseWait::new(wait, active_call));
+        self.waits.extend(wait);
     }
 
     pub(crate) fn headers(&mut self, edit: HeaderEdit, active_call: Option<ActiveCall>) {
@@ -49,11 +39,11 @@ impl After {
     pub(crate) fn body(
         &mut self,
         active_call: Option<ActiveCall>,
-        deed: impl FnOnce(ActiveCall) -> BodyDeed,
+        fault: impl FnOnce(ActiveCall) -> BodyFault,
     ) {
         if let Some(active_call) = active_call {
             self.marks.push(active_call.rule().clone());
-            self.body.push(deed(active_call));
+            self.body.push(fault(active_call));
         }
     }
 
@@ -62,17 +52,15 @@ impl After {
         connection.go_away();
     }
 
-    /// Whether it does anything but wait.
+    /// Whether the plan does anything but wait.
     pub(crate) fn changes(&self) -> bool {
         !self.headers.is_empty() || !self.body.is_empty() || self.closes
     }
 
-    pub(crate) async fn waited(&mut self) {
+    /// Waits for everything that holds the response back.
+    pub(crate) async fn wait_all(&mut self) {
         for wait in self.waits.drain(..) {
-            match wait {
-                Wait::For(time, active_call) => active_call.wait(time).await,
-                Wait::Until(wait, _hold) => wait.await,
-            }
+            wait.wait().await;
         }
     }
 
@@ -93,7 +81,7 @@ impl After {
             protocol.mark(headers, rule);
         }
         if self.closes {
-            // HTTP/1 does as it says; HTTP/2 knows no such header, and hyper takes it out.
+            // HTTP/1 closes the connection. HTTP/2 has no such header, and hyper removes it.
             let close = HeaderValue::from_static("close");
             headers.insert(header::CONNECTION, close);
         }

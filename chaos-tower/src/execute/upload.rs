@@ -1,4 +1,4 @@
-//! The body of a request to which something is to be done, on its way to the service.
+//! The body of a request that a rule hits, on its way to the inner service.
 
 use bytes::Bytes;
 use chaos_core::ActiveCall;
@@ -6,58 +6,58 @@ use http::{Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyDeed, FaultBody, ReadAhead},
+    body::{BodyFault, FaultBody, ReadAhead},
     error::BoxError,
     execute::race,
     surface::Bodies,
 };
 
-/// The body, and what is to be done to it.
+/// A request's body, and the faults planned for it.
 pub(crate) struct Upload<A> {
-    body: Sent<A>,
-    deeds: Vec<BodyDeed>,
+    body: UploadBody<A>,
+    faults: Vec<BodyFault>,
 }
 
-enum Sent<A> {
-    Whole(A),
+enum UploadBody<A> {
+    Unread(A),
     Ahead(ReadAhead<A>),
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
     pub(crate) fn new(body: A) -> Self {
-        let (body, deeds) = (Sent::Whole(body), Vec::new());
-        Self { body, deeds }
+        let (body, faults) = (UploadBody::Unread(body), Vec::new());
+        Self { body, faults }
     }
 
     pub(crate) fn push(
         &mut self,
         active_call: Option<ActiveCall>,
-        deed: impl FnOnce(ActiveCall) -> BodyDeed,
+        fault: impl FnOnce(ActiveCall) -> BodyFault,
     ) {
-        self.deeds.extend(active_call.map(deed));
+        self.faults.extend(active_call.map(fault));
     }
 
-    /// Waits, and listens meanwhile: a server that does not read a request does not see that its
-    /// client has gone. `None`: it has.
+    /// Waits, and reads the body meanwhile: a server that does not read a request does not notice that
+    /// its client has disconnected. Returns `None` if it has.
     pub(crate) async fn hang(self, wait: impl Future<Output = ()>) -> Option<Self> {
-        let Self { body, deeds } = self;
+        let Self { body, faults } = self;
         let mut ahead = match body {
-            Sent::Whole(body) => ReadAhead::new(body),
-            Sent::Ahead(ahead) => ahead,
+            UploadBody::Unread(body) => ReadAhead::new(body),
+            UploadBody::Ahead(ahead) => ahead,
         };
-        race::unless(ahead.client_goes(), wait).await?;
-        let body = Sent::Ahead(ahead);
-        Some(Self { body, deeds })
+        race::unless(ahead.disconnected(), wait).await?;
+        let body = UploadBody::Ahead(ahead);
+        Some(Self { body, faults })
     }
 
-    /// The request, as the service takes it.
+    /// Returns the request for the inner service, with the faults in its body.
     pub(crate) fn request<M: Bodies<A>>(self, head: Parts) -> Request<M::Body> {
         let body = match self.body {
-            Sent::Whole(body) if self.deeds.is_empty() => {
+            UploadBody::Unread(body) if self.faults.is_empty() => {
                 return M::pass_request(Request::from_parts(head, body));
             }
-            Sent::Whole(body) => FaultBody::with(body, self.deeds),
-            Sent::Ahead(ahead) => FaultBody::read_ahead(ahead, self.deeds),
+            UploadBody::Unread(body) => FaultBody::with(body, self.faults),
+            UploadBody::Ahead(ahead) => FaultBody::read_ahead(ahead, self.faults),
         };
         Request::from_parts(head, M::take(body))
     }

@@ -1,4 +1,4 @@
-//! One call of a client in the types of `http`, which plans are carried out on.
+//! `Exchange`: one call of a client, converted to the types of `http`, on which plans are executed.
 
 use std::{
     error::Error,
@@ -12,10 +12,10 @@ use http_body::Body as _;
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use tower_service::Service;
 
-/// The inner service, as one of `http`, for one call.
+/// The inner service for one call, with the request and response types of `http`.
 ///
-/// It keeps what it was asked, less the headers and the body. reqwest's own conversion keeps what
-/// `http` has a place for, and that is not all: the fragment of the URL, and whether there is a body.
+/// It holds the request without its headers and its body. reqwest's own conversion loses what `http` has no
+/// place for: the fragment of the URL, and whether there is a body.
 pub(super) struct Exchange<S> {
     inner: S,
     request: Option<Request>,
@@ -23,7 +23,7 @@ pub(super) struct Exchange<S> {
 }
 
 impl<S> Exchange<S> {
-    /// And the request, with the headers and the body.
+    /// Returns the exchange, and the request with the headers and the body.
     pub(super) fn new(inner: S, mut request: Request, uri: Uri) -> (Self, http::Request<Body>) {
         let body = request.body_mut().take();
         let has_body = body.is_some();
@@ -47,60 +47,60 @@ where
     S::Future: Send + 'static,
 {
     type Response = http::Response<Body>;
-    type Error = Served<S::Error>;
+    type Error = InnerError<S::Error>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(cx).map_err(Served)
+        self.inner.poll_ready(cx).map_err(InnerError)
     }
 
     fn call(&mut self, asked: http::Request<Body>) -> Self::Future {
-        let mut request = self.request.take().expect("it is for one call");
+        let mut request = self.request.take().expect("an exchange is called once");
         let (head, body) = asked.into_parts();
         *request.headers_mut() = head.headers;
         *request.body_mut() = Some(body).filter(|body| self.has_body || !body.is_end_stream());
         let answer = self.inner.call(request);
-        Box::pin(async { answer.await.map(from_response).map_err(Served) })
+        Box::pin(async { answer.await.map(from_response).map_err(InnerError) })
     }
 }
 
-/// An error of the inner service, to be told from what was injected. Nobody else sees it.
-pub(super) struct Served<E>(pub(super) E);
+/// An error of the inner service, which distinguishes it from an injected one. It does not leave this module.
+pub(super) struct InnerError<E>(pub(super) E);
 
-impl<E> Error for Served<E> {}
+impl<E> Error for InnerError<E> {}
 
-impl<E> fmt::Debug for Served<E> {
+impl<E> fmt::Debug for InnerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Served").finish_non_exhaustive()
+        f.debug_struct("InnerError").finish_non_exhaustive()
     }
 }
 
-impl<E> fmt::Display for Served<E> {
+impl<E> fmt::Display for InnerError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the client failed")
     }
 }
 
 fn from_response(response: Response) -> http::Response<Body> {
-    // The conversion would drop the URL, which is where redirects ended.
+    // The conversion would drop the URL, which is the one after redirects.
     let url = response.url().clone();
     let mut response = http::Response::from(response);
-    response.extensions_mut().extend(carrying(url));
+    response.extensions_mut().extend(with_url(url));
     response
 }
 
-/// The answer, with the URL it came with, or with `asked` if it was made here.
+/// Returns the response with the URL that it had, or with `asked` if a rule made it.
 pub(super) fn into_response(answer: http::Response<Body>, asked: Url) -> Response {
     let (mut head, body) = answer.into_parts();
-    let mut extensions = carrying(asked);
+    let mut extensions = with_url(asked);
     extensions.extend(head.extensions);
     head.extensions = extensions;
     http::Response::from_parts(head, body).into()
 }
 
-/// The extension that reqwest reads the URL of a response from. Its type is private, so a builder of
-/// responses has to make it.
-fn carrying(url: Url) -> Extensions {
+/// Returns the extension from which reqwest reads the URL of a response. Its type is private, so that only a
+/// response builder can make it.
+fn with_url(url: Url) -> Extensions {
     let mut carrier = http::Response::builder().url(url);
     carrier
         .extensions_mut()

@@ -1,4 +1,4 @@
-//! Choosing under which keys each matcher is filed.
+//! Builds the index: chooses the keys under which each matcher is filed.
 
 use std::ops::Range;
 
@@ -12,47 +12,49 @@ use crate::matcher::{
     },
 };
 
-/// As many matchers as may be asked one by one: looking for them costs about as much.
+/// This many matchers or fewer are checked one by one, since a lookup costs about as much.
 const FEW: usize = 4;
 
-/// How many headers and labels are looked up on each call at most.
+/// How many headers and labels are looked up on each call, at most.
 const MOST_DIMENSIONS: usize = 4;
 
-/// An index in the making.
+/// An index under construction.
 ///
-/// Keys are offered to the matchers one dimension after the other: first the path, then the header
-/// or label that is most common among those that still share their best bucket with too many. So
-/// ten thousand rules on one path that differ by a header are filed by the header, and what nobody
-/// needs is not looked up.
+/// The dimensions are tried one after the other: first the path, then the header or label that is
+/// most common among the matchers whose best bucket still holds too many. So ten thousand rules on
+/// one path that differ by a header are filed by the header, and dimensions that no matcher is
+/// filed by are not looked up.
 pub(super) struct Draft<'m> {
     matchers: Vec<&'m Matcher>,
-    /// The best place of each matcher up to now.
-    places: Vec<Option<Place>>,
-    /// Those who may still find a better one.
+    /// The best filing of each matcher so far.
+    filings: Vec<Option<Filing>>,
+    /// The positions of matchers that are unfiled, or whose bucket holds too many.
     unsettled: Vec<u32>,
-    /// From a key to the number of its bucket.
+    /// The bucket of each key.
     buckets: FnvHashMap<u64, u32>,
     /// How many matchers could be filed in each bucket.
     counts: Vec<u32>,
-    /// The buckets of each option; a place is a range of it. One list, as most options have one.
+    /// The buckets of all filings, each of which is a range of it. One list, as most have one
+    /// bucket.
     options: Vec<u32>,
 }
 
-/// The buckets of one dimension, under each of which a matcher is filed.
+/// The buckets of one dimension in which a matcher is filed.
 #[derive(Clone)]
-struct Place {
-    /// 0: the path.
+struct Filing {
+    /// 0 for the path.
     dimension: usize,
     options: Range<usize>,
-    /// How many the fullest of the buckets may hold.
-    crowd: u32,
+    /// The size of the fullest of the buckets, at most.
+    largest: u32,
 }
 
 impl<'m> Draft<'m> {
+    /// Creates a draft in which no matcher is filed.
     pub(super) fn new(matchers: Vec<&'m Matcher>) -> Self {
         let len = u32::try_from(matchers.len()).expect("fewer rules than fit in memory");
         Self {
-            places: vec![None; matchers.len()],
+            filings: vec![None; matchers.len()],
             unsettled: (0..len).collect(),
             buckets: FnvHashMap::default(),
             counts: Vec::new(),
@@ -61,6 +63,7 @@ impl<'m> Draft<'m> {
         }
     }
 
+    /// Files the matchers, and builds the index.
     pub(super) fn into_index(mut self) -> Index {
         let mut paths = Paths::default();
         self.offer(0, |matcher, keys| paths.keys_of(matcher, keys));
@@ -78,15 +81,15 @@ impl<'m> Draft<'m> {
             dimensions.push(dimension);
         }
         let mut is_used = [false; 1 + MOST_DIMENSIONS];
-        for place in self.places.iter().flatten() {
-            is_used[place.dimension] = true;
+        for filing in self.filings.iter().flatten() {
+            is_used[filing.dimension] = true;
         }
         let mut used = is_used[1..].iter();
         dimensions.retain(|_| used.next() == Some(&true));
         self.file(is_used[0].then_some(paths), dimensions)
     }
 
-    /// Files who is unsettled under the keys that `keys_of` gives, if that is better than before.
+    /// Files the unsettled matchers under the keys that `keys_of` gives, where that is better.
     fn offer(
         &mut self,
         dimension: usize,
@@ -99,7 +102,7 @@ impl<'m> Draft<'m> {
             if !keys_of(self.matchers[*position as usize], &mut keys) {
                 continue;
             }
-            // Nobody is twice in a bucket.
+            // A matcher is filed in a bucket only once.
             keys.sort_unstable();
             keys.dedup();
             let start = self.options.len();
@@ -119,26 +122,30 @@ impl<'m> Draft<'m> {
         }
         for (position, options) in offers {
             let counts = self.options[options.clone()].iter();
-            let crowd = counts.map(|bucket| self.counts[*bucket as usize]).max();
-            // An empty list of values: it never holds, and so it is filed nowhere.
-            let crowd = crowd.unwrap_or(0);
-            let place = &mut self.places[position];
-            if place.as_ref().is_none_or(|place| crowd < place.crowd) {
-                *place = Some(Place {
+            let largest = counts.map(|bucket| self.counts[*bucket as usize]).max();
+            // An empty list of values never holds, so the matcher is filed in no bucket.
+            let largest = largest.unwrap_or(0);
+            let filing = &mut self.filings[position];
+            if filing
+                .as_ref()
+                .is_none_or(|filing| largest < filing.largest)
+            {
+                *filing = Some(Filing {
                     dimension,
                     options,
-                    crowd,
+                    largest,
                 });
             }
         }
-        let places = &self.places;
+        let filings = &self.filings;
         self.unsettled.retain(|position| {
-            let place = places[*position as usize].as_ref();
-            place.is_none_or(|place| place.crowd as usize > FEW)
+            let filing = filings[*position as usize].as_ref();
+            filing.is_none_or(|filing| filing.largest as usize > FEW)
         });
     }
 
-    /// The header or label of which most of the unsettled name the values, of those not yet `tried`.
+    /// Returns the header or label that most of the unsettled matchers name values of, among those
+    /// not yet `tried`.
     fn most_common_name(&self, tried: &[Name<'m>]) -> Option<Name<'m>> {
         let mut counts = FnvHashMap::default();
         for position in &self.unsettled {
@@ -152,11 +159,11 @@ impl<'m> Draft<'m> {
         most.map(|(name, _)| name)
     }
 
-    /// Fills the buckets. In the order of the matchers, so that each is sorted.
+    /// Fills the buckets in the order of the matchers, so that each bucket is sorted.
     fn file(self, paths: Option<Paths>, dimensions: Vec<Dimension>) -> Index {
         let mut starts = vec![0; self.counts.len() + 1];
-        let options = |place: &Place| self.options[place.options.clone()].iter();
-        for bucket in self.places.iter().flatten().flat_map(options) {
+        let options = |filing: &Filing| self.options[filing.options.clone()].iter();
+        for bucket in self.filings.iter().flatten().flat_map(options) {
             starts[*bucket as usize + 1] += 1;
         }
         for at in 1..starts.len() {
@@ -164,12 +171,12 @@ impl<'m> Draft<'m> {
         }
         let (mut ends, mut always) = (starts.clone(), Vec::new());
         let mut positions = vec![0; starts.last().map_or(0, |end| *end as usize)];
-        for (position, place) in (0..).zip(&self.places) {
-            let Some(place) = place else {
+        for (position, filing) in (0..).zip(&self.filings) {
+            let Some(filing) = filing else {
                 always.push(position);
                 continue;
             };
-            for bucket in options(place) {
+            for bucket in options(filing) {
                 let end = &mut ends[*bucket as usize];
                 positions[*end as usize] = position;
                 *end += 1;

@@ -1,17 +1,19 @@
-//! Merging the few lists of positions that one call has met, without allocating.
+//! Merges the lists of positions that one call has met, without allocating.
 
 use std::ops::ControlFlow;
 
-/// More than a call meets unless it means to: each level of a path, each value of a header.
+/// How many lists can be merged. A call meets more only if it is crafted to: one list for each
+/// level of its path and each value of a header.
 const MOST: usize = 16;
 
-/// Lists of positions, each ascending.
+/// The lists of positions that a call has met, each ascending.
 pub(super) struct Found<'i> {
     lists: [&'i [u32]; MOST],
     len: usize,
 }
 
 impl<'i> Found<'i> {
+    /// Starts with one list, which may be empty.
     pub(super) fn new(first: &'i [u32]) -> Self {
         let mut lists: [&[u32]; MOST] = [&[]; MOST];
         lists[0] = first;
@@ -19,7 +21,7 @@ impl<'i> Found<'i> {
         Self { lists, len }
     }
 
-    /// `None` if there is no room for it.
+    /// Adds a list; `None` if there is no room for it.
     #[inline]
     pub(super) fn add(&mut self, list: &'i [u32]) -> Option<()> {
         if !list.is_empty() {
@@ -29,7 +31,7 @@ impl<'i> Found<'i> {
         Some(())
     }
 
-    /// Asks about each position once, in ascending order, from `from` on.
+    /// Calls `ask` with each position once, in ascending order, from `from` on.
     #[inline]
     pub(super) fn each<B>(
         &mut self,
@@ -53,16 +55,16 @@ impl<'i> Found<'i> {
                     *list = rest;
                 }
             }
-            self.forget_one_that_ended();
+            self.drop_one_exhausted();
             ask(next as usize)?;
         }
-        // What is left of the last list needs no comparing.
+        // The last list needs no merging.
         let mut rest = self.lists[..self.len].iter().copied().flatten();
         rest.try_for_each(|position| ask(*position as usize))
     }
 
-    /// If several end at once, the next positions see to the others.
-    fn forget_one_that_ended(&mut self) {
+    /// Drops one exhausted list. If several are exhausted at once, later positions drop the others.
+    fn drop_one_exhausted(&mut self) {
         let lists = &mut self.lists[..self.len];
         if let Some(ended) = lists.iter().position(|list| list.is_empty()) {
             lists.swap(ended, self.len - 1);

@@ -1,4 +1,4 @@
-//! What a matcher demands of a call, and what a call brings, as the same numbers.
+//! The keys of the index: hashes of what a matcher demands, and of what a call has.
 
 use std::hash::Hasher;
 
@@ -11,11 +11,11 @@ use crate::matcher::{Matcher, text::Text};
 #[derive(Debug)]
 pub(super) struct Dimension {
     pub(super) source: Source,
-    /// Keeps its keys apart from those of the others.
+    /// Separates the keys of this dimension from those of the others.
     salt: u8,
 }
 
-/// Where a value comes from.
+/// Where a dimension reads a call's value.
 #[derive(Debug)]
 pub(super) enum Source {
     Header(HeaderName),
@@ -23,7 +23,7 @@ pub(super) enum Source {
 }
 
 impl Dimension {
-    /// `salt` is 1 or more: the paths have 0.
+    /// Creates a dimension. `salt` is 1 or more; paths have 0.
     pub(super) fn new(name: Name<'_>, salt: u8) -> Self {
         let source = match name {
             Name::Header(name) => Source::Header(name.clone()),
@@ -32,7 +32,7 @@ impl Dimension {
         Self { source, salt }
     }
 
-    /// The key of a value.
+    /// Returns the key of a value.
     pub(super) fn key(&self, value: &[u8]) -> u64 {
         let mut hasher = FnvHasher::default();
         hasher.write(&[self.salt]);
@@ -40,7 +40,8 @@ impl Dimension {
         hasher.finish()
     }
 
-    /// The keys of which a call must bring one for `text` to hold; `false` if that cannot be said.
+    /// Collects the keys of which a call must have one for `text` to hold; `false` if there are
+    /// none.
     pub(super) fn keys_of(&self, text: &Text, keys: &mut Vec<u64>) -> bool {
         anchors(text, &mut |anchor| {
             let Anchor::Whole(value) = anchor else {
@@ -52,7 +53,7 @@ impl Dimension {
     }
 }
 
-/// A header or a label of which a matcher names the values.
+/// A header or a label on whose exact values a matcher has a condition.
 #[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub(super) enum Name<'m> {
     Header(&'m HeaderName),
@@ -60,7 +61,7 @@ pub(super) enum Name<'m> {
 }
 
 impl<'m> Name<'m> {
-    /// Each of them, with what the matcher demands of it.
+    /// Returns each of them, with the matcher's condition on it.
     pub(super) fn all_of(matcher: &'m Matcher) -> impl Iterator<Item = (Self, &'m Text)> {
         let headers = matcher.headers.iter();
         let labels = matcher.labels.iter();
@@ -71,17 +72,17 @@ impl<'m> Name<'m> {
     }
 }
 
-/// Whole paths, and what paths begin with up to a `/`.
+/// The keys of paths: of whole paths, and of prefixes of paths that end in a `/`.
 #[derive(Debug, Default)]
 pub(super) struct Paths {
-    /// A bit for each length that a beginning has; the last bit is for all longer ones too.
+    /// A bit for each length that a prefix has. The highest bit also stands for all longer ones.
     lengths: u64,
 }
 
 impl Paths {
     const SALT: u8 = 0;
 
-    /// Calls `each` with each key that a call with this path brings, until it says `None`.
+    /// Calls `each` with each key of a call with this path, until it returns `None`.
     #[inline]
     pub(super) fn keys(&self, path: &[u8], mut each: impl FnMut(u64) -> Option<()>) -> Option<()> {
         let mut hasher = Self::begin("");
@@ -98,14 +99,14 @@ impl Paths {
         each(end(hasher))
     }
 
-    /// The keys of which a call must bring one for the matcher's condition on the path to hold;
-    /// `false` if that cannot be said.
+    /// Collects the keys of which a call must have one for the matcher's condition on the path or
+    /// on the gRPC method to hold; `false` if there are none.
     pub(super) fn keys_of(&mut self, matcher: &Matcher, keys: &mut Vec<u64>) -> bool {
         let mut lengths = 0;
         let mut path_key = |anchor| {
             match anchor {
                 Anchor::Whole(path) => keys.push(end(Self::begin(path))),
-                // Every path begins like this.
+                // Every path begins with these.
                 Anchor::Under("" | "/") => return false,
                 Anchor::Under(prefix) => {
                     lengths |= bit(prefix.len());
@@ -140,7 +141,7 @@ impl Paths {
     }
 }
 
-/// A whole path ends in a byte that is in no path, so it is not the beginning of another.
+/// Ends the key of a whole path with a byte that no path contains, so that it is no prefix's key.
 fn end(mut hasher: FnvHasher) -> u64 {
     hasher.write(&[0]);
     hasher.finish()
@@ -150,15 +151,16 @@ fn bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// What is certain of a value.
+/// What every value that satisfies a condition has.
 enum Anchor<'t> {
+    /// The value is this.
     Whole(&'t str),
-    /// It begins with this, which ends in a `/`.
+    /// The value begins with this, which ends in a `/`.
     Under(&'t str),
 }
 
-/// Calls `each` with anchors one of which each value has that satisfies `text`; `false` if there
-/// are no such, or `each` takes one of them not.
+/// Calls `each` with anchors such that each value that satisfies `text` has one of them. Returns
+/// `false` if there are none, or if `each` returns `false` for one.
 fn anchors<'t, F: FnMut(Anchor<'t>) -> bool>(text: &'t Text, each: &mut F) -> bool {
     match text {
         Text::Is(value) => each(Anchor::Whole(value)),

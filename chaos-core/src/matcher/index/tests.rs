@@ -1,53 +1,13 @@
-//! The index against a naive twin, which asks every matcher.
+//! The index against a naive twin, which checks every matcher.
 
-use std::borrow::Cow;
+mod strategies;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::HeaderName;
 use proptest::{prelude::*, sample::Index as Pick};
 
+use self::strategies::{Facts, facts, matcher};
 use super::*;
 use crate::matcher::text::Text;
-
-/// What a call borrows.
-#[derive(Debug)]
-struct Facts {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    labels: Vec<(&'static str, Cow<'static, str>)>,
-    is_http: bool,
-}
-
-impl Facts {
-    fn get(path: &str) -> Self {
-        Self {
-            method: Method::GET,
-            uri: path.parse().unwrap(),
-            headers: HeaderMap::new(),
-            labels: Vec::new(),
-            is_http: true,
-        }
-    }
-
-    fn header(mut self, name: &'static str, value: &str) -> Self {
-        let value = HeaderValue::from_str(value).unwrap();
-        self.headers.append(HeaderName::from_static(name), value);
-        self
-    }
-
-    fn label(mut self, name: &'static str, value: &str) -> Self {
-        self.labels.push((name, Cow::Owned(value.to_owned())));
-        self
-    }
-
-    fn call(&self) -> Call<'_> {
-        let call = match self.is_http {
-            true => Call::http(&self.method, &self.uri, &self.headers),
-            false => Call::new(),
-        };
-        call.labels(&self.labels)
-    }
-}
 
 fn candidates(index: &Index, facts: &Facts, from: usize) -> Vec<usize> {
     let mut asked = Vec::new();
@@ -59,118 +19,11 @@ fn candidates(index: &Index, facts: &Facts, from: usize) -> Vec<usize> {
     asked
 }
 
-const HEADERS: [&str; 6] = ["x-a", "x-b", "x-c", "x-d", "x-e", "content-type"];
-const LABELS: [&str; 3] = ["table", "shard", "tenant"];
-const VALUES: [&str; 5] = ["", "1", "2", "a/b", "application/grpc"];
-
-fn path() -> impl Strategy<Value = String> {
-    "(/(a|b|ab|\\{\\}|\\{|\\})?){1,5}"
-}
-
-/// Routes as people write them: parameters, a rest, escapes.
-fn route() -> impl Strategy<Value = Text> {
-    let segment = prop_oneof![
-        4 => Just("a"), 2 => Just("b"), 1 => Just(""), 3 => Just("{?}"), 1 => Just("a{?}"),
-        1 => Just("{{}}"), 1 => Just("{{{?}"), 1 => Just("}}"),
-    ];
-    let segments = prop::collection::vec(segment, 1..5);
-    (segments, prop::bool::weighted(0.2)).prop_filter_map("no route", |(segments, has_rest)| {
-        let mut path = String::new();
-        for (at, segment) in segments.into_iter().enumerate() {
-            path = path + "/" + &segment.replace('?', &format!("p{at}"));
-        }
-        Text::route(&(path + if has_rest { "/{*rest}" } else { "" })).ok()
-    })
-}
-
-fn text(leaf: impl Strategy<Value = Text> + 'static) -> impl Strategy<Value = Text> {
-    let odd = prop_oneof![
-        prop::sample::select(&["", "/", "/a", "1"][..]).prop_map(Text::prefix),
-        prop::sample::select(&["a", "b"][..]).prop_map(Text::suffix),
-        any::<bool>().prop_map(Text::Present),
-        Just(Text::regex("a|2").unwrap()),
-    ];
-    let leaf = prop_oneof![8 => leaf, 1 => odd];
-    leaf.prop_recursive(2, 6, 3, |inner| {
-        prop_oneof![
-            1 => inner.clone().prop_map(|text| Text::Not(Box::new(text))),
-            4 => prop::collection::vec(inner, 0..4).prop_map(|all| Text::AnyOf(all.into())),
-        ]
-    })
-}
-
-fn value() -> impl Strategy<Value = Text> {
-    text(prop::sample::select(&VALUES[..]).prop_map(Text::is))
-}
-
-fn path_text() -> impl Strategy<Value = Text> {
-    text(prop_oneof![
-        path().prop_map(|path| Text::is(&path)),
-        route()
-    ])
-}
-
-fn rarely<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
-    prop::option::weighted(0.1, strategy)
-}
-
-fn matcher() -> impl Strategy<Value = Matcher> {
-    let grpc = text(prop_oneof![
-        path().prop_map(|path| Text::is(&path[1..])),
-        route(),
-    ]);
-    let headers = prop::collection::vec((prop::sample::select(&HEADERS[..]), value()), 0..3);
-    let labels = prop::collection::vec((prop::sample::select(&LABELS[..]), value()), 0..2);
-    (
-        prop::option::of(path_text()),
-        rarely(prop_oneof![Just("GET"), Just("PUT")]),
-        rarely(grpc),
-        rarely(value()),
-        headers,
-        labels,
-    )
-        .prop_map(|(path, method, grpc, query, headers, labels)| {
-            let mut matcher = Matcher::new();
-            matcher.path = path;
-            matcher.method = method.map(Text::is);
-            matcher.grpc = grpc;
-            if let Some(query) = query {
-                matcher = matcher.query("q", query);
-            }
-            for (name, text) in headers {
-                matcher = matcher.header(HeaderName::from_static(name), text);
-            }
-            for (name, text) in labels {
-                matcher = matcher.label(name, text);
-            }
-            matcher
-        })
-}
-
-fn facts() -> impl Strategy<Value = Facts> {
-    let value = || prop::sample::select(&VALUES[..]);
-    let headers = prop::collection::vec((prop::sample::select(&HEADERS[..]), value()), 0..24);
-    let labels = prop::collection::vec((prop::sample::select(&LABELS[..]), value()), 0..3);
-    let query = prop_oneof![Just(""), Just("?q=1&q=2"), Just("?q=")];
-    (path(), query, headers, labels, prop::bool::weighted(0.9)).prop_map(
-        |(path, query, headers, labels, is_http)| {
-            let mut facts = Facts::get(&(path + query));
-            for (name, value) in headers {
-                facts = facts.header(name, value);
-            }
-            for (name, value) in labels {
-                facts = facts.label(name, value);
-            }
-            facts.is_http = is_http;
-            facts
-        },
-    )
-}
-
 proptest! {
-    /// Who matches is asked, in order, once; from where it is told, and until it is told.
+    /// Every matcher that matches is visited, in order and once, from the given position on, until
+    /// the visitor stops.
     #[test]
-    fn nobody_is_left_out(
+    fn no_matcher_is_left_out(
         matchers in prop::collection::vec(matcher(), 0..60),
         calls in prop::collection::vec(facts(), 1..8),
         from in any::<Pick>(),
@@ -218,7 +71,7 @@ fn many(make: impl Fn(usize) -> Matcher) -> Vec<Matcher> {
     matchers
 }
 
-/// A call asks one of many rules that differ by one value, whatever else they share.
+/// A call visits one of many rules that differ by one value, whatever else they share.
 #[test]
 fn one_of_ten_thousand_is_asked() {
     let user = || HeaderName::from_static("x-user");
@@ -301,9 +154,9 @@ fn one_of_ten_thousand_is_asked() {
     }
 }
 
-/// What no call may bring too much of: then everybody is asked.
+/// A call with more values than can be merged visits every matcher.
 #[test]
-fn a_call_that_meets_too_many_buckets_asks_everybody() {
+fn a_call_that_meets_too_many_buckets_visits_every_matcher() {
     let user = HeaderName::from_static("x-user");
     let matchers: Vec<_> = (0..100)
         .map(|n: u32| Matcher::new().header(user.clone(), Text::is(&n.to_string())))
@@ -320,7 +173,7 @@ fn a_call_that_meets_too_many_buckets_asks_everybody() {
 }
 
 #[test]
-fn what_is_looked_up_is_what_somebody_needs() {
+fn only_needed_dimensions_are_looked_up() {
     let header = |name| HeaderName::from_static(name);
     let both = |n: usize| {
         let matcher = Matcher::new().path(Text::is(&format!("/p{n}")));
@@ -338,7 +191,7 @@ fn what_is_looked_up_is_what_somebody_needs() {
     assert!(index.paths.is_none());
     assert_eq!(index.dimensions.len(), 1);
 
-    // Four are asked as quickly as one of them is found.
+    // Four matchers are checked as quickly as one of them is looked up.
     let index = Index::of(same_path[..4].iter());
     assert!(index.paths.is_none() && index.dimensions.is_empty());
     assert_eq!(index.always, [0, 1, 2, 3]);

@@ -1,0 +1,106 @@
+//! What a fault does on one call: whether it can happen at the site, which option of a choice is
+//! drawn, and the step that is carried out. It is a child of `fault`, since it extends the enum.
+
+use std::{io, sync::Arc, time::Duration};
+
+use super::{ErrorFault, Fault, When};
+use crate::{
+    call::site_kind::SiteKinds,
+    dice::Dice,
+    fault::step::Step,
+    name::RuleId,
+    plan::{
+        Plan, Wait, WaitAfter, WaitKind,
+        answer::{Answer, Written},
+        cut::{Abort, Cut, CutKind},
+        injected::Injected,
+    },
+};
+
+impl Fault {
+    /// Returns the kinds of sites where the fault can happen. A rule does not fire at a site where
+    /// none of its faults can happen.
+    pub(crate) fn site_kinds(&self) -> SiteKinds {
+        match self {
+            Self::Latency(..) | Self::Error(_) | Self::Abort(..) | Self::Hang(_) => SiteKinds::ALL,
+            Self::Pause(_) | Self::Block(_) | Self::Burn(_) | Self::Custom(_) => SiteKinds::ALL,
+            Self::Status(_) | Self::Grpc(..) | Self::Value(_) => SiteKinds::CODE_AND_REQUESTS,
+            Self::Headers(..) => SiteKinds::REQUESTS,
+            Self::Body(..) => SiteKinds::REQUESTS_AND_CONNECTIONS,
+            Self::OneOf(one_of) => {
+                let site_kinds = one_of.faults().map(Self::site_kinds);
+                site_kinds.fold(SiteKinds::NONE, SiteKinds::or)
+            }
+        }
+    }
+
+    /// Returns the fault that happens on this call: itself, or the option that is drawn now, or
+    /// `None` if it cannot happen.
+    pub(crate) fn chosen(
+        &self,
+        dice: &mut Dice,
+        can_happen: impl Fn(&Self) -> bool,
+    ) -> Option<&Self> {
+        match self {
+            fault if !can_happen(fault) => None,
+            Self::OneOf(one_of) => one_of.choose(dice, can_happen),
+            fault => Some(fault),
+        }
+    }
+
+    /// Turns the fault into what is done on one call. Draws what has to be drawn.
+    pub(crate) fn step(&self, rule: &RuleId, site: &'static str, dice: &mut Dice) -> Step {
+        let wait = |time: Duration, kind| Plan::Wait(Wait { time, kind });
+        Step::Plan(match self {
+            Self::Latency(latency, when) => match (latency.sample(dice), when) {
+                (time, When::Before) => wait(time, WaitKind::Delay),
+                (time, When::After) => Plan::WaitAfter(WaitAfter::For(time)),
+                (time, When::AtLeast) => Plan::WaitAfter(WaitAfter::AtLeast(time)),
+            },
+            Self::Status(answer) => answer_with(rule, site, Written::Http(Arc::clone(answer))),
+            Self::Grpc(status, after) => {
+                answer_with(rule, site, Written::Grpc(status.clone(), *after))
+            }
+            Self::Error(ErrorFault { kind, message }) => {
+                Plan::Fail(Injected::new(rule.clone(), site, *kind, message.clone()))
+            }
+            Self::Value(json) => {
+                let message = "a value in place of the real one".into();
+                let injected = Injected::new(rule.clone(), site, io::ErrorKind::Other, message);
+                Plan::Fail(injected.with_value(Arc::clone(json)))
+            }
+            Self::Abort(Abort::Cut(kind), after) => cut(rule, site, *kind, *after),
+            Self::Abort(Abort::Panic, _) => return Step::Panic,
+            Self::Abort(Abort::Exit, _) => return Step::Exit,
+            Self::Hang(max) => wait(max.0, WaitKind::Hang),
+            Self::Pause(max) => wait(max.0, WaitKind::Pause),
+            Self::Block(time) => wait(time.0, WaitKind::Block),
+            Self::Body(bytes, side) => Plan::Bytes(bytes.deed(dice), *side),
+            Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
+            Self::Burn(burn) => return Step::Burn(*burn),
+            Self::Custom(custom) => return Step::Custom(custom.clone()),
+            // Callers resolve a choice with `chosen` first. One that forgets to gets the first
+            // option.
+            Self::OneOf(one_of) => return one_of.options()[0].1.step(rule, site, dice),
+        })
+    }
+}
+
+fn answer_with(rule: &RuleId, site: &'static str, written: Written) -> Plan {
+    let rule = rule.clone();
+    Plan::Answer(Answer {
+        rule,
+        site,
+        written,
+    })
+}
+
+fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<u64>) -> Plan {
+    let rule = rule.clone();
+    Plan::Cut(Cut {
+        rule,
+        site,
+        kind,
+        after,
+    })
+}

@@ -1,0 +1,118 @@
+//! Simulated calls against bounds of each kind.
+
+use super::*;
+use crate::trigger::rate::Rate;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn rail() -> GuardRail {
+    GuardRail::new().at_least(10)
+}
+
+struct Simulation {
+    rail: GuardRail,
+    outcomes: Outcomes,
+    now: Duration,
+}
+
+impl Simulation {
+    fn under(rail: GuardRail) -> Self {
+        Self {
+            rail,
+            outcomes: Outcomes::new(),
+            now: Duration::from_secs(100),
+        }
+    }
+
+    fn call(&mut self, latency: Duration, failed: bool, injected: bool) -> Option<Breach> {
+        let start = self.outcomes.begin(self.now);
+        self.now += latency;
+        let (rail, now) = (&self.rail, self.now);
+        self.outcomes.end(start, rail, now, failed, injected);
+        self.outcomes.judge(rail, now)
+    }
+}
+
+#[test]
+fn errors_break_their_bound_at_the_call_that_passes_it() {
+    let mut calls = Simulation::under(rail().error_ratio(Rate::new(0.2).unwrap()));
+    for _ in 0..8 {
+        assert_eq!(calls.call(MS, false, false), None);
+    }
+    assert_eq!(calls.call(MS, true, true), None);
+    // Two of ten are no more than a fifth.
+    assert_eq!(calls.call(MS, true, true), None);
+    let breach = calls.call(MS, true, true).unwrap();
+    assert_eq!((breach.calls, breach.injected), (11, 3));
+    assert!((breach.measured - 3.0 / 11.0).abs() < 1e-9);
+    // Eight are too few to be a baseline.
+    assert_eq!(breach.baseline, None);
+}
+
+#[test]
+fn too_few_calls_are_not_judged() {
+    let mut calls = Simulation::under(rail().error_ratio(Rate::new(0.0).unwrap()));
+    for _ in 0..9 {
+        assert_eq!(calls.call(MS, true, true), None);
+    }
+    assert!(calls.call(MS, true, true).is_some());
+}
+
+#[test]
+fn what_is_older_than_the_window_is_forgotten() {
+    let mut calls = Simulation::under(rail().error_ratio(Rate::new(0.5).unwrap()));
+    for _ in 0..9 {
+        assert_eq!(calls.call(MS, true, true), None);
+    }
+    calls.now += Duration::from_secs(10);
+    for _ in 0..30 {
+        assert_eq!(calls.call(MS, false, false), None);
+    }
+    for _ in 0..30 {
+        assert_eq!(calls.call(MS, true, true), None, "half of them");
+    }
+    assert!(calls.call(MS, true, true).is_some());
+}
+
+#[test]
+fn over_a_baseline_only_what_is_on_top_counts() {
+    let ratio = rail().error_ratio(Rate::new(0.3).unwrap());
+    let mut calls = Simulation::under(ratio.over_baseline());
+    // A service that fails half of its calls by itself.
+    for n in 0..40 {
+        assert_eq!(calls.call(MS, n % 2 == 0, false), None);
+    }
+    let breach = (0..200).find_map(|_| calls.call(MS, true, true)).unwrap();
+    assert_eq!(breach.baseline, Some(0.5));
+    assert!(breach.measured > 0.8, "{breach}");
+}
+
+#[test]
+fn a_quantile_is_what_it_says() {
+    let mut calls = Simulation::under(rail().latency(0.9, 100 * MS).unwrap());
+    for n in 0..100 {
+        let latency = if n % 20 == 0 { 500 * MS } else { 20 * MS };
+        assert_eq!(calls.call(latency, false, true), None, "{n}");
+    }
+    let breach = (0..50)
+        .find_map(|_| calls.call(500 * MS, false, true))
+        .unwrap();
+    assert!((breach.measured - 0.5).abs() < 0.01, "{breach}");
+    assert!(
+        breach.to_string().starts_with("latency p90 at  is 50"),
+        "{breach}"
+    );
+}
+
+#[test]
+fn a_call_that_is_late_already_counts() {
+    let mut calls = Simulation::under(rail().latency(0.5, 100 * MS).unwrap());
+    let begun: Vec<_> = (0..20).map(|_| calls.outcomes.begin(calls.now)).collect();
+    calls.now += 99 * MS;
+    assert_eq!(calls.outcomes.judge(&calls.rail, calls.now), None);
+    calls.now += 20 * MS;
+    let breach = calls.outcomes.judge(&calls.rail, calls.now).unwrap();
+    assert_eq!(breach.calls, 20);
+    assert!((breach.measured - 0.119).abs() < 0.002, "{breach}");
+    drop(begun);
+}

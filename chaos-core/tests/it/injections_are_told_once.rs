@@ -1,0 +1,152 @@
+//! One event per injection, to tracing and to every observer, when it begins.
+
+use std::sync::{Arc, Mutex};
+
+use chaos_core::{Call, Fault, Injection, Injector, Latency, Plan, Rule};
+use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
+
+use crate::support::listening::listening;
+
+#[derive(Clone, Default)]
+struct Events(Arc<Mutex<Vec<String>>>);
+
+struct Fields(String);
+
+impl tracing::field::Visit for Fields {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        self.0 += &format!("{}={value:?} ", field.name());
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Events {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target() == "chaos" {
+            let mut fields = Fields(String::new());
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(fields.0);
+        }
+    }
+}
+
+#[test]
+fn one_event_and_one_call_of_each_observer_per_injection() {
+    let injector = Injector::new();
+    let site = injector.site("told");
+    let millis = std::time::Duration::from_millis;
+    let fault = Fault::latency(Latency::fixed(millis(250)).unwrap());
+    let rule = Rule::new("slow".parse().unwrap(), "told".parse().unwrap(), fault);
+    injector.put(rule.then(Fault::error("and then it fails")));
+
+    let (events, told) = (Events::default(), Arc::new(Mutex::new(Vec::new())));
+    for _ in 0..2 {
+        let told = Arc::clone(&told);
+        injector.observe(move |injection: &Injection| told.lock().unwrap().push(injection.clone()));
+    }
+    listening(registry().with(events.clone()), || {
+        let mut decision = site.decide(&Call::new()).unwrap();
+        assert!(
+            told.lock().unwrap().is_empty(),
+            "decided is not yet injected"
+        );
+        while decision.next_plan().is_some() {}
+    });
+    let told = told.lock().unwrap();
+    assert_eq!(told.len(), 2, "each of two observers, once");
+    assert_eq!((told[0].site, told[0].rule.as_str()), ("told", "slow"));
+    assert_eq!(
+        (&*told[0].fault, told[0].delay),
+        ("latency+error", millis(250))
+    );
+    let events = events.0.lock().unwrap();
+    assert_eq!(events.len(), 1, "{events:?}");
+    for field in [
+        "site=\"told\"",
+        "rule=\"slow\"",
+        "fault=\"latency+error\"",
+        "delay_ms=250.0",
+    ] {
+        assert!(events[0].contains(field), "{field} in {}", events[0]);
+    }
+}
+
+#[tokio::test]
+async fn a_blocking_delay_in_a_task_is_warned_about_once() {
+    let injector = Injector::new();
+    let fault = Fault::latency(Latency::fixed(std::time::Duration::from_nanos(1)).unwrap());
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "told.block".parse().unwrap(),
+        fault,
+    ));
+    let events = Events::default();
+    let pass = || chaos_core::inject!(injector: injector, "told.block").unwrap();
+    let warnings = || {
+        let events = events.0.lock().unwrap();
+        events
+            .iter()
+            .filter(|event| event.contains("may block a thread"))
+            .count()
+    };
+    let subscriber = Arc::new(registry().with(events.clone()));
+    let outside = std::thread::scope(|scope| {
+        let subscriber = Arc::clone(&subscriber);
+        scope.spawn(move || listening(subscriber, pass)).join()
+    });
+    outside.unwrap();
+    assert_eq!(warnings(), 0, "a thread of no runtime may block");
+    listening(subscriber, || {
+        pass();
+        pass();
+    });
+    assert_eq!(warnings(), 1);
+}
+
+/// An audit log behind a site, and a rule that aims everywhere: it must not be told of itself.
+#[test]
+fn what_an_observer_does_is_never_hit() {
+    let injector = Injector::new();
+    let site = injector.site("told.again");
+    let (told, again) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+    let (count, hits) = (Arc::clone(&told), Arc::clone(&again));
+    injector.observe(move |_| {
+        *count.lock().unwrap() += 1;
+        let hit = site.decide(&Call::new()).is_some();
+        *hits.lock().unwrap() += u32::from(hit);
+    });
+    let fault = Fault::error("everywhere");
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "**".parse().unwrap(),
+        fault,
+    ));
+    for _ in 0..3 {
+        assert!(site.decide(&Call::new()).unwrap().next_plan().is_some());
+    }
+    assert_eq!((*told.lock().unwrap(), *again.lock().unwrap()), (3, 0));
+    assert_eq!(injector.counts("r").unwrap().injected, 3);
+}
+
+/// As one from another thread may: what was counted is seen by whoever called, whatever comes between.
+#[test]
+fn a_halt_right_after_the_count_comes_too_late_for_that_one() {
+    let injector = Arc::new(Injector::new());
+    let site = injector.site("told.halt");
+    let weak = Arc::downgrade(&injector);
+    injector.observe(move |_| {
+        let halted = weak
+            .upgrade()
+            .map(|injector| injector.halt("one is too many"));
+        assert_eq!(halted, Some(true));
+    });
+    let fault = Fault::error("x");
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "told.halt".parse().unwrap(),
+        fault,
+    ));
+    let mut decision = site.decide(&Call::new()).unwrap();
+    assert!(matches!(decision.next_plan(), Some(Plan::Fail(_))));
+    assert!(decision.next_plan().is_none());
+    assert_eq!(injector.counts("r").unwrap().injected, 1);
+    assert!(site.decide(&Call::new()).is_none());
+}

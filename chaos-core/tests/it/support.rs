@@ -1,0 +1,3 @@
+//! What several modules use.
+
+pub(crate) mod listening;

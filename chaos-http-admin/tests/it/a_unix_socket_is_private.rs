@@ -1,0 +1,156 @@
+//! A Unix socket is its owner's alone, replaces what is dead and nothing else, and leaves nothing
+//! behind.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use chaos_core::Injector;
+use chaos_http_admin::{Admin, ServeError};
+use tokio::{net::UnixStream, sync::oneshot, task::JoinHandle};
+
+use crate::support::wire::{ANN, Answer, exchange, request, tokens};
+
+/// A directory of one's own, until it is dropped.
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let name = format!("chaos-{}-{name}", std::process::id());
+        let place = std::env::temp_dir().join(name);
+        fs::create_dir_all(&place).unwrap();
+        Self(place)
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+async fn start(admin: &Admin, path: &Path) -> (oneshot::Sender<()>, JoinHandle<()>) {
+    let server = admin.bind_unix(path).await.unwrap();
+    assert_eq!(server.path(), path);
+    let (stop, stopped) = oneshot::channel();
+    (
+        stop,
+        tokio::spawn(server.run(async { drop(stopped.await) })),
+    )
+}
+
+async fn ask(path: &Path, line: &str, headers: &str, body: &str) -> Answer {
+    let stream = UnixStream::connect(path).await.unwrap();
+    exchange(stream, request(line, headers, body).as_bytes()).await
+}
+
+const HALT: &str = r#"{"reason":"x"}"#;
+
+#[tokio::test]
+async fn it_is_its_owners_and_goes_with_the_port() {
+    let place = Place::new("mode");
+    let path = place.socket();
+    let injector = Injector::new();
+    let server = Admin::new(injector.clone()).bind_unix(&path).await.unwrap();
+    // Before it serves anything.
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
+
+    // Any name is as good as another, and the actor is who the system says it is.
+    for host in ["Host: localhost\r\n", "Host: whatever.example\r\n"] {
+        ask(&path, "GET /v1/status", host, "").await.expect(200);
+    }
+    ask(&path, "POST /v1/halt", "Host: x\r\n", HALT)
+        .await
+        .expect(200);
+    let entry = injector.audit().after(0).entries.pop().unwrap();
+    let (user, process) = (rustix::process::getuid().as_raw(), std::process::id());
+    assert_eq!(entry.actor.name(), format!("uid {user}"));
+    let address = entry.actor.address().unwrap();
+    assert!(
+        address.starts_with(&format!("unix: uid {user}")),
+        "{address}"
+    );
+    if cfg!(target_os = "linux") {
+        assert!(address.ends_with(&format!("pid {process}")), "{address}");
+    }
+    // A page in a browser behind a proxy is still a page from elsewhere.
+    let foreign = "Host: x\r\nOrigin: http://evil.example\r\n";
+    ask(&path, "POST /v1/resume", foreign, HALT)
+        .await
+        .problem(403);
+
+    stop.send(()).unwrap();
+    ended.await.unwrap();
+    assert!(!path.exists());
+}
+
+#[tokio::test]
+async fn tokens_hold_there_too() {
+    let place = Place::new("tokens");
+    let path = place.socket();
+    let admin = Admin::new(Injector::new()).tokens(tokens());
+    let (_stop, _ended) = start(&admin, &path).await;
+    ask(&path, "GET /v1/rules", "Host: x\r\n", "")
+        .await
+        .problem(401);
+    let headers = format!("Host: x\r\nAuthorization: Bearer {ANN}\r\n");
+    ask(&path, "GET /v1/rules", &headers, "").await.expect(200);
+}
+
+#[tokio::test]
+async fn only_what_is_dead_is_replaced() {
+    let place = Place::new("stale");
+    let path = place.socket();
+    let admin = Admin::new(Injector::new());
+
+    // A socket that someone left behind.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    let (_stop, ended) = start(&admin, &path).await;
+    ask(&path, "GET /healthz", "Host: x\r\n", "")
+        .await
+        .expect(200);
+
+    // One that is alive: the first stays.
+    let error = admin.bind_unix(&path).await.unwrap_err();
+    assert!(matches!(error, ServeError::BindUnix(..)), "{error}");
+    assert!(error.to_string().contains(path.to_str().unwrap()));
+    ask(&path, "GET /healthz", "Host: x\r\n", "")
+        .await
+        .expect(200);
+
+    // Dropped and not stopped: it cleans up all the same.
+    ended.abort();
+    assert!(ended.await.unwrap_err().is_cancelled());
+    assert!(!path.exists());
+
+    // What is no socket is no matter of ours.
+    fs::write(&path, "precious").unwrap();
+    admin.bind_unix(&path).await.unwrap_err();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
+    admin.bind_unix(&path).await.unwrap_err();
+    assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
+}
+
+#[tokio::test]
+async fn what_took_its_name_meanwhile_is_left_alone() {
+    let place = Place::new("moved");
+    let path = place.socket();
+    let (stop, ended) = start(&Admin::new(Injector::new()), &path).await;
+    fs::remove_file(&path).unwrap();
+    let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    stop.send(()).unwrap();
+    ended.await.unwrap();
+    assert!(path.exists());
+}

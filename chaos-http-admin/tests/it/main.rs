@@ -1,0 +1,30 @@
+//! The promises of chaos-http-admin, a module each.
+
+mod a_hundred_writers_lose_nothing;
+mod a_patch_does_no_more_than_it_says;
+mod a_rule_dies_without_us;
+#[cfg(unix)]
+mod a_unix_socket_is_private;
+mod bad_input_changes_nothing;
+mod events_are_told;
+mod foreign_pages_stay_out;
+mod metrics_agree_with_what_happened;
+mod nests_anywhere;
+mod no_edit_is_lost;
+mod nobody_gets_in;
+mod rules_are_shown_as_they_are;
+mod secrets_stay_secret;
+mod support;
+mod the_audit_can_be_read;
+mod the_audit_file_always_parses;
+mod the_document_says_what_the_port_does;
+mod the_facade_carries_them;
+mod the_kill_switch_is_never_stale;
+mod the_log_keeps_secrets;
+mod the_log_says_what_changed;
+mod the_port_bounds_its_clients;
+mod the_port_signs_tokens;
+mod the_port_stays_responsive;
+mod tls_is_tls;
+mod webhooks_are_told;
+mod what_is_hit_can_be_asked;

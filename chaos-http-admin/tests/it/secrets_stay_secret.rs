@@ -1,0 +1,165 @@
+//! A secret is in no `Debug`, no log, no answer and no audit, and not in a file that all may read.
+
+use std::{
+    fmt::Write as _,
+    fs,
+    sync::{Arc, Mutex},
+};
+
+use chaos_core::Injector;
+use chaos_http_admin::{Admin, Role, Tokens};
+use tracing::{Event, Metadata, Subscriber, field::Visit, span};
+
+use crate::support::{
+    alone::is_alone,
+    wire::{ANN, EVE, Running, tokens},
+};
+
+const WRONG: &str = "wrong-but-still-nobodys-business";
+
+#[tokio::test]
+async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
+    const THIS: &str =
+        "secrets_stay_secret::not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit";
+    // The log of all threads of a process is captured.
+    if !is_alone(THIS) {
+        return;
+    }
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).tokens(tokens());
+    let mut said = format!("{admin:?} {admin:#?} {:?} {:?}", tokens(), admin.router());
+    let server = admin.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    write!(said, "{server:?}").unwrap();
+    drop(server);
+
+    let port = Running::start(&injector, admin).await;
+    let halt = r#"{"reason":"x"}"#;
+    for secret in [ANN, EVE, WRONG] {
+        for line in [
+            "GET /v1/rules",
+            "POST /v1/halt",
+            "POST /v1/resume",
+            "PUT /v1/rules/a",
+            "GET /v1/none",
+            "PATCH /healthz",
+            "GET / HTTP/1.1\r\nX: ",
+        ] {
+            let answer = port.ask_as(secret, line, halt).await;
+            said += &answer.text();
+        }
+        // Where people put them by mistake.
+        let query = format!("POST /v1/halt?token={secret}");
+        let answer = port.ask(&query, "Host: localhost\r\n", halt).await;
+        said += &answer.text();
+    }
+    for entry in injector.audit().after(0).entries {
+        write!(said, "{entry:?}").unwrap();
+    }
+    said += &log.0.lock().unwrap();
+    assert!(said.contains("ann") && said.contains("halted"), "{said}");
+    for secret in [ANN, EVE, WRONG] {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+}
+
+fn file(name: &str, text: &str, mode: u32) -> std::path::PathBuf {
+    let name = format!("chaos-tokens-{}-{name}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    fs::write(&path, text).unwrap();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    #[cfg(not(unix))]
+    let _ = mode;
+    path
+}
+
+#[test]
+fn a_file_that_is_for_its_owner_is_read() {
+    let path = file("good", &format!("# ours\nann:arm:{ANN}\n"), 0o600);
+    let tokens = Tokens::from_file(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    assert_eq!(format!("{tokens:?}"), "[ann:arm:…]");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_all_may_read_is_refused() {
+    for mode in [0o644, 0o604, 0o602, 0o666] {
+        let path = file(&format!("{mode:o}"), &format!("ann:arm:{ANN}\n"), mode);
+        let error = Tokens::from_file(&path).unwrap_err().to_string();
+        fs::remove_file(&path).unwrap();
+        assert!(error.contains("every user"), "{error}");
+        assert!(error.contains(path.to_str().unwrap()) && !error.contains(ANN));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_says_where() {
+    let none = Tokens::from_file("/none/of/this").unwrap_err();
+    assert!(none.to_string().starts_with("/none/of/this: "), "{none}");
+    assert!(std::error::Error::source(&none).is_some());
+    let unset = Tokens::from_env("CHAOS_NO_SUCH_VARIABLE").unwrap_err();
+    assert!(unset.to_string().contains("not set"), "{unset}");
+    let large = file("large", &"#".repeat(65 * 1024), 0o600);
+    let error = Tokens::from_file(&large).unwrap_err();
+    fs::remove_file(large).unwrap();
+    assert!(error.to_string().contains("64 KiB"), "{error}");
+}
+
+#[test]
+fn one_that_is_short_or_there_already_is_refused_by_number() {
+    let short = Tokens::new()
+        .token("ann", Role::Arm, "too-short")
+        .unwrap_err();
+    assert_eq!(
+        short.to_string(),
+        "access token 1: the secret is shorter than 16 bytes"
+    );
+    let again = tokens().token("dan", Role::Observe, ANN).unwrap_err();
+    assert_eq!(
+        again.to_string(),
+        "access token 4: its secret is there already"
+    );
+    assert!(!format!("{short:?} {again:?}").contains(ANN));
+}
+
+/// Everything that anyone in this process logs, at every level.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+        span.record(&mut self.clone());
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+        values.record(&mut self.clone());
+    }
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        let mut log = self.0.lock().unwrap();
+        writeln!(log, "{}={value:?}", field.name()).unwrap();
+    }
+}

@@ -1,0 +1,8 @@
+//! What several modules use.
+
+pub(crate) mod alone;
+pub(crate) mod dev_full;
+pub(crate) mod document;
+pub(crate) mod exposition;
+pub(crate) mod port;
+pub(crate) mod wire;

@@ -1,0 +1,235 @@
+//! The audit file holds every entry once, in order, and always parses: after a crash in the middle of a
+//! line, beside a full disk, and when it is rotated.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use chaos_core::{Actor, Audit, Clock, Fault, Injector, Lifetime, Rule};
+use chaos_http_admin::{AuditFile, AuditFileStatus};
+use serde_json::{Value, json};
+
+/// A folder of its own, which goes with it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let folder = format!("chaos-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(folder);
+        drop(fs::remove_dir_all(&folder));
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("audit.jsonl")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn rule(id: &str) -> Rule {
+    let (id, site) = (id.parse().unwrap(), "db.read".parse().unwrap());
+    Rule::new(id, site, Fault::error("lost"))
+}
+
+#[track_caller]
+fn lines(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "torn: {text}");
+    let line = |line: &str| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+    text.lines().map(line).collect()
+}
+
+fn ids(lines: &[Value]) -> Vec<u64> {
+    lines
+        .iter()
+        .map(|line| line["id"].as_u64().unwrap())
+        .collect()
+}
+
+/// Waits until the status is as it should be.
+#[track_caller]
+fn until(file: &AuditFile, is_so: impl Fn(&AuditFileStatus) -> bool) -> AuditFileStatus {
+    let clock = Clock::monotonic();
+    loop {
+        let status = file.status();
+        if is_so(&status) {
+            return status;
+        }
+        assert!(clock.now() < Duration::from_secs(20), "{status:?}");
+        thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn every_entry_is_a_line_and_the_last_ones_are_written_before_it_is_gone() {
+    let folder = Folder::new("every");
+    let injector = Injector::new();
+    injector.put(rule("before"));
+    let file = AuditFile::open(&injector, folder.file()).unwrap();
+    let alice = Actor::new("alice")
+        .at("10.0.0.7:9")
+        .because("GameDay\n12 \"x\" é");
+    injector.as_actor(alice).halt();
+    until(&file, |status| status.written == 2);
+    for n in 0..50 {
+        injector.put(rule(&format!("r{n}")));
+    }
+    drop(file);
+    let lines = lines(&folder.file());
+    assert_eq!(ids(&lines), (1..=52).collect::<Vec<_>>());
+    assert_eq!(lines[0]["changes"][0]["after"]["site"], "db.read");
+    assert_eq!(lines[1]["actor"], "alice");
+    assert_eq!(lines[1]["address"], "10.0.0.7:9");
+    assert_eq!(lines[1]["reason"], "GameDay\n12 \"x\" é");
+    assert!(lines.iter().all(|line| line["run"] == lines[0]["run"]));
+    assert!(lines.iter().all(|line| line.get("missed").is_none()));
+}
+
+#[test]
+fn an_expiry_is_written_on_time_though_nobody_asks() {
+    let folder = Folder::new("expiry");
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, folder.file()).unwrap();
+    let life = Lifetime::new(Duration::from_millis(300)).unwrap();
+    injector.put(rule("a").lifetime(life));
+    until(&file, |status| status.written == 2);
+    let lines = lines(&folder.file());
+    assert_eq!(
+        (&lines[1]["action"], &lines[1]["what"]),
+        (&json!("expire"), &json!("a"))
+    );
+}
+
+#[test]
+fn wherever_a_crash_cuts_a_line_the_next_run_goes_on_after_the_last_whole_one() {
+    let folder = Folder::new("torn");
+    let path = folder.file();
+    let injector = Injector::new();
+    injector.put(rule("a"));
+    injector.put(rule("b"));
+    drop(AuditFile::open(&injector, &path).unwrap());
+    let whole = fs::read(&path).unwrap();
+    let first = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    // Each takes the disk some time: those near an end, and some between.
+    let near = |length: usize| {
+        [0, first, whole.len()]
+            .iter()
+            .any(|end| end.abs_diff(length) < 4)
+    };
+    for length in (0..=whole.len()).filter(|length| near(*length) || length % 13 == 0) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let injector = Injector::new();
+        injector.put(rule("c"));
+        drop(AuditFile::open(&injector, &path).unwrap());
+        let lines = lines(&path);
+        // One whose end alone is missing is whole.
+        let left = [first - 1, whole.len() - 1]
+            .into_iter()
+            .filter(|end| length >= *end);
+        assert_eq!(lines.len(), left.count() + 1, "cut at {length}");
+        assert_eq!(lines.last().unwrap()["changes"][0]["rule"], "c");
+    }
+    // What a file system may leave after a power failure, and a tear in a long line.
+    let long = format!(r#"{{"id":3,"reason":"{}"#, "x".repeat(300_000));
+    for tail in [&[0; 5000][..], long.as_bytes()] {
+        fs::write(&path, [&whole, tail].concat()).unwrap();
+        drop(AuditFile::open(&Injector::new(), &path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_file_of_somebody_else_is_left_alone() {
+    let folder = Folder::new("foreign");
+    for text in ["no newline", "root:x:0:0\nbin:x:1:1", "[1, 2"] {
+        fs::write(folder.file(), text).unwrap();
+        let error = AuditFile::open(&Injector::new(), folder.file()).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{text}");
+        assert_eq!(fs::read_to_string(folder.file()).unwrap(), text);
+    }
+    assert!(AuditFile::open(&Injector::new(), folder.0.join("no/such/folder")).is_err());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_writer_is_refused_and_the_file_can_be_rotated() {
+    let folder = Folder::new("rotated");
+    let (path, old) = (folder.file(), folder.0.join("audit.jsonl.1"));
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, &path).unwrap();
+    let refused = AuditFile::open(&Injector::new(), &path).unwrap_err();
+    assert_eq!(refused.kind(), std::io::ErrorKind::WouldBlock);
+    injector.put(rule("a"));
+    until(&file, |status| status.written == 1);
+    fs::rename(&path, &old).unwrap();
+    injector.put(rule("b"));
+    until(&file, |status| status.written == 2);
+    assert_eq!((ids(&lines(&old)), ids(&lines(&path))), (vec![1], vec![2]));
+    // As logrotate's copytruncate does.
+    fs::OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(&path)
+        .unwrap();
+    injector.put(rule("c"));
+    until(&file, |status| status.written == 3);
+    assert_eq!(ids(&lines(&path)), [3]);
+}
+
+/// The path leads to a device that is always full, and later to a file.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_holds_up_nobody_and_what_waited_is_written_when_there_is_room() {
+    use std::os::unix::fs::symlink;
+
+    use crate::support::dev_full::dev_full;
+
+    let _full = dev_full();
+    let folder = Folder::new("full");
+    let path = folder.file();
+    symlink("/dev/full", &path).unwrap();
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, &path).unwrap();
+    let clock = Clock::monotonic();
+    for n in 0..500 {
+        injector.put(rule(&format!("r{n}")));
+    }
+    assert!(clock.now() < Duration::from_secs(10), "{:?}", clock.now());
+    let status = until(&file, |status| status.failed > 1);
+    let error = status.error.unwrap();
+    assert!(error.contains("No space left on device"), "{error}");
+    assert_eq!((status.written, status.lost), (0, 0));
+
+    let room = folder.0.join("room");
+    symlink(folder.0.join("real.jsonl"), &room).unwrap();
+    fs::rename(&room, &path).unwrap();
+    let status = until(&file, |status| status.written == 500);
+    assert_eq!(status.lost, 0);
+    until(&file, |status| status.error.is_none());
+    assert_eq!(ids(&lines(&path)), (1..=500).collect::<Vec<_>>());
+
+    // Too long, and the list forgets: the first line afterwards says how many.
+    fs::remove_file(&path).unwrap();
+    symlink("/dev/full", &path).unwrap();
+    for n in 0..Audit::MOST + 7 {
+        injector.put(rule(&format!("s{}", n % 10)));
+    }
+    until(&file, |status| status.lost == 7 && status.error.is_some());
+    fs::remove_file(&path).unwrap();
+    until(&file, |status| status.written == 500 + Audit::MOST as u64);
+    let lines = lines(&path);
+    assert_eq!(
+        (&lines[0]["id"], &lines[0]["missed"]),
+        (&json!(508), &json!(7))
+    );
+    assert_eq!(lines.len(), Audit::MOST);
+}

@@ -1,0 +1,99 @@
+//! The log says when a webhook or the audit file begins to fail, and when it no longer does, once each;
+//! and nothing of an address but its host.
+
+use std::{
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use chaos_core::{Clock, Injector};
+use chaos_http_admin::{Admin, AuditFile, Webhook};
+use tracing::{Event, Metadata, Subscriber, field::Visit, span};
+
+use crate::support::{alone::is_alone, dev_full::dev_full};
+
+#[test]
+fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
+    let _full = dev_full();
+    // What is logged by threads of our own is seen by a subscriber of the whole process alone.
+    if !is_alone("the_log_keeps_secrets::a_change_for_the_worse_is_logged_once_and_without_secrets")
+    {
+        return;
+    }
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let injector = Injector::new();
+    let url = "http://user:password@127.0.0.1:1/services/token?key=value";
+    let hook = Webhook::slack(url).unwrap().signed_with("hush");
+    let admin = Admin::new(injector.clone()).webhook(hook.within(Duration::from_millis(100)));
+    let file = cfg!(target_os = "linux").then(|| AuditFile::open(&injector, "/dev/full").unwrap());
+    for _ in 0..3 {
+        injector.halt("x");
+        injector.resume();
+    }
+    let clock = Clock::monotonic();
+    let is_done = || {
+        let log = log.0.lock().unwrap();
+        let file_failed = file.as_ref().is_none_or(|file| file.status().failed > 1);
+        log.contains("a webhook cannot be told") && file_failed
+    };
+    while !is_done() {
+        assert!(
+            clock.now() < Duration::from_secs(20),
+            "{}",
+            log.0.lock().unwrap()
+        );
+        thread::park_timeout(Duration::from_millis(5));
+    }
+    thread::park_timeout(Duration::from_millis(500));
+    drop((admin, file));
+    let log = log.0.lock().unwrap();
+    assert_eq!(log.matches("a webhook cannot be told").count(), 1, "{log}");
+    if cfg!(target_os = "linux") {
+        assert_eq!(
+            log.matches("the audit file cannot be written").count(),
+            1,
+            "{log}"
+        );
+        assert!(log.contains("/dev/full"), "{log}");
+    }
+    assert!(log.contains("http://127.0.0.1:1"), "{log}");
+    for secret in ["user:", "password", "token", "key=", "hush"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+/// All that was logged, by anyone.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<String>>);
+
+impl Subscriber for Log {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut self.clone());
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        attributes.record(&mut self.clone());
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
+        let mut log = self.0.lock().unwrap();
+        log.push_str(&format!("{}={value:?}\n", field.name()));
+    }
+}

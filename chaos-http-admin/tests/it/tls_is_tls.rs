@@ -1,0 +1,215 @@
+//! A port with TLS speaks TLS alone, shows its certificate, and asks for one if it is told to.
+
+use std::{sync::Arc, time::Duration};
+
+use chaos_core::{Clock, Injector};
+use chaos_http_admin::{Admin, Tls};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
+};
+use tokio::{io::AsyncReadExt, time::timeout};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+use crate::support::wire::{ANN, Answer, LONG, Running, exchange, request, tokens};
+
+const HALT: &str = r#"{"reason":"x"}"#;
+
+/// A certificate and its key, in PEM.
+struct Pair {
+    certificate: String,
+    key: String,
+}
+
+struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    fn new() -> Self {
+        let mut ca = CertificateParams::new([]).unwrap();
+        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        Self(CertifiedIssuer::self_signed(ca, key).unwrap())
+    }
+
+    fn sign(&self, names: &[&str]) -> Pair {
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "whoever");
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Pair {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        }
+    }
+
+    fn pem(&self) -> String {
+        self.0.pem()
+    }
+}
+
+/// A port on loopback that asks for tokens, and its authority.
+async fn start(clients: Option<&Authority>) -> (Running, Authority) {
+    let authority = Authority::new();
+    let ours = authority.sign(&["localhost"]);
+    let mut tls = Tls::from_pem(&ours.certificate, &ours.key).unwrap();
+    if let Some(clients) = clients {
+        tls = tls.client_certificates(clients.pem()).unwrap();
+    }
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).tokens(tokens()).tls(tls);
+    // Other machines may come, too: nothing needs to be allowed for that.
+    let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
+    (port, authority)
+}
+
+fn client(trusts: &Authority, shows: Option<&Pair>, protocol: &[u8]) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(trusts.pem().as_bytes()).unwrap();
+    roots.add(root).unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots);
+    let mut config = match shows {
+        None => config.with_no_client_auth(),
+        Some(pair) => {
+            let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
+            let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
+            let chain = vec![certificate.unwrap()];
+            config.with_client_auth_cert(chain, key.unwrap()).unwrap()
+        }
+    };
+    config.alpn_protocols = vec![protocol.to_vec()];
+    TlsConnector::from(Arc::new(config))
+}
+
+async fn connect(
+    port: &Running,
+    client: &TlsConnector,
+) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
+    let name = ServerName::try_from("localhost").unwrap();
+    client.connect(name, port.connect().await).await
+}
+
+async fn halt(port: &Running, client: &TlsConnector) -> Answer {
+    let headers = format!("Host: localhost\r\nAuthorization: Bearer {ANN}\r\n");
+    let request = request("POST /v1/halt", &headers, HALT);
+    match connect(port, client).await {
+        Ok(stream) => exchange(stream, request.as_bytes()).await,
+        Err(_) => Answer(Vec::new()),
+    }
+}
+
+#[tokio::test]
+async fn it_shows_its_certificate_and_asks_for_tokens_all_the_same() {
+    let (port, authority) = start(None).await;
+    let client = client(&authority, None, b"http/1.1");
+    let stream = connect(&port, &client).await.unwrap();
+    let (_, session) = stream.get_ref();
+    assert_eq!(session.alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert_eq!(
+        session.protocol_version(),
+        Some(rustls::ProtocolVersion::TLSv1_3)
+    );
+    let none = request("GET /v1/rules", "Host: localhost\r\n", "");
+    exchange(stream, none.as_bytes()).await.problem(401);
+    halt(&port, &client).await.expect(200);
+    assert_eq!(port.injector.status().state.as_str(), "halted");
+    // A page of its own has an address that begins with https.
+    let own =
+        format!("Host: localhost\r\nOrigin: https://localhost\r\nAuthorization: Bearer {ANN}\r\n");
+    let stream = connect(&port, &client).await.unwrap();
+    let resume = request("POST /v1/resume", &own, HALT);
+    exchange(stream, resume.as_bytes()).await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_speaks_plainly_or_of_another_protocol_gets_nothing() {
+    let (port, authority) = start(None).await;
+    let answer = port.ask_as(ANN, "POST /v1/halt", HALT).await;
+    assert_eq!(answer.status(), 0, "{}", answer.text());
+    // It does not speak HTTP/2, and does not pretend to.
+    let other = client(&authority, None, b"h2");
+    connect(&port, &other).await.unwrap_err();
+    // Someone else's authority does not vouch for it.
+    let foreign = client(&Authority::new(), None, b"http/1.1");
+    connect(&port, &foreign).await.unwrap_err();
+    assert_eq!(port.injector.status().state.as_str(), "idle");
+}
+
+#[tokio::test]
+async fn only_certificates_that_were_asked_for_get_in() {
+    let clients = Authority::new();
+    let (port, authority) = start(Some(&clients)).await;
+    let strangers = Authority::new();
+    let stranger = strangers.sign(&["ops.example"]);
+    for shown in [None, Some(&stranger)] {
+        let client = client(&authority, shown, b"http/1.1");
+        let answer = halt(&port, &client).await;
+        assert_eq!(answer.status(), 0, "{}", answer.text());
+    }
+    assert_eq!(port.injector.audit().last(), 0);
+
+    let known = clients.sign(&["ops.example"]);
+    let known = client(&authority, Some(&known), b"http/1.1");
+    halt(&port, &known).await.expect(200);
+    let nameless = clients.sign(&[]);
+    let nameless = client(&authority, Some(&nameless), b"http/1.1");
+    let headers = "Host: localhost\r\nAuthorization: Bearer none-of-the-tokens\r\n";
+    let wrong = request("POST /v1/halt", headers, HALT);
+    let stream = connect(&port, &nameless).await.unwrap();
+    exchange(stream, wrong.as_bytes()).await.problem(401);
+
+    let audit = port.injector.audit().after(0).entries;
+    assert_eq!(audit[0].actor.name(), "ann, certificate ops.example");
+    let stranger = audit[1].actor.name();
+    assert!(
+        stranger.starts_with("stranger, certificate sha256:"),
+        "{stranger}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_does_not_shake_hands_loses_the_connection() {
+    let (port, authority) = start(None).await;
+    let mut silent = port.connect().await;
+    let clock = Clock::monotonic();
+    let mut none = Vec::new();
+    let read = timeout(LONG, silent.read_to_end(&mut none)).await;
+    drop(read.expect("an end"));
+    assert!(none.is_empty());
+    assert!(clock.now() >= Duration::from_secs(4), "{:?}", clock.now());
+    // A stop does not wait for them.
+    let _silent = port.connect().await;
+    halt(&port, &client(&authority, None, b"http/1.1"))
+        .await
+        .expect(200);
+    let clock = Clock::monotonic();
+    port.stop.send(()).unwrap();
+    timeout(LONG, port.ended).await.unwrap().unwrap();
+    assert!(clock.now() < Duration::from_secs(4), "{:?}", clock.now());
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    let authority = Authority::new();
+    let (one, other) = (authority.sign(&["a"]), authority.sign(&["b"]));
+    let is_refused = |certificate: &str, key: &str| {
+        let error = Tls::from_pem(certificate, key).unwrap_err();
+        assert!(std::error::Error::source(&error).is_some());
+        let told = format!("{error} {error:?}");
+        assert!(!told.contains("PRIVATE"), "{told}");
+    };
+    is_refused(&one.certificate, &other.key);
+    is_refused("", &one.key);
+    is_refused(&one.certificate, "");
+    is_refused(&one.key, &one.certificate);
+    let tls = Tls::from_pem(&one.certificate, &one.key).unwrap();
+    assert_eq!(format!("{tls:?}"), "Tls { .. }");
+    tls.client_certificates("").unwrap_err();
+}

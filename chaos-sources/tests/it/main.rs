@@ -1,0 +1,9 @@
+//! The promises of chaos-sources, a module each.
+
+mod a_bad_file_changes_nothing;
+mod a_configmap_swap_is_seen;
+mod a_file_keeps_to_its_own_rules;
+mod all_formats_say_the_same;
+mod support;
+mod the_environment_arms_at_start;
+mod the_readme_is_right;

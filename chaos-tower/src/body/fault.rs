@@ -1,0 +1,69 @@
+//! `BodyFault`: one fault on a body, as the plans for a request name it.
+
+use chaos_core::{ActiveCall, AfterMessages, BytesDeed};
+use http::HeaderMap;
+
+use super::{
+    byte_filter::ByteFilter,
+    filter::BodyFilter,
+    grpc_messages::StatusAfter,
+    grpc_signal::{RequestCounter, StatusOnSignal, StatusSignal},
+};
+use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
+
+/// One fault on a body. It holds its [`ActiveCall`], so that the injection counts as active until the
+/// fault is done, its rule is over, or the body has ended or was dropped.
+pub(crate) enum BodyFault {
+    Bytes(BytesDeed, ActiveCall),
+    /// The body fails after so many bytes, which are flushed before.
+    CutAfter(u64, BoxError, ActiveCall),
+    /// The body fails after so many bytes, which are flushed before, and its connection is reset.
+    ResetAfter(u64, BoxError, Connection, ActiveCall),
+    /// The body ends with these trailers after so many complete gRPC messages of its own. For messages
+    /// of the request's body, see [`count_messages`](super::count_messages).
+    StatusAfter {
+        messages: AfterMessages,
+        trailers: HeaderMap,
+        active_call: ActiveCall,
+    },
+    /// A response's body ends with these trailers when the signal fires.
+    StatusOnSignal {
+        signal: StatusSignal,
+        trailers: HeaderMap,
+        active_call: ActiveCall,
+    },
+    /// A request's body that fires the signal made with the counter by
+    /// [`count_messages`](super::count_messages).
+    CountMessages(RequestCounter, ActiveCall),
+}
+
+impl BodyFault {
+    pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
+        match self {
+            Self::Bytes(deed, active_call) => {
+                (Box::new(ByteFilter::new(ByteFault::new(deed))), active_call)
+            }
+            Self::CutAfter(bytes, error, active_call) => {
+                (Box::new(ByteFilter::fail_after(bytes, error)), active_call)
+            }
+            Self::ResetAfter(bytes, error, connection, active_call) => (
+                Box::new(ByteFilter::reset_after(bytes, error, connection)),
+                active_call,
+            ),
+            Self::StatusAfter {
+                messages,
+                trailers,
+                active_call,
+            } => (
+                Box::new(StatusAfter::new(messages.count, trailers)),
+                active_call,
+            ),
+            Self::StatusOnSignal {
+                signal,
+                trailers,
+                active_call,
+            } => (Box::new(StatusOnSignal::new(signal, trailers)), active_call),
+            Self::CountMessages(counter, active_call) => (Box::new(counter), active_call),
+        }
+    }
+}

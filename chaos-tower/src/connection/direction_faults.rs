@@ -1,0 +1,192 @@
+//! Byte faults on a connection, each direction on its own.
+//!
+//! Bytes pass in chunks: what one read returned, what one write offers. The faults of a direction limit
+//! the size of the next chunk, then make it wait, and count how much of it has passed.
+
+use std::{
+    fmt,
+    task::{Context, Poll, ready},
+};
+
+use chaos_core::{ActiveCall, BytesDeed, Clock, Direction};
+
+use crate::{
+    byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
+    connection::handle::Command,
+};
+
+/// The largest chunk, which bounds the size of a copy.
+const LARGEST_CHUNK: usize = 64 * 1024;
+
+/// The byte faults of a connection, in both directions.
+#[derive(Debug, Default)]
+pub(crate) struct ConnectionByteFaults {
+    request: DirectionFaults,
+    response: DirectionFaults,
+}
+
+impl ConnectionByteFaults {
+    pub(crate) fn of(&mut self, direction: Direction) -> &mut DirectionFaults {
+        match direction {
+            Direction::Request => &mut self.request,
+            Direction::Response => &mut self.response,
+        }
+    }
+
+    pub(crate) fn are_idle(&self) -> bool {
+        self.request.is_idle() && self.response.is_idle()
+    }
+}
+
+/// The byte faults of one direction. With none, all bytes pass.
+#[derive(Default)]
+pub(crate) struct DirectionFaults {
+    faults: Vec<DirectionFault>,
+    /// Starts with the first chunk.
+    clock: Option<Clock>,
+    /// The largest size of the chunk that passes next, once it is decided.
+    admitted: Option<usize>,
+    /// How many of the faults the chunk has waited for, or waits for now.
+    waited_for: usize,
+    wait: WaitSlot,
+}
+
+struct DirectionFault {
+    fault: ByteFault,
+    end: StreamEnd,
+    active_call: ActiveCall,
+}
+
+/// How a direction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StreamEnd {
+    /// As if the bytes so far had been all.
+    Truncated,
+    /// With the connection.
+    Cut(Command),
+}
+
+impl StreamEnd {
+    /// The command that ends what the peer reads: a stream has no end but the FIN of its connection.
+    pub(crate) fn for_written(self) -> Command {
+        match self {
+            Self::Truncated => Command::Close,
+            Self::Cut(command) => command,
+        }
+    }
+}
+
+impl DirectionFaults {
+    fn is_idle(&self) -> bool {
+        self.faults.is_empty() && self.wait.is_empty()
+    }
+
+    /// Adds a fault, unless its call is over.
+    pub(crate) fn push(&mut self, deed: BytesDeed, active_call: Option<ActiveCall>) {
+        self.faults
+            .extend(active_call.map(|active_call| DirectionFault {
+                fault: ByteFault::new(deed),
+                end: StreamEnd::Truncated,
+                active_call,
+            }));
+    }
+
+    /// Adds a cut of the connection after so many bytes.
+    pub(crate) fn cut_after(&mut self, bytes: u64, command: Command, active_call: ActiveCall) {
+        self.faults.push(DirectionFault {
+            fault: ByteFault::end_after(bytes),
+            end: StreamEnd::Cut(command),
+            active_call,
+        });
+    }
+
+    /// Returns how many of the `offered` bytes may pass next, at least one if any are offered. Pending
+    /// while none may.
+    pub(crate) fn poll_admit(
+        &mut self,
+        cx: &mut Context<'_>,
+        offered: usize,
+    ) -> Poll<Result<usize, StreamEnd>> {
+        loop {
+            if let Some(admitted) = self.admitted {
+                return Poll::Ready(Ok(admitted.min(offered)));
+            }
+            ready!(self.wait.poll(cx));
+            self.faults.retain(|fault| !fault.active_call.is_over());
+            let mut faults = self.faults.iter().enumerate();
+            let stall = faults.find_map(|(at, fault)| match fault.fault.before() {
+                Before::Stall(time) => Some((at, time)),
+                _ => None,
+            });
+            if let Some((at, time)) = stall {
+                let fault = self.faults.remove(at);
+                self.wait.start(fault.active_call.wait(time));
+                continue;
+            }
+            if let Some(end) = self.end() {
+                return Poll::Ready(Err(end));
+            }
+            let largest = self.faults.iter().map(|fault| fault.fault.largest_chunk());
+            // An end whose rule was over only just now leaves no byte, and no longer counts.
+            self.admitted = Some(largest.fold(LARGEST_CHUNK, usize::min).max(1));
+            self.waited_for = 0;
+        }
+    }
+
+    /// Waits until a chunk of `length` bytes may pass. It may be polled again after it was ready.
+    pub(crate) fn poll_pass(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<()> {
+        loop {
+            ready!(self.wait.poll(cx));
+            let Some(fault) = self.faults.get_mut(self.waited_for) else {
+                return Poll::Ready(());
+            };
+            self.waited_for += 1;
+            let now = self.clock.get_or_insert_with(Clock::monotonic).now();
+            let delay = fault.fault.delay(length, now);
+            if !delay.is_zero() {
+                self.wait.start(fault.active_call.wait(delay));
+            }
+        }
+    }
+
+    /// Whether a fault changes some of the next `length` bytes.
+    pub(crate) fn changes(&self, length: usize) -> bool {
+        self.faults.iter().any(|fault| fault.fault.changes(length))
+    }
+
+    /// Changes the next bytes. Not all of them need to pass: those that do not are changed alike when
+    /// they come again.
+    pub(crate) fn change(&self, bytes: &mut [u8]) {
+        for fault in &self.faults {
+            fault.fault.change(bytes);
+        }
+    }
+
+    /// Counts `length` bytes of the chunk as passed. Returns how the direction ends if they were the
+    /// last.
+    pub(crate) fn pass(&mut self, length: usize) -> Option<StreamEnd> {
+        self.admitted = None;
+        for fault in &mut self.faults {
+            fault.fault.pass(length);
+        }
+        self.faults
+            .retain(|fault| fault.fault.before() != Before::Done);
+        self.end()
+    }
+
+    fn end(&self) -> Option<StreamEnd> {
+        let ended = self
+            .faults
+            .iter()
+            .find(|fault| fault.fault.before() == Before::End && !fault.active_call.is_over());
+        ended.map(|fault| fault.end)
+    }
+}
+
+impl fmt::Debug for DirectionFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectionFaults")
+            .field("faults", &self.faults.len())
+            .finish_non_exhaustive()
+    }
+}

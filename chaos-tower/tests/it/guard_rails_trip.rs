@@ -1,0 +1,364 @@
+//! A guard rail stops what breaks its bound, at once, and it stays stopped until someone acknowledges it.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::body::Body;
+use chaos_core::{
+    Action, Actor, Change, ChangeError, Fault, GuardRail, Injector, Latency, Policy, Rate, Rule,
+    State, Trigger, inject_async, wire,
+};
+use chaos_tower::InjectLayer;
+use http::{Request, Response, StatusCode};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
+
+type Service = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Passes `db.read` after 10 ms, and answers 500 where that fails.
+fn service(injector: &Injector) -> Service {
+    let db = injector.clone();
+    let handler = service_fn(move |_: Request<Body>| {
+        let db = db.clone();
+        async move {
+            sleep(10 * MS).await;
+            let mut response = Response::new(Body::empty());
+            if inject_async!(injector: &db, "db.read").await.is_err() {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let layer = InjectLayer::with_injector("http.server", injector);
+    BoxCloneSyncService::new(layer.layer(handler))
+}
+
+async fn ask(service: &Service, path: &str) -> StatusCode {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = service.clone().oneshot(request).await;
+    response.unwrap().status()
+}
+
+fn rule(id: &str, site: &str, fault: Fault) -> Rule {
+    Rule::new(id.parse().unwrap(), site.parse().unwrap(), fault)
+}
+
+fn unavailable() -> Fault {
+    Fault::status(503).unwrap()
+}
+
+fn errors(ratio: f64) -> GuardRail {
+    GuardRail::new().error_ratio(Rate::new(ratio).unwrap())
+}
+
+fn halted(injector: &Injector) -> Option<String> {
+    match injector.status().state {
+        State::Halted { reason, .. } => Some(reason),
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_many_errors_halt_everything_until_acknowledged() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    injector.put(rule("down", "http.server", unavailable()).guard(errors(0.5)));
+    for calls in 1..=20 {
+        assert_eq!(
+            ask(&service, "/").await,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{calls}"
+        );
+    }
+    // The twentieth was enough to judge.
+    assert_eq!(ask(&service, "/").await, StatusCode::OK);
+    let reason = halted(&injector).unwrap();
+    assert_eq!(
+        reason,
+        "error ratio at http.server is 1.000; allowed: 0.500 (20 calls in 10s, 20 injected)"
+    );
+    assert_eq!(injector.status().breaches, [reason.as_str().into()]);
+
+    let alice = injector.as_actor(Actor::new("alice").because("seen"));
+    let error = alice.resume().unwrap_err();
+    assert!(matches!(error, ChangeError::Locked { .. }) && error.to_string().contains(&reason));
+    assert!(!injector.resume());
+    assert_eq!(alice.acknowledge(), 1);
+    assert_eq!(alice.acknowledge(), 0);
+    assert!(
+        halted(&injector).is_some(),
+        "an acknowledgement lets nothing loose"
+    );
+    assert!(alice.resume().unwrap());
+    assert_eq!(ask(&service, "/").await, StatusCode::SERVICE_UNAVAILABLE);
+
+    let entries = injector.audit().after(0).entries;
+    let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
+    use Action::{Acknowledge, Breach, Put, Resume};
+    assert_eq!(actions, [Put, Breach, Acknowledge, Resume]);
+    assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(entries[1].actor.name(), "chaos");
+    assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_rule_can_be_stopped_alone() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = errors(0.5).then(chaos_core::Then::Disarm);
+    let down = rule("down", "http.server", unavailable()).guard(rail);
+    injector.put(down.clone());
+    let slow = Fault::latency(Latency::fixed(5 * MS).unwrap());
+    injector.put(rule("slow", "db.read", slow));
+    for _ in 0..30 {
+        ask(&service, "/").await;
+    }
+    assert_eq!(halted(&injector), None);
+    assert!(!injector.rules().find("down").unwrap().is_enabled());
+    assert_eq!(injector.counts("down").unwrap().injected, 20);
+    assert_eq!(injector.counts("slow").unwrap().injected, 10);
+
+    let generation = injector.rules().generation();
+    let edits = [
+        Change::Put(down.clone()),
+        Change::Edit(down.clone()),
+        Change::Replace(vec![down.clone()]),
+    ];
+    for edit in edits {
+        let error = injector.apply(edit, None).unwrap_err();
+        assert!(matches!(error, ChangeError::Locked { .. }), "{error}");
+    }
+    assert_eq!(injector.rules().generation(), generation);
+    // What arms nothing is allowed; taking it out and putting it back is no way around.
+    injector.put(down.clone().enabled(false));
+    injector.remove(down.id());
+    assert!(injector.apply(Change::Put(down.clone()), None).is_err());
+    assert_eq!(injector.acknowledge(), 1);
+    injector.put(down);
+    assert_eq!(ask(&service, "/").await, StatusCode::SERVICE_UNAVAILABLE);
+
+    let entries = injector.audit().after(0).entries;
+    let breach = entries
+        .iter()
+        .find(|entry| entry.action == Action::Breach)
+        .unwrap();
+    let changes = breach.changes();
+    let [(Some(before), Some(after))] = &changes[..] else {
+        panic!("{changes:?}");
+    };
+    assert!(before.is_enabled() && !after.is_enabled());
+    let generations: Vec<_> = entries.iter().map(|entry| entry.generation).collect();
+    assert!(generations.is_sorted(), "{generations:?}");
+}
+
+/// All calls hang, and no other comes: the first that are late say so themselves.
+#[tokio::test(start_paused = true)]
+async fn calls_that_hang_are_noticed_without_others() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = GuardRail::new().latency(0.9, 200 * MS).unwrap();
+    let hang = Fault::hang(Duration::from_secs(60)).unwrap();
+    injector.put(rule("hang", "http.server", hang).guard(rail));
+    let clock = chaos_core::Clock::monotonic();
+    let calls: Vec<_> = (0..25)
+        .map(|_| {
+            let service = service.clone();
+            tokio::spawn(async move { ask(&service, "/").await })
+        })
+        .collect();
+    for call in calls {
+        assert_eq!(call.await.unwrap(), StatusCode::OK, "let go by the halt");
+    }
+    let took = clock.now();
+    assert!((200 * MS..300 * MS).contains(&took), "{took:?}");
+    assert!(
+        halted(&injector)
+            .unwrap()
+            .starts_with("latency p90 at http.server is 20")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_injected_elsewhere_on_the_way_counts_as_injected() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = errors(0.2)
+        .site("http.server".parse().unwrap())
+        .over_baseline();
+    let half = Trigger::new().rate(Rate::new(0.5).unwrap()).seed(3);
+    injector.put(
+        rule("lost", "db.read", Fault::error("lost"))
+            .trigger(half)
+            .guard(rail),
+    );
+    while halted(&injector).is_none() {
+        ask(&service, "/").await;
+    }
+    // "… (41 calls in 10s, 20 injected)"
+    let breach = &injector.status().breaches[0];
+    let numbers = breach.rsplit_once('(').unwrap().1;
+    let numbers: Vec<u64> = numbers
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [calls, injected] = numbers[..] else {
+        panic!("{breach}");
+    };
+    assert_eq!(
+        injector.counts("lost").unwrap().injected,
+        injected,
+        "{breach}"
+    );
+    assert!(injected < calls, "{breach}");
+}
+
+/// A service that fails by itself does not trip a guard rail that looks at what is on top of that.
+#[tokio::test(start_paused = true)]
+async fn over_a_baseline_the_own_failures_of_a_service_do_not_count() {
+    let injector = Injector::new();
+    let flaky = service_fn(|request: Request<Body>| async move {
+        let mut response = Response::new(Body::empty());
+        if request.uri().path() == "/broken" {
+            *response.status_mut() = StatusCode::BAD_GATEWAY;
+        }
+        Ok::<_, Infallible>(response)
+    });
+    let layer = InjectLayer::with_injector("http.server", &injector);
+    let service = BoxCloneSyncService::new(layer.layer(flaky));
+    let tenth = Trigger::new().rate(Rate::new(0.1).unwrap()).seed(3);
+    let rail = errors(0.3).over_baseline();
+    let down = rule("down", "http.server", unavailable())
+        .trigger(tenth)
+        .guard(rail);
+    injector.put(down);
+    for n in 0..500 {
+        ask(&service, if n % 2 == 0 { "/broken" } else { "/" }).await;
+    }
+    assert_eq!(halted(&injector), None);
+    assert!(injector.counts("down").unwrap().injected > 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_leave_and_health_checks() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let hang = Fault::hang(Duration::from_secs(60)).unwrap();
+    injector.put(rule("hang", "http.server", hang).guard(errors(0.5)));
+    // A health check is never hit, and says nothing of the others.
+    for _ in 0..100 {
+        assert_eq!(ask(&service, "/healthz").await, StatusCode::OK);
+    }
+    for _ in 0..20 {
+        assert_eq!(halted(&injector), None);
+        assert!(timeout(50 * MS, ask(&service, "/")).await.is_err());
+    }
+    let reason = halted(&injector).unwrap();
+    assert!(
+        reason.contains("is 1.000") && reason.contains("20 calls"),
+        "{reason}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policy_has_guard_rails_of_its_own() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = errors(0.5).site("http.*".parse().unwrap());
+    injector.set_policy(Policy::new().guard(rail));
+    for _ in 0..30 {
+        ask(&service, "/").await;
+    }
+    assert_eq!(injector.status().state, State::Idle);
+    injector.put(rule("lost", "db.read", Fault::error("lost")));
+    for _ in 0..30 {
+        ask(&service, "/").await;
+    }
+    assert!(halted(&injector).unwrap().contains("at http.* is 1.000"));
+    assert_eq!(injector.counts("lost").unwrap().injected, 20);
+}
+
+/// Nothing is measured, and no future is boxed, where no guard rail is armed.
+#[tokio::test(start_paused = true)]
+async fn without_one_armed_nothing_is_watched() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let site = injector.site("http.server");
+    let rail = errors(0.5).site("http.server".parse().unwrap());
+    let never = Trigger::new().rate(Rate::new(0.0).unwrap());
+    let guarded = rule("never", "db.read", Fault::error("lost"))
+        .trigger(never)
+        .guard(rail);
+    assert!(!site.is_armed());
+    injector.put(guarded.clone());
+    assert!(site.is_armed(), "it watches here");
+    injector.put(guarded.clone().enabled(false));
+    assert!(!site.is_armed());
+    injector.put(guarded.clone());
+    injector.remove(guarded.id());
+    assert!(!site.is_armed());
+    // It ends with its rule, whoever notices.
+    let ttl = chaos_core::Lifetime::new(Duration::from_secs(1)).unwrap();
+    injector.put(guarded.lifetime(ttl));
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(ask(&service, "/").await, StatusCode::OK);
+    assert!(!site.is_armed());
+}
+
+#[test]
+fn it_is_said_on_the_wire() {
+    let doc = json!({"id": "r", "site": "db.read", "enabled": true, "faults": [{"error": "lost"}], "guards": [
+        {"error_ratio": 0.1},
+        {"site": "http.*", "window": "30s", "at_least": 5, "latency": {"p99.9": "800ms"}, "over_baseline": true,
+            "then": "disarm"},
+    ]});
+    let read = wire::rule_from_value(doc.clone(), None).unwrap();
+    let second = GuardRail::new()
+        .site("http.*".parse().unwrap())
+        .window(Duration::from_secs(30))
+        .and_then(|rail| rail.at_least(5).latency(0.999, 800 * MS))
+        .unwrap()
+        .over_baseline()
+        .then(chaos_core::Then::Disarm);
+    let expected = rule("r", "db.read", Fault::error("lost"))
+        .guard(errors(0.1))
+        .guard(second);
+    assert_eq!(read, expected);
+    assert_eq!(wire::rule_to_value(&read), doc);
+
+    for (rail, field) in [
+        (json!({}), "guards[0]"),
+        (json!({"site": "http.*"}), "guards[0]"),
+        (json!({"error_ratio": 2}), "guards[0].error_ratio"),
+        (
+            json!({"error_ratio": 0.1, "window": "1ms"}),
+            "guards[0].window",
+        ),
+        (
+            json!({"error_ratio": 0.1, "site": "a..b"}),
+            "guards[0].site",
+        ),
+        (json!({"latency": {"p99": "soon"}}), "guards[0].latency"),
+        (
+            json!({"latency": {"p99": "1s", "p50": "1s"}}),
+            "guards[0].latency",
+        ),
+        (json!({"latency": {"q99": "1s"}}), "guards[0].latency"),
+        (json!({"latency": {"p100": "1s"}}), "guards[0].latency"),
+        (json!({"latency": "1s"}), "guards[0].latency"),
+        (
+            json!({"error_ratio": 0.1, "then": "explode"}),
+            "guards[0].then",
+        ),
+        (json!({"errors": 0.1}), "guards[0].errors"),
+    ] {
+        let doc = json!({"site": "db.read", "faults": [{"error": "lost"}], "guards": [rail]});
+        let error = wire::rule_from_value(doc.clone(), Some("r")).expect_err(&doc.to_string());
+        assert_eq!(error.field(), field, "{error}");
+        assert!(!error.allowed().is_empty(), "{field}");
+    }
+    // In code, where a rail may be left without a bound.
+    let unbounded = rule("r", "db.read", Fault::error("lost")).guard(GuardRail::new());
+    assert!(Injector::new().check([&unbounded]).is_err());
+}

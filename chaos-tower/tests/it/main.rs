@@ -1,0 +1,28 @@
+//! The promises of chaos-tower, a module each.
+// Sites that are compiled out are the business of `compiled_out.rs`.
+#![cfg(not(feature = "compile-out"))]
+
+mod answers_are_marked_or_not;
+mod axum_takes_it;
+mod bodies_are_damaged_as_asked;
+mod clients_see_genuine_errors;
+mod connecting_fails;
+mod connections_are_cut;
+mod connections_obey_rules;
+mod first_tries_fail_and_the_third_gets_through;
+mod guard_rails_trip;
+mod keys_of_real_callers;
+mod one_request_through_three_services;
+mod readiness_is_kept;
+mod retry_and_timeout_around_clients;
+mod support;
+mod surface_axum;
+mod surface_hyper;
+mod surface_tonic_server;
+#[cfg(target_os = "linux")]
+mod ten_thousand_delayed;
+mod the_layer_cuts_connections;
+mod the_request_span_says_it;
+mod two_hundred_streams;
+#[cfg(target_os = "linux")]
+mod unwrapped_connections_are_reset;

@@ -1,0 +1,84 @@
+//! A stock `axum::serve` with the layer around its router.
+
+use std::net::SocketAddr;
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::{get, post},
+};
+use chaos_core::Injector;
+use chaos_tower::{InjectLayer, InjectListener, WithConnection};
+use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
+use tower::util::MapRequestLayer;
+
+use crate::support::{
+    app::{self, SLOW, TEXT},
+    server::{Calls, Parts, SITE, Server, stopped},
+};
+
+async fn text(headers: HeaderMap) -> ([(&'static str, HeaderValue); 1], &'static [u8]) {
+    let heard = headers.get("x-ask").cloned();
+    let heard = heard.unwrap_or(HeaderValue::from_static(""));
+    ([("x-heard", heard)], TEXT)
+}
+
+async fn slow() -> &'static [u8] {
+    tokio::time::sleep(SLOW).await;
+    TEXT
+}
+
+async fn messages() -> ([(HeaderName, &'static str); 1], Body) {
+    let grpc = [(CONTENT_TYPE, "application/grpc")];
+    (grpc, Body::new(app::messages_body()))
+}
+
+/// The routes, with the layer around them.
+fn app(injector: &Injector, calls: Calls) -> Router {
+    let note = move |request| {
+        calls.note();
+        request
+    };
+    Router::new()
+        .route("/", get(text))
+        .route("/slow", get(slow))
+        .route("/big", get(async || app::big()))
+        .route("/page", get(async || app::page()))
+        .route("/stream", get(async || Body::new(app::stream_body())))
+        .route("/messages", post(messages))
+        .route("/echo", post(async |body: Bytes| app::echo(&body)))
+        .layer(MapRequestLayer::new(note))
+        .layer(InjectLayer::with_injector(SITE, injector))
+}
+
+/// Without anything that knows connections.
+pub(crate) async fn start() -> Server {
+    Server::start(async |parts: Parts| {
+        let app = app(&parts.injector, parts.calls);
+        let stop = stopped(parts.injector, parts.stop);
+        let serving = axum::serve(parts.listener, app).with_graceful_shutdown(stop);
+        serving.await.unwrap();
+    })
+    .await
+}
+
+/// With the addresses of its peers, which is all that it knows of connections.
+pub(crate) async fn start_with_addresses() -> Server {
+    Server::start(async |parts: Parts| {
+        let app = app(&parts.injector, parts.calls);
+        let app = app.into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(parts.listener, app).await.unwrap();
+    })
+    .await
+}
+
+/// With a listener and a make-service of ours, so that each request has a handle of its connection.
+pub(crate) async fn start_with_handles() -> Server {
+    Server::start(async |parts: Parts| {
+        let app = app(&parts.injector, parts.calls);
+        let listener = InjectListener::with_injector(parts.listener, "tcp", &parts.injector);
+        let app = WithConnection::new(app.into_make_service());
+        axum::serve(listener, app).await.unwrap();
+    })
+    .await
+}
