@@ -67,8 +67,8 @@
 //!   future that is dropped before that is not an injection, and does not use up a `limit`.
 //! - **What does `active` count?** Calls from the decision to hit them until their last fault is done or
 //!   their future dropped. The inner call does not count.
-//! - **What does dropping the future do?** It ends the faults. The inner service is dropped with it,
-//!   uncalled, and releases what it reserved.
+//! - **What does dropping the future do?** It ends the faults. During a delay, the inner service is dropped
+//!   with it, uncalled, and releases what it reserved.
 //! - **What does a delay do?** It runs before the inner service is called, on tokio's timer, which adds
 //!   about a millisecond. With `"when": "after"` it runs after the inner service has returned and released
 //!   what it reserved; with `at_least` it runs beside the inner call. It ends early when the rule is halted,

@@ -76,7 +76,7 @@ use crate::{
     execute::execute,
     future::ResponseFuture,
     service::Inject,
-    surface::{BoxErrors, SameTypes, Surface},
+    surface::{BoxErrors, InnerService, SameTypes, Surface},
 };
 use exchange::{Exchange, InnerError};
 
@@ -127,9 +127,8 @@ impl<E: Into<BoxError>> Surface<Response, E> for BoxErrors {
 
 impl<S, M> Service<Request> for Inject<S, M>
 where
-    S: Service<Request, Response = Response> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send + Sync + 'static,
+    S: InnerService<Request, Response = Response>,
+    S::Error: Sync + 'static,
     M: Surface<Response, S::Error, Response = Response> + 'static,
 {
     type Response = Response;
@@ -157,9 +156,8 @@ where
 #[inline(never)]
 fn call_armed<S, M>(service: &mut Inject<S, M>, request: Request) -> ResponseFuture<S::Future, M>
 where
-    S: Service<Request, Response = Response> + Clone + Send + 'static,
-    S::Future: Send + 'static,
-    S::Error: Send + Sync + 'static,
+    S: InnerService<Request, Response = Response>,
+    S::Error: Sync + 'static,
     M: Surface<Response, S::Error, Response = Response> + 'static,
 {
     let decided = Uri::try_from(request.url().as_str()).ok().and_then(|uri| {

@@ -28,6 +28,10 @@ pub trait Surface<T, E>: Sealed {
     type Error;
 
     /// Converts the result of the inner service. Part of the idle path.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the inner service, converted.
     fn pass(result: Result<T, E>) -> Result<Self::Response, Self::Error>;
 
     /// Converts a poll of the inner service's future. Part of the idle path: a surface that changes no type
