@@ -103,7 +103,7 @@
 //! `GET /openapi.json` describes each route with its parameters, bodies, answers and errors, and
 //! contains the schema of a rule. The document is the same in every process of a build, reveals
 //! nothing about the process, and requires no token. Constraints that JSON Schema cannot express
-//! are in its descriptions. [`openapi`] returns the document without a port.
+//! are in its descriptions. [`openapi()`] returns the document without a port.
 //!
 //! # Access control
 //!

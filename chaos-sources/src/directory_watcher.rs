@@ -50,10 +50,10 @@ impl DirectoryWatcher {
         }
     }
 
-    /// Watches the directories that `path` leads to now, and no longer watches others. With `anew`,
+    /// Watches the directories that `path` leads to now, and no longer watches others. With `rewatch`,
     /// a directory is watched again even if it is watched already, since it may have been replaced
     /// by another of the same name. Returns whether all of the directories are watched.
-    pub(crate) fn follow(&mut self, path: &Path, anew: bool) -> bool {
+    pub(crate) fn follow(&mut self, path: &Path, rewatch: bool) -> bool {
         let Some(watcher) = &mut self.watcher else {
             return false;
         };
@@ -67,12 +67,12 @@ impl DirectoryWatcher {
         for gone in self
             .watched
             .iter()
-            .filter(|old| anew || !wanted.contains(*old))
+            .filter(|old| rewatch || !wanted.contains(*old))
         {
             // Unwatching fails if the directory no longer exists, which needs no handling.
             let _ = watcher.unwatch(gone);
         }
-        if anew {
+        if rewatch {
             self.watched.clear();
         }
         let watch = |directory: &&PathBuf| {

@@ -22,12 +22,12 @@ pub(crate) fn merge(
     mine: &BTreeSet<RuleId>,
     new: &[Rule],
 ) -> Result<Vec<Rule>, IdConflict> {
-    let places: BTreeMap<&RuleId, usize> = new
+    let positions: BTreeMap<&RuleId, usize> = new
         .iter()
         .enumerate()
         .map(|(at, rule)| (rule.id(), at))
         .collect();
-    let twice = |(at, rule): &(usize, &Rule)| places[rule.id()] != *at;
+    let twice = |(at, rule): &(usize, &Rule)| positions[rule.id()] != *at;
     if let Some((_, rule)) = new.iter().enumerate().find(twice) {
         return Err(IdConflict::Duplicate(rule.id().clone()));
     }
@@ -35,14 +35,14 @@ pub(crate) fn merge(
     if let Some(rule) = current
         .iter()
         .filter(foreign)
-        .find(|rule| places.contains_key(rule.id()))
+        .find(|rule| positions.contains_key(rule.id()))
     {
         return Err(IdConflict::Taken(rule.id().clone()));
     }
 
     let kept: Vec<usize> = current
         .iter()
-        .filter_map(|rule| places.get(rule.id()).copied())
+        .filter_map(|rule| positions.get(rule.id()).copied())
         .collect();
     let in_order = kept.is_sorted();
     let mut merged = Vec::with_capacity(current.len() + new.len());
@@ -52,7 +52,7 @@ pub(crate) fn merge(
             merged.push(Rule::clone(rule));
             continue;
         }
-        let end = match places.get(rule.id()) {
+        let end = match positions.get(rule.id()) {
             _ if !in_order || kept.is_empty() => new.len(),
             // The rules up to the next one that has a position of its own.
             Some(at) => kept

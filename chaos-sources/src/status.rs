@@ -73,6 +73,23 @@ impl SourceHandle {
 
     /// Blocks the thread until `predicate` returns `true` for the status, for `at_most` this long.
     /// Returns whether it did.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use chaos_core::Injector;
+    /// use chaos_sources::FileSource;
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("rules.json");
+    /// let watching = FileSource::new(&path).watch(&Injector::new())?;
+    /// assert!(watching.status().error.is_some()); // there is no file yet
+    ///
+    /// std::fs::write(&path, r#"{"rules":[{"id":"lost","site":"db.*","faults":[{"error":"lost"}]}]}"#)?;
+    /// let is_loaded = watching.handle().wait_until(|status| status.rules == 1, Duration::from_secs(30));
+    /// assert!(is_loaded);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_until(&self, predicate: impl Fn(&SourceStatus) -> bool, at_most: Duration) -> bool {
         let clock = Clock::monotonic();
         let mut status = self.lock();

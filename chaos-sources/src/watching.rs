@@ -175,8 +175,8 @@ impl Worker {
     }
 
     /// Watches the directories that the path leads to now.
-    fn follow(&mut self, anew: bool) {
-        let is_notified = self.directories.follow(&self.path, anew);
+    fn follow(&mut self, rewatch: bool) {
+        let is_notified = self.directories.follow(&self.path, rewatch);
         self.handle
             .change(|status| status.is_notified = is_notified);
     }
@@ -190,7 +190,7 @@ impl Worker {
         });
         self.seen = Some(contents);
         self.retry = false;
-        let taken = match parsed {
+        let outcome = match parsed {
             Ok(rules) => match self.put(rules) {
                 None => return,
                 Some(Ok(generation)) => Ok(generation),
@@ -202,7 +202,7 @@ impl Worker {
             },
             Err(error) => Err(error),
         };
-        match taken {
+        match outcome {
             Ok(generation) => self.accept(generation),
             Err(error) => self.refuse(error),
         }

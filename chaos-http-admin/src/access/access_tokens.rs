@@ -318,9 +318,9 @@ mod tests {
             ("ann:arm:SECRET SECRET SECRET", "16 to 512 of"),
         ] {
             let error = AccessTokens::read("list", text).unwrap_err();
-            let told = format!("{error} {error:?}");
-            assert!(told.contains(problem), "{text}: {told}");
-            assert!(!told.contains("SECRET"), "{told}");
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(problem), "{text}: {shown}");
+            assert!(!shown.contains("SECRET"), "{shown}");
         }
         let twice = format!("{LIST},ann:observe:cccccccccccccccc");
         let error = AccessTokens::read("list", &twice).unwrap_err();

@@ -5,6 +5,13 @@ use std::{fmt, str::FromStr};
 /// The role of an access token. Roles are ordered: each may do what those before it may do.
 ///
 /// This enum is closed: it is exhaustive, and a new role would be a breaking change.
+///
+/// ```
+/// use chaos_http_admin::Role;
+///
+/// assert!(Role::Observe < Role::Stop && Role::Stop < Role::Arm);
+/// assert_eq!("stop".parse(), Ok(Role::Stop));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
     /// May read rules, sites, metrics, events and the audit.

@@ -27,6 +27,16 @@ const BACKLOG: i32 = 128;
 
 /// The admin port on a Unix socket, as [`Admin::bind_unix`](crate::Admin::bind_unix) returns it. It
 /// accepts no request until [`run`](Self::run) is polled.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let admin = chaos_http_admin::Admin::new(chaos_core::global().clone());
+/// let server = admin.bind_unix("/run/shop/chaos.sock").await?;
+/// tokio::spawn(server.run(std::future::pending()));
+/// // curl --unix-socket /run/shop/chaos.sock http://localhost/v1/status
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "the port serves nothing until it is run"]
 pub struct UnixServer {
