@@ -1,4 +1,4 @@
-//! Makes the greeter's messages, client and server from its `.proto`, without `protoc`.
+//! Generates the greeter's messages, client and server from its `.proto`, without `protoc`.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=proto");

@@ -1,4 +1,4 @@
-//! The table of what the library costs; see the crate's front page.
+//! Prints the table of the library's costs; see the front page of the crate `benches`.
 
 use std::process::ExitCode;
 

@@ -1,12 +1,12 @@
-//! How soon a halt lets go whoever waits; see `benches::release`.
+//! Measures how soon a halt releases waiting calls; see `benches::release`.
 #![expect(clippy::print_stdout, reason = "a program: this is its output")]
 
 fn main() {
     if chaos_core::COMPILED_OUT {
-        println!("Nothing waits where the sites are compiled out.");
+        println!("The sites are compiled out, so no call waits.");
         return;
     }
-    // `cargo test --benches` asks only whether it runs at all.
+    // `cargo test --benches` only checks that it runs.
     let rounds = if std::env::args().any(|arg| arg == "--bench") {
         5
     } else {

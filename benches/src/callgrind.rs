@@ -1,10 +1,10 @@
-//! Exact instruction counts: this program runs itself under callgrind.
+//! Counts instructions exactly: the program runs itself under callgrind.
 //!
-//! One child makes N calls of a case and another makes 2N. They start, set up and end alike, so
-//! the difference is N calls and nothing else; the same is done for the bare case, and subtracted.
-//! No markers in the code, no tool beside valgrind. What is left of the set-up (hash seeds, the
-//! allocator's mood) is a few hundred instructions over thousands of calls; a case that depends on
-//! where its strings lie is counted with the heap in several places.
+//! One child process makes N calls of a case, and another makes 2N. Their start, set-up and end are
+//! equal, so the difference is N calls and nothing else. The base case is counted alike and subtracted.
+//! This needs no markers in the code and no tool besides valgrind. The set-up still varies (hash seeds,
+//! the allocator's state) by a few hundred instructions over thousands of calls. A case whose count
+//! depends on the addresses of its strings is counted with the heap at several offsets.
 
 use std::{
     collections::HashMap,
@@ -16,20 +16,20 @@ use std::{
 
 use crate::case::Case;
 
-/// The argument that makes this program such a child: `--count CASE CALLS SHIFT`.
+/// The argument that makes this program a counted child process: `--count CASE CALLS SHIFT`.
 pub const COUNT: &str = "--count";
 
-/// Bytes by which the heap is shifted, in the cases that depend on where it lies: glibc compares
-/// strings in four instructions more where one of them ends near the end of a page.
+/// The offsets of the heap, in bytes, for cases whose count depends on addresses: glibc needs four more
+/// instructions to compare strings if one of them ends near the end of a page.
 const SHIFTS: [usize; 4] = [0, 300, 1000, 2000];
 
-/// Instructions per call, by name of the case.
+/// Instructions per call, by the case's name.
 pub type Counts = HashMap<&'static str, f64>;
 
-/// Counts every case.
+/// Counts the instructions of all cases, on as many threads as there are cores.
 ///
 /// # Errors
-/// If valgrind is missing, or what it says is not understood.
+/// Returns an error if valgrind is missing or fails, or if its output cannot be parsed.
 pub fn count_all(cases: &[Case]) -> Result<Counts, String> {
     let waiting = Mutex::new(cases.iter());
     let next = || waiting.lock().ok()?.next();
@@ -38,7 +38,7 @@ pub fn count_all(cases: &[Case]) -> Result<Counts, String> {
         std::iter::from_fn(next).map(count).collect()
     };
     thread::scope(|scope| {
-        // Other work on the machine changes nanoseconds, not counts.
+        // Concurrent work changes times, and not counts.
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let workers: Vec<_> = (0..cores).map(|_| scope.spawn(work)).collect();
         let mut all = Counts::new();
@@ -49,7 +49,7 @@ pub fn count_all(cases: &[Case]) -> Result<Counts, String> {
     })
 }
 
-/// The least of the counts: no string at the end of a page.
+/// Returns the lowest of the counts: the one in which no string ends near the end of a page.
 fn count(case: &Case) -> Result<f64, String> {
     let shifts = if case.noise == 0 {
         &SHIFTS[..1]
@@ -67,7 +67,7 @@ fn count_at(case: &Case, shift: usize) -> Result<f64, String> {
     Ok((twice as f64 - once as f64) / case.calls as f64)
 }
 
-/// All instructions of one child.
+/// Returns the number of instructions of one child process.
 fn run(case: &Case, calls: u64, shift: usize) -> Result<u64, String> {
     let program = env::current_exe().map_err(|error| error.to_string())?;
     let child = Command::new("valgrind")

@@ -1,50 +1,51 @@
-//! A row of the table: what is called, what it is compared with, and what it may cost.
+//! A row of the table: what is called, its base, and its target.
 
-/// Makes so many calls.
+/// A function that makes the given number of calls.
 pub type Run = Box<dyn FnMut(u64)>;
 
-/// What is called in a row.
+/// A benchmark case: one row of the table.
 #[derive(Debug)]
 pub struct Case {
-    /// Its name, unlike any other.
+    /// The case's name, unique in the table.
     pub name: &'static str,
-    /// The same without what is measured. A case without one is shown as it is.
+    /// The name of the case that is subtracted: it does the same without the site. The absolute figures of
+    /// a case without a base are shown.
     pub base: Option<&'static str>,
-    /// What it may add to its base.
+    /// What the case may add to its base.
     pub target: Option<Target>,
-    /// The size of its future, if it makes one.
+    /// The size of the case's future in bytes, if it has one.
     pub future: Option<usize>,
-    /// Instructions by which a count may be off.
+    /// The uncertainty of the count, in instructions.
     pub noise: u32,
-    /// How many calls are counted: fewer of those that are many instructions.
+    /// The number of counted calls; lower for expensive cases.
     pub calls: u64,
     prepare: fn() -> Run,
 }
 
-/// What a case may add to its base. None may allocate.
+/// What a case may add to its base. No case with a target may allocate.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Instructions per call.
     pub instructions: Limit,
-    /// Bytes of future.
+    /// Bytes that the future may grow by.
     pub future: Option<usize>,
-    /// Where the line is held while the target is not met: instructions that `--check` puts up with.
+    /// If the target is not met yet: the number of instructions above which `--check` fails.
     pub held_at: Option<u32>,
 }
 
-/// A number of instructions.
+/// A limit on the number of instructions.
 #[derive(Clone, Copy, Debug)]
 pub enum Limit {
-    /// So many.
+    /// At most this number.
     AtMost(u32),
-    /// As many as another case.
+    /// At most as many as the named case adds.
     As(&'static str),
-    /// Twice as many as another case.
+    /// At most twice as many as the named case adds.
     TwiceAs(&'static str),
 }
 
 impl Case {
-    /// A case that has no base and no target.
+    /// Creates a case without a base and a target. `prepare` sets it up.
     #[must_use]
     pub fn new(name: &'static str, prepare: fn() -> Run) -> Self {
         Self {
@@ -58,26 +59,26 @@ impl Case {
         }
     }
 
-    /// Shows what it adds to the case called `base`.
+    /// Sets the base: the row shows what this case adds to the case named `base`.
     #[must_use]
     pub fn over(mut self, base: &'static str) -> Self {
         self.base = Some(base);
         self
     }
 
-    /// May add so many instructions. Compiled out, a site adds none.
+    /// Sets the target to at most `instructions` per call. If the sites are compiled out, the target is 0.
     #[must_use]
     pub fn at_most(self, instructions: u32) -> Self {
         self.limit(Limit::AtMost(instructions))
     }
 
-    /// May add what the case called `other` adds.
+    /// Sets the target to at most what the case named `other` adds.
     #[must_use]
     pub fn same_as(self, other: &'static str) -> Self {
         self.limit(Limit::As(other))
     }
 
-    /// May add twice what the case called `other` adds.
+    /// Sets the target to at most twice what the case named `other` adds.
     #[must_use]
     pub fn at_most_twice(self, other: &'static str) -> Self {
         self.limit(Limit::TwiceAs(other))
@@ -97,14 +98,15 @@ impl Case {
         self
     }
 
-    /// Makes a future of `bytes`.
+    /// Sets the size of the case's future, in bytes.
     #[must_use]
     pub fn future(mut self, bytes: usize) -> Self {
         self.future = Some(bytes);
         self
     }
 
-    /// May add `bytes` to the future of its base.
+    /// Sets the number of bytes by which the future may be larger than that of the base. It has no effect
+    /// on a case without a target.
     #[must_use]
     pub fn future_at_most(mut self, bytes: usize) -> Self {
         if let Some(target) = &mut self.target {
@@ -113,7 +115,8 @@ impl Case {
         self
     }
 
-    /// Says that the target is not met, and where the line is held until it is.
+    /// Marks the target as not met yet. `--check` fails if the case adds more than `instructions`. It has
+    /// no effect on a case without a target.
     #[must_use]
     pub fn held_at(mut self, instructions: u32) -> Self {
         if let Some(target) = &mut self.target {
@@ -122,24 +125,25 @@ impl Case {
         self
     }
 
-    /// Depends on where the heap lies, and by so many instructions even at its best.
+    /// Marks the count as dependent on addresses. The case is counted at several offsets of the heap, and
+    /// the lowest count may still be too high by `instructions`.
     #[must_use]
     pub fn give_or_take(mut self, instructions: u32) -> Self {
         self.noise = instructions;
         self
     }
 
-    /// Counts so many calls.
+    /// Sets the number of counted calls. The default is 100,000.
     #[must_use]
     pub fn calls(mut self, calls: u64) -> Self {
         self.calls = calls;
         self
     }
 
-    /// The case it is compared with.
+    /// Returns the base, or `None` if the case has none.
     ///
     /// # Panics
-    /// If there is none of that name.
+    /// Panics if `cases` has no case of the base's name.
     #[must_use]
     pub fn base_in<'c>(&self, cases: &'c [Self]) -> Option<&'c Self> {
         let base = self.base?;
@@ -147,8 +151,8 @@ impl Case {
         Some(found.expect("a base is a case of the table"))
     }
 
-    /// Sets it up and makes the first call, in which a site registers and a thread gets its number
-    /// and its dice.
+    /// Sets the case up and makes its first call, in which a site registers itself and the thread gets its
+    /// number and its random number generator.
     #[must_use]
     pub fn start(&self) -> Run {
         let mut run = (self.prepare)();

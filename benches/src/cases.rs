@@ -1,4 +1,4 @@
-//! The rows, in order.
+//! The cases, in the order of the table's rows.
 
 mod axum;
 mod http;
@@ -9,7 +9,7 @@ use crate::case::Case;
 
 pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
 
-/// All of them.
+/// Returns all cases.
 #[must_use]
 pub fn all() -> Vec<Case> {
     let mut all = macros::cases();

@@ -1,23 +1,24 @@
-//! Nanoseconds per call, on a machine whose clock wanders.
+//! Measures nanoseconds per call on a machine whose clock frequency varies.
 
 use std::time::{Duration, Instant};
 
 use crate::case::Run;
 
-/// Medians, in nanoseconds per call.
+/// Median times in nanoseconds per call.
 #[derive(Clone, Copy, Debug)]
 pub struct Times {
-    /// Of the case.
+    /// The median of the case.
     pub case: f64,
-    /// Of what it took longer than its base in the same round.
+    /// The median of the differences between the case and its base in the same round.
     pub over_base: Option<f64>,
 }
 
 const ROUNDS: usize = 401;
-/// Long beside the two clock readings, short beside whatever disturbs the machine.
+/// The duration of a round: long compared with two clock readings, and short compared with disturbances
+/// by other processes.
 const ROUND: Duration = Duration::from_micros(50);
 
-/// Times a case and its base in turns, so that both meet the same weather.
+/// Times a case and its base in alternating rounds, so that disturbances affect both alike.
 pub fn take_turns(run: &mut Run, mut base: Option<&mut Run>) -> Times {
     let calls = calls_of_a_round(run);
     let (mut times, mut differences) = (Vec::new(), Vec::new());
@@ -29,7 +30,7 @@ pub fn take_turns(run: &mut Run, mut base: Option<&mut Run>) -> Times {
         }
     }
     Times {
-        case: median(&mut times).expect("there were rounds"),
+        case: median(&mut times).unwrap_or_default(),
         over_base: median(&mut differences),
     }
 }
@@ -46,13 +47,13 @@ fn per_call(run: &mut Run, calls: u64) -> f64 {
     elapsed(|| run(calls)).as_nanos() as f64 / calls as f64
 }
 
-/// The middle one; `None` if there are none.
+/// Sorts `times` and returns their median, or `None` if there are none.
 pub fn median(times: &mut [f64]) -> Option<f64> {
     times.sort_unstable_by(f64::total_cmp);
     times.get(times.len() / 2).copied()
 }
 
-/// How long `work` takes.
+/// Runs `work` and returns how long it took.
 #[expect(
     clippy::disallowed_methods,
     reason = "a bench measures the machine, not an injector's time"

@@ -1,6 +1,6 @@
-//! How long an edit of ten thousand rules takes, and what calls notice of it meanwhile.
+//! Measures how long an edit of ten thousand rules takes, and how it affects concurrent calls.
 //!
-//! These are times, so the table is for reading, and no check looks at it.
+//! These are times, which vary between machines, so the table has targets but no check.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -20,20 +20,20 @@ use crate::{
 const SITE: &str = "bench.edits";
 const MANY: usize = 10_000;
 
-/// Each edit, on its own and while another thread makes calls.
+/// Times each edit, alone and while another thread makes calls, and returns the table as text.
 ///
 /// # Panics
-/// If an edit is refused.
+/// Panics if an edit is rejected, or if `rounds` is 0.
 #[must_use]
 pub fn report(rounds: usize) -> String {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header([
         "edit",
-        "quiet: best, median, ms",
+        "alone: best, median, ms",
         "under calls: best, median, ms",
-        "aim, ms",
-        "calls: speed beside none",
+        "target, ms",
+        "calls: speed relative to no edits",
         "longest call, ms",
     ]);
     for (name, matcher) in [
@@ -45,18 +45,18 @@ pub fn report(rounds: usize) -> String {
             ("toggle one of them", "1", toggle),
             ("add one more", "", add),
         ];
-        for (edit, aim, run) in edits {
-            let quiet = times(rounds, matcher, run, None);
-            let watch = Watch::default();
-            let busy = times(rounds, matcher, run, Some(&watch));
-            let (speed, longest) = watch.told();
+        for (edit, target, run) in edits {
+            let alone = times(rounds, matcher, run, None);
+            let load = CallLoad::default();
+            let busy = times(rounds, matcher, run, Some(&load));
+            let (speed, longest) = load.last();
             let two =
                 |times: &[Duration]| format!("{}, {}", ms(times[0]), ms(times[times.len() / 2]));
             table.add_row([
                 format!("{edit}, by {name}"),
-                two(&quiet),
+                two(&alone),
                 two(&busy),
-                aim.to_owned(),
+                target.to_owned(),
                 format!("{speed:.2}"),
                 ms(longest),
             ]);
@@ -72,14 +72,14 @@ fn ms(time: Duration) -> String {
     format!("{:.2}", time.as_secs_f64() * 1e3)
 }
 
-/// What is to be done in a round. It is made beforehand: it is the edit that is timed.
+/// Builds the change of a round. It is built before the clock starts, so only the edit is timed.
 type Edit = fn(fn(usize) -> Matcher, usize) -> Change;
 
 fn times(
     rounds: usize,
     matcher: fn(usize) -> Matcher,
     edit: Edit,
-    watch: Option<&Watch>,
+    load: Option<&CallLoad>,
 ) -> Vec<Duration> {
     let injector = Injector::new();
     let site = injector.site(SITE);
@@ -95,16 +95,16 @@ fn times(
             times.push(clock.now() - start);
         }
     };
-    match watch {
+    match load {
         None => run(),
-        Some(watch) => watch.during(site, run),
+        Some(load) => load.during(site, run),
     }
     times.sort();
     times
 }
 
 fn rule(n: usize, matcher: fn(usize) -> Matcher, round: usize) -> Rule {
-    // Another one each time, so that nothing goes on.
+    // The rule differs in each round, so no counters are carried over.
     matching(&format!("rule-{n}"), SITE, matcher(n)).because(format!("round {round}"))
 }
 
@@ -125,14 +125,14 @@ fn add(matcher: fn(usize) -> Matcher, round: usize) -> Change {
     Change::Put(rule(MANY + round, matcher, round))
 }
 
-/// Calls that another thread makes all the time.
+/// Calls that another thread makes during the edits.
 #[derive(Default)]
-struct Watch {
-    told: std::sync::Mutex<Vec<(f64, Duration)>>,
+struct CallLoad {
+    results: std::sync::Mutex<Vec<(f64, Duration)>>,
 }
 
-impl Watch {
-    /// Compares the calls during `edits` with those of as long a time before.
+impl CallLoad {
+    /// Makes calls during `edits`, and compares their rate with that of 200 ms before.
     fn during(&self, site: &'static Site, edits: impl FnOnce()) {
         let (stop, clock) = (&AtomicBool::new(false), &Clock::monotonic());
         let calls = |until: &dyn Fn(Duration) -> bool| {
@@ -155,13 +155,14 @@ impl Watch {
             edits();
             stop.store(true, Ordering::Relaxed);
             let (speed, longest) = reader.join().expect("calls do not fail");
-            let mut told = self.told.lock().expect("nobody failed");
-            told.push((speed / before, longest));
+            let mut results = self.results.lock().expect("no thread panicked");
+            results.push((speed / before, longest));
         });
     }
 
-    fn told(&self) -> (f64, Duration) {
-        let told = self.told.lock().expect("nobody failed");
-        told.last().copied().unwrap_or_default()
+    /// Returns the relative rate and the longest call of the last measurement.
+    fn last(&self) -> (f64, Duration) {
+        let results = self.results.lock().expect("no thread panicked");
+        results.last().copied().unwrap_or_default()
     }
 }

@@ -1,26 +1,26 @@
-//! What the library costs: `cargo bench` prints one table, with the target of each row beside it.
+//! Measures what the library costs. `cargo bench` prints one table, in which each row has its target.
 //!
 //! ```text
 //! cargo bench -p benches                                   # the table
-//! cargo bench -p benches -- --check                        # and fail if a target is missed
-//! cargo bench -p benches --features compile-out -- --check # the library compiled out: +0
-//! cargo bench -p benches --bench release                   # how soon a halt lets everyone go
+//! cargo bench -p benches -- --check                        # the table; fails if a target is missed
+//! cargo bench -p benches --features compile-out -- --check # compiled out: each row must be +0
+//! cargo bench -p benches --bench release                   # how soon a halt releases waiting calls
 //! cargo bench -p benches --bench edits                     # how long an edit of 10,000 rules takes
 //! ```
 //!
-//! A row is a [`Case`]: a caller that a compiler cannot see through, with a site in it,
-//! beside the same caller without. Three things are measured, and the row shows what the site adds.
+//! A row is a [`Case`]: it compares an opaque caller that contains a site with an equal caller without
+//! one. Three things are measured, and the row shows what the site adds.
 //!
-//! - **Instructions** are what the targets are about: they repeat on any machine, while nanoseconds
-//!   wander with its clock. They are counted under valgrind's callgrind ([`callgrind`]).
-//! - **Allocations** are counted by a wrapper around the system's allocator. It is there in every
-//!   row, so it adds a little to the bare figure of a row that allocates, and nothing to what a
-//!   site adds.
-//! - **Nanoseconds** are the median of many short rounds, in which a case and its bare case take
-//!   turns ([`clock`]). For scale, not for judging: where the code happens to be laid out is worth
-//!   about a nanosecond either way.
+//! - **Instructions** have the targets, because their counts are reproducible, while times vary with
+//!   the machine's clock frequency. They are counted under valgrind's callgrind ([`callgrind`]).
+//! - **Allocations** are counted by a wrapper around the system's allocator. The wrapper is present in
+//!   every row, so it adds a little to the absolute figure of a row that allocates, and nothing to what
+//!   a site adds.
+//! - **Nanoseconds** are the median of many short rounds, in which a case and its base alternate
+//!   ([`clock`]). They give the scale and have no target: the layout of the code alone changes them by
+//!   about a nanosecond in either direction.
 //!
-//! Without valgrind the table has no instructions and says so; with `--check` that is a failure.
+//! Without valgrind, the table has no instruction counts and says so; with `--check`, that is a failure.
 #![forbid(unsafe_code)]
 
 pub mod callgrind;
@@ -41,10 +41,11 @@ use crate::{
     table::{Row, Verdict},
 };
 
-/// Runs the bench with its command line, the program's own name left out.
+/// Runs the bench. `arguments` is its command line without the program's name.
 ///
 /// # Panics
-/// If a case does what none should: fire, or not answer at once.
+/// Panics if a case fires or doesn't complete at once, which no case should, or if the internal
+/// arguments after [`callgrind::COUNT`] are invalid.
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,
@@ -62,7 +63,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         case.expect("a case of the table").start()(calls);
         return ExitCode::SUCCESS;
     }
-    // What `cargo test --benches` asks for: does it run at all?
+    // `cargo test --benches` only checks that it runs.
     if !arguments.contains(&"--bench") {
         for case in &cases {
             case.start()(2);
@@ -74,7 +75,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     let counted = callgrind::count_all(&cases);
     match &counted {
         Ok(counts) => table::fill_in(&mut rows, counts),
-        Err(problem) => eprintln!("no instructions were counted: {problem}"),
+        Err(problem) => eprintln!("cannot count instructions: {problem}"),
     }
     println!("{}", table::render(&rows));
     println!("{}", table::LEGEND);
@@ -91,7 +92,7 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// All of a row but the instructions.
+/// Measures everything in a row except the instructions.
 fn measure<'c>(case: &'c Case, cases: &'c [Case]) -> Row<'c> {
     let base = case.base_in(cases);
     let mut run = case.start();
@@ -115,7 +116,7 @@ fn allocations_of(run: &mut case::Run) -> f64 {
     counted.count_total as f64 / f64::from(CALLS)
 }
 
-/// The sizes that signatures and futures of users carry.
+/// Returns the sizes of the types that users hold in signatures and futures.
 fn sizes() -> String {
     use chaos_core::{Decision, Injected};
     format!(

@@ -1,7 +1,8 @@
-//! How soon a halt lets everyone go: from the call of `halt` to the last one that goes on.
+//! Measures how soon a halt releases all waiting calls: from the call of `halt` until the last of them
+//! continues.
 //!
-//! These are times, and not instructions: waking tasks and threads is what they consist of. So the
-//! table is for reading, on a machine that does nothing else, and no check looks at it.
+//! These are times, because most of the work is waking tasks and threads. They are meaningful only on an
+//! otherwise idle machine, so the table has targets but no check.
 
 use std::{
     convert::Infallible,
@@ -24,10 +25,10 @@ use tower::{Layer, ServiceExt, service_fn};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Each kind of waiting, and how many at once.
+/// Measures each kind of waiting, with several numbers of waiting calls, and returns the table as text.
 ///
 /// # Panics
-/// If someone waits who should not, or the other way round.
+/// Panics if a call fails, or if `rounds` is 0.
 #[must_use]
 pub fn report(rounds: usize) -> String {
     let fixed = Latency::fixed(MINUTE);
@@ -48,15 +49,15 @@ pub fn report(rounds: usize) -> String {
         "how many",
         "best, ms",
         "median, ms",
-        "aim, ms",
+        "target, ms",
     ]);
-    let mut row = |what: &str, count: usize, aim: &str, run: &dyn Fn() -> Duration| {
+    let mut row = |what: &str, count: usize, target: &str, run: &dyn Fn() -> Duration| {
         let mut times: Vec<Duration> = (0..rounds).map(|_| run()).collect();
         times.sort();
         let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
         let count = count.to_string();
         let (best, median) = (ms(times[0]), ms(times[times.len() / 2]));
-        table.add_row([what, &count, &best, &median, aim]);
+        table.add_row([what, &count, &best, &median, target]);
     };
     for fault in tasks {
         let what = match &fault {
@@ -64,15 +65,17 @@ pub fn report(rounds: usize) -> String {
             Fault::Body(..) => "stall",
             fault => fault.name(),
         };
-        for (count, aim) in [(1_000, "3"), (10_000, "15")] {
-            row(&format!("{what}, tasks"), count, aim, &|| {
+        for (count, target) in [(1_000, "3"), (10_000, "15")] {
+            row(&format!("{what}, tasks"), count, target, &|| {
                 of_tasks(&fault, count)
             });
         }
     }
     let block = Fault::block(MINUTE).expect("a minute");
-    for (count, aim) in [(100, ""), (1_000, "3")] {
-        row("block, threads", count, aim, &|| of_threads(&block, count));
+    for (count, target) in [(100, ""), (1_000, "3")] {
+        row("block, threads", count, target, &|| {
+            of_threads(&block, count)
+        });
     }
     let burns = [
         ("burn cpu", Burn::cpu(1.0, MINUTE)),
@@ -96,7 +99,7 @@ fn armed(fault: &Fault) -> Injector {
     injector
 }
 
-/// Tells the time when the last of so many is done.
+/// Counts down to the last of several calls, and sends the time at which it is done.
 #[derive(Clone)]
 struct Last {
     clock: Clock,
@@ -131,11 +134,11 @@ fn halt(
     while injector.status().injected < count as u64 {
         thread::yield_now();
     }
-    // The last ones to begin have yet to fall asleep.
+    // The calls that began last need time to start waiting.
     thread::park_timeout(Duration::from_millis(300));
     let start = clock.now();
     injector.halt("a bench");
-    last.recv().expect("all are let go") - start
+    last.recv().expect("all calls are released") - start
 }
 
 fn of_tasks(fault: &Fault, count: usize) -> Duration {

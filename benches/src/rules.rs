@@ -1,8 +1,8 @@
-//! Rules that are asked, and never fire.
+//! Rules that are evaluated and never fire.
 
 use chaos_core::{Fault, Injector, Lifetime, Matcher, Rate, Rule, SiteGlob, Trigger};
 
-/// Draws once per matched call, and hits about one in 2^53.
+/// Returns a rule that draws once per matching call, and hits about one call in 2^53.
 pub(crate) fn never_firing(id: &str, site: &str) -> Rule {
     let rate = Rate::new(1e-18).expect("a share");
     Rule::new(
@@ -14,12 +14,12 @@ pub(crate) fn never_firing(id: &str, site: &str) -> Rule {
     .lifetime(Lifetime::NEVER_ENDS)
 }
 
-/// The same, for some calls.
+/// Returns a rule like [`never_firing`], for the calls that `matcher` matches.
 pub(crate) fn matching(id: &str, site: &str, matcher: Matcher) -> Rule {
     never_firing(id, site).matching(matcher)
 }
 
-/// A thousand rules that aim at ten other sites.
+/// Arms a thousand rules on ten other sites.
 pub(crate) fn a_thousand_elsewhere(injector: &Injector) {
     let site = |n| format!("elsewhere.{}", n % 10);
     for n in 0..10 {
@@ -30,7 +30,7 @@ pub(crate) fn a_thousand_elsewhere(injector: &Injector) {
     replaced.expect("the ids differ");
 }
 
-/// What the process's own injector holds while it lives, for sites in code.
+/// Rules on the global injector, for sites in code. Dropping this clears them.
 #[derive(Debug)]
 pub(crate) struct Armed(());
 

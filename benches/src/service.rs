@@ -1,4 +1,5 @@
-//! Services to put a layer on, and the caller: as opaque to each other as hyper and a router are.
+//! Services to put a layer on, and their caller. The compiler inlines neither into the other, as with
+//! hyper and a router.
 
 use std::{
     convert::Infallible,
@@ -13,8 +14,8 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower::Service;
 
-/// A service that a compiler cannot see into: neither its `call` nor its future is inlined. It has
-/// some state of its own, so that there is something to reach through it.
+/// A service that is opaque to the compiler: neither its `call` nor its future is inlined. It has state
+/// of its own, so that the call must use its pointer.
 #[derive(Clone, Debug)]
 pub(crate) struct Opaque<S> {
     inner: S,
@@ -61,7 +62,7 @@ impl<F: Future> Future for OpaqueFuture<F> {
     }
 }
 
-/// Keeps the request in its future, as a service that works on it would.
+/// A service that keeps the request in its future, as most services do.
 #[derive(Clone, Debug)]
 pub(crate) struct Plain;
 
@@ -88,14 +89,14 @@ impl<B> Future for Answer<B> {
     type Output = Result<Response<Body>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // As one that may have to wait.
+        // As if it might have to wait.
         black_box(cx);
         let request = self.0.take().expect("polled once");
         Poll::Ready(Ok(respond(request)))
     }
 }
 
-/// The same as an `async fn`.
+/// Responds as [`Plain`] does, in an `async fn`.
 pub(crate) async fn handler(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     poll_fn(|cx| Poll::Ready(black_box(cx).waker().clone())).await;
     Ok(respond(request))
@@ -106,7 +107,7 @@ fn respond<B>(request: Request<B>) -> Response<Body> {
     Response::new(Body::empty())
 }
 
-/// One call, from readiness to response, of a service that answers at once.
+/// Makes one call, from `poll_ready` to the response, to a service that responds at once.
 #[inline(never)]
 pub(crate) fn call<S, R>(
     service: &mut S,
@@ -120,7 +121,7 @@ where
     pin!(service.call(request)).poll(cx)
 }
 
-/// The size of its futures.
+/// Returns the size of a service's future in bytes.
 pub(crate) fn future_size<S: Service<R>, R>(_: &S, _: &impl Fn() -> R) -> usize {
     size_of::<S::Future>()
 }

@@ -1,4 +1,4 @@
-//! The table, and who meets a target.
+//! The table of results, and whether each row meets its target.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -8,35 +8,35 @@ use crate::{
     clock::Times,
 };
 
-/// What was measured of a case: over its base, if it has one.
+/// The measurements of a case, relative to its base if it has one.
 #[derive(Debug)]
 pub struct Row<'c> {
-    /// What was measured.
+    /// The measured case.
     pub case: &'c Case,
-    /// What it is compared with.
+    /// The case that is subtracted.
     pub base: Option<&'c Case>,
-    /// Nanoseconds.
+    /// The times.
     pub times: Times,
     /// Allocations per call.
     pub allocations: f64,
     /// Instructions per call, if they were counted.
     pub instructions: Option<f64>,
-    /// What they may be.
+    /// The maximum number of instructions.
     pub limit: Option<f64>,
 }
 
-/// How a row stands to its target.
+/// Whether a row meets its target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is for reading.
+    /// The row has no target.
     NoTarget,
-    /// There is no valgrind.
+    /// The instructions were not counted, because valgrind is missing or failed.
     NotCounted,
-    /// It stays within it.
+    /// The row meets its target.
     Met,
-    /// It does not, and this is known: it stays where the line is held.
+    /// The row doesn't meet its target, which is known, and is not worse than the held value.
     Held,
-    /// It does not.
+    /// The row misses its target, or is worse than the held value.
     Missed,
 }
 
@@ -52,14 +52,17 @@ impl Verdict {
     }
 }
 
-/// How to read it.
+/// An explanation of the table, printed below it.
 pub const LEGEND: &str = "\
-A figure with a sign is what the row adds to the row named under `over`, per call. `instr` are
-instructions under callgrind, rounded before they are judged, those over axum give or take 2; `ns`
-is for scale. A target that is not met yet is held where it stands: the row fails where it gets
-worse.";
+A figure with a sign is what the row adds, per call, to the row named under `over`. `instr` is the
+number of instructions under callgrind, rounded before it is compared with the target; for axum, the
+count varies by 2. `ns` has no target. A target that is not met yet is held at the current value: the
+row fails if it gets worse.";
 
-/// Puts in the instructions, and what they may be.
+/// Sets the instruction counts of the rows, and their limits.
+///
+/// # Panics
+/// Panics if `counts` lacks a case of `rows` or a base of one.
 pub fn fill_in(rows: &mut [Row<'_>], counts: &Counts) {
     let over_base = |case: &Case| {
         let base = case.base.map_or(0.0, |base| counts[base]);
@@ -84,7 +87,7 @@ fn of_row(rows: &[Row<'_>], name: &str) -> Option<f64> {
 }
 
 impl Row<'_> {
-    /// How it stands to its target.
+    /// Returns whether the row meets its target.
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         let Some(target) = self.case.target else {
@@ -160,7 +163,7 @@ impl Row<'_> {
     }
 }
 
-/// The table as text.
+/// Returns the table as Markdown text.
 #[must_use]
 pub fn render(rows: &[Row<'_>]) -> String {
     let mut table = Table::new();

@@ -1,4 +1,4 @@
-//! Two threads on one armed site: does either notice the other?
+//! Measures whether two threads on one armed site slow each other down.
 
 use std::{sync::Barrier, thread, time::Duration};
 
@@ -12,8 +12,9 @@ const CALLS: u64 = 5_000;
 
 type Function = fn(u64) -> Result<u64, chaos_core::Injected>;
 
-/// A line for reading, not checked: a machine whose cores are shared slows down by itself, and the
-/// bare function beside it only says by how much on average.
+/// Measures the speed of two threads relative to one, and returns a line of text. It has no check: on a
+/// machine with shared cores, two threads are slower anyway, and the function without a site shows only
+/// by how much on average.
 #[must_use]
 pub fn report() -> String {
     let _armed = crate::cases::arm();
@@ -22,13 +23,14 @@ pub fn report() -> String {
         speed_beside_another(armed_here),
     );
     format!(
-        "two threads on one armed site: each at {:.2} of one thread's speed \
-         ({armed:.2} against {bare:.2} of the bare function); to be at least 0.95",
+        "two threads on one armed site: each has {:.2} of one thread's speed \
+         ({armed:.2}, against {bare:.2} without a site); the target is at least 0.95",
         armed / bare,
     )
 }
 
-/// The speed of each of two threads, as a share of the speed of one alone: the median of rounds.
+/// Returns the speed of each of two threads as a fraction of the speed of one alone: the median of all
+/// rounds.
 fn speed_beside_another(function: Function) -> f64 {
     let mut shares: Vec<f64> = (0..ROUNDS)
         .map(|_| run(function, 1).as_secs_f64() / run(function, 2).as_secs_f64())
@@ -36,12 +38,12 @@ fn speed_beside_another(function: Function) -> f64 {
     median(&mut shares).expect("there were rounds")
 }
 
-/// The mean time of `count` threads that start together.
+/// Returns the mean time of `count` threads that start together.
 fn run(function: Function, count: u32) -> Duration {
     let start = Barrier::new(count as usize);
     let work = || {
         let calls = |calls| (0..calls).for_each(|n| drop(std::hint::black_box(function(n))));
-        // A thread's first calls give it a number and dice.
+        // A thread's first calls assign its number and seed its random number generator.
         calls(100);
         start.wait();
         elapsed(|| calls(CALLS))

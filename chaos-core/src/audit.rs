@@ -222,8 +222,8 @@ impl Audit {
         }
     }
 
-    /// Blocks the thread until there is an entry with an id above `id`, for `at_most` so long.
-    /// Returns whether there is one.
+    /// Blocks the thread until there is an entry with an id above `id`, or until `at_most` has
+    /// passed. Returns whether there is one.
     pub fn wait_blocking(&self, id: u64, at_most: Duration) -> bool {
         let listening = self.0.changed.listen();
         let next = listening.next();

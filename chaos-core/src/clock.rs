@@ -20,6 +20,9 @@ use tokio::time::Instant;
 /// Monotonic times are durations since the clock was created. With the feature `tokio`, the real
 /// clock reads tokio's, so a test under a paused runtime moves it with `tokio::time::advance`. A
 /// test without a runtime uses a [`ManualClock`].
+///
+/// [`Injector::new`](crate::Injector::new) makes a monotonic clock, and
+/// [`Injector::with_clock`](crate::Injector::with_clock) takes any.
 #[derive(Clone, Debug)]
 pub struct Clock(ClockKind);
 

@@ -132,11 +132,17 @@ impl Fault {
         Self::Grpc(status, None)
     }
 
-    /// Creates a gRPC status that is sent after `count` messages of the stream have passed in the
-    /// direction `side`.
+    /// Creates a gRPC status that is sent after `count` messages of the stream have passed in this
+    /// direction.
     #[must_use]
-    pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, side: Direction) -> Self {
-        Self::Grpc(status, Some(AfterMessages { count, side }))
+    pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, direction: Direction) -> Self {
+        Self::Grpc(
+            status,
+            Some(AfterMessages {
+                count,
+                side: direction,
+            }),
+        )
     }
 
     /// Creates an error of the kind [`Other`](io::ErrorKind::Other).

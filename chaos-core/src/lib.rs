@@ -75,16 +75,17 @@
 //!
 //! # Features
 //!
-//! - `tokio` (default): [`inject_async!`], and waits that give the thread back.
-//! - `macros`: `#[site]`, which makes a whole function a site.
-//! - `serde`: the module `wire`, rules as JSON.
-//! - `window` (default): rules that act only in certain hours of the week.
-//! - `token`: signed tokens, which carry rules with one request.
-//! - `compile-out`: removes every site from the binary. The macros are empty and layers pass through; the
-//!   rest of the API stays, so nothing else has to change.
+//! The [README](https://docs.rs/crate/chaos-core/latest) lists the features, what each adds, and how many
+//! crates it costs.
 #![forbid(unsafe_code)]
-// Input never panics; a broken invariant of our own panics with `expect`. Tests may unwrap.
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// No input causes a panic. A broken invariant of our own panics with `expect`. Tests may unwrap.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod armed;
 mod audit;
@@ -150,7 +151,7 @@ pub use crate::{
     plan::{
         Plan, Wait, WaitAfter,
         answer::{AfterMessages, Answer, HttpAnswer},
-        bytes::{BytesDeed, BytesFault, Corruption},
+        bytes::{BytesFault, BytesPlan, Corruption},
         cut::{Abort, Cut, CutKind, StreamReason},
         grpc::{GrpcCode, GrpcStatus},
         headers::HeaderEdit,

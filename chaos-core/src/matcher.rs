@@ -64,6 +64,7 @@ impl Matcher {
 
     /// Sets a condition on the method of a gRPC call, such as `shop.v1.Orders/Place`. A call of
     /// another protocol has no such method.
+    #[must_use]
     pub fn grpc(mut self, method: Text) -> Self {
         self.grpc = Some(method);
         self

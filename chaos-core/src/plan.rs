@@ -13,7 +13,7 @@ use crate::{
     call::direction::Direction,
     plan::{
         answer::Answer,
-        bytes::{BytesDeed, scaled_size, scaled_time},
+        bytes::{BytesPlan, scaled_size, scaled_time},
         cut::Cut,
         headers::HeaderEdit,
         injected::Injected,
@@ -37,7 +37,7 @@ pub enum Plan {
     /// Change the headers of the request or the response, and go on.
     Headers(HeaderEdit, Direction),
     /// Do this to the bytes of the request or the response as they pass, and go on.
-    Bytes(BytesDeed, Direction),
+    Bytes(BytesPlan, Direction),
     /// Answer the call without calling the service behind the site. This ends the call.
     Answer(Answer),
     /// Fail the call with this error. This ends it.
@@ -69,7 +69,7 @@ impl Plan {
             Self::WaitAfter(WaitAfter::AtLeast(time)) => {
                 Self::WaitAfter(WaitAfter::AtLeast(time.min(longest)))
             }
-            Self::Bytes(deed, side) => Self::Bytes(deed.no_longer(longest), side),
+            Self::Bytes(bytes, direction) => Self::Bytes(bytes.no_longer(longest), direction),
             plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_) | Self::Cut(_)) => plan,
         }
     }
@@ -80,7 +80,7 @@ impl Plan {
         match self {
             Self::Wait(wait) => wait.time,
             Self::WaitAfter(WaitAfter::For(time) | WaitAfter::AtLeast(time)) => *time,
-            Self::Bytes(BytesDeed::StallAfter(_, time) | BytesDeed::FirstByte(time), _) => *time,
+            Self::Bytes(BytesPlan::StallAfter(_, time) | BytesPlan::FirstByte(time), _) => *time,
             _ => Duration::ZERO,
         }
     }
@@ -90,7 +90,7 @@ impl Plan {
         match self {
             Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
             Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
-            Self::Bytes(deed, side) => Self::Bytes(deed.scaled(factor), side),
+            Self::Bytes(bytes, direction) => Self::Bytes(bytes.scaled(factor), direction),
             Self::Cut(cut) => Self::Cut(Cut {
                 after: cut.after.map(|bytes| scaled_size(bytes, factor)),
                 ..cut

@@ -225,7 +225,21 @@ impl Policy {
         self
     }
 
-    /// Combines two policies: of each bound, the stricter one applies.
+    /// Combines two policies: of each bound, the stricter one applies. A site must be allowed by
+    /// both, and so must a fault; guard rails of both are kept.
+    ///
+    /// `CHAOS_POLICY` is combined with the policy of the code in this way, so it can only narrow it
+    /// down.
+    ///
+    /// ```
+    /// use chaos_core::{Policy, Rate};
+    ///
+    /// let code = Policy::new().rate(Rate::new(0.5)?);
+    /// let environment = Policy::new().rate(Rate::new(0.1)?).shadow_only(true);
+    /// let both = Policy::new().rate(Rate::new(0.1)?).shadow_only(true);
+    /// assert_eq!(code.and(environment), both);
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         fn least<T: Ord>(one: Option<T>, two: Option<T>) -> Option<T> {

@@ -1,4 +1,4 @@
-//! `Admin`: what to change, and who may ask. It becomes a router, or a port of its own.
+//! `Admin`: the builder of the admin service, which becomes a router or a port of its own.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -6,7 +6,7 @@ use axum::{Extension, Router};
 use chaos_core::{Injector, TokenKey};
 
 use crate::{
-    access::{Tokens, authorize::Door, host_check::Hosts},
+    access::{access_tokens::AccessTokens, authorize::Authorizer, host_check::Hosts},
     error::ServeError,
     followers::Followers,
     history::audit_file::AuditFile,
@@ -16,7 +16,21 @@ use crate::{
     server::{Server, listener::Listener},
 };
 
-/// The admin service of one injector.
+/// The admin service of one [`Injector`]: a builder that holds the service's configuration.
+///
+/// It becomes an axum [`Router`] with [`router`](Self::router), or a port of its own with
+/// [`bind`](Self::bind) or `bind_unix`. Clones share the metrics, the events and the webhooks of
+/// the original.
+///
+/// ```
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use chaos_http_admin::Admin;
+///
+/// let admin = Admin::new(chaos_core::global().clone()).allow_host("admin.example.com");
+/// let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "it serves nothing until it is a router or bound to a port"]
 pub struct Admin {
@@ -24,7 +38,7 @@ pub struct Admin {
     hosts: Hosts,
     signer: Signer,
     metrics: Metrics,
-    tokens: Option<Tokens>,
+    tokens: Option<AccessTokens>,
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
     tls: Option<crate::Tls>,
@@ -32,8 +46,10 @@ pub struct Admin {
 }
 
 impl Admin {
-    /// Shows and changes the rules of `injector`, for clients that know this machine as
-    /// `localhost`, `127.0.0.1` or `[::1]`, with any port.
+    /// Creates the admin service of `injector`.
+    ///
+    /// It answers requests whose `Host` is `localhost`, `127.0.0.1` or `[::1]`, with any port, and
+    /// asks for no access token. Metrics and events cover what happens from this call on.
     pub fn new(injector: Injector) -> Self {
         Self {
             followers: Followers::of(&injector),
@@ -48,47 +64,60 @@ impl Admin {
         }
     }
 
-    /// Answers to one more name in `Host` and `Origin`: a host without its port, an IPv6 address in
-    /// its brackets. This is needed where requests arrive under a name of their own, such as
-    /// through a reverse proxy.
+    /// Adds a name under which clients may reach the port: a `Host`, and the host of an `Origin`,
+    /// that is accepted besides `localhost`, `127.0.0.1` and `[::1]`.
+    ///
+    /// `host` is a host name or an address without a port, an IPv6 address in brackets. Names are
+    /// compared without regard to case. A reverse proxy that keeps the client's `Host` needs this,
+    /// for example.
     pub fn allow_host(mut self, host: impl AsRef<str>) -> Self {
         self.hosts.allow(host.as_ref());
         self
     }
 
-    /// Lets the port sign tokens with this key, at `POST /v1/tokens`. Whoever can use the port can then
-    /// have rules travel with requests to every service that knows the key.
+    /// Sets the key with which `POST /v1/tokens` signs rule tokens. Without a key, that route
+    /// answers 409.
+    ///
+    /// **A rule token carries rules with a request** to every service that knows the key, so every
+    /// client that may arm rules at this port can then inject faults in all of those services.
     pub fn token_key(mut self, key: TokenKey) -> Self {
         self.signer = Signer(Some(key));
         self
     }
 
-    /// Asks everyone for one of these access tokens, and lets its owner do what its
-    /// [role](crate::Role) allows; the console page and `GET /healthz` stay open to all. Without any in
-    /// the list, nobody gets in.
+    /// Requires an access token of `tokens` for every route except the console page, `GET /healthz`
+    /// and `GET /openapi.json`. The token's [role](crate::Role) decides which routes its owner may
+    /// use. With an empty list, every request to the other routes is refused.
     ///
-    /// Without this call, whoever reaches the port may do everything: on loopback, every user of the
-    /// machine.
-    pub fn tokens(mut self, tokens: Tokens) -> Self {
+    /// Without this call, every client that reaches the port may use all routes: on loopback, that
+    /// is every user of the machine.
+    pub fn access_tokens(mut self, tokens: AccessTokens) -> Self {
         self.tokens = Some(tokens);
         self
     }
 
-    /// Shows in the status, and among the metrics, how this file fares. It is written whether or not anyone shows it.
+    /// Adds the state of `file` to `GET /v1/status` and to the metrics.
+    ///
+    /// The file is written whether or not an `Admin` shows its state.
     pub fn audit_file(mut self, file: &AuditFile) -> Self {
         self.followers.file = Some(file.clone());
         self.metrics = self.metrics.audit_file(file);
         self
     }
 
-    /// Tells a webhook of what is armed, halted, resumed, expired and stopped by a guard rail, from the
-    /// first entry of the injector's [audit](Injector::audit) on.
+    /// Sends a message to `webhook` whenever a rule is armed, a rule expires, all injection is
+    /// halted or resumed, or a guard rail breaks, beginning with the first entry of the injector's
+    /// [audit](Injector::audit).
     ///
-    /// It has a thread of its own, so it holds up nothing else. Messages come in order; each is tried
-    /// again, after waits that grow, for a minute at most ([`within`](crate::Webhook::within)). What answers 4xx is
-    /// not asked again, except for 408 and 429. The status says how many were `delivered`, how many
-    /// `failed`, and how many entries were `lost`: forgotten by the audit before it was their turn.
-    /// What is under way when the last clone of this and of its routers is gone is given up.
+    /// Messages are sent from a thread of their own, one after the other, in the order of the
+    /// entries. A failed attempt is retried with exponential backoff for one minute, or for the
+    /// time set with [`Webhook::within`](crate::Webhook::within). An answer of 4xx other than 408
+    /// and 429 is not retried. `GET /v1/status` counts the messages that were `delivered`, those
+    /// that `failed`, and the entries that were `lost` because the audit dropped them before they
+    /// could be sent.
+    ///
+    /// Delivery ends, and a message under way is abandoned, when the last clone of this `Admin` and
+    /// of its routers is dropped.
     #[cfg(feature = "webhooks")]
     pub fn webhook(mut self, webhook: crate::Webhook) -> Self {
         let delivery = crate::webhook::delivery::Delivery::start(&self.injector, webhook);
@@ -96,9 +125,12 @@ impl Admin {
         self
     }
 
-    /// Shows in the status, and as `chaos_source_failing` among the metrics, what is wrong with rules that
-    /// come another way: `problem` says it of the source `name`, or `None` while all is well. It is
-    /// asked whenever someone looks, so it must not take long.
+    /// Adds a source of rules, such as a file, to `GET /v1/status` and to the metric
+    /// `chaos_source_failing`.
+    ///
+    /// `problem` returns what is wrong with the source at the moment, or `None` if its rules are in
+    /// force. It is called for each request of the status and of the metrics, so it must return
+    /// quickly. A second source of the same `name` replaces the first.
     ///
     /// ```
     /// # use chaos_http_admin::Admin;
@@ -117,14 +149,16 @@ impl Admin {
         self
     }
 
-    /// Ends the streams of events that are open now, as a [`Server`] does by itself when it stops. A
-    /// graceful shutdown of the server that the [`router`](Self::router) is nested into would wait for
-    /// them.
+    /// Closes all open event streams.
+    ///
+    /// A [`Server`] does this itself when it stops. Call it before the graceful shutdown of a
+    /// server that the [`router`](Self::router) is nested into, which would otherwise wait for the
+    /// streams to end.
     pub fn end_events(&self) {
         self.followers.feed.end();
     }
 
-    /// Has `chaos_tokens_total` among the metrics, as [`Metrics::tokens_seen`] does.
+    /// Adds the metric `chaos_tokens_total`, as [`Metrics::tokens_seen`] does.
     pub fn tokens_seen<C>(mut self, counts: impl Fn() -> C + Send + Sync + 'static) -> Self
     where
         C: IntoIterator<Item = (&'static str, u64)>,
@@ -133,53 +167,70 @@ impl Admin {
         self
     }
 
-    /// What `GET /metrics` serves. Injections are counted since this `Admin` was made.
+    /// Returns the metrics that `GET /metrics` serves. They count the injections since this `Admin`
+    /// was created.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
     }
 
-    /// The routes, to nest into a router of your own: `nest("/chaos", …)` serves the page at
-    /// `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
+    /// Returns the routes as a router, to be nested into another one: `nest("/chaos", …)` serves
+    /// the console at `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
     ///
-    /// `Host`, `Origin` and access tokens are checked, bodies and times are bounded. Connections are
-    /// the server's affair, and so is TLS. The audit says from where a request came if the server
-    /// tells, as `into_make_service_with_connect_info::<SocketAddr>` has it do.
+    /// The router checks `Host`, `Origin` and access tokens, and limits the size of a body and the
+    /// duration of a request. The limits on connections and TLS belong to the server that it is
+    /// nested into.
+    ///
+    /// The audit records the address of a client if that server provides it, as
+    /// `into_make_service_with_connect_info::<SocketAddr>` does.
     pub fn router(&self) -> Router {
         let injector = self.injector.clone();
-        let door = Door::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
-        let router = routes::router(injector, door, self.signer.clone(), self.followers.clone());
+        let authorizer = Authorizer::new(injector.clone(), self.hosts.clone(), self.tokens.clone());
+        let router = routes::router(
+            injector,
+            authorizer,
+            self.signer.clone(),
+            self.followers.clone(),
+        );
         router.layer(Extension(self.metrics.clone()))
     }
 
-    /// Has the port that [`bind`](Self::bind) opens speak TLS, and nothing else.
+    /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix
+    /// sockets are not affected.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::Tls) -> Self {
         self.tls = Some(tls);
         self
     }
 
-    /// Lets [`bind`](Self::bind) open a port without TLS to other machines, although **whoever listens
-    /// on the network then reads every access token that is used**, and with it breaks this service.
-    /// This is for a network that encrypts by itself, or a proxy in front that speaks TLS.
-    pub fn allow_plaintext_tokens(mut self) -> Self {
+    /// Allows [`bind`](Self::bind) to open a port without TLS on an address that other machines can
+    /// reach.
+    ///
+    /// **Everyone who can read the network's traffic then reads every access token that is used,
+    /// and can inject faults in this service with it.** Use this on a network that is itself
+    /// encrypted, or behind a proxy that terminates TLS.
+    pub fn allow_plaintext_access_tokens(mut self) -> Self {
         self.plaintext_tokens = true;
         self
     }
 
-    /// Opens a port of its own, to be [run](Server::run). Port 0 lets the system choose.
+    /// Opens a TCP port for the service, which serves requests once [`Server::run`] is called. The
+    /// system chooses the port if that of `address` is 0.
     ///
     /// # Errors
-    /// If the system refuses the address, or if other machines can reach it and there are no access
-    /// [tokens](Self::tokens), or no TLS and nobody [allowed](Self::allow_plaintext_tokens) to go without.
+    /// Returns [`ServeError::NotLoopback`] if `address` is not a loopback address and no [access
+    /// tokens](Self::access_tokens) are set, [`ServeError::Plaintext`] if it is not a loopback
+    /// address and neither TLS is configured nor [plaintext
+    /// allowed](Self::allow_plaintext_access_tokens), and [`ServeError::Bind`] if the system cannot
+    /// open the port.
     pub async fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
         #[cfg(not(feature = "tls"))]
         let tls: Option<std::convert::Infallible> = None;
-        // An IPv4 address in IPv6's clothes is judged by what it is.
+        // `::ffff:127.0.0.1`, an IPv4 address written as IPv6, is a loopback address as well.
         if !address.ip().to_canonical().is_loopback() {
-            if self.tokens.as_ref().is_none_or(Tokens::is_empty) {
+            if self.tokens.as_ref().is_none_or(AccessTokens::is_empty) {
                 return Err(ServeError::NotLoopback(address));
             }
             if tls.is_none() && !self.plaintext_tokens {
@@ -196,15 +247,18 @@ impl Admin {
         Server::bind(address, wrap, self.router(), self.followers.feed.clone()).await
     }
 
-    /// Opens a port of its own on a Unix socket, to be [run](crate::UnixServer::run). Only the user whom
-    /// this process runs as, and root, can connect: the file has mode 0600 from the start. Any `Host` is
-    /// as good as another there.
+    /// Opens a Unix socket for the service, which serves requests once
+    /// [`UnixServer::run`](crate::UnixServer::run) is called.
     ///
-    /// A socket of that name that nobody listens on is replaced. Of two processes that do so at the same
-    /// time, either may end up with it.
+    /// The socket's file has mode 0600 from the start, so only the user that this process runs as,
+    /// and root, can connect. Requests may name any `Host`.
+    ///
+    /// A socket at `path` on which no process listens is replaced. If two processes replace it at
+    /// the same time, either may end up with it.
     ///
     /// # Errors
-    /// If someone listens there, the name is that of another file, or the system refuses it.
+    /// Returns [`ServeError::BindUnix`] if another process listens at `path`, `path` is a file
+    /// other than a socket, or the system cannot create the socket.
     #[cfg(unix)]
     pub async fn bind_unix(
         &self,

@@ -1,20 +1,24 @@
-//! Why the port could not be opened.
+//! The reasons why the port could not be opened.
 
 use std::{error::Error, fmt, io, net::SocketAddr, path::PathBuf};
 
-/// Why an [`Admin`](crate::Admin) did not open the port.
+/// The reason why an [`Admin`](crate::Admin) could not open its port.
+///
+/// New variants may be added.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The address can be reached from other machines, and there are no access tokens: that would let
-    /// anyone there break this service.
+    /// Other machines can reach the address, and no access tokens are set: anyone on those machines
+    /// could inject faults in this service.
     NotLoopback(SocketAddr),
-    /// The address can be reached from other machines, and there is no TLS: whoever listens on the way
-    /// would have every access token that is used.
+    /// Other machines can reach the address, and TLS is not configured: access tokens would cross
+    /// the network unencrypted.
     Plaintext(SocketAddr),
-    /// The system refused, for the reason in [`source`](Error::source).
+    /// The system could not open the TCP port; [`source`](Error::source) returns its error.
     Bind(SocketAddr, io::Error),
-    /// The same of a Unix socket; or its name is taken, by someone who listens or by another file.
+    /// The Unix socket could not be created, because a process listens at the path, the path is a
+    /// file other than a socket, or the system refused; [`source`](Error::source) returns the
+    /// error.
     BindUnix(PathBuf, io::Error),
 }
 
@@ -23,14 +27,14 @@ impl fmt::Display for ServeError {
         match self {
             Self::NotLoopback(address) => write!(
                 f,
-                "{address} can be reached from other machines; without access tokens, \
-                 the admin port takes a loopback address, such as 127.0.0.1:9900"
+                "other machines can reach {address}, and no access tokens are set; allowed: a loopback \
+                 address such as 127.0.0.1:9900, or access tokens set with `Admin::access_tokens`"
             ),
             Self::Plaintext(address) => write!(
                 f,
-                "{address} can be reached from other machines, and without TLS, access tokens would \
-                 cross the network for all to read; `Admin::tls` encrypts them, \
-                 `Admin::allow_plaintext_tokens` takes the risk"
+                "other machines can reach {address}, and access tokens would cross the network \
+                 unencrypted; allowed: TLS set with `Admin::tls`, or \
+                 `Admin::allow_plaintext_access_tokens`"
             ),
             Self::Bind(address, _) => write!(f, "the admin port cannot listen on {address}"),
             Self::BindUnix(path, _) => {

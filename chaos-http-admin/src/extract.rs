@@ -1,4 +1,5 @@
-//! What a request asks: its body, its query and its conditional headers, as typed values or a problem.
+//! The extractors of a request's body, query and conditional headers. Each yields a typed value or
+//! an error answer.
 
 pub(crate) mod body;
 pub(crate) mod etag;

@@ -1,5 +1,5 @@
-//! Who is told of what happens: those who listen to events, the audit file, the webhooks. And who tells
-//! us, besides those who ask: the sources of rules.
+//! The consumers of what happens at an injector (event streams, the audit file, webhooks), and the
+//! sources of rules that the application reports.
 
 pub(crate) mod sources;
 
@@ -13,7 +13,7 @@ use crate::{
     history::{audit_file::AuditFile, feed::Feed},
 };
 
-/// Those of one [`Admin`](crate::Admin).
+/// The consumers and sources of one [`Admin`](crate::Admin).
 #[derive(Clone, Debug)]
 pub(crate) struct Followers {
     pub(crate) feed: Feed,
@@ -34,7 +34,7 @@ impl Followers {
         }
     }
 
-    /// Adds to the status how they fare.
+    /// Adds the state of each to the JSON of the status.
     pub(crate) fn report(&self, injector: &Injector, status: &mut Value) {
         status["audit"] = json!({ "last": injector.audit().last() });
         if let Some(file) = &self.file {
@@ -52,7 +52,7 @@ impl Followers {
             status["webhooks"] = webhooks.collect();
         }
         if !self.sources.is_empty() {
-            let sources = self.sources.look().into_iter();
+            let sources = self.sources.check().into_iter();
             status["sources"] = sources
                 .map(|(name, error)| json!({ "name": &*name, "error": error }))
                 .collect();

@@ -1,7 +1,9 @@
-//! What has happened: the feed of events, the audit as JSON and on disk, and the watch for expired rules.
+//! The record of what has happened: recent injections, the audit as JSON and on disk, and the watch
+//! for expired rules.
 
 pub(crate) mod appender;
 pub(crate) mod audit_file;
 pub(crate) mod entry;
 pub(crate) mod expiry_watch;
 pub(crate) mod feed;
+pub(crate) mod process_id;

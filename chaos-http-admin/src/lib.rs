@@ -1,5 +1,5 @@
-//! An admin port for [`chaos_core`]: see the rules of a running service and change them, from
-//! `curl`, a program or a browser.
+//! An HTTP admin API for [`chaos_core`]: it shows and changes the fault injection rules of a
+//! running service, from `curl`, a program or a browser.
 //!
 //! ```
 //! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
@@ -21,7 +21,7 @@
 //!      -d '{"reason":"enough seen"}'
 //! ```
 //!
-//! It can share a port with the service as well:
+//! The routes can also be nested into the router of the service, on the same port:
 //!
 //! ```
 //! # use axum::Router;
@@ -33,165 +33,196 @@
 //!
 //! | route | role | does |
 //! |---|---|---|
-//! | `GET /` | none | the console page |
-//! | `GET /v1/status` | observe | idle, armed or halted, by whose reason, and the totals |
-//! | `GET /v1/sites` | observe | every site, where it stands, and which rules aim at it |
-//! | `GET /v1/rules` | observe | the rules in order, with their counts and time left |
-//! | `PUT /v1/rules` | arm | replaces all rules at once; `?dry_run=true` only says what would change |
-//! | `GET /v1/rules/{id}` | observe | one rule |
-//! | `PUT /v1/rules/{id}` | arm | makes a rule (201) or replaces it in place (200) |
-//! | `PATCH /v1/rules/{id}` | arm | merges into a rule (RFC 7396): `{"enabled":false}` turns it off |
-//! | `DELETE /v1/rules/{id}` | arm | takes a rule out (204) |
-//! | `GET /v1/rules/{id}/injections` | observe | the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them |
-//! | `GET /v1/rules/{id}/decisions` | observe | which calls it has hit since it was armed: a log that can be its `replay` |
-//! | `POST /v1/rules/{id}/release` | stop | lets the calls go that its `pause` holds (204) |
-//! | `POST /v1/preview` | observe | which ordinals or keys a rule would hit; injects nothing |
-//! | `POST /v1/tokens` | arm | signs a token that brings rules to the requests that bear it; needs a key |
-//! | `POST /v1/halt` | stop | stops all injection at once; the body is `{"reason":"…"}` |
-//! | `POST /v1/resume` | arm | undoes a halt; the body is `{"reason":"…"}` |
-//! | `POST /v1/acknowledge` | arm | takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{"reason":"…"}` |
-//! | `GET /v1/audit` | observe | who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N` |
-//! | `GET /v1/events` | observe | server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID` |
-//! | `GET /metrics` | observe | the metrics, in Prometheus' text format |
-//! | `GET /healthz` | none | `ok`, if the port answers |
-//! | `GET /openapi.json` | none | this table as an OpenAPI document |
+//! | `GET /` | none | Serves the console page. |
+//! | `GET /v1/status` | observe | Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals. |
+//! | `GET /v1/sites` | observe | Lists the registered sites, where each is in the code, and the rules that match it. |
+//! | `GET /v1/rules` | observe | Lists the rules in order, with their counts and remaining time. |
+//! | `PUT /v1/rules` | arm | Replaces all rules at once; with `?dry_run=true`, only returns what would change. |
+//! | `GET /v1/rules/{id}` | observe | Returns one rule. |
+//! | `PUT /v1/rules/{id}` | arm | Creates a rule (201) or replaces it in place (200). |
+//! | `PATCH /v1/rules/{id}` | arm | Applies a merge patch (RFC 7396) to a rule; `{"enabled":false}` disables it. |
+//! | `DELETE /v1/rules/{id}` | arm | Deletes a rule (204). |
+//! | `GET /v1/rules/{id}/injections` | observe | Returns the number of a rule's injections as a bare JSON number; `?at_least=3&within=5` waits up to 5 seconds for 3 of them. |
+//! | `GET /v1/rules/{id}/decisions` | observe | Returns which calls a rule has hit since it was armed, in the form of a `replay`. |
+//! | `POST /v1/rules/{id}/release` | stop | Releases the calls that a rule's `pause` fault holds (204). |
+//! | `POST /v1/preview` | observe | Returns which ordinals or keys a rule would hit; injects nothing. |
+//! | `POST /v1/tokens` | arm | Signs a rule token, which carries rules with the requests that present it; requires a key. |
+//! | `POST /v1/halt` | stop | Halts all injection at once; the body is `{"reason":"…"}`. |
+//! | `POST /v1/resume` | arm | Resumes injection after a halt; the body is `{"reason":"…"}`. |
+//! | `POST /v1/acknowledge` | arm | Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{"reason":"…"}`. |
+//! | `GET /v1/audit` | observe | Lists who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`. |
+//! | `GET /v1/events` | observe | Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream. |
+//! | `GET /metrics` | observe | Returns the metrics in Prometheus' text format. |
+//! | `GET /healthz` | none | Returns `ok` while the port works. |
+//! | `GET /openapi.json` | none | Returns the routes as an OpenAPI document. |
 //!
-//! - **A rule** is shown as it was written, with two fields more. `stats` holds `matched`,
-//!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the calls that each limit has spared) and
-//!   `expires_in`: seconds to the deadline, 0 if it has passed, `null` if there is none or the rule is
-//!   off. `sites` holds the names of the known sites
-//!   it aims at; an empty list is a rule that waits for its site, or has a slip in its name.
-//! - **What is written** is a rule as [`chaos_core::wire`] reads it, or `{"rules":[…]}` for all of
-//!   them; `stats`, `sites` and `generation` are taken in and left alone, so that what was read can
-//!   be written back. A `PUT` of all rules answers with `generation` and the ids `added`,
-//!   `changed`, `removed`, `unchanged` and `moved`, dry or not; each id is in one list. `moved` are
-//!   the rules that are as they were but not where they were: of the rules in both lists, one that
-//!   stood before them now stands after them, or the other way round, and the order decides which
-//!   fault comes first. `halt` and `resume` answer with the status.
-//! - **An expired rule** is armed again by a `PUT` of its own, or by a `PATCH` that switches it on
-//!   after one has switched it off. A `PATCH` that gives it another reason does not arm it; one of
-//!   what it does makes it another rule, which starts anew.
-//! - **A rule made in code** may be more than JSON can say, such as one with a second fault that is
-//!   never reached. A `PATCH` of `enabled` and `reason` alone leaves all else of a rule alone, so it
-//!   works on those too, and keeps their counts. Any other field has the rule read anew from what
-//!   is shown of it.
-//! - **The generation** of the rules is the `ETag` of every rule, of their list, and of every
-//!   write's answer, those of `halt` and `resume` included. `If-Match` on a write refuses it (412)
-//!   if someone else's came first; `*` asks that what is written to exists. On `resume`, it asks
-//!   that the rules let loose are those that were seen. `halt` ignores it: a kill switch must not be
-//!   refused because someone edited a rule. A `PATCH` without `If-Match` is merged into whatever is
-//!   there, so that concurrent ones all take effect. Counts move without the generation, so there is
-//!   no `If-None-Match`.
-//! - **A parameter** that a write does not know is refused: `?dry_run=true` where there is no dry
-//!   run must not be a deed.
-//! - **A refusal** is `application/problem+json` (RFC 9457) with `detail` and, where they apply,
-//!   `field`, `allowed` and `rule`. The field is a path into the rule (`faults[0].latency`), `body`
-//!   for the body as a whole, or the name of a header or parameter.
+//! ## Rules
 //!
-//! - **The document** at `/openapi.json` has each route with its parameters, bodies, answers and
-//!   refusals, and the schema of a rule. It is the same in every process of this build, tells nothing of
-//!   this one, and asks for no token. Bounds that a JSON Schema cannot say stand in its
-//!   descriptions. [`openapi`] makes it without a port.
-//! # Who may do what
+//! - **A rule is shown** as it was written, with two additional fields. `stats` contains `matched`,
+//!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the number of calls that each limit
+//!   has spared) and `expires_in`: the seconds until the deadline, 0 after it, and `null` for a
+//!   rule that has none or is disabled. `sites` lists the registered sites that the rule matches.
+//!   It is empty if no such site is registered yet, or if the rule's site is misspelt.
+//! - **A rule is written** in the format of [`chaos_core::wire`], and all rules as `{"rules":[…]}`.
+//!   The fields `stats`, `sites` and `generation` are accepted and ignored, so what was read can be
+//!   written back.
+//! - **Replacing all rules** answers with `generation` and five lists of ids: `added`, `changed`,
+//!   `removed`, `unchanged` and `moved`. Each id is in one of them. A rule is `moved` if it is
+//!   unchanged, but its position relative to the other kept rules has changed; the order decides
+//!   which fault comes first. A dry run answers in the same form.
+//! - **An expired rule** stays listed. It is armed again by a `PUT` of this rule, by disabling and
+//!   enabling it with `PATCH`, or by a `PATCH` that changes what it does, which also resets its
+//!   counts. A `PATCH` of its reason does not arm it.
+//! - **A rule made in code** may have no complete form in JSON. A `PATCH` of `enabled` and `reason`
+//!   only leaves the rest of the rule and its counts unchanged, so it works on such rules, too. A
+//!   `PATCH` of another field parses the rule anew from its JSON.
+//!
+//! ## Generations
+//!
+//! The generation of the rules is the `ETag` of each rule, of the list, and of the answer to each
+//! write, including `halt` and `resume`.
+//!
+//! - **`If-Match`** on a write refuses it with 412 if the rules have changed since they were read;
+//!   `*` requires that the rule exists. On `resume`, it requires that the rules are those that the
+//!   client has seen. `halt` ignores it, because a kill switch must work whatever the rules are.
+//! - **A `PATCH` without `If-Match`** is merged into the current rule, so concurrent patches all
+//!   take effect.
+//! - **`If-None-Match`** is not supported, because counts change without the generation.
+//!
+//! ## Errors
+//!
+//! An error answer is `application/problem+json` (RFC 9457) with `detail` and, where they apply,
+//! `field`, `allowed` and `rule`. `field` is a path into the rule (`faults[0].latency`), `body` for
+//! the body as a whole, or the name of a header or a parameter.
+//!
+//! Unknown query parameters of a write are refused: a misspelt `?dry_run=true` must not change
+//! anything.
+//!
+//! ## OpenAPI
+//!
+//! `GET /openapi.json` describes each route with its parameters, bodies, answers and errors, and
+//! contains the schema of a rule. The document is the same in every process of a build, reveals
+//! nothing about the process, and requires no token. Constraints that JSON Schema cannot express
+//! are in its descriptions. [`openapi`] returns the document without a port.
+//!
+//! # Access control
 //!
 //! ```
 //! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! # let injector = chaos_core::Injector::new();
-//! use chaos_http_admin::{Admin, Tokens};
+//! use chaos_http_admin::{AccessTokens, Admin};
 //!
-//! let admin = Admin::new(injector).tokens(Tokens::from_file("/etc/shop/chaos-tokens")?);
+//! let tokens = AccessTokens::from_file("/etc/shop/chaos-tokens")?;
+//! let admin = Admin::new(injector).access_tokens(tokens);
 //! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! - **Access tokens** are asked for once the port is given [`Tokens`]: from a file, an environment
-//!   variable or code. They come as `Authorization: Bearer SECRET`, and each has a [`Role`]: *observe*
-//!   reads, *stop* may halt and release besides, *arm* may do everything. The table of routes says
-//!   which takes which. None or a wrong one is answered with 401, one of too little worth with 403.
-//!   Without any, whoever reaches the port may do everything; on loopback, that is every user of the
-//!   machine, and a public address is refused.
-//! - **A public address** takes TLS, too (feature `tls`), or an express word on going
-//!   [without](Admin::allow_plaintext_tokens). Client certificates can be asked for besides.
-//! - **A Unix socket** ([`Admin::bind_unix`]) is its owner's alone, with or without tokens.
-//! - **The audit** has every write by name, address and reason, and every write that was refused, and
-//!   every login that failed; of strangers, sixty at once and six a minute, and the number of the others.
-//!   The name is the token's; without tokens, it is `anyone`, or `uid 1000` on a Unix socket. The reason
-//!   of `halt`, `resume` and `acknowledge` is in their body. All other writes take `?reason=`; without
-//!   it, a rule's own reason stands for it.
-//! - **Failed logins** are answered with 429 and `Retry-After` after ten at once or ten a minute from one
-//!   address, sixty from all. A good token is let in all the same, so that nobody can lock an operator
-//!   out; what keeps guessers out is the length of the secrets.
+//! - **Access tokens** are required once the port has a list of [`AccessTokens`], from a file, an
+//!   environment variable or code. A client sends `Authorization: Bearer SECRET`. Each token has a
+//!   [`Role`]: *observe* reads, *stop* may also halt and release, *arm* may do everything; the
+//!   table above says which role a route requires. A missing or wrong token gives 401; one whose
+//!   role is too low gives 403. Without a list, every client that reaches the port may use all
+//!   routes: on loopback, that is every user of the machine.
+//! - **A public address** requires access tokens and TLS (feature `tls`).
+//!   [`Admin::allow_plaintext_access_tokens`] waives TLS. Client certificates can be required in
+//!   addition.
+//! - **A Unix socket** ([`Admin::bind_unix`]) is accessible to its owner only, with or without
+//!   access tokens.
+//! - **The audit** records every write with a name, an address and a reason, and also every refused
+//!   write and every failed authentication. For requests without a valid token, it records at most
+//!   60 refusals at once and 6 per minute, under the name `stranger`, and counts the others. The
+//!   name of a write is that of the access token; without access tokens, it is `anyone`, or `uid
+//!   1000` on a Unix socket. `halt`, `resume` and `acknowledge` have the reason in their body.
+//!   Other writes take it from `?reason=`, and otherwise from the rule.
+//! - **Failed authentication** is limited to a burst of 10 and 10 per minute for each address, and
+//!   to a burst of 60 and 60 per minute for all. Beyond that, the answer is 429 with `Retry-After`.
+//!   A valid token is accepted even then, so nobody can lock an operator out; guessing is prevented
+//!   by the length of the secrets.
 //!
-//! The threats that were thought of, each with the test that holds it, are in SECURITY.md.
+//! SECURITY.md lists the threats that were considered, each with the test that covers it.
 //!
-//! # Bounds
+//! # Limits
 //!
-//! | of | at most | then |
+//! | of | limit | beyond it |
 //! |---|---|---|
-//! | connections | 256 | one makes room: without a token, of an address that holds many, idle longest |
-//! | a connection | 5 minutes | it is closed behind the request under way |
-//! | a handshake of TLS | 5 seconds | it is closed |
-//! | a head, and the time between two requests | 10 seconds | it is closed |
+//! | connections | 256 | one is closed: first those without a valid access token, then those of the address with the most connections, then the longest idle |
+//! | the age of a connection | 5 minutes | it is closed after the request under way |
+//! | a TLS handshake | 5 seconds | the connection is closed |
+//! | reading a head, and being idle between two requests | 10 seconds | the connection is closed |
 //! | a head | 16 KiB, 100 fields | 431 |
 //! | a body | 1 MiB | 413 |
 //! | a whole request | 10 seconds | 408 |
-//! # Who is told
+//! | event streams | 16 | 503 |
 //!
-//! - **The audit** is what the injector remembers of the last thousand changes, halts, expiries and
+//! # Audit, events and webhooks
+//!
+//! - **The audit** is the injector's list of the last thousand changes, halts, expiries and
 //!   breaches, and of the last thousand refusals ([`chaos_core::Audit`]). `GET /v1/audit` answers
-//!   `{"run","last","missed","entries"}` in the order of the ids; `after` asks for what followed an
-//!   entry, and without it `limit` for the latest. An entry has `id`, `at` (RFC 3339, UTC), `actor`,
-//!   `address`, `action`, `what`, `reason`, `generation` and `changes`: each `rule` as it was
-//!   `before` and `after`, or `null`. `missed` entries came after the one asked for and are forgotten;
-//!   `run` tells one process from the next, since ids begin at 1 in each.
-//! - **A file** keeps all of it, a line of JSON each: [`AuditFile`]. The status says how it fares.
-//! - **Events** are a stream for `EventSource`, `curl -N` or a program. First comes `start`, then
-//!   `injection` (`number`, `at`, `site`, `rule`, `fault`, `delay_ms`), and each entry of the audit
-//!   under the name of its action, in the order in which it happened. Nobody waits for a listener:
-//!   one that is more than a thousand behind is told `dropped`, with how many `injections` and
-//!   `entries` it has missed. With the `Last-Event-ID` of any event it goes on after that one, or is
-//!   told the same; an id of another process begins anew, with `"restarted":true`. Sixteen may listen
-//!   at once; a further one gets 503. A stream ends after four minutes, and when the port stops: whoever
-//!   wants more comes back, as `EventSource` does by itself, and misses nothing. Every 15 quiet
-//!   seconds there is a comment.
-//! - **Webhooks** (feature `webhooks`) tell others, such as a Slack channel, of what is armed, halted,
-//!   resumed, expired and stopped by a guard rail: `Admin::webhook`.
+//!   `{"run","last","missed","entries"}` in the order of the ids. `after` lists the entries that
+//!   follow an id, and `limit` without `after` the latest ones. An entry has `id`, `at` (RFC 3339,
+//!   UTC), `actor`, `address`, `action`, `what`, `reason`, `generation` and `changes`: each `rule`
+//!   with its state `before` and `after`, which is `null` if it did not exist. `missed` is the
+//!   number of requested entries that the audit has dropped. `run` identifies the process, since
+//!   ids begin at 1 in each.
+//! - **A file** can keep all entries, as JSON Lines: see [`AuditFile`]. The status shows whether it
+//!   can be written.
+//! - **Events** are a stream for `EventSource`, `curl -N` or a program. The first event is `start`.
+//!   Then follow `injection` events (`number`, `at`, `site`, `rule`, `fault`, `delay_ms`), and each
+//!   audit entry as an event named after its action, in the order in which they happened. A slow
+//!   client blocks nothing: one that is more than a thousand events behind gets an event `dropped`
+//!   with the number of `injections` and `entries` that it has missed. With the `Last-Event-ID` of
+//!   any event, a stream resumes after that event; with an id of another process, it starts anew
+//!   with `"restarted":true`. A stream ends after four minutes and when the port stops;
+//!   `EventSource` reconnects by itself and misses nothing. After 15 seconds without an event, a
+//!   comment is sent.
+//! - **Webhooks** (feature `webhooks`) send a message, for example to a Slack channel, when a rule
+//!   is armed or expires, when injection is halted or resumed, and when a guard rail breaks: see
+//!   `Admin::webhook`.
 //!
-//! # What it costs
+//! # Cost
 //!
-//! Without a request, one listening socket, and on a call that is hit two counters: one is of all
-//! injections, one of its site, rule and fault, which is looked up without a lock. A call that is not hit
-//! pays nothing. Injections are kept while someone listens, and for a minute afterwards. A request does its work on the runtime that the port
-//! is run on: well under a millisecond for ten rules, about a tenth of a second of one thread to
+//! Without requests, the port costs one listening socket, and two counters for each injection: one
+//! for all of them, and one for its site, rule and fault, which is found without a lock. Calls that
+//! are not hit are not affected. Injections are retained while there is an event stream, and for a
+//! minute after the last one has ended. Requests are handled on the runtime that runs the port: one
+//! takes well under a millisecond of a thread for ten rules, and about a tenth of a second to
 //! replace or list ten thousand.
 //!
-//! # What cannot happen
+//! # Guarantees
 //!
-//! - A refused request has changed nothing: a write is all or nothing.
-//! - A page from elsewhere in someone's browser cannot use the port, not even by pointing its own
-//!   name at this machine: `Host` must be an allowed name on every route, `Origin` must be the port
-//!   itself, and a body must say that it is JSON. A link from elsewhere does open the console; the
-//!   browser shows it to the person, in a tab of its own, and not to the page.
-//! - A slow, idle or greedy client cannot hold the port or its memory, and ten thousand of them cannot
-//!   keep a good one out.
-//! - The port is not opened on an address that other machines can reach, unless it asks for tokens.
-//! - A secret is in no log, error, answer, `Debug` or audit.
+//! A test covers each of these:
 //!
-//! # What it does not do
+//! - A refused request changes nothing: a write takes effect completely or not at all.
+//! - Pages of other sites cannot use the port through a browser, not even with a host name that
+//!   they have pointed at this machine. Every route accepts only allowed names in `Host` and only
+//!   the port itself in `Origin`, and a body must have a JSON content type. A link on another site
+//!   does open the console, in a tab that the page cannot read.
+//! - A slow, idle or greedy client cannot exhaust the port or its memory, and ten thousand of them
+//!   do not keep a valid client out.
+//! - A port on an address that other machines can reach always requires access tokens.
+//! - Secrets appear in no log, error, answer, `Debug` output or audit entry.
 //!
-//! Tokens are read once; one is taken away by a restart. Addresses in forwarded headers are not
-//! believed: behind a proxy, everyone has the proxy's address.
+//! # Limitations
+//!
+//! Access tokens are read once; removing one requires a restart. Forwarded headers are not trusted,
+//! so behind a proxy every client has the proxy's address.
 //!
 //! # Features
 //!
-//! - `metrics`: `Metrics::publish`, for the recorder of the `metrics` facade.
-//! - `tls`: the port speaks TLS, with rustls.
-//! - `webhooks`: `Webhook` and `Admin::webhook`, with reqwest and rustls.
+//! The [README](https://docs.rs/crate/chaos-http-admin/latest) lists
+//! the features, what each adds, and how many crates it depends on.
 
 #![forbid(unsafe_code)]
-// Input never panics; a broken promise of our own says so with `expect`. Tests may.
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Invalid input never panics; an internal invariant that does not hold panics with `expect`.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod access;
 mod admin;
@@ -203,13 +234,12 @@ mod metrics;
 mod openapi;
 mod problem;
 mod routes;
-mod run;
 mod server;
 #[cfg(feature = "webhooks")]
 mod webhook;
 
-/// The routes as an OpenAPI 3.1 document, the same that `GET /openapi.json` answers with: for clients to
-/// be generated from, without a port.
+/// Returns the OpenAPI 3.1 document of the routes, as `GET /openapi.json` does, without opening a
+/// port: for example to generate clients from it.
 ///
 /// ```
 /// let document = chaos_http_admin::openapi();
@@ -229,7 +259,7 @@ pub use crate::server::unix::UnixServer;
 pub use crate::webhook::{Webhook, WebhookError};
 pub use crate::{
     access::{
-        Tokens, TokensError,
+        access_tokens::{AccessTokens, AccessTokensError},
         role::{Role, UnknownRole},
     },
     admin::Admin,

@@ -1,8 +1,8 @@
-//! What there is to count and to watch, for Prometheus and for the service's own exporter.
+//! The metrics, for Prometheus and for the exporter that a service already has.
 
 #[cfg(feature = "metrics")]
 mod facade;
-mod seen;
+mod injections;
 mod table;
 mod text;
 
@@ -15,48 +15,51 @@ use axum::{
 use chaos_core::Injector;
 use prometheus::TEXT_FORMAT;
 
-use self::{seen::Seen, table::Moment};
+use self::{injections::InjectionCounters, table::Snapshot};
 use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 
-/// The metrics of one injector: what `GET /metrics` serves. Clones are the same.
+/// The metrics of one injector, which `GET /metrics` serves. Clones are handles to the same
+/// metrics.
 ///
-/// | metric | type | |
+/// | metric | type | meaning |
 /// |---|---|---|
-/// | `chaos_injections_total{site,rule,fault}` | counter | Calls that were hit, those in overlays included. |
-/// | `chaos_matched_total{site,rule}` | counter | Calls that a rule's site and matcher fitted; site as the rule has it, which may be a pattern. |
-/// | `chaos_shadowed_total{site,rule}` | counter | Calls that a rule in mode shadow would have hit; site as the rule has it. |
-/// | `chaos_overflow_total{rule,limit}` | counter | Calls that a limit has spared; of limits that have spared any. |
-/// | `chaos_active{rule}` | gauge | Calls that a rule decided to hit and is not done with. |
-/// | `chaos_injected_delay_seconds` | histogram | Delays as they were planned, of injections that delay; a halt lets calls go earlier. |
-/// | `chaos_rules` | gauge | Rules, live or not. |
-/// | `chaos_rules_without_series` | gauge | Rules behind the first 1000, which have no series of their own. |
+/// | `chaos_injections_total{site,rule,fault}` | counter | Calls into which faults were injected, including those in overlays. |
+/// | `chaos_matched_total{site,rule}` | counter | Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern. |
+/// | `chaos_shadowed_total{site,rule}` | counter | Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern. |
+/// | `chaos_overflow_total{rule,limit}` | counter | Calls that a limit has kept from being hit; only for limits that have done so. |
+/// | `chaos_active{rule}` | gauge | Calls that a rule has hit and that are still under its effect. |
+/// | `chaos_injected_delay_seconds` | histogram | Injected delays as planned; a halt ends them earlier. |
+/// | `chaos_rules` | gauge | Rules, in force or not. |
+/// | `chaos_rules_without_series` | gauge | Rules after the first 1000, which have no series of their own. |
 /// | `chaos_state` | gauge | 0 idle, 1 armed, 2 halted. |
-/// | `chaos_breaches` | gauge | Breaches of guard rails that nobody has acknowledged yet. |
+/// | `chaos_breaches` | gauge | Breaches of guard rails that are not acknowledged yet. |
 /// | `chaos_generation` | gauge | The generation of the rules. |
-/// | `chaos_overlays` | gauge | Overlays that are open. |
-/// | `chaos_audit_entries_total` | counter | Entries of the audit, those that it has forgotten included. |
-/// | `chaos_audit_file_written_total` | counter | Entries in the file of the audit; if there is one. |
-/// | `chaos_audit_file_lost_total` | counter | Entries that the audit forgot before they were in its file. |
-/// | `chaos_audit_file_failing` | gauge | 1 while the file of the audit cannot be written, else 0. |
-/// | `chaos_source_failing{source}` | gauge | 1 while rules of a source are refused, else 0; if the application names any. |
-/// | `chaos_tokens_total{outcome}` | counter | Requests with a token, by what became of it; if the application says. |
+/// | `chaos_overlays` | gauge | Open overlays. |
+/// | `chaos_audit_entries_total` | counter | Audit entries, including those that the audit has dropped. |
+/// | `chaos_audit_file_written_total` | counter | Audit entries written to the audit file; only if there is one. |
+/// | `chaos_audit_file_lost_total` | counter | Audit entries dropped before they were written to the audit file; only if there is one. |
+/// | `chaos_audit_file_failing` | gauge | 1 while the audit file cannot be written, else 0; only if there is one. |
+/// | `chaos_source_failing{source}` | gauge | 1 while the rules of a source are refused, else 0; only for sources that the application has added. |
+/// | `chaos_tokens_total{outcome}` | counter | Requests with a rule token, by its outcome; only if the application provides the counts. |
 /// | `chaos_build_info{version,compiled_out}` | gauge | Always 1. |
 ///
-/// - **An injection** is counted once, when it begins, by the site, the rule and the faults it consists
-///   of, joined by `+`. It is counted since these metrics were made, and goes on when a rule is changed.
-/// - **What a rule counts**, of `matched` and `shadowed`, starts anew with the rule's own counts: when
-///   it is changed. To Prometheus that is a reset, as after a restart. They are of rules as they stand
-///   on the port, not of overlays, and `site` is what the rule says, a pattern perhaps: core does not
-///   count matched calls by site. To compare the two, `sum by (rule)`.
-/// - **How many series** there can be is bounded. A series of injections goes on for as long as its
-///   rule is there. Of rules that are gone, and of those in overlays, the 200 that counted last are
-///   kept. There are never more than 1000: what finds no room is counted as `(other)`, which no rule
-///   can be called. Of rules, the first 1000 have series of their own.
-/// - **What it costs**: injections are counted by an [observer](Injector::observe), without a lock, on
-///   the thread of the call that is hit; a call that is not hit pays nothing. All else is read when
-///   someone asks.
+/// - **Injections** are counted when they begin, once each. The label `fault` joins the kinds of
+///   the faults with `+`. Counting starts when the `Metrics` are created, and continues when a rule
+///   is changed.
+/// - **Counts of rules**, `matched`, `shadowed` and `overflow`, are reset when the rule is changed,
+///   which Prometheus treats like a restart. They cover the rules of the injector and not those of
+///   overlays. The label `site` is the rule's site pattern, because matched calls are not counted
+///   by site; to compare them with injections, use `sum by (rule)`.
+/// - **The number of series is bounded.** There are at most 1000 series of injections. A series
+///   lasts as long as its rule; of those whose rule is gone or in an overlay, the 200 that changed
+///   most recently are kept. Injections beyond the bound are counted with the labels `(other)`,
+///   which cannot be names. Only the first 1000 rules have series of their own.
+/// - **Cost**: an [observer](Injector::observe) counts injections without a lock, on the thread of
+///   the call that is hit. A call that is not hit is not affected. All other values are read on
+///   request.
 ///
-/// A service that has an exporter already adds [`text`](Self::text) to what that one says:
+/// A service that has an exporter of its own appends [`text`](Self::text) to that exporter's
+/// output:
 ///
 /// ```
 /// use chaos_http_admin::Metrics;
@@ -67,36 +70,37 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 /// assert!(answer.contains("\nchaos_state 0\n"));
 /// ```
 ///
-/// The feature `metrics` has `publish`, which hands them to the `metrics` facade instead.
+/// With the feature `metrics`, `publish` publishes them through the `metrics` facade instead.
 #[derive(Clone)]
 pub struct Metrics {
     injector: Injector,
-    seen: Arc<Seen>,
-    tokens: Option<Arc<Tokens>>,
+    injections: Arc<InjectionCounters>,
+    tokens: Option<Arc<RuleTokenCounts>>,
     file: Option<AuditFile>,
     pub(crate) sources: Sources,
     #[cfg(feature = "metrics")]
     published: Arc<facade::Published>,
 }
 
-/// Says what became of tokens so far.
-type Tokens = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
+/// Returns how many requests had each outcome of their rule token so far.
+type RuleTokenCounts = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
 
 impl Metrics {
-    /// Of this injector; injections are counted from now on.
+    /// Creates the metrics of `injector`. Injections are counted from this call on.
     #[must_use]
     pub fn of(injector: &Injector) -> Self {
-        let seen = Arc::new(Seen::new());
-        // An observer stays as long as the injector, so what it counts in must not.
-        let counting = Arc::downgrade(&seen);
+        let injections = Arc::new(InjectionCounters::new());
+        // The injector keeps its observers for ever, so the observer must not keep the counters
+        // alive.
+        let counting = Arc::downgrade(&injections);
         injector.observe(move |injection| {
-            if let Some(seen) = counting.upgrade() {
-                seen.count(injection);
+            if let Some(injections) = counting.upgrade() {
+                injections.count(injection);
             }
         });
         Self {
             injector: injector.clone(),
-            seen,
+            injections,
             tokens: None,
             file: None,
             sources: Sources::default(),
@@ -105,8 +109,9 @@ impl Metrics {
         }
     }
 
-    /// Counts tokens as well: `counts` says what became of them so far, such as the `TokenCounts` of a
-    /// `chaos_tower::TokenLayer`.
+    /// Adds the metric `chaos_tokens_total`. `counts` returns the number of requests for each
+    /// outcome of their rule token so far, such as the `TokenCounts` of a
+    /// `chaos_tower::TokenLayer`. It is called whenever the metrics are read.
     #[must_use]
     pub fn tokens_seen<C>(mut self, counts: impl Fn() -> C + Send + Sync + 'static) -> Self
     where
@@ -116,41 +121,42 @@ impl Metrics {
         self
     }
 
-    /// Says how this file of the audit fares.
+    /// Adds the metrics of an audit file.
     #[must_use]
     pub fn audit_file(mut self, file: &AuditFile) -> Self {
         self.file = Some(file.clone());
         self
     }
 
-    /// All of them in Prometheus' text format, version 0.0.4.
+    /// Returns all metrics in Prometheus' text format, version 0.0.4.
     #[must_use]
     pub fn text(&self) -> String {
-        text::of(&self.moment())
+        text::of(&self.snapshot())
     }
 
-    /// Hands them to the recorder of the `metrics` facade: counters by what they have grown since the
-    /// last time, gauges as they are. Call it before that recorder is asked, or every few seconds.
+    /// Publishes all metrics to the recorder of the `metrics` facade: a counter is incremented by
+    /// its growth since the last call, a gauge is set. Call this before the recorder is read, or
+    /// every few seconds.
     ///
-    /// Only `chaos_injected_delay_seconds` does not wait for it: from the first call on, delays are handed
-    /// on as they begin. Any thread may call it, at any time.
+    /// Only `chaos_injected_delay_seconds` does not wait for a call: from the first call on, each
+    /// delay is recorded when it begins. This method may be called from any thread at any time.
     #[cfg(feature = "metrics")]
     pub fn publish(&self) {
-        self.seen.hand_on_delays();
-        self.published.publish(|| self.moment());
+        self.injections.publish_delays();
+        self.published.publish(|| self.snapshot());
     }
 
-    fn moment(&self) -> Moment {
+    fn snapshot(&self) -> Snapshot {
         let (rules, counts) = self.injector.report();
-        Moment {
-            injections: self.seen.look(&rules),
-            delays: self.seen.delays(),
+        Snapshot {
+            injections: self.injections.read(&rules),
+            delays: self.injections.delays(),
             rules,
             counts,
             status: self.injector.status(),
             audited: self.injector.audit().last(),
             file: self.file.as_ref().map(AuditFile::status),
-            sources: self.sources.look(),
+            sources: self.sources.check(),
             tokens: self.tokens.as_ref().map(|tokens| tokens()),
         }
     }
@@ -162,7 +168,7 @@ impl fmt::Debug for Metrics {
     }
 }
 
-/// All metrics, as Prometheus asks for them.
+/// Serves `GET /metrics`.
 pub(crate) async fn serve(
     Extension(metrics): Extension<Metrics>,
 ) -> ([(HeaderName, &'static str); 1], String) {

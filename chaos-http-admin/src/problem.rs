@@ -1,4 +1,5 @@
-//! A refusal as RFC 9457 writes it: what is wrong, where, and what would have been accepted.
+//! Error answers as RFC 9457 defines them: what is wrong, in which field, and what is allowed
+//! there.
 
 use std::sync::Arc;
 
@@ -10,8 +11,8 @@ use axum::{
 use chaos_core::{ChangeError, RuleError};
 use serde::{Serialize, Serializer};
 
-/// The body of every answer that is a no. The type is left out, which RFC 9457 reads as
-/// `about:blank`: the status says what kind of problem it is.
+/// The body of every error answer. It has no `type`, which RFC 9457 reads as `about:blank`: the
+/// status alone says what kind of problem it is.
 #[derive(Debug, Serialize)]
 pub(crate) struct Problem {
     title: &'static str,
@@ -38,33 +39,35 @@ impl Problem {
         }
     }
 
-    /// Names the part of the request that is at fault, and what it may be.
+    /// Names the field of the request that is wrong, and what it may hold.
     pub(crate) fn at(mut self, field: impl Into<String>, allowed: impl Into<String>) -> Self {
         self.field = Some(field.into());
         self.allowed = Some(allowed.into());
         self
     }
 
+    /// Names the rule that the problem is about.
     pub(crate) fn in_rule(mut self, rule: impl Into<String>) -> Self {
         self.rule = Some(rule.into());
         self
     }
 
+    /// Returns the 404 for a rule that does not exist.
     pub(crate) fn unknown_rule(id: &str) -> Self {
         Self::new(StatusCode::NOT_FOUND, format!("there is no rule `{id}`")).in_rule(id)
     }
 
-    /// The rules are not the ones the caller had seen.
+    /// Returns the 412 for an `If-Match` that does not name the `current` generation.
     pub(crate) fn stale(current: u64) -> Self {
         let detail = "the rules have changed since they were read";
-        let allowed = format!("\"{current}\", the generation in force, or * for whatever is there");
+        let allowed = format!("\"{current}\", the current generation, or * for any");
         Self::new(StatusCode::PRECONDITION_FAILED, detail).at("If-Match", allowed)
     }
 }
 
 impl From<RuleError> for Problem {
     fn from(error: RuleError) -> Self {
-        // An error that is in no field is in the document itself.
+        // An error without a field concerns the body as a whole.
         let field = match error.field() {
             "" => "body",
             field => field,
@@ -83,16 +86,20 @@ impl From<ChangeError> for Problem {
             ChangeError::Unknown(id) => Self::unknown_rule(id.as_str()),
             ChangeError::Rule(error) => error.into(),
             ChangeError::Locked { reason, .. } => {
-                let problem = Self::new(StatusCode::CONFLICT, format!("stopped: {reason}"));
-                problem.at("enabled", "POST /v1/acknowledge first")
+                let problem = Self::new(
+                    StatusCode::CONFLICT,
+                    format!("a guard rail has stopped the rule: {reason}"),
+                );
+                problem.at("enabled", "false, until POST /v1/acknowledge")
             }
-            // Whatever else a newer core refuses, it refuses because of the rules there are.
+            // Later versions of the core may refuse a change for other reasons, which lie in the
+            // current rules.
             other => Self::new(StatusCode::CONFLICT, other.to_string()),
         }
     }
 }
 
-/// What an answer refuses, for those whom it passes on its way out.
+/// The `detail` of an error answer, as an extension of the response: the audit records it.
 #[derive(Clone, Debug)]
 pub(crate) struct Refused(pub(crate) Arc<str>);
 

@@ -1,4 +1,5 @@
-//! The routes: one table that is the router, and that the crate's documentation is checked against.
+//! The table of routes. The router and the OpenAPI document are generated from it, and a test
+//! compares the crate's documentation with it.
 
 pub(crate) mod audit;
 pub(crate) mod console;
@@ -27,7 +28,7 @@ use serde_json::Value;
 
 use crate::{
     access::{
-        authorize::{self, Door, Lock},
+        authorize::{self, Authorizer, RouteAccess},
         role::Role,
     },
     followers::Followers,
@@ -40,18 +41,19 @@ use crate::{
     routes::tokens::Signer,
 };
 
+/// One row of the table.
 struct Route {
     method: Method,
     path: &'static str,
-    /// The role that it takes, if it takes any.
+    /// The least role that may use the route; `None` if the route requires no access token.
     needs: Option<Role>,
     handler: MethodRouter<Injector>,
-    /// One line, the same as in the documentation.
+    /// One sentence, which is also in the documentation of the crate.
     does: &'static str,
     operation: Operation,
 }
 
-// One route to a line, whatever its width: it is read as a table.
+// One route per line, whatever its width, so that it reads as a table.
 #[rustfmt::skip]
 fn table() -> Vec<Route> {
     const GET: Method = Method::GET;
@@ -64,28 +66,28 @@ fn table() -> Vec<Route> {
     const STOP: Option<Role> = Some(Role::Stop);
     const ARM: Option<Role> = Some(Role::Arm);
     vec![
-        route(GET, "/", ANYONE, console::console, "the console page", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", OBSERVE, status::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
-        route(GET, "/v1/sites", OBSERVE, status::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
-        route(GET, "/v1/rules", OBSERVE, rules::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
-        route(PUT, "/v1/rules", ARM, rules::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
-        route(GET, "/v1/rules/{id}", OBSERVE, rule::show, "one rule", answers(200, Json("ShownRule")).tagged().refuses(404)),
-        route(PUT, "/v1/rules/{id}", ARM, rule::put, "makes a rule (201) or replaces it in place (200)", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
-        route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "merges into a rule (RFC 7396): `{\"enabled\":false}` turns it off", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
-        route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "takes a rule out (204)", answers(204, Nothing).tagged().refuses(404)),
-        route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "the number of its injections so far, as a bare JSON number; `?at_least=3&within=5` waits for them", answers(200, Json("Count")).refuses(404)),
-        route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "which calls it has hit since it was armed: a log that can be its `replay`", answers(200, Json("Decisions")).refuses(404).refuses(409)),
-        route(POST, "/v1/rules/{id}/release", STOP, rule::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
-        route(POST, "/v1/preview", OBSERVE, preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
-        route(POST, "/v1/tokens", ARM, tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
-        route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
-        route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
-        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
-        route(GET, "/v1/audit", OBSERVE, audit::list, "who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`", answers(200, Json("Audit"))),
-        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Events("Event")).refuses(503)),
-        route(GET, "/metrics", OBSERVE, metrics::serve, "the metrics, in Prometheus' text format", answers(200, Text("text/plain"))),
-        route(GET, "/healthz", ANYONE, status::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
-        route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
+        route(GET, "/", ANYONE, console::console, "Serves the console page.", answers(200, Text("text/html")).refuses(500)),
+        route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("State"))),
+        route(GET, "/v1/sites", OBSERVE, status::sites, "Lists the registered sites, where each is in the code, and the rules that match it.", answers(200, Json("Sites"))),
+        route(GET, "/v1/rules", OBSERVE, rules::list, "Lists the rules in order, with their counts and remaining time.", answers(200, Json("ShownRules")).tagged()),
+        route(PUT, "/v1/rules", ARM, rules::replace, "Replaces all rules at once; with `?dry_run=true`, only returns what would change.", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
+        route(GET, "/v1/rules/{id}", OBSERVE, rule::show, "Returns one rule.", answers(200, Json("ShownRule")).tagged().refuses(404)),
+        route(PUT, "/v1/rules/{id}", ARM, rule::put, "Creates a rule (201) or replaces it in place (200).", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409)),
+        route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "Applies a merge patch (RFC 7396) to a rule; `{\"enabled\":false}` disables it.", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409)),
+        route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "Deletes a rule (204).", answers(204, Nothing).tagged().refuses(404)),
+        route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "Returns the number of a rule's injections as a bare JSON number; `?at_least=3&within=5` waits up to 5 seconds for 3 of them.", answers(200, Json("Count")).refuses(404)),
+        route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "Returns which calls a rule has hit since it was armed, in the form of a `replay`.", answers(200, Json("Decisions")).refuses(404).refuses(409)),
+        route(POST, "/v1/rules/{id}/release", STOP, rule::release, "Releases the calls that a rule's `pause` fault holds (204).", answers(204, Nothing).refuses(404)),
+        route(POST, "/v1/preview", OBSERVE, preview::preview, "Returns which ordinals or keys a rule would hit; injects nothing.", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
+        route(POST, "/v1/tokens", ARM, tokens::sign, "Signs a rule token, which carries rules with the requests that present it; requires a key.", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
+        route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason")),
+        route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
+        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason")),
+        route(GET, "/v1/audit", OBSERVE, audit::list, "Lists who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`.", answers(200, Json("Audit"))),
+        route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("Event")).refuses(503)),
+        route(GET, "/metrics", OBSERVE, metrics::serve, "Returns the metrics in Prometheus' text format.", answers(200, Text("text/plain"))),
+        route(GET, "/healthz", ANYONE, status::health, "Returns `ok` while the port works.", answers(200, Text("text/plain"))),
+        route(GET, openapi::PATH, ANYONE, openapi::show, "Returns the routes as an OpenAPI document.", answers(200, Json("Document"))),
     ]
 }
 
@@ -113,7 +115,7 @@ where
     }
 }
 
-/// The table as an OpenAPI document, for clients that find the routes under `base`.
+/// Returns the OpenAPI document for clients that find the routes under `base`.
 pub(crate) fn document(base: &str) -> Value {
     let routes = table().into_iter();
     openapi::document(
@@ -122,20 +124,20 @@ pub(crate) fn document(base: &str) -> Value {
     )
 }
 
-/// The table as a router, behind the door.
+/// Returns the router, with the checks of `authorizer` in front of every route.
 pub(crate) fn router(
     injector: Injector,
-    door: Door,
+    authorizer: Authorizer,
     signer: Signer,
     followers: Followers,
 ) -> Router {
-    let door = Arc::new(door);
+    let authorizer = Arc::new(authorizer);
     let add = |router: Router<Injector>, route: Route| {
-        let lock = Lock {
-            door: Arc::clone(&door),
+        let lock = RouteAccess {
+            authorizer: Arc::clone(&authorizer),
             needs: route.needs,
         };
-        let pass = middleware::from_fn_with_state(lock, authorize::pass);
+        let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))
     };
     table()
@@ -147,11 +149,15 @@ pub(crate) fn router(
         .layer(Extension(signer))
         .layer(Extension(Document(document)))
         .layer(Extension(followers))
-        .layer(middleware::from_fn_with_state(door, authorize::keep))
+        .layer(middleware::from_fn_with_state(
+            authorizer,
+            authorize::check_host,
+        ))
 }
 
+/// Answers 404, and lists the routes.
 async fn nothing_here(uri: Uri) -> Problem {
-    let detail = format!("there is nothing at {}", uri.path());
+    let detail = format!("there is no route {}", uri.path());
     let table = table();
     let routes = table
         .iter()
@@ -160,9 +166,9 @@ async fn nothing_here(uri: Uri) -> Problem {
     Problem::new(StatusCode::NOT_FOUND, detail).at("path", routes.join(", "))
 }
 
-/// axum adds the `Allow` header, from the same table.
+/// Answers 405. axum adds the `Allow` header.
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    let detail = format!("{} does not take {method}", uri.path());
+    let detail = format!("the route {} does not have the method {method}", uri.path());
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 

@@ -1,4 +1,5 @@
-//! A port of its own: serves connections, bounds how long each may take, and stops.
+//! The server of the admin port: it accepts connections, limits their number and duration, and
+//! shuts down gracefully.
 
 pub(crate) mod connection_slots;
 pub(crate) mod listener;
@@ -25,27 +26,30 @@ use crate::{
     error::ServeError,
     history::feed::Feed,
     server::{
-        connection_slots::Places,
+        connection_slots::ConnectionSlots,
         listener::{Listener, Stream},
     },
 };
 
-/// For the first words of TLS.
+/// The time limit of a TLS handshake.
 #[cfg(feature = "tls")]
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
-/// For the head of a request, which is also how long a connection may idle between two.
+/// The time limit of reading a request's head, which is also how long a connection may be idle
+/// between two requests.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// Header fields of a request.
+/// The number of header fields that a request may have.
 const MAX_HEADERS: usize = 100;
-/// For the head of a request, in bytes: browsers send the cookies of every service on `localhost`.
+/// The size limit of a request's head, in bytes. Browsers send the cookies of every service on
+/// `localhost`.
 const MAX_HEAD: usize = 16 * 1024;
-/// For a connection, after which it is closed behind the request under way. A client that never
-/// reads its answer would keep its place for ever otherwise.
+/// The age at which a connection is closed, after the request under way. It bounds how long a
+/// client that never reads its answer holds a slot.
 const MAX_AGE: Duration = Duration::from_secs(300);
-/// For the request under way when a connection must end.
+/// The time limit of the request under way when its connection is to be closed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The open admin port. It serves nothing until it is [`run`](Self::run).
+/// The open admin port, as [`Admin::bind`](crate::Admin::bind) returns it. It accepts no request
+/// until [`run`](Self::run) is polled.
 #[derive(Debug)]
 #[must_use = "the port serves nothing until it is run"]
 pub struct Server {
@@ -56,7 +60,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// `wrap` says what is spoken there.
+    /// Opens the port. `wrap` decides whether its connections use TLS.
     pub(crate) async fn bind(
         address: SocketAddr,
         wrap: impl FnOnce(TcpListener) -> Listener,
@@ -74,23 +78,28 @@ impl Server {
         })
     }
 
-    /// Where it listens; with the port that the system chose, if it was asked to by port 0.
+    /// Returns the address that the port listens on, with the port number that the system has
+    /// chosen if it was asked for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown` is ready, then stops: no new connections, idle ones and streams of
-    /// events are closed at once, and a request under way gets five seconds to finish before it is cut off.
+    /// Serves requests until `shutdown` completes, then stops gracefully.
     ///
-    /// Cancel-safe: dropping the future closes the port and cuts all connections. A connection
-    /// that fails, and even a bug that panics, ends that connection alone.
+    /// To stop, it closes the listener, idle connections and event streams at once, and gives
+    /// requests under way five seconds to complete before it closes their connections.
+    ///
+    /// An error or a panic on one connection ends that connection only.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes the port and all connections at once.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         serve_all(self.listener, self.router, self.feed, shutdown).await;
     }
 }
 
-/// Serves whoever comes until `shutdown` is ready.
+/// Accepts and serves connections until `shutdown` completes.
 pub(crate) async fn serve_all(
     listener: Listener,
     router: Router,
@@ -98,25 +107,25 @@ pub(crate) async fn serve_all(
     shutdown: impl Future<Output = ()> + Send,
 ) {
     let (running, stop) = watch::channel(());
-    let mut places = Places::new();
+    let mut slots = ConnectionSlots::new();
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            true = places.left() => {}
+            true = slots.join_next() => {}
             (stream, peer) = listener.accept() => {
                 let (router, stop) = (router.clone(), stop.clone());
-                let serve = |place| {
-                    let peer = Peer { place: Some(place), ..peer.clone() };
+                let serve = |activity| {
+                    let peer = Peer { activity: Some(activity), ..peer.clone() };
                     serve(stream, peer, router, stop)
                 };
-                places.take(peer.origin(), serve).await;
+                slots.serve(peer.origin(), serve).await;
             }
         }
     }
     drop((listener, running));
     feed.end();
-    places.empty().await;
+    slots.join_all().await;
 }
 
 async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver<()>) {
@@ -142,7 +151,7 @@ async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver
     }
 }
 
-/// Serves the requests of one connection. `stop` ends it by its sender being dropped.
+/// Serves the requests of one connection until it ends or the sender of `stop` is dropped.
 async fn serve_http(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
@@ -152,13 +161,13 @@ async fn serve_http(
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (mut router, peer) = (router.clone(), peer.clone());
         async move {
-            let place = peer.place.clone();
-            let in_use = || place.iter().for_each(|place| place.is_in_use());
-            in_use();
+            let activity = peer.activity.clone();
+            let touch = || activity.iter().for_each(|activity| activity.touch());
+            touch();
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             let response = router.call(request).await;
-            in_use();
+            touch();
             response
         }
     });
@@ -169,7 +178,7 @@ async fn serve_http(
         .max_header_size(MAX_HEAD);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
-        // What a client does to its connection is its own affair.
+        // A protocol or I/O error of the client ends its connection, and is nothing to report.
         _ = &mut connection => return,
         _ = stop.changed() => {}
         () = sleep(MAX_AGE) => {}

@@ -1,4 +1,4 @@
-//! Where others are told, and in which words.
+//! The configuration of a webhook: its URL, its format and its signature.
 
 #[cfg(feature = "webhooks")]
 pub(crate) mod delivery;
@@ -14,8 +14,12 @@ use sha2::Sha256;
 
 use crate::webhook::message::Message;
 
-/// An address that is told when a rule is armed, when all faults are halted or resumed, when a rule
-/// expires, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook).
+/// A URL that receives a message when a rule is armed, when a rule expires, when all injection is
+/// halted or resumed, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook)
+/// for how messages are delivered.
+///
+/// The URL is a secret in many services, so `Debug`, errors and logs show its scheme, host and port
+/// only.
 ///
 /// ```
 /// # use chaos_http_admin::{Admin, Webhook, WebhookError};
@@ -30,43 +34,45 @@ use crate::webhook::message::Message;
 #[derive(Clone)]
 pub struct Webhook {
     url: Url,
-    form: Form,
+    format: Format,
     service: Arc<str>,
     signer: Option<Hmac<Sha256>>,
     within: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Form {
+enum Format {
     Json,
     Slack,
 }
 
 impl Webhook {
-    /// The header of the signature.
+    /// The header that carries the signature.
     pub(crate) const SIGNATURE: &str = "x-chaos-signature";
 
-    /// Tells a program: `{"event","service","text","run","entry"}`. The event is `arm`, `halt`,
-    /// `resume`, `expire` or `breach`; the entry is what `GET /v1/audit` shows, with a hundred changes
-    /// at most, and `changes_left_out` if there were more. `run` and the entry's `id` together tell
-    /// a message that comes twice.
+    /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
+    /// `run` and `entry`.
+    ///
+    /// `event` is `arm`, `halt`, `resume`, `expire` or `breach`. `entry` is the audit entry as `GET
+    /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
+    /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
     ///
     /// # Errors
-    /// If `url` is none of `http` or `https`.
+    /// Returns an error if `url` is not an `http` or `https` URL with a host.
     pub fn json(url: &str) -> Result<Self, WebhookError> {
-        Self::to(url, Form::Json)
+        Self::to(url, Format::Json)
     }
 
-    /// Tells people: `{"text"}`, as Slack's incoming webhooks take it, and what is compatible with
-    /// them.
+    /// Creates a webhook that receives `{"text":"…"}` with a message for people, the format of
+    /// Slack's incoming webhooks and of services that are compatible with them.
     ///
     /// # Errors
-    /// If `url` is none of `http` or `https`.
+    /// Returns an error if `url` is not an `http` or `https` URL with a host.
     pub fn slack(url: &str) -> Result<Self, WebhookError> {
-        Self::to(url, Form::Slack)
+        Self::to(url, Format::Slack)
     }
 
-    fn to(url: &str, form: Form) -> Result<Self, WebhookError> {
+    fn to(url: &str, format: Format) -> Result<Self, WebhookError> {
         let url: Url = url.parse().map_err(|_| WebhookError(()))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(WebhookError(()));
@@ -75,30 +81,35 @@ impl Webhook {
         let program = program.as_ref().and_then(|path| path.file_stem()?.to_str());
         Ok(Self {
             url,
-            form,
+            format,
             service: program.unwrap_or("a service").into(),
             signer: None,
             within: Duration::from_secs(60),
         })
     }
 
-    /// The name of the service that messages come from; without, that of the program's file.
+    /// Sets the name of the service in messages. The default is the name of the program's file.
     #[must_use]
     pub fn service(mut self, name: impl AsRef<str>) -> Self {
         self.service = name.as_ref().into();
         self
     }
 
-    /// Signs each body with HMAC-SHA256, so that the receiver knows whom it is from:
-    /// `x-chaos-signature: sha256=` and the sum in hexadecimal.
+    /// Signs each body with HMAC-SHA256, so that the receiver can verify the sender. The header
+    /// `x-chaos-signature` holds `sha256=` and the MAC in hexadecimal, as GitHub's webhooks do in
+    /// `X-Hub-Signature-256`.
     #[must_use]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "an HMAC accepts a key of any length"
+    )]
     pub fn signed_with(mut self, secret: impl AsRef<[u8]>) -> Self {
         let signer = Hmac::new_from_slice(secret.as_ref());
-        self.signer = Some(signer.expect("a key for an HMAC is of any length"));
+        self.signer = Some(signer.expect("an HMAC accepts a key of any length"));
         self
     }
 
-    /// For how long a message is tried before it is given up; a minute, unless this says otherwise.
+    /// Sets how long a message is retried before it counts as failed. The default is one minute.
     #[must_use]
     pub fn within(mut self, time: Duration) -> Self {
         self.within = time;
@@ -109,26 +120,26 @@ impl Webhook {
         &self.url
     }
 
-    pub(crate) fn time(&self) -> Duration {
+    pub(crate) fn retry_time(&self) -> Duration {
         self.within
     }
 
-    /// What may be shown of the address: all that follows may be a secret.
+    /// Returns the part of the URL that may be shown; what follows it may be a secret.
     pub(crate) fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
 
     pub(crate) fn kind(&self) -> &'static str {
-        match self.form {
-            Form::Json => "json",
-            Form::Slack => "slack",
+        match self.format {
+            Format::Json => "json",
+            Format::Slack => "slack",
         }
     }
 
     pub(crate) fn body(&self, message: &Message) -> Value {
-        match self.form {
-            Form::Json => message.to_json(&self.service),
-            Form::Slack => message.to_slack(&self.service),
+        match self.format {
+            Format::Json => message.to_json(&self.service),
+            Format::Slack => message.to_slack(&self.service),
         }
     }
 
@@ -145,19 +156,22 @@ impl fmt::Debug for Webhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Webhook")
             .field("to", &self.origin())
-            .field("form", &self.form)
+            .field("form", &self.format)
             .field("is_signed", &self.signer.is_some())
             .finish_non_exhaustive()
     }
 }
 
-/// An address that no webhook can have. It does not say which: there may be secrets in it.
+/// The error for a URL that cannot be that of a webhook. It does not contain the URL, which may
+/// contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookError(());
 
 impl fmt::Display for WebhookError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the address of a webhook begins with http:// or https:// and names a host")
+        f.write_str(
+            "the URL of the webhook is not valid; allowed: an http or https URL with a host",
+        )
     }
 }
 
@@ -168,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_secret_in_an_address_is_not_shown() {
+    fn secrets_in_a_url_are_not_shown() {
         let url = "https://user:password@hooks.example:8443/services/T0/B0/token?key=k#f";
         let hook = Webhook::slack(url).unwrap().signed_with("hush");
         assert_eq!(hook.origin(), "https://hooks.example:8443");
@@ -179,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_one_of_the_web() {
+    fn a_url_is_http_or_https() {
         for url in [
             "",
             "hooks.slack.com",
@@ -193,8 +207,8 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_what_others_make_of_it() {
-        // From RFC 4231, test case 2.
+    fn a_signature_is_that_of_rfc_4231() {
+        // The key and the body are those of RFC 4231, test case 2.
         let hook = Webhook::json("http://x").unwrap().signed_with("Jefe");
         let expected = "sha256=5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
         let body = b"what do ya want for nothing?";

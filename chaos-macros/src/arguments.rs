@@ -1,4 +1,4 @@
-//! What stands in the brackets: which site, of which injector, with which labels.
+//! Parsing of the attribute's arguments: the injector, the name of the site, and its labels.
 
 use proc_macro2::{Group, Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -15,8 +15,10 @@ mod keyword {
 const FORM: &str = "`#[site(\"name\")]`, `#[site(\"name\", label = value, …)]` or \
                     `#[site(injector: injector, \"name\", …)]`";
 
-/// What is handed on to the macro, which has the same syntax.
+/// The arguments of the attribute. They have the syntax of the `inject!` macro's arguments, to
+/// which they are passed on.
 pub(crate) struct Arguments {
+    /// The path of chaos-core, if the argument `crate = path` gives one.
     krate: Option<Path>,
     passed_on: TokenStream,
 }
@@ -38,7 +40,8 @@ impl Parse for Arguments {
     }
 }
 
-/// Says what is wrong in the user's own words; the macro would only find that no rule matches.
+/// Checks the syntax of the arguments, so that an error names what is wrong. The error of `inject!`
+/// would only be that no rule of the macro matches.
 fn check(input: ParseStream<'_>) -> Result<()> {
     if input.peek(keyword::injector) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
         input.parse::<keyword::injector>()?;
@@ -49,12 +52,12 @@ fn check(input: ParseStream<'_>) -> Result<()> {
         }
     }
     if input.is_empty() {
-        let problem = format!("a site has a name: {FORM}");
+        let problem = format!("the site has no name; allowed: {FORM}");
         return Err(Error::new(input.span(), problem));
     }
     let name = input.parse::<Expr>()?;
     if matches!(name, Expr::Assign(_)) {
-        let problem = format!("the name of the site comes before its labels: {FORM}");
+        let problem = format!("the labels stand before the name of the site; allowed: {FORM}");
         return Err(Error::new_spanned(name, problem));
     }
     while !input.is_empty() {
@@ -67,14 +70,16 @@ fn check(input: ParseStream<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Checks the syntax of one label.
 fn label(input: ParseStream<'_>) -> Result<()> {
     let is_label = input.peek(Ident::peek_any) && input.peek2(Token![=]);
     if !is_label || input.peek2(Token![==]) {
-        let forms = "a label is `name = text`, `name = %display` or `name = ?debug`";
+        let forms =
+            "this is not a label; allowed: `name = text`, `name = %display` or `name = ?debug`";
         return Err(input.error(forms));
     }
     if input.peek(Token![crate]) {
-        return Err(input.error("`crate = path` comes first"));
+        return Err(input.error("`crate = path` is not the first argument"));
     }
     input.call(Ident::parse_any)?;
     input.parse::<Token![=]>()?;
@@ -88,10 +93,10 @@ fn label(input: ParseStream<'_>) -> Result<()> {
 }
 
 impl Arguments {
-    /// A call of the macro of this name.
+    /// Returns a call of the macro called `name` with these arguments.
     ///
-    /// The compiler says of a macro's errors that they are where its call is: from the first to the
-    /// last of what the user wrote in the brackets.
+    /// The compiler reports errors of a macro at the span of its call. The call spans the arguments
+    /// from the first to the last token.
     pub(crate) fn call(&self, name: &str) -> TokenStream {
         let (first, last) = self.ends();
         let name = Ident::new(name, first);
@@ -105,7 +110,7 @@ impl Arguments {
         quote_spanned!(first=> #krate::#name! #brackets)
     }
 
-    /// The spans of the first and the last token, for code that is not the user's.
+    /// Returns the spans of the first and the last token, for generated code.
     fn ends(&self) -> (Span, Span) {
         let mut spans = self.passed_on.clone().into_iter().map(|token| token.span());
         let ours = |span| Span::mixed_site().located_at(span);

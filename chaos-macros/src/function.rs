@@ -1,4 +1,4 @@
-//! The function, and where in it the line goes.
+//! Parsing of the function, and insertion of the call that passes the site.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -13,7 +13,7 @@ use syn::{
 
 use crate::arguments::Arguments;
 
-/// A function whose body has not been looked into: it is the compiler's to understand.
+/// A function whose body is kept as tokens. The compiler parses it.
 pub(crate) struct Function {
     attributes: Vec<Attribute>,
     visibility: Visibility,
@@ -28,11 +28,11 @@ impl Parse for Function {
         let attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         if !is_function(&input.fork()) {
-            return Err(input.error("a site is a function; this is none"));
+            return Err(input.error("`#[site]` is on an item that is not a function"));
         }
         let signature = input.parse()?;
         if input.peek(Token![;]) {
-            let problem = "a site needs a body: put `#[site]` on each function that has one";
+            let problem = "a function without a body cannot be a site; put `#[site]` on the functions that implement it";
             return Err(Error::new_spanned(signature, problem));
         }
         let content;
@@ -47,12 +47,12 @@ impl Parse for Function {
     }
 }
 
-/// Whether `fn` comes after no more than may stand before it.
+/// Returns whether the item is a function: whether only qualifiers precede `fn`.
 fn is_function(input: ParseStream<'_>) -> bool {
     while let Ok(word) = input.call(Ident::parse_any) {
         match word.to_string().as_str() {
             "fn" => return true,
-            // Its text is optional.
+            // The name of the ABI is optional.
             "extern" => drop(input.parse::<Option<LitStr>>()),
             "async" | "const" | "unsafe" => {}
             _ => return false,
@@ -62,11 +62,11 @@ fn is_function(input: ParseStream<'_>) -> bool {
 }
 
 impl Function {
-    /// The same function, passing the site first.
+    /// Returns the function with a call that passes the site inserted at its start.
     pub(crate) fn passing(self, arguments: &Arguments) -> Result<TokenStream> {
         let signature = &self.signature;
         if let Some(word) = &signature.constness {
-            let problem = "a `const fn` cannot be a site: whether a fault happens is not constant";
+            let problem = "a `const fn` cannot be a site, because faults are injected at run time";
             return Err(Error::new_spanned(word, problem));
         }
         let returned = match &signature.output {
@@ -74,7 +74,8 @@ impl Function {
             ReturnType::Type(_, unit) => return Err(no_result(unit)),
             ReturnType::Default => return Err(no_result(&signature.ident)),
         };
-        // An error that does not convert is the return type's; the compiler points at one character.
+        // If the error type does not convert, the compiler reports it at this span, which is a
+        // token of the return type.
         let last = returned.to_token_stream().into_iter().last();
         let last = last.map_or_else(|| returned.span(), |token| token.span());
         let question = Span::mixed_site().located_at(last);
@@ -96,6 +97,7 @@ impl Function {
         Ok(self.around(&body))
     }
 
+    /// Returns the function with another body.
     fn around(&self, body: &TokenStream) -> TokenStream {
         let (attributes, visibility) = (&self.attributes, &self.visibility);
         let (signature, inner) = (&self.signature, &self.inner_attributes);
@@ -107,9 +109,10 @@ impl Function {
     }
 }
 
+/// Returns the error for a function that cannot return an injected fault.
 fn no_result(at: impl ToTokens) -> Error {
-    let problem = "an injected fault is an error of the function: \
-                   it must return a `Result<_, E>`, with `E: From<chaos_core::Injected>`";
+    let problem = "a site must return `Result<_, E>` with `E: From<chaos_core::Injected>`, \
+                   because an injected fault is returned as an error";
     Error::new_spanned(at, problem)
 }
 
@@ -117,7 +120,7 @@ fn is_unit(returned: &Type) -> bool {
     matches!(returned, Type::Tuple(tuple) if tuple.elems.is_empty())
 }
 
-/// Whether the function is one that returns a future, by the names that such types have.
+/// Returns whether the return type is a future. It is recognized by the usual names of such types.
 fn is_future(returned: &Type) -> bool {
     let last = |path: &syn::Path| {
         path.segments
@@ -136,7 +139,7 @@ fn is_future(returned: &Type) -> bool {
     }
 }
 
-/// Puts `pass` at the start of the `async` block that the body ends in.
+/// Inserts `pass` at the start of the `async` block with which the body ends.
 fn in_block(body: &TokenStream, returned: &Type, pass: TokenStream) -> Result<TokenStream> {
     let mut statements = syn::parse::Parser::parse2(Block::parse_within, body.clone())?;
     let block = match statements.last_mut() {
@@ -144,7 +147,7 @@ fn in_block(body: &TokenStream, returned: &Type, pass: TokenStream) -> Result<To
         _ => None,
     };
     let Some(block) = block else {
-        let problem = "a site that returns a future is an `async fn`, or ends in \
+        let problem = "a site that returns a future must be an `async fn`, or end in \
                        `async move { … }` or `Box::pin(async move { … })`";
         return Err(Error::new_spanned(returned, problem));
     };
@@ -154,6 +157,8 @@ fn in_block(body: &TokenStream, returned: &Type, pass: TokenStream) -> Result<To
     Ok(quote!(#(#statements)*))
 }
 
+/// Returns the `async` block in the last expression of a function, as such or in `Box::pin(…)`,
+/// `….boxed()` or `….boxed_local()`.
 fn async_block(expression: &mut Expr) -> Option<&mut Block> {
     match expression {
         Expr::Async(expression) => Some(&mut expression.block),

@@ -1,9 +1,15 @@
-//! The attribute macro of chaos-core: a whole function as a site.
+//! The attribute macro of chaos-core, which makes a function a site.
 //!
-//! Use it as `chaos_core::site`, with chaos-core's feature `macros`. This crate is there because a
-//! procedural macro needs one of its own.
+//! Use it as `chaos_core::site`, with the feature `macros` of chaos-core. It is in a crate of its
+//! own because procedural macros must be.
 #![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod arguments;
 mod function;
@@ -12,12 +18,14 @@ use proc_macro::TokenStream;
 
 use crate::{arguments::Arguments, function::Function};
 
-/// Makes a function a site: a place where faults may happen, each time it is called.
+/// Makes a function a site: a place in the code where rules can inject faults, each time the
+/// function is called.
 ///
-/// It puts one line at the start of the function, and changes nothing else: `inject!(…)?`, or
-/// `inject_async!(…).await?` where the function is `async`. What stands in the brackets is what those
-/// macros take: a name; before it, another injector; after it, labels, which are evaluated
-/// only when the site is armed. Idle, it costs what that line costs.
+/// The attribute inserts one line at the start of the function and changes nothing else:
+/// `inject!(…)?`, or `inject_async!(…).await?` if the function is `async`. Its arguments are those
+/// of these macros: the name of the site, optionally preceded by `injector: …` and followed by
+/// labels. Labels are evaluated only while a rule is armed on the site. Until then, the site costs
+/// what that line costs.
 ///
 /// ```
 /// use chaos_core::{Injector, site};
@@ -41,18 +49,23 @@ use crate::{arguments::Arguments, function::Function};
 /// # drop(Shop { injector: Injector::new() }.buy(None));
 /// ```
 ///
-/// - **The function returns** a `Result<_, E>`, and `E: From<chaos_core::Injected>`: an injected
-///   fault is an error of the function. [`std::io::Error`] and boxed errors have it.
-/// - **Labels** see the arguments, `self` included, as the first line of the function would.
-/// - **An `async` function** passes its site when it is first polled, not when it is called. So do
-///   functions that end in `async move { … }`, `Box::pin(async move { … })` or
-///   `async move { … }.boxed()`: there the line is the first one of the block. That makes it work
-///   inside `#[async_trait]`.
-/// - **Other attributes** stay, and see the line if they stand below. Of two sites of one function,
-///   the lower one is passed first.
-/// - **Elsewhere**, chaos-core is found by `crate`: `#[site(crate = my::chaos_core, "db.read")]`.
+/// - **Return type.** The function must return `Result<_, E>` with `E: From<chaos_core::Injected>`,
+///   because an injected fault is returned as an error. [`std::io::Error`] and boxed errors
+///   implement this conversion.
+/// - **Labels** can use the function's arguments, including `self`. A label is written `name =
+///   text`, `name = %display` or `name = ?debug`.
+/// - **Async functions** pass the site when they are first polled, not when they are called. This
+///   includes functions that end in `async move { … }`, `Box::pin(async move { … })` or `async move
+///   { … }.boxed()`, where the line is inserted at the start of the block; the attribute therefore
+///   works inside `#[async_trait]`.
+/// - **Other attributes** are kept, and those below this one see the inserted line. If a function
+///   is two sites, the lower one is passed first.
+/// - **Another path.** `#[site(crate = my::chaos_core, "db.read")]` names the path of chaos-core if
+///   it is not `::chaos_core`.
 ///
-/// A `const fn`, and whatever is no function, does not compile; nor does a bad name.
+/// # Compile errors
+/// The attribute is refused on a `const fn`, on a function without a body, and on items other than
+/// functions; so is a site name that is not valid.
 #[proc_macro_attribute]
 pub fn site(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let original = item.clone();
@@ -61,7 +74,8 @@ pub fn site(arguments: TokenStream, item: TokenStream) -> TokenStream {
     match passing {
         Ok(function) => function.into(),
         Err(error) => {
-            // With the function as it was, or all that calls it would be in error too.
+            // The function is emitted unchanged with the error, so that its callers compile and
+            // cause no further errors.
             let mut tokens = TokenStream::from(error.into_compile_error());
             tokens.extend(original);
             tokens

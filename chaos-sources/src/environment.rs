@@ -1,4 +1,4 @@
-//! What the environment of the process says: rules in the short form, and a file of rules.
+//! The rules that the environment of the process names: `CHAOS_RULES` and `CHAOS_FILE`.
 
 use std::{env, ffi::OsString};
 
@@ -7,15 +7,30 @@ use chaos_core::{Actor, Injector, Rule, wire};
 use crate::{
     error::{Problem, SourceError},
     file::FileSource,
-    holder::Holder,
+    installed::InstalledRules,
     watching::Watching,
 };
 
 const RULES: &str = "CHAOS_RULES";
 const FILE: &str = "CHAOS_FILE";
 
-/// `CHAOS_RULES`, rules in the [short form](chaos_core::wire::rules_from_short), and `CHAOS_FILE`, the
-/// path of a file of rules. Either may be missing or empty.
+/// The rules that the environment names: `CHAOS_RULES` contains rules in the [short
+/// form](chaos_core::wire::rules_from_short), and `CHAOS_FILE` the path of a file of rules. Each
+/// may be unset or empty.
+///
+/// ```
+/// use chaos_core::Injector;
+/// use chaos_sources::Environment;
+///
+/// let environment = Environment::of(|name| (name == "CHAOS_RULES").then(|| "db.write=5%sleep(200)".into()))?;
+/// assert_eq!(environment.rules().len(), 1);
+/// assert!(environment.file().is_none());
+///
+/// let injector = Injector::new();
+/// assert!(environment.arm(&injector)?.is_none());
+/// assert_eq!(injector.rules().rules().len(), 1);
+/// # Ok::<(), chaos_sources::SourceError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Environment {
     rules: Vec<Rule>,
@@ -23,22 +38,23 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// Reads the environment of this process. Nothing is armed yet.
+    /// Reads the environment of this process. It arms no rule; [`arm`](Self::arm) does.
     ///
     /// # Errors
-    /// If `CHAOS_RULES` cannot be read, or holds anything that is not allowed.
+    /// Returns an error if `CHAOS_RULES` is not UTF-8 or contains an invalid rule.
     pub fn read() -> Result<Self, SourceError> {
         Self::of(|name| env::var_os(name))
     }
 
-    /// The same, of any variables by name.
+    /// Reads the variables that `variable` returns by name instead of those of this process. It
+    /// arms no rule; [`arm`](Self::arm) does.
     ///
     /// # Errors
-    /// As [`read`](Self::read).
+    /// Returns an error if `CHAOS_RULES` is not UTF-8 or contains an invalid rule.
     pub fn of(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, SourceError> {
         let text = variable(RULES).unwrap_or_default();
         let refuse = |problem: Problem| SourceError::new(RULES, problem);
-        let text = (text.into_string()).map_err(|_| refuse("no UTF-8".into()))?;
+        let text = (text.into_string()).map_err(|_| refuse("the text is not UTF-8".into()))?;
         let rules = wire::rules_from_short(&text);
         let file = variable(FILE).filter(|path| !path.is_empty());
         Ok(Self {
@@ -47,28 +63,31 @@ impl Environment {
         })
     }
 
-    /// The rules of `CHAOS_RULES`.
+    /// Returns the rules of `CHAOS_RULES`.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// The file that `CHAOS_FILE` names.
+    /// Returns the file that `CHAOS_FILE` names.
     #[must_use]
     pub fn file(&self) -> Option<&FileSource> {
         self.file.as_ref()
     }
 
-    /// Puts the rules in force behind those that are, and [follows](FileSource::watch) the file, if
-    /// one is named.
+    /// Appends the rules of `CHAOS_RULES` to those of `injector`, and [watches](FileSource::watch)
+    /// the file of `CHAOS_FILE`. Returns `None` if no file is named.
+    ///
+    /// The rules stay in force when the returned value is dropped.
     ///
     /// # Errors
-    /// If one of the rules of `CHAOS_RULES` is not allowed here, or its id is taken; then nothing is
-    /// armed. If the system gives no thread to follow the file on.
+    /// Returns an error, and arms nothing, if the injector's policy refuses a rule of
+    /// `CHAOS_RULES`, or another rule has its id. Returns an error if no thread can be started to
+    /// watch the file; the rules of `CHAOS_RULES` are armed then.
     pub fn arm(&self, injector: &Injector) -> Result<Option<Watching>, SourceError> {
         if !self.rules.is_empty() {
-            let actor = Actor::new(format!("env:{RULES}")).because("the environment says so");
-            let put = Holder::new(injector, actor).put(self.rules.clone());
+            let actor = Actor::new(format!("env:{RULES}")).because("set in the environment");
+            let put = InstalledRules::new(injector, actor).put(self.rules.clone());
             put.map_err(|problem| SourceError::new(RULES, problem))?;
         }
         self.file

@@ -1,13 +1,14 @@
-//! Why the rules of a source were not taken: which source, where in it, and what is wrong.
+//! The error of a source: which source, where in it, and what is wrong.
 
 use std::{error::Error, fmt};
 
 use chaos_core::{ChangeError, RuleError};
 
-/// Rules that were not taken. Those that were in force before still are.
+/// The reason why the rules of a source were refused. The rules that were in force before stay in
+/// force.
 ///
-/// `Display` is one line: the file or the variable, the line and column if the format's parser gives
-/// them, and all there is to say, so there is no `source`.
+/// `Display` writes one line with the path or the variable, the line and column if the parser
+/// provides them, and the cause. [`source`](Error::source) is therefore always `None`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceError(Box<Parts>);
 
@@ -18,7 +19,7 @@ struct Parts {
     problem: Problem,
 }
 
-/// Where in a text, counted from 1.
+/// A position in a text; both numbers count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) line: u64,
@@ -46,19 +47,21 @@ impl SourceError {
         self
     }
 
-    /// The path of the file, or the name of the variable.
+    /// Returns the path of the file, or the name of the environment variable.
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.0.origin
     }
 
-    /// The line and the column, both from 1, where the text cannot be read.
+    /// Returns the line and the column of a syntax error, both counted from 1; `None` for other
+    /// errors, and if the parser does not provide them.
     #[must_use]
     pub fn line_and_column(&self) -> Option<(u64, u64)> {
         self.0.place.map(|place| (place.line, place.column))
     }
 
-    /// The rule that is not allowed, and what is, if it could be read that far.
+    /// Returns the error about an invalid rule, which names the rule, the field and what is
+    /// allowed; `None` if the source could not be read so far.
     #[must_use]
     pub fn rule_error(&self) -> Option<&RuleError> {
         match &self.0.problem {

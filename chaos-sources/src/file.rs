@@ -1,4 +1,4 @@
-//! A file of rules.
+//! Files of rules.
 
 use std::{
     path::{self, Path, PathBuf},
@@ -7,9 +7,20 @@ use std::{
 
 use chaos_core::{Actor, Injector, Rule};
 
-use crate::{contents, error::SourceError, format, holder::Holder, watching::Watching};
+use crate::{contents, error::SourceError, format, installed::InstalledRules, watching::Watching};
 
-/// A file of rules, in the format that its name ends in.
+/// A file of rules, whose extension determines its format: see the [front page](crate#files).
+///
+/// ```
+/// use chaos_sources::FileSource;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("rules.json");
+/// std::fs::write(&path, r#"{"rules":[{"id":"lost","site":"db.*","faults":[{"error":"lost"}]}]}"#)?;
+/// let rules = FileSource::new(&path).load()?;
+/// assert_eq!(rules[0].id().as_str(), "lost");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileSource {
     path: PathBuf,
@@ -17,8 +28,8 @@ pub struct FileSource {
 }
 
 impl FileSource {
-    /// The file at `path`, which need not be there yet. A relative path counts from the directory
-    /// that the process is in now.
+    /// Names the file at `path`, which need not exist yet. A relative path is resolved against the
+    /// current directory of this moment.
     #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
@@ -28,42 +39,45 @@ impl FileSource {
         }
     }
 
-    /// How often the file is looked at without being told that it has changed: five seconds, unless
-    /// said otherwise. Some mounts tell nothing.
+    /// Sets how often the file is read without a notification of the system, which some file
+    /// systems do not send. The default is five seconds, and the minimum 10 milliseconds.
     #[must_use]
     pub fn look_every(mut self, time: Duration) -> Self {
         self.look_every = time.max(Duration::from_millis(10));
         self
     }
 
-    /// Where it is.
+    /// Returns the absolute path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Reads its rules, and does nothing else.
+    /// Reads and validates the rules of the file, without arming them.
     ///
     /// # Errors
-    /// If it cannot be read, or holds anything that is not allowed.
+    /// Returns an error if the file cannot be read or parsed, or contains an invalid rule.
     pub fn load(&self) -> Result<Vec<Rule>, SourceError> {
         let bytes = contents::read(&self.path)?;
         format::rules(&self.path, contents::text(&self.path, &bytes)?)
     }
 
-    /// Puts its rules in force, and keeps to them as they change, until what is returned is dropped.
+    /// Arms the rules of the file in `injector`, and updates them whenever the file changes, until
+    /// the returned value is dropped.
     ///
-    /// A file that is not good now is no error here, but in the [status](Watching::status), as it is
-    /// later: a service need not stay down for it.
+    /// The file is read once before this method returns. A file that is missing or invalid is no
+    /// error, neither now nor later, so that it cannot keep a service from starting; the
+    /// [status](Watching::status) shows what is wrong with it.
     ///
     /// # Errors
-    /// If the system gives no thread to follow it on.
+    /// Returns an error if no thread can be started to follow the file. The file's rules may be
+    /// armed then.
     pub fn watch(&self, injector: &Injector) -> Result<Watching, SourceError> {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         let actor = Actor::new(format!("file:{name}"))
             .at(self.path.to_string_lossy())
-            .because("it is what the file says");
-        let holder = Holder::new(injector, actor);
-        Watching::start(self.path.clone(), self.look_every, holder)
+            .because("set in the file");
+        let installed = InstalledRules::new(injector, actor);
+        Watching::start(self.path.clone(), self.look_every, installed)
     }
 }

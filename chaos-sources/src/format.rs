@@ -1,5 +1,5 @@
-//! The formats of a file, by its extension. There is one schema: each becomes JSON, and the wire
-//! format of chaos-core says what that means.
+//! The formats of files, by extension. There is one schema for all: each format is converted to
+//! JSON, which the wire format of chaos-core interprets.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::{
 
 type Reader = fn(&str) -> Result<Strict, (String, Option<Place>)>;
 
-/// Each extension, and who reads it. The table is the help.
+/// The extensions and their parsers. The error about an unknown extension lists this table.
 const FORMATS: &[(&str, Reader)] = &[
     ("json", json),
     #[cfg(feature = "toml")]
@@ -23,7 +23,7 @@ const FORMATS: &[(&str, Reader)] = &[
     ("yml", yaml),
 ];
 
-/// Reads the rules that `text` holds, of a file of this name.
+/// Parses the rules in `text`, in the format of the extension of `path`.
 pub(crate) fn rules(path: &Path, text: &str) -> Result<Vec<Rule>, SourceError> {
     let origin = path.display().to_string();
     let refuse = |problem: Problem| SourceError::new(&origin, problem);
@@ -36,13 +36,16 @@ pub(crate) fn rules(path: &Path, text: &str) -> Result<Vec<Rule>, SourceError> {
             .iter()
             .map(|(known, _)| format!(".{known}"))
             .collect();
-        let problem = format!("no format by its name; allowed: {}", known.join(", "));
+        let problem = format!(
+            "the extension is not that of a format; allowed: {}",
+            known.join(", ")
+        );
         return Err(refuse(problem.into()));
     };
-    // What a writer leaves who has opened the file and not come further.
+    // An empty file may be one that a writer has opened and not filled yet.
     if text.trim().is_empty() {
         let problem =
-            "empty, as a file that is being written; no rules are an empty list of `rules`";
+            "the file is empty; allowed: a document with a list of `rules`, which may be empty";
         return Err(refuse(problem.into()));
     }
     let Strict(document) =
@@ -51,7 +54,7 @@ pub(crate) fn rules(path: &Path, text: &str) -> Result<Vec<Rule>, SourceError> {
     rules.map_err(|error| refuse(error.into()))
 }
 
-/// The first line of an error: some parsers quote the text in further ones.
+/// Returns the first line of an error; some parsers quote the text in further lines.
 fn one_line(error: &str) -> String {
     error.lines().next().unwrap_or_default().to_owned()
 }
@@ -79,7 +82,7 @@ fn toml(text: &str) -> Result<Strict, (String, Option<Place>)> {
 #[cfg(feature = "yaml")]
 fn yaml(text: &str) -> Result<Strict, (String, Option<Place>)> {
     let options = serde_saphyr::options! {
-        // `on: request` and `off` are words here, as in YAML 1.2.
+        // `on` and `off` are strings, as in YAML 1.2: `on: request` is a valid field of a rule.
         strict_booleans: true,
         reject_unsupported_tags: true,
         with_snippet: false,
@@ -95,7 +98,7 @@ fn yaml(text: &str) -> Result<Strict, (String, Option<Place>)> {
     })
 }
 
-/// The line and column of a byte.
+/// Returns the line and the column of the byte at `at`.
 pub(crate) fn place_of(text: &str, at: usize) -> Place {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Rules for [`chaos_core`] from a file, followed while it changes, and from the environment.
+//! Rules for [`chaos_core`] from a file, which is followed while it changes, and from the
+//! environment.
 //!
 //! ```
 //! use chaos_core::{Injector, inject};
@@ -30,62 +31,80 @@
 //!
 //! # Files
 //!
-//! The name says the format: `.json`, `.toml` (feature `toml`), `.yaml` or `.yml` (feature `yaml`). All
-//! hold what the admin port takes and shows, `rules` with a list of rules as [`chaos_core::wire`] reads
-//! them. A file of at most 4 MiB is read; in YAML, of at most 250,000 values with what aliases repeat.
+//! The extension determines the format: `.json`, `.toml` (feature `toml`), `.yaml` or `.yml`
+//! (feature `yaml`). All formats share one schema, that of the admin API: a field `rules` with a
+//! list of rules as [`chaos_core::wire`] reads them. A file may have at most 4 MiB, and in YAML at
+//! most 250,000 values, including those that aliases repeat.
 //!
-//! - **A bad file is refused whole**, and the last good rules of the file stay: it cannot be read or
-//!   parsed, a rule is not allowed by the wire format or the injector's policy, or an id is taken by
-//!   a rule that did not come from the file. So are a file that is deleted, a directory in its place,
-//!   and an empty one, which a writer may be about to fill: no rules are an empty list.
-//! - **Told everywhere**, once for each reason: a warning of `tracing` with the target `chaos`, an entry
-//!   in the [audit](chaos_core::Injector::audit), and the [status](Watching::status) until it is good
-//!   again; `Admin::source` of `chaos-http-admin` shows that on the port and among the metrics.
-//! - **The generation moves only** for a good set of rules that differs from the last good one. A new
-//!   time stamp or another comment moves nothing, and leaves what was done to the rules by other ways.
-//! - **Rules that came another way stay**, in their places. Those of the file are replaced in one edit:
-//!   unchanged ones go on with their counts and deadlines, and stay expired if they are.
-//! - **Ten minutes** is how long a rule lives that does not say its `ttl`, from the moment it is armed,
-//!   or what the policy says. A file that is read again unchanged arms nothing anew.
+//! - **An invalid file is refused as a whole**, and the rules of its last valid version stay in
+//!   force. A file is invalid if it cannot be read or parsed, if the wire format or the injector's
+//!   policy refuses a rule, or if a rule has an id that a rule from elsewhere has. A missing file,
+//!   a directory, and an empty file, which a writer may be about to fill, are invalid as well; a
+//!   file without rules contains an empty list.
+//! - **A refusal is reported** once for each reason: as a `tracing` warning with the target
+//!   `chaos`, as an entry in the [audit](chaos_core::Injector::audit), and in the
+//!   [status](Watching::status) until the file is valid again. `Admin::source` of
+//!   `chaos-http-admin` shows the status in the admin API and the metrics.
+//! - **The generation changes** only if a valid file contains other rules than its last valid
+//!   version. A new time stamp or comment changes nothing, and keeps changes that were made to the
+//!   rules by other means.
+//! - **Rules from elsewhere** stay unchanged, in their positions. The rules of the file are
+//!   replaced in one edit. A rule that is unchanged keeps its counts and its deadline, and stays
+//!   expired if it has expired.
+//! - **The default `ttl`** of a rule is ten minutes from when it is armed, unless the policy sets
+//!   another. Reading an unchanged file again arms no rule.
 //!
-//! # How a change is found
+//! # How changes are detected
 //!
-//! The system tells of changes in the file's directory, and in the one that a link leads to, so the swap
-//! of a mounted Kubernetes ConfigMap is seen like an edit. Besides, the file is looked at every
-//! [five seconds](FileSource::look_every), since some mounts tell nothing. What is found is read again
-//! 100 ms later, and taken when it is the same, so that a file is seldom read half written. Half a file
-//! may be a good one all the same: whoever must be sure writes another file and renames it.
+//! The system's notifications are watched for the directory of the file and, if the path is a
+//! symbolic link, for that of its target, so the update of a mounted Kubernetes ConfigMap is
+//! detected like an edit. The file is also read every [five seconds](FileSource::look_every),
+//! because some file systems send no notifications.
 //!
-//! # What it costs
+//! A changed file is read again 100 ms later, and used once two reads agree, so a file is rarely
+//! read while it is being written. Part of a file can be valid, too: to exclude this, write another
+//! file and rename it.
 //!
-//! A file that is watched has one thread of its own (the system's notifications another), asleep but
-//! for a look every five seconds. Calls are as they are: sites never look at files.
+//! # Cost
 //!
-//! # What cannot happen
+//! A watched file has one thread, which sleeps except for a read every five seconds, and the
+//! system's notifications have another. Calls are not affected: a site never reads files.
 //!
-//! - A file changes a rule that came another way, or half of its own.
-//! - A rule is put in force after its [`Watching`] has been dropped.
-//! - A file takes a service down: what is wrong with it is in the status, and nowhere an error or a
-//!   panic.
+//! # Guarantees
 //!
-//! # What it does not do
+//! A test covers each of these:
 //!
-//! It writes no file. Rules made another way are not in it, and are gone with the process.
+//! - A file changes only its own rules, and all of them in one edit.
+//! - No rule is installed after its [`Watching`] was dropped.
+//! - A file neither causes a panic nor an error in the service; what is wrong with it is in the
+//!   status.
+//!
+//! # Limitations
+//!
+//! Files are never written. Rules that are made by other means are not saved, and are lost when the
+//! process ends.
 //!
 //! # Features
 //!
-//! - `toml` (default), `yaml` (default): those formats.
+//! The [README](https://docs.rs/crate/chaos-sources/latest) lists
+//! the features, what each adds, and how many crates it depends on.
 #![forbid(unsafe_code)]
-// Input never panics; a broken promise of our own says so with `expect`. Tests may.
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Invalid input never panics; an internal invariant that does not hold panics with `expect`.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 mod contents;
+mod directory_watcher;
 mod environment;
 mod error;
 mod file;
-mod follower;
 mod format;
-mod holder;
+mod installed;
 mod merge;
 mod status;
 mod strict;

@@ -1,4 +1,4 @@
-//! One list of rules out of two: those in force, and those that a source has now. Pure.
+//! A pure function that merges the rules of a source into the rules in force.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -7,19 +7,21 @@ use std::{
 
 use chaos_core::{Rule, RuleId};
 
-/// The list that is to be in force: `new` in place of the rules called `mine`, and all others where
-/// they stand.
+/// Returns `current` with the rules called `mine` replaced by `new`. All other rules keep their
+/// positions.
 ///
-/// A rule that stays keeps its place. A new one follows the rule that it follows in the source. If
-/// the source has put its rules into another order, they stand together where the first of them was.
+/// A rule that is also in `new` keeps its position. An added rule follows the rule that precedes it
+/// in `new`. If the source has changed the order of its rules, they are placed together at the
+/// position of the first of them.
 ///
 /// # Errors
-/// An id that is not `mine`, and in force already; or one that `new` has twice.
+/// Returns the id of a rule in `new` that a rule other than `mine` has, or that `new` contains
+/// twice.
 pub(crate) fn merge(
     current: &[Arc<Rule>],
     mine: &BTreeSet<RuleId>,
     new: &[Rule],
-) -> Result<Vec<Rule>, Clash> {
+) -> Result<Vec<Rule>, IdConflict> {
     let places: BTreeMap<&RuleId, usize> = new
         .iter()
         .enumerate()
@@ -27,7 +29,7 @@ pub(crate) fn merge(
         .collect();
     let twice = |(at, rule): &(usize, &Rule)| places[rule.id()] != *at;
     if let Some((_, rule)) = new.iter().enumerate().find(twice) {
-        return Err(Clash::Twice(rule.id().clone()));
+        return Err(IdConflict::Duplicate(rule.id().clone()));
     }
     let foreign = |rule: &&Arc<Rule>| !mine.contains(rule.id());
     if let Some(rule) = current
@@ -35,7 +37,7 @@ pub(crate) fn merge(
         .filter(foreign)
         .find(|rule| places.contains_key(rule.id()))
     {
-        return Err(Clash::Foreign(rule.id().clone()));
+        return Err(IdConflict::Taken(rule.id().clone()));
     }
 
     let kept: Vec<usize> = current
@@ -52,7 +54,7 @@ pub(crate) fn merge(
         }
         let end = match places.get(rule.id()) {
             _ if !in_order || kept.is_empty() => new.len(),
-            // Up to the next rule that has a place of its own.
+            // The rules up to the next one that has a position of its own.
             Some(at) => kept
                 .iter()
                 .copied()
@@ -67,11 +69,13 @@ pub(crate) fn merge(
     Ok(merged)
 }
 
-/// Why two lists do not go together.
+/// The reason why two lists cannot be merged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Clash {
-    Twice(RuleId),
-    Foreign(RuleId),
+pub(crate) enum IdConflict {
+    /// The source contains the id twice.
+    Duplicate(RuleId),
+    /// A rule that is not of the source has the id.
+    Taken(RuleId),
 }
 
 #[cfg(test)]
@@ -88,8 +92,8 @@ mod tests {
         ids.chars().map(rule).collect()
     }
 
-    /// In capitals, the rules of others.
-    fn merged(current: &str, new: &str) -> Result<String, Clash> {
+    /// Merges two lists of one-letter ids; upper-case ids are rules of others.
+    fn merged(current: &str, new: &str) -> Result<String, IdConflict> {
         let mine = current.chars().filter(|id| id.is_lowercase());
         let mine = mine.map(|id| id.to_string().parse().unwrap()).collect();
         let current: Vec<_> = rules(current).into_iter().map(Arc::new).collect();
@@ -128,7 +132,7 @@ mod tests {
     #[test]
     fn no_rule_takes_the_name_of_another() {
         let id = |id: &str| id.parse().unwrap();
-        assert_eq!(merged("aXb", "aX"), Err(Clash::Foreign(id("X"))));
-        assert_eq!(merged("a", "aba"), Err(Clash::Twice(id("a"))));
+        assert_eq!(merged("aXb", "aX"), Err(IdConflict::Taken(id("X"))));
+        assert_eq!(merged("a", "aba"), Err(IdConflict::Duplicate(id("a"))));
     }
 }

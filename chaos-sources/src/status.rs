@@ -1,4 +1,4 @@
-//! How a source is: what it has in force, and what was last wrong with it.
+//! The status of a watched file: the rules that it has installed, and what is wrong with it.
 
 use std::{
     path::PathBuf,
@@ -10,29 +10,34 @@ use chaos_core::Clock;
 
 use crate::error::SourceError;
 
-/// How a file that is watched is doing.
+/// The status of a watched file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SourceStatus {
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
-    /// How many rules it had when it last was good; those stay in force until it is good again.
+    /// The number of rules in the last valid version of the file. They stay in force while the file
+    /// is invalid.
     pub rules: usize,
-    /// The generation of the injector's rules that they came with, or that had them already.
+    /// The generation of the injector's rules that resulted from installing them, or in which they
+    /// were already in force; `None` if the file has never been valid.
     pub generation: Option<u64>,
-    /// When they were read, on the injector's clock; `None` if the file has never been good.
+    /// When the last valid version was read, on the injector's clock; `None` if the file has never
+    /// been valid.
     pub loaded_at: Option<SystemTime>,
-    /// Why the file as it is now is refused, if it is.
+    /// Why the present version of the file is refused; `None` if it is valid.
     pub error: Option<Arc<SourceError>>,
-    /// Since when, on the injector's clock.
+    /// When the file became invalid, on the injector's clock; `None` if it is valid.
     pub failing_since: Option<SystemTime>,
-    /// How many times it was refused, each reason counted once.
+    /// The number of refusals. A reason that persists is counted once.
     pub refused: u64,
-    /// Whether the system tells of changes. If not, they are found when it is next looked at.
+    /// Whether the system notifies of changes. If not, they are found within the time set with
+    /// [`FileSource::look_every`](crate::FileSource::look_every).
     pub is_notified: bool,
 }
 
-/// The status of a source, to be asked by whoever shows it. Clones are the same source.
+/// A handle to the status of a watched file, which can be read after its
+/// [`Watching`](crate::Watching) was moved or dropped. Clones are handles to the same file.
 #[derive(Clone, Debug)]
 pub struct SourceHandle(Arc<Shared>);
 
@@ -60,17 +65,18 @@ impl SourceHandle {
         }))
     }
 
-    /// How it is now.
+    /// Returns the present status.
     #[must_use]
     pub fn status(&self) -> SourceStatus {
         self.lock().clone()
     }
 
-    /// Waits until it is as `is_as` says, holding the thread, at most for a time; whether it is.
-    pub fn wait_until(&self, is_as: impl Fn(&SourceStatus) -> bool, at_most: Duration) -> bool {
+    /// Blocks the thread until `predicate` returns `true` for the status, for `at_most` this long.
+    /// Returns whether it did.
+    pub fn wait_until(&self, predicate: impl Fn(&SourceStatus) -> bool, at_most: Duration) -> bool {
         let clock = Clock::monotonic();
         let mut status = self.lock();
-        while !is_as(&status) {
+        while !predicate(&status) {
             let left = at_most.saturating_sub(clock.now());
             if left.is_zero() {
                 return false;
@@ -87,7 +93,8 @@ impl SourceHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, SourceStatus> {
-        // A status is written field by field, each whole.
+        // The fields are assigned one by one, and each assignment leaves a usable status, so a
+        // poisoned lock is no problem.
         self.0.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,8 @@
-//! A document of any format as the JSON that it stands for, or an error where it stands for none.
+//! Conversion of a document in any format to JSON, with an error for anything that JSON cannot
+//! express.
 //!
-//! `serde_json::Value` would take more: the last of two fields of one name, and `null` where a number
-//! is not finite, which in a rule is a rate of 1.
+//! `serde_json::Value` accepts more: of two fields with one name it keeps the last, and a number
+//! that is not finite becomes `null`, which in a rule means a rate of 1.
 
 use std::fmt;
 
@@ -11,29 +12,32 @@ use serde::{
 };
 use serde_json::{Map, Number, Value};
 
-/// Below these, what stands there is the user's own, and `null` is a value like others.
-const FREE: [&str; 4] = ["value", "json", "custom", "stats"];
+/// The fields whose contents are free-form, so that `null` is a value in them.
+const FREE_FORM: [&str; 4] = ["value", "json", "custom", "stats"];
 
-/// What a TOML date arrives as.
+/// The name of the field in which the TOML parser passes a date.
 const TOML_DATE: &str = "$__toml_private_datetime";
 
+/// The JSON of a document.
 pub(crate) struct Strict(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Strict {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let seed = Seed {
             name: None,
-            free: false,
+            is_free_form: false,
         };
         seed.deserialize(deserializer).map(Self)
     }
 }
 
-/// Reads the value of one field, or of none.
+/// Deserializes the value of a field, or of an element of a list.
 #[derive(Clone, Copy)]
 struct Seed<'n> {
+    /// The name of the field, for errors.
     name: Option<&'n str>,
-    free: bool,
+    /// Whether an enclosing field is one of [`FREE_FORM`].
+    is_free_form: bool,
 }
 
 impl<'de> DeserializeSeed<'de> for Seed<'_> {
@@ -84,12 +88,12 @@ impl<'de> Visitor<'de> for Seed<'_> {
         self.visit_unit()
     }
 
-    /// A field without a value is not taken for one that was left out: it may be half of one.
+    /// A field without a value is not treated as absent: the file may have been written in part.
     fn visit_unit<E: Error>(self) -> Result<Value, E> {
         match self.name {
-            _ if self.free => Ok(Value::Null),
-            Some(name) => Err(E::custom(format_args!("`{name}` has no value"))),
-            None => Err(E::custom("there is no value")),
+            _ if self.is_free_form => Ok(Value::Null),
+            Some(name) => Err(E::custom(format_args!("the field `{name}` has no value"))),
+            None => Err(E::custom("a list element or the document has no value")),
         }
     }
 
@@ -105,15 +109,17 @@ impl<'de> Visitor<'de> for Seed<'_> {
         let mut fields = Map::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == TOML_DATE {
-                let problem = "a date or a time of day; write it as a text, in quotes";
+                let problem = "a date or a time is not allowed; allowed: a text, in quotes";
                 return Err(A::Error::custom(problem));
             }
             if fields.contains_key(&name) {
-                return Err(A::Error::custom(format_args!("`{name}` stands twice")));
+                return Err(A::Error::custom(format_args!(
+                    "the field `{name}` occurs twice"
+                )));
             }
             let seed = Seed {
                 name: Some(&name),
-                free: self.free || FREE.contains(&&*name),
+                is_free_form: self.is_free_form || FREE_FORM.contains(&&*name),
             };
             let value = map.next_value_seed(seed)?;
             fields.insert(name, value);

@@ -1,4 +1,5 @@
-//! The thread that follows a file: it looks, waits until the file has settled, and puts it in force.
+//! The thread that follows a file: it reads the file, waits until it no longer changes, and
+//! installs its rules.
 
 use std::{
     ops::ControlFlow,
@@ -15,74 +16,81 @@ use chaos_core::{Clock, Rule};
 
 use crate::{
     contents,
+    directory_watcher::{DirectoryWatcher, Signal},
     error::{Problem, SourceError},
-    follower::{Follower, Told},
     format,
-    holder::Holder,
+    installed::InstalledRules,
     status::{SourceHandle, SourceStatus},
 };
 
-/// A file is taken when two looks with this time between them saw the same, and nothing was told.
+/// A version of the file is used when two reads this far apart agree and no notification came in
+/// between.
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
 
-/// For so long it is waited for; then it is left for the next look.
+/// The longest wait for a file to stop changing. After it, the file is read at the next occasion.
 const SETTLED_AT_MOST: Duration = Duration::from_secs(2);
 
-/// A file that is followed, until this is dropped. Its rules stay then, and end by themselves.
+/// A watched file. Dropping this value ends the watch: the file is not read again, and its rules
+/// stay in force until they expire.
 #[derive(Debug)]
 #[must_use = "the file is followed until this is dropped"]
 pub struct Watching {
     handle: SourceHandle,
-    tell: Sender<Told>,
+    stop: Sender<Signal>,
     stopped: Stopped,
 }
 
-/// Held while rules are put in force, so that whoever sets it knows that none will be any more.
+/// Whether the watch has ended. The lock is held while rules are installed, so none are installed
+/// after it was set.
 type Stopped = Arc<Mutex<bool>>;
 
 impl Watching {
-    /// Looks at the file now, and follows it on a thread of its own.
+    /// Reads the file and installs its rules, then follows it on a thread of its own.
     pub(crate) fn start(
         path: PathBuf,
         look_every: Duration,
-        holder: Holder,
+        installed: InstalledRules,
     ) -> Result<Self, SourceError> {
         let origin = path.display().to_string();
-        let (tell, told) = mpsc::channel();
+        let (stop, signals) = mpsc::channel();
         let stopped = Stopped::default();
         let handle = SourceHandle::new(path.clone());
-        let mut eye = Eye {
-            follower: Follower::new(tell.clone()),
+        let mut worker = Worker {
+            directories: DirectoryWatcher::new(stop.clone()),
             seen: None,
             handle: handle.clone(),
             stopped: Arc::clone(&stopped),
             retry: false,
             path,
-            holder,
+            installed,
         };
-        // Followed before it is read, so that no change falls in between.
-        eye.follow(false);
-        let seen = contents::read(&eye.path);
-        eye.take(seen);
+        // The directory is watched before the file is read, so no change in between is missed.
+        worker.follow(false);
+        let seen = contents::read(&worker.path);
+        worker.apply(seen);
         let thread = thread::Builder::new().name("chaos-sources".to_owned());
-        let spawned = thread.spawn(move || eye.run(&told, look_every));
+        let spawned = thread.spawn(move || worker.run(&signals, look_every));
         spawned.map_err(|error| {
-            SourceError::new(&origin, format!("there is no thread to follow it: {error}"))
+            SourceError::new(
+                &origin,
+                format!("no thread can be started to follow the file: {error}"),
+            )
         })?;
         Ok(Self {
             handle,
-            tell,
+            stop,
             stopped,
         })
     }
 
-    /// How the file is doing now.
+    /// Returns the present status of the file.
     #[must_use]
     pub fn status(&self) -> SourceStatus {
         self.handle.status()
     }
 
-    /// What can be asked the same, elsewhere and later.
+    /// Returns a handle with which the status can be read elsewhere, also after this value was
+    /// dropped.
     #[must_use]
     pub fn handle(&self) -> SourceHandle {
         self.handle.clone()
@@ -91,42 +99,46 @@ impl Watching {
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        // The thread may hang on a dead file system: it is not waited for, and does nothing more.
+        // The thread is not joined, because it may be blocked by a file system that does not
+        // respond. It installs nothing any more.
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        let _ = self.tell.send(Told::Stop);
+        let _ = self.stop.send(Signal::Stop);
     }
 }
 
+/// The bytes of the file, or why it could not be read.
 type Contents = Result<Vec<u8>, SourceError>;
 
-struct Eye {
+/// The state of the thread.
+struct Worker {
     path: PathBuf,
-    holder: Holder,
+    installed: InstalledRules,
     handle: SourceHandle,
-    follower: Follower,
+    directories: DirectoryWatcher,
     stopped: Stopped,
-    /// What was last taken, or refused.
+    /// The last version that was installed or refused.
     seen: Option<Contents>,
-    /// Whether it was refused for what others can change, and not the file alone.
+    /// Whether that version was refused for a reason that others can remove, so that it is worth
+    /// trying again unchanged.
     retry: bool,
 }
 
-impl Eye {
-    fn run(mut self, told: &Receiver<Told>, look_every: Duration) {
+impl Worker {
+    fn run(mut self, signals: &Receiver<Signal>, look_every: Duration) {
         loop {
-            let was_told = match told.recv_timeout(look_every) {
-                Ok(Told::Look) => true,
+            let was_signalled = match signals.recv_timeout(look_every) {
+                Ok(Signal::Changed) => true,
                 Err(RecvTimeoutError::Timeout) => false,
-                Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             };
-            let ControlFlow::Continue(found) = self.look(told) else {
+            let ControlFlow::Continue(found) = self.look(signals) else {
                 return;
             };
             match found {
                 Some(contents) => {
-                    // Of a change that was not told of, the watch may have lost its directory.
-                    self.follow(!was_told);
-                    self.take(contents);
+                    // The watch missed this change, so its directory may have been replaced.
+                    self.follow(!was_signalled);
+                    self.apply(contents);
                 }
                 None => {
                     let is_notified = self.handle.status().is_notified;
@@ -136,19 +148,20 @@ impl Eye {
                     if self.retry
                         && let Some(seen) = self.seen.take()
                     {
-                        self.take(seen);
+                        self.apply(seen);
                     }
                 }
             }
         }
     }
 
-    /// What the file holds now, if that is something else than before, once it has settled.
-    fn look(&self, told: &Receiver<Told>) -> ControlFlow<(), Option<Contents>> {
+    /// Returns the contents of the file once they no longer change, or `None` if they are those of
+    /// the last version, or keep changing.
+    fn look(&self, signals: &Receiver<Signal>) -> ControlFlow<(), Option<Contents>> {
         let clock = Clock::monotonic();
         let mut found = contents::read(&self.path);
         while self.seen.as_ref() != Some(&found) {
-            wait(told)?;
+            wait_until_settled(signals)?;
             let again = contents::read(&self.path);
             if again == found {
                 return ControlFlow::Continue(Some(found));
@@ -161,14 +174,15 @@ impl Eye {
         ControlFlow::Continue(None)
     }
 
+    /// Watches the directories that the path leads to now.
     fn follow(&mut self, anew: bool) {
-        let is_notified = self.follower.follow(&self.path, anew);
+        let is_notified = self.directories.follow(&self.path, anew);
         self.handle
             .change(|status| status.is_notified = is_notified);
     }
 
-    /// Puts in force what the file holds, or says why not.
-    fn take(&mut self, contents: Contents) {
+    /// Parses the contents and installs their rules, or records why they are refused.
+    fn apply(&mut self, contents: Contents) {
         let parsed = contents.as_ref().map_err(SourceError::clone);
         let parsed = parsed.and_then(|bytes| {
             let text = contents::text(&self.path, bytes)?;
@@ -194,19 +208,19 @@ impl Eye {
         }
     }
 
-    /// `None` if it must not, because nobody watches any more.
+    /// Installs rules. Returns `None` if the watch has ended.
     fn put(&mut self, rules: Vec<Rule>) -> Option<Result<Option<u64>, Problem>> {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        (!*stopped).then(|| self.holder.put(rules))
+        (!*stopped).then(|| self.installed.put(rules))
     }
 
     fn accept(&self, generation: Option<u64>) {
-        let (source, rules) = (self.path.display(), self.holder.rules());
-        let injector = self.holder.injector();
+        let (source, rules) = (self.path.display(), self.installed.rules());
+        let injector = self.installed.injector();
         if let Some(generation) = generation {
-            tracing::info!(target: "chaos", %source, rules, generation, "rules of a file are in force");
+            tracing::info!(target: "chaos", %source, rules, generation, "installed the rules of a file");
         } else if self.handle.status().error.is_some() {
-            tracing::info!(target: "chaos", %source, rules, "a file is good again, and as before");
+            tracing::info!(target: "chaos", %source, rules, "a file is valid again and unchanged");
         }
         self.handle.change(|status| {
             status.rules = rules;
@@ -219,15 +233,16 @@ impl Eye {
         });
     }
 
-    /// Says so everywhere, once for each reason: the file may stay as it is for long.
+    /// Records why the file is refused in the log, the audit and the status. This is done once for
+    /// each reason, since the file may stay as it is for long.
     fn refuse(&self, error: SourceError) {
         if self.handle.status().error.as_deref() == Some(&error) {
             return;
         }
         let source = self.path.display();
-        tracing::warn!(target: "chaos", %source, %error, "a file is refused; its last good rules stay");
-        self.holder.refuse(&error.to_string());
-        let now = self.holder.injector().wall();
+        tracing::warn!(target: "chaos", %source, %error, "refused a file; the rules of its last valid version stay in force");
+        self.installed.refuse(&error.to_string());
+        let now = self.installed.injector().wall();
         self.handle.change(|status| {
             status.error = Some(Arc::new(error));
             status.failing_since.get_or_insert(now);
@@ -236,14 +251,16 @@ impl Eye {
     }
 }
 
-/// Waits until nothing has been told for a while, or for long enough.
-fn wait(told: &Receiver<Told>) -> ControlFlow<()> {
+/// Waits until no notification has come for a while, or for the longest time.
+fn wait_until_settled(signals: &Receiver<Signal>) -> ControlFlow<()> {
     let clock = Clock::monotonic();
     loop {
-        match told.recv_timeout(SETTLED_AFTER) {
-            Ok(Told::Look) if clock.now() < SETTLED_AT_MOST => {}
-            Ok(Told::Look) | Err(RecvTimeoutError::Timeout) => return ControlFlow::Continue(()),
-            Ok(Told::Stop) | Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
+        match signals.recv_timeout(SETTLED_AFTER) {
+            Ok(Signal::Changed) if clock.now() < SETTLED_AT_MOST => {}
+            Ok(Signal::Changed) | Err(RecvTimeoutError::Timeout) => {
+                return ControlFlow::Continue(());
+            }
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
         }
     }
 }

@@ -14,7 +14,7 @@ pub(crate) mod wait_slot;
 
 use std::time::Duration;
 
-use chaos_core::{BytesDeed, Corruption};
+use chaos_core::{BytesPlan, Corruption};
 
 use crate::byte_fault::pacer::Pacer;
 
@@ -47,14 +47,14 @@ pub(crate) enum Before {
 }
 
 impl ByteFault {
-    pub(crate) fn new(deed: BytesDeed) -> Self {
+    pub(crate) fn new(deed: BytesPlan) -> Self {
         Self::of(match deed {
-            BytesDeed::Throttle(bytes_per_second) => Kind::Throttle(Pacer::new(bytes_per_second)),
-            BytesDeed::TruncateAfter(bytes) => Kind::EndAfter(bytes),
-            BytesDeed::StallAfter(bytes, time) => Kind::StallAfter(bytes, time),
-            BytesDeed::Corrupt(corruption) => Kind::Corrupt(corruption),
-            BytesDeed::FirstByte(time) => Kind::FirstByte(time),
-            BytesDeed::EachChunk(time) => Kind::EachChunk(time),
+            BytesPlan::Throttle(bytes_per_second) => Kind::Throttle(Pacer::new(bytes_per_second)),
+            BytesPlan::TruncateAfter(bytes) => Kind::EndAfter(bytes),
+            BytesPlan::StallAfter(bytes, time) => Kind::StallAfter(bytes, time),
+            BytesPlan::Corrupt(corruption) => Kind::Corrupt(corruption),
+            BytesPlan::FirstByte(time) => Kind::FirstByte(time),
+            BytesPlan::EachChunk(time) => Kind::EachChunk(time),
         })
     }
 

@@ -49,7 +49,9 @@ impl Connection {
     pub(crate) fn reset(&self) {
         #[cfg(feature = "connection")]
         if let Some(handle) = &self.handle {
-            return handle.reset();
+            handle.reset();
+            #[cfg(all(feature = "reset", target_os = "linux"))]
+            return;
         }
         #[cfg(all(feature = "reset", target_os = "linux"))]
         if let Some(peer) = self.peer {

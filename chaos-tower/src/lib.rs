@@ -116,23 +116,22 @@
 //!
 //! # Features
 //!
-//! - `axum` (default): axum's bodies can hold any other body, and axum's peer addresses are known to rules.
-//! - `tonic`: supports tonic's body type, and produces errors that tonic's client converts to `Status`.
-//! - `http2`: resets an HTTP/2 stream with the reason that a rule names; without it, with `INTERNAL_ERROR`.
-//! - `reqwest`: the layer wraps a `reqwest::Client`.
-//! - `connection`: a listener whose connections rules delay, throttle, corrupt and cut.
-//! - `client`: a layer for connectors, with the same faults for the connections of clients.
-//! - `reset`: resets connections that nothing wraps, on Linux.
-//! - `token`: signed tokens that carry rules with one request.
-//! - `compile-out`: makes every layer a pass-through.
+//! The [README](https://docs.rs/crate/chaos-tower/latest) lists the features, what each adds, and how many
+//! crates it costs.
 //!
 //! # Limits
 //!
 //! The layer cannot send a GOAWAY or an RST on a connection that it does not know. A fault on a response is
 //! counted when it starts, even if the body ends before the fault has an effect.
 #![forbid(unsafe_code)]
-// No input causes a panic. A broken invariant of this crate panics in `expect`. Tests may unwrap.
+// On docs.rs, each item says which feature it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// No input causes a panic. A broken invariant of our own panics with `expect`. Tests may unwrap.
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod body;
 mod boxed_future;

@@ -1,19 +1,22 @@
-//! Who may use the admin ports of the services here.
+//! Access tokens for the admin ports of the example services.
 
 use std::env;
 
-use chaos_http_admin::{Admin, Tokens};
+use chaos_http_admin::{AccessTokens, Admin};
 
 use crate::Error;
 
-/// Where the access tokens stand, `name:role:secret` each.
+/// The environment variable with the access tokens, each in the form `name:role:secret`.
 const VARIABLE: &str = "CHAOS_ADMIN_TOKENS";
 
-/// Asks for access tokens, if the environment has any.
+/// Requires access tokens on the admin port if the environment variable is set.
+///
+/// # Errors
+/// Returns an error if its value is not a valid list of tokens.
 pub(crate) fn guarded(admin: Admin) -> Result<Admin, Error> {
     Ok(match env::var_os(VARIABLE) {
-        // As text, which a program that ends with it prints on one line.
-        Some(_) => admin.tokens(Tokens::from_env(VARIABLE).map_err(|error| error.to_string())?),
+        // Converted to text: `main` prints errors with `Debug`, which shows text on one line.
+        Some(_) => admin.access_tokens(AccessTokens::from_env(VARIABLE).map_err(|error| error.to_string())?),
         None => admin,
     })
 }

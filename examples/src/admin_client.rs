@@ -1,11 +1,11 @@
-//! The admin port of a running program, as its operator uses it.
+//! A client of a program's admin API.
 
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
 use crate::Error;
 
-/// A client of one admin port. Clones share its connections.
+/// A client of one admin port. Clones share a connection pool.
 #[derive(Clone, Debug)]
 pub struct AdminClient {
     client: Client,
@@ -13,25 +13,27 @@ pub struct AdminClient {
 }
 
 impl AdminClient {
-    /// Of the port at `address`, as programs print it: `http://HOST:PORT`.
+    /// Creates a client of the port at `address`, in the form `http://HOST:PORT` that the programs
+    /// print.
     ///
     /// # Errors
-    /// If there can be no client at all.
+    /// Returns an error if the HTTP client cannot be created.
     pub fn new(address: String) -> Result<Self, Error> {
         let client = Client::builder().no_proxy().build()?;
         Ok(Self { client, address })
     }
 
-    /// The address of a path of the port.
+    /// Returns the URL of a path on the port.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
     }
 
-    /// Asks for something.
+    /// Sends a request, and returns the JSON body of the response, or `null` if it has none.
     ///
     /// # Errors
-    /// If it refuses; with what it says.
+    /// Returns an error if the request fails, or if the status is not a success; the error then has
+    /// the path, the status and the body.
     pub async fn ask(
         &self,
         method: Method,
@@ -48,80 +50,81 @@ impl AdminClient {
         if !status.is_success() {
             return Err(format!("{path}: {status}: {body}").into());
         }
-        // A 204 has no body.
+        // A 204 response has no body.
         Ok(serde_json::from_str(&body).unwrap_or(Value::Null))
     }
 
-    /// All metrics, as Prometheus reads them.
+    /// Returns all metrics in the Prometheus text format.
     ///
     /// # Errors
-    /// If the port does not answer.
+    /// Returns an error if the request fails or the status is not a success.
     pub async fn metrics(&self) -> Result<String, Error> {
         let metrics = self.client.get(format!("{}/metrics", self.address));
         Ok(metrics.send().await?.error_for_status()?.text().await?)
     }
 
-    /// Makes or replaces a rule.
+    /// Creates or replaces a rule.
     ///
     /// # Errors
-    /// If it is refused.
+    /// Returns an error if the request fails or the rule is rejected.
     pub async fn put_rule(&self, id: &str, rule: &Value) -> Result<(), Error> {
         let path = format!("/v1/rules/{id}");
         self.ask(Method::PUT, &path, Some(rule)).await.map(drop)
     }
 
-    /// Changes parts of a rule.
+    /// Changes fields of a rule, by a JSON merge patch.
     ///
     /// # Errors
-    /// If it is refused.
+    /// Returns an error if the request fails, if there is no such rule, or if the change is rejected.
     pub async fn patch_rule(&self, id: &str, patch: &Value) -> Result<(), Error> {
         let path = format!("/v1/rules/{id}");
         self.ask(Method::PATCH, &path, Some(patch)).await.map(drop)
     }
 
-    /// One rule, with what it has counted.
+    /// Returns one rule with its counters.
     ///
     /// # Errors
-    /// If there is no such rule.
+    /// Returns an error if the request fails or there is no such rule.
     pub async fn rule(&self, id: &str) -> Result<Value, Error> {
         self.ask(Method::GET, &format!("/v1/rules/{id}"), None)
             .await
     }
 
-    /// How often a rule was injected, as the port says.
+    /// Returns the number of injections of a rule.
     ///
     /// # Errors
-    /// If there is no such rule.
+    /// Returns an error if the request fails, if there is no such rule, or if the response is not a
+    /// number.
     pub async fn injections(&self, id: &str) -> Result<u64, Error> {
         let path = format!("/v1/rules/{id}/injections");
         let number = self.ask(Method::GET, &path, None).await?;
         number
             .as_u64()
-            .ok_or_else(|| format!("{number} is no count").into())
+            .ok_or_else(|| format!("the number of injections is {number}, not an integer").into())
     }
 
-    /// Lets the calls go that a rule has paused.
+    /// Releases the calls that a rule has paused.
     ///
     /// # Errors
-    /// If there is no such rule.
+    /// Returns an error if the request fails or there is no such rule.
     pub async fn release(&self, id: &str) -> Result<(), Error> {
         let path = format!("/v1/rules/{id}/release");
         self.ask(Method::POST, &path, None).await.map(drop)
     }
 
-    /// Takes a rule out.
+    /// Deletes a rule.
     ///
     /// # Errors
-    /// If there is no such rule.
+    /// Returns an error if the request fails or there is no such rule.
     pub async fn delete_rule(&self, id: &str) -> Result<(), Error> {
         let path = format!("/v1/rules/{id}");
         self.ask(Method::DELETE, &path, None).await.map(drop)
     }
 
-    /// Pulls the kill switch.
+    /// Halts all injection.
     ///
     /// # Errors
-    /// If the port does not answer.
+    /// Returns an error if the request fails or is rejected.
     pub async fn halt(&self) -> Result<(), Error> {
         let reason = json!({ "reason": "a test" });
         self.ask(Method::POST, "/v1/halt", Some(&reason))
@@ -129,10 +132,10 @@ impl AdminClient {
             .map(drop)
     }
 
-    /// Undoes [`halt`](Self::halt).
+    /// Resumes injection after a [`halt`](Self::halt).
     ///
     /// # Errors
-    /// If the port does not answer.
+    /// Returns an error if the request fails or is rejected.
     pub async fn resume(&self) -> Result<(), Error> {
         let reason = json!({ "reason": "a test" });
         self.ask(Method::POST, "/v1/resume", Some(&reason))

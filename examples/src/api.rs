@@ -1,7 +1,7 @@
-//! The admin port against its own OpenAPI document, by tools that are not ours: a validator reads the
-//! document, and a generator of requests sends what it allows and what it forbids.
+//! Checks the admin API against its own OpenAPI document with independent tools: a validator checks the
+//! document, and Schemathesis generates valid and invalid requests from it.
 //!
-//! What the generator is told besides, and what it checks, stands in `tests/api`.
+//! `tests/api` has the configuration of Schemathesis, and its additional checks.
 
 use std::{path::Path, process::Stdio, time::Duration};
 
@@ -18,13 +18,16 @@ use crate::{Error, admin_client::AdminClient, running::RunningShop};
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/schemathesis.toml");
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/hooks.py");
 
-/// However many requests are sent, a good client gets its answer within this.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The time within which a well-behaved client must get its response, whatever other requests are
+/// sent.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Starts a shop, asks its port, and returns what is wrong; nothing, if all is well.
+/// Starts a shop, checks its admin API, and returns a description of each problem; the list is empty if
+/// there is none. Each operation gets `max_examples` generated requests at most; `seed` makes them
+/// reproducible.
 ///
 /// # Errors
-/// If it could not be tried: a program is missing, or the shop does not start.
+/// Returns an error if the check cannot be run: a program is missing, or the shop doesn't start.
 pub async fn run(
     shop: &Path,
     python: &Path,
@@ -36,19 +39,19 @@ pub async fn run(
     let document = shop.admin.ask(Method::GET, "/openapi.json", None).await?;
     let mut wrong = Vec::new();
     if !is_valid(&python, &document.to_string()).await? {
-        wrong.push("the document is no OpenAPI document".to_owned());
+        wrong.push("the document is not a valid OpenAPI 3.1 document".to_owned());
     }
     let asking = ask(&python, &shop.admin, max_examples, seed);
     let watching = watch(&shop.admin);
     tokio::select! {
         asked = asking => if !asked? {
-            wrong.push("the port does not do what its document says".to_owned());
+            wrong.push("the port does not conform to its document".to_owned());
         },
         silence = watching => wrong.push(silence),
     }
-    // Whatever was armed meanwhile can be undone, and then nothing of it is left.
+    // Whatever the requests armed or halted can be undone, and leaves no effect.
     let nothing = json!({ "rules": [] });
-    let reason = json!({ "reason": "the end" });
+    let reason = json!({ "reason": "the check is over" });
     shop.admin
         .ask(Method::PUT, "/v1/rules", Some(&nothing))
         .await?;
@@ -56,7 +59,7 @@ pub async fn run(
         .ask(Method::POST, "/v1/resume", Some(&reason))
         .await?;
     if !shop.get("/products").await?.is_plain_200() {
-        wrong.push("the shop is not as it was".to_owned());
+        wrong.push("the shop does not serve normally after all rules were deleted".to_owned());
     }
     Ok(wrong)
 }
@@ -83,11 +86,11 @@ async fn ask(
         .arg(admin.url("/openapi.json"))
         .args(["--max-examples", &max_examples.to_string()])
         .args(["--seed", &seed.to_string()])
-        // Where it may leave what it remembers.
+        // Schemathesis writes its cache there.
         .current_dir(
             std::env::current_exe()?
                 .parent()
-                .ok_or("a program is in a folder")?,
+                .ok_or("the program is in no directory")?,
         )
         .env("SCHEMATHESIS_HOOKS", HOOKS)
         .env("NO_PROXY", "*")
@@ -96,14 +99,16 @@ async fn ask(
     Ok(generator.status().await?.success())
 }
 
-/// Goes on for as long as the port answers.
+/// Polls the port as a well-behaved client. Returns a description of the first failure.
 async fn watch(admin: &AdminClient) -> String {
     loop {
         let status = admin.ask(Method::GET, "/v1/status", None);
-        match timeout(PATIENCE, status).await {
+        match timeout(TIMEOUT, status).await {
             Ok(Ok(_)) => sleep(Duration::from_millis(200)).await,
-            Ok(Err(error)) => return format!("the port fails a good client: {error}"),
-            Err(_) => return format!("the port keeps a good client waiting for {PATIENCE:?}"),
+            Ok(Err(error)) => return format!("the port failed a well-behaved client: {error}"),
+            Err(_) => {
+                return format!("the port did not answer a well-behaved client within {TIMEOUT:?}");
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Outgoing calls as a service makes them: tries again, gives each try its time, and asks an upstream
+//! Outgoing calls with retries and a timeout for each attempt: a client that asks an upstream service
 //! for a price.
 //!
-//! Where faults may happen: `http.client`, once for each try.
+//! It has one site, `http.client`, which each attempt passes once.
 
 mod tries;
 mod upstream;
@@ -17,10 +17,10 @@ use crate::Error;
 use tries::Tries;
 pub use upstream::Upstream;
 
-/// How long one try may take.
+/// The time limit of one attempt.
 const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A client for prices.
+/// A client of the price service.
 #[derive(Clone, Debug)]
 pub struct Prices {
     upstream: Url,
@@ -28,24 +28,25 @@ pub struct Prices {
 }
 
 impl Prices {
-    /// A client of that upstream.
+    /// Creates a client of the service at `upstream`.
     ///
     /// # Errors
-    /// If the machine has no means to make one.
+    /// Returns an error if the HTTP client cannot be created.
     pub fn at(upstream: Url) -> Result<Self, Error> {
         let client = ServiceBuilder::new()
             .retry(Tries::default())
             .timeout(TIMEOUT)
-            // Below both, so that every try is hit anew, and a delay counts against its time.
+            // Inside both: each attempt is decided on separately, and a delay counts against the
+            // attempt's timeout.
             .layer(InjectLayer::new("http.client"))
             .service(reqwest::Client::builder().no_proxy().build()?);
         Ok(Self { upstream, client })
     }
 
-    /// Asks for the price, up to three times.
+    /// Asks for the price, with at most three attempts.
     ///
     /// # Errors
-    /// What the last try failed with.
+    /// Returns the error of the last attempt.
     pub async fn price(&mut self) -> Result<String, Error> {
         let url = self.upstream.join("/price")?;
         let request = Request::new(Method::GET, url);
@@ -54,7 +55,8 @@ impl Prices {
     }
 }
 
-/// An error in a few words: what went wrong at the bottom, and whether it was injected.
+/// Describes an error in one line: the injected error if there is one among its sources, and the
+/// innermost source otherwise.
 #[must_use]
 pub fn in_short(error: &Error) -> String {
     if let Some(injected) = Injected::find(&**error) {

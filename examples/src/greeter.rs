@@ -1,6 +1,6 @@
-//! The greeter: a tonic service with a method of each kind, and what it takes to hurt it.
+//! The greeter: a tonic service with each kind of gRPC method, and its admin port.
 //!
-//! Where faults may happen: `grpc.server`, around all methods.
+//! It has one site, `grpc.server`, around all methods.
 
 mod methods;
 pub mod proto;
@@ -19,33 +19,33 @@ use crate::{
     stop::{Latch, join},
 };
 
-/// What a user can choose.
+/// The greeter's command-line options.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the greeter is served.
+    /// The address that the greeter listens on.
     pub listen: SocketAddr,
-    /// Where faults are armed.
+    /// The address that the admin port listens on.
     pub admin: SocketAddr,
-    /// Files of rules to follow, besides what the environment says.
+    /// Rules files to load and watch, in addition to those that the environment names.
     pub rules: Vec<PathBuf>,
 }
 
-/// A greeter with its ports open, not serving yet.
+/// A greeter that listens on its ports and doesn't serve yet.
 #[derive(Debug)]
 pub struct Greeter {
     incoming: TcpIncoming,
     address: SocketAddr,
     admin: chaos_http_admin::Server,
-    /// Followed as long as the greeter runs.
+    /// Dropping it would stop the watching of rules files.
     _sources: Sources,
 }
 
 impl Greeter {
-    /// Opens the ports.
+    /// Binds both ports and loads the rules.
     ///
     /// # Errors
-    /// If one of them does not open, or the rules that it starts with are not good; the message says
-    /// which.
+    /// Returns an error if a port cannot be bound, or if the access tokens or the initial rules are
+    /// invalid; the message says which.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let listen = options.listen;
         let incoming = TcpIncoming::bind(listen)
@@ -56,26 +56,27 @@ impl Greeter {
         Ok(Self {
             _sources: sources,
             address: incoming.local_addr()?,
-            // Without it, small answers wait for the acknowledgement of the ones before them.
+            // With Nagle's algorithm, a small reply would wait until the previous one is acknowledged.
             incoming: incoming.with_nodelay(Some(true)),
             admin,
         })
     }
 
-    /// Where the greeter is served.
+    /// Returns the address that the greeter listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where faults are armed.
+    /// Returns the address that the admin port listens on.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop` is ready; then it halts all faults, so that none holds a call up, and
-    /// waits until what is under way has ended: five seconds at most.
+    /// Serves until `stop` completes. It then halts fault injection, so that no fault delays the
+    /// shutdown, and waits up to five seconds for the calls in progress, then as long for the admin
+    /// port.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let (stopping, drained) = (Latch::new(), Latch::new());
         let methods = Methods::new(stopping.clone());
@@ -84,7 +85,7 @@ impl Greeter {
             .add_service(GreeterServer::new(methods))
             .serve_with_incoming_shutdown(self.incoming, stopping.released());
         let greeter = tokio::spawn(greeter);
-        // It outlives the greeter, so that one can watch it stop.
+        // The admin port stops last, so that an operator can observe the shutdown.
         let admin = tokio::spawn(self.admin.run(drained.released()));
 
         stop.await;

@@ -1,17 +1,17 @@
-//! Programs to learn from: the ones in `src/bin`, and what the larger ones are made of.
+//! Example programs (in `src/bin`), and the modules that the larger ones are built from.
 //!
 //! | program | shows |
 //! |---|---|
-//! | `api` | that the admin port is what its OpenAPI document says, asked by strangers |
-//! | `client` | outgoing calls under tower's retry and timeout, and what they hide of a fault |
-//! | `greeter` | a gRPC service: tonic, with a method of each kind |
+//! | `api` | that the admin API conforms to its OpenAPI document, checked by independent tools |
+//! | `client` | outgoing calls under tower's retry and timeout, and which faults these hide |
+//! | `greeter` | a gRPC service built with tonic: unary, streaming both ways, and bidirectional methods |
 //! | `hello` | one layer and the admin port |
-//! | `peers` | that curl and grpcio see what each fault is meant to show them |
-//! | `plain_fn` | sites in plain code, without tower |
-//! | `scribe` | an audit file without a port, written as fast as it can be |
-//! | `scrape` | that Prometheus' own tool finds nothing wrong with the metrics |
-//! | `shop` | a whole service: database, outgoing calls, a stream, a graceful stop |
-//! | `storm` | that no answer is lost or wrong while rules change under load |
+//! | `peers` | that curl and grpcio observe the documented effect of each fault |
+//! | `plain_fn` | sites in plain functions, without tower |
+//! | `scribe` | an audit file without an admin port, written at full speed |
+//! | `scrape` | that Prometheus' `promtool` accepts the metrics |
+//! | `shop` | a complete service: database, outgoing calls, a stream, graceful shutdown |
+//! | `storm` | that no response is lost or wrong while rules change under load |
 #![forbid(unsafe_code)]
 
 mod access;
@@ -28,5 +28,6 @@ pub mod shop;
 pub mod stop;
 pub mod storm;
 
-/// Any error, with a message worth reading: programs end with it, and libraries would not.
+/// The boxed error type of the example programs. Each error's message names what failed. A library
+/// would define its own type.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

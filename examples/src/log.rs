@@ -1,13 +1,18 @@
-//! The log of a program of this crate.
+//! Logging for the programs of this crate.
 
 use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::Error;
 
-/// Logs to the standard error output: as `RUST_LOG` says, and without it injections and problems.
+/// Installs a global `tracing` subscriber that writes to standard error. `RUST_LOG` sets the filter;
+/// by default, warnings and errors of all crates are shown, and informational events of the target
+/// `chaos` (such as injections) and of this crate.
 ///
 /// # Errors
-/// If `RUST_LOG` cannot be understood.
+/// Returns an error if `RUST_LOG` is not a valid list of targets and levels.
+///
+/// # Panics
+/// Panics if a global subscriber is already set.
 pub fn to_stderr() -> Result<(), Error> {
     let filter =
         std::env::var("RUST_LOG").unwrap_or_else(|_| "warn,chaos=info,chaos_examples=info".into());

@@ -1,8 +1,8 @@
-//! The peers: what each fault looks like to clients that are not ours.
+//! Compatibility with independent clients: checks what each fault looks like to curl and to grpcio.
 //!
-//! One table says it, in two files: `http`, with curl as the client of the shop, and `grpc`, with
-//! grpcio, gRPC's own implementation, as the client of the greeter. A row is a fault as JSON, the
-//! words for the client, and what it must see.
+//! The expectations are one table in two files: `http`, with curl as the client of the shop, and
+//! `grpc`, with grpcio, the reference implementation of gRPC, as the client of the greeter. A row has
+//! a fault as JSON, the client's arguments, and what the client must observe.
 
 mod client;
 mod grpc;
@@ -18,36 +18,37 @@ use tokio::time::{sleep, timeout};
 use crate::{
     Error,
     admin_client::AdminClient,
-    peers::row::{Operator, Who},
+    peers::row::{Operator, Peer},
     running::{RunningGreeter, RunningShop},
 };
 
-/// The rule of each row, one after another.
+/// The id of the rule that is armed for each row in turn.
 const RULE: &str = "aimed";
 
-/// Longer than any row: who takes longer hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit of one row; no row takes as long unless a program hangs.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is run.
+/// The programs that the checks run.
 #[derive(Clone, Debug)]
 pub struct Programs {
     /// The program `shop`.
     pub shop: PathBuf,
     /// The program `greeter`.
     pub greeter: PathBuf,
-    /// A Python with grpcio.
+    /// A Python interpreter with grpcio installed.
     pub python: PathBuf,
 }
 
-/// Goes through the rows whose line has `only` in it, and tells of each its line and, if it is wrong,
-/// what was seen.
+/// Checks the rows whose description contains `only`. Calls `report` with the description of each
+/// row and its result; the error of a failed row says what was observed.
 ///
 /// # Errors
-/// If it could not be run: a program is missing, or a rule was refused.
+/// Returns an error if a row cannot be run: a program is missing, a rule is rejected, or a client
+/// doesn't finish within a minute.
 pub async fn run(
     programs: &Programs,
     only: &str,
-    mut tell: impl FnMut(&str, Result<(), String>),
+    mut report: impl FnMut(&str, Result<(), String>),
 ) -> Result<(), Error> {
     let shop = RunningShop::start(&programs.shop).await?;
     let greeter = RunningGreeter::start(&programs.greeter).await?;
@@ -58,40 +59,41 @@ pub async fn run(
         if !line.contains(only) {
             continue;
         }
-        let (admin, site) = match row.who {
-            Who::Grpcio => (&greeter.admin, "grpc.server"),
-            Who::Http1 | Who::Http2 => (&shop.admin, "http.server"),
+        let (admin, site) = match row.peer {
+            Peer::Grpcio => (&greeter.admin, "grpc.server"),
+            Peer::Http1 | Peer::Http2 => (&shop.admin, "http.server"),
         };
         admin.put_rule(RULE, &row.rule(site)).await?;
         let look = async {
-            match row.who {
-                Who::Grpcio => {
+            match row.peer {
+                Peer::Grpcio => {
                     client::grpcio(&programs.python, greeter.address(), &row.words).await
                 }
-                Who::Http1 => client::curl("--http1.1", &shop, &row.words, &picture).await,
-                Who::Http2 => {
+                Peer::Http1 => client::curl("--http1.1", &shop, &row.words, &picture).await,
+                Peer::Http2 => {
                     client::curl("--http2-prior-knowledge", &shop, &row.words, &picture).await
                 }
             }
         };
-        let look = timeout(PATIENCE, look);
+        let look = timeout(TIMEOUT, look);
         let (seen, ()) = tokio::join!(look, meanwhile(row.operator, admin));
-        let mut seen = seen.map_err(|_| format!("{line}: no end in {PATIENCE:?}"))??;
+        let mut seen = seen.map_err(|_| format!("{line}: not finished within {TIMEOUT:?}"))??;
         seen["injections"] = admin.injections(RULE).await?.into();
         admin.resume().await?;
         admin.delete_rule(RULE).await?;
-        tell(&line, sees::check(&row.sees, &seen));
+        report(&line, sees::check(&row.sees, &seen));
     }
     Ok(())
 }
 
-/// What the operator does when the call is under way. What comes of it is seen by the client.
+/// Performs the operator's action once the call is in progress. Its errors are ignored, because the
+/// client observes whether it had an effect.
 async fn meanwhile(operator: Operator, admin: &AdminClient) {
     if operator == Operator::Watches {
         return;
     }
     let clock = Clock::monotonic();
-    while clock.now() < PATIENCE {
+    while clock.now() < TIMEOUT {
         let rule = admin.rule(RULE).await.unwrap_or_default();
         if rule["stats"]["active"].as_u64() > Some(0) {
             break;

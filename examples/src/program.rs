@@ -1,4 +1,4 @@
-//! A program of this crate as its users run it: a process, whose output is read line by line.
+//! A child process whose standard output is read line by line.
 
 use std::{
     ffi::OsStr,
@@ -13,7 +13,7 @@ use tokio::{
 
 use crate::Error;
 
-/// A running process. It is killed when this is dropped.
+/// A running process. Dropping this kills it.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
@@ -21,18 +21,19 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it. Its log shows errors only: there may be thousands of injections.
+    /// Starts a program. Its log level is `error`, because a test may make thousands of injections.
     ///
     /// # Errors
-    /// If there is no such program.
+    /// Returns an error if the program cannot be started.
     pub fn start<A: AsRef<OsStr>>(binary: &Path, args: &[A]) -> Result<Self, Error> {
         Self::start_in(binary, args, &[])
     }
 
-    /// The same, with variables in its environment.
+    /// Starts a program with `variables` in its environment. Its log level is `error` unless they set
+    /// `RUST_LOG`.
     ///
     /// # Errors
-    /// If there is no such program.
+    /// Returns an error if the program cannot be started.
     pub fn start_in<A: AsRef<OsStr>>(
         binary: &Path,
         args: &[A],
@@ -52,31 +53,32 @@ impl Program {
         Ok(Self { child, lines })
     }
 
-    /// The rest of the next line that starts with `label`.
+    /// Waits for the next line that starts with `label`, and returns its rest, without surrounding
+    /// white space. Other lines are skipped.
     ///
     /// # Errors
-    /// If the program ends before it prints one.
+    /// Returns an error if the program closes its output before it prints such a line.
     pub async fn line(&mut self, label: &str) -> Result<String, Error> {
         while let Some(line) = self.lines.next_line().await? {
             if let Some(rest) = line.strip_prefix(label) {
                 return Ok(rest.trim().to_owned());
             }
         }
-        Err(format!("it ended without a line that starts with {label:?}").into())
+        Err(format!("the program ended without printing a line that starts with {label:?}").into())
     }
 
-    /// What the system calls it.
+    /// Returns the process ID.
     ///
     /// # Errors
-    /// If it has ended.
+    /// Returns an error if [`ended`](Self::ended) has already returned.
     pub fn id(&self) -> Result<u32, Error> {
-        Ok(self.child.id().ok_or("it has ended")?)
+        Ok(self.child.id().ok_or("the program has ended")?)
     }
 
-    /// Asks it to stop, as a supervisor does.
+    /// Sends `SIGTERM`, as a supervisor does.
     ///
     /// # Errors
-    /// If it is gone already.
+    /// Returns an error if the process has ended.
     pub async fn terminate(&self) -> Result<(), Error> {
         let id = self.id()?;
         let kill = format!("kill -TERM {id}");
@@ -84,14 +86,14 @@ impl Program {
         if sent.success() {
             Ok(())
         } else {
-            Err("it could not be signalled".into())
+            Err("cannot send SIGTERM to the program".into())
         }
     }
 
-    /// Waits for its end.
+    /// Waits for the program to exit, and returns its exit status.
     ///
     /// # Errors
-    /// If the operating system does not say how it ended.
+    /// Returns an error if the operating system doesn't report the status.
     pub async fn ended(&mut self) -> Result<ExitStatus, Error> {
         Ok(self.child.wait().await?)
     }

@@ -1,4 +1,4 @@
-//! Rules that a program takes from its environment, and from the files that it was told of.
+//! The rules that a program loads from its environment and from files on its command line.
 
 use std::path::PathBuf;
 
@@ -8,20 +8,22 @@ use chaos_sources::{Environment, FileSource, SourceError, Watching};
 
 use crate::Error;
 
-/// The files that are followed, for as long as this lives.
+/// The watched rules files. Dropping this stops the watching.
 #[derive(Debug)]
 pub(crate) struct Sources {
     files: Vec<Watching>,
 }
 
 impl Sources {
-    /// Puts in force what `CHAOS_RULES`, the file of `CHAOS_FILE`, and `files` say.
+    /// Arms the rules of `CHAOS_RULES`, of the file that `CHAOS_FILE` names, and of `files`. It
+    /// watches the files for changes.
     ///
     /// # Errors
-    /// If `CHAOS_RULES` or one of `files` is not good: whoever starts the program is there to see it.
-    /// The file of `CHAOS_FILE` may become good later, as any may that was good once.
+    /// Returns an error if `CHAOS_RULES` or one of `files` is invalid, because the person who starts
+    /// the program can correct it. An invalid file of `CHAOS_FILE` is only logged; its rules are armed
+    /// when it becomes valid. The same holds for a file that becomes invalid later.
     pub(crate) fn arm(injector: &Injector, files: &[PathBuf]) -> Result<Self, Error> {
-        // As text, which a program that ends with it prints on one line.
+        // Converted to text: `main` prints errors with `Debug`, which shows text on one line.
         let said = |error: SourceError| Error::from(error.to_string());
         let environment = Environment::read().and_then(|found| found.arm(injector));
         let mut watched = Vec::from_iter(environment.map_err(said)?);
@@ -35,7 +37,7 @@ impl Sources {
         Ok(Self { files: watched })
     }
 
-    /// Has the admin port say what is wrong with the files.
+    /// Registers the files with the admin port, so that its status reports their errors.
     pub(crate) fn shown_by(&self, admin: Admin) -> Admin {
         self.files.iter().fold(admin, |admin, file| {
             let (file, name) = (file.handle(), file.status().path);

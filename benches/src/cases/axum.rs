@@ -1,5 +1,5 @@
-//! The layer in an axum service, called in process; the router is cloned for each request, as
-//! axum's own server does.
+//! The layer in an axum service that is called in process. The router is cloned for each request, as in
+//! axum's own server.
 
 use std::{
     convert::Infallible,
@@ -58,7 +58,7 @@ pub(super) fn cases() -> Vec<Case> {
             Case::new("Router::layer, armed, does not fire", || inside(arm)).over(IDENTITY),
         ]);
     }
-    // A Router holds hash maps, which are seeded anew in each process.
+    // A Router has hash maps, whose seed differs in each process.
     let counted = |case: Case| case.calls(2_000).give_or_take(2);
     cases.into_iter().map(counted).collect()
 }
@@ -89,8 +89,8 @@ fn inside(arm: fn(&Injector)) -> Run {
     })
 }
 
-/// Without this, a router called as a service turns its handlers into services on every request;
-/// axum's server does it once.
+/// Converts the router's handlers into services, as axum's server does once. Otherwise, a router that
+/// is called as a service converts them on each request.
 fn finished(router: Router) -> Router {
     router.with_state(())
 }
@@ -100,7 +100,7 @@ fn with_injector(arm: fn(&Injector), make: fn(&Injector) -> Run) -> Run {
     let mut run = make(&injector);
     arm(&injector);
     Box::new(move |calls| {
-        // Its rules live as long as it does.
+        // Keeps the injector, and so its rules, alive.
         let _injector = &injector;
         run(calls);
     })

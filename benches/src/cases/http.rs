@@ -1,4 +1,4 @@
-//! The layer over plain services: what hyper would call.
+//! The layer on plain HTTP services, as hyper would call them.
 
 use std::{
     hint::black_box,
@@ -59,7 +59,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.calls(20_000)).collect()
 }
 
-/// The forms that change types, and so move what changes, whether anything is compiled in or not.
+/// The forms of the layer that change types. They move the changed values even if the sites are compiled
+/// out.
 fn forms() -> [Case; 3] {
     [
         Case::new("layer, idle, errors boxed", || {
@@ -67,9 +68,9 @@ fn forms() -> [Case; 3] {
         })
         .over(BARE)
         .at_most(8)
-        // The error changes its type, so the answer moves.
+        // The error type changes, so the result is moved.
         .held_at(30),
-        // Both bodies change their type, too: no target, but a choice that the user makes.
+        // Both body types change. It has no target, because the user chooses this cost.
         Case::new("layer, idle, bodies wrapped", || {
             calls_of(layer().wrapped_bodies().layer(opaque(Plain)), request)
         })
@@ -91,7 +92,7 @@ fn armed() -> [Case; 4] {
         })
         .over(BARE)
         .at_most(150)
-        // A rule may look at the request, so the request is moved to where it can be looked at.
+        // The request is moved to where rules can read it.
         .held_at(220),
         Case::new("layer, armed, does not match", || {
             layered(request, |injector| {
@@ -112,13 +113,13 @@ fn armed() -> [Case; 4] {
         })
         .over(BARE_HEADERS)
         .at_most(400)
-        // http's HeaderMap alone takes 180 to find a header. It stands at 906 to 914: where the program is
-        // built moves the count by as much.
+        // http's HeaderMap alone needs 180 instructions to find a header. The count is 906 to 914,
+        // depending on the directory in which the program is built.
         .held_at(925),
     ]
 }
 
-/// An idle layer. Nothing but the site is left of its injector, and that is enough.
+/// Returns an idle layer. Its injector is dropped; the layer needs only the site, which remains.
 fn layer() -> InjectLayer {
     InjectLayer::with_injector(SITE, &Injector::new())
 }
@@ -129,7 +130,7 @@ pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
     arm(&injector);
     let mut run = calls_of(layer.layer(opaque(Plain)), request);
     Box::new(move |calls| {
-        // Its rules live as long as it does.
+        // Keeps the injector, and so its rules, alive.
         let _injector = &injector;
         run(calls);
     })
@@ -149,7 +150,7 @@ where
     })
 }
 
-/// A request as the service takes it, for its types.
+/// Returns a request with a body, to infer the types of the futures.
 fn bodied() -> Request<Body> {
     request().map(|()| Body::empty())
 }

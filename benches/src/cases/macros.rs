@@ -1,4 +1,4 @@
-//! Sites in code: `inject!` and `inject_async!`.
+//! Sites in functions: `inject!` and `inject_async!`.
 
 use std::{
     hint::black_box,
@@ -56,7 +56,7 @@ pub(super) fn cases() -> Vec<Case> {
             .future(size_of_val(&labels_async(0)))
             .future_at_most(16),
         Case::new(BARE_TASK, || tasks_of(bare_task)).future(size_of_val(&bare_task(0))),
-        // Not only the site: one more place to stop at, in a future that is in memory.
+        // This row has the site and one more await point of a future that lives in memory.
         Case::new("inject_async!, idle, in a task", || tasks_of(task))
             .over(BARE_TASK)
             .future(size_of_val(&task(0))),
@@ -78,10 +78,10 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// A function without a site.
+/// Returns `n`; a function without a site.
 ///
 /// # Errors
-/// Never.
+/// Never fails.
 pub(crate) fn bare(n: u64) -> Answer {
     Ok(n)
 }
@@ -119,10 +119,10 @@ fn injector() -> Run {
     calls_of(move |n| idle(&injector, n))
 }
 
-/// A function with a site that a rule aims at, and never hits.
+/// Returns `n`; a function with an armed site whose rule never fires.
 ///
 /// # Errors
-/// Never.
+/// Never fails.
 pub(crate) fn armed_here(n: u64) -> Answer {
     inject!("bench.armed")?;
     Ok(n)
@@ -142,8 +142,8 @@ fn work(n: u64) -> Answer {
     black_box(Ok(n))
 }
 
-/// It works before and waits after, as an async fn does that has a cause to be one: so it has a
-/// frame, and what is added is the site alone.
+/// Calls a function and then awaits a future, as most async functions do. So it has a stack frame and a
+/// state already, and the difference is the site alone.
 async fn bare_async(n: u64) -> Answer {
     let before = work(n)?;
     wait(n).await?;
@@ -190,7 +190,7 @@ async fn task(n: u64) -> Answer {
     Ok(first + Work::new(n).await)
 }
 
-/// Something to wait for, which is there at once. It holds something to drop, as most do.
+/// A future that is ready at once. It holds a value with a destructor, as most futures do.
 struct Work {
     n: u64,
     _held: String,
@@ -218,7 +218,7 @@ pub(crate) fn arm() -> Armed {
 
 type Answer = Result<u64, Injected>;
 
-/// Calls through a pointer, so that nothing is known of the function but its type.
+/// Calls a function through a pointer, so that the compiler knows only its type.
 fn calls_of(call: impl Fn(u64) -> Answer + 'static) -> Run {
     #[inline(never)]
     fn opaque(call: &impl Fn(u64) -> Answer, n: u64) -> Answer {
@@ -227,13 +227,13 @@ fn calls_of(call: impl Fn(u64) -> Answer + 'static) -> Run {
     let call: Box<dyn Fn(u64) -> Answer> = black_box(Box::new(move |n| opaque(&call, n)));
     Box::new(move |calls| {
         for n in 0..calls {
-            // A failed call is dropped, as a caller's would be.
+            // The result is dropped, as a caller would drop an error.
             drop(call(n));
         }
     })
 }
 
-/// Awaits each future where it is made: its state is in sight.
+/// Polls each future where it is created, so that the compiler sees its state.
 fn polls_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Run {
     type Call = Box<dyn Fn(u64, &mut Context<'_>) -> Poll<Answer>>;
     #[inline(never)]
@@ -264,7 +264,7 @@ fn tasks_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Ru
     })
 }
 
-/// The rules are taken back with the run.
+/// Arms rules for as long as the returned function exists.
 fn while_armed(arm: fn() -> Armed, mut run: Run) -> Run {
     let armed = arm();
     Box::new(move |calls| {

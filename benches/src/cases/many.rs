@@ -1,4 +1,4 @@
-//! Many rules at one site, and rules that only some calls can see.
+//! Many rules on one site, and rules in overlays.
 
 use chaos_core::{Injector, Matcher, Overlay, Rate, Rule, Text, Trigger};
 
@@ -52,7 +52,7 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .over(BARE)
         .same_as(IDLE),
-        // It has to look whether it is in the overlay.
+        // The site must check whether the call is in the overlay.
         Case::new("layer, an overlay here, and a call outside", || {
             layered(request, |injector| overlaid(injector, SITE))
         })
@@ -61,7 +61,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases.into_iter().map(|case| case.calls(20_000)).collect()
 }
 
-/// Rules of which one matches the request of the bench.
+/// Arms `count` rules, one of which matches the request of the bench.
 pub(crate) fn arm(injector: &Injector, count: usize, matcher: fn(usize) -> Matcher) {
     let rule = |n| matching(&format!("rule-{n}"), SITE, matcher(n));
     let rules: Vec<Rule> = (0..count).map(rule).collect();
@@ -88,7 +88,7 @@ pub(crate) fn by_header(n: usize) -> Matcher {
     Matcher::new().header(TENANT, Text::is(&tenant))
 }
 
-/// It lives as long as the process.
+/// Opens an overlay with a rule on `site`, for as long as the process lives.
 fn overlaid(injector: &Injector, site: &str) {
     let overlay = Overlay::new(injector);
     overlay.put(never_firing("never", site));

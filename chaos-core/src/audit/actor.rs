@@ -13,6 +13,10 @@ use std::{fmt, sync::Arc};
 ///
 /// let actor = Actor::new("alice").at("10.0.0.7:51234").because("GameDay 12");
 /// assert_eq!(actor.to_string(), "alice at 10.0.0.7:51234");
+///
+/// let injector = chaos_core::Injector::new();
+/// injector.as_actor(actor).halt();
+/// assert_eq!(injector.audit().after(0).entries[0].actor.name(), "alice");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {

@@ -7,6 +7,16 @@ use crate::{error::RuleError, plan::bytes::not_too_long};
 /// Processors or memory that are kept busy for a time, while calls go on.
 ///
 /// A rule has one burn at a time: calls that it hits during a burn do not start another.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{Burn, Fault};
+///
+/// // Half of the processors' time, for a minute from the first call that is hit.
+/// let busy = Fault::Burn(Burn::cpu(0.5, Duration::from_secs(60))?);
+/// # drop(busy);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Burn {
     pub(crate) cpu: f64,

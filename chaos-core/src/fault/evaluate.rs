@@ -75,8 +75,8 @@ impl Fault {
             Self::Hang(max) => wait(max.0, WaitKind::Hang),
             Self::Pause(max) => wait(max.0, WaitKind::Pause),
             Self::Block(time) => wait(time.0, WaitKind::Block),
-            Self::Body(bytes, side) => Plan::Bytes(bytes.deed(dice), *side),
-            Self::Headers(edit, side) => Plan::Headers(edit.clone(), *side),
+            Self::Body(bytes, direction) => Plan::Bytes(bytes.plan(dice), *direction),
+            Self::Headers(edit, direction) => Plan::Headers(edit.clone(), *direction),
             Self::Burn(burn) => return Step::Burn(*burn),
             Self::Custom(custom) => return Step::Custom(custom.clone()),
             // Callers resolve a choice with `chosen` first. One that forgets to gets the first

@@ -78,7 +78,7 @@ mod tests {
         dice::Dice,
         plan::{
             answer::{Answer, HttpAnswer, Written},
-            bytes::{BytesDeed, BytesFault, LONGEST},
+            bytes::{BytesFault, BytesPlan, LONGEST},
             cut::{Cut, CutKind},
             headers::HeaderEdit,
             injected::Injected,
@@ -95,8 +95,8 @@ mod tests {
         Step::Plan(Plan::WaitAfter(wait))
     }
 
-    fn bytes(deed: BytesDeed) -> Step {
-        Step::Plan(Plan::Bytes(deed, Direction::Response))
+    fn bytes(action: BytesPlan) -> Step {
+        Step::Plan(Plan::Bytes(action, Direction::Response))
     }
 
     fn cut(after: Option<u64>) -> Step {
@@ -125,10 +125,10 @@ mod tests {
             wait(time, WaitKind::Block),
             after(WaitAfter::For(time)),
             after(WaitAfter::AtLeast(time)),
-            bytes(BytesDeed::TruncateAfter(size)),
-            bytes(BytesDeed::StallAfter(size, time)),
-            bytes(BytesDeed::FirstByte(time)),
-            bytes(BytesDeed::EachChunk(time)),
+            bytes(BytesPlan::TruncateAfter(size)),
+            bytes(BytesPlan::StallAfter(size, time)),
+            bytes(BytesPlan::FirstByte(time)),
+            bytes(BytesPlan::EachChunk(time)),
             cut(Some(size)),
             burn(size),
         ]
@@ -146,8 +146,8 @@ mod tests {
         let kind = std::io::ErrorKind::Other;
         vec![
             wait(100 * MS, WaitKind::Pause),
-            bytes(BytesFault::throttle(rate).deed(dice)),
-            bytes(BytesFault::corrupt(0.5).unwrap().deed(dice)),
+            bytes(BytesFault::throttle(rate).plan(dice)),
+            bytes(BytesFault::corrupt(0.5).unwrap().plan(dice)),
             Step::Plan(Plan::Headers(HeaderEdit::new(), Direction::Request)),
             Step::Plan(Plan::Answer(answer)),
             Step::Plan(Plan::Fail(Injected::new(rule, "s", kind, "m".into()))),

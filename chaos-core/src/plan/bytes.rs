@@ -10,7 +10,7 @@ use crate::{dice::Dice, error::RuleError};
 /// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that
 /// passes bytes on must carry out each action.
 #[derive(Clone, Debug)]
-pub enum BytesDeed {
+pub enum BytesPlan {
     /// Pass at most this many bytes a second, counted from the first byte.
     Throttle(NonZeroU64),
     /// Pass this many bytes, and then end the body as if it were complete.
@@ -25,14 +25,14 @@ pub enum BytesDeed {
     EachChunk(Duration),
 }
 
-impl BytesDeed {
+impl BytesPlan {
     /// Limits each single wait to `longest`.
     pub(crate) fn no_longer(self, longest: Duration) -> Self {
         match self {
             Self::StallAfter(bytes, time) => Self::StallAfter(bytes, time.min(longest)),
             Self::FirstByte(time) => Self::FirstByte(time.min(longest)),
             Self::EachChunk(time) => Self::EachChunk(time.min(longest)),
-            deed @ (Self::Throttle(_) | Self::TruncateAfter(_) | Self::Corrupt(_)) => deed,
+            other @ (Self::Throttle(_) | Self::TruncateAfter(_) | Self::Corrupt(_)) => other,
         }
     }
 
@@ -45,7 +45,7 @@ impl BytesDeed {
             }
             Self::FirstByte(time) => Self::FirstByte(scaled_time(time, factor)),
             Self::EachChunk(time) => Self::EachChunk(scaled_time(time, factor)),
-            deed @ (Self::Throttle(_) | Self::Corrupt(_)) => deed,
+            other @ (Self::Throttle(_) | Self::Corrupt(_)) => other,
         }
     }
 }
@@ -127,14 +127,14 @@ impl BytesFault {
     }
 
     /// Turns the fault into the action on one call, drawing what is random.
-    pub(crate) fn deed(self, dice: &mut Dice) -> BytesDeed {
+    pub(crate) fn plan(self, dice: &mut Dice) -> BytesPlan {
         match self.0 {
-            BytesFaultKind::Throttle(rate) => BytesDeed::Throttle(rate),
-            BytesFaultKind::TruncateAfter(bytes) => BytesDeed::TruncateAfter(bytes),
-            BytesFaultKind::StallAfter(bytes, time) => BytesDeed::StallAfter(bytes, time),
-            BytesFaultKind::Corrupt(share) => BytesDeed::Corrupt(Corruption::new(share, dice)),
-            BytesFaultKind::FirstByte(time) => BytesDeed::FirstByte(time),
-            BytesFaultKind::EachChunk(time) => BytesDeed::EachChunk(time),
+            BytesFaultKind::Throttle(rate) => BytesPlan::Throttle(rate),
+            BytesFaultKind::TruncateAfter(bytes) => BytesPlan::TruncateAfter(bytes),
+            BytesFaultKind::StallAfter(bytes, time) => BytesPlan::StallAfter(bytes, time),
+            BytesFaultKind::Corrupt(share) => BytesPlan::Corrupt(Corruption::new(share, dice)),
+            BytesFaultKind::FirstByte(time) => BytesPlan::FirstByte(time),
+            BytesFaultKind::EachChunk(time) => BytesPlan::EachChunk(time),
         }
     }
 }

@@ -5,6 +5,14 @@ use std::{fmt, io};
 use crate::{error::RuleError, name::RuleId, plan::injected::Injected};
 
 /// What an `abort` fault ends.
+///
+/// ```
+/// use chaos_core::{Abort, CutKind, Fault};
+///
+/// // The connection is reset after the first 10,000 bytes of the response.
+/// let fault = Fault::Abort(Abort::Cut(CutKind::Reset), Some(10_000));
+/// assert_eq!(fault.name(), "abort");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Abort {
@@ -86,6 +94,14 @@ impl Cut {
 }
 
 /// Why an HTTP/2 stream is reset: an error code of RFC 9113, section 7.
+///
+/// ```
+/// use chaos_core::StreamReason;
+///
+/// let reason = StreamReason::from_name("enhance_your_calm")?;
+/// assert_eq!(reason.code(), 11);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamReason(u8);
 

@@ -11,6 +11,14 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use crate::error::RuleError;
 
 /// The code of a gRPC status, from 0 to 16.
+///
+/// ```
+/// use chaos_core::GrpcCode;
+///
+/// let code = GrpcCode::from_name("RESOURCE_EXHAUSTED")?;
+/// assert_eq!((code.number(), code.name()), (8, "RESOURCE_EXHAUSTED"));
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GrpcCode(u8);
 

@@ -4,6 +4,19 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// A change of headers. Headers are removed first; those that are set replace all values of their
 /// name.
+///
+/// ```
+/// use chaos_core::{Direction, Fault, HeaderEdit};
+/// use http::{HeaderName, HeaderValue};
+///
+/// // The client may cache the response for ever, and cannot revalidate it.
+/// let cached = HeaderValue::from_static("max-age=31536000, immutable");
+/// let edit = HeaderEdit::new()
+///     .set(HeaderName::from_static("cache-control"), cached)
+///     .remove(HeaderName::from_static("etag"));
+/// let fault = Fault::Headers(edit, Direction::Response);
+/// # drop(fault);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderEdit {
     pub(crate) set: Vec<(HeaderName, HeaderValue)>,

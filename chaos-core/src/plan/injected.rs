@@ -12,12 +12,17 @@ use crate::name::RuleId;
 /// [`Injected::find`] recognizes it later, however deep it is wrapped.
 ///
 /// ```
-/// use chaos_core::Injected;
+/// use chaos_core::{Fault, Injected, Injector, Rule, inject};
 ///
-/// fn is_real(error: &(dyn std::error::Error + 'static)) -> bool {
-///     Injected::find(error).is_none()
-/// }
-/// # assert!(is_real(&std::fmt::Error));
+/// let injector = Injector::new();
+/// injector.put(Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("the disk is full")));
+///
+/// let read = || -> std::io::Result<()> { Ok(inject!(injector: &injector, "db.read")?) };
+/// let error = read().unwrap_err();
+/// let injected = Injected::find(&error).expect("no real error");
+/// assert_eq!((injected.rule().as_str(), injected.site()), ("lost", "db.read"));
+/// assert_eq!(error.to_string(), "the disk is full (injected at db.read by rule lost)");
+/// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Clone)]
 pub struct Injected(Box<Contents>);

@@ -8,6 +8,9 @@ use fnv::FnvHashSet;
 use crate::{error::RuleError, name::RuleId, rule::Rule};
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
+///
+/// The order decides: faults of rules that hit the same call are carried out in the order of their
+/// rules. [`Injector::rules`](crate::Injector::rules) returns the current set.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     pub(crate) generation: u64,

@@ -138,9 +138,9 @@ impl Injector {
         self.when(|| self.counts(id), injections).await
     }
 
-    /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, for
-    /// `at_most` so long, and returns how many it has hit then; `None` once there is no such rule
-    /// or it has expired.
+    /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, or until
+    /// `at_most` has passed, and returns how many it has hit then; `None` once there is no such
+    /// rule or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,
@@ -173,8 +173,8 @@ impl Overlay {
     }
 
     /// Blocks the thread until the overlay's rule `id` has hit `injections` calls since it was
-    /// armed, for `at_most` so long, and returns how many it has hit then; `None` once there is no
-    /// such rule or it has expired.
+    /// armed, or until `at_most` has passed, and returns how many it has hit then; `None` once
+    /// there is no such rule or it has expired.
     pub fn wait_for_blocking(
         &self,
         id: &str,

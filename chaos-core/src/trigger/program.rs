@@ -7,7 +7,7 @@ mod tests;
 
 use std::time::Duration;
 
-use self::phase::{LONGEST, Setting};
+use self::phase::{Intensity, LONGEST};
 use crate::error::RuleError;
 
 pub use self::phase::{Phase, Ramp};
@@ -83,9 +83,9 @@ impl Program {
         self.time > ttl || self.lasts() && self.time == ttl
     }
 
-    /// Returns what the program sets at this time after the rule was armed. A phase begins at the
+    /// Returns the rate and the scale at this time after the rule was armed. A phase begins at the
     /// very nanosecond at which the one before it ends.
-    pub(crate) fn at(&self, since_armed: Duration) -> Setting {
+    pub(crate) fn at(&self, since_armed: Duration) -> Intensity {
         let since_armed = nanos(since_armed);
         let mut since = match self.length() {
             Some(length) => since_armed % nanos(length),

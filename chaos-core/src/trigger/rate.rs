@@ -3,6 +3,17 @@
 use crate::{dice::Dice, error::RuleError};
 
 /// A fraction of calls, from 0 (none) to 1 (all).
+///
+/// Whether a call is hit is decided with 53 bits, so the rate is exact to about 10^-16. A rate above
+/// 0 is never rounded down to 0.
+///
+/// ```
+/// use chaos_core::Rate;
+///
+/// assert_eq!(Rate::new(0.05)?.get(), 0.05);
+/// assert!(Rate::new(5.0).is_err()); // five percent is 0.05
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate(f64);
 

@@ -214,6 +214,9 @@ impl Log {
 }
 
 /// The calls that a rule has hit since it was armed.
+///
+/// [`Injector::decisions`](crate::Injector::decisions) returns them, for a rule whose calls have a
+/// number or a key: one with a seed, a key, first attempts, or a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decisions {

@@ -192,7 +192,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "first attempts key",
         r#"{"id":"r","site":"s","first_attempts":{"n":1,"key":"actor"},"faults":[{"status":503}]}"#,
         "first_attempts.key",
-        "who",
+        "actor",
         "header:NAME",
     ),
     (
@@ -339,7 +339,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "ttl long",
         r#"{"id":"r","site":"s","ttl":"2years","faults":[{"status":503}]}"#,
         "ttl",
-        "no time",
+        "out of range",
         "365 days",
     ),
     (
@@ -878,7 +878,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "burn memory",
         r#"{"id":"r","site":"s","faults":[{"burn":{"memory":"0B","for":"1s"}}]}"#,
         "faults[0].burn.memory",
-        "no memory",
+        "0 bytes",
         "1B",
     ),
     (
@@ -1039,7 +1039,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "choice: single",
         r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}}]}]}"#,
         "faults[0].one_of",
-        "no choice",
+        "not a choice",
         "2 to 100",
     ),
     (

@@ -1,4 +1,5 @@
-//! What every request passes on its way in, and every answer on its way out.
+//! The middleware that checks every request before its handler runs, and records refusals in the
+//! audit.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,8 +13,8 @@ use chaos_core::{Actor, Injector};
 
 use crate::{
     access::{
-        Tokens,
-        caller::{Caller, stranger},
+        access_tokens::AccessTokens,
+        caller::{Caller, unauthenticated},
         host_check::Hosts,
         limits::Limits,
         peer::Peer,
@@ -22,42 +23,53 @@ use crate::{
     problem::{Problem, Refused},
 };
 
-/// For a whole request. Nothing here takes long but a body that is slow to come.
+/// The time limit of a whole request. A handler answers within milliseconds; only a request body
+/// can take long to arrive.
 const MAX_TIME: Duration = Duration::from_secs(10);
 
-/// Who may pass.
+/// What requests are checked against, shared by all routes.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Authorizer {
     injector: Injector,
     hosts: Hosts,
-    /// Without, whoever reaches the door may do everything.
-    tokens: Option<Tokens>,
+    /// `None` if the port requires no access token.
+    tokens: Option<AccessTokens>,
     limits: Limits,
 }
 
-/// The door of one route: what it takes to pass, or nothing.
+/// What one route requires.
 #[derive(Clone, Debug)]
-pub(crate) struct Lock {
-    pub(crate) door: Arc<Door>,
+pub(crate) struct RouteAccess {
+    pub(crate) authorizer: Arc<Authorizer>,
+    /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
 }
 
-/// All that comes: whether it comes from where it may.
-pub(crate) async fn keep(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+/// Checks, for every request, the host that it names and the page that it comes from; then sets the
+/// headers that every answer has.
+pub(crate) async fn check_host(
+    State(authorizer): State<Arc<Authorizer>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let peer = Peer::of(request.extensions());
     let (method, uri) = (request.method(), request.uri());
-    let mut response = match door.hosts.admit(method, uri, request.headers(), &peer) {
+    let mut response = match authorizer
+        .hosts
+        .check(method, uri, request.headers(), &peer)
+    {
         Ok(()) => next.run(request).await,
         Err(problem) => {
             let response = problem.into_response();
             if !method.is_safe() {
-                door.note_stranger(&peer, &Asked::of(&request), &response);
+                authorizer.record_unauthenticated(&peer, &RequestLine::of(&request), &response);
             }
             response
         }
     };
     let headers = response.headers_mut();
-    // All that is said here is about this moment, and nothing of it is a script.
+    // An answer describes the present state and must not be cached, and browsers must not take it
+    // for a script.
     let no_store = HeaderValue::from_static("no-store");
     headers.insert(header::CACHE_CONTROL, no_store);
     let nosniff = HeaderValue::from_static("nosniff");
@@ -65,22 +77,27 @@ pub(crate) async fn keep(State(door): State<Arc<Door>>, request: Request, next: 
     response
 }
 
-/// What comes to one route: whether it may do that.
-pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: Next) -> Response {
-    let Lock { door, needs } = lock;
+/// Checks that the caller of a route has presented an access token whose role suffices, and records
+/// refused writes in the audit.
+pub(crate) async fn authorize(
+    State(lock): State<RouteAccess>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let RouteAccess { authorizer, needs } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
         return in_time(next.run(request)).await;
     };
-    let (peer, asked) = (Peer::of(request.extensions()), Asked::of(&request));
+    let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
-    let caller = match door.identify(credentials.as_ref(), &peer) {
+    let caller = match authorizer.authenticate(credentials.as_ref(), &peer) {
         Ok(caller) => caller,
         Err(failure) => {
             let failed = failure.is_failed_login();
             let response = failure.into_response();
             if failed || is_write {
-                door.note_stranger(&peer, &asked, &response);
+                authorizer.record_unauthenticated(&peer, &request_line, &response);
             }
             return response;
         }
@@ -93,14 +110,14 @@ pub(crate) async fn pass(State(lock): State<Lock>, mut request: Request, next: N
         in_time(next.run(request)).await
     };
     if is_write && response.status().is_client_error() {
-        let signed = door.injector.as_actor(actor);
-        signed.refuse(asked.refused(&response));
+        let signed = authorizer.injector.as_actor(actor);
+        signed.refuse(request_line.refused(&response));
     }
     response
 }
 
-impl Door {
-    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<Tokens>) -> Self {
+impl Authorizer {
+    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<AccessTokens>) -> Self {
         Self {
             injector,
             hosts,
@@ -109,88 +126,99 @@ impl Door {
         }
     }
 
-    fn identify(&self, credentials: Option<&HeaderValue>, peer: &Peer) -> Result<Caller, Failure> {
+    /// Returns who sends the request, by the access token that it presents.
+    fn authenticate(
+        &self,
+        credentials: Option<&HeaderValue>,
+        peer: &Peer,
+    ) -> Result<Caller, AuthenticationError> {
         let Some(tokens) = &self.tokens else {
             return Ok(Caller::anyone(peer));
         };
-        let secret = credentials.and_then(bearer).ok_or(Failure::NoToken)?;
-        // A good one is let in however many bad ones came before it: nobody can lock an operator out.
+        let secret = credentials
+            .and_then(bearer)
+            .ok_or(AuthenticationError::NoToken)?;
+        // A valid token is accepted after any number of failures, so nobody can lock an operator
+        // out.
         if let Some(token) = tokens.find(secret) {
-            if let Some(place) = &peer.place {
-                place.is_known();
+            if let Some(activity) = &peer.activity {
+                activity.mark_authenticated();
             }
-            return Ok(Caller::known(token, peer));
+            return Ok(Caller::with_token(token, peer));
         }
-        let within = self.limits.failed(peer.origin());
-        within.map_err(Failure::TooMany)?;
-        Err(Failure::WrongToken)
+        let within = self.limits.record_failure(peer.origin());
+        within.map_err(AuthenticationError::TooMany)?;
+        Err(AuthenticationError::WrongToken)
     }
 
-    /// Writes down what a stranger was refused, unless there is too much of it: the audit is bounded,
-    /// and no stranger is to wash out of it what others were refused.
-    fn note_stranger(&self, peer: &Peer, asked: &Asked, response: &Response) {
-        let Some(unwritten) = self.limits.note() else {
+    /// Records in the audit that a request without a valid token was refused. The rate of these
+    /// records is limited, so that such requests cannot displace the refusals of authenticated
+    /// callers from the audit, which is bounded.
+    fn record_unauthenticated(&self, peer: &Peer, request_line: &RequestLine, response: &Response) {
+        let Some(unrecorded) = self.limits.may_record() else {
             return;
         };
-        let mut what = asked.refused(response);
-        if unwritten > 0 {
-            what += &format!(" ({unwritten} more before it are not written down)");
+        let mut what = request_line.refused(response);
+        if unrecorded > 0 {
+            what += &format!(" ({unrecorded} earlier refusals were not recorded)");
         }
-        self.injector.as_actor(stranger(peer)).refuse(what);
+        self.injector.as_actor(unauthenticated(peer)).refuse(what);
     }
 }
 
-/// Nobody behind the door has any use for them. Of several, none is the one that counts.
+/// Removes the credentials from the request, so that no handler can log them. A request with
+/// several `Authorization` headers counts as one without.
 fn take_credentials(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let is_one = headers.get_all(header::AUTHORIZATION).iter().count() == 1;
     headers.remove(header::AUTHORIZATION).filter(|_| is_one)
 }
 
-/// The secret in `Bearer SECRET`.
+/// Returns the secret in `Bearer SECRET`.
 fn bearer(credentials: &HeaderValue) -> Option<&[u8]> {
     let (scheme, secret) = credentials.as_bytes().split_at_checked(7)?;
     let secret = secret.trim_ascii();
     (scheme.eq_ignore_ascii_case(b"Bearer ") && !secret.is_empty()).then_some(secret)
 }
 
-/// Why nobody was found out.
-enum Failure {
+/// The reason why a request could not be attributed to a token.
+enum AuthenticationError {
     NoToken,
     WrongToken,
-    /// And how long to wait.
+    /// Too many wrong tokens were presented; the duration is how long to wait before the next
+    /// attempt.
     TooMany(Duration),
 }
 
-impl Failure {
+impl AuthenticationError {
     fn is_failed_login(&self) -> bool {
         !matches!(self, Self::NoToken)
     }
 }
 
-const ALLOWED: &str = "Bearer, and the secret of an access token";
+const ALLOWED: &str = "Bearer and the secret of an access token";
 
-impl IntoResponse for Failure {
+impl IntoResponse for AuthenticationError {
     fn into_response(self) -> Response {
         let (status, challenge, detail) = match self {
             Self::NoToken => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer",
-                "an access token is needed",
+                "the request has no access token",
             ),
             Self::WrongToken => (
                 StatusCode::UNAUTHORIZED,
                 "Bearer error=\"invalid_token\"",
-                "this is none of the access tokens",
+                "the access token is not valid",
             ),
             Self::TooMany(wait) => {
                 let detail = "too many requests with a wrong access token";
                 let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
                 let problem = problem.at("Authorization", ALLOWED);
-                // Rounded up, so that whoever comes back then does not come too early.
+                // Rounded up, so that a client that waits this long does not come too early.
                 let seconds = wait.as_secs() + 1;
                 let headers = [
                     (header::RETRY_AFTER, seconds.to_string()),
-                    // Each further guess costs a connection.
+                    // Closing the connection makes each further guess cost a connection.
                     (header::CONNECTION, "close".to_owned()),
                 ];
                 return (headers, problem).into_response();
@@ -202,7 +230,10 @@ impl IntoResponse for Failure {
 }
 
 fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
-    let detail = format!("`{}` has the role {has}; this needs {needs}", actor.name());
+    let detail = format!(
+        "the access token `{}` has the role {has}; the route requires {needs}",
+        actor.name()
+    );
     let problem = Problem::new(StatusCode::FORBIDDEN, detail);
     let allowed = format!("an access token with the role {needs}");
     let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{needs}\"");
@@ -210,14 +241,15 @@ fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {
     (headers, problem.at("Authorization", allowed)).into_response()
 }
 
-/// What a request is about, when the request itself is gone. Not its query, where people put secrets.
-struct Asked {
+/// The method and path of a request, kept for the audit after the request has been consumed. The
+/// query is left out, because it may contain secrets.
+struct RequestLine {
     method: Method,
     path: String,
 }
 
-impl Asked {
-    /// Of the path; an entry of the audit is a line.
+impl RequestLine {
+    /// The number of characters of the path that an audit entry shows.
     const MAX_CHARS: usize = 200;
 
     fn of(request: &Request) -> Self {
@@ -228,6 +260,7 @@ impl Asked {
         }
     }
 
+    /// Returns the text of the audit entry about this refusal.
     fn refused(&self, response: &Response) -> String {
         let (Self { method, path }, status) = (self, response.status().as_u16());
         match response.extensions().get::<Refused>() {
@@ -241,8 +274,11 @@ async fn in_time(response: impl Future<Output = Response>) -> Response {
     match tokio::time::timeout(MAX_TIME, response).await {
         Ok(response) => response,
         Err(_) => {
-            let problem = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
-            let allowed = format!("{} seconds for a whole request", MAX_TIME.as_secs());
+            let problem = Problem::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "the request was not complete in time",
+            );
+            let allowed = format!("{} seconds for the whole request", MAX_TIME.as_secs());
             problem.at("body", allowed).into_response()
         }
     }

@@ -1,4 +1,4 @@
-//! Who asks: what the door has found out, and every write is signed with.
+//! The authenticated caller of a request, in whose name its changes are recorded.
 
 use std::convert::Infallible;
 
@@ -6,40 +6,40 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chaos_core::Actor;
 
 use crate::{
-    access::{Token, peer::Peer, role::Role},
+    access::{access_tokens::AccessToken, peer::Peer, role::Role},
     openapi::operation::{Asks, Operation},
 };
 
-/// Someone whom the door has let in.
+/// The caller of a request, as [`authorize`](super::authorize) has authenticated it.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) role: Role,
     actor: Actor,
 }
 
-/// The door brings it, and no request.
+/// The caller comes from the middleware, not from a parameter of the request.
 impl Asks for Caller {
     fn asks(_: &mut Operation) {}
 }
 
 impl Caller {
-    /// The owner of a token.
-    pub(crate) fn known(token: &Token, peer: &Peer) -> Self {
+    /// Returns the owner of `token`.
+    pub(crate) fn with_token(token: &AccessToken, peer: &Peer) -> Self {
         Self {
             role: token.role,
-            actor: named(&token.name, peer),
+            actor: actor(&token.name, peer),
         }
     }
 
-    /// Whoever comes to a port that asks for no token, and may do everything there.
+    /// Returns the caller of a port that requires no access token, who may use every route.
     pub(crate) fn anyone(peer: &Peer) -> Self {
         Self {
             role: Role::Arm,
-            actor: named(&peer.name(), peer),
+            actor: actor(&peer.name(), peer),
         }
     }
 
-    /// With their reason, if they gave one.
+    /// Returns the actor for the audit, with the reason that the request gives.
     pub(crate) fn because(&self, reason: Option<impl AsRef<str>>) -> Actor {
         match reason {
             Some(reason) => self.actor.clone().because(reason),
@@ -48,12 +48,13 @@ impl Caller {
     }
 }
 
-/// Someone who is not let in.
-pub(crate) fn stranger(peer: &Peer) -> Actor {
-    named("stranger", peer)
+/// Returns the actor of a request without a valid access token, for the audit. Its name there is
+/// `stranger`.
+pub(crate) fn unauthenticated(peer: &Peer) -> Actor {
+    actor("stranger", peer)
 }
 
-fn named(name: &str, peer: &Peer) -> Actor {
+fn actor(name: &str, peer: &Peer) -> Actor {
     let actor = match &peer.certificate {
         Some(certificate) => Actor::new(format!("{name}, certificate {certificate}")),
         None => Actor::new(name),
@@ -69,6 +70,9 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         let caller = parts.extensions.get::<Self>().cloned();
-        Ok(caller.expect("what needs a right is behind the door, which names all it lets in"))
+        Ok(
+            caller
+                .expect("what needs a right is behind the authorizer, which names all it lets in"),
+        )
     }
 }

@@ -1,21 +1,25 @@
-//! Who may ask: only a client that knows us by one of our names, and no page from elsewhere.
+//! The check of `Host` and `Origin`, which keeps pages of other sites from using the port through a
+//! browser.
 //!
-//! A browser carries the wishes of any page to any port, loopback included. A page that has pointed
-//! its own name at this machine (DNS rebinding) gives itself away by that name in `Host`; one that
-//! asks across origins does so by `Origin` or `Sec-Fetch-Site`. Clients that are no browsers send
-//! neither of these. A link on such a page is different: a browser shows what is behind it to the
-//! person, and to no page.
+//! A browser sends requests to any port, loopback included, on behalf of any page. A page whose
+//! host name has been pointed at this machine (DNS rebinding) is recognized by that name in `Host`;
+//! one that sends cross-origin requests, by `Origin` or `Sec-Fetch-Site`. Clients other than
+//! browsers do not send the latter two. Following a link from such a page is allowed: the browser
+//! shows the answer to the user in a tab of its own, and the page cannot read it.
 
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, uri::Authority};
 
 use crate::{
-    access::peer::{End, Peer},
+    access::peer::{Peer, Remote},
     problem::Problem,
 };
 
-/// The names that this server answers to, with any port: it may be reached through a tunnel.
+const CROSS_SITE: &str = "the request comes from a page of another site";
+
+/// The host names that requests may use, with any port, since the port may be reached through a
+/// tunnel.
 #[derive(Clone, Debug)]
 pub(crate) struct Hosts(Vec<String>);
 
@@ -36,33 +40,33 @@ impl Hosts {
         self.0.iter().any(|name| name.eq_ignore_ascii_case(host))
     }
 
-    /// Lets a request in or says why not.
-    pub(crate) fn admit(
+    /// Checks the host that a request names and the page that it comes from.
+    pub(crate) fn check(
         &self,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         peer: &Peer,
     ) -> Result<(), Problem> {
-        // No browser opens a Unix socket, and there is no name to point at it.
-        let is_local = matches!(peer.end, End::Process { .. });
+        // Browsers do not connect to Unix sockets, and no host name can be pointed at one.
+        let is_local = matches!(peer.remote, Remote::Process { .. });
         let host = host_header(headers)?;
-        // The target of HTTP/2, or of a client that takes us for a proxy, counts above `Host`.
-        // A request that carries both must be right in both.
+        // The request target of HTTP/2, and of a client that uses us as a proxy, takes precedence
+        // over `Host`. If a request has both, both must be ours.
         let target = uri.authority();
         let names = || target.into_iter().chain(&host);
         let Some(asked) = names().next() else {
             if is_local {
                 return Ok(());
             }
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "the request names no host");
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "the request has no Host header");
             return Err(problem.at("Host", self.0.join(", ")));
         };
         let is_ours = |name: &&Authority| {
             is_local || self.allows(name.host()) || is_address(name.host(), peer.local)
         };
         if let Some(foreign) = names().find(|name| !is_ours(name)) {
-            let detail = format!("`{}` is not a name of this server", foreign.host());
+            let detail = format!("this server does not have the name `{}`", foreign.host());
             let problem = Problem::new(StatusCode::MISDIRECTED_REQUEST, detail);
             return Err(problem.at("Host", self.0.join(", ")));
         }
@@ -71,20 +75,20 @@ impl Hosts {
             .iter()
             .all(|origin| is_same(origin, asked))
         {
-            let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
-            return Err(problem.at("Origin", format!("http://{asked}, or left out")));
+            let problem = Problem::new(StatusCode::FORBIDDEN, CROSS_SITE);
+            return Err(problem.at("Origin", format!("http://{asked}, or no Origin")));
         }
         let mut sites = headers.get_all("sec-fetch-site").iter();
         if sites.any(|site| site == "cross-site") && !follows_a_link(method, headers) {
-            let problem = Problem::new(StatusCode::FORBIDDEN, "a page from elsewhere asks");
+            let problem = Problem::new(StatusCode::FORBIDDEN, CROSS_SITE);
             return Err(problem.at("Sec-Fetch-Site", "same-origin, same-site or none"));
         }
         Ok(())
     }
 }
 
-/// Whether `host` is the very address that was connected to: no name at all, so none that someone
-/// could point elsewhere.
+/// Returns whether `host` is the address that the client connected to. An address, unlike a name,
+/// cannot be pointed at another machine.
 fn is_address(host: &str, local: Option<IpAddr>) -> bool {
     let literal = host.trim_start_matches('[').trim_end_matches(']');
     let address = literal
@@ -102,18 +106,18 @@ fn host_header(headers: &HeaderMap) -> Result<Option<Authority>, Problem> {
         .to_str()
         .ok()
         .and_then(|host| host.parse::<Authority>().ok());
-    // A user name before the host would be no part of `Authority::host`.
+    // `Authority::host` leaves out user information before the host, so it is refused here.
     match authority.filter(|host| hosts.next().is_none() && !host.as_str().contains('@')) {
         Some(host) => Ok(Some(host)),
         None => {
-            let problem = Problem::new(StatusCode::BAD_REQUEST, "Host is not one host");
-            Err(problem.at("Host", "a name or an address, and a port if need be"))
+            let problem = Problem::new(StatusCode::BAD_REQUEST, "Host is not a single host");
+            Err(problem.at("Host", "a name or an address, optionally with a port"))
         }
     }
 }
 
-/// Whether a browser asks for what fills a whole tab of its own. A frame, a script or a `fetch` is
-/// called something else, and a page cannot have these headers say otherwise.
+/// Returns whether a browser navigates a whole tab to this URL. Frames, scripts and `fetch` send
+/// other values in these headers, which a page cannot set.
 fn follows_a_link(method: &Method, headers: &HeaderMap) -> bool {
     let says = |name, value| headers.get_all(name).iter().eq([value]);
     method == Method::GET
@@ -121,7 +125,7 @@ fn follows_a_link(method: &Method, headers: &HeaderMap) -> bool {
         && says("sec-fetch-dest", "document")
 }
 
-/// Whether `origin` is the page of this very server, under the name it was `asked` by.
+/// Returns whether `origin` is this server, under the host name that the request uses.
 fn is_same(origin: &HeaderValue, asked: &Authority) -> bool {
     let Some(origin) = origin
         .to_str()
@@ -130,7 +134,7 @@ fn is_same(origin: &HeaderValue, asked: &Authority) -> bool {
     else {
         return false;
     };
-    // Of `null`, and of anything else that is no address, there is no scheme.
+    // `null`, and every other origin that is no URL, has no scheme.
     let usual_port = match origin.scheme_str() {
         Some("http") => 80,
         Some("https") => 443,

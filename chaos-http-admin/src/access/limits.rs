@@ -1,7 +1,7 @@
-//! How often someone may fail to log in, and how many refusals of strangers are written down.
+//! Rate limits on failed authentication, and on the audit entries about it.
 //!
-//! Neither keeps anyone from getting in with a good token, so nobody can lock an operator out. What
-//! keeps guessers out is the length of the secrets; this keeps them from filling the audit.
+//! Neither affects requests with a valid token, so nobody can lock an operator out. Guessing is
+//! prevented by the length of the secrets; these limits prevent it from filling the audit.
 
 use std::{
     num::{NonZeroU32, NonZeroUsize},
@@ -23,15 +23,16 @@ use lru::LruCache;
 
 use crate::access::origin::Origin;
 
-/// Ten failures at once, and one more every six seconds, from one address.
-const EACH: Quota = per_minute(10, 10);
-/// The same of all addresses together.
+/// Failures of one origin: a burst of ten, and ten per minute.
+const PER_ORIGIN: Quota = per_minute(10, 10);
+/// Failures of all origins together: a burst of sixty, and sixty per minute.
 const OVERALL: Quota = per_minute(60, 60);
-/// Sixty refusals of strangers at once, and six a minute: the thousand refusals that the audit keeps
-/// last for more than two hours of it.
-const NOTES: Quota = per_minute(6, 60);
-/// Addresses that are remembered; then the one that failed longest ago is forgiven.
-const ADDRESSES: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
+/// Audit entries about unauthenticated requests: a burst of sixty, and six per minute. At this
+/// rate, the thousand refusals that the audit keeps cover more than two hours.
+const AUDIT_RECORDS: Quota = per_minute(6, 60);
+/// The number of origins whose failures are counted. Beyond it, the one that failed least recently
+/// is forgotten.
+const MAX_ORIGINS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
 
 const fn per_minute(number: u32, at_once: u32) -> Quota {
     let number = NonZeroU32::new(number).expect("it is not zero");
@@ -39,64 +40,73 @@ const fn per_minute(number: u32, at_once: u32) -> Quota {
     Quota::per_minute(number).allow_burst(at_once)
 }
 
-type Bucket = RateLimiter<NotKeyed, InMemoryState, Timer, NoOpMiddleware<Nanos>>;
+type Bucket = RateLimiter<NotKeyed, InMemoryState, LimiterClock, NoOpMiddleware<Nanos>>;
 
-/// The counts of one door.
+/// The rate limiters of one [`Authorizer`](super::authorize::Authorizer).
 #[derive(Debug)]
 pub(crate) struct Limits {
-    timer: Timer,
+    clock: LimiterClock,
     overall: Bucket,
-    each: Mutex<LruCache<Origin, Arc<Bucket>>>,
-    notes: Bucket,
-    unwritten: AtomicU64,
+    per_origin: Mutex<LruCache<Origin, Arc<Bucket>>>,
+    audit_records: Bucket,
+    /// Refusals since the last one that was recorded.
+    unrecorded: AtomicU64,
 }
 
 impl Limits {
     pub(crate) fn new() -> Self {
-        let timer = Timer(chaos_core::Clock::monotonic());
-        let bucket = |quota| RateLimiter::direct_with_clock(quota, timer.clone());
+        let clock = LimiterClock(chaos_core::Clock::monotonic());
+        let bucket = |quota| RateLimiter::direct_with_clock(quota, clock.clone());
         Self {
             overall: bucket(OVERALL),
-            each: Mutex::new(LruCache::new(ADDRESSES)),
-            notes: bucket(NOTES),
-            unwritten: AtomicU64::new(0),
-            timer,
+            per_origin: Mutex::new(LruCache::new(MAX_ORIGINS)),
+            audit_records: bucket(AUDIT_RECORDS),
+            unrecorded: AtomicU64::new(0),
+            clock,
         }
     }
 
-    /// Counts a failure to log in.
+    /// Counts a failed authentication.
     ///
     /// # Errors
-    /// If there were too many: how long to wait.
-    pub(crate) fn failed(&self, origin: Origin) -> Result<(), Duration> {
+    /// Returns how long to wait if there were too many failures.
+    pub(crate) fn record_failure(&self, origin: Origin) -> Result<(), Duration> {
         let bucket = {
-            let mut each = self.each.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = || Arc::new(RateLimiter::direct_with_clock(EACH, self.timer.clone()));
-            Arc::clone(each.get_or_insert(origin, fresh))
+            let mut per_origin = self
+                .per_origin
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let fresh = || {
+                Arc::new(RateLimiter::direct_with_clock(
+                    PER_ORIGIN,
+                    self.clock.clone(),
+                ))
+            };
+            Arc::clone(per_origin.get_or_insert(origin, fresh))
         };
-        // One address that fails too often uses up nothing of what the others have.
+        // An origin that exceeds its own limit does not consume from the limit that all share.
         let checked = bucket.check().and_then(|()| self.overall.check());
-        checked.map_err(|until| until.wait_time_from(self.timer.now()))
+        checked.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
-    /// Whether one more refusal of a stranger is to be written down, and how many were not since the
-    /// last one that was.
-    pub(crate) fn note(&self) -> Option<u64> {
-        match self.notes.check() {
-            Ok(()) => Some(self.unwritten.swap(0, Ordering::Relaxed)),
+    /// Returns whether to record one more refusal in the audit: if so, the number of refusals since
+    /// the last recorded one that were not recorded.
+    pub(crate) fn may_record(&self) -> Option<u64> {
+        match self.audit_records.check() {
+            Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
             Err(_) => {
-                self.unwritten.fetch_add(1, Ordering::Relaxed);
+                self.unrecorded.fetch_add(1, Ordering::Relaxed);
                 None
             }
         }
     }
 }
 
-/// The project's one clock, as the crate that counts wants it.
+/// Adapts the clock of `chaos_core` to governor, so that tests can move time.
 #[derive(Clone, Debug)]
-struct Timer(chaos_core::Clock);
+struct LimiterClock(chaos_core::Clock);
 
-impl governor::clock::Clock for Timer {
+impl governor::clock::Clock for LimiterClock {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {

@@ -1,17 +1,20 @@
-//! Whom one address stands for, where people are told apart by their addresses.
+//! The key by which connections and failures of authentication are counted.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-/// What connections and failures to log in are counted by.
+/// The source of a connection: an address, a network, or a user of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Origin {
+    /// The server that the router is nested into does not provide the address.
     Unknown,
     Address(IpAddr),
+    /// The user id of a process that connected through a Unix socket.
     User(u32),
 }
 
 impl Origin {
-    /// The address; of IPv6, the network of one site, which has all the addresses it wants.
+    /// Returns the origin of an address. An IPv6 address stands for its /64 network, since the host
+    /// may use every address in it.
     pub(crate) fn of(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V6(address) => {

@@ -1,4 +1,4 @@
-//! The other end of a connection, as far as the connection tells.
+//! The peer of a connection, as far as the connection identifies it.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,28 +7,30 @@ use std::{
 
 use axum::{extract::ConnectInfo, http::Extensions};
 
-use crate::{access::origin::Origin, server::connection_slots::Place};
+use crate::access::{activity::Activity, origin::Origin};
 
-/// Where a request comes from. Our own server puts it among a request's extensions, where no client
-/// can.
+/// The peer of the connection on which a request arrived. The server passes it in the request's
+/// extensions, which a client cannot set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peer {
-    pub(crate) end: End,
-    /// The address on this machine that was connected to.
+    pub(crate) remote: Remote,
+    /// The local address that the client connected to.
     pub(crate) local: Option<IpAddr>,
-    /// Whom its certificate names, if it had to show one.
+    /// The name in the client certificate, if one was required.
     pub(crate) certificate: Option<Arc<str>>,
-    /// What its connection holds of ours.
-    pub(crate) place: Option<Arc<Place>>,
+    /// The record of the connection's activity; `None` if another server accepted the connection.
+    pub(crate) activity: Option<Arc<Activity>>,
 }
 
+/// The remote end of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) enum End {
-    /// Nested into a router that says nothing of addresses.
+pub(crate) enum Remote {
+    /// The router is nested into a server that does not provide the client's address.
     #[default]
     Unknown,
     Network(SocketAddr),
-    /// A process of this machine: its user, and its number where the system tells.
+    /// A process of this machine, which connected through a Unix socket. Its id is `None` where the
+    /// system does not tell it.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are none"))]
     Process {
         user: u32,
@@ -37,40 +39,43 @@ pub(crate) enum End {
 }
 
 impl Peer {
+    /// Returns the peer that the server has put into the extensions of a request.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         if let Some(peer) = extensions.get::<Self>() {
             return peer.clone();
         }
         let address = extensions.get::<ConnectInfo<SocketAddr>>();
         Self {
-            end: address.map_or(End::Unknown, |address| End::Network(address.0)),
+            remote: address.map_or(Remote::Unknown, |address| Remote::Network(address.0)),
             ..Self::default()
         }
     }
 
-    /// Who it is to a port that asks for no token.
+    /// Returns the caller's name at a port that requires no access token: `anyone`, or the user id
+    /// of a process.
     pub(crate) fn name(&self) -> String {
-        match self.end {
-            End::Process { user, .. } => format!("uid {user}"),
-            End::Unknown | End::Network(_) => "anyone".to_owned(),
+        match self.remote {
+            Remote::Process { user, .. } => format!("uid {user}"),
+            Remote::Unknown | Remote::Network(_) => "anyone".to_owned(),
         }
     }
 
-    /// From where, as the audit says it.
+    /// Returns the address for the audit.
     pub(crate) fn address(&self) -> Option<String> {
-        match self.end {
-            End::Unknown => None,
-            End::Network(address) => Some(address.to_string()),
-            End::Process { user, id: None } => Some(format!("unix: uid {user}")),
-            End::Process { user, id: Some(id) } => Some(format!("unix: uid {user}, pid {id}")),
+        match self.remote {
+            Remote::Unknown => None,
+            Remote::Network(address) => Some(address.to_string()),
+            Remote::Process { user, id: None } => Some(format!("unix: uid {user}")),
+            Remote::Process { user, id: Some(id) } => Some(format!("unix: uid {user}, pid {id}")),
         }
     }
 
+    /// Returns the key by which connections and failures are counted.
     pub(crate) fn origin(&self) -> Origin {
-        match self.end {
-            End::Unknown => Origin::Unknown,
-            End::Network(address) => Origin::of(address.ip()),
-            End::Process { user, .. } => Origin::User(user),
+        match self.remote {
+            Remote::Unknown => Origin::Unknown,
+            Remote::Network(address) => Origin::of(address.ip()),
+            Remote::Process { user, .. } => Origin::User(user),
         }
     }
 }

@@ -1,20 +1,23 @@
-//! What someone may do at the port: three rights, each of which includes those before it.
+//! Roles: what the owner of an access token may do.
 
 use std::{fmt, str::FromStr};
 
-/// What an access token is good for. Closed on purpose, and in order: each includes those before it.
+/// The role of an access token. Roles are ordered: each may do what those before it may do.
+///
+/// This enum is closed: it is exhaustive, and a new role would be a breaking change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Reads, and changes nothing.
+    /// May read rules, sites, metrics, events and the audit.
     Observe,
-    /// Reads, halts, and releases paused calls; arms and resumes nothing.
+    /// May also halt all injection, and release calls that a `pause` fault holds. May neither arm
+    /// rules nor resume.
     Stop,
-    /// Everything.
+    /// May do everything.
     Arm,
 }
 
 impl Role {
-    /// Its name in a list of tokens.
+    /// Returns the role's name as a list of access tokens has it: `observe`, `stop` or `arm`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -41,14 +44,14 @@ impl FromStr for Role {
     }
 }
 
-/// A text that is none of the roles. It does not say which: what stands in the place of a role may be
-/// a secret that slipped.
+/// The error for a text that is not the name of a [`Role`]. It does not contain the text, which may
+/// be a misplaced secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRole;
 
 impl fmt::Display for UnknownRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the role is none of observe, stop and arm")
+        f.write_str("the role is unknown; allowed: observe, stop, arm")
     }
 }
 

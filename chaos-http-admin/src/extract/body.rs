@@ -1,4 +1,4 @@
-//! A JSON body: of the right type, not too large, and all there.
+//! The extractor of a JSON body, which checks its content type and size.
 
 use axum::{
     extract::{FromRequest, Request},
@@ -13,17 +13,19 @@ use crate::{
     problem::Problem,
 };
 
-/// The largest body that is read: room for some ten thousand rules, and no way to fill the memory.
+/// The size limit of a body, in bytes. It fits about ten thousand rules, and bounds the memory that
+/// a request uses.
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 const JSON: &str = "application/json";
-/// RFC 7396, the type of a `PATCH`; plain JSON is taken for it.
+/// The content type of a `PATCH` by RFC 7396. Plain JSON is accepted as well.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// The bytes of a body that says it is JSON.
+/// The bytes of a body whose content type is JSON.
 ///
-/// A body without the type is refused unread, although we could guess: a form on a foreign page can
-/// send any text, but not this type without asking first.
+/// A body with another content type is refused before it is read: a form on another site's page can
+/// send any text, but a cross-origin request with this type needs a preflight, which the port does
+/// not answer.
 #[derive(Debug)]
 pub(crate) struct JsonBody(pub(crate) Bytes);
 
@@ -33,7 +35,7 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let types = types(request.method());
         if !is_one_of(types, request.headers()) {
-            let detail = "the body must say that it is JSON";
+            let detail = "the content type of the body is not JSON";
             let problem = Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail);
             return Err(problem.at("Content-Type", types.join(" or ")));
         }
@@ -65,19 +67,26 @@ fn is_one_of(types: &[&str], headers: &HeaderMap) -> bool {
 async fn read(request: Request) -> Result<Bytes, Problem> {
     let length = request.headers().get(header::CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
-    // A client that waits for `100 Continue` is spared the sending.
+    // Refusing by `Content-Length` spares a client that waits for `100 Continue` from sending the
+    // body.
     if length.is_some_and(|length: u64| length > MAX_BODY as u64) {
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), MAX_BODY).collect().await;
     let body = body.map_err(|error| match error.is::<LengthLimitError>() {
         true => too_large(),
-        false => Problem::new(StatusCode::BAD_REQUEST, "the body broke off"),
+        false => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "the connection ended before the end of the body",
+        ),
     })?;
     Ok(body.to_bytes())
 }
 
 fn too_large() -> Problem {
-    let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+    let problem = Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        "the body is larger than the limit",
+    );
     problem.at("body", format!("at most {MAX_BODY} bytes"))
 }

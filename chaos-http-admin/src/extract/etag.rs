@@ -1,5 +1,4 @@
-//! The generation as an entity tag, and `If-Match`, which keeps a write from undoing one that its
-//! author had not seen.
+//! The generation as an entity tag, and the `If-Match` precondition, which prevents lost updates.
 
 use axum::{
     extract::FromRequestParts,
@@ -11,24 +10,26 @@ use crate::{
     problem::Problem,
 };
 
-/// The `ETag` header of a generation.
+/// Returns the `ETag` header for a generation.
 pub(crate) fn etag(generation: u64) -> [(HeaderName, String); 1] {
     [(header::ETAG, format!("\"{generation}\""))]
 }
 
-/// What the caller demands of the rules it writes to.
+/// The precondition that a write sets on the current rules.
 #[derive(Debug, PartialEq)]
 pub(crate) enum IfMatch {
-    /// No demand.
+    /// There is no precondition.
     Absent,
-    /// `*`: what is written to must exist.
+    /// `*`: the rule that is written to must exist.
     Exists,
-    /// The generation must be one of these. Weak tags are left out: they never match.
+    /// The generation must be one of these. Weak tags are left out, because they never match in
+    /// `If-Match`.
     OneOf(Vec<String>),
 }
 
 impl IfMatch {
-    /// Asks whether a write may go ahead on these rules; `exists` is whether what it writes to does.
+    /// Checks the precondition against the current `generation`. `exists` is whether the rule that
+    /// is written to exists.
     pub(crate) fn check(&self, generation: u64, exists: bool) -> Result<(), Problem> {
         let holds = match self {
             Self::Absent => true,
@@ -39,9 +40,9 @@ impl IfMatch {
             true => Ok(()),
             false if exists => Err(Problem::stale(generation)),
             false => {
-                let detail = "there is no such rule yet, and If-Match asks for one";
+                let detail = "the rule does not exist, and If-Match requires that it does";
                 let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
-                Err(problem.at("If-Match", "left out, to make a new rule"))
+                Err(problem.at("If-Match", "no If-Match, to create the rule"))
             }
         }
     }
@@ -51,7 +52,7 @@ impl IfMatch {
         if lines.peek().is_none() {
             return Some(Self::Absent);
         }
-        // Several lines mean what one with commas means.
+        // Several header lines mean the same as one line with commas between their values.
         let lines: Result<Vec<_>, _> = lines.map(|line| line.to_str()).collect();
         Self::parse(&lines.ok()?.join(","))
     }
@@ -61,7 +62,7 @@ impl IfMatch {
             return Some(Self::Exists);
         }
         let (mut strong, mut any) = (Vec::new(), false);
-        // RFC 9110 wants empty elements of a list overlooked.
+        // RFC 9110 requires empty list elements to be ignored.
         let mut rest = list.trim_start_matches([' ', '\t', ',']);
         while !rest.is_empty() {
             let (weak, quoted) = match rest.strip_prefix("W/") {
@@ -88,17 +89,16 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         Self::of(&parts.headers).ok_or_else(|| {
-            let detail = "If-Match is no list of entity tags";
+            let detail = "If-Match is not a list of entity tags";
             let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
-            problem.at("If-Match", "an ETag as it was sent, such as \"7\", or *")
+            problem.at("If-Match", "the ETag of an answer, such as \"7\", or *")
         })
     }
 }
 
 impl Asks for IfMatch {
     fn asks(operation: &mut Operation) {
-        let does =
-            "Refuses the write if the rules are others by now; `*` if there are none to write to.";
+        let does = "Refuses the write unless the current generation is one of these, or with `*`, unless the rule exists.";
         operation.header("If-Match", "EntityTags", does);
         operation.refuses(412);
     }

@@ -1,4 +1,4 @@
-//! A merge patch (RFC 7396), and the rule that it makes of another.
+//! Merge patches (RFC 7396), and their application to a rule.
 
 use axum::http::StatusCode;
 use chaos_core::{Rule, wire};
@@ -6,20 +6,21 @@ use serde_json::{Map, Value, json};
 
 use crate::problem::Problem;
 
-/// The fields to change. One that is `null` has its default again.
+/// The fields to change. A field that is `null` is reset to its default.
 #[derive(Debug)]
 pub(crate) struct Patch(Value);
 
 impl Patch {
+    /// Parses a patch.
     pub(crate) fn read(json: &[u8]) -> Result<Self, Problem> {
         let patch = serde_json::from_slice(json).map_err(|error| {
             let problem = Problem::new(StatusCode::BAD_REQUEST, error.to_string());
-            problem.at("body", "a JSON object of the fields to change")
+            problem.at("body", "a JSON object with the fields to change")
         })?;
         Ok(Self(patch))
     }
 
-    /// What `rule` becomes.
+    /// Returns `rule` with the patch applied.
     pub(crate) fn apply(&self, rule: &Rule) -> Result<Rule, Problem> {
         let is_no_deed = |name: &String| name == "enabled" || name == "reason";
         match &self.0 {
@@ -34,10 +35,12 @@ impl Patch {
         }
     }
 
-    /// Sets what says nothing of the deed on the rule itself: one made in code may be more than JSON
-    /// can say, and must be switched off no less.
+    /// Applies a patch of `enabled` and `reason` only to the rule itself, without a detour through
+    /// JSON: a rule that was made in code may not be expressible in JSON, and it must be possible
+    /// to disable it.
     fn set(&self, fields: &Map<String, Value>, mut rule: Rule) -> Result<Rule, Problem> {
-        // They are read as the fields of a rule in order, and so checked as ever.
+        // The fields are parsed as part of a complete rule, so they are checked in the same way as
+        // in any rule.
         let mut stand_in = json!({ "site": "**", "faults": [{ "status": 503 }] });
         json_patch::merge(&mut stand_in, &self.0);
         let read = wire::rule_from_value(stand_in, Some(rule.id().as_str()))?;

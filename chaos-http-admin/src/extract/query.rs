@@ -1,5 +1,5 @@
-//! The query of a write. A parameter that is not known is refused: a misspelt `dry_run` must not
-//! turn a question into a deed.
+//! The extractors of query parameters. Unknown parameters are refused: a write with a misspelt
+//! `dry_run` must not take effect.
 
 use std::time::Duration;
 
@@ -13,37 +13,39 @@ use crate::{
     problem::Problem,
 };
 
-/// `?reason=…`: what a write is for, as the audit will say.
+/// `?reason=…`: the reason for a write, for the audit.
 #[derive(Debug)]
-pub(crate) struct Because(pub(crate) Option<String>);
+pub(crate) struct ReasonParam(pub(crate) Option<String>);
 
-/// `?dry_run=true`: say what would change, and change nothing. It may have a reason, too.
+/// `?dry_run=true&reason=…`: with `dry_run`, the write is checked and described but not applied.
 #[derive(Debug)]
 pub(crate) struct DryRun {
     pub(crate) dry_run: bool,
     pub(crate) because: Option<String>,
 }
 
-/// `?at_least=3&within=5`: answer when there are so many, or when so many seconds have passed.
+/// `?at_least=3&within=5`: the answer is delayed until there are this many injections, or this much
+/// time has passed.
 #[derive(Debug)]
-pub(crate) struct Awaited {
+pub(crate) struct WaitParams {
     pub(crate) at_least: u64,
     pub(crate) within: Duration,
 }
 
-/// `?after=12&limit=50`: so many of what followed; without `after`, the latest.
+/// `?after=12&limit=50`: at most `limit` audit entries that follow the entry `after`; without
+/// `after`, the latest entries.
 #[derive(Debug)]
-pub(crate) struct Page {
+pub(crate) struct PageParams {
     pub(crate) after: Option<u64>,
     pub(crate) limit: usize,
 }
 
-impl Page {
-    /// How many there can be.
+impl PageParams {
+    /// The number of entries that the audit can hold: changes and refusals.
     const MOST: usize = 2 * chaos_core::Audit::MOST;
 }
 
-impl<S: Sync> FromRequestParts<S> for Page {
+impl<S: Sync> FromRequestParts<S> for PageParams {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -57,19 +59,19 @@ impl<S: Sync> FromRequestParts<S> for Page {
                 "limit" => {
                     let number = value.parse().ok();
                     let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
-                    limit = allowed.ok_or_else(|| refuse(name, "a whole number, 1 to 2000"))?;
+                    limit = allowed.ok_or_else(|| refuse(name, "a whole number from 1 to 2000"))?;
                 }
-                _ => return Err(refuse(name, "after, limit, or no parameter")),
+                _ => return Err(unknown(name, "after, limit, or no parameter")),
             }
         }
         Ok(Self { after, limit })
     }
 }
 
-/// Below the time that a request has in all.
+/// The longest wait in seconds, which is below the time limit of a request.
 const LONGEST: f64 = 8.0;
 
-impl<S: Sync> FromRequestParts<S> for Awaited {
+impl<S: Sync> FromRequestParts<S> for WaitParams {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -85,7 +87,7 @@ impl<S: Sync> FromRequestParts<S> for Awaited {
                     let allowed = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
                     within = allowed.ok_or_else(|| refuse(name, "seconds, from 0 to 8"))?;
                 }
-                _ => return Err(refuse(name, "at_least, within, or no parameter")),
+                _ => return Err(unknown(name, "at_least, within, or no parameter")),
             }
         }
         let within = Duration::from_secs_f64(within);
@@ -93,20 +95,20 @@ impl<S: Sync> FromRequestParts<S> for Awaited {
     }
 }
 
-impl Asks for Awaited {
+impl Asks for WaitParams {
     fn asks(operation: &mut Operation) {
-        let does = "Answers when there are so many.";
+        let does = "The number of injections to wait for.";
         operation.query("at_least", "AtLeast", does);
-        let does = "Or when so many seconds have passed.";
+        let does = "The longest wait, in seconds.";
         operation.query("within", "Within", does);
     }
 }
 
-/// No parameters at all.
+/// No query parameters.
 #[derive(Debug)]
 pub(crate) struct NoQuery;
 
-impl<S: Sync> FromRequestParts<S> for Because {
+impl<S: Sync> FromRequestParts<S> for ReasonParam {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
@@ -114,7 +116,7 @@ impl<S: Sync> FromRequestParts<S> for Because {
         for (name, value) in form_urlencoded::parse(query(parts)) {
             because = match &*name {
                 "reason" => Some(reason(&value)?),
-                _ => return Err(refuse(name, "reason, or no parameter")),
+                _ => return Err(unknown(name, "reason, or no parameter")),
             };
         }
         Ok(Self(because))
@@ -132,24 +134,24 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
                 ("dry_run", "false") => dry_run = false,
                 ("dry_run", _) => return Err(refuse("dry_run", "true or false")),
                 ("reason", value) => because = Some(reason(value)?),
-                _ => return Err(refuse(name, "dry_run, reason, or no parameter")),
+                _ => return Err(unknown(name, "dry_run, reason, or no parameter")),
             }
         }
         Ok(Self { dry_run, because })
     }
 }
 
-impl Asks for Page {
+impl Asks for PageParams {
     fn asks(operation: &mut Operation) {
-        let does = "What followed the entry with this id; without it, the latest.";
+        let does = "Lists the entries after the one with this id; without it, the latest entries.";
         operation.query("after", "EntryId", does);
-        operation.query("limit", "Limit", "At most so many entries.");
+        operation.query("limit", "Limit", "The maximum number of entries.");
     }
 }
 
-const WHY: &str = "What it is for, as the audit will say.";
+const WHY: &str = "The reason for the change, for the audit.";
 
-impl Asks for Because {
+impl Asks for ReasonParam {
     fn asks(operation: &mut Operation) {
         operation.query("reason", "ReasonText", WHY);
     }
@@ -158,7 +160,7 @@ impl Asks for Because {
 impl Asks for DryRun {
     fn asks(operation: &mut Operation) {
         operation.query("reason", "ReasonText", WHY);
-        let does = "Says what would change, and changes nothing.";
+        let does = "Whether to answer with what would change, without changing it.";
         operation.query("dry_run", "DryRun", does);
     }
 }
@@ -172,13 +174,13 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match form_urlencoded::parse(query(parts)).next() {
-            Some((name, _)) => Err(refuse(name, "no parameter")),
+            Some((name, _)) => Err(unknown(name, "no parameter")),
             None => Ok(Self),
         }
     }
 }
 
-/// The longest reason; more than this is a report.
+/// The length limit of a reason, in characters.
 pub(crate) const MAX_REASON: usize = 1000;
 
 fn reason(value: &str) -> Result<String, Problem> {
@@ -192,10 +194,19 @@ fn query(parts: &Parts) -> &[u8] {
     parts.uri.query().unwrap_or_default().as_bytes()
 }
 
-fn refuse(name: impl Into<String>, allowed: &str) -> Problem {
-    let problem = Problem::new(StatusCode::BAD_REQUEST, "the query cannot be understood");
-    let name = name.into();
-    // A parameter may have no name.
+/// Returns the 400 for a known parameter with an invalid value.
+fn refuse(name: impl AsRef<str>, allowed: &str) -> Problem {
+    let name = name.as_ref();
+    let detail = format!("the value of the parameter `{name}` is invalid");
+    Problem::new(StatusCode::BAD_REQUEST, detail).at(name, allowed)
+}
+
+/// Returns the 400 for a parameter that the route does not have.
+fn unknown(name: impl AsRef<str>, allowed: &str) -> Problem {
+    let name = name.as_ref();
+    let detail = format!("the route has no parameter `{name}`");
+    let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+    // A parameter may have an empty name.
     match name.is_empty() {
         true => problem.at("query", allowed),
         false => problem.at(name, allowed),

@@ -1,17 +1,17 @@
-//! Where rules come from besides the port, as far as whoever reads them tells.
+//! The sources of rules other than the port, such as files, as far as the application reports them.
 
 use std::{fmt, sync::Arc};
 
-/// Says what is wrong with a source now, if anything is.
-type Problem = dyn Fn() -> Option<String> + Send + Sync;
+/// Returns what is wrong with a source at the moment, or `None`.
+type SourceCheck = dyn Fn() -> Option<String> + Send + Sync;
 
-/// The sources that the application has named.
+/// The sources that the application has added, each with a name.
 #[derive(Clone, Default)]
-pub(crate) struct Sources(Vec<(Arc<str>, Arc<Problem>)>);
+pub(crate) struct Sources(Vec<(Arc<str>, Arc<SourceCheck>)>);
 
 impl Sources {
-    /// Adds one, in the place of one with the same name.
-    pub(crate) fn add(&mut self, name: Arc<str>, problem: Arc<Problem>) {
+    /// Adds a source. It replaces an earlier one of the same name.
+    pub(crate) fn add(&mut self, name: Arc<str>, problem: Arc<SourceCheck>) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, problem));
     }
@@ -20,8 +20,8 @@ impl Sources {
         self.0.is_empty()
     }
 
-    /// Each, and what is wrong with it.
-    pub(crate) fn look(&self) -> Vec<(Arc<str>, Option<String>)> {
+    /// Returns the name of each source, and what is wrong with it at the moment.
+    pub(crate) fn check(&self) -> Vec<(Arc<str>, Option<String>)> {
         let sources = self.0.iter();
         sources
             .map(|(name, problem)| (Arc::clone(name), problem()))

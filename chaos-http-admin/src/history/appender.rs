@@ -1,4 +1,5 @@
-//! A file that ends in a whole line, whatever a crash or a full disk did to the last one.
+//! A file to which whole lines are appended, with a repair of a last line that a crash or a full
+//! disk has left incomplete.
 
 use std::{
     fs::{File, OpenOptions},
@@ -8,38 +9,39 @@ use std::{
 
 use serde::de::IgnoredAny;
 
-/// Lines of JSON, added at the end.
+/// An append-only file of JSON lines.
 #[derive(Debug)]
 pub(crate) struct Appender {
     path: PathBuf,
     file: File,
-    /// What is no file, such as a pipe, has no end to be put right.
+    /// Whether it is a regular file. Others, such as a pipe, have no end to repair.
     is_file: bool,
-    /// Where a line begins that could neither be finished nor taken back yet.
-    torn_at: Option<u64>,
+    /// The offset of a line that was written in part and could not be removed yet.
+    partial_line_at: Option<u64>,
 }
 
 impl Appender {
-    /// No line of ours is longer: it is where the search for the last line's start ends.
-    const LONGEST: u64 = 64 * 1024 * 1024;
+    /// The length limit of a line, in bytes: the search for the start of the last line ends there.
+    const MAX_LINE: u64 = 64 * 1024 * 1024;
 
-    /// Opens a file, makes it if there is none, and puts its last line right.
+    /// Opens the file, creates it if it does not exist, and repairs its last line.
     ///
-    /// A last line without an end gets one if it is whole, and is cut off otherwise. One that cannot
-    /// be the beginning of an object is somebody else's, and the file is left alone.
+    /// A last line without a line feed gets one if it is complete JSON, and is removed otherwise. A
+    /// file whose last line cannot be the start of a JSON object was not written by us: it is left
+    /// unchanged, and an error is returned.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         let mut file = options.read(true).append(true).create(true).open(path)?;
         lock(&file)?;
         let is_file = file.metadata()?.is_file();
         if is_file {
-            end_well(&mut file, path)?;
+            repair_last_line(&mut file, path)?;
         }
         Ok(Self {
             path: path.to_owned(),
             file,
             is_file,
-            torn_at: None,
+            partial_line_at: None,
         })
     }
 
@@ -47,31 +49,32 @@ impl Appender {
         &self.path
     }
 
-    /// Opens the path again if it leads to another file by now: logs are rotated.
-    pub(crate) fn follow_path(&mut self) -> io::Result<()> {
-        if leads_to(&self.path, &self.file) {
+    /// Reopens the path if it leads to another file than the open one, as after a log rotation.
+    pub(crate) fn reopen_if_rotated(&mut self) -> io::Result<()> {
+        if is_same_file(&self.path, &self.file) {
             return Ok(());
         }
         *self = Self::open(&self.path)?;
         Ok(())
     }
 
-    /// Adds a line, which ends as lines do: in one write, unless the system cuts that short. After an
-    /// error, there is nothing of it in the file, or there will not be before the next one.
+    /// Appends a line, which must end with a line feed, in one write unless the system splits it.
+    /// After an error, no part of the line is in the file, or it is removed before the next line is
+    /// appended.
     pub(crate) fn append(&mut self, line: &[u8]) -> io::Result<()> {
-        self.take_back()?;
+        self.remove_partial_line()?;
         if !self.is_file {
             return self.file.write_all(line);
         }
         let start = self.file.metadata()?.len();
         self.file.write_all(line).inspect_err(|_| {
-            self.torn_at = Some(start);
-            // If this fails as well, it is tried again before the next line.
-            let _ = self.take_back();
+            self.partial_line_at = Some(start);
+            // If this fails too, the next call to `append` tries it again.
+            let _ = self.remove_partial_line();
         })
     }
 
-    /// Waits until what was added is on the disk.
+    /// Waits until the appended lines are on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         match self.is_file {
             true => self.file.sync_data(),
@@ -79,16 +82,16 @@ impl Appender {
         }
     }
 
-    fn take_back(&mut self) -> io::Result<()> {
-        if let Some(start) = self.torn_at {
+    fn remove_partial_line(&mut self) -> io::Result<()> {
+        if let Some(start) = self.partial_line_at {
             self.file.set_len(start)?;
-            self.torn_at = None;
+            self.partial_line_at = None;
         }
         Ok(())
     }
 }
 
-fn end_well(file: &mut File, path: &Path) -> io::Result<()> {
+fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
     let length = file.metadata()?.len();
     let start = last_line(file, length)?;
     let mut line = Vec::new();
@@ -100,22 +103,22 @@ fn end_well(file: &mut File, path: &Path) -> io::Result<()> {
     if serde_json::from_slice::<IgnoredAny>(&line).is_ok() {
         return file.write_all(b"\n");
     }
-    // After a power failure, a file system may show zeros for what it had not written yet.
+    // After a power failure, some file systems show zeros for data that was not written.
     if !matches!(line[0], b'{' | 0) {
-        let problem = "its last line is not the beginning of an entry: is it another's file?";
+        let problem = "the last line of the file is not an audit entry";
         return Err(io::Error::new(ErrorKind::InvalidData, problem));
     }
     file.set_len(start)?;
     let (path, bytes) = (path.display(), length - start);
-    tracing::warn!(target: "chaos", %path, bytes, "a torn last line was cut off the audit file");
+    tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
     Ok(())
 }
 
-/// Where the last line begins: the end of the file, if that is well.
+/// Returns the offset of the last line, which is the end of the file if the last line is complete.
 fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
     const STEP: u64 = 64 * 1024;
     let mut end = length;
-    while end > 0 && length - end < Appender::LONGEST {
+    while end > 0 && length - end < Appender::MAX_LINE {
         let start = end.saturating_sub(STEP);
         let mut part = vec![0; usize::try_from(end - start).unwrap_or_default()];
         file.seek(SeekFrom::Start(start))?;
@@ -129,12 +132,12 @@ fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
         0 => Ok(0),
         _ => Err(io::Error::new(
             ErrorKind::InvalidData,
-            "its last line has no beginning",
+            "the last line of the file is longer than 64 MiB",
         )),
     }
 }
 
-/// Two writers would cut off each other's lines.
+/// Locks the file, because two writers would remove each other's lines.
 #[cfg(unix)]
 fn lock(file: &File) -> io::Result<()> {
     use rustix::{
@@ -145,9 +148,9 @@ fn lock(file: &File) -> io::Result<()> {
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
         Err(Errno::WOULDBLOCK) => Err(io::Error::new(
             ErrorKind::WouldBlock,
-            "another writer has this file open",
+            "another process writes to this file",
         )),
-        // Some network file systems have no locks.
+        // Some network file systems do not support locks.
         _ => Ok(()),
     }
 }
@@ -157,9 +160,9 @@ fn lock(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the path still leads to this file.
+/// Returns whether the path leads to this file.
 #[cfg(unix)]
-fn leads_to(path: &Path, file: &File) -> bool {
+fn is_same_file(path: &Path, file: &File) -> bool {
     use std::os::unix::fs::MetadataExt;
 
     let place = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
@@ -171,6 +174,6 @@ fn leads_to(path: &Path, file: &File) -> bool {
 }
 
 #[cfg(not(unix))]
-fn leads_to(_: &Path, _: &File) -> bool {
+fn is_same_file(_: &Path, _: &File) -> bool {
     true
 }

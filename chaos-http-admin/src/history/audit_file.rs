@@ -1,5 +1,5 @@
-//! The audit on disk: a line of JSON for each entry, written by a thread of its own, so that a slow or
-//! full disk holds up nobody else.
+//! The audit on disk: one line of JSON for each entry, written by a thread of its own, so that a
+//! slow or full disk blocks nothing else.
 
 use std::{
     io,
@@ -15,13 +15,12 @@ use std::{
 use chaos_core::{Audit, Entry, Injector};
 use serde_json::json;
 
-use crate::{
-    history::{appender::Appender, entry, expiry_watch::Sweep},
-    run::run,
+use crate::history::{
+    appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
 };
 
-/// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on, for as long
-/// as this lives. Clones are the same one.
+/// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on. Clones
+/// are handles to the same writer, which ends when the last of them is dropped.
 ///
 /// ```no_run
 /// # fn example() -> std::io::Result<()> {
@@ -32,51 +31,54 @@ use crate::{
 /// # }
 /// ```
 ///
-/// A line is what `GET /v1/audit` shows of an entry, and `run`, which tells the processes apart that
-/// wrote to the file. `missed` stands where entries before it are missing, and says how many.
+/// Each line is the JSON of an entry as `GET /v1/audit` shows it, with two more fields: `run`
+/// identifies the process that wrote it, and `missed`, if present, is the number of entries before
+/// it that were lost.
 ///
-/// - **It is added only.** Each line is one write at the end of the file, and `fdatasync` follows each
-///   batch of them: a batch is what has come while the one before was written. So a killed process
-///   loses the entries of its last moment, and a crashed machine those since the last batch.
-/// - **It always parses.** Opening it cuts off a last line that a crash has torn, and ends one that is
-///   whole but for its end. What could be written of a line before the disk was full is taken back. A
-///   file whose last line cannot be ours is refused.
-/// - **It blocks nobody.** If it cannot be written, that is counted, logged once (tracing target
-///   `chaos`), and tried again each second. The entries wait in the injector's list; when that has to
-///   forget one, it is [lost](AuditFileStatus::lost).
-/// - **It can be rotated**, by renaming or by truncating it: before each batch, the path is looked at.
-/// - **It ends with its last clone**, whose drop waits for what is left to be written, for two seconds at
-///   most.
-/// - **One writer at a time**: on Unix, a file that another process writes to is refused.
+/// - **Durability.** A line is appended in one write, and each batch of lines is followed by
+///   `fdatasync`; a batch consists of the entries that arrived while the previous one was written.
+///   A killed process loses the entries of its last moment, and a crashed machine those since the
+///   last batch.
+/// - **The file always parses.** Opening it completes or removes a last line that a crash has left
+///   incomplete. A line that did not fit on a full disk is removed. A file whose last line cannot
+///   be an audit entry is refused.
+/// - **Writing never blocks the service.** If the file cannot be written, the failure is counted,
+///   logged once (target `chaos`), and writing is retried every second. Meanwhile the entries wait
+///   in the injector's audit; an entry that the audit drops is [lost](AuditFileStatus::lost).
+/// - **Rotation.** The file may be renamed or truncated: before each batch, the path is checked and
+///   reopened if needed.
+/// - **One writer.** On Unix, a file that another process writes to is refused.
+/// - **Shutdown.** Dropping the last clone waits until the remaining entries are written, for two
+///   seconds at most.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is written after the last clone is gone"]
-pub struct AuditFile(Arc<Following>);
+pub struct AuditFile(Arc<WriterHandle>);
 
-/// How an [`AuditFile`] fares.
+/// The state of an [`AuditFile`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuditFileStatus {
-    /// Entries that are in the file.
+    /// The number of entries written to the file.
     pub written: u64,
-    /// Attempts that failed.
+    /// The number of failed attempts to write.
     pub failed: u64,
-    /// Entries that will never be in the file.
+    /// The number of entries that will never be in the file.
     pub lost: u64,
-    /// Why the last attempt failed; `None` if it did not.
+    /// The error of the last attempt; `None` if it succeeded.
     pub error: Option<String>,
 }
 
 #[derive(Debug)]
-struct Following {
+struct WriterHandle {
     injector: Injector,
     path: PathBuf,
-    shared: Arc<Shared>,
+    state: Arc<WriterState>,
     thread: JoinHandle<()>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    is_over: AtomicBool,
+struct WriterState {
+    is_closed: AtomicBool,
     written: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
@@ -84,65 +86,69 @@ struct Shared {
 }
 
 impl AuditFile {
-    /// Opens a file, or makes it, puts its last line right, and starts to follow.
+    /// Opens the file, creates it if it does not exist, repairs its last line, and starts to write
+    /// to it.
     ///
     /// # Errors
-    /// If the file cannot be opened, another process writes to it, its last line is not one of ours
-    /// (`InvalidData`), or there can be no thread.
+    /// Returns an error if the file cannot be opened, if another process writes to it
+    /// (`WouldBlock`), if its last line is not an audit entry (`InvalidData`), or if no thread can
+    /// be started.
     pub fn open(injector: &Injector, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
-        let shared = Arc::new(Shared::default());
-        let follower = Follower {
+        let state = Arc::new(WriterState::default());
+        let writer = Writer {
             audit: injector.audit().clone(),
-            sweep: Sweep::new(injector),
+            expiry_watch: ExpiryWatch::new(injector),
             appender: Appender::open(&path)?,
             seen: 0,
             missed: 0,
             is_synced: true,
-            shared: Arc::clone(&shared),
+            state: Arc::clone(&state),
         };
         let thread = thread::Builder::new().name("chaos-audit".to_owned());
-        let thread = thread.spawn(|| follower.run())?;
-        Ok(Self(Arc::new(Following {
+        let thread = thread.spawn(|| writer.run())?;
+        Ok(Self(Arc::new(WriterHandle {
             injector: injector.clone(),
             path,
-            shared,
+            state,
             thread,
         })))
     }
 
-    /// Where it writes.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// What has been written, and what has not.
+    /// Returns how much has been written, and what has gone wrong.
     #[must_use]
     pub fn status(&self) -> AuditFileStatus {
-        let shared = &self.0.shared;
-        let mut error = shared.error().clone();
+        let state = &self.0.state;
+        let mut error = state.error().clone();
         if self.0.thread.is_finished() {
-            error = Some("its thread has ended".to_owned());
+            error = Some("the writer thread has ended".to_owned());
         }
         AuditFileStatus {
-            written: shared.written.load(Ordering::Relaxed),
-            failed: shared.failed.load(Ordering::Relaxed),
-            lost: shared.lost.load(Ordering::Relaxed),
+            written: state.written.load(Ordering::Relaxed),
+            failed: state.failed.load(Ordering::Relaxed),
+            lost: state.lost.load(Ordering::Relaxed),
             error,
         }
     }
 }
 
-impl Drop for Following {
-    /// Lets the thread write what is left, for two seconds at most: the disk may hang.
+impl Drop for WriterHandle {
+    /// Waits for the thread to write the remaining entries, for two seconds at most, since the disk
+    /// may hang.
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::Release);
+        self.state.is_closed.store(true, Ordering::Release);
         for _ in 0..200 {
             if self.thread.is_finished() {
                 break;
             }
-            // It waits for entries, which this wakes it from, or for another try.
+            // The thread waits for an entry, or for its next attempt. Each of these two calls ends
+            // one of the waits.
             self.injector.sweep();
             self.thread.thread().unpark();
             thread::park_timeout(Duration::from_millis(10));
@@ -150,35 +156,36 @@ impl Drop for Following {
     }
 }
 
-impl Shared {
+impl WriterState {
     fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the thread holds.
-struct Follower {
+/// The state of the thread.
+struct Writer {
     audit: Audit,
-    sweep: Sweep,
+    expiry_watch: ExpiryWatch,
     appender: Appender,
-    /// The last entry that was written, or lost.
+    /// The id of the last entry that was written or lost.
     seen: u64,
-    /// How many were lost since the last that was written.
+    /// The number of entries lost since the last one that was written.
     missed: u64,
+    /// Whether all appended lines are on the disk.
     is_synced: bool,
-    shared: Arc<Shared>,
+    state: Arc<WriterState>,
 }
 
-impl Follower {
-    /// Between attempts that fail.
+impl Writer {
+    /// The pause after a failed attempt.
     const RETRY: Duration = Duration::from_secs(1);
 
     fn run(mut self) {
         loop {
-            let is_last = self.shared.is_over.load(Ordering::Acquire);
-            let wait = self.sweep.next();
-            let written = self.catch_up();
-            self.note(&written);
+            let is_last = self.state.is_closed.load(Ordering::Acquire);
+            let wait = self.expiry_watch.check();
+            let written = self.write_new_entries();
+            self.report(&written);
             match written {
                 _ if is_last => break,
                 Ok(()) => {
@@ -188,19 +195,20 @@ impl Follower {
             }
         }
         let left = self.audit.last().saturating_sub(self.seen);
-        self.shared.lost.fetch_add(left, Ordering::Relaxed);
+        self.state.lost.fetch_add(left, Ordering::Relaxed);
     }
 
-    fn catch_up(&mut self) -> io::Result<()> {
+    /// Appends the entries that are new since the last call, and syncs the file.
+    fn write_new_entries(&mut self) -> io::Result<()> {
         let entries = self.audit.after(self.seen).entries;
         match entries.first() {
-            Some(first) => self.go_on_at(first),
+            Some(first) => self.skip_to(first),
             None if self.is_synced => return Ok(()),
             None => {}
         }
-        self.appender.follow_path()?;
+        self.appender.reopen_if_rotated()?;
         let added = entries.iter().try_for_each(|entry| self.add(entry));
-        // Those that could be added are to last, whatever became of the others.
+        // The lines that were appended are synced even if a later one failed.
         if !self.is_synced {
             self.appender.sync()?;
             self.is_synced = true;
@@ -208,47 +216,48 @@ impl Follower {
         added
     }
 
-    /// What lies before it and was not seen is gone.
-    fn go_on_at(&mut self, next: &Entry) {
+    /// Counts the entries between the last seen one and `next` as lost: the audit has dropped them.
+    fn skip_to(&mut self, next: &Entry) {
         let missed = next.id - self.seen - 1;
         if missed > 0 {
             self.seen += missed;
             self.missed += missed;
-            self.shared.lost.fetch_add(missed, Ordering::Relaxed);
-            tracing::error!(target: "chaos", missed, "entries are lost to the audit file");
+            self.state.lost.fetch_add(missed, Ordering::Relaxed);
+            tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
         }
     }
 
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
-        self.go_on_at(entry);
+        self.skip_to(entry);
         self.appender.append(&self.line(entry))?;
         self.is_synced = false;
         self.seen = entry.id;
         self.missed = 0;
-        self.shared.written.fetch_add(1, Ordering::Relaxed);
+        self.state.written.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn line(&self, entry: &Entry) -> Vec<u8> {
         let mut line = entry::entry(entry);
-        line["run"] = json!(run());
+        line["run"] = json!(process_id());
         if self.missed > 0 {
             line["missed"] = json!(self.missed);
         }
         format!("{line}\n").into_bytes()
     }
 
-    /// Says so when it begins to fail, and when it no longer does.
-    fn note(&self, written: &io::Result<()>) {
-        let mut noted = self.shared.error();
+    /// Publishes the result of an attempt. The log says when attempts begin to fail and when they
+    /// succeed again.
+    fn report(&self, written: &io::Result<()>) {
+        let mut noted = self.state.error();
         let error = written.as_ref().err().map(ToString::to_string);
         let path = self.appender.path().display();
         if error.is_some() {
-            self.shared.failed.fetch_add(1, Ordering::Relaxed);
+            self.state.failed.fetch_add(1, Ordering::Relaxed);
         }
         let had_failed = noted.is_some();
         noted.clone_from(&error);
-        // A subscriber may do anything.
+        // A `tracing` subscriber may call back into this type, so the lock is released first.
         drop(noted);
         match error {
             Some(error) if !had_failed => {

@@ -1,4 +1,4 @@
-//! A line of the audit as JSON: the one shape that the port, the file, the events and the webhooks
+//! The JSON of an audit entry, which the port, the audit file, the event streams and the webhooks
 //! share.
 
 use std::{sync::Arc, time::SystemTime};
@@ -7,13 +7,13 @@ use chaos_core::{BeforeAndAfter, Entry, Rule, RuleId, wire};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The entry, with the rules it changed as they are written.
+/// Returns the JSON of an entry with all of its changes.
 pub(crate) fn entry(entry: &Entry) -> Value {
     let changes = entry.changes();
     of_changes(entry, &changes)
 }
 
-/// The same, with these of its changes.
+/// Returns the JSON of an entry with the given `changes`, which may be a part of its own.
 pub(crate) fn of_changes(entry: &Entry, changes: &[BeforeAndAfter]) -> Value {
     let changes: Vec<Value> = changes
         .iter()
@@ -39,12 +39,13 @@ pub(crate) fn of_changes(entry: &Entry, changes: &[BeforeAndAfter]) -> Value {
     })
 }
 
+/// Returns the JSON of a rule, as a client would write it.
 fn written(rule: &Arc<Rule>) -> Value {
     wire::rule_to_value(rule)
 }
 
-/// RFC 3339 in UTC, to the millisecond. A clock may be set to what no calendar has: that is written
-/// as the start of 1970.
+/// Formats a time by RFC 3339, in UTC with milliseconds. A time outside of the calendar's range is
+/// formatted as the start of 1970.
 pub(crate) fn time(at: SystemTime) -> String {
     let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);
     format!("{at:.3}")

@@ -1,5 +1,5 @@
-//! The injections of late, numbered, for those who listen. While nobody does, they are counted and
-//! nothing else.
+//! The recent injections, numbered, for event streams. They are retained only while there is a
+//! subscription, and only counted otherwise.
 
 use std::{
     collections::VecDeque,
@@ -14,29 +14,34 @@ use std::{
 use chaos_core::{Audit, Clock, Injection, Injector};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-/// One injection.
+/// An injection in the feed.
 #[derive(Clone, Debug)]
-pub(crate) struct Happened {
-    /// Counted from 1 since the feed was made.
+pub(crate) struct RecordedInjection {
+    /// Its number, counted from 1 since the feed was created.
     pub(crate) number: u64,
-    /// The newest entry of the audit at that moment: between entries, it tells the order.
+    /// The id of the newest audit entry at that moment, by which injections and entries are put in
+    /// order.
     pub(crate) after: u64,
     pub(crate) at: SystemTime,
     pub(crate) injection: Injection,
 }
 
-/// The injections of one injector. Clones are the same feed.
+/// The feed of one injector. Clones are handles to the same feed.
 #[derive(Clone)]
-pub(crate) struct Feed(Arc<Shared>);
+pub(crate) struct Feed(Arc<FeedState>);
 
-struct Shared {
-    /// Whether anyone listens, or did a moment ago.
-    is_kept: AtomicBool,
-    /// Injections so far, whether or not they were kept.
+/// The state that all handles, subscriptions and the observer share.
+struct FeedState {
+    /// Whether injections are retained: there is a subscription, or there was one a moment ago.
+    is_retaining: AtomicBool,
+    /// The number of injections so far, retained or not.
     count: AtomicU64,
     recent: Mutex<Recent>,
-    news: Notify,
-    places: Arc<Semaphore>,
+    /// Wakes subscriptions when an injection was retained.
+    changed: Notify,
+    /// One permit for each further subscription.
+    slots: Arc<Semaphore>,
+    /// Changes when all subscriptions are to end.
     end: watch::Sender<()>,
     clock: Clock,
     audit: Audit,
@@ -44,64 +49,67 @@ struct Shared {
 
 #[derive(Default)]
 struct Recent {
-    kept: VecDeque<Happened>,
-    listeners: usize,
-    /// When the last listener left.
-    left_at: Duration,
+    retained: VecDeque<RecordedInjection>,
+    subscriptions: usize,
+    /// When the last subscription ended.
+    last_ended_at: Duration,
 }
 
 impl Feed {
-    /// How many injections are kept for a listener that is slow, or comes back.
-    pub(crate) const MOST: usize = 1000;
-    /// How many may listen at once.
-    pub(crate) const PLACES: usize = 16;
-    /// For how long injections are kept for listeners that may come back.
+    /// The number of injections that are retained for subscriptions that are slow or resume.
+    pub(crate) const CAPACITY: usize = 1000;
+    /// The number of subscriptions at a time.
+    pub(crate) const MAX_SUBSCRIBERS: usize = 16;
+    /// How long injections are retained after the last subscription has ended, in case it resumes.
     const LINGER: Duration = Duration::from_secs(60);
 
-    /// One observer for all who will ever listen.
+    /// Creates the feed of an injector and registers its observer.
     pub(crate) fn of(injector: &Injector) -> Self {
-        let shared = Arc::new(Shared {
-            is_kept: AtomicBool::new(false),
+        let state = Arc::new(FeedState {
+            is_retaining: AtomicBool::new(false),
             count: AtomicU64::new(0),
             recent: Mutex::default(),
-            news: Notify::new(),
-            places: Arc::new(Semaphore::new(Self::PLACES)),
+            changed: Notify::new(),
+            slots: Arc::new(Semaphore::new(Self::MAX_SUBSCRIBERS)),
             end: watch::Sender::new(()),
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
-        // An observer stays as long as the injector, so what it tells must not.
-        let told = Arc::downgrade(&shared);
+        // The injector keeps its observers for ever, so the observer must not keep the feed alive.
+        let feed = Arc::downgrade(&state);
         injector.observe(move |injection| {
-            if let Some(told) = told.upgrade() {
-                told.tell(injection);
+            if let Some(feed) = feed.upgrade() {
+                feed.record(injection);
             }
         });
-        Self(shared)
+        Self(state)
     }
 
-    /// Takes a place; `None` if all are taken.
-    pub(crate) fn listen(&self) -> Option<Listener> {
-        let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
+    /// Starts a subscription. Returns `None` if there are
+    /// [`MAX_SUBSCRIBERS`](Self::MAX_SUBSCRIBERS) already.
+    pub(crate) fn subscribe(&self) -> Option<Subscription> {
+        let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
         let mut recent = self.0.recent();
-        recent.listeners += 1;
-        // Nothing hangs on when a call sees this: what is not kept is counted as missed.
-        self.0.is_kept.store(true, Ordering::Relaxed);
+        recent.subscriptions += 1;
+        // Relaxed is enough: an injection that does not see the flag yet is counted, and so
+        // reported as missed.
+        self.0.is_retaining.store(true, Ordering::Relaxed);
         drop(recent);
-        Some(Listener {
-            shared: Arc::clone(&self.0),
+        Some(Subscription {
+            state: Arc::clone(&self.0),
             end: self.0.end.subscribe(),
-            _place: place,
+            _slot: slot,
         })
     }
 
-    /// Ends what listeners there are.
+    /// Ends all subscriptions.
     pub(crate) fn end(&self) {
         self.0.end.send_replace(());
     }
 
+    /// Returns the number of subscriptions.
     pub(crate) fn listeners(&self) -> usize {
-        Self::PLACES - self.0.places.available_permits()
+        Self::MAX_SUBSCRIBERS - self.0.slots.available_permits()
     }
 }
 
@@ -114,38 +122,39 @@ impl fmt::Debug for Feed {
     }
 }
 
-impl Shared {
-    /// On the thread of the call that is hit. Nobody listening, it is a count and a branch.
-    fn tell(&self, injection: &Injection) {
-        if self.is_kept.load(Ordering::Relaxed) {
-            self.keep(injection);
+impl FeedState {
+    /// Records an injection. It runs on the thread of the call that is hit; without a subscription,
+    /// it is one load and one addition.
+    fn record(&self, injection: &Injection) {
+        if self.is_retaining.load(Ordering::Relaxed) {
+            self.retain(injection);
         } else {
             self.count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     #[cold]
-    fn keep(&self, injection: &Injection) {
+    fn retain(&self, injection: &Injection) {
         let (after, at) = (self.audit.last(), self.clock.wall());
         let mut recent = self.recent();
         let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let left_ago = self.clock.now().saturating_sub(recent.left_at);
-        if recent.listeners == 0 && left_ago > Feed::LINGER {
-            self.is_kept.store(false, Ordering::Relaxed);
-            recent.kept = VecDeque::new();
+        let idle_for = self.clock.now().saturating_sub(recent.last_ended_at);
+        if recent.subscriptions == 0 && idle_for > Feed::LINGER {
+            self.is_retaining.store(false, Ordering::Relaxed);
+            recent.retained = VecDeque::new();
             return;
         }
-        if recent.kept.len() == Feed::MOST {
-            recent.kept.pop_front();
+        if recent.retained.len() == Feed::CAPACITY {
+            recent.retained.pop_front();
         }
-        recent.kept.push_back(Happened {
+        recent.retained.push_back(RecordedInjection {
             number,
             after,
             at,
             injection: injection.clone(),
         });
         drop(recent);
-        self.news.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     fn recent(&self) -> MutexGuard<'_, Recent> {
@@ -153,59 +162,64 @@ impl Shared {
     }
 }
 
-/// A place among those who listen. It is free again when this is dropped.
-pub(crate) struct Listener {
-    shared: Arc<Shared>,
+/// A subscription to the feed. Dropping it frees its slot.
+pub(crate) struct Subscription {
+    state: Arc<FeedState>,
     end: watch::Receiver<()>,
-    _place: OwnedSemaphorePermit,
+    _slot: OwnedSemaphorePermit,
 }
 
-impl Listener {
-    /// The number of the newest injection; 0 if there was none.
+impl Subscription {
+    /// Returns the number of the newest injection; 0 if there was none.
     pub(crate) fn newest(&self) -> u64 {
-        let _recent = self.shared.recent();
-        self.shared.count.load(Ordering::Relaxed)
+        let _recent = self.state.recent();
+        self.state.count.load(Ordering::Relaxed)
     }
 
-    /// The injections after the one with this number, and how many of those are not here.
-    pub(crate) fn after(&self, number: u64) -> (Vec<Happened>, u64) {
-        let recent = self.shared.recent();
-        // Numbers are given out under the lock where injections are kept: up to this one, what is not
-        // here will never be.
-        let count = self.shared.count.load(Ordering::Relaxed);
-        let kept = recent.kept.iter().rev();
-        let mut kept: Vec<_> = kept.take_while(|it| it.number > number).cloned().collect();
+    /// Returns the retained injections that follow the one with this number, and how many of those
+    /// that follow it are not retained.
+    pub(crate) fn after(&self, number: u64) -> (Vec<RecordedInjection>, u64) {
+        let recent = self.state.recent();
+        // Numbers are assigned under the lock under which injections are retained, so up to this
+        // number, an injection that is not in the list never will be.
+        let count = self.state.count.load(Ordering::Relaxed);
+        let retained = recent.retained.iter().rev();
+        let mut retained: Vec<_> = retained
+            .take_while(|it| it.number > number)
+            .cloned()
+            .collect();
         drop(recent);
-        kept.reverse();
-        let missed = count.saturating_sub(number) - kept.len() as u64;
-        (kept, missed)
+        retained.reverse();
+        let missed = count.saturating_sub(number) - retained.len() as u64;
+        (retained, missed)
     }
 
-    /// Waits for the next injection, from before `look` on; not at all if `look` finds something.
-    pub(crate) async fn unless(&self, look: impl FnOnce() -> bool) {
-        let mut news = std::pin::pin!(self.shared.news.notified());
-        news.as_mut().enable();
+    /// Waits for the next injection, unless `look` returns `true`. An injection between the call of
+    /// `look` and the wait is not missed.
+    pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> bool) {
+        let mut changed = std::pin::pin!(self.state.changed.notified());
+        changed.as_mut().enable();
         if !look() {
-            news.await;
+            changed.await;
         }
     }
 
-    /// Whether the feed was [ended](Feed::end) since it listens.
+    /// Returns whether the feed has [ended](Feed::end) its subscriptions since this one started.
     pub(crate) fn is_ended(&self) -> bool {
-        // That the feed is gone is as good an end.
+        // A feed that was dropped has ended as well.
         self.end.has_changed().unwrap_or(true)
     }
 
-    /// Ready when it is.
+    /// Waits until the feed ends its subscriptions.
     pub(crate) async fn ended(&self) {
         let _ = self.end.clone().changed().await;
     }
 }
 
-impl Drop for Listener {
+impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut recent = self.shared.recent();
-        recent.listeners -= 1;
-        recent.left_at = self.shared.clock.now();
+        let mut recent = self.state.recent();
+        recent.subscriptions -= 1;
+        recent.last_ended_at = self.state.clock.now();
     }
 }

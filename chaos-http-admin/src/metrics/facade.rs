@@ -1,4 +1,4 @@
-//! The same metrics, handed to the recorder of the `metrics` facade.
+//! Publication of the metrics through the `metrics` facade.
 
 use std::{
     collections::HashMap,
@@ -7,38 +7,39 @@ use std::{
 
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge};
 
-use super::table::{Metric, Moment, TABLE, Values};
+use super::table::{Metric, Snapshot, TABLE, Values};
 
-/// What was handed on already.
+/// The values that were published last, by name and label values.
 #[derive(Default)]
 pub(super) struct Published(Mutex<HashMap<(&'static str, Vec<String>), f64>>);
 
 impl Published {
-    /// `look` is asked under the lock: what one reads before another does is also handed on before.
-    pub(super) fn publish(&self, look: impl FnOnce() -> Moment) {
+    /// Publishes a snapshot. `look` is called under the lock, so that concurrent calls publish
+    /// their snapshots in the order in which they were taken.
+    pub(super) fn publish(&self, look: impl FnOnce() -> Snapshot) {
         let mut before = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let moment = &look();
+        let snapshot = &look();
         let mut now = HashMap::new();
         for metric in TABLE {
             let name = metric.name;
             match metric.values {
                 Values::Counter(read) => {
                     describe_counter!(name, metric.help);
-                    for sample in read(moment) {
+                    for sample in read(snapshot) {
                         let labels = labels(metric, &sample.0);
                         let (values, number) = sample;
                         let series = (name, values);
                         let last = before.get(&series).copied().unwrap_or_default();
-                        // One that is lower has started anew.
+                        // A counter that has become smaller was reset.
                         let grown = if number < last { number } else { number - last };
-                        // Of nothing, too: then it is there.
+                        // Incrementing by 0 as well makes the series appear.
                         counter!(name, labels).increment(grown as u64);
                         now.insert(series, number);
                     }
                 }
                 Values::Gauge(read) => {
                     describe_gauge!(name, metric.help);
-                    for sample in read(moment) {
+                    for sample in read(snapshot) {
                         gauge!(name, labels(metric, &sample.0)).set(sample.1);
                         now.insert((name, sample.0), sample.1);
                     }
@@ -50,7 +51,7 @@ impl Published {
                 Values::Histogram => describe_histogram!(name, metric.help),
             }
         }
-        // Series that are gone are forgotten: a gauge that is gone was 0 once more.
+        // Series that no longer exist are forgotten; their gauges were set to 0 above.
         *before = now;
     }
 }

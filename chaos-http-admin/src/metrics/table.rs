@@ -1,4 +1,5 @@
-//! The metrics: one table that is what is served, and that the crate's documentation is checked against.
+//! The table of metrics. What is served is generated from it, and a test compares the documentation
+//! with it.
 
 use std::sync::Arc;
 
@@ -7,18 +8,18 @@ use prometheus::proto;
 
 use crate::history::audit_file::AuditFileStatus;
 
-/// Rules that have series of their own: what one answer may grow to.
-const MOST_RULES: usize = 1000;
+/// The number of rules that have series of their own, which bounds the size of an answer.
+const MAX_RULES: usize = 1000;
 
-/// The one that is no number.
+/// The name of the histogram.
 pub(super) const DELAYS: &str = "chaos_injected_delay_seconds";
 
-/// All that the metrics are read from, at one moment.
-pub(super) struct Moment {
+/// The values that the metrics are computed from, read together.
+pub(super) struct Snapshot {
     pub(super) rules: Arc<RuleSet>,
     pub(super) counts: Vec<Counts>,
     pub(super) status: Status,
-    /// By site, rule and fault.
+    /// The labels site, rule and fault, and the value of each series.
     pub(super) injections: Vec<([String; 3], u64)>,
     pub(super) delays: Vec<proto::Metric>,
     pub(super) audited: u64,
@@ -27,30 +28,32 @@ pub(super) struct Moment {
     pub(super) tokens: Option<Vec<(&'static str, u64)>>,
 }
 
-impl Moment {
+impl Snapshot {
+    /// Returns the rules that have series of their own.
     fn rules(&self) -> impl Iterator<Item = (&Rule, &Counts)> {
         let rules = self.rules.rules().iter().map(|rule| &**rule);
-        rules.zip(&self.counts).take(MOST_RULES)
+        rules.zip(&self.counts).take(MAX_RULES)
     }
 }
 
-/// One metric.
+/// One row of the table.
 pub(super) struct Metric {
     pub(super) name: &'static str,
     pub(super) labels: &'static [&'static str],
-    /// One sentence, the same as in the documentation.
+    /// One sentence, which is also in the documentation of `Metrics`.
     pub(super) help: &'static str,
     pub(super) values: Values,
 }
 
-/// The values of the labels, and the number.
+/// The values of the labels, and the value of the series.
 pub(super) type Sample = (Vec<String>, f64);
 
+/// The type of a metric, and the function that reads it.
 pub(super) enum Values {
-    /// Goes up, or starts anew.
-    Counter(fn(&Moment) -> Vec<Sample>),
-    Gauge(fn(&Moment) -> Vec<Sample>),
-    /// The delays.
+    /// A value that increases, or is reset.
+    Counter(fn(&Snapshot) -> Vec<Sample>),
+    Gauge(fn(&Snapshot) -> Vec<Sample>),
+    /// The delays of a [`Snapshot`].
     Histogram,
 }
 
@@ -64,27 +67,27 @@ impl Values {
     }
 }
 
-// One metric to a line, whatever its width: it is read as a table.
+// One metric per line, whatever its width, so that it reads as a table.
 #[rustfmt::skip]
 pub(super) const TABLE: &[Metric] = &[
-    counter("chaos_injections_total", &["site", "rule", "fault"], "Calls that were hit, those in overlays included.", injections),
-    counter("chaos_matched_total", &["site", "rule"], "Calls that a rule's site and matcher fitted; site as the rule has it, which may be a pattern.", |moment| by_site(moment, |counts| counts.matched)),
-    counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in mode shadow would have hit; site as the rule has it.", |moment| by_site(moment, |counts| counts.shadowed)),
-    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has spared; of limits that have spared any.", overflow),
-    gauge("chaos_active", &["rule"], "Calls that a rule decided to hit and is not done with.", active),
-    Metric { name: DELAYS, labels: &[], help: "Delays as they were planned, of injections that delay; a halt lets calls go earlier.", values: Values::Histogram },
-    gauge("chaos_rules", &[], "Rules, live or not.", |moment| one(moment.status.rules as f64)),
-    gauge("chaos_rules_without_series", &[], "Rules behind the first 1000, which have no series of their own.", |moment| one(moment.rules.rules().len().saturating_sub(MOST_RULES) as f64)),
+    counter("chaos_injections_total", &["site", "rule", "fault"], "Calls into which faults were injected, including those in overlays.", injections),
+    counter("chaos_matched_total", &["site", "rule"], "Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.matched)),
+    counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.shadowed)),
+    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has kept from being hit; only for limits that have done so.", overflow),
+    gauge("chaos_active", &["rule"], "Calls that a rule has hit and that are still under its effect.", active),
+    Metric { name: DELAYS, labels: &[], help: "Injected delays as planned; a halt ends them earlier.", values: Values::Histogram },
+    gauge("chaos_rules", &[], "Rules, in force or not.", |snapshot| one(snapshot.status.rules as f64)),
+    gauge("chaos_rules_without_series", &[], "Rules after the first 1000, which have no series of their own.", |snapshot| one(snapshot.rules.rules().len().saturating_sub(MAX_RULES) as f64)),
     gauge("chaos_state", &[], "0 idle, 1 armed, 2 halted.", state),
-    gauge("chaos_breaches", &[], "Breaches of guard rails that nobody has acknowledged yet.", |moment| one(moment.status.breaches.len() as f64)),
-    gauge("chaos_generation", &[], "The generation of the rules.", |moment| one(moment.status.generation as f64)),
-    gauge("chaos_overlays", &[], "Overlays that are open.", |moment| one(moment.status.overlays as f64)),
-    counter("chaos_audit_entries_total", &[], "Entries of the audit, those that it has forgotten included.", |moment| one(moment.audited as f64)),
-    counter("chaos_audit_file_written_total", &[], "Entries in the file of the audit; if there is one.", |moment| of_file(moment, |file| file.written as f64)),
-    counter("chaos_audit_file_lost_total", &[], "Entries that the audit forgot before they were in its file.", |moment| of_file(moment, |file| file.lost as f64)),
-    gauge("chaos_audit_file_failing", &[], "1 while the file of the audit cannot be written, else 0.", |moment| of_file(moment, |file| f64::from(u8::from(file.error.is_some())))),
-    gauge("chaos_source_failing", &["source"], "1 while rules of a source are refused, else 0; if the application names any.", sources),
-    counter("chaos_tokens_total", &["outcome"], "Requests with a token, by what became of it; if the application says.", tokens),
+    gauge("chaos_breaches", &[], "Breaches of guard rails that are not acknowledged yet.", |snapshot| one(snapshot.status.breaches.len() as f64)),
+    gauge("chaos_generation", &[], "The generation of the rules.", |snapshot| one(snapshot.status.generation as f64)),
+    gauge("chaos_overlays", &[], "Open overlays.", |snapshot| one(snapshot.status.overlays as f64)),
+    counter("chaos_audit_entries_total", &[], "Audit entries, including those that the audit has dropped.", |snapshot| one(snapshot.audited as f64)),
+    counter("chaos_audit_file_written_total", &[], "Audit entries written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.written as f64)),
+    counter("chaos_audit_file_lost_total", &[], "Audit entries dropped before they were written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.lost as f64)),
+    gauge("chaos_audit_file_failing", &[], "1 while the audit file cannot be written, else 0; only if there is one.", |snapshot| of_file(snapshot, |file| f64::from(u8::from(file.error.is_some())))),
+    gauge("chaos_source_failing", &["source"], "1 while the rules of a source are refused, else 0; only for sources that the application has added.", sources),
+    counter("chaos_tokens_total", &["outcome"], "Requests with a rule token, by its outcome; only if the application provides the counts.", tokens),
     gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
 ];
 
@@ -92,7 +95,7 @@ const fn counter(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: fn(&Moment) -> Vec<Sample>,
+    read: fn(&Snapshot) -> Vec<Sample>,
 ) -> Metric {
     let values = Values::Counter(read);
     Metric {
@@ -107,7 +110,7 @@ const fn gauge(
     name: &'static str,
     labels: &'static [&'static str],
     help: &'static str,
-    read: fn(&Moment) -> Vec<Sample>,
+    read: fn(&Snapshot) -> Vec<Sample>,
 ) -> Metric {
     let values = Values::Gauge(read);
     Metric {
@@ -122,8 +125,8 @@ fn one(number: f64) -> Vec<Sample> {
     vec![(Vec::new(), number)]
 }
 
-fn sources(moment: &Moment) -> Vec<Sample> {
-    let sources = moment.sources.iter();
+fn sources(snapshot: &Snapshot) -> Vec<Sample> {
+    let sources = snapshot.sources.iter();
     sources
         .map(|(name, error)| {
             let failing = f64::from(u8::from(error.is_some()));
@@ -132,15 +135,15 @@ fn sources(moment: &Moment) -> Vec<Sample> {
         .collect()
 }
 
-fn injections(moment: &Moment) -> Vec<Sample> {
-    let injections = moment.injections.iter();
+fn injections(snapshot: &Snapshot) -> Vec<Sample> {
+    let injections = snapshot.injections.iter();
     injections
         .map(|(labels, count)| (labels.to_vec(), *count as f64))
         .collect()
 }
 
-fn by_site(moment: &Moment, count: fn(&Counts) -> u64) -> Vec<Sample> {
-    let rules = moment.rules();
+fn by_site(snapshot: &Snapshot, count: fn(&Counts) -> u64) -> Vec<Sample> {
+    let rules = snapshot.rules();
     rules
         .map(|(rule, counts)| {
             let labels = vec![rule.site().to_string(), rule.id().to_string()];
@@ -149,15 +152,15 @@ fn by_site(moment: &Moment, count: fn(&Counts) -> u64) -> Vec<Sample> {
         .collect()
 }
 
-fn active(moment: &Moment) -> Vec<Sample> {
-    let rules = moment.rules();
+fn active(snapshot: &Snapshot) -> Vec<Sample> {
+    let rules = snapshot.rules();
     rules
         .map(|(rule, counts)| (vec![rule.id().to_string()], counts.active as f64))
         .collect()
 }
 
-/// Of the limits that have spared a call: most rules have none, and there are many.
-fn overflow(moment: &Moment) -> Vec<Sample> {
+/// Reads the limits that have spared a call. Most rules have none, and there are many limits.
+fn overflow(snapshot: &Snapshot) -> Vec<Sample> {
     let of_rule = |(rule, counts): (&Rule, &Counts)| {
         let id = rule.id().to_string();
         let spared = counts.overflow.iter().filter(|(_, count)| *count > 0);
@@ -166,33 +169,33 @@ fn overflow(moment: &Moment) -> Vec<Sample> {
             (labels, count as f64)
         })
     };
-    moment.rules().flat_map(of_rule).collect()
+    snapshot.rules().flat_map(of_rule).collect()
 }
 
-fn state(moment: &Moment) -> Vec<Sample> {
-    one(match moment.status.state {
+fn state(snapshot: &Snapshot) -> Vec<Sample> {
+    one(match snapshot.status.state {
         State::Armed => 1.0,
         State::Halted { .. } => 2.0,
         _ => 0.0,
     })
 }
 
-fn of_file(moment: &Moment, number: fn(&AuditFileStatus) -> f64) -> Vec<Sample> {
-    moment
+fn of_file(snapshot: &Snapshot, number: fn(&AuditFileStatus) -> f64) -> Vec<Sample> {
+    snapshot
         .file
         .iter()
         .flat_map(|file| one(number(file)))
         .collect()
 }
 
-fn tokens(moment: &Moment) -> Vec<Sample> {
-    let tokens = moment.tokens.iter().flatten();
+fn tokens(snapshot: &Snapshot) -> Vec<Sample> {
+    let tokens = snapshot.tokens.iter().flatten();
     tokens
         .map(|(outcome, count)| (vec![(*outcome).to_owned()], *count as f64))
         .collect()
 }
 
-fn build(_: &Moment) -> Vec<Sample> {
+fn build(_: &Snapshot) -> Vec<Sample> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     vec![(vec![version, COMPILED_OUT.to_string()], 1.0)]
 }

@@ -1,20 +1,21 @@
-//! Prometheus' text format.
+//! The metrics in Prometheus' text format.
 
 use prometheus::{
     TextEncoder,
     proto::{self, LabelPair, MetricFamily, MetricType},
 };
 
-use super::table::{Metric, Moment, Sample, TABLE, Values};
+use super::table::{Metric, Sample, Snapshot, TABLE, Values};
 
-/// All metrics of the table, in its order. One without a sample yet is announced all the same.
-pub(super) fn of(moment: &Moment) -> String {
+/// Formats all metrics in the order of the table. A metric without a series has its `HELP` and
+/// `TYPE` lines only.
+pub(super) fn of(snapshot: &Snapshot) -> String {
     let mut text = String::new();
     for metric in TABLE {
         let (kind, samples) = match metric.values {
-            Values::Counter(read) => (MetricType::COUNTER, numbers(metric, &read(moment))),
-            Values::Gauge(read) => (MetricType::GAUGE, numbers(metric, &read(moment))),
-            Values::Histogram => (MetricType::HISTOGRAM, moment.delays.clone()),
+            Values::Counter(read) => (MetricType::COUNTER, numbers(metric, &read(snapshot))),
+            Values::Gauge(read) => (MetricType::GAUGE, numbers(metric, &read(snapshot))),
+            Values::Histogram => (MetricType::HISTOGRAM, snapshot.delays.clone()),
         };
         let (name, help) = (metric.name, metric.help);
         if samples.is_empty() {
@@ -37,7 +38,7 @@ fn numbers(metric: &Metric, samples: &[Sample]) -> Vec<proto::Metric> {
     let number = |(values, number): &Sample| {
         let labels = metric.labels.iter().zip(values);
         let mut sample = proto::Metric::from_label(labels.map(pair).collect());
-        // The one of the two that is of the family's type is read.
+        // The encoder reads the field that belongs to the type of the family.
         let (mut counter, mut gauge) = (proto::Counter::default(), proto::Gauge::default());
         counter.set_value(*number);
         gauge.set_value(*number);

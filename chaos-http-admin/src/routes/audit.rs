@@ -1,15 +1,18 @@
-//! `/v1/audit`: who did what, as far back as the injector remembers.
+//! `/v1/audit`: the entries that the injector's audit holds.
 
 use axum::{Json, extract::State};
 use chaos_core::{Entries, Injector};
 use serde_json::{Value, json};
 
-use crate::{extract::query::Page, history::entry::entry, run::run};
+use crate::{
+    extract::query::PageParams,
+    history::{entry::entry, process_id::process_id},
+};
 
-/// In the order in which it happened. With `after`, what followed that entry; without, the latest.
+/// Lists audit entries in the order of their ids: those that follow `after`, or the latest ones.
 pub(crate) async fn list(
     State(injector): State<Injector>,
-    Page { after, limit }: Page,
+    PageParams { after, limit }: PageParams,
 ) -> Json<Value> {
     let audit = injector.audit();
     let last = audit.last();
@@ -22,5 +25,5 @@ pub(crate) async fn list(
     };
     let shown = entries.iter().skip(skipped).take(limit);
     let shown: Vec<Value> = shown.map(|it| entry(it)).collect();
-    Json(json!({ "run": run(), "last": last, "missed": missed, "entries": shown }))
+    Json(json!({ "run": process_id(), "last": last, "missed": missed, "entries": shown }))
 }

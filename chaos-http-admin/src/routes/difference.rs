@@ -1,4 +1,4 @@
-//! What replacing all rules changes, by id.
+//! The difference between two rule sets, by rule id.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,28 +8,28 @@ use serde::Serialize;
 
 use crate::extract::etag::etag;
 
-/// The answer to `PUT /v1/rules`, dry or not.
+/// The answer to `PUT /v1/rules`, with or without `dry_run`.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Difference {
-    /// In force after the write; of a dry run, now.
+    /// The generation after the write; that of the current rules for a dry run.
     generation: u64,
     added: Vec<String>,
     changed: Vec<String>,
     removed: Vec<String>,
     unchanged: Vec<String>,
-    /// As they were, but not where they were: other kept rules stand before them.
+    /// Rules that are unchanged, but whose order relative to the other kept rules has changed.
     moved: Vec<String>,
 }
 
 impl Difference {
-    /// Each list is in rule order. Where a rule stands is compared among the kept rules alone, those
-    /// in both lists: what is added or removed moves nothing.
+    /// Compares two rule sets. Each list is in rule order. Positions are compared among the rules
+    /// that are in both sets, so an added or removed rule moves no other.
     pub(crate) fn between(old: &RuleSet, new: &[Rule]) -> Self {
         let mut difference = Self {
             generation: old.generation(),
             ..Self::default()
         };
-        // Maps, because a set may hold ten thousand rules.
+        // Maps keep this linear: a set may hold ten thousand rules.
         let after: HashSet<_> = new.iter().map(Rule::id).collect();
         let (kept, gone): (Vec<_>, Vec<_>) =
             (old.rules().iter()).partition(|rule| after.contains(rule.id()));
@@ -37,13 +37,14 @@ impl Difference {
         let before: HashMap<_, _> = (kept.into_iter().enumerate())
             .map(|(rank, rule)| (rule.id(), (rank, rule)))
             .collect();
-        // How many kept rules came so far, and how many the old order has up to the last of these.
+        // The number of kept rules so far, and the highest old rank among them plus one.
         let (mut count, mut reach) = (0, 0);
         for rule in new {
             let list = match before.get(rule.id()) {
                 None => &mut difference.added,
                 Some((rank, before)) => {
-                    // The same rules stand before it as did if those so far were the first then, too.
+                    // The same kept rules precede this one as before if the rules so far were the
+                    // first in the old order, too.
                     let stays = *rank == count && reach == count;
                     count += 1;
                     reach = reach.max(rank + 1);
@@ -59,12 +60,12 @@ impl Difference {
         difference
     }
 
-    /// The answer to a write that made `generation`.
+    /// Returns the answer to a write that resulted in `generation`.
     pub(crate) fn made(self, generation: u64) -> impl IntoResponse {
         Self { generation, ..self }.answer()
     }
 
-    /// The answer to a dry run.
+    /// Returns the answer to a dry run.
     pub(crate) fn answer(self) -> impl IntoResponse {
         (etag(self.generation), Json(self))
     }

@@ -1,8 +1,8 @@
-//! `/v1/events`: what happens, as it happens, to whoever listens: injections, and the audit.
+//! `/v1/events`: a stream of server-sent events about injections and audit entries.
 //!
-//! Each listener reads the two bounded lists at its own pace, from a position of its own. So nobody
-//! waits for a listener: one that is too slow finds that the lists have moved on, and is told by how
-//! much. An event's id is the position after it, which is all that is needed to come back to it.
+//! Each stream reads the two bounded lists at its own pace, from a position of its own, so a slow
+//! client blocks nothing: when the lists have dropped what it has not read, it gets an event that
+//! says how much. The id of an event is the position after it, from which a client can resume.
 
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,85 +22,93 @@ use tokio::time::sleep;
 
 use crate::{
     extract::{
-        last_event_id::{LastEventId, Position},
+        last_event_id::{EventId, LastEventId},
         query::NoQuery,
     },
     followers::Followers,
     history::{
         entry,
-        expiry_watch::Sweep,
-        feed::{Feed, Happened, Listener},
+        expiry_watch::ExpiryWatch,
+        feed::{Feed, RecordedInjection, Subscription},
+        process_id::process_id,
     },
     problem::Problem,
-    run::run,
 };
 
-/// Between a listener's events, at most; then a comment says that both ends are still there.
+/// The time without an event after which a comment is sent, so that both ends notice a broken
+/// connection.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Below what a connection may take: a stream that ends in good order is taken up again by its client.
+/// The time after which a stream ends. It is below the age at which the server closes a connection,
+/// so streams end in good order and clients resume.
 const LONGEST: Duration = Duration::from_secs(240);
-/// How long a client waits before it comes back.
+/// The time that a client waits before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// Serves an event stream, from `Last-Event-ID` on if the request has it.
 pub(crate) async fn listen(
     State(injector): State<Injector>,
     Extension(followers): Extension<Followers>,
     NoQuery: NoQuery,
     LastEventId(last): LastEventId,
 ) -> Response {
-    let Some(listener) = followers.feed.listen() else {
-        let detail = format!("{} listen already", Feed::PLACES);
+    let Some(subscription) = followers.feed.subscribe() else {
+        let detail = format!("there are {} event streams already", Feed::MAX_SUBSCRIBERS);
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };
-    let telling = Telling::start(injector, listener, last);
-    let events = stream::unfold(telling, |mut telling| async {
-        let event = telling.next().await?;
-        Some((Ok::<_, Infallible>(event), telling))
+    let events = EventStream::start(injector, subscription, last);
+    let events = stream::unfold(events, |mut events| async {
+        let event = events.next().await?;
+        Some((Ok::<_, Infallible>(event), events))
     });
-    // Proxies that gather an answer before they pass it on take this for a reason not to.
+    // Keeps proxies such as nginx from buffering the answer.
     ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
 }
 
-/// What is to be said.
+/// An event to be sent.
 enum Item {
-    /// That it begins, and whether anew.
+    /// The first event of a stream. `restarted` is whether the client wanted to resume and cannot.
     Start {
         restarted: bool,
     },
-    /// So many are gone, and where it goes on.
+    /// Entries and injections were dropped before they could be read. The stream goes on at `on`.
     Dropped {
         entries: u64,
         injections: u64,
-        on: Position,
+        on: EventId,
     },
     Entry(Arc<Entry>),
-    Injection(Happened),
+    Injection(RecordedInjection),
 }
 
-/// One listener's stream.
-struct Telling {
+/// The state of one stream.
+struct EventStream {
     injector: Injector,
-    listener: Listener,
-    sweep: Sweep,
+    subscription: Subscription,
+    expiry_watch: ExpiryWatch,
     clock: Clock,
-    /// When it last said anything.
-    said_at: Duration,
-    /// After what was said.
-    said: Position,
-    /// After what is in `items`.
-    read: Position,
+    /// When the last event or comment was sent.
+    sent_at: Duration,
+    /// The position after the last event that was sent.
+    sent: EventId,
+    /// The position after the last of `items`.
+    read: EventId,
     items: VecDeque<Item>,
 }
 
-impl Telling {
-    /// From `last` on; from now on if there is none, or it is of no use.
-    fn start(injector: Injector, listener: Listener, last: Option<Option<Position>>) -> Self {
-        let now = Position {
+impl EventStream {
+    /// Starts a stream after `last`, or now if there is no `last` or it is not a position that this
+    /// process has reached.
+    fn start(
+        injector: Injector,
+        subscription: Subscription,
+        last: Option<Option<EventId>>,
+    ) -> Self {
+        let now = EventId {
             entry: injector.audit().last(),
-            injection: listener.newest(),
+            injection: subscription.newest(),
         };
-        let is_ours = |last: &Position| last.entry <= now.entry && last.injection <= now.injection;
+        let is_ours = |last: &EventId| last.entry <= now.entry && last.injection <= now.injection;
         let restarted = last.is_some();
         let last = last.flatten().filter(is_ours);
         let items = match last {
@@ -109,21 +117,21 @@ impl Telling {
         };
         let from = last.unwrap_or(now);
         Self {
-            sweep: Sweep::new(&injector),
+            expiry_watch: ExpiryWatch::new(&injector),
             injector,
-            listener,
+            subscription,
             clock: Clock::monotonic(),
-            said_at: Duration::ZERO,
-            said: from,
+            sent_at: Duration::ZERO,
+            sent: from,
             read: from,
             items,
         }
     }
 
-    /// The next event, when there is one; `None` at the end.
+    /// Waits for the next event. Returns `None` when the stream ends.
     async fn next(&mut self) -> Option<Event> {
         loop {
-            let wait = self.sweep.next();
+            let wait = self.expiry_watch.check();
             self.fill();
             let now = self.clock.now();
             let left = LONGEST.saturating_sub(now);
@@ -131,39 +139,41 @@ impl Telling {
                 return None;
             }
             if let Some(item) = self.items.pop_front() {
-                // Also while there is always more to say.
-                if self.listener.is_ended() {
+                // This is checked for every item, so that a stream ends even if there is always
+                // more to send.
+                if self.subscription.is_ended() {
                     return None;
                 }
-                self.said_at = now;
-                return Some(self.say(item));
+                self.sent_at = now;
+                return Some(self.encode(item));
             }
-            let quiet = (self.said_at + HEARTBEAT).saturating_sub(now);
+            let quiet = (self.sent_at + HEARTBEAT).saturating_sub(now);
             if quiet.is_zero() {
-                self.said_at = now;
+                self.sent_at = now;
                 return Some(Event::default().comment(""));
             }
             let wait = wait.min(left).min(quiet);
-            let (audit, listener) = (self.injector.audit(), &self.listener);
+            let (audit, subscription) = (self.injector.audit(), &self.subscription);
             tokio::select! {
                 biased;
-                () = listener.ended() => return None,
-                () = listener.unless(|| listener.newest() > self.read.injection) => {}
+                () = subscription.ended() => return None,
+                () = subscription.wait_unless(|| subscription.newest() > self.read.injection) => {}
                 () = audit.wait(self.read.entry) => {}
                 () = sleep(wait) => {}
             }
         }
     }
 
-    /// Reads what has happened since it last did, if all of that is said.
+    /// Reads what has happened since the last read, once all of that has been sent.
     fn fill(&mut self) {
         if !self.items.is_empty() {
             return;
         }
         let entries = self.injector.audit().after(self.read.entry).entries;
         let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
-        let (mut happened, injections) = self.listener.after(self.read.injection);
-        // What came after an entry that is not read yet has to wait for it, and the next ones for that.
+        let (mut happened, injections) = self.subscription.after(self.read.injection);
+        // An injection that follows an entry that was not read yet has to wait for that entry, and
+        // so have all later ones.
         if let Some(first) = happened.iter().position(|it| it.after > newest) {
             happened.truncate(first);
         }
@@ -186,12 +196,12 @@ impl Telling {
         self.items.push_back(Item::Entry(entry));
     }
 
-    /// How many entries are gone between what was read and the next.
+    /// Returns the number of entries dropped between the last one that was read and `next`.
     fn gone_before(&self, next: Option<&Arc<Entry>>) -> u64 {
         next.map_or(0, |next| next.id - self.read.entry - 1)
     }
 
-    /// Says how many are gone.
+    /// Adds an event about dropped entries and injections, unless there are none.
     fn skip(&mut self, entries: u64, injections: u64) {
         if entries == 0 && injections == 0 {
             return;
@@ -205,7 +215,8 @@ impl Telling {
         });
     }
 
-    fn say(&mut self, item: Item) -> Event {
+    /// Formats an item as an event, whose id is the position after it.
+    fn encode(&mut self, item: Item) -> Event {
         let (name, data) = match item {
             Item::Start { restarted } => ("start", self.now(restarted)),
             Item::Dropped {
@@ -213,27 +224,30 @@ impl Telling {
                 injections,
                 on,
             } => {
-                self.said = on;
+                self.sent = on;
                 let dropped = json!({ "entries": entries, "injections": injections });
                 ("dropped", dropped)
             }
             Item::Entry(entry) => {
-                self.said.entry = entry.id;
+                self.sent.entry = entry.id;
                 (entry.action.as_str(), entry::entry(&entry))
             }
             Item::Injection(it) => {
-                self.said.injection = it.number;
+                self.sent.injection = it.number;
                 ("injection", injection(&it))
             }
         };
-        let event = Event::default().event(name).id(self.said.id()).retry(RETRY);
+        let event = Event::default()
+            .event(name)
+            .id(self.sent.to_string())
+            .retry(RETRY);
         event.data(data.to_string())
     }
 
     fn now(&self, restarted: bool) -> Value {
         let status = self.injector.status();
         json!({
-            "run": run(),
+            "run": process_id(),
             "restarted": restarted,
             "state": status.state.as_str(),
             "generation": status.generation,
@@ -241,7 +255,7 @@ impl Telling {
     }
 }
 
-fn injection(it: &Happened) -> Value {
+fn injection(it: &RecordedInjection) -> Value {
     let injection = &it.injection;
     json!({
         "number": it.number,

@@ -1,4 +1,5 @@
-//! The kill switch. Whoever pulls it, or lets it go, says why.
+//! `/v1/halt`, `/v1/resume` and `/v1/acknowledge`: the kill switch, and how it is undone. Each
+//! requires a reason.
 
 use axum::{
     Extension, Json,
@@ -22,9 +23,10 @@ use crate::{
     routes::status,
 };
 
-/// Answers with the status that came of it: of a second halt, the first reason stands.
+/// Halts all injection, and answers with the resulting status. If it was halted already, the first
+/// reason stands.
 ///
-/// `If-Match` is not so much as read: whoever pulls a kill switch means whatever rules there are.
+/// `If-Match` is not read: a kill switch must work whatever the rules are.
 pub(crate) async fn halt(
     State(injector): State<Injector>,
     caller: Caller,
@@ -39,7 +41,8 @@ pub(crate) async fn halt(
     status(&injector, &followers)
 }
 
-/// With `If-Match`, only if the rules that are let loose are the ones that were seen.
+/// Resumes injection. With `If-Match`, it does so only if the rules are those that the client has
+/// seen.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
     caller: Caller,
@@ -48,7 +51,7 @@ pub(crate) async fn resume(
     if_match: IfMatch,
     Reason(reason): Reason,
 ) -> Result<impl IntoResponse, Problem> {
-    // An edit between this and the next line is as good as one right after.
+    // An edit between the check and the resume has the same effect as one right after the resume.
     if_match.check(injector.rules().generation(), true)?;
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).resume()? {
@@ -57,7 +60,7 @@ pub(crate) async fn resume(
     Ok(status(&injector, &followers))
 }
 
-/// Answers with the status that came of it. What was halted stays so.
+/// Acknowledges breaches of guard rails, and answers with the resulting status. It does not resume.
 pub(crate) async fn acknowledge(
     State(injector): State<Injector>,
     caller: Caller,
@@ -77,7 +80,7 @@ fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use
     (etag(generation), Json(body))
 }
 
-/// A body of `{"reason": "…"}`.
+/// The reason in a body `{"reason":"…"}`.
 pub(crate) struct Reason(String);
 
 impl Reason {
@@ -91,7 +94,7 @@ impl Reason {
         };
         let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
         let Value::Object(mut body) = body else {
-            return Err(refuse("body", "not an object".to_owned()));
+            return Err(refuse("body", "the body is not a JSON object".to_owned()));
         };
         let reason = body.remove("reason");
         if let Some(other) = body.keys().next() {
@@ -103,8 +106,11 @@ impl Reason {
             {
                 Ok(Self(reason))
             }
-            Some(_) => Err(refuse("reason", "no reason in words".to_owned())),
-            None => Err(refuse("reason", "missing".to_owned())),
+            Some(_) => Err(refuse(
+                "reason",
+                "the reason is not a text of 1 to 1000 characters".to_owned(),
+            )),
+            None => Err(refuse("reason", "the field `reason` is missing".to_owned())),
         }
     }
 }

@@ -1,14 +1,15 @@
-//! How every write goes: look at the rules, decide on that, apply only if they are still the same.
+//! Optimistic concurrency for writes: read the rules, decide on a change, and apply it only if the
+//! rules are still the same.
 
 use chaos_core::{Actor, Change, ChangeError, Injector, RuleSet};
 
 use crate::problem::Problem;
 
-/// Applies the change that `decide` makes of the current rules, in the name of `who`; returns the new
-/// generation and what else `decide` said.
+/// Applies the change that `decide` returns for the current rules, in the name of `actor`. Returns
+/// the new generation and the other value that `decide` returned.
 ///
-/// If someone else's edit comes in between, `decide` is asked again about the new rules, so that no
-/// edit is lost; each round means that another edit went through, so this ends.
+/// If another edit is applied in between, `decide` is called again with the new rules, so no edit
+/// is lost. Each retry means that another edit succeeded, so the loop makes progress.
 pub(crate) fn edit<T>(
     injector: &Injector,
     actor: &Actor,
@@ -26,7 +27,7 @@ pub(crate) fn edit<T>(
     }
 }
 
-/// Whoever gives no reason for a change has the one that the rule gives for itself.
+/// Uses the rule's own reason for a change that was made without one.
 fn with_a_reason(actor: &Actor, change: &Change) -> Actor {
     let own = match change {
         Change::Put(rule) | Change::Edit(rule) => rule.reason(),

@@ -1,4 +1,5 @@
-//! What rules have hit, and what they would hit: nothing here injects or changes anything.
+//! `/v1/preview` and `/v1/rules/{id}/decisions`: which calls a rule would hit, and which it has
+//! hit. Neither injects or changes anything.
 
 use std::time::Duration;
 
@@ -12,16 +13,17 @@ use crate::{
     routes::rule::Id,
 };
 
-/// How many calls are asked about at once.
+/// The number of calls that one request may ask about.
 const MOST: usize = 10_000;
 
-const BODY: &str = "an object with rule, and ordinals or keys, and perhaps after";
-const RULE: &str = "the id of a rule, or a rule";
-const ORDINALS: &str = "a range of at most 10000 calls such as [0, 100]: its first, and its end";
+const BODY: &str = "an object with `rule`, either `ordinals` or `keys`, and optionally `after`";
+const RULE: &str = "the id of a rule as a text, or a rule as an object";
+const ORDINALS: &str =
+    "a range [first, end] of at most 10000 calls, without its end, such as [0, 100]";
 const KEYS: &str = "a list of at most 10000 texts";
 const AFTER: &str = "seconds since the rule was armed, 0 or more";
 
-/// The calls that a rule has hit since it was armed, as its `replay` would be written.
+/// Returns the calls that a rule has hit since it was armed, in the form of a `replay`.
 pub(crate) async fn decisions(
     State(injector): State<Injector>,
     Id(id): Id,
@@ -31,15 +33,16 @@ pub(crate) async fn decisions(
     let rule = rules.find(&id).ok_or_else(|| Problem::unknown_rule(&id))?;
     match injector.decisions(rule.id().as_str()) {
         Some(decisions) => Ok(Json(wire::decisions_to_value(&decisions))),
-        None => Err(
-            Problem::new(StatusCode::CONFLICT, "chance decides what the rule hits")
-                .at("seed", "a rule with a seed or a key")
-                .in_rule(id),
-        ),
+        None => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "the rule has neither a seed nor a key, so its decisions are random",
+        )
+        .at("seed", "a rule with a seed or a key")
+        .in_rule(id)),
     }
 }
 
-/// Which of the calls asked about a rule would hit. The rule need not be in force.
+/// Returns which of the given calls a rule would hit. The rule need not be in force.
 pub(crate) async fn preview(
     State(injector): State<Injector>,
     NoQuery: NoQuery,
@@ -47,7 +50,7 @@ pub(crate) async fn preview(
 ) -> Result<Json<Value>, Problem> {
     let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
     let Value::Object(mut body) = body else {
-        return Err(refuse("body", "not an object", BODY));
+        return Err(refuse("body", "the body is not a JSON object", BODY));
     };
     let rule = rule(&injector, body.remove("rule"))?;
     let age = age(body.remove("after"))?;
@@ -64,14 +67,32 @@ pub(crate) async fn preview(
             let hits: Vec<_> = keys.iter().filter(|key| preview.hits_key(key)).collect();
             json!({ "keys": hits })
         }
-        (Some(_), None) => return Err(refuse("ordinals", "the rule has a key", KEYS)),
-        (None, Some(_)) => return Err(refuse("keys", "the rule has no key", ORDINALS)),
-        _ => return Err(refuse("body", "neither or both of ordinals and keys", BODY)),
+        (Some(_), None) => {
+            return Err(refuse(
+                "ordinals",
+                "the rule has a key, so ask about keys",
+                KEYS,
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(refuse(
+                "keys",
+                "the rule has no key, so ask about ordinals",
+                ORDINALS,
+            ));
+        }
+        _ => {
+            return Err(refuse(
+                "body",
+                "the body has not exactly one of `ordinals` and `keys`",
+                BODY,
+            ));
+        }
     };
     Ok(Json(json!({ "hits": hits })))
 }
 
-/// A rule by its id, or in full.
+/// Returns the rule with the given id, or parses the given rule.
 fn rule(injector: &Injector, rule: Option<Value>) -> Result<Rule, Problem> {
     match rule {
         Some(Value::String(id)) => {
@@ -84,7 +105,11 @@ fn rule(injector: &Injector, rule: Option<Value>) -> Result<Rule, Problem> {
             injector.check([&rule])?;
             Ok(rule)
         }
-        _ => Err(refuse("rule", "no rule", RULE)),
+        _ => Err(refuse(
+            "rule",
+            "the field `rule` is neither a text nor an object",
+            RULE,
+        )),
     }
 }
 
@@ -94,11 +119,11 @@ fn age(after: Option<Value>) -> Result<Duration, Problem> {
     };
     let seconds = after.as_f64();
     let age = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    age.ok_or_else(|| refuse("after", format!("{after} is no time"), AFTER))
+    age.ok_or_else(|| refuse("after", format!("{after} is not a duration"), AFTER))
 }
 
 fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
-    let wrong = || refuse("ordinals", format!("{range} is no such range"), ORDINALS);
+    let wrong = || refuse("ordinals", format!("{range} is not such a range"), ORDINALS);
     let bounds = range.as_array().ok_or_else(wrong)?;
     let [first, end] = bounds.as_slice() else {
         return Err(wrong());
@@ -110,7 +135,7 @@ fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
     }
 }
 
-/// A whole number, which may be written `1.0`.
+/// Returns a whole number, which may be written `1.0`.
 fn whole(number: &Value) -> Option<u64> {
     let of_float = || {
         let number = number.as_f64()?;
@@ -125,7 +150,7 @@ fn texts(keys: Value) -> Result<Vec<String>, Problem> {
         serde_json::from_value(keys).map_err(|e| refuse("keys", e.to_string(), KEYS))?;
     match keys.len() {
         0..=MOST => Ok(keys),
-        many => Err(refuse("keys", format!("{many} are too many"), KEYS)),
+        many => Err(refuse("keys", format!("there are {many} keys"), KEYS)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/rules/{id}`: one rule, read, put, patched and deleted.
+//! `/v1/rules/{id}`: reads and writes one rule.
 
 use axum::{
     Json,
@@ -15,7 +15,7 @@ use crate::{
         body::JsonBody,
         etag::{IfMatch, etag},
         patch::Patch,
-        query::{Awaited, Because},
+        query::{ReasonParam, WaitParams},
     },
     openapi::operation::{Asks, Operation},
     problem::Problem,
@@ -35,14 +35,15 @@ pub(crate) async fn show(
     Ok((etag(set.generation()), Json(body)).into_response())
 }
 
-/// The number alone: what a probe of another tool can compare. It can be waited for.
+/// Returns the number of a rule's injections alone, which the probes of other tools can compare. It
+/// can wait for a number.
 pub(crate) async fn injections(
     State(injector): State<Injector>,
     Id(id): Id,
-    Awaited { at_least, within }: Awaited,
+    WaitParams { at_least, within }: WaitParams,
 ) -> Result<Json<u64>, Problem> {
     let waited = timeout(within, injector.wait_for(&id, at_least)).await;
-    // As many as there are, if it expired or took too long.
+    // After the timeout, or once the rule has expired, the answer is the present number.
     let now = || injector.counts(&id).map(|counts| counts.injected);
     let injected = waited.ok().flatten().or_else(now);
     injected.map(Json).ok_or_else(|| Problem::unknown_rule(&id))
@@ -52,7 +53,7 @@ pub(crate) async fn put(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
@@ -70,12 +71,13 @@ pub(crate) async fn put(
     Ok((status, written(&injector, generation, &rule)).into_response())
 }
 
-/// An edit and no put: a note on an expired rule must not arm it.
+/// Applies a merge patch. The change is an edit, not a put, so that a new reason on an expired rule
+/// does not arm it.
 pub(crate) async fn patch(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
@@ -95,7 +97,7 @@ pub(crate) async fn delete(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let (generation, ()) = edit(&injector, &caller.because(because), |current| {
@@ -107,12 +109,13 @@ pub(crate) async fn delete(
     Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
 }
 
-/// Lets its paused calls go. What waits afterwards, waits for the next release.
+/// Releases the calls that the rule's `pause` holds. Calls that are paused later wait for the next
+/// release.
 pub(crate) async fn release(
     State(injector): State<Injector>,
     caller: Caller,
     Id(id): Id,
-    Because(because): Because,
+    ReasonParam(because): ReasonParam,
 ) -> Result<StatusCode, Problem> {
     if injector.as_actor(caller.because(because)).release(&id) {
         Ok(StatusCode::NO_CONTENT)
@@ -121,14 +124,14 @@ pub(crate) async fn release(
     }
 }
 
-/// The rule that was written, whatever has become of it since: the tag is of the write.
+/// Returns the rule as it was written, even if it has changed since: the tag is that of the write.
 fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
     let counts = injector.counts(rule.id().as_str());
     let body = rule_json::rule(rule, counts.as_ref(), &injector.sites());
     (etag(generation), Json(body))
 }
 
-/// The id in the path, percent-decoded. Whether it can be one is for the rule to say.
+/// The id in the path, percent-decoded. Whether it is a valid id is checked with the rule.
 #[derive(Debug)]
 pub(crate) struct Id(pub(crate) String);
 
@@ -147,6 +150,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
 impl Asks for Id {
     fn asks(operation: &mut Operation) {
-        operation.path("id", "RuleId", "The name of the rule.");
+        operation.path("id", "RuleId", "The id of the rule.");
     }
 }

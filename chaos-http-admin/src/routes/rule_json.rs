@@ -1,10 +1,11 @@
-//! A rule as the port shows it: as it was written, with what it has counted and where it aims.
+//! The JSON of a rule as the port shows it: the rule as it was written, with its counts and the
+//! sites that it matches.
 
 use chaos_core::{Counts, Rule, Site, wire};
 use serde_json::{Map, Value, json};
 
-/// The rule's JSON with two fields more, `stats` and `sites`. The counts are `None` if the rule has
-/// been deleted since.
+/// Returns the rule's JSON with the additional fields `stats` and `sites`. `counts` is `None` if
+/// the rule has been deleted in the meantime.
 pub(crate) fn rule(rule: &Rule, counts: Option<&Counts>, sites: &[&'static Site]) -> Value {
     let mut value = wire::rule_to_value(rule);
     value["stats"] = counts.map_or(Value::Null, stats);
@@ -23,7 +24,7 @@ fn stats(counts: &Counts) -> Value {
         expires_in,
         ..
     } = counts;
-    // Whole milliseconds: what is finer has passed by the time it is read.
+    // Whole milliseconds: a finer value is outdated by the time it is read.
     let expires_in = expires_in.map(|time| time.as_millis() as f64 / 1e3);
     let spared = overflow.iter().filter(|(_, calls)| *calls > 0);
     let spared: Map<_, _> = spared
@@ -40,12 +41,12 @@ fn stats(counts: &Counts) -> Value {
     })
 }
 
-/// The names of the known sites that the rule aims at. None is no mistake: a site registers on its
-/// first pass, and a rule may wait for it.
+/// Returns the names of the registered sites that the rule matches. An empty list is no error: a
+/// site registers on its first pass, which may be yet to come.
 fn known_sites(rule: &Rule, sites: &[&'static Site]) -> Vec<&'static str> {
     let aimed_at = sites.iter().map(|site| site.name());
     let mut names: Vec<_> = aimed_at.filter(|name| rule.site().matches(name)).collect();
-    // They come in order of name.
+    // Sites are sorted by name, and several may share one.
     names.dedup();
     names
 }

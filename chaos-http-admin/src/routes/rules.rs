@@ -1,4 +1,4 @@
-//! `/v1/rules`: the whole list, read and replaced.
+//! `/v1/rules`: reads and replaces the whole rule set.
 
 use axum::{
     Json,
@@ -41,7 +41,7 @@ pub(crate) async fn replace(
     let rules = wire::rules_from_json(&json)?;
     injector.check(&rules)?;
     if dry_run {
-        // An injector without sites finds in the list what the real one would.
+        // An injector without sites validates the list as the real one would.
         Injector::new().replace(rules.clone())?;
         let current = injector.rules();
         if_match.check(current.generation(), true)?;

@@ -1,4 +1,4 @@
-//! What the injector says of itself: its state, and its sites.
+//! `/v1/status`, `/v1/sites` and `/healthz`: the state of the injector.
 
 use axum::{Extension, Json, extract::State};
 use chaos_core::{COMPILED_OUT, Injector, Site, State as Chaos, wire};
@@ -14,7 +14,7 @@ pub(crate) async fn status(
     Json(body)
 }
 
-/// The status, and the generation that it is of.
+/// Returns the status, and the generation that it describes.
 pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value) {
     let status = injector.status();
     let mut body = json!({
@@ -62,14 +62,14 @@ pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
     Json(json!({ "sites": sites }))
 }
 
-/// Which calls no rule may hit there.
+/// Returns which calls no rule may hit at a site.
 fn exempt(site: &Site) -> Value {
     let exempt = site.exemptions();
     let paths: Vec<_> = exempt.paths().iter().map(wire::text_to_value).collect();
     json!({ "health_checks": exempt.health_checks(), "paths": paths })
 }
 
-/// The port answers; that says nothing of the service beside it.
+/// Answers that the port works. It says nothing about the service.
 pub(crate) async fn health() -> &'static str {
     "ok\n"
 }

@@ -1,4 +1,4 @@
-//! Signing tokens, for those who may change rules anyway.
+//! `/v1/tokens`: signs rule tokens.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::{
     problem::Problem,
 };
 
-const BODY: &str = "an object with subject, expires_in and rules";
-const SUBJECT: &str = "a text of 1 to 256 bytes: who it is for";
-const EXPIRES_IN: &str = "seconds, more than 0 and at most what the key allows";
+const BODY: &str = "an object with `subject`, `expires_in` and `rules`";
+const SUBJECT: &str = "a text of 1 to 256 bytes that names who uses the token";
+const EXPIRES_IN: &str = "seconds, more than 0 and at most the maximum of the key";
 const RULES: &str = "a list of 1 to 16 rules";
 
-/// The key that the port signs with, if it was given one.
+/// The key with which rule tokens are signed, if there is one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Signer(pub(crate) Option<TokenKey>);
 
-/// A token that brings these rules to the requests that bear it.
+/// Signs a token that carries rules with the requests that present it.
 pub(crate) async fn sign(
     State(injector): State<Injector>,
     Extension(Signer(key)): Extension<Signer>,
@@ -30,25 +30,35 @@ pub(crate) async fn sign(
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
     let Some(key) = key else {
-        // Nothing is broken and nobody need be called: so no status of a server's error.
-        let detail = "this port has no key to sign with";
+        // A missing key is no server error: it needs no alert.
+        let detail = "this port has no key for signing rule tokens";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
     let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
     let Value::Object(mut body) = body else {
-        return Err(refuse("body", "not an object", BODY));
+        return Err(refuse("body", "the body is not a JSON object", BODY));
     };
     let Some(Value::String(subject)) = body.remove("subject") else {
-        return Err(refuse("subject", "no text", SUBJECT));
+        return Err(refuse(
+            "subject",
+            "the field `subject` is not a text",
+            SUBJECT,
+        ));
     };
     let seconds = body
         .remove("expires_in")
         .and_then(|seconds| seconds.as_f64());
     let lifetime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
-    let lifetime = lifetime.ok_or_else(|| refuse("expires_in", "no time", EXPIRES_IN))?;
+    let lifetime = lifetime.ok_or_else(|| {
+        refuse(
+            "expires_in",
+            "the field `expires_in` is not a duration",
+            EXPIRES_IN,
+        )
+    })?;
     let Some(rules) = body.remove("rules") else {
-        return Err(refuse("rules", "missing", RULES));
+        return Err(refuse("rules", "the field `rules` is missing", RULES));
     };
     if let Some(other) = body.keys().next() {
         return Err(refuse(other, format!("unknown field `{other}`"), BODY));
@@ -66,7 +76,7 @@ pub(crate) async fn sign(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
-    tracing::info!(target: "chaos", %actor, subject, "signed a token");
+    tracing::info!(target: "chaos", %actor, subject, "signed a rule token");
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }
 

@@ -1,134 +1,111 @@
-//! The places that connections have at the port: few, and never held against someone who comes.
+//! The limit on open connections, and which connection is closed when it is reached.
 //!
-//! When all are taken, one connection gives its place up to the next. Anyone can hold a connection open
-//! for nothing, or send a byte of a request now and then; so it is no reason to stay that a connection
-//! came first. It is one to have shown a good token, to come from an address that holds few places,
-//! and to have begun a request of late, in this order. Tokens do not count while more than half of the
-//! places are theirs: whoever has one and leaks connections keeps nobody else out.
+//! A new connection is always accepted: when all slots are occupied, one existing connection is closed. Anyone
+//! can hold a connection open at no cost, or send a byte of a request now and then, so a connection is not
+//! protected by its age. The one to be closed is chosen by three criteria, in this order:
+//!
+//! 1. A connection that has not presented a valid access token, before one that has. This criterion is not
+//!    applied while more than half of the slots are held by authenticated connections, so a client that has a
+//!    token and leaks connections cannot lock out the others.
+//! 2. A connection of the [`Origin`] that holds the most slots.
+//! 3. The connection on which the least recent request began or ended.
 
-use std::{
-    cmp::Reverse,
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 use chaos_core::Clock;
 use tokio::task::{AbortHandle, Id, JoinSet};
 
-use crate::access::origin::Origin;
+use crate::access::{activity::Activity, origin::Origin};
 
-/// Connections at a time: a quarter of the descriptors that a process has by default, so that nobody
-/// uses up the service's; and so many that a burst of others does not push out someone who has come and
-/// not spoken yet.
+/// The number of connections that may be open at a time.
+///
+/// It is a quarter of the file descriptors that a process has by default, so that the port leaves enough to the
+/// service, and large enough that a burst of connections does not close one that has been accepted and has sent
+/// no request yet.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
 
-/// What one connection says of itself.
+/// The open connections, each served by a task.
 #[derive(Debug)]
-pub(crate) struct Place {
-    clock: Clock,
-    /// When it came, or last began or ended a request: in microseconds of the clock.
-    last: AtomicU64,
-    known: AtomicBool,
-}
-
-impl Place {
-    fn new(clock: Clock) -> Arc<Self> {
-        let place = Self {
-            clock,
-            last: AtomicU64::new(0),
-            known: AtomicBool::new(false),
-        };
-        place.is_in_use();
-        Arc::new(place)
-    }
-
-    /// A request begins or ends.
-    pub(crate) fn is_in_use(&self) {
-        let now = self.clock.now().as_micros();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
-        // A guess at worst if it is read meanwhile; so are the other two.
-        self.last.store(now, Ordering::Relaxed);
-    }
-
-    /// It has shown a good token.
-    pub(crate) fn is_known(&self) {
-        self.known.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The connections that are served.
-#[derive(Debug)]
-pub(crate) struct Places {
+pub(crate) struct ConnectionSlots {
     clock: Clock,
     tasks: JoinSet<()>,
-    held: HashMap<Id, Held>,
+    occupied: HashMap<Id, Slot>,
 }
 
 #[derive(Debug)]
-struct Held {
-    from: Origin,
-    place: Arc<Place>,
-    end: AbortHandle,
+struct Slot {
+    origin: Origin,
+    activity: Arc<Activity>,
+    task: AbortHandle,
 }
 
-impl Places {
+impl ConnectionSlots {
     pub(crate) fn new() -> Self {
         Self {
             clock: Clock::monotonic(),
             tasks: JoinSet::new(),
-            held: HashMap::new(),
+            occupied: HashMap::new(),
         }
     }
 
-    /// Serves a connection, if need be in the place of another.
-    pub(crate) async fn take<F>(&mut self, from: Origin, serve: impl FnOnce(Arc<Place>) -> F)
+    /// Spawns a task that serves a connection from `origin`, and first closes another connection if all slots
+    /// are occupied.
+    pub(crate) async fn serve<F>(&mut self, origin: Origin, serve: impl FnOnce(Arc<Activity>) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if self.held.len() >= MAX_CONNECTIONS {
-            if let Some(held) = self.weakest() {
-                held.end.abort();
+        if self.occupied.len() >= MAX_CONNECTIONS {
+            if let Some(slot) = self.eviction_candidate() {
+                slot.task.abort();
             }
-            // It ends as soon as it lets go of its thread, and its descriptor is closed with it.
-            while self.held.len() >= MAX_CONNECTIONS && self.left().await {}
+            // An aborted task ends when it next yields, and its socket is closed with it.
+            while self.occupied.len() >= MAX_CONNECTIONS && self.join_next().await {}
         }
-        let place = Place::new(self.clock.clone());
-        let end = self.tasks.spawn(serve(Arc::clone(&place)));
-        self.held.insert(end.id(), Held { from, place, end });
+        let activity = Activity::new(self.clock.clone());
+        let task = self.tasks.spawn(serve(Arc::clone(&activity)));
+        let slot = Slot {
+            origin,
+            activity,
+            task,
+        };
+        self.occupied.insert(slot.task.id(), slot);
     }
 
-    /// Waits until a connection has ended; `false` if there is none. Cancel-safe.
-    pub(crate) async fn left(&mut self) -> bool {
+    /// Waits until a connection has ended, and frees its slot. Returns `false` if there is no connection.
+    ///
+    /// This method is cancel safe: a slot stays occupied until its task has been joined.
+    pub(crate) async fn join_next(&mut self) -> bool {
         match self.tasks.join_next_with_id().await {
-            Some(Ok((id, ()))) => self.held.remove(&id),
-            Some(Err(error)) => self.held.remove(&error.id()),
+            Some(Ok((id, ()))) => self.occupied.remove(&id),
+            Some(Err(error)) => self.occupied.remove(&error.id()),
             None => return false,
         };
         true
     }
 
-    /// Waits until all have ended.
-    pub(crate) async fn empty(&mut self) {
-        while self.left().await {}
+    /// Waits until all connections have ended.
+    pub(crate) async fn join_all(&mut self) {
+        while self.join_next().await {}
     }
 
-    fn weakest(&self) -> Option<&Held> {
-        let is_known = |held: &Held| held.place.known.load(Ordering::Relaxed);
-        let known = self.held.values().filter(|held| is_known(held)).count();
-        let mut crowds: HashMap<Origin, usize> = HashMap::new();
-        for held in self.held.values() {
-            *crowds.entry(held.from).or_default() += 1;
+    fn eviction_candidate(&self) -> Option<&Slot> {
+        let slots = || self.occupied.values();
+        let authenticated = slots().filter(|slot| slot.activity.is_authenticated());
+        let protects_authenticated = authenticated.count() <= MAX_CONNECTIONS / 2;
+        let mut per_origin: HashMap<Origin, usize> = HashMap::new();
+        for slot in slots() {
+            *per_origin.entry(slot.origin).or_default() += 1;
         }
-        let rank = |held: &&Held| {
-            let is_kept = known <= MAX_CONNECTIONS / 2 && is_known(held);
-            let crowd = crowds.get(&held.from).copied().unwrap_or_default();
-            let last = held.place.last.load(Ordering::Relaxed);
-            (is_kept, Reverse(crowd), last)
+        let rank = |slot: &&Slot| {
+            let is_protected = protects_authenticated && slot.activity.is_authenticated();
+            let connections = per_origin.get(&slot.origin).copied().unwrap_or_default();
+            (
+                is_protected,
+                Reverse(connections),
+                slot.activity.last_used(),
+            )
         };
-        self.held.values().min_by_key(rank)
+        slots().min_by_key(rank)
     }
 }
 
@@ -140,71 +117,64 @@ mod tests {
 
     use super::*;
 
-    /// Places that are all taken, each a second after the last.
-    async fn full() -> (Places, ManualClock) {
+    /// Returns slots that are all occupied, by connections accepted one second apart.
+    async fn full() -> (ConnectionSlots, ManualClock) {
         let clock = ManualClock::new();
-        let mut places = Places::new();
-        places.clock = clock.clone().into();
+        let mut slots = ConnectionSlots::new();
+        slots.clock = clock.clone().into();
         for _ in 0..MAX_CONNECTIONS {
-            take(&mut places, 0).await;
+            serve(&mut slots, 0).await;
             clock.advance(Duration::from_secs(1));
         }
-        (places, clock)
+        (slots, clock)
     }
 
-    async fn take(places: &mut Places, host: u8) {
-        let from = Origin::of(IpAddr::from([192, 0, 2, host]));
-        places.take(from, |_| pending()).await;
+    async fn serve(slots: &mut ConnectionSlots, host: u8) {
+        let origin = Origin::of(IpAddr::from([192, 0, 2, host]));
+        slots.serve(origin, |_| pending()).await;
     }
 
-    fn weakest(places: &Places) -> (Origin, u64) {
-        let held = places.weakest().expect("there are some");
-        (
-            held.from,
-            held.place.last.load(Ordering::Relaxed) / 1_000_000,
-        )
+    /// Returns the origin of the connection to be closed, and the second in which it was last used.
+    fn eviction_candidate(slots: &ConnectionSlots) -> (Origin, u64) {
+        let slot = slots.eviction_candidate().expect("there are some");
+        (slot.origin, slot.activity.last_used() / 1_000_000)
     }
 
     #[tokio::test]
-    async fn who_did_nothing_for_longest_gives_way() {
-        let (mut places, _clock) = full().await;
-        let first = |place: &&Held| place.place.last.load(Ordering::Relaxed) == 0;
-        places
-            .held
-            .values()
-            .find(first)
-            .expect("one")
-            .place
-            .is_in_use();
+    async fn the_longest_idle_connection_is_closed() {
+        let (mut slots, _clock) = full().await;
+        let first = |slot: &&Slot| slot.activity.last_used() == 0;
+        let first = slots.occupied.values().find(first).expect("one");
+        first.activity.touch();
         let origin = Origin::of([192, 0, 2, 0].into());
-        assert_eq!(weakest(&places), (origin, 1));
-        take(&mut places, 0).await;
-        assert_eq!(places.held.len(), MAX_CONNECTIONS);
-        assert_eq!(weakest(&places), (origin, 2));
+        assert_eq!(eviction_candidate(&slots), (origin, 1));
+        serve(&mut slots, 0).await;
+        assert_eq!(slots.occupied.len(), MAX_CONNECTIONS);
+        assert_eq!(eviction_candidate(&slots), (origin, 2));
     }
 
     #[tokio::test]
-    async fn who_comes_in_crowds_pushes_nobody_else_out() {
-        let (mut places, clock) = full().await;
-        take(&mut places, 9).await;
+    async fn many_connections_of_one_origin_close_no_other() {
+        let (mut slots, clock) = full().await;
+        serve(&mut slots, 9).await;
         for _ in 0..2 * MAX_CONNECTIONS {
             clock.advance(Duration::from_secs(1));
-            take(&mut places, 0).await;
+            serve(&mut slots, 0).await;
         }
         let quiet = Origin::of([192, 0, 2, 9].into());
-        assert!(places.held.values().any(|held| held.from == quiet));
+        assert!(slots.occupied.values().any(|slot| slot.origin == quiet));
     }
 
     #[tokio::test]
-    async fn a_token_keeps_a_place_unless_most_have_one() {
-        let (places, _clock) = full().await;
-        let mut by_age: Vec<_> = places.held.values().collect();
-        by_age.sort_by_key(|held| held.place.last.load(Ordering::Relaxed));
-        for (age, held) in by_age.iter().enumerate() {
-            let (_, last) = weakest(&places);
+    async fn a_token_protects_a_connection_unless_most_have_one() {
+        let (slots, _clock) = full().await;
+        let mut by_age: Vec<_> = slots.occupied.values().collect();
+        by_age.sort_by_key(|slot| slot.activity.last_used());
+        for (age, slot) in by_age.iter().enumerate() {
+            let (_, last_used) = eviction_candidate(&slots);
             let expected = if age <= MAX_CONNECTIONS / 2 { age } else { 0 };
-            assert_eq!(last, expected as u64);
-            held.place.is_known();
+            assert_eq!(last_used, expected as u64);
+            slot.activity.mark_authenticated();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the port listens on, and whoever comes there.
+//! The listening sockets, and the connections that they accept.
 
 use std::{io, time::Duration};
 
@@ -9,13 +9,15 @@ use tokio::{
     time::sleep,
 };
 
-use crate::access::peer::{End, Peer};
+use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
 use crate::server::tls::Tls;
 
-/// After a failure to accept that is ours, such as too many open files: for some to be closed.
+/// The pause after accepting has failed for want of resources, such as file descriptors, in which
+/// some may be freed.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
+/// A listening socket, and what is spoken on its connections.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -25,11 +27,11 @@ pub(crate) enum Listener {
     Unix(UnixListener),
 }
 
-/// A connection that nothing is known of yet but its other end.
+/// An accepted connection, before any byte has been read from it.
 #[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
-    /// Not one word of it has been spoken.
+    /// The TLS handshake is still to be done.
     #[cfg(feature = "tls")]
     Tls(TcpStream, Tls),
     #[cfg(unix)]
@@ -37,18 +39,20 @@ pub(crate) enum Stream {
 }
 
 impl Listener {
-    /// Waits for the next connection. Cancel-safe.
+    /// Waits for the next connection.
+    ///
+    /// This method is cancel safe: no accepted connection is lost.
     pub(crate) async fn accept(&self) -> (Stream, Peer) {
         use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
         loop {
             match self.try_accept().await {
                 Ok(accepted) => return accepted,
-                // Of the client, who is gone already.
+                // The client has disconnected before its connection was accepted.
                 Err(error)
                     if [ConnectionAborted, ConnectionRefused, ConnectionReset]
                         .contains(&error.kind()) => {}
                 Err(error) => {
-                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept");
+                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -69,11 +73,11 @@ impl Listener {
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // Not a failure of ours either: whoever it was is gone.
+                // The client's credentials cannot be read once it has disconnected.
                 let process = stream.peer_cred();
                 let process = process.map_err(|_| io::ErrorKind::ConnectionAborted)?;
                 let peer = Peer {
-                    end: End::Process {
+                    remote: Remote::Process {
                         user: process.uid(),
                         id: process.pid(),
                     },
@@ -87,10 +91,10 @@ impl Listener {
 
 async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, Peer)> {
     let (stream, remote) = listener.accept().await?;
-    // Answers are small and written whole; where this is not to be had, they are merely later.
+    // Without `TCP_NODELAY`, small answers are delayed, but nothing breaks.
     let _ = stream.set_nodelay(true);
     let peer = Peer {
-        end: End::Network(remote),
+        remote: Remote::Network(remote),
         local: stream.local_addr().ok().map(|address| address.ip()),
         ..Peer::default()
     };

@@ -1,7 +1,7 @@
-//! TLS for the port: a certificate of its own and, if wanted, one of everyone who comes.
+//! TLS for the port: the server's certificate and, if required, certificates of clients.
 //!
-//! TLS 1.3 alone, with the cryptography of `ring`; what the process has chosen for itself is neither
-//! asked nor changed.
+//! The port accepts TLS 1.3 only, with the cryptography of `ring`. The process-wide default
+//! provider of rustls is neither read nor set.
 
 use std::{error::Error, fmt, io, sync::Arc};
 
@@ -18,7 +18,18 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use webpki::EndEntityCert;
 
-/// How the port proves who it is, for [`Admin::tls`](crate::Admin::tls).
+/// The TLS configuration of the port, for [`Admin::tls`](crate::Admin::tls): its certificate, and
+/// whether clients must have one. `Debug` shows none of it.
+///
+/// ```no_run
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use chaos_http_admin::{Admin, Tls};
+///
+/// let (certificate, key) = (std::fs::read("port.pem")?, std::fs::read("port.key")?);
+/// let admin = Admin::new(chaos_core::global().clone()).tls(Tls::from_pem(certificate, key)?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Tls {
     key: Arc<dyn ResolvesServerCert>,
@@ -26,10 +37,12 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// A certificate, followed by those that vouch for it, and its private key; both in PEM.
+    /// Creates a configuration from a certificate chain and its private key, both in PEM. The
+    /// server's own certificate comes first, followed by the intermediate ones.
     ///
     /// # Errors
-    /// If either cannot be read, or they do not belong together.
+    /// Returns an error if the certificates or the key cannot be parsed, if there is no
+    /// certificate, or if the key is not that of the certificate.
     pub fn from_pem(
         certificates: impl AsRef<[u8]>,
         key: impl AsRef<[u8]>,
@@ -39,21 +52,24 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(TlsError::of("the private key cannot be read"))?;
         let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::of(
-            "the certificate and the key are of no use together",
+            "the private key is not that of the certificate",
         ))?;
         let key: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(key));
         let config = config(Arc::clone(&key), WebPkiClientVerifier::no_client_auth())?;
         Ok(Self { key, config })
     }
 
-    /// Lets in only those who show a certificate that one of these authorities has signed, in PEM. Their
-    /// names, or a certificate's fingerprint if it holds no DNS name, stand in the audit beside that of
-    /// the access token, which is asked for all the same.
+    /// Requires every client to present a certificate that one of `authorities` has signed.
+    /// `authorities` are CA certificates in PEM.
+    ///
+    /// The audit then shows the DNS names in the client's certificate, or its SHA-256 fingerprint
+    /// if it has none, besides the name of the access token. A certificate does not replace the
+    /// access token.
     ///
     /// # Errors
-    /// If they cannot be read, or there is none.
+    /// Returns an error if the authorities cannot be parsed, or there is none.
     pub fn client_certificates(self, authorities: impl AsRef<[u8]>) -> Result<Self, TlsError> {
-        const PROBLEM: &str = "the authorities of clients cannot be read";
+        const PROBLEM: &str = "the certificates of the client authorities cannot be read";
         let mut roots = RootCertStore::empty();
         for authority in certificates_in(authorities.as_ref()).map_err(TlsError::of(PROBLEM))? {
             roots.add(authority).map_err(TlsError::of(PROBLEM))?;
@@ -64,8 +80,8 @@ impl Tls {
         Ok(Self { config, ..self })
     }
 
-    /// Speaks TLS with someone who has connected; the name of the certificate they have shown, if they
-    /// had to.
+    /// Performs the TLS handshake on an accepted connection. Returns the name in the client's
+    /// certificate, if one was required.
     pub(crate) async fn accept(
         &self,
         stream: TcpStream,
@@ -89,7 +105,7 @@ fn config(
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
-        .map_err(TlsError::of("there is no TLS 1.3"))?;
+        .map_err(TlsError::of("TLS 1.3 is not available"))?;
     let mut config = config
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(key);
@@ -105,7 +121,7 @@ fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Err
     }
 }
 
-/// The DNS names that it holds; without, what tells it from any other.
+/// Returns the DNS names in the certificate, or its SHA-256 fingerprint if it has none.
 fn name(certificate: &CertificateDer<'_>) -> String {
     let parsed = EndEntityCert::try_from(certificate);
     let names: Vec<_> = parsed
@@ -124,7 +140,8 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Why a certificate, a key or an authority is not taken; the [`source`](Error::source) says more.
+/// The reason why a certificate, a key or an authority was refused; [`source`](Error::source)
+/// returns the cause.
 #[derive(Debug)]
 pub struct TlsError {
     problem: &'static str,

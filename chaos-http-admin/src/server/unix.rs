@@ -1,8 +1,9 @@
-//! A port that is a file: a Unix socket, which the file system guards.
+//! The admin port on a Unix socket, access to which the file system controls.
 //!
-//! The file is its owner's alone from the moment it exists. Linux makes it with the mode that the socket
-//! has, which is set before; elsewhere it may be anyone's for a moment, in which nobody is listening yet
-//! and so nobody can connect. The process's umask is left alone: all its threads share it.
+//! The socket's file belongs to its owner alone. On Linux, it is created with the mode of the
+//! socket, which is set before. On other systems it may have a wider mode for a moment, in which
+//! nobody can connect because the socket does not listen yet. The umask is not changed, since all
+//! threads of the process share it.
 
 use std::{
     fs, io,
@@ -21,10 +22,11 @@ use crate::{
     server::{listener::Listener, serve_all},
 };
 
-/// Connections that wait to be accepted.
+/// The number of connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// The open admin port on a Unix socket. It serves nothing until it is [`run`](Self::run).
+/// The admin port on a Unix socket, as [`Admin::bind_unix`](crate::Admin::bind_unix) returns it. It
+/// accepts no request until [`run`](Self::run) is polled.
 #[derive(Debug)]
 #[must_use = "the port serves nothing until it is run"]
 pub struct UnixServer {
@@ -47,21 +49,24 @@ impl UnixServer {
         })
     }
 
-    /// Where it listens.
+    /// Returns the path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.file.path
     }
 
-    /// Serves until `shutdown` is ready, then stops, as [`Server::run`](crate::Server::run) does; the
-    /// socket's file is gone afterwards.
+    /// Serves requests until `shutdown` completes, then stops gracefully as
+    /// [`Server::run`](crate::Server::run) does. The socket's file is removed before the listener
+    /// is closed.
     ///
-    /// Cancel-safe: dropping the future takes the file away and cuts all connections.
+    /// # Cancel safety
+    /// Dropping the future removes the socket's file and closes all connections at once.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let file = self.file;
         let shutdown = async {
             shutdown.await;
-            // Whoever finds the file finds someone who listens.
+            // The file is removed while the listener is still open, so that a process that finds it
+            // can connect.
             drop(file);
         };
         serve_all(
@@ -74,7 +79,7 @@ impl UnixServer {
     }
 }
 
-/// Takes away a socket that nobody listens on any more.
+/// Removes a socket on which no process listens.
 async fn make_way(path: &Path) -> io::Result<()> {
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
@@ -82,12 +87,12 @@ async fn make_way(path: &Path) -> io::Result<()> {
         Err(error) => return Err(error),
     };
     if !kind.is_socket() {
-        let problem = "there is a file of that name, which is no socket";
+        let problem = "the path is a file other than a socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        // Someone is there, even if too busy or not for us to talk to.
+        // A process listens there, though it may be too busy to accept, or refuse us access.
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
@@ -95,7 +100,8 @@ async fn make_way(path: &Path) -> io::Result<()> {
 fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    // Only Linux heeds this, and the next one is for all.
+    // The mode of the socket has an effect on Linux only; elsewhere, `set_permissions` below sets
+    // that of the file.
     let _ = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
     socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile::at(path)?;
@@ -104,10 +110,11 @@ fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     Ok((UnixListener::from_std(socket.into())?, file))
 }
 
-/// The file of a socket that is ours: it is taken away in the end, if it is still the same.
+/// The socket's file, which is removed on drop if the path still leads to it.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
+    /// The device and the inode.
     identity: (u64, u64),
 }
 
@@ -123,7 +130,7 @@ impl SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
-            // What is left of it is taken away by the next one.
+            // A file that cannot be removed is replaced by the next process that binds the path.
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -1,7 +1,8 @@
-//! Brings messages to a webhook: on a thread of its own, in order, again and again, and not for ever.
+//! Delivery of messages to a webhook, on a thread of its own, in order and with retries.
 //!
-//! Its queue is the injector's audit, which is bounded and counts what it forgets. The thread is its
-//! own so that a fault that holds all of a service's threads does not hold the message about it.
+//! Its queue is the injector's audit, which is bounded and counts what it drops. The thread is
+//! separate so that a fault that blocks all threads of the service does not block the message about
+//! it.
 
 use std::{
     error::Error,
@@ -26,27 +27,28 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    history::expiry_watch::Sweep,
+    history::expiry_watch::ExpiryWatch,
     webhook::{Webhook, message::Message},
 };
 
-/// For one attempt.
-const ATTEMPT: Duration = Duration::from_secs(10);
+/// The time limit of one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A webhook that is told. Clones are the same one; with the last of them, it ends.
+/// A running delivery. Clones are handles to the same one, which ends when the last of them is
+/// dropped.
 #[derive(Clone, Debug)]
-pub(crate) struct Delivery(Arc<Running>);
+pub(crate) struct Delivery(Arc<DeliveryHandle>);
 
 #[derive(Debug)]
-struct Running {
+struct DeliveryHandle {
     hook: Webhook,
-    counts: Arc<Counts>,
-    /// It is dropped: that is the end.
+    counts: Arc<DeliveryCounts>,
+    /// Dropping the sender stops the thread.
     _stop: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct DeliveryCounts {
     delivered: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
@@ -54,21 +56,22 @@ struct Counts {
 }
 
 impl Delivery {
-    /// What cannot be started says so in the log and the status: a service is no worse for it.
+    /// Starts the thread. If it cannot be started, the log and the status say so, and the service
+    /// goes on.
     pub(crate) fn start(injector: &Injector, hook: Webhook) -> Self {
         let (stop, stopped) = watch::channel(());
-        let counts = Arc::new(Counts::default());
-        let courier = Courier {
+        let counts = Arc::new(DeliveryCounts::default());
+        let worker = Worker {
             injector: injector.clone(),
             hook: hook.clone(),
             counts: Arc::clone(&counts),
         };
         let thread = thread::Builder::new().name("chaos-webhook".to_owned());
-        let started = thread.spawn(move || courier.run(stopped));
+        let started = thread.spawn(move || worker.run(stopped));
         if let Err(error) = started {
-            counts.note(&hook, Err(error.to_string()));
+            counts.record(&hook, Err(error.to_string()));
         }
-        Self(Arc::new(Running {
+        Self(Arc::new(DeliveryHandle {
             hook,
             counts,
             _stop: stop,
@@ -76,7 +79,7 @@ impl Delivery {
     }
 
     pub(crate) fn status(&self) -> Value {
-        let Running { hook, counts, .. } = &*self.0;
+        let DeliveryHandle { hook, counts, .. } = &*self.0;
         json!({
             "to": hook.origin(),
             "kind": hook.kind(),
@@ -88,13 +91,14 @@ impl Delivery {
     }
 }
 
-impl Counts {
+impl DeliveryCounts {
     fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Says so when messages begin to fail, and when they no longer do.
-    fn note(&self, hook: &Webhook, delivered: Result<(), String>) {
+    /// Publishes the result of a delivery. The log says when deliveries begin to fail and when they
+    /// succeed again.
+    fn record(&self, hook: &Webhook, delivered: Result<(), String>) {
         let count = match delivered {
             Ok(()) => &self.delivered,
             Err(_) => &self.failed,
@@ -105,22 +109,24 @@ impl Counts {
         let to = hook.origin();
         match (before, error) {
             (None, Some(error)) => {
-                tracing::error!(target: "chaos", to, error, "a webhook cannot be told");
+                tracing::error!(target: "chaos", to, error, "messages to a webhook fail");
             }
-            (Some(_), None) => tracing::warn!(target: "chaos", to, "a webhook is told again"),
+            (Some(_), None) => {
+                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again");
+            }
             _ => {}
         }
     }
 }
 
-/// What the thread holds.
-struct Courier {
+/// The state of the thread.
+struct Worker {
     injector: Injector,
     hook: Webhook,
-    counts: Arc<Counts>,
+    counts: Arc<DeliveryCounts>,
 }
 
-impl Courier {
+impl Worker {
     fn run(self, mut stopped: watch::Receiver<()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -129,26 +135,26 @@ impl Courier {
         match begun {
             Ok((runtime, client)) => runtime.block_on(async {
                 tokio::select! {
-                    // Nobody sends: that the sender is gone is the sign.
+                    // Nothing is sent on this channel: it changes when its sender is dropped.
                     _ = stopped.changed() => {}
                     () = self.follow(&client) => {}
                 }
             }),
-            Err(error) => self.counts.note(&self.hook, Err(error.to_string())),
+            Err(error) => self.counts.record(&self.hook, Err(error.to_string())),
         }
     }
 
     fn client(&self) -> io::Result<Client> {
         let mut client = Client::builder()
             .user_agent(concat!("chaos-http-admin/", env!("CARGO_PKG_VERSION")))
-            .timeout(ATTEMPT)
-            // What is meant for one host is for no other.
+            .timeout(ATTEMPT_TIMEOUT)
+            // A message for one host must not be redirected to another.
             .redirect(Policy::none());
         if self.hook.url().scheme() == "http" {
-            // Whom to trust need not be known, which it is not in every container.
+            // Without this, the client fails to build in a container that has no CA certificates.
             client = client.tls_certs_only([]);
         }
-        // What is on this machine is behind no proxy.
+        // A proxy cannot reach the loopback addresses of this machine.
         let ours = ["localhost", "127.0.0.1", "[::1]"];
         if self
             .hook
@@ -165,17 +171,17 @@ impl Courier {
 
     async fn follow(&self, client: &Client) {
         let audit = self.injector.audit();
-        let mut sweep = Sweep::new(&self.injector);
+        let mut expiry_watch = ExpiryWatch::new(&self.injector);
         let mut seen = 0;
         loop {
-            let wait = sweep.next();
+            let wait = expiry_watch.check();
             for entry in audit.after(seen).entries {
                 let missed = entry.id - seen - 1;
                 self.counts.lost.fetch_add(missed, Ordering::Relaxed);
                 seen = entry.id;
                 if let Some(message) = Message::of(&entry) {
                     let delivered = self.deliver(client, &message).await;
-                    self.counts.note(&self.hook, delivered);
+                    self.counts.record(&self.hook, delivered);
                 }
             }
             let _ = timeout(wait, pin!(audit.wait(seen))).await;
@@ -193,24 +199,24 @@ impl Courier {
         let attempts = (|| self.attempt(client, &body))
             .retry(waits)
             .sleep(tokio::time::sleep)
-            .when(|failure| failure.may_pass)
+            .when(|failure| failure.is_retryable)
             .adjust(|failure, wait| wait.map(|wait| wait.max(failure.not_before)))
             .notify(|failure, _| last = Some(failure.problem.clone()));
-        let outcome = timeout(self.hook.time(), attempts).await;
+        let outcome = timeout(self.hook.retry_time(), attempts).await;
         match outcome {
             Ok(outcome) => outcome.map_err(|failure| failure.problem),
-            Err(_) => Err(last.unwrap_or_else(|| "no answer in time".to_owned())),
+            Err(_) => Err(last.unwrap_or_else(|| "the receiver did not answer in time".to_owned())),
         }
     }
 
-    async fn attempt(&self, client: &Client, body: &str) -> Result<(), Failure> {
+    async fn attempt(&self, client: &Client, body: &str) -> Result<(), AttemptError> {
         let url = self.hook.url().clone();
         let mut request = client.post(url).header(CONTENT_TYPE, "application/json");
         if let Some(signature) = self.hook.signature(body.as_bytes()) {
             request = request.header(Webhook::SIGNATURE, signature);
         }
         let answer = request.body(body.to_owned()).send().await;
-        let answer = answer.map_err(Failure::of)?;
+        let answer = answer.map_err(AttemptError::of)?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());
@@ -219,24 +225,25 @@ impl Courier {
         let seconds = wait.and_then(|wait| wait.to_str().ok()?.parse().ok());
         let asks_to_wait =
             [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS].contains(&status);
-        Err(Failure {
-            may_pass: status.is_server_error() || asks_to_wait,
+        Err(AttemptError {
+            is_retryable: status.is_server_error() || asks_to_wait,
             not_before: Duration::from_secs(seconds.unwrap_or(0)),
-            problem: format!("it answers {status}"),
+            problem: format!("the receiver answered {status}"),
         })
     }
 }
 
-/// Why an attempt was none.
-struct Failure {
-    /// Whether another may succeed.
-    may_pass: bool,
+/// The reason why an attempt failed.
+struct AttemptError {
+    /// Whether another attempt may succeed.
+    is_retryable: bool,
+    /// How long the receiver asks to wait before the next attempt.
     not_before: Duration,
-    /// Without the address.
+    /// The description for logs and the status, without the URL.
     problem: String,
 }
 
-impl Failure {
+impl AttemptError {
     fn of(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let mut problem = error.to_string();
@@ -246,7 +253,7 @@ impl Failure {
             source = cause.source();
         }
         Self {
-            may_pass: true,
+            is_retryable: true,
             not_before: Duration::ZERO,
             problem,
         }

@@ -1,20 +1,20 @@
-//! What a webhook says of an entry of the audit: to programs in JSON, to people in one line.
+//! The message about an audit entry: JSON for programs, and a line of text for people.
 
 use std::fmt::Write;
 
 use chaos_core::{Action, BeforeAndAfter, Entry};
 use serde_json::{Value, json};
 
-use crate::{history::entry, run::run};
+use crate::history::{entry, process_id::process_id};
 
-/// Of more changes than this, a message says how many more there are.
-const MOST_CHANGES: usize = 100;
-/// As many rules are named in a line.
-const MOST_NAMES: usize = 5;
-/// A reason that is longer is cut short in a line.
-const LONGEST_REASON: usize = 500;
+/// The number of changes that a message contains.
+const MAX_CHANGES: usize = 100;
+/// The number of rules that the line of text names.
+const MAX_NAMES: usize = 5;
+/// The number of characters of a reason that the line of text contains.
+const MAX_REASON_CHARS: usize = 500;
 
-/// Something that others have to hear of.
+/// A message about an audit entry.
 #[derive(Debug)]
 pub(crate) struct Message {
     event: &'static str,
@@ -23,7 +23,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// `None` of what has neither armed nor stopped anything.
+    /// Returns the message about an entry, or `None` if the entry neither arms nor stops anything.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let changes = entry.changes();
         let armed: Vec<_> = changes.iter().filter(|change| is_armed(change)).collect();
@@ -31,10 +31,10 @@ impl Message {
             Action::Put | Action::Edit | Action::Replace if !armed.is_empty() => {
                 ("arm", format!("{} armed {}", entry.actor, names(&armed)))
             }
-            Action::Halt => ("halt", format!("{} halted all faults", entry.actor)),
-            Action::Resume => ("resume", format!("{} let faults happen again", entry.actor)),
+            Action::Halt => ("halt", format!("{} halted all injection", entry.actor)),
+            Action::Resume => ("resume", format!("{} resumed injection", entry.actor)),
             Action::Expire => ("expire", format!("{} has expired", what(entry))),
-            // What it stopped: a rule that was on, or everything.
+            // A breach stops one rule, or, without a change, all injection.
             Action::Breach => match changes.first() {
                 Some((Some(rule), _)) => (
                     "breach",
@@ -48,37 +48,37 @@ impl Message {
         if let Some(reason) = entry.actor.reason().or_else(of_rule) {
             let _ = write!(line, ": {}", cut(reason));
         }
-        let shown = changes.len().min(MOST_CHANGES);
+        let shown = changes.len().min(MAX_CHANGES);
         let mut value = entry::of_changes(entry, &changes[..shown]);
         if changes.len() > shown {
             value["changes_left_out"] = json!(changes.len() - shown);
         }
         Some(Self {
             event,
-            // Whatever stands in a reason: one line.
+            // A reason may contain line breaks, and the text must be one line.
             line: line.replace(char::is_control, " "),
             entry: value,
         })
     }
 
-    /// For programs.
+    /// Returns the body for programs.
     pub(crate) fn to_json(&self, service: &str) -> Value {
         json!({
             "event": self.event,
             "service": service,
             "text": format!("{service}: {}", self.line),
-            "run": run(),
+            "run": process_id(),
             "entry": self.entry,
         })
     }
 
-    /// As Slack's incoming webhooks take it, and what is compatible with them.
+    /// Returns the body for Slack's incoming webhooks.
     pub(crate) fn to_slack(&self, service: &str) -> Value {
         json!({ "text": format!("*{}*: {}", escaped(service), escaped(&self.line)) })
     }
 }
 
-/// A rule that is switched on and was changed, or put again.
+/// Returns whether the rule is enabled after the change, which has armed it.
 fn is_armed((_, after): &BeforeAndAfter) -> bool {
     after.as_ref().is_some_and(|rule| rule.is_enabled())
 }
@@ -89,25 +89,26 @@ fn what(entry: &Entry) -> &str {
 
 fn names(armed: &[&BeforeAndAfter]) -> String {
     let rules = armed.iter().filter_map(|(_, after)| after.as_ref());
-    let named = rules.take(MOST_NAMES);
+    let named = rules.take(MAX_NAMES);
     let names: Vec<_> = named
         .map(|rule| format!("{} on {}", rule.id(), rule.site()))
         .collect();
     let names = names.join(", ");
-    match armed.len().saturating_sub(MOST_NAMES) {
+    match armed.len().saturating_sub(MAX_NAMES) {
         0 => names,
         more => format!("{names} and {more} more"),
     }
 }
 
 fn cut(reason: &str) -> String {
-    match reason.char_indices().nth(LONGEST_REASON) {
+    match reason.char_indices().nth(MAX_REASON_CHARS) {
         Some((at, _)) => format!("{}…", &reason[..at]),
         None => reason.to_owned(),
     }
 }
 
-/// Slack's three: without these, a reason could call a whole channel, or look like a link.
+/// Escapes the three characters that Slack's markup uses. Otherwise a reason could notify a whole
+/// channel or look like a link.
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;");
     text.replace('<', "&lt;").replace('>', "&gt;")
@@ -127,7 +128,7 @@ mod tests {
         )
     }
 
-    /// What is said of each entry.
+    /// Returns the line of text about each entry.
     fn lines(injector: &Injector) -> Vec<Option<String>> {
         let entries = injector.audit().after(0).entries;
         let message = |it: &std::sync::Arc<Entry>| Message::of(it).map(|it| it.line);
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_arms_or_stops_is_said_and_nothing_else() {
+    fn only_what_arms_or_stops_has_a_message() {
         let injector = Injector::new();
         let alice = injector.as_actor(Actor::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
         let some = |text: &str| Some(text.to_owned());
@@ -159,8 +160,8 @@ mod tests {
                 None,
                 some("code armed c on db.*: of the rule"),
                 None,
-                some("alice at 10.0.0.7:9 halted all faults: GameDay 12"),
-                some("code let faults happen again"),
+                some("alice at 10.0.0.7:9 halted all injection: GameDay 12"),
+                some("code resumed injection"),
                 None,
             ]
         );
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn slack_sees_text_and_no_markup_of_its_own() {
+    fn markup_in_messages_to_slack_is_escaped() {
         let injector = Injector::new();
         injector.as_actor(Actor::new("a<b>")).halt();
         injector.halt("x");
@@ -188,7 +189,7 @@ mod tests {
         let slack = Message::of(entry).unwrap().to_slack("R&D");
         assert_eq!(
             slack,
-            json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all faults" })
+            json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all injection" })
         );
     }
 }

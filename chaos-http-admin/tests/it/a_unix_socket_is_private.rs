@@ -97,7 +97,7 @@ async fn it_is_its_owners_and_goes_with_the_port() {
 async fn tokens_hold_there_too() {
     let place = Place::new("tokens");
     let path = place.socket();
-    let admin = Admin::new(Injector::new()).tokens(tokens());
+    let admin = Admin::new(Injector::new()).access_tokens(tokens());
     let (_stop, _ended) = start(&admin, &path).await;
     ask(&path, "GET /v1/rules", "Host: x\r\n", "")
         .await

@@ -2,7 +2,7 @@
 //! stands in the audit; whoever has a good one gets in whatever the others do.
 
 use chaos_core::Injector;
-use chaos_http_admin::{Admin, Role, ServeError, Tokens};
+use chaos_http_admin::{AccessTokens, Admin, Role, ServeError};
 use serde_json::json;
 
 use crate::support::wire::{ANN, BOB, EVE, Running, tokens};
@@ -55,7 +55,7 @@ async fn no_token() {
         .count();
     let refusals = port.refusals();
     assert_eq!(refusals.len(), 3 * writes, "{refusals:?}");
-    let expected = "PUT /v1/rules: 401, an access token is needed".to_owned();
+    let expected = "PUT /v1/rules: 401, the request has no access token".to_owned();
     assert_eq!(refusals[0], ("stranger".to_owned(), expected));
     // What says nothing of the service needs nothing.
     let page = port
@@ -276,14 +276,16 @@ async fn a_public_address_takes_tokens_and_a_word_on_plaintext() {
         let address = address.parse().unwrap();
         let refused = admin.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
-        let nobody = admin.clone().tokens(Tokens::new());
+        let nobody = admin.clone().access_tokens(AccessTokens::new());
         let refused = nobody.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
-        let plain = admin.clone().tokens(tokens());
+        let plain = admin.clone().access_tokens(tokens());
         let refused = plain.bind(address).await.unwrap_err();
         assert!(matches!(refused, ServeError::Plaintext(_)), "{refused}");
     }
-    let admin = admin.tokens(tokens()).allow_plaintext_tokens();
+    let admin = admin
+        .access_tokens(tokens())
+        .allow_plaintext_access_tokens();
     let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
     port.ask_as(ANN, "GET /v1/rules", "").await.expect(200);
     // It answers to the address that was connected to, and to no name.
@@ -305,7 +307,7 @@ async fn an_empty_list_of_tokens_opens_no_door() {
     let injector = Injector::new();
     let port = Running::start(
         &injector,
-        Admin::new(injector.clone()).tokens(Tokens::new()),
+        Admin::new(injector.clone()).access_tokens(AccessTokens::new()),
     )
     .await;
     port.ask("GET /v1/rules", "Host: localhost\r\n", "")

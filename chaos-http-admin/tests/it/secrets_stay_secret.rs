@@ -7,7 +7,7 @@ use std::{
 };
 
 use chaos_core::Injector;
-use chaos_http_admin::{Admin, Role, Tokens};
+use chaos_http_admin::{AccessTokens, Admin, Role};
 use tracing::{Event, Metadata, Subscriber, field::Visit, span};
 
 use crate::support::{
@@ -28,7 +28,7 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     let log = Log::default();
     tracing::subscriber::set_global_default(log.clone()).unwrap();
     let injector = Injector::new();
-    let admin = Admin::new(injector.clone()).tokens(tokens());
+    let admin = Admin::new(injector.clone()).access_tokens(tokens());
     let mut said = format!("{admin:?} {admin:#?} {:?} {:?}", tokens(), admin.router());
     let server = admin.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     write!(said, "{server:?}").unwrap();
@@ -81,7 +81,7 @@ fn file(name: &str, text: &str, mode: u32) -> std::path::PathBuf {
 #[test]
 fn a_file_that_is_for_its_owner_is_read() {
     let path = file("good", &format!("# ours\nann:arm:{ANN}\n"), 0o600);
-    let tokens = Tokens::from_file(&path).unwrap();
+    let tokens = AccessTokens::from_file(&path).unwrap();
     fs::remove_file(path).unwrap();
     assert_eq!(format!("{tokens:?}"), "[ann:arm:…]");
 }
@@ -91,7 +91,7 @@ fn a_file_that_is_for_its_owner_is_read() {
 fn a_file_that_all_may_read_is_refused() {
     for mode in [0o644, 0o604, 0o602, 0o666] {
         let path = file(&format!("{mode:o}"), &format!("ann:arm:{ANN}\n"), mode);
-        let error = Tokens::from_file(&path).unwrap_err().to_string();
+        let error = AccessTokens::from_file(&path).unwrap_err().to_string();
         fs::remove_file(&path).unwrap();
         assert!(error.contains("every user"), "{error}");
         assert!(error.contains(path.to_str().unwrap()) && !error.contains(ANN));
@@ -100,30 +100,30 @@ fn a_file_that_all_may_read_is_refused() {
 
 #[test]
 fn what_cannot_be_read_says_where() {
-    let none = Tokens::from_file("/none/of/this").unwrap_err();
+    let none = AccessTokens::from_file("/none/of/this").unwrap_err();
     assert!(none.to_string().starts_with("/none/of/this: "), "{none}");
     assert!(std::error::Error::source(&none).is_some());
-    let unset = Tokens::from_env("CHAOS_NO_SUCH_VARIABLE").unwrap_err();
+    let unset = AccessTokens::from_env("CHAOS_NO_SUCH_VARIABLE").unwrap_err();
     assert!(unset.to_string().contains("not set"), "{unset}");
     let large = file("large", &"#".repeat(65 * 1024), 0o600);
-    let error = Tokens::from_file(&large).unwrap_err();
+    let error = AccessTokens::from_file(&large).unwrap_err();
     fs::remove_file(large).unwrap();
     assert!(error.to_string().contains("64 KiB"), "{error}");
 }
 
 #[test]
 fn one_that_is_short_or_there_already_is_refused_by_number() {
-    let short = Tokens::new()
+    let short = AccessTokens::new()
         .token("ann", Role::Arm, "too-short")
         .unwrap_err();
     assert_eq!(
         short.to_string(),
-        "access token 1: the secret is shorter than 16 bytes"
+        "access token 1: the secret is too short; allowed: 16 to 512 bytes"
     );
     let again = tokens().token("dan", Role::Observe, ANN).unwrap_err();
     assert_eq!(
         again.to_string(),
-        "access token 4: its secret is there already"
+        "access token 4: an earlier access token has the same secret"
     );
     assert!(!format!("{short:?} {again:?}").contains(ANN));
 }

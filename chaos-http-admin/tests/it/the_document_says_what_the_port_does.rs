@@ -9,7 +9,7 @@ use axum::{
     http::{Request, header},
 };
 use chaos_core::{Injector, ManualClock, TokenKey};
-use chaos_http_admin::{Admin, Role, Tokens};
+use chaos_http_admin::{AccessTokens, Admin, Role};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -320,8 +320,10 @@ async fn who_may_not_is_refused_as_each_route_says() {
     let document = Document::new();
     let guarded = || {
         let injector = Injector::with_clock(ManualClock::new());
-        let tokens = Tokens::new().token("eve", Role::Observe, EVE).unwrap();
-        let router = Admin::new(injector.clone()).tokens(tokens).router();
+        let tokens = AccessTokens::new()
+            .token("eve", Role::Observe, EVE)
+            .unwrap();
+        let router = Admin::new(injector.clone()).access_tokens(tokens).router();
         Port { injector, router }
     };
     let ask = async |port: &Port, operation: &(String, String, Value), secret: &str| {

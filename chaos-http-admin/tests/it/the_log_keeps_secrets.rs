@@ -36,7 +36,7 @@ fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
     let is_done = || {
         let log = log.0.lock().unwrap();
         let file_failed = file.as_ref().is_none_or(|file| file.status().failed > 1);
-        log.contains("a webhook cannot be told") && file_failed
+        log.contains("messages to a webhook fail") && file_failed
     };
     while !is_done() {
         assert!(
@@ -49,7 +49,11 @@ fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
     thread::park_timeout(Duration::from_millis(500));
     drop((admin, file));
     let log = log.0.lock().unwrap();
-    assert_eq!(log.matches("a webhook cannot be told").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("messages to a webhook fail").count(),
+        1,
+        "{log}"
+    );
     if cfg!(target_os = "linux") {
         assert_eq!(
             log.matches("the audit file cannot be written").count(),

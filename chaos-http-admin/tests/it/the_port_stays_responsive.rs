@@ -39,7 +39,7 @@ impl Busy {
         let plain = request("GET /", "Host: localhost\r\n", "");
         let service = Asking::start("the service", address, plain);
 
-        let admin = Admin::new(injector.clone()).tokens(tokens());
+        let admin = Admin::new(injector.clone()).access_tokens(tokens());
         let port = Running::start(&injector, admin).await;
         let headers = format!("Host: localhost\r\nAuthorization: Bearer {ANN}\r\n");
         let status = request("GET /v1/status", &headers, "");

@@ -61,7 +61,9 @@ async fn start(clients: Option<&Authority>) -> (Running, Authority) {
         tls = tls.client_certificates(clients.pem()).unwrap();
     }
     let injector = Injector::new();
-    let admin = Admin::new(injector.clone()).tokens(tokens()).tls(tls);
+    let admin = Admin::new(injector.clone())
+        .access_tokens(tokens())
+        .tls(tls);
     // Other machines may come, too: nothing needs to be allowed for that.
     let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
     (port, authority)

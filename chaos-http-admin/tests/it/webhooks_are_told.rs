@@ -166,7 +166,7 @@ async fn a_message_says_what_happened_to_people() {
     let _admin = Admin::new(injector.clone()).webhook(hook);
     injector.halt("<!channel> & <https://evil.example|all is well>");
     let got = receiver.until(1).await;
-    let text = "*R&amp;D*: code halted all faults: \
+    let text = "*R&amp;D*: code halted all injection: \
                 &lt;!channel&gt; &amp; &lt;https://evil.example|all is well&gt;";
     assert_eq!(got, [json!({ "text": text })]);
     let got = receiver.got.lock().unwrap();

@@ -95,7 +95,7 @@ fn a_directory_in_its_place() {
 
 #[test]
 fn a_socket_in_its_place() {
-    is_refused("no plain file", |watched| {
+    is_refused("not a regular file", |watched| {
         fs::remove_file(&watched.path).unwrap();
         unix::net::UnixListener::bind(&watched.path).unwrap();
     });
@@ -124,7 +124,10 @@ fn a_file_that_is_too_large() {
 
 #[test]
 fn a_file_that_is_no_text() {
-    is_refused(":1:4: no UTF-8", write(&b"{\"\xc3\xa9\xff\":1}"[..]));
+    is_refused(
+        ":1:4: the text is not UTF-8",
+        write(&b"{\"\xc3\xa9\xff\":1}"[..]),
+    );
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn a_rule_that_is_not_allowed() {
         write(rules("ab").replace("\"site\"", "\"rate\":null,\"site\"")),
     );
     is_refused(
-        "`site` stands twice",
+        "`site` occurs twice",
         write(rules("ab").replace("\"site\"", "\"site\":\"s\",\"site\"")),
     );
     is_refused("rule `a`: id: an earlier rule", write(rules("aba")));

@@ -1,6 +1,6 @@
 //! `BodyFault`: one fault on a body, as the plans for a request name it.
 
-use chaos_core::{ActiveCall, AfterMessages, BytesDeed};
+use chaos_core::{ActiveCall, AfterMessages, BytesPlan};
 use http::HeaderMap;
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
 /// One fault on a body. It holds its [`ActiveCall`], so that the injection counts as active until the
 /// fault is done, its rule is over, or the body has ended or was dropped.
 pub(crate) enum BodyFault {
-    Bytes(BytesDeed, ActiveCall),
+    Bytes(BytesPlan, ActiveCall),
     /// The body fails after so many bytes, which are flushed before.
     CutAfter(u64, BoxError, ActiveCall),
     /// The body fails after so many bytes, which are flushed before, and its connection is reset.

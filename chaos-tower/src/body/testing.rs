@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use chaos_core::{
-    ActiveCall, BytesDeed, BytesFault, Call, Clock, Direction, Fault, Injector, Plan, Rule,
+    ActiveCall, BytesFault, BytesPlan, Call, Clock, Direction, Fault, Injector, Plan, Rule,
 };
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
@@ -106,7 +106,7 @@ impl Body for Script {
 pub(super) struct Hit {
     pub(super) injector: Injector,
     pub(super) active_call: ActiveCall,
-    pub(super) fault: BytesDeed,
+    pub(super) fault: BytesPlan,
 }
 
 pub(super) fn hit(fault: BytesFault) -> Hit {

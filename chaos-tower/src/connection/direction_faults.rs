@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::{ActiveCall, BytesDeed, Clock, Direction};
+use chaos_core::{ActiveCall, BytesPlan, Clock, Direction};
 
 use crate::{
     byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
@@ -82,7 +82,7 @@ impl DirectionFaults {
     }
 
     /// Adds a fault, unless its call is over.
-    pub(crate) fn push(&mut self, deed: BytesDeed, active_call: Option<ActiveCall>) {
+    pub(crate) fn push(&mut self, deed: BytesPlan, active_call: Option<ActiveCall>) {
         self.faults
             .extend(active_call.map(|active_call| DirectionFault {
                 fault: ByteFault::new(deed),

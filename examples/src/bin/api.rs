@@ -1,23 +1,25 @@
-//! Proves that the admin port is what its OpenAPI document says: see [`chaos_examples::api`]. Needs a
-//! Python with Schemathesis and a validator, and the program `shop` built beside it.
+//! Checks the admin API against its OpenAPI document; see [`chaos_examples::api`]. It needs a Python
+//! with Schemathesis and a validator, and the program `shop` built in the same profile.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says how it went")]
+#![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
 use chaos_examples::{Error, api};
 use clap::Parser;
 
-/// The admin port, asked by strangers who have read its document. Exits with 1 if it is not so.
+/// Checks the admin API against its OpenAPI document with independent tools
+///
+/// Exits with 1 if the API does not conform to the document.
 #[derive(Debug, Parser)]
 struct Args {
-    /// A Python that has what examples/tests/api/requirements.txt lists
+    /// Python interpreter with the packages of examples/tests/api/requirements.txt
     #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// Requests that each route is sent by the fuzzer
+    /// Maximum number of generated requests per operation
     #[arg(long, default_value_t = 25)]
     max_examples: u32,
-    /// What the requests are made from
+    /// Seed of the request generator
     #[arg(long, default_value_t = 5)]
     seed: u32,
 }
@@ -27,16 +29,19 @@ async fn main() -> Result<ExitCode, Error> {
     let args = Args::parse();
     let shop = std::env::current_exe()?.with_file_name(format!("shop{EXE_SUFFIX}"));
     if !shop.exists() {
-        return Err("build all in one profile first: cargo build --bins".into());
+        return Err(
+            "no program `shop` beside this one; build all programs first: cargo build --bins"
+                .into(),
+        );
     }
     let wrong = api::run(&shop, &args.python, args.max_examples, args.seed).await?;
     for line in &wrong {
-        println!("WRONG  {line}");
+        println!("FAILED {line}");
     }
     if !wrong.is_empty() {
         println!("api: FAILED");
         return Ok(ExitCode::FAILURE);
     }
-    println!("api: ok: the port is what its document says");
+    println!("api: ok: the port conforms to its document");
     Ok(ExitCode::SUCCESS)
 }

@@ -1,7 +1,7 @@
-//! Calls that go out under tower's retry and timeout: what their caller sees of a fault, and what it
-//! does not.
+//! Outgoing calls under tower's retry and timeout: shows which faults their caller sees, and which are
+//! hidden.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "showing is all it does")]
+#![expect(clippy::print_stdout, reason = "prints what it shows")]
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use chaos_examples::{
 use chaos_http_admin::Admin;
 use clap::Parser;
 
-/// What it shows, in the words that the admin port takes.
+/// The rules to show, in the JSON form that the admin API accepts.
 const RULES: &[&str] = &[
     r#"{ "id": "slow", "site": "http.client", "faults": [ { "latency": "5s" } ] }"#,
     r#"{ "id": "flaky", "site": "http.client", "limit": 2, "faults": [ { "status": 503 } ] }"#,
@@ -22,10 +22,10 @@ const RULES: &[&str] = &[
     r#"{ "id": "broken", "site": "http.client", "faults": [ { "abort": "reset" } ] }"#,
 ];
 
-/// Shows what callers see of faults in outgoing calls.
+/// Shows what callers see of faults in outgoing calls
 #[derive(Debug, Parser)]
 struct Args {
-    /// Opens a port where faults are armed, and goes on calling
+    /// Opens an admin port on ADDRESS and keeps calling until stopped
     #[arg(long, value_name = "ADDRESS")]
     admin: Option<SocketAddr>,
 }

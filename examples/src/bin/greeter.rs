@@ -1,7 +1,6 @@
-//! A small gRPC service to break: tonic, a method of each kind, and the port where faults are
-//! armed.
+//! A small gRPC service for trying out faults: tonic, with each kind of method and an admin port.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says where it can be reached")]
+#![expect(clippy::print_stdout, reason = "prints its addresses")]
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,16 +11,16 @@ use chaos_examples::{
 };
 use clap::Parser;
 
-/// A small gRPC service to break, live.
+/// A small gRPC service for trying out faults
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where the greeter is served
+    /// Address to serve the greeter on
     #[arg(long, default_value = "127.0.0.1:3001")]
     listen: SocketAddr,
-    /// Where faults are armed
+    /// Address of the admin port
     #[arg(long, default_value = "127.0.0.1:9901")]
     admin: SocketAddr,
-    /// A file of rules to start with and to follow; may stand several times
+    /// Rules file to load and to watch for changes; may be repeated
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
 }
@@ -40,7 +39,7 @@ async fn main() -> Result<(), Error> {
     let (address, admin) = (greeter.address(), greeter.admin_address());
     println!("greeter http://{address}");
     println!("admin   http://{admin}");
-    println!("make it unavailable for a minute, and call it:");
+    println!("to make it unavailable for a minute and call it:");
     println!(
         "  curl -X PUT http://{admin}/v1/rules/down -H 'content-type: application/json' \
          -d '{{\"site\":\"grpc.server\",\"faults\":[{{\"status\":503}}],\"ttl\":\"1m\"}}'"

@@ -1,6 +1,6 @@
-//! The smallest service that can be broken: one route, one layer, one admin port.
+//! A minimal service with fault injection: one route, one layer, one admin port.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says where it can be reached")]
+#![expect(clippy::print_stdout, reason = "prints its addresses")]
 
 use axum::{Router, routing::get};
 use chaos_http_admin::Admin;

@@ -1,8 +1,7 @@
-//! Proves that clients which are not ours see what each fault is meant to show them: see
-//! [`chaos_examples::peers`]. Needs `curl`, a Python with grpcio, and the programs `shop` and
-//! `greeter` built beside it.
+//! Checks what each fault looks like to independent clients; see [`chaos_examples::peers`]. It needs
+//! `curl`, a Python with grpcio, and the programs `shop` and `greeter` built in the same profile.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says how it went")]
+#![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
@@ -12,13 +11,15 @@ use chaos_examples::{
 };
 use clap::Parser;
 
-/// Every fault, seen by curl and by grpcio. Exits with 1 if one of them sees something else.
+/// Checks what curl and grpcio observe of each fault
+///
+/// Exits with 1 if one of them observes anything unexpected.
 #[derive(Debug, Parser)]
 struct Args {
-    /// A Python that has what examples/tests/grpcio/requirements.txt lists
+    /// Python interpreter with the packages of examples/tests/grpcio/requirements.txt
     #[arg(long, default_value = "python3")]
     python: PathBuf,
-    /// Only the rows whose line has this in it
+    /// Check only the rows whose description contains this text
     #[arg(long, default_value = "")]
     only: String,
 }
@@ -31,7 +32,7 @@ async fn main() -> Result<ExitCode, Error> {
         match program.exists() {
             true => Ok(program),
             false => Err(Error::from(
-                "build all in one profile first: cargo build --bins",
+                "build all programs first, in the same profile: cargo build --bins",
             )),
         }
     };
@@ -47,15 +48,15 @@ async fn main() -> Result<ExitCode, Error> {
             Ok(()) => println!("ok     {line}"),
             Err(seen) => {
                 wrong += 1;
-                println!("WRONG  {line}\n       {seen}");
+                println!("FAILED {line}\n       {seen}");
             }
         }
     })
     .await?;
     if wrong > 0 || rows == 0 {
-        println!("peers: FAILED: {wrong} of {rows} rows are wrong");
+        println!("peers: FAILED: {wrong} of {rows} rows failed");
         return Ok(ExitCode::FAILURE);
     }
-    println!("peers: ok: {rows} rows, each as it should be");
+    println!("peers: ok: {rows} rows passed");
     Ok(ExitCode::SUCCESS)
 }

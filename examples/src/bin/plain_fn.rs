@@ -1,18 +1,19 @@
-//! Sites in plain code: no service, no port. Faults are armed in code, here from JSON.
+//! Sites in plain functions, without a service or a port. The rules are armed in code: one from JSON,
+//! one from Rust values.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "showing is all it does")]
+#![expect(clippy::print_stdout, reason = "prints what it shows")]
 
 use std::{io, time::Duration};
 
 use chaos_core::{Clock, Fault, Latency, Rule, global, inject, inject_async, wire};
 
-/// A fault converts into the error this function has anyway.
+/// Reads a file. An injected error converts into `io::Error`, which the function returns anyway.
 fn read(file: &str) -> io::Result<&'static str> {
     inject!("disk.read", file = file)?;
     Ok("42 orders")
 }
 
-/// A delay gives the thread back.
+/// Fetches a price. An injected delay doesn't block the thread.
 async fn fetch(host: &str) -> io::Result<&'static str> {
     inject_async!("net.fetch", host = host).await?;
     Ok("a fresh price")
@@ -40,7 +41,7 @@ async fn show(state: &str) {
 async fn main() -> Result<(), chaos_examples::Error> {
     show("off").await;
 
-    // The text that the admin port and files take.
+    // A rule in the JSON form that the admin API and rules files accept.
     let broken = br#"{
         "id": "broken-disk",
         "site": "disk.*",
@@ -48,7 +49,7 @@ async fn main() -> Result<(), chaos_examples::Error> {
         "faults": [ { "error": { "kind": "not_found", "message": "the disk is gone" } } ]
     }"#;
     global().put(wire::rule_from_json(broken, None)?);
-    // The same kind of thing, in Rust.
+    // A rule from Rust values.
     let slow = Fault::latency(Latency::fixed(Duration::from_millis(100))?);
     global().put(Rule::new("slow-net".parse()?, "net.fetch".parse()?, slow));
     show("on").await;

@@ -1,7 +1,7 @@
-//! Proves that Prometheus' own tool finds nothing wrong with `/metrics`: it reads those of a shop that
-//! is visited and hurt. Needs `promtool`, and the program `shop` built beside it.
+//! Checks `/metrics` with Prometheus' `promtool`, on a shop under traffic and faults. It needs
+//! `promtool`, and the program `shop` built in the same profile.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says how it went")]
+#![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{
     env::consts::EXE_SUFFIX,
@@ -16,16 +16,18 @@ use clap::Parser;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command, time::sleep};
 
-/// `promtool check metrics` on the shop's. Exits with 1 if it says anything at all.
+/// Checks the shop's metrics with `promtool check metrics`
+///
+/// Exits with 1 if promtool reports anything.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Prometheus' tool
+    /// Path of promtool
     #[arg(long, default_value = "promtool")]
     promtool: PathBuf,
 }
 
-/// Longer than the shop takes to visit itself a hundred times.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The time limit for the rules to be injected often enough; the shop's traffic needs far less.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Error> {
@@ -34,7 +36,7 @@ async fn main() -> Result<ExitCode, Error> {
     if !shop.exists() {
         return Err("build the shop first, in the same profile: cargo build --bin shop".into());
     }
-    // It visits itself, and so do we.
+    // The shop's own traffic is on; this program adds to it below.
     let shop = RunningShop::start_with(&shop, &[]).await?;
     let mut wrong = check(&args.promtool, "of an idle shop", &shop).await?;
     for (id, rule) in [
@@ -67,25 +69,27 @@ async fn main() -> Result<ExitCode, Error> {
     }
     let clock = Clock::monotonic();
     while shop.admin.injections("few").await? < 3 || shop.admin.injections("slow").await? < 10 {
-        if clock.now() > PATIENCE {
-            return Err("the shop is not hit".into());
+        if clock.now() > TIMEOUT {
+            return Err(
+                format!("the rules `few` and `slow` were not injected within {TIMEOUT:?}").into(),
+            );
         }
-        // What it is answered is not the point.
+        // The responses don't matter.
         let _ = (shop.get("/products").await, shop.checkout(1).await);
         sleep(Duration::from_millis(1)).await;
     }
-    wrong += check(&args.promtool, "of a shop under fire", &shop).await?;
+    wrong += check(&args.promtool, "of a shop with faults", &shop).await?;
     shop.admin.halt().await?;
     wrong += check(&args.promtool, "of a halted shop", &shop).await?;
     if wrong > 0 {
         println!("scrape: FAILED");
         return Ok(ExitCode::FAILURE);
     }
-    println!("scrape: ok: promtool has nothing to say");
+    println!("scrape: ok: promtool reports no problem");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says 1 if promtool said anything, and 0 if not.
+/// Checks the current metrics of the shop. Returns 1 if promtool reports anything, and 0 otherwise.
 async fn check(promtool: &Path, which: &str, shop: &RunningShop) -> Result<u32, Error> {
     let metrics = shop.admin.metrics().await?;
     let tool = Command::new(promtool)
@@ -106,7 +110,7 @@ async fn check(promtool: &Path, which: &str, shop: &RunningShop) -> Result<u32, 
             .lines()
             .filter(|line| !line.starts_with('#'))
             .count(),
-        if is_fine { "ok   " } else { "WRONG" },
+        if is_fine { "ok    " } else { "FAILED" },
     );
     println!("{verdict}  {series} series {which}");
     if !is_fine {

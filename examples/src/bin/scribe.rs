@@ -1,7 +1,7 @@
-//! Changes rules as fast as its audit file follows, until it is killed: what the test of that name does
-//! to it two hundred times.
+//! Changes rules as fast as its audit file can be written, until it is killed. The test
+//! `audit_survives_kill` kills it repeatedly and checks the file.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says that it has begun")]
+#![expect(clippy::print_stdout, reason = "prints that it has begun")]
 
 use std::{path::PathBuf, thread, time::Duration};
 
@@ -10,14 +10,15 @@ use chaos_examples::Error;
 use chaos_http_admin::AuditFile;
 use clap::Parser;
 
-/// Changes rules as fast as its audit file follows, until it is killed.
+/// Changes rules as fast as its audit file can be written, until it is killed
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where it writes who changed what
+    /// Audit file to append to
     audit: PathBuf,
 }
 
-/// What the injector remembers is twice this: nothing is forgotten before it is written.
+/// The maximum number of entries that are not yet written. The injector keeps twice as many in memory,
+/// so none is lost before it is written.
 const BEHIND: u64 = 500;
 
 fn main() -> Result<(), Error> {
@@ -26,7 +27,8 @@ fn main() -> Result<(), Error> {
     let file = AuditFile::open(&injector, args.audit)?;
     println!("begun");
     for number in 1_u64.. {
-        // Of all lengths, some far longer than a page: those take the system longer to write.
+        // Entries of many lengths. Some are far longer than a page, so that a kill can interrupt
+        // their write.
         let length = number.wrapping_mul(number).wrapping_mul(7919) % 40_000;
         let length = usize::try_from(if number % 4 == 0 {
             length

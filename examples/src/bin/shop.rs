@@ -1,7 +1,7 @@
-//! A small shop to break: an axum service with a database and a payment provider, and the port
-//! where faults are armed. It makes its own gentle traffic.
+//! A small shop for trying out faults: an axum service with a database, a payment provider and an admin
+//! port. It sends a few requests per second to itself.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says where it can be reached")]
+#![expect(clippy::print_stdout, reason = "prints its addresses")]
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -12,25 +12,25 @@ use chaos_examples::{
 };
 use clap::Parser;
 
-/// A small shop to break, live.
+/// A small shop for trying out faults
 #[derive(Debug, Parser)]
 struct Args {
-    /// Where the shop is served
+    /// Address to serve the shop on
     #[arg(long, default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
-    /// Where faults are armed
+    /// Address of the admin port
     #[arg(long, default_value = "127.0.0.1:9900")]
     admin: SocketAddr,
-    /// A file of rules to start with and to follow; may stand several times
+    /// Rules file to load and to watch for changes; may be repeated
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
-    /// Wait for visitors, instead of sending some
+    /// Don't send requests to the shop itself
     #[arg(long)]
     no_traffic: bool,
-    /// Write who armed what into this file, a line of JSON each
+    /// Append the audit to this file, as JSON Lines
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
-    /// Tell this address, in JSON, of what is armed and halted
+    /// Notify this URL, in JSON, when rules are armed or injection is halted
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
 }
@@ -52,7 +52,7 @@ async fn main() -> Result<(), Error> {
     let (address, admin) = (shop.address(), shop.admin_address());
     println!("shop   http://{address}");
     println!("admin  http://{admin}");
-    println!("make its database slow for a minute, and look:");
+    println!("to slow its database down for a minute and see the effect:");
     println!(
         "  curl -X PUT http://{admin}/v1/rules/slow -H 'content-type: application/json' \
          -d '{{\"site\":\"db.read\",\"faults\":[{{\"latency\":\"200ms\"}}],\"ttl\":\"1m\"}}'"

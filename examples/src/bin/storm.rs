@@ -1,20 +1,22 @@
-//! Proves that rules can change under load: see [`chaos_examples::storm`]. Needs `wrk`, and the
-//! program `shop` built beside it.
+//! Checks that no response is lost or wrong while rules change under load; see
+//! [`chaos_examples::storm`]. It needs `wrk`, and the program `shop` built in the same profile.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "says how it went")]
+#![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{process::ExitCode, time::Duration};
 
 use chaos_examples::{Error, storm};
 use clap::Parser;
 
-/// A load on the shop while its rules change. Exits with 1 if an answer is lost or wrong.
+/// Puts load on the shop while its rules change
+///
+/// Exits with 1 if a response is lost or wrong.
 #[derive(Debug, Parser)]
 struct Args {
-    /// How long
+    /// Duration of the test in seconds
     #[arg(long, default_value_t = 30)]
     seconds: u64,
-    /// Changes a second
+    /// Rule changes per second
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
 }
@@ -31,13 +33,13 @@ async fn main() -> Result<ExitCode, Error> {
     for violation in &outcome.violations {
         println!("storm: violation: {violation}");
     }
-    let calm = outcome.violations.is_empty();
+    let passed = outcome.violations.is_empty();
     println!(
         "storm: {}: {}",
-        if calm { "ok" } else { "FAILED" },
+        if passed { "ok" } else { "FAILED" },
         outcome.summary
     );
-    Ok(if calm {
+    Ok(if passed {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

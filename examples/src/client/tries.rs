@@ -1,4 +1,4 @@
-//! When the client tries again.
+//! The client's retry policy.
 
 use std::future::{Ready, ready};
 
@@ -7,7 +7,8 @@ use tower::retry::Policy;
 
 use crate::Error;
 
-/// Three tries in all, at once one after the other: of reads, whatever it was that failed.
+/// Allows three attempts in all, without a pause between them. It retries on any error and on any
+/// 5xx status, which is safe because the client only reads.
 #[derive(Clone, Debug)]
 pub(super) struct Tries {
     left: u32,

@@ -1,4 +1,4 @@
-//! The service that is asked: it knows one price, and never fails by itself.
+//! The upstream service. It has one price and doesn't fail by itself.
 
 use std::net::Ipv4Addr;
 
@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::Error;
 
-/// A running upstream. It ends when this is dropped.
+/// A running upstream service. Dropping this stops it.
 #[derive(Debug)]
 pub struct Upstream {
     url: Url,
@@ -16,10 +16,10 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Serves on a free port of this machine.
+    /// Starts the service on a free port of the loopback interface.
     ///
     /// # Errors
-    /// If there is none.
+    /// Returns an error if no port can be bound.
     pub async fn start() -> Result<Self, Error> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let url = format!("http://{}", listener.local_addr()?).parse()?;
@@ -28,7 +28,7 @@ impl Upstream {
         Ok(Self { url, server })
     }
 
-    /// Where it is.
+    /// Returns the service's URL.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url

@@ -1,4 +1,4 @@
-//! What the greeter answers.
+//! The implementations of the greeter's methods.
 
 use std::{pin::Pin, time::Duration};
 
@@ -11,25 +11,25 @@ use crate::{
     stop::Latch,
 };
 
-/// A countdown from here takes a second, so a graceful stop can wait for it.
+/// The largest countdown. It takes one second, which is within the time of a graceful shutdown.
 const COUNTDOWN_FROM: u32 = 100;
 
-/// Between the replies of a countdown, so that each is sent by itself.
+/// The pause between two replies of a countdown, so that each is sent in a frame of its own.
 const TICK: Duration = Duration::from_millis(10);
 
-/// How many names are collected for one reply.
+/// The maximum number of names in one `Collect` call.
 const COLLECTED: usize = 1000;
 
 type Replies = Pin<Box<dyn Stream<Item = Result<HelloReply, Status>> + Send>>;
 
-/// The four methods.
+/// Implements the four methods of the service.
 #[derive(Debug)]
 pub(super) struct Methods {
     stopping: Latch,
 }
 
 impl Methods {
-    /// `stopping` ends the calls that would wait for their callers' next names.
+    /// Creates the service. `stopping` ends the calls that wait for the next name of a stream.
     pub(super) fn new(stopping: Latch) -> Self {
         Self { stopping }
     }
@@ -91,7 +91,8 @@ impl Greeter for Methods {
     }
 }
 
-/// The next name, or `None` if that was all. The caller may take its time, but not during a stop.
+/// Returns the next name, or `None` at the end of the stream. Waits without a limit until the
+/// greeter stops; then it fails with `UNAVAILABLE`.
 async fn next_name(
     requests: &mut Streaming<HelloRequest>,
     stopping: &Latch,

@@ -1,4 +1,4 @@
-//! The clients: how each is called, and what it saw, as JSON.
+//! Runs the clients and returns what each observed as JSON.
 
 use std::{
     path::Path,
@@ -12,16 +12,20 @@ use crate::{Error, running::RunningShop};
 
 const GRPCIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/grpcio/client.py");
 
-/// Stands between the body and what curl says of it. curl writes `%{json}` even of a call that
-/// failed.
+/// Separates the body from curl's report on the transfer. curl writes `%{json}` even for a failed
+/// transfer.
 const MARK: &str = "\n-- seen by curl --\n";
 
-/// Asks the shop for one or more paths, one after another. `picture` is what it would be without a
-/// fault.
+/// Requests one or more paths of the shop with curl, one after another. `picture` is the body of the
+/// product picture without a fault.
 ///
-/// Of the last answer: `exit` (curl's code), `error` (what curl says of it), `status` (0 if there was
-/// none), `headers`, `body` (as text), `bytes` (of the body), `unlike` (how many of those are not as
-/// in the picture), `first_byte` (of the head) and `seconds`. Of all: `connections`.
+/// The result has these fields on the last response: `exit` (curl's exit code), `error` (its error
+/// message), `status` (0 if there was no response), `headers`, `body` (as text), `bytes` (the body's
+/// length), `unlike` (the number of bytes that differ from `picture`), `first_byte` (seconds until the
+/// head arrived) and `seconds` (in total). `connections` is the number of connections of all requests.
+///
+/// # Errors
+/// Returns an error if curl cannot be run or its report cannot be read.
 pub(super) async fn curl(
     version: &str,
     shop: &RunningShop,
@@ -33,7 +37,7 @@ pub(super) async fn curl(
         Some(_) => shop.url(word),
         None => (*word).to_owned(),
     });
-    // First of all, so that a .curlrc does not count.
+    // `-q` must be the first option; it disables .curlrc.
     let options = [
         "-q",
         "-sS",
@@ -49,14 +53,15 @@ pub(super) async fn curl(
     let output = output(&mut command).await?;
 
     let parts = split(&output.stdout, MARK.as_bytes());
-    // Body and report by turns, and nothing after the last report.
+    // Bodies and reports alternate, and the part after the last report is empty.
     let reports = parts.iter().skip(1).step_by(2);
     let reports: Result<Vec<Value>, _> = reports
         .map(|report| serde_json::from_slice(report))
         .collect();
-    let reports = reports.map_err(|error| format!("{error}: {output:?}"))?;
+    let reports =
+        reports.map_err(|error| format!("cannot read curl's report: {error}: {output:?}"))?;
     let (Some(last), Some(body)) = (reports.last(), parts.iter().rev().nth(2)) else {
-        return Err(format!("curl says nothing: {output:?}").into());
+        return Err(format!("curl printed no report: {output:?}").into());
     };
     let connections = reports
         .iter()
@@ -76,8 +81,11 @@ pub(super) async fn curl(
     }))
 }
 
-/// Calls the greeter; what is seen is what the client's own documentation says. Options stand before
-/// the method.
+/// Calls the greeter with grpcio. The result is the JSON object that `tests/grpcio/client.py`
+/// documents. In `words`, options come before the method.
+///
+/// # Errors
+/// Returns an error if the client cannot be run or fails.
 pub(super) async fn grpcio(python: &Path, address: &str, words: &[&str]) -> Result<Value, Error> {
     let mut command = Command::new(python);
     command.args([GRPCIO, address]).args(words);
@@ -97,7 +105,7 @@ async fn output(command: &mut Command) -> Result<Output, Error> {
     output.map_err(|error| format!("{}: {error}", program.display()).into())
 }
 
-/// curl has a list of values for each header.
+/// Joins the values of each header, for which curl has a list.
 fn joined(headers: &Value) -> Value {
     let joined = |values: &Value| {
         let values = values.as_array().into_iter().flatten();

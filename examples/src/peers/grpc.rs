@@ -1,10 +1,10 @@
-//! What grpcio sees of the greeter.
+//! What grpcio must observe at the greeter.
 
 use serde_json::{Value, json};
 
 use super::row::{Operator, Row, grpcio};
 
-/// Each kind of method.
+/// One call of each kind of method.
 const METHODS: [&str; 4] = [
     "say-hello Ada",
     "countdown 5",
@@ -23,7 +23,7 @@ fn statuses() -> Vec<Row> {
                 "trailers": { "x-chaos-fault": "aimed" }, "injections": 1 })
     };
     let message = "größer als ☂: 100 % sure\n再見";
-    // A `google.rpc.Status` that says 14 and "no".
+    // A `google.rpc.Status` with code 14 and message "no".
     let grpc = json!({ "grpc": { "code": 8, "message": message, "details": "CA4SAm5v" } });
     for method in METHODS {
         let mut sees = refused("RESOURCE_EXHAUSTED", message);
@@ -72,7 +72,7 @@ fn statuses() -> Vec<Row> {
     rows
 }
 
-/// A status amid a stream.
+/// Statuses in the middle of a stream.
 fn midway() -> Vec<Row> {
     let after = |messages: u32, on: &str| {
         json!({ "grpc": { "code": "ABORTED", "message": "no more: 100 %", "details": "CA4SAm5v",
@@ -106,7 +106,7 @@ fn midway() -> Vec<Row> {
         ),
         grpcio(after(1, "request"), "say-hello Ada", ended(json!([]))),
         grpcio(after(1, "request"), "countdown 5", ended(json!([]))),
-        // The stream is not so long.
+        // The stream ends before that many messages.
         grpcio(
             after(9, "response"),
             "countdown 2",
@@ -117,7 +117,7 @@ fn midway() -> Vec<Row> {
             "collect A B",
             served(json!([hello("A, B")])),
         ),
-        // It ends early, and nobody can tell.
+        // The stream ends early with `OK`, which the client cannot detect.
         grpcio(end, "countdown 5", served(json!(["5", "4"]))),
     ]
 }
@@ -138,7 +138,7 @@ fn aborts() -> Vec<Row> {
             rows.push(grpcio(json!({ "abort": abort }), method, sees));
         }
     }
-    // The length and the message of "5" and of "4", which are 8 bytes each.
+    // The frames of the replies "5" and "4", 8 bytes each with their length prefix.
     let after = |abort| json!({ "abort": abort, "after": "16B" });
     for (abort, code) in [
         (json!({ "h2": "cancel" }), "CANCELLED"),
@@ -151,7 +151,7 @@ fn aborts() -> Vec<Row> {
 }
 
 fn waits() -> Vec<Row> {
-    // The server keeps the deadline too, and may be the first to say so; tonic says "cancelled".
+    // The server enforces the deadline too, and may be first; tonic then answers "cancelled".
     let late = || json!({ "code": ["DEADLINE_EXCEEDED", "CANCELLED"], "replies": [], "seconds": "0.4..10" });
     let hang = || json!({ "hang": "30s" });
     let served = json!({ "code": "OK", "replies": ["hello, Ada"], "seconds": "..20",
@@ -196,7 +196,7 @@ fn bodies() -> Vec<Row> {
     let cut = |code: Value| json!({ "code": code, "replies": ["3"] });
     let broken = json!(["INTERNAL", "UNKNOWN", "RESOURCE_EXHAUSTED", "UNIMPLEMENTED"]);
     vec![
-        // 24 bytes.
+        // Three replies of 8 bytes each.
         grpcio(
             body(json!({ "throttle": "24B/s" })),
             "countdown 3",
@@ -235,7 +235,7 @@ fn bodies() -> Vec<Row> {
         grpcio(
             body(json!({ "corrupt": 1 })),
             "countdown 3",
-            // What it is taken for is chance.
+            // Which error the client reports depends on the corrupted bytes.
             json!({ "replies": [], "injections": 1 }),
         ),
         grpcio(

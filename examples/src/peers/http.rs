@@ -1,18 +1,18 @@
-//! What curl sees of the shop.
+//! What curl must observe at the shop.
 
 use serde_json::json;
 
 use super::row::{Operator, Row, http, http1, http2};
 
-/// Large, of a size that is known, and sent in pieces.
+/// A large body with a `content-length`, sent in chunks.
 pub(super) const PICTURE: &str = "/products/1/picture";
 
-/// What curl exits with.
+/// curl's exit codes.
 mod exit {
     pub(super) const PARTIAL: i32 = 18;
     pub(super) const TIMED_OUT: i32 = 28;
     pub(super) const NOTHING_CAME: i32 = 52;
-    /// While it read, or while it wrote.
+    /// The connection was reset during a read, or during a write.
     pub(super) const RESET: [i32; 2] = [56, 55];
     pub(super) const STREAM_RESET: i32 = 92;
 }
@@ -51,7 +51,7 @@ fn delays() -> Vec<Row> {
     .concat();
     let after = json!({ "latency": "300ms", "when": "after" });
     rows.extend(http(after, "/products", served("0.3..5")));
-    // Padded to two seconds, of which one is the other delay.
+    // Padded to two seconds, one of which is the other delay.
     let padded = json!([{ "latency": { "at_least": "2s" } }, { "latency": "1s" }]);
     rows.extend(http(padded, "/products", served("2..2.9")));
     let both = json!([{ "latency": "200ms" }, { "latency": "200ms", "when": "after" }]);
@@ -61,7 +61,7 @@ fn delays() -> Vec<Row> {
         "/products",
         served("0.3..5"),
     ));
-    // It burns while the call goes on.
+    // The burn doesn't delay the call.
     let burn = json!({ "burn": { "cpu": 0.2, "for": "1s" } });
     rows.extend(http(burn, "/products", served("..0.9")));
     rows
@@ -153,7 +153,7 @@ fn aborts() -> Vec<Row> {
         PICTURE,
         reset("CANCEL", 10240),
     ));
-    // A refused stream may be tried again, and curl does.
+    // A client may retry a refused stream, and curl does.
     for abort in [json!("refuse"), json!({ "h2": "refused_stream" })] {
         let again = json!({ "exit": 0, "status": 200, "injections": 1 });
         let row = http2(json!({ "abort": abort }), "/products", again);
@@ -166,7 +166,7 @@ fn aborts() -> Vec<Row> {
     let served = |connections: u32| json!({ "exit": 0, "status": 200, "body": "~teapot", "connections": connections });
     let away = || json!({ "abort": "goaway" });
     rows.push(http1(away(), "/products /products", served(2)));
-    // curl 7.88 cannot ask twice on one connection of HTTP/2 with prior knowledge.
+    // curl 7.88 cannot send two requests on one HTTP/2 connection with prior knowledge.
     rows.push(http2(away(), "/products", served(1)));
     rows
 }
@@ -211,7 +211,7 @@ fn bodies() -> Vec<Row> {
             PICTURE,
             whole("..0.9", "1..6"),
         ),
-        // Of the sixteen pieces, HTTP/2 may have some that wait together.
+        // HTTP/2 may delay some of the sixteen chunks together.
         http(
             body(json!({ "chunk": "100ms" })),
             PICTURE,
@@ -227,7 +227,7 @@ fn bodies() -> Vec<Row> {
     .concat();
     rows.push(http1(truncate(), PICTURE, part(exit::PARTIAL)));
     rows.push(http2(truncate(), PICTURE, part(exit::STREAM_RESET)));
-    // Of a size that nobody knows, nobody can tell that it is not whole.
+    // Without a `content-length`, the client cannot detect the truncation.
     let events = json!({ "exit": 0, "status": 200, "bytes": 20, "body": "event: tick\ndata: 1\n" });
     rows.extend(http(
         body(json!({ "truncate_after": "20B" })),
@@ -241,7 +241,7 @@ fn bodies() -> Vec<Row> {
     rows
 }
 
-/// Bodies of requests: the text of a gift card.
+/// Faults on request bodies: the text of a gift card.
 fn uploads() -> Vec<Row> {
     let body = |deed| json!({ "body": deed, "on": "request" });
     let words = "--data happy-birthday,-dear-Ada /checkout/1";
@@ -277,7 +277,7 @@ fn uploads() -> Vec<Row> {
             words,
             ordered("happy-birthday", "..5"),
         ),
-        // No longer a text.
+        // The corrupted body is not valid UTF-8.
         http(body(json!({ "corrupt": 1 })), words, refused),
     ]
     .concat()

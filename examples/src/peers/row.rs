@@ -1,21 +1,21 @@
-//! A row of the table: a fault, who looks, and what they see.
+//! A row of the table: a fault, a client, and what the client must observe.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
-/// Who looks.
+/// The client of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Who {
-    /// curl, over HTTP/1.1.
+pub(super) enum Peer {
+    /// curl over HTTP/1.1.
     Http1,
-    /// curl, over HTTP/2 without TLS.
+    /// curl over HTTP/2 without TLS.
     Http2,
-    /// `tests/grpcio/client.py`.
+    /// grpcio, run by `tests/grpcio/client.py`.
     Grpcio,
 }
 
-/// What the operator does while the client waits.
+/// The operator's action while the client waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Operator {
     Watches,
@@ -26,40 +26,40 @@ pub(super) enum Operator {
 
 #[derive(Clone, Debug)]
 pub(super) struct Row {
-    pub(super) who: Who,
-    /// One fault, or a list of them.
+    pub(super) peer: Peer,
+    /// One fault, or a list of faults.
     faults: Value,
-    /// Other fields of the rule.
+    /// The rule's fields other than `site` and `faults`.
     fields: Value,
     pub(super) operator: Operator,
-    /// The client's arguments: a path stands for its address.
+    /// The client's arguments. A path stands for its URL on the service.
     pub(super) words: Vec<&'static str>,
-    /// As [`check`](super::sees::check) reads it.
+    /// The expected observation, in the form of [`check`](super::sees::check).
     pub(super) sees: Value,
 }
 
 pub(super) fn http1(faults: Value, words: &'static str, sees: Value) -> Row {
-    Row::new(Who::Http1, faults, words, sees)
+    Row::new(Peer::Http1, faults, words, sees)
 }
 
 pub(super) fn http2(faults: Value, words: &'static str, sees: Value) -> Row {
-    Row::new(Who::Http2, faults, words, sees)
+    Row::new(Peer::Http2, faults, words, sees)
 }
 
-/// The same over both.
+/// Returns a row for HTTP/1.1 and one for HTTP/2, equal otherwise.
 pub(super) fn http(faults: Value, words: &'static str, sees: Value) -> [Row; 2] {
-    let over = |who| Row::new(who, faults.clone(), words, sees.clone());
-    [Who::Http1, Who::Http2].map(over)
+    let over = |peer| Row::new(peer, faults.clone(), words, sees.clone());
+    [Peer::Http1, Peer::Http2].map(over)
 }
 
 pub(super) fn grpcio(faults: Value, words: &'static str, sees: Value) -> Row {
-    Row::new(Who::Grpcio, faults, words, sees)
+    Row::new(Peer::Grpcio, faults, words, sees)
 }
 
 impl Row {
-    fn new(who: Who, faults: Value, words: &'static str, sees: Value) -> Self {
+    fn new(peer: Peer, faults: Value, words: &'static str, sees: Value) -> Self {
         Self {
-            who,
+            peer,
             faults,
             fields: json!({}),
             operator: Operator::Watches,
@@ -68,19 +68,19 @@ impl Row {
         }
     }
 
-    /// With another field of the rule.
+    /// Sets another field of the rule.
     pub(super) fn with(mut self, field: &str, value: Value) -> Self {
         self.fields[field] = value;
         self
     }
 
-    /// With an operator who does something once the call is under way.
+    /// Sets the operator's action, which is performed once the call is in progress.
     pub(super) fn while_it(mut self, operator: Operator) -> Self {
         self.operator = operator;
         self
     }
 
-    /// The rule, aimed at `site`.
+    /// Returns the rule as JSON, for the site `site`.
     pub(super) fn rule(&self, site: &str) -> Value {
         let mut rule = self.fields.clone();
         rule["site"] = site.into();
@@ -94,12 +94,12 @@ impl Row {
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who = match self.who {
-            Who::Http1 => "http/1.1",
-            Who::Http2 => "http/2",
-            Who::Grpcio => "grpcio",
+        let peer = match self.peer {
+            Peer::Http1 => "http/1.1",
+            Peer::Http2 => "http/2",
+            Peer::Grpcio => "grpcio",
         };
-        write!(f, "{who:8} {}", self.faults)?;
+        write!(f, "{peer:8} {}", self.faults)?;
         if self.fields != json!({}) {
             write!(f, " and {}", self.fields)?;
         }

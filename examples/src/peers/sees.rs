@@ -1,29 +1,32 @@
-//! Comparing what a client saw with what it should have seen.
+//! Compares what a client observed with what it must observe.
 
 use serde_json::Value;
 
-/// Whether all that is `expected` was `seen`. Of what was seen, more is fine.
+/// Checks that `seen` fits `expected`. `seen` may have additional fields.
 ///
 /// | expected | fits |
 /// |---|---|
-/// | an object | one whose fields all fit |
-/// | `"a..b"`, of a number | from `a` to `b`; either may be left out |
-/// | `"~text"`, of a text | a text with this in it |
-/// | a list, of anything but a list | what fits one of it |
-/// | `null` | null, and what is not there |
-/// | anything else | the same |
+/// | an object | an object whose fields all fit |
+/// | the text `"a..b"`, for a number | a number from `a` to `b`; either bound may be omitted |
+/// | the text `"~part"`, for a text | a text that contains `part` |
+/// | a list, for anything but a list | a value that fits one of its elements |
+/// | `null` | `null` or an absent field |
+/// | anything else | an equal value |
 ///
 /// # Errors
-/// What was seen instead.
+/// Returns a description of each difference.
+///
+/// # Panics
+/// Panics if a number is compared with a text that is not a range.
 pub(super) fn check(expected: &Value, seen: &Value) -> Result<(), String> {
     let mut wrong = Vec::new();
     compare("", expected, seen, &mut wrong);
     match wrong.as_slice() {
         [] => Ok(()),
         wrong => {
-            // Of a large body, the beginning will do.
+            // A body may be large; its beginning is enough to identify it.
             let all: String = seen.to_string().chars().take(1000).collect();
-            Err(format!("{}; of all that was seen: {all}", wrong.join("; ")))
+            Err(format!("{}; observed: {all}", wrong.join("; ")))
         }
     }
 }
@@ -35,7 +38,7 @@ fn compare(field: &str, expected: &Value, seen: &Value, wrong: &mut Vec<String>)
             compare(&within, expected, &seen[name], wrong);
         }
     } else if !fits(expected, seen) {
-        wrong.push(format!("{field} is {seen} and not {expected}"));
+        wrong.push(format!("{field} is {seen}, expected {expected}"));
     }
 }
 
@@ -44,7 +47,7 @@ fn fits(expected: &Value, seen: &Value) -> bool {
         (Value::Array(any), seen) if !seen.is_array() => any.iter().any(|one| fits(one, seen)),
         (Value::String(range), Value::Number(number)) => {
             let number = number.as_f64().unwrap_or(f64::NAN);
-            is_between(range, number).expect("a range of the table is written as `a..b`")
+            is_between(range, number).expect("ranges in the table have the form `a..b`")
         }
         (Value::String(text), Value::String(seen)) => match text.strip_prefix('~') {
             Some(part) => seen.contains(part),

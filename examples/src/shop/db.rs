@@ -1,4 +1,4 @@
-//! The database: SQLite in memory, on a thread of its own, with a site on each way in.
+//! The database: SQLite in memory on a dedicated thread, with a site for reads and one for writes.
 
 use chaos_core::inject_async;
 use serde::Serialize;
@@ -20,7 +20,7 @@ const SCHEMA: &str = "
         ('teapot', 2490), ('kettle', 3900), ('cup', 750), ('saucer', 420), ('strainer', 615);
 ";
 
-/// Something the shop sells.
+/// A product of the shop.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Product {
     pub(super) id: i64,
@@ -38,10 +38,10 @@ impl Product {
     }
 }
 
-/// A handle on the database; clones share one connection.
+/// A handle to the database. Clones share one connection.
 ///
-/// Its errors are boxed, the injected ones like all others: the shop treats both alike, and
-/// [`Injected::find`](chaos_core::Injected::find) still tells them apart.
+/// All its errors are boxed, injected or not, so the shop handles both alike.
+/// [`Injected::find`](chaos_core::Injected::find) tells an injected one from a real one.
 #[derive(Clone, Debug)]
 pub(super) struct Db(Connection);
 
@@ -71,7 +71,7 @@ impl Db {
         self.read("products", query).await
     }
 
-    /// Returns the number of the new order.
+    /// Inserts an order and returns its number.
     pub(super) async fn record_order(&self, product: i64, payment: String) -> Result<i64, Error> {
         let insert = move |sqlite: &rusqlite::Connection| {
             let insert = "INSERT INTO orders (product, payment) VALUES (?, ?)";
@@ -82,7 +82,7 @@ impl Db {
         self.write("orders", insert).await
     }
 
-    /// The one place that all reads pass, and so the one place where they can go wrong.
+    /// Runs a query. All reads go through this function, so `db.read` covers all of them.
     async fn read<T: Send + 'static>(
         &self,
         table: &str,

@@ -1,5 +1,5 @@
-//! `GET /events`: a body without an end, as server-sent events. Orders as they come, and a tick
-//! each second in between.
+//! `GET /events`: an endless stream of server-sent events, with an event for each order and a tick
+//! each second.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -12,7 +12,7 @@ use tokio::{
 
 use crate::stop::Latch;
 
-/// Tells everyone who listens about new orders. Clones are the same feed.
+/// Broadcasts new orders to all listeners. Clones share one channel.
 #[derive(Clone, Debug)]
 pub(super) struct Feed(broadcast::Sender<i64>);
 
@@ -28,11 +28,12 @@ impl Feed {
     }
 
     pub(super) fn ordered(&self, order: i64) {
-        // An error only says that nobody listens.
+        // Sending fails only if there are no listeners.
         let _ = self.0.send(order);
     }
 
-    /// The events from now on. They end when the shop stops; otherwise it could not.
+    /// Returns a stream of the events from now on. It ends when `stopping` is released, because an
+    /// open stream would block the graceful shutdown.
     pub(super) fn events(
         &self,
         stopping: &Latch,

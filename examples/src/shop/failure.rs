@@ -1,4 +1,4 @@
-//! What a customer is told when something does not work: never a panic, and never too much.
+//! The error responses. A client gets a short message and never the internal error.
 
 use axum::{
     Json,
@@ -10,13 +10,13 @@ use serde_json::json;
 
 use crate::{Error, shop::payment::PaymentError};
 
-/// Why a request was not served.
+/// The reason why a request failed.
 #[derive(Debug)]
 pub(super) enum Failure {
     NoSuchProduct(i64),
     Database(Error),
     Payment(PaymentError),
-    /// The money is taken and the order is not in the books.
+    /// The payment succeeded, but the order could not be recorded.
     NotRecorded {
         payment: String,
         error: Error,
@@ -63,10 +63,13 @@ impl IntoResponse for Failure {
     }
 }
 
-/// Those who read logs should not hunt for a failure that someone injected.
+/// Logs a failure. An injected one is logged as such, at a lower level, so that nobody investigates
+/// it as a real one.
 fn log(what: &str, error: &(dyn std::error::Error + 'static)) {
     match Injected::find(error) {
-        Some(injected) => tracing::info!(rule = %injected.rule(), "{what} failed on purpose"),
+        Some(injected) => {
+            tracing::info!(rule = %injected.rule(), "{what} failed with an injected error");
+        }
         None => tracing::warn!("{what} failed: {error}"),
     }
 }

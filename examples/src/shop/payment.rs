@@ -1,4 +1,5 @@
-//! Paying: a provider that the shop runs for itself, and the client that calls it over the network.
+//! Payments: a provider that runs inside the shop's process, and the client that calls it over
+//! HTTP.
 
 use std::{
     io,
@@ -13,21 +14,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// How long a customer is kept waiting for the provider.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The time limit of a payment call.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Charge {
     cents: i64,
 }
 
-/// What the provider gives for money.
+/// The provider's response to a successful charge.
 #[derive(Debug, Deserialize, Serialize)]
 pub(super) struct Receipt {
     pub(super) payment: String,
 }
 
-/// The provider: a service of its own, which takes any amount.
+/// Returns the provider's router. It accepts any amount.
 pub(super) fn provider() -> Router {
     Router::new().route("/charge", post(charge))
 }
@@ -39,16 +40,16 @@ async fn charge(Json(charge): Json<Charge>) -> Json<Receipt> {
     Json(Receipt { payment })
 }
 
-/// Why there is no receipt.
+/// The reason why a payment failed.
 #[derive(Debug)]
 pub(super) enum PaymentError {
-    /// It took too long.
+    /// The provider did not respond in time.
     TimedOut,
-    /// It could not be reached, or did not answer as it should.
+    /// The provider could not be reached, or its response was invalid.
     Failed(Error),
 }
 
-/// The shop's client of the provider.
+/// A client of the payment provider.
 #[derive(Clone, Debug)]
 pub(super) struct Payments {
     client: reqwest::Client,
@@ -66,9 +67,9 @@ impl Payments {
     }
 
     pub(super) async fn charge(&self, cents: i64) -> Result<Receipt, PaymentError> {
-        // The site is inside the timeout, so that an injected delay is what a real one would be:
-        // time that the provider takes.
-        let attempt = tokio::time::timeout(PATIENCE, self.attempt(cents));
+        // The site is inside the timeout, so that an injected delay counts against it as a slow
+        // provider would.
+        let attempt = tokio::time::timeout(TIMEOUT, self.attempt(cents));
         attempt.await.unwrap_or(Err(PaymentError::TimedOut))
     }
 

@@ -1,25 +1,25 @@
-//! Pictures of what is sold: drawn, not stored, and large enough to watch them arrive. A byte that
-//! went wrong on the way is a dot in it.
+//! Product pictures. They are generated, and large enough to show throttled transfers. A corrupted
+//! byte is visible as a dot.
 
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
 use futures_util::stream;
 
-/// Pixels a side.
+/// Width and height in pixels.
 const SIDE: u32 = 128;
 
-/// How many pieces it is sent in, as a file would be.
+/// The number of chunks that a picture is sent in.
 const PIECES: usize = 16;
 
-/// A square of a colour of its own, brighter towards the right: a bitmap (BMP).
+/// Draws a square bitmap (BMP) in a colour that depends on the product, brighter towards the right.
 pub(super) fn bitmap(product: i64) -> Vec<u8> {
     let pixels = SIDE * SIDE * 3;
     let mut file = b"BM".to_vec();
     for number in [54 + pixels, 0, 54, 40, SIDE, SIDE] {
         file.extend(number.to_le_bytes());
     }
-    // One plane of 24 bits a pixel.
+    // One plane with 24 bits per pixel.
     file.extend([1, 0, 24, 0]);
     for number in [0, pixels, 0, 0, 0, 0] {
         file.extend(u32::to_le_bytes(number));
@@ -33,7 +33,7 @@ pub(super) fn bitmap(product: i64) -> Vec<u8> {
     file
 }
 
-/// The file, piece by piece.
+/// Returns the picture as a stream of chunks.
 pub(super) fn in_pieces(file: Vec<u8>) -> Body {
     let size = file.len().div_ceil(PIECES);
     let pieces: Vec<_> = file.chunks(size).map(Bytes::copy_from_slice).collect();

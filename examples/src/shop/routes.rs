@@ -1,4 +1,4 @@
-//! The routes, and the one line that lets faults in: the layer at the end of [`router`].
+//! The routes. The layer at the end of [`router`] makes them a site.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -27,7 +27,7 @@ use crate::{
     stop::Latch,
 };
 
-/// What the handlers work with. Clones share it all.
+/// The state of the handlers. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct App {
     pub(super) db: Db,
@@ -87,7 +87,7 @@ async fn picture(
     Ok((headers, picture::in_pieces(file)))
 }
 
-/// The body, if there is one, is the text of a gift card.
+/// Buys a product. A non-empty request body is the text of a gift card.
 async fn checkout(
     State(app): State<App>,
     Path(id): Path<i64>,

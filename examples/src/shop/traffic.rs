@@ -1,4 +1,4 @@
-//! A few visitors a second, so that there is something to see on the admin page.
+//! The shop's own traffic: a few requests per second, so that the admin console shows activity.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -9,7 +9,7 @@ use crate::Error;
 
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// What they do, over and over. One asks for a product that there is not.
+/// The requests that are sent in turn. One is for a product that doesn't exist.
 const VISITS: [(Method, &str); 8] = [
     (Method::GET, "/products"),
     (Method::GET, "/products/1"),
@@ -21,9 +21,9 @@ const VISITS: [(Method, &str); 8] = [
     (Method::GET, "/healthz"),
 ];
 
-/// Visits the shop, through its own door, for as long as the future is polled.
+/// Sends requests to the shop's public address for as long as the returned future is polled.
 pub(super) fn visit(shop: SocketAddr) -> Result<impl Future<Output = ()> + Send, Error> {
-    // The timeout bounds how many visits a slow shop has at a time.
+    // The timeout bounds the number of concurrent requests while the shop is slow.
     let timeout = Duration::from_secs(5);
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -37,7 +37,7 @@ pub(super) fn visit(shop: SocketAddr) -> Result<impl Future<Output = ()> + Send,
             clock.tick().await;
             let request = client.request(method, format!("http://{shop}{path}"));
             visits.spawn(async move {
-                // Whatever comes back is fine: that it may fail is what this program is about.
+                // Any response will do, and so will an error: faults are expected here.
                 if let Ok(answer) = request.send().await {
                     let _ = answer.bytes().await;
                 }

@@ -1,5 +1,5 @@
-//! The weather: a rule that is toggled, one that is replaced, all of them at once, and the kill
-//! switch, round and round.
+//! The rule changes of the load test, in a cycle: toggling one rule, replacing another, replacing all
+//! rules at once, deleting one, halting and resuming.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{Error, running::RunningShop};
 
-/// Made once and switched off and on: its count goes on, so it can be compared at the end.
+/// Returns the rule that is disabled and re-enabled. Its counters are kept, so they can be compared
+/// at the end.
 pub(super) fn toggled() -> Value {
     json!({
         "id": "toggled",
@@ -20,7 +21,8 @@ pub(super) fn toggled() -> Value {
     })
 }
 
-/// The same, for a path that only the careful customer asks for.
+/// Returns the rule whose injections only the sequential client observes. It is disabled and
+/// re-enabled, too.
 pub(super) fn exact() -> Value {
     json!({
         "id": "exact",
@@ -32,7 +34,7 @@ pub(super) fn exact() -> Value {
     })
 }
 
-/// Another one each time; whichever it is, an answer it makes is a 503.
+/// Returns a different rule for each `n`. Every response that it injects is a 503.
 fn replaced(n: u64) -> Value {
     let mut rule = match n % 5 {
         0 => json!({ "rate": 0.2, "faults": [ { "status": 503 } ] }),
@@ -52,10 +54,10 @@ fn replaced(n: u64) -> Value {
     rule
 }
 
-/// Changes rules at `rate` a second for `time`; returns how many changes that were.
+/// Changes rules `rate` times per second for `time`, and returns the number of changes.
 pub(super) async fn change(shop: &RunningShop, rate: u32, time: Duration) -> Result<u64, Error> {
     let mut clock = interval(Duration::from_secs(1) / rate);
-    // Late is caught up with, so that the rate is kept.
+    // Missed ticks are made up for, so that the rate is kept.
     clock.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let changes = u64::from(rate) * time.as_secs();
     for n in 0..changes {
@@ -66,7 +68,7 @@ pub(super) async fn change(shop: &RunningShop, rate: u32, time: Duration) -> Res
 }
 
 async fn change_once(shop: &RunningShop, n: u64) -> Result<(), Error> {
-    // Each round flips what the round before it left.
+    // Each round reverses the toggles of the round before it.
     let (round, flip) = (n / 8, json!({ "enabled": (n / 8).is_multiple_of(2) }));
     match n % 8 {
         0 => shop.admin.patch_rule("toggled", &flip).await,

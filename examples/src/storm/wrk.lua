@@ -1,5 +1,6 @@
--- Judges every answer. `wrk ... URL -- plain`: all are 200, untouched. `-- broken`: 200 untouched, or
--- 503 by a rule of the storm. A thread judges in variables of its own; done() adds them up.
+-- Checks every response. With `wrk ... URL -- plain`, each must be a 200 that no rule changed. With
+-- `-- broken`, each must be such a 200 or a 503 injected by a rule of the load test. Each thread counts
+-- in its own variables; done() adds them up.
 
 local threads = {}
 

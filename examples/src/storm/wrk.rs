@@ -1,4 +1,4 @@
-//! The load: `wrk`, with a script that judges every answer.
+//! Runs the load generator `wrk` with a script that checks every response.
 
 use std::{path::Path, time::Duration};
 
@@ -6,31 +6,31 @@ use serde::Deserialize;
 
 use crate::{Error, program::Program};
 
-/// Connections of each `wrk`.
+/// The number of connections of each `wrk` process.
 pub(super) const CONNECTIONS: u64 = 16;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/storm/wrk.lua");
 
-/// What came back, judged.
+/// The checked responses.
 #[derive(Debug, Deserialize)]
 pub(super) struct Judged {
-    /// Answers, as `wrk` itself counts them.
+    /// The number of responses that `wrk` itself counted.
     pub(super) requests: u64,
-    /// 200 without the header.
+    /// 200 without the header `x-chaos-fault`.
     pub(super) right: u64,
-    /// 503 by the rule `toggled`.
+    /// 503 injected by the rule `toggled`.
     pub(super) toggled: u64,
-    /// 503 by the rule `replaced`.
+    /// 503 injected by the rule `replaced`.
     pub(super) replaced: u64,
-    /// Anything else.
+    /// Any other response.
     pub(super) wrong: u64,
-    /// Not connected, not written, not read, or not answered in ten seconds.
+    /// Failed connects, writes and reads, and requests without a response within ten seconds.
     pub(super) lost: u64,
-    /// One of the wrong ones.
+    /// One of the wrong responses.
     example: String,
 }
 
-/// Asks for `url` for so long. `expect` is `plain` or `broken`, as the script says.
+/// Requests `url` repeatedly for `time`. `expect` is the script's argument: `plain` or `broken`.
 pub(super) async fn load(url: &str, expect: &str, time: Duration) -> Result<Judged, Error> {
     let time = time.as_secs().to_string();
     let connections = CONNECTIONS.to_string();
@@ -49,7 +49,7 @@ pub(super) async fn load(url: &str, expect: &str, time: Duration) -> Result<Judg
         expect,
     ];
     let mut wrk = Program::start(Path::new("wrk"), &args).map_err(|error| {
-        format!("{error}; the storm needs the load generator wrk (Debian: apt-get install wrk)")
+        format!("{error}; the load test needs the load generator wrk (Debian: apt-get install wrk)")
     })?;
     let judged = wrk.line("judged ").await?;
     wrk.ended().await?;
@@ -57,19 +57,24 @@ pub(super) async fn load(url: &str, expect: &str, time: Duration) -> Result<Judg
 }
 
 impl Judged {
-    /// What should not have been, if anything.
+    /// Returns a description of each violation.
     pub(super) fn violations(&self, path: &str) -> Vec<String> {
         let judged = self.right + self.toggled + self.replaced + self.wrong;
         let mut violations = Vec::new();
         if self.wrong > 0 {
-            violations.push(format!("{path}: {} wrong ({})", self.wrong, self.example));
+            violations.push(format!(
+                "{path}: {} wrong responses (such as {})",
+                self.wrong, self.example
+            ));
         }
         if self.lost > 0 {
-            violations.push(format!("{path}: {} lost", self.lost));
+            violations.push(format!("{path}: {} lost requests", self.lost));
         }
         if judged != self.requests || self.right == 0 {
-            let requests = self.requests;
-            violations.push(format!("{path}: {judged} answers judged of {requests}"));
+            violations.push(format!(
+                "{path}: {judged} of {} responses checked, {} right",
+                self.requests, self.right
+            ));
         }
         violations
     }

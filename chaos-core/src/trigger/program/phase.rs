@@ -13,6 +13,19 @@ pub(crate) const SCALE_ALLOWED: &str = "a number from 0 to 100, or a ramp such a
 pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A part of a [`Program`](crate::Program): a rate and a scale, for a time.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::{Phase, Program, Ramp};
+///
+/// // Over two minutes, delays grow from nothing to three times what the rule's faults say.
+/// let slower = Phase::new(Ramp::constant(1.0))
+///     .scale(Ramp::between(0.0, 3.0))
+///     .lasting(Duration::from_secs(120));
+/// let program = Program::new([slower])?;
+/// # drop(program);
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Phase {
     pub(crate) time: Option<Duration>,
@@ -21,15 +34,17 @@ pub struct Phase {
 }
 
 /// A number over the time of a [`Phase`]: constant, or changing linearly.
+///
+/// A number that is out of range is refused by [`Program::new`](crate::Program::new).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ramp {
     pub(crate) from: f64,
     pub(crate) to: f64,
 }
 
-/// What a program sets at one moment.
+/// The rate and the scale that a program has at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Setting {
+pub(crate) struct Intensity {
     /// The fraction of calls to hit, from 0 to 1.
     pub(crate) rate: f64,
     /// The factor on delays and sizes, from 0 to 100.
@@ -79,10 +94,10 @@ impl Phase {
         }
     }
 
-    /// Returns what the phase sets when the fraction `share` of its time has passed.
+    /// Returns the rate and the scale when the fraction `share` of its time has passed.
     #[inline]
-    pub(super) fn at(&self, share: f64) -> Setting {
-        Setting {
+    pub(super) fn at(&self, share: f64) -> Intensity {
+        Intensity {
             rate: self.rate.at(share),
             scale: self.scale.at(share),
         }

@@ -69,7 +69,7 @@ fn no_moment_is_out_of_bounds() {
     });
     let program = Program::new(phases).unwrap();
     for at in (0..70).chain(u64::MAX - 70..=u64::MAX) {
-        let Setting { rate, scale } = program.at(Duration::from_nanos(at));
+        let Intensity { rate, scale } = program.at(Duration::from_nanos(at));
         assert!((0.0..=1.0).contains(&rate) && (0.0..=100.0).contains(&scale));
     }
     let _ = program.at(Duration::MAX);

@@ -10,7 +10,7 @@ use std::{
 };
 
 use chaos_core::{Action, Clock, Injector};
-use chaos_http_admin::{Admin, Role, Tokens};
+use chaos_http_admin::{AccessTokens, Admin, Role};
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -28,8 +28,8 @@ pub(crate) const BOB: &str = "bob-may-stop-it-all";
 pub(crate) const EVE: &str = "eve-may-only-look-at-it";
 
 /// One of each role.
-pub(crate) fn tokens() -> Tokens {
-    let tokens = Tokens::new().token("ann", Role::Arm, ANN);
+pub(crate) fn tokens() -> AccessTokens {
+    let tokens = AccessTokens::new().token("ann", Role::Arm, ANN);
     let tokens = tokens.and_then(|tokens| tokens.token("bob", Role::Stop, BOB));
     let tokens = tokens.and_then(|tokens| tokens.token("eve", Role::Observe, EVE));
     tokens.unwrap()
@@ -46,7 +46,11 @@ impl Running {
     /// A port on loopback that asks for tokens.
     pub(crate) async fn guarded() -> Self {
         let injector = Injector::new();
-        Self::start(&injector, Admin::new(injector.clone()).tokens(tokens())).await
+        Self::start(
+            &injector,
+            Admin::new(injector.clone()).access_tokens(tokens()),
+        )
+        .await
     }
 
     pub(crate) async fn start(injector: &Injector, admin: Admin) -> Self {

@@ -1,4 +1,4 @@
-//! What the system tells of changes: which directories are watched for one path.
+//! Notifications of the system about changes in the directories of one path.
 
 use std::{
     collections::BTreeSet,
@@ -12,33 +12,37 @@ use notify::{
     event::{AccessKind, AccessMode},
 };
 
-/// What the thread that reads a file is told.
+/// A message to the thread that follows a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
-    /// Something near the file has changed.
-    Look,
+pub(crate) enum Signal {
+    /// Something in a watched directory has changed.
+    Changed,
+    /// The file is no longer followed.
     Stop,
 }
 
-/// Watches the directory that a path names and, where it is a link, the one that it leads to.
+/// Watches the directory of a path and, if the path is a symbolic link, the directory of its
+/// target.
 ///
-/// A directory and not the file: what replaces a file is another file, and a mounted ConfigMap is a
-/// link to a link in the same directory, `..data`, which is put in the place of the one before.
+/// Directories are watched instead of the file because replacing a file makes the path lead to
+/// another one. A mounted Kubernetes ConfigMap, for example, is a link to a link in the same
+/// directory, `..data`, which is replaced on each update.
 #[derive(Debug)]
-pub(crate) struct Follower {
+pub(crate) struct DirectoryWatcher {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
 
-impl Follower {
-    pub(crate) fn new(told: Sender<Told>) -> Self {
+impl DirectoryWatcher {
+    /// Creates a watcher that sends [`Signal::Changed`] for each change. It watches nothing yet.
+    pub(crate) fn new(signals: Sender<Signal>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_change = event.map_or(true, |event| is_change(event.kind));
-            // Nobody reads it any more while the thread ends.
-            let _ = is_change.then(|| told.send(Told::Look));
+            // Sending fails while the thread ends, which needs no handling.
+            let _ = is_change.then(|| signals.send(Signal::Changed));
         });
         let watcher = watcher.inspect_err(|error| {
-            tracing::debug!(target: "chaos", %error, "changes of files are not told of");
+            tracing::debug!(target: "chaos", %error, "the system cannot notify of changed files");
         });
         Self {
             watcher: watcher.ok(),
@@ -46,8 +50,9 @@ impl Follower {
         }
     }
 
-    /// Watches what `path` leads to now; `anew`, even where it is watched already: the directory may
-    /// be another of the same name. Returns whether all of it is watched.
+    /// Watches the directories that `path` leads to now, and no longer watches others. With `anew`,
+    /// a directory is watched again even if it is watched already, since it may have been replaced
+    /// by another of the same name. Returns whether all of the directories are watched.
     pub(crate) fn follow(&mut self, path: &Path, anew: bool) -> bool {
         let Some(watcher) = &mut self.watcher else {
             return false;
@@ -64,7 +69,7 @@ impl Follower {
             .iter()
             .filter(|old| anew || !wanted.contains(*old))
         {
-            // It may be gone already.
+            // Unwatching fails if the directory no longer exists, which needs no handling.
             let _ = watcher.unwatch(gone);
         }
         if anew {
@@ -82,7 +87,8 @@ impl Follower {
     }
 }
 
-/// Looking at a file is told of, too, and must not lead to another look.
+/// Returns whether a file may have changed. Reading a file causes events as well, which must not
+/// cause another read.
 fn is_change(kind: EventKind) -> bool {
     match kind {
         EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),

@@ -1,4 +1,5 @@
-//! What a source has in force, and how that is changed: one edit that leaves all other rules alone.
+//! The rules that a source has installed in an injector, and their replacement in a single edit
+//! that leaves all other rules unchanged.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +7,21 @@ use chaos_core::{Actor, Change, ChangeError, Injector, Rule, RuleId};
 
 use crate::{
     error::Problem,
-    merge::{Clash, merge},
+    merge::{IdConflict, merge},
 };
 
-/// One source at one injector.
+/// The rules of one source in one injector.
 #[derive(Debug)]
-pub(crate) struct Holder {
+pub(crate) struct InstalledRules {
     injector: Injector,
     actor: Actor,
-    /// What it had put in force, whatever has become of it since.
+    /// The rules that were installed last, whatever others have done to them since.
     last: Option<Vec<Rule>>,
 }
 
-impl Holder {
+impl InstalledRules {
+    /// Creates the record of a source that has installed nothing yet. Its changes are made in the
+    /// name of `actor`.
     pub(crate) fn new(injector: &Injector, actor: Actor) -> Self {
         Self {
             injector: injector.clone(),
@@ -27,13 +30,14 @@ impl Holder {
         }
     }
 
-    /// Puts `rules` in force in place of those that it had put there before, as one edit, if they are
-    /// others; returns the generation that came of it, if any did.
+    /// Replaces the rules that this source has installed by `rules`, in a single edit. Returns the
+    /// new generation, or `None` if the rules are the same as before.
     ///
     /// # Errors
-    /// If one of them is not allowed, or the rules cannot be changed. Then none has changed.
+    /// Returns an error, and changes nothing, if a rule is refused or the rules cannot be changed.
     pub(crate) fn put(&mut self, rules: Vec<Rule>) -> Result<Option<u64>, Problem> {
-        // What others have done to its rules meanwhile is undone by new ones, and not by the same.
+        // Changes that others have made to the installed rules are overwritten by new rules, but
+        // not by the same rules read again.
         if self.last.as_ref() == Some(&rules) {
             return Ok(None);
         }
@@ -41,10 +45,10 @@ impl Holder {
         let mine: BTreeSet<RuleId> = (self.last.iter().flatten())
             .map(|rule| rule.id().clone())
             .collect();
-        // Each round means that an edit of someone else went through.
+        // Each retry means that another edit succeeded, so the loop makes progress.
         let generation = loop {
             let current = self.injector.rules();
-            let merged = merge(current.rules(), &mine, &rules).map_err(clash)?;
+            let merged = merge(current.rules(), &mine, &rules).map_err(id_conflict)?;
             let is_same = merged.iter().eq(current.rules().iter().map(|rule| &**rule));
             if is_same {
                 break None;
@@ -60,12 +64,12 @@ impl Holder {
         Ok(generation)
     }
 
-    /// How many rules it has in force, if it has ever had any.
+    /// Returns the number of rules that were installed last.
     pub(crate) fn rules(&self) -> usize {
         self.last.as_ref().map_or(0, Vec::len)
     }
 
-    /// Writes a refusal into the audit.
+    /// Records a refusal in the audit.
     pub(crate) fn refuse(&self, what: &str) {
         self.injector.as_actor(self.actor.clone()).refuse(what);
     }
@@ -75,10 +79,10 @@ impl Holder {
     }
 }
 
-fn clash(clash: Clash) -> Problem {
-    let (id, problem) = match clash {
-        Clash::Twice(id) => (id, "an earlier rule of this source has this id"),
-        Clash::Foreign(id) => (id, "a rule that did not come from this source has this id"),
+fn id_conflict(id_conflict: IdConflict) -> Problem {
+    let (id, problem) = match id_conflict {
+        IdConflict::Duplicate(id) => (id, "an earlier rule of this source has this id"),
+        IdConflict::Taken(id) => (id, "a rule that did not come from this source has this id"),
     };
     format!("rule `{id}`: id: {problem}; allowed: an id that no other rule has").into()
 }

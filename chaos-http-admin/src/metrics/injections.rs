@@ -1,4 +1,5 @@
-//! Injections, counted by site, rule and fault as they happen: without a lock, and bounded.
+//! Counters of injections by site, rule and fault. They are incremented without a lock, and their
+//! number is bounded.
 
 use std::{
     cmp::Reverse,
@@ -15,18 +16,20 @@ use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 
 use super::table::DELAYS;
 
-/// Series at a time.
-const MOST: usize = 1000;
-/// Those among them whose rule is not there any more.
-const MOST_GONE: usize = 200;
-/// In place of site, rule and fault, where there is no room: no name can hold a bracket.
+/// The number of series at a time.
+const MAX_SERIES: usize = 1000;
+/// The number of series whose rule no longer exists.
+const MAX_ORPHANED: usize = 200;
+/// The label of the series that counts what exceeds [`MAX_SERIES`]. No site, rule or fault has a
+/// name with a parenthesis.
 const OTHER: &str = "(other)";
-/// Seconds. Delays are made for people to feel: from a slow disk to the end of a client's patience.
+/// The bounds of the histogram in seconds, from the latency of a slow disk to the timeout of a
+/// patient client.
 const BUCKETS: &[f64] = &[
     0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 ];
 
-/// What tells one series from another.
+/// The labels of a series.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Key {
     site: &'static str,
@@ -34,32 +37,32 @@ struct Key {
     fault: Arc<str>,
 }
 
-// Every atomic here is a number that orders nothing else, so all accesses are relaxed.
+// Each atomic is a counter or a flag that publishes no other data, so all accesses are relaxed.
 
 #[derive(Default)]
 struct Series {
     count: AtomicU64,
-    /// What it was at the last look, and the number of the first look that found it so.
-    looked: AtomicU64,
-    since: AtomicU64,
+    /// The value at the last read, and the number of the first read that found this value.
+    last_count: AtomicU64,
+    changed_at: AtomicU64,
 }
 
 type AllSeries = HashMap<Key, Arc<Series>>;
 
-/// What observers count in.
-pub(super) struct Seen {
+/// The counters that the observer of an injector increments.
+pub(super) struct InjectionCounters {
     series: ArcSwap<AllSeries>,
-    /// Injections that found no room.
+    /// Injections beyond the limit on series.
     other: AtomicU64,
     delays: Histogram,
-    /// Whether the facade's recorder is to hear of delays.
+    /// Whether delays are also recorded by the `metrics` facade.
     #[cfg(feature = "metrics")]
-    hands_on: std::sync::atomic::AtomicBool,
-    /// How often someone looked; held while someone does.
-    looks: Mutex<u64>,
+    publishes_delays: std::sync::atomic::AtomicBool,
+    /// The number of reads so far; locked during a read.
+    reads: Mutex<u64>,
 }
 
-impl Seen {
+impl InjectionCounters {
     pub(super) fn new() -> Self {
         let options = HistogramOpts::new(DELAYS, DELAYS).buckets(BUCKETS.to_vec());
         Self {
@@ -67,19 +70,21 @@ impl Seen {
             other: AtomicU64::new(0),
             delays: Histogram::with_opts(options).expect("the name is one, and the bounds rise"),
             #[cfg(feature = "metrics")]
-            hands_on: std::sync::atomic::AtomicBool::new(false),
-            looks: Mutex::default(),
+            publishes_delays: std::sync::atomic::AtomicBool::new(false),
+            reads: Mutex::default(),
         }
     }
 
-    /// From now on. Not before someone wants it: of two who count the same injector, one may hand on.
+    /// Records delays by the `metrics` facade from now on. Without this call they are not, because
+    /// two `Metrics` of one injector would record each delay twice.
     #[cfg(feature = "metrics")]
-    pub(super) fn hand_on_delays(&self) {
-        self.hands_on.store(true, Relaxed);
+    pub(super) fn publish_delays(&self) {
+        self.publishes_delays.store(true, Relaxed);
     }
 
-    /// On the thread of the call: a look-up and an addition. The first injection of a series copies
-    /// the list of them; nobody waits for that.
+    /// Counts an injection. It runs on the thread of the call that is hit, and costs a look-up and
+    /// an addition. Only the first injection of a series copies the map, which blocks no other
+    /// thread.
     pub(super) fn count(&self, injection: &Injection) {
         let key = Key {
             site: injection.site,
@@ -96,13 +101,13 @@ impl Seen {
             let seconds = injection.delay.as_secs_f64();
             self.delays.observe(seconds);
             #[cfg(feature = "metrics")]
-            if self.hands_on.load(Relaxed) {
+            if self.publishes_delays.load(Relaxed) {
                 metrics::histogram!(DELAYS).record(seconds);
             }
         }
     }
 
-    /// `false` if there is no such series.
+    /// Returns `false` if there is no such series.
     fn add(&self, key: &Key) -> bool {
         let all = self.series.load();
         let series = all.get(key);
@@ -115,8 +120,8 @@ impl Seen {
     #[cold]
     fn begin(&self, key: &Key) {
         self.series.rcu(|all| {
-            // Another thread may have begun it in between.
-            if all.len() >= MOST || all.contains_key(key) {
+            // Another thread may have added it in the meantime.
+            if all.len() >= MAX_SERIES || all.contains_key(key) {
                 return Arc::clone(all);
             }
             let mut all = AllSeries::clone(all);
@@ -125,22 +130,22 @@ impl Seen {
         });
     }
 
-    /// Site, rule and fault of each series, and what it has counted; in their order. Of those whose rule
-    /// is gone, the ones that counted last are kept.
-    pub(super) fn look(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        *looks += 1;
+    /// Returns the labels and the value of each series, sorted by labels. Of the series whose rule
+    /// no longer exists, those that changed most recently are kept.
+    pub(super) fn read(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
+        let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
+        *reads += 1;
         let all = self.series.load_full();
         for series in all.values() {
             let count = series.count.load(Relaxed);
-            if series.looked.swap(count, Relaxed) != count {
-                series.since.store(*looks, Relaxed);
+            if series.last_count.swap(count, Relaxed) != count {
+                series.changed_at.store(*reads, Relaxed);
             }
         }
-        if all.len() > MOST_GONE {
+        if all.len() > MAX_ORPHANED {
             self.forget(&all, rules);
         }
-        drop(looks);
+        drop(reads);
 
         let all = self.series.load();
         let mut counted: Vec<_> = all.iter().collect();
@@ -154,13 +159,18 @@ impl Seen {
         counted.chain(other).collect()
     }
 
+    /// Removes the series beyond [`MAX_ORPHANED`] whose rule no longer exists.
     fn forget(&self, all: &AllSeries, rules: &RuleSet) {
         let there: HashSet<&RuleId> = rules.rules().iter().map(|rule| rule.id()).collect();
         let gone = all.iter().filter(|(key, _)| !there.contains(&key.rule));
         let mut gone: Vec<_> = gone.collect();
-        // By name where two counted at the same time, so that all who look agree.
-        gone.sort_by_key(|(key, series)| (Reverse(series.since.load(Relaxed)), *key));
-        let forgotten: HashSet<&Key> = gone.iter().skip(MOST_GONE).map(|(key, _)| *key).collect();
+        // Ties are broken by labels, so that the result is deterministic.
+        gone.sort_by_key(|(key, series)| (Reverse(series.changed_at.load(Relaxed)), *key));
+        let forgotten: HashSet<&Key> = gone
+            .iter()
+            .skip(MAX_ORPHANED)
+            .map(|(key, _)| *key)
+            .collect();
         if !forgotten.is_empty() {
             self.series.rcu(|all| {
                 let mut all = AllSeries::clone(all);
@@ -170,7 +180,7 @@ impl Seen {
         }
     }
 
-    /// The delays of all injections that had one.
+    /// Returns the histogram of delays.
     pub(super) fn delays(&self) -> Vec<Metric> {
         let families = self.delays.collect();
         families

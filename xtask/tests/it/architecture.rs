@@ -7,6 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::{read, root, rust_files};
+
 const CRATES: [&str; 5] = [
     "chaos-core",
     "chaos-macros",
@@ -14,30 +16,6 @@ const CRATES: [&str; 5] = [
     "chaos-http-admin",
     "chaos-sources",
 ];
-
-fn root() -> PathBuf {
-    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    xtask.parent().unwrap().to_owned()
-}
-
-fn rust_files(below: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(below).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
-
-fn read(path: impl AsRef<Path>) -> String {
-    let path = root().join(path);
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
 
 /// The source files of the published crates, each with its text.
 fn sources() -> Vec<(PathBuf, String)> {
@@ -307,7 +285,8 @@ fn folders_and_files_fit_in_a_head() {
 
 /// Names of types that are not an item of an `impl` or a function, which are indented.
 fn type_names(code: &str) -> impl Iterator<Item = &str> {
-    code.lines().filter_map(|line| {
+    let items = code.lines().filter(|line| !line.starts_with(' '));
+    items.filter_map(|line| {
         let line = line.strip_prefix("pub").unwrap_or(line);
         let line = match line.strip_prefix('(') {
             Some(rest) => rest.split_once(')')?.1,
