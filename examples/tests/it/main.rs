@@ -12,7 +12,6 @@ mod greeter_serves;
 mod grpc_faults_are_genuine;
 mod guard_rails_trip;
 mod halt_wins;
-mod latency_is_accurate;
 mod limit_is_exact;
 mod rate_is_kept;
 mod rules_come_from_files;
