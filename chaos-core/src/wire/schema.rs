@@ -1,20 +1,21 @@
-//! The wire format as a JSON Schema: for editors, generators of requests and the admin port's
-//! OpenAPI document.
+//! The wire format as a JSON Schema: for editors, generators of requests and clients, and the admin
+//! port's OpenAPI document.
 
 use serde_json::{Value, json};
 
-use crate::{
-    plan::{cut::StreamReason, grpc::GrpcCode},
-    wire::io_kind,
+use super::{
+    policy::PolicyDoc,
+    rule::RuleDoc,
+    shape::{Definitions, Documented},
 };
 
-const SCHEMA: &str = include_str!("schema.json");
-
-/// The JSON Schema (draft 2020-12) of a rule. What it is made of stands under `$defs`, a rule under
-/// `Rule`.
+/// Returns the JSON Schema (draft 2020-12) of a rule. Its definitions stand under `$defs`: a rule under
+/// `Rule`, a policy under `Policy`.
 ///
-/// It takes every rule that this module reads, but for odd spellings of times and sizes. A schema cannot say
-/// all: where it has a `format`, or names a bound in a description alone, the reader says the rest.
+/// The schema takes every rule that this module reads, but for odd spellings of times and sizes. It has no
+/// word for fields that exclude each other, and none for `format`: descriptions say the rest, and the
+/// reader refuses what they exclude. Its objects are flat and none of its fields may be null, so that
+/// generated clients write what is meant.
 ///
 /// ```
 /// let schema = chaos_core::wire::schema();
@@ -22,19 +23,21 @@ const SCHEMA: &str = include_str!("schema.json");
 /// ```
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema: Value =
-        serde_json::from_str(SCHEMA).expect("a file of ours, which the tests read");
-    // The tables that the reader reads by.
-    let definitions = &mut schema["$defs"];
-    definitions["ErrorKind"] = json!({ "enum": io_kind::names().collect::<Vec<_>>() });
-    definitions["StreamReason"] = json!({ "enum": StreamReason::names() });
-    let codes = (0..=u8::MAX).map_while(|code| Some(GrpcCode::new(code).ok()?.name()));
-    definitions["GrpcName"] = json!({ "enum": codes.collect::<Vec<_>>() });
+    let mut definitions = Definitions::new();
+    let rule = RuleDoc::document().reference(&mut definitions);
+    PolicyDoc::document().reference(&mut definitions);
     #[cfg(not(feature = "window"))]
-    if let Value::Object(fields) = &mut definitions["Rule"]["properties"] {
+    if let Some(Value::Object(fields)) = definitions["Rule"].get_mut("properties") {
         // This build refuses it.
-        fields["window"] = json!({ "type": "null" });
+        fields.remove("window");
+        definitions.remove("HoursWindow");
     }
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A rule of chaos-core",
+        "$defs": definitions,
+    });
+    schema["$ref"] = rule["$ref"].clone();
     schema
 }
 
