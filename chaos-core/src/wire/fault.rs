@@ -122,17 +122,21 @@ document! {
 
 impl FaultDoc {
     pub(super) fn into_fault(self) -> Result<Fault, RuleError> {
-        let said_twice = |option, place: &str| {
-            Err(Self::refuse(option, format_args!("said twice, in {place} and beside it")))
-        };
-        if self.when.is_some() && self.latency.as_ref().is_some_and(latency::says_when) {
-            return said_twice("when", "latency");
+        if let (Some(_), Some(latency)) = (&self.when, &self.latency)
+            && let Some(problem) = latency::excludes_when(latency)
+        {
+            return Err(Self::refuse("when", problem));
         }
-        if self.on.is_some() && self.body.as_ref().is_some_and(|body| body.0.on.is_some()) {
-            return said_twice("on", "body");
-        }
-        if self.on.is_some() && self.headers.as_ref().is_some_and(|edit| edit.0.on.is_some()) {
-            return said_twice("on", "headers");
+        let body = self.body.as_ref().and_then(|Object(doc)| doc.on.as_ref());
+        let headers = self
+            .headers
+            .as_ref()
+            .and_then(|Object(doc)| doc.on.as_ref());
+        for (kind, inside) in [("body", body), ("headers", headers)] {
+            if self.on.is_some() && inside.is_some() {
+                let problem = format_args!("said twice, in {kind} and beside it");
+                return Err(Self::refuse("on", problem));
+            }
         }
         let when = self.when.as_deref().map(|when| meaning(WHEN, when));
         let when = when.transpose().map_err(Self::at("when"))?;
@@ -153,10 +157,17 @@ impl FaultDoc {
         take("value", self.value.map(value));
         take("abort", self.abort.map(abort::fault));
         take("hang", self.hang.map(|max| wait(&max, Fault::hang)));
-        take("pause", self.pause.map(|Object(doc)| wait(&doc.max, Fault::pause).map_err(PauseDoc::within("max"))));
+        take(
+            "pause",
+            self.pause
+                .map(|Object(doc)| wait(&doc.max, Fault::pause).map_err(PauseDoc::within("max"))),
+        );
         take("block", self.block.map(|time| wait(&time, Fault::block)));
         take("body", self.body.map(|Object(doc)| bytes::fault(doc, on)));
-        take("headers", self.headers.map(|Object(doc)| headers::fault(doc, on)));
+        take(
+            "headers",
+            self.headers.map(|Object(doc)| headers::fault(doc, on)),
+        );
         take("burn", self.burn.map(|Object(doc)| doc.into_fault()));
         take("custom", self.custom.map(|Names(doc)| custom(doc)));
         take("one_of", self.one_of.map(one_of::fault));
@@ -182,9 +193,10 @@ impl FaultDoc {
             }
         }
         match (fault?, after) {
-            (Fault::Abort(abort, _), Some(_)) if !abort::cuts(abort) => {
-                Err(Self::refuse("after", "beside an abort that lets nothing pass"))
-            }
+            (Fault::Abort(abort, _), Some(_)) if !abort::cuts(abort) => Err(Self::refuse(
+                "after",
+                "beside an abort that lets nothing pass",
+            )),
             (Fault::Abort(abort, _), after) => Ok(Fault::Abort(abort, after)),
             (fault, _) => Ok(fault),
         }

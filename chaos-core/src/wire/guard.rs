@@ -112,7 +112,9 @@ impl From<&GuardRail> for GuardDoc {
                 Map::from_iter([(quantile_name(quantile), duration_text(longest).into())])
             }),
             over_baseline: rail.over_baseline.then_some(true),
-            then: (rail.then != usual.then).then(|| word(THEN, &rail.then).map(String::from)).flatten(),
+            then: (rail.then != usual.then)
+                .then(|| word(THEN, &rail.then).map(String::from))
+                .flatten(),
         }
     }
 }

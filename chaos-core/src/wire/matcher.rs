@@ -45,7 +45,10 @@ impl MatchDoc {
         let one = [&self.method, &self.path, &self.host, &self.grpc];
         let one = one.into_iter().flatten();
         let named = [&self.headers, &self.query, &self.labels];
-        let named = named.into_iter().flatten().flat_map(|texts| texts.0.values());
+        let named = named
+            .into_iter()
+            .flatten()
+            .flat_map(|texts| texts.0.values());
         one.chain(named).map(TextDoc::expressions).sum()
     }
 
@@ -69,7 +72,10 @@ impl MatchDoc {
             let problem = |_| Self::refuse("headers", format_args!("{name:?} is no header name"));
             let header = HeaderName::try_from(&name).map_err(problem)?;
             if matcher.headers.iter().any(|(known, _)| *known == header) {
-                return Err(Self::refuse("headers", format_args!("{name:?} stands twice")));
+                return Err(Self::refuse(
+                    "headers",
+                    format_args!("{name:?} stands twice"),
+                ));
             }
             let text = text.into_text(&plain);
             matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);

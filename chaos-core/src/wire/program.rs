@@ -16,8 +16,7 @@ use crate::{
     },
 };
 
-pub(super) const PROGRAM: Shape =
-    Shape::list(&PhaseDoc::SHAPE, 1, 100).allowing(PHASES_ALLOWED);
+pub(super) const PROGRAM: Shape = Shape::list(&PhaseDoc::SHAPE, 1, 100).allowing(PHASES_ALLOWED);
 
 /// A ramp from one number to another.
 const RAMP: Shape = Shape::text(

@@ -196,7 +196,9 @@ fn few_enough(expressions: usize) -> Result<(), RuleError> {
 
 impl RuleDoc {
     fn expressions(&self) -> usize {
-        self.matching.as_ref().map_or(0, |Object(doc)| doc.expressions())
+        self.matching
+            .as_ref()
+            .map_or(0, |Object(doc)| doc.expressions())
     }
 
     fn into_rule(mut self, address: Option<&str>) -> Result<Rule, RuleError> {
@@ -204,7 +206,11 @@ impl RuleDoc {
             (None, None) => return Err(Self::refuse("id", "missing")),
             (Some(id), Some(address)) if id != address => {
                 let problem = format!("{id:?} in the body, {address:?} in the address");
-                return Err(RuleError::new("id", problem, "the same in both, or left out"));
+                return Err(RuleError::new(
+                    "id",
+                    problem,
+                    "the same in both, or left out",
+                ));
             }
             (Some(id), _) => id,
             (None, Some(address)) => address.to_owned(),
@@ -215,11 +221,17 @@ impl RuleDoc {
 
     fn named(self, id: RuleId) -> Result<Rule, RuleError> {
         few_enough(self.expressions()).map_err(|error| error.under("match"))?;
-        if self.reason.as_ref().is_some_and(|reason| reason.len() > MAX_REASON) {
+        if self
+            .reason
+            .as_ref()
+            .is_some_and(|reason| reason.len() > MAX_REASON)
+        {
             return Err(Self::refuse("reason", "too long"));
         }
         let mut faults = faults(self.faults)?.into_iter();
-        let first = faults.next().ok_or_else(|| Self::refuse("faults", "empty"))?;
+        let first = faults
+            .next()
+            .ok_or_else(|| Self::refuse("faults", "empty"))?;
         let matcher = self.matching.unwrap_or_default().0.into_matcher();
         let trigger = TriggerDoc {
             rate: self.rate,
@@ -234,7 +246,9 @@ impl RuleDoc {
             program: self.program,
             budget: self.budget,
         };
-        let mode = self.mode.map_or(Ok(Mode::Inject), |mode| meaning(MODES, &mode));
+        let mode = self
+            .mode
+            .map_or(Ok(Mode::Inject), |mode| meaning(MODES, &mode));
         let rule = Rule::new(id, self.site.parse()?, first)
             .matching(matcher.map_err(|error| error.under("match"))?)
             .trigger(trigger.into_trigger(Self::within)?)
@@ -297,9 +311,12 @@ fn window_of(_: &Rule) -> Option<Object<WindowDoc>> {
 impl From<&Rule> for RuleDoc {
     fn from(rule: &Rule) -> Self {
         let trigger = TriggerDoc::from(&rule.trigger);
-        let matching = (rule.matcher != Matcher::default())
-            .then(|| Object(MatchDoc::from(&rule.matcher)));
-        let ttl = rule.lifetime.ttl().map_or_else(|| "never".to_owned(), duration_text);
+        let matching =
+            (rule.matcher != Matcher::default()).then(|| Object(MatchDoc::from(&rule.matcher)));
+        let ttl = rule
+            .lifetime
+            .ttl()
+            .map_or_else(|| "never".to_owned(), duration_text);
         let mode = word(MODES, &rule.mode).map(String::from);
         let faults = rule.faults.iter().map(|fault| Object(fault.into()));
         Self {

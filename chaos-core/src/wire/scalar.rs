@@ -9,7 +9,7 @@ use crate::error::RuleError;
 
 /// A duration within the bounds of a fault.
 pub(super) const DURATION: Shape = Shape::text(
-    "a duration such as \"30s\" or \"1m 30s\", 0s to 24h",
+    "a duration such as \"50ms\" or \"30s\", 0s to 24h",
     "duration-with-units",
     r"^\s*([0-9][0-9.\s]*[A-Za-zµ]+\s*)+$",
 );

@@ -264,7 +264,7 @@ impl Document {
             (required, "") => format!("an object with {required}"),
             ("", optional) => format!("an object with any of {optional}"),
             (required, optional) => {
-                format!("an object with {required}, and any of {optional}")
+                format!("an object with {required}, and optionally {optional}")
             }
         };
         if !self.note.is_empty() {
@@ -275,7 +275,9 @@ impl Document {
     }
 
     pub(super) fn reference(&self, definitions: &mut Definitions) -> Value {
-        define(self.name, definitions, |definitions| self.schema(definitions))
+        define(self.name, definitions, |definitions| {
+            self.schema(definitions)
+        })
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
@@ -305,8 +307,8 @@ impl Document {
             schema["required"] = required.into();
         }
         if !self.examples.is_empty() {
-            let examples: Value =
-                serde_json::from_str(self.examples).expect("the examples are JSON: a test reads them");
+            let examples: Value = serde_json::from_str(self.examples)
+                .expect("the examples are JSON: a test reads them");
             schema["examples"] = examples;
         }
         schema
@@ -334,7 +336,9 @@ fn joined(lines: &[&str]) -> String {
 }
 
 fn sentence(about: &[&str], allowed: &str) -> String {
-    format!("{} Accepts {allowed}.", joined(about)).trim_start().to_owned()
+    format!("{} Accepts {allowed}.", joined(about))
+        .trim_start()
+        .to_owned()
 }
 
 /// A struct that [`document!`] has made.

@@ -111,24 +111,28 @@ impl TextDoc {
 }
 
 impl FormDoc {
-    fn into_text(
-        self,
-        plain: &dyn Fn(&str) -> Result<Text, RuleError>,
-    ) -> Result<Text, RuleError> {
+    fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
         let mut given: Vec<(&str, Result<Text, RuleError>)> = Vec::with_capacity(1);
         given.extend(self.prefix.map(|text| ("prefix", Ok(Text::prefix(&text)))));
         given.extend(self.suffix.map(|text| ("suffix", Ok(Text::suffix(&text)))));
         given.extend(self.regex.map(|pattern| ("regex", Text::regex(&pattern))));
-        given.extend(self.present.map(|wanted| ("present", Ok(Text::Present(wanted)))));
+        given.extend(
+            self.present
+                .map(|wanted| ("present", Ok(Text::Present(wanted)))),
+        );
         let not = |doc: TextDoc| Ok(Text::Not(Box::new(doc.into_text(plain)?)));
         given.extend(self.not.map(|doc| ("not", not(doc))));
 
         let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
         let mut given = given.into_iter();
-        let (_, text) = given.next().ok_or_else(|| refuse("an empty matcher says nothing"))?;
+        let (_, text) = given
+            .next()
+            .ok_or_else(|| refuse("an empty matcher says nothing"))?;
         if given.next().is_some() {
             let names = names.join(" and ");
-            return Err(refuse(format_args!("several forms in one matcher: {names}")));
+            return Err(refuse(format_args!(
+                "several forms in one matcher: {names}"
+            )));
         }
         text
     }

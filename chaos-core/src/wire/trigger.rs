@@ -107,7 +107,9 @@ impl TriggerDoc {
         }
         if let Some(program) = self.program {
             if self.rate.is_some() {
-                return Err(within("program")(refuse("beside a rate, which it replaces")));
+                return Err(within("program")(refuse(
+                    "beside a rate, which it replaces",
+                )));
             }
             trigger = trigger.program(program.into_program()?);
         }
@@ -133,9 +135,12 @@ impl FirstAttemptsDoc {
 impl ReplayDoc {
     fn into_replay(self, is_keyed: bool) -> Result<Replay, RuleError> {
         match (self.ordinals, self.keys) {
-            (Some(ordinals), None) => Replay::ordinals(ordinals.into_iter().map(|Whole(n)| n)),
+            (Some(ordinals), None) => {
+                let ordinals = ordinals.into_iter().map(|Whole(ordinal)| ordinal);
+                Replay::ordinals(ordinals).map_err(Self::at("ordinals"))
+            }
             (None, Some(_)) if !is_keyed => Err(Self::refuse("keys", "the rule has no key")),
-            (None, Some(keys)) => Replay::keys(keys),
+            (None, Some(keys)) => Replay::keys(keys).map_err(Self::at("keys")),
             (None, None) => Err(refuse("neither ordinals nor keys")),
             (Some(_), Some(_)) => Err(refuse("both ordinals and keys")),
         }

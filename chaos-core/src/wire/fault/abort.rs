@@ -35,7 +35,9 @@ pub(super) fn fault(doc: Form<StreamDoc>) -> Result<Fault, RuleError> {
     let abort = match doc {
         Form::Text(name) => meaning(ABORTS, &name)?,
         Form::Number(number) => return Err(refuse(format_args!("{number} is no abort"))),
-        Form::Object(StreamDoc { h2 }) => Abort::Cut(CutKind::Stream(StreamReason::from_name(&h2)?)),
+        Form::Object(StreamDoc { h2 }) => {
+            Abort::Cut(CutKind::Stream(StreamReason::from_name(&h2)?))
+        }
     };
     Ok(Fault::abort(abort))
 }

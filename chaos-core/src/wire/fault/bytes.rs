@@ -46,7 +46,10 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
         given.extend(effect.map(|effect| (name, effect.map_err(BodyDoc::within(name)))));
     };
     let stall_time = || {
-        let text = doc.time.as_deref().ok_or_else(|| BodyDoc::refuse("for", "missing"))?;
+        let text = doc
+            .time
+            .as_deref()
+            .ok_or_else(|| BodyDoc::refuse("for", "missing"))?;
         duration(text).map_err(BodyDoc::within("for"))
     };
     let throttle = |text: String| {
@@ -54,7 +57,9 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
         Ok(BytesFault::throttle(rate))
     };
     let delay = |text: String, effect: fn(Duration) -> Result<BytesFault, RuleError>| {
-        duration(&text).and_then(effect).map_err(|error| error.at(""))
+        duration(&text)
+            .and_then(effect)
+            .map_err(|error| error.at(""))
     };
     take("throttle", doc.throttle.map(throttle));
     let truncate = |text: String| size(&text).map(BytesFault::truncate_after);
@@ -68,8 +73,15 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
     }
     for (name, effect) in [
         ("corrupt", doc.corrupt.map(BytesFault::corrupt)),
-        ("first_byte", doc.first_byte.map(|text| delay(text, BytesFault::first_byte))),
-        ("chunk", doc.chunk.map(|text| delay(text, BytesFault::each_chunk))),
+        (
+            "first_byte",
+            doc.first_byte
+                .map(|text| delay(text, BytesFault::first_byte)),
+        ),
+        (
+            "chunk",
+            doc.chunk.map(|text| delay(text, BytesFault::each_chunk)),
+        ),
     ] {
         given.extend(effect.map(|effect| (name, effect.map_err(BodyDoc::at(name)))));
     }
@@ -79,7 +91,9 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
     let (_, effect) = given.next().ok_or_else(|| refuse("empty"))?;
     if given.next().is_some() {
         let names = names.join(" and ");
-        return Err(refuse(format_args!("several effects in one fault: {names}")));
+        return Err(refuse(format_args!(
+            "several effects in one fault: {names}"
+        )));
     }
     let inside = doc.on.as_deref().map(|on| meaning(DIRECTIONS, on));
     let inside = inside.transpose().map_err(BodyDoc::within("on"))?;

@@ -8,8 +8,10 @@ use crate::{
     },
 };
 
-pub(super) const DIRECTIONS: Words<Direction> =
-    &[("response", Direction::Response), ("request", Direction::Request)];
+pub(super) const DIRECTIONS: Words<Direction> = &[
+    ("response", Direction::Response),
+    ("request", Direction::Request),
+];
 
 pub(super) const DIRECTION: Shape = Shape::word(|| words(DIRECTIONS));
 

@@ -34,7 +34,8 @@ pub(super) fn fault(doc: Form<ErrorDoc>) -> Result<Fault, RuleError> {
         Form::Text(message) => Ok(Fault::error(&message)),
         Form::Number(_) => Err(refuse("neither a message nor an object")),
         Form::Object(ErrorDoc { kind, message }) => {
-            let unknown = || ErrorDoc::refuse("kind", format_args!("{kind:?} is no kind of io error"));
+            let unknown =
+                || ErrorDoc::refuse("kind", format_args!("{kind:?} is no kind of io error"));
             let io_kind = io_kind::from_name(&kind).ok_or_else(unknown)?;
             let message = message.unwrap_or_else(|| io_kind.to_string());
             Ok(Fault::io_error(io_kind, &message))

@@ -55,7 +55,7 @@ document! {
 
 /// No object is a code.
 #[derive(Serialize, Deserialize)]
-pub(super) enum Never {}
+pub(in crate::wire) enum Never {}
 
 pub(super) fn fault(doc: Form<GrpcDoc>) -> Result<Fault, RuleError> {
     let plain = |code: GrpcCode| match code {
@@ -80,14 +80,19 @@ pub(super) fn fault(doc: Form<GrpcDoc>) -> Result<Fault, RuleError> {
     let on = doc.on.as_deref().map(|on| meaning(DIRECTIONS, on));
     let on = on.transpose().map_err(GrpcDoc::within("on"))?;
     match doc.after_messages {
-        None if status.code() == GrpcCode::OK => {
-            Err(GrpcDoc::refuse("code", "OK is no failure without after_messages"))
-        }
+        None if status.code() == GrpcCode::OK => Err(GrpcDoc::refuse(
+            "code",
+            "OK is no failure without after_messages",
+        )),
         None if on.is_some() => Err(GrpcDoc::refuse("on", "without after_messages")),
         None => Ok(Fault::grpc(status)),
         Some(Whole(count)) => {
             let count = not_zero(count).map_err(GrpcDoc::within("after_messages"))?;
-            Ok(Fault::grpc_after(status, count, on.unwrap_or(Direction::Response)))
+            Ok(Fault::grpc_after(
+                status,
+                count,
+                on.unwrap_or(Direction::Response),
+            ))
         }
     }
 }

@@ -16,7 +16,11 @@ use crate::{
 };
 
 /// The value of a header.
-pub(super) const VALUE: Shape = Shape::text("the value of a header", "", r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$");
+pub(super) const VALUE: Shape = Shape::text(
+    "the value of a header",
+    "",
+    r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$",
+);
 
 /// Names of headers and their values.
 pub(super) const HEADERS: Shape = Shape::map(HEADER_NAMES, &VALUE)
@@ -95,7 +99,8 @@ pub(super) fn named<'a>(
     pairs: impl IntoIterator<Item = (&'a HeaderName, &'a HeaderValue)>,
 ) -> Option<Names<String>> {
     let pairs = pairs.into_iter();
-    let names: std::collections::BTreeMap<_, _> =
-        pairs.map(|(name, value)| (name.to_string(), text(value))).collect();
+    let names: std::collections::BTreeMap<_, _> = pairs
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect();
     (!names.is_empty()).then_some(Names(names))
 }

@@ -62,9 +62,17 @@ document! {
     }
 }
 
-/// Whether a latency says itself when it comes.
-pub(super) fn says_when(doc: &LatencyDoc) -> bool {
-    matches!(doc, Form::Object(Names(fields)) if fields.contains_key("when"))
+/// Returns why `when` may not stand beside a latency, if there is a reason.
+pub(super) fn excludes_when(doc: &LatencyDoc) -> Option<&'static str> {
+    match doc {
+        Form::Object(Names(fields)) if fields.contains_key("at_least") => {
+            Some("beside at_least, which is alongside the whole call")
+        }
+        Form::Object(Names(fields)) if fields.contains_key("when") => {
+            Some("said twice, in latency and beside it")
+        }
+        _ => None,
+    }
 }
 
 /// Reads a latency. Every error is at the field as a whole: all forms are allowed there.
@@ -76,8 +84,9 @@ pub(super) fn fault(doc: LatencyDoc, beside: Option<When>) -> Result<Fault, Rule
             return Err(refuse(format_args!("the integer {number} has no unit")));
         }
         Form::Object(Names(fields)) => {
-            let (points, rest): (Vec<_>, Vec<_>) =
-                fields.into_iter().partition(|(name, _)| quantile(name).is_some());
+            let (points, rest): (Vec<_>, Vec<_>) = fields
+                .into_iter()
+                .partition(|(name, _)| quantile(name).is_some());
             let doc = read::document::<CurveDoc, _>(Value::Object(Map::from_iter(rest)));
             let doc = doc.map_err(in_words)?;
             let inside = doc.when.as_deref().map(|when| meaning(WHEN, when));
@@ -86,8 +95,10 @@ pub(super) fn fault(doc: LatencyDoc, beside: Option<When>) -> Result<Fault, Rule
                 if doc.mean.is_some() || doc.pareto.is_some() || !points.is_empty() {
                     return Err(refuse("at_least beside another curve"));
                 }
-                if inside.or(beside).is_some() {
-                    return Err(refuse("`when` beside at_least, which pads the whole call"));
+                if inside.is_some() {
+                    return Err(refuse(
+                        "when beside at_least, which is alongside the whole call",
+                    ));
                 }
                 return Ok(Fault::Latency(range(least).map_err(here)?, When::AtLeast));
             }
@@ -128,7 +139,9 @@ fn curve(doc: &CurveDoc, points: &[(String, Value)]) -> Result<Latency, RuleErro
             for (name, value) in points {
                 let no_text = || refuse(format_args!("{name} is no text such as \"200ms\""));
                 let text = value.as_str().ok_or_else(no_text)?;
-                curve.extend(quantile(name).map(|quantile| duration(text).map(|time| (quantile, time))));
+                curve.extend(
+                    quantile(name).map(|quantile| duration(text).map(|time| (quantile, time))),
+                );
             }
             let mut curve = curve.into_iter().collect::<Result<Vec<_>, _>>()?;
             curve.sort_by(|(a, _), (b, _)| a.total_cmp(b));

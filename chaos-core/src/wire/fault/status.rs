@@ -43,14 +43,17 @@ pub(super) fn fault(doc: Form<StatusDoc>) -> Result<Fault, RuleError> {
         Form::Text(text) => return Err(refuse(format_args!("the text {text:?} is no number"))),
         Form::Number(number) => {
             let code = u16::try_from(number);
-            let code = code.map_err(|_| refuse(format_args!("{number} is no status of an answer")))?;
+            let code =
+                code.map_err(|_| refuse(format_args!("{number} is no status of an answer")))?;
             return Fault::status(code).map_err(|error| error.at(""));
         }
         Form::Object(doc) => doc,
     };
     let mut answer = HttpAnswer::new(doc.code.0).map_err(StatusDoc::at("code"))?;
     let content_type = doc.content_type.as_deref().map(header_value);
-    let content_type = content_type.transpose().map_err(StatusDoc::within("content_type"))?;
+    let content_type = content_type
+        .transpose()
+        .map_err(StatusDoc::within("content_type"))?;
     let plain = || HeaderValue::from_static("text/plain; charset=utf-8");
     let json = || HeaderValue::from_static("application/json");
     match (doc.body, doc.json) {
@@ -72,7 +75,13 @@ pub(super) fn fault(doc: Form<StatusDoc>) -> Result<Fault, RuleError> {
     let given = pairs(doc.headers.unwrap_or_default());
     for (name, value) in given.map_err(StatusDoc::within("headers"))? {
         // The message is framed by what its body is.
-        if [header::CONTENT_LENGTH, header::TRANSFER_ENCODING, header::CONNECTION].contains(&name) {
+        if [
+            header::CONTENT_LENGTH,
+            header::TRANSFER_ENCODING,
+            header::CONNECTION,
+        ]
+        .contains(&name)
+        {
             let problem = format_args!("{name} frames the message");
             return Err(StatusDoc::refuse("headers", problem));
         }
