@@ -7,13 +7,12 @@
 //! A field of a document is written once, with what it means and what it accepts: the struct that serde
 //! reads, the text of errors and the [`schema`] follow from it.
 
-#[cfg(feature = "serde")]
-pub(crate) mod io_kind;
-
 mod budget;
+mod document;
 mod fault;
 mod form;
 mod guard;
+mod io_kind;
 mod matcher;
 mod policy;
 mod program;

@@ -65,7 +65,7 @@ fn table() -> Vec<Route> {
     const ARM: Option<Role> = Some(Role::Arm);
     vec![
         route(GET, "/", ANYONE, console::console, "the console page", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", OBSERVE, status::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("State"))),
+        route(GET, "/v1/status", OBSERVE, status::status, "idle, armed or halted, by whose reason, and the totals", answers(200, Json("InjectorState"))),
         route(GET, "/v1/sites", OBSERVE, status::sites, "every site, where it stands, and which rules aim at it", answers(200, Json("Sites"))),
         route(GET, "/v1/rules", OBSERVE, rules::list, "the rules in order, with their counts and time left", answers(200, Json("ShownRules")).tagged()),
         route(PUT, "/v1/rules", ARM, rules::replace, "replaces all rules at once; `?dry_run=true` only says what would change", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
@@ -78,14 +78,14 @@ fn table() -> Vec<Route> {
         route(POST, "/v1/rules/{id}/release", STOP, rule::release, "lets the calls go that its `pause` holds (204)", answers(204, Nothing).refuses(404)),
         route(POST, "/v1/preview", OBSERVE, preview::preview, "which ordinals or keys a rule would hit; injects nothing", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
         route(POST, "/v1/tokens", ARM, tokens::sign, "signs a token that brings rules to the requests that bear it; needs a key", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
-        route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
-        route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
-        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("State")).tagged().to("Reason")),
+        route(POST, "/v1/halt", STOP, halt::halt, "stops all injection at once; the body is `{\"reason\":\"…\"}`", answers(200, Json("InjectorState")).tagged().to("Reason")),
+        route(POST, "/v1/resume", ARM, halt::resume, "undoes a halt; the body is `{\"reason\":\"…\"}`", answers(200, Json("InjectorState")).tagged().to("Reason").refuses(409)),
+        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "takes note of what guard rails have stopped, so that it may be armed or resumed again; the body is `{\"reason\":\"…\"}`", answers(200, Json("InjectorState")).tagged().to("Reason")),
         route(GET, "/v1/audit", OBSERVE, audit::list, "who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`", answers(200, Json("Audit"))),
-        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Events("Event")).refuses(503)),
+        route(GET, "/v1/events", OBSERVE, events::listen, "server-sent events: injections, and what the audit gains; taken up again by `Last-Event-ID`", answers(200, Events("StreamEvent")).refuses(503)),
         route(GET, "/metrics", OBSERVE, metrics::serve, "the metrics, in Prometheus' text format", answers(200, Text("text/plain"))),
         route(GET, "/healthz", ANYONE, status::health, "`ok`, if the port answers", answers(200, Text("text/plain"))),
-        route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("Document"))),
+        route(GET, openapi::PATH, ANYONE, openapi::show, "this table as an OpenAPI document", answers(200, Json("OpenApiDocument"))),
     ]
 }
 

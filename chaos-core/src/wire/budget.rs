@@ -1,9 +1,10 @@
 //! What a rule or a policy may spend, in JSON.
 
 use super::{
+    document::document,
     form::Object,
     scalar::{DURATION, duration, duration_text, refuse},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,

@@ -29,9 +29,10 @@ use self::{
     status::{STATUS, StatusDoc},
 };
 use super::{
+    document::document,
     form::{Form, Names, Object},
     scalar::{DURATION, SIZE, duration, duration_text, meaning, size, size_text, words},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,

@@ -3,10 +3,11 @@
 use serde_json::{Map, Value};
 
 use super::{
+    document::document,
     fault::{quantile, quantile_name},
     form::{Object, Whole},
     scalar::{DURATION, SITE, Words, duration, duration_text, meaning, refuse, word, words},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,

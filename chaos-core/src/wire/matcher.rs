@@ -3,8 +3,9 @@
 use http::{HeaderName, Method};
 
 use super::{
+    document::document,
     scalar::{HEADER_NAMES, refuse},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
 };
 use crate::{

@@ -2,11 +2,12 @@
 
 use super::{
     budget::BudgetDoc,
+    document::document,
     form::{Object, Whole},
     guard::{self, GUARDS, GuardDoc},
     read,
     scalar::{DURATION, SITE, SIZE, duration, duration_text, not_zero, size, size_text},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{error::RuleError, policy::Policy, trigger::rate::Rate};
 

@@ -5,9 +5,10 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
 use super::{
+    document::document,
     form::Object,
     scalar::{DURATION, duration, duration_text, refuse},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,

@@ -2,6 +2,7 @@
 
 use super::{
     budget::BudgetDoc,
+    document::document,
     fault::FaultDoc,
     form::{Object, Whole},
     guard::{self, GUARDS, GuardDoc},
@@ -9,7 +10,7 @@ use super::{
     program::{PROGRAM, ProgramDoc},
     read,
     scalar::{SITE, Words, duration, duration_text, meaning, word, words},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
     trigger::{FirstAttemptsDoc, KEY, ReplayDoc, TriggerDoc},
     window::{WINDOW, WindowDoc},
 };

@@ -46,10 +46,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::wire::{
-        policy_from_json, read, rule_from_value,
-        shape::{Shape, document},
-    };
+    use crate::wire::{policy_from_json, read, rule_from_value, shape::Shape};
 
     fn definitions() -> Value {
         schema()["$defs"].take()

@@ -8,9 +8,10 @@ use serde::{
 };
 
 use super::{
+    document::document,
     form::Names,
     scalar::refuse,
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{error::RuleError, matcher::text::Text};
 

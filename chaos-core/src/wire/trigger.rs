@@ -2,10 +2,11 @@
 
 use super::{
     budget::BudgetDoc,
+    document::document,
     form::{Object, Whole},
     program::ProgramDoc,
     scalar::{not_zero, refuse},
-    shape::{Documented, Shape, document},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,

@@ -1,6 +1,7 @@
 //! A window of hours in JSON.
 
-use super::shape::{Documented, Shape, document};
+use super::document::document;
+use super::shape::{Documented, Shape};
 use crate::error::RuleError;
 #[cfg(feature = "window")]
 use crate::trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};

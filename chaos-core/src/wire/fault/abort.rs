@@ -5,9 +5,10 @@ use crate::{
     fault::Fault,
     plan::cut::{Abort, CutKind, StreamReason},
     wire::{
+        document::document,
         form::Form,
         scalar::{Words, meaning, refuse, word, words},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

@@ -4,8 +4,9 @@ use crate::{
     error::RuleError,
     fault::{Fault, burn::Burn},
     wire::{
+        document::document,
         scalar::{DURATION, SIZE, duration, duration_text, refuse, size, size_text},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

@@ -9,11 +9,12 @@ use crate::{
     fault::Fault,
     plan::bytes::{BytesFault, Kind},
     wire::{
+        document::document,
         scalar::{
             BYTES_PER_SECOND, DURATION, SIZE, bytes_per_second, duration, duration_text, meaning,
             not_zero, refuse, size, size_text,
         },
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

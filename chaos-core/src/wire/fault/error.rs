@@ -6,10 +6,11 @@ use crate::{
     error::RuleError,
     fault::{ErrorFault, Fault},
     wire::{
+        document::document,
         form::Form,
         io_kind,
         scalar::refuse,
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

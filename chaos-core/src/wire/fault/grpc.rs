@@ -12,9 +12,10 @@ use crate::{
         grpc::{GrpcCode, GrpcStatus},
     },
     wire::{
+        document::document,
         form::{Form, Whole},
         scalar::{meaning, not_zero, refuse},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

@@ -9,9 +9,10 @@ use crate::{
     fault::Fault,
     plan::headers::HeaderEdit,
     wire::{
+        document::document,
         form::Names,
         scalar::{HEADER_NAMES, meaning, refuse},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

@@ -9,10 +9,11 @@ use crate::{
         latency::{Distribution, Latency},
     },
     wire::{
+        document::document,
         form::{Form, Names, Object},
         read,
         scalar::{DURATION, Words, duration, duration_text, meaning, refuse, words},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

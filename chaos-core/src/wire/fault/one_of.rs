@@ -5,8 +5,9 @@ use crate::{
     error::RuleError,
     fault::{Fault, OneOf},
     wire::{
+        document::document,
         form::{Object, Whole},
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 

@@ -9,9 +9,10 @@ use crate::{
     fault::Fault,
     plan::answer::HttpAnswer,
     wire::{
+        document::document,
         form::{Form, Names, Whole},
         scalar::refuse,
-        shape::{Documented, Shape, document},
+        shape::{Documented, Shape},
     },
 };
 
