@@ -41,6 +41,7 @@ pub(crate) fn document<'r>(
             "title": "chaos-http-admin",
             "description": ABOUT,
             "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": base }],
         "paths": paths,
@@ -82,6 +83,9 @@ fn schemas() -> Map<String, Value> {
 /// The schema of a rule as the port shows it.
 fn shown(rule: &Value) -> Value {
     let mut shown = rule.clone();
+    if let Value::Object(shown) = &mut shown {
+        shown.remove("examples");
+    }
     shown["description"] = "A rule as it was written, and what it did.".into();
     let required = ["id", "site", "enabled", "faults", "stats", "sites"];
     shown["required"] = json!(required);
@@ -142,12 +146,11 @@ fn patches(schemas: &mut Map<String, Value>) {
 
 /// The schema of what may also be null.
 fn nullable(schema: &Value) -> Value {
-    let null = json!({ "type": "null" });
     let mut nullable = schema.clone();
-    if let Some(Value::Array(options)) = nullable.get_mut("anyOf") {
-        options.push(null);
+    if let Some(Value::Array(options)) = nullable.get_mut("oneOf") {
+        options.push(json!({ "type": "null" }));
     } else if nullable.get("$ref").is_some() {
-        nullable = json!({ "anyOf": [nullable, null] });
+        nullable = json!({ "oneOf": [nullable, { "type": "null" }] });
     } else if let Some(name) = schema.get("type") {
         nullable["type"] = json!([name, "null"]);
     }

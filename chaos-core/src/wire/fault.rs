@@ -53,8 +53,8 @@ document! {
         grpc: Form<GrpcDoc> = GRPC;
         /// Fails the call with a message, or with an io error of this kind.
         error: Form<ErrorDoc> = ERROR;
-        /// Hands a value to the code at the site. `null` is a value where it stands alone.
-        value: Value = Shape::ANY;
+        /// Hands a value to the code at the site. JSON's null is read where it stands alone in its entry.
+        value: Value = Shape::JSON;
         /// Cuts the stream, the connection or the process; `exit` only where the policy allows it.
         abort: Form<StreamDoc> = ABORT;
         /// How much passes before an abort that cuts.

@@ -15,9 +15,6 @@ use crate::{
 
 document! {
     /// Which calls are matched. All that is given must hold; without anything, every call is matched.
-    /// A text is equality, but for `method`, an HTTP method in capitals, for `path`, a path in axum's
-    /// syntax such as `/products/{id}`, for `host`, a host without its port, and for `grpc`, a method
-    /// such as `shop.v1.Orders/Place`.
     MatchDoc as "Match";
     optional {
         /// The method of the request.

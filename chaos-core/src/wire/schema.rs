@@ -12,7 +12,8 @@ use super::{
 /// Returns the JSON Schema (draft 2020-12) of a rule. Its definitions stand under `$defs`: a rule under
 /// `Rule`, a policy under `Policy`.
 ///
-/// The schema takes every rule that this module reads, but for odd spellings of times and sizes. It has no
+/// The schema takes every rule that this module reads, but for odd spellings of times and sizes, and lists of
+/// matchers in lists. It has no
 /// word for fields that exclude each other, and none for `format`: descriptions say the rest, and the
 /// reader refuses what they exclude. Its objects are flat and none of its fields may be null, so that
 /// generated clients write what is meant.
@@ -46,7 +47,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::wire::{policy_from_json, read, rule_from_value, shape::Shape};
+    use crate::wire::{
+        document::document, policy_from_json, read, rule_from_value, shape::Shape,
+    };
 
     fn definitions() -> Value {
         schema()["$defs"].take()
@@ -135,6 +138,18 @@ mod tests {
                         let is_field = path.ends_with("/properties");
                         assert!(is_field || !fields.contains_key(word), "{word} at {path}");
                     }
+                    // The options differ in their types, which a reference says to be an object.
+                    let options = fields.get("oneOf").and_then(Value::as_array);
+                    let types = options.into_iter().flatten().map(|option| {
+                        let named = option["type"].as_str();
+                        named.unwrap_or_else(|| option["$ref"].as_str().map_or("?", |_| "object"))
+                    });
+                    let types: Vec<_> = types.collect();
+                    let distinct: BTreeSet<_> = types.iter().collect();
+                    assert!(
+                        distinct.len() == types.len() && !distinct.contains(&"?"),
+                        "{path}"
+                    );
                     for (name, schema) in fields.iter().filter(|(name, _)| *name != "examples") {
                         walk(schema, &format!("{path}/{name}"));
                     }

@@ -52,6 +52,8 @@ pub(super) struct Shape {
 #[derive(Clone, Copy)]
 enum Kind {
     Any,
+    /// Anything but null.
+    Json,
     Flag,
     /// From 0, or above it, to a bound.
     Number(Above0, f64),
@@ -66,8 +68,6 @@ enum Kind {
     Map(&'static str, &'static Shape),
     Object(fn() -> &'static Document),
     Either(&'static [Shape]),
-    /// A shape with a definition of its own.
-    Named(&'static str, fn() -> &'static Shape),
 }
 
 type Above0 = bool;
@@ -77,6 +77,8 @@ pub(super) type Definitions = Map<String, Value>;
 
 impl Shape {
     pub(super) const ANY: Self = Self::of(Kind::Any);
+    /// Any JSON but null.
+    pub(super) const JSON: Self = Self::of(Kind::Json);
     pub(super) const FLAG: Self = Self::of(Kind::Flag);
     /// A share, from 0 to 1.
     pub(super) const SHARE: Self = Self::of(Kind::Number(false, 1.0));
@@ -136,10 +138,6 @@ impl Shape {
         Self::of(Kind::Either(shapes))
     }
 
-    pub(super) const fn named(name: &'static str, shape: fn() -> &'static Self) -> Self {
-        Self::of(Kind::Named(name, shape))
-    }
-
     /// Returns what is accepted, in words.
     pub(super) fn allowed(&self) -> Cow<'static, str> {
         if !self.allowed.is_empty() {
@@ -147,6 +145,7 @@ impl Shape {
         }
         match self.kind {
             Kind::Any => "any JSON".into(),
+            Kind::Json => "any JSON but null".into(),
             Kind::Flag => "true or false".into(),
             Kind::Number(false, max) => format!("a number from 0 to {max}").into(),
             Kind::Number(true, max) => format!("a number above 0 and at most {max}").into(),
@@ -167,7 +166,6 @@ impl Shape {
                 let shapes: Vec<_> = shapes.iter().map(Self::allowed).collect();
                 shapes.join(", or ").into()
             }
-            Kind::Named(_, shape) => shape().allowed(),
         }
     }
 
@@ -181,15 +179,34 @@ impl Shape {
                 None => document().rest.as_ref(),
             },
             Kind::Either(shapes) => shapes.iter().find_map(|shape| shape.part(name)),
-            Kind::Named(_, shape) => shape().part(name),
             _ => None,
         }
     }
 
-    /// Returns the JSON Schema of it. What has a name is put among the definitions, and referred to.
+    /// Returns the schemas of what it is one of. Their types differ: of several forms, clients that are
+    /// generated tell apart a text, a number, a list and an object, and no more.
+    fn options(&self, definitions: &mut Definitions) -> Vec<Value> {
+        match self.kind {
+            Kind::Either(shapes) => {
+                let options = shapes.iter().map(|shape| shape.options(definitions));
+                options.flatten().collect()
+            }
+            _ => vec![self.schema(definitions)],
+        }
+    }
+
+    /// Returns the JSON Schema of it. Documents are put among the definitions, and referred to.
     pub(super) fn schema(&self, definitions: &mut Definitions) -> Value {
         match self.kind {
             Kind::Any => json!({}),
+            // Generated clients write null for what is left out wherever a schema allows it.
+            Kind::Json => json!({ "oneOf": [
+                { "type": "string" },
+                { "type": "number" },
+                { "type": "boolean" },
+                { "type": "array", "items": {} },
+                { "type": "object" },
+            ] }),
             Kind::Flag => json!({ "type": "boolean" }),
             Kind::Number(above, max) => {
                 let least = if above { "exclusiveMinimum" } else { "minimum" };
@@ -225,15 +242,7 @@ impl Shape {
                 schema
             }
             Kind::Object(document) => document().reference(definitions),
-            Kind::Either(shapes) => {
-                let shapes = shapes.iter().map(|shape| shape.schema(definitions));
-                json!({ "anyOf": shapes.collect::<Vec<_>>() })
-            }
-            Kind::Named(name, shape) => define(name, definitions, |definitions| {
-                let mut schema = shape().schema(definitions);
-                schema["description"] = sentence(&[], &shape().allowed()).into();
-                schema
-            }),
+            Kind::Either(_) => json!({ "oneOf": self.options(definitions) }),
         }
     }
 }
@@ -274,10 +283,15 @@ impl Document {
         allowed
     }
 
+    /// Puts the schema among the definitions, once, and returns a reference to it.
     pub(super) fn reference(&self, definitions: &mut Definitions) -> Value {
-        define(self.name, definitions, |definitions| {
-            self.schema(definitions)
-        })
+        if !definitions.contains_key(self.name) {
+            // It may refer to itself.
+            definitions.insert(self.name.to_owned(), Value::Null);
+            let schema = self.schema(definitions);
+            definitions.insert(self.name.to_owned(), schema);
+        }
+        json!({ "$ref": format!("#/$defs/{}", self.name) })
     }
 
     fn schema(&self, definitions: &mut Definitions) -> Value {
@@ -313,21 +327,6 @@ impl Document {
         }
         schema
     }
-}
-
-/// Puts a definition in its place, once, and returns a reference to it.
-fn define(
-    name: &str,
-    definitions: &mut Definitions,
-    make: impl FnOnce(&mut Definitions) -> Value,
-) -> Value {
-    if !definitions.contains_key(name) {
-        // It may refer to itself.
-        definitions.insert(name.to_owned(), Value::Null);
-        let schema = make(definitions);
-        definitions.insert(name.to_owned(), schema);
-    }
-    json!({ "$ref": format!("#/$defs/{name}") })
 }
 
 fn joined(lines: &[&str]) -> String {

@@ -92,8 +92,9 @@ def text(given, plain):
         return plain(given)
     if isinstance(given, list):
         return [text(one, plain) for one in given]
-    given = only(given, ["not", "prefix", "suffix", "regex", "present"])
-    if not given:
+    if isinstance(given, dict):
+        given = only(given, ["not", "prefix", "suffix", "regex", "present"])
+    if not isinstance(given, dict) or not given:
         return {"present": True}
     return {name: text(value, plain) if name == "not" else value for name, value in given.items()}
 

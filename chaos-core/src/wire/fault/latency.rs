@@ -49,7 +49,7 @@ document! {
         /// Whether the latency comes `before` the handler, which is the default, or `after` it.
         when: String = Shape::word(|| words(WHEN));
     }
-    rest DURATION;
+    rest Shape::ANY;
 }
 
 document! {

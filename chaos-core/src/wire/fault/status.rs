@@ -31,7 +31,7 @@ document! {
         /// The body of the answer: a text.
         body: String = Shape::TEXT;
         /// The body of the answer: JSON.
-        json: Value = Shape::ANY.allowing("any JSON but null");
+        json: Value = Shape::JSON;
         /// The headers of the answer, none of which frames the message.
         headers: Names<String> = HEADERS;
         /// The type of the body.
