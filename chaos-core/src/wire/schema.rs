@@ -47,9 +47,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::wire::{
-        document::document, policy_from_json, read, rule_from_value, shape::Shape,
-    };
+    use crate::wire::{document::document, policy_from_json, read, rule_from_value, shape::Shape};
 
     fn definitions() -> Value {
         schema()["$defs"].take()
@@ -99,7 +97,7 @@ mod tests {
         for (json, error) in [
             (
                 "[]",
-                "invalid type: sequence; allowed: an object with first, and any of new; either of them",
+                "invalid type: sequence; allowed: an object with first, and optionally new; either of them",
             ),
             ("{}", "first: missing; allowed: true or false"),
             (
@@ -128,7 +126,7 @@ mod tests {
                 Value::Object(fields) => {
                     assert!(!fields.contains_key("$ref") || fields.len() == 1, "{path}");
                     for word in [
-                        "oneOf",
+                        "anyOf",
                         "allOf",
                         "not",
                         "if",
