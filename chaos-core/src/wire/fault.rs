@@ -8,7 +8,6 @@ mod error;
 mod grpc;
 mod headers;
 mod latency;
-mod one_of;
 mod status;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -25,18 +24,17 @@ use self::{
     grpc::{GRPC, GrpcDoc},
     headers::HeadersDoc,
     latency::{LATENCY, LatencyDoc, WHEN},
-    one_of::{ONE_OF, OptionDoc},
     status::{STATUS, StatusDoc},
 };
 use super::{
     document::document,
-    form::{Form, Names, Object},
+    form::{Form, Names, Object, Whole},
     scalar::{DURATION, SIZE, duration, duration_text, meaning, size, size_text, words},
     shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,
-    fault::{Fault, When, custom::CustomFault},
+    fault::{Fault, OneOf, When, custom::CustomFault},
 };
 
 document! {
@@ -121,6 +119,22 @@ document! {
     }
 }
 
+const ONE_OF: Shape = Shape::list(&OptionDoc::SHAPE, 2, 100)
+    .allowing("a list of 2 to 100 objects, each with fault and, unless it is 1, weight");
+
+document! {
+    /// One fault of a choice.
+    OptionDoc as "WeightedFault";
+    required {
+        /// Any fault but one_of.
+        fault: Object<FaultDoc> = FaultDoc::SHAPE.allowing("a fault other than one_of");
+    }
+    optional {
+        /// How often it is drawn in relation to the others: 1 unless it is given.
+        weight: Whole<u32> = Shape::whole(1, 1_000_000);
+    }
+}
+
 impl FaultDoc {
     pub(super) fn into_fault(self) -> Result<Fault, RuleError> {
         if let (Some(_), Some(latency)) = (&self.when, &self.latency)
@@ -171,7 +185,7 @@ impl FaultDoc {
         );
         take("burn", self.burn.map(|Object(doc)| doc.into_fault()));
         take("custom", self.custom.map(|Names(doc)| custom(doc)));
-        take("one_of", self.one_of.map(one_of::fault));
+        take("one_of", self.one_of.map(one_of));
 
         let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
         let mut given = given.into_iter();
@@ -220,6 +234,28 @@ fn custom(mut doc: BTreeMap<String, Value>) -> Result<Fault, RuleError> {
     Ok(Fault::Custom(CustomFault::new(&name, &arguments)))
 }
 
+fn one_of(docs: Vec<Object<OptionDoc>>) -> Result<Fault, RuleError> {
+    let mut options = Vec::with_capacity(docs.len());
+    for (at, Object(OptionDoc { weight, fault })) in docs.into_iter().enumerate() {
+        let here = |error: RuleError| error.under(&format!("[{at}].fault"));
+        let weight = weight.map_or(1, |Whole(weight)| weight);
+        options.push((weight, fault.0.into_fault().map_err(here)?));
+    }
+    Fault::one_of(options).map_err(|error| {
+        let within = error.field().trim_start_matches("one_of").to_owned();
+        error.at(&within)
+    })
+}
+
+fn one_of_doc(choice: &OneOf) -> Vec<Object<OptionDoc>> {
+    let doc = |(weight, fault): &(u32, Fault)| OptionDoc {
+        weight: (*weight != 1).then_some(Whole(*weight)),
+        fault: Object(fault.into()),
+    };
+    let options = choice.options().iter();
+    options.map(|option| Object(doc(option))).collect()
+}
+
 impl From<&Fault> for FaultDoc {
     fn from(fault: &Fault) -> Self {
         let mut doc = Self::default();
@@ -253,7 +289,7 @@ impl From<&Fault> for FaultDoc {
                 names.0.insert("name".to_owned(), (*custom.name).into());
                 doc.custom = Some(names);
             }
-            Fault::OneOf(choice) => doc.one_of = Some(one_of::doc(choice)),
+            Fault::OneOf(choice) => doc.one_of = Some(one_of_doc(choice)),
         }
         doc
     }
