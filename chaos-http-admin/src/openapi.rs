@@ -3,8 +3,6 @@
 
 pub(crate) mod operation;
 
-use std::collections::BTreeMap;
-
 use axum::{Extension, Json, extract::OriginalUri};
 use chaos_core::wire;
 use serde_json::{Map, Value, json};
@@ -43,6 +41,7 @@ pub(crate) fn document<'r>(
             "title": "chaos-http-admin",
             "description": ABOUT,
             "version": env!("CARGO_PKG_VERSION"),
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": base }],
         "paths": paths,
@@ -76,49 +75,89 @@ fn schemas() -> Map<String, Value> {
         let other = schemas.insert(name, schema);
         debug_assert!(other.is_none(), "two schemas of one name: {other:?}");
     }
-    schemas.insert("RulePatch".to_owned(), patch(&schemas));
+    schemas.insert("ShownRule".to_owned(), shown(&schemas["Rule"]));
+    patches(&mut schemas);
     schemas
 }
 
-/// Any fields of a rule, each of which may be null, and so may be those within.
-fn patch(schemas: &Map<String, Value>) -> Value {
-    let fields = |schema: &Value| -> BTreeMap<String, Value> {
-        let fields = schema["properties"].as_object().into_iter().flatten();
-        let or_null = fields.map(|(name, field)| {
-            (
-                name.clone(),
-                json!({ "anyOf": [field, { "type": "null" }] }),
-            )
-        });
-        or_null.collect()
-    };
-    let mut properties = fields(&schemas["Rule"]);
-    // What is required must not be taken away.
-    for name in ["site", "faults"] {
-        properties.insert(name.to_owned(), schemas["Rule"]["properties"][name].clone());
+/// The schema of a rule as the port shows it.
+fn shown(rule: &Value) -> Value {
+    let mut shown = rule.clone();
+    if let Value::Object(shown) = &mut shown {
+        shown.remove("examples");
     }
-    for (name, within) in [
+    shown["description"] = "A rule as it was written, and what it did.".into();
+    let required = ["id", "site", "enabled", "faults", "stats", "sites"];
+    shown["required"] = json!(required);
+    shown["properties"]["stats"] = nullable(&json!({ "$ref": "#/components/schemas/Stats" }));
+    shown["properties"]["sites"] = json!({
+        "description": "The names of the known sites that the rule aims at. A rule without any waits for \
+                        its site, or has a slip in its name.",
+        "type": "array",
+        "items": { "type": "string" },
+    });
+    shown
+}
+
+/// Adds the schema of a merge patch of a rule, in which null takes a field away, and so it does within.
+fn patches(schemas: &mut Map<String, Value>) {
+    let patch_of = |name: &str, description: &str| {
+        let mut patch = schemas[name].clone();
+        patch["description"] = description.into();
+        if let Some(Value::Object(fields)) = patch.get_mut("properties") {
+            fields
+                .values_mut()
+                .for_each(|field| *field = nullable(field));
+        }
+        if let Value::Object(patch) = &mut patch {
+            patch.remove("required");
+            patch.remove("examples");
+        }
+        patch
+    };
+    let mut rule = patch_of(
+        "Rule",
+        "The fields of a rule that change (RFC 7396). One that is null has its default again. The \
+         whole must be a rule.",
+    );
+    rule["examples"] = json!([{ "enabled": false }, { "rate": 0.5, "reason": null }]);
+    // What is required cannot be taken away.
+    for name in ["site", "faults"] {
+        rule["properties"][name] = schemas["Rule"]["properties"][name].clone();
+    }
+    let mut made = Vec::new();
+    for (field, document) in [
         ("match", "Match"),
         ("first_attempts", "FirstAttempts"),
         ("budget", "Budget"),
-        ("window", "Window"),
+        ("window", "HoursWindow"),
     ] {
-        properties.insert(
-            name.to_owned(),
-            json!({
-                "type": ["object", "null"],
-                "additionalProperties": false,
-                "properties": fields(&schemas[within]),
-            }),
-        );
+        let name = format!("{document}Patch");
+        let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+        rule["properties"][field] = nullable(&reference);
+        made.push((
+            name,
+            patch_of(document, "The fields that change; null takes one away."),
+        ));
     }
-    json!({
-        "description": "The fields of a rule that change (RFC 7396). One that is null has its default again. The whole must be a rule.",
-        "type": "object",
-        "additionalProperties": false,
-        "properties": properties,
-        "examples": [{ "enabled": false }, { "rate": 0.5, "reason": null }],
-    })
+    made.push(("RulePatch".to_owned(), rule));
+    schemas.extend(made);
+}
+
+/// The schema of what may also be null.
+fn nullable(schema: &Value) -> Value {
+    let mut nullable = schema.clone();
+    if let Some(Value::Array(options)) = nullable.get_mut("oneOf") {
+        options.push(json!({ "type": "null" }));
+    } else if nullable.get("$ref").is_some() {
+        nullable = json!({ "oneOf": [nullable, { "type": "null" }] });
+    } else if let Some(name) = schema.get("type") {
+        nullable["type"] = json!([name, "null"]);
+    }
+    if let Some(Value::Array(words)) = nullable.get_mut("enum") {
+        words.push(Value::Null);
+    }
+    nullable
 }
 
 /// Makes the document for clients under a base.

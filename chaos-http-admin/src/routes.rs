@@ -67,7 +67,7 @@ fn table() -> Vec<Route> {
     const ARM: Option<Role> = Some(Role::Arm);
     vec![
         route(GET, "/", ANYONE, console::console, "Serves the console page.", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("State"))),
+        route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("InjectorState"))),
         route(GET, "/v1/sites", OBSERVE, status::sites, "Lists the registered sites, where each is in the code, and the rules that match it.", answers(200, Json("Sites"))),
         route(GET, "/v1/rules", OBSERVE, rules::list, "Lists the rules in order, with their counts and remaining time.", answers(200, Json("ShownRules")).tagged()),
         route(PUT, "/v1/rules", ARM, rules::replace, "Replaces all rules at once; with `?dry_run=true`, only returns what would change.", answers(200, Json("Difference")).tagged().to("Rules").refuses(409)),
@@ -80,14 +80,14 @@ fn table() -> Vec<Route> {
         route(POST, "/v1/rules/{id}/release", STOP, rule::release, "Releases the calls that a rule's `pause` fault holds (204).", answers(204, Nothing).refuses(404)),
         route(POST, "/v1/preview", OBSERVE, preview::preview, "Returns which ordinals or keys a rule would hit; injects nothing.", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
         route(POST, "/v1/tokens", ARM, tokens::sign, "Signs a rule token, which carries rules with the requests that present it; requires a key.", answers(201, Json("Token")).to("TokenQuestion").refuses(409)),
-        route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason")),
-        route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason").refuses(409)),
-        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("State")).tagged().to("Reason")),
+        route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")),
+        route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason").refuses(409)),
+        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")),
         route(GET, "/v1/audit", OBSERVE, audit::list, "Lists who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`.", answers(200, Json("Audit"))),
-        route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("Event")).refuses(503)),
+        route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("StreamEvent")).refuses(503)),
         route(GET, "/metrics", OBSERVE, metrics::serve, "Returns the metrics in Prometheus' text format.", answers(200, Text("text/plain"))),
         route(GET, "/healthz", ANYONE, status::health, "Returns `ok` while the port works.", answers(200, Text("text/plain"))),
-        route(GET, openapi::PATH, ANYONE, openapi::show, "Returns the routes as an OpenAPI document.", answers(200, Json("Document"))),
+        route(GET, openapi::PATH, ANYONE, openapi::show, "Returns the routes as an OpenAPI document.", answers(200, Json("OpenApiDocument"))),
     ]
 }
 

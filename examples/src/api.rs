@@ -1,9 +1,14 @@
 //! Checks the admin API against its own OpenAPI document with independent tools: a validator checks the
-//! document, and Schemathesis generates valid and invalid requests from it.
+//! document, a generator makes a client from it that arms and disarms a rule, and Schemathesis generates valid
+//! and invalid requests.
 //!
-//! `tests/api` has the configuration of Schemathesis, and its additional checks.
+//! `tests/api` has the configuration of Schemathesis, its additional checks, and the use of the client.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use reqwest::Method;
 use serde_json::json;
@@ -16,6 +21,7 @@ use tokio::{
 use crate::{Error, admin_client::AdminClient, running::RunningShop};
 
 const CONFIG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/schemathesis.toml");
+const CLIENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/client.py");
 const HOOKS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/api/hooks.py");
 
 /// The time within which a well-behaved client must get its response, whatever other requests are
@@ -40,6 +46,9 @@ pub async fn run(
     let mut wrong = Vec::new();
     if !is_valid(&python, &document.to_string()).await? {
         wrong.push("the document is not a valid OpenAPI 3.1 document".to_owned());
+    }
+    if !arms_by_generated_client(&python, &document.to_string(), &shop.admin.url("")).await? {
+        wrong.push("a generated client cannot arm a rule and disarm it".to_owned());
     }
     let asking = ask(&python, &shop.admin, max_examples, seed);
     let watching = watch(&shop.admin);
@@ -74,6 +83,56 @@ async fn is_valid(python: &Path, document: &str) -> Result<bool, Error> {
     Ok(validator.wait().await?.success())
 }
 
+/// Makes a client of the document, without a warning of the generator, and has it change a rule.
+async fn arms_by_generated_client(
+    python: &Path,
+    document: &str,
+    address: &str,
+) -> Result<bool, Error> {
+    let folder = beside_this_program()?.join("generated-client");
+    std::fs::create_dir_all(&folder)?;
+    let read = folder.join("openapi.json");
+    std::fs::write(&read, document)?;
+    let programs = python.parent().ok_or("a Python is in a folder")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::iter::once(programs.to_owned()).chain(std::env::split_paths(&path));
+    let mut generator = Command::new(python);
+    generator
+        .args([
+            "-m",
+            "openapi_python_client",
+            "generate",
+            "--overwrite",
+            "--fail-on-warning",
+            "--meta",
+            "none",
+        ])
+        .arg("--path")
+        .arg(&read)
+        .arg("--output-path")
+        .arg(folder.join("port"))
+        // It formats what it makes, by a program beside it.
+        .env("PATH", std::env::join_paths(path)?);
+    if !generator.status().await?.success() {
+        return Ok(false);
+    }
+    let mut client = Command::new(python);
+    client.arg(CLIENT).arg(&folder).arg(address);
+    client
+        .env("NO_PROXY", "*")
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(client.status().await?.success())
+}
+
+/// The folder of what was built, where the tools may leave files.
+fn beside_this_program() -> Result<PathBuf, Error> {
+    let program = std::env::current_exe()?;
+    Ok(program
+        .parent()
+        .ok_or("a program is in a folder")?
+        .to_owned())
+}
+
 async fn ask(
     python: &Path,
     admin: &AdminClient,
@@ -87,11 +146,7 @@ async fn ask(
         .args(["--max-examples", &max_examples.to_string()])
         .args(["--seed", &seed.to_string()])
         // Schemathesis writes its cache there.
-        .current_dir(
-            std::env::current_exe()?
-                .parent()
-                .ok_or("the program is in no directory")?,
-        )
+        .current_dir(beside_this_program()?)
         .env("SCHEMATHESIS_HOOKS", HOOKS)
         .env("NO_PROXY", "*")
         .env("PYTHONDONTWRITEBYTECODE", "1")

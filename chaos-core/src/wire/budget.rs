@@ -1,46 +1,47 @@
 //! What a rule or a policy may spend, in JSON.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
-    form::{Object, duration, written},
-    refuse,
+    document::document,
+    form::Object,
+    scalar::{DURATION, duration, duration_text, refuse},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,
     trigger::{budget::Budget, rate::Rate},
 };
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct BudgetDoc {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    share: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    delay: Option<String>,
+document! {
+    /// What may be spent, whatever rates say; exact.
+    BudgetDoc as "Budget", "share, delay or both";
+    optional {
+        /// The greatest share of the calls so far.
+        share: f64 = Shape::SHARE;
+        /// The most delay in any minute, over all calls.
+        delay: String = DURATION
+            .allowing("a duration such as \"30s\", more than 0s and at most 24h: delay in any minute");
+    }
+    examples r#"[{ "share": 0.1, "delay": "30s" }]"#;
 }
 
 impl BudgetDoc {
     pub(super) fn of(budget: &Budget) -> Option<Object<Self>> {
         let share = budget.greatest_share().map(Rate::get);
-        let delay = budget.delay_in_a_minute().map(written);
+        let delay = budget.delay_in_a_minute().map(duration_text);
         (*budget != Budget::new()).then_some(Object(Self { share, delay }))
     }
 
     pub(super) fn into_budget(self) -> Result<Budget, RuleError> {
         if self.share.is_none() && self.delay.is_none() {
-            return Err(refuse("budget", "neither is there"));
+            return Err(refuse("neither share nor delay"));
         }
-        let here = |error: RuleError| error.under("budget");
         let mut budget = Budget::new();
         if let Some(share) = self.share {
-            let share = Rate::new(share);
-            budget = budget.share(share.map_err(|error| here(refuse("share", error.problem())))?);
+            budget = budget.share(Rate::new(share).map_err(Self::at("share"))?);
         }
         if let Some(delay) = self.delay {
-            let delay = duration("delay", &delay).map_err(here)?;
-            let with = budget.delay(delay);
-            budget = with.map_err(|error| here(refuse("delay", error.problem())))?;
+            let delay = duration(&delay).and_then(|delay| budget.delay(delay));
+            budget = delay.map_err(Self::at("delay"))?;
         }
         Ok(budget)
     }

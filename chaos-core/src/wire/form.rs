@@ -1,16 +1,15 @@
-//! The shapes that fields share: an object and nothing else, a short form or an object, a duration.
+//! The types that fields share, and how serde reads them: an object and nothing else, a short form or an
+//! object, names of the user's own, a whole number.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData, time::Duration};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{Error, MapAccess, Unexpected, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{error::RuleError, wire::refuse};
-
-/// A struct read from an object alone: serde would take a list of its fields, too.
-#[derive(Default, PartialEq, Serialize)]
+/// A struct that is read from an object alone: serde would take a list of its fields, too.
+#[derive(Default, Serialize)]
 #[serde(transparent)]
 pub(super) struct Object<T>(pub(super) T);
 
@@ -41,6 +40,12 @@ pub(super) enum Form<T> {
     Text(String),
     Number(u64),
     Object(T),
+}
+
+impl<T> Default for Form<T> {
+    fn default() -> Self {
+        Self::Number(0)
+    }
 }
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
@@ -114,30 +119,17 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Names<V> {
     }
 }
 
-/// A whole number. JSON knows one kind of numbers: `1.0` is one, too, and some write it so.
-pub(super) fn whole<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
+/// Reads a value that is there: `null` is not taken for a field that is left out.
+pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
-) -> Result<N, D::Error> {
-    Whole::deserialize(deserializer).map(|Whole(number)| number)
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
-/// The same of one that may be left out.
-pub(super) fn whole_if_any<'de, D: Deserializer<'de>, N: TryFrom<u64>>(
-    deserializer: D,
-) -> Result<Option<N>, D::Error> {
-    let whole = Option::<Whole<N>>::deserialize(deserializer)?;
-    Ok(whole.map(|Whole(number)| number))
-}
-
-/// The same of a list that may be left out.
-pub(super) fn wholes_if_any<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<u64>>, D::Error> {
-    let wholes = Option::<Vec<Whole<u64>>>::deserialize(deserializer)?;
-    Ok(wholes.map(|wholes| wholes.into_iter().map(|Whole(number)| number).collect()))
-}
-
-struct Whole<N>(N);
+/// A whole number. JSON has one kind of number: `1.0` is a whole number, too.
+#[derive(Clone, Copy, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Whole<N>(pub(super) N);
 
 impl<'de, N: TryFrom<u64>> Deserialize<'de> for Whole<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -178,17 +170,4 @@ fn whole_of(number: f64) -> Option<u64> {
     // The bound is 2^64, the first that does not fit.
     let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
     fits.then_some(number as u64)
-}
-
-pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
-pub(super) fn duration(field: &'static str, text: &str) -> Result<Duration, RuleError> {
-    let parsed = humantime::parse_duration(text.trim());
-    parsed.map_err(|error| refuse(field, format_args!("{text:?} is no duration: {error}")))
-}
-
-pub(super) fn written(time: Duration) -> String {
-    humantime::format_duration(time).to_string()
 }

@@ -1,12 +1,13 @@
 //! Guard rails in JSON.
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    form::{Object, duration, whole_if_any, written},
-    latency::{quantile, quantile_name},
-    refuse,
+    document::document,
+    fault::{quantile, quantile_name},
+    form::{Object, Whole},
+    scalar::{DURATION, SITE, Words, duration, duration_text, meaning, refuse, word, words},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,
@@ -14,70 +15,42 @@ use crate::{
     trigger::rate::Rate,
 };
 
-pub(super) const ALLOWED: &[(&str, &str)] = &[
-    (
-        "guards",
-        "a list of objects with error_ratio, latency or both",
-    ),
-    (
-        "guards.site",
-        "a site name, or a pattern such as `db.*` or `db.**`",
-    ),
-    ("guards.window", "a duration such as \"10s\", 1s to 10m"),
-    ("guards.at_least", "a whole number, 0 or more"),
-    ("error_ratio", "a number from 0 to 1"),
-    (
-        "guards.latency",
-        "an object with one quantile, such as {\"p99\": \"800ms\"}",
-    ),
-    ("over_baseline", "true or false"),
-    ("then", "halt or disarm"),
-];
+const THEN: Words<Then> = &[("halt", Then::Halt), ("disarm", Then::Disarm)];
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct GuardDoc {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    site: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    window: Option<String>,
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "whole_if_any"
-    )]
-    at_least: Option<u32>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    error_ratio: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    latency: Option<Map<String, Value>>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    over_baseline: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    then: Option<ThenDoc>,
+/// The guard rails of a rule or a policy.
+pub(super) const GUARDS: Shape = Shape::list(&GuardDoc::SHAPE, 0, usize::MAX)
+    .allowing("a list of objects with error_ratio, latency or both");
+
+document! {
+    /// A bound on what a service shows at a site.
+    GuardDoc as "GuardRail", "error_ratio, latency or both";
+    optional {
+        /// Where it looks: the rule's own site unless it is given.
+        site: String = SITE;
+        /// How far it looks back.
+        window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", "");
+        /// How many calls it wants to see before it judges.
+        at_least: Whole<u32> = Shape::whole(0, u32::MAX as u64);
+        /// The share of the calls that may fail.
+        error_ratio: f64 = Shape::SHARE;
+        /// A quantile that calls may not exceed.
+        latency: Map<String, Value> = Shape::map("^p([1-9][0-9]?(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9])$", &DURATION)
+            .allowing("an object with one quantile, such as {\"p99\": \"800ms\"}");
+        /// Whether the bound is on what injection adds to the calls that are left alone.
+        over_baseline: bool = Shape::FLAG;
+        /// What a breach does: `halt` unless it is given.
+        then: String = Shape::word(|| words(THEN));
+    }
+    examples r#"[{ "site": "http.server", "window": "10s", "at_least": 100, "error_ratio": 0.05, "then": "disarm" }]"#;
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum ThenDoc {
-    Halt,
-    Disarm,
-}
-
-/// Reads a list of them.
+/// Reads the guard rails of a rule or a policy.
 pub(super) fn rails(docs: Vec<Object<GuardDoc>>) -> Result<Vec<GuardRail>, RuleError> {
     let rails = docs.into_iter().enumerate().map(|(at, Object(doc))| {
         doc.into_rail()
             .map_err(|error| error.under(&format!("guards[{at}]")))
     });
     rails.collect()
-}
-
-/// What is allowed of a field that means something else elsewhere.
-fn here(field: &'static str, problem: impl std::fmt::Display) -> RuleError {
-    let path = format!("guards.{field}");
-    let known = ALLOWED.iter().find(|(name, _)| *name == path);
-    RuleError::new(field, problem, known.map_or("", |(_, allowed)| allowed))
 }
 
 impl GuardDoc {
@@ -87,37 +60,23 @@ impl GuardDoc {
             rail = rail.site(site.parse()?);
         }
         if let Some(window) = self.window {
-            let window = duration("window", &window).map_err(|e| here("window", e.problem()))?;
-            rail = rail
-                .window(window)
-                .map_err(|error| here("window", error.problem()))?;
+            let window = duration(&window).and_then(|window| rail.window(window));
+            rail = window.map_err(Self::at("window"))?;
         }
-        if let Some(calls) = self.at_least {
+        if let Some(Whole(calls)) = self.at_least {
             rail = rail.at_least(calls);
         }
         if let Some(ratio) = self.error_ratio {
-            let ratio = Rate::new(ratio).map_err(|e| refuse("error_ratio", e.problem()))?;
-            rail = rail.error_ratio(ratio);
+            rail = rail.error_ratio(Rate::new(ratio).map_err(Self::at("error_ratio"))?);
         }
         if let Some(points) = self.latency {
-            let mut points = points.iter();
-            let (Some((name, Value::String(longest))), None) = (points.next(), points.next())
-            else {
-                return Err(here("latency", "not one quantile with its time"));
-            };
-            let Some(quantile) = quantile(name) else {
-                return Err(here("latency", format_args!("unknown field `{name}`")));
-            };
-            let longest = duration("latency", longest).map_err(|e| here("latency", e.problem()))?;
-            rail = rail
-                .latency(quantile, longest)
-                .map_err(|error| here("latency", error.problem()))?;
+            rail = latency(rail, &points).map_err(Self::at("latency"))?;
         }
-        if self.over_baseline {
+        if self.over_baseline == Some(true) {
             rail = rail.over_baseline();
         }
-        if let Some(ThenDoc::Disarm) = self.then {
-            rail = rail.then(Then::Disarm);
+        if let Some(then) = self.then {
+            rail = rail.then(meaning(THEN, &then).map_err(Self::within("then"))?);
         }
         if rail.error_ratio.is_none() && rail.latency.is_none() {
             let allowed = "error_ratio, latency or both";
@@ -127,19 +86,36 @@ impl GuardDoc {
     }
 }
 
+fn latency(rail: GuardRail, points: &Map<String, Value>) -> Result<GuardRail, RuleError> {
+    let mut points = points.iter();
+    let (Some((name, Value::String(longest))), None) = (points.next(), points.next()) else {
+        return Err(refuse("not one quantile with its time"));
+    };
+    let unknown = || refuse(format_args!("unknown field `{name}`"));
+    rail.latency(quantile(name).ok_or_else(unknown)?, duration(longest)?)
+}
+
+/// Writes the guard rails, unless there are none.
+pub(super) fn docs(rails: &[GuardRail]) -> Option<Vec<Object<GuardDoc>>> {
+    let docs: Vec<_> = rails.iter().map(|rail| Object(rail.into())).collect();
+    (!docs.is_empty()).then_some(docs)
+}
+
 impl From<&GuardRail> for GuardDoc {
     fn from(rail: &GuardRail) -> Self {
         let usual = GuardRail::new();
         Self {
             site: rail.site.as_ref().map(ToString::to_string),
-            window: (rail.window != usual.window).then(|| written(rail.window)),
-            at_least: (rail.at_least != usual.at_least).then_some(rail.at_least),
+            window: (rail.window != usual.window).then(|| duration_text(rail.window)),
+            at_least: (rail.at_least != usual.at_least).then_some(Whole(rail.at_least)),
             error_ratio: rail.error_ratio.map(Rate::get),
             latency: rail.latency.map(|(quantile, longest)| {
-                Map::from_iter([(quantile_name(quantile), written(longest).into())])
+                Map::from_iter([(quantile_name(quantile), duration_text(longest).into())])
             }),
-            over_baseline: rail.over_baseline,
-            then: (rail.then == Then::Disarm).then_some(ThenDoc::Disarm),
+            over_baseline: rail.over_baseline.then_some(true),
+            then: (rail.then != usual.then)
+                .then(|| word(THEN, &rail.then).map(String::from))
+                .flatten(),
         }
     }
 }

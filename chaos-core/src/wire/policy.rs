@@ -1,72 +1,63 @@
 //! A policy in JSON: what the environment says, and what the admin port shows.
 
-use std::num::{NonZeroU32, NonZeroU64};
-
-use serde::{Deserialize, Serialize};
-
 use super::{
     budget::BudgetDoc,
-    form::{Object, duration, written},
-    from_json,
-    guard::{self, GuardDoc},
-    not_zero, refuse, size,
+    document::document,
+    form::{Object, Whole},
+    guard::{self, GUARDS, GuardDoc},
+    read,
+    scalar::{DURATION, SITE, SIZE, duration, duration_text, not_zero, size, size_text},
+    shape::{Documented, Shape},
 };
 use crate::{error::RuleError, policy::Policy, trigger::rate::Rate};
 
-pub(super) const ALLOWED: &[(&str, &str)] = &[
-    ("sites", "a list of site names or patterns"),
-    ("max_delay", "a duration such as \"2s\""),
-    ("default_ttl", "a duration such as \"10m\""),
-    ("max_ttl", "a duration such as \"1h\""),
-    ("shadow_only", "true or false"),
-    ("total", "a whole number, 1 or more"),
-    ("active", "a whole number, 1 or more"),
-    ("exit", "true or false"),
-];
-
-/// What may be said of a policy. What is left out is not bounded by it.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PolicyDoc {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sites: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    faults: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rate: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_active: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_delay: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    default_ttl: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    max_ttl: Option<String>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    shadow_only: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    active: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<Object<BudgetDoc>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    guards: Vec<Object<GuardDoc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    burn: Option<Object<BurnDoc>>,
+document! {
+    /// What rules may do at all. What is left out is not bounded, or as it is by default.
+    PolicyDoc as "Policy";
+    optional {
+        /// The sites that rules may aim at.
+        sites: Vec<String> = Shape::list(&SITE, 0, usize::MAX).allowing("a list of site names or patterns");
+        /// The names of the faults that rules may have.
+        faults: Vec<String> = Shape::list(&Shape::TEXT, 0, usize::MAX).allowing("a list of names of faults");
+        /// The greatest rate of a rule.
+        rate: f64 = Shape::SHARE;
+        /// The most injections of one rule at once.
+        max_active: Whole<u32> = Shape::COUNT_32;
+        /// The longest delay.
+        max_delay: String = DURATION.allowing("a duration such as \"2s\"");
+        /// The lifetime of a rule that names none.
+        default_ttl: String = DURATION.allowing("a duration such as \"10m\"");
+        /// The longest lifetime of a rule.
+        max_ttl: String = DURATION.allowing("a duration such as \"1h\"");
+        /// Whether rules may only have the mode `shadow`.
+        shadow_only: bool = Shape::FLAG;
+        /// The most injections of all rules together.
+        total: Whole<u64> = Shape::COUNT;
+        /// The most injections of all rules at once.
+        active: Whole<u32> = Shape::COUNT_32;
+        /// What all rules together may spend.
+        budget: Object<BudgetDoc> = BudgetDoc::SHAPE;
+        /// Bounds on what the service shows while any rule lives.
+        guards: Vec<Object<GuardDoc>> = GUARDS;
+        /// Whether an abort may end the process.
+        exit: bool = Shape::FLAG;
+        /// The most that one burn may take.
+        burn: Object<BurnBoundsDoc> = BurnBoundsDoc::SHAPE;
+    }
+    examples r#"[{ "sites": ["db.**"], "rate": 0.1, "max_ttl": "1h", "budget": { "share": 0.05 } }]"#;
 }
 
-#[derive(Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct BurnDoc {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cpu: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<String>,
-    #[serde(rename = "for", skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
+document! {
+    /// The most that one burn may take.
+    BurnBoundsDoc as "BurnBounds";
+    optional {
+        /// The greatest share of each processor.
+        cpu: f64 = Shape::SHARE;
+        /// The most memory.
+        memory: String = SIZE;
+        /// The longest time.
+        time as "for": String = DURATION;
+    }
 }
 
 /// Reads a policy: an object with the names of [`Policy`]'s setters, times and sizes as in rules.
@@ -83,16 +74,16 @@ struct BurnDoc {
 /// If it is no JSON, has an unknown field, or a value that is not allowed.
 pub fn policy_from_json(json: &[u8]) -> Result<Policy, RuleError> {
     let base = Policy::default();
-    from_json::<Object<PolicyDoc>>(json)?.0.over(base)
+    read::document_from_json::<PolicyDoc>(json)?.over(base)
 }
 
-/// The same, of a policy that adds to others: what it leaves out, it does not bound.
+/// Reads a policy that adds to others: it does not bound what it leaves out.
 pub(crate) fn bounds_from_json(json: &[u8]) -> Result<Policy, RuleError> {
     let base = Policy::allowing_all();
-    from_json::<Object<PolicyDoc>>(json)?.0.over(base)
+    read::document_from_json::<PolicyDoc>(json)?.over(base)
 }
 
-/// A policy as it would be written.
+/// Writes a policy as it would be read.
 #[must_use]
 pub fn policy_to_value(policy: &Policy) -> serde_json::Value {
     serde_json::to_value(PolicyDoc::from(policy)).expect("texts and numbers are JSON")
@@ -110,52 +101,52 @@ impl PolicyDoc {
         if let Some(rate) = self.rate {
             policy = policy.rate(Rate::new(rate)?);
         }
-        if let Some(max) = self.max_active {
-            policy = policy.max_active(not_zero("max_active", max)?);
+        if let Some(Whole(max)) = self.max_active {
+            policy = policy.max_active(not_zero(max).map_err(Self::within("max_active"))?);
         }
         if let Some(longest) = self.max_delay {
-            policy = policy.delay(duration("max_delay", &longest)?);
+            policy = policy.delay(duration(&longest).map_err(Self::within("max_delay"))?);
         }
         if let Some(ttl) = self.default_ttl {
-            policy = policy.default_ttl(duration("default_ttl", &ttl)?);
+            policy = policy.default_ttl(duration(&ttl).map_err(Self::within("default_ttl"))?);
         }
         if let Some(ttl) = self.max_ttl {
-            policy = policy.max_ttl(duration("max_ttl", &ttl)?);
+            policy = policy.max_ttl(duration(&ttl).map_err(Self::within("max_ttl"))?);
         }
-        if let Some(total) = self.total {
-            policy = policy.total(not_zero("total", total)?);
+        if let Some(Whole(total)) = self.total {
+            policy = policy.total(not_zero(total).map_err(Self::within("total"))?);
         }
-        if let Some(active) = self.active {
-            policy = policy.active(not_zero("active", active)?);
+        if let Some(Whole(active)) = self.active {
+            policy = policy.active(not_zero(active).map_err(Self::within("active"))?);
         }
         if let Some(Object(budget)) = self.budget {
-            policy = policy.budget(budget.into_budget()?);
+            policy = policy.budget(budget.into_budget().map_err(Self::within("budget"))?);
         }
-        for rail in guard::rails(self.guards)? {
+        for rail in guard::rails(self.guards.unwrap_or_default())? {
             policy = policy.guard(rail);
         }
         if let Some(exit) = self.exit {
             policy = policy.allow_exit(exit);
         }
         if let Some(Object(burn)) = self.burn {
-            if let Some(share) = burn.cpu {
-                policy = policy.burn_cpu(
-                    Rate::new(share)
-                        .map_err(|error| refuse("cpu", error.problem()).under("burn"))?
-                        .get(),
-                );
-            }
-            if let Some(memory) = burn.memory {
-                policy = policy.burn_memory(
-                    size::size("memory", &memory).map_err(|error| error.under("burn"))?,
-                );
-            }
-            if let Some(time) = burn.time {
-                policy =
-                    policy.burn_time(duration("for", &time).map_err(|error| error.under("burn"))?);
-            }
+            policy = burn.over(policy).map_err(Self::within("burn"))?;
         }
-        Ok(policy.shadow_only(self.shadow_only))
+        Ok(policy.shadow_only(self.shadow_only == Some(true)))
+    }
+}
+
+impl BurnBoundsDoc {
+    fn over(self, mut policy: Policy) -> Result<Policy, RuleError> {
+        if let Some(share) = self.cpu {
+            policy = policy.burn_cpu(Rate::new(share).map_err(Self::at("cpu"))?.get());
+        }
+        if let Some(memory) = self.memory {
+            policy = policy.burn_memory(size(&memory).map_err(Self::within("memory"))?);
+        }
+        if let Some(time) = self.time {
+            policy = policy.burn_time(duration(&time).map_err(Self::within("for"))?);
+        }
+        Ok(policy)
     }
 }
 
@@ -171,22 +162,20 @@ impl From<&Policy> for PolicyDoc {
             faults: (policy.faults.as_ref())
                 .map(|faults| faults.iter().map(ToString::to_string).collect()),
             rate: (policy.rate != Rate::ALWAYS).then(|| policy.rate.get()),
-            max_active: policy.max_active.map(NonZeroU32::get),
-            max_delay: policy.delay.map(written),
-            default_ttl: policy.default_ttl.map(written),
-            max_ttl: policy.max_ttl.map(written),
-            shadow_only: policy.shadow_only,
-            total: policy.total.map(NonZeroU64::get),
-            active: policy.active.map(NonZeroU32::get),
+            max_active: policy.max_active.map(|max| Whole(max.get())),
+            max_delay: policy.delay.map(duration_text),
+            default_ttl: policy.default_ttl.map(duration_text),
+            max_ttl: policy.max_ttl.map(duration_text),
+            shadow_only: policy.shadow_only.then_some(true),
+            total: policy.total.map(|total| Whole(total.get())),
+            active: policy.active.map(|active| Whole(active.get())),
             budget: BudgetDoc::of(&policy.budget),
-            guards: (policy.guards.iter())
-                .map(|rail| Object(rail.into()))
-                .collect(),
+            guards: guard::docs(&policy.guards),
             exit: Some(policy.exit),
-            burn: Some(Object(BurnDoc {
+            burn: Some(Object(BurnBoundsDoc {
                 cpu: Some(policy.burn_cpu),
-                memory: Some(size::written(policy.burn_memory)),
-                time: Some(written(policy.burn_time)),
+                memory: Some(size_text(policy.burn_memory)),
+                time: Some(duration_text(policy.burn_time)),
             })),
         }
     }

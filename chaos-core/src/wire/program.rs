@@ -4,7 +4,12 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-use super::form::{Object, duration, written};
+use super::{
+    document::document,
+    form::Object,
+    scalar::{DURATION, duration, duration_text, refuse},
+    shape::{Documented, Shape},
+};
 use crate::{
     error::RuleError,
     trigger::program::{
@@ -12,32 +17,35 @@ use crate::{
     },
 };
 
-/// Every field of a program, and what it accepts.
-pub(super) const ALLOWED: &[(&str, &str)] = &[
-    ("program", PHASES_ALLOWED),
-    ("program.for", TIME_ALLOWED),
-    ("program.rate", RATE_ALLOWED),
-    ("program.scale", SCALE_ALLOWED),
-];
+pub(super) const PROGRAM: Shape = Shape::list(&PhaseDoc::SHAPE, 1, 100).allowing(PHASES_ALLOWED);
+
+/// A ramp from one number to another.
+const RAMP: Shape = Shape::text(
+    "a ramp such as \"0.01..0.2\"",
+    "ramp",
+    r"^\s*\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*\.\.\s*\+?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?\s*$",
+);
 
 /// A program as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct ProgramDoc(Vec<Object<PhaseDoc>>);
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PhaseDoc {
-    #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
-    time: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    rate: Option<RampDoc>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    scale: Option<RampDoc>,
+document! {
+    /// A part of a program.
+    PhaseDoc as "ProgramPhase", "rate, scale or both";
+    optional {
+        /// How long the phase lasts.
+        time as "for": String = DURATION.allowing(TIME_ALLOWED);
+        /// The share of the matched calls that are hit.
+        rate: RampDoc = Shape::either(&[Shape::SHARE, RAMP]).allowing(RATE_ALLOWED);
+        /// A factor on delays and sizes.
+        scale: RampDoc = Shape::either(&[Shape::number(100.0), RAMP]).allowing(SCALE_ALLOWED);
+    }
 }
 
 /// A number, or a text such as `0.01..0.2`.
-enum RampDoc {
+pub(super) enum RampDoc {
     Number(f64),
     Text(String),
 }
@@ -56,31 +64,28 @@ impl ProgramDoc {
 impl PhaseDoc {
     fn into_phase(self) -> Result<Phase, RuleError> {
         let rate = match (self.rate, &self.scale) {
-            (Some(doc), _) => doc.into_ramp("rate", RATE_ALLOWED)?,
+            (Some(doc), _) => doc.into_ramp().map_err(Self::within("rate"))?,
             (None, Some(_)) => Ramp::constant(1.0),
-            (None, None) => return Err(RuleError::new("rate", "missing", RATE_ALLOWED)),
+            (None, None) => return Err(Self::refuse("rate", "missing")),
         };
         let mut phase = Phase::new(rate);
         if let Some(doc) = self.scale {
-            phase = phase.scale(doc.into_ramp("scale", SCALE_ALLOWED)?);
+            phase = phase.scale(doc.into_ramp().map_err(Self::within("scale"))?);
         }
         if let Some(text) = self.time {
-            // A phase allows another duration than a fault whose field has the same name.
-            let here = |error: RuleError| RuleError::new("for", error.problem(), TIME_ALLOWED);
-            phase = phase.lasting(duration("for", &text).map_err(here)?);
+            phase = phase.lasting(duration(&text).map_err(Self::within("for"))?);
         }
         Ok(phase)
     }
 }
 
 impl RampDoc {
-    fn into_ramp(self, field: &str, allowed: &str) -> Result<Ramp, RuleError> {
+    fn into_ramp(self) -> Result<Ramp, RuleError> {
         match self {
             Self::Number(number) => Ok(Ramp::constant(number)),
-            Self::Text(text) => ramp(&text).ok_or_else(|| {
-                let problem = format!("{text:?} is no ramp");
-                RuleError::new(field, problem, allowed)
-            }),
+            Self::Text(text) => {
+                ramp(&text).ok_or_else(|| refuse(format_args!("{text:?} is no ramp")))
+            }
         }
     }
 }
@@ -108,7 +113,7 @@ impl From<&Phase> for PhaseDoc {
         let unless_1 = |ramp: Ramp| (ramp != Ramp::constant(1.0)).then(|| ramp.into());
         let scale = unless_1(phase.scale);
         Self {
-            time: phase.time.map(written),
+            time: phase.time.map(duration_text),
             // Of the two, one is there.
             rate: match scale {
                 None => Some(phase.rate.into()),
@@ -179,10 +184,10 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{super::read, *};
+    use super::{super::read::read, *};
 
     fn program(json: Value) -> Result<Program, RuleError> {
-        read::<ProgramDoc, _>(json)?.into_program()
+        read::<ProgramDoc, _>(json, &PROGRAM)?.into_program()
     }
 
     fn back(program: &Program) -> Value {
@@ -288,8 +293,6 @@ mod tests {
             let error = program(json.clone()).expect_err(&json.to_string());
             let found = (error.field(), error.allowed());
             assert_eq!(found, (field, allowed), "{json}: {error}");
-            let (table, row) = (field.replace("[0]", "").replace("[1]", ""), allowed);
-            assert!(ALLOWED.contains(&(table.as_str(), row)), "{field}");
         }
     }
 

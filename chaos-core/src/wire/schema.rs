@@ -1,20 +1,22 @@
-//! The wire format as a JSON Schema: for editors, generators of requests and the admin port's
-//! OpenAPI document.
+//! The wire format as a JSON Schema: for editors, generators of requests and clients, and the admin
+//! port's OpenAPI document.
 
 use serde_json::{Value, json};
 
-use crate::{
-    plan::{cut::StreamReason, grpc::GrpcCode},
-    wire::io_kind,
+use super::{
+    policy::PolicyDoc,
+    rule::RuleDoc,
+    shape::{Definitions, Documented},
 };
 
-const SCHEMA: &str = include_str!("schema.json");
-
-/// The JSON Schema (draft 2020-12) of a rule. What it is made of stands under `$defs`, a rule under
-/// `Rule`.
+/// Returns the JSON Schema (draft 2020-12) of a rule. Its definitions stand under `$defs`: a rule under
+/// `Rule`, a policy under `Policy`.
 ///
-/// It takes every rule that this module reads, but for odd spellings of times and sizes. A schema cannot say
-/// all: where it has a `format`, or names a bound in a description alone, the reader says the rest.
+/// The schema takes every rule that this module reads, but for odd spellings of times and sizes, and lists of
+/// matchers in lists. It has no
+/// word for fields that exclude each other, and none for `format`: descriptions say the rest, and the
+/// reader refuses what they exclude. Its objects are flat and none of its fields may be null, so that
+/// generated clients write what is meant.
 ///
 /// ```
 /// let schema = chaos_core::wire::schema();
@@ -22,19 +24,21 @@ const SCHEMA: &str = include_str!("schema.json");
 /// ```
 #[must_use]
 pub fn schema() -> Value {
-    let mut schema: Value =
-        serde_json::from_str(SCHEMA).expect("a file of ours, which the tests read");
-    // The tables that the reader reads by.
-    let definitions = &mut schema["$defs"];
-    definitions["ErrorKind"] = json!({ "enum": io_kind::names().collect::<Vec<_>>() });
-    definitions["StreamReason"] = json!({ "enum": StreamReason::names() });
-    let codes = (0..=u8::MAX).map_while(|code| Some(GrpcCode::new(code).ok()?.name()));
-    definitions["GrpcName"] = json!({ "enum": codes.collect::<Vec<_>>() });
+    let mut definitions = Definitions::new();
+    let rule = RuleDoc::document().reference(&mut definitions);
+    PolicyDoc::document().reference(&mut definitions);
     #[cfg(not(feature = "window"))]
-    if let Value::Object(fields) = &mut definitions["Rule"]["properties"] {
+    if let Some(Value::Object(fields)) = definitions["Rule"].get_mut("properties") {
         // This build refuses it.
-        fields["window"] = json!({ "type": "null" });
+        fields.remove("window");
+        definitions.remove("HoursWindow");
     }
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A rule of chaos-core",
+        "$defs": definitions,
+    });
+    schema["$ref"] = rule["$ref"].clone();
     schema
 }
 
@@ -43,34 +47,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::error::RuleError;
-    use crate::wire::{policy_from_json, rule_from_value};
+    use crate::wire::{document::document, policy_from_json, read, rule_from_value, shape::Shape};
 
-    fn definition(name: &str) -> Value {
-        let found = schema()["$defs"][name].take();
-        assert!(found.is_object(), "there is no {name}");
-        found
-    }
-
-    /// The fields of an object, of all its forms together.
-    fn fields(schema: &Value) -> BTreeSet<String> {
-        let properties = schema["properties"].as_object().into_iter().flatten();
-        let own = properties.map(|(name, _)| name.clone());
-        let forms = ["oneOf", "anyOf"].map(|any| schema[any].as_array());
-        let forms = forms.into_iter().flatten().flatten();
-        own.chain(forms.flat_map(fields)).collect()
-    }
-
-    /// What the reader lists where it comes across a field that it does not know.
-    fn known(rule: Value) -> BTreeSet<String> {
-        let error = rule_from_value(rule.clone(), None).expect_err(&rule.to_string());
-        listed(&error)
-    }
-
-    fn listed(error: &RuleError) -> BTreeSet<String> {
-        assert!(error.problem().contains("`zz`"), "{error}");
-        let names = error.allowed().split('`').skip(1).step_by(2);
-        names.map(str::to_owned).collect()
+    fn definitions() -> Value {
+        schema()["$defs"].take()
     }
 
     fn with(field: &str, value: Value) -> Value {
@@ -79,167 +59,147 @@ mod tests {
         rule
     }
 
-    fn fault(value: Value) -> Value {
-        with("faults", json!([value]))
+    document! {
+        /// A document of a test.
+        ProbeDoc as "Probe", "either of them";
+        required {
+            /// What is there.
+            first: bool = Shape::FLAG;
+        }
+        optional {
+            /// What is added.
+            added as "new": f64 = Shape::SHARE;
+        }
     }
 
     #[test]
-    fn the_schema_has_the_fields_that_are_read() {
-        let zz = || json!({ "zz": 1 });
-        let form = |name: &str, at: usize, field: &str| {
-            definition(name)["oneOf"][at]["properties"][field].take()
-        };
-        let fault_with = |kind: &str| {
-            let forms = definition("Fault")["oneOf"].take();
-            let forms = forms.as_array().unwrap().iter();
-            let mut found = forms.map(|form| &form["properties"][kind]);
-            found.find(|found| found.is_object()).unwrap().clone()
-        };
-        let cases = [
-            ("rule", with("zz", json!(1)), definition("Rule")),
-            ("match", with("match", zz()), definition("Match")),
+    fn a_field_that_is_added_is_read_allowed_and_described() {
+        let read = |json: &str| read::document_from_json::<ProbeDoc>(json.as_bytes());
+        let probe = read(r#"{"first": true, "new": 0.5}"#).map_err(|error| error.to_string());
+        let probe = probe.unwrap();
+        assert_eq!((probe.first, probe.added), (true, Some(0.5)));
+        let mut found = Definitions::new();
+        ProbeDoc::document().reference(&mut found);
+        let expected = json!({
+            "description": "A document of a test. It has either of them.",
+            "type": "object",
+            "additionalProperties": false,
+            "required": ["first"],
+            "properties": {
+                "first": { "description": "What is there. Accepts true or false.", "type": "boolean" },
+                "new": {
+                    "description": "What is added. Accepts a number from 0 to 1.",
+                    "type": "number", "minimum": 0, "maximum": 1.0,
+                },
+            },
+        });
+        assert_eq!(found["Probe"], expected);
+        for (json, error) in [
             (
-                "first_attempts",
-                with("first_attempts", zz()),
-                definition("FirstAttempts"),
+                "[]",
+                "invalid type: sequence; allowed: an object with first, and optionally new; either of them",
             ),
-            ("replay", with("replay", zz()), definition("Replay")),
-            ("phase", with("program", json!([zz()])), definition("Phase")),
-            ("budget", with("budget", zz()), definition("Budget")),
+            ("{}", "first: missing; allowed: true or false"),
             (
-                "guards",
-                with("guards", json!([zz()])),
-                definition("GuardRail"),
-            ),
-            ("window", with("window", zz()), definition("Window")),
-            ("fault", fault(zz()), definition("Fault")),
-            (
-                "status",
-                fault(json!({ "status": zz() })),
-                definition("Status"),
-            ),
-            ("grpc", fault(json!({ "grpc": zz() })), definition("Grpc")),
-            (
-                "error",
-                fault(json!({ "error": zz() })),
-                fault_with("error"),
+                r#"{"first": true, "new": "x"}"#,
+                "new: invalid type: string \"x\"; allowed: a number from 0 to 1",
             ),
             (
-                "abort",
-                fault(json!({ "abort": zz() })),
-                form("Fault", 7, "abort"),
+                r#"{"first": true, "new": null}"#,
+                "new: invalid type: null; allowed: a number from 0 to 1",
             ),
             (
-                "pause",
-                fault(json!({ "pause": zz() })),
-                fault_with("pause"),
+                r#"{"first": true, "zz": 1}"#,
+                "zz: unknown field `zz`; allowed: `first` or `new`",
             ),
-            ("body", fault(json!({ "body": zz() })), definition("Body")),
-            (
-                "headers",
-                fault(json!({ "headers": zz() })),
-                definition("Headers"),
-            ),
-            ("burn", fault(json!({ "burn": zz() })), definition("Burn")),
-            (
-                "one_of",
-                fault(json!({ "one_of": [zz()] })),
-                fault_with("one_of")["items"].take(),
-            ),
-        ];
-        for (name, rule, schema) in cases {
-            assert_eq!(fields(&schema), known(rule), "{name}");
-        }
-        let error = policy_from_json(br#"{"zz":1}"#).unwrap_err();
-        assert_eq!(fields(&definition("Policy")), listed(&error));
-        let error = policy_from_json(br#"{"burn":{"zz":1}}"#).unwrap_err();
-        let burn = definition("Policy")["properties"]["burn"].take();
-        assert_eq!(fields(&burn), listed(&error));
-        for (field, not) in [
-            ("method", "NotMethod"),
-            ("path", "NotPath"),
-            ("host", "NotHost"),
-            ("grpc", "NotGrpc"),
         ] {
-            let mut forms = fields(&definition("TextForm"));
-            forms.append(&mut fields(&definition(not)));
-            assert_eq!(
-                forms,
-                known(with("match", json!({ (field): zz() }))),
-                "{field}"
-            );
+            let found = read(json).err().map(|error| error.to_string());
+            assert_eq!(found.as_deref(), Some(error), "{json}");
+        }
+    }
+
+    /// What common generators of clients stumble over is not there.
+    #[test]
+    fn generated_clients_can_use_it() {
+        fn walk(schema: &Value, path: &str) {
+            match schema {
+                Value::Object(fields) => {
+                    assert!(!fields.contains_key("$ref") || fields.len() == 1, "{path}");
+                    for word in [
+                        "anyOf",
+                        "allOf",
+                        "not",
+                        "if",
+                        "patternProperties",
+                        "default",
+                    ] {
+                        let is_field = path.ends_with("/properties");
+                        assert!(is_field || !fields.contains_key(word), "{word} at {path}");
+                    }
+                    // The options differ in their types, which a reference says to be an object.
+                    let options = fields.get("oneOf").and_then(Value::as_array);
+                    let types = options.into_iter().flatten().map(|option| {
+                        let named = option["type"].as_str();
+                        named.unwrap_or_else(|| option["$ref"].as_str().map_or("?", |_| "object"))
+                    });
+                    let types: Vec<_> = types.collect();
+                    let distinct: BTreeSet<_> = types.iter().collect();
+                    assert!(
+                        distinct.len() == types.len() && !distinct.contains(&"?"),
+                        "{path}"
+                    );
+                    for (name, schema) in fields.iter().filter(|(name, _)| *name != "examples") {
+                        walk(schema, &format!("{path}/{name}"));
+                    }
+                }
+                Value::Array(schemas) => schemas.iter().for_each(|schema| walk(schema, path)),
+                Value::String(text) => assert_ne!(text, "null", "{path}"),
+                Value::Null => panic!("null at {path}"),
+                _ => {}
+            }
+        }
+        let definitions = definitions();
+        walk(&definitions, "");
+        // Of the browser, Python and Java.
+        let globals = [
+            "Body", "Document", "Error", "Event", "Headers", "Object", "Option", "Range",
+            "Request", "Response", "State", "Status", "Text", "Window",
+        ];
+        for name in definitions.as_object().unwrap().keys() {
+            assert!(!globals.contains(&&**name), "{name}");
         }
     }
 
     #[test]
     #[cfg(feature = "window")]
     fn the_examples_are_read() {
-        let mut read = 0;
-        let mut takes = |rule: Value| {
-            let mut rule = rule;
-            rule["id"] = json!("a");
-            let taken = rule_from_value(rule.clone(), None);
-            taken.unwrap_or_else(|error| panic!("{rule}: {error}"));
-            read += 1;
-        };
-        let examples = |name: &str| -> Vec<Value> {
-            let examples = definition(name)["examples"].take();
-            let examples = examples.as_array().cloned();
-            examples.unwrap_or_else(|| panic!("{name} has no examples"))
-        };
-        examples("Rule").into_iter().for_each(&mut takes);
-        for example in examples("Fault") {
-            takes(fault(example));
-        }
-        for (name, field) in [
-            ("FirstAttempts", "first_attempts"),
-            ("Replay", "replay"),
-            ("Program", "program"),
-            ("Budget", "budget"),
-            ("Window", "window"),
-            ("Key", "key"),
-            ("Duration", "ttl"),
-        ] {
-            for example in examples(name) {
-                takes(with(field, example));
+        let definitions = definitions();
+        let mut seen = BTreeSet::new();
+        for (name, definition) in definitions.as_object().unwrap() {
+            let Some(examples) = definition["examples"].as_array() else {
+                continue;
+            };
+            seen.insert(name.as_str());
+            for example in examples {
+                let example = example.clone();
+                let rule = match name.as_str() {
+                    "Policy" => {
+                        policy_from_json(example.to_string().as_bytes()).unwrap();
+                        continue;
+                    }
+                    "Rule" => example,
+                    "Fault" => with("faults", json!([example])),
+                    "FirstAttempts" => with("first_attempts", example),
+                    "Replay" => with("replay", example),
+                    "Budget" => with("budget", example),
+                    "GuardRail" => with("guards", json!([example])),
+                    "HoursWindow" => with("window", example),
+                    name => panic!("{name} has examples"),
+                };
+                let taken = rule_from_value(rule.clone(), Some("a"));
+                taken.unwrap_or_else(|error| panic!("{rule}: {error}"));
             }
         }
-        for example in examples("GuardRail") {
-            takes(with("guards", json!([example])));
-        }
-        for example in examples("Policy") {
-            policy_from_json(example.to_string().as_bytes()).unwrap();
-        }
-        for (name, field) in [
-            ("MethodMatcher", "method"),
-            ("PathMatcher", "path"),
-            ("HostMatcher", "host"),
-            ("GrpcMatcher", "grpc"),
-        ] {
-            for example in examples(name) {
-                takes(with("match", json!({ (field): example })));
-            }
-        }
-        for example in examples("TextMatcher") {
-            takes(with("match", json!({ "query": { "q": example } })));
-        }
-        for example in examples("DurationOrRange") {
-            takes(fault(json!({ "latency": example })));
-        }
-        for example in examples("Size") {
-            takes(fault(json!({ "abort": "close", "after": example })));
-        }
-        for example in examples("Ramp") {
-            takes(with("program", json!([{ "for": "1m", "rate": example }])));
-        }
-        assert!(read > 40);
-        // What has its default in the schema has it in the reader.
-        let plain = rule_from_value(with("site", json!("s")), None).unwrap();
-        for (name, field) in definition("Rule")["properties"].as_object().unwrap() {
-            if let Some(default) = field.get("default") {
-                let same = rule_from_value(with(name, default.clone()), None).unwrap();
-                assert_eq!(same, plain, "{name}");
-            }
-        }
+        assert_eq!(seen.len(), 8, "{seen:?}");
     }
 }

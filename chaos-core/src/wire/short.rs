@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use self::grammar::{Setting, Term, settings};
-use super::rule_from_json;
+use super::rule::rule_from_json;
 use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 
 /// Reads rules in the short form: `site=term->term; site=…`.

@@ -1,162 +1,157 @@
 //! A text matcher in JSON.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
 
+use super::{
+    document::document,
+    form::Names,
+    scalar::refuse,
+    shape::{Documented, Shape},
+};
 use crate::{error::RuleError, matcher::text::Text};
 
 /// What a text matcher accepts, wherever one stands.
-pub(super) const TEXT_MATCHER: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, \
-                            {\"regex\"}, {\"present\"}, {\"not\"}";
+pub(super) const TEXT_MATCHER: Shape = Shape::either(&[
+    Shape::TEXT,
+    // Generators of clients stumble over a choice within the elements.
+    Shape::list(&Shape::ANY.allowing(ALLOWED), 1, usize::MAX),
+    FormDoc::SHAPE,
+])
+.allowing(ALLOWED);
+
+const ALLOWED: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, {\"regex\"}, \
+                       {\"present\"}, {\"not\"}";
 
 /// A text matcher as it is written.
-#[derive(PartialEq)]
+#[derive(Serialize)]
+#[serde(untagged)]
 pub(super) enum TextDoc {
     Plain(String),
     Any(Vec<TextDoc>),
-    Form(Box<TextForm>),
+    Form(Box<FormDoc>),
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum FormName {
-    Prefix,
-    Suffix,
-    Regex,
-    Present,
-    Not,
+/// Writes a text matcher as it would be read.
+#[must_use]
+pub fn text_to_value(text: &Text) -> serde_json::Value {
+    serde_json::to_value(TextDoc::from(text)).expect("texts and lists of them are JSON")
 }
 
-#[derive(PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum TextForm {
-    Prefix(String),
-    Suffix(String),
-    Regex(String),
-    Present(bool),
-    Not(TextDoc),
-}
+/// Names and what each must be like.
+pub(super) type TextsDoc = Names<TextDoc>;
 
-/// Names and what each must be like; no name stands twice.
-#[derive(Default, PartialEq)]
-pub(super) struct TextsDoc(pub(super) BTreeMap<String, TextDoc>);
-
-impl Serialize for TextsDoc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for TextsDoc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-
-        impl<'de> Visitor<'de> for Names {
-            type Value = TextsDoc;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object of names and text matchers")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextsDoc, A::Error> {
-                let mut texts = BTreeMap::new();
-                while let Some((name, text)) = map.next_entry::<String, TextDoc>()? {
-                    if texts.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("{name:?} stands twice")));
-                    }
-                    texts.insert(name, text);
-                }
-                Ok(TextsDoc(texts))
-            }
-        }
-
-        deserializer.deserialize_map(Names)
+document! {
+    /// One form of a text matcher.
+    FormDoc as "TextForm", "one of them";
+    optional {
+        /// What the text starts with.
+        prefix: String = Shape::TEXT;
+        /// What the text ends with.
+        suffix: String = Shape::TEXT;
+        /// What is found in the text: without `^` and `$`, anywhere in it.
+        regex: String = Shape::text(
+            "a regular expression of at most 1024 bytes, without look-around or back references",
+            "regex",
+            "",
+        );
+        /// Whether there is a text at all.
+        present: bool = Shape::FLAG;
+        /// What the text is not.
+        not: TextDoc = TEXT_MATCHER;
     }
 }
 
 impl TextDoc {
-    /// How many expressions it would have compiled.
+    /// Returns how many regular expressions it would have compiled.
     pub(super) fn expressions(&self) -> usize {
         match self {
             Self::Plain(_) => 0,
             Self::Any(docs) => docs.iter().map(Self::expressions).sum(),
-            Self::Form(form) => match &**form {
-                TextForm::Regex(_) => 1,
-                TextForm::Not(doc) => doc.expressions(),
-                TextForm::Prefix(_) | TextForm::Suffix(_) | TextForm::Present(_) => 0,
-            },
+            Self::Form(form) => {
+                let not = form.not.as_ref().map_or(0, Self::expressions);
+                usize::from(form.regex.is_some()) + not
+            }
         }
     }
 
-    /// Hosts are compared in lower case.
+    /// Lowers the case of all but expressions: hosts are compared in lower case.
     pub(super) fn in_lower_case(self) -> Self {
         match self {
             Self::Plain(text) => Self::Plain(text.to_ascii_lowercase()),
             Self::Any(docs) => Self::Any(docs.into_iter().map(Self::in_lower_case).collect()),
-            Self::Form(form) => Self::Form(Box::new(match *form {
-                TextForm::Prefix(text) => TextForm::Prefix(text.to_ascii_lowercase()),
-                TextForm::Suffix(text) => TextForm::Suffix(text.to_ascii_lowercase()),
-                TextForm::Not(doc) => TextForm::Not(doc.in_lower_case()),
-                form @ (TextForm::Regex(_) | TextForm::Present(_)) => form,
+            Self::Form(form) => Self::Form(Box::new(FormDoc {
+                prefix: form.prefix.map(|text| text.to_ascii_lowercase()),
+                suffix: form.suffix.map(|text| text.to_ascii_lowercase()),
+                not: form.not.map(Self::in_lower_case),
+                ..*form
             })),
         }
     }
 
-    /// `plain` says what a text on its own means here: equality, a route.
+    /// Makes the matcher. `plain` says what a text on its own means: equality, or a route.
     pub(super) fn into_text(
         self,
         plain: &dyn Fn(&str) -> Result<Text, RuleError>,
     ) -> Result<Text, RuleError> {
         match self {
             Self::Plain(text) => plain(&text),
-            Self::Any(docs) if docs.is_empty() => Err(RuleError::new(
-                "",
-                "an empty list matches nothing",
-                TEXT_MATCHER,
-            )),
+            Self::Any(docs) if docs.is_empty() => Err(refuse("an empty list matches nothing")),
             Self::Any(docs) => {
-                let texts: Result<_, _> =
-                    docs.into_iter().map(|doc| doc.into_text(plain)).collect();
-                Ok(Text::AnyOf(texts?))
+                let texts = docs.into_iter().map(|doc| doc.into_text(plain));
+                Ok(Text::AnyOf(texts.collect::<Result<_, _>>()?))
             }
-            Self::Form(form) => match *form {
-                TextForm::Prefix(text) => Ok(Text::prefix(&text)),
-                TextForm::Suffix(text) => Ok(Text::suffix(&text)),
-                TextForm::Regex(pattern) => Text::regex(&pattern),
-                TextForm::Present(wanted) => Ok(Text::Present(wanted)),
-                TextForm::Not(doc) => Ok(Text::Not(Box::new(doc.into_text(plain)?))),
-            },
+            Self::Form(form) => form.into_text(plain),
         }
+    }
+}
+
+impl FormDoc {
+    fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
+        let mut given: Vec<(&str, Result<Text, RuleError>)> = Vec::with_capacity(1);
+        given.extend(self.prefix.map(|text| ("prefix", Ok(Text::prefix(&text)))));
+        given.extend(self.suffix.map(|text| ("suffix", Ok(Text::suffix(&text)))));
+        given.extend(self.regex.map(|pattern| ("regex", Text::regex(&pattern))));
+        given.extend(
+            self.present
+                .map(|wanted| ("present", Ok(Text::Present(wanted)))),
+        );
+        let not = |doc: TextDoc| Ok(Text::Not(Box::new(doc.into_text(plain)?)));
+        given.extend(self.not.map(|doc| ("not", not(doc))));
+
+        let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
+        let mut given = given.into_iter();
+        let (_, text) = given
+            .next()
+            .ok_or_else(|| refuse("an empty matcher says nothing"))?;
+        if given.next().is_some() {
+            let names = names.join(" and ");
+            return Err(refuse(format_args!(
+                "several forms in one matcher: {names}"
+            )));
+        }
+        text
     }
 }
 
 impl From<&Text> for TextDoc {
     fn from(text: &Text) -> Self {
-        let form = |form| Self::Form(Box::new(form));
+        let mut form = FormDoc::default();
         match text {
-            Text::Is(text) => Self::Plain(text.to_string()),
-            Text::Route(route) => Self::Plain(route.as_str().to_owned()),
-            Text::Prefix(text) => form(TextForm::Prefix(text.to_string())),
-            Text::Suffix(text) => form(TextForm::Suffix(text.to_string())),
-            Text::Regex(pattern) => form(TextForm::Regex(pattern.as_str().to_owned())),
-            Text::Present(wanted) => form(TextForm::Present(*wanted)),
-            Text::Not(text) => form(TextForm::Not(Self::from(&**text))),
-            Text::AnyOf(texts) => Self::Any(texts.iter().map(Self::from).collect()),
+            Text::Is(text) => return Self::Plain(text.to_string()),
+            Text::Route(route) => return Self::Plain(route.as_str().to_owned()),
+            Text::AnyOf(texts) => return Self::Any(texts.iter().map(Self::from).collect()),
+            Text::Prefix(text) => form.prefix = Some(text.to_string()),
+            Text::Suffix(text) => form.suffix = Some(text.to_string()),
+            Text::Regex(pattern) => form.regex = Some(pattern.as_str().to_owned()),
+            Text::Present(wanted) => form.present = Some(*wanted),
+            Text::Not(text) => form.not = Some(Self::from(&**text)),
         }
-    }
-}
-
-impl Serialize for TextDoc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Plain(text) => serializer.serialize_str(text),
-            Self::Any(docs) => docs.serialize(serializer),
-            Self::Form(form) => form.serialize(serializer),
-        }
+        Self::Form(Box::new(form))
     }
 }
 
@@ -168,7 +163,7 @@ impl<'de> Deserialize<'de> for TextDoc {
             type Value = TextDoc;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(TEXT_MATCHER)
+                f.write_str("a text matcher")
             }
 
             fn visit_str<E>(self, text: &str) -> Result<TextDoc, E> {
@@ -183,19 +178,9 @@ impl<'de> Deserialize<'de> for TextDoc {
                 Ok(TextDoc::Any(docs))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<TextDoc, A::Error> {
-                let form = match map.next_key::<FormName>()? {
-                    Some(FormName::Prefix) => TextForm::Prefix(map.next_value()?),
-                    Some(FormName::Suffix) => TextForm::Suffix(map.next_value()?),
-                    Some(FormName::Regex) => TextForm::Regex(map.next_value()?),
-                    Some(FormName::Present) => TextForm::Present(map.next_value()?),
-                    Some(FormName::Not) => TextForm::Not(map.next_value()?),
-                    None => return Err(A::Error::custom("an empty matcher says nothing")),
-                };
-                match map.next_key::<IgnoredAny>()? {
-                    None => Ok(TextDoc::Form(Box::new(form))),
-                    Some(_) => Err(A::Error::custom("several forms in one matcher")),
-                }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<TextDoc, A::Error> {
+                let form = FormDoc::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(TextDoc::Form(Box::new(form)))
             }
         }
 

@@ -1,13 +1,12 @@
 //! Which of the matched calls, in JSON.
 
-use serde::{Deserialize, Serialize, de::IgnoredAny};
-
 use super::{
     budget::BudgetDoc,
-    form::{Object, whole, wholes_if_any},
-    not_zero,
+    document::document,
+    form::{Object, Whole},
     program::ProgramDoc,
-    refuse,
+    scalar::{not_zero, refuse},
+    shape::{Documented, Shape},
 };
 use crate::{
     error::RuleError,
@@ -20,103 +19,131 @@ use crate::{
     },
 };
 
+/// What makes two calls the same one.
+pub(super) const KEY: Shape = Shape::text(
+    "header:NAME, query:NAME, path:PARAMETER of the rule's own path, label:NAME, peer or trace",
+    "key",
+    r"^(peer|trace|header:[!#$%&'*+.^_`|~0-9A-Za-z-]+|(query|path|label):[\s\S]+)$",
+);
+
 /// The fields of a rule that make its trigger.
+#[derive(Default)]
 pub(super) struct TriggerDoc {
     pub(super) rate: Option<f64>,
     pub(super) key: Option<String>,
-    pub(super) seed: Option<u64>,
-    pub(super) skip: u64,
-    pub(super) every: Option<u64>,
-    pub(super) limit: Option<u64>,
-    pub(super) max_active: Option<u32>,
+    pub(super) seed: Option<Whole<u64>>,
+    pub(super) skip: Option<Whole<u64>>,
+    pub(super) every: Option<Whole<u64>>,
+    pub(super) limit: Option<Whole<u64>>,
+    pub(super) max_active: Option<Whole<u32>>,
     pub(super) first_attempts: Option<Object<FirstAttemptsDoc>>,
     pub(super) replay: Option<Object<ReplayDoc>>,
     pub(super) program: Option<ProgramDoc>,
     pub(super) budget: Option<Object<BudgetDoc>>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct FirstAttemptsDoc {
-    #[serde(deserialize_with = "whole")]
-    n: u32,
-    key: String,
+document! {
+    /// Fails the first tries of each logical request, and lets the next one through.
+    FirstAttemptsDoc as "FirstAttempts";
+    required {
+        /// How many tries of a request fail.
+        n: Whole<u32> = Shape::COUNT_32;
+        /// What makes two tries the same request.
+        key: String = KEY;
+    }
+    examples r#"[{ "n": 2, "key": "header:idempotency-key" }]"#;
 }
 
-/// What a log of decisions says, so that one can be put into a rule as it is.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ReplayDoc {
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "wholes_if_any"
-    )]
-    ordinals: Option<Vec<u64>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    keys: Option<Vec<String>>,
-    #[serde(default, rename = "dropped", skip_serializing)]
-    _dropped: IgnoredAny,
+document! {
+    /// The calls that are hit, and no others. A log of decisions is one.
+    ReplayDoc as "Replay", "either ordinals or keys";
+    optional {
+        /// The numbers of the calls.
+        ordinals: Vec<Whole<u64>> = Shape::list(&Shape::whole(0, u64::MAX), 0, 10_000)
+            .allowing("a list of at most 10000 whole numbers");
+        /// The keys of the calls.
+        keys: Vec<String> = Shape::list(&Shape::TEXT, 0, 10_000)
+            .allowing("a list of at most 10000 texts, in a rule with a key");
+    }
+    ignored {
+        /// How many calls a log of decisions has forgotten.
+        _dropped as "dropped";
+    }
+    examples r#"[{ "ordinals": [3, 17] }]"#;
 }
 
 impl TriggerDoc {
-    pub(super) fn into_trigger(self) -> Result<Trigger, RuleError> {
-        let mut trigger = Trigger::new().skip(self.skip);
+    /// Makes the trigger. `within` moves an error of a field of the rule under that field.
+    pub(super) fn into_trigger<W>(self, within: fn(&'static str) -> W) -> Result<Trigger, RuleError>
+    where
+        W: Fn(RuleError) -> RuleError,
+    {
+        let mut trigger = Trigger::new().skip(self.skip.map_or(0, |Whole(skip)| skip));
         if let Some(rate) = self.rate {
             trigger = trigger.rate(Rate::new(rate)?);
         }
         if let Some(key) = self.key {
-            trigger = trigger.key(read_key(&key)?);
+            trigger = trigger.key(read_key(&key).map_err(within("key"))?);
         }
-        if let Some(seed) = self.seed {
+        if let Some(Whole(seed)) = self.seed {
             trigger = trigger.seed(seed);
         }
-        if let Some(every) = self.every {
-            trigger = trigger.every(not_zero("every", every)?);
+        if let Some(Whole(every)) = self.every {
+            trigger = trigger.every(not_zero(every).map_err(within("every"))?);
         }
-        if let Some(limit) = self.limit {
-            trigger = trigger.limit(not_zero("limit", limit)?);
+        if let Some(Whole(limit)) = self.limit {
+            trigger = trigger.limit(not_zero(limit).map_err(within("limit"))?);
         }
-        if let Some(max) = self.max_active {
-            trigger = trigger.max_active(not_zero("max_active", max)?);
+        if let Some(Whole(max)) = self.max_active {
+            trigger = trigger.max_active(not_zero(max).map_err(within("max_active"))?);
         }
         if let Some(Object(first)) = self.first_attempts {
-            let here = |error: RuleError| error.under("first_attempts");
-            let n = not_zero("n", first.n).map_err(here)?;
-            let key = read_key(&first.key).map_err(here)?;
-            trigger = trigger.first_attempts(FirstAttempts::new(n, key));
+            let first = first.into_attempts().map_err(within("first_attempts"));
+            trigger = trigger.first_attempts(first?);
         }
         if let Some(Object(calls)) = self.replay {
             let is_keyed = trigger.deciding_key().is_some();
-            trigger = trigger.replay(calls.into_replay(is_keyed)?);
+            let replay = calls.into_replay(is_keyed).map_err(within("replay"));
+            trigger = trigger.replay(replay?);
         }
         if let Some(program) = self.program {
             if self.rate.is_some() {
-                return Err(refuse("program", "beside a rate, which it replaces"));
+                return Err(within("program")(refuse(
+                    "beside a rate, which it replaces",
+                )));
             }
             trigger = trigger.program(program.into_program()?);
         }
         if let Some(Object(budget)) = self.budget {
-            trigger = trigger.budget(budget.into_budget()?);
+            trigger = trigger.budget(budget.into_budget().map_err(within("budget"))?);
         }
         Ok(trigger)
     }
 }
 
 fn read_key(key: &str) -> Result<Key, RuleError> {
-    key.parse()
-        .map_err(|error: RuleError| refuse("key", error.problem()))
+    key.parse().map_err(|error: RuleError| error.at(""))
+}
+
+impl FirstAttemptsDoc {
+    fn into_attempts(self) -> Result<FirstAttempts, RuleError> {
+        let n = not_zero(self.n.0).map_err(Self::within("n"))?;
+        let key = read_key(&self.key).map_err(Self::within("key"))?;
+        Ok(FirstAttempts::new(n, key))
+    }
 }
 
 impl ReplayDoc {
     fn into_replay(self, is_keyed: bool) -> Result<Replay, RuleError> {
         match (self.ordinals, self.keys) {
-            (Some(ordinals), None) => Replay::ordinals(ordinals),
-            (None, Some(_)) if !is_keyed => {
-                Err(refuse("keys", "the rule has no key").under("replay"))
+            (Some(ordinals), None) => {
+                let ordinals = ordinals.into_iter().map(|Whole(ordinal)| ordinal);
+                Replay::ordinals(ordinals).map_err(Self::at("ordinals"))
             }
-            (None, Some(keys)) => Replay::keys(keys),
-            _ => Err(refuse("replay", "neither or both are there")),
+            (None, Some(_)) if !is_keyed => Err(Self::refuse("keys", "the rule has no key")),
+            (None, Some(keys)) => Replay::keys(keys).map_err(Self::at("keys")),
+            (None, None) => Err(refuse("neither ordinals nor keys")),
+            (Some(_), Some(_)) => Err(refuse("both ordinals and keys")),
         }
     }
 }
@@ -125,18 +152,18 @@ impl From<&Trigger> for TriggerDoc {
     fn from(trigger: &Trigger) -> Self {
         let first_attempts = trigger.first_attempts.as_ref().map(|first| {
             Object(FirstAttemptsDoc {
-                n: first.n.get(),
+                n: Whole(first.n.get()),
                 key: first.key.to_string(),
             })
         });
         Self {
             rate: (trigger.rate != Rate::ALWAYS).then(|| trigger.rate.get()),
             key: trigger.key.as_ref().map(Key::to_string),
-            seed: trigger.seed,
-            skip: trigger.skip,
-            every: (trigger.every.get() != 1).then(|| trigger.every.get()),
-            limit: trigger.limit.map(Into::into),
-            max_active: trigger.max_active.map(Into::into),
+            seed: trigger.seed.map(Whole),
+            skip: (trigger.skip != 0).then_some(Whole(trigger.skip)),
+            every: (trigger.every.get() != 1).then(|| Whole(trigger.every.get())),
+            limit: trigger.limit.map(|limit| Whole(limit.get())),
+            max_active: trigger.max_active.map(|max| Whole(max.get())),
             first_attempts,
             replay: trigger.replay.as_ref().map(|calls| Object(calls.into())),
             program: trigger.program.as_ref().map(ProgramDoc::from),
@@ -148,13 +175,15 @@ impl From<&Trigger> for TriggerDoc {
 impl From<&Replay> for ReplayDoc {
     fn from(replay: &Replay) -> Self {
         let (ordinals, keys) = match replay.calls() {
-            Calls::Ordinals(ordinals) => (Some(ordinals.to_vec()), None),
+            Calls::Ordinals(ordinals) => {
+                (Some(ordinals.iter().copied().map(Whole).collect()), None)
+            }
             Calls::Keys(keys) => (None, Some(keys.iter().map(ToString::to_string).collect())),
         };
         Self {
             ordinals,
             keys,
-            _dropped: IgnoredAny,
+            ..Self::default()
         }
     }
 }

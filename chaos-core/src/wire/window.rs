@@ -1,43 +1,41 @@
 //! A window of hours in JSON.
 
-use serde::{Deserialize, Serialize};
-
+use super::document::document;
+use super::shape::{Documented, Shape};
 use crate::error::RuleError;
 #[cfg(feature = "window")]
 use crate::trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
 
 #[cfg(feature = "window")]
-const WINDOW_ALLOWED: &str = "an object with days or hours or both, and zone";
-
-/// Every field of a window, and what it accepts.
-#[cfg(feature = "window")]
-pub(super) const ALLOWED: &[(&str, &str)] = &[
-    ("window", WINDOW_ALLOWED),
-    ("window.days", DAYS_ALLOWED),
-    ("window.hours", HOURS_ALLOWED),
-    ("window.zone", ZONE_ALLOWED),
-];
+pub(super) const WINDOW: Shape = WindowDoc::SHAPE;
 
 #[cfg(not(feature = "window"))]
-const WINDOW_ALLOWED: &str = "a build with the feature `window`";
+pub(super) const WINDOW: Shape = WindowDoc::SHAPE.allowing("a build with the feature `window`");
 
-/// Every field of a window, and what it accepts.
 #[cfg(not(feature = "window"))]
-pub(super) const ALLOWED: &[(&str, &str)] = &[("window", WINDOW_ALLOWED)];
+const DAYS_ALLOWED: &str = "days";
+
+#[cfg(not(feature = "window"))]
+const HOURS_ALLOWED: &str = "hours";
+
+#[cfg(not(feature = "window"))]
+const ZONE_ALLOWED: &str = "a time zone";
 
 #[cfg(feature = "window")]
 const UTC: &str = "UTC";
 
-/// A window as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WindowDoc {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    days: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    hours: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    zone: Option<String>,
+document! {
+    /// The hours of the week in which a rule lives, by the clock on the wall of a place.
+    WindowDoc as "HoursWindow", "days or hours or both";
+    optional {
+        /// The days: every day unless they are given.
+        days: String = Shape::text(DAYS_ALLOWED, "days", "");
+        /// The hours: all of the day unless they are given.
+        hours: String = Shape::text(HOURS_ALLOWED, "hours", "");
+        /// The time zone: UTC unless it is given.
+        zone: String = Shape::text(ZONE_ALLOWED, "time-zone", "");
+    }
+    examples r#"[{ "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" }]"#;
 }
 
 impl WindowDoc {
@@ -45,7 +43,7 @@ impl WindowDoc {
     pub(super) fn into_window(self) -> Result<Window, RuleError> {
         if self.days.is_none() && self.hours.is_none() {
             let problem = "neither days nor hours";
-            return Err(RuleError::new("window", problem, WINDOW_ALLOWED));
+            return Err(RuleError::new("window", problem, WINDOW.allowed()));
         }
         Window::new(
             self.days.as_deref().unwrap_or(Window::EVERY_DAY),
@@ -58,7 +56,7 @@ impl WindowDoc {
     #[cfg(not(feature = "window"))]
     pub(super) fn into_window(self) -> Result<std::convert::Infallible, RuleError> {
         let problem = "this build has no windows";
-        Err(RuleError::new("window", problem, WINDOW_ALLOWED))
+        Err(RuleError::new("window", problem, WINDOW.allowed()))
     }
 }
 
@@ -83,13 +81,10 @@ impl From<&Window> for WindowDoc {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{
-        super::{form::Object, read},
-        *,
-    };
+    use super::{super::read, *};
 
     fn window(json: Value) -> Result<Window, RuleError> {
-        read::<Object<WindowDoc>, _>(json)?.0.into_window()
+        read::document::<WindowDoc, _>(json)?.into_window()
     }
 
     fn back(window: &Window) -> Value {
@@ -133,8 +128,8 @@ mod tests {
     #[test]
     fn a_bad_value_names_its_field_and_what_is_allowed() {
         for (json, field, allowed) in [
-            (json!({}), "window", WINDOW_ALLOWED),
-            (json!({ "zone": "UTC" }), "window", WINDOW_ALLOWED),
+            (json!({}), "window", &*WINDOW.allowed()),
+            (json!({ "zone": "UTC" }), "window", &*WINDOW.allowed()),
             (json!({ "days": "" }), "window.days", DAYS_ALLOWED),
             (json!({ "days": "weekdays" }), "window.days", DAYS_ALLOWED),
             (
@@ -163,7 +158,6 @@ mod tests {
             let error = window(json.clone()).expect_err(&json.to_string());
             let found = (error.field(), error.allowed());
             assert_eq!(found, (field, allowed), "{json}: {error}");
-            assert!(ALLOWED.contains(&found), "{field}");
         }
     }
 
@@ -194,6 +188,5 @@ mod tests {
         let expected = "window: this build has no windows; \
                         allowed: a build with the feature `window`";
         assert_eq!(error.to_string(), expected);
-        assert_eq!(ALLOWED[0].0, error.field());
     }
 }

@@ -223,10 +223,14 @@ fn any_rule() -> impl Strategy<Value = Value> {
     )
         .prop_map(
             |(site, matcher, rate, (skip, every, limit), is_final, fault)| {
-                json!({
+                let mut rule = json!({
                     "site": site, "match": matcher, "rate": rate, "skip": skip, "every": every,
-                    "limit": limit, "final": is_final, "faults": [fault],
-                })
+                    "final": is_final, "faults": [fault],
+                });
+                if let Some(limit) = limit {
+                    rule["limit"] = limit.into();
+                }
+                rule
             },
         )
 }

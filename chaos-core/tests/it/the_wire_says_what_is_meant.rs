@@ -90,6 +90,11 @@ fn rules() -> Vec<Value> {
         ),
         ("faults", json!([{ "value": { "left": [1, 2] } }])),
         ("faults", json!([{ "value": null }])),
+        // JSON that says nothing is no body as `json`, and one as a text.
+        (
+            "faults",
+            json!([{ "status": { "code": 503, "body": "null", "content_type": "application/json" } }]),
+        ),
         ("faults", json!([{ "abort": "reset", "after": "1KiB" }])),
         (
             "faults",
@@ -179,7 +184,7 @@ fn short_forms_and_defaults_are_understood() {
     let rule = rule_from_value(short, None).unwrap();
     let long = json!({
         "id": "r", "site": "s", "enabled": true, "mode": "inject", "final": false, "match": {},
-        "rate": 1, "skip": 0, "every": 1, "limit": null, "ttl": null, "reason": null,
+        "rate": 1, "skip": 0, "every": 1,
         "faults": [{ "error": { "kind": "not_found", "message": "entity not found" } }],
     });
     assert_eq!(rule, rule_from_value(long, None).unwrap());
@@ -281,4 +286,70 @@ fn what_the_admin_port_shows_can_be_written_back() {
     let written = &shown["rules"][0];
     assert_eq!(rule_to_value(&rules[0])["site"], written["site"]);
     assert!(rule_to_value(&rules[0]).get("stats").is_none());
+}
+
+/// What a document has, README explains.
+#[test]
+fn every_field_stands_in_the_readme() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).unwrap();
+    // The fields that the first column names, with the row.
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<_> = rows
+        .map(|row| (row.split('|').nth(1).unwrap(), row))
+        .collect();
+    let row_of = |field: &str| {
+        let mut rows = rows.iter();
+        rows.find(|(names, _)| names.contains(&format!("`{field}`")))
+            .map(|(_, row)| *row)
+    };
+    let definitions = chaos_core::wire::schema()["$defs"].take();
+    let fields = |name: &str| {
+        let fields = definitions[name]["properties"].as_object().unwrap();
+        fields.keys().cloned().collect::<Vec<_>>()
+    };
+    for field in fields("Rule") {
+        let is_read = !["stats", "sites"].contains(&&*field);
+        assert!(!is_read || row_of(&field).is_some(), "{field} of a rule");
+    }
+    for field in fields("Fault") {
+        // Options stand in the rows of their faults.
+        let of = match &*field {
+            "when" => "latency",
+            "after" => "abort",
+            "on" => "body",
+            kind => kind,
+        };
+        let row = row_of(of).unwrap_or_else(|| panic!("{field} of a fault"));
+        assert!(row.contains(&*field), "{field}: {row}");
+    }
+    for (document, field) in [
+        ("Match", "match"),
+        ("StatusFault", "status"),
+        ("GrpcFault", "grpc"),
+        ("ErrorFault", "error"),
+        ("StreamAbort", "abort"),
+        ("PauseFault", "pause"),
+        ("BodyFault", "body"),
+        ("HeadersFault", "headers"),
+        ("BurnFault", "burn"),
+        ("WeightedFault", "one_of"),
+        ("LatencyCurve", "latency"),
+        ("ParetoCurve", "latency"),
+        ("FirstAttempts", "first_attempts"),
+        ("ProgramPhase", "program"),
+        ("Budget", "budget"),
+        ("HoursWindow", "window"),
+    ] {
+        // Those of a rule and of a fault that have the same name stand in two rows.
+        let rows = rows
+            .iter()
+            .filter(|(names, _)| names.contains(&format!("`{field}`")));
+        let rows: String = rows.map(|(_, row)| *row).collect();
+        for name in fields(document) {
+            let is_there = [format!("\"{name}\""), format!("`{name}`")];
+            let is_there = is_there.iter().any(|name| rows.contains(name));
+            assert!(is_there, "{name} of {document}: {rows}");
+        }
+    }
 }

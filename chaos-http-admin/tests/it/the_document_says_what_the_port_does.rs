@@ -481,7 +481,7 @@ fn every_example_and_default_is_what_its_schema_says() {
     for (_, schema) in document.schemas() {
         walk(&document, schema, &mut checked);
     }
-    assert!(checked > 80, "{checked}");
+    assert!(checked > 50, "{checked}");
 }
 
 /// What the schema takes, the port takes; and what the port then shows, the schema has.
@@ -517,7 +517,7 @@ async fn rules_are_taken_and_shown_as_the_schema_says() {
     }
 }
 
-/// Both say no.
+/// The schema says in words what excludes each other; the rest, both refuse.
 #[tokio::test]
 async fn what_the_schema_refuses_the_port_refuses() {
     let document = Document::new();
@@ -552,60 +552,70 @@ async fn what_the_schema_refuses_the_port_refuses() {
         with("ttl", json!("soon")),
         with("ttl", json!(5)),
         with("first_attempts", json!({ "n": 0, "key": "peer" })),
-        with("replay", json!({})),
         with("program", json!([])),
-        with("program", json!([{ "for": "1m" }])),
         with("program", json!([{ "for": "1m", "rate": 2 }])),
         with("program", json!([{ "for": "1m", "rate": "0...5" }])),
-        with("budget", json!({})),
-        with("window", json!({ "zone": "UTC" })),
-        with("window", json!({ "days": "weekdays" })),
-        with("window", json!({ "hours": "9-17" })),
         matching(json!({ "pth": "/" })),
-        matching(json!({ "path": "products" })),
         matching(json!({ "path": [] })),
-        matching(json!({ "method": "get" })),
-        matching(json!({ "grpc": "Orders" })),
         matching(json!({ "headers": { "a b": "c" } })),
-        matching(json!({ "query": { "q": { "prefix": "a", "suffix": "b" } } })),
-        matching(json!({ "query": { "q": { "not": {} } } })),
-        fault(json!({})),
-        fault(json!({ "status": 503, "hang": "1s" })),
         fault(json!({ "status": 199 })),
-        fault(json!({ "status": { "code": 503, "body": "a", "json": 1 } })),
-        fault(json!({ "status": { "code": 503, "headers": { "content-length": "1" } } })),
-        fault(json!({ "grpc": "OK" })),
         fault(json!({ "grpc": 17 })),
-        fault(json!({ "grpc": { "code": 14, "on": "request" } })),
         fault(json!({ "grpc": { "code": 14, "details": "%" } })),
         fault(json!({ "error": { "kind": "bad_luck" } })),
         fault(json!({ "abort": "Close" })),
         fault(json!({ "abort": { "h2": "nothing" } })),
-        fault(json!({ "abort": "panic", "after": "1KiB" })),
         fault(json!({ "hang": 30 })),
         fault(json!({ "pause": {} })),
         fault(json!({ "latency": 200 })),
+        fault(json!({ "body": { "throttle": "10KiB" } })),
+        fault(json!({ "body": { "corrupt": 0 } })),
+        fault(json!({ "headers": { "set": { "a": "\n" } } })),
+        fault(json!({ "one_of": [{ "fault": { "status": 503 } }] })),
+        fault(json!({ "status": 503, "value": null })),
+        with("key", json!(null)),
+    ] {
+        assert!(!rule.is_valid(&wrong), "the schema takes {wrong}");
+        let refused = port.write("PUT", "/v1/rules/standing", wrong.clone()).await;
+        assert_eq!(refused.status, 400, "{wrong}: {}", refused.text());
+    }
+    for excluded in [
+        with("replay", json!({})),
+        with("program", json!([{ "for": "1m" }])),
+        with("budget", json!({})),
+        with("window", json!({ "zone": "UTC" })),
+        with("window", json!({ "days": "weekdays" })),
+        with("window", json!({ "hours": "9-17" })),
+        matching(json!({ "path": "products" })),
+        matching(json!({ "method": "get" })),
+        matching(json!({ "grpc": "Orders" })),
+        matching(json!({ "query": { "q": { "prefix": "a", "suffix": "b" } } })),
+        matching(json!({ "query": { "q": { "not": {} } } })),
+        fault(json!({})),
+        fault(json!({ "status": 503, "hang": "1s" })),
+        fault(json!({ "status": { "code": 503, "body": "a", "json": 1 } })),
+        fault(json!({ "status": { "code": 503, "headers": { "content-length": "1" } } })),
+        fault(json!({ "grpc": "OK" })),
+        fault(json!({ "grpc": { "code": 14, "on": "request" } })),
+        fault(json!({ "abort": "panic", "after": "1KiB" })),
         fault(json!({ "latency": { "at_least": "1s" }, "when": "before" })),
         fault(json!({ "latency": { "p50": "1s" } })),
         fault(json!({ "status": 503, "when": "after" })),
         fault(json!({ "body": {} })),
-        fault(json!({ "body": { "throttle": "10KiB" } })),
         fault(json!({ "body": { "stall_after": "1KiB" } })),
-        fault(json!({ "body": { "corrupt": 0 } })),
         fault(json!({ "body": { "chunk": "1ms", "on": "request" }, "on": "request" })),
         fault(json!({ "headers": { "set": {} } })),
-        fault(json!({ "headers": { "set": { "a": "\n" } } })),
         fault(json!({ "burn": { "for": "1s" } })),
         fault(json!({ "burn": { "cpu": 0.5, "memory": "1B", "for": "1s" } })),
         fault(json!({ "custom": {} })),
-        fault(json!({ "one_of": [{ "fault": { "status": 503 } }] })),
         fault(json!({ "one_of": [
             { "fault": { "one_of": [{ "fault": { "status": 503 } }, { "fault": { "status": 503 } }] } },
             { "fault": { "status": 503 } },
         ] })),
     ] {
-        assert!(!rule.is_valid(&wrong), "the schema takes {wrong}");
-        let refused = port.write("PUT", "/v1/rules/standing", wrong.clone()).await;
-        assert_eq!(refused.status, 400, "{wrong}: {}", refused.text());
+        assert!(rule.is_valid(&excluded), "the schema refuses {excluded}");
+        let refused = port
+            .write("PUT", "/v1/rules/standing", excluded.clone())
+            .await;
+        assert_eq!(refused.status, 400, "{excluded}: {}", refused.text());
     }
 }

@@ -1,8 +1,9 @@
 """What the OpenAPI document says in words, for Schemathesis to make requests by.
 
 A JSON Schema has no word for "from low to high", "a parameter of the rule's own path" or "each id
-once". The document names those bounds in descriptions and formats; this file makes values within
-them, so that whatever is generated as valid has to be accepted by the port.
+once", and none for fields that exclude each other that generated clients can use. The document names
+those bounds in descriptions and formats; this file makes values within them, so that whatever is
+generated as valid has to be accepted by the port.
 """
 
 import schemathesis
@@ -27,8 +28,6 @@ def time_of_day(minute):
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-segments = st.from_regex(r"[a-z0-9_.~-]{0,6}", fullmatch=True)
-routes = st.lists(segments, min_size=1, max_size=3).map(lambda parts: "/" + "/".join(parts))
 names = st.from_regex(r"[A-Za-z0-9_-]{1,8}", fullmatch=True)
 
 FORMATS = {
@@ -44,8 +43,6 @@ FORMATS = {
     "ramp": st.tuples(st.integers(0, 100), st.integers(0, 100)).map(
         lambda ends: f"{ends[0] / 100:.2f}..{ends[1] / 100:.2f}"
     ),
-    "route": routes | names.map(lambda name: "/products/{" + name + "}"),
-    "host": st.from_regex(r"[a-z][a-z0-9.-]{0,12}", fullmatch=True) | st.just("[::1]"),
     "key": st.sampled_from(["peer", "trace"])
     | st.tuples(st.sampled_from(["header", "query", "label"]), names).map(":".join),
     # Python knows expressions that others do not.
@@ -53,6 +50,7 @@ FORMATS = {
     "hours": st.lists(st.integers(0, 1439), min_size=2, max_size=2, unique=True).map(
         lambda two: f"{time_of_day(two[0])}-{time_of_day(two[1])}"
     ),
+    "days": st.sampled_from(["mon-fri", "sat,sun", "Mon"]),
     "time-zone": st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),
 }
 
@@ -61,11 +59,16 @@ for name, strategy in FORMATS.items():
 
 
 @schemathesis.deserializer("text/html", "text/plain")
-def text(context, response):
+def page(context, response):
     return response.content.decode()
 
 
 ENDS_CALL = {"status", "grpc", "error", "value", "abort"}
+
+# Which option stands beside which faults.
+OPTIONS = {"when": {"latency"}, "after": {"abort"}, "on": {"body", "headers"}}
+
+METHODS = ["GET", "POST", "PUT"]
 
 
 def lower(names):
@@ -77,25 +80,143 @@ def each_once(items):
     return list({item["id"]: item for item in items}.values())
 
 
-def fault(given):
-    """A fault that this process may do: no policy allows to end it, and no custom one is defined."""
-    given = dict(given)
-    latency = given.get("latency")
-    if isinstance(latency, dict) and any(name.startswith("p") and name != "pareto" for name in latency):
-        # Of quantiles, each is above the last one, and so is its delay.
-        when = {"when": latency["when"]} if "when" in latency else {}
-        given["latency"] = {"p50": "20ms", "p99.9": "800ms", **when}
-    if given.get("abort") == "exit":
-        given["abort"] = "panic"
-    if "custom" in given:
-        return {"value": given["custom"]}
-    if isinstance(given.get("status"), dict) and "headers" in given["status"]:
-        given["status"] = {**given["status"], "headers": lower(given["status"]["headers"])}
-    if "headers" in given and "set" in given["headers"]:
-        given["headers"] = {**given["headers"], "set": lower(given["headers"]["set"])}
-    if "one_of" in given:
-        given["one_of"] = [{**option, "fault": fault(option["fault"])} for option in given["one_of"]]
+def only(given, names):
+    """One of several fields that exclude each other: the first that is there. Others stay."""
+    kept = next((name for name in names if name in given), None)
+    return {name: value for name, value in given.items() if name == kept or name not in names}
+
+
+def text(given, plain):
+    """A text matcher: an object has one form, and what a text alone means is up to the field."""
+    if isinstance(given, str):
+        return plain(given)
+    if isinstance(given, list):
+        return [text(one, plain) for one in given]
+    if isinstance(given, dict):
+        given = only(given, ["not", "prefix", "suffix", "regex", "present"])
+    if not isinstance(given, dict) or not given:
+        return {"present": True}
+    return {name: text(value, plain) if name == "not" else value for name, value in given.items()}
+
+
+def one_of_list(values):
+    """Always the same one for the same text."""
+    return lambda given: values[len(given) % len(values)]
+
+
+PLAIN = {
+    "method": one_of_list(METHODS),
+    "path": one_of_list(["/products/{id}", "/", "/files/{*rest}", "/a/b"]),
+    "host": one_of_list(["api.example.com", "[::1]", "localhost"]),
+    "grpc": one_of_list(["shop.v1.Orders/Place", "a/b"]),
+}
+
+
+def match(given):
+    given = {name: text(value, PLAIN[name]) if name in PLAIN else value for name, value in given.items()}
+    for names in {"headers", "query", "labels"} & given.keys():
+        texts = {name: text(value, str) for name, value in given[names].items()}
+        given[names] = lower(texts) if names == "headers" else texts
     return given
+
+
+def latency(given):
+    if isinstance(given, str):
+        return given
+    when = {"when": given["when"]} if "when" in given else {}
+    if "at_least" in given:
+        return {"at_least": given["at_least"]}
+    if "pareto" in given:
+        # Its shortest delay is more than nothing, and its tail is no matter of floating point.
+        return {"pareto": {"min": "10ms", "alpha": 1.5}, **when}
+    if "mean" in given:
+        return {"mean": given["mean"], "std_dev": "5ms", **when}
+    # Of quantiles, each is above the last one, and so is its delay.
+    return {"p50": "20ms", "p99.9": "800ms", **when}
+
+
+def status(given):
+    if not isinstance(given, dict):
+        return given
+    given = only(given, ["json", "body"])
+    if given.get("json", "") is None:
+        del given["json"]
+    if "headers" in given:
+        framing = {"content-length", "transfer-encoding", "connection"}
+        headers = lower(given["headers"]).items()
+        given["headers"] = {name: value for name, value in headers if name not in framing}
+    return given
+
+
+def grpc(given):
+    if not isinstance(given, dict):
+        return "UNAVAILABLE" if given in (0, "OK") else given
+    if "after_messages" not in given:
+        given = {name: value for name, value in given.items() if name != "on"}
+        if given["code"] in (0, "OK"):
+            given["code"] = 14
+    return given
+
+
+def body(given):
+    given = only(given, ["throttle", "truncate_after", "stall_after", "corrupt", "first_byte", "chunk"])
+    given.pop("for", None)
+    if "stall_after" in given:
+        given["for"] = "5s"
+    elif not given.keys() - {"on"}:
+        given["chunk"] = "50ms"
+    return given
+
+
+def headers(given):
+    given = dict(given)
+    if "set" in given:
+        given["set"] = lower(given["set"])
+    if not given.get("set") and not given.get("remove"):
+        given["remove"] = ["x-a"]
+    return given
+
+
+def burn(given):
+    given = only(given, ["cpu", "memory"])
+    return given if given.keys() - {"for"} else {"cpu": 0.5, **given}
+
+
+def one_of(given):
+    plain = [{name: value for name, value in option["fault"].items() if name != "one_of"} for option in given]
+    return [{**option, "fault": fault(within)} for option, within in zip(given, plain)]
+
+
+INSIDE = {
+    "latency": latency,
+    "status": status,
+    "grpc": grpc,
+    "body": body,
+    "headers": headers,
+    "burn": burn,
+    "one_of": one_of,
+    # No policy allows to end the process.
+    "abort": lambda given: "panic" if given == "exit" else given,
+}
+
+
+def fault(given):
+    """One fault that this process may do, with what may stand beside it."""
+    kinds = sorted(given.keys() - OPTIONS.keys())
+    # Always the same one for the same entry, and not always the first of the alphabet.
+    kind = kinds[len(str(given)) % len(kinds)] if kinds else "status"
+    value = given.get(kind, 503)
+    if kind == "custom":
+        # None is defined.
+        return {"value": value}
+    made = {kind: INSIDE[kind](value) if kind in INSIDE else value}
+    inside = value if isinstance(value, dict) else {}
+    for option, kinds in OPTIONS.items():
+        if option in given and kind in kinds and option not in inside and "at_least" not in inside:
+            made[option] = given[option]
+    if "after" in made and made["abort"] in ("refuse", "goaway", "panic"):
+        del made["after"]
+    return made
 
 
 def ends(given):
@@ -112,22 +233,43 @@ def rule(given, with_id):
     faults = [fault(one) for one in given["faults"]]
     last = next((at for at, one in enumerate(faults) if ends(one)), len(faults))
     given["faults"] = faults[: last + 1]
-    if isinstance(given.get("match"), dict) and "headers" in given["match"]:
-        given["match"] = {**given["match"], "headers": lower(given["match"]["headers"])}
-    if given.get("program"):
+    if "match" in given:
+        given["match"] = match(given["match"])
+    if "program" in given:
         # Each phase has its time, which the rule outlives.
-        given["program"] = [{**phase, "for": "1m"} for phase in given["program"]]
+        phases = [{"rate": 1, **phase} if "scale" not in phase else phase for phase in given["program"]]
+        given["program"] = [{**phase, "for": "1m"} for phase in phases]
         given["ttl"] = "never"
-    replay = given.get("replay")
-    if replay and replay.get("keys") is not None and given.get("key") is None:
-        given["key"] = "peer"
+        given.pop("rate", None)
+    if "replay" in given:
+        given["replay"] = only(given["replay"], ["ordinals", "keys"])
+        if not given["replay"].keys() & {"ordinals", "keys"}:
+            given["replay"]["ordinals"] = [1]
+        if "keys" in given["replay"]:
+            given.setdefault("key", "peer")
+    if "budget" in given and not given["budget"]:
+        given["budget"] = {"share": 0.5}
+    if "window" in given and not given["window"].keys() & {"days", "hours"}:
+        given["window"] = {**given["window"], "days": "mon-fri"}
+    if "guards" in given:
+        given["guards"] = [guard(one) for one in given["guards"]]
     # A text of 1000 characters may have more bytes.
-    if given.get("reason"):
+    if "reason" in given:
         given["reason"] = given["reason"][:250]
     return given
 
 
+def guard(given):
+    given = dict(given)
+    if "latency" in given:
+        given["latency"] = {"p99": "800ms"}
+    elif "error_ratio" not in given:
+        given["error_ratio"] = 0.5
+    return given
+
+
 def rules(given):
+    given = [{"id": f"rule-{at}", **one} for at, one in enumerate(given)]
     return each_once([rule(one, with_id=True) for one in given])
 
 
@@ -136,12 +278,15 @@ def preview(given):
     given = dict(given)
     if not isinstance(given["rule"], dict):
         return given
-    asked = rule(given["rule"], with_id=True)
-    if "ordinals" in given:
-        asked.update(key=None, seed=1, replay=None)
-        given["ordinals"] = [0, given["ordinals"][0] % 100]
+    asked = rule({"id": "asked", **given["rule"]}, with_id=True)
+    given = only(given, ["ordinals", "keys"])
+    asked.pop("replay", None)
+    if "keys" in given:
+        asked["key"] = "peer"
     else:
-        asked.update(key="peer", replay=None)
+        asked.pop("key", None)
+        asked["seed"] = 1
+        given["ordinals"] = [0, given.get("ordinals", [7])[0] % 100]
     return {**given, "rule": asked}
 
 

@@ -72,7 +72,7 @@ impl Answers {
                 Given::Events(schema) => {
                     response["content"] = content("text/event-stream", schema);
                 }
-                Given::Text(media_type) => response["content"] = content(media_type, "Text"),
+                Given::Text(media_type) => response["content"] = content(media_type, "PlainText"),
             }
             if self.tagged {
                 let tag = header("EntityTag", "The generation of the rules.");

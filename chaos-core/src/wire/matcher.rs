@@ -1,0 +1,153 @@
+//! Which calls a rule matches, in JSON.
+
+use http::{HeaderName, Method};
+
+use super::{
+    document::document,
+    scalar::{HEADER_NAMES, refuse},
+    shape::{Documented, Shape},
+    text::{TEXT_MATCHER, TextDoc, TextsDoc},
+};
+use crate::{
+    error::RuleError,
+    matcher::{Matcher, text::Text},
+};
+
+document! {
+    /// Which calls are matched. All that is given must hold; without anything, every call is matched.
+    MatchDoc as "Match";
+    optional {
+        /// The method of the request.
+        method: TextDoc = TEXT_MATCHER.allowing("an HTTP method in capitals, or a text matcher");
+        /// The path of the request.
+        path: TextDoc = TEXT_MATCHER.allowing("a path such as `/products/{id}`, or a text matcher");
+        /// The host of the request.
+        host: TextDoc = TEXT_MATCHER.allowing("a host without its port, or a text matcher");
+        /// The gRPC service and method.
+        grpc: TextDoc = TEXT_MATCHER.allowing("a method such as `shop.v1.Orders/Place`, or a text matcher");
+        /// The headers of the request, by name, in lower or upper case.
+        headers: TextsDoc = Shape::map(HEADER_NAMES, &TEXT_MATCHER)
+            .allowing("an object of header names and text matchers, each name once");
+        /// The parameters of the query, by name.
+        query: TextsDoc = Shape::map("", &TEXT_MATCHER)
+            .allowing("an object of parameter names and text matchers");
+        /// The labels of the call, by name.
+        labels: TextsDoc = Shape::map("", &TEXT_MATCHER)
+            .allowing("an object of label names and text matchers");
+    }
+}
+
+impl MatchDoc {
+    /// Returns how many regular expressions it would have compiled.
+    pub(super) fn expressions(&self) -> usize {
+        let one = [&self.method, &self.path, &self.host, &self.grpc];
+        let one = one.into_iter().flatten();
+        let named = [&self.headers, &self.query, &self.labels];
+        let named = named
+            .into_iter()
+            .flatten()
+            .flat_map(|texts| texts.0.values());
+        one.chain(named).map(TextDoc::expressions).sum()
+    }
+
+    pub(super) fn into_matcher(self) -> Result<Matcher, RuleError> {
+        let mut matcher = Matcher::new();
+        if let Some(method) = self.method {
+            matcher = matcher.method(method.into_text(&method_name).map_err(at("method"))?);
+        }
+        if let Some(path) = self.path {
+            matcher = matcher.path(path.into_text(&Text::route).map_err(at("path"))?);
+        }
+        if let Some(host) = self.host {
+            let host = host.in_lower_case().into_text(&host_name);
+            matcher = matcher.host(host.map_err(at("host"))?);
+        }
+        if let Some(grpc) = self.grpc {
+            matcher = matcher.grpc(grpc.into_text(&grpc_method).map_err(at("grpc"))?);
+        }
+        let plain = |text: &str| Ok(Text::is(text));
+        for (name, text) in self.headers.unwrap_or_default().0 {
+            let problem = |_| Self::refuse("headers", format_args!("{name:?} is no header name"));
+            let header = HeaderName::try_from(&name).map_err(problem)?;
+            if matcher.headers.iter().any(|(known, _)| *known == header) {
+                return Err(Self::refuse(
+                    "headers",
+                    format_args!("{name:?} stands twice"),
+                ));
+            }
+            let text = text.into_text(&plain);
+            matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);
+        }
+        for (name, text) in self.query.unwrap_or_default().0 {
+            let text = text.into_text(&plain);
+            matcher = matcher.query(&name, text.map_err(at(&format!("query.{name}")))?);
+        }
+        for (name, text) in self.labels.unwrap_or_default().0 {
+            let text = text.into_text(&plain);
+            matcher = matcher.label(&name, text.map_err(at(&format!("labels.{name}")))?);
+        }
+        Ok(matcher)
+    }
+}
+
+/// Puts an error at a field, whatever form of it was wrong. What is allowed is said by the form, or else
+/// by the field.
+fn at(field: &str) -> impl Fn(RuleError) -> RuleError + '_ {
+    move |error| match (error.allowed(), MatchDoc::SHAPE.part(Some(field))) {
+        ("", Some(shape)) => RuleError::new(field, error.problem(), shape.allowed()),
+        ("", None) => RuleError::new(field, error.problem(), TEXT_MATCHER.allowed()),
+        (allowed, _) => RuleError::new(field, error.problem(), allowed),
+    }
+}
+
+fn method_name(name: &str) -> Result<Text, RuleError> {
+    let is_method = Method::from_bytes(name.as_bytes()).is_ok();
+    if is_method && !name.bytes().any(|b| b.is_ascii_lowercase()) {
+        return Ok(Text::is(name));
+    }
+    Err(refuse(format_args!("{name:?} is no HTTP method")))
+}
+
+fn grpc_method(name: &str) -> Result<Text, RuleError> {
+    match name.split_once('/') {
+        Some((service, method))
+            if !service.is_empty() && !method.is_empty() && !method.contains('/') =>
+        {
+            Ok(Text::is(name))
+        }
+        _ => Err(refuse(format_args!("{name:?} is no gRPC method"))),
+    }
+}
+
+fn host_name(name: &str) -> Result<Text, RuleError> {
+    let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
+    let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+    if port || name.is_empty() || !is_sent {
+        return Err(refuse(format_args!("{name:?} is no host")));
+    }
+    Ok(Text::is(name))
+}
+
+impl From<&Matcher> for MatchDoc {
+    fn from(matcher: &Matcher) -> Self {
+        let texts = |texts: Vec<(&str, &Text)>| {
+            let pairs = texts.into_iter();
+            let pairs = pairs.map(|(name, text)| (name.to_owned(), TextDoc::from(text)));
+            let texts: std::collections::BTreeMap<_, _> = pairs.collect();
+            (!texts.is_empty()).then_some(super::form::Names(texts))
+        };
+        let named = |pairs: &[(Box<str>, Text)]| -> Option<TextsDoc> {
+            texts(pairs.iter().map(|(name, text)| (&**name, text)).collect())
+        };
+        let headers = matcher.headers.iter();
+        Self {
+            method: matcher.method.as_ref().map(TextDoc::from),
+            path: matcher.path.as_ref().map(TextDoc::from),
+            host: matcher.host.as_ref().map(TextDoc::from),
+            grpc: matcher.grpc.as_ref().map(TextDoc::from),
+            headers: texts(headers.map(|(name, text)| (name.as_str(), text)).collect()),
+            query: named(&matcher.query),
+            labels: named(&matcher.labels),
+        }
+    }
+}
