@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Call, Change, Clock, Injector, Matcher, Rule, Site};
+use chaos_core::{Call, Clock, Injector, Matcher, Rule, Site, rule::Change};
 use comfy_table::{CellAlignment, Table, presets};
 use http::{HeaderMap, Method, Uri};
 

@@ -16,7 +16,11 @@ use std::{
 };
 
 use axum::body::Body;
-use chaos_core::{Burn, BytesFault, Clock, Direction, Fault, Injector, Latency, Rule, inject};
+use chaos_core::{
+    Clock, Direction, Fault, Injector, Latency, Rule,
+    fault::{Burn, BytesFault},
+    inject,
+};
 use chaos_tower::InjectLayer;
 use comfy_table::{CellAlignment, Table, presets};
 use http::{Request, Response};

@@ -7,6 +7,8 @@
 pub(crate) mod action;
 pub(crate) mod actor;
 
+pub use self::{action::Action, actor::Actor};
+
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -14,7 +16,6 @@ use std::{
 };
 
 use crate::{
-    audit::{action::Action, actor::Actor},
     gate::changed::ChangeNotifier,
     rule::{Rule, rule_set::RuleSet},
 };

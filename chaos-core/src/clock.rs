@@ -105,7 +105,7 @@ impl From<ManualClock> for Clock {
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Injector, ManualClock};
+/// use chaos_core::{Injector, testing::ManualClock};
 ///
 /// let clock = ManualClock::new();
 /// let injector = Injector::with_clock(clock.clone());

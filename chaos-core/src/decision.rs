@@ -8,11 +8,16 @@ pub(crate) mod reservation;
 pub(crate) mod site_rules;
 pub(crate) mod watched_call;
 
+pub use self::{
+    active_call::ActiveCall,
+    watched_call::{WatchedCall, WatchedFuture},
+};
+
 use std::{process, sync::Arc};
 
 use crate::{
     call::site_kind::SiteKind,
-    decision::{active_call::ActiveCall, firing::Firing, watched_call::WatchedCall},
+    decision::firing::Firing,
     fault::{Fault, custom::CustomFault, step::Step},
     guard_rail::monitor::Monitor,
     hub::{Hub, closures::CustomCall, observer::Injection},

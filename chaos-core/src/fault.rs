@@ -9,22 +9,20 @@ mod error_fault;
 mod evaluate;
 mod one_of;
 
-use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
-
-use crate::{
-    call::direction::Direction,
-    error::RuleError,
-    fault::{burn::Burn, custom::CustomFault, latency::Latency},
-    plan::{
-        answer::{AfterMessages, HttpAnswer},
-        bytes::{BytesFault, not_too_long},
-        cut::Abort,
-        grpc::GrpcStatus,
-        headers::HeaderEdit,
-    },
+pub use self::{
+    burn::Burn, custom::CustomFault, error_fault::ErrorFault, latency::Latency, one_of::OneOf,
+};
+pub use crate::plan::{
+    answer::{AfterMessages, HttpAnswer},
+    bytes::{BytesFault, Corruption},
+    cut::{Abort, StreamReason},
+    grpc::{GrpcCode, GrpcStatus},
+    headers::HeaderEdit,
 };
 
-pub use self::{error_fault::ErrorFault, one_of::OneOf};
+use std::{io, num::NonZeroU32, sync::Arc, time::Duration};
+
+use crate::{call::direction::Direction, error::RuleError, plan::bytes::not_too_long};
 
 /// A kind of fault that a rule injects, with its parameters.
 ///

@@ -7,6 +7,8 @@ pub(crate) mod outcomes;
 
 mod call_stats;
 
+pub use self::breach::{Breach, Measure};
+
 use std::time::Duration;
 
 use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};

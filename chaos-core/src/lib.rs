@@ -27,7 +27,7 @@
 //!   labels.
 //! - A [`Rule`] aims at sites (a [`SiteGlob`]). It says which calls it hits (a [`Matcher`] and a
 //!   [`Trigger`]), with which [`Fault`]s, and for how long (a [`Lifetime`]).
-//! - An [`Injector`] holds the rules, a [`RuleSet`] with a generation, and decides on each call of an
+//! - An [`Injector`] holds the rules, a [`RuleSet`](rule::RuleSet) with a generation, and decides on each call of an
 //!   armed site. It is a value; [`global`] is the one of the process.
 //! - A [`Decision`] is the result: a list of actions ([`Plan`]) that the integration (a macro or a tower
 //!   layer) executes. When the first action of a rule begins, that is an [`Injection`]: it is counted once
@@ -36,9 +36,9 @@
 //!   [`Injector::halt`].
 //! - An [`Overlay`] holds rules that only one task tree can see. A token (feature `token`) carries signed
 //!   rules with one request.
-//! - A [`Policy`] bounds what rules may do at all, a [`Budget`] what they may spend, and a [`GuardRail`]
-//!   what the service may show meanwhile. The [`Audit`] records who changed what; edits get an
-//!   [`Actor`] by [`Injector::as_actor`].
+//! - A [`Policy`] bounds what rules may do at all, a [`Budget`](trigger::Budget) what they may spend, and a [`GuardRail`]
+//!   what the service may show meanwhile. The [`Audit`](audit::Audit) records who changed what; edits get an
+//!   [`Actor`](audit::Actor) by [`Injector::as_actor`].
 //!
 //! Rules compose. Every rule that matches a call draws for itself, and the faults of all rules that hit
 //! are executed in rule order, until one ends the call. So "everything 200 ms slower" and "5 % fail"
@@ -73,6 +73,21 @@
 //! It injects faults at sites and nowhere else: it does not touch sockets or other processes. `chaos-tower`
 //! injects them into HTTP requests and connections, and `chaos-http-admin` changes rules over HTTP.
 //!
+//! # Modules
+//!
+//! The root has what most programs use. The modules have the rest of it:
+//!
+//! | module | for |
+//! |---|---|
+//! | [`fault`], [`matcher`], [`trigger`], [`rule`] | the parts of a rule, and edits of a rule set |
+//! | [`policy`], [`guard_rail`] | what bounds rules, and what broke a bound |
+//! | [`audit`] | who changed what |
+//! | [`testing`] | guards that delete rules, a clock that a test moves, every fault at every site |
+//! | [`overlay`], `token` | rules of one task tree, or of one request |
+//! | [`plan`], [`decision`] | integrations: what can be done to a call, and how it is executed |
+//! | `wire` | rules as JSON, and in one line |
+//! | [`docs`] | guides |
+//!
 //! # Features
 //!
 //! The [README](https://docs.rs/crate/chaos-core/latest) lists the features, what each adds, and how many
@@ -88,104 +103,58 @@
 struct Readme;
 
 mod armed;
-mod audit;
+pub mod audit;
 mod call;
 mod clock;
-mod decision;
+pub mod decision;
 mod dice;
 mod error;
-mod fault;
+pub mod fault;
 mod gate;
-mod guard_rail;
+pub mod guard_rail;
 mod hub;
 mod injector;
 mod macros;
-mod matcher;
+pub mod matcher;
 mod name;
-mod overlay;
-mod plan;
-mod policy;
-mod rule;
+pub mod overlay;
+pub mod plan;
+pub mod policy;
+pub mod rule;
 mod site;
-mod testing;
+pub mod testing;
 #[cfg(feature = "token")]
-mod token;
-mod trigger;
+pub mod token;
+pub mod trigger;
 #[cfg(feature = "serde")]
 pub mod wire;
 
 #[doc(hidden)]
 pub use crate::macros::private as __private;
 
+#[doc(inline)]
 pub use crate::{
     armed::{
         preview::Preview,
         status::{Counts, State, Status},
     },
-    audit::{Audit, BeforeAndAfter, Entries, Entry, action::Action, actor::Actor},
     call::{Call, Label, direction::Direction, site_kind::SiteKind},
-    clock::{Clock, ManualClock},
-    decision::{
-        Decision,
-        active_call::ActiveCall,
-        watched_call::{WatchedCall, WatchedFuture},
-    },
+    clock::Clock,
+    decision::Decision,
     error::RuleError,
-    fault::{
-        ErrorFault, Fault, OneOf, WaitTime, When, burn::Burn, custom::CustomFault, latency::Latency,
-    },
-    guard_rail::{
-        GuardRail, Then,
-        breach::{Breach, Measure},
-    },
+    fault::{Fault, latency::Latency},
+    guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
     injector::{Injector, attributed::AttributedInjector, global},
-    matcher::{
-        Matcher,
-        exempt::Exemptions,
-        glob::SiteGlob,
-        text::{Pattern, Route, Text},
-    },
+    matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},
-    overlay::{InOverlay, Overlay},
-    plan::{
-        Plan, Wait, WaitAfter,
-        answer::{AfterMessages, Answer, HttpAnswer},
-        bytes::{BytesFault, BytesPlan, Corruption},
-        cut::{Abort, Cut, CutKind, StreamReason},
-        grpc::{GrpcCode, GrpcStatus},
-        headers::HeaderEdit,
-        injected::Injected,
-    },
-    policy::{
-        Policy,
-        limit::{Limit, Overflow},
-    },
-    rule::{
-        Mode, Rule,
-        lifetime::Lifetime,
-        rule_set::{Change, ChangeError, RuleSet},
-    },
+    overlay::Overlay,
+    plan::{Plan, injected::Injected},
+    policy::Policy,
+    rule::{Mode, Rule, lifetime::Lifetime},
     site::Site,
-    testing::{
-        rule_guard::RuleGuard,
-        systematic::{Outcome, Systematic, SystematicReport, Tried},
-    },
-    trigger::{
-        Trigger,
-        attempts::FirstAttempts,
-        budget::Budget,
-        key::Key,
-        program::{Phase, Program, Ramp},
-        rate::Rate,
-        replay::{Decisions, Replay},
-    },
+    trigger::{Trigger, key::Key, rate::Rate},
 };
-
-#[cfg(feature = "token")]
-pub use crate::token::{Token, TokenError, TokenKey, TokenKeyError};
-#[cfg(feature = "window")]
-pub use crate::trigger::window::Window;
 
 #[cfg(feature = "macros")]
 pub use chaos_macros::site;

@@ -5,9 +5,15 @@ pub(crate) mod glob;
 pub(crate) mod index;
 pub(crate) mod text;
 
+pub use self::{
+    exempt::Exemptions,
+    glob::SiteGlob,
+    text::{Pattern, Route, Text},
+};
+
 use http::HeaderName;
 
-use crate::{call::Call, matcher::text::Text};
+use crate::call::Call;
 
 /// Conditions on a call, all of which must hold. A matcher without conditions matches every call.
 ///

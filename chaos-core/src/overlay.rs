@@ -78,6 +78,10 @@ impl Overlay {
     /// # Errors
     /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
     #[cfg(feature = "token")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "a verified token has no id twice"
+    )]
     pub fn of_token(
         injector: &Injector,
         token: crate::token::Token,
@@ -97,7 +101,7 @@ impl Overlay {
         let rules = token.into_rules().into_iter().filter_map(no_longer);
         let overlay = Self::open(injector, Some(text.into()));
         let replaced = overlay.replace(rules.collect());
-        replaced.expect("the ids of a token differ");
+        replaced.expect("a verified token has no id twice");
         Ok(overlay)
     }
 
@@ -168,9 +172,13 @@ impl Overlay {
     }
 
     /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "no guard rail locks the rules of an overlay"
+    )]
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
-        put.expect("without an expected generation, a put is always accepted")
+        put.expect("no guard rail locks the rules of an overlay")
     }
 
     /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.

@@ -7,16 +7,20 @@ pub(crate) mod grpc;
 pub(crate) mod headers;
 pub(crate) mod injected;
 
+pub use self::{
+    answer::Answer,
+    bytes::BytesPlan,
+    cut::{Cut, CutKind},
+    injected::Injected,
+};
+
 use std::time::Duration;
 
 use crate::{
     call::direction::Direction,
     plan::{
-        answer::Answer,
-        bytes::{BytesPlan, scaled_size, scaled_time},
-        cut::Cut,
+        bytes::{scaled_size, scaled_time},
         headers::HeaderEdit,
-        injected::Injected,
     },
 };
 
@@ -32,7 +36,7 @@ use crate::{
 pub enum Plan {
     /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
     Wait(Wait),
-    /// Wait after the response has arrived, with [`ActiveCall::wait`](crate::ActiveCall::wait).
+    /// Wait after the response has arrived, with [`ActiveCall::wait`](crate::decision::ActiveCall::wait).
     WaitAfter(WaitAfter),
     /// Change the headers of the request or the response, and go on.
     Headers(HeaderEdit, Direction),

@@ -6,6 +6,8 @@ pub(crate) mod spending;
 
 mod permits;
 
+pub use self::limit::{Limit, Overflow};
+
 use std::{
     num::{NonZeroU32, NonZeroU64},
     sync::Arc,

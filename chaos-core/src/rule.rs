@@ -3,6 +3,11 @@
 pub(crate) mod lifetime;
 pub(crate) mod rule_set;
 
+pub use self::{
+    lifetime::Lifetime,
+    rule_set::{Change, ChangeError, RuleSet},
+};
+
 #[cfg(feature = "window")]
 use crate::trigger::window::Window;
 use crate::{
@@ -11,7 +16,6 @@ use crate::{
     guard_rail::GuardRail,
     matcher::{Matcher, glob::SiteGlob},
     name::RuleId,
-    rule::lifetime::Lifetime,
     trigger::Trigger,
 };
 

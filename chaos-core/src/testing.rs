@@ -5,3 +5,9 @@ pub(crate) mod rule_guard;
 pub(crate) mod systematic;
 
 mod report;
+
+pub use self::{
+    rule_guard::RuleGuard,
+    systematic::{Outcome, Systematic, SystematicReport, Tried},
+};
+pub use crate::clock::ManualClock;

@@ -44,7 +44,7 @@ const LEAST_SECRET: usize = 32;
 ///
 /// ```
 /// use std::time::{Duration, UNIX_EPOCH};
-/// use chaos_core::{Fault, Rule, TokenError, TokenKey};
+/// use chaos_core::{Fault, Rule, token::{TokenError, TokenKey}};
 ///
 /// let key = TokenKey::new(b"32 bytes or more, and only you know")?;
 /// let rule = Rule::new("down".parse()?, "http.server".parse()?, Fault::status(503)?);

@@ -10,13 +10,20 @@ pub(crate) mod replay;
 #[cfg(feature = "window")]
 pub(crate) mod window;
 
+#[cfg(feature = "window")]
+pub use self::window::Window;
+pub use self::{
+    attempts::FirstAttempts,
+    budget::Budget,
+    key::Key,
+    program::{Phase, Program, Ramp},
+    rate::Rate,
+    replay::{Decisions, Replay},
+};
+
 use std::{
     num::{NonZeroU32, NonZeroU64},
     time::Duration,
-};
-
-use crate::trigger::{
-    attempts::FirstAttempts, budget::Budget, key::Key, program::Program, rate::Rate, replay::Replay,
 };
 
 /// Which of the matched calls a rule hits. Every condition is exact under any concurrency.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Burn, Clock, Fault, Injector, Rule, inject};
+use chaos_core::{Clock, Fault, Injector, Rule, fault::Burn, inject};
 
 const MS: Duration = Duration::from_millis(1);
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{Extension, Router};
-use chaos_core::{Injector, TokenKey};
+use chaos_core::{Injector, token::TokenKey};
 
 use crate::{
     access::{access_tokens::AccessTokens, authorize::Authorizer, host_check::Hosts},

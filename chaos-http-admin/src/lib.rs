@@ -159,7 +159,7 @@
 //! # Audit, events and webhooks
 //!
 //! - **The audit** is the injector's list of the last thousand changes, halts, expiries and
-//!   breaches, and of the last thousand refusals ([`chaos_core::Audit`]). `GET /v1/audit` answers
+//!   breaches, and of the last thousand refusals ([`chaos_core::audit::Audit`]). `GET /v1/audit` answers
 //!   `{"run","last","missed","entries"}` in the order of the ids. `after` lists the entries that
 //!   follow an id, and `limit` without `after` the latest ones. An entry has `id`, `at` (RFC 3339,
 //!   UTC), `actor`, `address`, `action`, `what`, `reason`, `generation` and `changes`: each `rule`

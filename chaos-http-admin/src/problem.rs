@@ -8,7 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use chaos_core::{ChangeError, RuleError};
+use chaos_core::{RuleError, rule::ChangeError};
 use serde::{Serialize, Serializer};
 
 /// The body of every error answer. It has no `type`, which RFC 9457 reads as `about:blank`: the

@@ -2,7 +2,7 @@
 
 use std::{env, ffi::OsString};
 
-use chaos_core::{Actor, Injector, Rule, wire};
+use chaos_core::{Injector, Rule, audit::Actor, wire};
 
 use crate::{
     error::{Problem, SourceError},

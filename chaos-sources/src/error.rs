@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use chaos_core::{ChangeError, RuleError};
+use chaos_core::{RuleError, rule::ChangeError};
 
 /// The reason why the rules of a source were refused. The rules that were in force before stay in
 /// force.

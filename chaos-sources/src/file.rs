@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Actor, Injector, Rule};
+use chaos_core::{Injector, Rule, audit::Actor};
 
 use crate::{contents, error::SourceError, format, installed::InstalledRules, watching::Watching};
 

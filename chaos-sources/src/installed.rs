@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use chaos_core::{Actor, Change, ChangeError, Injector, Rule, RuleId};
+use chaos_core::{
+    Injector, Rule, RuleId,
+    audit::Actor,
+    rule::{Change, ChangeError},
+};
 
 use crate::{
     error::Problem,

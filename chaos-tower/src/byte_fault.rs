@@ -14,7 +14,7 @@ pub(crate) mod wait_slot;
 
 use std::time::Duration;
 
-use chaos_core::{BytesPlan, Corruption};
+use chaos_core::{fault::Corruption, plan::BytesPlan};
 
 use crate::byte_fault::pacer::Pacer;
 

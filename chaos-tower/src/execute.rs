@@ -8,7 +8,7 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use chaos_core::{Decision, WatchedFuture};
+use chaos_core::{Decision, decision::WatchedFuture};
 use http::{Request, Response};
 use tower_service::Service;
 

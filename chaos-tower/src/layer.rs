@@ -23,7 +23,7 @@ use crate::{
 /// site, which all layers and macros of its name share:
 ///
 /// ```
-/// use chaos_core::{Exemptions, Injector, Text};
+/// use chaos_core::{Injector, Text, matcher::Exemptions};
 /// use chaos_tower::InjectLayer;
 ///
 /// let injector = Injector::new();

@@ -4,7 +4,7 @@ use std::{num::NonZeroU64, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use chaos_core::{
-    BytesFault, Call, Clock, Decision, Direction, Fault, Injector, Plan, Rule, SiteKind,
+    Call, Clock, Decision, Direction, Fault, Injector, Plan, Rule, SiteKind, fault::BytesFault,
 };
 use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{InOverlay, Injector, Overlay, SiteGlob, TokenKey};
+use chaos_core::{Injector, Overlay, SiteGlob, overlay::InOverlay, token::TokenKey};
 use http::{HeaderName, Request};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -45,7 +45,7 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 /// ```
 /// # #[cfg(feature = "axum")] {
 /// use axum::{Router, routing::get};
-/// use chaos_core::TokenKey;
+/// use chaos_core::token::TokenKey;
 /// use chaos_tower::{InjectLayer, TokenLayer};
 ///
 /// let key = TokenKey::new(b"not this one, but 32 bytes of your own")?;
@@ -55,7 +55,7 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 ///     .layer(TokenLayer::new(key));
 /// # drop(app);
 /// # }
-/// # Ok::<(), chaos_core::TokenKeyError>(())
+/// # Ok::<(), chaos_core::token::TokenKeyError>(())
 /// ```
 #[derive(Clone)]
 pub struct TokenLayer {

@@ -2,7 +2,7 @@
 
 use crate::rule::rule_set::Change;
 
-/// An action on an injector, as an [`Entry`](crate::Entry) of its audit names it.
+/// An action on an injector, as an [`Entry`](crate::audit::Entry) of its audit names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Action {

@@ -4,12 +4,12 @@ use std::{fmt, sync::Arc};
 
 /// Who changes rules, halts or resumes: a name, with an address and a reason where they are known.
 ///
-/// Entries of the [`Audit`](crate::Audit) carry it.
+/// Entries of the [`Audit`](crate::audit::Audit) carry it.
 /// [`Injector::as_actor`](crate::Injector::as_actor) returns an injector whose edits are recorded
 /// under an actor's name.
 ///
 /// ```
-/// use chaos_core::Actor;
+/// use chaos_core::audit::Actor;
 ///
 /// let actor = Actor::new("alice").at("10.0.0.7:51234").because("GameDay 12");
 /// assert_eq!(actor.to_string(), "alice at 10.0.0.7:51234");

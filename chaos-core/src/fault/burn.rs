@@ -10,7 +10,7 @@ use crate::{error::RuleError, plan::bytes::not_too_long};
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Burn, Fault};
+/// use chaos_core::{Fault, fault::Burn};
 ///
 /// // Half of the processors' time, for a minute from the first call that is hit.
 /// let busy = Fault::Burn(Burn::cpu(0.5, Duration::from_secs(60))?);

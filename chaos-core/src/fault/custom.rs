@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// A fault that the application has defined by name, with arguments as a JSON object.
 ///
 /// ```
-/// use chaos_core::{CustomFault, Fault, Injector, Rule, inject};
+/// use chaos_core::{Fault, Injector, Rule, fault::CustomFault, inject};
 ///
 /// let injector = Injector::new();
 /// injector.define("out-of-stock", |_| Some(Fault::error("out of stock")));

@@ -16,7 +16,7 @@ const MAX_WEIGHT: u32 = 1_000_000;
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Fault, Latency, OneOf, Rule};
+/// use chaos_core::{Fault, Latency, Rule, fault::OneOf};
 ///
 /// let slow = Latency::fixed(Duration::from_secs(2))?;
 /// // Of four calls, three fail and one is slow.
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn it_can_happen_where_an_option_can() {
-        let bytes = crate::BytesFault::truncate_after(1);
+        let bytes = crate::fault::BytesFault::truncate_after(1);
         let body = Fault::Body(bytes, crate::Direction::Response);
         let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
         let kinds = |site_kinds: SiteKinds| {

@@ -10,7 +10,7 @@ use crate::{
 /// [audit](Injector::audit) under the actor's name.
 ///
 /// ```
-/// use chaos_core::{Actor, Injector};
+/// use chaos_core::{Injector, audit::Actor};
 ///
 /// let injector = Injector::new();
 /// injector.as_actor(Actor::new("alice").because("enough seen")).halt();
@@ -65,7 +65,7 @@ impl AttributedInjector<'_> {
         self.injector.acknowledge_by(&self.actor)
     }
 
-    /// Signs a token, like [`TokenKey::sign`](crate::TokenKey::sign), by the injector's clock.
+    /// Signs a token, like [`TokenKey::sign`](crate::token::TokenKey::sign), by the injector's clock.
     ///
     /// No rule of this injector changes. The audit records it, because the token arms its rules wherever
     /// it is sent.
@@ -75,11 +75,11 @@ impl AttributedInjector<'_> {
     #[cfg(feature = "token")]
     pub fn sign(
         &self,
-        key: &crate::TokenKey,
+        key: &crate::token::TokenKey,
         subject: &str,
         lifetime: std::time::Duration,
         rules: &[crate::Rule],
-    ) -> Result<String, crate::TokenError> {
+    ) -> Result<String, crate::token::TokenError> {
         let token = key.sign(subject, lifetime, rules, self.injector.wall())?;
         let rules = rules
             .iter()

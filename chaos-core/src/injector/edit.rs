@@ -15,9 +15,13 @@ use crate::{
 
 impl Injector {
     /// Adds a rule, or replaces the one with its id in place. Returns the new generation.
+    ///
+    /// # Panics
+    /// If a guard rail has stopped a rule with this id and nobody has
+    /// [acknowledged](Self::acknowledge) it. [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
-        put.expect("without an expected generation, a put is always accepted")
+        put.expect("no guard rail has locked the rule")
     }
 
     /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
@@ -34,9 +38,13 @@ impl Injector {
     }
 
     /// Deletes all rules, and releases the calls that they delay. Returns the new generation.
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "an empty list is always accepted"
+    )]
     pub fn clear(&self) -> u64 {
         let cleared = self.apply(Change::Replace(Vec::new()), None);
-        cleared.expect("no rules have no ids to clash")
+        cleared.expect("an empty list is always accepted")
     }
 
     /// Applies one edit, all or nothing, and returns the new generation. If `expected` is given, the
@@ -67,7 +75,7 @@ impl Injector {
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
         match &edited.swapped {
             Some(swapped) if self.0.is_local(swapped) => {
-                self.0.install_swapped(&mut book, swapped, now)
+                self.0.install_swapped(&mut book, swapped, now);
             }
             _ => self.0.install_own(&mut book, now),
         }

@@ -63,7 +63,7 @@ impl Injector {
     /// to inject, or `None` to leave the call alone. It must not block.
     ///
     /// ```
-    /// use chaos_core::{CustomFault, Fault, Injector, Rule, inject};
+    /// use chaos_core::{Fault, Injector, Rule, fault::CustomFault, inject};
     ///
     /// let injector = Injector::new();
     /// injector.define("every other customer", |call| {

@@ -8,7 +8,7 @@ use crate::{call::Call, matcher::text::Text};
 /// of an injection. The sites of layers therefore exempt health checks by default.
 ///
 /// ```
-/// use chaos_core::{Exemptions, Injector, Text};
+/// use chaos_core::{Injector, Text, matcher::Exemptions};
 ///
 /// let injector = Injector::new();
 /// let site = injector.site("http.server");

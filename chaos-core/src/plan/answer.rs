@@ -112,7 +112,7 @@ impl Answer {
 /// The HTTP response of a `status` fault.
 ///
 /// ```
-/// use chaos_core::{Fault, HttpAnswer};
+/// use chaos_core::{Fault, fault::HttpAnswer};
 /// use http::HeaderValue;
 ///
 /// let json = HeaderValue::from_static("application/json");

@@ -54,7 +54,7 @@ impl BytesPlan {
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{BytesFault, Direction, Fault};
+/// use chaos_core::{Direction, Fault, fault::BytesFault};
 ///
 /// // The response stops for 30 seconds after its first kibibyte.
 /// let stall = BytesFault::stall_after(1024, Duration::from_secs(30))?;

@@ -7,7 +7,7 @@ use crate::{error::RuleError, name::RuleId, plan::injected::Injected};
 /// What an `abort` fault ends.
 ///
 /// ```
-/// use chaos_core::{Abort, CutKind, Fault};
+/// use chaos_core::{Fault, fault::Abort, plan::CutKind};
 ///
 /// // The connection is reset after the first 10,000 bytes of the response.
 /// let fault = Fault::Abort(Abort::Cut(CutKind::Reset), Some(10_000));
@@ -96,7 +96,7 @@ impl Cut {
 /// Why an HTTP/2 stream is reset: an error code of RFC 9113, section 7.
 ///
 /// ```
-/// use chaos_core::StreamReason;
+/// use chaos_core::fault::StreamReason;
 ///
 /// let reason = StreamReason::from_name("enhance_your_calm")?;
 /// assert_eq!(reason.code(), 11);

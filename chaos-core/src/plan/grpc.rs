@@ -13,7 +13,7 @@ use crate::error::RuleError;
 /// The code of a gRPC status, from 0 to 16.
 ///
 /// ```
-/// use chaos_core::GrpcCode;
+/// use chaos_core::fault::GrpcCode;
 ///
 /// let code = GrpcCode::from_name("RESOURCE_EXHAUSTED")?;
 /// assert_eq!((code.number(), code.name()), (8, "RESOURCE_EXHAUSTED"));
@@ -137,7 +137,7 @@ impl fmt::Display for GrpcCode {
 /// A gRPC status: a code, a message, and details if there are any.
 ///
 /// ```
-/// use chaos_core::{Fault, GrpcCode, GrpcStatus};
+/// use chaos_core::{Fault, fault::{GrpcCode, GrpcStatus}};
 ///
 /// let status = GrpcStatus::new(GrpcCode::from_name("UNAVAILABLE")?, "try another replica");
 /// let fault = Fault::grpc(status);

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// name.
 ///
 /// ```
-/// use chaos_core::{Direction, Fault, HeaderEdit};
+/// use chaos_core::{Direction, Fault, fault::HeaderEdit};
 /// use http::{HeaderName, HeaderValue};
 ///
 /// // The client may cache the response for ever, and cannot revalidate it.

@@ -86,7 +86,7 @@ fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
 /// An edit of a rule set. It is a value, so that it can be checked, counted and recorded.
 ///
 /// ```
-/// use chaos_core::{Change, Fault, Injector, Rule};
+/// use chaos_core::{Fault, Injector, Rule, rule::Change};
 ///
 /// let injector = Injector::new();
 /// let rule = Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost"));

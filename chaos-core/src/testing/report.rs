@@ -1,4 +1,4 @@
-//! What the runs of [`Systematic`](crate::Systematic) showed: the outcome of each, and which faults
+//! What the runs of [`Systematic`](crate::testing::Systematic) showed: the outcome of each, and which faults
 //! broke the code.
 
 use std::{any::Any, fmt};
@@ -15,7 +15,7 @@ pub enum Outcome {
     Failed(String),
     /// The code panicked with this message.
     Panicked(String),
-    /// The code took longer than [`Systematic::within`](crate::Systematic::within) allows.
+    /// The code took longer than [`Systematic::within`](crate::testing::Systematic::within) allows.
     TimedOut,
     /// The code returned `Ok`, but passed the site less often than without a fault, so nothing was
     /// injected.

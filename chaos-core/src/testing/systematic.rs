@@ -24,7 +24,7 @@ pub use crate::testing::report::{Outcome, SystematicReport, Tried};
 /// A spawned task takes part if it is [carried](Overlay::carry) into the overlay.
 ///
 /// ```
-/// use chaos_core::{Injected, Injector, Systematic, inject};
+/// use chaos_core::{Injected, Injector, inject, testing::Systematic};
 ///
 /// let injector = Injector::new();
 /// let transfer = || {

@@ -25,7 +25,7 @@ use crate::trigger::key::Key;
 ///
 /// ```
 /// use std::num::NonZeroU32;
-/// use chaos_core::{FirstAttempts, Trigger};
+/// use chaos_core::{Trigger, trigger::FirstAttempts};
 ///
 /// // Two attempts fail, and the third succeeds.
 /// let first = FirstAttempts::new(NonZeroU32::new(2).unwrap(), "header:x-request-id".parse()?);

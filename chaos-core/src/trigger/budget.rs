@@ -9,7 +9,7 @@ use crate::{error::RuleError, trigger::rate::Rate};
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Budget, Rate, Trigger};
+/// use chaos_core::{Rate, Trigger, trigger::Budget};
 ///
 /// let budget = Budget::new()
 ///     .share(Rate::new(0.1)?)

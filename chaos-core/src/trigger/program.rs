@@ -24,7 +24,7 @@ pub(crate) const PHASES_ALLOWED: &str =
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Phase, Program, Ramp};
+/// use chaos_core::trigger::{Phase, Program, Ramp};
 ///
 /// let down = Phase::new(Ramp::constant(1.0)).lasting(Duration::from_secs(10));
 /// let up = Phase::new(Ramp::constant(0.0)).lasting(Duration::from_secs(50));

@@ -17,7 +17,7 @@ use crate::error::RuleError;
 /// injects the same into them.
 ///
 /// ```
-/// use chaos_core::{Replay, Trigger};
+/// use chaos_core::{Trigger, trigger::Replay};
 ///
 /// // Carol and Alice were hit; these calls are hit again.
 /// let users = Replay::keys(["carol", "alice"])?;

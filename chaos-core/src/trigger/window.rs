@@ -21,7 +21,7 @@ pub(crate) use self::parse::{DAYS_ALLOWED, HOURS_ALLOWED, ZONE_ALLOWED};
 /// the hour that occurs twice is in its window twice.
 ///
 /// ```
-/// use chaos_core::Window;
+/// use chaos_core::trigger::Window;
 ///
 /// let office = Window::new("mon-fri", "09:00-12:00, 13:00-17:00", "Europe/Berlin")?;
 /// assert_eq!(office.zone(), "Europe/Berlin");

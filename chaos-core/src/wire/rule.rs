@@ -182,6 +182,10 @@ pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
 
 /// Writes a rule as it would be read; what has its default is left out.
 #[must_use]
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "texts, numbers and string keys are always JSON"
+)]
 pub fn rule_to_value(rule: &Rule) -> serde_json::Value {
     serde_json::to_value(RuleDoc::from(rule)).expect("texts, numbers and string keys are JSON")
 }

@@ -191,6 +191,10 @@ impl From<&Replay> for ReplayDoc {
 /// A log of decisions as the `replay` of a rule, with how many calls were dropped from it:
 /// `{"keys": ["alice"], "dropped": 0}`.
 #[must_use]
+#[expect(
+    clippy::missing_panics_doc,
+    reason = "texts, numbers and string keys are always JSON"
+)]
 pub fn decisions_to_value(decisions: &Decisions) -> serde_json::Value {
     let calls = serde_json::to_value(ReplayDoc::from(&decisions.hits));
     let mut log = calls.expect("texts and numbers are JSON");

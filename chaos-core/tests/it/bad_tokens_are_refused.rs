@@ -6,7 +6,10 @@ use std::{
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD as BASE64};
-use chaos_core::{Fault, Rule, Token, TokenError, TokenKey};
+use chaos_core::{
+    Fault, Rule,
+    token::{Token, TokenError, TokenKey},
+};
 use hmac::{Hmac, Mac};
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use std::{
 };
 
 use chaos_core::{
-    Budget, Fault, Injector, Latency, Limit, ManualClock, Policy, Rate, Rule, Trigger, inject,
-    inject_async, wire,
+    Fault, Injector, Latency, Policy, Rate, Rule, Trigger, inject, inject_async, policy::Limit,
+    testing::ManualClock, trigger::Budget, wire,
 };
 use serde_json::json;
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, BytesFault, Call, CustomFault, Direction, Fault, Injector, Latency, OneOf, Policy, Rate,
-    Rule, Site, Trigger,
+    Call, Direction, Fault, Injector, Latency, Policy, Rate, Rule, Site, Trigger,
+    fault::{Abort, BytesFault, CustomFault, OneOf},
 };
 
 const CALLS: usize = 10_000;

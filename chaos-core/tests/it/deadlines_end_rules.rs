@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chaos_core::{Change, Fault, Injector, Latency, Lifetime, ManualClock, Rule, State};
+use chaos_core::{
+    Fault, Injector, Latency, Lifetime, Rule, State, rule::Change, testing::ManualClock,
+};
 use chaos_core::{inject, inject_async};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,8 +3,10 @@
 use std::{cell::Cell, num::NonZeroU64, time::Duration};
 
 use chaos_core::{
-    BytesFault, Direction, Fault, Injected, Injector, Latency, Outcome, Systematic, inject,
-    inject_async,
+    Direction, Fault, Injected, Injector, Latency,
+    fault::BytesFault,
+    inject, inject_async,
+    testing::{Outcome, Systematic},
 };
 
 /// Moves money in two steps; what is taken is lost if the second one fails.

@@ -7,7 +7,10 @@ use std::{
 };
 
 use chaos_core::{
-    Action, Actor, Audit, Change, Entry, Fault, Injector, Lifetime, ManualClock, Overlay, Rule,
+    Fault, Injector, Lifetime, Overlay, Rule,
+    audit::{Action, Actor, Audit, Entry},
+    rule::Change,
+    testing::ManualClock,
 };
 
 fn rule(id: &str) -> Rule {

@@ -3,7 +3,9 @@
 use std::{collections::HashMap, sync::Barrier, thread, time::Duration};
 
 use chaos_core::{
-    Call, Decision, FirstAttempts, Injector, Label, ManualClock, Rate, Rule, Site, Trigger,
+    Call, Decision, Injector, Label, Rate, Rule, Site, Trigger,
+    testing::ManualClock,
+    trigger::FirstAttempts,
     wire::{rule_from_value, rule_to_value},
 };
 use rand::{SeedableRng, seq::SliceRandom};

@@ -1,7 +1,8 @@
 //! A naive reading of the rule format decides like the compiled one, call for call.
 
 use chaos_core::{
-    Call, Change, Injector, Plan,
+    Call, Injector, Plan,
+    rule::Change,
     wire::{rule_from_value, rules_from_json},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};

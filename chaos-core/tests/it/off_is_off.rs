@@ -2,7 +2,7 @@
 
 use std::{cell::Cell, time::Duration};
 
-use chaos_core::{Fault, Injector, Lifetime, ManualClock, Rule, inject, inject_async};
+use chaos_core::{Fault, Injector, Lifetime, Rule, inject, inject_async, testing::ManualClock};
 
 fn fails(site: &str) -> Rule {
     let (id, site) = ("r".parse().unwrap(), site.parse().unwrap());

@@ -3,8 +3,9 @@
 use std::{thread, time::Duration};
 
 use chaos_core::{
-    Call, Clock, Fault, Injected, Injector, ManualClock, Overlay, Plan, Rule, Site, SiteKind,
-    State, global, inject, inject_async,
+    Call, Clock, Fault, Injected, Injector, Overlay, Plan, Rule, Site, SiteKind, State, global,
+    inject, inject_async,
+    testing::ManualClock,
     wire::{rule_from_json, rule_from_value},
 };
 use serde_json::{Value, json};
@@ -492,7 +493,7 @@ async fn waits_in_it_are_cut_at_the_hour_of_its_rule() {
 /// Nobody has to drop the overlay for it, or to ask anything: a call notices.
 #[test]
 fn a_site_is_idle_again_when_the_rules_of_overlays_have_expired() {
-    let clock = chaos_core::ManualClock::new();
+    let clock = chaos_core::testing::ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
     let site = injector.site("overlays.expire");
     let overlay = Overlay::new(&injector);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use chaos_core::{
-    Call, Decisions, Injector, Plan, Replay, Rule,
+    Call, Injector, Plan, Rule,
+    trigger::{Decisions, Replay},
     wire::{decisions_to_value, rule_from_value, rule_to_value},
 };
 use http::{HeaderMap, HeaderValue, Method, Uri};

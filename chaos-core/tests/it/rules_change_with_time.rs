@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use chaos_core::{Call, Injector, ManualClock, Plan, Site, wire::rule_from_value};
+use chaos_core::{Call, Injector, Plan, Site, testing::ManualClock, wire::rule_from_value};
 use serde_json::{Value, json};
 
 fn armed(clock: &ManualClock, mut rule: Value) -> (Injector, &'static Site) {

@@ -12,9 +12,12 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, Burn, BytesFault, Clock, CustomFault, CutKind, Direction, Fault, GrpcCode, GrpcStatus,
-    HeaderEdit, Injected, Injector, Latency, Policy, Rule, StreamReason, When, inject,
-    inject_async,
+    Clock, Direction, Fault, Injected, Injector, Latency, Policy, Rule,
+    fault::{
+        Abort, Burn, BytesFault, CustomFault, GrpcCode, GrpcStatus, HeaderEdit, StreamReason, When,
+    },
+    inject, inject_async,
+    plan::CutKind,
 };
 
 const MS: Duration = Duration::from_millis(1);

@@ -65,14 +65,14 @@ fn an_edit_that_is_refused_changes_nothing() {
     injector.put(rule("a", "a"));
     let before = injector.rules();
     let twice = injector.replace(vec![rule("b", "b"), rule("c", "c"), rule("b", "b")]);
-    let chaos_core::ChangeError::Rule(error) = twice.unwrap_err() else {
+    let chaos_core::rule::ChangeError::Rule(error) = twice.unwrap_err() else {
         panic!("a rule error")
     };
     assert_eq!((error.rule(), error.field()), (Some("b"), "rules[2].id"));
-    let stale = injector.apply(chaos_core::Change::Replace(vec![]), Some(0));
+    let stale = injector.apply(chaos_core::rule::Change::Replace(vec![]), Some(0));
     let is_stale = matches!(
         stale,
-        Err(chaos_core::ChangeError::Stale { current: 1, .. })
+        Err(chaos_core::rule::ChangeError::Stale { current: 1, .. })
     );
     assert!(is_stale, "{stale:?}");
     assert!(!injector.remove(&"nobody".parse().unwrap()));

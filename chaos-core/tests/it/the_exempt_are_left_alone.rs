@@ -1,8 +1,8 @@
 //! Health checks, and what a site or an application declares exempt, are never hit, whatever rules say.
 
 use chaos_core::{
-    Call, Exemptions, Injector, Overlay, Replay, Rule, Site, SiteKind, Text, inject, inject_async,
-    wire::rule_from_value,
+    Call, Injector, Overlay, Rule, Site, SiteKind, Text, inject, inject_async, matcher::Exemptions,
+    trigger::Replay, wire::rule_from_value,
 };
 use http::{HeaderMap, Method, Uri};
 use serde_json::{Value, json};

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_core::{
-    Abort, Actor, Budget, Change, Fault, Injector, Latency, Lifetime, Limit, ManualClock, Overlay,
-    Policy, Rate, Rule, State, Trigger, inject, wire,
+    Fault, Injector, Latency, Lifetime, Overlay, Policy, Rate, Rule, State, Trigger, audit::Actor,
+    fault::Abort, inject, policy::Limit, rule::Change, testing::ManualClock, trigger::Budget, wire,
 };
 use serde_json::json;
 

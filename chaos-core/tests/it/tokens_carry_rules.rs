@@ -6,7 +6,9 @@ use std::{
 };
 
 use chaos_core::{
-    Fault, HeaderEdit, HttpAnswer, Latency, Matcher, Rule, Text, TokenError, TokenKey,
+    Fault, Latency, Matcher, Rule, Text,
+    fault::{HeaderEdit, HttpAnswer},
+    token::{TokenError, TokenKey},
     wire::{rule_from_value, rule_to_value},
 };
 use hmac::{Hmac, Mac};
@@ -53,7 +55,7 @@ fn hash(secret: &[u8]) -> Hmac<Sha256> {
     Hmac::new_from_slice(secret).unwrap()
 }
 
-fn accepts(claims: Value) -> Result<chaos_core::Token, TokenError> {
+fn accepts(claims: Value) -> Result<chaos_core::token::Token, TokenError> {
     key().verify(claims.sign_with_key(&hash(SECRET)).unwrap(), now())
 }
 
@@ -258,7 +260,7 @@ fn a_rule_that_json_cannot_say_is_not_signed() {
     let binary = HttpAnswer::new(503).unwrap();
     let binary = binary.body(&b"\xff\xfe"[..], HeaderValue::from_static("image/png"));
     let curve = Latency::normal(Duration::from_millis(20), Duration::from_millis(5)).unwrap();
-    let padded = Fault::Latency(curve, chaos_core::When::AtLeast);
+    let padded = Fault::Latency(curve, chaos_core::fault::When::AtLeast);
     for fault in [
         Fault::answer(binary),
         padded,
@@ -287,7 +289,7 @@ fn what_json_says_in_its_own_way_is_signed() {
         .query("z", Text::is("1"))
         .query("a", Text::is("2"));
     let edit = HeaderEdit::new().set(z, one()).set(a, one());
-    let custom = chaos_core::CustomFault::new("own", "{ \"b\": 1, \"a\": 2 }");
+    let custom = chaos_core::fault::CustomFault::new("own", "{ \"b\": 1, \"a\": 2 }");
     let rule = with_fault(Fault::Headers(edit, chaos_core::Direction::Request))
         .then(Fault::Custom(custom))
         .then(Fault::Value("{ \"left\": 1 }".into()))

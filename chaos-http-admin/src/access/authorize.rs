@@ -9,7 +9,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use chaos_core::{Actor, Injector};
+use chaos_core::{Injector, audit::Actor};
 
 use crate::{
     access::{

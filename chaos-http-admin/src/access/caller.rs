@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
-use chaos_core::Actor;
+use chaos_core::audit::Actor;
 
 use crate::{
     access::{access_tokens::AccessToken, peer::Peer, role::Role},

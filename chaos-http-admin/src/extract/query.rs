@@ -42,7 +42,7 @@ pub(crate) struct PageParams {
 
 impl PageParams {
     /// The number of entries that the audit can hold: changes and refusals.
-    const MOST: usize = 2 * chaos_core::Audit::MOST;
+    const MOST: usize = 2 * chaos_core::audit::Audit::MOST;
 }
 
 impl<S: Sync> FromRequestParts<S> for PageParams {

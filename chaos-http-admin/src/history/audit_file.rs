@@ -12,7 +12,10 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Audit, Entry, Injector};
+use chaos_core::{
+    Injector,
+    audit::{Audit, Entry},
+};
 use serde_json::json;
 
 use crate::history::{

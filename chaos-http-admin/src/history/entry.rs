@@ -3,7 +3,11 @@
 
 use std::{sync::Arc, time::SystemTime};
 
-use chaos_core::{BeforeAndAfter, Entry, Rule, RuleId, wire};
+use chaos_core::{
+    Rule, RuleId,
+    audit::{BeforeAndAfter, Entry},
+    wire,
+};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -55,7 +59,7 @@ pub(crate) fn time(at: SystemTime) -> String {
 mod tests {
     use std::time::Duration;
 
-    use chaos_core::{Actor, Fault, Injector};
+    use chaos_core::{Fault, Injector, audit::Actor};
 
     use super::*;
 

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use chaos_core::{Audit, Clock, Injection, Injector};
+use chaos_core::{Clock, Injection, Injector, audit::Audit};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 /// An injection in the feed.

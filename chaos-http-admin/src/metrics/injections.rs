@@ -11,7 +11,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use chaos_core::{Injection, RuleId, RuleSet};
+use chaos_core::{Injection, RuleId, rule::RuleSet};
 use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 
 use super::table::DELAYS;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chaos_core::{COMPILED_OUT, Counts, Rule, RuleSet, State, Status};
+use chaos_core::{COMPILED_OUT, Counts, Rule, State, Status, rule::RuleSet};
 use prometheus::proto;
 
 use crate::history::audit_file::AuditFileStatus;

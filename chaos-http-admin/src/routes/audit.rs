@@ -1,7 +1,7 @@
 //! `/v1/audit`: the entries that the injector's audit holds.
 
 use axum::{Json, extract::State};
-use chaos_core::{Entries, Injector};
+use chaos_core::{Injector, audit::Entries};
 use serde_json::{Value, json};
 
 use crate::{

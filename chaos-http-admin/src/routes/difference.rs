@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use axum::{Json, response::IntoResponse};
-use chaos_core::{Rule, RuleSet};
+use chaos_core::{Rule, rule::RuleSet};
 use serde::Serialize;
 
 use crate::extract::etag::etag;

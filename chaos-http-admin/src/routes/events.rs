@@ -15,7 +15,7 @@ use axum::{
         sse::{Event, Sse},
     },
 };
-use chaos_core::{Clock, Entry, Injector};
+use chaos_core::{Clock, Injector, audit::Entry};
 use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::time::sleep;

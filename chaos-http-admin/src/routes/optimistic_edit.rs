@@ -1,7 +1,11 @@
 //! Optimistic concurrency for writes: read the rules, decide on a change, and apply it only if the
 //! rules are still the same.
 
-use chaos_core::{Actor, Change, ChangeError, Injector, RuleSet};
+use chaos_core::{
+    Injector,
+    audit::Actor,
+    rule::{Change, ChangeError, RuleSet},
+};
 
 use crate::problem::Problem;
 

@@ -6,7 +6,7 @@ use axum::{
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
-use chaos_core::{Change, Injector, Rule, wire};
+use chaos_core::{Injector, Rule, rule::Change, wire};
 use tokio::time::timeout;
 
 use crate::{

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use chaos_core::{Change, Injector, wire};
+use chaos_core::{Injector, rule::Change, wire};
 use serde_json::{Value, json};
 
 use crate::{

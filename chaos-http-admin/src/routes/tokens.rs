@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
-use chaos_core::{Injector, Rule, TokenError, TokenKey, wire};
+use chaos_core::{
+    Injector, Rule,
+    token::{TokenError, TokenKey},
+    wire,
+};
 use serde_json::{Value, json};
 
 use crate::{

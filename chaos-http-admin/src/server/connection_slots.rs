@@ -113,7 +113,7 @@ impl ConnectionSlots {
 mod tests {
     use std::{future::pending, net::IpAddr, time::Duration};
 
-    use chaos_core::ManualClock;
+    use chaos_core::testing::ManualClock;
 
     use super::*;
 

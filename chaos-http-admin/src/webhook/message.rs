@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use chaos_core::{Action, BeforeAndAfter, Entry};
+use chaos_core::audit::{Action, BeforeAndAfter, Entry};
 use serde_json::{Value, json};
 
 use crate::history::{entry, process_id::process_id};
@@ -116,7 +116,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Actor, Change, Fault, Injector, Rule};
+    use chaos_core::{Fault, Injector, Rule, audit::Actor, rule::Change};
 
     use super::*;
 

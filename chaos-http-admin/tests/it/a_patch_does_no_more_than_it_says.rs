@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, Uri, header};
-use chaos_core::{Call, Fault, Injector, Lifetime, ManualClock, Matcher, Rule, Text, inject};
+use chaos_core::{
+    Call, Fault, Injector, Lifetime, Matcher, Rule, Text, inject, testing::ManualClock,
+};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 

@@ -196,7 +196,7 @@ async fn what_is_gone_is_counted_once() {
     }
     for _ in 0..1100 {
         port.injector
-            .as_actor(chaos_core::Actor::new("x"))
+            .as_actor(chaos_core::audit::Actor::new("x"))
             .refuse("y");
     }
     let mut resumed = Events::resume(&port, Some(&start.id)).await.unwrap();

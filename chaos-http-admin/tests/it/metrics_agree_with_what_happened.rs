@@ -8,7 +8,7 @@ use std::{
 };
 
 use axum::Router;
-use chaos_core::{Call, Injector, ManualClock, Overlay, Rule, Site, wire};
+use chaos_core::{Call, Injector, Overlay, Rule, Site, testing::ManualClock, wire};
 use chaos_http_admin::{Admin, Metrics};
 use serde_json::{Value, json};
 

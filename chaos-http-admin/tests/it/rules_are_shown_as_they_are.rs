@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Call, Injector, ManualClock, Site};
+use chaos_core::{Call, Injector, Site, testing::ManualClock};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 

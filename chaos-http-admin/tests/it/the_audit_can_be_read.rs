@@ -1,6 +1,6 @@
 //! `GET /v1/audit` shows every entry as it was made, in pages.
 
-use chaos_core::{Actor, Audit};
+use chaos_core::audit::{Actor, Audit};
 use serde_json::{Value, json};
 
 use crate::support::port::{Port, failing};

@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Actor, Audit, Clock, Fault, Injector, Lifetime, Rule};
+use chaos_core::{
+    Clock, Fault, Injector, Lifetime, Rule,
+    audit::{Actor, Audit},
+};
 use chaos_http_admin::{AuditFile, AuditFileStatus};
 use serde_json::{Value, json};
 

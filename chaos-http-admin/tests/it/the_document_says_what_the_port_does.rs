@@ -8,7 +8,7 @@ use axum::{
     body::{Body, Bytes},
     http::{Request, header},
 };
-use chaos_core::{Injector, ManualClock, TokenKey};
+use chaos_core::{Injector, testing::ManualClock, token::TokenKey};
 use chaos_http_admin::{AccessTokens, Admin, Role};
 use serde_json::{Value, json};
 

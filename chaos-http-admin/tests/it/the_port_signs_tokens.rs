@@ -1,7 +1,7 @@
 //! The port signs tokens, if it was given a key, and none that a service would refuse.
 
 use axum::http::StatusCode;
-use chaos_core::{Injector, ManualClock, TokenKey};
+use chaos_core::{Injector, testing::ManualClock, token::TokenKey};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 

@@ -16,7 +16,7 @@ use axum::{
     response::IntoResponse,
     routing::post,
 };
-use chaos_core::{Actor, Clock, Fault, Injector, Lifetime, Rule, inject};
+use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, audit::Actor, inject};
 use chaos_http_admin::{Admin, Webhook};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ async fn a_message_says_what_happened_to_programs() {
         .signed_with("hush");
     let admin = Admin::new(injector.clone()).webhook(hook);
     let alice = Actor::new("alice").at("10.0.0.7:9").because("GameDay 12");
-    let put = chaos_core::Change::Put(rule("a"));
+    let put = chaos_core::rule::Change::Put(rule("a"));
     injector.as_actor(alice.clone()).apply(put, None).unwrap();
     injector.put(rule("off").enabled(false));
     injector.as_actor(alice).halt();

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use chaos_core::{Action, Injector};
+use chaos_core::{Injector, audit::Action};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
 use crate::support::watched::{self, Watched, pass, rules};

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::mpsc, thread, time::Duration};
 
-use chaos_core::{Action, Injector, ManualClock, Rule, wire};
+use chaos_core::{Injector, Rule, audit::Action, testing::ManualClock, wire};
 use chaos_sources::FileSource;
 
 use crate::support::watched::{LONG, Watched, ids, pass, rules};

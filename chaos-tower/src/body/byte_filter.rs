@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use chaos_core::{ActiveCall, Clock};
+use chaos_core::{Clock, decision::ActiveCall};
 
 use super::filter::{BodyFilter, Next};
 use crate::{

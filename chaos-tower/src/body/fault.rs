@@ -1,6 +1,6 @@
 //! `BodyFault`: one fault on a body, as the plans for a request name it.
 
-use chaos_core::{ActiveCall, AfterMessages, BytesPlan};
+use chaos_core::{decision::ActiveCall, fault::AfterMessages, plan::BytesPlan};
 use http::HeaderMap;
 
 use super::{

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use chaos_core::ActiveCall;
+use chaos_core::decision::ActiveCall;
 use http_body::{Frame, SizeHint};
 
 use crate::error::BoxError;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::ActiveCall;
+use chaos_core::decision::ActiveCall;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 
@@ -113,7 +113,7 @@ pub(super) fn at_most(hint: SizeHint) -> SizeHint {
 #[cfg(test)]
 mod tests {
     use bytes::BytesMut;
-    use chaos_core::{AfterMessages, Direction};
+    use chaos_core::{Direction, fault::AfterMessages};
 
     use super::*;
     use crate::{

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::ActiveCall;
+use chaos_core::decision::ActiveCall;
 use http::HeaderMap;
 use http_body::SizeHint;
 use tokio::sync::watch;

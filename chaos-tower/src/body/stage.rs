@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::ActiveCall;
+use chaos_core::decision::ActiveCall;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{

@@ -10,7 +10,8 @@ use std::{
 
 use bytes::Bytes;
 use chaos_core::{
-    ActiveCall, BytesFault, BytesPlan, Call, Clock, Direction, Fault, Injector, Plan, Rule,
+    Call, Clock, Direction, Fault, Injector, Plan, Rule, decision::ActiveCall, fault::BytesFault,
+    plan::BytesPlan,
 };
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};

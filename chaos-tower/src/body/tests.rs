@@ -3,7 +3,7 @@
 use std::{mem::size_of, num::NonZeroU64, time::Duration};
 
 use bytes::Bytes;
-use chaos_core::BytesFault;
+use chaos_core::fault::BytesFault;
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
 

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::{CutKind, Decision, Direction, Plan};
+use chaos_core::{Decision, Direction, Plan, plan::CutKind};
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 use tower_service::Service;

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::{ActiveCall, BytesPlan, Clock, Direction};
+use chaos_core::{Clock, Direction, decision::ActiveCall, plan::BytesPlan};
 
 use crate::{
     byte_fault::{Before, ByteFault, wait_slot::WaitSlot},

@@ -1,6 +1,10 @@
 //! Executes the plans for a connection that was accepted.
 
-use chaos_core::{ActiveCall, Cut, CutKind, Decision, Direction, Plan};
+use chaos_core::{
+    Decision, Direction, Plan,
+    decision::ActiveCall,
+    plan::{Cut, CutKind},
+};
 
 use crate::connection::{
     direction_faults::ConnectionByteFaults,

@@ -3,7 +3,11 @@
 use std::io;
 
 use bytes::Bytes;
-use chaos_core::{Cut, CutKind, Injected, StreamReason};
+use chaos_core::{
+    Injected,
+    fault::StreamReason,
+    plan::{Cut, CutKind},
+};
 use http::{Extensions, Response};
 use http_body::Body;
 

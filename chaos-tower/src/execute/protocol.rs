@@ -1,7 +1,11 @@
 //! The protocol of a request, HTTP or gRPC, and the responses that the layer makes in it.
 
 use bytes::Bytes;
-use chaos_core::{Answer, GrpcCode, GrpcStatus, HttpAnswer, Injected, RuleId};
+use chaos_core::{
+    Injected, RuleId,
+    fault::{GrpcCode, GrpcStatus, HttpAnswer},
+    plan::Answer,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 /// The response header that marks an injected fault: its value is the id of the rule.

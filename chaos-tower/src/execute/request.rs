@@ -1,7 +1,11 @@
 //! The plans for one request, sorted by what they change: the request, its response, or the outcome.
 
 use bytes::Bytes;
-use chaos_core::{ActiveCall, Answer, Cut, CutKind, Direction, Plan, Wait};
+use chaos_core::{
+    Direction, Plan,
+    decision::ActiveCall,
+    plan::{Answer, Cut, CutKind, Wait},
+};
 use http::{Request, request::Parts};
 use http_body::Body;
 

@@ -1,7 +1,7 @@
 //! What the rules do to a response that the inner service returned: waits, headers, its body, its mark.
 
 use bytes::Bytes;
-use chaos_core::{ActiveCall, HeaderEdit, RuleId, WaitAfter};
+use chaos_core::{RuleId, decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
 use http::{HeaderValue, Response, header};
 use http_body::Body;
 

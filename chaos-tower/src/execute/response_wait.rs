@@ -2,7 +2,7 @@
 
 use std::{pin::Pin, time::Duration};
 
-use chaos_core::{ActiveCall, WaitAfter};
+use chaos_core::{decision::ActiveCall, plan::WaitAfter};
 
 /// A wait that ends after the inner service has returned. The injection is active until it has ended
 /// or was dropped.

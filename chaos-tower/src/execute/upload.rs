@@ -1,7 +1,7 @@
 //! The body of a request that a rule hits, on its way to the inner service.
 
 use bytes::Bytes;
-use chaos_core::ActiveCall;
+use chaos_core::decision::ActiveCall;
 use http::{Request, request::Parts};
 use http_body::Body;
 

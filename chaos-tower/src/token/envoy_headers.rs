@@ -3,7 +3,8 @@
 use std::{num::NonZeroU64, str::FromStr, time::Duration};
 
 use chaos_core::{
-    BytesFault, Direction, Fault, GrpcCode, GrpcStatus, Latency, Rate, Rule, SiteGlob, Trigger,
+    Direction, Fault, Latency, Rate, Rule, SiteGlob, Trigger,
+    fault::{BytesFault, GrpcCode, GrpcStatus},
 };
 use http::{HeaderMap, HeaderValue};
 

@@ -12,7 +12,7 @@ use std::{
 pub struct TokenCounts {
     /// Requests with a valid token.
     pub accepted: u64,
-    /// Requests whose token was ignored, by the [name](chaos_core::TokenError::name) of the reason.
+    /// Requests whose token was ignored, by the [name](chaos_core::token::TokenError::name) of the reason.
     pub ignored: BTreeMap<&'static str, u64>,
 }
 

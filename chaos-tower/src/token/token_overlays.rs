@@ -6,7 +6,10 @@ use std::{
     time::SystemTime,
 };
 
-use chaos_core::{Injector, Overlay, SiteGlob, TokenError, TokenKey};
+use chaos_core::{
+    Injector, Overlay, SiteGlob,
+    token::{TokenError, TokenKey},
+};
 use http::HeaderMap;
 use lru::LruCache;
 

@@ -7,7 +7,7 @@ mod server;
 
 use std::{num::NonZeroU64, time::Duration};
 
-use chaos_core::{BytesFault, Direction, Fault};
+use chaos_core::{Direction, Fault, fault::BytesFault};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use http1::{connect, read_head};

@@ -5,7 +5,9 @@ use std::{error::Error, io, num::NonZeroU64, time::Duration};
 use axum::{Router, routing::any};
 use bytes::Bytes;
 use chaos_core::{
-    Abort, BytesFault, Clock, CutKind, Direction, Fault, Injector, Latency, Matcher, Rule, Text,
+    Clock, Direction, Fault, Injector, Latency, Matcher, Rule, Text,
+    fault::{Abort, BytesFault},
+    plan::CutKind,
 };
 use chaos_tower::{Connect, ConnectLayer, Wrapped};
 use http::Request;

@@ -3,8 +3,9 @@
 use std::{io, num::NonZeroU64, time::Duration};
 
 use chaos_core::{
-    Abort, BytesFault, Clock, CutKind, Direction, Fault, Injector, Latency, Matcher, Rule, Text,
-    Trigger,
+    Clock, Direction, Fault, Injector, Latency, Matcher, Rule, Text, Trigger,
+    fault::{Abort, BytesFault},
+    plan::CutKind,
 };
 use chaos_tower::{FaultIo, InjectListener};
 use tokio::{

@@ -4,8 +4,11 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use chaos_core::{
-    Action, Actor, Change, ChangeError, Fault, GuardRail, Injector, Latency, Policy, Rate, Rule,
-    State, Trigger, inject_async, wire,
+    Fault, GuardRail, Injector, Latency, Policy, Rate, Rule, State, Trigger,
+    audit::{Action, Actor},
+    inject_async,
+    rule::{Change, ChangeError},
+    wire,
 };
 use chaos_tower::InjectLayer;
 use http::{Request, Response, StatusCode};
@@ -107,7 +110,7 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
 async fn one_rule_can_be_stopped_alone() {
     let injector = Injector::new();
     let service = service(&injector);
-    let rail = errors(0.5).then(chaos_core::Then::Disarm);
+    let rail = errors(0.5).then(chaos_core::guard_rail::Then::Disarm);
     let down = rule("down", "http.server", unavailable()).guard(rail);
     injector.put(down.clone());
     let slow = Fault::latency(Latency::fixed(5 * MS).unwrap());
@@ -320,7 +323,7 @@ fn it_is_said_on_the_wire() {
         .and_then(|rail| rail.at_least(5).latency(0.999, 800 * MS))
         .unwrap()
         .over_baseline()
-        .then(chaos_core::Then::Disarm);
+        .then(chaos_core::guard_rail::Then::Disarm);
     let expected = rule("r", "db.read", Fault::error("lost"))
         .guard(errors(0.1))
         .guard(second);

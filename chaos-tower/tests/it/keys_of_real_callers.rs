@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::{Router, routing::get};
-use chaos_core::{Exemptions, Injector, Text, wire};
+use chaos_core::{Injector, Text, matcher::Exemptions, wire};
 use chaos_tower::InjectLayer;
 
 async fn serve(rule: &str, exempt: Option<Exemptions>) -> (Injector, String) {

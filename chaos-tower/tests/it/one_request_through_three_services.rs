@@ -16,7 +16,7 @@ use axum::{
     http::{HeaderMap, Request, Response, StatusCode},
     routing::get,
 };
-use chaos_core::{Injector, Policy, Rule, TokenKey, wire};
+use chaos_core::{Injector, Policy, Rule, token::TokenKey, wire};
 use chaos_tower::{InjectLayer, PassToken, PassTokenLayer, TOKEN_HEADER, TokenLayer};
 use hmac::{Hmac, Mac};
 use hyper_util::{

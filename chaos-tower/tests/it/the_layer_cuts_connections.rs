@@ -4,7 +4,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::any};
-use chaos_core::{Abort, CutKind, Fault, Injector, Rule};
+use chaos_core::{Fault, Injector, Rule, fault::Abort, plan::CutKind};
 use chaos_tower::{InjectLayer, InjectListener, WithConnection};
 use http::Request;
 use tokio::{

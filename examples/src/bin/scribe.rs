@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, thread, time::Duration};
 
-use chaos_core::{Actor, Fault, Injector, Rule};
+use chaos_core::{Fault, Injector, Rule, audit::Actor};
 use chaos_examples::Error;
 use chaos_http_admin::AuditFile;
 use clap::Parser;
@@ -37,7 +37,7 @@ fn main() -> Result<(), Error> {
         })?;
         let rule = Rule::new("a".parse()?, "db.read".parse()?, Fault::error("lost"));
         let rule = rule.because("é".repeat(length / 2));
-        let change = chaos_core::Change::Put(rule);
+        let change = chaos_core::rule::Change::Put(rule);
         injector
             .as_actor(Actor::new("scribe"))
             .apply(change, None)?;

@@ -8,11 +8,11 @@ use crate::error::RuleError;
 #[derive(Clone)]
 pub struct Route {
     source: Box<str>,
-    shape: Shape,
+    shape: RouteShape,
 }
 
 #[derive(Clone)]
-enum Shape {
+enum RouteShape {
     /// Every parameter is a whole segment: the literals between them. Most routes are like this,
     /// and matching them is several times faster than asking a router that is made for many routes.
     Between(Box<[Box<str>]>),
@@ -65,9 +65,9 @@ impl Route {
             let between = path
                 .split('{')
                 .map(|part| part.split_once('}').map_or(part, |p| p.1));
-            Shape::Between(between.map(Box::from).collect())
+            RouteShape::Between(between.map(Box::from).collect())
         } else {
-            Shape::Any(router)
+            RouteShape::Any(router)
         };
         Ok(Self {
             source: path.into(),
@@ -78,16 +78,18 @@ impl Route {
     /// Returns whether `path` matches.
     pub(super) fn matches(&self, path: &[u8]) -> bool {
         match &self.shape {
-            Shape::Between(between) => matches_between(between, path),
-            Shape::Any(router) => str::from_utf8(path).is_ok_and(|path| router.at(path).is_ok()),
+            RouteShape::Between(between) => matches_between(between, path),
+            RouteShape::Any(router) => {
+                str::from_utf8(path).is_ok_and(|path| router.at(path).is_ok())
+            }
         }
     }
 
     /// Returns the value of a parameter in a path that matches.
     pub(super) fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
         match &self.shape {
-            Shape::Any(router) => router.at(path).ok()?.params.get(name),
-            Shape::Between(between) => {
+            RouteShape::Any(router) => router.at(path).ok()?.params.get(name),
+            RouteShape::Between(between) => {
                 let names = self.source.split('{').skip(1);
                 let mut names = names.filter_map(|part| part.split('}').next());
                 let wanted = names.position(|known| known == name)?;

@@ -12,11 +12,11 @@ pub(crate) const SCALE_ALLOWED: &str = "a number from 0 to 100, or a ramp such a
 /// The longest time of a phase, and of all phases of a program together.
 pub(super) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// A part of a [`Program`](crate::Program): a rate and a scale, for a time.
+/// A part of a [`Program`](crate::trigger::Program): a rate and a scale, for a time.
 ///
 /// ```
 /// use std::time::Duration;
-/// use chaos_core::{Phase, Program, Ramp};
+/// use chaos_core::trigger::{Phase, Program, Ramp};
 ///
 /// // Over two minutes, delays grow from nothing to three times what the rule's faults say.
 /// let slower = Phase::new(Ramp::constant(1.0))
@@ -35,7 +35,7 @@ pub struct Phase {
 
 /// A number over the time of a [`Phase`]: constant, or changing linearly.
 ///
-/// A number that is out of range is refused by [`Program::new`](crate::Program::new).
+/// A number that is out of range is refused by [`Program::new`](crate::trigger::Program::new).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ramp {
     pub(crate) from: f64,

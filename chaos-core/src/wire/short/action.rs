@@ -3,7 +3,7 @@
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::grammar::{Action, excerpt};
+use super::grammar::{TermAction, excerpt};
 use crate::{error::RuleError, wire::io_kind};
 
 const NAMES: &str = "off, return, sleep, panic, print, pause, yield, delay, or one of latency, \
@@ -20,7 +20,7 @@ enum Argument {
 }
 
 /// The fault as JSON text, and the rule's reason, where the action says one.
-pub(super) fn fault(action: &Action<'_>) -> Result<(String, Option<String>), RuleError> {
+pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>), RuleError> {
     use Argument::{Json, Plain, Quoted};
     let refuse =
         |problem: &str, allowed: &str| Err(RuleError::new(excerpt(action.text), problem, allowed));
@@ -91,7 +91,7 @@ pub(super) fn fault(action: &Action<'_>) -> Result<(String, Option<String>), Rul
     Ok((fault, None))
 }
 
-fn argument(action: &Action<'_>) -> Result<Option<Argument>, RuleError> {
+fn argument(action: &TermAction<'_>) -> Result<Option<Argument>, RuleError> {
     let refuse = |error: serde_json::Error, allowed: &str| {
         // The position counts from the start of the argument, which is of no use to anyone.
         let error = error.to_string();

@@ -19,11 +19,11 @@ pub(super) struct Term<'t> {
     /// The share of the calls, 0 to 1.
     pub(super) rate: Option<f64>,
     pub(super) count: Option<u64>,
-    pub(super) actions: Vec<Action<'t>>,
+    pub(super) actions: Vec<TermAction<'t>>,
 }
 
 /// A name, and what stands in the parentheses behind it.
-pub(super) struct Action<'t> {
+pub(super) struct TermAction<'t> {
     pub(super) text: &'t str,
     pub(super) name: &'t str,
     pub(super) argument: Option<&'t str>,
@@ -151,14 +151,14 @@ fn whole(text: &str) -> Result<u64, RuleError> {
     }
 }
 
-fn action(text: &str) -> Result<Action<'_>, RuleError> {
+fn action(text: &str) -> Result<TermAction<'_>, RuleError> {
     let refuse = |problem: &str| Err(RuleError::new(excerpt(text), problem, FORM));
     let Some((name, behind)) = text.split_once('(') else {
         let (name, argument) = (text, None);
         return match name {
             "" => refuse("nothing beside a `+` or behind a `%` or `*`"),
             name if modifier(name).is_some() => refuse(LATE),
-            _ => Ok(Action {
+            _ => Ok(TermAction {
                 text,
                 name,
                 argument,
@@ -182,7 +182,7 @@ fn action(text: &str) -> Result<Action<'_>, RuleError> {
     if !behind[end + 1..].trim().is_empty() {
         return refuse("more behind the parenthesis that closes its argument");
     }
-    Ok(Action {
+    Ok(TermAction {
         text,
         name: name.trim(),
         argument: Some(behind[..end].trim()),

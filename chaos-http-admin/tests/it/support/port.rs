@@ -5,7 +5,7 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header, request},
 };
-use chaos_core::{Injector, ManualClock};
+use chaos_core::{Injector, testing::ManualClock};
 use chaos_http_admin::Admin;
 use futures_util::StreamExt;
 use serde_json::{Value, json};

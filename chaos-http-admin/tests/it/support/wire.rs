@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Action, Clock, Injector};
+use chaos_core::{Clock, Injector, audit::Action};
 use chaos_http_admin::{AccessTokens, Admin, Role};
 use serde_json::Value;
 use tokio::{

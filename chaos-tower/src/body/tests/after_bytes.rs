@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaos_core::BytesFault;
+use chaos_core::fault::BytesFault;
 
 use crate::{
     FaultBody,

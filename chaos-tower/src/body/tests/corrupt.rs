@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use chaos_core::BytesFault;
+use chaos_core::fault::BytesFault;
 
 use crate::{
     body::{

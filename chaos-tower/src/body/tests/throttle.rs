@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use chaos_core::BytesFault;
+use chaos_core::fault::BytesFault;
 
 use crate::body::testing::{Numbers, Read, Script, Step, hit, hit_of, read};
 

@@ -2,7 +2,11 @@
 
 use std::num::NonZeroU64;
 
-use chaos_core::{Abort, BytesFault, CutKind, Fault};
+use chaos_core::{
+    Fault,
+    fault::{Abort, BytesFault},
+    plan::CutKind,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,

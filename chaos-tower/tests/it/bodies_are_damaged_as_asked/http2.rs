@@ -4,7 +4,9 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use bytes::Bytes;
 use chaos_core::{
-    Abort, BytesFault, CutKind, Direction, Fault, GrpcCode, GrpcStatus, StreamReason,
+    Direction, Fault,
+    fault::{Abort, BytesFault, GrpcCode, GrpcStatus, StreamReason},
+    plan::CutKind,
 };
 use h2::{
     Reason, RecvStream, SendStream,

@@ -16,7 +16,7 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use chaos_core::{BytesFault, Direction, Fault, Injector, Rule};
+use chaos_core::{Direction, Fault, Injector, Rule, fault::BytesFault};
 use chaos_tower::InjectLayer;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::Frame;
