@@ -1,5 +1,5 @@
-//! The OpenAPI document of the port: made from the table of routes, the schemas of what the port shows
-//! in `openapi/schemas.json`, and the schema of a rule that the wire format has.
+//! The OpenAPI document of the port, made from the table of routes, the schemas of the port's own answers in
+//! `openapi/schemas.json`, and the schema of the wire format.
 
 pub(crate) mod operation;
 
@@ -11,13 +11,13 @@ use crate::openapi::operation::{Operation, REFUSALS};
 
 const SCHEMAS: &str = include_str!("openapi/schemas.json");
 
-/// Where the document is served.
+/// The path at which the document is served.
 pub(crate) const PATH: &str = "/openapi.json";
 
 const ABOUT: &str = "See the fault injection rules of a running service and change them.
 
 A path without a route answers 404, one with another method 405 and `Allow`; `HEAD` is answered as `GET`. \
-Each refusal is a problem as RFC 9457 has it. What is no HTTP at all is answered with a bare status.";
+Each refusal has a problem (RFC 9457) as its body. A request that is not valid HTTP is answered with a status alone.";
 
 const BEARER: &str = "An access token, if the port asks for tokens: of the role that the route names, \
 or of one that includes it. observe is included in stop, and stop in arm.";
@@ -55,7 +55,7 @@ pub(crate) fn document<'r>(
     })
 }
 
-/// `get_v1_rules_id` of `GET /v1/rules/{id}`.
+/// Makes the id of an operation: `get_v1_rules_id` for `GET /v1/rules/{id}`.
 fn id(method: &str, path: &str) -> String {
     let words = path.split(|c: char| !c.is_ascii_alphanumeric());
     let words = [method].into_iter().chain(words);
@@ -80,7 +80,7 @@ fn schemas() -> Map<String, Value> {
     schemas
 }
 
-/// The schema of a rule as the port shows it.
+/// Makes the schema of a rule as the port shows it.
 fn shown(rule: &Value) -> Value {
     let mut shown = rule.clone();
     if let Value::Object(shown) = &mut shown {
@@ -144,7 +144,7 @@ fn patches(schemas: &mut Map<String, Value>) {
     schemas.extend(made);
 }
 
-/// The schema of what may also be null.
+/// Makes the schema of a value that may also be null.
 fn nullable(schema: &Value) -> Value {
     let mut nullable = schema.clone();
     if let Some(Value::Array(options)) = nullable.get_mut("oneOf") {
@@ -164,12 +164,12 @@ fn nullable(schema: &Value) -> Value {
 #[derive(Clone, Copy)]
 pub(crate) struct Document(pub(crate) fn(base: &str) -> Value);
 
-/// The same for everyone and in every process of this build.
+/// Serves the document, which is the same in every process of this build.
 pub(crate) async fn show(
     Extension(Document(document)): Extension<Document>,
     OriginalUri(uri): OriginalUri,
 ) -> Json<Value> {
-    // Where the port is nested, the routes are beside the document.
+    // In a nested router, the routes stand beside the document.
     let base = uri.path().strip_suffix(PATH).unwrap_or_default();
     Json(document(if base.is_empty() { "/" } else { base }))
 }

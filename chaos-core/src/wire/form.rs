@@ -33,7 +33,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A short form, or an object that says it all.
+/// A text or a number as a short form, or an object with all fields.
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Form<T> {
@@ -167,7 +167,7 @@ impl<'de, N: TryFrom<u64>> Deserialize<'de> for Whole<N> {
 }
 
 fn whole_of(number: f64) -> Option<u64> {
-    // The bound is 2^64, the first that does not fit.
+    // The bound is 2^64, the first number that does not fit.
     let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
     fits.then_some(number as u64)
 }

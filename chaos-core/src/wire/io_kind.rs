@@ -1,4 +1,4 @@
-//! The names of `std::io::ErrorKind` on the wire. The table is the parser and the help.
+//! The names of `std::io::ErrorKind` in JSON. One table is the parser, the writer and the help.
 
 use std::io::ErrorKind;
 
@@ -35,7 +35,7 @@ pub(crate) fn from_name(name: &str) -> Option<ErrorKind> {
     found.map(|(_, kind)| *kind)
 }
 
-/// `None` for a kind that the table does not name, such as one newer than it.
+/// Returns the name of a kind, or `None` if the table has none, as for a kind that is newer than it.
 pub(crate) fn name(kind: ErrorKind) -> Option<&'static str> {
     let found = KINDS.iter().find(|(_, known)| *known == kind);
     found.map(|(name, _)| *name)

@@ -92,7 +92,7 @@ impl RampDoc {
 
 fn ramp(text: &str) -> Option<Ramp> {
     let (from, to) = text.split_once("..")?;
-    // `0...5` could be meant in two ways.
+    // `0...5` could be read in two ways.
     let number = |text: &str| {
         let text = text.trim();
         let is_plain = !text.starts_with('.') && !text.ends_with('.');
@@ -296,7 +296,7 @@ mod tests {
         }
     }
 
-    /// What serde refuses, with the path inside the program.
+    /// An error of serde has the path inside the program.
     #[test]
     fn a_wrong_shape_is_refused() {
         for (json, field) in [

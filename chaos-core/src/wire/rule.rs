@@ -119,7 +119,6 @@ document! {
             "seed": 42,
             "first_attempts": { "n": 2, "key": "header:idempotency-key" },
             "program": [{ "for": "2m", "rate": "0.01..0.2", "scale": "0..1" }, { "for": "30s", "rate": 0 }],
-            "window": { "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" },
             "faults": [{ "error": { "kind": "connection_reset" } }]
         }
     ]"#;

@@ -1,6 +1,6 @@
-//! Rules in one line, for an environment variable or a command line: the grammar of failpoints.
+//! Rules in one line, in the grammar of failpoints, for an environment variable or a command line.
 //!
-//! It has no meaning of its own: a term becomes the JSON of one rule, which is read as any other.
+//! A term becomes the JSON of one rule, which is read by the same documents as any other rule.
 
 mod action;
 mod grammar;
@@ -35,8 +35,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 ///
 /// # Faults
 ///
-/// A fault is called as in JSON. Its argument is what JSON has there, without quotes where it is one
-/// word or number, and as JSON where it is more: `latency(200ms..500ms)`,
+/// A fault has its name in JSON. Its argument is the value that JSON has there: a word or a number without
+/// quotes, and anything else as JSON: `latency(200ms..500ms)`,
 /// `latency({"p50":"20ms","p99":"800ms"})`, `status(503)`, `grpc(UNAVAILABLE)`, `abort(reset)`,
 /// `hang(30s)`, `pause(30s)`, `block(50ms)`, `value([1,2])`, `body({"throttle":"10KiB/s"})`.
 /// `error(connection_reset)` is an io error of that kind, and `error(any other text)` a message.
@@ -60,7 +60,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 /// is `:all`, which no site is called: `env.db.:any.1`.
 ///
 /// # Errors
-/// If any of it cannot be read or is not allowed; the error names the term and what is allowed.
+/// Returns an error if any part cannot be parsed or is not allowed; the error names the term and what is
+/// allowed.
 pub fn rules_from_short(text: &str) -> Result<Vec<Rule>, RuleError> {
     let settings = settings(text)?;
     let mut seen = BTreeSet::new();
@@ -77,10 +78,10 @@ pub fn rules_from_short(text: &str) -> Result<Vec<Rule>, RuleError> {
 }
 
 fn rules_of(setting: &Setting<'_>) -> Result<Vec<Rule>, RuleError> {
-    // Looked at first: the ids are made of it.
+    // The ids are made of the site: it is checked first.
     setting.site.parse::<SiteGlob>()?;
     let mut rules = Vec::with_capacity(setting.terms.len());
-    // Calls that an `off` with a count keeps from whatever comes after it.
+    // The calls that `off` terms with a count take before the next term.
     let mut skip = 0_u64;
     let mut is_off = false;
     for (at, term) in setting.terms.iter().enumerate() {
@@ -94,7 +95,7 @@ fn rules_of(setting: &Setting<'_>) -> Result<Vec<Rule>, RuleError> {
             continue;
         }
         let rule = rule(&id, setting.site, term, skip).map_err(here)?;
-        // What can never be asked is read, so that a slip in it is found, and not armed.
+        // A term behind an `off` is never asked: it is read, so that a mistake is found, and not armed.
         if !is_off {
             rules.push(rule);
         }
@@ -133,14 +134,14 @@ fn rule(id: &str, site: &str, term: &Term<'_>, skip: u64) -> Result<Rule, RuleEr
     if let Some(reason) = reason {
         head["reason"] = reason.into();
     }
-    // As text, so that a field that stands twice in an argument is found where all are.
+    // The rule is assembled as text, so that the reader finds a field that an argument has twice.
     let head = head.to_string();
     let head = head.strip_suffix('}').unwrap_or(&head);
     let text = format!("{head},\"faults\":[{}]}}", faults.join(","));
     rule_from_json(text.as_bytes(), None).map_err(|error| as_written(&error, term))
 }
 
-/// An error at the place where the user wrote it: nobody here has seen a `faults[0]`.
+/// Moves an error to the text that the user wrote, who has written no `faults[0]`.
 fn as_written(error: &RuleError, term: &Term<'_>) -> RuleError {
     let fault = error.field().strip_prefix("faults[");
     let fault = fault.and_then(|rest| rest.split_once(']'));

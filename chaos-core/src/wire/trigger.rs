@@ -1,4 +1,4 @@
-//! Which of the matched calls, in JSON.
+//! The fields of a rule that choose among the matched calls, in JSON.
 
 use super::{
     budget::BudgetDoc,
@@ -188,7 +188,7 @@ impl From<&Replay> for ReplayDoc {
     }
 }
 
-/// A log of decisions as the `replay` of a rule, with how many calls were dropped from it:
+/// Writes a log of decisions as the `replay` of a rule, with the number of calls that were dropped from it:
 /// `{"keys": ["alice"], "dropped": 0}`.
 #[must_use]
 #[expect(

@@ -52,7 +52,7 @@ impl WindowDoc {
         )
     }
 
-    /// There is no window in this build that it could become.
+    /// Returns an error: a build without the feature `window` has no windows.
     #[cfg(not(feature = "window"))]
     pub(super) fn into_window(self) -> Result<std::convert::Infallible, RuleError> {
         let problem = "this build has no windows";
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// What serde refuses, with the path inside the window.
+    /// An error of serde has the path inside the window.
     #[test]
     fn a_wrong_shape_is_refused() {
         for (json, field) in [

@@ -1,5 +1,5 @@
-//! One route as OpenAPI says it. What it asks of a request is said by the extractors of its handler,
-//! what it answers by its row in the table.
+//! One route as an OpenAPI operation. The extractors of its handler describe what it reads of a request, and
+//! its row in the table of routes describes its answers.
 
 mod answers;
 mod refusals;
@@ -16,13 +16,13 @@ pub(crate) use self::{
     refusals::REFUSALS,
 };
 
-/// Says of an extractor, or of a handler by all of its extractors, what it reads of a request and how
-/// it refuses one. A handler of the table without it does not compile.
+/// Describes what an extractor, or a handler by all of its extractors, reads of a request and how it refuses
+/// one. A handler in the table must implement it.
 pub(crate) trait Asks {
     fn asks(operation: &mut Operation);
 }
 
-/// What the server brings, and no request.
+/// State reads nothing of a request.
 impl<T> Asks for State<T> {
     fn asks(_: &mut Operation) {}
 }
@@ -35,7 +35,7 @@ impl Asks for OriginalUri {
     fn asks(_: &mut Operation) {}
 }
 
-/// axum knows a handler by a tuple of its extractors behind a mark of its own, or by this.
+/// axum identifies a handler by a tuple of its extractors behind a marker type; this one has no extractors.
 impl Asks for ((),) {
     fn asks(_: &mut Operation) {}
 }
@@ -59,12 +59,12 @@ asks_of_each!(A B C D E F);
 asks_of_each!(A B C D E F G);
 asks_of_each!(A B C D E F G H);
 
-/// A route in the making.
+/// The description of one route, to which extractors and the row add.
 pub(crate) struct Operation {
     pub(crate) method: Method,
-    /// The role that it takes, if it takes any.
+    /// The role that the route requires, if any.
     needs: Option<&'static str>,
-    /// The types of body that the handler reads, if it reads one.
+    /// The media types that the handler reads; none if it reads no body.
     body_types: &'static [&'static str],
     parameters: Vec<Value>,
     responses: Map<String, Value>,
@@ -72,10 +72,10 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
-    /// What a handler asks, and what its row says.
+    /// Describes a handler and its row.
     ///
     /// # Panics
-    /// If the row names the schema of a body and the handler reads none, or the other way round.
+    /// Panics if the row names the schema of a body and the handler reads none, or the other way round.
     pub(crate) fn new<Handler: Asks>(
         method: Method,
         needs: Option<&'static str>,
@@ -98,17 +98,17 @@ impl Operation {
         operation
     }
 
-    /// Takes a parameter of the query, as the schema of this name says it.
+    /// Adds a parameter of the query with the schema of this name.
     pub(crate) fn query(&mut self, name: &str, schema: &str, does: &str) {
         self.parameter("query", name, schema, does);
     }
 
-    /// Takes a header.
+    /// Adds a header of the request.
     pub(crate) fn header(&mut self, name: &str, schema: &str, does: &str) {
         self.parameter("header", name, schema, does);
     }
 
-    /// Takes a part of the path.
+    /// Adds a parameter of the path.
     pub(crate) fn path(&mut self, name: &str, schema: &str, does: &str) {
         self.parameter("path", name, schema, does);
     }
@@ -123,15 +123,15 @@ impl Operation {
         }));
     }
 
-    /// Reads a body of one of these types; what is in it, the row says.
+    /// Adds a body of one of these media types. The row names its schema.
     pub(crate) fn body(&mut self, types: &'static [&'static str]) {
         self.body_types = types;
     }
 
-    /// May answer with the problem that [`REFUSALS`] has for this status.
+    /// Adds the problem that [`REFUSALS`] has for this status.
     ///
     /// # Panics
-    /// If there is none.
+    /// Panics if the table has none.
     pub(crate) fn refuses(&mut self, status: u16) {
         let known = REFUSALS.iter().find(|refusal| refusal.status == status);
         let refusal = known.expect("a status that stands in the table of refusals");
@@ -139,7 +139,7 @@ impl Operation {
         self.responses.insert(status.to_string(), response);
     }
 
-    /// The Operation Object.
+    /// Returns the Operation Object.
     pub(crate) fn into_value(self, id: &str, does: &str) -> Value {
         let mut said = json!({
             "operationId": id,
@@ -159,10 +159,10 @@ impl Operation {
     }
 }
 
-/// What the door says to any request, of whatever route.
+/// The refusals of every route, before its handler is asked.
 const EVERY_ROUTE: &[u16] = &[400, 403, 408, 421];
 
-/// And where it asks for a token.
+/// The refusals of a route that requires a token.
 const LOCKED_ROUTE: &[u16] = &[401, 429];
 
 fn schema_of(name: &str) -> Value {

@@ -91,10 +91,10 @@ def text(given, plain):
     if isinstance(given, str):
         return plain(given)
     if isinstance(given, list):
-        return [text(one, plain) for one in given]
-    if isinstance(given, dict):
-        given = only(given, ["not", "prefix", "suffix", "regex", "present"])
-    if not isinstance(given, dict) or not given:
+        # The schema leaves the elements open.
+        return [plain(one) if isinstance(one, str) else {"present": True} for one in given]
+    given = only(given, ["not", "prefix", "suffix", "regex", "present"])
+    if not given:
         return {"present": True}
     return {name: text(value, plain) if name == "not" else value for name, value in given.items()}
 
@@ -280,7 +280,8 @@ def preview(given):
         return given
     asked = rule({"id": "asked", **given["rule"]}, with_id=True)
     given = only(given, ["ordinals", "keys"])
-    asked.pop("replay", None)
+    for name in {"replay", "first_attempts"} & asked.keys():
+        del asked[name]
     if "keys" in given:
         asked["key"] = "peer"
     else:
@@ -303,6 +304,9 @@ def before_call(context, case, kwargs):
     """Only what is meant to be valid is moved within the bounds: the rest is to be refused."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
+    if case.headers and case.headers.get("If-Match") == "":
+        # A choice within a pattern is generated as no text at all, which the pattern does not allow.
+        del case.headers["If-Match"]
     if case.query and "within" in case.query:
         # To wait for longer shows nothing more.
         case.query["within"] = min(float(case.query["within"]), 0.1)

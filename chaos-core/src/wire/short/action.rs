@@ -1,4 +1,4 @@
-//! What a name in the short form means: the fault in JSON that it stands for.
+//! The actions of the short form: each name becomes a fault in JSON.
 
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -12,14 +12,14 @@ const NAMES: &str = "off, return, sleep, panic, print, pause, yield, delay, or o
 
 /// An argument as it was written.
 enum Argument {
-    /// A word, or several, without quotes.
+    /// One or several words without quotes.
     Plain(String),
     Quoted(String),
-    /// A list or an object: its JSON, unread.
+    /// The JSON text of a list or an object.
     Json(String),
 }
 
-/// The fault as JSON text, and the rule's reason, where the action says one.
+/// Returns the fault as JSON text, and the rule's reason if the action gives one.
 pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>), RuleError> {
     use Argument::{Json, Plain, Quoted};
     let refuse =
@@ -45,7 +45,7 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
                 "milliseconds or a duration, as in sleep(50) or sleep(1s)",
             );
         }
-        // A wait for nothing still gives the thread back once.
+        // A wait of 0s still yields the thread once.
         ("yield", None) => one("latency", "0s".into()),
         ("yield", Some(_)) => return refuse("an argument", "`yield` alone"),
         ("panic", said @ (None | Some(Plain(_) | Quoted(_)))) => {
@@ -57,7 +57,7 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
             one("custom", json!({ "name": "print", "message": message }))
         }
         ("print", Some(Json(_))) => return refuse("no text", "`print`, or a text in parentheses"),
-        // As long as a wait may be; its rule ends it before.
+        // The longest time that is allowed; the end of the rule ends the wait, too.
         ("pause", None) => one("pause", json!({ "max": "24h" })),
         ("pause", Some(Plain(max) | Quoted(max))) => one("pause", json!({ "max": max })),
 
@@ -93,7 +93,7 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
 
 fn argument(action: &TermAction<'_>) -> Result<Option<Argument>, RuleError> {
     let refuse = |error: serde_json::Error, allowed: &str| {
-        // The position counts from the start of the argument, which is of no use to anyone.
+        // The position counts from the start of the argument, and would mislead.
         let error = error.to_string();
         let problem = error.split(" at line ").next().unwrap_or(&error);
         RuleError::new(excerpt(action.text), problem, allowed)
@@ -120,7 +120,7 @@ fn named(name: &str, json: &str) -> String {
     format!("{{\"{name}\":{json}}}")
 }
 
-/// A number without a unit counts milliseconds, as everywhere in failpoints.
+/// Adds the unit `ms` to a plain number, which counts milliseconds in failpoints.
 fn in_ms(time: String) -> String {
     let is_number = !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit());
     if is_number { format!("{time}ms") } else { time }

@@ -1,20 +1,19 @@
-//! The grammar alone: text into settings, terms and actions, without knowing what they mean.
+//! The grammar of the short form: parses text into settings, terms and actions, whatever they mean.
 //!
-//! Written by hand, since all there is to it is to split at separators that stand in no parentheses
-//! and no quotes.
+//! The parser is written by hand: it only splits at separators outside of parentheses and quotes.
 
 use crate::error::RuleError;
 
 const FORM: &str =
     "site=term->term; site=…, where a term is [p%][n*]fault(argument)+fault(argument)";
 
-/// A site and what is to happen there.
+/// A site and its terms.
 pub(super) struct Setting<'t> {
     pub(super) site: &'t str,
     pub(super) terms: Vec<Term<'t>>,
 }
 
-/// One of several things that may happen; as a rule, one rule.
+/// One alternative at a site. It becomes one rule.
 pub(super) struct Term<'t> {
     /// The share of the calls, 0 to 1.
     pub(super) rate: Option<f64>,
@@ -22,7 +21,7 @@ pub(super) struct Term<'t> {
     pub(super) actions: Vec<TermAction<'t>>,
 }
 
-/// A name, and what stands in the parentheses behind it.
+/// A name, with the argument in the parentheses behind it.
 pub(super) struct TermAction<'t> {
     pub(super) text: &'t str,
     pub(super) name: &'t str,
@@ -30,7 +29,7 @@ pub(super) struct TermAction<'t> {
 }
 
 impl Term<'_> {
-    /// If it is `off`, its count, if it has one.
+    /// Returns the optional count of an `off` term, or `None` for any other term.
     pub(super) fn off(&self) -> Result<Option<Option<u64>>, RuleError> {
         let Some(off) = self.actions.iter().find(|action| action.name == "off") else {
             return Ok(None);
@@ -102,7 +101,8 @@ fn term(text: &str) -> Result<Term<'_>, RuleError> {
     })
 }
 
-/// What stands before the first `%` or `*`, unless that stands in an argument.
+/// Returns the text before the first `%` or `*`, the sign, and the text behind it, unless the sign stands in
+/// an argument.
 fn modifier(text: &str) -> Option<(&str, char, &str)> {
     let at = text.find(['%', '*', '(', '"'])?;
     let sign = text[at..]
@@ -115,7 +115,7 @@ fn modifier(text: &str) -> Option<(&str, char, &str)> {
 fn percentage(text: &str) -> Result<f64, RuleError> {
     const ALLOWED: &str = "a percentage above 0 and at most 100, such as `5%` or `0.1%`";
     let is_plain = text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    // The nearest number to it: 0.7 / 100 would be another one.
+    // The exponent gives the nearest number: 0.7 / 100 is another one.
     let share = is_plain
         .then(|| format!("{text}e-2").parse::<f64>().ok())
         .flatten();
@@ -191,7 +191,7 @@ fn action(text: &str) -> Result<TermAction<'_>, RuleError> {
 
 const LATE: &str = "a percentage or a count that does not stand before the first fault of its term";
 
-/// Where a text is read: in how many parentheses, and whether in quotes.
+/// The state of a scan: the depth of parentheses, and whether it is in quotes.
 struct Scan {
     depth: usize,
     quoted: bool,
@@ -199,7 +199,7 @@ struct Scan {
 }
 
 impl Scan {
-    /// Takes one character; `false` if it closes what is not open.
+    /// Takes one character, and returns `false` if it closes a parenthesis that is not open.
     fn next(&mut self, c: char) -> bool {
         if self.quoted {
             let escaped = std::mem::take(&mut self.escaped);
@@ -225,7 +225,7 @@ impl Scan {
     }
 }
 
-/// The trimmed parts between separators that stand in no parentheses and no quotes.
+/// Splits a text at the separators outside of parentheses and quotes, and trims the parts.
 fn split<'t>(text: &'t str, separator: &str) -> Result<Vec<&'t str>, RuleError> {
     let mut scan = Scan {
         depth: 0,
@@ -257,7 +257,7 @@ fn unclosed<T>(text: &str, problem: &str) -> Result<T, RuleError> {
     Err(RuleError::new(excerpt(text.trim()), problem, allowed))
 }
 
-/// What fits into one line of an error.
+/// Shortens a text to what fits into one line of an error.
 pub(super) fn excerpt(text: &str) -> String {
     const MOST: usize = 60;
     match text.char_indices().nth(MOST) {

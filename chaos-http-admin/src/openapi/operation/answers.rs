@@ -1,12 +1,11 @@
-//! What a row of the table of routes says: the body that the route takes, and its answers.
+//! The answers of a route and the body that it takes, as a row of the table of routes names them.
 
 use axum::http::StatusCode;
 use serde_json::{Map, json};
 
 use super::{Operation, content, header, schema_of};
 
-/// What a row of the table says: the body that the route takes, if its handler reads one, and its
-/// answers. The names are those of the schemas.
+/// The answers of a route, and the body that it takes if its handler reads one. Names are those of schemas.
 #[must_use]
 pub(crate) struct Answers {
     takes: Option<&'static str>,
@@ -20,13 +19,13 @@ pub(crate) struct Answers {
 pub(crate) enum Given {
     Nothing,
     Json(&'static str),
-    /// A text of this type.
+    /// A text of this media type.
     Text(&'static str),
-    /// A stream of server-sent events, each as an object: what OpenAPI makes of them before version 3.2.
+    /// A stream of server-sent events, each as an object: OpenAPI before version 3.2 has no other way.
     Events(&'static str),
 }
 
-/// Answers with this.
+/// Makes the description of a route with this answer.
 pub(crate) fn answers(status: u16, given: Given) -> Answers {
     Answers {
         takes: None,
@@ -37,25 +36,25 @@ pub(crate) fn answers(status: u16, given: Given) -> Answers {
 }
 
 impl Answers {
-    /// Or with that.
+    /// Adds another answer.
     pub(crate) fn or(mut self, status: u16, given: Given) -> Self {
         self.given.push((status, given));
         self
     }
 
-    /// To a body as the schema of this name says it.
+    /// Names the schema of the body that the route takes.
     pub(crate) fn to(mut self, schema: &'static str) -> Self {
         self.takes = Some(schema);
         self
     }
 
-    /// With the generation as their `ETag`.
+    /// Says that the answers carry the generation as their `ETag`.
     pub(crate) fn tagged(mut self) -> Self {
         self.tagged = true;
         self
     }
 
-    /// Or with a problem, besides those that the extractors give.
+    /// Adds a problem to those that the extractors give.
     pub(crate) fn refuses(mut self, status: u16) -> Self {
         self.refuses.push(status);
         self

@@ -1,19 +1,19 @@
-//! Every status that says no, and what the document says of it: one table.
+//! The table of refusals: every status of an error, with its description in the document.
 
 use serde_json::{Value, json};
 
 use super::{content, header};
 
-/// A status that says no, always with a problem as its body.
+/// A status of an error, which always has a problem as its body.
 pub(crate) struct Refusal {
     pub(super) status: u16,
-    /// Of the response in the document.
+    /// The name of the response in the document.
     pub(crate) name: &'static str,
     says: &'static str,
     header: Option<Extra>,
 }
 
-/// A header of a refusal.
+/// A header that comes with a refusal.
 struct Extra {
     name: &'static str,
     schema: &'static str,
@@ -21,28 +21,28 @@ struct Extra {
     is_always_there: bool,
 }
 
-/// Every refusal of the port. 404 and 405 are also the answers where no route is.
+/// Every refusal of the port. 404 and 405 are also the answers of paths without a route.
 #[rustfmt::skip]
 pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(400, "BadRequest", "Part of the request cannot be understood, or is not allowed there."),
-    refusal(401, "Unauthorized", "The port asks for a token, and has none that it knows.")
-        .with("WWW-Authenticate", "Challenge", "It is a bearer's."),
-    refusal(403, "Forbidden", "A page from elsewhere asks, or someone whose token is of another role.")
-        .perhaps_with("WWW-Authenticate", "Challenge", "Of a token that is of another role."),
+    refusal(401, "Unauthorized", "The port requires a token, and the request has none that it knows.")
+        .with("WWW-Authenticate", "Challenge", "A challenge for a bearer token."),
+    refusal(403, "Forbidden", "The request comes from a page of another origin, or its token has another role.")
+        .perhaps_with("WWW-Authenticate", "Challenge", "A challenge for a token of another role."),
     refusal(404, "NotFound", "There is no such rule, or no route."),
     refusal(405, "MethodNotAllowed", "The path does not take this method.")
-        .with("Allow", "Methods", "Those that it takes."),
+        .with("Allow", "Methods", "The methods that the path takes."),
     refusal(408, "RequestTimeout", "The request took too long."),
-    refusal(409, "Conflict", "The rule, or the port, is not in a state to do this."),
-    refusal(412, "PreconditionFailed", "The rules are not those of the If-Match."),
+    refusal(409, "Conflict", "The rule or the port is in a state that does not allow this."),
+    refusal(412, "PreconditionFailed", "The generation of the rules is not in If-Match."),
     refusal(413, "ContentTooLarge", "The body is too large."),
-    refusal(415, "UnsupportedMediaType", "The body does not say that it is JSON."),
-    refusal(421, "MisdirectedRequest", "The host is not a name of this server."),
-    refusal(429, "TooManyRequests", "Too many tokens that were none.")
+    refusal(415, "UnsupportedMediaType", "The content type of the body is not JSON."),
+    refusal(421, "MisdirectedRequest", "The host of the request is not a name of this server."),
+    refusal(429, "TooManyRequests", "Too many requests with unknown tokens.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(503, "ServiceUnavailable", "Sixteen listen already.")
+    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(500, "InternalServerError", "The system has no randomness to give."),
+    refusal(500, "InternalServerError", "The operating system has no random numbers to give."),
 ];
 
 const fn refusal(status: u16, name: &'static str, says: &'static str) -> Refusal {
@@ -86,7 +86,7 @@ impl Refusal {
         }
     }
 
-    /// The Response Object.
+    /// Returns the Response Object.
     pub(crate) fn response(&self) -> Value {
         let mut response = json!({
             "description": self.says,
