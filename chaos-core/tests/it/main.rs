@@ -19,7 +19,6 @@ mod injected_is_recognised;
 mod injections_are_told_once;
 mod latency_keeps_its_curve;
 mod limit_is_exact;
-mod macros_compile;
 mod naive_twin;
 mod off_is_off;
 mod open_telemetry_shows_injections;
