@@ -134,13 +134,7 @@ impl Fault {
     /// direction.
     #[must_use]
     pub fn grpc_after(status: GrpcStatus, count: NonZeroU32, direction: Direction) -> Self {
-        Self::Grpc(
-            status,
-            Some(AfterMessages {
-                count,
-                side: direction,
-            }),
-        )
+        Self::Grpc(status, Some(AfterMessages { count, direction }))
     }
 
     /// Creates an error of the kind [`Other`](io::ErrorKind::Other).

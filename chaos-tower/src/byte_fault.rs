@@ -47,8 +47,8 @@ pub(crate) enum Before {
 }
 
 impl ByteFault {
-    pub(crate) fn new(deed: BytesPlan) -> Self {
-        Self::of(match deed {
+    pub(crate) fn new(plan: BytesPlan) -> Self {
+        Self::of(match plan {
             BytesPlan::Throttle(bytes_per_second) => Kind::Throttle(Pacer::new(bytes_per_second)),
             BytesPlan::TruncateAfter(bytes) => Kind::EndAfter(bytes),
             BytesPlan::StallAfter(bytes, time) => Kind::StallAfter(bytes, time),

@@ -26,10 +26,10 @@ fn throttled(injector: &Injector, kind: SiteKind, rate: u64, direction: Directio
 async fn body_time(rate: u64, length: usize) -> Duration {
     let injector = Injector::new();
     let mut decision = throttled(&injector, SiteKind::Layer, rate, Direction::Response);
-    let Some(Plan::Bytes(deed, _)) = decision.next_plan() else {
+    let Some(Plan::Bytes(plan, _)) = decision.next_plan() else {
         panic!("a throttle is a plan for bytes");
     };
-    let fault = BodyFault::Bytes(deed, decision.active_call().unwrap());
+    let fault = BodyFault::Bytes(plan, decision.active_call().unwrap());
     let body = FaultBody::with(Full::new(Bytes::from(vec![7; length])), vec![fault]);
     let clock = Clock::monotonic();
     let mut body = pin!(body);

@@ -116,7 +116,7 @@ impl Firing {
         )
     }
 
-    /// Starts to listen for a release if a pause comes next. Whoever sees the call counted may release
+    /// Starts to listen for a release if a pause comes next. A test that sees the call counted may release
     /// it at once.
     pub(crate) fn expect_release(&mut self) {
         let pauses = |step: &Step| matches!(step, Step::Plan(Plan::Wait(wait)) if wait.is_pause());

@@ -108,7 +108,7 @@ impl Injector {
         self.notify();
     }
 
-    /// Wakes whoever waits for changes. The lock must be free: who is woken may ask for it.
+    /// Wakes the waiters for changes. The lock must be free, because a task that is woken may take it.
     pub(super) fn notify(&self) {
         self.0.hub.changed.notify();
         self.0.hub.audit.tell();

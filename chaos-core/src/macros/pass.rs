@@ -121,7 +121,7 @@ pub fn waiting_bare(
     site: &'static Site,
 ) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
     let decision = decide_bare(site);
-    Pass(decision.map(|decision| Box::pin(carry_out(decision))))
+    Pass(decision.map(|decision| Box::pin(execute(decision))))
 }
 
 /// Passes a site in async code with labels: decides now, and carries out when awaited.
@@ -133,11 +133,11 @@ pub fn waiting(
     labels: &[Label<'_>],
 ) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
     let decision = site.decide_here(&Call::new().labels(labels));
-    Pass(decision.map(|decision| Box::pin(carry_out(decision))))
+    Pass(decision.map(|decision| Box::pin(execute(decision))))
 }
 
 #[cfg(feature = "tokio")]
-async fn carry_out(mut decision: Decision) -> Result<(), Injected> {
+async fn execute(mut decision: Decision) -> Result<(), Injected> {
     while let Some(plan) = decision.next_plan() {
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,

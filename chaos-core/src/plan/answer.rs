@@ -39,7 +39,7 @@ pub struct AfterMessages {
     /// The number of messages.
     pub count: NonZeroU32,
     /// Whether messages of the request or of the response are counted.
-    pub side: Direction,
+    pub direction: Direction,
 }
 
 impl Answer {

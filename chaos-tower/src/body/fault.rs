@@ -40,8 +40,8 @@ pub(crate) enum BodyFault {
 impl BodyFault {
     pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
         match self {
-            Self::Bytes(deed, active_call) => {
-                (Box::new(ByteFilter::new(ByteFault::new(deed))), active_call)
+            Self::Bytes(plan, active_call) => {
+                (Box::new(ByteFilter::new(ByteFault::new(plan))), active_call)
             }
             Self::CutAfter(bytes, error, active_call) => {
                 (Box::new(ByteFilter::fail_after(bytes, error)), active_call)

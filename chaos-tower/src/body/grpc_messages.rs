@@ -153,7 +153,7 @@ mod tests {
     fn ends_after(hit: &Hit, count: u64, inner: Script) -> FaultBody<Script> {
         let messages = AfterMessages {
             count: NonZeroU32::new(count as u32).unwrap(),
-            side: Direction::Response,
+            direction: Direction::Response,
         };
         let fault = BodyFault::StatusAfter {
             messages,

@@ -39,7 +39,7 @@ where
             Plan::WaitAfter(wait) => {
                 waits.extend(active_call.map(|active_call| ResponseWait::new(wait, active_call)));
             }
-            Plan::Bytes(deed, direction) => byte_faults.of(direction).push(deed, active_call),
+            Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 // No call is in flight yet.
                 (CutKind::GoAway, ..) => {}

@@ -82,10 +82,10 @@ impl DirectionFaults {
     }
 
     /// Adds a fault, unless its call is over.
-    pub(crate) fn push(&mut self, deed: BytesPlan, active_call: Option<ActiveCall>) {
+    pub(crate) fn push(&mut self, plan: BytesPlan, active_call: Option<ActiveCall>) {
         self.faults
             .extend(active_call.map(|active_call| DirectionFault {
-                fault: ByteFault::new(deed),
+                fault: ByteFault::new(plan),
                 end: StreamEnd::Truncated,
                 active_call,
             }));

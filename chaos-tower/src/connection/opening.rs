@@ -20,7 +20,7 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             Plan::Wait(wait) => decision.wait(wait).await,
             // A connection has no response after which to wait.
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-            Plan::Bytes(deed, direction) => byte_faults.of(direction).push(deed, active_call),
+            Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
             Plan::Fail(injected) => handle.send(match injected.kind() {
                 std::io::ErrorKind::ConnectionReset => Command::Reset,

@@ -87,7 +87,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             return NextAction::Finish(Box::new(outcome));
         };
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
-        match messages.side {
+        match messages.direction {
             Direction::Response => {
                 self.response
                     .body(active_call, |active_call| BodyFault::StatusAfter {

@@ -113,6 +113,6 @@ pub(super) fn doc(status: &GrpcStatus, after: Option<AfterMessages>) -> Form<Grp
         message: Some(status.message().to_owned()),
         details: status.details_base64().map(String::from),
         after_messages: after.map(|after| Whole(after.count.get())),
-        on: after.and_then(|after| direction::doc(after.side)),
+        on: after.and_then(|after| direction::doc(after.direction)),
     })
 }
