@@ -11,6 +11,7 @@ use crate::{
     name::RuleId,
     plan::{
         grpc::{GrpcCode, GrpcStatus},
+        headers::may_change,
         injected::Injected,
     },
 };
@@ -155,10 +156,14 @@ impl HttpAnswer {
     }
 
     /// Adds headers. A header of the same name is replaced.
-    #[must_use]
-    pub fn headers(mut self, headers: HeaderMap) -> Self {
+    ///
+    /// # Errors
+    /// Returns an error if one of them frames the message, as those that
+    /// [`HeaderEdit`](crate::fault::HeaderEdit) lists do.
+    pub fn headers(mut self, headers: HeaderMap) -> Result<Self, RuleError> {
+        headers.keys().try_for_each(may_change)?;
         self.headers.extend(headers);
-        self
+        Ok(self)
     }
 
     /// Returns the status, from 200 to 599.

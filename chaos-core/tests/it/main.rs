@@ -13,6 +13,7 @@ mod deadlines_end_rules;
 mod every_fault_is_tried;
 mod everything_is_written_down;
 mod first_tries_fail;
+mod framing_headers_stay;
 mod guards_take_rules_away;
 mod halt_wins;
 mod injected_is_recognised;

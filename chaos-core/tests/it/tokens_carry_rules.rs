@@ -288,7 +288,8 @@ fn what_json_says_in_its_own_way_is_signed() {
         .label("a", Text::is("2"))
         .query("z", Text::is("1"))
         .query("a", Text::is("2"));
-    let edit = HeaderEdit::new().set(z, one()).set(a, one());
+    let edit = HeaderEdit::new().set(z, one()).unwrap();
+    let edit = edit.set(a, one()).unwrap();
     let custom = chaos_core::fault::CustomFault::new("own", "{ \"b\": 1, \"a\": 2 }");
     let rule = with_fault(Fault::Headers(edit, chaos_core::Direction::Request))
         .then(Fault::Custom(custom))

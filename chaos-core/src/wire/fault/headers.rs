@@ -7,7 +7,7 @@ use crate::{
     call::direction::Direction,
     error::RuleError,
     fault::Fault,
-    plan::headers::HeaderEdit,
+    plan::headers::{HeaderEdit, may_change},
     wire::{
         document::document,
         form::Names,
@@ -24,8 +24,9 @@ pub(super) const VALUE: Shape = Shape::text(
 );
 
 /// Names of headers and their values.
-pub(super) const HEADERS: Shape = Shape::map(HEADER_NAMES, &VALUE)
-    .allowing("an object of header names and values, each name once");
+pub(super) const HEADERS: Shape = Shape::map(HEADER_NAMES, &VALUE).allowing(
+    "an object of header names and values, each name once, and none that frames the message",
+);
 
 document! {
     /// What is set and what is removed among the headers.
@@ -34,7 +35,7 @@ document! {
         /// The headers that are set.
         set: Names<String> = HEADERS;
         /// The headers that are removed.
-        remove: Vec<String> = Shape::list(&NAME, 0, usize::MAX).allowing("a list of header names");
+        remove: Vec<String> = Shape::list(&NAME, 0, usize::MAX).allowing("a list of header names, and none that frames the message");
         /// The direction of the headers: `response` unless it is given.
         on: String = DIRECTION;
     }
@@ -49,10 +50,10 @@ pub(super) fn fault(doc: HeadersDoc, beside: Option<Direction>) -> Result<Fault,
     }
     let mut edit = HeaderEdit::new();
     for (name, value) in pairs(set).map_err(HeadersDoc::within("set"))? {
-        edit = edit.set(name, value);
+        edit = edit.set(name, value)?;
     }
     for name in &remove {
-        edit = edit.remove(header_name(name).map_err(HeadersDoc::within("remove"))?);
+        edit = edit.remove(header_name(name).map_err(HeadersDoc::within("remove"))?)?;
     }
     let inside = doc.on.as_deref().map(|on| meaning(DIRECTIONS, on));
     let inside = inside.transpose().map_err(HeadersDoc::within("on"))?;
@@ -81,9 +82,12 @@ pub(super) fn pairs(names: Names<String>) -> Result<Vec<(HeaderName, HeaderValue
     Ok(pairs)
 }
 
+/// Reads the name of a header that a fault may change.
 fn header_name(name: &str) -> Result<HeaderName, RuleError> {
     let parsed = HeaderName::try_from(name);
-    parsed.map_err(|_| refuse(format_args!("{name:?} is no header name")))
+    let name = parsed.map_err(|_| refuse(format_args!("{name:?} is no header name")))?;
+    may_change(&name).map_err(|error| refuse(error.problem()))?;
+    Ok(name)
 }
 
 pub(super) fn header_value(value: &str) -> Result<HeaderValue, RuleError> {

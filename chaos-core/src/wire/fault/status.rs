@@ -68,27 +68,16 @@ pub(super) fn fault(doc: Form<StatusDoc>) -> Result<Fault, RuleError> {
         (None, None) => {
             if let Some(content_type) = content_type {
                 let headers = HeaderMap::from_iter([(header::CONTENT_TYPE, content_type)]);
-                answer = answer.headers(headers);
+                answer = answer.headers(headers)?;
             }
         }
     }
     let mut headers = HeaderMap::new();
     let given = pairs(doc.headers.unwrap_or_default());
     for (name, value) in given.map_err(StatusDoc::within("headers"))? {
-        // The message is framed by what its body is.
-        if [
-            header::CONTENT_LENGTH,
-            header::TRANSFER_ENCODING,
-            header::CONNECTION,
-        ]
-        .contains(&name)
-        {
-            let problem = format_args!("{name} frames the message");
-            return Err(StatusDoc::refuse("headers", problem));
-        }
         headers.insert(name, value);
     }
-    Ok(Fault::answer(answer.headers(headers)))
+    answer.headers(headers).map(Fault::answer)
 }
 
 pub(super) fn doc(answer: &HttpAnswer) -> Form<StatusDoc> {
