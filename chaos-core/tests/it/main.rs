@@ -21,6 +21,7 @@ mod injections_are_told_once;
 mod latency_keeps_its_curve;
 mod limit_is_exact;
 mod naive_twin;
+mod no_time_is_no_wait;
 mod off_is_off;
 mod open_telemetry_shows_injections;
 mod overlays_are_private;
