@@ -21,7 +21,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 ///
 /// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
 /// is the time until the head of its response. A call has failed if it ended with an error, with a
-/// status of 500 or above, with a gRPC status other than OK in the head of the response, or because
+/// status of 500 or above, with a gRPC status other than OK in the head of the response, with a
+/// response that an `abort` cut off before its first byte, or because
 /// the caller went away. Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
 /// ```

@@ -37,13 +37,15 @@ where
     WatchedFuture::new(watched_call, result, has_failed)
 }
 
-/// Whether a result is a failure, judged by the head of its response.
+/// Whether a result is a failure: an error, a response that is cut off, or one whose head says so.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     let Ok(response) = result else {
         return true;
     };
     let code = response.headers().get("grpc-status");
-    response.status().is_server_error() || code.is_some_and(|code| code != "0")
+    response.status().is_server_error()
+        || code.is_some_and(|code| code != "0")
+        || outcome::is_cut_off(response)
 }
 
 /// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,
@@ -78,7 +80,7 @@ where
             match Box::pin(planned.upload.hang(decision.wait(wait))).await {
                 Some(upload) => planned.upload = upload,
                 // The client receives no answer any more, whatever it is.
-                None => return Outcome::disconnected().into_result::<M, B, S::Error>(),
+                None => return Outcome::Disconnected.into_result::<M, B, S::Error>(),
             }
         }
         let PlannedRequest {

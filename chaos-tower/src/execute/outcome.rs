@@ -26,6 +26,18 @@ pub(crate) enum Outcome {
     Fail(BoxError, Response<Option<Bytes>>),
     /// The error; a surface that cannot return it gets a body that fails before its first byte.
     Cut(BoxError),
+    /// The client has disconnected, and receives nothing, whatever it is.
+    Disconnected,
+}
+
+/// Marks a response that is cut off before its first byte. Its head, which nobody receives, is that of a
+/// success.
+#[derive(Clone, Copy)]
+struct CutOff;
+
+/// Whether a response is cut off before its first byte.
+pub(crate) fn is_cut_off<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<CutOff>().is_some()
 }
 
 impl Outcome {
@@ -42,11 +54,6 @@ impl Outcome {
         Self::Cut(cut_error(cut, protocol))
     }
 
-    /// The client has disconnected.
-    pub(crate) fn disconnected() -> Self {
-        Self::Cut(Box::new(io::Error::from(io::ErrorKind::ConnectionAborted)))
-    }
-
     /// Returns the outcome in the types of the surface.
     pub(crate) fn into_result<M, B, E>(self) -> Result<Response<<M as Bodies<B>>::Body>, M::Error>
     where
@@ -56,6 +63,7 @@ impl Outcome {
         let answer = |answer: Response<Option<Bytes>>| {
             answer.map(|body| <M as Bodies<B>>::take(FaultBody::full(body)))
         };
+        let cut = |error| Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)));
         match self {
             Self::Answer(made) => Ok(answer(made)),
             Self::Fail(error, made) => match M::fail(error) {
@@ -64,8 +72,16 @@ impl Outcome {
             },
             Self::Cut(error) => match M::fail(error) {
                 Ok(error) => Err(error),
-                Err(error) => Ok(Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)))),
+                Err(error) => {
+                    let mut response = cut(error);
+                    response.extensions_mut().insert(CutOff);
+                    Ok(response)
+                }
             },
+            Self::Disconnected => {
+                let error = io::Error::from(io::ErrorKind::ConnectionAborted);
+                M::fail(error.into()).map_or_else(|error| Ok(cut(error)), Err)
+            }
         }
     }
 }

@@ -106,6 +106,35 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
 }
 
+/// Its head says 200, and nobody receives it.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_cut_off_is_a_failure() {
+    for abort in [
+        json!("close"),
+        json!("reset"),
+        json!("refuse"),
+        json!({"h2": "cancel"}),
+    ] {
+        let rule = json!({
+            "site": "http.server", "faults": [{"abort": abort}],
+            "guards": [{"site": "http.server", "error_ratio": 0.1, "window": "10s", "at_least": 5}],
+        });
+        let injector = Injector::new();
+        let service = service(&injector);
+        injector.put(wire::rule_from_value(rule, Some("cut")).unwrap());
+        for _ in 0..5 {
+            ask(&service, "/").await;
+        }
+        let reason = halted(&injector).expect("the fifth call was enough to judge");
+        assert!(reason.contains("is 1.000"), "{abort}: {reason}");
+        // A call that is left alone afterwards is none.
+        injector.as_actor(Actor::new("alice")).acknowledge();
+        injector.clear();
+        assert!(injector.resume());
+        assert_eq!(ask(&service, "/").await, StatusCode::OK);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_rule_can_be_stopped_alone() {
     let injector = Injector::new();
