@@ -23,8 +23,9 @@ document! {
         path: TextDoc = TEXT_MATCHER.allowing("a path such as `/products/{id}`, or a text matcher");
         /// The host of the request.
         host: TextDoc = TEXT_MATCHER.allowing("a host without its port, or a text matcher");
-        /// The gRPC service and method.
-        grpc: TextDoc = TEXT_MATCHER.allowing("a method such as `shop.v1.Orders/Place`, or a text matcher");
+        /// The gRPC service and method. `shop.v1.Orders/*` is every method of a service.
+        grpc: TextDoc = TEXT_MATCHER
+            .allowing("a method such as `shop.v1.Orders/Place`, all of a service: `shop.v1.Orders/*`, or a text matcher");
         /// The headers of the request, by name, in lower or upper case.
         headers: TextsDoc = Shape::map(HEADER_NAMES, &TEXT_MATCHER)
             .allowing("an object of header names and text matchers, each name once");
@@ -56,14 +57,18 @@ impl MatchDoc {
             matcher = matcher.method(method.into_text(&method_name).map_err(at("method"))?);
         }
         if let Some(path) = self.path {
-            matcher = matcher.path(path.into_text(&Text::route).map_err(at("path"))?);
+            let path = path.into_text(&Text::route);
+            let path = path.and_then(|path| with_prefixes(path, &path_prefix));
+            matcher = matcher.path(path.map_err(at("path"))?);
         }
         if let Some(host) = self.host {
             let host = host.in_lower_case().into_text(&host_name);
             matcher = matcher.host(host.map_err(at("host"))?);
         }
         if let Some(grpc) = self.grpc {
-            matcher = matcher.grpc(grpc.into_text(&grpc_method).map_err(at("grpc"))?);
+            let grpc = grpc.into_text(&grpc_method);
+            let grpc = grpc.and_then(|grpc| with_prefixes(grpc, &grpc_prefix));
+            matcher = matcher.grpc(grpc.map_err(at("grpc"))?);
         }
         let plain = |text: &str| Ok(Text::is(text));
         for (name, text) in self.headers.unwrap_or_default().0 {
@@ -109,14 +114,47 @@ fn method_name(name: &str) -> Result<Text, RuleError> {
 }
 
 fn grpc_method(name: &str) -> Result<Text, RuleError> {
+    let is_name = |part: &str| !part.is_empty() && !part.contains(['/', '*']);
     match name.split_once('/') {
-        Some((service, method))
-            if !service.is_empty() && !method.is_empty() && !method.contains('/') =>
-        {
-            Ok(Text::is(name))
-        }
+        Some((service, "*")) if is_name(service) => Ok(Text::prefix(&format!("{service}/"))),
+        Some((service, method)) if is_name(service) && is_name(method) => Ok(Text::is(name)),
         _ => Err(refuse(format_args!("{name:?} is no gRPC method"))),
     }
+}
+
+/// Checks each prefix in a text matcher: one that no value can have would match nothing.
+fn with_prefixes(
+    text: Text,
+    check: &dyn Fn(&str) -> Result<(), RuleError>,
+) -> Result<Text, RuleError> {
+    fn walk(text: &Text, check: &dyn Fn(&str) -> Result<(), RuleError>) -> Result<(), RuleError> {
+        match text {
+            Text::Prefix(prefix) => check(prefix),
+            Text::Not(text) => walk(text, check),
+            Text::AnyOf(texts) => texts.iter().try_for_each(|text| walk(text, check)),
+            _ => Ok(()),
+        }
+    }
+    walk(&text, check).map(|()| text)
+}
+
+fn path_prefix(prefix: &str) -> Result<(), RuleError> {
+    // The path of `OPTIONS *` is `*`.
+    if prefix.is_empty() || prefix.starts_with(['/', '*']) {
+        return Ok(());
+    }
+    Err(refuse(format_args!(
+        "{prefix:?} begins no path: a path begins with `/`"
+    )))
+}
+
+fn grpc_prefix(prefix: &str) -> Result<(), RuleError> {
+    if !prefix.starts_with('/') && prefix.matches('/').count() <= 1 {
+        return Ok(());
+    }
+    Err(refuse(format_args!(
+        "{prefix:?} begins no gRPC method: one is its service, `/` and its name"
+    )))
 }
 
 fn host_name(name: &str) -> Result<Text, RuleError> {

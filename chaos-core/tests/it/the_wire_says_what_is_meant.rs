@@ -353,3 +353,24 @@ fn every_field_stands_in_the_readme() {
         }
     }
 }
+
+#[test]
+fn every_method_of_a_service_can_be_matched() {
+    let injector = chaos_core::Injector::new();
+    let rule = json!({
+        "site": "grpc.server", "match": {"grpc": "greeter.v1.Greeter/*"}, "faults": [{"grpc": 14}],
+    });
+    injector.put(rule_from_value(rule, Some("r")).unwrap());
+    let site = injector.site("grpc.server");
+    let headers = http::HeaderMap::from_iter([(
+        http::header::CONTENT_TYPE,
+        http::HeaderValue::from_static("application/grpc"),
+    )]);
+    let is_hit = |path: &str| {
+        let uri = path.parse().unwrap();
+        let call = chaos_core::Call::http(&http::Method::POST, &uri, &headers);
+        site.decide(&call).is_some()
+    };
+    assert!(is_hit("/greeter.v1.Greeter/Greet") && is_hit("/greeter.v1.Greeter/Chat"));
+    assert!(!is_hit("/greeter.v1.Greeters/Greet") && !is_hit("/greeter.v1/Greet"));
+}
