@@ -28,7 +28,7 @@ use self::{
 };
 use super::{
     document::document,
-    form::{Form, Names, Object, Whole},
+    form::{Form, Names, Object, SizeDoc, Whole},
     scalar::{DURATION, SIZE, duration, duration_text, meaning, size, size_text, words},
     shape::{Documented, Shape},
 };
@@ -56,7 +56,7 @@ document! {
         /// Cuts the stream, the connection or the process; `exit` only where the policy allows it.
         abort: Form<StreamDoc> = ABORT;
         /// How much passes before an abort that cuts.
-        after: String = SIZE;
+        after: SizeDoc = SIZE;
         /// Gives no answer, for at most so long.
         hang: String = DURATION;
         /// Waits to be released.
@@ -270,7 +270,7 @@ impl From<&Fault> for FaultDoc {
             Fault::Value(json) => doc.value = Some(value_of(json)),
             Fault::Abort(abort, after) => {
                 doc.abort = Some(abort::doc(*abort));
-                doc.after = after.map(size_text);
+                doc.after = after.map(|bytes| size_text(bytes).into());
             }
             Fault::Hang(max) => doc.hang = Some(duration_text(max.get())),
             Fault::Pause(max) => {

@@ -1,7 +1,7 @@
 //! The types that fields share, and how serde reads them: an object and nothing else, a short form or an
 //! object, names of the user's own, a whole number.
 
-use std::{collections::BTreeMap, fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData, ops::Deref};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -124,6 +124,56 @@ pub(super) fn given<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
+}
+
+/// A size, as a text with a unit or as a number of bytes.
+#[derive(Default, Serialize)]
+#[serde(transparent)]
+pub(super) struct SizeDoc(String);
+
+impl From<String> for SizeDoc {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for SizeDoc {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for SizeDoc {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Sizes;
+
+        impl Visitor<'_> for Sizes {
+            type Value = SizeDoc;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a size or a number of bytes")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<SizeDoc, E> {
+                Ok(SizeDoc(text.to_owned()))
+            }
+
+            fn visit_u64<E>(self, bytes: u64) -> Result<SizeDoc, E> {
+                Ok(SizeDoc(format!("{bytes}B")))
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<SizeDoc, E> {
+                let bytes = whole_of(number);
+                let bytes =
+                    bytes.ok_or_else(|| E::invalid_value(Unexpected::Float(number), &self))?;
+                self.visit_u64(bytes)
+            }
+        }
+
+        deserializer.deserialize_any(Sizes)
+    }
 }
 
 /// A whole number. JSON has one kind of number: `1.0` is a whole number, too.

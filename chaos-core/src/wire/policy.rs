@@ -3,7 +3,7 @@
 use super::{
     budget::BudgetDoc,
     document::document,
-    form::{Object, Whole},
+    form::{Object, SizeDoc, Whole},
     guard::{self, GUARDS, GuardDoc},
     read,
     scalar::{DURATION, SITE, SIZE, duration, duration_text, not_zero, size, size_text},
@@ -54,7 +54,7 @@ document! {
         /// The greatest share of each processor.
         cpu: f64 = Shape::SHARE;
         /// The most memory.
-        memory: String = SIZE;
+        memory: SizeDoc = SIZE;
         /// The longest time.
         time as "for": String = DURATION;
     }
@@ -178,7 +178,7 @@ impl From<&Policy> for PolicyDoc {
             exit: Some(policy.exit),
             burn: Some(Object(BurnBoundsDoc {
                 cpu: Some(policy.burn_cpu),
-                memory: Some(size_text(policy.burn_memory)),
+                memory: Some(size_text(policy.burn_memory).into()),
                 time: Some(duration_text(policy.burn_time)),
             })),
         }

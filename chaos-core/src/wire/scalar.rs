@@ -14,11 +14,10 @@ pub(super) const DURATION: Shape = Shape::text(
     r"^\s*([0-9][0-9.\s]*[A-Za-zµ]+\s*)+$",
 );
 
-pub(super) const SIZE: Shape = Shape::text(
-    "a size such as \"1KiB\" or \"1.5 MB\"",
-    "size",
-    r"^\s*[0-9.]+\s*[A-Za-z]*\s*$",
-);
+pub(super) const SIZE: Shape = Shape::either(&[SIZE_TEXT, Shape::whole(0, u64::MAX)])
+    .allowing("a size such as \"1KiB\" or \"1.5 MB\", or a number of bytes");
+
+const SIZE_TEXT: Shape = Shape::text("a size", "size", r"^\s*[0-9.]+\s*[A-Za-z]*\s*$");
 
 pub(super) const BYTES_PER_SECOND: Shape = Shape::text(
     "bytes a second such as \"10KiB/s\", more than 0",

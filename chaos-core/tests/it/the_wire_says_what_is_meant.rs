@@ -374,3 +374,44 @@ fn every_method_of_a_service_can_be_matched() {
     assert!(is_hit("/greeter.v1.Greeter/Greet") && is_hit("/greeter.v1.Greeter/Chat"));
     assert!(!is_hit("/greeter.v1.Greeters/Greet") && !is_hit("/greeter.v1/Greet"));
 }
+
+/// A number of bytes is a size, wherever a size is read.
+#[test]
+fn a_size_can_be_a_number() {
+    let read = |fault: &Value| {
+        let rule = json!({"site": "http.server", "faults": [fault]});
+        rule_from_value(rule, Some("r"))
+    };
+    for (number, text) in [
+        (
+            json!({"body": {"truncate_after": 10}}),
+            json!({"body": {"truncate_after": "10B"}}),
+        ),
+        (
+            json!({"body": {"stall_after": 2048.0, "for": "1s"}}),
+            json!({"body": {"stall_after": "2KiB", "for": "1s"}}),
+        ),
+        (
+            json!({"abort": "close", "after": 0}),
+            json!({"abort": "close", "after": "0B"}),
+        ),
+        (
+            json!({"burn": {"memory": 1_048_576, "for": "1s"}}),
+            json!({"burn": {"memory": "1MiB", "for": "1s"}}),
+        ),
+    ] {
+        assert_eq!(read(&number).unwrap(), read(&text).unwrap(), "{number}");
+    }
+    for wrong in [json!(-1), json!(1.5), json!(true), json!([10]), json!(1e30)] {
+        let error = read(&json!({"body": {"truncate_after": wrong}})).unwrap_err();
+        assert_eq!(
+            error.field(),
+            "faults[0].body.truncate_after",
+            "{wrong}: {error}"
+        );
+        assert!(
+            error.allowed().contains("a number of bytes"),
+            "{wrong}: {error}"
+        );
+    }
+}

@@ -5,6 +5,7 @@ use crate::{
     fault::{Fault, burn::Burn},
     wire::{
         document::document,
+        form::SizeDoc,
         scalar::{DURATION, SIZE, duration, duration_text, refuse, size, size_text},
         shape::{Documented, Shape},
     },
@@ -21,7 +22,7 @@ document! {
         /// The share of each processor.
         cpu: f64 = Shape::above_0(1.0).allowing("a share of each processor, above 0 and at most 1");
         /// The memory that is held.
-        memory: String = SIZE.allowing("a size such as \"256MiB\", 1B or more");
+        memory: SizeDoc = SIZE.allowing("a size such as \"256MiB\" or a number of bytes, 1B or more");
     }
 }
 
@@ -44,7 +45,7 @@ impl From<&Burn> for BurnDoc {
     fn from(burn: &Burn) -> Self {
         Self {
             cpu: (burn.cpu > 0.0).then_some(burn.cpu),
-            memory: (burn.memory > 0).then(|| size_text(burn.memory)),
+            memory: (burn.memory > 0).then(|| size_text(burn.memory).into()),
             time: duration_text(burn.time),
         }
     }

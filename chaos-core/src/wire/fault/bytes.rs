@@ -10,6 +10,7 @@ use crate::{
     plan::bytes::{BytesFault, BytesFaultKind as Kind},
     wire::{
         document::document,
+        form::SizeDoc,
         scalar::{
             BYTES_PER_SECOND, DURATION, SIZE, bytes_per_second, duration, duration_text, meaning,
             not_zero, refuse, size, size_text,
@@ -25,9 +26,9 @@ document! {
         /// Limits the rate.
         throttle: String = BYTES_PER_SECOND;
         /// Ends the bytes after so many.
-        truncate_after: String = SIZE;
+        truncate_after: SizeDoc = SIZE;
         /// Stops for a while after so many bytes.
-        stall_after: String = SIZE;
+        stall_after: SizeDoc = SIZE;
         /// How long a stall lasts.
         time as "for": String = DURATION;
         /// Changes a share of the bytes.
@@ -63,7 +64,7 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
             .map_err(|error| error.at(""))
     };
     take("throttle", doc.throttle.map(throttle));
-    let truncate = |text: String| size(&text).map(BytesFault::truncate_after);
+    let truncate = |text: SizeDoc| size(&text).map(BytesFault::truncate_after);
     take("truncate_after", doc.truncate_after.map(truncate));
     let stall = |bytes: u64| BytesFault::stall_after(bytes, stall_time()?);
     if let Some(text) = doc.stall_after {
@@ -110,9 +111,9 @@ pub(super) fn doc(bytes: BytesFault, on: Direction) -> BodyDoc {
     let time = |time: Duration| Some(duration_text(time));
     match bytes.0 {
         Kind::Throttle(rate) => doc.throttle = Some(format!("{}/s", size_text(rate.get()))),
-        Kind::TruncateAfter(bytes) => doc.truncate_after = Some(size_text(bytes)),
+        Kind::TruncateAfter(bytes) => doc.truncate_after = Some(size_text(bytes).into()),
         Kind::StallAfter(bytes, stall) => {
-            doc.stall_after = Some(size_text(bytes));
+            doc.stall_after = Some(size_text(bytes).into());
             doc.time = time(stall);
         }
         Kind::Corrupt(share) => doc.corrupt = Some(share),
