@@ -34,8 +34,9 @@ impl SiteMonitors {
     fn are_the_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (None, None) => true,
-            (Some((monitors, _)), Some((others, _))) => {
-                monitors.len() == others.len()
+            (Some((monitors, until)), Some((others, others_until))) => {
+                until == others_until
+                    && monitors.len() == others.len()
                     && (monitors.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
             }
             _ => false,

@@ -27,10 +27,8 @@ pub(crate) struct Monitor {
     site: SiteGlob,
     /// The rule that it belongs to; `None` for the policy.
     rule: Option<RuleId>,
-    /// Counters and latencies of the window.
+    /// Counters and latencies of the window, and whether their breach was reported.
     outcomes: Mutex<Outcomes>,
-    /// Whether a breach was reported. It orders no other access, so it is relaxed.
-    tripped: AtomicBool,
 }
 
 impl Monitor {
@@ -53,7 +51,6 @@ impl Monitor {
             site: site.clone(),
             rule,
             outcomes: Mutex::new(Outcomes::new()),
-            tripped: AtomicBool::new(false),
         }
     }
 
@@ -87,15 +84,28 @@ impl Monitor {
             .end(start, &self.rail, now, failed, injected);
     }
 
-    /// Returns the breach of a bound, the first time that one is broken.
+    /// Returns the breach of a bound, the first time that one is broken since it began to measure
+    /// or to measure anew.
     pub(crate) fn judge(&self, now: Duration) -> Option<Breach> {
-        let breach = self.outcomes().judge(&self.rail, now)?;
-        let is_first = !self.tripped.swap(true, Ordering::Relaxed);
-        is_first.then(|| Breach {
+        let breach = self.outcomes().trip(&self.rail, now)?;
+        Some(Breach {
             rule: self.rule.clone(),
             site: self.site.to_string(),
             ..breach
         })
+    }
+
+    /// Measures anew: forgets all calls, those under way included, and trips again.
+    pub(crate) fn reset(&self) {
+        self.outcomes().reset();
+    }
+
+    /// Measures anew if it has tripped.
+    pub(crate) fn reset_tripped(&self) {
+        let mut outcomes = self.outcomes();
+        if outcomes.has_tripped() {
+            outcomes.reset();
+        }
     }
 
     fn outcomes(&self) -> MutexGuard<'_, Outcomes> {

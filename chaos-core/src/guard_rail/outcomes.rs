@@ -30,6 +30,8 @@ pub(crate) struct Outcomes {
     under_way: BTreeSet<(Duration, u64)>,
     next: u64,
     judged: Duration,
+    /// Whether a breach was reported.
+    tripped: bool,
 }
 
 /// The start of a call that has not ended yet.
@@ -48,6 +50,7 @@ impl Outcomes {
             under_way: BTreeSet::new(),
             next: 0,
             judged: Duration::ZERO,
+            tripped: false,
         }
     }
 
@@ -65,7 +68,10 @@ impl Outcomes {
         failed: bool,
         injected: bool,
     ) {
-        self.under_way.remove(&(since, number));
+        if !self.under_way.remove(&(since, number)) {
+            // It began before all was forgotten.
+            return;
+        }
         self.forget(rail, now);
         let number = slot_number(rail, now);
         if self.slots.back().is_none_or(|last| last.number < number) {
@@ -82,6 +88,26 @@ impl Outcomes {
                 slot.clean.add(latency, failed);
             }
         }
+    }
+
+    /// Returns the breach of a bound, the first time that one is broken.
+    pub(crate) fn trip(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
+        let breach = self.judge(rail, now)?;
+        let is_first = !std::mem::replace(&mut self.tripped, true);
+        is_first.then_some(breach)
+    }
+
+    /// Forgets all calls, those under way included, and the breach.
+    pub(crate) fn reset(&mut self) {
+        *self = Self {
+            // A call of before is still told from one of after.
+            next: self.next,
+            ..Self::new()
+        };
+    }
+
+    pub(crate) fn has_tripped(&self) -> bool {
+        self.tripped
     }
 
     /// Returns the breach, if a bound is broken now.

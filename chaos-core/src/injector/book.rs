@@ -8,6 +8,7 @@ use crate::{
         status::{Halt, Lock},
     },
     decision::overlay_rules::OverlayRules,
+    guard_rail::monitor::Monitor,
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{
@@ -74,6 +75,12 @@ impl Book {
             Lock::Environment(_) => None,
         });
         self.tripped.values().chain(halt).cloned().collect()
+    }
+
+    /// Returns the guard rails of all rules that are armed, whether or not they can act.
+    pub(super) fn monitors(&self) -> impl Iterator<Item = &Arc<Monitor>> {
+        let armed = self.rules.armed.iter();
+        armed.flat_map(|rule| &rule.arming.watches)
     }
 
     /// Returns whether any rule can act.

@@ -51,7 +51,8 @@ impl Injector {
         true
     }
 
-    /// Undoes [`halt`](Self::halt). Rules whose deadline has passed meanwhile stay expired.
+    /// Undoes [`halt`](Self::halt). Rules whose deadline has passed meanwhile stay expired. All guard
+    /// rails measure anew: calls from before do not count.
     ///
     /// Returns `false` if the injector was not halted, or if a guard rail or the environment keeps
     /// it halted.
@@ -67,6 +68,12 @@ impl Injector {
             return Err(ChangeError::Locked { reason });
         }
         let halted = book.halt.take().is_some();
+        if halted {
+            // What was seen before the halt says nothing of what comes.
+            let bounds = self.0.hub.bounds.load();
+            let monitors = book.monitors().chain(&bounds.monitors);
+            monitors.for_each(|monitor| monitor.reset());
+        }
         self.0.install_all(&mut book, self.now());
         if halted {
             self.note(&book, actor, EntryDraft::of(Action::Resume));
@@ -122,8 +129,9 @@ impl Injector {
 
     /// Acknowledges all breaches of guard rails, so that what they stopped may be armed again.
     ///
-    /// An injector that a guard rail halted stays halted until [`resume`](Self::resume). Returns the
-    /// number of breaches acknowledged.
+    /// An injector that a guard rail halted stays halted until [`resume`](Self::resume). The guard
+    /// rails that have tripped measure anew, and trip again. Returns the number of breaches
+    /// acknowledged.
     pub fn acknowledge(&self) -> usize {
         self.acknowledge_by(&Actor::code())
     }
@@ -139,6 +147,9 @@ impl Injector {
                 lock => halt.lock = lock,
             }
         }
+        let bounds = self.0.hub.bounds.load();
+        let monitors = book.monitors().chain(&bounds.monitors);
+        monitors.for_each(|monitor| monitor.reset_tripped());
         if !breaches.is_empty() {
             let draft = EntryDraft::of(Action::Acknowledge).what(breaches.join("; "));
             self.note(&book, actor, draft);
