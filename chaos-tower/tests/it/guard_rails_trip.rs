@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use chaos_core::{
-    Fault, GuardRail, Injector, Latency, Policy, Rate, Rule, State, Trigger,
+    Fault, GuardRail, Injector, Latency, Overlay, Policy, Rate, Rule, State, Trigger,
     audit::{Action, Actor},
     inject_async,
     rule::{Change, ChangeError},
@@ -377,6 +377,56 @@ async fn the_policys_guard_rail_outlives_the_first_rule_that_expires() {
     sleep(Duration::from_secs(600)).await;
     ask(&service, "/").await;
     assert!(!injector.site("http.server").is_armed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
+    // At the site of the rail, and at another that is passed on the way.
+    for (site, fault) in [
+        ("http.server", unavailable()),
+        ("db.read", Fault::error("lost")),
+    ] {
+        let injector = Injector::new();
+        let service = service(&injector);
+        let layer = injector.site("http.server");
+        let rail = errors(0.5).site("http.server".parse().unwrap());
+        injector.set_policy(Policy::new().guard(rail));
+        let overlay = Overlay::new(&injector);
+        assert!(!layer.is_armed());
+        let ttl = chaos_core::Lifetime::new(Duration::from_secs(60)).unwrap();
+        overlay.put(rule("fails", site, fault).lifetime(ttl));
+        for round in 0..2 {
+            let asked = overlay.run(ask_until_halted(&service, &injector)).await;
+            assert_eq!(asked, 20, "{round} {site}");
+            let breaches = injector.status().breaches;
+            assert!(
+                breaches[0].contains("at http.server is 1.000"),
+                "{breaches:?}"
+            );
+            assert_eq!(injector.acknowledge(), 1);
+            injector.resume();
+        }
+        drop(overlay);
+        assert!(!layer.is_armed(), "nothing is armed any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_rail_in_a_rule_of_an_overlay_is_refused() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    let guarded = rule("down", "http.server", unavailable()).guard(errors(0.5));
+    for change in [
+        Change::Put(guarded.clone()),
+        Change::Replace(vec![guarded.clone()]),
+    ] {
+        let ChangeError::Rule(error) = overlay.apply(change, None).unwrap_err() else {
+            panic!("it is the rule");
+        };
+        assert_eq!((error.rule(), error.field()), (Some("down"), "guards"));
+        assert!(error.allowed().contains("policy"), "{error}");
+    }
+    assert_eq!(overlay.rules().rules().len(), 0);
 }
 
 /// Nothing is measured, and no future is boxed, where no guard rail is armed.
