@@ -47,8 +47,8 @@ impl Gate {
         self.threads.1.notify_all();
     }
 
-    /// Waits for `time`, counted from the call of this function, or until the gate opens. Outside a
-    /// runtime, the future blocks the thread.
+    /// Waits for `time`, counted from the call of this function, or until the gate opens. A wait of no
+    /// time is ready at once. Outside a runtime, the future blocks the thread.
     ///
     /// Cancel safe: dropping the future ends the wait.
     #[cfg(feature = "tokio")]
@@ -58,8 +58,9 @@ impl Gate {
     ) -> impl Future<Output = ()> + Send + use<> {
         let gate = Arc::clone(self);
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
-        // The deadline and not the timer itself, for which the future would reserve room twice.
-        let deadline = in_runtime.then(|| tokio::time::sleep(time).deadline());
+        // The deadline and not the timer itself, for which the future would reserve room twice. A wait
+        // of no time has none: tokio's timer would make a millisecond of it.
+        let deadline = (in_runtime && !time.is_zero()).then(|| tokio::time::sleep(time).deadline());
         async move {
             let Some(deadline) = deadline else {
                 return gate.wait_blocking(time);
@@ -86,6 +87,9 @@ impl Gate {
 
     /// Blocks the thread for `time`, or until the gate opens.
     pub(crate) fn wait_blocking(&self, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
         let (lock, opened) = &self.threads;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         drop(opened.wait_timeout_while(guard, time, |()| !self.is_open()));

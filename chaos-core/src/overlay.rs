@@ -30,6 +30,9 @@ use crate::{
 /// [`carry`](Self::carry) and [`carry_sync`](Self::carry_sync) take it into tasks and threads that are
 /// spawned inside it.
 ///
+/// The guard rails of the [`Policy`](crate::Policy) hold while an overlay has rules. A rule of an
+/// overlay has none of its own, because a guard rail measures everyone's calls.
+///
 /// Clones are handles to one overlay. When the last clone and the last future that runs in it are dropped,
 /// its rules are gone and the calls that they delay are released. A site at which no overlay aims pays
 /// nothing for them.
@@ -172,13 +175,12 @@ impl Overlay {
     }
 
     /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "no guard rail locks the rules of an overlay"
-    )]
+    ///
+    /// # Panics
+    /// If the rule has a guard rail. [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
-        put.expect("no guard rail locks the rules of an overlay")
+        put.expect("a rule of an overlay has no guard rail")
     }
 
     /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
@@ -189,7 +191,7 @@ impl Overlay {
     /// Replaces all rules of the overlay at once. Returns its new generation.
     ///
     /// # Errors
-    /// If two of them have the same id.
+    /// If two of them have the same id, or one has a guard rail.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }

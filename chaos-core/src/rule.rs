@@ -249,6 +249,17 @@ impl Rule {
         Ok(())
     }
 
+    /// Checks that there is no guard rail. What a guard rail measures are everyone's calls, so a rule
+    /// that one task or one request brings along has none; those of the policy hold for it.
+    pub(crate) fn has_no_guard_rail(&self) -> Result<(), RuleError> {
+        if self.guards.is_empty() {
+            return Ok(());
+        }
+        let problem = "a rule of an overlay or a token has no guard rails";
+        let allowed = "no guard rails here; those of the policy hold for overlays and tokens too";
+        Err(RuleError::new("guards", problem, allowed))
+    }
+
     /// Returns whether `self` does what `other` did, so that its counters go on. Only whether it is
     /// enabled, and its reason, may differ.
     pub(crate) fn continues(&self, other: &Self) -> bool {

@@ -109,6 +109,18 @@ impl Book {
                 .sum::<u64>()
     }
 
+    /// Returns when the last of the rules that can act expires, those of overlays included;
+    /// `Duration::MAX` if one never does, and `None` if there is no such rule.
+    pub(super) fn last_deadline(&self, now: Duration) -> Option<Duration> {
+        let overlays = self.overlays.iter();
+        let in_overlays = overlays.filter_map(|overlay| overlay.rules().last_deadline(now));
+        self.rules
+            .last_deadline(now)
+            .into_iter()
+            .chain(in_overlays)
+            .max()
+    }
+
     /// Returns when the first rule expires, those of overlays included.
     pub(super) fn soonest_deadline(&self, now: Duration) -> Option<Duration> {
         let overlays = self.overlays.iter();

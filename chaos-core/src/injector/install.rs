@@ -56,7 +56,8 @@ impl Inner {
         self.note_armed(book, now);
     }
 
-    /// Installs the rules of one overlay that has changed.
+    /// Installs the rules of one overlay that has changed, and the policy's guard rails, which watch
+    /// while any overlay has rules.
     pub(super) fn install_overlay(&self, book: &mut Book, overlay: &OverlayRules, now: Duration) {
         let aims_at = |site: &&'static Site| overlay.aims_at(site.address());
         let before: Vec<_> = book.sites.iter().copied().filter(aims_at).collect();
@@ -65,6 +66,11 @@ impl Inner {
         for site in after.chain(before) {
             let overlaid = book.overlaid_until(site);
             site.overlay(&self.hub, overlaid);
+        }
+        let bounds = self.hub.bounds.load();
+        let is_watched = |site: &Site| bounds.monitors.iter().any(|it| it.aims_at(site.name()));
+        for site in book.sites.iter().filter(|site| is_watched(site)) {
+            site.install(self.rules_at(book, site, now));
         }
         book.first_deadline = book.soonest_deadline(now);
         self.note_armed(book, now);
@@ -117,7 +123,7 @@ impl Inner {
     }
 
     /// Returns the guard rails that watch a site: those of rules that can act, and, while there are
-    /// such rules, those of the policy.
+    /// such rules or an overlay has any, those of the policy.
     pub(super) fn monitors_at(&self, book: &Book, site: &Site, now: Duration) -> SiteMonitors {
         let aims = |watch: &&Arc<Monitor>| watch.aims_at(site.name());
         let mut until = None;
@@ -128,7 +134,7 @@ impl Inner {
         }
         let bounds = self.hub.bounds.load();
         if !bounds.monitors.is_empty()
-            && let Some(last) = book.rules.last_deadline(now)
+            && let Some(last) = book.last_deadline(now)
         {
             watches.extend(bounds.monitors.iter().filter(aims).cloned());
             until = until.max(Some(last));

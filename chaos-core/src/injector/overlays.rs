@@ -22,6 +22,7 @@ impl Injector {
         change: Change,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
+        change.has_no_guard_rail()?;
         let mut book = self.book();
         let now = self.now();
         let bounds = self.0.hub.bounds.load();

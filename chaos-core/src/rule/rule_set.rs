@@ -116,6 +116,22 @@ pub enum Change {
     Replace(Vec<Rule>),
 }
 
+impl Change {
+    /// Checks that no rule of the edit has a guard rail, as rules of overlays must not.
+    pub(crate) fn has_no_guard_rail(&self) -> Result<(), ChangeError> {
+        let rules = match self {
+            Self::Put(rule) | Self::Edit(rule) => std::slice::from_ref(rule),
+            Self::Replace(rules) => rules,
+            Self::Remove(_) => &[],
+        };
+        let checked = rules.iter().try_for_each(|rule| {
+            rule.has_no_guard_rail()
+                .map_err(|error| error.in_rule(rule.id.as_str()))
+        });
+        checked.map_err(ChangeError::Rule)
+    }
+}
+
 /// Why an edit was not accepted. The rule set stays as it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -128,7 +144,7 @@ pub enum ChangeError {
     },
     /// There is no rule with this id.
     Unknown(RuleId),
-    /// The rules are invalid: two of them have the same id.
+    /// The rules are invalid: two of them have the same id, or a rule of an overlay has a guard rail.
     Rule(RuleError),
     /// A breach of a guard rail stopped the rules and has not been acknowledged, or the environment
     /// disabled injection for the life of the process.

@@ -93,6 +93,9 @@ impl Claims {
         }
         let rules = rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
         for (at, rule) in rules.iter().enumerate() {
+            let here = |error: RuleError| error.under(&format!("rules[{at}]"));
+            rule.has_no_guard_rail()
+                .map_err(|error| here(error).in_rule(rule.id.as_str()))?;
             if rules[..at].iter().any(|earlier| earlier.id == rule.id) {
                 let field = format!("rules[{at}].id");
                 let allowed = "an id that no other rule has";

@@ -342,6 +342,11 @@ fn rules_that_are_none_are_refused_by_name() {
             "rules[0].typo",
         ),
         (json!([many]), "rules"),
+        // What a guard rail measures are everyone's calls.
+        (
+            json!([rule("a"), { "site": "http.server", "faults": [{ "status": 503 }], "guards": [{ "error_ratio": 0.1 }] }]),
+            "rules[1].guards",
+        ),
     ] {
         let claims = with("rules", rules).to_string();
         let error = verify(signed!(Sha256, message(HS256, &claims))).unwrap_err();

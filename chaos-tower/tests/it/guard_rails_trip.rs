@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use chaos_core::{
-    Fault, GuardRail, Injector, Latency, Policy, Rate, Rule, State, Trigger,
+    Fault, GuardRail, Injector, Latency, Overlay, Policy, Rate, Rule, State, Trigger,
     audit::{Action, Actor},
     inject_async,
     rule::{Change, ChangeError},
@@ -309,6 +309,153 @@ async fn the_policy_has_guard_rails_of_its_own() {
     }
     assert!(halted(&injector).unwrap().contains("at http.* is 1.000"));
     assert_eq!(injector.counts("lost").unwrap().injected, 20);
+}
+
+/// Asks until the injector is halted, at most as often as a guard rail needs to judge, and returns
+/// how often that was.
+async fn ask_until_halted(service: &Service, injector: &Injector) -> usize {
+    for asked in 0..40 {
+        if halted(injector).is_some() {
+            return asked;
+        }
+        ask(service, "/").await;
+    }
+    panic!("no guard rail trips");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_rail_that_was_acknowledged_trips_again() {
+    let of_rule = rule("down", "http.server", unavailable());
+    let rail = || errors(0.5).site("http.server".parse().unwrap());
+    let cases = [
+        (Policy::new(), of_rule.clone().guard(rail())),
+        (Policy::new().guard(rail()), of_rule),
+    ];
+    for (policy, rule) in cases {
+        let injector = Injector::new();
+        let service = service(&injector);
+        injector.set_policy(policy);
+        injector.put(rule);
+        for round in 0..4 {
+            // Calls from before the acknowledgement do not count: it takes as many again.
+            assert_eq!(ask_until_halted(&service, &injector).await, 20, "{round}");
+            assert_eq!(injector.acknowledge(), 1, "{round}");
+            assert!(injector.resume(), "{round}");
+        }
+        // A person's halt ends the window, too.
+        for _ in 0..10 {
+            ask(&service, "/").await;
+        }
+        injector.halt("a person's");
+        injector.resume();
+        assert_eq!(ask_until_halted(&service, &injector).await, 20);
+    }
+}
+
+/// Calls that a halt lets go end after the acknowledgement, and say nothing of what comes.
+#[tokio::test(start_paused = true)]
+async fn calls_of_before_an_acknowledgement_do_not_count_after_it() {
+    let injector = Injector::new();
+    let handler = service_fn(|request: Request<Body>| async move {
+        if request.uri().path() == "/slow" {
+            sleep(300 * MS).await;
+        }
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::BAD_GATEWAY;
+        Ok::<_, Infallible>(response)
+    });
+    let layer = InjectLayer::with_injector("http.server", &injector);
+    let service = BoxCloneSyncService::new(layer.layer(handler));
+    let none = Trigger::new().rate(Rate::new(0.0).unwrap());
+    let watched = rule("none", "http.server", unavailable()).trigger(none);
+    injector.put(watched.guard(errors(0.5)));
+    let slow: Vec<_> = (0..25)
+        .map(|_| {
+            let service = service.clone();
+            tokio::spawn(async move { ask(&service, "/slow").await })
+        })
+        .collect();
+    sleep(100 * MS).await;
+    assert_eq!(ask_until_halted(&service, &injector).await, 20);
+    injector.acknowledge();
+    injector.resume();
+    for call in slow {
+        call.await.unwrap();
+    }
+    assert_eq!(halted(&injector), None);
+    assert_eq!(ask_until_halted(&service, &injector).await, 20);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policys_guard_rail_outlives_the_first_rule_that_expires() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = errors(0.5).site("http.server".parse().unwrap());
+    injector.set_policy(Policy::new().guard(rail));
+    let ttl = |seconds| chaos_core::Lifetime::new(Duration::from_secs(seconds)).unwrap();
+    let slow = Fault::latency(Latency::fixed(MS).unwrap());
+    injector.put(rule("short", "db.read", slow).lifetime(ttl(5)));
+    injector.put(rule("long", "db.read", Fault::error("lost")).lifetime(ttl(600)));
+    sleep(Duration::from_secs(6)).await;
+    for round in 0..2 {
+        assert_eq!(ask_until_halted(&service, &injector).await, 20, "{round}");
+        injector.acknowledge();
+        injector.resume();
+    }
+    // It ends with the last of them.
+    sleep(Duration::from_secs(600)).await;
+    ask(&service, "/").await;
+    assert!(!injector.site("http.server").is_armed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
+    // At the site of the rail, and at another that is passed on the way.
+    for (site, fault) in [
+        ("http.server", unavailable()),
+        ("db.read", Fault::error("lost")),
+    ] {
+        let injector = Injector::new();
+        let service = service(&injector);
+        let layer = injector.site("http.server");
+        let rail = errors(0.5).site("http.server".parse().unwrap());
+        injector.set_policy(Policy::new().guard(rail));
+        let overlay = Overlay::new(&injector);
+        assert!(!layer.is_armed());
+        let ttl = chaos_core::Lifetime::new(Duration::from_secs(60)).unwrap();
+        overlay.put(rule("fails", site, fault).lifetime(ttl));
+        for round in 0..2 {
+            let asked = overlay.run(ask_until_halted(&service, &injector)).await;
+            assert_eq!(asked, 20, "{round} {site}");
+            let breaches = injector.status().breaches;
+            assert!(
+                breaches[0].contains("at http.server is 1.000"),
+                "{breaches:?}"
+            );
+            assert_eq!(injector.acknowledge(), 1);
+            injector.resume();
+        }
+        drop(overlay);
+        assert!(!layer.is_armed(), "nothing is armed any more");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_rail_in_a_rule_of_an_overlay_is_refused() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    let guarded = rule("down", "http.server", unavailable()).guard(errors(0.5));
+    for change in [
+        Change::Put(guarded.clone()),
+        Change::Replace(vec![guarded.clone()]),
+    ] {
+        let ChangeError::Rule(error) = overlay.apply(change, None).unwrap_err() else {
+            panic!("it is the rule");
+        };
+        assert_eq!((error.rule(), error.field()), (Some("down"), "guards"));
+        assert!(error.allowed().contains("policy"), "{error}");
+    }
+    assert_eq!(overlay.rules().rules().len(), 0);
 }
 
 /// Nothing is measured, and no future is boxed, where no guard rail is armed.
