@@ -52,7 +52,7 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 /// | `panic(text)` | `abort`: `panic`; the text is the rule's reason |
 /// | `print(text)` | an event of `tracing`, and nothing else |
 /// | `pause` | waits to be released, or for the rule to be changed or expire |
-/// | `yield` | `latency` of nothing: in async code, others have their turn first |
+/// | `yield` | `latency` of a nanosecond: in async code, others have their turn first |
 ///
 /// # Names
 ///

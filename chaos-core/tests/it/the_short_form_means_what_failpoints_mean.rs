@@ -152,7 +152,7 @@ fn each_action_of_failpoints_is_understood() {
         ("delay(1s)", json!({ "block": "1s" })),
         ("panic", json!({ "abort": "panic" })),
         ("pause", json!({ "pause": { "max": "1day" } })),
-        ("yield", json!({ "latency": "0s" })),
+        ("yield", json!({ "latency": "1ns" })),
         (
             "print",
             json!({ "custom": { "name": "print", "message": "" } }),

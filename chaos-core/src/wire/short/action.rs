@@ -45,8 +45,8 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
                 "milliseconds or a duration, as in sleep(50) or sleep(1s)",
             );
         }
-        // A wait of 0s still yields the thread once.
-        ("yield", None) => one("latency", "0s".into()),
+        // A wait of no time would not yield the thread at all.
+        ("yield", None) => one("latency", "1ns".into()),
         ("yield", Some(_)) => return refuse("an argument", "`yield` alone"),
         ("panic", said @ (None | Some(Plain(_) | Quoted(_)))) => {
             return Ok((one("abort", "panic".into()), said.map(text)));
