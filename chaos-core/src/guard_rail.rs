@@ -21,9 +21,11 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 ///
 /// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
 /// is the time until the head of its response. A call has failed if it ended with an error, with a
-/// status of 500 or above, with a gRPC status other than OK in the head of the response, with a
-/// response that an `abort` cut off before its first byte, or because
-/// the caller went away. Nothing is measured, at no cost, while no rule with a guard rail is armed.
+/// status of 500 or above, with a gRPC status other than OK in the head of the response, or with a
+/// response that an `abort` cut off before its first byte. A call that was injected and has had no
+/// answer for half of the window counts as failed too, whether it is still held or its caller has
+/// left by then. A caller who leaves sooner counts only as late, and only beyond the latency bound.
+/// Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
 /// ```
 /// use std::time::Duration;
@@ -152,6 +154,11 @@ impl GuardRail {
     pub fn then(mut self, then: Then) -> Self {
         self.then = then;
         self
+    }
+
+    /// Returns how long an injected call may be without an answer before it counts as failed.
+    pub(crate) fn answered_within(&self) -> Duration {
+        self.window / 2
     }
 
     /// Checks that there is a bound.

@@ -3,10 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,13 +13,13 @@ use pin_project_lite::pin_project;
 use crate::{
     guard_rail::{
         monitor::{Monitor, Serving},
-        outcomes::CallStart,
+        outcomes::{CallEnd, CallStart},
     },
     hub::Hub,
 };
 
-/// A call that guard rails measure. If it is dropped before its answer, it counts as failed: the caller
-/// has left.
+/// A call that guard rails measure. If it is dropped before its answer, the caller has left: then it
+/// counts only if it was late, and as failed only if a fault has held it.
 pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
@@ -36,25 +33,26 @@ pub struct WatchedCall {
 impl WatchedCall {
     pub(crate) fn new(hub: &Arc<Hub>, monitors: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
         let now = hub.clock.now();
+        let injected = Arc::new(AtomicBool::new(injected));
+        let begin = |monitor: &Arc<Monitor>| monitor.begin(now, &injected);
         Self {
-            begun: monitors.iter().map(|monitor| monitor.begin(now)).collect(),
+            begun: monitors.iter().map(begin).collect(),
             #[cfg(feature = "tokio")]
             look: (monitors.iter().filter_map(|monitor| monitor.late()).min()).and_then(Look::when),
             hub: Arc::clone(hub),
             monitors: Arc::clone(monitors),
-            injected: Arc::new(AtomicBool::new(injected)),
+            injected,
         }
     }
 
     /// Measures the call, and judges the guard rails.
-    fn end(&mut self, failed: bool) {
+    fn end(&mut self, end: CallEnd) {
         if self.begun.is_empty() {
             return;
         }
         let now = self.hub.clock.now();
-        let injected = self.injected.load(Ordering::Relaxed);
         for (begun, monitor) in self.begun.drain(..).zip(&*self.monitors) {
-            monitor.end(begun, now, failed, injected);
+            monitor.end(begun, now, end);
         }
         self.judge(now);
     }
@@ -119,7 +117,7 @@ impl Look {
 
 impl Drop for WatchedCall {
     fn drop(&mut self) {
-        self.end(true);
+        self.end(CallEnd::Left);
     }
 }
 
@@ -171,7 +169,8 @@ impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
             watched_call.look(cx);
         }
         let output = ready!(poll);
-        watched_call.end((this.has_failed)(&output));
+        let failed = (this.has_failed)(&output);
+        watched_call.end(CallEnd::Answered { failed });
         *this.watched_call = None;
         Poll::Ready(output)
     }

@@ -14,7 +14,7 @@ use crate::{
     guard_rail::{
         GuardRail, Then,
         breach::Breach,
-        outcomes::{CallStart, Outcomes},
+        outcomes::{CallEnd, CallStart, Outcomes},
     },
     matcher::glob::SiteGlob,
     name::RuleId,
@@ -66,22 +66,23 @@ impl Monitor {
             .filter(|_| self.rail.then == Then::Disarm)
     }
 
-    /// Returns the time after which a call without a response breaks the latency bound. Only tokio
-    /// has a timer that can wait for it.
+    /// Returns the time after which a call without a response breaks the latency bound, or counts as
+    /// failed. Only tokio has a timer that can wait for it.
     #[cfg(feature = "tokio")]
     pub(crate) fn late(&self) -> Option<Duration> {
-        self.rail.latency.map(|(_, longest)| longest)
+        let latency = self.rail.latency.map(|(_, longest)| longest);
+        let errors = self.rail.error_ratio.map(|_| self.rail.answered_within());
+        latency.into_iter().chain(errors).min()
     }
 
-    /// Records that a call begins.
-    pub(crate) fn begin(&self, now: Duration) -> CallStart {
-        self.outcomes().begin(now)
+    /// Records that a call begins. `injected` is set while it is under way.
+    pub(crate) fn begin(&self, now: Duration, injected: &Arc<AtomicBool>) -> CallStart {
+        self.outcomes().begin(now, injected)
     }
 
     /// Records that a call ended.
-    pub(crate) fn end(&self, start: CallStart, now: Duration, failed: bool, injected: bool) {
-        self.outcomes()
-            .end(start, &self.rail, now, failed, injected);
+    pub(crate) fn end(&self, start: CallStart, now: Duration, end: CallEnd) {
+        self.outcomes().end(start, &self.rail, now, end);
     }
 
     /// Returns the breach of a bound, the first time that one is broken since it began to measure

@@ -4,7 +4,11 @@
 mod tests;
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -26,8 +30,9 @@ struct Slot {
 #[derive(Debug)]
 pub(crate) struct Outcomes {
     slots: VecDeque<Slot>,
-    /// When each unfinished call began, with a number that tells calls of the same moment apart.
-    under_way: BTreeSet<(Duration, u64)>,
+    /// When each unfinished call began, with a number that tells calls of the same moment apart, and
+    /// whether it was injected.
+    under_way: BTreeMap<(Duration, u64), Arc<AtomicBool>>,
     next: u64,
     judged: Duration,
     /// Whether a breach was reported.
@@ -38,6 +43,16 @@ pub(crate) struct Outcomes {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallStart(Duration, u64);
 
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallEnd {
+    Answered {
+        failed: bool,
+    },
+    /// The caller went away before there was an answer.
+    Left,
+}
+
 /// How many slots the window has.
 const SLOTS: u32 = 10;
 /// Quantiles are computed no more often than this.
@@ -47,16 +62,18 @@ impl Outcomes {
     pub(crate) fn new() -> Self {
         Self {
             slots: VecDeque::new(),
-            under_way: BTreeSet::new(),
+            under_way: BTreeMap::new(),
             next: 0,
             judged: Duration::ZERO,
             tripped: false,
         }
     }
 
-    pub(crate) fn begin(&mut self, now: Duration) -> CallStart {
+    /// Records that a call begins. `injected` is set while it is under way.
+    pub(crate) fn begin(&mut self, now: Duration, injected: &Arc<AtomicBool>) -> CallStart {
         self.next += 1;
-        self.under_way.insert((now, self.next));
+        let injected = Arc::clone(injected);
+        self.under_way.insert((now, self.next), injected);
         CallStart(now, self.next)
     }
 
@@ -65,13 +82,21 @@ impl Outcomes {
         CallStart(since, number): CallStart,
         rail: &GuardRail,
         now: Duration,
-        failed: bool,
-        injected: bool,
+        end: CallEnd,
     ) {
-        if !self.under_way.remove(&(since, number)) {
-            // It began before all was forgotten.
+        // Without it, the call began before all was forgotten.
+        let Some(injected) = self.under_way.remove(&(since, number)) else {
             return;
-        }
+        };
+        let injected = injected.load(Ordering::Relaxed);
+        let latency = now.saturating_sub(since);
+        let failed = match end {
+            CallEnd::Answered { failed } => failed,
+            CallEnd::Left if injected && latency > rail.answered_within() => true,
+            // Nobody knows what the answer would have been, but it was late already.
+            CallEnd::Left if rail.latency.is_some_and(|(_, longest)| latency > longest) => false,
+            CallEnd::Left => return,
+        };
         self.forget(rail, now);
         let number = slot_number(rail, now);
         if self.slots.back().is_none_or(|last| last.number < number) {
@@ -81,7 +106,6 @@ impl Outcomes {
                 clean: CallStats::default(),
             });
         }
-        let latency = now.saturating_sub(since);
         if let Some(slot) = self.slots.back_mut() {
             slot.all.add(latency, failed);
             if !injected {
@@ -113,15 +137,28 @@ impl Outcomes {
     /// Returns the breach, if a bound is broken now.
     pub(crate) fn judge(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         self.forget(rail, now);
-        self.judge_errors(rail)
+        self.judge_errors(rail, now)
             .or_else(|| self.judge_latency(rail, now))
     }
 
-    fn judge_errors(&self, rail: &GuardRail) -> Option<Breach> {
+    /// Returns the calls that began more than `time` ago and have not ended: how long each has taken so
+    /// far, and whether it was injected.
+    fn held(&self, time: Duration, now: Duration) -> impl Iterator<Item = (Duration, bool)> {
+        let begun = now.saturating_sub(time);
+        let late = self.under_way.range(..(begun, 0));
+        late.map(move |(&(since, _), injected)| {
+            (now.saturating_sub(since), injected.load(Ordering::Relaxed))
+        })
+    }
+
+    fn judge_errors(&self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         let allowed = rail.error_ratio?.get();
         let sum = |of: fn(&Slot) -> u64| self.slots.iter().map(of).sum::<u64>();
         let (calls, failed) = (sum(|slot| slot.all.calls), sum(|slot| slot.all.failed));
         let (clean, clean_failed) = (sum(|slot| slot.clean.calls), sum(|slot| slot.clean.failed));
+        let held = self.held(rail.answered_within(), now);
+        let held = held.filter(|(_, injected)| *injected).count() as u64;
+        let (calls, failed) = (calls + held, failed + held);
         let has_baseline = is_enough(rail, clean);
         if !is_enough(rail, calls)
             || rail.over_baseline && !has_baseline && !is_enough(rail, calls - clean)
@@ -151,11 +188,12 @@ impl Outcomes {
             all.absorb(&slot.all);
             clean.absorb(&slot.clean);
         }
-        let injected = all.calls - clean.calls;
         // Unfinished calls beyond the bound count with the time that they have taken so far.
-        let late = now.saturating_sub(allowed);
-        for (since, _) in self.under_way.range(..(late, 0)) {
-            all.add(now.saturating_sub(*since), false);
+        for (latency, injected) in self.held(allowed, now) {
+            all.add(latency, false);
+            if !injected {
+                clean.add(latency, false);
+            }
         }
         let has_baseline = is_enough(rail, clean.calls);
         let others = all.calls - clean.calls;
@@ -169,7 +207,7 @@ impl Outcomes {
             measured: all.quantile(quantile),
             baseline: has_baseline.then(|| clean.quantile(quantile)),
             calls: all.calls,
-            injected,
+            injected: others,
         };
         measured.breach(rail, allowed.as_secs_f64())
     }

@@ -25,10 +25,12 @@ impl Simulation {
     }
 
     fn call(&mut self, latency: Duration, failed: bool, injected: bool) -> Option<Breach> {
-        let start = self.outcomes.begin(self.now);
+        let injected = Arc::new(AtomicBool::new(injected));
+        let start = self.outcomes.begin(self.now, &injected);
         self.now += latency;
         let (rail, now) = (&self.rail, self.now);
-        self.outcomes.end(start, rail, now, failed, injected);
+        let end = CallEnd::Answered { failed };
+        self.outcomes.end(start, rail, now, end);
         self.outcomes.judge(rail, now)
     }
 }
@@ -107,12 +109,14 @@ fn a_quantile_is_what_it_says() {
 #[test]
 fn a_call_that_is_late_already_counts() {
     let mut calls = Simulation::under(rail().latency(0.5, 100 * MS).unwrap());
-    let begun: Vec<_> = (0..20).map(|_| calls.outcomes.begin(calls.now)).collect();
+    let injected = Arc::new(AtomicBool::new(true));
+    for _ in 0..20 {
+        calls.outcomes.begin(calls.now, &injected);
+    }
     calls.now += 99 * MS;
     assert_eq!(calls.outcomes.judge(&calls.rail, calls.now), None);
     calls.now += 20 * MS;
     let breach = calls.outcomes.judge(&calls.rail, calls.now).unwrap();
-    assert_eq!(breach.calls, 20);
+    assert_eq!((breach.calls, breach.injected), (20, 20));
     assert!((breach.measured - 0.119).abs() < 0.002, "{breach}");
-    drop(begun);
 }
