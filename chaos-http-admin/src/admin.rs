@@ -105,7 +105,7 @@ impl Admin {
         self
     }
 
-    /// Sends a message to `webhook` whenever a rule is armed, a rule expires, all injection is
+    /// Sends a message to `webhook` whenever a rule is armed or ends, all injection is
     /// halted or resumed, or a guard rail breaks, beginning with the first entry of the injector's
     /// [audit](Injector::audit).
     ///

@@ -14,8 +14,9 @@ use sha2::Sha256;
 
 use crate::webhook::message::Message;
 
-/// A URL that receives a message when a rule is armed, when a rule expires, when all injection is
-/// halted or resumed, and when a guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook)
+/// A URL that receives a message when a rule is armed, when it ends (it is disabled, deleted, left
+/// out of a new list of rules, or expires), when all injection is halted or resumed, and when a
+/// guard rail breaks. See [`Admin::webhook`](crate::Admin::webhook)
 /// for how messages are delivered.
 ///
 /// The URL is a secret in many services, so `Debug`, errors and logs show its scheme, host and port
@@ -53,7 +54,8 @@ impl Webhook {
     /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
     /// `run` and `entry`.
     ///
-    /// `event` is `arm`, `halt`, `resume`, `expire` or `breach`. `entry` is the audit entry as `GET
+    /// `event` is `arm`, `disarm`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
+    /// rules and ends others is an `arm`, whose `text` names both. `entry` is the audit entry as `GET
     /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
     /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
     ///

@@ -2,7 +2,10 @@
 
 use std::fmt::Write;
 
-use chaos_core::audit::{Action, BeforeAndAfter, Entry};
+use chaos_core::{
+    Rule,
+    audit::{Action, BeforeAndAfter, Entry},
+};
 use serde_json::{Value, json};
 
 use crate::history::{entry, process_id::process_id};
@@ -23,13 +26,16 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Returns the message about an entry, or `None` if the entry neither arms nor stops anything.
+    /// Returns the message about an entry, or `None` if the entry neither arms nor ends anything.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let changes = entry.changes();
-        let armed: Vec<_> = changes.iter().filter(|change| is_armed(change)).collect();
+        let armed = changes.iter().filter(|change| is_armed(change));
+        let armed: Vec<_> = armed.filter_map(|(_, after)| after.as_deref()).collect();
+        let ended = changes.iter().filter(|change| is_ended(change));
+        let ended: Vec<_> = ended.filter_map(|(before, _)| before.as_deref()).collect();
         let (event, mut line) = match entry.action {
-            Action::Put | Action::Edit | Action::Replace if !armed.is_empty() => {
-                ("arm", format!("{} armed {}", entry.actor, names(&armed)))
+            Action::Put | Action::Edit | Action::Remove | Action::Replace => {
+                edit(entry, &armed, &ended)?
             }
             Action::Halt => ("halt", format!("{} halted all injection", entry.actor)),
             Action::Resume => ("resume", format!("{} resumed injection", entry.actor)),
@@ -44,7 +50,7 @@ impl Message {
             },
             _ => return None,
         };
-        let of_rule = || armed.iter().find_map(|(_, after)| after.as_ref()?.reason());
+        let of_rule = || armed.iter().find_map(|rule| rule.reason());
         if let Some(reason) = entry.actor.reason().or_else(of_rule) {
             let _ = write!(line, ": {}", cut(reason));
         }
@@ -83,18 +89,36 @@ fn is_armed((_, after): &BeforeAndAfter) -> bool {
     after.as_ref().is_some_and(|rule| rule.is_enabled())
 }
 
+/// Returns whether the change has ended the rule, which was enabled before.
+fn is_ended(change: &BeforeAndAfter) -> bool {
+    change.0.as_ref().is_some_and(|rule| rule.is_enabled()) && !is_armed(change)
+}
+
+/// Returns the event and the line about an edit, or `None` if it arms and ends no rule.
+fn edit(entry: &Entry, armed: &[&Rule], ended: &[&Rule]) -> Option<(&'static str, String)> {
+    let by = &entry.actor;
+    Some(match (armed, ended) {
+        ([], []) => return None,
+        (armed, []) => ("arm", format!("{by} armed {}", names(armed))),
+        ([], ended) => ("disarm", format!("{by} disarmed {}", names(ended))),
+        (armed, ended) => {
+            let (armed, ended) = (names(armed), names(ended));
+            ("arm", format!("{by} armed {armed}, and disarmed {ended}"))
+        }
+    })
+}
+
 fn what(entry: &Entry) -> &str {
     entry.what.as_deref().unwrap_or("a rule")
 }
 
-fn names(armed: &[&BeforeAndAfter]) -> String {
-    let rules = armed.iter().filter_map(|(_, after)| after.as_ref());
-    let named = rules.take(MAX_NAMES);
+fn names(rules: &[&Rule]) -> String {
+    let named = rules.iter().take(MAX_NAMES);
     let names: Vec<_> = named
         .map(|rule| format!("{} on {}", rule.id(), rule.site()))
         .collect();
     let names = names.join(", ");
-    match armed.len().saturating_sub(MAX_NAMES) {
+    match rules.len().saturating_sub(MAX_NAMES) {
         0 => names,
         more => format!("{names} and {more} more"),
     }
@@ -116,7 +140,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Fault, Injector, Rule, audit::Actor, rule::Change};
+    use chaos_core::{Fault, Injector, audit::Actor, rule::Change};
 
     use super::*;
 
@@ -136,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_arms_or_stops_has_a_message() {
+    fn only_what_arms_or_ends_has_a_message() {
         let injector = Injector::new();
         let alice = injector.as_actor(Actor::new("alice").at("10.0.0.7:9").because("GameDay\n12"));
         let some = |text: &str| Some(text.to_owned());
@@ -156,10 +180,10 @@ mod tests {
             lines(&injector),
             [
                 some("alice at 10.0.0.7:9 armed a on db.*: GameDay 12"),
-                None,
+                some("alice at 10.0.0.7:9 disarmed a on db.*: GameDay 12"),
                 None,
                 some("code armed c on db.*: of the rule"),
-                None,
+                some("code disarmed c on db.*"),
                 some("alice at 10.0.0.7:9 halted all injection: GameDay 12"),
                 some("code resumed injection"),
                 None,

@@ -1,4 +1,4 @@
-//! A webhook is told of what arms and stops, once and in order, however its receiver behaves; and
+//! A webhook is told of what arms and ends, once and in order, however its receiver behaves; and
 //! nobody waits for it.
 
 use std::{
@@ -16,7 +16,7 @@ use axum::{
     response::IntoResponse,
     routing::post,
 };
-use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, audit::Actor, inject};
+use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, audit::Actor, inject, rule::Change};
 use chaos_http_admin::{Admin, Webhook};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
@@ -121,7 +121,7 @@ async fn a_message_says_what_happened_to_programs() {
         .signed_with("hush");
     let admin = Admin::new(injector.clone()).webhook(hook);
     let alice = Actor::new("alice").at("10.0.0.7:9").because("GameDay 12");
-    let put = chaos_core::rule::Change::Put(rule("a"));
+    let put = Change::Put(rule("a"));
     injector.as_actor(alice.clone()).apply(put, None).unwrap();
     injector.put(rule("off").enabled(false));
     injector.as_actor(alice).halt();
@@ -184,6 +184,53 @@ async fn an_expiry_is_told_on_time_though_nobody_asks() {
     let got = receiver.until(2).await;
     assert_eq!(events(&got), ["arm", "expire"]);
     assert_eq!(got[1]["text"], "shop: a has expired");
+}
+
+#[tokio::test]
+async fn the_last_word_about_a_rule_is_how_it_ended() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::json(&url(address)).unwrap().service("shop");
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    let edit = |change| injector.apply(change, None).unwrap();
+    // Disabled; deleted when that ends nothing, and when it does.
+    injector.put(rule("a"));
+    edit(Change::Edit(rule("a").enabled(false)));
+    injector.remove(&"a".parse().unwrap());
+    injector.put(rule("b"));
+    injector.remove(&"b".parse().unwrap());
+    // Replaced by one that is disabled.
+    injector.put(rule("c"));
+    injector.put(rule("c").enabled(false));
+    // Left out of a list, which may arm another, or be empty.
+    injector.put(rule("d"));
+    injector.replace(vec![rule("e")]).unwrap();
+    injector.clear();
+    injector.clear();
+    injector.halt("the end of the test");
+    let got = receiver.until(10).await;
+    let told: Vec<_> = (got.iter())
+        .map(|it| (it["event"].as_str().unwrap(), it["text"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("arm", "shop: code armed a on db.read"),
+        ("disarm", "shop: code disarmed a on db.read"),
+        ("arm", "shop: code armed b on db.read"),
+        ("disarm", "shop: code disarmed b on db.read"),
+        ("arm", "shop: code armed c on db.read"),
+        ("disarm", "shop: code disarmed c on db.read"),
+        ("arm", "shop: code armed d on db.read"),
+        (
+            "arm",
+            "shop: code armed e on db.read, and disarmed d on db.read",
+        ),
+        ("disarm", "shop: code disarmed e on db.read"),
+        (
+            "halt",
+            "shop: code halted all injection: the end of the test",
+        ),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[tokio::test]
