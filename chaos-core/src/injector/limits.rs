@@ -1,14 +1,16 @@
 //! What rules may do at all: the policy, the check of a rule before it is armed, and custom faults.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
+    call::site_kind::SiteKind,
     error::RuleError,
     fault::Fault,
     hub::closures::CustomCall,
     injector::{Injector, environment},
     policy::{Policy, bounds::Bounds},
     rule::Rule,
+    site::Site,
 };
 
 impl Injector {
@@ -37,8 +39,9 @@ impl Injector {
         self.0.hub.bounds.load().policy.clone()
     }
 
-    /// Checks that rules can do what they say: their fields fit together, the policy allows them, and
-    /// the custom faults that they name are defined.
+    /// Checks that rules can do what they say: their fields fit together, the policy allows them, the
+    /// custom faults that they name are defined, and none of their guard rails measures only sites
+    /// that are no layers.
     ///
     /// # Errors
     /// For the first rule that cannot; the error names the rule and the field.
@@ -48,11 +51,45 @@ impl Injector {
             let here = |error: RuleError| error.in_rule(rule.id.as_str());
             rule.check().map_err(here)?;
             bounds.policy.permits_rule(rule).map_err(here)?;
+            self.measures(rule).map_err(here)?;
             for (at, fault) in rule.faults.iter().enumerate() {
                 let checked = self.0.hub.closures.check(fault);
                 let checked = checked.map_err(|error| error.under(&format!("faults[{at}]")));
                 checked.map_err(here)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Checks that the guard rails of a rule can measure something, as far as that is known. A site
+    /// that nobody has made may be a layer that is made later, and so may one that a pattern with a
+    /// wildcard matches, unless other layers are there already.
+    fn measures(&self, rule: &Rule) -> Result<(), RuleError> {
+        if rule.guards.is_empty() {
+            return Ok(());
+        }
+        let sites = self.book().sites.clone();
+        let is_layer = |site: &&Site| site.kind() == SiteKind::Layer;
+        let layers: BTreeSet<_> = (sites.iter().copied())
+            .filter(is_layer)
+            .map(Site::name)
+            .collect();
+        for (at, rail) in rule.guards.iter().enumerate() {
+            let glob = rail.site.as_ref().unwrap_or(&rule.site);
+            let mut found = sites.iter().filter(|site| glob.matches(site.name()));
+            let may_come = glob.as_str().contains('*') && layers.is_empty();
+            let is_code_alone = found.clone().next().is_some() && found.all(|it| !is_layer(&it));
+            if may_come || !is_code_alone {
+                continue;
+            }
+            let field = format!("guards[{at}].site");
+            let problem = format!("no layer is at \"{glob}\", and only layers are measured");
+            let known: Vec<_> = layers.iter().take(8).copied().collect();
+            let allowed = match &known[..] {
+                [] => "a layer around a service or a client, such as http.server".to_owned(),
+                known => format!("a layer: {}", known.join(", ")),
+            };
+            return Err(RuleError::new(field, problem, allowed));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::body::Body;
 use chaos_core::{
-    Fault, GuardRail, Injector, Latency, Overlay, Policy, Rate, Rule, State, Trigger,
+    Fault, GuardRail, Injector, Latency, Overlay, Policy, Rate, Rule, SiteKind, State, Trigger,
     audit::{Action, Actor},
     inject_async,
     rule::{Change, ChangeError},
@@ -542,6 +542,50 @@ async fn a_guard_rail_in_a_rule_of_an_overlay_is_refused() {
         assert!(error.allowed().contains("policy"), "{error}");
     }
     assert_eq!(overlay.rules().rules().len(), 0);
+}
+
+#[test]
+fn a_guard_rail_that_measures_nothing_is_refused() {
+    let injector = Injector::new();
+    let refused = |site: &str, guard: serde_json::Value| {
+        let doc = json!({"id": "r", "site": site, "faults": [{"error": "lost"}],
+            "guards": [{"error_ratio": 0.5, "site": "http.server"}, guard]});
+        let rule = wire::rule_from_value(doc, None).unwrap();
+        let error = injector.check([&rule]).err()?;
+        assert_eq!((error.rule(), error.field()), (Some("r"), "guards[1].site"));
+        Some((error.problem().to_owned(), error.allowed().to_owned()))
+    };
+    // Before the code was passed and the layer was made, nothing is known of them.
+    let of_the_rule = || json!({"error_ratio": 0.5});
+    let at = |site: &str| json!({"error_ratio": 0.5, "site": site});
+    assert_eq!(refused("db.read", of_the_rule()), None);
+    let _ = injector.site_of("db.read", SiteKind::Async);
+    let _ = injector.site_of("rpc.client", SiteKind::Sync);
+    let _ = injector.site_of("tcp.server", SiteKind::Connection);
+    let (problem, allowed) = refused("db.read", of_the_rule()).unwrap();
+    assert_eq!(
+        problem,
+        "no layer is at \"db.read\", and only layers are measured"
+    );
+    assert!(allowed.ends_with("such as http.server"), "{allowed}");
+    // A pattern may match a layer that is made later.
+    assert_eq!(refused("db.*", of_the_rule()), None);
+    assert_eq!(refused("db.read", at("**")), None);
+
+    let _service = service(&injector);
+    let _ = injector.site("rpc.client");
+    for (site, guard) in [
+        ("db.read", of_the_rule()),
+        ("db.*", of_the_rule()),
+        ("http.server", at("db.read")),
+        ("http.server", at("tcp.server")),
+    ] {
+        let (_, allowed) = refused(site, guard).unwrap();
+        assert_eq!(allowed, "a layer: http.server, rpc.client");
+    }
+    for fine in ["http.server", "**", "rpc.client", "*.client", "made.later"] {
+        assert_eq!(refused("db.read", at(fine)), None, "{fine}");
+    }
 }
 
 /// Nothing is measured, and no future is boxed, where no guard rail is armed.
