@@ -78,7 +78,7 @@ impl Injector {
             let glob = rail.site.as_ref().unwrap_or(&rule.site);
             let mut found = sites.iter().filter(|site| glob.matches(site.name()));
             let may_come = glob.as_str().contains('*') && layers.is_empty();
-            let is_code_alone = found.clone().next().is_some() && found.all(|it| !is_layer(&it));
+            let is_code_alone = found.clone().next().is_some() && found.all(|it| !is_layer(it));
             if may_come || !is_code_alone {
                 continue;
             }
