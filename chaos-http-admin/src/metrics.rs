@@ -1,5 +1,6 @@
 //! The metrics, for Prometheus and for the exporter that a service already has.
 
+mod expected;
 #[cfg(feature = "metrics")]
 mod facade;
 mod injections;
@@ -12,7 +13,7 @@ use axum::{
     Extension,
     http::{HeaderName, header},
 };
-use chaos_core::Injector;
+use chaos_core::{Injector, Site};
 use prometheus::TEXT_FORMAT;
 
 use self::{injections::InjectionCounters, table::Snapshot};
@@ -26,7 +27,7 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 /// | `chaos_injections_total{site,rule,fault}` | counter | Calls into which faults were injected, including those in overlays. |
 /// | `chaos_matched_total{site,rule}` | counter | Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern. |
 /// | `chaos_shadowed_total{site,rule}` | counter | Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern. |
-/// | `chaos_overflow_total{rule,limit}` | counter | Calls that a limit has kept from being hit; only for limits that have done so. |
+/// | `chaos_overflow_total{rule,limit}` | counter | Calls that a limit has kept from being hit; only for limits that the rule or the policy has. |
 /// | `chaos_active{rule}` | gauge | Calls that a rule has hit and that are still under its effect. |
 /// | `chaos_injected_delay_seconds` | histogram | Injected delays as planned; a halt ends them earlier. |
 /// | `chaos_rules` | gauge | Rules, in force or not. |
@@ -46,6 +47,11 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile};
 /// - **Injections** are counted when they begin, once each. The label `fault` joins the kinds of
 ///   the faults with `+`. Counting starts when the `Metrics` are created, and continues when a rule
 ///   is changed.
+/// - **Series stand at 0 from the arming of their rule**, so that `increase()` sees its first hits.
+///   For injections these are the series of an enabled rule at the site that it names, or at each
+///   known site that its pattern matches, and with each fault that it can choose. They are left out,
+///   and begin at their first hit, for a rule that would have more than 100 of them, beyond 1000 series
+///   of injections, and for rules in overlays.
 /// - **Counts of rules**, `matched`, `shadowed` and `overflow`, are reset when the rule is changed,
 ///   which Prometheus treats like a restart. They cover the rules of the injector and not those of
 ///   overlays. The label `site` is the rule's site pattern, because matched calls are not counted
@@ -148,8 +154,12 @@ impl Metrics {
 
     fn snapshot(&self) -> Snapshot {
         let (rules, counts) = self.injector.report();
+        let sites = self.injector.sites();
+        let mut sites: Vec<_> = sites.into_iter().map(Site::name).collect();
+        sites.dedup();
         Snapshot {
-            injections: self.injections.read(&rules),
+            injections: self.injections.read(&rules, &sites),
+            policy: self.injector.policy(),
             delays: self.injections.delays(),
             rules,
             counts,

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use crate::{policy::Policy, rule::Rule};
+
 /// The limit that spared a call which a rule would have hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -49,6 +51,22 @@ impl Limit {
             Self::PolicyActive => "policy.active",
             Self::PolicyShare => "policy.budget.share",
             Self::PolicyDelay => "policy.budget.delay",
+        }
+    }
+
+    /// Returns whether `rule` has this limit, or has it from `policy`.
+    #[must_use]
+    pub fn applies(self, rule: &Rule, policy: &Policy) -> bool {
+        let trigger = &rule.trigger;
+        match self {
+            Self::Limit => trigger.limit.is_some(),
+            Self::MaxActive => trigger.max_active.or(policy.max_active).is_some(),
+            Self::BudgetShare => trigger.budget.greatest_share().is_some(),
+            Self::BudgetDelay => trigger.budget.delay_in_a_minute().is_some(),
+            Self::PolicyTotal => policy.total.is_some(),
+            Self::PolicyActive => policy.active.is_some(),
+            Self::PolicyShare => policy.budget.greatest_share().is_some(),
+            Self::PolicyDelay => policy.budget.delay_in_a_minute().is_some(),
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use chaos_core::{Injection, RuleId, rule::RuleSet};
 use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 
-use super::table::DELAYS;
+use super::{expected, table::DELAYS};
 
 /// The number of series at a time.
 const MAX_SERIES: usize = 1000;
@@ -131,8 +131,9 @@ impl InjectionCounters {
     }
 
     /// Returns the labels and the value of each series, sorted by labels. Of the series whose rule
-    /// no longer exists, those that changed most recently are kept.
-    pub(super) fn read(&self, rules: &RuleSet) -> Vec<([String; 3], u64)> {
+    /// no longer exists, those that changed most recently are kept. Series that can begin are there
+    /// with 0, as long as there is room.
+    pub(super) fn read(&self, rules: &RuleSet, sites: &[&str]) -> Vec<([String; 3], u64)> {
         let mut reads = self.reads.lock().unwrap_or_else(PoisonError::into_inner);
         *reads += 1;
         let all = self.series.load_full();
@@ -148,15 +149,22 @@ impl InjectionCounters {
         drop(reads);
 
         let all = self.series.load();
-        let mut counted: Vec<_> = all.iter().collect();
-        counted.sort_by_key(|(key, _)| *key);
-        let counted = counted.into_iter().map(|(key, series)| {
+        let counted = all.iter().map(|(key, series)| {
             let labels = [key.site, key.rule.as_str(), &key.fault];
             (labels.map(str::to_owned), series.count.load(Relaxed))
         });
+        let mut counted: BTreeMap<_, _> = counted.collect();
+        for rule in rules.rules().iter().filter(|rule| rule.is_enabled()) {
+            for labels in expected::series(rule, sites) {
+                if counted.len() >= MAX_SERIES {
+                    break;
+                }
+                counted.entry(labels).or_default();
+            }
+        }
         let other = self.other.load(Relaxed);
         let other = (other > 0).then(|| ([OTHER; 3].map(str::to_owned), other));
-        counted.chain(other).collect()
+        counted.into_iter().chain(other).collect()
     }
 
     /// Removes the series beyond [`MAX_ORPHANED`] whose rule no longer exists.

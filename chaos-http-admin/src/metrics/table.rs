@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chaos_core::{COMPILED_OUT, Counts, Rule, State, Status, rule::RuleSet};
+use chaos_core::{COMPILED_OUT, Counts, Policy, Rule, State, Status, rule::RuleSet};
 use prometheus::proto;
 
 use crate::history::audit_file::AuditFileStatus;
@@ -19,6 +19,7 @@ pub(super) struct Snapshot {
     pub(super) rules: Arc<RuleSet>,
     pub(super) counts: Vec<Counts>,
     pub(super) status: Status,
+    pub(super) policy: Policy,
     /// The labels site, rule and fault, and the value of each series.
     pub(super) injections: Vec<([String; 3], u64)>,
     pub(super) delays: Vec<proto::Metric>,
@@ -73,7 +74,7 @@ pub(super) const TABLE: &[Metric] = &[
     counter("chaos_injections_total", &["site", "rule", "fault"], "Calls into which faults were injected, including those in overlays.", injections),
     counter("chaos_matched_total", &["site", "rule"], "Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.matched)),
     counter("chaos_shadowed_total", &["site", "rule"], "Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern.", |snapshot| by_site(snapshot, |counts| counts.shadowed)),
-    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has kept from being hit; only for limits that have done so.", overflow),
+    counter("chaos_overflow_total", &["rule", "limit"], "Calls that a limit has kept from being hit; only for limits that the rule or the policy has.", overflow),
     gauge("chaos_active", &["rule"], "Calls that a rule has hit and that are still under its effect.", active),
     Metric { name: DELAYS, labels: &[], help: "Injected delays as planned; a halt ends them earlier.", values: Values::Histogram },
     gauge("chaos_rules", &[], "Rules, in force or not.", |snapshot| one(snapshot.status.rules as f64)),
@@ -159,15 +160,18 @@ fn active(snapshot: &Snapshot) -> Vec<Sample> {
         .collect()
 }
 
-/// Reads the limits that have spared a call. Most rules have none, and there are many limits.
+/// Reads the limits that apply to a rule or have spared a call. Most rules have none, and there are
+/// many limits.
 fn overflow(snapshot: &Snapshot) -> Vec<Sample> {
     let of_rule = |(rule, counts): (&Rule, &Counts)| {
         let id = rule.id().to_string();
-        let spared = counts.overflow.iter().filter(|(_, count)| *count > 0);
-        spared.map(move |(limit, count)| {
+        let (overflow, policy) = (counts.overflow.iter(), &snapshot.policy);
+        let spared = overflow.filter(|(limit, count)| *count > 0 || limit.applies(rule, policy));
+        let labelled = spared.map(|(limit, count)| {
             let labels = vec![id.clone(), limit.as_str().to_owned()];
             (labels, count as f64)
-        })
+        });
+        labelled.collect::<Vec<Sample>>()
     };
     snapshot.rules().flat_map(of_rule).collect()
 }

@@ -14,6 +14,7 @@ mod no_edit_is_lost;
 mod nobody_gets_in;
 mod rules_are_shown_as_they_are;
 mod secrets_stay_secret;
+mod series_stand_at_zero;
 mod support;
 mod the_audit_can_be_read;
 mod the_audit_file_always_parses;
