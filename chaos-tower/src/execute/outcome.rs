@@ -8,7 +8,7 @@ use chaos_core::{
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{Extensions, Response};
+use http::{Extensions, Response, StatusCode};
 use http_body::Body;
 
 use crate::{
@@ -64,7 +64,13 @@ impl Outcome {
             },
             Self::Cut(error) => match M::fail(error) {
                 Ok(error) => Err(error),
-                Err(error) => Ok(Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)))),
+                Err(error) => {
+                    let mut response = Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)));
+                    // Nobody receives this status where the body is polled. It makes guard rails count
+                    // a failure, and a server poll the body of an answer to CONNECT.
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    Ok(response)
+                }
             },
         }
     }

@@ -6,7 +6,9 @@ use axum::body::Body;
 use chaos_core::{
     Fault, GuardRail, Injector, Latency, Policy, Rate, Rule, State, Trigger,
     audit::{Action, Actor},
+    fault::Abort,
     inject_async,
+    plan::CutKind,
     rule::{Change, ChangeError},
     wire,
 };
@@ -104,6 +106,22 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
     assert_eq!(entries[1].actor.name(), "chaos");
     assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_ends_in_a_cut_is_a_failure() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let close = Fault::abort(Abort::Cut(CutKind::Close));
+    injector.put(rule("cut", "http.server", close).guard(errors(0.5)));
+    for _ in 0..20 {
+        ask(&service, "/").await;
+    }
+    assert_eq!(
+        halted(&injector).expect("the guard rail trips"),
+        "error ratio at http.server is 1.000; allowed: 0.500 (20 calls in 10s, 20 injected)"
+    );
+    assert_eq!(ask(&service, "/").await, StatusCode::OK);
 }
 
 #[tokio::test(start_paused = true)]
