@@ -8,7 +8,7 @@ use chaos_core::{
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{Extensions, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body;
 
 use crate::{
@@ -24,8 +24,9 @@ pub(crate) enum Outcome {
     Answer(Response<Option<Bytes>>),
     /// The error, and the answer for a surface that cannot return an error.
     Fail(BoxError, Response<Option<Bytes>>),
-    /// The error; a surface that cannot return it gets a body that fails before its first byte.
-    Cut(BoxError),
+    /// The error; a surface that cannot return it gets a body that fails before its first byte. The
+    /// connection is closed there, if the server would not poll that body.
+    Cut(BoxError, Option<Connection>),
 }
 
 impl Outcome {
@@ -35,16 +36,24 @@ impl Outcome {
     }
 
     /// Cuts the call off now, and resets its connection if that is the kind of the cut.
-    pub(crate) fn cut(cut: Cut, protocol: &Protocol, extensions: &Extensions) -> Self {
+    pub(crate) fn cut(cut: Cut, protocol: &Protocol, head: &Parts) -> Self {
+        // An HTTP/2 connection carries other streams, so it is not closed for one.
+        let is_unpolled = head.method == Method::HEAD && head.version < Version::HTTP_2;
+        let mut close = None;
         if cut.kind() == CutKind::Reset {
-            Connection::of(extensions).reset();
+            Connection::of(&head.extensions).reset();
+        } else if is_unpolled {
+            close = Some(Connection::of(&head.extensions));
         }
-        Self::Cut(cut_error(cut, protocol))
+        Self::Cut(cut_error(cut, protocol), close)
     }
 
     /// The client has disconnected.
     pub(crate) fn disconnected() -> Self {
-        Self::Cut(Box::new(io::Error::from(io::ErrorKind::ConnectionAborted)))
+        Self::Cut(
+            Box::new(io::Error::from(io::ErrorKind::ConnectionAborted)),
+            None,
+        )
     }
 
     /// Returns the outcome in the types of the surface.
@@ -62,13 +71,19 @@ impl Outcome {
                 Ok(error) => Err(error),
                 Err(_) => Ok(answer(made)),
             },
-            Self::Cut(error) => match M::fail(error) {
+            Self::Cut(error, close) => match M::fail(error) {
                 Ok(error) => Err(error),
                 Err(error) => {
                     let mut response = Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)));
                     // Nobody receives this status where the body is polled. It makes guard rails count
                     // a failure, and a server poll the body of an answer to CONNECT.
                     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    if let Some(connection) = close {
+                        connection.close();
+                        // This ends the connection if it is not known.
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(header::CONNECTION, close);
+                    }
                     Ok(response)
                 }
             },

@@ -84,6 +84,40 @@ async fn a_connect_request_is_cut_like_a_get() {
     assert_eq!((counts.injected, counts.active), (2, 0));
 }
 
+/// A server does not poll the body of an answer to HEAD over HTTP/1.
+#[tokio::test]
+async fn a_head_request_is_cut_like_a_get() {
+    let injector = armed(CutKind::Close);
+    let address = serve(app(&injector)).await;
+    assert_eq!(send(address, "HEAD /").await.unwrap(), "");
+
+    let client = TcpStream::connect(address).await.unwrap();
+    let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::head("http://a/").body(()).unwrap();
+    let answer = h2.send_request(request, true).unwrap().0;
+    // axum drops the body, and the connection carries other streams.
+    assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 500);
+
+    // Nothing knows the connection of a plain server.
+    let (listener, address) = listener().await;
+    let plain = app(&injector);
+    tokio::spawn(async { axum::serve(listener, plain).await });
+    let answer = send(address, "HEAD /").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    let counts = injector.counts("r").unwrap();
+    assert_eq!((counts.injected, counts.active), (3, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_head_request_is_cut_where_the_peer_is_known() {
+    let (injector, (listener, address)) = (armed(CutKind::Close), listener().await);
+    let make = app(&injector).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, make).await });
+    assert_eq!(send(address, "HEAD /").await.unwrap(), "");
+}
+
 #[tokio::test]
 async fn goes_away_when_it_has_answered() {
     let injector = armed(CutKind::GoAway);
