@@ -60,6 +60,20 @@ impl Connection {
         }
     }
 
+    pub(crate) fn close(&self) {
+        #[cfg(feature = "connection")]
+        if let Some(handle) = &self.handle {
+            handle.close();
+            #[cfg(all(feature = "reset", target_os = "linux"))]
+            return;
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if let Some(peer) = self.peer {
+            // The call is cut off even if the connection cannot be closed.
+            let _ = peer.close();
+        }
+    }
+
     pub(crate) fn go_away(&self) {
         #[cfg(feature = "connection")]
         if let Some(handle) = &self.handle {

@@ -37,15 +37,13 @@ where
     WatchedFuture::new(watched_call, result, has_failed)
 }
 
-/// Whether a result is a failure: an error, a response that is cut off, or one whose head says so.
+/// Whether a result is a failure: an error, or a response whose head says so.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     let Ok(response) = result else {
         return true;
     };
     let code = response.headers().get("grpc-status");
-    response.status().is_server_error()
-        || code.is_some_and(|code| code != "0")
-        || outcome::is_cut_off(response)
+    response.status().is_server_error() || code.is_some_and(|code| code != "0")
 }
 
 /// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,

@@ -8,7 +8,7 @@ use chaos_core::{
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{Extensions, Response};
+use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 use http_body::Body;
 
 use crate::{
@@ -24,20 +24,11 @@ pub(crate) enum Outcome {
     Answer(Response<Option<Bytes>>),
     /// The error, and the answer for a surface that cannot return an error.
     Fail(BoxError, Response<Option<Bytes>>),
-    /// The error; a surface that cannot return it gets a body that fails before its first byte.
-    Cut(BoxError),
+    /// The error; a surface that cannot return it gets a body that fails before its first byte. The
+    /// connection is closed there, if the server would not poll that body.
+    Cut(BoxError, Option<Connection>),
     /// The client has disconnected, and receives nothing, whatever it is.
     Disconnected,
-}
-
-/// Marks a response that is cut off before its first byte. Its head, which nobody receives, is that of a
-/// success.
-#[derive(Clone, Copy)]
-struct CutOff;
-
-/// Whether a response is cut off before its first byte.
-pub(crate) fn is_cut_off<B>(response: &Response<B>) -> bool {
-    response.extensions().get::<CutOff>().is_some()
 }
 
 impl Outcome {
@@ -47,11 +38,16 @@ impl Outcome {
     }
 
     /// Cuts the call off now, and resets its connection if that is the kind of the cut.
-    pub(crate) fn cut(cut: Cut, protocol: &Protocol, extensions: &Extensions) -> Self {
+    pub(crate) fn cut(cut: Cut, protocol: &Protocol, head: &Parts) -> Self {
+        // An HTTP/2 connection carries other streams, so it is not closed for one.
+        let is_unpolled = head.method == Method::HEAD && head.version < Version::HTTP_2;
+        let mut close = None;
         if cut.kind() == CutKind::Reset {
-            Connection::of(extensions).reset();
+            Connection::of(&head.extensions).reset();
+        } else if is_unpolled {
+            close = Some(Connection::of(&head.extensions));
         }
-        Self::Cut(cut_error(cut, protocol))
+        Self::Cut(cut_error(cut, protocol), close)
     }
 
     /// Returns the outcome in the types of the surface.
@@ -70,11 +66,19 @@ impl Outcome {
                 Ok(error) => Err(error),
                 Err(_) => Ok(answer(made)),
             },
-            Self::Cut(error) => match M::fail(error) {
+            Self::Cut(error, close) => match M::fail(error) {
                 Ok(error) => Err(error),
                 Err(error) => {
                     let mut response = cut(error);
-                    response.extensions_mut().insert(CutOff);
+                    // Nobody receives this status where the body is polled. It makes guard rails count
+                    // a failure, and a server poll the body of an answer to CONNECT.
+                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                    if let Some(connection) = close {
+                        connection.close();
+                        // This ends the connection if it is not known.
+                        let close = HeaderValue::from_static("close");
+                        response.headers_mut().insert(header::CONNECTION, close);
+                    }
                     Ok(response)
                 }
             },

@@ -125,7 +125,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 });
             }
             (_, None) => {
-                let outcome = Outcome::cut(cut, &self.protocol, &self.head.extensions);
+                let outcome = Outcome::cut(cut, &self.protocol, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }
         }

@@ -106,7 +106,6 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
 }
 
-/// Its head says 200, and nobody receives it.
 #[tokio::test(start_paused = true)]
 async fn an_answer_that_is_cut_off_is_a_failure() {
     for abort in [

@@ -43,10 +43,14 @@ async fn serve(app: Router) -> SocketAddr {
 }
 
 async fn ask(address: SocketAddr) -> io::Result<String> {
+    send(address, "GET /").await
+}
+
+/// Sends a request with this method and target, and reads up to the end of the connection.
+async fn send(address: SocketAddr, target: &str) -> io::Result<String> {
     let mut client = TcpStream::connect(address).await?;
-    client
-        .write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
-        .await?;
+    let request = format!("{target} HTTP/1.1\r\nhost: a\r\n\r\n");
+    client.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     let read = client.read_to_string(&mut answer);
     timeout(FAR, read).await.expect("it does not hang")?;
@@ -60,6 +64,58 @@ async fn reset_and_close() {
     assert_eq!(reset.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
     let injector = armed(CutKind::Close);
     assert_eq!(ask(serve(app(&injector)).await).await.unwrap(), "");
+}
+
+/// A server does not poll the body of a successful answer to CONNECT.
+#[tokio::test]
+async fn a_connect_request_is_cut_like_a_get() {
+    let injector = armed(CutKind::Close);
+    let address = serve(app(&injector)).await;
+    assert_eq!(send(address, "CONNECT a:1").await.unwrap(), "");
+
+    let client = TcpStream::connect(address).await.unwrap();
+    let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::connect("a:1").body(()).unwrap();
+    let answer = h2.send_request(request, false).unwrap().0;
+    let error = timeout(FAR, answer).await.unwrap().unwrap_err();
+    assert_eq!(error.reason(), Some(h2::Reason::INTERNAL_ERROR));
+    let counts = injector.counts("r").unwrap();
+    assert_eq!((counts.injected, counts.active), (2, 0));
+}
+
+/// A server does not poll the body of an answer to HEAD over HTTP/1.
+#[tokio::test]
+async fn a_head_request_is_cut_like_a_get() {
+    let injector = armed(CutKind::Close);
+    let address = serve(app(&injector)).await;
+    assert_eq!(send(address, "HEAD /").await.unwrap(), "");
+
+    let client = TcpStream::connect(address).await.unwrap();
+    let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::head("http://a/").body(()).unwrap();
+    let answer = h2.send_request(request, true).unwrap().0;
+    // axum drops the body, and the connection carries other streams.
+    assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 500);
+
+    // Nothing knows the connection of a plain server.
+    let (listener, address) = listener().await;
+    let plain = app(&injector);
+    tokio::spawn(async { axum::serve(listener, plain).await });
+    let answer = send(address, "HEAD /").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    let counts = injector.counts("r").unwrap();
+    assert_eq!((counts.injected, counts.active), (3, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_head_request_is_cut_where_the_peer_is_known() {
+    let (injector, (listener, address)) = (armed(CutKind::Close), listener().await);
+    let make = app(&injector).into_make_service_with_connect_info::<SocketAddr>();
+    tokio::spawn(async { axum::serve(listener, make).await });
+    assert_eq!(send(address, "HEAD /").await.unwrap(), "");
 }
 
 #[tokio::test]
