@@ -595,6 +595,13 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "alpha",
     ),
     (
+        "at_least with a spread",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"at_least":"1s","std_dev":"5ms"}}]}"#,
+        "faults[0].latency",
+        "at_least beside another curve",
+        "at_least",
+    ),
+    (
         "at least after",
         r#"{"id":"r","site":"s","faults":[{"latency":{"at_least":"1s"},"when":"after"}]}"#,
         "faults[0].when",

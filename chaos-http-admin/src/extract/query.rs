@@ -202,9 +202,12 @@ fn refuse(name: impl AsRef<str>, allowed: &str) -> Problem {
 }
 
 /// Returns the 400 for a parameter that the route does not have.
+///
+/// The detail does not quote the name, because the audit records the detail, and a client may have
+/// written a secret there.
 fn unknown(name: impl AsRef<str>, allowed: &str) -> Problem {
     let name = name.as_ref();
-    let detail = format!("the route has no parameter `{name}`");
+    let detail = "the route does not have this parameter";
     let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
     // A parameter may have an empty name.
     match name.is_empty() {

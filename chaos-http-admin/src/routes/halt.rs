@@ -36,7 +36,7 @@ pub(crate) async fn halt(
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).halt() {
-        tracing::warn!(target: "chaos", reason, %actor, "halted");
+        tracing::warn!(target: "chaos", reason, who = %actor, "halted");
     }
     status(&injector, &followers)
 }
@@ -55,7 +55,7 @@ pub(crate) async fn resume(
     if_match.check(injector.rules().generation(), true)?;
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).resume()? {
-        tracing::warn!(target: "chaos", reason, %actor, "resumed");
+        tracing::warn!(target: "chaos", reason, who = %actor, "resumed");
     }
     Ok(status(&injector, &followers))
 }
@@ -70,7 +70,7 @@ pub(crate) async fn acknowledge(
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).acknowledge() > 0 {
-        tracing::warn!(target: "chaos", reason, %actor, "acknowledged");
+        tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged");
     }
     status(&injector, &followers)
 }

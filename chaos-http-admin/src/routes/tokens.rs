@@ -80,7 +80,7 @@ pub(crate) async fn sign(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
-    tracing::info!(target: "chaos", %actor, subject, "signed a rule token");
+    tracing::info!(target: "chaos", who = %actor, subject, "signed a rule token");
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }
 

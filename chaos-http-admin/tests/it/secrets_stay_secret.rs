@@ -53,6 +53,10 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
         let query = format!("POST /v1/halt?token={secret}");
         let answer = port.ask(&query, "Host: localhost\r\n", halt).await;
         said += &answer.text();
+        // As the name of a parameter, by someone who may ask: the answer names it, and nobody else.
+        let query = format!("POST /v1/halt?{secret}");
+        let answer = port.ask_as(ANN, &query, halt).await;
+        assert!(answer.text().contains("400"), "{}", answer.text());
     }
     for entry in injector.audit().after(0).entries {
         write!(said, "{entry:?}").unwrap();

@@ -93,7 +93,8 @@ pub(super) fn fault(doc: LatencyDoc, beside: Option<When>) -> Result<Fault, Rule
             let inside = doc.when.as_deref().map(|when| meaning(WHEN, when));
             let inside = inside.transpose()?;
             if let Some(least) = &doc.at_least {
-                if doc.mean.is_some() || doc.pareto.is_some() || !points.is_empty() {
+                let has_curve = doc.mean.is_some() || doc.std_dev.is_some() || doc.pareto.is_some();
+                if has_curve || !points.is_empty() {
                     return Err(refuse("at_least beside another curve"));
                 }
                 if inside.is_some() {
