@@ -192,7 +192,8 @@ impl Policy {
     }
 
     /// Adds a guard rail that is active while any rule is armed. If it names no site, it measures
-    /// at all sites together. It does not measure calls where only rules of overlays are armed.
+    /// at all sites together. Rules of overlays and
+    /// tokens count as armed, too.
     #[must_use]
     pub fn guard(mut self, rail: GuardRail) -> Self {
         self.guards.push(rail);

@@ -132,7 +132,7 @@ impl SiteRules {
         })
     }
 
-    /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
+    /// Returns whether overlays aim here.
     pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid.is_some()
     }
@@ -160,7 +160,7 @@ impl SiteRules {
         self.is_plain
     }
 
-    /// Whether none of them can act any more, nor any of an overlay.
+    /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
     pub(crate) fn are_over(&self) -> bool {
         let monitors = self.monitors.0.as_ref().map(|(_, until)| *until);
         let others = [self.overlaid, monitors].into_iter().flatten();

@@ -49,7 +49,6 @@ impl Budget {
     ///
     /// # Errors
     /// Returns an error if `in_a_minute` is zero or longer than 24 hours.
-    /// If it is zero, or longer than 24 hours.
     pub fn delay(mut self, in_a_minute: Duration) -> Result<Self, RuleError> {
         if in_a_minute.is_zero() || in_a_minute > crate::plan::bytes::LONGEST {
             let problem = format!("{in_a_minute:?} is out of range");

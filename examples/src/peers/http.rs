@@ -288,7 +288,7 @@ fn headers() -> Vec<Row> {
                                       "remove": ["content-type"] } });
     let changed = json!({ "exit": 0, "status": 200, "body": "~teapot",
         "headers": { "cache-control": "no-store", "content-type": null, "x-chaos-fault": "aimed" } });
-    let form = json!({ "headers": { "set": { "content-length": "5" } }, "on": "request" });
+    let form = json!({ "headers": { "set": { "accept-language": "moon" } }, "on": "request" });
     let unchanged = json!({ "exit": 0, "status": 200, "headers": { "x-chaos-fault": null } });
     [
         http(change, "/products", changed),

@@ -71,9 +71,20 @@ OPTIONS = {"when": {"latency"}, "after": {"abort"}, "on": {"body", "headers"}}
 METHODS = ["GET", "POST", "PUT"]
 
 
+FRAMING = {
+    "connection", "content-length", "http2-settings", "keep-alive", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+}
+
+
 def lower(names):
     """Header names are the same in upper and lower case, and each stands once."""
     return {name.lower(): value for name, value in names.items()}
+
+
+def changeable(names):
+    """No fault changes a header that frames a message."""
+    return {name: value for name, value in lower(names).items() if name not in FRAMING}
 
 
 def each_once(items):
@@ -143,7 +154,7 @@ def status(given):
         del given["json"]
     if "headers" in given:
         framing = {"content-length", "transfer-encoding", "connection"}
-        headers = lower(given["headers"]).items()
+        headers = changeable(given["headers"]).items()
         given["headers"] = {name: value for name, value in headers if name not in framing}
     return given
 
@@ -171,7 +182,9 @@ def body(given):
 def headers(given):
     given = dict(given)
     if "set" in given:
-        given["set"] = lower(given["set"])
+        given["set"] = changeable(given["set"])
+    if "remove" in given:
+        given["remove"] = [name for name in given["remove"] if name.lower() not in FRAMING]
     if not given.get("set") and not given.get("remove"):
         given["remove"] = ["x-a"]
     return given
