@@ -97,7 +97,7 @@ def only(given, names):
     return {name: value for name, value in given.items() if name == kept or name not in names}
 
 
-def text(given, plain):
+def text(given, plain, prefix=None):
     """A text matcher: an object has one form, and what a text alone means is up to the field."""
     if isinstance(given, str):
         return plain(given)
@@ -107,7 +107,9 @@ def text(given, plain):
     given = only(given, ["not", "prefix", "suffix", "regex", "present"])
     if not given:
         return {"present": True}
-    return {name: text(value, plain) if name == "not" else value for name, value in given.items()}
+    if prefix and "prefix" in given:
+        return {"prefix": prefix}
+    return {name: text(value, plain, prefix) if name == "not" else value for name, value in given.items()}
 
 
 def one_of_list(values):
@@ -122,9 +124,15 @@ PLAIN = {
     "grpc": one_of_list(["shop.v1.Orders/Place", "a/b"]),
 }
 
+# A prefix that no path, or no gRPC method, begins with is refused.
+PREFIX = {"path": "/a", "grpc": "shop.v1"}
+
 
 def match(given):
-    given = {name: text(value, PLAIN[name]) if name in PLAIN else value for name, value in given.items()}
+    given = {
+        name: text(value, PLAIN[name], PREFIX.get(name)) if name in PLAIN else value
+        for name, value in given.items()
+    }
     for names in {"headers", "query", "labels"} & given.keys():
         texts = {name: text(value, str) for name, value in given[names].items()}
         given[names] = lower(texts) if names == "headers" else texts
@@ -278,6 +286,8 @@ def guard(given):
         given["latency"] = {"p99": "800ms"}
     elif "error_ratio" not in given:
         given["error_ratio"] = 0.5
+    # Guard rails measure at layers: one at a site that is known not to be a layer is refused.
+    given["site"] = "http.server"
     return given
 
 
