@@ -20,7 +20,7 @@ use crate::{
 /// errors. The crate's page has a table of which to use.
 ///
 /// What is exempt from faults, and whether responses name the rule that changed them, are settings of the
-/// site, which all layers and macros of its name share:
+/// site, which all layers of its name share:
 ///
 /// ```
 /// use chaos_core::{Injector, Text, matcher::Exemptions};
