@@ -49,8 +49,11 @@
 //! An idle site is one relaxed load and one branch: no allocation, no lock, no shared write. Arming a rule
 //! at one site changes nothing at the others. The exception is a macro with an explicit `injector:`,
 //! which looks its site up once any rule of that injector is armed. A call of an armed site that no rule
-//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write,
-//! unless a rule asks for an exact count. `cargo bench` prices each case in instructions.
+//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write.
+//! There are four exceptions: a rule with an exact count (`limit`, `every`, …) writes a shared counter, a
+//! program or a window reads the clock, remembered attempts (`first_attempts`) take a lock, and a guard
+//! rail takes a lock and allocates for each call that it measures. `cargo bench` prices each case in
+//! instructions.
 //!
 //! # Guarantees
 //!

@@ -41,7 +41,7 @@ pub struct Admin {
     tokens: Option<AccessTokens>,
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
-    tls: Option<crate::Tls>,
+    tls: Option<crate::server::tls::Tls>,
     followers: Followers,
 }
 
@@ -119,7 +119,7 @@ impl Admin {
     /// Delivery ends, and a message under way is abandoned, when the last clone of this `Admin` and
     /// of its routers is dropped.
     #[cfg(feature = "webhooks")]
-    pub fn webhook(mut self, webhook: crate::Webhook) -> Self {
+    pub fn webhook(mut self, webhook: crate::webhook::Webhook) -> Self {
         let delivery = crate::webhook::delivery::Delivery::start(&self.injector, webhook);
         self.followers.webhooks.push(delivery);
         self
@@ -198,7 +198,7 @@ impl Admin {
     /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix
     /// sockets are not affected.
     #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: crate::Tls) -> Self {
+    pub fn tls(mut self, tls: crate::server::tls::Tls) -> Self {
         self.tls = Some(tls);
         self
     }
@@ -248,7 +248,7 @@ impl Admin {
     }
 
     /// Opens a Unix socket for the service, which serves requests once
-    /// [`UnixServer::run`](crate::UnixServer::run) is called.
+    /// [`UnixServer::run`](crate::server::unix::UnixServer::run) is called.
     ///
     /// The socket's file has mode 0600 from the start, so only the user that this process runs as,
     /// and root, can connect. Requests may name any `Host`.
@@ -263,8 +263,8 @@ impl Admin {
     pub async fn bind_unix(
         &self,
         path: impl AsRef<std::path::Path>,
-    ) -> Result<crate::UnixServer, ServeError> {
+    ) -> Result<crate::server::unix::UnixServer, ServeError> {
         let feed = self.followers.feed.clone();
-        crate::UnixServer::bind(path.as_ref(), self.router(), feed).await
+        crate::server::unix::UnixServer::bind(path.as_ref(), self.router(), feed).await
     }
 }

@@ -1,5 +1,5 @@
 //! What a fault does on one call: whether it can happen at the site, which option of a choice is
-//! drawn, and the step that is carried out. It is a child of `fault`, since it extends the enum.
+//! drawn, and the step that is executed. It is a child of `fault`, since it extends the enum.
 
 use std::{io, sync::Arc, time::Duration};
 

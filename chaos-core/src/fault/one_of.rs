@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn it_can_happen_where_an_option_can() {
         let bytes = crate::fault::BytesFault::truncate_after(1);
-        let body = Fault::Body(bytes, crate::Direction::Response);
+        let body = Fault::Body(bytes, crate::call::direction::Direction::Response);
         let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
         let kinds = |site_kinds: SiteKinds| {
             [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection]

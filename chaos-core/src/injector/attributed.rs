@@ -78,7 +78,7 @@ impl AttributedInjector<'_> {
         key: &crate::token::TokenKey,
         subject: &str,
         lifetime: std::time::Duration,
-        rules: &[crate::Rule],
+        rules: &[crate::rule::Rule],
     ) -> Result<String, crate::token::TokenError> {
         let token = key.sign(subject, lifetime, rules, self.injector.wall())?;
         let rules = rules

@@ -25,7 +25,7 @@ pub enum Abort {
     Exit,
 }
 
-/// How a call is cut off. The enum is closed, since each adapter implements each kind in its own
+/// How a call is cut off. The enum is closed, since each integration implements each kind in its own
 /// way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutKind {
