@@ -39,7 +39,7 @@ impl OneOf {
         let options: Arc<[_]> = options.into_iter().collect();
         if !(2..=MAX_OPTIONS).contains(&options.len()) {
             let problem = match options.len() {
-                0 => "empty".to_owned(),
+                0 => "the list of options is empty".to_owned(),
                 1 => "a single option is not a choice".to_owned(),
                 many => format!("{many} options are too many"),
             };
