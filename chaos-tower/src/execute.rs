@@ -8,6 +8,8 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
+use std::any::TypeId;
+
 use chaos_core::{Decision, decision::WatchedFuture};
 use http::{Request, Response};
 use tower_service::Service;
@@ -15,7 +17,7 @@ use tower_service::Service;
 use crate::{
     body::FaultBody,
     execute::{
-        outcome::Outcome,
+        outcome::{CutMeans, Outcome},
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface},
@@ -63,7 +65,8 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let mut planned = PlannedRequest::new(request, decision.marks(), M::HOLDS_ERRORS);
+    let cut_means = CutMeans::of(M::HOLDS_ERRORS, TypeId::of::<B>());
+    let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
         let mut outcome = None;
         while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
