@@ -10,6 +10,7 @@ mod limits;
 mod overlays;
 mod sites;
 mod wait;
+pub(crate) mod warnings;
 
 use std::{
     collections::HashMap,

@@ -506,6 +506,8 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
         let rail = errors(0.5).site("http.server".parse().unwrap());
         injector.set_policy(Policy::new().guard(rail));
         let overlay = Overlay::new(&injector);
+        // The first call is asked for its peer.
+        ask(&service, "/").await;
         assert!(!layer.is_armed());
         let ttl = chaos_core::Lifetime::new(Duration::from_secs(60)).unwrap();
         overlay.put(rule("fails", site, fault).lifetime(ttl));
@@ -598,6 +600,8 @@ async fn without_one_armed_nothing_is_watched() {
     let guarded = rule("never", "db.read", Fault::error("lost"))
         .trigger(never)
         .guard(rail);
+    // The first call is asked for its peer.
+    ask(&service, "/").await;
     assert!(!site.is_armed());
     injector.put(guarded.clone());
     assert!(site.is_armed(), "it watches here");
