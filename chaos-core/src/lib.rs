@@ -139,7 +139,7 @@ pub use crate::macros::private as __private;
 pub use crate::{
     armed::{
         preview::Preview,
-        status::{Counts, State, Status},
+        status::{Counts, HaltHolder, HolderKind, State, Status},
     },
     call::{Call, Label, direction::Direction, site_kind::SiteKind},
     clock::Clock,

@@ -403,7 +403,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     assert_eq!(halted["state"], "halted");
     assert!(!pass(site));
     clock.advance(Duration::from_millis(1500));
-    // The first reason stands, and so does the halt through edits.
+    // The first reason stands, also that of one who halts twice, and so does the halt through edits.
     port.write("POST", "/v1/halt", json!({ "reason": "me too" }))
         .await
         .expect(200);
@@ -414,7 +414,13 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let halted = status().await;
     assert_eq!(
         halted["halted"],
-        json!({ "reason": "enough seen", "by": "anyone", "seconds_ago": 1.5 })
+        json!({
+            "reason": "enough seen", "by": "anyone", "seconds_ago": 1.5,
+            "holders": [{
+                "kind": "person", "by": "anyone", "address": null, "reason": "enough seen",
+                "seconds_ago": 1.5, "locked": false,
+            }],
+        })
     );
     assert_eq!(halted["rules"], 2);
 

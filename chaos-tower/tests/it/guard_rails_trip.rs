@@ -85,6 +85,12 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
 
     let alice = injector.as_actor(Actor::new("alice").because("seen"));
+    // A person may hold it besides; what the guard rail holds is not ended by a resume.
+    assert!(!alice.halt());
+    let holders = injector.status().holders;
+    let kinds: Vec<_> = holders.iter().map(|it| (it.kind, it.locked)).collect();
+    use chaos_core::HolderKind::{GuardRail, Person};
+    assert_eq!(kinds, [(GuardRail, true), (Person, false)]);
     let error = alice.resume().unwrap_err();
     assert!(matches!(error, ChangeError::Locked { .. }) && error.to_string().contains(&reason));
     assert!(!injector.resume());
@@ -99,11 +105,19 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
 
     let entries = injector.audit().after(0).entries;
     let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
-    use Action::{Acknowledge, Breach, Put, Resume};
-    assert_eq!(actions, [Put, Breach, Acknowledge, Resume]);
+    use Action::{Acknowledge, Breach, Halt, Put, Resume};
+    assert_eq!(actions, [Put, Breach, Halt, Acknowledge, Resume]);
     assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
     assert_eq!(entries[1].actor.name(), "chaos");
-    assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[2].what.as_deref(),
+        Some("already held by a guard rail")
+    );
+    assert_eq!(entries[3].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[4].what.as_deref(),
+        Some("ended the holds of a guard rail, alice")
+    );
 }
 
 #[tokio::test(start_paused = true)]
