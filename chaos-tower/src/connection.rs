@@ -46,7 +46,7 @@ impl Connection {
         }
     }
 
-    /// Whether there is a way to reach it.
+    /// Returns whether there is a way to reach the connection.
     pub(crate) fn is_known(&self) -> bool {
         #[cfg(feature = "connection")]
         if self.handle.is_some() {
