@@ -15,6 +15,7 @@ pub(crate) mod listener;
 #[cfg(feature = "connection")]
 pub(crate) mod opening;
 pub(crate) mod peer_address;
+pub(crate) mod peer_watch;
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub(crate) mod reset;
 #[cfg(feature = "connection")]

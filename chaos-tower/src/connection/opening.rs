@@ -3,23 +3,25 @@
 use chaos_core::{
     Decision, Direction, Plan,
     decision::ActiveCall,
-    plan::{Cut, CutKind},
+    plan::{Cut, CutKind, Wait},
 };
 
 use crate::connection::{
     direction_faults::ConnectionByteFaults,
     handle::{Command, ConnectionHandle},
+    peer_watch::wait_while_there,
 };
 
-/// Executes the plans that come before the first byte, and returns the faults on the bytes.
+/// Executes the plans that come before the first byte, and returns the faults on the bytes. Closes the
+/// connection if the peer goes meanwhile: nobody is there who could receive an answer.
 pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
     let mut byte_faults = ConnectionByteFaults::default();
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
-            Plan::Wait(wait) => decision.wait(wait).await,
+            Plan::Wait(wait) => wait_for_peer(&mut decision, wait, &handle).await,
             // A connection has no response after which to wait.
-            Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
+            Plan::WaitAfter(wait) => wait_for_peer(&mut decision, wait.into(), &handle).await,
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
             Plan::Fail(injected) => handle.send(match injected.kind() {
@@ -29,8 +31,23 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
+        if handle.is_cut() {
+            break;
+        }
     }
     byte_faults
+}
+
+/// Waits, and closes the connection if the peer goes meanwhile.
+async fn wait_for_peer(decision: &mut Decision, wait: Wait, handle: &ConnectionHandle) {
+    let Some(active_call) = decision.active_call() else {
+        return;
+    };
+    let has_gone = || handle.closed_by_peer().is_some();
+    let waited = decision.wait(wait);
+    if !wait_while_there(waited, wait.time(), &active_call, has_gone).await {
+        handle.send(Command::Close);
+    }
 }
 
 /// Cuts the connection now, or after a number of bytes of the responses.
