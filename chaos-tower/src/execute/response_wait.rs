@@ -10,21 +10,40 @@ pub(crate) enum ResponseWait {
     /// Starts when the result is there.
     For(Duration, ActiveCall),
     /// Started when it was planned, and runs beside the inner call.
-    Until(Pin<Box<dyn Future<Output = ()> + Send>>, ActiveCall),
+    Until(
+        Pin<Box<dyn Future<Output = ()> + Send>>,
+        Duration,
+        ActiveCall,
+    ),
 }
 
 impl ResponseWait {
     pub(crate) fn new(wait: WaitAfter, active_call: ActiveCall) -> Self {
         match wait {
             WaitAfter::For(time) => Self::For(time, active_call),
-            WaitAfter::AtLeast(time) => Self::Until(Box::pin(active_call.wait(time)), active_call),
+            WaitAfter::AtLeast(time) => {
+                Self::Until(Box::pin(active_call.wait(time)), time, active_call)
+            }
+        }
+    }
+
+    /// Returns how long it is, at most.
+    pub(crate) fn time(&self) -> Duration {
+        match self {
+            Self::For(time, _) | Self::Until(_, time, _) => *time,
+        }
+    }
+
+    pub(crate) fn active_call(&self) -> &ActiveCall {
+        match self {
+            Self::For(_, active_call) | Self::Until(_, _, active_call) => active_call,
         }
     }
 
     pub(crate) async fn wait(self) {
         match self {
             Self::For(time, active_call) => active_call.wait(time).await,
-            Self::Until(wait, _active_call) => wait.await,
+            Self::Until(wait, _, _active_call) => wait.await,
         }
     }
 }

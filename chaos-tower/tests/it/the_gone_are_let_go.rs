@@ -1,6 +1,7 @@
 //! A wait ends within a second of the other side's going, and nothing is lost to those who stay.
 
 mod at_connections;
+mod at_http;
 
 use std::time::Duration;
 
