@@ -27,7 +27,7 @@ use crate::{call::direction::Direction, error::RuleError, plan::bytes::not_too_l
 /// A kind of fault that a rule injects, with its parameters.
 ///
 /// The enum is open: more kinds will come. A fault is turned into a [`Plan`](crate::Plan), the
-/// closed list of actions that adapters carry out, so a new kind touches no adapter.
+/// closed list of actions that integrations execute, so a new kind changes no integration.
 ///
 /// ```
 /// use std::time::Duration;

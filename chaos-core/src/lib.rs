@@ -49,8 +49,11 @@
 //! An idle site is one relaxed load and one branch: no allocation, no lock, no shared write. Arming a rule
 //! at one site changes nothing at the others. The exception is a macro with an explicit `injector:`,
 //! which looks its site up once any rule of that injector is armed. A call of an armed site that no rule
-//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write,
-//! unless a rule asks for an exact count. `cargo bench` prices each case in instructions.
+//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write.
+//! There are four exceptions: a rule with an exact count (`limit`, `every`, …) writes a shared counter, a
+//! program or a window reads the clock, remembered attempts (`first_attempts`) take a lock, and a guard
+//! rail takes a lock and allocates for each call that it measures. `cargo bench` prices each case in
+//! instructions.
 //!
 //! # Guarantees
 //!
@@ -136,7 +139,7 @@ pub use crate::macros::private as __private;
 pub use crate::{
     armed::{
         preview::Preview,
-        status::{Counts, State, Status},
+        status::{Counts, HaltHolder, HolderKind, State, Status},
     },
     call::{Call, Label, direction::Direction, site_kind::SiteKind},
     clock::Clock,
@@ -145,7 +148,7 @@ pub use crate::{
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
-    injector::{Injector, attributed::AttributedInjector, global},
+    injector::{Injector, attributed::AttributedInjector, global, warnings::Warning},
     matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},
     overlay::Overlay,

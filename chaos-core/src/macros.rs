@@ -71,7 +71,7 @@ macro_rules! inject {
 /// block the thread. Idle, the future adds eight bytes to the future that awaits it. It must be
 /// awaited on a tokio runtime.
 ///
-/// The call is decided where the macro is evaluated, and carried out where the future is awaited.
+/// The call is decided where the macro is evaluated, and executed where the future is awaited.
 ///
 /// ```
 /// use chaos_core::inject_async;
@@ -84,7 +84,7 @@ macro_rules! inject {
 /// ```
 ///
 /// # Cancel safety
-/// The future is cancel safe: dropping it ends the delay, and nothing further is carried out.
+/// The future is cancel safe: dropping it ends the delay, and nothing further is executed.
 ///
 /// # Panics
 /// The future panics if a rule with the fault `abort: panic` fires.

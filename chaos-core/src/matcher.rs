@@ -1,4 +1,5 @@
-//! Which of a site's calls a rule applies to: a pure function of the rule and the call's facts.
+//! Which calls a rule applies to. A matcher compares texts with the facts of a call: its labels and,
+//! for an HTTP request, its method, path, headers and query.
 
 pub(crate) mod exempt;
 pub(crate) mod glob;

@@ -1,4 +1,4 @@
-//! What is done to a call: the closed list of actions that every adapter carries out.
+//! The closed list of actions on a call. Layers, macros and connections execute them.
 
 pub(crate) mod answer;
 pub(crate) mod bytes;
@@ -24,13 +24,13 @@ use crate::{
     },
 };
 
-/// One action on a call, which an adapter carries out: a macro, a layer or a connection.
+/// One action on a call, which an integration executes: a macro, a layer or a connection.
 ///
 /// The enum is closed on purpose and not `#[non_exhaustive]`: with a new action, the compiler lists
-/// every adapter that does not carry it out yet. A new kind of [`Fault`](crate::Fault) that an
-/// existing action expresses touches no adapter.
+/// every integration that does not execute it yet. A new kind of [`Fault`](crate::Fault) that an
+/// existing action expresses changes no integration.
 ///
-/// An adapter takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until
+/// An integration takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until
 /// one ends the call.
 #[derive(Clone, Debug)]
 pub enum Plan {
@@ -127,7 +127,7 @@ impl Wait {
         self.time
     }
 
-    /// Returns whether the caller is not meant to get a response. An adapter that can notice that
+    /// Returns whether the caller is not meant to get a response. An integration that can notice that
     /// the caller has gone should then watch for it.
     #[must_use]
     pub fn is_hang(self) -> bool {
@@ -154,7 +154,7 @@ impl Wait {
 pub enum WaitAfter {
     /// Wait for this time after the response has arrived.
     For(Duration),
-    /// Wait until this time has passed since the adapter took the plan. Pads a short call, and adds
+    /// Wait until this time has passed since the integration took the plan. Pads a short call, and adds
     /// nothing to a longer one.
     AtLeast(Duration),
 }

@@ -147,7 +147,8 @@ impl Policy {
         self
     }
 
-    /// Sets the lifetime of rules that name none. Without this, it is ten minutes.
+    /// Sets the lifetime of rules that name none. Without this, it is ten minutes. If it is longer than
+    /// [`max_ttl`](Self::max_ttl), `max_ttl` applies.
     #[must_use]
     pub fn default_ttl(mut self, ttl: Duration) -> Self {
         self.default_ttl = Some(ttl);
@@ -207,10 +208,10 @@ impl Policy {
         self
     }
 
-    /// Sets the greatest fraction of the processors' time that one rule may burn, from 0 to 1.
+    /// Sets the greatest fraction of the processors' time that one rule may burn.
     #[must_use]
-    pub fn burn_cpu(mut self, share: f64) -> Self {
-        self.burn_cpu = share;
+    pub fn burn_cpu(mut self, share: Rate) -> Self {
+        self.burn_cpu = share.get();
         self
     }
 

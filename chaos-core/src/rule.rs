@@ -87,7 +87,7 @@ impl Rule {
         }
     }
 
-    /// Adds a fault. The faults are carried out in order, until one ends the call.
+    /// Adds a fault. The faults are executed in order, until one ends the call.
     #[must_use]
     pub fn then(mut self, fault: Fault) -> Self {
         self.faults.push(fault);

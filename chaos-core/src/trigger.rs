@@ -1,5 +1,5 @@
-//! Which of the matched calls are hit. Pure: nothing here reads a clock or draws a number; the
-//! call's ordinal and the draw are made in `armed`.
+//! Which of the matching calls a rule hits: its rate, limits, key and schedule. Nothing here reads a
+//! clock or draws a number; `armed` passes in the ordinal of the call, the draw and the time.
 
 pub(crate) mod attempts;
 pub(crate) mod budget;

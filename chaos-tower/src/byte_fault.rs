@@ -1,7 +1,7 @@
 //! What a byte fault does to the bytes that pass it, whether they are those of a body or of a connection.
 //!
-//! A [`ByteFault`] decides and counts; it neither reads a clock nor waits. Two adapters do: a body's
-//! `ByteFilter`, and a connection's `DirectionFaults`. For each chunk of bytes, an adapter
+//! A [`ByteFault`] decides and counts; it neither reads a clock nor waits. Two integrations do: a body's
+//! `ByteFilter`, and a connection's `DirectionFaults`. For each chunk of bytes, an integration
 //!
 //! 1. asks [`before`](ByteFault::before) whether more bytes may pass at all,
 //! 2. takes at most [`largest_chunk`](ByteFault::largest_chunk) bytes,

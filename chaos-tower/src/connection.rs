@@ -51,6 +51,19 @@ impl Connection {
         }
     }
 
+    /// Returns whether the connection can be reset.
+    pub(crate) fn is_known(&self) -> bool {
+        #[cfg(feature = "connection")]
+        if self.handle.is_some() {
+            return true;
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if self.peer.is_some() {
+            return true;
+        }
+        false
+    }
+
     /// Returns the connection of a request of HTTP/1, if it is known and the server may not notice that its
     /// client has gone: it reads from the connection only once it has passed on what it has read before.
     pub(crate) fn to_look_at(head: &Parts, has_body: bool) -> Option<Box<Self>> {
@@ -60,21 +73,14 @@ impl Connection {
         let connection = Self::of(&head.extensions);
         // To find a descriptor takes a system call for each that is open, and a request without a body is
         // rarely followed by more.
-        let is_known = connection.has_handle() || has_body && connection.has_address();
-        is_known.then(|| Box::new(connection))
+        let is_near = connection.has_handle() || has_body && connection.is_known();
+        is_near.then(|| Box::new(connection))
     }
 
     fn has_handle(&self) -> bool {
         #[cfg(feature = "connection")]
         return self.handle.is_some();
         #[cfg(not(feature = "connection"))]
-        false
-    }
-
-    fn has_address(&self) -> bool {
-        #[cfg(all(feature = "reset", target_os = "linux"))]
-        return self.peer.is_some();
-        #[cfg(not(all(feature = "reset", target_os = "linux")))]
         false
     }
 

@@ -42,7 +42,8 @@
 //! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | Bodies are [`FaultBody`]s, errors are boxed. |
 //! | bodies that another layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
 //!
-//! While idle, all of them cost the same. axum boxes a wrapped body once more.
+//! While idle, none of them allocates. Boxed errors and wrapped bodies cost a few instructions more than
+//! types that stay, and axum boxes a wrapped body once more; `cargo bench` has a row for each.
 //!
 //! # Where to put the layer
 //!

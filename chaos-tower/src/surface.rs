@@ -125,13 +125,25 @@ impl<S, R> InnerService<R> for S where
 {
 }
 
-mod sealed {
-    pub trait Sealed {}
+pub(crate) mod sealed {
+    pub trait Sealed {
+        /// Whether `reset` needs the connection of a call. Where errors are boxed, which clients do, the call
+        /// fails with the error of a reset.
+        const NEEDS_PEER: bool;
+    }
 }
 
-impl Sealed for SameTypes {}
-impl Sealed for BoxErrors {}
-impl<E> Sealed for WrapBodies<E> {}
+impl Sealed for SameTypes {
+    const NEEDS_PEER: bool = true;
+}
+
+impl Sealed for BoxErrors {
+    const NEEDS_PEER: bool = false;
+}
+
+impl<E: Sealed> Sealed for WrapBodies<E> {
+    const NEEDS_PEER: bool = E::NEEDS_PEER;
+}
 
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
@@ -248,7 +260,7 @@ impl<B: AnyBody> Bodies<B> for BoxErrors {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for WrapBodies<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E: Sealed> Bodies<B> for WrapBodies<E> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

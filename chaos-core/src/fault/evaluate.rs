@@ -1,5 +1,5 @@
 //! What a fault does on one call: whether it can happen at the site, which option of a choice is
-//! drawn, and the step that is carried out. It is a child of `fault`, since it extends the enum.
+//! drawn, and the step that is executed. It is a child of `fault`, since it extends the enum.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -31,6 +31,15 @@ impl Fault {
                 let site_kinds = one_of.faults().map(Self::site_kinds);
                 site_kinds.fold(SiteKinds::NONE, SiteKinds::or)
             }
+        }
+    }
+
+    /// Returns whether the fault resets a connection, or may choose to.
+    pub(crate) fn resets(&self) -> bool {
+        match self {
+            Self::Abort(Abort::Cut(CutKind::Reset), _) => true,
+            Self::OneOf(one_of) => one_of.faults().any(Self::resets),
+            _ => false,
         }
     }
 

@@ -39,7 +39,7 @@ impl OneOf {
         let options: Arc<[_]> = options.into_iter().collect();
         if !(2..=MAX_OPTIONS).contains(&options.len()) {
             let problem = match options.len() {
-                0 => "empty".to_owned(),
+                0 => "the list of options is empty".to_owned(),
                 1 => "a single option is not a choice".to_owned(),
                 many => format!("{many} options are too many"),
             };
@@ -170,7 +170,7 @@ mod tests {
     #[test]
     fn it_can_happen_where_an_option_can() {
         let bytes = crate::fault::BytesFault::truncate_after(1);
-        let body = Fault::Body(bytes, crate::Direction::Response);
+        let body = Fault::Body(bytes, crate::call::direction::Direction::Response);
         let of = |faults: [Fault; 2]| Fault::OneOf(OneOf::new(faults.map(|f| (1, f))).unwrap());
         let kinds = |site_kinds: SiteKinds| {
             [SiteKind::Sync, SiteKind::Layer, SiteKind::Connection]

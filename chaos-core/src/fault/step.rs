@@ -1,4 +1,5 @@
-//! What a fault does on one call: a plan for the adapter, or an action that needs no adapter.
+//! What a fault does on one call: a plan that an integration executes, or an action that core
+//! executes itself.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use crate::{
     plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size},
 };
 
-/// The next action on a call. The adapter carries out a plan; everything else is done by
+/// The next action on a call. The integration executes a plan; everything else is done by
 /// [`Decision`](crate::Decision) itself, in the same way at every kind of site.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -135,7 +136,7 @@ mod tests {
     }
 
     fn without_magnitude() -> Vec<Step> {
-        let rule: crate::RuleId = "r".parse().unwrap();
+        let rule: crate::name::RuleId = "r".parse().unwrap();
         let dice = &mut Dice::seeded(7, 0);
         let rate = NonZeroU64::new(1000).unwrap();
         let answer = Answer {

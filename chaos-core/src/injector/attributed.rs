@@ -42,12 +42,13 @@ impl AttributedInjector<'_> {
     }
 
     /// Halts, like [`Injector::halt`], for the actor's reason. Returns `false` if the injector was halted
-    /// already.
+    /// already: the actor is one more holder then.
     pub fn halt(&self) -> bool {
         self.injector.halt_by(&self.actor)
     }
 
-    /// Undoes a halt, like [`Injector::resume`]. Returns `false` if the injector was not halted.
+    /// Ends the holds of all people, like [`Injector::resume`]. Returns `false` if the injector was not
+    /// halted.
     ///
     /// # Errors
     /// If a guard rail has halted the injector and nobody has acknowledged it, or the environment has.
@@ -78,7 +79,7 @@ impl AttributedInjector<'_> {
         key: &crate::token::TokenKey,
         subject: &str,
         lifetime: std::time::Duration,
-        rules: &[crate::Rule],
+        rules: &[crate::rule::Rule],
     ) -> Result<String, crate::token::TokenError> {
         let token = key.sign(subject, lifetime, rules, self.injector.wall())?;
         let rules = rules

@@ -47,7 +47,7 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
     site.decide_here(const { &Call::new() })
 }
 
-/// Passes a site in plain code without labels, and carries out what is decided.
+/// Passes a site in plain code without labels, and executes what is decided.
 ///
 /// # Errors
 /// Returns the fault that fails the call, if one does.
@@ -56,11 +56,11 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
 pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
     match decide_bare(site) {
         None => Ok(()),
-        Some(decision) => carry_out_blocking(site, decision),
+        Some(decision) => execute_blocking(site, decision),
     }
 }
 
-/// Passes a site in plain code with labels, and carries out what is decided.
+/// Passes a site in plain code with labels, and executes what is decided.
 ///
 /// # Errors
 /// Returns the fault that fails the call, if one does.
@@ -69,13 +69,13 @@ pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
 pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
     match site.decide_here(&Call::new().labels(labels)) {
         None => Ok(()),
-        Some(decision) => carry_out_blocking(site, decision),
+        Some(decision) => execute_blocking(site, decision),
     }
 }
 
 #[cold]
 #[inline(never)]
-fn carry_out_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected> {
+fn execute_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected> {
     while let Some(plan) = decision.next_plan() {
         match plan {
             Plan::Wait(wait) => {
@@ -113,7 +113,7 @@ fn warn_of_blocking(site: &Site) {
     let _ = site;
 }
 
-/// Passes a site in async code without labels: decides now, and carries out when awaited.
+/// Passes a site in async code without labels: decides now, and executes when awaited.
 #[cfg(feature = "tokio")]
 #[cold]
 #[inline(never)]
@@ -124,7 +124,7 @@ pub fn waiting_bare(
     Pass(decision.map(|decision| Box::pin(execute(decision))))
 }
 
-/// Passes a site in async code with labels: decides now, and carries out when awaited.
+/// Passes a site in async code with labels: decides now, and executes when awaited.
 #[cfg(feature = "tokio")]
 #[cold]
 #[inline(never)]

@@ -8,7 +8,7 @@ use std::{num::NonZeroU64, time::Duration};
 use crate::{dice::Dice, error::RuleError};
 
 /// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that
-/// passes bytes on must carry out each action.
+/// passes bytes on must execute each action.
 #[derive(Clone, Debug)]
 pub enum BytesPlan {
     /// Pass at most this many bytes a second, counted from the first byte.

@@ -25,13 +25,15 @@ pub enum Abort {
     Exit,
 }
 
-/// How a call is cut off. The enum is closed, since each adapter implements each kind in its own
+/// How a call is cut off. The enum is closed, since each integration implements each kind in its own
 /// way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
-    /// The connection is reset (RST).
+    /// The connection is reset (RST). At the layer of an HTTP server, this needs the connection or the address
+    /// of its peer: axum tells it with `into_make_service_with_connect_info`. Without it, the connection is
+    /// closed.
     Reset,
     /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
     Refuse,

@@ -9,7 +9,7 @@ use crate::{error::RuleError, name::RuleId, rule::Rule};
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
 ///
-/// The order decides: faults of rules that hit the same call are carried out in the order of their
+/// The order decides: faults of rules that hit the same call are executed in the order of their
 /// rules. [`Injector::rules`](crate::Injector::rules) returns the current set.
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {

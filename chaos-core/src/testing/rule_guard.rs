@@ -119,6 +119,10 @@ impl Drop for RuleGuard {
 
 impl Injector {
     /// Arms a rule until the returned guard is dropped.
+    ///
+    /// # Panics
+    /// If a guard rail has stopped a rule with this id and nobody has
+    /// [acknowledged](Self::acknowledge) it.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         self.put(rule.clone());
         let holder = Holder::Injector(self.clone());
@@ -154,6 +158,9 @@ impl Injector {
 impl Overlay {
     /// Arms a rule in this overlay until the returned guard is dropped. The guard keeps the overlay
     /// alive.
+    ///
+    /// # Panics
+    /// If the rule has a guard rail, which rules of overlays cannot have.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         self.put(rule.clone());
         let holder = Holder::Overlay(self.clone());

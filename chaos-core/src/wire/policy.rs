@@ -142,7 +142,7 @@ impl PolicyDoc {
 impl BurnBoundsDoc {
     fn over(self, mut policy: Policy) -> Result<Policy, RuleError> {
         if let Some(share) = self.cpu {
-            policy = policy.burn_cpu(Rate::new(share).map_err(Self::at("cpu"))?.get());
+            policy = policy.burn_cpu(Rate::new(share).map_err(Self::at("cpu"))?);
         }
         if let Some(memory) = self.memory {
             policy = policy.burn_memory(size(&memory).map_err(Self::within("memory"))?);

@@ -101,6 +101,8 @@ document! {
         _stats as "stats";
         /// The sites that the rule aims at, as the admin port shows them.
         _sites as "sites";
+        /// What the rule cannot do at the sites that there are, as the admin port shows it.
+        _warnings as "warnings";
     }
     examples r#"[
         {
@@ -207,7 +209,7 @@ impl RuleDoc {
 
     fn into_rule(mut self, address: Option<&str>) -> Result<Rule, RuleError> {
         let id = match (self.id.take(), address) {
-            (None, None) => return Err(Self::refuse("id", "missing")),
+            (None, None) => return Err(Self::refuse("id", "the field is missing")),
             (Some(id), Some(address)) if id != address => {
                 let problem = format!("{id:?} in the body, {address:?} in the address");
                 return Err(RuleError::new(
@@ -230,12 +232,12 @@ impl RuleDoc {
             .as_ref()
             .is_some_and(|reason| reason.len() > MAX_REASON)
         {
-            return Err(Self::refuse("reason", "too long"));
+            return Err(Self::refuse("reason", "the text is too long"));
         }
         let mut faults = faults(self.faults)?.into_iter();
         let first = faults
             .next()
-            .ok_or_else(|| Self::refuse("faults", "empty"))?;
+            .ok_or_else(|| Self::refuse("faults", "the list is empty"))?;
         let matcher = self.matching.unwrap_or_default().0.into_matcher();
         let trigger = TriggerDoc {
             rate: self.rate,

@@ -17,7 +17,7 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 ///
 /// A term is `[p%][n*]fault(argument)`, and `+` joins several faults of one term. Each term is one
 /// rule. Its percentage is drawn first, and its count is spent only when it fires. The terms of a
-/// site are asked in order, and the first that fires is carried out: its rule is `final`, so no rule
+/// site are asked in order, and the first that fires is executed: its rule is `final`, so no rule
 /// after it is asked either. A term that is used up falls through to the next.
 ///
 /// ```

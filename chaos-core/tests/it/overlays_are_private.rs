@@ -300,7 +300,7 @@ async fn an_hour_passes_at_once() {
 async fn is_freed<T>(injector: &Injector, site: &'static Site, free: impl FnOnce(Overlay) -> T) {
     let overlay = Overlay::new(injector);
     overlay.put(slow("r", "waits", "1h").then(Fault::error("after an hour")));
-    // Decided in it, and carried out elsewhere: nothing but this handle keeps the overlay.
+    // Decided in it, and executed elsewhere: nothing but this handle keeps the overlay.
     let mut decision = overlay.run_sync(|| site.decide(&Call::new()).unwrap());
     let Some(Plan::Wait(wait)) = decision.next_plan() else {
         panic!("{decision:?}");

@@ -214,7 +214,7 @@ fn what_cannot_happen_at_a_site_does_not_fire_there() {
         let counts = injector.counts("r").unwrap();
         assert_eq!((counts.matched, counts.injected), (1, 0));
     }
-    // Those that can are carried out all the same.
+    // Those that can are executed all the same.
     let injector = armed(Fault::Body(bytes, Direction::Response));
     let rule = injector.rules().find("r").unwrap().as_ref().clone();
     injector.put(rule.then(Fault::error("gone")));

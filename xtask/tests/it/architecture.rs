@@ -91,6 +91,32 @@ fn the_reader_of_imports_reads_imports() {
     assert_eq!(imports(source), ["a", "d", "f", "h"]);
 }
 
+/// The table of folders sees an import by the name of its module. A name at the crate's root, or one that
+/// is reached from above, would hide its module.
+#[test]
+fn imports_name_their_module() {
+    let mut wrong = Vec::new();
+    for (file, code) in sources()
+        .into_iter()
+        .filter(|(file, _)| !file.ends_with("lib.rs"))
+    {
+        for line in code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+        {
+            let line = line
+                .replace("$crate::", "")
+                .replace("crate::COMPILED_OUT", "");
+            let after = line.split("crate::").skip(1);
+            let hides = |rest: &str| rest.starts_with(|c: char| c.is_uppercase() || c == '*');
+            if after.into_iter().any(hides) || line.contains("super::super") {
+                wrong.push(format!("{}: {}", file.display(), line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// A row of ARCHITECTURE.md: a folder (or a file without one), and what it may import.
 struct Folder {
     name: String,
@@ -283,10 +309,18 @@ fn folders_and_files_fit_in_a_head() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Names of types that are not an item of an `impl` or a function, which are indented.
+/// Names of types that are not an item of an `impl` or a function, which are indented; those in
+/// `pin_project!` count.
 fn type_names(code: &str) -> impl Iterator<Item = &str> {
-    let items = code.lines().filter(|line| !line.starts_with(' '));
+    let mut projected = false;
+    let items = code.lines().filter(move |line| {
+        if !line.starts_with(' ') {
+            projected = line.starts_with("pin_project!");
+        }
+        projected || !line.starts_with(' ')
+    });
     items.filter_map(|line| {
+        let line = line.trim_start();
         let line = line.strip_prefix("pub").unwrap_or(line);
         let line = match line.strip_prefix('(') {
             Some(rest) => rest.split_once(')')?.1,
