@@ -51,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Returns whether the connection can be reset.
+    /// Returns whether there is a way to reach the connection.
     pub(crate) fn is_known(&self) -> bool {
         #[cfg(feature = "connection")]
         if self.handle.is_some() {

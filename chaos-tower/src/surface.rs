@@ -26,6 +26,8 @@ pub trait Surface<T, E>: Sealed {
     type Response;
     /// The error that the wrapped service returns.
     type Error;
+    /// Whether the error type can hold an injected error.
+    const HOLDS_ERRORS: bool;
 
     /// Converts the result of the inner service. Part of the idle path.
     ///
@@ -127,27 +129,27 @@ impl<S, R> InnerService<R> for S where
 
 pub(crate) mod sealed {
     pub trait Sealed {
-        /// Whether `reset` needs the connection of a call. Where errors are boxed, which clients do, the call
-        /// fails with the error of a reset.
-        const NEEDS_PEER: bool;
+        /// Whether errors are boxed, which clients do.
+        const BOXES_ERRORS: bool;
     }
 }
 
 impl Sealed for SameTypes {
-    const NEEDS_PEER: bool = true;
+    const BOXES_ERRORS: bool = false;
 }
 
 impl Sealed for BoxErrors {
-    const NEEDS_PEER: bool = false;
+    const BOXES_ERRORS: bool = true;
 }
 
 impl<E: Sealed> Sealed for WrapBodies<E> {
-    const NEEDS_PEER: bool = E::NEEDS_PEER;
+    const BOXES_ERRORS: bool = E::BOXES_ERRORS;
 }
 
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, E> {
@@ -172,6 +174,7 @@ impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
 impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     type Response = Response<B>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, BoxError> {
@@ -194,6 +197,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, E> {
@@ -217,6 +221,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, BoxError> {

@@ -2,8 +2,7 @@
 
 use chaos_core::{
     Decision, Direction, Plan,
-    decision::ActiveCall,
-    plan::{Cut, CutKind, Wait},
+    plan::{CutKind, Wait},
 };
 
 use crate::connection::{
@@ -15,7 +14,7 @@ use crate::connection::{
 /// Executes the plans that come before the first byte, and returns the faults on the bytes. Closes the
 /// connection if the peer goes meanwhile: nobody is there who could receive an answer.
 pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
-    let mut byte_faults = ConnectionByteFaults::default();
+    let (mut byte_faults, mut last) = (ConnectionByteFaults::default(), None);
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
@@ -23,17 +22,30 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             // A connection has no response after which to wait.
             Plan::WaitAfter(wait) => wait_for_peer(&mut decision, wait.into(), &handle).await,
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
-            Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
-            Plan::Fail(injected) => handle.send(match injected.kind() {
-                std::io::ErrorKind::ConnectionReset => Command::Reset,
-                _ => Command::Close,
-            }),
+            Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
+                (CutKind::GoAway, ..) => handle.send(Command::GoAway),
+                (kind, Some(bytes), Some(active_call)) => {
+                    let faults = byte_faults.of(Direction::Response);
+                    faults.cut_after(bytes, command(kind), active_call);
+                }
+                (kind, ..) => last = Some(command(kind)),
+            },
+            Plan::Fail(injected) => {
+                last = Some(match injected.kind() {
+                    std::io::ErrorKind::ConnectionReset => Command::Reset,
+                    _ => Command::Close,
+                });
+            }
             // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
         if handle.is_cut() {
             break;
         }
+    }
+    // Another rule may have delayed the cut.
+    if let Some(command) = last {
+        handle.send(command);
     }
     byte_faults
 }
@@ -47,24 +59,6 @@ async fn wait_for_peer(decision: &mut Decision, wait: Wait, handle: &ConnectionH
     let waited = decision.wait(wait);
     if !wait_while_there(waited, wait.time(), &active_call, has_gone).await {
         handle.send(Command::Close);
-    }
-}
-
-/// Cuts the connection now, or after a number of bytes of the responses.
-fn cut_or_later(
-    cut: &Cut,
-    active_call: Option<ActiveCall>,
-    byte_faults: &mut ConnectionByteFaults,
-    handle: &ConnectionHandle,
-) {
-    let command = command(cut.kind());
-    match (cut.after_bytes(), active_call) {
-        (Some(bytes), Some(active_call)) if command != Command::GoAway => {
-            byte_faults
-                .of(Direction::Response)
-                .cut_after(bytes, command, active_call);
-        }
-        _ => handle.send(command),
     }
 }
 

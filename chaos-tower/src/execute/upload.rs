@@ -4,11 +4,11 @@ use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
 use chaos_core::decision::ActiveCall;
-use http::{Request, request::Parts};
+use http::{HeaderMap, Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, FaultBody, ReadAhead},
+    body::{BodyFault, FaultBody, ReadAhead, most_bytes},
     connection::{Connection, peer_watch::wait_while_there},
     error::BoxError,
     execute::race,
@@ -36,12 +36,22 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         Self { body, faults }
     }
 
-    pub(crate) fn push(
-        &mut self,
-        active_call: Option<ActiveCall>,
-        fault: impl FnOnce(ActiveCall) -> BodyFault,
-    ) {
-        self.faults.extend(active_call.map(fault));
+    /// Adds a fault, and begins its injection, unless the body has no byte for it to act on. Returns whether
+    /// it was added.
+    pub(crate) fn push(&mut self, fault: BodyFault, headers: &HeaderMap) -> bool {
+        let most_bytes = match &self.body {
+            UploadBody::Unread(body) => {
+                most_bytes(body.is_end_stream(), &body.size_hint(), headers)
+            }
+            UploadBody::Ahead(ahead) => {
+                most_bytes(ahead.is_end_stream(), &ahead.size_hint(), headers)
+            }
+        };
+        let acts = fault.acts_on(most_bytes, false) && fault.active_call().begin();
+        if acts {
+            self.faults.push(fault);
+        }
+        acts
     }
 
     /// Whether a server may not notice that the client has gone while the request is not served.
