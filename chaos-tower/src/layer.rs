@@ -109,7 +109,8 @@ impl<S, M: Sealed> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        if M::NEEDS_PEER {
+        // A client needs no peer: it fails with the error of a reset.
+        if !M::BOXES_ERRORS {
             self.site.ask_for_peer();
         }
         Inject::new(inner, SiteRef::new(self.site))

@@ -119,7 +119,7 @@ where
     let peer = || {
         let peer = peer_address(request.extensions());
         let is_known = peer.is_some() || Connection::of(request.extensions()).is_known();
-        if is_known || M::NEEDS_PEER {
+        if is_known || !M::HOLDS_ERRORS {
             site.note_peer(is_known);
         }
         peer

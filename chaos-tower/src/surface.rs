@@ -129,22 +129,21 @@ impl<S, R> InnerService<R> for S where
 
 pub(crate) mod sealed {
     pub trait Sealed {
-        /// Whether `reset` needs the connection of a call. Where errors are boxed, which clients do, the call
-        /// fails with the error of a reset.
-        const NEEDS_PEER: bool;
+        /// Whether errors are boxed, which clients do.
+        const BOXES_ERRORS: bool;
     }
 }
 
 impl Sealed for SameTypes {
-    const NEEDS_PEER: bool = true;
+    const BOXES_ERRORS: bool = false;
 }
 
 impl Sealed for BoxErrors {
-    const NEEDS_PEER: bool = false;
+    const BOXES_ERRORS: bool = true;
 }
 
 impl<E: Sealed> Sealed for WrapBodies<E> {
-    const NEEDS_PEER: bool = E::NEEDS_PEER;
+    const BOXES_ERRORS: bool = E::BOXES_ERRORS;
 }
 
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
