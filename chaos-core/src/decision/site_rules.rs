@@ -203,7 +203,7 @@ impl SiteRules {
         &self,
         evaluation: &mut Evaluation<'_>,
         from: usize,
-        mut hit: Option<Box<Hit>>,
+        mut hit: Option<Hit>,
     ) -> ControlFlow<()> {
         let call = evaluation.call;
         self.each(call, from, |_, rule| {
@@ -213,7 +213,7 @@ impl SiteRules {
             let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let Some(firing) = Firing::of(rule, *hit, call, evaluation.here, &self.hub) else {
+            let Some(firing) = Firing::of(rule, hit, call, evaluation.here, &self.hub) else {
                 return ControlFlow::Continue(());
             };
             let is_last = firing.ends_call() || rule.rule.is_final;
