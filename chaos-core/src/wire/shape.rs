@@ -183,6 +183,25 @@ impl Shape {
         }
     }
 
+    /// Returns the names of its fields that have a field `name` within them.
+    pub(super) fn fields_that_have(&self, name: &str) -> Vec<&'static str> {
+        let Kind::Object(document) = self.kind else {
+            return Vec::new();
+        };
+        let fields = document().fields.iter();
+        let fields = fields.filter(|field| field.shape.has_field(name));
+        fields.map(|field| field.name).collect()
+    }
+
+    fn has_field(&self, name: &str) -> bool {
+        match self.kind {
+            Kind::List(of, ..) => of.has_field(name),
+            Kind::Object(document) => document().field(name).is_some(),
+            Kind::Either(shapes) => shapes.iter().any(|shape| shape.has_field(name)),
+            _ => false,
+        }
+    }
+
     /// Returns the schemas of what it is one of. Their types differ: of several forms, clients that are
     /// generated tell apart a text, a number, a list and an object, and no more.
     fn options(&self, definitions: &mut Definitions) -> Vec<Value> {

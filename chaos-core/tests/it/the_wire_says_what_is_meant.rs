@@ -56,6 +56,18 @@ fn rules() -> Vec<Value> {
             "faults",
             json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 } } }]),
         ),
+        (
+            "faults",
+            json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 }, "max": "1s" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "p50": "20ms", "p99": "800ms", "max": "800ms" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "mean": "20ms", "std_dev": "5ms", "max": "24ms" } }]),
+        ),
         ("faults", json!([{ "latency": { "at_least": "1s" } }])),
         ("key", json!("header:x-user-id")),
         ("key", json!("label:tenant")),

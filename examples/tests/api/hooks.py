@@ -142,16 +142,19 @@ def match(given):
 def latency(given):
     if isinstance(given, str):
         return given
-    when = {"when": given["when"]} if "when" in given else {}
+    beside = {"when": given["when"]} if "when" in given else {}
+    if "max" in given:
+        # No less than what the curve names, and no more than the policy of the process.
+        beside["max"] = "1m"
     if "at_least" in given:
         return {"at_least": given["at_least"]}
     if "pareto" in given:
         # Its shortest delay is more than nothing, and its tail is no matter of floating point.
-        return {"pareto": {"min": "10ms", "alpha": 1.5}, **when}
+        return {"pareto": {"min": "10ms", "alpha": 1.5}, **beside}
     if "mean" in given:
-        return {"mean": given["mean"], "std_dev": "5ms", **when}
+        return {"mean": given["mean"], "std_dev": "5ms", **beside}
     # Of quantiles, each is above the last one, and so is its delay.
-    return {"p50": "20ms", "p99.9": "800ms", **when}
+    return {"p50": "20ms", "p99.9": "800ms", **beside}
 
 
 def status(given):
