@@ -476,6 +476,20 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "regular expression",
     ),
     (
+        "a full regex that closes what it did not open",
+        r#"{"id":"r","site":"s","match":{"headers":{"a":{"full_regex":"a)|(b"}}},"faults":[{"status":503}]}"#,
+        "match.headers.a",
+        "closing ')'",
+        "regular expression",
+    ),
+    (
+        "a search and a full match",
+        r#"{"id":"r","site":"s","match":{"headers":{"a":{"regex":"a","full_regex":"b"}}},"faults":[{"status":503}]}"#,
+        "match.headers.a",
+        "regex and full_regex",
+        "{\"full_regex\"}",
+    ),
+    (
         "regex bomb",
         r#"{"id":"r","site":"s","match":{"path":{"regex":"((a{1000}){1000}){1000}"}},"faults":[{"status":503}]}"#,
         "match.path",

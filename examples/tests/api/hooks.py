@@ -104,7 +104,7 @@ def text(given, plain, prefix=None):
     if isinstance(given, list):
         # The schema leaves the elements open.
         return [plain(one) if isinstance(one, str) else {"present": True} for one in given]
-    given = only(given, ["not", "prefix", "suffix", "regex", "present"])
+    given = only(given, ["not", "prefix", "suffix", "regex", "full_regex", "present"])
     if not given:
         return {"present": True}
     if prefix and "prefix" in given:
