@@ -98,6 +98,11 @@ fn rules() -> Vec<Value> {
         ),
         (
             "faults",
+            json!([{ "grpc": { "code": "UNAVAILABLE", "message": "injected",
+                               "metadata": { "a-bin": "CA4", "grpc-retry-pushback-ms": "100" } } }]),
+        ),
+        (
+            "faults",
             json!([{ "grpc": { "code": "UNAVAILABLE", "message": "away: 5 %", "details": "CA4",
                                "after_messages": 3, "on": "request" } }]),
         ),

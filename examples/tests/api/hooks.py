@@ -77,6 +77,10 @@ FRAMING = {
 }
 
 
+# What a gRPC status sets itself.
+OF_THE_STATUS = {"grpc-status", "grpc-message", "grpc-status-details-bin", "content-type"}
+
+
 def lower(names):
     """Header names are the same in upper and lower case, and each stands once."""
     return {name.lower(): value for name, value in names.items()}
@@ -177,6 +181,13 @@ def grpc(given):
         given = {name: value for name, value in given.items() if name != "on"}
         if given["code"] in (0, "OK"):
             given["code"] = 14
+    if "metadata" in given:
+        metadata = changeable(given["metadata"]).items()
+        given["metadata"] = {
+            name: "AAAA" if name.endswith("-bin") else value
+            for name, value in metadata
+            if name not in OF_THE_STATUS
+        }
     return given
 
 
