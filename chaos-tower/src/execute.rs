@@ -38,7 +38,7 @@ where
 }
 
 /// Whether a result is a failure: an error, or a response whose head says so.
-fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
+pub(crate) fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     let Ok(response) = result else {
         return true;
     };
@@ -51,7 +51,7 @@ fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
 ///
 /// Thousands of requests may wait in this future, so it holds the request once, and boxes what few
 /// calls need.
-fn execute_plans<S, M, A, B>(
+pub(crate) fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,
