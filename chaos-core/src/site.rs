@@ -232,7 +232,7 @@ impl Site {
         }
         let here = evaluation.here;
         let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks))
+        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
