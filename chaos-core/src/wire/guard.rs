@@ -6,7 +6,10 @@ use super::{
     document::document,
     fault::{quantile, quantile_name},
     form::{Object, Whole},
-    scalar::{DURATION, SITE, Words, duration, duration_text, meaning, refuse, word, words},
+    scalar::{
+        DURATION, DURATION_PATTERN, SITE, Words, duration, duration_text, meaning, refuse, word,
+        words,
+    },
     shape::{Documented, Shape},
 };
 use crate::{
@@ -28,7 +31,7 @@ document! {
         /// Where it looks: the rule's own site unless it is given.
         site: String = SITE;
         /// How far it looks back.
-        window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", "");
+        window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", DURATION_PATTERN);
         /// How many calls it wants to see before it judges.
         at_least: Whole<u32> = Shape::whole(0, u32::MAX as u64);
         /// The share of the calls that may fail.

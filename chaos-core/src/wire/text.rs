@@ -13,7 +13,10 @@ use super::{
     scalar::refuse,
     shape::{Documented, Shape},
 };
-use crate::{error::RuleError, matcher::text::Text};
+use crate::{
+    error::RuleError,
+    matcher::text::{Pattern, Text},
+};
 
 /// What a text matcher accepts, wherever one stands.
 pub(super) const TEXT_MATCHER: Shape = Shape::either(&[
@@ -31,7 +34,8 @@ const REGEX: Shape = Shape::text(
     "a regular expression of at most 1024 bytes, without look-around or back references",
     "regex",
     "",
-);
+)
+.at_most(Pattern::MAX_LENGTH);
 
 /// A text matcher as it is written.
 #[derive(Serialize)]

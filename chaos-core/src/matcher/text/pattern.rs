@@ -16,7 +16,7 @@ impl Pattern {
     /// The size that a compiled expression may have: `(a{1000}){1000}` is refused before it is
     /// built.
     const SIZE_LIMIT: usize = 32 * 1024;
-    const MAX_LENGTH: usize = 1024;
+    pub(crate) const MAX_LENGTH: usize = 1024;
     /// What stands around an expression that must match the whole.
     const FULL: (&str, &str) = (r"\A(?:", r")\z");
 
