@@ -46,6 +46,8 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether peers are known: `NOT_ASKED`, `TO_ASK`, `NO_PEER` or `PEER`. It orders nothing: relaxed.
+    peer: AtomicU8,
     name: &'static str,
     kind: SiteKind,
     file: &'static str,
@@ -55,8 +57,18 @@ pub struct Site {
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
-/// No call has passed yet: the first pass takes the cold path once, and registers the site.
+/// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
+/// a layer it asks the call for its peer.
 const NEW: u8 = 2;
+
+/// No call has been asked for the address of its peer.
+const NOT_ASKED: u8 = 0;
+/// The next call is to be asked.
+const TO_ASK: u8 = 1;
+/// Some call was asked, and none had an address.
+const NO_PEER: u8 = 2;
+/// Some call had an address.
+const PEER: u8 = 3;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -84,6 +96,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            peer: AtomicU8::new(NOT_ASKED),
             name,
             kind,
             file,
@@ -120,7 +133,9 @@ impl Site {
             return None;
         }
         let guard = self.rules.load();
-        let site_rules = guard.as_ref()?;
+        let Some(site_rules) = guard.as_ref() else {
+            return self.pass_first(call);
+        };
         if !site_rules.are_plain() {
             return self.ask_many(site_rules, call);
         }
@@ -130,6 +145,23 @@ impl Site {
                 Glance::Hit => return self.fire(site_rules, at, Hit::BY_CHANCE, call),
                 Glance::LookCloser => return self.look_closer(site_rules, at, call),
             }
+        }
+        None
+    }
+
+    /// Passes a call where no rule aims, and asks it for the address of its peer if none was asked.
+    #[cold]
+    #[inline(never)]
+    fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
+        if self.peer.load(Ordering::Relaxed) == TO_ASK {
+            match call.tells_peer() {
+                true => self.note_peer(call.peer().is_some()),
+                // Calls of a client have none, and need none.
+                false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
+            }
+            let (new, idle) = (NEW, IDLE);
+            let order = Ordering::Relaxed;
+            let _ = self.state.compare_exchange(new, idle, order, order);
         }
         None
     }
@@ -163,7 +195,7 @@ impl Site {
         }
     }
 
-    /// Fires the rule that hit, and those after it that hit too, until one ends the call.
+    /// Fires the rule that hit, and those after it that hit too.
     #[cold]
     #[inline(never)]
     fn fire(
@@ -221,13 +253,13 @@ impl Site {
     #[inline(never)]
     fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         let mut evaluation = self.evaluate(call);
-        let ended = overlay_rules::each_entered(self.address(), |rules| {
+        let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
         if evaluation.fired.is_empty() {
             return self.look_closer(own, 0, call);
         }
-        if ended.is_continue() {
+        if asked.is_continue() {
             let _ = own.fire(&mut evaluation, 0, None);
         }
         let here = evaluation.here;
@@ -242,6 +274,7 @@ impl Site {
             here: (self.name, self.kind),
             is_exempt: reentrancy::is_notifying() || self.exempts(call),
             fired: Vec::new(),
+            has_ended: false,
         }
     }
 
@@ -275,21 +308,14 @@ impl Site {
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
         let exempt = self.exempt.load_full();
-        exempt.unwrap_or_else(|| Arc::new(self.default_exemptions()))
-    }
-
-    fn default_exemptions(&self) -> Exemptions {
-        match self.kind {
-            SiteKind::Layer => Exemptions::new(),
-            _ => Exemptions::none(),
-        }
+        exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
     }
 
     /// Returns whether a call is exempt, without an allocation.
     fn exempts(&self, call: &Call<'_>) -> bool {
         match &*self.exempt.load() {
             Some(exempt) => exempt.have(call),
-            None => self.default_exemptions().have(call),
+            None => Exemptions::usual_at(self.kind).have(call),
         }
     }
 
@@ -302,6 +328,32 @@ impl Site {
     /// Returns whether an answer that a fault changes carries a mark.
     fn marks(&self) -> bool {
         !self.unmarked.load(Ordering::Relaxed)
+    }
+
+    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
+    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
+    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
+    pub fn ask_for_peer(&self) {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (not_asked, order) = (NOT_ASKED, Ordering::Relaxed);
+        let asked = self.peer.compare_exchange(not_asked, TO_ASK, order, order);
+        if asked.is_ok() && self.rules.load().is_none() {
+            self.state.store(NEW, order);
+        }
+    }
+
+    /// Notes whether a call that a rule has asked for the address of its peer had one.
+    ///
+    /// Integrations call this where they look for the address. If no call ever has one,
+    /// [`Injector::warnings`](crate::Injector::warnings) says so of rules that need it.
+    pub fn note_peer(&self, known: bool) {
+        let state = if known { PEER } else { NO_PEER };
+        self.peer.fetch_max(state, Ordering::Relaxed);
+    }
+
+    /// Returns whether calls were asked for the address of their peer, and none had one.
+    pub(crate) fn lacks_peers(&self) -> bool {
+        self.peer.load(Ordering::Relaxed) == NO_PEER
     }
 
     /// Sets until when overlays aim here; `None` if none does.
@@ -333,7 +385,11 @@ impl Site {
 
     /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
-        let state = if rules.is_some() { ARMED } else { IDLE };
+        let state = match &rules {
+            Some(_) => ARMED,
+            None if self.peer.load(Ordering::Relaxed) == TO_ASK => NEW,
+            None => IDLE,
+        };
         let same = match (&*self.rules.load(), &rules) {
             (None, None) => true,
             (Some(old), Some(new)) => old.are_the_same(new),

@@ -26,6 +26,8 @@ pub trait Surface<T, E>: Sealed {
     type Response;
     /// The error that the wrapped service returns.
     type Error;
+    /// Whether the error type can hold an injected error.
+    const HOLDS_ERRORS: bool;
 
     /// Converts the result of the inner service. Part of the idle path.
     ///
@@ -125,17 +127,29 @@ impl<S, R> InnerService<R> for S where
 {
 }
 
-mod sealed {
-    pub trait Sealed {}
+pub(crate) mod sealed {
+    pub trait Sealed {
+        /// Whether errors are boxed, which clients do.
+        const BOXES_ERRORS: bool;
+    }
 }
 
-impl Sealed for SameTypes {}
-impl Sealed for BoxErrors {}
-impl<E> Sealed for WrapBodies<E> {}
+impl Sealed for SameTypes {
+    const BOXES_ERRORS: bool = false;
+}
+
+impl Sealed for BoxErrors {
+    const BOXES_ERRORS: bool = true;
+}
+
+impl<E: Sealed> Sealed for WrapBodies<E> {
+    const BOXES_ERRORS: bool = E::BOXES_ERRORS;
+}
 
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, E> {
@@ -160,6 +174,7 @@ impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
 impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     type Response = Response<B>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, BoxError> {
@@ -182,6 +197,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, E> {
@@ -205,6 +221,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, BoxError> {
@@ -248,7 +265,7 @@ impl<B: AnyBody> Bodies<B> for BoxErrors {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for WrapBodies<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E: Sealed> Bodies<B> for WrapBodies<E> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

@@ -25,6 +25,11 @@ impl SiteKind {
             Self::Connection => "connection",
         }
     }
+
+    /// Returns whether it is a kind of code.
+    pub(crate) const fn is_code(self) -> bool {
+        matches!(self, Self::Sync | Self::Async)
+    }
 }
 
 /// A set of kinds of sites; `code` stands for both kinds of code.
@@ -57,6 +62,18 @@ impl SiteKinds {
             requests: self.requests || other.requests,
             connections: self.connections || other.connections,
         }
+    }
+
+    /// Returns the kinds in words, for a sentence.
+    pub(crate) fn in_words(self) -> String {
+        let kinds = [
+            (self.code, "code"),
+            (self.requests, "a layer"),
+            (self.connections, "a listener or a connector"),
+        ];
+        let kinds: Vec<_> = kinds.iter().filter(|(is_in, _)| *is_in).collect();
+        let names: Vec<_> = kinds.iter().map(|(_, name)| *name).collect();
+        names.join(", ")
     }
 
     /// Returns whether `kind` is in the set.

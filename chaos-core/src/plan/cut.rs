@@ -31,7 +31,9 @@ pub enum Abort {
 pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
-    /// The connection is reset (RST).
+    /// The connection is reset (RST). At the layer of an HTTP server, this needs the connection or the address
+    /// of its peer: axum tells it with `into_make_service_with_connect_info`. Without it, the connection is
+    /// closed.
     Reset,
     /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
     Refuse,
@@ -40,6 +42,13 @@ pub enum CutKind {
     /// The HTTP/2 connection announces that it is going away (GOAWAY) and closes after the calls on
     /// it; the call itself is served. An HTTP/1 connection is closed after the call.
     GoAway,
+}
+
+impl CutKind {
+    /// Returns whether a cut after so many bytes acts on the response.
+    pub(crate) fn acts_on_response(self, after: Option<u64>) -> bool {
+        self == Self::GoAway || after.is_some()
+    }
 }
 
 /// A cut of the stream or the connection of one call.
@@ -69,6 +78,13 @@ impl Cut {
     #[must_use]
     pub fn after_bytes(&self) -> Option<u64> {
         self.after
+    }
+
+    /// Returns whether it acts on the response of the call, whoever makes that, and does not end the
+    /// call itself: a cut after a number of bytes, and GOAWAY.
+    #[must_use]
+    pub fn acts_on_response(&self) -> bool {
+        self.kind.acts_on_response(self.after)
     }
 
     /// Converts it into an error, for code that has nothing to cut. The error has the kind that a

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::RuleError,
-    fault::Fault,
+    fault::{Fault, order},
     matcher::Matcher,
     name::RuleId,
     rule::{Mode, Rule, lifetime::Lifetime},
@@ -44,8 +44,9 @@ document! {
     required {
         /// Where the rule aims.
         site: String = SITE;
-        /// What happens, in order. A fault that ends the call (status, grpc, error, value, abort, or a
-        /// one_of of those alone) is the last.
+        /// What happens, in order. One fault at most ends the call (status, grpc, error, value, abort
+        /// without `after`, or a one_of of those alone). What acts on the response (latency with `when`
+        /// or at_least, headers, body, abort with `after`) may stand before it or after it.
         faults: Vec<Object<FaultDoc>> =
             Shape::list(&FaultDoc::SHAPE, 1, usize::MAX).allowing("a list of at least one fault");
     }
@@ -102,6 +103,8 @@ document! {
         _stats as "stats";
         /// The sites that the rule aims at, as the admin port shows them.
         _sites as "sites";
+        /// What the rule cannot do at the sites that there are, as the admin port shows it.
+        _warnings as "warnings";
     }
     examples r#"[
         {
@@ -275,8 +278,10 @@ impl RuleDoc {
         if let Some(Object(doc)) = self.window {
             doc.into_window()?;
         }
+        let rule = faults.fold(rule, Rule::then);
+        order::check(&rule.faults)?;
         rule.check()?;
-        Ok(faults.fold(rule, Rule::then))
+        Ok(rule)
     }
 }
 
@@ -285,11 +290,6 @@ fn faults(docs: Vec<Object<FaultDoc>>) -> Result<Vec<Fault>, RuleError> {
     for (at, Object(doc)) in docs.into_iter().enumerate() {
         let here = |error: RuleError| error.under(&format!("faults[{at}]"));
         let fault = doc.into_fault().map_err(here)?;
-        if faults.last().is_some_and(Fault::ends_call) {
-            let problem = "comes after a fault that ends the call";
-            let allowed = "a fault that ends the call in the last place only";
-            return Err(here(RuleError::new("", problem, allowed)));
-        }
         faults.push(fault);
     }
     Ok(faults)
