@@ -67,8 +67,8 @@
 //!
 //! The request keeps its URL, version and headers, and what is left of its timeout, and the response its URL, headers and
 //! extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
-//! client cannot send a request again whose body has a fault, or was read ahead by a `hang` or a `pause`,
-//! as it cannot with a stream as the body: it returns a redirect as the response.
+//! client cannot send a request again whose body has a fault, as it cannot with a stream as the body: it returns
+//! a redirect as the response.
 
 mod deadline;
 mod exchange;
@@ -80,7 +80,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Decision, decision::WatchedFuture};
+use chaos_core::{Call, Decision};
 use http::Uri;
 use reqwest::{Body, Request, Response};
 use tower_service::Service;
@@ -88,7 +88,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     error::BoxError,
-    execute::{execute_plans, has_failed},
+    execute::{Watch, execute_plans},
     future::ResponseFuture,
     service::Inject,
     surface::{BoxErrors, InnerService, SameTypes, Surface},
@@ -212,11 +212,12 @@ where
 {
     let url = request.url().clone();
     let (exchange, request) = Exchange::new(inner, request, uri, deadline);
-    let watched_call = decision.watched_call();
-    let result = execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision);
+    let watch = Watch::of(&mut decision);
+    let result =
+        execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.left());
     // Within what guard rails measure: a call that is out of time has failed.
     let result = Deadline::bound(deadline, result);
-    let error = match WatchedFuture::new(watched_call, result, has_failed).await {
+    let error = match watch.over(result).await {
         Ok(answer) => return Ok(exchange::into_response(answer, url, deadline)),
         Err(error) => error,
     };
