@@ -65,9 +65,9 @@ const NEW: u8 = 2;
 const NOT_ASKED: u8 = 0;
 /// The next call is to be asked.
 const TO_ASK: u8 = 1;
-/// Some call was asked, and none had an address.
+/// The call that was asked had no address.
 const NO_PEER: u8 = 2;
-/// Some call had an address.
+/// The call that was asked had an address.
 const PEER: u8 = 3;
 
 impl Site {
@@ -155,7 +155,10 @@ impl Site {
     fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
         if self.peer.load(Ordering::Relaxed) == TO_ASK {
             match call.tells_peer() {
-                true => self.note_peer(call.peer().is_some()),
+                true => {
+                    let peer = if call.peer().is_some() { PEER } else { NO_PEER };
+                    self.peer.store(peer, Ordering::Relaxed);
+                }
                 // Calls of a client have none, and need none.
                 false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
             }
@@ -333,16 +336,7 @@ impl Site {
         }
     }
 
-    /// Notes whether a call that a rule has asked for the address of its peer had one.
-    ///
-    /// Integrations call this where they look for the address. If no call ever has one,
-    /// [`Injector::warnings`](crate::Injector::warnings) says so of rules that need it.
-    pub fn note_peer(&self, known: bool) {
-        let state = if known { PEER } else { NO_PEER };
-        self.peer.fetch_max(state, Ordering::Relaxed);
-    }
-
-    /// Returns whether calls were asked for the address of their peer, and none had one.
+    /// Returns whether a call was asked for the address of its peer, and had none.
     pub(crate) fn lacks_peers(&self) -> bool {
         self.peer.load(Ordering::Relaxed) == NO_PEER
     }

@@ -46,7 +46,7 @@ impl Injector {
     /// no rule reaches; for a fault, or an option of a choice, that none of the rule's sites can have;
     /// for a condition or a key on what no call there has (a path where no request passes, a label that
     /// no site declares); for a guard rail that measures at no layer; and for `reset` and the key `peer`
-    /// at layers that look in vain for the address of the peer. A rule that aims at several sites needs
+    /// at layers whose first call had no address of its peer. A rule that aims at several sites needs
     /// one at which all that it says of a call fits together.
     ///
     /// ```
@@ -190,9 +190,15 @@ impl Reader {
                 let field = format!("{field}.one_of[{at}].fault");
                 self.read_fault(rule, field, option, sites);
             }
-        } else if fault.resets() && lacks_peers(sites) {
+        } else if fault.resets() && lacks_peers(sites) && !self.knows_connections() {
             self.warn_of_peer(rule, field, sites);
         }
+    }
+
+    /// Returns whether connections pass a site: then a request may have the handle of its connection.
+    fn knows_connections(&self) -> bool {
+        let mut sites = self.sites.iter();
+        sites.any(|(site, _)| site.kind() == SiteKind::Connection)
     }
 
     fn sites_of(&self, glob: &SiteGlob, reach: Reach) -> Vec<&'static Site> {
@@ -246,10 +252,7 @@ impl Reader {
     }
 
     fn warn_of_peer(&mut self, rule: &Rule, field: impl Into<String>, sites: &[&Site]) {
-        let detail = format!(
-            "no call at {} has told the address of its peer",
-            names(sites)
-        );
+        let detail = format!("a call at {} had no address of its peer", names(sites));
         let suggestion = "serve with `into_make_service_with_connect_info::<SocketAddr>()` in axum, or \
                           with `InjectListener`";
         self.warn(rule, field, detail, suggestion);
@@ -271,7 +274,7 @@ impl Reader {
     }
 }
 
-/// Returns whether every site is a layer that has looked for a peer's address, and never found one.
+/// Returns whether every site is a layer whose first call had no address of its peer.
 fn lacks_peers(sites: &[&Site]) -> bool {
     sites.iter().all(|site| site.lacks_peers())
 }

@@ -215,11 +215,22 @@ fn peers_that_nobody_tells_are_told() {
     let warnings = injector.warnings([&rule(first, choice, "http.server")]);
     let others: Vec<_> = warnings.iter().map(|it| &*it.field).collect();
     assert_eq!(others, ["faults[0].one_of[1].fault", "first_attempts.key"]);
+    // A listener may hand the handle of a connection to its requests.
+    let _ = injector.site_of("tcp.server", SiteKind::Connection);
+    assert_eq!(fields(), ["key"]);
+}
+
+#[test]
+fn peers_that_are_known_are_not_warned_of() {
+    let injector = Injector::new();
+    let site = injector.site("http.server");
+    site.ask_for_peer();
+    let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
     let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
-    injector.put(keyed.clone());
-    assert!(site.decide(&request.peer_of(&peer)).is_some());
-    site.note_peer(true);
-    assert_eq!(fields(), [""; 0]);
+    let request = Call::http(&Method::GET, &uri, &headers).peer_of(&peer);
+    assert!(site.decide(&request).is_none());
+    let keyed = rule(r#""key":"peer""#, r#"{"abort":"reset"}"#, "http.server");
+    assert_eq!(injector.warnings([&keyed]), []);
 }
 
 /// Each part could have an effect at one of the sites, and no site could have them all.
