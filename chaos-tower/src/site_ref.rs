@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "connection")]
+use chaos_core::decision::Asked;
 use chaos_core::{Call, Decision, Site};
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
@@ -27,6 +29,16 @@ impl SiteRef {
         self.site.decide(call)
     }
 
+    #[cfg(feature = "connection")]
+    pub(crate) fn has_news(self, asked: Asked) -> bool {
+        self.site.has_news(asked)
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn decide_news(self, call: &Call<'_>, asked: &mut Asked) -> Option<Decision> {
+        self.site.decide_news(call, asked)
+    }
+
     /// Notes whether the peer of a call, or its connection, is known.
     pub(crate) fn note_peer(self, is_known: bool) {
         self.site.note_peer(is_known);
@@ -45,6 +57,16 @@ impl SiteRef {
     }
 
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
+        None
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn has_news(self, _: Asked) -> bool {
+        false
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn decide_news(self, _: &Call<'_>, _: &mut Asked) -> Option<Decision> {
         None
     }
 
