@@ -38,11 +38,6 @@ impl SiteRef {
     pub(crate) fn decide_news(self, call: &Call<'_>, asked: &mut Asked) -> Option<Decision> {
         self.site.decide_news(call, asked)
     }
-
-    /// Notes whether the peer of a call, or its connection, is known.
-    pub(crate) fn note_peer(self, is_known: bool) {
-        self.site.note_peer(is_known);
-    }
 }
 
 #[cfg(feature = "compile-out")]
@@ -69,8 +64,6 @@ impl SiteRef {
     pub(crate) fn decide_news(self, _: &Call<'_>, _: &mut Asked) -> Option<Decision> {
         None
     }
-
-    pub(crate) fn note_peer(self, _: bool) {}
 }
 
 impl fmt::Debug for SiteRef {
