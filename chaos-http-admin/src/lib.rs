@@ -2,11 +2,10 @@
 //! running service, from `curl`, a program or a browser.
 //!
 //! ```
-//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! let admin = chaos_http_admin::Admin::new(chaos_core::global().clone());
-//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! let server = admin.bind("127.0.0.1:9900".parse()?)?; // open until it is dropped
 //! println!("the console is at http://{}/", server.local_addr());
-//! tokio::spawn(server.run(async { /* until the service stops */ }));
 //! # Ok(())
 //! # }
 //! ```
@@ -108,13 +107,13 @@
 //! # Access control
 //!
 //! ```
-//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! # let injector = chaos_core::Injector::new();
 //! use chaos_http_admin::{AccessTokens, Admin};
 //!
 //! let tokens = AccessTokens::from_file("/etc/shop/chaos-tokens")?;
 //! let admin = Admin::new(injector).access_tokens(tokens);
-//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! let server = admin.bind("127.0.0.1:9900".parse()?)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -235,6 +234,8 @@ mod openapi;
 mod problem;
 mod routes;
 mod server;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "webhooks")]
 mod webhook;
 

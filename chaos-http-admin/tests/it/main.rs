@@ -20,6 +20,7 @@ mod the_audit_can_be_read;
 mod the_audit_file_always_parses;
 mod the_document_says_what_the_port_does;
 mod the_facade_carries_them;
+mod the_kill_switch_answers;
 mod the_kill_switch_is_never_stale;
 mod the_log_keeps_secrets;
 mod the_log_says_what_changed;
