@@ -117,7 +117,7 @@ where
         response_plan.wait_all().await;
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
-                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol))
+                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, M::HOLDS_ERRORS))
             }
             Ok(result) => return M::pass(result),
             Err(outcome) => {
@@ -126,7 +126,7 @@ where
                 made.map(|response| {
                     let changes = is_response && response_plan.begin(&response, &protocol);
                     match changes {
-                        true => response_plan.apply(response, &protocol),
+                        true => response_plan.apply(response, &protocol, M::HOLDS_ERRORS),
                         false => response,
                     }
                 })

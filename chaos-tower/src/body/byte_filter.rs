@@ -36,8 +36,9 @@ pub(super) struct ByteFilter {
 
 /// How a body ends early.
 enum BodyEnd {
-    /// As if it were complete, without trailers. A body that is no longer than that ends by itself.
-    Truncate,
+    /// With an error, or as if it were complete, without trailers. A body that is no longer than that ends by
+    /// itself.
+    Truncate(Option<BoxError>),
     /// With an error, even if no bytes are left; not if there are fewer bytes.
     Fail(Option<BoxError>),
     /// With an error, and the connection is reset.
@@ -46,7 +47,11 @@ enum BodyEnd {
 
 impl ByteFilter {
     pub(super) fn new(fault: ByteFault) -> Self {
-        Self::ending(fault, BodyEnd::Truncate)
+        Self::ending(fault, BodyEnd::Truncate(None))
+    }
+
+    pub(super) fn truncate_after(bytes: u64, error: Option<BoxError>) -> Self {
+        Self::ending(ByteFault::end_after(bytes), BodyEnd::Truncate(error))
     }
 
     pub(super) fn fail_after(bytes: u64, error: BoxError) -> Self {
@@ -92,8 +97,7 @@ impl BodyFilter for ByteFilter {
             return Poll::Ready(Next::Remove);
         }
         Poll::Ready(Next::End(match &mut self.end {
-            BodyEnd::Truncate => None,
-            BodyEnd::Fail(error) => error.take().map(Err),
+            BodyEnd::Truncate(error) | BodyEnd::Fail(error) => error.take().map(Err),
             BodyEnd::Reset(connection, error) => {
                 connection.reset();
                 error.take().map(Err)
@@ -129,6 +133,6 @@ impl BodyFilter for ByteFilter {
     }
 
     fn outlasts_body(&self) -> bool {
-        !matches!(self.end, BodyEnd::Truncate) && self.fault.before() == Before::End
+        !matches!(self.end, BodyEnd::Truncate(_)) && self.fault.before() == Before::End
     }
 }

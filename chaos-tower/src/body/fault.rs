@@ -15,6 +15,9 @@ use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
 /// fault is done, its rule is over, or the body has ended or was dropped.
 pub(crate) enum BodyFault {
     Bytes(BytesPlan, ActiveCall),
+    /// The body fails after so many bytes, which are flushed before, if there are more; without an error, it
+    /// ends.
+    Truncate(u64, Option<BoxError>, ActiveCall),
     /// The body fails after so many bytes, which are flushed before.
     CutAfter(u64, BoxError, ActiveCall),
     /// The body fails after so many bytes, which are flushed before, and its connection is reset.
@@ -42,6 +45,7 @@ impl BodyFault {
     pub(crate) fn active_call(&self) -> &ActiveCall {
         match self {
             Self::Bytes(_, active_call)
+            | Self::Truncate(_, _, active_call)
             | Self::CutAfter(_, _, active_call)
             | Self::ResetAfter(_, _, _, active_call)
             | Self::StatusAfter { active_call, .. }
@@ -56,9 +60,8 @@ impl BodyFault {
     /// over there.
     pub(crate) fn acts_on(&self, most_bytes: Option<u64>, is_stream: bool) -> bool {
         let (spared, is_cut) = match self {
-            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _) => {
-                (*bytes, false)
-            }
+            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _)
+            | Self::Truncate(bytes, ..) => (*bytes, false),
             Self::CutAfter(bytes, ..) | Self::ResetAfter(bytes, ..) => (*bytes, true),
             _ => (0, false),
         };
@@ -66,11 +69,24 @@ impl BodyFault {
             .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
     }
 
+    /// Returns the fault for a body that ends where its connection does: one that is cut short ends too soon,
+    /// and nobody can tell.
+    pub(crate) fn without_framing(self) -> Self {
+        match self {
+            Self::Truncate(bytes, _, active_call) => Self::Truncate(bytes, None, active_call),
+            fault => fault,
+        }
+    }
+
     pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
         match self {
             Self::Bytes(plan, active_call) => {
                 (Box::new(ByteFilter::new(ByteFault::new(plan))), active_call)
             }
+            Self::Truncate(bytes, error, active_call) => (
+                Box::new(ByteFilter::truncate_after(bytes, error)),
+                active_call,
+            ),
             Self::CutAfter(bytes, error, active_call) => {
                 (Box::new(ByteFilter::fail_after(bytes, error)), active_call)
             }

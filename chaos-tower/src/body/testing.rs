@@ -142,8 +142,17 @@ pub(super) fn any_hit() -> Hit {
 
 impl Hit {
     pub(super) fn body<B>(&self, inner: B) -> FaultBody<B> {
-        let fault = BodyFault::Bytes(self.fault.clone(), self.active_call.clone());
-        FaultBody::with(inner, vec![fault])
+        FaultBody::with(inner, vec![self.body_fault()])
+    }
+
+    pub(super) fn body_fault(&self) -> BodyFault {
+        let active_call = self.active_call.clone();
+        match &self.fault {
+            BytesPlan::TruncateAfter(bytes) => {
+                BodyFault::Truncate(*bytes, Some("cut short".into()), active_call)
+            }
+            fault => BodyFault::Bytes(fault.clone(), active_call),
+        }
     }
 
     /// Drops this hold on the call, and returns a function that counts the active calls of the rule.

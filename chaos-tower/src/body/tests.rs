@@ -50,8 +50,7 @@ fn random_slow_fault(numbers: &mut Numbers) -> BytesFault {
 }
 
 fn faults(hits: &[Hit]) -> Vec<BodyFault> {
-    let fault = |hit: &Hit| BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
-    hits.iter().map(fault).collect()
+    hits.iter().map(Hit::body_fault).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,7 @@ use chaos_core::{
     Direction, Plan,
     decision::ActiveCall,
     fault::AfterMessages,
-    plan::{Answer, Cut, CutKind, Wait},
+    plan::{Answer, BytesPlan, Cut, CutKind, Wait},
 };
 use http::{Request, request::Parts};
 use http_body::Body;
@@ -15,7 +15,7 @@ use crate::{
     connection::Connection,
     error::BoxError,
     execute::{
-        outcome::{Outcome, cut_error},
+        outcome::{Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
         upload::Upload,
@@ -80,12 +80,20 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
             Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
             Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
-            Plan::Bytes(plan, Direction::Request) => {
-                let fault = BodyFault::Bytes(plan, active_call);
-                self.upload.push(fault, &self.head.headers);
-            }
-            Plan::Bytes(plan, Direction::Response) => {
-                self.response.body(BodyFault::Bytes(plan, active_call));
+            Plan::Bytes(plan, direction) => {
+                let fault = match plan {
+                    BytesPlan::TruncateAfter(bytes) => {
+                        let error = truncation(&active_call, &self.protocol);
+                        BodyFault::Truncate(bytes, Some(error), active_call)
+                    }
+                    plan => BodyFault::Bytes(plan, active_call),
+                };
+                match direction {
+                    Direction::Request => {
+                        self.upload.push(fault, &self.head.headers);
+                    }
+                    Direction::Response => self.response.body(fault),
+                }
             }
             Plan::Answer(answer) => return self.answer(answer, active_call),
             Plan::Fail(injected) => {
