@@ -97,6 +97,7 @@ where
             upload,
             response: mut response_plan,
             answer_on_signal,
+            cut_on_signal,
             ..
         } = planned;
         let result = match (outcome, answer_on_signal) {
@@ -113,6 +114,10 @@ where
                 // The inner service has not responded yet, so this is the whole response.
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
+        };
+        let result = match cut_on_signal {
+            Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
+            _ => result,
         };
         response_plan.wait_all().await;
         let result = match result {

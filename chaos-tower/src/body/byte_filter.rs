@@ -9,10 +9,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use chaos_core::{Clock, decision::ActiveCall};
 
-use super::filter::{BodyFilter, Next};
+use super::{
+    fault::BodyCut,
+    filter::{BodyFilter, Next},
+};
 use crate::{
     byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
-    connection::Connection,
     error::BoxError,
 };
 
@@ -39,10 +41,8 @@ enum BodyEnd {
     /// With an error, or as if it were complete, without trailers. A body that is no longer than that ends by
     /// itself.
     Truncate(Option<BoxError>),
-    /// With an error, even if no bytes are left; not if there are fewer bytes.
-    Fail(Option<BoxError>),
-    /// With an error, and the connection is reset.
-    Reset(Connection, Option<BoxError>),
+    /// As a cut says, even if no bytes are left; not if there are fewer bytes.
+    Cut(Option<BodyCut>),
 }
 
 impl ByteFilter {
@@ -54,13 +54,8 @@ impl ByteFilter {
         Self::ending(ByteFault::end_after(bytes), BodyEnd::Truncate(error))
     }
 
-    pub(super) fn fail_after(bytes: u64, error: BoxError) -> Self {
-        Self::ending(ByteFault::end_after(bytes), BodyEnd::Fail(Some(error)))
-    }
-
-    pub(super) fn reset_after(bytes: u64, error: BoxError, connection: Connection) -> Self {
-        let end = BodyEnd::Reset(connection, Some(error));
-        Self::ending(ByteFault::end_after(bytes), end)
+    pub(super) fn cut_after(bytes: u64, cut: BodyCut) -> Self {
+        Self::ending(ByteFault::end_after(bytes), BodyEnd::Cut(Some(cut)))
     }
 
     fn ending(fault: ByteFault, end: BodyEnd) -> Self {
@@ -97,11 +92,16 @@ impl BodyFilter for ByteFilter {
             return Poll::Ready(Next::Remove);
         }
         Poll::Ready(Next::End(match &mut self.end {
-            BodyEnd::Truncate(error) | BodyEnd::Fail(error) => error.take().map(Err),
-            BodyEnd::Reset(connection, error) => {
-                connection.reset();
-                error.take().map(Err)
-            }
+            BodyEnd::Truncate(error) => error.take().map(Err),
+            BodyEnd::Cut(cut) => cut.take().map(|cut| {
+                if let Some(connection) = cut.reset {
+                    connection.reset();
+                }
+                if let Some(trigger) = cut.trigger {
+                    trigger.fire();
+                }
+                Err(cut.error)
+            }),
         }))
     }
 

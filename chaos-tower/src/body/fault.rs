@@ -2,12 +2,13 @@
 
 use chaos_core::{decision::ActiveCall, fault::AfterMessages, plan::BytesPlan};
 use http::HeaderMap;
+use http_body::Frame;
 
 use super::{
     byte_filter::ByteFilter,
     filter::BodyFilter,
     grpc_messages::StatusAfter,
-    grpc_signal::{RequestCounter, StatusOnSignal, StatusSignal},
+    grpc_signal::{EndOnSignal, EndSignal, EndTrigger, RequestCounter},
 };
 use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
 
@@ -19,9 +20,7 @@ pub(crate) enum BodyFault {
     /// ends.
     Truncate(u64, Option<BoxError>, ActiveCall),
     /// The body fails after so many bytes, which are flushed before.
-    CutAfter(u64, BoxError, ActiveCall),
-    /// The body fails after so many bytes, which are flushed before, and its connection is reset.
-    ResetAfter(u64, BoxError, Connection, ActiveCall),
+    CutAfter(u64, BodyCut, ActiveCall),
     /// The body ends with these trailers after so many complete gRPC messages of its own. For messages
     /// of the request's body, see [`count_messages`](super::count_messages).
     StatusAfter {
@@ -31,13 +30,29 @@ pub(crate) enum BodyFault {
     },
     /// A response's body ends with these trailers when the signal fires.
     StatusOnSignal {
-        signal: StatusSignal,
+        signal: EndSignal,
         trailers: HeaderMap,
+        active_call: ActiveCall,
+    },
+    /// A response's body fails when the signal fires.
+    CutOnSignal {
+        signal: EndSignal,
+        error: BoxError,
         active_call: ActiveCall,
     },
     /// A request's body that fires the signal made with the counter by
     /// [`count_messages`](super::count_messages).
     CountMessages(RequestCounter, ActiveCall),
+}
+
+/// What happens when a body is cut off.
+pub(crate) struct BodyCut {
+    /// The error that the body fails with.
+    pub(crate) error: BoxError,
+    /// The connection, if it is reset.
+    pub(crate) reset: Option<Connection>,
+    /// What tells the response that the body of the request was cut off.
+    pub(crate) trigger: Option<EndTrigger>,
 }
 
 impl BodyFault {
@@ -47,9 +62,9 @@ impl BodyFault {
             Self::Bytes(_, active_call)
             | Self::Truncate(_, _, active_call)
             | Self::CutAfter(_, _, active_call)
-            | Self::ResetAfter(_, _, _, active_call)
             | Self::StatusAfter { active_call, .. }
             | Self::StatusOnSignal { active_call, .. }
+            | Self::CutOnSignal { active_call, .. }
             | Self::CountMessages(_, active_call) => active_call,
         }
     }
@@ -62,7 +77,7 @@ impl BodyFault {
         let (spared, is_cut) = match self {
             Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _)
             | Self::Truncate(bytes, ..) => (*bytes, false),
-            Self::CutAfter(bytes, ..) | Self::ResetAfter(bytes, ..) => (*bytes, true),
+            Self::CutAfter(bytes, ..) => (*bytes, true),
             _ => (0, false),
         };
         most_bytes
@@ -87,13 +102,9 @@ impl BodyFault {
                 Box::new(ByteFilter::truncate_after(bytes, error)),
                 active_call,
             ),
-            Self::CutAfter(bytes, error, active_call) => {
-                (Box::new(ByteFilter::fail_after(bytes, error)), active_call)
+            Self::CutAfter(bytes, cut, active_call) => {
+                (Box::new(ByteFilter::cut_after(bytes, cut)), active_call)
             }
-            Self::ResetAfter(bytes, error, connection, active_call) => (
-                Box::new(ByteFilter::reset_after(bytes, error, connection)),
-                active_call,
-            ),
             Self::StatusAfter {
                 messages,
                 trailers,
@@ -106,7 +117,15 @@ impl BodyFault {
                 signal,
                 trailers,
                 active_call,
-            } => (Box::new(StatusOnSignal::new(signal, trailers)), active_call),
+            } => (
+                Box::new(EndOnSignal::new(signal, Ok(Frame::trailers(trailers)))),
+                active_call,
+            ),
+            Self::CutOnSignal {
+                signal,
+                error,
+                active_call,
+            } => (Box::new(EndOnSignal::new(signal, Err(error))), active_call),
             Self::CountMessages(counter, active_call) => (Box::new(counter), active_call),
         }
     }

@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyFault, FaultBody};
+use super::{BodyCut, BodyFault, FaultBody};
 use crate::error::BoxError;
 
 /// One step of a scripted body.
@@ -132,6 +132,14 @@ pub(super) fn hit_of(fault: BytesFault, rule: impl FnOnce(Rule) -> Rule) -> Hit 
         injector,
         active_call,
         fault,
+    }
+}
+
+pub(super) fn cut() -> BodyCut {
+    BodyCut {
+        error: "cut".into(),
+        reset: None,
+        trigger: None,
     }
 }
 

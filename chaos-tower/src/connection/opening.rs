@@ -1,6 +1,6 @@
 //! Executes the plans for a connection that was accepted.
 
-use chaos_core::{Decision, Direction, Plan, plan::CutKind};
+use chaos_core::{Decision, Plan, plan::CutKind};
 
 use crate::connection::{
     direction_faults::ConnectionByteFaults,
@@ -19,9 +19,9 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 (CutKind::GoAway, ..) => handle.send(Command::GoAway),
-                (kind, Some(bytes), Some(active_call)) => {
-                    let faults = byte_faults.of(Direction::Response);
-                    faults.cut_after(bytes, command(kind), active_call);
+                (kind, Some(after), Some(active_call)) => {
+                    let faults = byte_faults.of(after.direction);
+                    faults.cut_after(after.count, command(kind), active_call);
                 }
                 (kind, ..) => last = Some(command(kind)),
             },

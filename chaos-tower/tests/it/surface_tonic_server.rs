@@ -665,6 +665,19 @@ async fn request_body() {
 }
 
 #[tokio::test]
+async fn abort_on_request() {
+    let abort = json!({ "abort": "close", "after": "9B", "on": "request" });
+    let stage = Stage::of(abort).await;
+    let heard = stage.ask(Kind::Client).await;
+    heard.is_nothing_but(End::StreamReset(Reason::INTERNAL_ERROR));
+    let given = stage.call(Kind::Client).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
+    // The response has begun, and breaks off.
+    let given = stage.call(Kind::Both).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
+}
+
+#[tokio::test]
 async fn headers() {
     let set = json!({ "headers": { "set": { "x-region": "moon" }, "remove": ["x-tenant"] } });
     let stage = Stage::of(set).await;

@@ -8,7 +8,7 @@ use crate::{
     FaultBody,
     body::{
         BodyFault, byte_filter,
-        testing::{Hit, Script, Step, any_hit, hit, read, trailers},
+        testing::{Hit, Script, Step, any_hit, cut, hit, read, trailers},
     },
 };
 
@@ -19,7 +19,7 @@ fn abc_and_trailers() -> Script {
 }
 
 fn failing(hit: &Hit, after: u64, inner: Script) -> FaultBody<Script> {
-    let fault = BodyFault::CutAfter(after, "cut".into(), hit.active_call.clone());
+    let fault = BodyFault::CutAfter(after, cut(), hit.active_call.clone());
     FaultBody::with(inner, vec![fault])
 }
 

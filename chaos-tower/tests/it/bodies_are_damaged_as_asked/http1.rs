@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use chaos_core::{
-    Fault,
+    Direction, Fault,
     fault::{Abort, BytesFault},
     plan::CutKind,
 };
@@ -122,7 +122,7 @@ async fn truncated_over_http_1_0_it_looks_whole() {
 #[tokio::test]
 async fn cut_off_it_breaks_off() {
     for after in [0, 1, 5_000, 19_999] {
-        let abort = Fault::Abort(Abort::Cut(CutKind::Close), Some(after));
+        let abort = Fault::abort_after(Abort::Cut(CutKind::Close), after, Direction::Response);
         let server = Server::hit(abort).await;
         for _ in 0..TIMES {
             let (head, body) = get(&server, "/sized").await;
@@ -133,7 +133,7 @@ async fn cut_off_it_breaks_off() {
             assert!(body.len() as u64 == after && !is_whole);
         }
     }
-    let abort = Fault::Abort(Abort::Cut(CutKind::Close), Some(20_000));
+    let abort = Fault::abort_after(Abort::Cut(CutKind::Close), 20_000, Direction::Response);
     let server = Server::hit(abort).await;
     let (_, chunked) = get(&server, "/streamed").await;
     assert_eq!(dechunk(&chunked), (BODY.to_vec(), false));

@@ -82,7 +82,12 @@ async fn truncated_its_stream_is_reset() {
 
 async fn cut_off(kind: CutKind, reason: Reason) {
     for after in [0, 1, 5_000, 19_999, 20_000] {
-        let server = Server::hit(Fault::Abort(Abort::Cut(kind), Some(after))).await;
+        let server = Server::hit(Fault::abort_after(
+            Abort::Cut(kind),
+            after,
+            Direction::Response,
+        ))
+        .await;
         let client = connect(&server).await;
         for path in ["/streamed", "/sized", "/streamed"] {
             let got = get(&client, path).await;

@@ -160,3 +160,17 @@ async fn without_framing_nobody_can_tell() {
     let (_, body) = call!(r#"{ "body": { "truncate_after": "3B" } }"#, &url).unwrap();
     assert_injected(&*body.unwrap_err());
 }
+
+#[tokio::test]
+async fn a_request_that_breaks_off_fails_the_call() {
+    let peer = Peer::start().await;
+    let (injector, layer) = hit_by(r#"{ "abort": "close", "after": "3B", "on": "request" }"#);
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let client = layer.boxed_errors().wrapped_bodies().layer(client);
+    let request = Request::post(format!("http://{}/count", peer.address));
+    let request = request.body(Body::from("a body")).unwrap();
+    let error = client.oneshot(request).await.unwrap_err();
+    assert_eq!(io_kind(&*error), Some(ErrorKind::ConnectionAborted));
+    assert_injected(&*error);
+    assert_eq!(injector.counts("r").unwrap().injected, 1);
+}

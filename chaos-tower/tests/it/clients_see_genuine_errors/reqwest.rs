@@ -251,13 +251,21 @@ async fn a_request_that_is_cut_short_is_not_taken_for_whole() {
             ["a ", "bo", "dy"].map(|word| Ok::<_, std::io::Error>(Frame::data(Bytes::from(word))));
         Body::wrap(StreamBody::new(futures_util::stream::iter(words)))
     };
-    for body in [Body::from("a body"), streamed()] {
-        let mut request = Request::new(Method::POST, url.parse().unwrap());
-        *request.body_mut() = Some(body);
-        let (_injector, layer) =
-            hit_by(r#"{ "body": { "truncate_after": "3B", "on": "request" } }"#);
-        let error = layered(layer).oneshot(request).await.unwrap_err();
-        assert_injected(&error);
+    let truncate = r#"{ "body": { "truncate_after": "3B", "on": "request" } }"#;
+    let abort = r#"{ "abort": "reset", "after": "3B", "on": "request" }"#;
+    for (fault, kind) in [
+        (truncate, ErrorKind::UnexpectedEof),
+        (abort, ErrorKind::ConnectionReset),
+    ] {
+        for body in [Body::from("a body"), streamed()] {
+            let mut request = Request::new(Method::POST, url.parse().unwrap());
+            *request.body_mut() = Some(body);
+            let (_injector, layer) = hit_by(fault);
+            let error = layered(layer).oneshot(request).await.unwrap_err();
+            assert!(error.is_request(), "{fault}: {error:?}");
+            assert_eq!(io_kind(&error), Some(kind), "{fault}");
+            assert_injected(&error);
+        }
     }
 }
 
