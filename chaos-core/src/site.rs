@@ -46,6 +46,8 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether peers are known: `NOT_ASKED`, `TO_ASK`, `NO_PEER` or `PEER`. It orders nothing: relaxed.
+    peer: AtomicU8,
     name: &'static str,
     kind: SiteKind,
     file: &'static str,
@@ -55,8 +57,18 @@ pub struct Site {
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
-/// No call has passed yet: the first pass takes the cold path once, and registers the site.
+/// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
+/// a layer it asks the call for its peer.
 const NEW: u8 = 2;
+
+/// No call has been asked for the address of its peer.
+const NOT_ASKED: u8 = 0;
+/// The next call is to be asked.
+const TO_ASK: u8 = 1;
+/// The call that was asked had no address.
+const NO_PEER: u8 = 2;
+/// The call that was asked had an address.
+const PEER: u8 = 3;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -84,6 +96,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            peer: AtomicU8::new(NOT_ASKED),
             name,
             kind,
             file,
@@ -120,16 +133,38 @@ impl Site {
             return None;
         }
         let guard = self.rules.load();
-        let site_rules = guard.as_ref()?;
+        let Some(site_rules) = guard.as_ref() else {
+            return self.pass_first(call);
+        };
         if !site_rules.are_plain() {
             return self.ask_many(site_rules, call);
         }
         for (at, rule) in site_rules.rules.iter().enumerate() {
             match rule.glance() {
                 Glance::Pass => {}
-                Glance::Hit => return self.fire(site_rules, at, Hit::by_chance(), call),
+                Glance::Hit => return self.fire(site_rules, at, Hit::BY_CHANCE, call),
                 Glance::LookCloser => return self.look_closer(site_rules, at, call),
             }
+        }
+        None
+    }
+
+    /// Passes a call where no rule aims, and asks it for the address of its peer if none was asked.
+    #[cold]
+    #[inline(never)]
+    fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
+        if self.peer.load(Ordering::Relaxed) == TO_ASK {
+            match call.tells_peer() {
+                true => {
+                    let peer = if call.peer().is_some() { PEER } else { NO_PEER };
+                    self.peer.store(peer, Ordering::Relaxed);
+                }
+                // Calls of a client have none, and need none.
+                false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
+            }
+            let (new, idle) = (NEW, IDLE);
+            let order = Ordering::Relaxed;
+            let _ = self.state.compare_exchange(new, idle, order, order);
         }
         None
     }
@@ -170,7 +205,7 @@ impl Site {
         &self,
         site_rules: &Arc<SiteRules>,
         from: usize,
-        hit: Box<Hit>,
+        hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
         let mut evaluation = self.evaluate(call);
@@ -198,7 +233,7 @@ impl Site {
         self.retire(own);
         let decision = self.ask_overlays_and_own(own, call);
         // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exemptions().have(call) {
+        if decision.is_none() && self.exempts(call) {
             return None;
         }
         let here = (self.name, self.kind);
@@ -208,13 +243,18 @@ impl Site {
 
     /// Asks the rules of the overlays that the call is in, and then the site's own.
     fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        if !own.are_overlaid() {
-            return self.look_closer(own, 0, call);
+        if own.are_overlaid() {
+            self.retire(own);
+            if overlay_rules::any_entered() {
+                return self.ask_entered(own, call);
+            }
         }
-        self.retire(own);
-        if !overlay_rules::any_entered() {
-            return self.look_closer(own, 0, call);
-        }
+        self.look_closer(own, 0, call)
+    }
+
+    /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
+    #[inline(never)]
+    fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         let mut evaluation = self.evaluate(call);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
@@ -227,7 +267,7 @@ impl Site {
         }
         let here = evaluation.here;
         let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks))
+        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
@@ -235,7 +275,7 @@ impl Site {
         Evaluation {
             call,
             here: (self.name, self.kind),
-            is_exempt: reentrancy::is_notifying() || self.exemptions().have(call),
+            is_exempt: reentrancy::is_notifying() || self.exempts(call),
             fired: Vec::new(),
             has_ended: false,
         }
@@ -270,12 +310,16 @@ impl Site {
     /// and none at a site of another kind.
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
-        self.exempt.load_full().unwrap_or_else(|| {
-            Arc::new(match self.kind {
-                SiteKind::Layer => Exemptions::new(),
-                _ => Exemptions::none(),
-            })
-        })
+        let exempt = self.exempt.load_full();
+        exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
+    }
+
+    /// Returns whether a call is exempt, without an allocation.
+    fn exempts(&self, call: &Call<'_>) -> bool {
+        match &*self.exempt.load() {
+            Some(exempt) => exempt.have(call),
+            None => Exemptions::usual_at(self.kind).have(call),
+        }
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header
@@ -287,6 +331,23 @@ impl Site {
     /// Returns whether an answer that a fault changes carries a mark.
     fn marks(&self) -> bool {
         !self.unmarked.load(Ordering::Relaxed)
+    }
+
+    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
+    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
+    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
+    pub fn ask_for_peer(&self) {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (not_asked, order) = (NOT_ASKED, Ordering::Relaxed);
+        let asked = self.peer.compare_exchange(not_asked, TO_ASK, order, order);
+        if asked.is_ok() && self.rules.load().is_none() {
+            self.state.store(NEW, order);
+        }
+    }
+
+    /// Returns whether a call was asked for the address of its peer, and had none.
+    pub(crate) fn lacks_peers(&self) -> bool {
+        self.peer.load(Ordering::Relaxed) == NO_PEER
     }
 
     /// Sets until when overlays aim here; `None` if none does.
@@ -318,7 +379,11 @@ impl Site {
 
     /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
-        let state = if rules.is_some() { ARMED } else { IDLE };
+        let state = match &rules {
+            Some(_) => ARMED,
+            None if self.peer.load(Ordering::Relaxed) == TO_ASK => NEW,
+            None => IDLE,
+        };
         let same = match (&*self.rules.load(), &rules) {
             (None, None) => true,
             (Some(old), Some(new)) => old.are_the_same(new),

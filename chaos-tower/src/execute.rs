@@ -8,17 +8,26 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use chaos_core::{Decision, decision::WatchedFuture};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use chaos_core::{
+    Decision,
+    decision::{WatchedCall, WatchedFuture},
+};
 use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
     body::FaultBody,
+    connection::peer_watch::INTERVAL,
     execute::{
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
-    surface::{Bodies, HttpBody, HttpSurface},
+    surface::{Bodies, HttpBody, HttpSurface, Surface},
 };
 
 /// Serves one request that a rule hits, or whose result guard rails watch, or both.
@@ -33,9 +42,40 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let watched_call = decision.watched_call();
-    let result = execute_plans::<S, M, A, B>(inner, request, decision);
-    WatchedFuture::new(watched_call, result, has_failed)
+    let watch = Watch::of(&mut decision);
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.left());
+    watch.over(result)
+}
+
+/// What guard rails measure of one call, if one measures it.
+pub(crate) struct Watch {
+    call: Option<Box<WatchedCall>>,
+    /// Whether the client has left. Only a call that is measured needs to know.
+    left: Option<Arc<AtomicBool>>,
+}
+
+impl Watch {
+    pub(crate) fn of(decision: &mut Decision) -> Self {
+        let call = decision.watched_call();
+        let left = (call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
+        Self { call, left }
+    }
+
+    /// Returns what is set when the client leaves.
+    pub(crate) fn left(&self) -> Option<Arc<AtomicBool>> {
+        self.left.clone()
+    }
+
+    /// Measures the call by its result.
+    pub(crate) fn over<B, E>(
+        self,
+        result: impl Future<Output = Result<Response<B>, E>>,
+    ) -> impl Future<Output = Result<Response<B>, E>> {
+        WatchedFuture::new(self.call, result, move |result| {
+            let has_left = self.left.as_ref().is_some_and(|left| left.load(Relaxed));
+            (!has_left).then(|| has_failed(result))
+        })
+    }
 }
 
 /// Whether a result is a failure: an error, or a response whose head says so.
@@ -47,15 +87,29 @@ fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     response.status().is_server_error() || code.is_some_and(|code| code != "0")
 }
 
+/// Returns the result for a client that has gone, which receives nothing, whatever it is. Sets `left`.
+fn disconnected<M, B, E>(left: Option<&AtomicBool>) -> Result<M::Response, M::Error>
+where
+    M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+    B: HttpBody,
+{
+    if let Some(left) = left {
+        left.store(true, Relaxed);
+    }
+    let result = Outcome::Disconnected.into_result::<M, B, E>();
+    result.map(|response| response.map(<M as Bodies<B>>::take))
+}
+
 /// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,
 /// and executes the plans for the response, whoever has made it.
 ///
 /// Thousands of requests may wait in this future, so it holds the request once, and boxes what few
 /// calls need.
-fn execute_plans<S, M, A, B>(
+pub(crate) fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,
+    left: Option<Arc<AtomicBool>>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
@@ -78,17 +132,17 @@ where
                     continue;
                 }
             };
-            if !wait.is_hang() {
+            // Nobody can have gone for long when a short one is over.
+            let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
+            let Some(active_call) = looks.then(|| decision.active_call()).flatten() else {
                 decision.wait(wait).await;
                 continue;
-            }
-            match Box::pin(planned.upload.hang(decision.wait(wait))).await {
+            };
+            let (time, wait) = (wait.time(), decision.wait(wait));
+            let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
+            match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
-                // The client receives no answer any more, whatever it is.
-                None => {
-                    let result = Outcome::Disconnected.into_result::<M, B, S::Error>();
-                    return result.map(|response| response.map(<M as Bodies<B>>::take));
-                }
+                None => return disconnected::<M, B, S::Error>(left.as_deref()),
             }
         }
         let PlannedRequest {
@@ -100,6 +154,7 @@ where
             cut_on_signal,
             ..
         } = planned;
+        let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.
@@ -119,7 +174,9 @@ where
             Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
             _ => result,
         };
-        response_plan.wait_all().await;
+        if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
+            return disconnected::<M, B, S::Error>(left.as_deref());
+        }
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
                 Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, M::HOLDS_ERRORS))

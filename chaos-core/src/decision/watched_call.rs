@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     guard_rail::{
+        injected_by::InjectedBy,
         monitor::{Monitor, Serving},
         outcomes::{CallEnd, CallStart},
     },
@@ -24,16 +25,20 @@ pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
     begun: Vec<CallStart>,
-    injected: Arc<AtomicBool>,
+    injected: Arc<InjectedBy>,
     /// When to judge next while the call is pending: there may be no other call that does.
     #[cfg(feature = "tokio")]
     look: Option<Look>,
 }
 
 impl WatchedCall {
-    pub(crate) fn new(hub: &Arc<Hub>, monitors: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        monitors: &Arc<[Arc<Monitor>]>,
+        injected: InjectedBy,
+    ) -> Self {
         let now = hub.clock.now();
-        let injected = Arc::new(AtomicBool::new(injected));
+        let injected = Arc::new(injected);
         let begin = |monitor: &Arc<Monitor>| monitor.begin(now, &injected);
         Self {
             begun: monitors.iter().map(begin).collect(),
@@ -142,8 +147,9 @@ pin_project! {
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
-    /// Measures `future` for guard rails, if there are any; `has_failed` says whether an output is a failure.
+impl<F: Future, P: Fn(&F::Output) -> Option<bool>> WatchedFuture<F, P> {
+    /// Measures `future` for guard rails, if there are any. `has_failed` says whether an output is a failure;
+    /// `None` is one that nobody receives, because the caller has left.
     pub fn new(watched_call: Option<Box<WatchedCall>>, future: F, has_failed: P) -> Self {
         Self {
             watched_call,
@@ -153,7 +159,7 @@ impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
+impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -170,7 +176,7 @@ impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
         }
         let output = ready!(poll);
         let failed = (this.has_failed)(&output);
-        watched_call.end(CallEnd::Answered { failed });
+        watched_call.end(failed.map_or(CallEnd::Left, |failed| CallEnd::Answered { failed }));
         *this.watched_call = None;
         Poll::Ready(output)
     }

@@ -476,6 +476,20 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "regular expression",
     ),
     (
+        "a full regex that closes what it did not open",
+        r#"{"id":"r","site":"s","match":{"headers":{"a":{"full_regex":"a)|(b"}}},"faults":[{"status":503}]}"#,
+        "match.headers.a",
+        "closing ')'",
+        "regular expression",
+    ),
+    (
+        "a search and a full match",
+        r#"{"id":"r","site":"s","match":{"headers":{"a":{"regex":"a","full_regex":"b"}}},"faults":[{"status":503}]}"#,
+        "match.headers.a",
+        "regex and full_regex",
+        "{\"full_regex\"}",
+    ),
+    (
         "regex bomb",
         r#"{"id":"r","site":"s","match":{"path":{"regex":"((a{1000}){1000}){1000}"}},"faults":[{"status":503}]}"#,
         "match.path",
@@ -598,8 +612,64 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "at_least with a spread",
         r#"{"id":"r","site":"s","faults":[{"latency":{"at_least":"1s","std_dev":"5ms"}}]}"#,
         "faults[0].latency",
-        "at_least beside another curve",
+        "std_dev beside at_least",
         "at_least",
+    ),
+    (
+        "at_least with a tail",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"pareto":{"min":"1s","alpha":1},"at_least":"1s"}}]}"#,
+        "faults[0].latency",
+        "pareto beside at_least: a call is padded up to a duration or a range",
+        "at_least",
+    ),
+    (
+        "a max beside at_least",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"at_least":"1s","max":"2s"}}]}"#,
+        "faults[0].latency",
+        "max beside at_least",
+        "at_least",
+    ),
+    (
+        "a curve outside of its latency",
+        r#"{"id":"r","site":"s","faults":[{"pareto":{"min":"1s","alpha":1}}]}"#,
+        "faults[0].pareto",
+        "unknown field `pareto`, which belongs in `latency`",
+        "latency",
+    ),
+    (
+        "a curve beside its latency",
+        r#"{"id":"r","site":"s","faults":[{"pareto":{"min":"1s","alpha":1},"latency":{"at_least":"1s"}}]}"#,
+        "faults[0].pareto",
+        "unknown field `pareto`, which belongs in `latency`",
+        "latency",
+    ),
+    (
+        "a max in a pareto",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"pareto":{"min":"1s","alpha":1,"max":"2s"}}}]}"#,
+        "faults[0].latency",
+        "pareto.max: unknown field `max`",
+        "pareto",
+    ),
+    (
+        "an at_least in a pareto",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"pareto":{"min":"1s","alpha":1,"at_least":"2s"}}}]}"#,
+        "faults[0].latency",
+        "pareto.at_least: unknown field `at_least`",
+        "pareto",
+    ),
+    (
+        "a max alone",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"max":"2s"}}]}"#,
+        "faults[0].latency",
+        "too few quantiles",
+        "pareto",
+    ),
+    (
+        "a max below the curve",
+        r#"{"id":"r","site":"s","faults":[{"latency":{"pareto":{"min":"1s","alpha":1},"max":"10ms"}}]}"#,
+        "faults[0].latency",
+        "a max of 10ms over 1s",
+        "\"max\" beside",
     ),
     (
         "at least after",
@@ -1249,7 +1319,7 @@ fn null_is_not_taken_for_a_field_that_is_left_out() {
     let null = serde_json::Value::Null;
     for field in fields("Rule") {
         // What the admin port shows beside a rule is not read.
-        if field != "stats" && field != "sites" {
+        if !["stats", "sites", "warnings"].contains(&&*field) {
             refused(rule(&field, null.clone()), &field);
         }
     }

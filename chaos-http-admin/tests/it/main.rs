@@ -1,5 +1,6 @@
 //! The promises of chaos-http-admin, a module each.
 
+mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_patch_does_no_more_than_it_says;
 mod a_rule_dies_without_us;

@@ -85,6 +85,12 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
 
     let alice = injector.as_actor(Actor::new("alice").because("seen"));
+    // A person may hold it besides; what the guard rail holds is not ended by a resume.
+    assert!(!alice.halt());
+    let holders = injector.status().holders;
+    let kinds: Vec<_> = holders.iter().map(|it| (it.kind, it.locked)).collect();
+    use chaos_core::HolderKind::{GuardRail, Person};
+    assert_eq!(kinds, [(GuardRail, true), (Person, false)]);
     let error = alice.resume().unwrap_err();
     assert!(matches!(error, ChangeError::Locked { .. }) && error.to_string().contains(&reason));
     assert!(!injector.resume());
@@ -99,11 +105,19 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
 
     let entries = injector.audit().after(0).entries;
     let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
-    use Action::{Acknowledge, Breach, Put, Resume};
-    assert_eq!(actions, [Put, Breach, Acknowledge, Resume]);
+    use Action::{Acknowledge, Breach, Halt, Put, Resume};
+    assert_eq!(actions, [Put, Breach, Halt, Acknowledge, Resume]);
     assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
     assert_eq!(entries[1].actor.name(), "chaos");
-    assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[2].what.as_deref(),
+        Some("already held by a guard rail")
+    );
+    assert_eq!(entries[3].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[4].what.as_deref(),
+        Some("ended the holds of a guard rail, alice")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -506,6 +520,8 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
         let rail = errors(0.5).site("http.server".parse().unwrap());
         injector.set_policy(Policy::new().guard(rail));
         let overlay = Overlay::new(&injector);
+        // The first call is asked for its peer.
+        ask(&service, "/").await;
         assert!(!layer.is_armed());
         let ttl = chaos_core::Lifetime::new(Duration::from_secs(60)).unwrap();
         overlay.put(rule("fails", site, fault).lifetime(ttl));
@@ -522,6 +538,49 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
         }
         drop(overlay);
         assert!(!layer.is_armed(), "nothing is armed any more");
+    }
+}
+
+/// The faults of one overlay or token halted someone else's experiment.
+#[tokio::test(start_paused = true)]
+async fn what_an_overlay_injects_does_not_trip_the_guard_rail_of_a_rule() {
+    // At the site of the rail, and at another that is passed on the way.
+    for (site, fault) in [
+        ("http.server", unavailable()),
+        ("db.read", Fault::error("lost")),
+        ("http.server", Fault::hang(Duration::from_secs(20)).unwrap()),
+    ] {
+        let injector = Injector::new();
+        let service = service(&injector);
+        let rail = errors(0.5).latency(0.5, 500 * MS).unwrap();
+        let once = Trigger::new().limit(1.try_into().unwrap());
+        injector.put(
+            rule("mine", "http.server", unavailable())
+                .trigger(once)
+                .guard(rail),
+        );
+        // One call of everyone's, to see that they are counted.
+        assert_eq!(ask(&service, "/").await, StatusCode::SERVICE_UNAVAILABLE);
+        let overlay = Overlay::new(&injector);
+        overlay.put(rule("theirs", site, fault.clone()));
+        overlay
+            .run(async {
+                for _ in 0..20 {
+                    // A caller who waits, and one who leaves.
+                    let _ = timeout(Duration::from_secs(30), ask(&service, "/")).await;
+                    let _ = timeout(Duration::from_secs(6), ask(&service, "/")).await;
+                }
+            })
+            .await;
+        assert_eq!(halted(&injector), None, "{site} {fault:?}");
+        assert_eq!(overlay.counts("theirs").unwrap().injected, 40);
+
+        // A call in an overlay that it leaves alone counts as any other.
+        let elsewhere = rule("elsewhere", "cache.read", Fault::error("lost"));
+        overlay.replace(vec![elsewhere]).unwrap();
+        injector.put(rule("mine", "http.server", unavailable()).guard(errors(0.5)));
+        let asked = overlay.run(ask_until_halted(&service, &injector)).await;
+        assert_eq!(asked, 20);
     }
 }
 
@@ -598,6 +657,8 @@ async fn without_one_armed_nothing_is_watched() {
     let guarded = rule("never", "db.read", Fault::error("lost"))
         .trigger(never)
         .guard(rail);
+    // The first call is asked for its peer.
+    ask(&service, "/").await;
     assert!(!site.is_armed());
     injector.put(guarded.clone());
     assert!(site.is_armed(), "it watches here");
@@ -619,7 +680,8 @@ fn it_is_said_on_the_wire() {
     let doc = json!({"id": "r", "site": "db.read", "enabled": true, "faults": [{"error": "lost"}], "guards": [
         {"error_ratio": 0.1},
         {"site": "http.*", "window": "30s", "at_least": 5, "latency": {"p99.9": "800ms"}, "over_baseline": true,
-            "then": "disarm"},
+            "max_baseline_latency": "2s", "then": "disarm"},
+        {"error_ratio": 0.1, "over_baseline": true, "max_baseline_error_ratio": 0.2},
     ]});
     let read = wire::rule_from_value(doc.clone(), None).unwrap();
     let second = GuardRail::new()
@@ -628,10 +690,14 @@ fn it_is_said_on_the_wire() {
         .and_then(|rail| rail.at_least(5).latency(0.999, 800 * MS))
         .unwrap()
         .over_baseline()
+        .max_baseline_latency(Duration::from_secs(2))
         .then(chaos_core::guard_rail::Then::Disarm);
+    let third = errors(0.1).over_baseline();
+    let third = third.max_baseline_error_ratio(Rate::new(0.2).unwrap());
     let expected = rule("r", "db.read", Fault::error("lost"))
         .guard(errors(0.1))
-        .guard(second);
+        .guard(second)
+        .guard(third);
     assert_eq!(read, expected);
     assert_eq!(wire::rule_to_value(&read), doc);
 
@@ -660,6 +726,22 @@ fn it_is_said_on_the_wire() {
             "guards[0].then",
         ),
         (json!({"errors": 0.1}), "guards[0].errors"),
+        (
+            json!({"error_ratio": 0.1, "max_baseline_error_ratio": 0.2}),
+            "guards[0].max_baseline_error_ratio",
+        ),
+        (
+            json!({"error_ratio": 0.1, "over_baseline": true, "max_baseline_error_ratio": 2}),
+            "guards[0].max_baseline_error_ratio",
+        ),
+        (
+            json!({"error_ratio": 0.1, "over_baseline": true, "max_baseline_latency": "1s"}),
+            "guards[0].max_baseline_latency",
+        ),
+        (
+            json!({"latency": {"p99": "1s"}, "over_baseline": true, "max_baseline_latency": "soon"}),
+            "guards[0].max_baseline_latency",
+        ),
     ] {
         let doc = json!({"site": "db.read", "faults": [{"error": "lost"}], "guards": [rail]});
         let error = wire::rule_from_value(doc.clone(), Some("r")).expect_err(&doc.to_string());
