@@ -6,7 +6,7 @@ use chaos_core::{
     fault::{GrpcCode, GrpcStatus, HttpAnswer},
     plan::Answer,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
 /// The response header that marks an injected fault: its value is the id of the rule.
 pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
@@ -16,16 +16,19 @@ pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 pub(crate) struct Protocol {
     /// The content type of the answer; `None` for HTTP.
     grpc: Option<HeaderValue>,
+    /// Whether the answer is a head alone.
+    is_head: bool,
     marks: bool,
 }
 
 impl Protocol {
-    /// Reads the protocol from a request's headers.
-    pub(crate) fn of(headers: &HeaderMap, marks: bool) -> Self {
+    /// Reads the protocol from a request's method and headers.
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, marks: bool) -> Self {
         let content_type = headers.get(header::CONTENT_TYPE);
         let grpc = content_type.filter(|it| it.as_bytes().starts_with(b"application/grpc"));
         Self {
             grpc: grpc.cloned(),
+            is_head: method == Method::HEAD,
             marks,
         }
     }
@@ -105,7 +108,9 @@ impl Protocol {
             false => format!("{status}\n").into(),
         };
         let has_line = body.is_none() && !is_bare;
-        let body = (!is_bare).then(|| body.unwrap_or_else(line));
+        let mut body = (!is_bare).then(|| body.unwrap_or_else(line));
+        // A server of HTTP/2 would send the body, and not every router drops it.
+        let unsent = body.take_if(|_| self.is_head);
 
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -114,6 +119,12 @@ impl Protocol {
             let plain = HeaderValue::from_static("text/plain; charset=utf-8");
             let headers = response.headers_mut();
             headers.entry(header::CONTENT_TYPE).or_insert(plain);
+        }
+        if let Some(body) = unsent {
+            let length = HeaderValue::from(body.len());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length);
         }
         self.mark_alone(response.headers_mut(), rule);
         response

@@ -42,7 +42,7 @@ pub(crate) enum NextAction {
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
     /// `marks`: whether a response that is changed names the rule.
     pub(crate) fn new(request: Request<A>, marks: bool) -> Self {
-        let protocol = Protocol::of(request.headers(), marks);
+        let protocol = Protocol::of(request.method(), request.headers(), marks);
         let (head, body) = request.into_parts();
         Self {
             protocol,
