@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chaos_core::{RuleId, decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use http_body::Body;
 
 use crate::{
@@ -72,6 +72,8 @@ impl ResponsePlan {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
+        // A connection that changes its protocol carries no other request, and says so in this header.
+        let closes = self.closes && response.status() != StatusCode::SWITCHING_PROTOCOLS;
         let mut response = response.map(|body| FaultBody::with(body, self.body));
         let headers = response.headers_mut();
         for edit in &self.headers {
@@ -80,7 +82,7 @@ impl ResponsePlan {
         for rule in &self.marks {
             protocol.mark(headers, rule);
         }
-        if self.closes {
+        if closes {
             // HTTP/1 closes the connection. HTTP/2 has no such header, and hyper removes it.
             let close = HeaderValue::from_static("close");
             headers.insert(header::CONNECTION, close);
