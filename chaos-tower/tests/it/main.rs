@@ -26,3 +26,5 @@ mod the_request_span_says_it;
 mod two_hundred_streams;
 #[cfg(target_os = "linux")]
 mod unwrapped_connections_are_reset;
+#[cfg(target_os = "linux")]
+mod what_is_counted_is_seen;
