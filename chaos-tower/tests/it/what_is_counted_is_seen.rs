@@ -36,6 +36,8 @@ const TIME: &str = "CHAOS_RANDOM_TIME";
 /// How many cases run without one of the variables, and how many at once.
 const CASES: usize = 1_000;
 const AT_ONCE: usize = 40;
+/// Within so long, nothing is active any more.
+const SETTLES: Duration = Duration::from_secs(5);
 
 /// In a process of its own, whose descriptors are counted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -225,7 +227,7 @@ async fn settle(
         let counts = |rule: &model::RuleState| (rule.matched, rule.injected, rule.shadowed);
         state.iter().map(counts).collect::<Vec<_>>()
     };
-    let settled = timeout(SOON, async {
+    let settled = timeout(SETTLES, async {
         loop {
             let (now, active) = (counts(), server.injector.status().active);
             let right: Vec<State> = states.iter().filter(|s| of(s) == now).cloned().collect();

@@ -114,7 +114,7 @@ fn rule(numbers: &mut Numbers) -> RuleIn {
     }
     let some = |numbers: &mut Numbers, most: usize| {
         let number = 1 + numbers.below(most) as u64;
-        numbers.one_in(6).then_some(number)
+        numbers.one_in(5).then_some(number)
     };
     RuleIn {
         faults,
@@ -133,7 +133,7 @@ fn rule(numbers: &mut Numbers) -> RuleIn {
 fn fault(numbers: &mut Numbers, may_choose: bool) -> FaultIn {
     let on = numbers.one_of(&[On::Request, On::Response, On::Response]);
     let size = numbers.one_of(&[1, 5, 18, 60, 4_000]);
-    match numbers.below(24) {
+    match numbers.below(26) {
         0..=2 => {
             let when = numbers.one_of(&[When::Before, When::After, When::AtLeast]);
             FaultIn::Latency(numbers.time(), when)
@@ -157,7 +157,9 @@ fn fault(numbers: &mut Numbers, may_choose: bool) -> FaultIn {
         20 => FaultIn::RemoveHeader(on),
         21 if numbers.one_in(2) => FaultIn::BurnCpu(3),
         21 => FaultIn::BurnMemory(3),
-        22 => FaultIn::Custom(numbers.one_in(2)),
+        22 | 23 => FaultIn::Custom(numbers.one_in(3)),
+        // One that ends the call, and is asked when its turn comes.
+        24 => FaultIn::Custom(true),
         _ if may_choose => {
             let options = 2 + numbers.below(2);
             FaultIn::OneOf((0..options).map(|_| fault(numbers, false)).collect())
