@@ -120,9 +120,9 @@ impl Armed {
     }
 
     /// Logs that a call was hit, if the rule's decisions can be replayed.
-    pub(crate) fn log(&self, by: By) {
+    pub(crate) fn log(&self, by: &By) {
         if let Some(log) = &self.arming.log {
-            log.add(by);
+            log.add(by.clone());
         }
     }
 

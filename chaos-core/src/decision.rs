@@ -20,7 +20,7 @@ use crate::{
     decision::firing::Firing,
     fault::{Fault, custom::CustomFault, step::Step},
     guard_rail::monitor::Monitor,
-    hub::{Hub, closures::CustomCall, observer::Injection},
+    hub::{Hub, closures::CustomCall},
     plan::{Plan, Wait, WaitKind},
 };
 
@@ -29,18 +29,20 @@ use crate::{
 /// ```
 /// # use chaos_core::{Decision, Injected, Plan};
 /// async fn execute(mut decision: Decision) -> Result<(), Injected> {
+///     let mut result = Ok(());
 ///     while let Some(plan) = decision.next_plan() {
 ///         match plan {
 ///             Plan::Wait(wait) => decision.wait(wait).await,
+///             // It may come after a plan that ends the call, and delays the error then.
 ///             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-///             Plan::Answer(answer) => return Err(answer.into_injected()),
-///             Plan::Fail(injected) => return Err(injected),
-///             Plan::Cut(cut) => return Err(cut.into_injected()),
+///             Plan::Answer(answer) => result = Err(answer.into_injected()),
+///             Plan::Fail(injected) => result = Err(injected),
+///             Plan::Cut(cut) => result = Err(cut.into_injected()),
 ///             // A site in code has neither headers nor a body.
 ///             Plan::Headers(..) | Plan::Bytes(..) => {}
 ///         }
 ///     }
-///     Ok(())
+///     result
 /// }
 /// ```
 ///
@@ -59,6 +61,8 @@ struct Pending {
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
     marks: bool,
+    /// Whether a plan that was handed out has ended the call.
+    has_ended: bool,
     monitors: Option<Arc<[Arc<Monitor>]>>,
 }
 
@@ -78,6 +82,7 @@ impl Decision {
             current,
             rest,
             marks,
+            has_ended: false,
             monitors: None,
         }))
     }
@@ -112,6 +117,7 @@ impl Decision {
     }
 
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.
+    /// After a plan that ends the call, only those that act on its response are returned.
     ///
     /// What needs no integration is executed here: burning, calling a closure of the application, and
     /// ending the process.
@@ -119,6 +125,16 @@ impl Decision {
     /// # Panics
     /// If a rule injects a panic.
     pub fn next_plan(&mut self) -> Option<Plan> {
+        self.next_plan_if(|_| true)
+    }
+
+    /// Returns the next plan, as [`next_plan`](Self::next_plan) does, and counts the injection only if
+    /// `begins` returns `true` for it. For any other plan, the caller has [`ActiveCall::begin`] count the
+    /// injection when it begins to execute the plan, which may be never.
+    ///
+    /// # Panics
+    /// If a rule injects a panic.
+    pub fn next_plan_if(&mut self, mut begins: impl FnMut(&Plan) -> bool) -> Option<Plan> {
         let pending = &mut *self.0;
         loop {
             let firing = pending.current.as_mut()?;
@@ -127,29 +143,36 @@ impl Decision {
                 continue;
             }
             firing.expect_release();
-            if firing.begin() {
-                pending.hub.report(&Injection {
-                    site: pending.site,
-                    rule: firing.rule.rule.id.clone(),
-                    fault: firing.fault_names(),
-                    delay: firing.delay(),
-                });
-                // It is counted, so it happens: a halt that comes now ends only what follows.
+            let Some(step) = firing.steps.pop_front() else {
+                pending.current = pending.rest.next();
+                continue;
+            };
+            // A closure may have ended the call, which nobody knew when the rules fired.
+            if pending.has_ended && !step.acts_on_response_at(pending.kind) {
+                continue;
             }
-            match firing.steps.pop_front() {
-                None => pending.current = pending.rest.next(),
-                Some(Step::Plan(plan)) => return Some(plan),
-                Some(Step::Burn(burn)) => {
+            pending.has_ended |= step.ends_call_at(pending.kind);
+            let begins_now = match &step {
+                Step::Plan(plan) => begins(plan),
+                _ => true,
+            };
+            if begins_now {
+                // It is counted, so it happens: a halt that comes now ends only what follows.
+                firing.active.begin();
+            }
+            match step {
+                Step::Plan(plan) => return Some(plan),
+                Step::Burn(burn) => {
                     burn_threads::start(burn, &ActiveCall::new(&firing.active));
                 }
-                Some(Step::Custom(custom)) => pending.ask(&custom),
-                Some(Step::Panic) => {
+                Step::Custom(custom) => pending.ask(&custom),
+                Step::Panic => {
                     panic!(
                         "injected at {} by rule {}",
                         pending.site, firing.rule.rule.id
                     )
                 }
-                Some(Step::Exit) => process::exit(1),
+                Step::Exit => process::exit(1),
             }
         }
     }

@@ -3,6 +3,7 @@
 pub(crate) mod burn;
 pub(crate) mod custom;
 pub(crate) mod latency;
+pub(crate) mod order;
 pub(crate) mod step;
 
 mod error_fault;
@@ -229,12 +230,31 @@ impl Fault {
         }
     }
 
-    /// Returns whether nothing can follow this fault on a call. A choice ends the call if each of
-    /// its options does.
+    /// Returns whether the fault acts on the response of a call, whoever makes that: the service behind
+    /// the site, or another fault that ends the call. A choice does if one of its options does.
+    #[must_use]
+    pub fn acts_on_response(&self) -> bool {
+        match self {
+            Self::Latency(_, when) => *when != When::Before,
+            Self::Body(_, direction) | Self::Headers(_, direction) => {
+                *direction == Direction::Response
+            }
+            Self::Abort(Abort::Cut(kind), after) => kind.acts_on_response(*after),
+            Self::OneOf(one_of) => one_of.faults().any(Self::acts_on_response),
+            Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => false,
+            Self::Abort(Abort::Panic | Abort::Exit, _) | Self::Hang(_) | Self::Pause(_) => false,
+            Self::Block(_) | Self::Burn(_) | Self::Custom(_) => false,
+        }
+    }
+
+    /// Returns whether the fault ends the call, so that only faults that
+    /// [act on the response](Self::acts_on_response) can follow. A choice ends the call if each of its
+    /// options does.
     #[must_use]
     pub fn ends_call(&self) -> bool {
         match self {
             Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => true,
+            Self::Abort(Abort::Cut(kind), after) => !kind.acts_on_response(*after),
             Self::Abort(..) => true,
             Self::Latency(..) | Self::Hang(_) | Self::Pause(_) | Self::Block(_) => false,
             Self::Body(..) | Self::Headers(..) | Self::Burn(_) | Self::Custom(_) => false,

@@ -41,8 +41,9 @@
 //!   [`Actor`](audit::Actor) by [`Injector::as_actor`].
 //!
 //! Rules compose. Every rule that matches a call draws for itself, and the faults of all rules that hit
-//! are executed in rule order, until one ends the call. So "everything 200 ms slower" and "5 % fail"
-//! are two rules.
+//! are executed in rule order, until one ends the call. What acts on the response of a call acts on
+//! whatever response there is, in any order: so "every call takes at least 200 ms" and "5 % fail" are two
+//! rules, and both apply to a call that fails.
 //!
 //! # What it costs
 //!

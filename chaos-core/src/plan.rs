@@ -30,8 +30,8 @@ use crate::{
 /// every integration that does not execute it yet. A new kind of [`Fault`](crate::Fault) that an
 /// existing action expresses changes no integration.
 ///
-/// An integration takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order, until
-/// one ends the call.
+/// An integration takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order. After
+/// one that ends the call, only those are left that act on its response.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
@@ -51,12 +51,27 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// Returns whether nothing can follow this plan on a call.
+    /// Returns whether the plan ends the call. Only plans that
+    /// [act on the response](Self::acts_on_response) follow it.
     #[must_use]
     pub const fn ends_call(&self) -> bool {
         match self {
             Self::Wait(_) | Self::WaitAfter(_) | Self::Headers(..) | Self::Bytes(..) => false,
             Self::Answer(_) | Self::Fail(_) | Self::Cut(_) => true,
+        }
+    }
+
+    /// Returns whether the plan acts on the response of the call, whoever makes that: the service behind
+    /// the site, or a plan that ends the call. A plan that ends the call may therefore come before it.
+    #[must_use]
+    pub fn acts_on_response(&self) -> bool {
+        match self {
+            Self::WaitAfter(_) => true,
+            Self::Headers(_, direction) | Self::Bytes(_, direction) => {
+                *direction == Direction::Response
+            }
+            Self::Cut(cut) => cut.acts_on_response(),
+            Self::Wait(_) | Self::Answer(_) | Self::Fail(_) => false,
         }
     }
 

@@ -163,7 +163,7 @@ impl Site {
         }
     }
 
-    /// Fires the rule that hit, and those after it that hit too, until one ends the call.
+    /// Fires the rule that hit, and those after it that hit too.
     #[cold]
     #[inline(never)]
     fn fire(
@@ -216,13 +216,13 @@ impl Site {
             return self.look_closer(own, 0, call);
         }
         let mut evaluation = self.evaluate(call);
-        let ended = overlay_rules::each_entered(self.address(), |rules| {
+        let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
         if evaluation.fired.is_empty() {
             return self.look_closer(own, 0, call);
         }
-        if ended.is_continue() {
+        if asked.is_continue() {
             let _ = own.fire(&mut evaluation, 0, None);
         }
         let here = evaluation.here;
@@ -237,6 +237,7 @@ impl Site {
             here: (self.name, self.kind),
             is_exempt: reentrancy::is_notifying() || self.exemptions().have(call),
             fired: Vec::new(),
+            has_ended: false,
         }
     }
 

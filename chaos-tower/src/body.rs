@@ -8,6 +8,7 @@ mod filter;
 mod grpc_messages;
 mod grpc_signal;
 mod read_ahead;
+mod size;
 mod stage;
 #[cfg(test)]
 mod testing;
@@ -29,6 +30,7 @@ pub(crate) use self::{
     fault::BodyFault,
     grpc_signal::{StatusSignal, count_messages},
     read_ahead::ReadAhead,
+    size::most_bytes,
 };
 
 pin_project! {
@@ -91,6 +93,15 @@ impl<B> FaultBody<B> {
             return Self::pass(inner);
         }
         Self::behind(Source::body(inner), faults)
+    }
+
+    /// Adds faults to a body that has none yet. A body that fails at once stays as it is.
+    pub(crate) fn faulty(self, faults: Vec<BodyFault>) -> Self {
+        match self.state {
+            BodyState::Pass { inner } => Self::with(inner, faults),
+            BodyState::Full { bytes } => Self::behind(Source::Made(bytes), faults),
+            state @ (BodyState::Cut { .. } | BodyState::Active { .. }) => Self { state },
+        }
     }
 
     /// Wraps a body of which a part was read ahead, with faults.

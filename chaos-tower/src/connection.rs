@@ -46,6 +46,19 @@ impl Connection {
         }
     }
 
+    /// Whether there is a way to reach it.
+    pub(crate) fn is_known(&self) -> bool {
+        #[cfg(feature = "connection")]
+        if self.handle.is_some() {
+            return true;
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if self.peer.is_some() {
+            return true;
+        }
+        false
+    }
+
     pub(crate) fn reset(&self) {
         #[cfg(feature = "connection")]
         if let Some(handle) = &self.handle {

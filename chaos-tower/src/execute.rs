@@ -13,6 +13,7 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
+    body::FaultBody,
     execute::{
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
@@ -47,7 +48,7 @@ fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
 }
 
 /// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,
-/// and executes the plans for its response.
+/// and executes the plans for the response, whoever has made it.
 ///
 /// Thousands of requests may wait in this future, so it holds the request once, and boxes what few
 /// calls need.
@@ -62,14 +63,20 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let mut planned = PlannedRequest::new(request, decision.marks());
+    let mut planned = PlannedRequest::new(request, decision.marks(), M::HOLDS_ERRORS);
     async move {
-        while let Some(plan) = decision.next_plan() {
-            let active_call = decision.active_call();
+        let mut outcome = None;
+        while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
+            let Some(active_call) = decision.active_call() else {
+                continue;
+            };
             let wait = match planned.add(plan, active_call) {
                 NextAction::Continue => continue,
                 NextAction::Wait(wait) => wait,
-                NextAction::Finish(outcome) => return outcome.into_result::<M, B, S::Error>(),
+                NextAction::Finish(finished) => {
+                    outcome = Some(finished);
+                    continue;
+                }
             };
             if !wait.is_hang() {
                 decision.wait(wait).await;
@@ -78,7 +85,10 @@ where
             match Box::pin(planned.upload.hang(decision.wait(wait))).await {
                 Some(upload) => planned.upload = upload,
                 // The client receives no answer any more, whatever it is.
-                None => return Outcome::Disconnected.into_result::<M, B, S::Error>(),
+                None => {
+                    let result = Outcome::Disconnected.into_result::<M, B, S::Error>();
+                    return result.map(|response| response.map(<M as Bodies<B>>::take));
+                }
             }
         }
         let PlannedRequest {
@@ -87,29 +97,41 @@ where
             upload,
             response: mut response_plan,
             answer_on_signal,
+            ..
         } = planned;
-        let call = inner.call(upload.request::<M>(head));
-        let result = match answer_on_signal {
-            None => call.await,
-            Some(answer_on_signal) => {
+        let result = match (outcome, answer_on_signal) {
+            (Some(outcome), _) => {
+                // A service releases what it has reserved for the call.
+                drop((inner, upload, head));
+                Err(outcome)
+            }
+            (None, None) => Ok(inner.call(upload.request::<M>(head)).await),
+            (None, Some(answer_on_signal)) => {
                 let (signal, answer) = *answer_on_signal;
-                match Box::pin(race::unless(signal.fired(), call)).await {
-                    Some(result) => result,
-                    // The inner service has not responded yet, so this is the whole response.
-                    None => {
-                        let outcome = Outcome::Answer(protocol.answer(&answer));
-                        return outcome.into_result::<M, B, S::Error>();
-                    }
-                }
+                let call = inner.call(upload.request::<M>(head));
+                let result = Box::pin(race::unless(signal.fired(), call)).await;
+                // The inner service has not responded yet, so this is the whole response.
+                result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
         };
         response_plan.wait_all().await;
-        match result {
-            Ok(response) if response_plan.changes() => {
-                let response = response_plan.apply(response, &protocol);
-                Ok(response.map(<M as Bodies<B>>::take))
+        let result = match result {
+            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
+                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol))
             }
-            result => M::pass(result),
-        }
+            Ok(result) => return M::pass(result),
+            Err(outcome) => {
+                let is_response = outcome.is_response();
+                let made = outcome.into_result::<M, B, S::Error>();
+                made.map(|response| {
+                    let changes = is_response && response_plan.begin(&response, &protocol);
+                    match changes {
+                        true => response_plan.apply(response, &protocol),
+                        false => response,
+                    }
+                })
+            }
+        };
+        result.map(|response| response.map(<M as Bodies<B>>::take))
     }
 }

@@ -63,9 +63,15 @@
 //!
 //! - **When are rules evaluated?** Once per call, in `call`, in their order, before the inner service is
 //!   called. A request that no rule hits is passed on at once, and its future is the inner future.
-//! - **When do counters change?** `matched` in `call`. `injected` when the first fault of the rule starts,
-//!   which is when the future is first polled, or when the faults of the rules before it are done. A
-//!   future that is dropped before that is not an injection, and does not use up a `limit`.
+//! - **When do counters change?** `matched` in `call`. `injected` when the first fault of the rule starts:
+//!   when the future is first polled, when the faults of the rules before it are done, or, for what acts on
+//!   the response, when there is a response to act on. A future that is dropped before that is not an
+//!   injection, and does not use up a `limit`.
+//! - **What is a response?** Whatever the call gets: that of the inner service, or the answer of a rule. A
+//!   delay with `"when": "after"`, headers, body faults and an `abort` with `after` act on either, in any
+//!   order of the rules. A delay also holds back an error or a cut. A fault on bytes does not happen, and is
+//!   not counted, where there are none or too few: in an answer to HEAD, with status 1xx, 204 or 304, with an
+//!   empty body, or with no more bytes than it lets pass; the same holds for the body of a request.
 //! - **What does `active` count?** Calls from the decision to hit them until their last fault is done or
 //!   their future dropped. The inner call does not count.
 //! - **What does dropping the future do?** It ends the faults. During a delay, the inner service is dropped

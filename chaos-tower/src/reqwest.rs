@@ -83,6 +83,7 @@ use exchange::{Exchange, InnerError};
 impl Surface<Response, reqwest::Error> for SameTypes {
     type Response = Response;
     type Error = reqwest::Error;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response, reqwest::Error>) -> Result<Response, reqwest::Error> {
@@ -109,6 +110,7 @@ impl Surface<Response, reqwest::Error> for SameTypes {
 impl<E: Into<BoxError>> Surface<Response, E> for BoxErrors {
     type Response = Response;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response, E>) -> Result<Response, BoxError> {

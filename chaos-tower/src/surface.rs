@@ -26,6 +26,8 @@ pub trait Surface<T, E>: Sealed {
     type Response;
     /// The error that the wrapped service returns.
     type Error;
+    /// Whether the error type can hold an injected error.
+    const HOLDS_ERRORS: bool;
 
     /// Converts the result of the inner service. Part of the idle path.
     ///
@@ -136,6 +138,7 @@ impl<E> Sealed for WrapBodies<E> {}
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, E> {
@@ -160,6 +163,7 @@ impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
 impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     type Response = Response<B>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Response<B>, BoxError> {
@@ -182,6 +186,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = E;
+    const HOLDS_ERRORS: bool = false;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, E> {
@@ -205,6 +210,7 @@ where
 {
     type Response = Response<FaultBody<B>>;
     type Error = BoxError;
+    const HOLDS_ERRORS: bool = true;
 
     #[inline(always)]
     fn pass(result: Result<Response<B>, E>) -> Result<Self::Response, BoxError> {

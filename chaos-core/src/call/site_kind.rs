@@ -25,6 +25,11 @@ impl SiteKind {
             Self::Connection => "connection",
         }
     }
+
+    /// Returns whether it is a kind of code.
+    pub(crate) const fn is_code(self) -> bool {
+        matches!(self, Self::Sync | Self::Async)
+    }
 }
 
 /// A set of kinds of sites; `code` stands for both kinds of code.

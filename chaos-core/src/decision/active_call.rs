@@ -7,12 +7,14 @@ use std::{
 
 use crate::{
     armed::Armed,
-    hub::Hub,
+    decision::reservation::Reservation,
+    hub::{Hub, observer::Injection},
     name::RuleId,
     policy::{
         Policy,
         limit::{Limit, take},
     },
+    trigger::replay::By,
 };
 
 /// One injection under way. It counts as active for as long as any clone of it is alive.
@@ -30,7 +32,22 @@ impl ActiveCall {
     /// Returns the id of the rule.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
-        &self.0.rule.rule.id
+        &self.0.slot.rule.rule.id
+    }
+
+    /// Counts the injection and notifies observers, unless that was done already: by this method, or by
+    /// [`Decision::next_plan`](crate::Decision::next_plan). Returns `false`, and counts nothing, if the
+    /// rule is over; then the plan is not to be executed.
+    ///
+    /// An integration calls it for a plan that it has taken with
+    /// [`Decision::next_plan_if`](crate::Decision::next_plan_if), when it begins to execute it.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        let is_over = self.is_over();
+        if !is_over {
+            self.0.begin();
+        }
+        !is_over
     }
 
     /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
@@ -38,7 +55,7 @@ impl ActiveCall {
     /// The action stops then, and the rest of the call proceeds as if there had been no fault.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.0.hub.is_over(&self.0.rule)
+        self.0.slot.hub.is_over(&self.0.slot.rule)
     }
 
     /// Waits for `time`, counted from this call and not from the first poll, or until the rule is over.
@@ -51,13 +68,13 @@ impl ActiveCall {
     /// In a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let Active { rule, hub } = &*self.0;
+        let ActiveSlot { rule, hub } = &self.0.slot;
         rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
-        let Active { rule, hub } = &*self.0;
+        let ActiveSlot { rule, hub } = &self.0.slot;
         rule.gate.wait_blocking(hub.at_most(time, rule));
     }
 
@@ -74,23 +91,55 @@ impl ActiveCall {
 
     /// Marks the rule as one that burns. Returns `false` if it burns already.
     pub(crate) fn begin_burn(&self) -> bool {
-        self.0.rule.arming.begin_burn()
+        self.0.slot.rule.arming.begin_burn()
     }
 
     /// Marks the rule as one that does not burn.
     pub(crate) fn end_burn(&self) {
-        self.0.rule.arming.end_burn();
+        self.0.slot.rule.arming.end_burn();
     }
 }
 
-/// Counts as an injection under way until it is dropped.
+/// A rule that fired on a call. It is injected, and counted, when it begins; if it never does, dropping
+/// this gives back what was reserved of the rule's limits.
 #[derive(Debug)]
 pub(crate) struct Active {
+    pub(crate) slot: ActiveSlot,
+    pub(crate) reservation: Reservation,
+    pub(crate) site: &'static str,
+    /// The names of the faults, for a rule that chooses.
+    pub(crate) chosen: Option<Arc<str>>,
+    pub(crate) delay: Duration,
+    pub(crate) by: By,
+}
+
+impl Active {
+    /// Counts the injection and reports it, the first time that it is called.
+    pub(crate) fn begin(&self) {
+        if self.reservation.used.swap(true, Relaxed) {
+            return;
+        }
+        let ActiveSlot { rule, hub } = &self.slot;
+        rule.counters.count_injected();
+        rule.log(&self.by);
+        let fault = self.chosen.as_ref().unwrap_or_else(|| rule.fault_names());
+        hub.report(&Injection {
+            site: self.site,
+            rule: rule.rule.id.clone(),
+            fault: Arc::clone(fault),
+            delay: self.delay,
+        });
+    }
+}
+
+/// One of the active injections of a rule, and of all of them, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct ActiveSlot {
     pub(crate) rule: Arc<Armed>,
     pub(crate) hub: Arc<Hub>,
 }
 
-impl Active {
+impl ActiveSlot {
     /// Enters one of the active injections that the rule may have, and one of those that the policy allows
     /// in all. The error is the limit that has no room.
     pub(crate) fn enter(rule: &Arc<Armed>, hub: &Arc<Hub>, policy: &Policy) -> Result<Self, Limit> {
@@ -108,7 +157,7 @@ impl Active {
     }
 }
 
-impl Drop for Active {
+impl Drop for ActiveSlot {
     fn drop(&mut self) {
         self.rule.counters.leave();
         self.hub.active.fetch_sub(1, Relaxed);

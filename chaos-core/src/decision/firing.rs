@@ -1,12 +1,12 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     armed::{Armed, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::{
-        active_call::Active,
+        active_call::{Active, ActiveSlot},
         reservation::{BudgetReservation, Reservation},
     },
     dice::Dice,
@@ -15,37 +15,33 @@ use crate::{
     hub::Hub,
     plan::Plan,
     rule::Mode,
-    trigger::replay::By,
 };
 
 /// A rule that fired on a call, with the steps that are left.
 ///
-/// The rule is injected, and counted, when its first step begins. If that never happens (the caller
-/// left, or the rule was stopped while an earlier rule delayed the call), dropping this gives back what
-/// was reserved of the rule's limits.
+/// The rule is injected, and counted, when its first step begins. That never happens if the caller left,
+/// if the rule was stopped while an earlier rule delayed the call, or if the call has nothing that a step
+/// could act on.
 #[derive(Debug)]
 pub(crate) struct Firing {
     pub(crate) rule: Arc<Armed>,
     pub(crate) active: Arc<Active>,
     pub(crate) steps: VecDeque<Step>,
-    chosen: Option<Arc<str>>,
     pub(crate) dice: Dice,
-    reservation: Reservation,
-    by: By,
-    begun: bool,
     /// Opens when the pause that comes next is released.
     pause: Option<Arc<Gate>>,
 }
 
 impl Firing {
-    /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. The checks that
-    /// cost most come last.
+    /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. If the call
+    /// `has_ended`, only what acts on its response can happen. The checks that cost most come last.
     pub(crate) fn of(
         rule: &Arc<Armed>,
         Hit { mut dice, by }: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
         hub: &Arc<Hub>,
+        mut has_ended: bool,
     ) -> Option<Self> {
         let now = hub.clock.now();
         if rule.arming.has_expired(now) {
@@ -67,12 +63,12 @@ impl Firing {
         let mut reservation = Reservation::of(rule, call, now)?;
         if rule.rule.mode == Mode::Shadow || policy.shadow_only {
             rule.counters.count_shadowed();
-            reservation.used = true;
-            rule.log(by);
+            *reservation.used.get_mut() = true;
+            rule.log(&by);
             return None;
         }
         let spared = |limit| rule.counters.count_overflow(limit);
-        let active = Active::enter(rule, hub, policy).map_err(spared).ok()?;
+        let slot = ActiveSlot::enter(rule, hub, policy).map_err(spared).ok()?;
         let faults = &rule.rule.faults;
         let scale = trigger.scale_at(age);
         let chooses = faults.iter().any(|fault| matches!(fault, Fault::OneOf(_)));
@@ -82,38 +78,36 @@ impl Firing {
                 continue;
             };
             let step = fault.step(&rule.rule.id, site, &mut dice).scaled(scale);
+            if has_ended && !step.acts_on_response_at(kind) {
+                continue;
+            }
+            // The option that was chosen may end the call where another would not.
+            has_ended |= step.ends_call_at(kind);
             steps.push_back(policy.bounded(step));
             names.extend(chooses.then(|| fault.name()));
-            // The option that was chosen may end the call where another would not.
-            if fault.ends_call() {
-                break;
-            }
         }
-        let delay = steps.iter().map(Step::planned_delay).sum();
-        reservation.budget = BudgetReservation::of(rule, &bounds, delay, now)
+        if steps.is_empty() {
+            return None;
+        }
+        let planned_delay = steps.iter().map(Step::planned_delay).sum();
+        reservation.budget = BudgetReservation::of(rule, &bounds, planned_delay, now)
             .map_err(spared)
             .ok()?;
+        let active = Active {
+            slot,
+            reservation,
+            site,
+            chosen: chooses.then(|| names.join("+").into()),
+            delay: steps.iter().map(Step::delay).sum(),
+            by,
+        };
         Some(Self {
             steps,
-            chosen: chooses.then(|| names.join("+").into()),
             rule: Arc::clone(rule),
             active: Arc::new(active),
             dice,
-            reservation,
-            by,
-            begun: false,
             pause: None,
         })
-    }
-
-    /// Returns the names of the faults that happen, in order and joined by `+`; for a rule that chooses,
-    /// those that it chose.
-    pub(crate) fn fault_names(&self) -> Arc<str> {
-        Arc::clone(
-            self.chosen
-                .as_ref()
-                .unwrap_or_else(|| self.rule.fault_names()),
-        )
     }
 
     /// Starts to listen for a release if a pause comes next. A test that sees the call counted may release
@@ -131,24 +125,8 @@ impl Firing {
         expected.unwrap_or_else(|| self.rule.arming.pauses.gate())
     }
 
-    /// Counts the injection the first time it is called, and returns whether this was the first time.
-    pub(crate) fn begin(&mut self) -> bool {
-        let first = !std::mem::replace(&mut self.begun, true);
-        if first {
-            self.reservation.used = true;
-            self.rule.counters.count_injected();
-            self.rule.log(std::mem::replace(&mut self.by, By::Chance));
-        }
-        first
-    }
-
-    /// Returns whether a step ends the call.
-    pub(crate) fn ends_call(&self) -> bool {
-        self.steps.iter().any(Step::ends_call)
-    }
-
-    /// Returns the sum of the delays that are left.
-    pub(crate) fn delay(&self) -> Duration {
-        self.steps.iter().map(Step::delay).sum()
+    /// Returns whether a step ends the call at a site of this kind.
+    pub(crate) fn ends_call_at(&self, kind: SiteKind) -> bool {
+        self.steps.iter().any(|step| step.ends_call_at(kind))
     }
 }

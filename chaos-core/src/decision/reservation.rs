@@ -1,7 +1,10 @@
 //! What a call reserves of a rule's limits, attempts and budgets before the rule fires on it.
 
 use std::{
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -93,7 +96,7 @@ pub(crate) struct Reservation {
     attempt: Option<Box<Digest>>,
     pub(crate) budget: Option<Box<BudgetReservation>>,
     /// Whether the injection has begun: then nothing is given back.
-    pub(crate) used: bool,
+    pub(crate) used: AtomicBool,
 }
 
 impl Reservation {
@@ -104,7 +107,7 @@ impl Reservation {
             limit: false,
             attempt: None,
             budget: None,
-            used: false,
+            used: AtomicBool::new(false),
         };
         let trigger = &rule.rule.trigger;
         if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
@@ -127,7 +130,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.used {
+        if *self.used.get_mut() {
             return;
         }
         let arming = &self.rule.arming;

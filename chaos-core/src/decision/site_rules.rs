@@ -6,6 +6,7 @@ use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::firing::Firing,
+    fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
     matcher::index::Index,
@@ -21,6 +22,8 @@ pub(crate) struct Evaluation<'c> {
     /// Whether the call is exempt: its rules are asked, and none fires.
     pub(crate) is_exempt: bool,
     pub(crate) fired: Vec<Firing>,
+    /// Whether a rule that fired ends the call. Then only what acts on the response can happen.
+    pub(crate) has_ended: bool,
 }
 
 /// Up to this many rules are asked one by one; more are looked up in an index.
@@ -58,6 +61,8 @@ pub(crate) struct SiteRules {
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
     monitors: SiteMonitors,
+    /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
+    acts_on_responses: bool,
     /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
     is_plain: bool,
     /// When the last of the rules expires.
@@ -87,6 +92,7 @@ impl SiteRules {
         Some(Self {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
+            acts_on_responses: act_on_responses(&rules),
             rules: rules.into(),
             is_plain: index.is_none()
                 && overlaid.is_none()
@@ -114,6 +120,7 @@ impl SiteRules {
         let rules: Arc<[_]> = rules.collect();
         (on > FEW).then(|| Self {
             last_deadline: last_deadline(&rules),
+            acts_on_responses: act_on_responses(&rules),
             rules,
             on,
             ..self.clone()
@@ -198,35 +205,57 @@ impl SiteRules {
     }
 
     /// Fires the rules that hit, in order and starting at position `from`. If a `hit` is given, the rule
-    /// at `from` has been asked already. Breaks when a rule ends the call.
+    /// at `from` has been asked already. After a rule that ends the call, only those that act on the
+    /// response are asked. Breaks after a rule that is final.
     pub(crate) fn fire(
         &self,
         evaluation: &mut Evaluation<'_>,
         from: usize,
         mut hit: Option<Box<Hit>>,
     ) -> ControlFlow<()> {
-        let call = evaluation.call;
-        self.each(call, from, |_, rule| {
+        let (call, kind) = (evaluation.call, evaluation.here.1);
+        if evaluation.has_ended && !self.acts_on_responses {
+            return ControlFlow::Continue(());
+        }
+        let asked = self.each(call, from, |_, rule| {
+            if evaluation.has_ended && !acts_on_response(rule) {
+                return ControlFlow::Continue(());
+            }
             let asked = hit.take().map(Verdict::Hit);
             let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
             // The rules are asked about exempt calls too, because each call takes an ordinal.
             let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let Some(firing) = Firing::of(rule, *hit, call, evaluation.here, &self.hub) else {
+            let (here, has_ended) = (evaluation.here, evaluation.has_ended);
+            let Some(firing) = Firing::of(rule, *hit, call, here, &self.hub, has_ended) else {
                 return ControlFlow::Continue(());
             };
-            let is_last = firing.ends_call() || rule.rule.is_final;
+            evaluation.has_ended |= firing.ends_call_at(kind);
             // Thousands of calls may be held at once, most of them by one rule each.
             evaluation.fired.reserve_exact(1);
             evaluation.fired.push(firing);
-            if is_last {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
+            let is_final = rule.rule.is_final;
+            if is_final || (evaluation.has_ended && !self.acts_on_responses) {
+                return ControlFlow::Break(is_final);
             }
-        })
+            ControlFlow::Continue(())
+        });
+        match asked {
+            ControlFlow::Break(true) => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
     }
+}
+
+/// Returns whether a fault of the rule acts on responses.
+fn acts_on_response(rule: &Armed) -> bool {
+    rule.rule.faults.iter().any(Fault::acts_on_response)
+}
+
+fn act_on_responses(rules: &[Arc<Armed>]) -> bool {
+    let mut on = rules.iter().filter(|rule| rule.rule.enabled);
+    on.any(|rule| acts_on_response(rule))
 }
 
 /// Returns when the last of the enabled rules expires; zero if there are none.

@@ -39,7 +39,7 @@ impl OneOf {
         let options: Arc<[_]> = options.into_iter().collect();
         if !(2..=MAX_OPTIONS).contains(&options.len()) {
             let problem = match options.len() {
-                0 => "empty".to_owned(),
+                0 => "the list of options is empty".to_owned(),
                 1 => "a single option is not a choice".to_owned(),
                 many => format!("{many} options are too many"),
             };
@@ -164,7 +164,7 @@ mod tests {
     fn a_choice_has_a_step_even_if_nobody_chose() {
         let fault = Fault::OneOf(choice(&[1, 2]));
         let step = fault.step(&"r".parse().unwrap(), "s", &mut Dice::Thread);
-        assert!(step.ends_call());
+        assert!(step.ends_call_at(SiteKind::Layer));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::{
+    call::site_kind::SiteKind,
     fault::{burn::Burn, custom::CustomFault},
     plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size},
 };
@@ -20,12 +21,24 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// Returns whether nothing can follow this step on a call.
-    pub(crate) fn ends_call(&self) -> bool {
+    /// Returns whether this step ends a call at a site of this kind.
+    pub(crate) fn ends_call_at(&self, kind: SiteKind) -> bool {
         match self {
+            // Code has no bytes to count, so a cut happens there at once.
+            Self::Plan(Plan::Cut(cut)) => kind.is_code() || !cut.acts_on_response(),
             Self::Plan(plan) => plan.ends_call(),
             Self::Panic | Self::Exit => true,
             Self::Burn(_) | Self::Custom(_) => false,
+        }
+    }
+
+    /// Returns whether this step still happens, at a site of this kind, on a call that another step has
+    /// ended: only a layer has a response. Elsewhere, the result is delayed.
+    pub(crate) fn acts_on_response_at(&self, kind: SiteKind) -> bool {
+        match self {
+            Self::Plan(Plan::WaitAfter(_)) => true,
+            Self::Plan(plan) => kind == SiteKind::Layer && plan.acts_on_response(),
+            Self::Burn(_) | Self::Custom(_) | Self::Panic | Self::Exit => false,
         }
     }
 

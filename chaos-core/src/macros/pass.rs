@@ -76,6 +76,7 @@ pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
 #[cold]
 #[inline(never)]
 fn execute_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected> {
+    let mut result = Ok(());
     while let Some(plan) = decision.next_plan() {
         match plan {
             Plan::Wait(wait) => {
@@ -86,14 +87,14 @@ fn execute_blocking(site: &Site, mut decision: Decision) -> Result<(), Injected>
                 warn_of_blocking(site);
                 decision.wait_blocking(wait.into());
             }
-            Plan::Answer(answer) => return Err(answer.into_injected()),
-            Plan::Fail(injected) => return Err(injected),
-            Plan::Cut(cut) => return Err(cut.into_injected()),
+            Plan::Answer(answer) => result = Err(answer.into_injected()),
+            Plan::Fail(injected) => result = Err(injected),
+            Plan::Cut(cut) => result = Err(cut.into_injected()),
             // These need bytes or headers: no rule with such a fault fires at a site in code.
             Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
-    Ok(())
+    result
 }
 
 /// Warns once per site that a delay blocks a thread of an async runtime. Without tokio there is
@@ -138,18 +139,19 @@ pub fn waiting(
 
 #[cfg(feature = "tokio")]
 async fn execute(mut decision: Decision) -> Result<(), Injected> {
+    let mut result = Ok(());
     while let Some(plan) = decision.next_plan() {
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
-            Plan::Answer(answer) => return Err(answer.into_injected()),
-            Plan::Fail(injected) => return Err(injected),
-            Plan::Cut(cut) => return Err(cut.into_injected()),
+            Plan::Answer(answer) => result = Err(answer.into_injected()),
+            Plan::Fail(injected) => result = Err(injected),
+            Plan::Cut(cut) => result = Err(cut.into_injected()),
             // These need bytes or headers: no rule with such a fault fires at a site in code.
             Plan::Headers(..) | Plan::Bytes(..) => {}
         }
     }
-    Ok(())
+    result
 }
 
 /// The future of `inject_async!`: empty, or one boxed future. It takes eight bytes.

@@ -42,6 +42,13 @@ pub enum CutKind {
     GoAway,
 }
 
+impl CutKind {
+    /// Returns whether a cut after so many bytes acts on the response.
+    pub(crate) fn acts_on_response(self, after: Option<u64>) -> bool {
+        self == Self::GoAway || after.is_some()
+    }
+}
+
 /// A cut of the stream or the connection of one call.
 #[derive(Clone, Debug)]
 pub struct Cut {
@@ -69,6 +76,13 @@ impl Cut {
     #[must_use]
     pub fn after_bytes(&self) -> Option<u64> {
         self.after
+    }
+
+    /// Returns whether it acts on the response of the call, whoever makes that, and does not end the
+    /// call itself: a cut after a number of bytes, and GOAWAY.
+    #[must_use]
+    pub fn acts_on_response(&self) -> bool {
+        self.kind.acts_on_response(self.after)
     }
 
     /// Converts it into an error, for code that has nothing to cut. The error has the kind that a

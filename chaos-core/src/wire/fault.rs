@@ -190,7 +190,11 @@ impl FaultDoc {
         let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
         let mut given = given.into_iter();
         let Some((name, fault)) = given.next() else {
-            return Err(RuleError::new("", "empty", Self::SHAPE.allowed()));
+            return Err(RuleError::new(
+                "",
+                "the object is empty",
+                Self::SHAPE.allowed(),
+            ));
         };
         if given.next().is_some() {
             let problem = format!("several faults in one entry: {}", names.join(" and "));
@@ -227,8 +231,8 @@ fn custom(mut doc: BTreeMap<String, Value>) -> Result<Fault, RuleError> {
     let refuse = |problem| RuleError::new("name", problem, "a name that the application defines");
     let name = match doc.remove("name") {
         Some(Value::String(name)) => name,
-        None => return Err(refuse("missing")),
-        Some(_) => return Err(refuse("no text")),
+        None => return Err(refuse("the field is missing")),
+        Some(_) => return Err(refuse("the value is not a text")),
     };
     let arguments = Value::Object(doc.into_iter().collect()).to_string();
     Ok(Fault::Custom(CustomFault::new(&name, &arguments)))

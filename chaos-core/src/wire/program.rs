@@ -66,7 +66,7 @@ impl PhaseDoc {
         let rate = match (self.rate, &self.scale) {
             (Some(doc), _) => doc.into_ramp().map_err(Self::within("rate"))?,
             (None, Some(_)) => Ramp::constant(1.0),
-            (None, None) => return Err(Self::refuse("rate", "missing")),
+            (None, None) => return Err(Self::refuse("rate", "the field is missing")),
         };
         let mut phase = Phase::new(rate);
         if let Some(doc) = self.scale {

@@ -60,13 +60,16 @@ where
             None => (text, None),
         };
         // A field that is missing or there twice is no part of the path to it.
-        for wrong in ["missing", "duplicate"] {
+        for (wrong, said) in [
+            ("missing", "the field is missing"),
+            ("duplicate", "the field is a duplicate"),
+        ] {
             let name = problem
                 .strip_prefix(wrong)
                 .and_then(|rest| rest.strip_prefix(" field `"));
             if let Some((field, _)) = name.and_then(|rest| rest.split_once('`')) {
                 let field_allowed = allowed.part(Some(field)).unwrap_or(shape).allowed();
-                return RuleError::new(field, wrong, field_allowed).under(&path);
+                return RuleError::new(field, said, field_allowed).under(&path);
             }
         }
         if path.is_empty() && expected.is_none() {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     error::RuleError,
-    fault::Fault,
+    fault::{Fault, order},
     matcher::Matcher,
     name::RuleId,
     rule::{Mode, Rule, lifetime::Lifetime},
@@ -43,8 +43,9 @@ document! {
     required {
         /// Where the rule aims.
         site: String = SITE;
-        /// What happens, in order. A fault that ends the call (status, grpc, error, value, abort, or a
-        /// one_of of those alone) is the last.
+        /// What happens, in order. One fault at most ends the call (status, grpc, error, value, abort
+        /// without `after`, or a one_of of those alone). What acts on the response (latency with `when`
+        /// or at_least, headers, body, abort with `after`) may stand before it or after it.
         faults: Vec<Object<FaultDoc>> =
             Shape::list(&FaultDoc::SHAPE, 1, usize::MAX).allowing("a list of at least one fault");
     }
@@ -207,7 +208,7 @@ impl RuleDoc {
 
     fn into_rule(mut self, address: Option<&str>) -> Result<Rule, RuleError> {
         let id = match (self.id.take(), address) {
-            (None, None) => return Err(Self::refuse("id", "missing")),
+            (None, None) => return Err(Self::refuse("id", "the field is missing")),
             (Some(id), Some(address)) if id != address => {
                 let problem = format!("{id:?} in the body, {address:?} in the address");
                 return Err(RuleError::new(
@@ -230,12 +231,12 @@ impl RuleDoc {
             .as_ref()
             .is_some_and(|reason| reason.len() > MAX_REASON)
         {
-            return Err(Self::refuse("reason", "too long"));
+            return Err(Self::refuse("reason", "the text is too long"));
         }
         let mut faults = faults(self.faults)?.into_iter();
         let first = faults
             .next()
-            .ok_or_else(|| Self::refuse("faults", "empty"))?;
+            .ok_or_else(|| Self::refuse("faults", "the list is empty"))?;
         let matcher = self.matching.unwrap_or_default().0.into_matcher();
         let trigger = TriggerDoc {
             rate: self.rate,
@@ -274,8 +275,10 @@ impl RuleDoc {
         if let Some(Object(doc)) = self.window {
             doc.into_window()?;
         }
+        let rule = faults.fold(rule, Rule::then);
+        order::check(&rule.faults)?;
         rule.check()?;
-        Ok(faults.fold(rule, Rule::then))
+        Ok(rule)
     }
 }
 
@@ -284,11 +287,6 @@ fn faults(docs: Vec<Object<FaultDoc>>) -> Result<Vec<Fault>, RuleError> {
     for (at, Object(doc)) in docs.into_iter().enumerate() {
         let here = |error: RuleError| error.under(&format!("faults[{at}]"));
         let fault = doc.into_fault().map_err(here)?;
-        if faults.last().is_some_and(Fault::ends_call) {
-            let problem = "comes after a fault that ends the call";
-            let allowed = "a fault that ends the call in the last place only";
-            return Err(here(RuleError::new("", problem, allowed)));
-        }
         faults.push(fault);
     }
     Ok(faults)

@@ -99,7 +99,7 @@ mod tests {
                 "[]",
                 "invalid type: sequence; allowed: an object with first, and optionally new; either of them",
             ),
-            ("{}", "first: missing; allowed: true or false"),
+            ("{}", "first: the field is missing; allowed: true or false"),
             (
                 r#"{"first": true, "new": "x"}"#,
                 "new: invalid type: string \"x\"; allowed: a number from 0 to 1",

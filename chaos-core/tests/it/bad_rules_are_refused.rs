@@ -431,7 +431,7 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         r#"{"id":"r","site":"s","faults":[{"status":503},{"latency":"1s"}]}"#,
         "faults[1]",
         "ends the call",
-        "last place",
+        "acts on the response",
     ),
     (
         "method",
@@ -1103,16 +1103,100 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         r#"{"id":"r","site":"s","faults":[{"one_of":[{"fault":{"status":503}},{"fault":{"error":"gone"}}]},{"hang":"1s"}]}"#,
         "faults[1]",
         "ends the call",
-        "last place",
+        "acts on the response",
     ),
     (
         "choice after the end",
         r#"{"id":"r","site":"s","faults":[{"status":503},{"one_of":[{"fault":{"latency":"1s"}},{"fault":{"hang":"1s"}}]}]}"#,
         "faults[1]",
         "ends the call",
-        "last place",
+        "acts on the response",
+    ),
+    (
+        "two ends",
+        r#"{"id":"r","site":"s","faults":[{"status":503},{"error":"gone"}]}"#,
+        "faults[1]",
+        "ends the call",
+        "acts on the response",
+    ),
+    (
+        "header of a call that is cut",
+        r#"{"id":"r","site":"s","faults":[{"headers":{"set":{"a":"b"}}},{"abort":"close"}]}"#,
+        "faults[0]",
+        "cuts the call off",
+        "a number of bytes",
+    ),
+    (
+        "body of a call that was cut",
+        r#"{"id":"r","site":"s","faults":[{"abort":"reset"},{"body":{"truncate_after":"3B"}}]}"#,
+        "faults[1]",
+        "cuts the call off",
+        "a number of bytes",
+    ),
+    (
+        "cut after bytes of a call that is cut",
+        r#"{"id":"r","site":"s","faults":[{"abort":"close","after":"3B"},{"abort":"close"}]}"#,
+        "faults[0]",
+        "cuts the call off",
+        "a number of bytes",
+    ),
+    (
+        "body of an answer without one",
+        r#"{"id":"r","site":"s","faults":[{"body":{"throttle":"1KiB/s"}},{"status":204}]}"#,
+        "faults[0]",
+        "answers without",
+        "an answer with a body",
+    ),
+    (
+        "cut of an answer without a body",
+        r#"{"id":"r","site":"s","faults":[{"status":{"code":503,"body":""}},{"abort":"close","after":"3B"}]}"#,
+        "faults[1]",
+        "answers without",
+        "an answer with a body",
+    ),
+    (
+        "delay of a panic",
+        r#"{"id":"r","site":"s","faults":[{"abort":"panic"},{"latency":"1s","when":"after"}]}"#,
+        "faults[1]",
+        "panics",
+        "a result",
+    ),
+    (
+        "no option can follow",
+        r#"{"id":"r","site":"s","faults":[{"abort":"close"},{"one_of":[{"fault":{"latency":"1s"}},{"fault":{"body":{"throttle":"1KiB/s"}}}]}]}"#,
+        "faults[1]",
+        "cuts the call off",
+        "a number of bytes",
     ),
 ];
+
+/// What acts on the response may stand before and after what makes it.
+#[test]
+fn the_order_of_an_answer_and_of_what_acts_on_it_is_free() {
+    let answers = [
+        r#"{"status":503}"#,
+        r#"{"grpc":14}"#,
+        r#"{"error":"gone"}"#,
+        r#"{"one_of":[{"fault":{"status":503}},{"fault":{"abort":"close"}}]}"#,
+    ];
+    let later = [
+        r#"{"latency":"1s","when":"after"}"#,
+        r#"{"latency":{"at_least":"1s"}}"#,
+        r#"{"headers":{"set":{"retry-after":"1"}}}"#,
+        r#"{"body":{"throttle":"1KiB/s"}}"#,
+        r#"{"abort":"close","after":"3B"}"#,
+        r#"{"abort":"goaway"}"#,
+    ];
+    for (answer, later) in answers.iter().flat_map(|it| later.map(|later| (it, later))) {
+        for faults in [[*answer, later], [later, *answer]] {
+            let rule = format!(r#"{{"id":"r","site":"s","faults":[{}]}}"#, faults.join(","));
+            rule_from_json(rule.as_bytes(), None).unwrap();
+        }
+    }
+    let waits =
+        r#"{"id":"r","site":"s","faults":[{"abort":"close"},{"latency":"1s","when":"after"}]}"#;
+    rule_from_json(waits.as_bytes(), None).unwrap();
+}
 
 #[test]
 fn each_bad_rule_names_its_field_and_what_is_allowed() {

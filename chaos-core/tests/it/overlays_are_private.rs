@@ -41,6 +41,21 @@ fn fired(site: &Site) -> Vec<String> {
     fired
 }
 
+/// What acts on the result follows what makes it, from overlay to injector.
+#[test]
+fn a_failure_of_an_overlay_is_delayed_by_a_rule_of_the_injector() {
+    let injector = Injector::new();
+    let pad = |id| rule(id, "private.pad", json!({"latency": {"at_least": "1s"}}));
+    injector
+        .replace(vec![slow("slow", "private.pad", "1s"), pad("pad")])
+        .unwrap();
+    let overlay = Overlay::new(&injector);
+    overlay.put(fails("fail", "private.pad"));
+    let site = injector.site("private.pad");
+    assert_eq!(overlay.run_sync(|| fired(site)), ["fail", "pad"]);
+    assert_eq!(fired(site), ["slow", "pad"]);
+}
+
 /// What a call says that passed a site: the message of the fault.
 fn seen(result: Result<(), Injected>) -> Option<String> {
     result.err().map(|injected| injected.message().to_owned())

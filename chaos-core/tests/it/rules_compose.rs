@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chaos_core::{Call, Fault, Injector, Latency, Mode, Plan, Rate, Rule, Trigger, inject_async};
+use chaos_core::{
+    Call, Fault, Injector, Latency, Mode, Plan, Rate, Rule, Trigger, fault::When, inject_async,
+};
 
 fn slow(id: &str, secs: u64) -> Rule {
     let latency = Latency::fixed(Duration::from_secs(secs)).unwrap();
@@ -54,6 +56,35 @@ async fn latencies_add_and_the_first_end_is_the_end() {
     assert_eq!(counts, [1, 1, 1, 0, 0]);
     // What comes after the end is not even asked.
     assert_eq!(injector.counts("d").unwrap().matched, 0);
+}
+
+/// A delay of the result delays whatever result there is, in any order of the rules.
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_as_slow_as_a_success() {
+    for when in [When::After, When::AtLeast] {
+        let latency = Latency::fixed(Duration::from_secs(2)).unwrap();
+        let pad = |id: &str| {
+            let (id, site) = (id.parse().unwrap(), "compose".parse().unwrap());
+            Rule::new(id, site, Fault::Latency(latency.clone(), when))
+        };
+        let both = fails("both").then(Fault::Latency(latency.clone(), when));
+        for rules in [
+            vec![pad("pad"), fails("fail")],
+            vec![fails("fail"), slow("slow", 1), pad("pad"), fails("again")],
+            vec![both.clone()],
+        ] {
+            let ids: Vec<_> = rules.iter().map(|rule| rule.id().to_string()).collect();
+            let injector = with(rules);
+            let start = chaos_core::Clock::monotonic();
+            let result = inject_async!(injector: injector, "compose").await;
+            result.unwrap_err();
+            assert_eq!(start.now().as_secs(), 2, "{ids:?}");
+            for id in ids {
+                let happens = !["slow", "again"].contains(&&*id);
+                assert_eq!(injected(&injector, &id), u64::from(happens), "{id}");
+            }
+        }
+    }
 }
 
 #[test]

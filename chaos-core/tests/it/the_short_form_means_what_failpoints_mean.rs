@@ -455,7 +455,11 @@ fn what_cannot_be_read_names_the_term_and_what_is_allowed() {
             r#"latency({"p50":"1s","p50":"2s"})"#,
             "duration",
         ),
-        ("s=status(503)+latency(1s)", "latency(1s)", "last place"),
+        (
+            "s=status(503)+latency(1s)",
+            "latency(1s)",
+            "acts on the response",
+        ),
         ("s/t=return", "site", "whole part"),
         ("=", "=", "site=term"),
     ] {

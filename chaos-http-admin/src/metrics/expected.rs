@@ -32,35 +32,35 @@ fn faults(rule: &Rule) -> Vec<String> {
     if !rule.faults().iter().any(chooses) {
         return vec![rule.fault_names()];
     }
-    let (mut ended, mut open) = (Vec::new(), vec![Vec::new()]);
+    // Whether each has ended the call by now, and its names so far.
+    let mut lists: Vec<(bool, Vec<&str>)> = vec![(false, Vec::new())];
     for fault in rule.faults() {
         let options: Vec<_> = match fault {
             Fault::OneOf(choice) => choice.options().iter().map(|(_, fault)| fault).collect(),
             fault => vec![fault],
         };
         let mut longer = Vec::new();
-        for before in &open {
+        for (has_ended, names) in lists {
             for option in &options {
-                let mut names: Vec<&str> = before.clone();
-                names.push(option.name());
-                // A choice that ends the call is the last fault of its series.
-                let list = if option.ends_call() {
-                    &mut ended
-                } else {
-                    &mut longer
-                };
-                list.push(names);
+                // After a fault that ends the call, only what acts on its response happens.
+                let happens = !has_ended || option.acts_on_response();
+                let name = happens.then(|| option.name());
+                let names = names.iter().copied().chain(name).collect();
+                longer.push((has_ended || option.ends_call(), names));
             }
         }
-        for list in [&mut ended, &mut longer] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        open = longer;
-        if ended.len() + open.len() > MAX_SERIES_OF_RULE {
+        longer.sort_unstable();
+        longer.dedup();
+        lists = longer;
+        if lists.len() > MAX_SERIES_OF_RULE {
             break;
         }
     }
-    ended.append(&mut open);
-    ended.into_iter().map(|names| names.join("+")).collect()
+    let mut names: Vec<_> = lists
+        .into_iter()
+        .map(|(_, names)| names.join("+"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }

@@ -38,6 +38,34 @@ pub(crate) enum BodyFault {
 }
 
 impl BodyFault {
+    /// Returns what the fault holds of its injection.
+    pub(crate) fn active_call(&self) -> &ActiveCall {
+        match self {
+            Self::Bytes(_, active_call)
+            | Self::CutAfter(_, _, active_call)
+            | Self::ResetAfter(_, _, _, active_call)
+            | Self::StatusAfter { active_call, .. }
+            | Self::StatusOnSignal { active_call, .. }
+            | Self::CountMessages(_, active_call) => active_call,
+        }
+    }
+
+    /// Returns whether the fault can act on a body of at most so many bytes; `None` if the size is not known.
+    ///
+    /// `is_stream`: the body is a stream of HTTP/2, which can be cut behind its last byte. That of HTTP/1 is
+    /// over there.
+    pub(crate) fn acts_on(&self, most_bytes: Option<u64>, is_stream: bool) -> bool {
+        let (spared, is_cut) = match self {
+            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _) => {
+                (*bytes, false)
+            }
+            Self::CutAfter(bytes, ..) | Self::ResetAfter(bytes, ..) => (*bytes, true),
+            _ => (0, false),
+        };
+        most_bytes
+            .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
+    }
+
     pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
         match self {
             Self::Bytes(plan, active_call) => {

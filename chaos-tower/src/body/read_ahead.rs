@@ -66,11 +66,11 @@ where
         poll_body(self.body.as_mut(), cx)
     }
 
-    pub(super) fn is_end_stream(&self) -> bool {
+    pub(crate) fn is_end_stream(&self) -> bool {
         self.frames.is_empty() && (self.is_over || self.body.is_end_stream())
     }
 
-    pub(super) fn size_hint(&self) -> SizeHint {
+    pub(crate) fn size_hint(&self) -> SizeHint {
         let mut hint = match self.is_over {
             true => SizeHint::with_exact(0),
             false => self.body.size_hint(),

@@ -21,6 +21,8 @@ pub(super) enum Source<B> {
     Body(Pin<Box<B>>),
     /// Boxed, so that a body without faults does not become larger.
     Ahead(Box<ReadAhead<B>>),
+    /// A body that the layer made. The bytes are never empty.
+    Made(Option<Bytes>),
     Stage(Box<Stage<B>>),
 }
 
@@ -58,6 +60,7 @@ where
         match self {
             Self::Body(body) => poll_body(body.as_mut(), cx),
             Self::Ahead(ahead) => ahead.poll_frame(cx),
+            Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stage(stage) => stage.poll_frame(cx),
         }
     }
@@ -66,6 +69,7 @@ where
         match self {
             Self::Body(body) => body.is_end_stream(),
             Self::Ahead(ahead) => ahead.is_end_stream(),
+            Self::Made(bytes) => bytes.is_none(),
             Self::Stage(stage) => stage.is_end_stream(),
         }
     }
@@ -74,6 +78,7 @@ where
         match self {
             Self::Body(body) => body.size_hint(),
             Self::Ahead(ahead) => ahead.size_hint(),
+            Self::Made(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Stage(stage) => stage.size_hint(),
         }
     }

@@ -32,7 +32,9 @@ where
     M: WrapConnection<S::Response>,
 {
     let (mut byte_faults, mut waits) = (ConnectionByteFaults::default(), Vec::new());
-    while let Some(plan) = decision.next_plan() {
+    let mut error = None;
+    // A wait for the result begins when there is one.
+    while let Some(plan) = decision.next_plan_if(|plan| !matches!(plan, Plan::WaitAfter(_))) {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
@@ -50,19 +52,22 @@ where
                         active_call,
                     );
                 }
-                _ => return Err(io::Error::from(cut.into_injected()).into()),
+                _ => error = Some(cut.into_injected()),
             },
-            Plan::Fail(injected) => return Err(io::Error::from(injected).into()),
+            Plan::Fail(injected) => error = Some(injected),
             // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
     }
     drop(decision);
-    let connection = inner.call(target).await.map_err(Into::into)?;
+    let connection = match error {
+        None => inner.call(target).await.map_err(Into::into),
+        Some(injected) => Err(io::Error::from(injected).into()),
+    };
     for wait in waits {
         wait.wait().await;
     }
-    Ok(M::wrap(connection, ConnectionPlan(byte_faults)))
+    Ok(M::wrap(connection?, ConnectionPlan(byte_faults)))
 }
 
 pin_project! {

@@ -1,10 +1,6 @@
 //! Executes the plans for a connection that was accepted.
 
-use chaos_core::{
-    Decision, Direction, Plan,
-    decision::ActiveCall,
-    plan::{Cut, CutKind},
-};
+use chaos_core::{Decision, Direction, Plan, plan::CutKind};
 
 use crate::connection::{
     direction_faults::ConnectionByteFaults,
@@ -13,7 +9,7 @@ use crate::connection::{
 
 /// Executes the plans that come before the first byte, and returns the faults on the bytes.
 pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
-    let mut byte_faults = ConnectionByteFaults::default();
+    let (mut byte_faults, mut last) = (ConnectionByteFaults::default(), None);
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
@@ -21,34 +17,29 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             // A connection has no response after which to wait.
             Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
-            Plan::Cut(cut) => cut_or_later(&cut, active_call, &mut byte_faults, &handle),
-            Plan::Fail(injected) => handle.send(match injected.kind() {
-                std::io::ErrorKind::ConnectionReset => Command::Reset,
-                _ => Command::Close,
-            }),
+            Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
+                (CutKind::GoAway, ..) => handle.send(Command::GoAway),
+                (kind, Some(bytes), Some(active_call)) => {
+                    let faults = byte_faults.of(Direction::Response);
+                    faults.cut_after(bytes, command(kind), active_call);
+                }
+                (kind, ..) => last = Some(command(kind)),
+            },
+            Plan::Fail(injected) => {
+                last = Some(match injected.kind() {
+                    std::io::ErrorKind::ConnectionReset => Command::Reset,
+                    _ => Command::Close,
+                });
+            }
             // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
     }
-    byte_faults
-}
-
-/// Cuts the connection now, or after a number of bytes of the responses.
-fn cut_or_later(
-    cut: &Cut,
-    active_call: Option<ActiveCall>,
-    byte_faults: &mut ConnectionByteFaults,
-    handle: &ConnectionHandle,
-) {
-    let command = command(cut.kind());
-    match (cut.after_bytes(), active_call) {
-        (Some(bytes), Some(active_call)) if command != Command::GoAway => {
-            byte_faults
-                .of(Direction::Response)
-                .cut_after(bytes, command, active_call);
-        }
-        _ => handle.send(command),
+    // Another rule may have delayed the cut.
+    if let Some(command) = last {
+        handle.send(command);
     }
+    byte_faults
 }
 
 /// Returns the command that cuts an open connection.

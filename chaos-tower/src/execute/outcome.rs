@@ -2,21 +2,18 @@
 
 use std::io;
 
+use crate::{
+    body::FaultBody, connection::Connection, error::BoxError, execute::protocol::Protocol,
+    surface::Surface,
+};
 use bytes::Bytes;
 use chaos_core::{
     Injected,
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
-use http_body::Body;
-
-use crate::{
-    body::FaultBody,
-    connection::Connection,
-    error::BoxError,
-    execute::protocol::Protocol,
-    surface::{Bodies, Surface},
+use http::{
+    Extensions, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts,
 };
 
 /// What the caller gets in place of the inner service's result.
@@ -24,11 +21,18 @@ pub(crate) enum Outcome {
     Answer(Response<Option<Bytes>>),
     /// The error, and the answer for a surface that cannot return an error.
     Fail(BoxError, Response<Option<Bytes>>),
-    /// The error; a surface that cannot return it gets a body that fails before its first byte. The
-    /// connection is closed there, if the server would not poll that body.
-    Cut(BoxError, Option<Connection>),
+    /// The error; a surface that cannot return it gets a body that fails before its first byte.
+    Cut(BoxError, ConnectionCut),
     /// The client has disconnected, and receives nothing, whatever it is.
     Disconnected,
+}
+
+/// What is done to the connection of a call that is cut off.
+pub(crate) enum ConnectionCut {
+    Stay,
+    Reset(Connection),
+    /// Closed where the server would not poll the body that fails.
+    Close(Connection),
 }
 
 impl Outcome {
@@ -37,56 +41,89 @@ impl Outcome {
         Self::Fail(error(injected, protocol), answer)
     }
 
-    /// Cuts the call off now, and resets its connection if that is the kind of the cut.
-    pub(crate) fn cut(cut: Cut, protocol: &Protocol, head: &Parts) -> Self {
-        // An HTTP/2 connection carries other streams, so it is not closed for one.
-        let is_unpolled = head.method == Method::HEAD && head.version < Version::HTTP_2;
-        let mut close = None;
-        if cut.kind() == CutKind::Reset {
-            Connection::of(&head.extensions).reset();
-        } else if is_unpolled {
-            close = Some(Connection::of(&head.extensions));
+    /// Returns whether a call can be cut off, by a surface that `holds_errors` or does not. A surface that
+    /// does not returns a body that fails, which nobody polls in an answer to HEAD: HTTP/1 servers do not, and
+    /// axum's router drops it. Then only the connection can be cut; for a stream of HTTP/2, not even that, as
+    /// the connection carries others.
+    pub(crate) fn can_cut(kind: CutKind, holds_errors: bool, head: &Parts) -> bool {
+        if holds_errors || head.method != Method::HEAD {
+            return true;
         }
-        Self::Cut(cut_error(cut, protocol), close)
+        let is_http2 = head.version >= Version::HTTP_2;
+        if is_http2 && !is_routed(&head.extensions) {
+            return true;
+        }
+        (kind == CutKind::Reset || !is_http2) && Connection::of(&head.extensions).is_known()
     }
 
-    /// Returns the outcome in the types of the surface.
-    pub(crate) fn into_result<M, B, E>(self) -> Result<Response<<M as Bodies<B>>::Body>, M::Error>
-    where
-        M: Bodies<B> + Surface<Response<B>, E>,
-        B: Body<Data = Bytes, Error: Into<BoxError>>,
-    {
-        let answer = |answer: Response<Option<Bytes>>| {
-            answer.map(|body| <M as Bodies<B>>::take(FaultBody::full(body)))
+    /// Cuts the call off, and its connection if the kind of the cut or the method asks for it.
+    pub(crate) fn cut(cut: Cut, protocol: &Protocol, head: &Parts) -> Self {
+        let connection = || Connection::of(&head.extensions);
+        let connection_cut = if cut.kind() == CutKind::Reset {
+            ConnectionCut::Reset(connection())
+        } else if head.method == Method::HEAD && head.version < Version::HTTP_2 {
+            ConnectionCut::Close(connection())
+        } else {
+            ConnectionCut::Stay
         };
-        let cut = |error| Response::new(<M as Bodies<B>>::take(FaultBody::cut(error)));
+        Self::Cut(cut_error(cut, protocol), connection_cut)
+    }
+
+    /// Returns whether it is a response, or becomes one where the surface cannot return an error.
+    pub(crate) fn is_response(&self) -> bool {
+        matches!(self, Self::Answer(_) | Self::Fail(..))
+    }
+
+    /// Returns the response, or the error of the surface. The connection is cut now.
+    pub(crate) fn into_result<M, B, E>(self) -> Result<Response<FaultBody<B>>, M::Error>
+    where
+        M: Surface<Response<B>, E>,
+    {
+        let answer = |answer: Response<Option<Bytes>>| answer.map(FaultBody::full);
+        let cut = |error| Response::new(FaultBody::cut(error));
         match self {
             Self::Answer(made) => Ok(answer(made)),
             Self::Fail(error, made) => match M::fail(error) {
                 Ok(error) => Err(error),
                 Err(_) => Ok(answer(made)),
             },
-            Self::Cut(error, close) => match M::fail(error) {
-                Ok(error) => Err(error),
-                Err(error) => {
-                    let mut response = cut(error);
-                    // Nobody receives this status where the body is polled. It makes guard rails count
-                    // a failure, and a server poll the body of an answer to CONNECT.
-                    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                    if let Some(connection) = close {
-                        connection.close();
-                        // This ends the connection if it is not known.
-                        let close = HeaderValue::from_static("close");
-                        response.headers_mut().insert(header::CONNECTION, close);
-                    }
-                    Ok(response)
+            Self::Cut(error, connection_cut) => {
+                if let ConnectionCut::Reset(connection) = &connection_cut {
+                    connection.reset();
                 }
-            },
+                M::fail(error).map_or_else(
+                    |error| {
+                        let mut response = cut(error);
+                        // Nobody receives this status where the body is polled. It makes guard rails count
+                        // a failure, and a server poll the body of an answer to CONNECT.
+                        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+                        if let ConnectionCut::Close(connection) = connection_cut {
+                            connection.close();
+                            // This ends the connection if it is not known.
+                            let close = HeaderValue::from_static("close");
+                            response.headers_mut().insert(header::CONNECTION, close);
+                        }
+                        Ok(response)
+                    },
+                    Err,
+                )
+            }
             Self::Disconnected => {
                 let error = io::Error::from(io::ErrorKind::ConnectionAborted);
                 M::fail(error.into()).map_or_else(|error| Ok(cut(error)), Err)
             }
         }
+    }
+}
+
+/// Returns whether a router of axum is around the layer: it drops the body of an answer to HEAD.
+fn is_routed(extensions: &Extensions) -> bool {
+    #[cfg(feature = "axum")]
+    return extensions.get::<axum::extract::OriginalUri>().is_some();
+    #[cfg(not(feature = "axum"))]
+    {
+        let _ = extensions;
+        false
     }
 }
 

@@ -6,7 +6,9 @@ use chaos_core::{
     fault::{GrpcCode, GrpcStatus, HttpAnswer},
     plan::Answer,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header,
+};
 
 /// The response header that marks an injected fault: its value is the id of the rule.
 pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
@@ -16,25 +18,41 @@ pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 pub(crate) struct Protocol {
     /// The content type of the answer; `None` for HTTP.
     grpc: Option<HeaderValue>,
-    /// Whether the answer is a head alone.
     is_head: bool,
+    is_connect: bool,
+    is_http2: bool,
     marks: bool,
 }
 
 impl Protocol {
-    /// Reads the protocol from a request's method and headers.
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, marks: bool) -> Self {
-        let content_type = headers.get(header::CONTENT_TYPE);
+    /// Reads the protocol from a request.
+    pub(crate) fn of<A>(request: &Request<A>, marks: bool) -> Self {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
         let grpc = content_type.filter(|it| it.as_bytes().starts_with(b"application/grpc"));
         Self {
             grpc: grpc.cloned(),
-            is_head: method == Method::HEAD,
+            is_head: request.method() == Method::HEAD,
+            is_connect: request.method() == Method::CONNECT,
+            is_http2: request.version() == Version::HTTP_2,
             marks,
         }
     }
 
     pub(crate) fn is_grpc(&self) -> bool {
         self.grpc.is_some()
+    }
+
+    pub(crate) fn is_http2(&self) -> bool {
+        self.is_http2
+    }
+
+    /// Whether a response to the request has a body (RFC 9110, 6.4.1). After an upgrade, the bytes that
+    /// follow belong to the connection.
+    pub(crate) fn has_body(&self, status: StatusCode) -> bool {
+        let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        let is_tunnel = self.is_connect && status.is_success();
+        let never = self.is_head || status.is_informational() || is_tunnel;
+        !never && !without.contains(&status)
     }
 
     /// Returns the response for a rule's answer.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use chaos_core::{
     Direction, Plan,
     decision::ActiveCall,
+    fault::AfterMessages,
     plan::{Answer, Cut, CutKind, Wait},
 };
 use http::{Request, request::Parts};
@@ -27,6 +28,8 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) head: Parts,
     pub(crate) upload: Upload<A>,
     pub(crate) response: ResponsePlan,
+    /// Whether the surface can return an injected error.
+    holds_errors: bool,
     /// The answer to give when the signal fires. Boxed, because few calls have one.
     pub(crate) answer_on_signal: Option<Box<(StatusSignal, Answer)>>,
 }
@@ -40,35 +43,49 @@ pub(crate) enum NextAction {
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
-    /// `marks`: whether a response that is changed names the rule.
-    pub(crate) fn new(request: Request<A>, marks: bool) -> Self {
-        let protocol = Protocol::of(request.method(), request.headers(), marks);
+    /// `marks`: whether a response that is changed names the rule. `holds_errors`: whether the surface can
+    /// return an injected error.
+    pub(crate) fn new(request: Request<A>, marks: bool, holds_errors: bool) -> Self {
+        let protocol = Protocol::of(&request, marks);
         let (head, body) = request.into_parts();
         Self {
             protocol,
             head,
             upload: Upload::new(body),
             response: ResponsePlan::default(),
+            holds_errors,
             answer_on_signal: None,
         }
     }
 
+    /// Whether a plan is executed as soon as it is added. Any other begins when there is something for it to
+    /// act on: a body, or a response.
+    pub(crate) fn begins(&self, plan: &Plan) -> bool {
+        match plan {
+            Plan::Bytes(..) => false,
+            Plan::Answer(answer) => self.messages_before(answer).is_none(),
+            Plan::Cut(cut) => match (cut.kind(), cut.after_bytes()) {
+                (CutKind::GoAway, _) => true,
+                (_, Some(_)) => false,
+                (kind, None) => Outcome::can_cut(kind, self.holds_errors, &self.head),
+            },
+            plan => !plan.acts_on_response(),
+        }
+    }
+
     /// Adds the next plan.
-    pub(crate) fn add(&mut self, plan: Plan, active_call: Option<ActiveCall>) -> NextAction {
+    pub(crate) fn add(&mut self, plan: Plan, active_call: ActiveCall) -> NextAction {
         match plan {
             Plan::Wait(wait) => return NextAction::Wait(wait),
             Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
             Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
             Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
-            Plan::Bytes(fault, Direction::Request) => {
-                self.upload.push(active_call, |active_call| {
-                    BodyFault::Bytes(fault, active_call)
-                });
+            Plan::Bytes(plan, Direction::Request) => {
+                let fault = BodyFault::Bytes(plan, active_call);
+                self.upload.push(fault, &self.head.headers);
             }
-            Plan::Bytes(fault, Direction::Response) => {
-                self.response.body(active_call, |active_call| {
-                    BodyFault::Bytes(fault, active_call)
-                });
+            Plan::Bytes(plan, Direction::Response) => {
+                self.response.body(BodyFault::Bytes(plan, active_call));
             }
             Plan::Answer(answer) => return self.answer(answer, active_call),
             Plan::Fail(injected) => {
@@ -79,55 +96,59 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         NextAction::Continue
     }
 
+    /// Returns how many messages of a gRPC stream pass before an answer. A call of HTTP is answered at once.
+    fn messages_before(&self, answer: &Answer) -> Option<AfterMessages> {
+        answer.after_messages().filter(|_| self.protocol.is_grpc())
+    }
+
     /// Answers at once, or after a number of messages of a gRPC stream.
-    fn answer(&mut self, answer: Answer, active_call: Option<ActiveCall>) -> NextAction {
-        let messages = answer.after_messages();
-        let Some(messages) = messages.filter(|_| self.protocol.is_grpc()) else {
+    fn answer(&mut self, answer: Answer, active_call: ActiveCall) -> NextAction {
+        let Some(messages) = self.messages_before(&answer) else {
             let outcome = Outcome::Answer(self.protocol.answer(&answer));
             return NextAction::Finish(Box::new(outcome));
         };
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.direction {
             Direction::Response => {
-                self.response
-                    .body(active_call, |active_call| BodyFault::StatusAfter {
-                        messages,
-                        trailers,
-                        active_call,
-                    });
+                self.response.body(BodyFault::StatusAfter {
+                    messages,
+                    trailers,
+                    active_call,
+                });
             }
             Direction::Request => {
                 let (counter, signal) = count_messages(messages.count);
-                let count = |active_call| BodyFault::CountMessages(counter, active_call);
-                self.upload.push(active_call.clone(), count);
-                self.answer_on_signal = Some(Box::new((signal.clone(), answer)));
-                self.response
-                    .body(active_call, |active_call| BodyFault::StatusOnSignal {
+                let count = BodyFault::CountMessages(counter, active_call.clone());
+                if self.upload.push(count, &self.head.headers) {
+                    self.answer_on_signal = Some(Box::new((signal.clone(), answer)));
+                    self.response.body(BodyFault::StatusOnSignal {
                         signal,
                         trailers,
                         active_call,
                     });
+                }
             }
         }
         NextAction::Continue
     }
 
-    /// Cuts at once, or after a number of bytes of the response.
-    fn cut(&mut self, cut: Cut, active_call: Option<ActiveCall>) -> NextAction {
+    /// Cuts at once, or after a number of bytes of the response. A call that cannot be cut goes on.
+    fn cut(&mut self, cut: Cut, active_call: ActiveCall) -> NextAction {
         let connection = Connection::of(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
             (CutKind::GoAway, _) => self.response.go_away(&connection),
             (kind, Some(bytes)) => {
                 let error = cut_error(cut, &self.protocol);
-                self.response.body(active_call, |active_call| match kind {
+                self.response.body(match kind {
                     CutKind::Reset => BodyFault::ResetAfter(bytes, error, connection, active_call),
                     _ => BodyFault::CutAfter(bytes, error, active_call),
                 });
             }
-            (_, None) => {
+            (kind, None) if Outcome::can_cut(kind, self.holds_errors, &self.head) => {
                 let outcome = Outcome::cut(cut, &self.protocol, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }
+            (_, None) => {}
         }
         NextAction::Continue
     }

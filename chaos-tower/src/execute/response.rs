@@ -1,50 +1,46 @@
-//! What the rules do to a response that the inner service returned: waits, headers, its body, its mark.
+//! What the rules do to the response of a call, whoever makes it: waits, headers, its body, its mark.
 
 use bytes::Bytes;
-use chaos_core::{RuleId, decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
-use http::{HeaderValue, Response, StatusCode, header};
+use chaos_core::{decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
+use http::{HeaderValue, Response, StatusCode, Version, header};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, FaultBody},
+    body::{BodyFault, FaultBody, most_bytes},
     connection::Connection,
     error::BoxError,
     execute::{protocol::Protocol, response_wait::ResponseWait},
 };
 
-/// The changes that are planned for the response, each kind in the order of the rules.
+/// What is planned for the response, each kind in the order of the rules.
+///
+/// No injection has begun yet. Each begins when there is a response that it can act on, or a result that it
+/// can hold back; one for which there is none is not counted, and gives back what it has reserved.
 #[derive(Default)]
 pub(crate) struct ResponsePlan {
     waits: Vec<ResponseWait>,
-    headers: Vec<HeaderEdit>,
-    body: Vec<BodyFault>,
-    /// The rules that change the response.
-    marks: Vec<RuleId>,
+    changes: Vec<Change>,
     /// Whether this is the last response of its connection.
     closes: bool,
 }
 
+/// One change of a response.
+enum Change {
+    Headers(HeaderEdit, ActiveCall),
+    Body(BodyFault),
+}
+
 impl ResponsePlan {
-    pub(crate) fn wait(&mut self, wait: WaitAfter, active_call: Option<ActiveCall>) {
-        let wait = active_call.map(|active_call| ResponseWait::new(wait, active_call));
-        self.waits.extend(wait);
+    pub(crate) fn wait(&mut self, wait: WaitAfter, active_call: ActiveCall) {
+        self.waits.push(ResponseWait::new(wait, active_call));
     }
 
-    pub(crate) fn headers(&mut self, edit: HeaderEdit, active_call: Option<ActiveCall>) {
-        self.marks
-            .extend(active_call.map(|active_call| active_call.rule().clone()));
-        self.headers.push(edit);
+    pub(crate) fn headers(&mut self, edit: HeaderEdit, active_call: ActiveCall) {
+        self.changes.push(Change::Headers(edit, active_call));
     }
 
-    pub(crate) fn body(
-        &mut self,
-        active_call: Option<ActiveCall>,
-        fault: impl FnOnce(ActiveCall) -> BodyFault,
-    ) {
-        if let Some(active_call) = active_call {
-            self.marks.push(active_call.rule().clone());
-            self.body.push(fault(active_call));
-        }
+    pub(crate) fn body(&mut self, fault: BodyFault) {
+        self.changes.push(Change::Body(fault));
     }
 
     pub(crate) fn go_away(&mut self, connection: &Connection) {
@@ -52,21 +48,35 @@ impl ResponsePlan {
         connection.go_away();
     }
 
-    /// Whether the plan does anything but wait.
-    pub(crate) fn changes(&self) -> bool {
-        !self.headers.is_empty() || !self.body.is_empty() || self.closes
-    }
-
-    /// Waits for everything that holds the response back.
+    /// Waits for everything that holds the result back.
     pub(crate) async fn wait_all(&mut self) {
         for wait in self.waits.drain(..) {
             wait.wait().await;
         }
     }
 
+    /// Begins the changes that can act on this response, and drops the others. Returns whether any is left.
+    pub(crate) fn begin<B>(&mut self, response: &Response<B>, protocol: &Protocol) -> bool
+    where
+        B: Body<Data = Bytes>,
+    {
+        let (body, headers) = (response.body(), response.headers());
+        let is_over = !protocol.has_body(response.status()) || body.is_end_stream();
+        let most_bytes = most_bytes(is_over, &body.size_hint(), headers);
+        let is_stream = protocol.is_http2() || response.version() == Version::HTTP_2;
+        self.changes.retain(|change| match change {
+            Change::Headers(_, active_call) => active_call.begin(),
+            Change::Body(fault) => {
+                fault.acts_on(most_bytes, is_stream) && fault.active_call().begin()
+            }
+        });
+        self.closes || !self.changes.is_empty()
+    }
+
+    /// Applies the changes that have begun.
     pub(crate) fn apply<B>(
         self,
-        response: Response<B>,
+        response: Response<FaultBody<B>>,
         protocol: &Protocol,
     ) -> Response<FaultBody<B>>
     where
@@ -74,19 +84,30 @@ impl ResponsePlan {
     {
         // A connection that changes its protocol carries no other request, and says so in this header.
         let closes = self.closes && response.status() != StatusCode::SWITCHING_PROTOCOLS;
-        let mut response = response.map(|body| FaultBody::with(body, self.body));
-        let headers = response.headers_mut();
-        for edit in &self.headers {
-            edit.apply(headers);
+        let (mut head, body) = response.into_parts();
+        for change in &self.changes {
+            if let Change::Headers(edit, _) = change {
+                edit.apply(&mut head.headers);
+            }
         }
-        for rule in &self.marks {
-            protocol.mark(headers, rule);
+        let mut faults = Vec::new();
+        // After the edits, none of which is to change a mark.
+        for change in self.changes {
+            match change {
+                Change::Headers(_, active_call) => {
+                    protocol.mark(&mut head.headers, active_call.rule());
+                }
+                Change::Body(fault) => {
+                    protocol.mark(&mut head.headers, fault.active_call().rule());
+                    faults.push(fault);
+                }
+            }
         }
         if closes {
             // HTTP/1 closes the connection. HTTP/2 has no such header, and hyper removes it.
             let close = HeaderValue::from_static("close");
-            headers.insert(header::CONNECTION, close);
+            head.headers.insert(header::CONNECTION, close);
         }
-        response
+        Response::from_parts(head, body.faulty(faults))
     }
 }

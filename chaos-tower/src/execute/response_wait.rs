@@ -1,11 +1,10 @@
 //! A wait between a result and the moment at which the caller gets it.
 
-use std::{pin::Pin, time::Duration};
+use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
 use chaos_core::{decision::ActiveCall, plan::WaitAfter};
 
-/// A wait that ends after the inner service has returned. The injection is active until it has ended
-/// or was dropped.
+/// A wait that ends after there is a result. The injection is active until it has ended or was dropped.
 pub(crate) enum ResponseWait {
     /// Starts when the result is there.
     For(Duration, ActiveCall),
@@ -21,10 +20,20 @@ impl ResponseWait {
         }
     }
 
+    /// Waits, and begins the injection. That of a time that has passed by now does not begin.
     pub(crate) async fn wait(self) {
         match self {
-            Self::For(time, active_call) => active_call.wait(time).await,
-            Self::Until(wait, _active_call) => wait.await,
+            Self::For(time, active_call) => {
+                if active_call.begin() {
+                    active_call.wait(time).await;
+                }
+            }
+            Self::Until(mut wait, active_call) => {
+                let is_over = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
+                if !is_over && active_call.begin() {
+                    wait.await;
+                }
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! The body of a request that a rule hits, on its way to the inner service.
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
-use http::{Request, request::Parts};
+use http::{HeaderMap, Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, FaultBody, ReadAhead},
+    body::{BodyFault, FaultBody, ReadAhead, most_bytes},
     error::BoxError,
     execute::race,
     surface::Bodies,
@@ -29,12 +28,22 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         Self { body, faults }
     }
 
-    pub(crate) fn push(
-        &mut self,
-        active_call: Option<ActiveCall>,
-        fault: impl FnOnce(ActiveCall) -> BodyFault,
-    ) {
-        self.faults.extend(active_call.map(fault));
+    /// Adds a fault, and begins its injection, unless the body has no byte for it to act on. Returns whether
+    /// it was added.
+    pub(crate) fn push(&mut self, fault: BodyFault, headers: &HeaderMap) -> bool {
+        let most_bytes = match &self.body {
+            UploadBody::Unread(body) => {
+                most_bytes(body.is_end_stream(), &body.size_hint(), headers)
+            }
+            UploadBody::Ahead(ahead) => {
+                most_bytes(ahead.is_end_stream(), &ahead.size_hint(), headers)
+            }
+        };
+        let acts = fault.acts_on(most_bytes, false) && fault.active_call().begin();
+        if acts {
+            self.faults.push(fault);
+        }
+        acts
     }
 
     /// Waits, and reads the body meanwhile: a server that does not read a request does not notice that

@@ -4,7 +4,7 @@ use std::{io, num::NonZeroU64, time::Duration};
 
 use chaos_core::{
     Clock, Direction, Fault, Injector, Latency, Matcher, Rule, Text, Trigger,
-    fault::{Abort, BytesFault},
+    fault::{Abort, BytesFault, When},
     plan::CutKind,
 };
 use chaos_tower::{FaultIo, InjectListener};
@@ -236,6 +236,25 @@ async fn a_slow_connection_is_handed_on_at_once() {
         send(&mut client, &mut server, b"later").await,
         Duration::ZERO
     );
+}
+
+/// A connection has no response, but a cut of it can be delayed, whatever the order of the rules.
+#[tokio::test(start_paused = true)]
+async fn a_cut_is_as_slow_as_the_connection() {
+    let pad = Latency::fixed(secs(2.0)).unwrap();
+    let pad = Fault::Latency(pad, When::After);
+    let close = Fault::abort(Abort::Cut(CutKind::Close));
+    for faults in [[pad.clone(), close.clone()], [close, pad]] {
+        let [first, second] = faults;
+        let injector = Injector::new();
+        injector.put(rule(first).then(second));
+        let clock = Clock::monotonic();
+        let (mut client, mut server) = through(&injector).await;
+        server.read_u8().await.unwrap_err();
+        drop(server);
+        client.read_u8().await.unwrap_err();
+        assert_about(clock.now(), 2.0);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 #![cfg(not(feature = "compile-out"))]
 
 mod answers_are_marked_or_not;
+mod answers_of_rules_are_changed_too;
 mod axum_takes_it;
 mod bodies_are_damaged_as_asked;
 mod clients_see_genuine_errors;
@@ -26,5 +27,6 @@ mod the_request_span_says_it;
 mod two_hundred_streams;
 #[cfg(target_os = "linux")]
 mod unwrapped_connections_are_reset;
+mod what_cannot_act_is_not_counted;
 #[cfg(target_os = "linux")]
 mod what_is_counted_is_seen;

@@ -48,8 +48,13 @@ async fn ask(address: SocketAddr) -> io::Result<String> {
 
 /// Sends a request with this method and target, and reads up to the end of the connection.
 async fn send(address: SocketAddr, target: &str) -> io::Result<String> {
+    send_with(address, target, "").await
+}
+
+/// The same, with more header lines.
+async fn send_with(address: SocketAddr, target: &str, headers: &str) -> io::Result<String> {
     let mut client = TcpStream::connect(address).await?;
-    let request = format!("{target} HTTP/1.1\r\nhost: a\r\n\r\n");
+    let request = format!("{target} HTTP/1.1\r\nhost: a\r\n{headers}\r\n");
     client.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     let read = client.read_to_string(&mut answer);
@@ -97,16 +102,53 @@ async fn a_head_request_is_cut_like_a_get() {
     let request = Request::head("http://a/").body(()).unwrap();
     let answer = h2.send_request(request, true).unwrap().0;
     // axum drops the body, and the connection carries other streams.
-    assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 500);
-
-    // Nothing knows the connection of a plain server.
-    let (listener, address) = listener().await;
-    let plain = app(&injector);
-    tokio::spawn(async { axum::serve(listener, plain).await });
-    let answer = send(address, "HEAD /").await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 200);
     let counts = injector.counts("r").unwrap();
-    assert_eq!((counts.injected, counts.active), (3, 0));
+    assert_eq!((counts.injected, counts.active), (1, 0));
+}
+
+/// Nothing can be cut: what would be an answer of 500 is neither injected nor counted.
+#[tokio::test]
+async fn a_head_request_that_cannot_be_cut_is_served() {
+    for kind in [CutKind::Close, CutKind::Reset, CutKind::Refuse] {
+        let injector = armed(kind);
+        // Nothing knows the connection of a plain server.
+        let (listener, address) = listener().await;
+        let plain = app(&injector);
+        tokio::spawn(async { axum::serve(listener, plain).await });
+        let last = "connection: close\r\n";
+        let answer = send_with(address, "HEAD /", last).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+        let client = TcpStream::connect(address).await.unwrap();
+        let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::head("http://a/").body(()).unwrap();
+        let answer = h2.send_request(request, true).unwrap().0;
+        assert_eq!(timeout(FAR, answer).await.unwrap().unwrap().status(), 200);
+        let counts = injector.counts("r").unwrap();
+        assert_eq!((counts.injected, counts.active), (0, 0));
+        // GET is cut on the same server.
+        assert_eq!(send(address, "GET /").await.unwrap(), "");
+        assert_eq!(injector.counts("r").unwrap().injected, 1);
+    }
+}
+
+/// A reset ends the connection, whatever it carries.
+#[tokio::test]
+async fn a_head_request_is_reset_over_http2() {
+    let injector = armed(CutKind::Reset);
+    let address = serve(app(&injector)).await;
+    let client = TcpStream::connect(address).await.unwrap();
+    let (mut h2, connection) = h2::client::handshake(client).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::head("http://a/").body(()).unwrap();
+    let answer = h2.send_request(request, true).unwrap().0;
+    let error = timeout(FAR, answer).await.unwrap().unwrap_err();
+    assert_eq!(
+        error.get_io().unwrap().kind(),
+        io::ErrorKind::ConnectionReset
+    );
+    assert_eq!(injector.counts("r").unwrap().injected, 1);
 }
 
 #[cfg(target_os = "linux")]

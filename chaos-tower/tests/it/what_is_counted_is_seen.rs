@@ -10,7 +10,9 @@ mod found;
 mod judge;
 mod model;
 mod random;
+mod seen;
 mod server;
+mod walk;
 
 use std::{fs, panic, time::Duration};
 

@@ -240,10 +240,63 @@ def fault(given):
     return made
 
 
-def ends(given):
-    if "one_of" in given:
-        return all(ends(option["fault"]) for option in given["one_of"])
-    return bool(ENDS_CALL & given.keys())
+def inside(given, kind, option):
+    """An option that stands in the value of a fault, or beside it."""
+    value = given[kind]
+    return value[option] if isinstance(value, dict) and option in value else given.get(option)
+
+
+def options(given):
+    return [option["fault"] for option in given["one_of"]] if "one_of" in given else [given]
+
+
+def acts_on_response(given):
+    if "latency" in given:
+        padded = isinstance(given["latency"], dict) and "at_least" in given["latency"]
+        return padded or inside(given, "latency", "when") == "after"
+    if "abort" in given:
+        return given["abort"] == "goaway" or "after" in given
+    kind = next((kind for kind in ("body", "headers") if kind in given), None)
+    return kind is not None and inside(given, kind, "on") != "request"
+
+
+def remains(given):
+    """What a fault that ends the call leaves: the kinds of faults on its response that can happen."""
+    if not ENDS_CALL & given.keys() or ("abort" in given and acts_on_response(given)):
+        return None
+    if "abort" in given:
+        return set() if given["abort"] == "panic" else {"latency", "goaway"}
+    status = given.get("status")
+    code = status.get("code") if isinstance(status, dict) else status
+    is_empty = isinstance(status, dict) and status.get("body") == "" and "json" not in status
+    if is_empty or code in (204, 205, 304):
+        return {"latency", "goaway", "headers"}
+    return {"latency", "goaway", "headers", "body", "abort"}
+
+
+def excludes(other, given, is_first):
+    left = remains(other)
+    if left is None:
+        return False
+    if not acts_on_response(given):
+        return is_first
+    kind = "goaway" if given.get("abort") == "goaway" else next(iter(given.keys() & {"latency", "headers", "body", "abort"}))
+    return kind not in left
+
+
+def can_happen(faults):
+    """Whether each fault of a rule can happen beside the others; of a choice, one option is enough."""
+    return not any(
+        all(
+            any(
+                all(excludes(ending, option, place < at) for ending in options(other))
+                for place, other in enumerate(faults)
+                if place != at
+            )
+            for option in options(one)
+        )
+        for at, one in enumerate(faults)
+    )
 
 
 def rule(given, with_id):
@@ -251,9 +304,10 @@ def rule(given, with_id):
     if not with_id:
         # The address has it.
         given.pop("id", None)
-    faults = [fault(one) for one in given["faults"]]
-    last = next((at for at, one in enumerate(faults) if ends(one)), len(faults))
-    given["faults"] = faults[: last + 1]
+    faults = []
+    for one in map(fault, given["faults"]):
+        faults += [one] if can_happen([*faults, one]) else []
+    given["faults"] = faults
     if "match" in given:
         given["match"] = match(given["match"])
     if "program" in given:

@@ -51,7 +51,7 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
         let text = doc
             .time
             .as_deref()
-            .ok_or_else(|| BodyDoc::refuse("for", "missing"))?;
+            .ok_or_else(|| BodyDoc::refuse("for", "the field is missing"))?;
         duration(text).map_err(BodyDoc::within("for"))
     };
     let throttle = |text: String| {
@@ -90,7 +90,7 @@ pub(super) fn fault(doc: BodyDoc, beside: Option<Direction>) -> Result<Fault, Ru
 
     let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
     let mut given = given.into_iter();
-    let (_, effect) = given.next().ok_or_else(|| refuse("empty"))?;
+    let (_, effect) = given.next().ok_or_else(|| refuse("the object is empty"))?;
     if given.next().is_some() {
         let names = names.join(" and ");
         return Err(refuse(format_args!(

@@ -46,7 +46,7 @@ const NAME: Shape = Shape::text("the name of a header", "", HEADER_NAMES);
 pub(super) fn fault(doc: HeadersDoc, beside: Option<Direction>) -> Result<Fault, RuleError> {
     let (set, remove) = (doc.set.unwrap_or_default(), doc.remove.unwrap_or_default());
     if set.0.is_empty() && remove.is_empty() {
-        return Err(refuse("empty"));
+        return Err(refuse("the object is empty"));
     }
     let mut edit = HeaderEdit::new();
     for (name, value) in pairs(set).map_err(HeadersDoc::within("set"))? {

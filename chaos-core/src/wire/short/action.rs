@@ -41,22 +41,32 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
         ("delay", Some(Plain(time) | Quoted(time))) => one("block", in_ms(time).into()),
         ("sleep" | "delay", _) => {
             return refuse(
-                "no time",
+                "the argument is not a time",
                 "milliseconds or a duration, as in sleep(50) or sleep(1s)",
             );
         }
         // A wait of no time would not yield the thread at all.
         ("yield", None) => one("latency", "1ns".into()),
-        ("yield", Some(_)) => return refuse("an argument", "`yield` alone"),
+        ("yield", Some(_)) => return refuse("the action takes no argument", "`yield` alone"),
         ("panic", said @ (None | Some(Plain(_) | Quoted(_)))) => {
             return Ok((one("abort", "panic".into()), said.map(text)));
         }
-        ("panic", Some(Json(_))) => return refuse("no text", "`panic`, or a text in parentheses"),
+        ("panic", Some(Json(_))) => {
+            return refuse(
+                "the argument is not a text",
+                "`panic`, or a text in parentheses",
+            );
+        }
         ("print", said @ (None | Some(Plain(_) | Quoted(_)))) => {
             let message = said.map(text).unwrap_or_default();
             one("custom", json!({ "name": "print", "message": message }))
         }
-        ("print", Some(Json(_))) => return refuse("no text", "`print`, or a text in parentheses"),
+        ("print", Some(Json(_))) => {
+            return refuse(
+                "the argument is not a text",
+                "`print`, or a text in parentheses",
+            );
+        }
         // The longest time that is allowed; the end of the rule ends the wait, too.
         ("pause", None) => one("pause", json!({ "max": "24h" })),
         ("pause", Some(Plain(max) | Quoted(max))) => one("pause", json!({ "max": max })),
@@ -78,15 +88,15 @@ pub(super) fn fault(action: &TermAction<'_>) -> Result<(String, Option<String>),
         ) => named(name, &json),
         ("body" | "headers" | "burn" | "custom" | "one_of", _) => {
             let allowed = "what JSON has there, as in body({\"throttle\":\"10KiB/s\"})";
-            return refuse("no list and no object", allowed);
+            return refuse("the argument is neither a list nor an object", allowed);
         }
         ("latency" | "status" | "grpc" | "error" | "abort" | "hang" | "block", _) => {
             let allowed = "an argument, as in latency(200ms), status(503), grpc(UNAVAILABLE), \
                            error(connection_reset), abort(reset), hang(30s), block(50ms)";
-            return refuse("no argument that it takes", allowed);
+            return refuse("the action does not take this argument", allowed);
         }
         ("break", _) => return refuse("there is no debugger to break into", NAMES),
-        _ => return refuse("an unknown action", NAMES),
+        _ => return refuse("the action is unknown", NAMES),
     };
     Ok((fault, None))
 }

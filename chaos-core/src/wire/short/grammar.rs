@@ -128,9 +128,9 @@ fn percentage(text: &str) -> Result<f64, RuleError> {
     };
     match share {
         Some(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        Some(share) if share > 1.0 => refuse("more than all calls"),
-        Some(_) => refuse("would never happen; leave the term out"),
-        None => refuse("no percentage"),
+        Some(share) if share > 1.0 => refuse("the percentage is more than 100"),
+        Some(_) => refuse("the term never happens; leave it out"),
+        None => refuse("the number before `%` is not a percentage"),
     }
 }
 
@@ -144,10 +144,12 @@ fn whole(text: &str) -> Result<u64, RuleError> {
         ))
     };
     match text.parse::<u64>() {
-        _ if !text.bytes().all(|b| b.is_ascii_digit()) => refuse("no number of times"),
-        Ok(0) => refuse("would never happen; leave the term out"),
+        _ if !text.bytes().all(|b| b.is_ascii_digit()) => {
+            refuse("the number before `*` is not a number of times")
+        }
+        Ok(0) => refuse("the term never happens; leave it out"),
         Ok(count) => Ok(count),
-        Err(_) => refuse("no number of times"),
+        Err(_) => refuse("the number before `*` is not a number of times"),
     }
 }
 
@@ -156,7 +158,7 @@ fn action(text: &str) -> Result<TermAction<'_>, RuleError> {
     let Some((name, behind)) = text.split_once('(') else {
         let (name, argument) = (text, None);
         return match name {
-            "" => refuse("nothing beside a `+` or behind a `%` or `*`"),
+            "" => refuse("a term is missing beside `+`, or an action after `%` or `*`"),
             name if modifier(name).is_some() => refuse(LATE),
             _ => Ok(TermAction {
                 text,
@@ -180,7 +182,7 @@ fn action(text: &str) -> Result<TermAction<'_>, RuleError> {
         return refuse("a parenthesis is not closed");
     };
     if !behind[end + 1..].trim().is_empty() {
-        return refuse("more behind the parenthesis that closes its argument");
+        return refuse("text follows the closing parenthesis");
     }
     Ok(TermAction {
         text,

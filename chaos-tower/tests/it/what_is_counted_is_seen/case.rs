@@ -1,5 +1,6 @@
 //! One case: rules, and the calls that are made while they are armed. It prints itself as JSON.
 
+use chaos_core::wire;
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
@@ -225,10 +226,7 @@ impl Case {
                 }
                 if let FaultIn::OneOf(options) = fault {
                     for option in options {
-                        let is_last = place + 1 == rule.faults.len();
-                        if is_last || !option.ends_call() {
-                            without(&|case| case.rules[at].faults[place] = option.clone());
-                        }
+                        without(&|case| case.rules[at].faults[place] = option.clone());
                     }
                 }
             }
@@ -236,7 +234,13 @@ impl Case {
                 without(&|case| case.rules[at] = RuleIn::always(rule.faults.clone()));
             }
         }
+        smaller.retain(|case| (0..case.rules.len()).all(|at| case.is_allowed(at)));
         smaller
+    }
+
+    /// Whether this rule is not refused: some faults exclude each other.
+    pub(super) fn is_allowed(&self, at: usize) -> bool {
+        wire::rule_from_value(self.rule(at), None).is_ok()
     }
 }
 
@@ -281,12 +285,23 @@ impl On {
 }
 
 impl FaultIn {
-    /// Whether no fault may come after it, and no rule is asked.
+    /// Whether the service is not called after it.
     pub(super) fn ends_call(&self) -> bool {
         match self {
-            Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value => true,
-            Self::Abort(..) | Self::Panic => true,
+            Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value | Self::Panic => true,
+            Self::Abort(cut, after) => *cut != Cut::GoAway && after.is_none(),
             Self::OneOf(options) => options.iter().all(Self::ends_call),
+            _ => false,
+        }
+    }
+
+    /// Whether it acts on the response, whoever makes that.
+    pub(super) fn acts_on_response(&self) -> bool {
+        match self {
+            Self::Latency(_, when) => *when != When::Before,
+            Self::Body(_, on) | Self::SetHeader(on) | Self::RemoveHeader(on) => *on == On::Response,
+            Self::Abort(cut, after) => *cut == Cut::GoAway || after.is_some(),
+            Self::OneOf(options) => options.iter().any(Self::acts_on_response),
             _ => false,
         }
     }

@@ -6,10 +6,12 @@ use http::Method;
 
 use super::{
     case::{BytesIn, CallIn, Cut, Page},
-    model::HeadSeen,
     server::BIG,
 };
-use crate::support::app::{MESSAGE, PIECES, TEXT, streamed};
+use crate::support::{
+    app::{MESSAGE, PIECES, TEXT, streamed},
+    peer::Protocol,
+};
 
 #[derive(Clone, Default)]
 pub(super) struct Flow {
@@ -23,8 +25,6 @@ pub(super) struct Flow {
     pub(super) trailer: Option<u16>,
     /// How often all of the bytes were changed.
     pub(super) changes: usize,
-    /// Whether it is a text of the library's, which is not known here.
-    pub(super) is_text: bool,
     /// Whether a fault depends on bytes that another has changed: then nothing is known of it.
     pub(super) is_unknown: bool,
     /// Where its frames begin.
@@ -48,10 +48,9 @@ pub(super) enum FlowEnd {
 /// Without its bytes, which are many.
 impl fmt::Debug for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = if self.is_text { "a text" } else { "bytes" };
         write!(
             f,
-            "{} {bytes} of {:?}, {:?}",
+            "{} bytes of {:?}, {:?}",
             self.bytes.len(),
             self.length,
             self.end
@@ -65,7 +64,7 @@ impl fmt::Debug for Flow {
 }
 
 impl Flow {
-    fn whole(bytes: Vec<u8>) -> Self {
+    pub(super) fn whole(bytes: Vec<u8>) -> Self {
         Self {
             length: Some(bytes.len()),
             frames: (!bytes.is_empty()).then_some(0).into_iter().collect(),
@@ -87,20 +86,13 @@ impl Flow {
     }
 
     /// The body of a request.
-    pub(super) fn of_upload(call: &CallIn) -> Self {
+    pub(super) fn of_upload(call: &CallIn, protocol: Protocol) -> Self {
+        let says_length = protocol == Protocol::Http1 && call.body.len() == 1;
         // Chunks that come at once may be read as one.
-        Self::whole(call.bytes())
-    }
-
-    /// The body of an answer that a rule makes, whose text is not known here.
-    pub(super) fn of_answer(head: &HeadSeen, call: &CallIn) -> Self {
-        let is_bare = [204, 205, 304].contains(&head.status) || head.grpc_status.is_some();
-        match is_bare || call.method == Method::HEAD {
-            true => Self::whole(Vec::new()),
-            false => Self {
-                is_text: true,
-                ..Self::whole(Vec::new())
-            },
+        let whole = Self::whole(call.bytes());
+        Self {
+            length: whole.length.filter(|_| says_length || call.body.is_empty()),
+            ..whole
         }
     }
 

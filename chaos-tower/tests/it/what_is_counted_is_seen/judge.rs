@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     flow::{Flow, FlowEnd},
-    model::{HeadSeen, Seen},
+    seen::{HeadSeen, Seen},
     server::Asked,
 };
 use crate::support::heard::{End, Heard};
@@ -99,9 +99,6 @@ fn ends_so(seen: &Seen, end: End) -> bool {
 }
 
 fn are_of(bytes: &[u8], flow: &Flow, is_lossy: bool) -> bool {
-    if flow.is_text {
-        return !bytes.is_empty();
-    }
     let sent = flow.bytes.get(..bytes.len());
     let Some(sent) = sent.filter(|_| is_lossy || bytes.len() == flow.bytes.len()) else {
         return false;

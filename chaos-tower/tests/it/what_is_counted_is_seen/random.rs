@@ -65,15 +65,20 @@ pub(super) fn case(seed: u64) -> Case {
                 *fault = options.remove(0);
             }
         }
-        let end = rule.faults.iter().position(FaultIn::ends_call);
-        rule.faults.truncate(end.map_or(usize::MAX, |end| end + 1));
     }
-    Case {
+    let mut case = Case {
         stack,
         protocol,
         rules,
         calls,
+    };
+    for at in 0..case.rules.len() {
+        // Any fault is allowed alone.
+        while !case.is_allowed(at) {
+            case.rules[at].faults.pop();
+        }
     }
+    case
 }
 
 fn call(numbers: &mut Numbers, protocol: Protocol) -> CallIn {

@@ -1,0 +1,214 @@
+//! A fault on the bytes of a message that has none, or too few, does not happen: it is not counted, leaves no
+//! mark, and gives back what it had reserved.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use chaos_core::{Clock, Injector, wire};
+use chaos_tower::{FAULT_HEADER, InjectLayer};
+use futures_util::stream;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use serde_json::{Value, json};
+use tower::{Layer, ServiceExt, service_fn};
+
+type Bodied = Response<UnsyncBoxBody<Bytes, Infallible>>;
+
+fn full(bytes: &'static [u8]) -> Bodied {
+    Response::new(Full::new(Bytes::from_static(bytes)).boxed_unsync())
+}
+
+/// A body that does not say its length, of a response that may.
+fn streamed(length: Option<&'static str>) -> Bodied {
+    let frame = Ok(Frame::data(Bytes::from_static(b"0123456789")));
+    let mut response = Response::new(StreamBody::new(stream::iter([frame])).boxed_unsync());
+    if let Some(length) = length {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static(length));
+    }
+    response
+}
+
+fn status(status: u16) -> Bodied {
+    let mut response = streamed(None);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn armed(fault: &Value) -> Injector {
+    let injector = Injector::new();
+    let rule = json!({"site": "s", "faults": [fault], "limit": 1});
+    injector.put(wire::rule_from_value(rule, Some("r")).unwrap());
+    injector
+}
+
+/// Returns whether the answer was marked.
+async fn call<A>(injector: &Injector, request: Request<A>, answer: fn() -> Bodied) -> bool
+where
+    A: http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let layer = InjectLayer::with_injector("s", injector);
+    let served = service_fn(move |request: Request<_>| async move {
+        let body: chaos_tower::FaultBody<A> = request.into_body();
+        let _ = body.collect().await;
+        Ok::<_, Infallible>(answer())
+    });
+    let service = layer.wrapped_bodies().layer(served);
+    let response = service.oneshot(request).await.unwrap();
+    let is_marked = response.headers().contains_key(FAULT_HEADER);
+    let _ = response.into_body().collect().await;
+    is_marked
+}
+
+fn request(method: Method) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(Bytes::new()));
+    *request.method_mut() = method;
+    request
+}
+
+/// Each fault on the bytes of a response.
+fn all() -> Vec<Value> {
+    let mut all = after("0B");
+    all.extend([
+        json!({"body": {"throttle": "1GiB/s"}}),
+        json!({"body": {"corrupt": 1.0}}),
+        json!({"body": {"first_byte": "1ms"}}),
+        json!({"body": {"chunk": "1ms"}}),
+    ]);
+    all
+}
+
+/// Those that act after so many bytes.
+fn after(bytes: &str) -> Vec<Value> {
+    vec![
+        json!({"body": {"truncate_after": bytes}}),
+        json!({"body": {"stall_after": bytes, "for": "1ms"}}),
+        json!({"abort": "close", "after": bytes}),
+        json!({"abort": "reset", "after": bytes}),
+        json!({"abort": {"h2": "cancel"}, "after": bytes}),
+    ]
+}
+
+async fn check(faults: Vec<Value>, method: Method, answer: fn() -> Bodied, acts: bool) {
+    for fault in faults {
+        let injector = armed(&fault);
+        let is_marked = call(&injector, request(method.clone()), answer).await;
+        let counts = injector.counts("r").unwrap();
+        let seen = (is_marked, counts.injected, counts.active);
+        assert_eq!(seen, (acts, u64::from(acts), 0), "{method} {fault}");
+        if !acts {
+            // The limit has been given back.
+            assert!(
+                call(&injector, request(Method::GET), || full(
+                    b"0123456789abcdef"
+                ))
+                .await
+            );
+            assert_eq!(
+                injector.counts("r").unwrap().injected,
+                1,
+                "{method} {fault}"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_without_bytes_is_left_alone() {
+    check(all(), Method::HEAD, || full(b"0123456789"), false).await;
+    check(all(), Method::HEAD, || streamed(None), false).await;
+    check(all(), Method::CONNECT, || status(200), false).await;
+    check(all(), Method::GET, || full(b""), false).await;
+    check(all(), Method::GET, || streamed(Some("0")), false).await;
+    check(all(), Method::GET, || status(101), false).await;
+    check(all(), Method::GET, || status(204), false).await;
+    check(all(), Method::GET, || status(304), false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_too_short_is_left_alone() {
+    for bytes in ["10B", "11B"] {
+        check(after(bytes), Method::GET, || full(b"0123456789"), false).await;
+        check(after(bytes), Method::GET, || streamed(Some("10")), false).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_with_bytes_is_hit() {
+    check(all(), Method::GET, || full(b"0123456789"), true).await;
+    check(all(), Method::CONNECT, || status(502), true).await;
+    check(all(), Method::POST, || status(500), true).await;
+    check(after("9B"), Method::GET, || full(b"0123456789"), true).await;
+    check(after("9B"), Method::GET, || streamed(Some("10")), true).await;
+    check(after("9B"), Method::GET, || streamed(None), true).await;
+}
+
+/// What changes the head of a response needs no body.
+#[tokio::test(start_paused = true)]
+async fn a_head_without_a_body_can_be_changed() {
+    let faults = || {
+        vec![
+            json!({"headers": {"set": {"x-a": "1"}}}),
+            json!({"headers": {"set": {"x-a": "1"}}}),
+        ]
+    };
+    check(faults(), Method::HEAD, || full(b"0123456789"), true).await;
+    check(faults(), Method::GET, || status(101), true).await;
+    check(faults(), Method::GET, || status(204), true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_bytes_is_left_alone() {
+    let on_request = |mut fault: Value| {
+        fault["on"] = "request".into();
+        fault
+    };
+    let faults = || {
+        all()
+            .into_iter()
+            .filter(|fault| fault.get("body").is_some())
+    };
+    for fault in faults().map(on_request) {
+        let injector = armed(&fault);
+        call(&injector, request(Method::GET), || full(b"")).await;
+        let counts = injector.counts("r").unwrap();
+        assert_eq!((counts.injected, counts.active), (0, 0), "{fault}");
+        let upload = Request::post("/").body(Full::new(Bytes::from_static(b"0123")));
+        call(&injector, upload.unwrap(), || full(b"")).await;
+        assert_eq!(injector.counts("r").unwrap().injected, 1, "{fault}");
+    }
+    for bytes in ["4B", "5B"] {
+        let injector = armed(&on_request(json!({"body": {"truncate_after": bytes}})));
+        let upload = Request::post("/").body(Full::new(Bytes::from_static(b"0123")));
+        call(&injector, upload.unwrap(), || full(b"")).await;
+        assert_eq!(injector.counts("r").unwrap().injected, 0, "{bytes}");
+    }
+}
+
+/// A trailers-only answer of gRPC has no messages.
+#[tokio::test(start_paused = true)]
+async fn a_grpc_answer_without_messages_has_its_own_status() {
+    for on in ["request", "response"] {
+        let fault = json!({"grpc": {"code": 14, "after_messages": 1, "on": on}});
+        let injector = armed(&fault);
+        let mut ask = request(Method::POST);
+        let grpc = HeaderValue::from_static("application/grpc");
+        ask.headers_mut().insert(header::CONTENT_TYPE, grpc);
+        assert!(!call(&injector, ask, || full(b"")).await);
+        assert_eq!(injector.counts("r").unwrap().injected, 0, "{fault}");
+    }
+}
+
+/// What acts by itself is not held up by what cannot act.
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_rule_acts() {
+    let injector = Injector::new();
+    let faults = json!([{"body": {"corrupt": 1.0}}, {"latency": "500ms", "when": "after"}]);
+    let rule = json!({"site": "s", "faults": faults});
+    injector.put(wire::rule_from_value(rule, Some("r")).unwrap());
+    let clock = Clock::monotonic();
+    assert!(!call(&injector, request(Method::HEAD), || full(b"0123")).await);
+    assert!(clock.now() >= Duration::from_millis(500));
+    assert_eq!(injector.counts("r").unwrap().injected, 1);
+}
