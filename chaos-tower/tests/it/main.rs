@@ -17,8 +17,13 @@ mod one_request_through_three_services;
 mod readiness_is_kept;
 mod retry_and_timeout_around_clients;
 mod support;
+mod surface_accepted;
 mod surface_axum;
 mod surface_hyper;
+mod surface_hyper_client;
+mod surface_made;
+mod surface_reqwest;
+mod surface_tonic_client;
 mod surface_tonic_server;
 #[cfg(target_os = "linux")]
 mod ten_thousand_delayed;

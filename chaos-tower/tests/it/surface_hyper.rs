@@ -179,3 +179,8 @@ async fn burn() {
 async fn custom() {
     answers::custom(&start().await).await;
 }
+
+#[tokio::test]
+async fn one_of() {
+    answers::one_of(&start().await).await;
+}
