@@ -33,8 +33,9 @@ pub struct Entry {
     /// What was done.
     pub action: Action,
     /// Details of the action, where it has some: what was refused and why, which bound was broken,
-    /// the rule whose calls were released, or the subject and the rules of a signed token. At most
-    /// 1,000 characters of what was refused or signed are kept.
+    /// the rule whose calls were released, who had halted already, whose holds a resume has ended,
+    /// or the subject and the rules of a signed token. At most 1,000 characters of what was refused
+    /// or signed are kept.
     pub what: Option<Arc<str>>,
     /// The generation of the rule set after the action.
     pub generation: u64,

@@ -82,6 +82,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Returns whether the integration looks for the address of the peer.
+    pub(crate) fn tells_peer(&self) -> bool {
+        self.peer.is_some()
+    }
+
     /// Returns the IP address of the peer, if it is known.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.peer?()

@@ -5,11 +5,13 @@ mod book;
 mod edit;
 pub(crate) mod environment;
 mod halt;
+mod holders;
 mod install;
 mod limits;
 mod overlays;
 mod sites;
 mod wait;
+pub(crate) mod warnings;
 
 use std::{
     collections::HashMap,
@@ -23,7 +25,7 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::status::{Counts, Halt, Lock, State, Status},
+    armed::status::{Counts, HolderKind, State, Status},
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     call::site_kind::SiteKind,
     clock::Clock,
@@ -72,15 +74,11 @@ impl Injector {
     /// Makes an injector without rules, on the given clock.
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
-        let book = Book {
-            // Only a restart undoes it.
-            halt: environment::disabled().map(|by| Halt {
-                since: Duration::ZERO,
-                lock: by.reason().map(|reason| Lock::Environment(reason.into())),
-                by,
-            }),
-            ..Book::default()
-        };
+        let mut book = Book::default();
+        if let Some(by) = environment::disabled() {
+            book.holders
+                .add(HolderKind::Environment, by, Duration::ZERO);
+        }
         let hub = Arc::new(Hub::new(clock.into(), environment::policy()));
         let injector = Self(Arc::new(Inner {
             hub: Arc::clone(&hub),
@@ -137,11 +135,12 @@ impl Injector {
     pub fn status(&self) -> Status {
         let book = self.swept_book();
         let now = self.0.hub.clock.now();
-        let state = match &book.halt {
-            Some(halt) => State::Halted {
-                reason: halt.by.reason().unwrap_or_default().to_owned(),
-                by: halt.by.clone(),
-                ago: now.saturating_sub(halt.since),
+        let holders = book.holders.list(now);
+        let state = match holders.first() {
+            Some(first) => State::Halted {
+                reason: first.by.reason().unwrap_or_default().to_owned(),
+                by: first.by.clone(),
+                ago: first.ago,
             },
             None if book.is_live(now) => State::Armed,
             None => State::Idle,
@@ -154,6 +153,7 @@ impl Injector {
             injected: self.0.hub.injected(),
             breaches: book.breaches(),
             active: book.active(),
+            holders,
         }
     }
 

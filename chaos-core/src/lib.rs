@@ -140,7 +140,7 @@ pub use crate::macros::private as __private;
 pub use crate::{
     armed::{
         preview::Preview,
-        status::{Counts, State, Status},
+        status::{Counts, HaltHolder, HolderKind, State, Status},
     },
     call::{Call, Label, direction::Direction, site_kind::SiteKind},
     clock::Clock,
@@ -149,7 +149,7 @@ pub use crate::{
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
-    injector::{Injector, attributed::AttributedInjector, global},
+    injector::{Injector, attributed::AttributedInjector, global, warnings::Warning},
     matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},
     overlay::Overlay,

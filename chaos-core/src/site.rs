@@ -46,6 +46,8 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether peers are known: `NOT_ASKED`, `TO_ASK`, `NO_PEER` or `PEER`. It orders nothing: relaxed.
+    peer: AtomicU8,
     name: &'static str,
     kind: SiteKind,
     file: &'static str,
@@ -55,8 +57,18 @@ pub struct Site {
 
 const IDLE: u8 = 0;
 const ARMED: u8 = 1;
-/// No call has passed yet: the first pass takes the cold path once, and registers the site.
+/// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
+/// a layer it asks the call for its peer.
 const NEW: u8 = 2;
+
+/// No call has been asked for the address of its peer.
+const NOT_ASKED: u8 = 0;
+/// The next call is to be asked.
+const TO_ASK: u8 = 1;
+/// Some call was asked, and none had an address.
+const NO_PEER: u8 = 2;
+/// Some call had an address.
+const PEER: u8 = 3;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -84,6 +96,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            peer: AtomicU8::new(NOT_ASKED),
             name,
             kind,
             file,
@@ -120,7 +133,9 @@ impl Site {
             return None;
         }
         let guard = self.rules.load();
-        let site_rules = guard.as_ref()?;
+        let Some(site_rules) = guard.as_ref() else {
+            return self.pass_first(call);
+        };
         if !site_rules.are_plain() {
             return self.ask_many(site_rules, call);
         }
@@ -130,6 +145,23 @@ impl Site {
                 Glance::Hit => return self.fire(site_rules, at, Hit::by_chance(), call),
                 Glance::LookCloser => return self.look_closer(site_rules, at, call),
             }
+        }
+        None
+    }
+
+    /// Passes a call where no rule aims, and asks it for the address of its peer if none was asked.
+    #[cold]
+    #[inline(never)]
+    fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
+        if self.peer.load(Ordering::Relaxed) == TO_ASK {
+            match call.tells_peer() {
+                true => self.note_peer(call.peer().is_some()),
+                // Calls of a client have none, and need none.
+                false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
+            }
+            let (new, idle) = (NEW, IDLE);
+            let order = Ordering::Relaxed;
+            let _ = self.state.compare_exchange(new, idle, order, order);
         }
         None
     }
@@ -289,6 +321,32 @@ impl Site {
         !self.unmarked.load(Ordering::Relaxed)
     }
 
+    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
+    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
+    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
+    pub fn ask_for_peer(&self) {
+        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let (not_asked, order) = (NOT_ASKED, Ordering::Relaxed);
+        let asked = self.peer.compare_exchange(not_asked, TO_ASK, order, order);
+        if asked.is_ok() && self.rules.load().is_none() {
+            self.state.store(NEW, order);
+        }
+    }
+
+    /// Notes whether a call that a rule has asked for the address of its peer had one.
+    ///
+    /// Integrations call this where they look for the address. If no call ever has one,
+    /// [`Injector::warnings`](crate::Injector::warnings) says so of rules that need it.
+    pub fn note_peer(&self, known: bool) {
+        let state = if known { PEER } else { NO_PEER };
+        self.peer.fetch_max(state, Ordering::Relaxed);
+    }
+
+    /// Returns whether calls were asked for the address of their peer, and none had one.
+    pub(crate) fn lacks_peers(&self) -> bool {
+        self.peer.load(Ordering::Relaxed) == NO_PEER
+    }
+
     /// Sets until when overlays aim here; `None` if none does.
     pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -318,7 +376,11 @@ impl Site {
 
     /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
-        let state = if rules.is_some() { ARMED } else { IDLE };
+        let state = match &rules {
+            Some(_) => ARMED,
+            None if self.peer.load(Ordering::Relaxed) == TO_ASK => NEW,
+            None => IDLE,
+        };
         let same = match (&*self.rules.load(), &rules) {
             (None, None) => true,
             (Some(old), Some(new)) => old.are_the_same(new),

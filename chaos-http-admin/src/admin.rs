@@ -13,7 +13,7 @@ use crate::{
     metrics::Metrics,
     routes,
     routes::tokens::Signer,
-    server::{Server, listener::Listener},
+    server::{Server, listener::Listener, port_thread::Served},
 };
 
 /// The admin service of one [`Injector`]: a builder that holds the service's configuration.
@@ -23,11 +23,11 @@ use crate::{
 /// the original.
 ///
 /// ```
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use chaos_http_admin::Admin;
 ///
 /// let admin = Admin::new(chaos_core::global().clone()).allow_host("admin.example.com");
-/// let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+/// let server = admin.bind("127.0.0.1:9900".parse()?)?;
 /// # Ok(())
 /// # }
 /// ```
@@ -214,16 +214,16 @@ impl Admin {
         self
     }
 
-    /// Opens a TCP port for the service, which serves requests once [`Server::run`] is called. The
-    /// system chooses the port if that of `address` is 0.
+    /// Opens a TCP port for the service, which serves requests on a thread of its own until the
+    /// [`Server`] is dropped. The system chooses the port if that of `address` is 0.
     ///
     /// # Errors
     /// Returns [`ServeError::NotLoopback`] if `address` is not a loopback address and no [access
     /// tokens](Self::access_tokens) are set, [`ServeError::Plaintext`] if it is not a loopback
     /// address and neither TLS is configured nor [plaintext
     /// allowed](Self::allow_plaintext_access_tokens), and [`ServeError::Bind`] if the system cannot
-    /// open the port.
-    pub async fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
+    /// open the port or start a thread.
+    pub fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
         #[cfg(not(feature = "tls"))]
@@ -244,11 +244,11 @@ impl Admin {
             #[cfg(not(feature = "tls"))]
             Some(never) => match never {},
         };
-        Server::bind(address, wrap, self.router(), self.followers.feed.clone()).await
+        Server::bind(address, wrap, self.served())
     }
 
-    /// Opens a Unix socket for the service, which serves requests once
-    /// [`UnixServer::run`](crate::server::unix::UnixServer::run) is called.
+    /// Opens a Unix socket for the service, which serves requests on a thread of its own until the
+    /// [`UnixServer`](crate::UnixServer) is dropped.
     ///
     /// The socket's file has mode 0600 from the start, so only the user that this process runs as,
     /// and root, can connect. Requests may name any `Host`.
@@ -260,11 +260,19 @@ impl Admin {
     /// Returns [`ServeError::BindUnix`] if another process listens at `path`, `path` is a file
     /// other than a socket, or the system cannot create the socket.
     #[cfg(unix)]
-    pub async fn bind_unix(
+    pub fn bind_unix(
         &self,
         path: impl AsRef<std::path::Path>,
     ) -> Result<crate::server::unix::UnixServer, ServeError> {
-        let feed = self.followers.feed.clone();
-        crate::server::unix::UnixServer::bind(path.as_ref(), self.router(), feed).await
+        crate::server::unix::UnixServer::bind(path.as_ref(), self.served())
+    }
+
+    /// Returns what a port of its own serves.
+    pub(crate) fn served(&self) -> Served {
+        Served {
+            injector: self.injector.clone(),
+            router: self.router(),
+            feed: self.followers.feed.clone(),
+        }
     }
 }

@@ -2,11 +2,10 @@
 //! running service, from `curl`, a program or a browser.
 //!
 //! ```
-//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! let admin = chaos_http_admin::Admin::new(chaos_core::global().clone());
-//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! let server = admin.bind("127.0.0.1:9900".parse()?)?; // open until it is dropped
 //! println!("the console is at http://{}/", server.local_addr());
-//! tokio::spawn(server.run(async { /* until the service stops */ }));
 //! # Ok(())
 //! # }
 //! ```
@@ -58,18 +57,23 @@
 //!
 //! ## Rules
 //!
-//! - **A rule is shown** as it was written, with two additional fields. `stats` contains `matched`,
+//! - **A rule is shown** as it was written, with three additional fields. `stats` contains `matched`,
 //!   `injected`, `shadowed`, `active`, `evicted`, `overflow` (the number of calls that each limit
 //!   has spared) and `expires_in`: the seconds until the deadline, 0 after it, and `null` for a
 //!   rule that has none or is disabled. `sites` lists the registered sites that the rule matches.
 //!   It is empty if no such site is registered yet, or if the rule's site is misspelt.
+//!   `warnings` says what the rule cannot do at the sites that there are, each with the `field`, the
+//!   `detail` and a `suggestion`: a site that nobody has made, with the nearest name; a fault that
+//!   cannot happen there; a condition or a key on what calls there don't have. The rule is accepted
+//!   all the same, since a site may be made later. [`warnings`](chaos_core::Injector::warnings) says
+//!   the same in code.
 //! - **A rule is written** in the format of [`chaos_core::wire`], and all rules as `{"rules":[…]}`.
-//!   The fields `stats`, `sites` and `generation` are accepted and ignored, so what was read can be
+//!   The fields `stats`, `sites`, `warnings` and `generation` are accepted and ignored, so what was read can be
 //!   written back.
 //! - **Replacing all rules** answers with `generation` and five lists of ids: `added`, `changed`,
 //!   `removed`, `unchanged` and `moved`. Each id is in one of them. A rule is `moved` if it is
 //!   unchanged, but its position relative to the other kept rules has changed; the order decides
-//!   which fault comes first. A dry run answers in the same form.
+//!   which fault comes first. `warnings` lists those of all new rules, each with the id of its `rule`. A dry run answers in the same form.
 //! - **An expired rule** stays listed. It is armed again by a `PUT` of this rule, by disabling and
 //!   enabling it with `PATCH`, or by a `PATCH` that changes what it does, which also resets its
 //!   counts. A `PATCH` of its reason does not arm it.
@@ -108,13 +112,13 @@
 //! # Access control
 //!
 //! ```
-//! # async fn doc() -> Result<(), Box<dyn std::error::Error>> {
+//! # fn doc() -> Result<(), Box<dyn std::error::Error>> {
 //! # let injector = chaos_core::Injector::new();
 //! use chaos_http_admin::{AccessTokens, Admin};
 //!
 //! let tokens = AccessTokens::from_file("/etc/shop/chaos-tokens")?;
 //! let admin = Admin::new(injector).access_tokens(tokens);
-//! let server = admin.bind("127.0.0.1:9900".parse()?).await?;
+//! let server = admin.bind("127.0.0.1:9900".parse()?)?;
 //! # Ok(())
 //! # }
 //! ```
@@ -235,6 +239,8 @@ mod openapi;
 mod problem;
 mod routes;
 mod server;
+#[cfg(test)]
+mod tests;
 #[cfg(feature = "webhooks")]
 mod webhook;
 

@@ -87,7 +87,9 @@ fn shown(rule: &Value) -> Value {
         shown.remove("examples");
     }
     shown["description"] = "A rule as it was written, and what it did.".into();
-    let required = ["id", "site", "enabled", "faults", "stats", "sites"];
+    let required = [
+        "id", "site", "enabled", "faults", "stats", "sites", "warnings",
+    ];
     shown["required"] = json!(required);
     shown["properties"]["stats"] = nullable(&json!({ "$ref": "#/components/schemas/Stats" }));
     shown["properties"]["sites"] = json!({
@@ -95,6 +97,11 @@ fn shown(rule: &Value) -> Value {
                         its site, or has a slip in its name.",
         "type": "array",
         "items": { "type": "string" },
+    });
+    shown["properties"]["warnings"] = json!({
+        "description": "What the rule cannot do at the sites that there are.",
+        "type": "array",
+        "items": { "$ref": "#/components/schemas/RuleWarning" },
     });
     shown
 }

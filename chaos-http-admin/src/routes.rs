@@ -13,6 +13,7 @@ pub(crate) mod rule_json;
 pub(crate) mod rules;
 pub(crate) mod status;
 pub(crate) mod tokens;
+pub(crate) mod warnings;
 
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod connection_slots;
 pub(crate) mod listener;
+pub(crate) mod port_thread;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
 #[cfg(unix)]
@@ -28,6 +29,7 @@ use crate::{
     server::{
         connection_slots::ConnectionSlots,
         listener::{Listener, Stream},
+        port_thread::{PortThread, Served},
     },
 };
 
@@ -48,34 +50,40 @@ const MAX_AGE: Duration = Duration::from_secs(300);
 /// The time limit of the request under way when its connection is to be closed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The open admin port, as [`Admin::bind`](crate::Admin::bind) returns it. It accepts no request
-/// until [`run`](Self::run) is polled.
+/// The open admin port, as [`Admin::bind`](crate::Admin::bind) returns it. It serves requests until this
+/// is dropped.
+///
+/// The port has a thread of its own, named `chaos-admin`, with a runtime of its own. Faults that hold the
+/// threads of the service, such as `block`, cannot hold the port, and clients of the port take no time
+/// of the service's runtime.
+///
+/// Dropping this stops the port as [`stop`](Self::stop) does, without waiting for it.
 #[derive(Debug)]
-#[must_use = "the port serves nothing until it is run"]
+#[must_use = "the port is closed when this is dropped"]
 pub struct Server {
-    listener: Listener,
     address: SocketAddr,
-    router: Router,
-    feed: Feed,
+    thread: PortThread,
 }
 
 impl Server {
     /// Opens the port. `wrap` decides whether its connections use TLS.
-    pub(crate) async fn bind(
+    pub(crate) fn bind(
         address: SocketAddr,
         wrap: impl FnOnce(TcpListener) -> Listener,
-        router: Router,
-        feed: Feed,
+        served: Served,
     ) -> Result<Self, ServeError> {
-        let failed = |error| ServeError::Bind(address, error);
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Self {
-            listener: wrap(listener),
-            address,
-            router,
-            feed,
-        })
+        let open = || {
+            let listener = std::net::TcpListener::bind(address)?;
+            listener.set_nonblocking(true)?;
+            let bound = listener.local_addr()?;
+            let listen = || TcpListener::from_std(listener).map(wrap);
+            let thread = PortThread::start(served, listen, || {})?;
+            Ok(Self {
+                address: bound,
+                thread,
+            })
+        };
+        open().map_err(|error| ServeError::Bind(address, error))
     }
 
     /// Returns the address that the port listens on, with the port number that the system has
@@ -85,17 +93,38 @@ impl Server {
         self.address
     }
 
-    /// Serves requests until `shutdown` completes, then stops gracefully.
+    /// Halts all injection when `signal` completes. Pass the signal that stops the service: calls that a
+    /// fault delays or holds are then released, and do not hold up the shutdown.
     ///
-    /// To stop, it closes the listener, idle connections and event streams at once, and gives
-    /// requests under way five seconds to complete before it closes their connections.
+    /// The signal is polled on the port's thread, so it is noticed although faults hold every thread of
+    /// the service.
     ///
-    /// An error or a panic on one connection ends that connection only.
+    /// ```no_run
+    /// # async fn shutdown() {}
+    /// # fn example(admin: chaos_http_admin::Admin) -> Result<(), Box<dyn std::error::Error>> {
+    /// // `shutdown` is what the service passes to `with_graceful_shutdown`, too.
+    /// let server = admin.bind("127.0.0.1:9900".parse()?)?.halt_on(shutdown());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn halt_on<F>(self, signal: F) -> Self
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        self.thread.halt_on(signal);
+        self
+    }
+
+    /// Stops gracefully, and waits until the port is closed.
+    ///
+    /// The listener, idle connections and event streams are closed at once. Requests under way have five
+    /// seconds to complete before their connections are closed.
     ///
     /// # Cancel safety
-    /// Dropping the future closes the port and all connections at once.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        serve_all(self.listener, self.router, self.feed, shutdown).await;
+    /// If the future is dropped once it was polled, the port stops all the same.
+    pub async fn stop(self) {
+        self.thread.stop().await;
     }
 }
 

@@ -105,8 +105,8 @@ impl<B> FaultBody<B> {
     }
 
     /// Wraps a body of which a part was read ahead, with faults.
-    pub(crate) fn read_ahead(ahead: ReadAhead<B>, faults: Vec<BodyFault>) -> Self {
-        Self::behind(Source::Ahead(Box::new(ahead)), faults)
+    pub(crate) fn read_ahead(ahead: Box<ReadAhead<B>>, faults: Vec<BodyFault>) -> Self {
+        Self::behind(Source::Ahead(ahead), faults)
     }
 
     fn behind(source: Source<B>, faults: Vec<BodyFault>) -> Self {
@@ -135,7 +135,10 @@ where
                 return Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes))));
             }
             BodyStateProjection::Cut { error } => error.take().map(Err),
-            BodyStateProjection::Active { source } => ready!(source.poll_frame(cx)),
+            BodyStateProjection::Active { source } => match source.poll_frame(cx) {
+                Poll::Ready(polled) => polled,
+                Poll::Pending => Some(Err(ready!(source.poll_gone(None, cx)))),
+            },
         };
         if !matches!(polled, Some(Ok(_))) {
             // The inner body is dropped at its end, so that its injections are no longer active.

@@ -15,6 +15,7 @@ pub(crate) mod listener;
 #[cfg(feature = "connection")]
 pub(crate) mod opening;
 pub(crate) mod peer_address;
+pub(crate) mod peer_watch;
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub(crate) mod reset;
 #[cfg(feature = "connection")]
@@ -22,7 +23,7 @@ pub(crate) mod socket;
 #[cfg(feature = "connection")]
 pub(crate) mod with_connection;
 
-use http::Extensions;
+use http::{Extensions, Version, request::Parts};
 
 /// A way to reach the connection of a request: its handle, or the address of its peer, or neither.
 ///
@@ -32,6 +33,8 @@ pub(crate) struct Connection {
     handle: Option<crate::connection::handle::ConnectionHandle>,
     #[cfg(all(feature = "reset", target_os = "linux"))]
     peer: Option<crate::connection::reset::Peer>,
+    #[cfg(all(feature = "reset", target_os = "linux"))]
+    place: crate::connection::reset::Place,
 }
 
 impl Connection {
@@ -43,10 +46,12 @@ impl Connection {
             handle: crate::connection::handle::ConnectionHandle::of(extensions).cloned(),
             #[cfg(all(feature = "reset", target_os = "linux"))]
             peer: crate::connection::reset::Peer::of(extensions),
+            #[cfg(all(feature = "reset", target_os = "linux"))]
+            place: crate::connection::reset::Place::default(),
         }
     }
 
-    /// Whether there is a way to reach it.
+    /// Returns whether there is a way to reach the connection.
     pub(crate) fn is_known(&self) -> bool {
         #[cfg(feature = "connection")]
         if self.handle.is_some() {
@@ -55,6 +60,39 @@ impl Connection {
         #[cfg(all(feature = "reset", target_os = "linux"))]
         if self.peer.is_some() {
             return true;
+        }
+        false
+    }
+
+    /// Returns the connection of a request of HTTP/1, if it is known and the server may not notice that its
+    /// client has gone: it reads from the connection only once it has passed on what it has read before.
+    pub(crate) fn to_look_at(head: &Parts, has_body: bool) -> Option<Box<Self>> {
+        if head.version >= Version::HTTP_2 {
+            return None;
+        }
+        let connection = Self::of(&head.extensions);
+        // To find a descriptor takes a system call for each that is open, and a request without a body is
+        // rarely followed by more.
+        let is_near = connection.has_handle() || has_body && connection.is_known();
+        is_near.then(|| Box::new(connection))
+    }
+
+    fn has_handle(&self) -> bool {
+        #[cfg(feature = "connection")]
+        return self.handle.is_some();
+        #[cfg(not(feature = "connection"))]
+        false
+    }
+
+    /// Returns whether the client has closed the connection, or sends no more, as far as it is known.
+    pub(crate) fn has_gone(&mut self) -> bool {
+        #[cfg(feature = "connection")]
+        if let Some(handle) = &self.handle {
+            return handle.closed_by_peer().is_some();
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if let Some(peer) = self.peer {
+            return peer.has_gone(&mut self.place);
         }
         false
     }

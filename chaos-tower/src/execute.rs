@@ -8,17 +8,23 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
+
 use chaos_core::{Decision, decision::WatchedFuture};
 use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
     body::FaultBody,
+    connection::peer_watch::INTERVAL,
     execute::{
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
-    surface::{Bodies, HttpBody, HttpSurface},
+    surface::{Bodies, HttpBody, HttpSurface, Surface},
 };
 
 /// Serves one request that a rule hits, or whose result guard rails watch, or both.
@@ -34,8 +40,13 @@ where
     B: HttpBody,
 {
     let watched_call = decision.watched_call();
-    let result = execute_plans::<S, M, A, B>(inner, request, decision);
-    WatchedFuture::new(watched_call, result, has_failed)
+    // Nobody else asks.
+    let left = (watched_call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, left.clone());
+    WatchedFuture::new(watched_call, result, move |result| {
+        let has_left = left.as_ref().is_some_and(|left| left.load(Relaxed));
+        (!has_left).then(|| has_failed(result))
+    })
 }
 
 /// Whether a result is a failure: an error, or a response whose head says so.
@@ -47,6 +58,19 @@ fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
     response.status().is_server_error() || code.is_some_and(|code| code != "0")
 }
 
+/// Returns the result for a client that has gone, which receives nothing, whatever it is. Sets `left`.
+fn disconnected<M, B, E>(left: Option<&AtomicBool>) -> Result<M::Response, M::Error>
+where
+    M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+    B: HttpBody,
+{
+    if let Some(left) = left {
+        left.store(true, Relaxed);
+    }
+    let result = Outcome::Disconnected.into_result::<M, B, E>();
+    result.map(|response| response.map(<M as Bodies<B>>::take))
+}
+
 /// Executes the plans that come before the inner call, calls `inner` unless a plan replaces the call,
 /// and executes the plans for the response, whoever has made it.
 ///
@@ -56,6 +80,7 @@ fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,
+    left: Option<Arc<AtomicBool>>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
@@ -78,17 +103,17 @@ where
                     continue;
                 }
             };
-            if !wait.is_hang() {
+            // Nobody can have gone for long when a short one is over.
+            let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
+            let Some(active_call) = looks.then(|| decision.active_call()).flatten() else {
                 decision.wait(wait).await;
                 continue;
-            }
-            match Box::pin(planned.upload.hang(decision.wait(wait))).await {
+            };
+            let (time, wait) = (wait.time(), decision.wait(wait));
+            let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
+            match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
-                // The client receives no answer any more, whatever it is.
-                None => {
-                    let result = Outcome::Disconnected.into_result::<M, B, S::Error>();
-                    return result.map(|response| response.map(<M as Bodies<B>>::take));
-                }
+                None => return disconnected::<M, B, S::Error>(left.as_deref()),
             }
         }
         let PlannedRequest {
@@ -99,6 +124,7 @@ where
             answer_on_signal,
             ..
         } = planned;
+        let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.
@@ -114,7 +140,9 @@ where
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
         };
-        response_plan.wait_all().await;
+        if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
+            return disconnected::<M, B, S::Error>(left.as_deref());
+        }
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
                 Ok(response_plan.apply(response.map(FaultBody::pass), &protocol))

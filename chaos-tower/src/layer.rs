@@ -8,7 +8,7 @@ use tower_layer::Layer;
 use crate::{
     service::Inject,
     site_ref::SiteRef,
-    surface::{BoxErrors, SameTypes, WrapBodies},
+    surface::{BoxErrors, SameTypes, WrapBodies, sealed::Sealed},
 };
 
 /// A [`Layer`] that makes every call of a service pass a site.
@@ -31,6 +31,10 @@ use crate::{
 /// layer.site().exempt(Exemptions::new().path(Text::prefix("/internal/")));
 /// layer.site().mark(false);
 /// ```
+///
+/// The abort `reset` and the key `peer` need the address of a request's peer. tonic's server tells it; axum does
+/// if the router is served as `into_make_service_with_connect_info::<SocketAddr>()`. The first request says
+/// whether it is known, and [`Injector::warnings`] whether a rule needs it in vain.
 pub struct InjectLayer<M = SameTypes> {
     site: &'static Site,
     surface: PhantomData<fn() -> M>,
@@ -101,10 +105,14 @@ impl<M> InjectLayer<M> {
     }
 }
 
-impl<S, M> Layer<S> for InjectLayer<M> {
+impl<S, M: Sealed> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
+        // A client needs no peer: it fails with the error of a reset.
+        if !M::BOXES_ERRORS {
+            self.site.ask_for_peer();
+        }
         Inject::new(inner, SiteRef::new(self.site))
     }
 }

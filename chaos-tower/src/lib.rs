@@ -172,7 +172,10 @@ pub use crate::connection::reset::Peer;
 pub use crate::connection::with_connection::{WithConnection, WithConnectionFuture};
 #[cfg(feature = "connection")]
 pub use crate::connection::{
-    handle::ConnectionHandle, io::FaultIo, listener::InjectListener, socket::Socket,
+    handle::ConnectionHandle,
+    io::FaultIo,
+    listener::InjectListener,
+    socket::{PeerClose, Socket},
     with_connection::AddConnection,
 };
 #[cfg(feature = "token")]

@@ -53,8 +53,8 @@
 //!
 //! The request keeps its URL, version, timeout and headers, and the response its URL, headers and
 //! extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
-//! client cannot send a request again whose body has a fault, or was read ahead by a `hang` or a `pause`,
-//! as it cannot with a stream as the body: it returns a redirect as the response.
+//! client cannot send a request again whose body has a fault, as it cannot with a stream as the body: it returns
+//! a redirect as the response.
 
 mod exchange;
 mod native_error;

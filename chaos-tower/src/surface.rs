@@ -127,13 +127,24 @@ impl<S, R> InnerService<R> for S where
 {
 }
 
-mod sealed {
-    pub trait Sealed {}
+pub(crate) mod sealed {
+    pub trait Sealed {
+        /// Whether errors are boxed, which clients do.
+        const BOXES_ERRORS: bool;
+    }
 }
 
-impl Sealed for SameTypes {}
-impl Sealed for BoxErrors {}
-impl<E> Sealed for WrapBodies<E> {}
+impl Sealed for SameTypes {
+    const BOXES_ERRORS: bool = false;
+}
+
+impl Sealed for BoxErrors {
+    const BOXES_ERRORS: bool = true;
+}
+
+impl<E: Sealed> Sealed for WrapBodies<E> {
+    const BOXES_ERRORS: bool = E::BOXES_ERRORS;
+}
 
 impl<B: AnyBody, E> Surface<Response<B>, E> for SameTypes {
     type Response = Response<B>;
@@ -254,7 +265,7 @@ impl<B: AnyBody> Bodies<B> for BoxErrors {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E> Bodies<B> for WrapBodies<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E: Sealed> Bodies<B> for WrapBodies<E> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

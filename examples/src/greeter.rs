@@ -16,7 +16,7 @@ use crate::{
     access::guarded,
     greeter::{methods::Methods, proto::greeter_server::GreeterServer},
     rules::Sources,
-    stop::{Latch, join},
+    stop::{self, Latch, join},
 };
 
 /// The greeter's command-line options.
@@ -52,7 +52,9 @@ impl Greeter {
             .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
         let sources = Sources::arm(chaos_core::global(), &options.rules)?;
         let admin = guarded(Admin::new(chaos_core::global().clone()))?;
-        let admin = sources.shown_by(admin).bind(options.admin).await?;
+        let admin = sources.shown_by(admin).bind(options.admin)?;
+        // So that no fault delays the shutdown.
+        let admin = admin.halt_on(stop::asked());
         Ok(Self {
             _sources: sources,
             address: incoming.local_addr()?,
@@ -74,26 +76,22 @@ impl Greeter {
         self.admin.local_addr()
     }
 
-    /// Serves until `stop` completes. It then halts fault injection, so that no fault delays the
-    /// shutdown, and waits up to five seconds for the calls in progress, then as long for the admin
-    /// port.
+    /// Serves until `stop` completes, then shuts down gracefully: it waits up to five seconds for the
+    /// calls in progress, then as long for the admin port.
     pub async fn run(self, stop: impl Future<Output = ()>) {
-        let (stopping, drained) = (Latch::new(), Latch::new());
+        let stopping = Latch::new();
         let methods = Methods::new(stopping.clone());
         let greeter = Server::builder()
             .layer(InjectLayer::new("grpc.server"))
             .add_service(GreeterServer::new(methods))
             .serve_with_incoming_shutdown(self.incoming, stopping.released());
         let greeter = tokio::spawn(greeter);
-        // The admin port stops last, so that an operator can observe the shutdown.
-        let admin = tokio::spawn(self.admin.run(drained.released()));
 
         stop.await;
         tracing::info!("stopping");
-        chaos_core::global().halt("shutting down");
         stopping.release();
         join("the greeter", greeter).await;
-        drained.release();
-        join("the admin port", admin).await;
+        // The admin port stops last, so that an operator can observe the shutdown.
+        self.admin.stop().await;
     }
 }

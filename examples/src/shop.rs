@@ -22,7 +22,7 @@ use crate::{
     access::guarded,
     rules::Sources,
     shop::{db::Db, events::Feed, payment::Payments, routes::App},
-    stop::{Latch, join},
+    stop::{self, Latch, join},
 };
 
 /// The shop's command-line options.
@@ -77,7 +77,8 @@ impl Shop {
         if let Some(url) = &options.webhook {
             admin = admin.webhook(Webhook::json(url)?.service("shop"));
         }
-        let admin = admin.bind(options.admin).await?;
+        // Polled on the port's thread: a fault that holds every thread of the shop cannot hold it.
+        let admin = admin.bind(options.admin)?.halt_on(stop::asked());
         let app = App {
             db: Db::open().await?,
             payments: Payments::new(provider.local_addr()?)?,
@@ -136,7 +137,6 @@ impl Shop {
         let provider = axum::serve(self.provider, payment::provider());
         let provider = provider.with_graceful_shutdown(drained.released());
         let provider = tokio::spawn(provider.into_future());
-        let admin = tokio::spawn(self.admin.run(drained.released()));
         let visits = match self.traffic {
             true => Some(tokio::spawn(traffic::visit(self.address)?)),
             false => None,
@@ -150,10 +150,7 @@ impl Shop {
         }
         join("the shop", shop).await;
         drained.release();
-        tokio::join!(
-            join("the payments", provider),
-            join("the admin port", admin)
-        );
+        tokio::join!(join("the payments", provider), self.admin.stop());
         Ok(())
     }
 }

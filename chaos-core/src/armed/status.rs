@@ -24,6 +24,50 @@ pub struct Status {
     pub active: u64,
     /// The breaches of guard rails that nobody has acknowledged.
     pub breaches: Vec<Arc<str>>,
+    /// Who keeps the injector halted, in the order in which they halted it; empty unless it is
+    /// halted. At most 100 people are listed.
+    pub holders: Vec<HaltHolder>,
+}
+
+/// One of those who keep an injector halted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HaltHolder {
+    /// Who halted, from where and why. A guard rail has the name `chaos`, and its breach as the
+    /// reason.
+    pub by: Actor,
+    /// What kind of holder it is.
+    pub kind: HolderKind,
+    /// The time since the holder halted.
+    pub ago: Duration,
+    /// Whether a resume is refused because of this holder: a guard rail whose breach nobody has
+    /// acknowledged, or the environment.
+    pub locked: bool,
+}
+
+/// What kind of [`HaltHolder`] keeps an injector halted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HolderKind {
+    /// A person, or a program that halted by [`Injector::halt`](crate::Injector::halt). A resume
+    /// ends every hold of this kind, whoever asks.
+    Person,
+    /// A guard rail. A resume is refused until someone acknowledges the breach.
+    GuardRail,
+    /// `CHAOS_DISABLED`, or a `CHAOS_POLICY` that cannot be read: for as long as the process lives.
+    Environment,
+}
+
+impl HolderKind {
+    /// Returns the kind's name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::GuardRail => "guard_rail",
+            Self::Environment => "environment",
+        }
+    }
 }
 
 /// Whether faults can happen.
@@ -37,11 +81,11 @@ pub enum State {
     /// Stopped, by hand or by a guard rail.
     #[non_exhaustive]
     Halted {
-        /// The reason that was given.
+        /// The reason of the one who halted first. [`Status::holders`] lists all.
         reason: String,
-        /// Who halted.
+        /// Who halted first.
         by: Actor,
-        /// The time since the halt.
+        /// The time since that halt.
         ago: Duration,
     },
 }
@@ -56,32 +100,6 @@ impl State {
             Self::Halted { .. } => "halted",
         }
     }
-}
-
-/// What keeps a halt from being undone.
-#[derive(Debug)]
-pub(crate) enum Lock {
-    /// `CHAOS_DISABLED` or an unreadable `CHAOS_POLICY`: for as long as the process lives.
-    Environment(Arc<str>),
-    /// A breach that nobody has acknowledged.
-    Breach(Arc<str>),
-}
-
-impl Lock {
-    pub(crate) fn reason(&self) -> &Arc<str> {
-        let (Self::Environment(reason) | Self::Breach(reason)) = self;
-        reason
-    }
-}
-
-/// The halt in force.
-#[derive(Debug)]
-pub(crate) struct Halt {
-    pub(crate) by: Actor,
-    /// When, on the injector's clock.
-    pub(crate) since: Duration,
-    /// Why nobody can resume, if so.
-    pub(crate) lock: Option<Lock>,
 }
 
 /// What a rule has counted. The counts go on until the rule changes in what it does; `enabled` and

@@ -64,6 +64,18 @@ impl SiteKinds {
         }
     }
 
+    /// Returns the kinds in words, for a sentence.
+    pub(crate) fn in_words(self) -> String {
+        let kinds = [
+            (self.code, "code"),
+            (self.requests, "a layer"),
+            (self.connections, "a listener or a connector"),
+        ];
+        let kinds: Vec<_> = kinds.iter().filter(|(is_in, _)| *is_in).collect();
+        let names: Vec<_> = kinds.iter().map(|(_, name)| *name).collect();
+        names.join(", ")
+    }
+
     /// Returns whether `kind` is in the set.
     pub(crate) const fn have(self, kind: SiteKind) -> bool {
         match kind {

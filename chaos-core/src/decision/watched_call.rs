@@ -142,8 +142,9 @@ pin_project! {
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
-    /// Measures `future` for guard rails, if there are any; `has_failed` says whether an output is a failure.
+impl<F: Future, P: Fn(&F::Output) -> Option<bool>> WatchedFuture<F, P> {
+    /// Measures `future` for guard rails, if there are any. `has_failed` says whether an output is a failure;
+    /// `None` is one that nobody receives, because the caller has left.
     pub fn new(watched_call: Option<Box<WatchedCall>>, future: F, has_failed: P) -> Self {
         Self {
             watched_call,
@@ -153,7 +154,7 @@ impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
+impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -170,7 +171,7 @@ impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
         }
         let output = ready!(poll);
         let failed = (this.has_failed)(&output);
-        watched_call.end(CallEnd::Answered { failed });
+        watched_call.end(failed.map_or(CallEnd::Left, |failed| CallEnd::Answered { failed }));
         *this.watched_call = None;
         Poll::Ready(output)
     }

@@ -34,6 +34,15 @@ impl Fault {
         }
     }
 
+    /// Returns whether the fault resets a connection, or may choose to.
+    pub(crate) fn resets(&self) -> bool {
+        match self {
+            Self::Abort(Abort::Cut(CutKind::Reset), _) => true,
+            Self::OneOf(one_of) => one_of.faults().any(Self::resets),
+            _ => false,
+        }
+    }
+
     /// Returns the fault that happens on this call: itself, or the option that is drawn now, or
     /// `None` if it cannot happen.
     pub(crate) fn chosen(

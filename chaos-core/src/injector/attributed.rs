@@ -42,12 +42,13 @@ impl AttributedInjector<'_> {
     }
 
     /// Halts, like [`Injector::halt`], for the actor's reason. Returns `false` if the injector was halted
-    /// already.
+    /// already: the actor is one more holder then.
     pub fn halt(&self) -> bool {
         self.injector.halt_by(&self.actor)
     }
 
-    /// Undoes a halt, like [`Injector::resume`]. Returns `false` if the injector was not halted.
+    /// Ends the holds of all people, like [`Injector::resume`]. Returns `false` if the injector was not
+    /// halted.
     ///
     /// # Errors
     /// If a guard rail has halted the injector and nobody has acknowledged it, or the environment has.

@@ -3,12 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    armed::{
-        rules::ArmedRules,
-        status::{Halt, Lock},
-    },
+    armed::rules::ArmedRules,
     decision::overlay_rules::OverlayRules,
     guard_rail::monitor::Monitor,
+    injector::holders::Holders,
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{
@@ -29,7 +27,8 @@ pub(super) struct Book {
     pub(super) sites: Vec<&'static Site>,
     /// Sites that no rule reaches.
     pub(super) exempt: Vec<SiteGlob>,
-    pub(super) halt: Option<Halt>,
+    /// Who keeps the injector halted.
+    pub(super) holders: Holders,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
     /// acknowledges it.
     pub(super) tripped: BTreeMap<RuleId, Arc<str>>,
@@ -40,7 +39,7 @@ pub(super) struct Book {
 impl Book {
     /// Returns whether no rule reaches a site, whatever the policy says.
     pub(super) fn leaves_alone(&self, site: &Site) -> bool {
-        self.halt.is_some() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
+        !self.holders.is_empty() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
     }
 
     /// Returns until when overlays aim at a site; `None` if none does.
@@ -69,12 +68,8 @@ impl Book {
 
     /// Returns the breaches that nobody has acknowledged.
     pub(super) fn breaches(&self) -> Vec<Arc<str>> {
-        let halt = self.halt.as_ref().and_then(|halt| halt.lock.as_ref());
-        let halt = halt.and_then(|lock| match lock {
-            Lock::Breach(breach) => Some(breach),
-            Lock::Environment(_) => None,
-        });
-        self.tripped.values().chain(halt).cloned().collect()
+        let halting = self.holders.breaches();
+        self.tripped.values().cloned().chain(halting).collect()
     }
 
     /// Returns the guard rails of all rules that are armed, whether or not they can act.

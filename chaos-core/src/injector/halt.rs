@@ -3,10 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{
-        rules::Retired,
-        status::{Halt, Lock},
-    },
+    armed::{rules::Retired, status::HolderKind},
     audit::{EntryDraft, action::Action, actor::Actor},
     guard_rail::breach::Breach,
     injector::{Book, Injector, Inner},
@@ -25,37 +22,66 @@ impl Injector {
     /// [`resume`](Self::resume), even if they are edited meanwhile. A fault that another thread
     /// begins at this very moment may still happen, once.
     ///
-    /// Returns `false` if the injector was halted already: nothing changes then, and the first
-    /// reason is kept.
+    /// Each halt has a holder, so what two people have halted is held by both:
+    /// [`Status::holders`](crate::Status::holders) lists them. Returns `false` if the injector was
+    /// halted already.
+    ///
+    /// ```
+    /// use chaos_core::{Injector, audit::Actor};
+    ///
+    /// let injector = Injector::new();
+    /// assert!(injector.as_actor(Actor::new("alice").because("enough seen")).halt());
+    /// assert!(!injector.as_actor(Actor::new("bob").because("an incident")).halt());
+    /// let holders = injector.status().holders;
+    /// let names: Vec<_> = holders.iter().map(|holder| holder.by.name()).collect();
+    /// assert_eq!(names, ["alice", "bob"]);
+    ///
+    /// assert!(injector.resume());
+    /// let entries = injector.audit().after(0).entries;
+    /// assert_eq!(entries[1].what.as_deref(), Some("already held by alice"));
+    /// assert_eq!(entries[2].what.as_deref(), Some("ended the holds of alice, bob"));
+    /// ```
     pub fn halt(&self, reason: impl AsRef<str>) -> bool {
         self.halt_by(&Actor::code().because(reason))
     }
 
-    /// Halts in the name of `actor`, whose reason becomes that of the halt.
+    /// Halts in the name of `actor`, whose reason becomes that of the hold.
     pub(crate) fn halt_by(&self, actor: &Actor) -> bool {
         let mut book = self.swept_book();
-        if book.halt.is_some() {
-            return false;
+        let mut draft = EntryDraft::of(Action::Halt);
+        let held = book.holders.names();
+        if let Some(names) = &held {
+            draft = draft.what(format!("already held by {names}"));
         }
-        book.halt = Some(Halt {
-            by: actor.clone(),
-            since: self.0.hub.clock.now(),
-            lock: None,
-        });
-        self.note(&book, actor, EntryDraft::of(Action::Halt));
-        let retired = self.0.halt(&mut book, self.now());
+        self.note(&book, actor, draft);
+        let retired = self.hold(&mut book, HolderKind::Person, actor);
         // The lock is released first: a task that is woken may ask the injector something.
         drop(book);
         retired.open();
         self.notify();
-        true
+        held.is_none()
     }
 
-    /// Undoes [`halt`](Self::halt). Rules whose deadline has passed meanwhile stay expired. All guard
-    /// rails measure anew: calls from before do not count.
+    /// Adds a holder. The first halts: the rules returned are those whose calls are to be released.
+    fn hold(&self, book: &mut Book, kind: HolderKind, by: &Actor) -> Retired {
+        let is_first = book.holders.is_empty();
+        let now = self.now();
+        book.holders.add(kind, by.clone(), now);
+        match is_first {
+            true => self.0.halt(book, now),
+            false => Retired::default(),
+        }
+    }
+
+    /// Undoes [`halt`](Self::halt), whoever has halted: the holds of all people end. Rules whose
+    /// deadline has passed meanwhile stay expired. All guard rails measure anew: calls from before do
+    /// not count.
+    ///
+    /// The audit has an entry that names whose holds were ended, and one without names if the
+    /// injector was not halted.
     ///
     /// Returns `false` if the injector was not halted, or if a guard rail or the environment keeps
-    /// it halted.
+    /// it halted: nothing changes then.
     pub fn resume(&self) -> bool {
         self.resume_by(&Actor::code()).unwrap_or(false)
     }
@@ -63,24 +89,23 @@ impl Injector {
     /// Resumes in the name of `actor`; an error says what keeps the halt from being undone.
     pub(crate) fn resume_by(&self, actor: &Actor) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
-        if let Some(lock) = book.halt.as_ref().and_then(|halt| halt.lock.as_ref()) {
-            let reason = Arc::clone(lock.reason());
+        if let Some(reason) = book.holders.locked() {
             return Err(ChangeError::Locked { reason });
         }
-        let halted = book.halt.take().is_some();
-        if halted {
+        let mut draft = EntryDraft::of(Action::Resume);
+        let ended = book.holders.end();
+        if let Some(names) = &ended {
             // What was seen before the halt says nothing of what comes.
             let bounds = self.0.hub.bounds.load();
             let monitors = book.monitors().chain(&bounds.monitors);
             monitors.for_each(|monitor| monitor.reset());
+            draft = draft.what(format!("ended the holds of {names}"));
         }
         self.0.install_all(&mut book, self.now());
-        if halted {
-            self.note(&book, actor, EntryDraft::of(Action::Resume));
-        }
+        self.note(&book, actor, draft);
         drop(book);
         self.notify();
-        Ok(halted)
+        Ok(ended.is_some())
     }
 
     /// Waits for `signal`, halts, and returns what the signal returned.
@@ -140,13 +165,7 @@ impl Injector {
     pub(crate) fn acknowledge_by(&self, actor: &Actor) -> usize {
         let mut book = self.swept_book();
         let mut breaches: Vec<_> = std::mem::take(&mut book.tripped).into_values().collect();
-        if let Some(halt) = &mut book.halt {
-            match halt.lock.take() {
-                Some(Lock::Breach(breach)) => breaches.push(breach),
-                // Only a restart undoes what the environment says.
-                lock => halt.lock = lock,
-            }
-        }
+        breaches.append(&mut book.holders.acknowledge());
         let bounds = self.0.hub.bounds.load();
         let monitors = book.monitors().chain(&bounds.monitors);
         monitors.for_each(|monitor| monitor.reset_tripped());
@@ -195,20 +214,10 @@ impl Injector {
 
     /// Halts, and locks the halt until someone acknowledges the breach.
     pub(super) fn stop_all(&self, book: &mut Book, reason: &Arc<str>) -> Retired {
-        let was_halted = book.halt.is_some();
-        let halt = book.halt.get_or_insert_with(|| Halt {
-            by: Actor::injector().because(reason),
-            since: self.now(),
-            lock: None,
-        });
-        halt.lock
-            .get_or_insert_with(|| Lock::Breach(Arc::clone(reason)));
         let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
         self.note(book, &Actor::injector(), draft);
-        if was_halted {
-            return Retired::default();
-        }
-        self.0.halt(book, self.now())
+        let by = Actor::injector().because(reason);
+        self.hold(book, HolderKind::GuardRail, &by)
     }
 }
 

@@ -156,7 +156,7 @@ impl Inner {
 
     /// Sets the flag that macros with an explicit injector look at first.
     pub(super) fn note_armed(&self, book: &Book, now: Duration) {
-        let is_armed = book.halt.is_none() && book.is_live(now);
+        let is_armed = book.holders.is_empty() && book.is_live(now);
         self.armed.store(is_armed, Ordering::Relaxed);
     }
 }

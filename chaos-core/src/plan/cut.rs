@@ -31,7 +31,9 @@ pub enum Abort {
 pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
-    /// The connection is reset (RST).
+    /// The connection is reset (RST). At the layer of an HTTP server, this needs the connection or the address
+    /// of its peer: axum tells it with `into_make_service_with_connect_info`. Without it, the connection is
+    /// closed.
     Reset,
     /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
     Refuse,

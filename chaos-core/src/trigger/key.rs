@@ -33,7 +33,8 @@ pub enum Key {
     PathParameter(Box<str>),
     /// A label of the site.
     Label(Box<str>),
-    /// The IP address of the peer, without its port.
+    /// The IP address of the peer, without its port. axum tells it if the router is served with
+    /// `into_make_service_with_connect_info::<SocketAddr>()`.
     Peer,
     /// The id of the trace that the call belongs to, from the W3C's `traceparent` header.
     Trace,

@@ -102,6 +102,8 @@ document! {
         _stats as "stats";
         /// The sites that the rule aims at, as the admin port shows them.
         _sites as "sites";
+        /// What the rule cannot do at the sites that there are, as the admin port shows it.
+        _warnings as "warnings";
     }
     examples r#"[
         {

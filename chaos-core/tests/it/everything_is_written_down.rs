@@ -50,17 +50,28 @@ fn an_entry_says_who_did_what_from_where_and_why() {
     assert_eq!(
         actions,
         [
-            Put, Edit, Put, Replace, Remove, Halt, Resume, Release, Refuse
+            Put, Edit, Put, Replace, Remove, Halt, Halt, Resume, Resume, Release, Refuse
         ]
     );
     let ids: Vec<_> = entries.iter().map(|entry| entry.id).collect();
-    assert_eq!(ids, (1..=9).collect::<Vec<_>>());
+    assert_eq!(ids, (1..=11).collect::<Vec<_>>());
     let generations: Vec<_> = entries.iter().map(|entry| entry.generation).collect();
-    assert_eq!(generations, [1, 2, 3, 4, 5, 5, 5, 5, 5]);
+    assert_eq!(generations, [1, 2, 3, 4, 5, 5, 5, 5, 5, 5, 5]);
     assert_eq!(entries[0].actor, alice);
     assert_eq!(entries[2].actor, Actor::code());
-    assert_eq!(entries[7].what.as_deref(), Some("c"));
-    assert_eq!(entries[8].what.as_deref(), Some("PUT /v1/rules: no token"));
+    let what: Vec<_> = entries[5..]
+        .iter()
+        .map(|entry| entry.what.as_deref())
+        .collect();
+    let expected = [
+        None,
+        Some("already held by alice at 10.0.0.7:9"),
+        Some("ended the holds of alice at 10.0.0.7:9"),
+        None,
+        Some("c"),
+        Some("PUT /v1/rules: no token"),
+    ];
+    assert_eq!(what, expected);
 
     let changed = |at: usize| -> Vec<_> {
         let changes = entries[at].changes().into_iter();

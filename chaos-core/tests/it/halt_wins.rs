@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use chaos_core::{Fault, Injector, Latency, Rule, State, inject, inject_async};
+use chaos_core::{
+    Fault, HolderKind, Injector, Latency, Rule, State, audit::Actor, inject, inject_async,
+};
 
 fn delays(injector: &Injector, site: &str, secs: u64) {
     let latency = Latency::fixed(Duration::from_secs(secs)).unwrap();
@@ -157,4 +159,86 @@ fn a_waker_may_ask_the_injector() {
     assert!(call.as_mut().poll(&mut cx).is_pending());
     injector.halt("enough");
     assert!(call.as_mut().poll(&mut cx).is_ready());
+}
+
+/// A second halt once left no trace, and neither did a resume of what was not halted.
+#[test]
+fn a_halt_is_held_by_all_who_halted_and_a_resume_ends_every_hold() {
+    let injector = Injector::new();
+    let by = |name: &str, address: &str, why: &str| Actor::new(name).at(address).because(why);
+    let alice = by("alice", "10.0.0.7:1", "enough seen");
+    assert!(!injector.resume());
+    assert!(injector.as_actor(alice.clone()).halt());
+    assert!(
+        !injector
+            .as_actor(by("bob", "[::1]:2", "an incident"))
+            .halt()
+    );
+    // One who halts again holds once, from whatever port; another host is another holder.
+    injector
+        .as_actor(by("alice", "10.0.0.7:3", "still enough"))
+        .halt();
+    injector
+        .as_actor(by("alice", "10.0.0.8:1", "me too"))
+        .halt();
+    assert!(!injector.halt("the service stops"));
+    let holders = injector.status().holders;
+    let shown: Vec<_> = holders
+        .iter()
+        .map(|it| {
+            (
+                it.by.to_string(),
+                it.by.reason().unwrap(),
+                it.kind,
+                it.locked,
+            )
+        })
+        .collect();
+    let person = |by: &str, why| (by.to_owned(), why, HolderKind::Person, false);
+    assert_eq!(
+        shown,
+        [
+            person("alice at 10.0.0.7:1", "enough seen"),
+            person("bob at [::1]:2", "an incident"),
+            person("alice at 10.0.0.8:1", "me too"),
+            person("code", "the service stops"),
+        ]
+    );
+    let State::Halted { by: first, .. } = injector.status().state else {
+        panic!("halted")
+    };
+    assert_eq!(first, alice);
+
+    assert!(injector.as_actor(Actor::new("carol")).resume().unwrap());
+    assert_eq!(injector.status().holders, []);
+    assert_eq!(injector.status().state, State::Idle);
+    let entries = injector.audit().after(0).entries;
+    let told: Vec<_> = entries
+        .iter()
+        .map(|it| (it.action.as_str(), it.actor.name(), it.what.as_deref()))
+        .collect();
+    let held = Some("already held by alice at 10.0.0.7:1");
+    let held_by_two = Some("already held by alice at 10.0.0.7:1, bob at [::1]:2");
+    assert_eq!(
+        told[..4],
+        [
+            ("resume", "code", None),
+            ("halt", "alice", None),
+            ("halt", "bob", held),
+            ("halt", "alice", held_by_two),
+        ]
+    );
+    let ended = "ended the holds of alice at 10.0.0.7:1, bob at [::1]:2, alice at 10.0.0.8:1, code";
+    assert_eq!(told.last(), Some(&("resume", "carol", Some(ended))));
+}
+
+#[test]
+fn the_list_of_holders_is_bounded() {
+    let injector = Injector::new();
+    for n in 0..1000 {
+        injector.as_actor(Actor::new(format!("{n}"))).halt();
+    }
+    assert_eq!(injector.status().holders.len(), 100);
+    assert!(injector.resume());
+    assert_eq!(injector.status().state, State::Idle);
 }

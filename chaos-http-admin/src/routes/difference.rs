@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use axum::{Json, response::IntoResponse};
 use chaos_core::{Rule, rule::RuleSet};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::extract::etag::etag;
 
@@ -19,6 +20,8 @@ pub(crate) struct Difference {
     unchanged: Vec<String>,
     /// Rules that are unchanged, but whose order relative to the other kept rules has changed.
     moved: Vec<String>,
+    /// What the new rules cannot do at the sites that there are.
+    warnings: Vec<Value>,
 }
 
 impl Difference {
@@ -58,6 +61,11 @@ impl Difference {
             list.push(rule.id().to_string());
         }
         difference
+    }
+
+    /// Adds the warnings of the new rules.
+    pub(crate) fn warned(self, warnings: Vec<Value>) -> Self {
+        Self { warnings, ..self }
     }
 
     /// Returns the answer to a write that resulted in `generation`.

@@ -23,8 +23,8 @@ use crate::{
     routes::status,
 };
 
-/// Halts all injection, and answers with the resulting status. If it was halted already, the first
-/// reason stands.
+/// Halts all injection, and answers with the resulting status. If it was halted already, the caller
+/// is one more holder.
 ///
 /// `If-Match` is not read: a kill switch must work whatever the rules are.
 pub(crate) async fn halt(
@@ -35,13 +35,14 @@ pub(crate) async fn halt(
     Reason(reason): Reason,
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
-    if injector.as_actor(actor.clone()).halt() {
-        tracing::warn!(target: "chaos", reason, who = %actor, "halted");
+    match injector.as_actor(actor.clone()).halt() {
+        true => tracing::warn!(target: "chaos", reason, who = %actor, "halted"),
+        false => tracing::warn!(target: "chaos", reason, who = %actor, "halted again"),
     }
     status(&injector, &followers)
 }
 
-/// Resumes injection. With `If-Match`, it does so only if the rules are those that the client has
+/// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules are those that the client has
 /// seen.
 pub(crate) async fn resume(
     State(injector): State<Injector>,

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     extract::{body::JsonBody, query::NoQuery},
     problem::Problem,
-    routes::rule::Id,
+    routes::{rule::Id, warnings},
 };
 
 /// The number of calls that one request may ask about.
@@ -89,7 +89,8 @@ pub(crate) async fn preview(
             ));
         }
     };
-    Ok(Json(json!({ "hits": hits })))
+    let warnings: Vec<_> = warnings::of(&injector, [&rule]).collect();
+    Ok(Json(json!({ "hits": hits, "warnings": warnings })))
 }
 
 /// Returns the rule with the given id, or parses the given rule.

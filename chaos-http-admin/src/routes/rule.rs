@@ -19,7 +19,7 @@ use crate::{
     },
     openapi::operation::{Asks, Operation},
     problem::Problem,
-    routes::{optimistic_edit::edit, rule_json},
+    routes::{optimistic_edit::edit, rule_json, warnings},
 };
 
 pub(crate) async fn show(
@@ -31,7 +31,8 @@ pub(crate) async fn show(
     let (rule, counts) = rules
         .find(|(rule, _)| rule.id().as_str() == id)
         .ok_or_else(|| Problem::unknown_rule(&id))?;
-    let body = rule_json::rule(rule, Some(counts), &injector.sites());
+    let warnings = warnings::of(&injector, [&**rule]).collect();
+    let body = rule_json::rule(rule, Some(counts), &injector.sites(), warnings);
     Ok((etag(set.generation()), Json(body)).into_response())
 }
 
@@ -127,7 +128,8 @@ pub(crate) async fn release(
 /// Returns the rule as it was written, even if it has changed since: the tag is that of the write.
 fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
     let counts = injector.counts(rule.id().as_str());
-    let body = rule_json::rule(rule, counts.as_ref(), &injector.sites());
+    let warnings = warnings::of(injector, [rule]).collect();
+    let body = rule_json::rule(rule, counts.as_ref(), &injector.sites(), warnings);
     (etag(generation), Json(body))
 }
 

@@ -1,15 +1,21 @@
-//! The JSON of a rule as the port shows it: the rule as it was written, with its counts and the
-//! sites that it matches.
+//! The JSON of a rule as the port shows it: the rule as it was written, with its counts, the sites that
+//! it matches, and its warnings.
 
 use chaos_core::{Counts, Rule, Site, wire};
 use serde_json::{Map, Value, json};
 
-/// Returns the rule's JSON with the additional fields `stats` and `sites`. `counts` is `None` if
-/// the rule has been deleted in the meantime.
-pub(crate) fn rule(rule: &Rule, counts: Option<&Counts>, sites: &[&'static Site]) -> Value {
+/// Returns the rule's JSON with the additional fields `stats`, `sites` and `warnings`. `counts` is `None`
+/// if the rule has been deleted in the meantime.
+pub(crate) fn rule(
+    rule: &Rule,
+    counts: Option<&Counts>,
+    sites: &[&'static Site],
+    warnings: Vec<Value>,
+) -> Value {
     let mut value = wire::rule_to_value(rule);
     value["stats"] = counts.map_or(Value::Null, stats);
     value["sites"] = json!(known_sites(rule, sites));
+    value["warnings"] = warnings.into();
     value
 }
 

@@ -16,15 +16,19 @@ use crate::{
         query::DryRun,
     },
     problem::Problem,
-    routes::{difference::Difference, optimistic_edit::edit, rule_json},
+    routes::{difference::Difference, optimistic_edit::edit, rule_json, warnings},
 };
 
 pub(crate) async fn list(State(injector): State<Injector>) -> Response {
     let (set, counts) = injector.report();
     let sites = injector.sites();
+    let mut warnings = warnings::by_rule(&injector, set.rules().iter().map(|rule| &**rule));
     let rules = set.rules().iter().zip(&counts);
     let rules: Vec<Value> = rules
-        .map(|(rule, counts)| rule_json::rule(rule, Some(counts), &sites))
+        .map(|(rule, counts)| {
+            let warnings = warnings.remove(rule.id().as_str()).unwrap_or_default();
+            rule_json::rule(rule, Some(counts), &sites, warnings)
+        })
         .collect();
     let generation = set.generation();
     let body = json!({ "generation": generation, "rules": rules });
@@ -45,7 +49,8 @@ pub(crate) async fn replace(
         Injector::new().replace(rules.clone())?;
         let current = injector.rules();
         if_match.check(current.generation(), true)?;
-        let difference = Difference::between(&current, &rules);
+        let warnings = warnings::of(&injector, &rules).collect();
+        let difference = Difference::between(&current, &rules).warned(warnings);
         return Ok(difference.answer().into_response());
     }
     let (generation, difference) = edit(&injector, &caller.because(because), |current| {
@@ -53,5 +58,6 @@ pub(crate) async fn replace(
         let difference = Difference::between(current, &rules);
         Ok((Change::Replace(rules.clone()), difference))
     })?;
-    Ok(difference.made(generation).into_response())
+    let warnings = warnings::of(&injector, &rules).collect();
+    Ok(difference.warned(warnings).made(generation).into_response())
 }

@@ -1,7 +1,9 @@
 //! `/v1/status`, `/v1/sites` and `/healthz`: the state of the injector.
 
+use std::time::Duration;
+
 use axum::{Extension, Json, extract::State};
-use chaos_core::{COMPILED_OUT, Injector, Site, State as Chaos, wire};
+use chaos_core::{COMPILED_OUT, HaltHolder, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
 
 use crate::followers::Followers;
@@ -32,11 +34,33 @@ pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value)
         reason, by, ago, ..
     } = &status.state
     {
-        let seconds_ago = ago.as_millis() as f64 / 1e3;
-        body["halted"] = json!({ "reason": reason, "by": by.name(), "seconds_ago": seconds_ago });
+        let holders: Vec<_> = status.holders.iter().map(holder).collect();
+        body["halted"] = json!({
+            "reason": reason,
+            "by": by.name(),
+            "seconds_ago": seconds(*ago),
+            "holders": holders,
+        });
     }
     followers.report(injector, &mut body);
     (status.generation, body)
+}
+
+/// Returns the JSON of one of those who keep the injector halted.
+fn holder(holder: &HaltHolder) -> Value {
+    json!({
+        "kind": holder.kind.as_str(),
+        "by": holder.by.name(),
+        "address": holder.by.address(),
+        "reason": holder.by.reason(),
+        "seconds_ago": seconds(holder.ago),
+        "locked": holder.locked,
+    })
+}
+
+/// Returns seconds, in whole milliseconds: a finer value is outdated by the time it is read.
+fn seconds(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1e3
 }
 
 pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {

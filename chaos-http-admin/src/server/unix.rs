@@ -7,90 +7,91 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt},
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt},
+        net::{self, UnixStream},
+    },
     path::{Path, PathBuf},
 };
 
-use axum::Router;
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixListener;
 
 use crate::{
     error::ServeError,
-    history::feed::Feed,
-    server::{listener::Listener, serve_all},
+    server::{
+        listener::Listener,
+        port_thread::{PortThread, Served},
+    },
 };
 
 /// The number of connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
 /// The admin port on a Unix socket, as [`Admin::bind_unix`](crate::Admin::bind_unix) returns it. It
-/// accepts no request until [`run`](Self::run) is polled.
+/// serves requests on a thread of its own, as a [`Server`](crate::Server) does, until this is dropped.
 ///
 /// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// let admin = chaos_http_admin::Admin::new(chaos_core::global().clone());
-/// let server = admin.bind_unix("/run/shop/chaos.sock").await?;
-/// tokio::spawn(server.run(std::future::pending()));
+/// let server = admin.bind_unix("/run/shop/chaos.sock")?;
 /// // curl --unix-socket /run/shop/chaos.sock http://localhost/v1/status
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "the port serves nothing until it is run"]
+#[must_use = "the socket is closed when this is dropped"]
 pub struct UnixServer {
-    listener: UnixListener,
-    file: SocketFile,
-    router: Router,
-    feed: Feed,
+    path: PathBuf,
+    thread: PortThread,
 }
 
 impl UnixServer {
-    pub(crate) async fn bind(path: &Path, router: Router, feed: Feed) -> Result<Self, ServeError> {
-        let failed = |error| ServeError::BindUnix(path.to_owned(), error);
-        make_way(path).await.map_err(failed)?;
-        let (listener, file) = listen(path).map_err(failed)?;
-        Ok(Self {
-            listener,
-            file,
-            router,
-            feed,
-        })
+    pub(crate) fn bind(path: &Path, served: Served) -> Result<Self, ServeError> {
+        let open = || {
+            make_way(path)?;
+            let (listener, file) = listen(path)?;
+            let listen = || UnixListener::from_std(listener).map(Listener::Unix);
+            // The file is removed while the listener is still open, so that a process that finds it
+            // can connect.
+            let thread = PortThread::start(served, listen, || drop(file))?;
+            Ok(Self {
+                path: path.to_owned(),
+                thread,
+            })
+        };
+        open().map_err(|error| ServeError::BindUnix(path.to_owned(), error))
     }
 
     /// Returns the path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.file.path
+        &self.path
     }
 
-    /// Serves requests until `shutdown` completes, then stops gracefully as
-    /// [`Server::run`](crate::Server::run) does. The socket's file is removed before the listener
-    /// is closed.
+    /// Halts all injection when `signal` completes, as [`Server::halt_on`](crate::Server::halt_on) does.
+    pub fn halt_on<F>(self, signal: F) -> Self
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        self.thread.halt_on(signal);
+        self
+    }
+
+    /// Stops gracefully, as [`Server::stop`](crate::Server::stop) does, and waits until the port is
+    /// closed. The socket's file is removed before the listener is closed.
     ///
     /// # Cancel safety
-    /// Dropping the future removes the socket's file and closes all connections at once.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
-        let file = self.file;
-        let shutdown = async {
-            shutdown.await;
-            // The file is removed while the listener is still open, so that a process that finds it
-            // can connect.
-            drop(file);
-        };
-        serve_all(
-            Listener::Unix(self.listener),
-            self.router,
-            self.feed,
-            shutdown,
-        )
-        .await;
+    /// If the future is dropped once it was polled, the port stops all the same.
+    pub async fn stop(self) {
+        self.thread.stop().await;
     }
 }
 
 /// Removes a socket on which no process listens.
-async fn make_way(path: &Path) -> io::Result<()> {
+fn make_way(path: &Path) -> io::Result<()> {
     let kind = match fs::symlink_metadata(path) {
         Ok(found) => found.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -100,14 +101,14 @@ async fn make_way(path: &Path) -> io::Result<()> {
         let problem = "the path is a file other than a socket";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
     }
-    match UnixStream::connect(path).await {
+    match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         // A process listens there, though it may be too busy to accept, or refuse us access.
         _ => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 
-fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+fn listen(path: &Path) -> io::Result<(net::UnixListener, SocketFile)> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     // The mode of the socket has an effect on Linux only; elsewhere, `set_permissions` below sets
@@ -117,7 +118,7 @@ fn listen(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let file = SocketFile::at(path)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     socket.listen(BACKLOG)?;
-    Ok((UnixListener::from_std(socket.into())?, file))
+    Ok((socket.into(), file))
 }
 
 /// The socket's file, which is removed on drop if the path still leads to it.

@@ -37,8 +37,20 @@ impl Message {
             Action::Put | Action::Edit | Action::Remove | Action::Replace => {
                 edit(entry, &armed, &ended)?
             }
-            Action::Halt => ("halt", format!("{} halted all injection", entry.actor)),
-            Action::Resume => ("resume", format!("{} resumed injection", entry.actor)),
+            Action::Halt => match &entry.what {
+                None => ("halt", format!("{} halted all injection", entry.actor)),
+                Some(held) => {
+                    let by = &entry.actor;
+                    let line = format!("{by} halted all injection, too ({held})");
+                    ("halt", line)
+                }
+            },
+            // Without anyone who had halted, it ended nothing.
+            Action::Resume => {
+                let ended = entry.what.as_ref()?;
+                let line = format!("{} resumed injection ({ended})", entry.actor);
+                ("resume", line)
+            }
             Action::Expire => ("expire", format!("{} has expired", what(entry))),
             // A breach stops one rule, or, without a change, all injection.
             Action::Breach => match changes.first() {
@@ -174,6 +186,8 @@ mod tests {
         injector.put(rule("c").because("of the rule"));
         injector.replace(Vec::new()).unwrap();
         alice.halt();
+        injector.halt("an incident");
+        injector.resume();
         injector.resume();
         alice.refuse("no");
         assert_eq!(
@@ -185,7 +199,11 @@ mod tests {
                 some("code armed c on db.*: of the rule"),
                 some("code disarmed c on db.*"),
                 some("alice at 10.0.0.7:9 halted all injection: GameDay 12"),
-                some("code resumed injection"),
+                some(
+                    "code halted all injection, too (already held by alice at 10.0.0.7:9): an incident"
+                ),
+                some("code resumed injection (ended the holds of alice at 10.0.0.7:9, code)"),
+                None,
                 None,
             ]
         );

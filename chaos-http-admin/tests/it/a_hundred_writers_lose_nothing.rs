@@ -59,10 +59,8 @@ async fn each_accepted_change_counts_once_and_is_written_down_once() {
     let injector = Injector::new();
     let server = Admin::new(injector)
         .bind("127.0.0.1:0".parse().unwrap())
-        .await
         .unwrap();
     let port = server.local_addr();
-    tokio::spawn(server.run(std::future::pending()));
     let rule = r#"{"site":"db.read","reason":"0","faults":[{"error":"lost"}]}"#;
     let (status, ..) = ask(port, "PUT /v1/rules/shared", None, rule).await;
     assert_eq!(status, 201);

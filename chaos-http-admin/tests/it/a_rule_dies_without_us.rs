@@ -18,9 +18,8 @@ fn arm_and_kill(injector: &Injector, faults: &str) {
     let runtime = Runtime::new().unwrap();
     runtime.block_on(async {
         let admin = Admin::new(injector.clone());
-        let server = admin.bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let server = admin.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let address = server.local_addr();
-        tokio::spawn(server.run(std::future::pending()));
         let body = format!(r#"{{"site":"db.read","ttl":"2s","faults":[{faults}]}}"#);
         let request = format!(
             "PUT /v1/rules/brief HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_core::Injector;
-use chaos_http_admin::{Admin, ServeError};
-use tokio::{net::UnixStream, sync::oneshot, task::JoinHandle};
+use chaos_http_admin::{Admin, ServeError, UnixServer};
+use tokio::net::UnixStream;
 
 use crate::support::wire::{ANN, Answer, exchange, request, tokens};
 
@@ -35,14 +35,10 @@ impl Drop for Place {
     }
 }
 
-async fn start(admin: &Admin, path: &Path) -> (oneshot::Sender<()>, JoinHandle<()>) {
-    let server = admin.bind_unix(path).await.unwrap();
+fn start(admin: &Admin, path: &Path) -> UnixServer {
+    let server = admin.bind_unix(path).unwrap();
     assert_eq!(server.path(), path);
-    let (stop, stopped) = oneshot::channel();
-    (
-        stop,
-        tokio::spawn(server.run(async { drop(stopped.await) })),
-    )
+    server
 }
 
 async fn ask(path: &Path, line: &str, headers: &str, body: &str) -> Answer {
@@ -57,12 +53,9 @@ async fn it_is_its_owners_and_goes_with_the_port() {
     let place = Place::new("mode");
     let path = place.socket();
     let injector = Injector::new();
-    let server = Admin::new(injector.clone()).bind_unix(&path).await.unwrap();
-    // Before it serves anything.
+    let server = Admin::new(injector.clone()).bind_unix(&path).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    let (stop, stopped) = oneshot::channel::<()>();
-    let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
 
     // Any name is as good as another, and the actor is who the system says it is.
     for host in ["Host: localhost\r\n", "Host: whatever.example\r\n"] {
@@ -88,8 +81,7 @@ async fn it_is_its_owners_and_goes_with_the_port() {
         .await
         .problem(403);
 
-    stop.send(()).unwrap();
-    ended.await.unwrap();
+    server.stop().await;
     assert!(!path.exists());
 }
 
@@ -98,7 +90,7 @@ async fn tokens_hold_there_too() {
     let place = Place::new("tokens");
     let path = place.socket();
     let admin = Admin::new(Injector::new()).access_tokens(tokens());
-    let (_stop, _ended) = start(&admin, &path).await;
+    let _server = start(&admin, &path);
     ask(&path, "GET /v1/rules", "Host: x\r\n", "")
         .await
         .problem(401);
@@ -115,13 +107,13 @@ async fn only_what_is_dead_is_replaced() {
     // A socket that someone left behind.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     assert!(path.exists());
-    let (_stop, ended) = start(&admin, &path).await;
+    let server = start(&admin, &path);
     ask(&path, "GET /healthz", "Host: x\r\n", "")
         .await
         .expect(200);
 
     // One that is alive: the first stays.
-    let error = admin.bind_unix(&path).await.unwrap_err();
+    let error = admin.bind_unix(&path).unwrap_err();
     assert!(matches!(error, ServeError::BindUnix(..)), "{error}");
     assert!(error.to_string().contains(path.to_str().unwrap()));
     ask(&path, "GET /healthz", "Host: x\r\n", "")
@@ -129,17 +121,18 @@ async fn only_what_is_dead_is_replaced() {
         .expect(200);
 
     // Dropped and not stopped: it cleans up all the same.
-    ended.abort();
-    assert!(ended.await.unwrap_err().is_cancelled());
-    assert!(!path.exists());
+    drop(server);
+    while path.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
 
     // What is no socket is no matter of ours.
     fs::write(&path, "precious").unwrap();
-    admin.bind_unix(&path).await.unwrap_err();
+    admin.bind_unix(&path).unwrap_err();
     assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/etc/hostname", &path).unwrap();
-    admin.bind_unix(&path).await.unwrap_err();
+    admin.bind_unix(&path).unwrap_err();
     assert!(fs::symlink_metadata(&path).unwrap().is_symlink());
 }
 
@@ -147,10 +140,9 @@ async fn only_what_is_dead_is_replaced() {
 async fn what_took_its_name_meanwhile_is_left_alone() {
     let place = Place::new("moved");
     let path = place.socket();
-    let (stop, ended) = start(&Admin::new(Injector::new()), &path).await;
+    let server = start(&Admin::new(Injector::new()), &path);
     fs::remove_file(&path).unwrap();
     let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    stop.send(()).unwrap();
-    ended.await.unwrap();
+    server.stop().await;
     assert!(path.exists());
 }

@@ -320,14 +320,11 @@ async fn streams_end_when_the_port_stops() {
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         net::TcpStream,
-        sync::oneshot,
     };
 
     let admin = Admin::new(Injector::new());
-    let server = admin.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let server = admin.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = server.local_addr();
-    let (stop, stopped) = oneshot::channel::<()>();
-    let running = tokio::spawn(server.run(async { drop(stopped.await) }));
     let mut client = TcpStream::connect(address).await.unwrap();
     let request = b"GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n";
     client.write_all(request).await.unwrap();
@@ -336,13 +333,13 @@ async fn streams_end_when_the_port_stops() {
         assert_ne!(client.read_buf(&mut text).await.unwrap(), 0);
     }
     let clock = Clock::monotonic();
-    stop.send(()).unwrap();
+    let stopped = tokio::spawn(server.stop());
     timeout(LONG, client.read_to_end(&mut text))
         .await
         .unwrap()
         .unwrap();
     // The last chunk, and not a cut.
     assert!(text.ends_with(b"0\r\n\r\n"));
-    timeout(LONG, running).await.unwrap().unwrap();
+    timeout(LONG, stopped).await.unwrap().unwrap();
     assert!(clock.now() < Duration::from_secs(3), "{:?}", clock.now());
 }

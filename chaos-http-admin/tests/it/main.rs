@@ -1,5 +1,6 @@
 //! The promises of chaos-http-admin, a module each.
 
+mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_patch_does_no_more_than_it_says;
 mod a_rule_dies_without_us;
@@ -20,6 +21,7 @@ mod the_audit_can_be_read;
 mod the_audit_file_always_parses;
 mod the_document_says_what_the_port_does;
 mod the_facade_carries_them;
+mod the_kill_switch_answers;
 mod the_kill_switch_is_never_stale;
 mod the_log_keeps_secrets;
 mod the_log_says_what_changed;

@@ -274,13 +274,13 @@ async fn a_public_address_takes_tokens_and_a_word_on_plaintext() {
     let admin = Admin::new(injector.clone());
     for address in ["0.0.0.0:0", "[::]:0"] {
         let address = address.parse().unwrap();
-        let refused = admin.bind(address).await.unwrap_err();
+        let refused = admin.bind(address).unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
         let nobody = admin.clone().access_tokens(AccessTokens::new());
-        let refused = nobody.bind(address).await.unwrap_err();
+        let refused = nobody.bind(address).unwrap_err();
         assert!(matches!(refused, ServeError::NotLoopback(_)), "{refused}");
         let plain = admin.clone().access_tokens(tokens());
-        let refused = plain.bind(address).await.unwrap_err();
+        let refused = plain.bind(address).unwrap_err();
         assert!(matches!(refused, ServeError::Plaintext(_)), "{refused}");
     }
     let admin = admin

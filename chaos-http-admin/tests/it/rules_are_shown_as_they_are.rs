@@ -32,6 +32,7 @@ async fn a_rule_is_made_shown_replaced_and_deleted() {
         "faults": [{ "error": "broken" }],
         "stats": stats,
         "sites": ["db.read"],
+        "warnings": [],
     });
     assert_eq!(made.json(), expected);
     assert_eq!(made.header("etag"), Some("\"1\""));
@@ -115,9 +116,11 @@ async fn a_rule_is_shown_as_it_was_written() {
         "it is off"
     );
     assert_eq!(fields.remove("sites"), Some(json!([])));
-    assert_eq!(shown, written);
     // And it can be written again as it was shown, with nothing changed.
-    let again = json!({ "rules": [shown] });
+    let again = json!({ "rules": [shown.clone()] });
+    let warnings = shown.as_object_mut().unwrap().remove("warnings").unwrap();
+    assert_eq!(warnings[0]["field"], "site", "no such site was made");
+    assert_eq!(shown, written);
     let answer = port.write("PUT", "/v1/rules", again).await.expect(200);
     assert_eq!(answer.json()["unchanged"], json!(["full"]));
 }
@@ -203,6 +206,8 @@ async fn a_dry_run_says_what_would_change_and_changes_nothing() {
     let lists = json!({
         "added": ["new"], "changed": ["edited"], "removed": ["gone"], "unchanged": ["kept"],
         "moved": [],
+        "warnings": [{ "rule": "edited", "field": "site", "detail": "no site is called \"db.write\"",
+            "suggestion": "db.read" }],
     });
     let with_generation = |generation: u64| {
         let mut expected = lists.clone();
@@ -398,7 +403,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     assert_eq!(halted["state"], "halted");
     assert!(!pass(site));
     clock.advance(Duration::from_millis(1500));
-    // The first reason stands, and so does the halt through edits.
+    // The first reason stands, also that of one who halts twice, and so does the halt through edits.
     port.write("POST", "/v1/halt", json!({ "reason": "me too" }))
         .await
         .expect(200);
@@ -409,7 +414,13 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let halted = status().await;
     assert_eq!(
         halted["halted"],
-        json!({ "reason": "enough seen", "by": "anyone", "seconds_ago": 1.5 })
+        json!({
+            "reason": "enough seen", "by": "anyone", "seconds_ago": 1.5,
+            "holders": [{
+                "kind": "person", "by": "anyone", "address": null, "reason": "enough seen",
+                "seconds_ago": 1.5, "locked": false,
+            }],
+        })
     );
     assert_eq!(halted["rules"], 2);
 
@@ -458,4 +469,43 @@ async fn head_is_answered_as_get_without_a_body() {
     assert_eq!(head.header("etag"), Some("\"0\""));
     assert!(head.body.is_empty());
     assert_eq!(port.get("/healthz").await.expect(200).text(), "ok\n");
+}
+
+/// Each answer that shows or accepts a rule says what it cannot do.
+#[tokio::test]
+async fn a_rule_that_cannot_hit_is_accepted_with_a_warning() {
+    let port = Port::new();
+    let _ = port.injector.site("http.server");
+    let _ = port
+        .injector
+        .site_of("db.read", chaos_core::SiteKind::Async);
+    let rule = json!({ "site": "db.read", "match": { "path": "/orders" }, "faults": [{ "error": "lost" }] });
+    let fields = |warnings: &Value| -> Vec<String> {
+        let warnings = warnings.as_array().unwrap().iter();
+        warnings
+            .map(|warning| warning["field"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let put = port.write("PUT", "/v1/rules/a", rule.clone()).await;
+    let put = put.expect(201).json();
+    let warning = json!({ "rule": "a", "field": "match.path", "detail": "no request passes db.read",
+        "suggestion": "the site of a layer" });
+    assert_eq!(put["warnings"], json!([warning]));
+    let shown = port.get("/v1/rules/a").await.json();
+    assert_eq!(shown["warnings"], put["warnings"]);
+    assert_eq!(port.rules().await["rules"][0]["warnings"], put["warnings"]);
+    let ask = json!({ "rule": "a", "ordinals": [0, 1] });
+    let preview = port.write("POST", "/v1/preview", ask).await.json();
+    assert_eq!(preview["warnings"], put["warnings"]);
+
+    let patch = json!({ "match": null, "faults": [{ "body": { "throttle": "1MiB/s" } }] });
+    let patched = port.write("PATCH", "/v1/rules/a", patch).await.json();
+    assert_eq!(fields(&patched["warnings"]), ["faults[0]"]);
+    let patch = json!({ "site": "http.servre" });
+    let patched = port.write("PATCH", "/v1/rules/a", patch).await.json();
+    assert_eq!(fields(&patched["warnings"]), ["site"]);
+    assert_eq!(patched["warnings"][0]["suggestion"], "http.server");
+    let patch = json!({ "site": "http.server" });
+    let patched = port.write("PATCH", "/v1/rules/a", patch).await.json();
+    assert_eq!(patched["warnings"], json!([]));
 }

@@ -30,7 +30,7 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     let injector = Injector::new();
     let admin = Admin::new(injector.clone()).access_tokens(tokens());
     let mut said = format!("{admin:?} {admin:#?} {:?} {:?}", tokens(), admin.router());
-    let server = admin.bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let server = admin.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     write!(said, "{server:?}").unwrap();
     drop(server);
 

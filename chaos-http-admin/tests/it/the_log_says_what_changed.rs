@@ -25,7 +25,10 @@ async fn what_changed_nothing_is_not_logged() {
         let reason = json!({ "reason": "drill" });
         port.write("POST", path, reason).await.expect(200);
     }
-    assert_eq!(*log.0.lock().unwrap(), ["halted", "resumed"]);
+    assert_eq!(
+        *log.0.lock().unwrap(),
+        ["halted", "halted again", "resumed"]
+    );
 }
 
 /// The messages that were logged by the admin port.

@@ -57,8 +57,7 @@ impl Busy {
         assert!(good > 0 && service > 0, "{good}, {service}");
         let status = self.port.injector.status();
         assert_eq!((status.generation, status.state.as_str()), (0, "idle"));
-        self.port.stop.send(()).unwrap();
-        timeout(LONG, self.port.ended).await.unwrap().unwrap();
+        timeout(LONG, self.port.server.stop()).await.unwrap();
     }
 }
 

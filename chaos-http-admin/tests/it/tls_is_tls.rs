@@ -192,8 +192,7 @@ async fn whoever_does_not_shake_hands_loses_the_connection() {
         .await
         .expect(200);
     let clock = Clock::monotonic();
-    port.stop.send(()).unwrap();
-    timeout(LONG, port.ended).await.unwrap().unwrap();
+    timeout(LONG, port.server.stop()).await.unwrap();
     assert!(clock.now() < Duration::from_secs(4), "{:?}", clock.now());
 }
 

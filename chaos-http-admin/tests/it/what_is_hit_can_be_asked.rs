@@ -33,7 +33,7 @@ async fn the_log_says_what_the_preview_said_and_can_be_replayed() {
             hit.push(ordinal);
         }
     }
-    assert_eq!(would.json(), json!({ "hits": { "ordinals": hit } }));
+    assert_eq!(would.json()["hits"], json!({ "ordinals": hit }));
     assert!(hit.len() > 5 && hit.len() < 35, "{hit:?}");
     let log = port.get("/v1/rules/half/decisions").await.json();
     assert_eq!(log, json!({ "ordinals": hit, "dropped": 0 }));
@@ -45,7 +45,7 @@ async fn the_log_says_what_the_preview_said_and_can_be_replayed() {
     let ask = json!({ "rule": { "id": "again", "site": "s", "faults": [{ "status": 503 }],
         "replay": again["replay"] }, "ordinals": [0, 40] });
     let would = port.write("POST", "/v1/preview", ask).await;
-    assert_eq!(would.json(), json!({ "hits": { "ordinals": hit } }));
+    assert_eq!(would.json()["hits"], json!({ "ordinals": hit }));
 }
 
 #[tokio::test]

@@ -1,68 +1,124 @@
-//! `ReadAhead`: a request's body that is read while its call hangs, so that the server notices when the client disconnects.
+//! `ReadAhead`: a request's body that is read while a fault holds it back, so that the server notices when the client disconnects.
 
 use std::{
     collections::VecDeque,
-    future::{pending, poll_fn},
+    io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
+use chaos_core::decision::ActiveCall;
+use http::{header::EXPECT, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 
 use super::{filter::Polled, stage::poll_body};
-use crate::error::BoxError;
+use crate::{
+    byte_fault::wait_slot::WaitSlot,
+    connection::{Connection, peer_watch::INTERVAL},
+    error::BoxError,
+};
 
-/// How many bytes of a body are kept: enough for most requests, and bounded for all. With a longer body, a
-/// disconnect over HTTP/1 is noticed only when the hang is over.
-const LARGEST: u64 = 64 << 10;
+/// How many bytes of each body may be kept, and how many of one. A client that goes is not noticed behind what it
+/// has sent, so this is more than it could send without being read.
+const OWN: u64 = 64 << 10;
+const LARGEST: u64 = 1 << 20;
+
+/// How many bytes of all bodies together may be kept, beyond what each has of its own.
+const SHARED: u64 = 64 << 20;
+
+/// How many of the shared bytes are kept now. It orders nothing: relaxed.
+static LENT: AtomicU64 = AtomicU64::new(0);
+
+/// What a frame costs besides its bytes: it may have a single one.
+const FRAME: u64 = size_of::<Frame<Bytes>>() as u64;
 
 /// A body, and the frames that were read of it ahead.
 pub(crate) struct ReadAhead<B> {
     body: Pin<Box<B>>,
     frames: VecDeque<Frame<Bytes>>,
     bytes: u64,
+    memory: Memory,
     is_over: bool,
+    /// Whether the body may be read before somebody asks for it.
+    may_read: bool,
+    /// Where to look while the body is not read: its server does not read either, and notices nothing.
+    connection: Option<Box<Connection>>,
+    interval: WaitSlot,
 }
 
 impl<B> ReadAhead<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
-    pub(crate) fn new(body: B) -> Self {
-        Self {
+    /// Wraps the body of the request with this head. Boxed, because few requests have one.
+    pub(crate) fn new(body: B, head: &Parts) -> Box<Self> {
+        Box::new(Self {
             body: Box::pin(body),
             frames: VecDeque::new(),
             bytes: 0,
+            memory: Memory::default(),
             is_over: false,
-        }
+            // A server that reads the body tells the client to send it.
+            may_read: !head.headers.contains_key(EXPECT),
+            connection: Connection::to_look_at(head, true),
+            interval: WaitSlot::default(),
+        })
     }
 
-    /// Reads the body, and completes when the client has disconnected before the end of it.
-    ///
-    /// Cancel-safe: the frames that were read are kept.
-    pub(crate) async fn disconnected(&mut self) {
-        while !self.is_over && self.bytes < LARGEST {
-            match poll_fn(|cx| poll_body(self.body.as_mut(), cx)).await {
-                None => self.is_over = true,
-                Some(Ok(frame)) => {
-                    self.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+    /// Reads the body ahead, and is ready when the client has gone before the end of it. To be polled while
+    /// a fault waits; `active_call` is its call.
+    pub(crate) fn poll_gone(
+        &mut self,
+        active_call: &ActiveCall,
+        cx: &mut Context<'_>,
+    ) -> Poll<BoxError> {
+        let had_nothing = self.frames.is_empty() && !self.is_over;
+        let mut is_heard = self.is_over;
+        while !is_heard && self.may_read && self.memory.has_room() {
+            match poll_body(self.body.as_mut(), cx) {
+                Poll::Pending => is_heard = true,
+                Poll::Ready(None) => (self.is_over, is_heard) = (true, true),
+                Poll::Ready(Some(Ok(frame))) => {
+                    self.bytes += length(&frame);
+                    self.memory.keep(length(&frame) + FRAME);
                     self.frames.push_back(frame);
                 }
-                Some(Err(_)) => return,
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(error),
             }
         }
-        pending::<()>().await;
+        if had_nothing && (self.is_over || !self.frames.is_empty()) {
+            // Whoever reads the body has found it pending.
+            cx.waker().wake_by_ref();
+        }
+        // A body that is pending says itself when its client goes, and behind a complete one the server
+        // reads on.
+        let (false, Some(connection)) = (is_heard, &mut self.connection) else {
+            return Poll::Pending;
+        };
+        ready!(
+            self.interval
+                .poll_or_start(|| active_call.wait(INTERVAL), cx)
+        );
+        if connection.has_gone() {
+            return Poll::Ready(io::Error::from(io::ErrorKind::ConnectionAborted).into());
+        }
+        // The next poll starts the next interval, unless the fault is over.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
         if let Some(frame) = self.frames.pop_front() {
-            self.bytes -= frame.data_ref().map_or(0, Bytes::len) as u64;
+            self.bytes -= length(&frame);
+            self.memory.release(length(&frame) + FRAME);
             return Poll::Ready(Some(Ok(frame)));
         }
         if self.is_over {
             return Poll::Ready(None);
         }
+        self.may_read = true;
         poll_body(self.body.as_mut(), cx)
     }
 
@@ -80,5 +136,48 @@ where
         }
         hint.set_lower(hint.lower() + self.bytes);
         hint
+    }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, Bytes::len) as u64
+}
+
+/// The memory that one body takes.
+#[derive(Default)]
+struct Memory {
+    kept: u64,
+    /// How much of it counts as shared.
+    lent: u64,
+}
+
+impl Memory {
+    /// Whether another frame may be kept, however long it is.
+    fn has_room(&self) -> bool {
+        self.kept < OWN || self.kept < LARGEST && LENT.load(Relaxed) < SHARED
+    }
+
+    fn keep(&mut self, bytes: u64) {
+        self.kept += bytes;
+        self.account();
+    }
+
+    fn release(&mut self, bytes: u64) {
+        self.kept -= bytes;
+        self.account();
+    }
+
+    fn account(&mut self) {
+        let lent = self.kept.saturating_sub(OWN);
+        // Wrapping, as the two may be in any order: the sum of all is right.
+        LENT.fetch_add(lent.wrapping_sub(self.lent), Relaxed);
+        self.lent = lent;
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.kept = 0;
+        self.account();
     }
 }

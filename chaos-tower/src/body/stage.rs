@@ -65,6 +65,19 @@ where
         }
     }
 
+    /// Ready when the client has gone whose request's body this is, and which `active_call` holds back.
+    pub(super) fn poll_gone(
+        &mut self,
+        active_call: Option<&ActiveCall>,
+        cx: &mut Context<'_>,
+    ) -> Poll<BoxError> {
+        match (self, active_call) {
+            (Self::Stage(stage), _) => stage.poll_gone(active_call, cx),
+            (Self::Ahead(ahead), Some(active_call)) => ahead.poll_gone(active_call, cx),
+            _ => Poll::Pending,
+        }
+    }
+
     pub(super) fn is_end_stream(&self) -> bool {
         match self {
             Self::Body(body) => body.is_end_stream(),
@@ -132,6 +145,18 @@ where
             return source.poll_frame(cx);
         }
         data(std::mem::take(&mut self.rest))
+    }
+
+    fn poll_gone(
+        &mut self,
+        active_call: Option<&ActiveCall>,
+        cx: &mut Context<'_>,
+    ) -> Poll<BoxError> {
+        let Some(source) = &mut self.source else {
+            return Poll::Pending;
+        };
+        let own = self.filter.as_ref().map(|(_, active_call)| active_call);
+        source.poll_gone(own.or(active_call), cx)
     }
 
     fn is_end_stream(&self) -> bool {

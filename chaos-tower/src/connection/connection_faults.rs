@@ -10,9 +10,10 @@ use chaos_core::{Decision, Direction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::connection::{
-    direction_faults::{ConnectionByteFaults, DirectionFaults, StreamEnd},
+    direction_faults::{ConnectionByteFaults, DirectionFaults, PeerWatch, StreamEnd},
     handle::CommandReceiver,
     opening::open,
+    socket::PeerClose,
 };
 
 /// The faults of one connection.
@@ -72,6 +73,16 @@ impl ConnectionFaults {
         self.opening.is_none() && self.byte_faults.are_idle() && self.read.rest().is_empty()
     }
 
+    /// Returns the peer for whose bytes a read waits. One that was accepted has gone when it sends no more,
+    /// as servers of HTTP take it; one that was asked may well have sent all of its answer.
+    fn read_from<'a>(&self, receiver: &'a CommandReceiver) -> PeerWatch<'a> {
+        let gone = match self.written {
+            Direction::Response => PeerClose::Finished,
+            Direction::Request => PeerClose::Reset,
+        };
+        PeerWatch { receiver, gone }
+    }
+
     fn reading(&mut self) -> &mut DirectionFaults {
         self.byte_faults.of(match self.written {
             Direction::Request => Direction::Response,
@@ -107,8 +118,9 @@ impl ConnectionFaults {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         ready!(self.poll_open(receiver, cx));
+        let peer = self.read_from(receiver);
         if self.read.rest().is_empty() {
-            let admitted = match ready!(self.reading().poll_admit(cx, buf.remaining())) {
+            let admitted = match ready!(self.reading().poll_admit(peer, cx, buf.remaining())) {
                 Ok(admitted) => admitted,
                 Err(StreamEnd::Truncated) => return Poll::Ready(Ok(())),
                 Err(StreamEnd::Cut(command)) => {
@@ -123,7 +135,7 @@ impl ConnectionFaults {
         }
         let length = self.read.rest().len();
         if !self.read.may_pass {
-            ready!(self.reading().poll_pass(cx, length));
+            ready!(self.reading().poll_pass(peer, cx, length));
             self.read.may_pass = true;
             // If these bytes were the last, the direction ends at the next poll.
             let _ = self.reading().pass(length);
@@ -167,15 +179,18 @@ impl ConnectionFaults {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         ready!(self.poll_open(receiver, cx));
+        // A peer that sends no more may still receive.
+        let gone = PeerClose::Reset;
+        let peer = PeerWatch { receiver, gone };
         let direction = self.writing();
-        let admitted = match ready!(direction.poll_admit(cx, bytes.len())) {
+        let admitted = match ready!(direction.poll_admit(peer, cx, bytes.len())) {
             Ok(admitted) => admitted,
             Err(end) => {
                 receiver.handle().send(end.for_written());
                 return Poll::Pending;
             }
         };
-        ready!(direction.poll_pass(cx, admitted));
+        ready!(direction.poll_pass(peer, cx, admitted));
         let bytes = &bytes[..admitted];
         let written = if direction.changes(admitted) {
             let mut changed = bytes.to_vec();

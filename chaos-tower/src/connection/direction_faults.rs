@@ -6,13 +6,18 @@
 use std::{
     fmt,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use chaos_core::{Clock, Direction, decision::ActiveCall, plan::BytesPlan};
 
 use crate::{
     byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
-    connection::handle::Command,
+    connection::{
+        handle::{Command, CommandReceiver},
+        peer_watch::wait_while_there,
+        socket::PeerClose,
+    },
 };
 
 /// The largest chunk, which bounds the size of a copy.
@@ -55,6 +60,29 @@ struct DirectionFault {
     fault: ByteFault,
     end: StreamEnd,
     active_call: ActiveCall,
+}
+
+/// The peer, for which bytes wait.
+#[derive(Clone, Copy)]
+pub(crate) struct PeerWatch<'a> {
+    pub(crate) receiver: &'a CommandReceiver,
+    /// How it has to close the connection for a wait to end. What is left passes then.
+    pub(crate) gone: PeerClose,
+}
+
+impl PeerWatch<'_> {
+    fn wait(
+        self,
+        active_call: &ActiveCall,
+        time: Duration,
+    ) -> impl Future<Output = ()> + Send + Sync + use<> {
+        let (handle, gone) = (self.receiver.handle(), self.gone);
+        let (active_call, wait) = (active_call.clone(), active_call.wait(time));
+        async move {
+            let has_gone = || handle.closed_by_peer() >= Some(gone);
+            wait_while_there(wait, time, &active_call, has_gone).await;
+        }
+    }
 }
 
 /// How a direction ends.
@@ -104,6 +132,7 @@ impl DirectionFaults {
     /// while none may.
     pub(crate) fn poll_admit(
         &mut self,
+        peer: PeerWatch<'_>,
         cx: &mut Context<'_>,
         offered: usize,
     ) -> Poll<Result<usize, StreamEnd>> {
@@ -120,7 +149,7 @@ impl DirectionFaults {
             });
             if let Some((at, time)) = stall {
                 let fault = self.faults.remove(at);
-                self.wait.start(fault.active_call.wait(time));
+                self.wait.start(peer.wait(&fault.active_call, time));
                 continue;
             }
             if let Some(end) = self.end() {
@@ -134,7 +163,12 @@ impl DirectionFaults {
     }
 
     /// Waits until a chunk of `length` bytes may pass. It may be polled again after it was ready.
-    pub(crate) fn poll_pass(&mut self, cx: &mut Context<'_>, length: usize) -> Poll<()> {
+    pub(crate) fn poll_pass(
+        &mut self,
+        peer: PeerWatch<'_>,
+        cx: &mut Context<'_>,
+        length: usize,
+    ) -> Poll<()> {
         loop {
             ready!(self.wait.poll(cx));
             let Some(fault) = self.faults.get_mut(self.waited_for) else {
@@ -144,7 +178,7 @@ impl DirectionFaults {
             let now = self.clock.get_or_insert_with(Clock::monotonic).now();
             let delay = fault.fault.delay(length, now);
             if !delay.is_zero() {
-                self.wait.start(fault.active_call.wait(delay));
+                self.wait.start(peer.wait(&fault.active_call, delay));
             }
         }
     }

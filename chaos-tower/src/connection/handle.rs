@@ -17,6 +17,8 @@ use std::{
 use http::Extensions;
 use tokio::sync::Notify;
 
+use crate::connection::socket::PeerClose;
+
 /// A handle that cuts one connection. It can be cloned, sent between threads, and kept.
 ///
 /// A request that came through a [`FaultIo`](crate::FaultIo) has the handle among its extensions, where
@@ -121,12 +123,18 @@ impl ConnectionHandle {
     }
 
     pub(crate) fn send(&self, command: Command) {
-        // Relaxed: the lock below orders it with `CommandReceiver::watch`, and it publishes no other data.
-        self.0.command.fetch_max(command as u8, Ordering::Relaxed);
-        let wakers = self.0.wakers();
-        let wakers = Wakers::clone(&wakers);
-        wakers.into_iter().flatten().for_each(Waker::wake);
+        self.0.set(command as u8);
         self.0.sent.notify_waiters();
+    }
+
+    /// Returns how the peer has closed the connection, if its owner knows it. Otherwise asks the owner to look:
+    /// a later call has the answer.
+    pub(crate) fn closed_by_peer(&self) -> Option<PeerClose> {
+        let closed = self.0.state().closed_by_peer();
+        if closed.is_none() {
+            self.0.set(LOOK);
+        }
+        closed
     }
 }
 
@@ -138,13 +146,54 @@ impl fmt::Debug for ConnectionHandle {
     }
 }
 
-/// What a connection has to do. A stronger command is greater.
+/// What a connection has to do. A stronger command is greater. The value is its bit in a [`ConnectionState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Command {
-    None,
-    GoAway,
-    Close,
-    Reset,
+    None = 0,
+    GoAway = 1,
+    Close = 2,
+    Reset = 4,
+}
+
+/// The owner is to look how the peer has closed the connection.
+const LOOK: u8 = 8;
+const FINISHED: u8 = 16;
+const RESET_BY_PEER: u8 = 32;
+
+/// The commands that a connection was sent, and what is known of its peer: one bit for each.
+#[derive(Clone, Copy)]
+pub(crate) struct ConnectionState(u8);
+
+impl ConnectionState {
+    /// Whether there is nothing to do.
+    #[inline]
+    pub(crate) fn is_quiet(self) -> bool {
+        self.0 & (FINISHED | RESET_BY_PEER) == self.0
+    }
+
+    /// Returns the strongest command.
+    #[inline]
+    pub(crate) fn command(self) -> Command {
+        match self.0 & 7 {
+            0 => Command::None,
+            1 => Command::GoAway,
+            2 | 3 => Command::Close,
+            _ => Command::Reset,
+        }
+    }
+
+    /// Whether somebody asks how the peer has closed the connection.
+    pub(crate) fn is_to_look(self) -> bool {
+        self.0 & LOOK != 0
+    }
+
+    fn closed_by_peer(self) -> Option<PeerClose> {
+        match self.0 & (FINISHED | RESET_BY_PEER) {
+            0 => None,
+            FINISHED => Some(PeerClose::Finished),
+            _ => Some(PeerClose::Reset),
+        }
+    }
 }
 
 /// The tasks that wait to read and to write. Often the same one.
@@ -152,8 +201,8 @@ type Wakers = [Option<Waker>; 2];
 
 #[derive(Default)]
 struct CommandState {
-    /// A [`Command`].
-    command: AtomicU8,
+    /// A [`ConnectionState`].
+    state: AtomicU8,
     wakers: Mutex<Wakers>,
     sent: Notify,
     connect_info: OnceLock<Box<dyn Any + Send + Sync>>,
@@ -161,13 +210,21 @@ struct CommandState {
 
 impl CommandState {
     #[inline]
+    fn state(&self) -> ConnectionState {
+        ConnectionState(self.state.load(Ordering::Relaxed))
+    }
+
+    #[inline]
     fn command(&self) -> Command {
-        match self.command.load(Ordering::Relaxed) {
-            0 => Command::None,
-            1 => Command::GoAway,
-            2 => Command::Close,
-            _ => Command::Reset,
-        }
+        self.state().command()
+    }
+
+    /// Sets a bit of the state, and wakes the tasks that wait for the connection.
+    fn set(&self, bit: u8) {
+        // Relaxed: the lock below orders it with `CommandReceiver::watch`, and it publishes no other data.
+        self.state.fetch_or(bit, Ordering::Relaxed);
+        let wakers = Wakers::clone(&self.wakers());
+        wakers.into_iter().flatten().for_each(Waker::wake);
     }
 
     fn wakers(&self) -> std::sync::MutexGuard<'_, Wakers> {
@@ -216,9 +273,9 @@ impl CommandReceiver {
         self.command() >= Command::Close
     }
 
-    /// Has the task woken by the next command, and returns the last one: together, no command is missed.
+    /// Has the task woken by the next command, and returns the state: together, no command is missed.
     #[inline]
-    pub(crate) fn watch(&mut self, direction: IoDirection, cx: &Context<'_>) -> Command {
+    pub(crate) fn watch(&mut self, direction: IoDirection, cx: &Context<'_>) -> ConnectionState {
         let known = &self.known[direction as usize];
         if known
             .as_ref()
@@ -226,7 +283,19 @@ impl CommandReceiver {
         {
             self.register(direction, cx.waker());
         }
-        self.command()
+        self.shared.state()
+    }
+
+    /// Answers who asked how the peer has closed the connection.
+    pub(crate) fn answer(&self, closed: Option<PeerClose>) {
+        let known = match closed {
+            None => 0,
+            Some(PeerClose::Finished) => FINISHED,
+            Some(PeerClose::Reset) => RESET_BY_PEER,
+        };
+        // Relaxed: it publishes no other data.
+        self.shared.state.fetch_or(known, Ordering::Relaxed);
+        self.shared.state.fetch_and(!LOOK, Ordering::Relaxed);
     }
 
     #[cold]

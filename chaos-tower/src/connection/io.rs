@@ -15,7 +15,7 @@ use crate::connection::direction_faults::ConnectionByteFaults;
 use crate::connection::{
     connection_faults::ConnectionFaults,
     goaway::GoAwayWriter,
-    handle::{Command, CommandReceiver, ConnectionHandle, IoDirection},
+    handle::{Command, CommandReceiver, ConnectionHandle, ConnectionState, IoDirection},
     socket::Socket,
 };
 
@@ -133,10 +133,23 @@ impl<T: Socket + AsyncRead + Unpin> FaultIo<T> {
     /// Returns a pending poll, whose task the next command wakes.
     #[inline]
     fn pending<R>(&mut self, direction: IoDirection, cx: &mut Context<'_>) -> Poll<io::Result<R>> {
-        match self.receiver.watch(direction, cx) {
+        let state = self.receiver.watch(direction, cx);
+        if state.is_quiet() {
+            return Poll::Pending;
+        }
+        match self.attend(state) {
             Command::None | Command::GoAway => Poll::Pending,
             command => Poll::Ready(Err(self.cut(command, cx))),
         }
+    }
+
+    /// Looks how the peer has closed the connection, if somebody asks. Returns the last command.
+    #[cold]
+    fn attend(&self, state: ConnectionState) -> Command {
+        if state.is_to_look() {
+            self.receiver.answer(self.inner.closed_by_peer());
+        }
+        state.command()
     }
 
     /// Returns `poll`. If it is pending, the next command wakes its task.
@@ -231,10 +244,13 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> AsyncWrite for FaultIo<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check(cx)?;
         let this = &mut *self;
-        match this.receiver.watch(IoDirection::Write, cx) {
-            Command::None => {}
-            Command::GoAway => ready!(this.goaway.poll_send(&mut this.inner, cx))?,
-            command => return Poll::Ready(Err(this.cut(command, cx))),
+        let state = this.receiver.watch(IoDirection::Write, cx);
+        if !state.is_quiet() {
+            match this.attend(state) {
+                Command::None => {}
+                Command::GoAway => ready!(this.goaway.poll_send(&mut this.inner, cx))?,
+                command => return Poll::Ready(Err(this.cut(command, cx))),
+            }
         }
         Pin::new(&mut this.inner).poll_flush(cx)
     }

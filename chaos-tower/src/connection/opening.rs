@@ -1,21 +1,26 @@
 //! Executes the plans for a connection that was accepted.
 
-use chaos_core::{Decision, Direction, Plan, plan::CutKind};
+use chaos_core::{
+    Decision, Direction, Plan,
+    plan::{CutKind, Wait},
+};
 
 use crate::connection::{
     direction_faults::ConnectionByteFaults,
     handle::{Command, ConnectionHandle},
+    peer_watch::wait_while_there,
 };
 
-/// Executes the plans that come before the first byte, and returns the faults on the bytes.
+/// Executes the plans that come before the first byte, and returns the faults on the bytes. Closes the
+/// connection if the peer goes meanwhile: nobody is there who could receive an answer.
 pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> ConnectionByteFaults {
     let (mut byte_faults, mut last) = (ConnectionByteFaults::default(), None);
     while let Some(plan) = decision.next_plan() {
         let active_call = decision.active_call();
         match plan {
-            Plan::Wait(wait) => decision.wait(wait).await,
+            Plan::Wait(wait) => wait_for_peer(&mut decision, wait, &handle).await,
             // A connection has no response after which to wait.
-            Plan::WaitAfter(wait) => decision.wait(wait.into()).await,
+            Plan::WaitAfter(wait) => wait_for_peer(&mut decision, wait.into(), &handle).await,
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 (CutKind::GoAway, ..) => handle.send(Command::GoAway),
@@ -34,12 +39,27 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             // Rules of connections have no such faults.
             Plan::Headers(..) | Plan::Answer(_) => {}
         }
+        if handle.is_cut() {
+            break;
+        }
     }
     // Another rule may have delayed the cut.
     if let Some(command) = last {
         handle.send(command);
     }
     byte_faults
+}
+
+/// Waits, and closes the connection if the peer goes meanwhile.
+async fn wait_for_peer(decision: &mut Decision, wait: Wait, handle: &ConnectionHandle) {
+    let Some(active_call) = decision.active_call() else {
+        return;
+    };
+    let has_gone = || handle.closed_by_peer().is_some();
+    let waited = decision.wait(wait);
+    if !wait_while_there(waited, wait.time(), &active_call, has_gone).await {
+        handle.send(Command::Close);
+    }
 }
 
 /// Returns the command that cuts an open connection.

@@ -11,14 +11,26 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
+    os::fd::{OwnedFd, RawFd},
 };
 
 use http::Extensions;
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     net::{Shutdown, SocketAddrAny, SocketType, sockopt},
     process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
 };
+
+/// Where a connection was found among the descriptors of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Place {
+    #[default]
+    Unknown,
+    /// At the descriptor of this number, unless that has been closed.
+    At(RawFd),
+    /// It was not found, or may not be looked for.
+    Nowhere,
+}
 
 /// A TCP connection of this process, identified by the addresses of its ends.
 ///
@@ -77,8 +89,47 @@ impl Peer {
         self.cut(|socket| rustix::net::shutdown(socket, Shutdown::Both))
     }
 
-    /// Finds the connection, and cuts it. If more than one descriptor refers to it, one is enough.
+    /// Returns whether the peer has closed the connection, or sends no more. Looks at the place where it was
+    /// found before.
+    pub(crate) fn has_gone(self, place: &mut Place) -> bool {
+        let found = match *place {
+            Place::Unknown => self.find().ok().flatten(),
+            Place::At(number) => match self.at(number) {
+                Some(socket) => Some((number, socket)),
+                // Its owner has closed it.
+                None => return true,
+            },
+            Place::Nowhere => None,
+        };
+        let Some((number, socket)) = found else {
+            *place = Place::Nowhere;
+            return false;
+        };
+        *place = Place::At(number);
+        let mut polled = [PollFd::new(&socket, PollFlags::RDHUP)];
+        let ended = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
+        poll(&mut polled, Some(&Timespec::default())).is_ok()
+            && polled[0].revents().intersects(ended)
+    }
+
+    /// Returns the connection, if the descriptor of this number refers to it.
+    fn at(self, number: RawFd) -> Option<OwnedFd> {
+        let this_process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).ok()?;
+        let socket = pidfd_getfd(&this_process, number, PidfdGetfdFlags::empty()).ok()?;
+        self.is(&socket).then_some(socket)
+    }
+
+    /// Finds the connection, and cuts it.
     fn cut(self, cut: impl FnOnce(&OwnedFd) -> rustix::io::Result<()>) -> io::Result<bool> {
+        let Some((_, socket)) = self.find()? else {
+            return Ok(false);
+        };
+        cut(&socket)?;
+        Ok(true)
+    }
+
+    /// Finds the connection. If more than one descriptor refers to it, one is enough.
+    fn find(self) -> io::Result<Option<(RawFd, OwnedFd)>> {
         let this_process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let mut refused = None;
         for entry in std::fs::read_dir("/proc/self/fd")? {
@@ -87,10 +138,7 @@ impl Peer {
                 continue;
             };
             match pidfd_getfd(&this_process, number, PidfdGetfdFlags::empty()) {
-                Ok(socket) if self.is(&socket) => {
-                    cut(&socket)?;
-                    return Ok(true);
-                }
+                Ok(socket) if self.is(&socket) => return Ok(Some((number, socket))),
                 Ok(_) => {}
                 // The descriptor was closed after it was listed.
                 Err(rustix::io::Errno::BADF) => {}
@@ -99,7 +147,7 @@ impl Peer {
         }
         match refused {
             Some(error) => Err(error.into()),
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 

@@ -1,8 +1,16 @@
 //! `Socket`: the operations on a socket that cut its connection.
 
-use std::{io, net::IpAddr};
+use std::{
+    io,
+    net::IpAddr,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
-use tokio::{io::DuplexStream, net::TcpStream};
+use tokio::{
+    io::{DuplexStream, Interest, Ready},
+    net::TcpStream,
+};
 
 /// The operations that a [`FaultIo`](crate::FaultIo) needs of the connection it wraps.
 ///
@@ -34,6 +42,36 @@ pub trait Socket {
 
     /// Returns the IP address of the peer, if it has one. Rules see it as the label `peer`.
     fn peer(&self) -> Option<IpAddr>;
+
+    /// Returns how the peer has closed the connection, as far as that is known without reading from it: bytes
+    /// that have not been read may come before. A wait ends then.
+    ///
+    /// The default is `None`: a wait ends when its rule or its time does.
+    fn closed_by_peer(&self) -> Option<PeerClose> {
+        None
+    }
+}
+
+/// How a peer has closed a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeerClose {
+    /// It sends no more (FIN). It may still receive.
+    Finished,
+    /// It neither sends nor receives (RST).
+    Reset,
+}
+
+/// Returns how a peer has closed the connection of a socket whose runtime polls it.
+fn closed_by_peer(ready: impl Future<Output = io::Result<Ready>>) -> Option<PeerClose> {
+    // The runtime knows without a system call.
+    let mut cx = Context::from_waker(Waker::noop());
+    match pin!(ready).poll(&mut cx) {
+        Poll::Ready(Ok(ready)) if ready.is_read_closed() => Some(match ready.is_write_closed() {
+            true => PeerClose::Reset,
+            false => PeerClose::Finished,
+        }),
+        _ => None,
+    }
 }
 
 impl Socket for TcpStream {
@@ -51,6 +89,10 @@ impl Socket for TcpStream {
 
     fn peer(&self) -> Option<IpAddr> {
         Some(self.peer_addr().ok()?.ip().to_canonical())
+    }
+
+    fn closed_by_peer(&self) -> Option<PeerClose> {
+        closed_by_peer(self.ready(Interest::READABLE | Interest::WRITABLE))
     }
 }
 
@@ -70,6 +112,10 @@ impl Socket for tokio::net::UnixStream {
 
     fn peer(&self) -> Option<IpAddr> {
         None
+    }
+
+    fn closed_by_peer(&self) -> Option<PeerClose> {
+        closed_by_peer(self.ready(Interest::READABLE | Interest::WRITABLE))
     }
 }
 
@@ -107,5 +153,9 @@ impl<T: Socket> Socket for hyper_util::rt::TokioIo<T> {
 
     fn peer(&self) -> Option<IpAddr> {
         self.inner().peer()
+    }
+
+    fn closed_by_peer(&self) -> Option<PeerClose> {
+        self.inner().closed_by_peer()
     }
 }

@@ -7,7 +7,10 @@ use http_body::Body;
 
 use crate::{
     body::{BodyFault, FaultBody, most_bytes},
-    connection::Connection,
+    connection::{
+        Connection,
+        peer_watch::{INTERVAL, wait_while_there},
+    },
     error::BoxError,
     execute::{protocol::Protocol, response_wait::ResponseWait},
 };
@@ -48,11 +51,34 @@ impl ResponsePlan {
         connection.go_away();
     }
 
-    /// Waits for everything that holds the result back.
-    pub(crate) async fn wait_all(&mut self) {
+    /// Returns where to look whether the client has gone while it waits, if that may take long.
+    pub(crate) fn to_look_at(
+        &self,
+        connection: impl FnOnce() -> Option<Box<Connection>>,
+    ) -> Option<Box<Connection>> {
+        let is_long = self.waits.iter().any(|wait| wait.time() > INTERVAL);
+        is_long.then(connection).flatten()
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        !self.waits.is_empty()
+    }
+
+    /// Waits for everything that holds the result back. Returns `false` if the client has gone meanwhile.
+    pub(crate) async fn wait_all(&mut self, mut connection: Option<Box<Connection>>) -> bool {
         for wait in self.waits.drain(..) {
-            wait.wait().await;
+            let Some(connection) = &mut connection else {
+                wait.wait().await;
+                continue;
+            };
+            let (time, active_call) = (wait.time(), wait.active_call().clone());
+            let waited =
+                wait_while_there(wait.wait(), time, &active_call, || connection.has_gone());
+            if !waited.await {
+                return false;
+            }
         }
+        true
     }
 
     /// Begins the changes that can act on this response, and drops the others. Returns whether any is left.

@@ -9,14 +9,33 @@ pub(crate) enum ResponseWait {
     /// Starts when the result is there.
     For(Duration, ActiveCall),
     /// Started when it was planned, and runs beside the inner call.
-    Until(Pin<Box<dyn Future<Output = ()> + Send>>, ActiveCall),
+    Until(
+        Pin<Box<dyn Future<Output = ()> + Send>>,
+        Duration,
+        ActiveCall,
+    ),
 }
 
 impl ResponseWait {
     pub(crate) fn new(wait: WaitAfter, active_call: ActiveCall) -> Self {
         match wait {
             WaitAfter::For(time) => Self::For(time, active_call),
-            WaitAfter::AtLeast(time) => Self::Until(Box::pin(active_call.wait(time)), active_call),
+            WaitAfter::AtLeast(time) => {
+                Self::Until(Box::pin(active_call.wait(time)), time, active_call)
+            }
+        }
+    }
+
+    /// Returns how long it is, at most.
+    pub(crate) fn time(&self) -> Duration {
+        match self {
+            Self::For(time, _) | Self::Until(_, time, _) => *time,
+        }
+    }
+
+    pub(crate) fn active_call(&self) -> &ActiveCall {
+        match self {
+            Self::For(_, active_call) | Self::Until(_, _, active_call) => active_call,
         }
     }
 
@@ -28,7 +47,7 @@ impl ResponseWait {
                     active_call.wait(time).await;
                 }
             }
-            Self::Until(mut wait, active_call) => {
+            Self::Until(mut wait, _, active_call) => {
                 let is_over = poll_fn(|cx| Poll::Ready(wait.as_mut().poll(cx).is_ready())).await;
                 if !is_over && active_call.begin() {
                     wait.await;

@@ -12,6 +12,8 @@ use http_body::Body as _;
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use tower_service::Service;
 
+use crate::execute::upload::CompleteBody;
+
 /// The inner service for one call, with the request and response types of `http`.
 ///
 /// It holds the request without its headers and its body. reqwest's own conversion loses what `http` has no
@@ -27,11 +29,15 @@ impl<S> Exchange<S> {
     pub(super) fn new(inner: S, mut request: Request, uri: Uri) -> (Self, http::Request<Body>) {
         let body = request.body_mut().take();
         let has_body = body.is_some();
+        let is_complete = body.as_ref().is_none_or(|body| body.as_bytes().is_some());
         let mut asked = http::Request::new(body.unwrap_or_default());
         *asked.method_mut() = request.method().clone();
         *asked.uri_mut() = uri;
         *asked.version_mut() = request.version();
         std::mem::swap(asked.headers_mut(), request.headers_mut());
+        if is_complete {
+            asked.extensions_mut().insert(CompleteBody);
+        }
         let exchange = Self {
             inner,
             request: Some(request),

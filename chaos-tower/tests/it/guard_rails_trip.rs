@@ -85,6 +85,12 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
 
     let alice = injector.as_actor(Actor::new("alice").because("seen"));
+    // A person may hold it besides; what the guard rail holds is not ended by a resume.
+    assert!(!alice.halt());
+    let holders = injector.status().holders;
+    let kinds: Vec<_> = holders.iter().map(|it| (it.kind, it.locked)).collect();
+    use chaos_core::HolderKind::{GuardRail, Person};
+    assert_eq!(kinds, [(GuardRail, true), (Person, false)]);
     let error = alice.resume().unwrap_err();
     assert!(matches!(error, ChangeError::Locked { .. }) && error.to_string().contains(&reason));
     assert!(!injector.resume());
@@ -99,11 +105,19 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
 
     let entries = injector.audit().after(0).entries;
     let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
-    use Action::{Acknowledge, Breach, Put, Resume};
-    assert_eq!(actions, [Put, Breach, Acknowledge, Resume]);
+    use Action::{Acknowledge, Breach, Halt, Put, Resume};
+    assert_eq!(actions, [Put, Breach, Halt, Acknowledge, Resume]);
     assert_eq!(entries[1].what.as_deref(), Some(reason.as_str()));
     assert_eq!(entries[1].actor.name(), "chaos");
-    assert_eq!(entries[2].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[2].what.as_deref(),
+        Some("already held by a guard rail")
+    );
+    assert_eq!(entries[3].what.as_deref(), Some(reason.as_str()));
+    assert_eq!(
+        entries[4].what.as_deref(),
+        Some("ended the holds of a guard rail, alice")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -506,6 +520,8 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
         let rail = errors(0.5).site("http.server".parse().unwrap());
         injector.set_policy(Policy::new().guard(rail));
         let overlay = Overlay::new(&injector);
+        // The first call is asked for its peer.
+        ask(&service, "/").await;
         assert!(!layer.is_armed());
         let ttl = chaos_core::Lifetime::new(Duration::from_secs(60)).unwrap();
         overlay.put(rule("fails", site, fault).lifetime(ttl));
@@ -598,6 +614,8 @@ async fn without_one_armed_nothing_is_watched() {
     let guarded = rule("never", "db.read", Fault::error("lost"))
         .trigger(never)
         .guard(rail);
+    // The first call is asked for its peer.
+    ask(&service, "/").await;
     assert!(!site.is_armed());
     injector.put(guarded.clone());
     assert!(site.is_armed(), "it watches here");

@@ -27,6 +27,7 @@ mod surface_tonic_client;
 mod surface_tonic_server;
 #[cfg(target_os = "linux")]
 mod ten_thousand_delayed;
+mod the_gone_are_let_go;
 mod the_layer_cuts_connections;
 mod the_request_span_says_it;
 mod two_hundred_streams;

@@ -131,7 +131,13 @@ async fn abort_exit() {
 async fn hang() {
     waits::hang_until_halt(&start().await).await;
     waits::hang_at_most(&start().await).await;
-    waits::hang_until_client_goes(&start().await).await;
+    for fault in [
+        json!({"hang": "1h"}),
+        json!({"latency": "1h"}),
+        json!({"pause": {"max": "1h"}}),
+    ] {
+        waits::held_until_client_goes(&start().await, fault).await;
+    }
     waits::hang_until_stream_is_reset(&start().await).await;
 }
 

@@ -130,3 +130,43 @@ async fn stock_tonic() {
     }
     assert_eq!(kind, Some(io::ErrorKind::ConnectionReset));
 }
+
+/// Served without the addresses of peers, a layer closes connections where `reset` was asked for.
+#[tokio::test]
+async fn a_reset_that_needs_an_unknown_peer_is_warned_of_before_it_is_tried() {
+    use axum::{Extension, extract::ConnectInfo};
+    use chaos_core::{Injector, Rule, wire};
+    use chaos_tower::InjectLayer;
+    use tower::ServiceExt;
+
+    let rules = [
+        r#""faults":[{"abort":"reset"}]"#,
+        r#""key":"peer","faults":[{"error":"lost"}]"#,
+    ];
+    let rules = rules.map(|rest| {
+        let json = format!(r#"{{"id":"r","site":"http.server",{rest}}}"#);
+        wire::rule_from_json(json.as_bytes(), None).unwrap()
+    });
+    let warned = |injector: &Injector, rule: &Rule| !injector.warnings([rule]).is_empty();
+    for known in [true, false] {
+        let injector = Injector::new();
+        let app = Router::new().route("/", any(async || "served"));
+        let app = app.layer(InjectLayer::with_injector("http.server", &injector));
+        let app = match known {
+            true => app.layer(Extension(ConnectInfo(SocketAddr::from((
+                [127, 0, 0, 1],
+                80,
+            ))))),
+            false => app,
+        };
+        for rule in &rules {
+            assert!(!warned(&injector, rule), "nothing is known yet");
+        }
+        let request = http::Request::get("/").body(axum::body::Body::empty());
+        let answer = app.oneshot(request.unwrap()).await.unwrap();
+        assert_eq!(answer.status(), 200);
+        for rule in &rules {
+            assert_eq!(warned(&injector, rule), !known, "{rule:?}");
+        }
+    }
+}

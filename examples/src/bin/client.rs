@@ -60,12 +60,17 @@ async fn ask(prices: &mut Prices) -> String {
 }
 
 async fn go_on(mut prices: Prices, address: SocketAddr) -> Result<(), Error> {
-    let admin = Admin::new(global().clone()).bind(address).await?;
+    let admin = Admin::new(global().clone()).bind(address)?;
     println!("admin http://{}", admin.local_addr());
-    let admin = tokio::spawn(admin.run(stop::asked()));
-    while !admin.is_finished() {
-        println!("now: {}", ask(&mut prices).await);
-        tokio::time::sleep(Duration::from_secs(1)).await;
+    let ask_on = async {
+        loop {
+            println!("now: {}", ask(&mut prices).await);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        () = ask_on => {}
+        () = stop::asked() => admin.stop().await,
     }
     Ok(())
 }

@@ -13,13 +13,12 @@ async fn main() -> Result<(), chaos_examples::Error> {
     let mut address = |default: &str| addresses.next().unwrap_or_else(|| default.into());
     let listener = TcpListener::bind(address("127.0.0.1:3000")).await?;
     let admin = Admin::new(chaos_core::global().clone());
-    let admin = admin.bind(address("127.0.0.1:9900").parse()?).await?;
+    let admin = admin.bind(address("127.0.0.1:9900").parse()?)?;
     println!("hello  http://{}", listener.local_addr()?);
     println!("admin  http://{}", admin.local_addr());
 
     let app = Router::new()
         .route("/", get(async || "hello\n"))
         .layer(InjectLayer::new("http.server"));
-    tokio::spawn(admin.run(std::future::pending()));
     Ok(axum::serve(listener, app).await?)
 }

@@ -10,12 +10,11 @@ use std::{
 };
 
 use chaos_core::{Clock, Injector, audit::Action};
-use chaos_http_admin::{AccessTokens, Admin, Role};
+use chaos_http_admin::{AccessTokens, Admin, Role, Server};
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
     task::JoinHandle,
     time::timeout,
 };
@@ -38,8 +37,7 @@ pub(crate) fn tokens() -> AccessTokens {
 pub(crate) struct Running {
     pub(crate) injector: Injector,
     pub(crate) address: SocketAddr,
-    pub(crate) stop: oneshot::Sender<()>,
-    pub(crate) ended: JoinHandle<()>,
+    pub(crate) server: Server,
 }
 
 impl Running {
@@ -58,16 +56,13 @@ impl Running {
     }
 
     pub(crate) async fn start_at(address: &str, injector: &Injector, admin: Admin) -> Self {
-        let server = admin.bind(address.parse().unwrap()).await.unwrap();
+        let server = admin.bind(address.parse().unwrap()).unwrap();
         let mut address = server.local_addr();
         address.set_ip([127, 0, 0, 1].into());
-        let (stop, stopped) = oneshot::channel();
-        let ended = tokio::spawn(server.run(async { drop(stopped.await) }));
         Self {
             injector: injector.clone(),
             address,
-            stop,
-            ended,
+            server,
         }
     }
 

@@ -92,9 +92,9 @@ pub(crate) async fn hang_at_most(server: &Server) {
     }
 }
 
-/// A hung call is gone when its client is: with a body or without, however it is
+/// A held call is gone when its client is: with a body or without, however it is
 /// framed, and whether or not all of it came.
-pub(crate) async fn hang_until_client_goes(server: &Server) {
+pub(crate) async fn held_until_client_goes(server: &Server, fault: serde_json::Value) {
     let pieces = [vec![b'a'; 5_000], vec![b'a'; 5_000]];
     let asks = [
         Ask::get("/"),
@@ -105,7 +105,7 @@ pub(crate) async fn hang_until_client_goes(server: &Server) {
     ];
     for protocol in Protocol::BOTH {
         for ask in &asks {
-            server.aim(json!([{"hang": "1h"}]));
+            server.aim(json!([fault]));
             let calls = server.calls.count();
             let asking = server.asking(protocol, ask.clone());
             server.until_active(1).await;

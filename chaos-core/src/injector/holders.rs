@@ -1,0 +1,124 @@
+//! `Holders`: who keeps an injector halted.
+
+use std::{net::IpAddr, sync::Arc, time::Duration};
+
+use crate::{
+    armed::status::{HaltHolder, HolderKind},
+    audit::actor::Actor,
+};
+
+/// Those who keep an injector halted, in the order in which they halted it. It is halted while
+/// there is one.
+#[derive(Debug, Default)]
+pub(super) struct Holders(Vec<Hold>);
+
+/// The hold of one of them.
+#[derive(Debug)]
+struct Hold {
+    by: Actor,
+    kind: HolderKind,
+    /// When it began, on the injector's clock.
+    since: Duration,
+    /// Whether a resume is refused because of it.
+    locked: bool,
+}
+
+impl Holders {
+    /// How many holders are listed. Further ones are in the audit alone: who halts may have any name.
+    const MOST: usize = 100;
+
+    /// Adds a holder. One who holds already keeps the reason and the time of the first halt.
+    pub(super) fn add(&mut self, kind: HolderKind, by: Actor, now: Duration) {
+        let hold = Hold {
+            locked: kind != HolderKind::Person,
+            since: now,
+            kind,
+            by,
+        };
+        let is_known = self.0.iter().any(|known| known.is_by_the_same(&hold));
+        // A hold that is locked is always listed: it is what keeps a resume away.
+        if !is_known && (hold.locked || self.0.len() < Self::MOST) {
+            self.0.push(hold);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns why a resume is refused, if it is.
+    pub(super) fn locked(&self) -> Option<Arc<str>> {
+        let locked = self.0.iter().find(|hold| hold.locked);
+        locked.map(|hold| hold.reason().into())
+    }
+
+    /// Ends every hold, and returns the names of those who held; `None` if nobody did.
+    pub(super) fn end(&mut self) -> Option<String> {
+        let names = self.names();
+        self.0.clear();
+        names
+    }
+
+    /// Returns the names of the holders, with commas in between; `None` if there is none.
+    pub(super) fn names(&self) -> Option<String> {
+        let names: Vec<_> = self.0.iter().map(Hold::name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+
+    /// Unlocks the holds of guard rails, and returns the breaches that were not acknowledged yet.
+    pub(super) fn acknowledge(&mut self) -> Vec<Arc<str>> {
+        let breaches = self.breaches().collect();
+        for hold in &mut self.0 {
+            // Only a restart undoes what the environment says.
+            hold.locked &= hold.kind == HolderKind::Environment;
+        }
+        breaches
+    }
+
+    /// Returns the breaches that nobody has acknowledged.
+    pub(super) fn breaches(&self) -> impl Iterator<Item = Arc<str>> {
+        let is_breach = |hold: &&Hold| hold.locked && hold.kind == HolderKind::GuardRail;
+        let breaches = self.0.iter().filter(is_breach);
+        breaches.map(|hold| hold.reason().into())
+    }
+
+    /// Returns the holders as a status lists them.
+    pub(super) fn list(&self, now: Duration) -> Vec<HaltHolder> {
+        let holders = self.0.iter().map(|hold| HaltHolder {
+            by: hold.by.clone(),
+            kind: hold.kind,
+            ago: now.saturating_sub(hold.since),
+            locked: hold.locked,
+        });
+        holders.collect()
+    }
+}
+
+impl Hold {
+    fn reason(&self) -> &str {
+        self.by.reason().unwrap_or_default()
+    }
+
+    /// Returns who holds, as an entry of the audit names them.
+    fn name(&self) -> String {
+        match self.kind {
+            HolderKind::Person => self.by.to_string(),
+            HolderKind::GuardRail => "a guard rail".to_owned(),
+            HolderKind::Environment => "the environment".to_owned(),
+        }
+    }
+
+    /// Returns whether both are holds of one person, from whatever port of one address, or of one
+    /// breach.
+    fn is_by_the_same(&self, other: &Self) -> bool {
+        let host = |hold: &Self| -> Option<IpAddr> {
+            let address: std::net::SocketAddr = hold.by.address()?.parse().ok()?;
+            Some(address.ip())
+        };
+        let is_one = match self.kind {
+            HolderKind::Person => host(self) == host(other),
+            _ => self.by.reason() == other.by.reason(),
+        };
+        is_one && self.kind == other.kind && self.by.name() == other.by.name()
+    }
+}

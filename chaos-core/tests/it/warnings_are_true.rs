@@ -1,0 +1,214 @@
+//! A rule that cannot hit what it aims at is accepted with a warning, and only such a rule.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use chaos_core::{Call, Injector, Rule, Site, SiteKind, inject, inject_async, wire};
+use http::{HeaderMap, Method, Uri};
+
+/// A site of each kind, each named for its kind.
+async fn sites(injector: &Injector) -> Vec<&'static Site> {
+    // A pass makes the site, with its labels, while any rule is armed.
+    let other = injector.arm(rule(r#""match":{}"#, FAULTS[0], "elsewhere"));
+    inject!(injector: injector, "at.sync", table = "orders").unwrap();
+    inject_async!(injector: injector, "at.async", table = "orders")
+        .await
+        .unwrap();
+    drop(other);
+    let _ = injector.site("at.layer");
+    let _ = injector.site_of("at.connection", SiteKind::Connection);
+    injector.sites()
+}
+
+/// Returns whether a rule fires at the site, on a call with all that calls of its kind have.
+fn fires(site: &Site) -> bool {
+    let mut headers = HeaderMap::new();
+    headers.insert("host", "shop".parse().unwrap());
+    headers.insert("content-type", "application/grpc".parse().unwrap());
+    headers.insert("x-user", "ann".parse().unwrap());
+    let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    headers.insert("traceparent", trace.parse().unwrap());
+    let uri: Uri = "/shop.Orders/Place?q=1".parse().unwrap();
+    let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
+    let (table, address) = (("table", "orders".into()), ("peer", "127.0.0.1".into()));
+    let call = match site.kind() {
+        SiteKind::Layer => Call::http(&Method::POST, &uri, &headers).peer_of(&peer),
+        SiteKind::Connection => {
+            return site
+                .decide(&Call::new().labels(&[address]).peer_of(&peer))
+                .is_some();
+        }
+        _ => return site.decide(&Call::new().labels(&[table])).is_some(),
+    };
+    site.decide(&call).is_some()
+}
+
+/// Everything that a rule may say about a call, in JSON.
+const AIMS: [&str; 25] = [
+    r#""match":{"method":"POST"}"#,
+    r#""match":{"path":"/shop.Orders/Place"}"#,
+    r#""match":{"path":{"prefix":"/shop"}}"#,
+    r#""match":{"host":"shop"}"#,
+    r#""match":{"grpc":"shop.Orders/Place"}"#,
+    r#""match":{"headers":{"x-user":"ann"}}"#,
+    r#""match":{"headers":{"x-user":{"present":true}}}"#,
+    r#""match":{"query":{"q":"1"}}"#,
+    r#""match":{"labels":{"table":"orders"}}"#,
+    r#""match":{"labels":{"table":{"regex":"^o"}}}"#,
+    r#""match":{"labels":{"tabel":"orders"}}"#,
+    r#""match":{"labels":{"peer":"127.0.0.1"}}"#,
+    // These hold on a call that has nothing of the kind.
+    r#""match":{"method":{"not":"GET"}}"#,
+    r#""match":{"headers":{"x-none":{"present":false}}}"#,
+    r#""match":{"query":{"none":{"not":"1"}}}"#,
+    r#""match":{"labels":{"none":{"not":"1"}}}"#,
+    r#""match":{}"#,
+    r#""key":"header:x-user""#,
+    r#""key":"query:q""#,
+    r#""key":"path:method","match":{"path":"/shop.Orders/{method}"}"#,
+    r#""key":"label:table""#,
+    r#""key":"label:tabel""#,
+    r#""key":"label:peer""#,
+    r#""key":"peer""#,
+    r#""key":"trace""#,
+];
+
+/// Every fault, and several of each that has several kinds.
+const FAULTS: [&str; 24] = [
+    r#"{"latency":"1ms"}"#,
+    r#"{"latency":{"at_least":"1ms"}}"#,
+    r#"{"latency":"1ms","when":"after"}"#,
+    r#"{"status":503}"#,
+    r#"{"grpc":"UNAVAILABLE"}"#,
+    r#"{"error":"lost"}"#,
+    r#"{"value":{"a":1}}"#,
+    r#"{"abort":"close"}"#,
+    r#"{"abort":"reset"}"#,
+    r#"{"abort":"refuse"}"#,
+    r#"{"abort":"panic"}"#,
+    r#"{"abort":"close","after":10}"#,
+    r#"{"hang":"1s"}"#,
+    r#"{"pause":{"max":"1s"}}"#,
+    r#"{"block":"1ms"}"#,
+    r#"{"body":{"truncate_after":10}}"#,
+    r#"{"body":{"throttle":"1MiB/s","on":"request"}}"#,
+    r#"{"body":{"first_byte":"1ms"}}"#,
+    r#"{"body":{"corrupt":0.5}}"#,
+    r#"{"headers":{"set":{"x":"1"}}}"#,
+    r#"{"burn":{"cpu":0.1,"for":"1ms"}}"#,
+    r#"{"custom":{"name":"own"}}"#,
+    r#"{"one_of":[{"weight":1,"fault":{"headers":{"set":{"x":"1"}}}},{"weight":1,"fault":{"body":{"throttle":"1MiB/s"}}}]}"#,
+    r#"{"one_of":[{"weight":1,"fault":{"status":503}},{"weight":1,"fault":{"error":"lost"}}]}"#,
+];
+
+fn rule(aim: &str, fault: &str, site: &str) -> Rule {
+    let json = format!(r#"{{"id":"r","site":"{site}",{aim},"faults":[{fault}]}}"#);
+    wire::rule_from_json(json.as_bytes(), None).unwrap_or_else(|error| panic!("{json}: {error}"))
+}
+
+#[tokio::test]
+async fn each_aim_and_each_fault_is_warned_of_where_it_cannot_happen() {
+    let injector = Injector::new();
+    injector.define("own", |_| None);
+    let sites = sites(&injector).await;
+    assert_eq!(sites.len(), 4);
+    let (mut warned, mut fired) = (0, 0);
+    for site in sites {
+        let aims = AIMS.map(|aim| (aim, r#"{"latency":"1ms"}"#));
+        let faults = FAULTS.map(|fault| (r#""match":{}"#, fault));
+        for (aim, fault) in aims.into_iter().chain(faults) {
+            let rule = rule(aim, fault, site.name());
+            injector.check([&rule]).unwrap();
+            let warnings = injector.warnings([&rule]);
+            injector.put(rule);
+            assert_eq!(
+                fires(site),
+                warnings.is_empty(),
+                "{aim} {fault} at {}: {warnings:?}",
+                site.name()
+            );
+            fired += usize::from(warnings.is_empty());
+            warned += warnings.len();
+        }
+    }
+    assert!(warned > 40 && fired > 60, "{warned} {fired}");
+}
+
+#[tokio::test]
+async fn a_pattern_is_not_warned_of_if_one_of_its_sites_will_do() {
+    let injector = Injector::new();
+    sites(&injector).await;
+    for fault in FAULTS {
+        let rule = rule(r#""match":{}"#, fault, "at.*");
+        injector.define("own", |_| None);
+        assert_eq!(injector.warnings([&rule]), [], "{fault}");
+    }
+    let rule = rule(r#""match":{"path":"/a"}"#, FAULTS[0], "at.sync");
+    let [warning] = &injector.warnings([&rule])[..] else {
+        panic!("one warning");
+    };
+    assert_eq!(warning.field, "match.path");
+    assert_eq!(warning.detail, "no request passes at.sync");
+    assert_eq!(warning.suggestion, "the site of a layer");
+}
+
+#[tokio::test]
+async fn a_slip_in_a_name_is_told_with_the_name_that_was_meant() {
+    let injector = Injector::new();
+    sites(&injector).await;
+    let nearest = |json: &str| -> (String, String) {
+        let rule = wire::rule_from_json(json.as_bytes(), None).unwrap();
+        let warning = injector.warnings([&rule]).remove(0);
+        (warning.field, warning.suggestion)
+    };
+    let fault = r#""faults":[{"error":"lost"}]"#;
+    let slip = nearest(&format!(r#"{{"id":"r","site":"at.snyc",{fault}}}"#));
+    assert_eq!(slip, ("site".to_owned(), "at.sync".to_owned()));
+    let strange = nearest(&format!(r#"{{"id":"r","site":"zzz",{fault}}}"#));
+    assert!(strange.1.starts_with("a site that is known"), "{strange:?}");
+    let label = r#""match":{"labels":{"tabel":"orders"}}"#;
+    let label = nearest(&format!(r#"{{"id":"r","site":"at.sync",{label},{fault}}}"#));
+    assert_eq!(label.0, "match.labels.tabel");
+    assert_eq!(label.1, "a label that is declared there: table");
+    let rail = r#""guards":[{"site":"at.layre","error_ratio":0.1,"window":"10s","at_least":5}]"#;
+    let rail = nearest(&format!(r#"{{"id":"r","site":"at.sync",{rail},{fault}}}"#));
+    assert_eq!(rail, ("guards[0].site".to_owned(), "at.layer".to_owned()));
+}
+
+#[tokio::test]
+async fn a_site_that_is_exempt_is_told() {
+    let injector = Injector::new();
+    sites(&injector).await;
+    injector.exempt("at.sync".parse().unwrap());
+    let at = |site| injector.warnings([&rule(r#""match":{}"#, FAULTS[0], site)]);
+    assert_eq!(at("at.sync")[0].detail, "at.sync is exempt from all rules");
+    assert_eq!(at("at.*"), []);
+}
+
+#[test]
+fn peers_that_nobody_tells_are_told() {
+    let injector = Injector::new();
+    let site = injector.site("http.server");
+    let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
+    let request = Call::http(&Method::GET, &uri, &headers);
+    let reset = rule(r#""match":{}"#, r#"{"abort":"reset"}"#, "http.server");
+    let keyed = rule(r#""key":"peer""#, r#"{"error":"lost"}"#, "http.server");
+    let fields = || {
+        let warnings = injector.warnings([&reset, &keyed]);
+        let fields = warnings.into_iter().map(|warning| warning.field);
+        fields.collect::<Vec<_>>()
+    };
+    // No call has passed, so nothing is known.
+    assert!(!site.is_armed());
+    site.ask_for_peer();
+    assert_eq!(fields(), [""; 0]);
+    let nobody = || None;
+    let unknown = request.peer_of(&nobody);
+    assert!(site.is_armed() && site.decide(&unknown).is_none());
+    assert!(!site.is_armed(), "only the first call takes the slow path");
+    assert_eq!(fields(), ["faults[0]", "key"]);
+    let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
+    injector.put(keyed.clone());
+    assert!(site.decide(&request.peer_of(&peer)).is_some());
+    site.note_peer(true);
+    assert_eq!(fields(), [""; 0]);
+}

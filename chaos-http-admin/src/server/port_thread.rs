@@ -1,0 +1,94 @@
+//! The thread of a port. It has a runtime of its own, so the service's runtime neither does the port's
+//! work nor can hold it up.
+
+use std::{io, thread};
+
+use axum::Router;
+use chaos_core::Injector;
+use tokio::{
+    runtime::{Builder, Handle},
+    sync::oneshot,
+};
+
+use crate::{
+    history::feed::Feed,
+    server::{listener::Listener, serve_all},
+};
+
+/// What a port serves.
+pub(crate) struct Served {
+    pub(crate) injector: Injector,
+    pub(crate) router: Router,
+    pub(crate) feed: Feed,
+}
+
+/// A port that is served on its own thread until this is dropped.
+#[derive(Debug)]
+pub(crate) struct PortThread {
+    runtime: Handle,
+    injector: Injector,
+    /// Stops the port when it is dropped.
+    stop: oneshot::Sender<()>,
+    /// Closed when the thread has ended its work.
+    ended: oneshot::Receiver<()>,
+}
+
+impl PortThread {
+    /// Starts the thread. `listen` opens the port in the context of the thread's runtime, on the calling
+    /// thread; `before_close` is called when the port stops, while it is still open.
+    pub(crate) fn start(
+        served: Served,
+        listen: impl FnOnce() -> io::Result<Listener>,
+        before_close: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let Served {
+            injector,
+            router,
+            feed,
+        } = served;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let listener = {
+            let _entered = handle.enter();
+            listen()?
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (working, ended) = oneshot::channel::<()>();
+        let work = move || {
+            let shutdown = async {
+                let _: Result<(), _> = stopped.await;
+                before_close();
+            };
+            runtime.block_on(serve_all(listener, router, feed, shutdown));
+            drop(working);
+        };
+        thread::Builder::new()
+            .name("chaos-admin".to_owned())
+            .spawn(work)?;
+        Ok(Self {
+            runtime: handle,
+            injector,
+            stop,
+            ended,
+        })
+    }
+
+    /// Halts all injection when `signal` completes, which is polled on this thread.
+    pub(crate) fn halt_on<F>(&self, signal: F)
+    where
+        F: Future + Send + 'static,
+        F::Output: Send,
+    {
+        let injector = self.injector.clone();
+        self.runtime.spawn(async move {
+            signal.await;
+            injector.halt("the service stops");
+        });
+    }
+
+    /// Stops the port, and waits until it is closed.
+    pub(crate) async fn stop(self) {
+        drop(self.stop);
+        let _: Result<(), _> = self.ended.await;
+    }
+}
