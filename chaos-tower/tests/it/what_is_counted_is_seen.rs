@@ -58,10 +58,10 @@ async fn random_rules_do_to_random_calls_what_they_say() {
     }
     let time = std::env::var(TIME).ok();
     let time = time.map(|time| Duration::from_secs(time.parse().expect("whole seconds")));
-    let (mut seeds, clock) = (Numbers(1), Clock::monotonic());
+    let (mut seeds, clock) = (Numbers::of(1), Clock::monotonic());
     if time.is_some() {
         // Others than last time.
-        seeds = Numbers(u64::from(std::process::id()) << 32 | u64::from(now_in_nanos()));
+        seeds = Numbers::of(u64::from(std::process::id()) << 32 | u64::from(now_in_nanos()));
     }
     // Whatever is opened once is open then.
     run_all(&[1]).await;

@@ -107,6 +107,8 @@ pub(super) struct CallIn {
     pub(super) expects: bool,
     /// The client goes after so many milliseconds.
     pub(super) leaves: Option<u64>,
+    /// Whether it sends all that it says it will.
+    pub(super) is_whole: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +162,7 @@ impl Case {
             json!({
                 "method": call.method.as_str(), "path": call.page.path(), "body": call.body,
                 "grpc": call.is_grpc, "expect": call.expects, "leaves_ms": call.leaves,
+                "whole": call.is_whole,
             })
         };
         let calls: Vec<_> = self.calls.iter().map(call).collect();
@@ -392,7 +395,7 @@ impl CallIn {
             path: self.page.path(),
             headers,
             body,
-            is_whole: true,
+            is_whole: self.is_whole,
         }
     }
 

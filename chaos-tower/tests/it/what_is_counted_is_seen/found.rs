@@ -17,6 +17,7 @@ async fn is_right(protocol: Protocol, fault: FaultIn, method: Method, page: Page
             is_grpc: false,
             expects: false,
             leaves: None,
+            is_whole: true,
         };
         let case = Case {
             stack,

@@ -6,12 +6,23 @@ use super::case::{BytesIn, CallIn, Case, Cut, FaultIn, On, Page, RuleIn, Stack, 
 use crate::support::peer::Protocol;
 
 /// A small generator (SplitMix64): nothing here needs more, and the cases stay what they are.
-pub(super) struct Numbers(pub(super) u64);
+pub(super) struct Numbers {
+    state: u64,
+    /// Whether waits are longer than any test, because the client goes.
+    are_waits_long: bool,
+}
 
 impl Numbers {
+    pub(super) fn of(seed: u64) -> Self {
+        Self {
+            state: seed,
+            are_waits_long: false,
+        }
+    }
+
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
@@ -29,14 +40,18 @@ impl Numbers {
         of[self.below(of.len())]
     }
 
-    /// Milliseconds, a few.
+    /// Milliseconds: a few, and rarely so many that the layer looks whether the client is there.
     fn time(&mut self) -> u64 {
-        self.one_of(&[0, 1, 3, 8])
+        match self.one_in(40) {
+            _ if self.are_waits_long => self.one_of(&[0, 20, 60_000]),
+            true => 300,
+            false => self.one_of(&[0, 1, 3, 8]),
+        }
     }
 }
 
 pub(super) fn case(seed: u64) -> Case {
-    let mut numbers = Numbers(seed);
+    let mut numbers = Numbers::of(seed);
     let numbers = &mut numbers;
     let stack = numbers.one_of(&[Stack::Axum, Stack::Hyper]);
     let protocol = numbers.one_of(&Protocol::BOTH);
@@ -44,10 +59,11 @@ pub(super) fn case(seed: u64) -> Case {
         .map(|_| call(numbers, protocol))
         .collect();
     if numbers.one_in(6) {
-        // What became of such a call is not known for sure, so it is the last one.
-        let last = calls.last_mut().expect("there is one at least");
-        last.leaves = Some(numbers.one_of(&[5, 30]));
-        last.expects = false;
+        // What became of such a call is not known for sure, so it is the only one.
+        calls.truncate(1);
+        calls[0].leaves = Some(numbers.one_of(&[5, 30]));
+        calls[0].is_whole = calls[0].body.is_empty() || numbers.one_in(2);
+        numbers.are_waits_long = true;
     }
     let mut rules: Vec<_> = (0..1 + numbers.below(4)).map(|_| rule(numbers)).collect();
     // Every choice doubles what may have been, so there are not many.
@@ -109,6 +125,7 @@ fn call(numbers: &mut Numbers, protocol: Protocol) -> CallIn {
         is_grpc,
         expects,
         leaves: None,
+        is_whole: true,
     }
 }
 
@@ -156,7 +173,7 @@ fn fault(numbers: &mut Numbers, may_choose: bool) -> FaultIn {
         11 if numbers.one_in(2) => FaultIn::Panic,
         11 | 12 => FaultIn::Hang(numbers.time()),
         13 => FaultIn::Pause(numbers.time()),
-        14 => FaultIn::Block(numbers.time() / 2),
+        14 => FaultIn::Block(numbers.one_of(&[0, 1, 4])),
         15..=18 => FaultIn::Body(bytes(numbers, size), on),
         19 => FaultIn::SetHeader(on),
         20 => FaultIn::RemoveHeader(on),

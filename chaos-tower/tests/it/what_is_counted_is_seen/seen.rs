@@ -20,8 +20,8 @@ pub(super) struct Seen {
     pub(super) any_reason: bool,
     /// Whether bytes, and the head, may be lost on their way.
     pub(super) is_lossy: bool,
-    /// Whether a client that expects it is told to go on, if that is known.
-    pub(super) is_told_to_go_on: Option<bool>,
+    /// Whether a client that expects it is told to go on.
+    pub(super) is_told_to_go_on: bool,
     /// Whether the connection serves other calls afterwards.
     pub(super) goes_on: bool,
     /// How long it takes at least, in milliseconds: until the head, and until the end.

@@ -37,8 +37,8 @@ pub(super) struct Walk<'c> {
     elapsed: u64,
     x_ask: Option<String>,
     upload: Flow,
-    /// Whether something reads the body before the service does, if that is known.
-    is_read_ahead: Option<bool>,
+    /// Whether the body may be read before the service asks for it.
+    may_be_read_ahead: bool,
     /// What holds the result back, in order.
     waits: Vec<(usize, WaitAfter)>,
     /// What is done to the answer, in order.
@@ -75,7 +75,7 @@ impl<'c> Walk<'c> {
             elapsed: 0,
             x_ask: Some("client".into()),
             upload: Flow::of_upload(call, case.protocol),
-            is_read_ahead: Some(false),
+            may_be_read_ahead: false,
             waits: Vec::new(),
             changes: Vec::new(),
             after_messages: None,
@@ -165,13 +165,10 @@ impl<'c> Walk<'c> {
         // Whatever else there is begins at once.
         self.begun.insert(rule);
         match fault {
-            FaultIn::Latency(time, _) | FaultIn::Pause(time) | FaultIn::Block(time) => {
+            FaultIn::Block(time) => self.elapsed += time,
+            FaultIn::Latency(time, _) | FaultIn::Pause(time) | FaultIn::Hang(time) => {
                 self.elapsed += time;
-            }
-            FaultIn::Hang(time) => {
-                self.elapsed += time;
-                // A short one may be over before anything is read.
-                self.is_read_ahead = None;
+                self.may_be_read_ahead = !self.call.expects;
             }
             FaultIn::Custom(true) => return Some(Finish::Answer(rule, 418, 2)),
             FaultIn::Status(code) => return Some(Finish::Answer(rule, *code, grpc_code(*code))),
@@ -214,8 +211,8 @@ impl<'c> Walk<'c> {
         let real = self.call.bytes().len();
         match self.upload.length {
             Some(length) => length > bytes,
-            // It was read whole while the call hung, or it was not.
-            None if self.is_read_ahead.is_none() && real <= bytes => self.choices.choose(2) == 0,
+            // It was read whole while the call waited, or it was not.
+            None if self.may_be_read_ahead && real <= bytes => self.choices.choose(2) == 0,
             None => true,
         }
     }
@@ -242,11 +239,8 @@ impl<'c> Walk<'c> {
             None => self.served(),
         };
         let is_echo = seen.is_served && self.call.page == Page::Echo;
-        seen.is_told_to_go_on = if is_echo {
-            Some(true)
-        } else {
-            self.is_read_ahead
-        };
+        // Not before the service asks for the body.
+        seen.is_told_to_go_on = is_echo;
         if self.is_http1() && !self.call.body.is_empty() {
             // What the server has not read of the request, it may reset the connection for.
             if seen.ends.contains(&End::Fin) {
