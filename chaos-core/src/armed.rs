@@ -173,7 +173,7 @@ impl Armed {
         }
         match self.settle() {
             Glance::Pass => Verdict::Pass,
-            Glance::Hit => Verdict::Hit(Hit::by_chance()),
+            Glance::Hit => Verdict::Hit(Hit::BY_CHANCE),
             Glance::LookCloser => self.decide(Turn::default(), Duration::ZERO),
         }
     }
@@ -220,8 +220,11 @@ impl Armed {
     #[inline(never)]
     fn decide(&self, turn: Turn<'_>, age: Duration) -> Verdict {
         self.counters.count_matched();
-        let hit = self.arming.draw.draw(&self.rule.trigger, turn, age);
-        hit.map_or(Verdict::Pass, Verdict::Hit)
+        if self.arming.draw.hits(&self.rule.trigger, turn, age) {
+            Verdict::Hit(Hit::of(turn))
+        } else {
+            Verdict::Pass
+        }
     }
 
     /// Releases all calls that the rule delays.
@@ -262,5 +265,5 @@ pub(crate) enum Verdict {
     Pass,
     Expired,
     /// The rule hits the call, and fires unless a limit spares the call.
-    Hit(Box<Hit>),
+    Hit(Hit),
 }

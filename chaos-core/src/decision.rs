@@ -19,7 +19,10 @@ use crate::{
     call::site_kind::SiteKind,
     decision::firing::Firing,
     fault::{Fault, custom::CustomFault, step::Step},
-    guard_rail::monitor::Monitor,
+    guard_rail::{
+        injected_by::InjectedBy,
+        monitor::{self, Monitor},
+    },
     hub::{Hub, closures::CustomCall},
     plan::{Plan, Wait, WaitKind},
 };
@@ -61,6 +64,8 @@ struct Pending {
     current: Option<Firing>,
     rest: std::vec::IntoIter<Firing>,
     marks: bool,
+    /// Whether a rule of an overlay fired.
+    of_overlay: bool,
     /// Whether a plan that was handed out has ended the call.
     has_ended: bool,
     monitors: Option<Arc<[Arc<Monitor>]>>,
@@ -82,6 +87,7 @@ impl Decision {
             current,
             rest,
             marks,
+            of_overlay: false,
             has_ended: false,
             monitors: None,
         }))
@@ -90,6 +96,14 @@ impl Decision {
     /// Makes a decision without plans.
     pub(crate) fn nothing(here: (&'static str, SiteKind), hub: &Arc<Hub>) -> Self {
         Self::new(here, Arc::clone(hub), Vec::new(), true)
+    }
+
+    /// Records that a rule of an overlay fired, for the guard rails that watch the call, or the one in which it
+    /// is made.
+    pub(crate) fn of_overlay(mut self) -> Self {
+        monitor::note_overlay();
+        self.0.of_overlay = true;
+        self
     }
 
     /// Adds the guard rails that watch the call.
@@ -112,8 +126,8 @@ impl Decision {
     #[must_use]
     pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
         let monitors = self.0.monitors.take()?;
-        let is_hit = self.0.current.is_some();
-        Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, is_hit)))
+        let injected = InjectedBy::new(self.0.current.is_some(), self.0.of_overlay);
+        Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, injected)))
     }
 
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.

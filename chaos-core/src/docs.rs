@@ -3,6 +3,6 @@
 #[doc = include_str!("../docs/being_seen.md")]
 pub mod being_seen {}
 
-#[cfg(all(feature = "tokio", feature = "serde"))]
+#[cfg(all(feature = "tokio", feature = "serde", feature = "window"))]
 #[doc = include_str!("../docs/in_your_tests.md")]
 pub mod in_your_tests {}

@@ -2,6 +2,7 @@
 //! bounds only; they measure nothing.
 
 pub(crate) mod breach;
+pub(crate) mod injected_by;
 pub(crate) mod monitor;
 pub(crate) mod outcomes;
 
@@ -27,6 +28,23 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 /// left by then. A caller who leaves sooner counts only as late, and only beyond the latency bound.
 /// Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
+/// # Whose calls count
+///
+/// A guard rail shows what the callers of the service see, so it counts all calls at its sites, whichever
+/// rule has injected into them, and those that failed without any injection. Two kinds are left out:
+///
+/// - Calls that are [exempt](crate::matcher::Exemptions) and were not hit.
+/// - For the guard rail of a rule: calls into which an [`Overlay`](crate::Overlay) or a token has injected, at
+///   this site or at another site of this process in the same task. They are the calls of whoever opened the
+///   overlay or sent the token, and say nothing of other callers. The guard rails of a
+///   [`Policy`](crate::Policy) count them, because they protect the process.
+///
+/// A caller's own bad requests count too, if the service answers them with a failure. So set the bound above
+/// what the service shows without faults, ask for enough calls ([`at_least`](Self::at_least)) that no single
+/// caller decides, or use [`over_baseline`](Self::over_baseline) and let the rule aim at what such callers do not
+/// ask for. A service that answers bad requests with 4xx, as it should, is not concerned: only a status of 500
+/// or above is a failure.
+///
 /// ```
 /// use std::time::Duration;
 /// use chaos_core::{Fault, GuardRail, Rate, Rule};
@@ -47,6 +65,8 @@ pub struct GuardRail {
     pub(crate) error_ratio: Option<Rate>,
     pub(crate) latency: Option<(f64, Duration)>,
     pub(crate) over_baseline: bool,
+    pub(crate) max_baseline_error_ratio: Rate,
+    pub(crate) max_baseline_latency: Duration,
     pub(crate) then: Then,
 }
 
@@ -71,6 +91,8 @@ impl Default for GuardRail {
             error_ratio: None,
             latency: None,
             over_baseline: false,
+            max_baseline_error_ratio: Rate::new(0.5).expect("a half is a rate"),
+            max_baseline_latency: Duration::from_secs(10),
             then: Then::default(),
         }
     }
@@ -143,9 +165,29 @@ impl GuardRail {
     ///
     /// A call counts as injected if a fault was injected into it at this site, or, while it was
     /// served, at another site of this process in the same task.
+    ///
+    /// Callers whose own requests fail or are slow are in the baseline too. So that they cannot raise it until
+    /// nothing trips, the baseline counts for no more than
+    /// [`max_baseline_error_ratio`](Self::max_baseline_error_ratio) and
+    /// [`max_baseline_latency`](Self::max_baseline_latency).
     #[must_use]
     pub fn over_baseline(mut self) -> Self {
         self.over_baseline = true;
+        self
+    }
+
+    /// Sets the greatest error ratio that a baseline counts for. The default is 0.5: where more than half of the
+    /// calls fail that nobody injects into, a guard rail cannot tell what a fault does.
+    #[must_use]
+    pub fn max_baseline_error_ratio(mut self, ratio: Rate) -> Self {
+        self.max_baseline_error_ratio = ratio;
+        self
+    }
+
+    /// Sets the longest latency that a baseline counts for. The default is 10 seconds.
+    #[must_use]
+    pub fn max_baseline_latency(mut self, longest: Duration) -> Self {
+        self.max_baseline_latency = longest;
         self
     }
 

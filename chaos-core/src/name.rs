@@ -21,6 +21,7 @@ use crate::error::RuleError;
 pub struct RuleId(Arc<str>);
 
 impl RuleId {
+    pub(crate) const MAX_LENGTH: usize = 128;
     const ALLOWED: &'static str = "1 to 128 of A-Z a-z 0-9 . _ : -";
 
     /// Returns the id as text.
@@ -37,7 +38,9 @@ impl FromStr for RuleId {
         let fine = |b: u8| b.is_ascii_alphanumeric() || b"._:-".contains(&b);
         let problem = match id.len() {
             0 => "an id cannot be empty".to_owned(),
-            129.. => format!("an id of {} characters is too long", id.len()),
+            length if length > Self::MAX_LENGTH => {
+                format!("an id of {} characters is too long", id.len())
+            }
             // Clients remove these two segments when they normalise a path.
             _ if id == "." || id == ".." => format!("`{id}` cannot be a segment of a path"),
             _ => match id.chars().find(|c| !c.is_ascii() || !fine(*c as u8)) {

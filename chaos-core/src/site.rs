@@ -65,9 +65,9 @@ const NEW: u8 = 2;
 const NOT_ASKED: u8 = 0;
 /// The next call is to be asked.
 const TO_ASK: u8 = 1;
-/// Some call was asked, and none had an address.
+/// The call that was asked had no address.
 const NO_PEER: u8 = 2;
-/// Some call had an address.
+/// The call that was asked had an address.
 const PEER: u8 = 3;
 
 impl Site {
@@ -142,7 +142,7 @@ impl Site {
         for (at, rule) in site_rules.rules.iter().enumerate() {
             match rule.glance() {
                 Glance::Pass => {}
-                Glance::Hit => return self.fire(site_rules, at, Hit::by_chance(), call),
+                Glance::Hit => return self.fire(site_rules, at, Hit::BY_CHANCE, call),
                 Glance::LookCloser => return self.look_closer(site_rules, at, call),
             }
         }
@@ -155,7 +155,10 @@ impl Site {
     fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
         if self.peer.load(Ordering::Relaxed) == TO_ASK {
             match call.tells_peer() {
-                true => self.note_peer(call.peer().is_some()),
+                true => {
+                    let peer = if call.peer().is_some() { PEER } else { NO_PEER };
+                    self.peer.store(peer, Ordering::Relaxed);
+                }
                 // Calls of a client have none, and need none.
                 false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
             }
@@ -202,7 +205,7 @@ impl Site {
         &self,
         site_rules: &Arc<SiteRules>,
         from: usize,
-        hit: Box<Hit>,
+        hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
         let mut evaluation = self.evaluate(call);
@@ -230,7 +233,7 @@ impl Site {
         self.retire(own);
         let decision = self.ask_overlays_and_own(own, call);
         // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exemptions().have(call) {
+        if decision.is_none() && self.exempts(call) {
             return None;
         }
         let here = (self.name, self.kind);
@@ -240,13 +243,18 @@ impl Site {
 
     /// Asks the rules of the overlays that the call is in, and then the site's own.
     fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        if !own.are_overlaid() {
-            return self.look_closer(own, 0, call);
+        if own.are_overlaid() {
+            self.retire(own);
+            if overlay_rules::any_entered() {
+                return self.ask_entered(own, call);
+            }
         }
-        self.retire(own);
-        if !overlay_rules::any_entered() {
-            return self.look_closer(own, 0, call);
-        }
+        self.look_closer(own, 0, call)
+    }
+
+    /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
+    #[inline(never)]
+    fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         let mut evaluation = self.evaluate(call);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
@@ -259,7 +267,7 @@ impl Site {
         }
         let here = evaluation.here;
         let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks))
+        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
@@ -267,7 +275,7 @@ impl Site {
         Evaluation {
             call,
             here: (self.name, self.kind),
-            is_exempt: reentrancy::is_notifying() || self.exemptions().have(call),
+            is_exempt: reentrancy::is_notifying() || self.exempts(call),
             fired: Vec::new(),
             has_ended: false,
         }
@@ -302,12 +310,16 @@ impl Site {
     /// and none at a site of another kind.
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
-        self.exempt.load_full().unwrap_or_else(|| {
-            Arc::new(match self.kind {
-                SiteKind::Layer => Exemptions::new(),
-                _ => Exemptions::none(),
-            })
-        })
+        let exempt = self.exempt.load_full();
+        exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
+    }
+
+    /// Returns whether a call is exempt, without an allocation.
+    fn exempts(&self, call: &Call<'_>) -> bool {
+        match &*self.exempt.load() {
+            Some(exempt) => exempt.have(call),
+            None => Exemptions::usual_at(self.kind).have(call),
+        }
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header
@@ -333,16 +345,7 @@ impl Site {
         }
     }
 
-    /// Notes whether a call that a rule has asked for the address of its peer had one.
-    ///
-    /// Integrations call this where they look for the address. If no call ever has one,
-    /// [`Injector::warnings`](crate::Injector::warnings) says so of rules that need it.
-    pub fn note_peer(&self, known: bool) {
-        let state = if known { PEER } else { NO_PEER };
-        self.peer.fetch_max(state, Ordering::Relaxed);
-    }
-
-    /// Returns whether calls were asked for the address of their peer, and none had one.
+    /// Returns whether a call was asked for the address of its peer, and had none.
     pub(crate) fn lacks_peers(&self) -> bool {
         self.peer.load(Ordering::Relaxed) == NO_PEER
     }

@@ -1,7 +1,10 @@
 //! Idle costs no allocation, and futures keep their size. A program of its own, with an allocator that
 //! counts. Instructions are the bench's to check.
 
-use std::mem::{size_of, size_of_val};
+use std::{
+    mem::{size_of, size_of_val},
+    num::{NonZeroU32, NonZeroU64},
+};
 
 use chaos_core::{Call, Fault, Injected, Injector, Matcher, Rate, Rule, Text, Trigger};
 use chaos_core::{inject, inject_async, site};
@@ -75,6 +78,45 @@ fn an_armed_site_that_does_not_fire_allocates_nothing() {
     assert!(site.decide(&call).is_none()); // makes the stripes of its counts
     assert_eq!(allocations(|| assert!(site.decide(&call).is_none())), 0);
     assert_eq!(injector.counts("r").unwrap().matched, 2);
+}
+
+/// Each call cost two allocations: the dice of the hit, and the exemptions of a site that has set none.
+#[test]
+fn a_rule_that_is_used_up_allocates_nothing() {
+    let headers = HeaderMap::from_iter([(
+        HeaderName::from_static("x-user-id"),
+        "carol".parse().unwrap(),
+    )]);
+    let uri: Uri = "/products/7?user=carol".parse().unwrap();
+    let call = Call::http(&Method::GET, &uri, &headers);
+    let once = || Trigger::new().limit(NonZeroU64::MIN);
+    let three = NonZeroU64::new(3).unwrap();
+    for (what, trigger) in [
+        ("by chance", once()),
+        ("a rate", once().rate(Rate::new(0.999_999_999).unwrap())),
+        ("a seed", once().seed(7)),
+        ("numbered", once().skip(1).every(three)),
+        ("a header", once().key("header:x-user-id".parse().unwrap())),
+        ("a parameter", once().key("query:user".parse().unwrap())),
+        ("one at a time", Trigger::new().max_active(NonZeroU32::MIN)),
+    ] {
+        let injector = Injector::new();
+        let site = injector.site("idle.used_up");
+        let fault = Fault::error("once");
+        let rule = Rule::new("r".parse().unwrap(), "idle.used_up".parse().unwrap(), fault);
+        injector.put(rule.trigger(trigger));
+        // The one injection is under way, and the calls behind it are spared.
+        let mut begun = None;
+        while begun.is_none() {
+            begun = site.decide(&call);
+        }
+        let decide = || assert!(site.decide(&call).is_none());
+        (0..6).for_each(|_| decide()); // makes the counts of what was spared
+        let allocated = allocations(|| (0..6).for_each(|_| decide()));
+        assert_eq!(allocated, 0, "{what}");
+        let spared = injector.counts("r").unwrap().overflow.total();
+        assert!(spared >= 3, "{what}: {spared}");
+    }
 }
 
 #[test]

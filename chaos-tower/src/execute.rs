@@ -13,7 +13,10 @@ use std::sync::{
     atomic::{AtomicBool, Ordering::Relaxed},
 };
 
-use chaos_core::{Decision, decision::WatchedFuture};
+use chaos_core::{
+    Decision,
+    decision::{WatchedCall, WatchedFuture},
+};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -39,14 +42,40 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let watched_call = decision.watched_call();
-    // Nobody else asks.
-    let left = (watched_call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
-    let result = execute_plans::<S, M, A, B>(inner, request, decision, left.clone());
-    WatchedFuture::new(watched_call, result, move |result| {
-        let has_left = left.as_ref().is_some_and(|left| left.load(Relaxed));
-        (!has_left).then(|| has_failed(result))
-    })
+    let watch = Watch::of(&mut decision);
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.left());
+    watch.over(result)
+}
+
+/// What guard rails measure of one call, if one measures it.
+pub(crate) struct Watch {
+    call: Option<Box<WatchedCall>>,
+    /// Whether the client has left. Only a call that is measured needs to know.
+    left: Option<Arc<AtomicBool>>,
+}
+
+impl Watch {
+    pub(crate) fn of(decision: &mut Decision) -> Self {
+        let call = decision.watched_call();
+        let left = (call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
+        Self { call, left }
+    }
+
+    /// Returns what is set when the client leaves.
+    pub(crate) fn left(&self) -> Option<Arc<AtomicBool>> {
+        self.left.clone()
+    }
+
+    /// Measures the call by its result.
+    pub(crate) fn over<B, E>(
+        self,
+        result: impl Future<Output = Result<Response<B>, E>>,
+    ) -> impl Future<Output = Result<Response<B>, E>> {
+        WatchedFuture::new(self.call, result, move |result| {
+            let has_left = self.left.as_ref().is_some_and(|left| left.load(Relaxed));
+            (!has_left).then(|| has_failed(result))
+        })
+    }
 }
 
 /// Whether a result is a failure: an error, or a response whose head says so.
@@ -76,7 +105,7 @@ where
 ///
 /// Thousands of requests may wait in this future, so it holds the request once, and boxes what few
 /// calls need.
-fn execute_plans<S, M, A, B>(
+pub(crate) fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,

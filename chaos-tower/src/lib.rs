@@ -98,7 +98,10 @@
 //!   cannot.
 //! - **What about readiness?** The service that was polled ready is the one that is called, delayed or not.
 //!   If it is not called, it is dropped, so that it keeps no permit.
-//! - **Timeout above** counts the delay; **Timeout below** starts after it. **ConcurrencyLimit above or
+//! - **Timeout above** counts the delay; **Timeout below** starts after it. A client's own timeout is below,
+//!   and cannot be read (tonic's `Endpoint::timeout` and `grpc-timeout`, those of a `reqwest::Client`), so a
+//!   delay at a layer above the client does not set it off: put a Timeout above the layer, or inject at the
+//!   client's connector. The timeout of one `reqwest::Request` bounds its delays. **ConcurrencyLimit above or
 //!   below** holds its permit during the delay. **Buffer** and **LoadShed below** see the request after it.
 //!   **Retry above** has the rules evaluated again for each attempt.
 //!

@@ -30,7 +30,7 @@
 //!
 //! | fault | what the caller sees |
 //! |---|---|
-//! | `latency`, `hang`, `pause` | a delayed call; the client's own timeouts start when the client is called, after the delay; a `Timeout` above counts the delay |
+//! | `latency`, `hang`, `pause` | a delayed call, or the error of a [timeout](#timeouts) |
 //! | `status`, `grpc` | a [`Response`] with the URL of the request, marked `x-chaos-fault` |
 //! | `error` of kind `connection_refused`, `host_unreachable`, `network_unreachable`, `network_down`, `addr_in_use` or `addr_not_available`; `abort` by `refuse` | an error that `is_connect()` |
 //! | `error` of kind `timed_out` | an error that `is_timeout()`, and not `is_connect()` |
@@ -49,13 +49,28 @@
 //! of a connection which was really closed says `is_incomplete_message()`. If the process cannot listen on
 //! 127.0.0.1, or the client cannot be built, the error is one that `is_body()`.
 //!
+//! # Timeouts
+//!
+//! The timeout of a request ([`Request::timeout_mut`], `RequestBuilder::timeout`) bounds the delays of faults, as it
+//! bounds a slow server: it begins when the layer is called, and includes the body of the response. When it
+//! ends, the call fails with an error that `is_timeout()` and `is_request()`, or its body with one that
+//! `is_timeout()`. That error is the client's own consequence of the fault, so
+//! [`Injected::find`](chaos_core::Injected::find) does not recognise it.
+//!
+//! The timeouts of the client itself (`ClientBuilder::timeout`, `read_timeout`, `connect_timeout`) cannot be read.
+//! They begin when the client is called, after the delay, so a delay does not set them off. To see what the
+//! service does in time, give the request a timeout of its own, put tower's `Timeout` above this layer, or inject
+//! below the client: `ConnectLayer` (feature `client`) in `ClientBuilder::connector_layer` delays the making of
+//! connections.
+//!
 //! # What else differs for a call that a rule hits
 //!
-//! The request keeps its URL, version, timeout and headers, and the response its URL, headers and
+//! The request keeps its URL, version and headers, and what is left of its timeout, and the response its URL, headers and
 //! extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
 //! client cannot send a request again whose body has a fault, as it cannot with a stream as the body: it returns
 //! a redirect as the response.
 
+mod deadline;
 mod exchange;
 mod native_error;
 mod sync_body;
@@ -73,11 +88,12 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     error::BoxError,
-    execute::execute,
+    execute::{Watch, execute_plans},
     future::ResponseFuture,
     service::Inject,
     surface::{BoxErrors, InnerService, SameTypes, Surface},
 };
+use deadline::{Deadline, DeadlinePassed};
 use exchange::{Exchange, InnerError};
 
 impl Surface<Response, reqwest::Error> for SameTypes {
@@ -174,8 +190,9 @@ where
     // `inner` was polled ready, so it is the one to call, or to drop.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
+    let deadline = Deadline::of(&request);
     ResponseFuture::boxed(boxed_future(execute_exchange::<S, M>(
-        ready, request, uri, decision,
+        ready, request, uri, decision, deadline,
     )))
 }
 
@@ -184,7 +201,8 @@ async fn execute_exchange<S, M>(
     inner: S,
     request: Request,
     uri: Uri,
-    decision: Decision,
+    mut decision: Decision,
+    deadline: Option<Deadline>,
 ) -> Result<Response, M::Error>
 where
     S: Service<Request, Response = Response> + Send + 'static,
@@ -193,16 +211,22 @@ where
     M: Surface<Response, S::Error, Response = Response> + 'static,
 {
     let url = request.url().clone();
-    let (exchange, request) = Exchange::new(inner, request, uri);
-    let result = execute::<_, BoxErrors, Body, Body>(exchange, request, decision).await;
-    let error = match result {
-        Ok(answer) => return Ok(exchange::into_response(answer, url)),
+    let (exchange, request) = Exchange::new(inner, request, uri, deadline);
+    let watch = Watch::of(&mut decision);
+    let result =
+        execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.left());
+    // Within what guard rails measure: a call that is out of time has failed.
+    let result = Deadline::bound(deadline, result);
+    let error = match watch.over(result).await {
+        Ok(answer) => return Ok(exchange::into_response(answer, url, deadline)),
         Err(error) => error,
     };
     let error = match error.downcast::<InnerError<S::Error>>() {
         Ok(served) => return M::pass(Err(served.0)),
-        Err(injected) => native_error::error(injected).await.with_url(url),
+        Err(error) if error.is::<DeadlinePassed>() => native_error::timed_out().await,
+        Err(injected) => native_error::error(injected).await,
     };
+    let error = error.with_url(url);
     let error = M::fail(error.into());
     Err(error
         .unwrap_or_else(|_| unreachable!("each surface of a client holds the client's errors")))

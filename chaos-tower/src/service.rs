@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::{
     boxed_future::boxed_future,
-    connection::{Connection, peer_address::peer_address},
+    connection::peer_address::peer_address,
     execute::execute,
     future::ResponseFuture,
     site_ref::SiteRef,
@@ -115,15 +115,7 @@ where
     B: HttpBody,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let site = service.site_ref;
-    let peer = || {
-        let peer = peer_address(request.extensions());
-        let is_known = peer.is_some() || Connection::of(request.extensions()).is_known();
-        if is_known || !M::HOLDS_ERRORS {
-            site.note_peer(is_known);
-        }
-        peer
-    };
+    let peer = || peer_address(request.extensions());
     let call = Call::http(method, uri, headers).peer_of(&peer);
     let Some(decision) = service.site_ref.decide(&call) else {
         return ResponseFuture::pass(service.inner.call(M::pass_request(request)));

@@ -26,11 +26,6 @@ impl SiteRef {
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
         self.site.decide(call)
     }
-
-    /// Notes whether the peer of a call, or its connection, is known.
-    pub(crate) fn note_peer(self, is_known: bool) {
-        self.site.note_peer(is_known);
-    }
 }
 
 #[cfg(feature = "compile-out")]
@@ -47,8 +42,6 @@ impl SiteRef {
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
     }
-
-    pub(crate) fn note_peer(self, _: bool) {}
 }
 
 impl fmt::Debug for SiteRef {

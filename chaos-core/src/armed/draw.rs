@@ -3,31 +3,36 @@
 //! It is pure: the ordinal of the call, its key and the age of the rule are arguments. So the hot path and a
 //! preview give the same answer to the same question.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use crate::{
     dice::{self, Dice},
     rule::Rule,
-    trigger::{
-        Trigger,
-        replay::{By, Turn},
-    },
+    trigger::{Trigger, replay::Turn},
 };
 
-/// A call that was hit: what decided it, and the dice for what is done to it. It is boxed, so that the
-/// answer to a call that is not hit is small.
-#[derive(Debug)]
-pub(crate) struct Hit {
-    pub(crate) dice: Dice,
-    pub(crate) by: By,
-}
+/// A call that was hit, with its ordinal if the rule counts calls.
+///
+/// It is no more than that, because a limit may spare the call: the key and the dice are worked out again
+/// when the rule fires. So a rule whose limit is used up allocates nothing. It is one word that is never
+/// zero, so that a verdict is returned in registers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit(NonZeroU64);
 
 impl Hit {
-    pub(crate) fn by_chance() -> Box<Self> {
-        Box::new(Self {
-            dice: Dice::Thread,
-            by: By::Chance,
-        })
+    /// A hit of a rule that counts no calls.
+    pub(crate) const BY_CHANCE: Self = Self(NonZeroU64::MAX);
+
+    pub(crate) fn of(turn: Turn<'_>) -> Self {
+        // The number of the call, counted from 1; no rule counts to the last one, which is by chance.
+        let number = turn
+            .ordinal
+            .map(|ordinal| NonZeroU64::MIN.saturating_add(ordinal));
+        number.map_or(Self::BY_CHANCE, Self)
+    }
+
+    pub(crate) fn ordinal(self) -> Option<u64> {
+        (self.0 < NonZeroU64::MAX).then(|| self.0.get() - 1)
     }
 }
 
@@ -51,9 +56,28 @@ impl Draw {
         self.stream.is_some()
     }
 
-    /// Returns the hit if the call is hit; `age` is the time since the rule was armed.
-    pub(crate) fn draw(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> Option<Box<Hit>> {
-        let mut dice = match (self.stream, turn) {
+    /// Returns whether the call is hit; `age` is the time since the rule was armed.
+    pub(crate) fn hits(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> bool {
+        // Drawn even where the answer is known, so that later draws are the same at every rate.
+        let draw = self.dice(turn).draw();
+        match &trigger.replay {
+            Some(calls) => calls.has(&turn),
+            None => draw >> 11 < trigger.hits_of_2_53_at(age),
+        }
+    }
+
+    /// Returns the dice for what is done to a call that was hit: those that go on behind the draw.
+    pub(crate) fn dice_behind(self, turn: Turn<'_>) -> Dice {
+        let mut dice = self.dice(turn);
+        if matches!(dice, Dice::Seeded(_)) {
+            dice.draw();
+        }
+        dice
+    }
+
+    /// Returns the dice of a call.
+    fn dice(self, turn: Turn<'_>) -> Dice {
+        match (self.stream, turn) {
             (Some(stream), Turn { key: Some(key), .. }) => Dice::keyed(stream, key),
             (
                 Some(stream),
@@ -63,16 +87,6 @@ impl Draw {
                 },
             ) => Dice::seeded(stream, ordinal),
             _ => Dice::Thread,
-        };
-        // Drawn even where the answer is known, so that later draws are the same at every rate.
-        let draw = dice.draw();
-        let is_hit = match &trigger.replay {
-            Some(calls) => calls.has(&turn),
-            None => draw >> 11 < trigger.hits_of_2_53_at(age),
-        };
-        is_hit.then(|| {
-            let by = turn.into();
-            Box::new(Hit { dice, by })
-        })
+        }
     }
 }

@@ -100,6 +100,6 @@ impl Preview<'_> {
     }
 
     fn hits(&self, turn: Turn<'_>) -> bool {
-        self.draw.draw(&self.rule.trigger, turn, self.age).is_some()
+        self.draw.hits(&self.rule.trigger, turn, self.age)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     hub::Hub,
     plan::Plan,
     rule::Mode,
+    trigger::replay::Turn,
 };
 
 /// A rule that fired on a call, with the steps that are left.
@@ -37,7 +38,7 @@ impl Firing {
     /// `has_ended`, only what acts on its response can happen. The checks that cost most come last.
     pub(crate) fn of(
         rule: &Arc<Armed>,
-        Hit { mut dice, by }: Hit,
+        hit: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
         hub: &Arc<Hub>,
@@ -56,6 +57,13 @@ impl Firing {
             return None;
         }
         let trigger = &rule.rule.trigger;
+        let key = trigger.deciding_key();
+        let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
+        let turn = Turn {
+            ordinal: hit.ordinal(),
+            key: key.as_deref(),
+        };
+        let mut dice = rule.arming.draw.dice_behind(turn);
         let age = rule.arming.age(now);
         if !policy.rate.keeps(trigger.share_at(age), &mut dice) {
             return None;
@@ -64,7 +72,7 @@ impl Firing {
         if rule.rule.mode == Mode::Shadow || policy.shadow_only {
             rule.counters.count_shadowed();
             *reservation.used.get_mut() = true;
-            rule.log(&by);
+            rule.log(&turn.into());
             return None;
         }
         let spared = |limit| rule.counters.count_overflow(limit);
@@ -99,7 +107,7 @@ impl Firing {
             site,
             chosen: chooses.then(|| names.join("+").into()),
             delay: steps.iter().map(Step::delay).sum(),
-            by,
+            by: turn.into(),
         };
         Some(Self {
             steps,

@@ -211,7 +211,7 @@ impl SiteRules {
         &self,
         evaluation: &mut Evaluation<'_>,
         from: usize,
-        mut hit: Option<Box<Hit>>,
+        mut hit: Option<Hit>,
     ) -> ControlFlow<()> {
         let (call, kind) = (evaluation.call, evaluation.here.1);
         if evaluation.has_ended && !self.acts_on_responses {
@@ -228,7 +228,7 @@ impl SiteRules {
                 return ControlFlow::Continue(());
             };
             let (here, has_ended) = (evaluation.here, evaluation.has_ended);
-            let Some(firing) = Firing::of(rule, *hit, call, here, &self.hub, has_ended) else {
+            let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, has_ended) else {
                 return ControlFlow::Continue(());
             };
             evaluation.has_ended |= firing.ends_call_at(kind);

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     pin::Pin,
-    sync::{Arc, atomic::AtomicBool},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -12,6 +12,7 @@ use pin_project_lite::pin_project;
 
 use crate::{
     guard_rail::{
+        injected_by::InjectedBy,
         monitor::{Monitor, Serving},
         outcomes::{CallEnd, CallStart},
     },
@@ -24,16 +25,20 @@ pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
     begun: Vec<CallStart>,
-    injected: Arc<AtomicBool>,
+    injected: Arc<InjectedBy>,
     /// When to judge next while the call is pending: there may be no other call that does.
     #[cfg(feature = "tokio")]
     look: Option<Look>,
 }
 
 impl WatchedCall {
-    pub(crate) fn new(hub: &Arc<Hub>, monitors: &Arc<[Arc<Monitor>]>, injected: bool) -> Self {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        monitors: &Arc<[Arc<Monitor>]>,
+        injected: InjectedBy,
+    ) -> Self {
         let now = hub.clock.now();
-        let injected = Arc::new(AtomicBool::new(injected));
+        let injected = Arc::new(injected);
         let begin = |monitor: &Arc<Monitor>| monitor.begin(now, &injected);
         Self {
             begun: monitors.iter().map(begin).collect(),

@@ -27,7 +27,11 @@ const FIELD: &str = "latency";
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Latency(Distribution);
+pub struct Latency {
+    distribution: Distribution,
+    /// What a longer draw becomes.
+    max: Option<Duration>,
+}
 
 /// The kinds of distribution. Each keeps the parameters as they were written beside what is drawn
 /// from, so that a rule is written back with the same numbers.
@@ -61,7 +65,7 @@ impl Latency {
     /// Returns an error if `delay` is longer than 24 hours.
     pub fn fixed(delay: Duration) -> Result<Self, RuleError> {
         let delay = not_too_long(FIELD, delay)?;
-        Ok(Self(Distribution::Fixed(delay)))
+        Ok(Self::drawn_from(Distribution::Fixed(delay)))
     }
 
     /// Creates a uniform distribution from `min` to `max`, both included, in steps of a nanosecond.
@@ -74,7 +78,7 @@ impl Latency {
             let problem = format!("{min:?} is above {max:?}");
             return Err(refuse(problem, "a range from low to high"));
         }
-        Ok(Self(Distribution::Uniform { min, max }))
+        Ok(Self::drawn_from(Distribution::Uniform { min, max }))
     }
 
     /// Creates a curve through measured quantiles: `(0.99, 800 ms)` means that 99 of 100 delays
@@ -92,7 +96,7 @@ impl Latency {
     pub fn quantiles(points: &[(f64, Duration)]) -> Result<Self, RuleError> {
         let curve = Curve::through(points)?;
         let points = points.into();
-        Ok(Self(Distribution::Quantiles { points, curve }))
+        Ok(Self::drawn_from(Distribution::Quantiles { points, curve }))
     }
 
     /// Creates a normal distribution. Draws below zero become zero.
@@ -104,7 +108,7 @@ impl Latency {
         let std_dev = not_too_long(FIELD, std_dev)?;
         let curve = Normal::new(mean.as_secs_f64(), std_dev.as_secs_f64())
             .map_err(|error| refuse(error, "a mean and a standard deviation, 0s to 24h each"))?;
-        Ok(Self(Distribution::Normal {
+        Ok(Self::drawn_from(Distribution::Normal {
             mean,
             std_dev,
             curve,
@@ -131,29 +135,73 @@ impl Latency {
             return Err(bad_alpha(alpha));
         }
         let curve = Pareto::new(min.as_secs_f64(), alpha).map_err(|_| bad_alpha(alpha))?;
-        Ok(Self(Distribution::Pareto { min, alpha, curve }))
+        Ok(Self::drawn_from(Distribution::Pareto { min, alpha, curve }))
+    }
+
+    /// Sets the longest delay of a curve, which has no upper end of its own: every draw above `max` becomes
+    /// `max`. The quantiles up to `max` stay as they are.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use chaos_core::Latency;
+    ///
+    /// let ms = Duration::from_millis;
+    /// // A long tail, which ends before the caller's timeout.
+    /// let slow = Latency::pareto(ms(10), 1.5)?.at_most(ms(900))?;
+    /// # drop(slow);
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if `max` is zero or longer than 24 hours; if it is below the last quantile, the mean or
+    /// the shortest delay that the curve names; or if the delay is [fixed](Self::fixed) or
+    /// [uniform](Self::uniform), and so has an upper end of its own.
+    pub fn at_most(mut self, max: Duration) -> Result<Self, RuleError> {
+        let max = not_too_long(FIELD, max)?;
+        let named = match &self.distribution {
+            Distribution::Fixed(_) | Distribution::Uniform { .. } => {
+                let problem = "max beside a delay that has an upper end";
+                return Err(refuse(problem, "max beside quantiles, a mean or pareto"));
+            }
+            Distribution::Quantiles { points, .. } => points.last().map(|(_, delay)| *delay),
+            Distribution::Normal { mean, .. } => Some(*mean),
+            Distribution::Pareto { min, .. } => Some(*min),
+        };
+        let named = named.unwrap_or_default();
+        if max.is_zero() || max < named {
+            let allowed =
+                "a max of more than 0s, and of no less than the last quantile, the mean or the min";
+            return Err(refuse(format!("a max of {max:?} over {named:?}"), allowed));
+        }
+        self.max = Some(max);
+        Ok(self)
+    }
+
+    fn drawn_from(distribution: Distribution) -> Self {
+        let max = None;
+        Self { distribution, max }
     }
 
     /// Returns the distribution with the parameters it was created from.
     #[cfg(feature = "serde")]
     pub(crate) fn distribution(&self) -> &Distribution {
-        &self.0
+        &self.distribution
     }
 
     /// Returns the longest delay that it can draw, if it is bounded by its parameters.
     pub(crate) fn longest(&self) -> Option<Duration> {
-        match &self.0 {
+        match &self.distribution {
             Distribution::Fixed(time) => Some(*time),
             Distribution::Uniform { max, .. } => Some(*max),
             Distribution::Quantiles { .. }
             | Distribution::Normal { .. }
-            | Distribution::Pareto { .. } => None,
+            | Distribution::Pareto { .. } => self.max,
         }
     }
 
     /// Draws a delay.
     pub(crate) fn sample(&self, dice: &mut Dice) -> Duration {
-        let seconds = match &self.0 {
+        let seconds = match &self.distribution {
             Distribution::Fixed(delay) => return *delay,
             Distribution::Uniform { min, max } => {
                 // At most 24 hours, which fit into 64 bits of nanoseconds.
@@ -165,7 +213,8 @@ impl Latency {
             Distribution::Pareto { curve, .. } => dice.sample(curve),
         };
         // The number may be infinite, but not NaN: all that went into it was finite.
-        Duration::from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64()))
+        let longest = self.max.unwrap_or(LONGEST);
+        Duration::from_secs_f64(seconds.clamp(0.0, longest.as_secs_f64()))
     }
 }
 

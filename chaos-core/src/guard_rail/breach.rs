@@ -22,6 +22,8 @@ pub struct Breach {
     /// The allowed value in the unit of `measured`, on top of the baseline if `over_baseline` is
     /// set.
     pub allowed: f64,
+    /// The most that the baseline counts for, in the unit of `measured`, if `baseline` is above it.
+    pub max_baseline: Option<f64>,
     /// Whether the bound is relative to the baseline.
     pub over_baseline: bool,
     /// How many calls were in the window.
@@ -56,6 +58,9 @@ impl fmt::Display for Breach {
         write!(f, " is {}", number(self.measured))?;
         if let Some(baseline) = self.baseline {
             write!(f, "; un-injected calls: {}", number(baseline))?;
+        }
+        if let Some(most) = self.max_baseline {
+            write!(f, ", which count for {}", number(most))?;
         }
         let above = if self.over_baseline {
             " above them"

@@ -3,10 +3,7 @@
 
 use std::{
     cell::RefCell,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +11,7 @@ use crate::{
     guard_rail::{
         GuardRail, Then,
         breach::Breach,
+        injected_by::InjectedBy,
         outcomes::{CallEnd, CallStart, Outcomes},
     },
     matcher::glob::SiteGlob,
@@ -49,8 +47,9 @@ impl Monitor {
         Self {
             rail: rail.clone(),
             site: site.clone(),
+            // An overlay's injections are nobody else's business, but for the policy.
+            outcomes: Mutex::new(Outcomes::new(rule.is_none())),
             rule,
-            outcomes: Mutex::new(Outcomes::new()),
         }
     }
 
@@ -76,7 +75,7 @@ impl Monitor {
     }
 
     /// Records that a call begins. `injected` is set while it is under way.
-    pub(crate) fn begin(&self, now: Duration, injected: &Arc<AtomicBool>) -> CallStart {
+    pub(crate) fn begin(&self, now: Duration, injected: &Arc<InjectedBy>) -> CallStart {
         self.outcomes().begin(now, injected)
     }
 
@@ -115,19 +114,23 @@ impl Monitor {
 }
 
 thread_local! {
-    /// For each watched call that this thread is serving right now, whether it was injected.
-    static SERVED: RefCell<Vec<Arc<AtomicBool>>> = const { RefCell::new(Vec::new()) };
+    /// For each watched call that this thread is serving right now, who has injected into it.
+    static SERVED: RefCell<Vec<Arc<InjectedBy>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Marks every watched call that this thread is serving as injected.
 pub(crate) fn note_injection() {
-    let note = |served: &RefCell<Vec<Arc<AtomicBool>>>| {
-        for injected in &*served.borrow() {
-            injected.store(true, Ordering::Relaxed);
-        }
-    };
+    each_served(InjectedBy::note_injection);
+}
+
+/// Marks every watched call that this thread is serving as one on which a rule of an overlay fired.
+pub(crate) fn note_overlay() {
+    each_served(InjectedBy::note_overlay);
+}
+
+fn each_served(note: fn(&InjectedBy)) {
     // A thread whose storage is destroyed serves no call any more.
-    let _ = SERVED.try_with(note);
+    let _ = SERVED.try_with(|served| served.borrow().iter().for_each(|call| note(call)));
 }
 
 /// Registers a watched call as being served on this thread, until it is dropped.
@@ -135,7 +138,7 @@ pub(crate) struct Serving(());
 
 impl Serving {
     /// Registers a call. `injected` is set if a fault is injected into it meanwhile.
-    pub(crate) fn new(injected: &Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(injected: &Arc<InjectedBy>) -> Self {
         SERVED.with_borrow_mut(|served| served.push(Arc::clone(injected)));
         Self(())
     }

@@ -5,10 +5,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -16,6 +13,7 @@ use crate::guard_rail::{
     GuardRail,
     breach::{Breach, Measure},
     call_stats::CallStats,
+    injected_by::InjectedBy,
 };
 
 /// The calls that ended in one tenth of the window.
@@ -31,8 +29,10 @@ struct Slot {
 pub(crate) struct Outcomes {
     slots: VecDeque<Slot>,
     /// When each unfinished call began, with a number that tells calls of the same moment apart, and
-    /// whether it was injected.
-    under_way: BTreeMap<(Duration, u64), Arc<AtomicBool>>,
+    /// who has injected into it.
+    under_way: BTreeMap<(Duration, u64), Arc<InjectedBy>>,
+    /// Whether calls count into which an overlay has injected.
+    counts_overlays: bool,
     next: u64,
     judged: Duration,
     /// Whether a breach was reported.
@@ -59,8 +59,9 @@ const SLOTS: u32 = 10;
 const LATENCY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Outcomes {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(counts_overlays: bool) -> Self {
         Self {
+            counts_overlays,
             slots: VecDeque::new(),
             under_way: BTreeMap::new(),
             next: 0,
@@ -70,7 +71,7 @@ impl Outcomes {
     }
 
     /// Records that a call begins. `injected` is set while it is under way.
-    pub(crate) fn begin(&mut self, now: Duration, injected: &Arc<AtomicBool>) -> CallStart {
+    pub(crate) fn begin(&mut self, now: Duration, injected: &Arc<InjectedBy>) -> CallStart {
         self.next += 1;
         let injected = Arc::clone(injected);
         self.under_way.insert((now, self.next), injected);
@@ -88,7 +89,10 @@ impl Outcomes {
         let Some(injected) = self.under_way.remove(&(since, number)) else {
             return;
         };
-        let injected = injected.load(Ordering::Relaxed);
+        if !self.counts(&injected) {
+            return;
+        }
+        let injected = injected.anyone();
         let latency = now.saturating_sub(since);
         let failed = match end {
             CallEnd::Answered { failed } => failed,
@@ -126,7 +130,7 @@ impl Outcomes {
         *self = Self {
             // A call of before is still told from one of after.
             next: self.next,
-            ..Self::new()
+            ..Self::new(self.counts_overlays)
         };
     }
 
@@ -146,9 +150,13 @@ impl Outcomes {
     fn held(&self, time: Duration, now: Duration) -> impl Iterator<Item = (Duration, bool)> {
         let begun = now.saturating_sub(time);
         let late = self.under_way.range(..(begun, 0));
-        late.map(move |(&(since, _), injected)| {
-            (now.saturating_sub(since), injected.load(Ordering::Relaxed))
-        })
+        let late = late.filter(|(_, injected)| self.counts(injected));
+        late.map(move |(&(since, _), injected)| (now.saturating_sub(since), injected.anyone()))
+    }
+
+    /// Returns whether a call counts.
+    fn counts(&self, injected: &InjectedBy) -> bool {
+        self.counts_overlays || !injected.an_overlay()
     }
 
     fn judge_errors(&self, rail: &GuardRail, now: Duration) -> Option<Breach> {
@@ -170,6 +178,7 @@ impl Outcomes {
             measure: Measure::ErrorRatio,
             measured,
             baseline: has_baseline.then(|| clean_failed as f64 / clean as f64),
+            max_baseline: rail.max_baseline_error_ratio.get(),
             calls,
             injected: calls - clean,
         };
@@ -206,6 +215,7 @@ impl Outcomes {
             measure: Measure::Latency(quantile),
             measured: all.quantile(quantile),
             baseline: has_baseline.then(|| clean.quantile(quantile)),
+            max_baseline: rail.max_baseline_latency.as_secs_f64(),
             calls: all.calls,
             injected: others,
         };
@@ -230,6 +240,7 @@ struct Measurement {
     measure: Measure,
     measured: f64,
     baseline: Option<f64>,
+    max_baseline: f64,
     calls: u64,
     injected: u64,
 }
@@ -237,7 +248,9 @@ struct Measurement {
 impl Measurement {
     fn breach(self, rail: &GuardRail, allowed: f64) -> Option<Breach> {
         let base = self.baseline.filter(|_| rail.over_baseline);
-        (self.measured > base.unwrap_or_default() + allowed).then(|| Breach {
+        let base = base.unwrap_or_default();
+        let counted = base.min(self.max_baseline);
+        (self.measured > counted + allowed).then(|| Breach {
             rule: None,
             site: rail
                 .site
@@ -247,6 +260,7 @@ impl Measurement {
             measure: self.measure,
             measured: self.measured,
             baseline: self.baseline,
+            max_baseline: (counted < base).then_some(counted),
             allowed,
             over_baseline: rail.over_baseline,
             calls: self.calls,

@@ -41,8 +41,8 @@ impl Injector {
     /// There is a warning for a site that nobody has made, with the nearest name that there is; for a
     /// fault that none of the rule's sites can have; for a condition or a key on what no call there
     /// has (a path where no request passes, a label that no site declares); for a guard rail at a site
-    /// that nobody has made; and for `reset` and the key `peer` at layers that look in vain for the
-    /// address of the peer.
+    /// that nobody has made; and for `reset` and the key `peer` at layers whose first call had no
+    /// address of its peer.
     ///
     /// ```
     /// use chaos_core::{Fault, Injector, Rule};
@@ -115,7 +115,7 @@ impl Reader {
                 let detail = format!("{} cannot happen at {}", fault.name(), names(sites));
                 let suggestion = format!("a site where it can: {}", kinds.in_words());
                 self.warn(rule, format!("faults[{at}]"), detail, suggestion);
-            } else if fault.resets() && lacks_peers(sites) {
+            } else if fault.resets() && lacks_peers(sites) && !self.knows_connections() {
                 self.warn_of_peer(rule, format!("faults[{at}]"), sites);
             }
         }
@@ -131,6 +131,12 @@ impl Reader {
             }
             _ => {}
         }
+    }
+
+    /// Returns whether connections pass a site: then a request may have the handle of its connection.
+    fn knows_connections(&self) -> bool {
+        let mut sites = self.sites.iter();
+        sites.any(|site| site.kind() == SiteKind::Connection)
     }
 
     fn sites_of(&self, glob: &SiteGlob) -> Vec<&'static Site> {
@@ -183,10 +189,7 @@ impl Reader {
     }
 
     fn warn_of_peer(&mut self, rule: &Rule, field: impl Into<String>, sites: &[&Site]) {
-        let detail = format!(
-            "no call at {} has told the address of its peer",
-            names(sites)
-        );
+        let detail = format!("a call at {} had no address of its peer", names(sites));
         let suggestion = "serve with `into_make_service_with_connect_info::<SocketAddr>()` in axum, or \
                           with `InjectListener`";
         self.warn(rule, field, detail, suggestion);
@@ -269,7 +272,7 @@ fn labels(site: &Site) -> &[&'static str] {
     }
 }
 
-/// Returns whether every site is a layer that has looked for a peer's address, and never found one.
+/// Returns whether every site is a layer whose first call had no address of its peer.
 fn lacks_peers(sites: &[&Site]) -> bool {
     sites.iter().all(|site| site.lacks_peers())
 }

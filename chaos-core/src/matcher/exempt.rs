@@ -1,6 +1,9 @@
 //! Calls that no rule may hit: health checks, and the paths that a site declares.
 
-use crate::{call::Call, matcher::text::Text};
+use crate::{
+    call::{Call, site_kind::SiteKind},
+    matcher::text::Text,
+};
 
 /// The calls of a site that no rule may hit. They still count as matched, and have an ordinal.
 ///
@@ -52,6 +55,14 @@ impl Exemptions {
         Self {
             health_checks: false,
             paths: Vec::new(),
+        }
+    }
+
+    /// Returns what a site of this kind exempts, unless it has set something else.
+    pub(crate) const fn usual_at(kind: SiteKind) -> Self {
+        match kind {
+            SiteKind::Layer => Self::new(),
+            _ => Self::none(),
         }
     }
 

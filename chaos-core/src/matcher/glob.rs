@@ -19,6 +19,8 @@ use crate::{error::RuleError, name::is_site_name};
 pub struct SiteGlob(Box<str>);
 
 impl SiteGlob {
+    pub(crate) const MAX_LENGTH: usize = 256;
+
     /// Returns whether the pattern matches the site named `name`.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {
@@ -94,7 +96,7 @@ impl FromStr for SiteGlob {
         let part_is_fine = |part: &str| part == "*" || part == "**" || is_site_name(part);
         // A second `**` would add no meaning, only time to match.
         let stars = glob.split('.').filter(|part| *part == "**").count();
-        if glob.len() <= 256 && stars <= 1 && glob.split('.').all(part_is_fine) {
+        if glob.len() <= Self::MAX_LENGTH && stars <= 1 && glob.split('.').all(part_is_fine) {
             return Ok(Self(glob.into()));
         }
         Err(RuleError::new(

@@ -33,7 +33,7 @@ pub enum Text {
     Prefix(Box<str>),
     /// The value ends with this.
     Suffix(Box<str>),
-    /// The regular expression matches somewhere in the value; anchor it with `^` and `$`.
+    /// The regular expression matches somewhere in the value, or [the whole](Pattern::is_full) of it.
     Regex(Pattern),
     /// There is a value (`true`), or there is none (`false`).
     Present(bool),
@@ -71,14 +71,33 @@ impl Text {
         Route::new(path).map(Self::Route)
     }
 
-    /// Creates a condition that `pattern` matches somewhere in the value. Matching takes time
-    /// linear in the length of the value. `\d`, `\s` and `\w` match ASCII only.
+    /// Creates a condition that `pattern` matches somewhere in the value: `/products/[0-9]+` also matches
+    /// `/x/products/1/picture`. [`Text::full_regex`] matches the whole. Matching takes time linear in the
+    /// length of the value. `\d`, `\s` and `\w` match ASCII only.
     ///
     /// # Errors
-    /// Returns an error if the pattern does not parse, is longer than 1024 characters, or compiles
-    /// to more than 32 KiB.
+    /// Returns an error if the pattern does not parse, is longer than 1024 bytes, or compiles to more
+    /// than 32 KiB.
     pub fn regex(pattern: &str) -> Result<Self, RuleError> {
-        Pattern::new(pattern).map(Self::Regex)
+        Pattern::search(pattern).map(Self::Regex)
+    }
+
+    /// Creates a condition that `pattern` matches the whole value, as Envoy's `safe_regex` and Istio's
+    /// `regex` do. [`Text::regex`] searches for a part.
+    ///
+    /// ```
+    /// use chaos_core::{Matcher, Text};
+    ///
+    /// // One product, and neither its picture nor the list of all.
+    /// let product = Matcher::new().path(Text::full_regex("/products/[0-9]+")?);
+    /// # drop(product);
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error in the cases of [`Text::regex`].
+    pub fn full_regex(pattern: &str) -> Result<Self, RuleError> {
+        Pattern::full(pattern).map(Self::Regex)
     }
 
     /// Returns whether the values of one call satisfy the condition. `values` is called anew for
@@ -101,7 +120,7 @@ impl Text {
                 values().any(|value| value.as_ref().ends_with(suffix.as_bytes()))
             }
             Self::Regex(pattern) => values().any(|value| {
-                str::from_utf8(value.as_ref()).is_ok_and(|text| pattern.0.is_match(text))
+                str::from_utf8(value.as_ref()).is_ok_and(|text| pattern.regex.is_match(text))
             }),
             Self::Present(wanted) => values().next().is_some() == *wanted,
             Self::Not(text) => !text.matches(values),

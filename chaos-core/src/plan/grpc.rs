@@ -5,9 +5,10 @@
 
 use std::{fmt, io::ErrorKind, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
+use super::headers::may_change;
 use crate::error::RuleError;
 
 /// The code of a gRPC status, from 0 to 16.
@@ -134,7 +135,11 @@ impl fmt::Display for GrpcCode {
     }
 }
 
-/// A gRPC status: a code, a message, and details if there are any.
+const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+
+/// A gRPC status: a code, a message, and details and metadata if there are any.
 ///
 /// ```
 /// use chaos_core::{Fault, fault::{GrpcCode, GrpcStatus}};
@@ -149,6 +154,7 @@ pub struct GrpcStatus {
     code: GrpcCode,
     message: Arc<str>,
     details: Option<Arc<str>>,
+    metadata: Option<Arc<HeaderMap>>,
 }
 
 /// What a `grpc-message` header must percent-encode: everything but printable ASCII, the percent
@@ -163,6 +169,7 @@ impl GrpcStatus {
             code,
             message: message.into(),
             details: None,
+            metadata: None,
         }
     }
 
@@ -172,13 +179,72 @@ impl GrpcStatus {
     /// # Errors
     /// Returns an error if `base64` is not base64.
     pub fn details(mut self, base64: &str) -> Result<Self, RuleError> {
-        let digits = base64.trim_end_matches('=');
-        let is_digit = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
-        if !digits.bytes().all(is_digit) || digits.len() % 4 == 1 {
-            let allowed = "a serialised google.rpc.Status in base64";
-            return Err(RuleError::new("details", "not base64", allowed));
+        self.details = Some(
+            digits_of(base64)
+                .map_err(|error| error.at("details"))?
+                .into(),
+        );
+        Ok(self)
+    }
+
+    /// Sets a value of the metadata that is sent with the status, in place of one that is set already. The
+    /// value of a name that ends in `-bin` is any bytes in base64, with or without padding; that of any other
+    /// name is printable ASCII.
+    ///
+    /// A call that is not a gRPC call gets none of it.
+    ///
+    /// ```
+    /// use chaos_core::fault::{GrpcCode, GrpcStatus};
+    /// use http::HeaderName;
+    ///
+    /// // gRPC's push-back: a client that retries waits for 100 ms first.
+    /// let pushback = HeaderName::from_static("grpc-retry-pushback-ms");
+    /// let status = GrpcStatus::new(GrpcCode::from_name("UNAVAILABLE")?, "later");
+    /// let status = status.metadata(pushback, "100")?;
+    /// assert_eq!(status.to_headers()["grpc-retry-pushback-ms"], "100");
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns an error if `name` has other characters than letters, digits, `_`, `-` and `.`; if it is
+    /// `grpc-status`, `grpc-message`, `grpc-status-details-bin` or `content-type`, which the status itself
+    /// sets; or if it frames the message, as those that [`HeaderEdit`](crate::fault::HeaderEdit) lists do.
+    /// Returns an error if `value` is not what its name says, or begins or ends with a space.
+    pub fn metadata(mut self, name: HeaderName, value: &str) -> Result<Self, RuleError> {
+        const FIELD: &str = "metadata";
+        may_change(&name).map_err(|error| error.at(FIELD))?;
+        if [STATUS, MESSAGE, DETAILS, header::CONTENT_TYPE].contains(&name) {
+            let allowed = "names that the status does not set itself";
+            return Err(RuleError::new(
+                FIELD,
+                format!("{name} is set by the status"),
+                allowed,
+            ));
         }
-        self.details = Some(digits.into());
+        let is_fine = |b: u8| b.is_ascii_alphanumeric() || b"_-.".contains(&b);
+        if !name.as_str().bytes().all(is_fine) {
+            let allowed = "names of letters, digits, `_`, `-` and `.`";
+            return Err(RuleError::new(
+                FIELD,
+                format!("{name} is no name of metadata"),
+                allowed,
+            ));
+        }
+        let value = if name.as_str().ends_with("-bin") {
+            let digits = digits_of(value);
+            digits.map_err(|_| {
+                let problem = format!("{name} is not base64");
+                RuleError::new(FIELD, problem, "base64 for a name that ends in `-bin`")
+            })?
+        } else if value.bytes().all(|b| (b' '..=b'~').contains(&b)) && value.trim() == value {
+            value
+        } else {
+            let allowed = "printable ASCII, or base64 for a name that ends in `-bin`";
+            let problem = format!("{value:?} is no value of metadata");
+            return Err(RuleError::new(FIELD, problem, allowed));
+        };
+        let metadata = self.metadata.get_or_insert_default();
+        Arc::make_mut(metadata).insert(name, header_text(value));
         Ok(self)
     }
 
@@ -200,31 +266,44 @@ impl GrpcStatus {
         self.details.as_deref()
     }
 
-    /// Returns the status as headers: those of a response without messages, or the trailers of one
+    /// Returns the metadata, which the status is sent with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn metadata_pairs(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.metadata.iter().flat_map(|metadata| metadata.iter())
+    }
+
+    /// Returns the status and its metadata as headers: those of a response without messages, or the trailers of one
     /// with messages.
     #[must_use]
     pub fn to_headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(3);
-        let code = HeaderValue::from(u16::from(self.code.0));
-        headers.insert(HeaderName::from_static("grpc-status"), code);
+        let mut headers = match &self.metadata {
+            Some(metadata) => HeaderMap::clone(metadata),
+            None => HeaderMap::with_capacity(3),
+        };
+        headers.insert(STATUS, HeaderValue::from(u16::from(self.code.0)));
         if !self.message.is_empty() {
             let message = utf8_percent_encode(&self.message, ENCODED).to_string();
-            headers.insert(
-                HeaderName::from_static("grpc-message"),
-                header_text(&message),
-            );
+            headers.insert(MESSAGE, header_text(&message));
         }
         if let Some(details) = &self.details {
-            headers.insert(
-                HeaderName::from_static("grpc-status-details-bin"),
-                header_text(details),
-            );
+            headers.insert(DETAILS, header_text(details));
         }
         headers
     }
 }
 
-/// Makes a header's value of percent-encoded text or base64, both of which are printable ASCII.
+/// Returns base64 without its padding.
+fn digits_of(base64: &str) -> Result<&str, RuleError> {
+    let digits = base64.trim_end_matches('=');
+    let is_digit = |b: u8| b.is_ascii_alphanumeric() || b == b'+' || b == b'/';
+    if digits.bytes().all(is_digit) && digits.len() % 4 != 1 {
+        return Ok(digits);
+    }
+    let allowed = "a serialised google.rpc.Status in base64";
+    Err(RuleError::new("", "not base64", allowed))
+}
+
+/// Makes a header's value of text that is printable ASCII.
 fn header_text(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).expect("printable ASCII")
 }

@@ -88,6 +88,7 @@ document! {
         { "status": { "code": 500, "body": "broken", "content_type": "text/plain" } },
         { "grpc": "UNAVAILABLE" },
         { "grpc": { "code": 14, "message": "gone", "details": "CA4", "after_messages": 2, "on": "request" } },
+        { "grpc": { "code": 14, "metadata": { "grpc-retry-pushback-ms": "100" } } },
         { "error": "broken" },
         { "error": { "kind": "connection_refused", "message": "nobody there" } },
         { "value": { "stock": 0 } },

@@ -6,7 +6,10 @@ use super::{
     document::document,
     fault::{quantile, quantile_name},
     form::{Object, Whole},
-    scalar::{DURATION, SITE, Words, duration, duration_text, meaning, refuse, word, words},
+    scalar::{
+        DURATION, DURATION_PATTERN, SITE, Words, duration, duration_text, meaning, refuse, word,
+        words,
+    },
     shape::{Documented, Shape},
 };
 use crate::{
@@ -23,12 +26,12 @@ pub(super) const GUARDS: Shape = Shape::list(&GuardDoc::SHAPE, 0, usize::MAX)
 
 document! {
     /// A bound on what a service shows at a site.
-    GuardDoc as "GuardRail", "error_ratio, latency or both";
+    GuardDoc as "GuardRail", "error_ratio, latency or both, and the bounds of a baseline beside over_baseline";
     optional {
         /// Where it looks: the rule's own site unless it is given.
         site: String = SITE;
         /// How far it looks back.
-        window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", "");
+        window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", DURATION_PATTERN);
         /// How many calls it wants to see before it judges.
         at_least: Whole<u32> = Shape::whole(0, u32::MAX as u64);
         /// The share of the calls that may fail.
@@ -38,6 +41,10 @@ document! {
             .allowing("an object with one quantile, such as {\"p99\": \"800ms\"}");
         /// Whether the bound is on what injection adds to the calls that are left alone.
         over_baseline: bool = Shape::FLAG;
+        /// The greatest error ratio that the baseline counts for: 0.5 unless it is given.
+        max_baseline_error_ratio: f64 = Shape::SHARE;
+        /// The longest latency that the baseline counts for: 10s unless it is given.
+        max_baseline_latency: String = DURATION;
         /// What a breach does: `halt` unless it is given.
         then: String = Shape::word(|| words(THEN));
     }
@@ -75,6 +82,22 @@ impl GuardDoc {
         if self.over_baseline == Some(true) {
             rail = rail.over_baseline();
         }
+        if let Some(ratio) = self.max_baseline_error_ratio {
+            if !rail.over_baseline || rail.error_ratio.is_none() {
+                let problem = "without over_baseline and error_ratio";
+                return Err(Self::refuse("max_baseline_error_ratio", problem));
+            }
+            let ratio = Rate::new(ratio).map_err(Self::at("max_baseline_error_ratio"))?;
+            rail = rail.max_baseline_error_ratio(ratio);
+        }
+        if let Some(longest) = self.max_baseline_latency {
+            if !rail.over_baseline || rail.latency.is_none() {
+                let problem = "without over_baseline and latency";
+                return Err(Self::refuse("max_baseline_latency", problem));
+            }
+            let longest = duration(&longest).map_err(Self::at("max_baseline_latency"))?;
+            rail = rail.max_baseline_latency(longest);
+        }
         if let Some(then) = self.then {
             rail = rail.then(meaning(THEN, &then).map_err(Self::within("then"))?);
         }
@@ -104,6 +127,8 @@ pub(super) fn docs(rails: &[GuardRail]) -> Option<Vec<Object<GuardDoc>>> {
 impl From<&GuardRail> for GuardDoc {
     fn from(rail: &GuardRail) -> Self {
         let usual = GuardRail::new();
+        let bounds_errors = rail.over_baseline && rail.error_ratio.is_some();
+        let bounds_latency = rail.over_baseline && rail.latency.is_some();
         Self {
             site: rail.site.as_ref().map(ToString::to_string),
             window: (rail.window != usual.window).then(|| duration_text(rail.window)),
@@ -113,6 +138,13 @@ impl From<&GuardRail> for GuardDoc {
                 Map::from_iter([(quantile_name(quantile), duration_text(longest).into())])
             }),
             over_baseline: rail.over_baseline.then_some(true),
+            // What bounds no baseline is refused, and was never needed.
+            max_baseline_error_ratio: (bounds_errors
+                && rail.max_baseline_error_ratio != usual.max_baseline_error_ratio)
+                .then(|| rail.max_baseline_error_ratio.get()),
+            max_baseline_latency: (bounds_latency
+                && rail.max_baseline_latency != usual.max_baseline_latency)
+                .then(|| duration_text(rail.max_baseline_latency)),
             then: (rail.then != usual.then)
                 .then(|| word(THEN, &rail.then).map(String::from))
                 .flatten(),

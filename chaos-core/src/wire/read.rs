@@ -78,7 +78,15 @@ where
         match expected {
             // The names that are known there.
             Some(expected) if problem.starts_with("unknown ") => {
-                RuleError::new(path, problem, expected)
+                let unknown = path.rsplit('.').next().unwrap_or_default();
+                match &*allowed.fields_that_have(unknown) {
+                    [] => RuleError::new(path, problem, expected),
+                    owners => {
+                        let owners = owners.join("`, `");
+                        let problem = format!("{problem}, which belongs in `{owners}`");
+                        RuleError::new(path, problem, expected)
+                    }
+                }
             }
             _ => RuleError::new(path, problem, allowed.allowed()),
         }

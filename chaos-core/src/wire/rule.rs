@@ -35,7 +35,8 @@ const ID: Shape = Shape::text(
     "1 to 128 of A-Z a-z 0-9 . _ : -",
     "",
     r"^([A-Za-z0-9._:-]*[A-Za-z0-9_:-][A-Za-z0-9._:-]*|\.{3,})$",
-);
+)
+.at_most(RuleId::MAX_LENGTH);
 
 document! {
     /// Which calls, where, and what happens to them. A field that is left out has its default.
@@ -54,7 +55,7 @@ document! {
         /// here or left out; elsewhere it is required.
         id: String = ID;
         /// Why the rule is there, for those who come across it.
-        reason: String = Shape::TEXT.allowing("a text of at most 1000 bytes");
+        reason: String = Shape::TEXT.allowing("a text of at most 1000 bytes").at_most(MAX_REASON);
         /// Whether the rule is on: true unless it is given.
         enabled: bool = Shape::FLAG;
         /// What the rule does to the calls that it hits: `inject`, which is the default, or `shadow`, which

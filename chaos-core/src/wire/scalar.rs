@@ -5,14 +5,16 @@ use std::time::Duration;
 use bytesize::ByteSize;
 
 use super::shape::Shape;
-use crate::error::RuleError;
+use crate::{error::RuleError, matcher::glob::SiteGlob};
 
 /// A duration within the bounds of a fault.
 pub(super) const DURATION: Shape = Shape::text(
     "a duration such as \"50ms\" or \"30s\", 0s to 24h",
     "duration-with-units",
-    r"^\s*([0-9][0-9.\s]*[A-Za-zµ]+\s*)+$",
+    DURATION_PATTERN,
 );
+
+pub(super) const DURATION_PATTERN: &str = r"^\s*([0-9][0-9.\s]*[A-Za-zµ]+\s*)+$";
 
 pub(super) const SIZE: Shape = Shape::either(&[SIZE_TEXT, Shape::whole(0, u64::MAX)])
     .allowing("a size such as \"1KiB\" or \"1.5 MB\", or a number of bytes");
@@ -29,7 +31,8 @@ pub(super) const SITE: Shape = Shape::text(
     "a site name, or a pattern such as `db.*` (one part) or `db.**` (one or more)",
     "",
     r"^([A-Za-z0-9_-]+|\*)(\.([A-Za-z0-9_-]+|\*))*$|^(([A-Za-z0-9_-]+|\*)\.)*\*\*(\.([A-Za-z0-9_-]+|\*))*$",
-);
+)
+.at_most(SiteGlob::MAX_LENGTH);
 
 /// Names of headers, for the pattern of a map.
 pub(super) const HEADER_NAMES: &str = "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$";

@@ -171,6 +171,90 @@ mod tests {
     }
 
     #[test]
+    fn the_lengths_are_those_of_the_reader() {
+        let definitions = definitions();
+        let of = |name: &str, field: &str| {
+            let longest = definitions[name]["properties"][field]["maxLength"].as_u64();
+            longest.unwrap_or_else(|| panic!("{name} {field}")) as usize
+        };
+        let text = |length: usize| Value::from("a".repeat(length));
+        // Of a class, which compiles to little.
+        let class = |length: usize| format!("[{}]", "a".repeat(length - 2));
+        let path = |form: &str, length| json!({ "path": { form: class(length) } });
+        let rules = |field: &str, value: Value| rule_from_value(with(field, value), None);
+        for (longest, reads) in [
+            (of("Rule", "id"), &|n| rules("id", text(n)).is_ok()),
+            (of("Rule", "site"), &|n| rules("site", text(n)).is_ok()),
+            (of("Rule", "reason"), &|n| rules("reason", text(n)).is_ok()),
+            (of("GuardRail", "site"), &|n| {
+                let guard = json!([{ "error_ratio": 0.5, "site": text(n) }]);
+                rules("guards", guard).is_ok()
+            }),
+            (of("TextForm", "regex"), &|n| {
+                rules("match", path("regex", n)).is_ok()
+            }),
+            (of("TextForm", "full_regex"), &|n| {
+                rules("match", path("full_regex", n)).is_ok()
+            }),
+        ] as [(usize, &dyn Fn(usize) -> bool); 6]
+        {
+            assert!(reads(longest) && !reads(longest + 1), "{longest}");
+        }
+        let of_policy = &definitions["Policy"]["properties"]["sites"]["items"]["maxLength"];
+        assert_eq!(*of_policy, 256);
+    }
+
+    #[cfg(feature = "window")]
+    #[test]
+    fn the_patterns_of_a_window_take_what_the_reader_takes() {
+        let definitions = definitions();
+        let pattern = |field: &str| {
+            let pattern = &definitions["HoursWindow"]["properties"][field]["pattern"];
+            regex_lite::Regex::new(pattern.as_str().unwrap()).unwrap()
+        };
+        let ranges = |n: usize| vec!["09:00-17:00"; n].join(",");
+        for (field, texts) in [
+            (
+                "days",
+                [
+                    "mon",
+                    " Mon - FRI ,sat",
+                    "mon,",
+                    "",
+                    "mon-",
+                    "monday",
+                    "mon-tue-wed",
+                    "xyz",
+                ]
+                .map(String::from)
+                .to_vec(),
+            ),
+            (
+                "hours",
+                [
+                    "09:00-17:00",
+                    " 22:00 - 06:00 ",
+                    "00:00-24:00",
+                    "24:00-01:00",
+                    "9:00-10:00",
+                    "12:60-13:00",
+                    "",
+                ]
+                .map(String::from)
+                .into_iter()
+                .chain([ranges(24), ranges(25)])
+                .collect(),
+            ),
+        ] {
+            for text in texts {
+                let is_read =
+                    rule_from_value(with("window", json!({ field: &text })), None).is_ok();
+                assert_eq!(pattern(field).is_match(&text), is_read, "{field}: {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_examples_are_read() {
         let definitions = definitions();
         let mut seen = BTreeSet::new();

@@ -58,8 +58,9 @@ enum Kind {
     /// From 0, or above it, to a bound.
     Number(Above0, f64),
     Whole(u64, u64),
-    /// A format that only readers of the description know, and a pattern; either may be empty.
-    Text(&'static str, &'static str),
+    /// A format that only readers of the description know, and a pattern, either of which may be empty; and the
+    /// most characters.
+    Text(&'static str, &'static str, usize),
     /// One of these texts.
     Word(fn() -> Vec<&'static str>),
     /// A list with bounds on its length.
@@ -115,7 +116,18 @@ impl Shape {
         format: &'static str,
         pattern: &'static str,
     ) -> Self {
-        Self::of(Kind::Text(format, pattern)).allowing(allowed)
+        Self::of(Kind::Text(format, pattern, usize::MAX)).allowing(allowed)
+    }
+
+    /// Bounds the length of a text. A bound in bytes holds for its characters too, which are no more.
+    pub(super) const fn at_most(self, most: usize) -> Self {
+        match self.kind {
+            Kind::Text(format, pattern, _) => Self {
+                kind: Kind::Text(format, pattern, most),
+                ..self
+            },
+            _ => self,
+        }
     }
 
     pub(super) const fn word(words: fn() -> Vec<&'static str>) -> Self {
@@ -183,6 +195,25 @@ impl Shape {
         }
     }
 
+    /// Returns the names of its fields that have a field `name` within them.
+    pub(super) fn fields_that_have(&self, name: &str) -> Vec<&'static str> {
+        let Kind::Object(document) = self.kind else {
+            return Vec::new();
+        };
+        let fields = document().fields.iter();
+        let fields = fields.filter(|field| field.shape.has_field(name));
+        fields.map(|field| field.name).collect()
+    }
+
+    fn has_field(&self, name: &str) -> bool {
+        match self.kind {
+            Kind::List(of, ..) => of.has_field(name),
+            Kind::Object(document) => document().field(name).is_some(),
+            Kind::Either(shapes) => shapes.iter().any(|shape| shape.has_field(name)),
+            _ => false,
+        }
+    }
+
     /// Returns the schemas of what it is one of. Their types differ: of several forms, clients that are
     /// generated tell apart a text, a number, a list and an object, and no more.
     fn options(&self, definitions: &mut Definitions) -> Vec<Value> {
@@ -213,12 +244,15 @@ impl Shape {
                 json!({ "type": "number", (least): 0, "maximum": max })
             }
             Kind::Whole(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
-            Kind::Text(format, pattern) => {
+            Kind::Text(format, pattern, most) => {
                 let mut schema = json!({ "type": "string" });
                 for (key, value) in [("format", format), ("pattern", pattern)] {
                     if !value.is_empty() {
                         schema[key] = value.into();
                     }
+                }
+                if most < usize::MAX {
+                    schema["maxLength"] = most.into();
                 }
                 schema
             }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use self::grammar::{Setting, Term, settings};
+use self::grammar::{Term, settings};
 use super::rule::rule_from_json;
 use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 
@@ -56,6 +56,10 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 ///
 /// # Names
 ///
+/// A site may be written as a failpoint is named: each `::` and each `/` in it is read as a dot, so that
+/// `raft::before_save` and `raft/before_save` both name the site `raft.before_save`. Only one of them may be
+/// set.
+///
 /// The third term of `db.read` is the rule `env.db.read.3`. In a site, `*` is written `:any` and `**`
 /// is `:all`, which no site is called: `env.db.:any.1`.
 ///
@@ -67,25 +71,31 @@ pub fn rules_from_short(text: &str) -> Result<Vec<Rule>, RuleError> {
     let mut seen = BTreeSet::new();
     let mut rules = Vec::new();
     for setting in &settings {
-        if !seen.insert(setting.site) {
+        let site = site_of(setting.site)?;
+        rules.extend(rules_of(site.as_str(), &setting.terms)?);
+        if !seen.insert(site.to_string()) {
             let problem = "stands twice";
             let allowed = "each site once, its terms joined by `->`";
             return Err(RuleError::new(setting.site, problem, allowed));
         }
-        rules.extend(rules_of(setting)?);
     }
     Ok(rules)
 }
 
-fn rules_of(setting: &Setting<'_>) -> Result<Vec<Rule>, RuleError> {
-    // The ids are made of the site: it is checked first.
-    setting.site.parse::<SiteGlob>()?;
-    let mut rules = Vec::with_capacity(setting.terms.len());
+/// Returns the site that is written, which may have the separators of a failpoint's name.
+fn site_of(written: &str) -> Result<SiteGlob, RuleError> {
+    let site = written.replace("::", ".").replace('/', ".").parse();
+    let here = grammar::excerpt(written);
+    site.map_err(|error: RuleError| RuleError::new(here, error.problem(), error.allowed()))
+}
+
+fn rules_of(site: &str, terms: &[Term<'_>]) -> Result<Vec<Rule>, RuleError> {
+    let mut rules = Vec::with_capacity(terms.len());
     // The calls that `off` terms with a count take before the next term.
     let mut skip = 0_u64;
     let mut is_off = false;
-    for (at, term) in setting.terms.iter().enumerate() {
-        let id = id(setting.site, at + 1);
+    for (at, term) in terms.iter().enumerate() {
+        let id = id(site, at + 1);
         let here = |error: RuleError| error.in_rule(&*id);
         if let Some(count) = term.off().map_err(here)? {
             match count {
@@ -94,7 +104,7 @@ fn rules_of(setting: &Setting<'_>) -> Result<Vec<Rule>, RuleError> {
             }
             continue;
         }
-        let rule = rule(&id, setting.site, term, skip).map_err(here)?;
+        let rule = rule(&id, site, term, skip).map_err(here)?;
         // A term behind an `off` is never asked: it is read, so that a mistake is found, and not armed.
         if !is_off {
             rules.push(rule);

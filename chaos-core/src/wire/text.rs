@@ -13,7 +13,10 @@ use super::{
     scalar::refuse,
     shape::{Documented, Shape},
 };
-use crate::{error::RuleError, matcher::text::Text};
+use crate::{
+    error::RuleError,
+    matcher::text::{Pattern, Text},
+};
 
 /// What a text matcher accepts, wherever one stands.
 pub(super) const TEXT_MATCHER: Shape = Shape::either(&[
@@ -25,7 +28,14 @@ pub(super) const TEXT_MATCHER: Shape = Shape::either(&[
 .allowing(ALLOWED);
 
 const ALLOWED: &str = "a text, a list of matchers, or one of {\"prefix\"}, {\"suffix\"}, {\"regex\"}, \
-                       {\"present\"}, {\"not\"}";
+                       {\"full_regex\"}, {\"present\"}, {\"not\"}";
+
+const REGEX: Shape = Shape::text(
+    "a regular expression of at most 1024 bytes, without look-around or back references",
+    "regex",
+    "",
+)
+.at_most(Pattern::MAX_LENGTH);
 
 /// A text matcher as it is written.
 #[derive(Serialize)]
@@ -57,12 +67,10 @@ document! {
         prefix: String = Shape::TEXT;
         /// What the text ends with.
         suffix: String = Shape::TEXT;
-        /// What is found in the text: without `^` and `$`, anywhere in it.
-        regex: String = Shape::text(
-            "a regular expression of at most 1024 bytes, without look-around or back references",
-            "regex",
-            "",
-        );
+        /// What is found somewhere in the text: `/products/[0-9]+` is found in `/x/products/1/picture`.
+        regex: String = REGEX;
+        /// What the whole text is, as with `safe_regex` of Envoy and `regex` of Istio.
+        full_regex: String = REGEX;
         /// Whether there is a text at all.
         present: bool = Shape::FLAG;
         /// What the text is not.
@@ -78,7 +86,8 @@ impl TextDoc {
             Self::Any(docs) => docs.iter().map(Self::expressions).sum(),
             Self::Form(form) => {
                 let not = form.not.as_ref().map_or(0, Self::expressions);
-                usize::from(form.regex.is_some()) + not
+                let regexes = [&form.regex, &form.full_regex];
+                regexes.into_iter().flatten().count() + not
             }
         }
     }
@@ -120,6 +129,8 @@ impl FormDoc {
         given.extend(self.prefix.map(|text| ("prefix", Ok(Text::prefix(&text)))));
         given.extend(self.suffix.map(|text| ("suffix", Ok(Text::suffix(&text)))));
         given.extend(self.regex.map(|pattern| ("regex", Text::regex(&pattern))));
+        let full = self.full_regex;
+        given.extend(full.map(|pattern| ("full_regex", Text::full_regex(&pattern))));
         given.extend(
             self.present
                 .map(|wanted| ("present", Ok(Text::Present(wanted)))),
@@ -151,7 +162,13 @@ impl From<&Text> for TextDoc {
             Text::AnyOf(texts) => return Self::Any(texts.iter().map(Self::from).collect()),
             Text::Prefix(text) => form.prefix = Some(text.to_string()),
             Text::Suffix(text) => form.suffix = Some(text.to_string()),
-            Text::Regex(pattern) => form.regex = Some(pattern.as_str().to_owned()),
+            Text::Regex(pattern) => {
+                let written = Some(pattern.as_str().to_owned());
+                match pattern.is_full() {
+                    true => form.full_regex = written,
+                    false => form.regex = written,
+                }
+            }
             Text::Present(wanted) => form.present = Some(*wanted),
             Text::Not(text) => form.not = Some(Self::from(&**text)),
         }

@@ -24,14 +24,38 @@ const ZONE_ALLOWED: &str = "a time zone";
 #[cfg(feature = "window")]
 const UTC: &str = "UTC";
 
+/// A day of the week in upper or lower case, with blanks behind it.
+macro_rules! day {
+    () => {
+        "([Mm][Oo][Nn]|[Tt][Uu][Ee]|[Ww][Ee][Dd]|[Tt][Hh][Uu]|[Ff][Rr][Ii]|[Ss][Aa][Tt]|[Ss][Uu][Nn])\\s*"
+    };
+}
+
+/// A day, or a range of days.
+macro_rules! days {
+    () => {
+        concat!("\\s*", day!(), "(-\\s*", day!(), ")?")
+    };
+}
+
+/// A range of times of day.
+macro_rules! hours {
+    () => {
+        "\\s*([01][0-9]|2[0-3]):[0-5][0-9]\\s*-\\s*(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)\\s*"
+    };
+}
+
+const DAYS_PATTERN: &str = concat!("^", days!(), "(,", days!(), ")*$");
+const HOURS_PATTERN: &str = concat!("^", hours!(), "(,", hours!(), "){0,23}$");
+
 document! {
     /// The hours of the week in which a rule lives, by the clock on the wall of a place.
     WindowDoc as "HoursWindow", "days or hours or both";
     optional {
         /// The days: every day unless they are given.
-        days: String = Shape::text(DAYS_ALLOWED, "days", "");
+        days: String = Shape::text(DAYS_ALLOWED, "days", DAYS_PATTERN);
         /// The hours: all of the day unless they are given.
-        hours: String = Shape::text(HOURS_ALLOWED, "hours", "");
+        hours: String = Shape::text(HOURS_ALLOWED, "hours", HOURS_PATTERN);
         /// The time zone: UTC unless it is given.
         zone: String = Shape::text(ZONE_ALLOWED, "time-zone", "");
     }

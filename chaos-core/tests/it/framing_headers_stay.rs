@@ -3,7 +3,7 @@
 
 use chaos_core::{
     RuleError,
-    fault::{HeaderEdit, HttpAnswer},
+    fault::{GrpcCode, GrpcStatus, HeaderEdit, HttpAnswer},
     wire,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -45,6 +45,8 @@ fn a_document_cannot_change_what_frames_a_message() {
             }
             let status = json!({"status": {"code": 503, "headers": {&name: "5"}}});
             refused(&status, "faults[0].status.headers");
+            let grpc = json!({"grpc": {"code": 14, "metadata": {&name: "5"}}});
+            refused(&grpc, "faults[0].grpc.metadata");
             let chosen = json!({"one_of": [{"fault": {"headers": {"set": {&name: "5"}}}}]});
             refused(&chosen, "faults[0].one_of[0].fault.headers.set");
         }
@@ -63,6 +65,9 @@ fn nor_can_code() {
             let error = edit.unwrap_err();
             assert!(error.problem().starts_with(name.as_str()), "{error}");
         }
+        let status = GrpcStatus::new(GrpcCode::new(14).unwrap(), "");
+        let error = status.metadata(name.clone(), "5").unwrap_err();
+        assert_eq!(error.field(), "metadata", "{error}");
         let headers = HeaderMap::from_iter([(name, five)]);
         assert!(HttpAnswer::new(503).unwrap().headers(headers).is_err());
     }
@@ -81,4 +86,45 @@ fn the_others_can_be_changed() {
         read(&json!({"headers": {"set": {name: "5"}, "remove": [name]}})).unwrap();
         read(&json!({"status": {"code": 503, "headers": {name: "5"}}})).unwrap();
     }
+}
+
+#[test]
+fn metadata_of_a_status_has_names_and_values_of_metadata() {
+    let with =
+        |name: &str, value: &str| read(&json!({"grpc": {"code": 14, "metadata": {name: value}}}));
+    for (name, value) in [
+        ("grpc-retry-pushback-ms", "100"),
+        ("X-Upper", "~ a b !"),
+        ("google.rpc.errorinfo-bin", "CA4SAm5v"),
+        ("padded-bin", "CA4SAm4="),
+        ("nothing-bin", ""),
+        ("bin", "not base64!"),
+        ("nothing", ""),
+    ] {
+        with(name, value).unwrap_or_else(|error| panic!("{name}: {value}: {error}"));
+    }
+    for (name, value, problem) in [
+        ("grpc-status", "0", "set by the status"),
+        ("Grpc-Status", "0", "set by the status"),
+        ("grpc-message", "a", "set by the status"),
+        ("grpc-status-details-bin", "CA4SAm5v", "set by the status"),
+        ("content-type", "application/grpc", "set by the status"),
+        ("a!", "1", "no name of metadata"),
+        (":status", "1", "no header name"),
+        ("a b", "1", "no header name"),
+        ("a-bin", "not base64!", "a-bin is not base64"),
+        ("a-bin", "A", "a-bin is not base64"),
+        ("a", " 1", "no value"),
+        ("a", "1 ", "no value"),
+        ("a", "ä", "no value"),
+        ("a", "1\r\nb: 2", "no value"),
+        ("a", "1\t2", "no value"),
+    ] {
+        let error = with(name, value).expect_err(name);
+        assert_eq!(error.field(), "faults[0].grpc.metadata", "{error}");
+        assert!(error.problem().contains(problem), "{error}: no {problem:?}");
+        assert!(error.allowed().contains("base64"), "{error}");
+    }
+    let error = read(&json!({"grpc": {"code": 14, "metadata": {"a": "1", "A": "2"}}}));
+    assert!(error.unwrap_err().problem().contains("stands twice"));
 }

@@ -150,6 +150,30 @@ fn no_delay_is_longer_than_a_day() {
     }
 }
 
+/// A curve has no upper end, so one delay in ten thousand outlasted the caller's timeout.
+#[test]
+fn no_delay_is_longer_than_its_max_and_the_curve_below_it_stays() {
+    for (latency, max) in [
+        (Latency::pareto(ms(10), 1.5), ms(30)),
+        (Latency::pareto(ms(10), 1.5), ms(10)),
+        (Latency::normal(ms(100), ms(20)), ms(110)),
+        (Latency::normal(ms(100), ms(20)), ms(100)),
+        (Latency::quantiles(&[(0.5, ms(20)), (0.9, ms(50))]), ms(50)),
+        // No binary fraction, and one that no sum of them meets.
+        (
+            Latency::pareto(ms(10), 0.1),
+            Duration::new(86_399, 999_999_999),
+        ),
+    ] {
+        let latency = latency.unwrap();
+        let whole = delays(&latency, 10, 2_000);
+        let bounded = latency.at_most(max).unwrap();
+        let expected: Vec<_> = whole.iter().map(|delay| *delay.min(&max)).collect();
+        assert_ne!(whole, expected, "{max:?} was never asked");
+        assert_eq!(delays(&bounded, 10, 2_000), expected, "{max:?}");
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_delays() {
     for latency in [
@@ -198,6 +222,7 @@ fn delays_are_the_same_everywhere() {
 fn bad_parameters_are_refused_with_what_is_allowed() {
     let long = DAY + ms(1);
     let two = |low, high| Latency::quantiles(&[low, high]);
+    let at_most = |latency: Result<Latency, RuleError>, max| latency.unwrap().at_most(max);
     let many: Vec<_> = (1..=17_u32)
         .map(|n| (f64::from(n) / 18.0, ms(n.into())))
         .collect();
@@ -265,6 +290,41 @@ fn bad_parameters_are_refused_with_what_is_allowed() {
         ),
         (Latency::uniform(ms(2), ms(1)), "above", "low to high"),
         (Latency::fixed(long), "too long", "24h"),
+        (
+            at_most(Latency::pareto(ms(2), 1.5), ms(1)),
+            "1ms over 2ms",
+            "max",
+        ),
+        (
+            at_most(Latency::normal(ms(2), ms(9)), ms(1)),
+            "1ms over 2ms",
+            "mean",
+        ),
+        (
+            at_most(Latency::normal(ms(0), ms(9)), ms(0)),
+            "max of 0",
+            "more than 0s",
+        ),
+        (
+            at_most(two((0.5, ms(1)), (0.9, ms(2))), ms(1)),
+            "1ms over 2ms",
+            "quantile",
+        ),
+        (
+            at_most(Latency::pareto(ms(2), 1.5), long),
+            "too long",
+            "24h",
+        ),
+        (
+            at_most(Latency::fixed(ms(2)), ms(3)),
+            "has an upper end",
+            "pareto",
+        ),
+        (
+            at_most(Latency::uniform(ms(1), ms(2)), ms(3)),
+            "has an upper end",
+            "pareto",
+        ),
     ] {
         let error = latency.unwrap_err();
         assert_eq!(error.field(), "latency", "{error}");

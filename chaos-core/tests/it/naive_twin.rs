@@ -137,10 +137,11 @@ fn text(wanted: &Value, values: &[&str], is_path: bool) -> bool {
     match form.as_str() {
         "prefix" => values.iter().any(|value| value.starts_with(inner_text)),
         "suffix" => values.iter().any(|value| value.ends_with(inner_text)),
-        // The only expression that the strategy writes.
+        // The only expressions that the strategy writes.
         "regex" => values
             .iter()
             .any(|value| value.starts_with('a') && value.ends_with('e')),
+        "full_regex" => values.iter().any(|value| ["a", "/a", "e"].contains(value)),
         "present" => inner.as_bool().unwrap() != values.is_empty(),
         "not" => !text(inner, values, is_path),
         other => panic!("{other}"),
@@ -170,6 +171,7 @@ fn any_text(plain: &'static [&'static str]) -> impl Strategy<Value = Value> {
         1 => Just(json!({ "prefix": prefix })),
         1 => Just(json!({"suffix": "e"})),
         1 => Just(json!({"regex": "^a.*e$"})),
+        1 => Just(json!({"full_regex": "/?a|e"})),
         1 => any::<bool>().prop_map(|wanted| json!({ "present": wanted })),
     ];
     leaf.prop_recursive(2, 6, 3, |inner| {

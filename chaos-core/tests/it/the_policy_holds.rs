@@ -168,6 +168,10 @@ fn what_gets_in_unchecked_is_held_to_it() {
     let short = under(Policy::new().delay(MS));
     let hang = Fault::hang(Duration::from_secs(3600)).unwrap();
     let tail = Fault::latency(Latency::pareto(SECOND * 100, 0.5).unwrap());
+    let cut = Latency::pareto(MS, 0.5).unwrap().at_most(SECOND);
+    assert!(short.check([&rule(Fault::latency(cut.unwrap()))]).is_err());
+    let cut = Latency::pareto(MS, 0.5).unwrap().at_most(MS);
+    assert!(short.check([&rule(Fault::latency(cut.unwrap()))]).is_ok());
     for fault in [hang, tail] {
         assert!(short.check([&rule(fault.clone())]).is_err() || fault.name() == "latency");
     }

@@ -460,7 +460,7 @@ fn what_cannot_be_read_names_the_term_and_what_is_allowed() {
             "latency(1s)",
             "acts on the response",
         ),
-        ("s/t=return", "site", "whole part"),
+        ("s//t=return", "s//t", "whole part"),
         ("=", "=", "site=term"),
     ] {
         let error = refused(text);
@@ -499,4 +499,40 @@ proptest! {
             Injector::new().replace(rules).unwrap();
         }
     }
+}
+
+/// The names of fail-rs have `::` in them, those of gofail and of Go's packages `/`.
+#[test]
+fn the_separators_of_a_failpoint_are_dots() {
+    for (written, site) in [
+        ("raft::before_save", "raft.before_save"),
+        ("raft/before_save", "raft.before_save"),
+        ("raft.before_save", "raft.before_save"),
+        ("raft::*", "raft.*"),
+        ("**/before_save", "**.before_save"),
+        (
+            "github.com/pingcap/tidb/mock-commit",
+            "github.com.pingcap.tidb.mock-commit",
+        ),
+    ] {
+        let rules = read(&format!("{written}=1*return->sleep(1)"));
+        let sites: Vec<_> = rules.iter().map(|rule| rule.site().as_str()).collect();
+        assert_eq!(sites, [site, site], "{written}");
+        let expected = read(&format!("{site}=1*return->sleep(1)"));
+        assert_eq!(rules, expected, "{written}");
+    }
+    assert_eq!(values(&armed("db::read=return(7)"), 1), "7");
+    for name in [
+        "/raft", "raft/", "raft//a", "::raft", "raft:::a", "raft::/a", "raft:a", r"raft\a",
+    ] {
+        let error = refused(&format!("{name}=return"));
+        assert_eq!(error.field(), name);
+        assert!(error.allowed().contains("with dots between"), "{error}");
+    }
+    // A site stands once, however it is written.
+    let error = refused("db.read=off; db::read=return");
+    assert_eq!(
+        (error.field(), error.problem()),
+        ("db::read", "stands twice")
+    );
 }

@@ -17,7 +17,8 @@ fn rules() -> Vec<Value> {
             "path": "/checkout/{id}",
             "host": "api.example.com",
             "grpc": "shop.v1.Orders/Place",
-            "headers": { "x-tenant": "acme", "x-user": { "regex": "^a" } },
+            "headers": { "x-tenant": "acme", "x-user": { "regex": "^a" },
+                         "x-trace": { "full_regex": "[0-9a-f]{16}" } },
             "query": { "beta": "1" },
             "labels": { "table": { "not": { "prefix": "tmp_" } } },
         },
@@ -56,6 +57,18 @@ fn rules() -> Vec<Value> {
             "faults",
             json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 } } }]),
         ),
+        (
+            "faults",
+            json!([{ "latency": { "pareto": { "min": "10ms", "alpha": 1.5 }, "max": "1s" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "p50": "20ms", "p99": "800ms", "max": "800ms" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "latency": { "mean": "20ms", "std_dev": "5ms", "max": "24ms" } }]),
+        ),
         ("faults", json!([{ "latency": { "at_least": "1s" } }])),
         ("key", json!("header:x-user-id")),
         ("key", json!("label:tenant")),
@@ -82,6 +95,11 @@ fn rules() -> Vec<Value> {
         (
             "faults",
             json!([{ "status": { "code": 503, "body": "<p>", "content_type": "text/html" } }]),
+        ),
+        (
+            "faults",
+            json!([{ "grpc": { "code": "UNAVAILABLE", "message": "injected",
+                               "metadata": { "a-bin": "CA4", "grpc-retry-pushback-ms": "100" } } }]),
         ),
         (
             "faults",

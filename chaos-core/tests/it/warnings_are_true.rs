@@ -206,9 +206,20 @@ fn peers_that_nobody_tells_are_told() {
     assert!(site.is_armed() && site.decide(&unknown).is_none());
     assert!(!site.is_armed(), "only the first call takes the slow path");
     assert_eq!(fields(), ["faults[0]", "key"]);
+    // A listener may hand the handle of a connection to its requests.
+    let _ = injector.site_of("tcp.server", SiteKind::Connection);
+    assert_eq!(fields(), ["key"]);
+}
+
+#[test]
+fn peers_that_are_known_are_not_warned_of() {
+    let injector = Injector::new();
+    let site = injector.site("http.server");
+    site.ask_for_peer();
+    let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
     let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
-    injector.put(keyed.clone());
-    assert!(site.decide(&request.peer_of(&peer)).is_some());
-    site.note_peer(true);
-    assert_eq!(fields(), [""; 0]);
+    let request = Call::http(&Method::GET, &uri, &headers).peer_of(&peer);
+    assert!(site.decide(&request).is_none());
+    let keyed = rule(r#""key":"peer""#, r#"{"abort":"reset"}"#, "http.server");
+    assert_eq!(injector.warnings([&keyed]), []);
 }

@@ -12,6 +12,7 @@ use http_body::Body as _;
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use tower_service::Service;
 
+use super::deadline::Deadline;
 use crate::execute::upload::CompleteBody;
 
 /// The inner service for one call, with the request and response types of `http`.
@@ -22,11 +23,17 @@ pub(super) struct Exchange<S> {
     inner: S,
     request: Option<Request>,
     has_body: bool,
+    deadline: Option<Deadline>,
 }
 
 impl<S> Exchange<S> {
     /// Returns the exchange, and the request with the headers and the body.
-    pub(super) fn new(inner: S, mut request: Request, uri: Uri) -> (Self, http::Request<Body>) {
+    pub(super) fn new(
+        inner: S,
+        mut request: Request,
+        uri: Uri,
+        deadline: Option<Deadline>,
+    ) -> (Self, http::Request<Body>) {
         let body = request.body_mut().take();
         let has_body = body.is_some();
         let is_complete = body.as_ref().is_none_or(|body| body.as_bytes().is_some());
@@ -42,6 +49,7 @@ impl<S> Exchange<S> {
             inner,
             request: Some(request),
             has_body,
+            deadline,
         };
         (exchange, asked)
     }
@@ -64,6 +72,9 @@ where
         let mut request = self.request.take().expect("an exchange is called once");
         let (head, body) = asked.into_parts();
         *request.headers_mut() = head.headers;
+        if let Some(deadline) = self.deadline {
+            *request.timeout_mut() = Some(deadline.left());
+        }
         *request.body_mut() = Some(body).filter(|body| self.has_body || !body.is_end_stream());
         let answer = self.inner.call(request);
         Box::pin(async { answer.await.map(from_response).map_err(InnerError) })
@@ -96,8 +107,16 @@ fn from_response(response: Response) -> http::Response<Body> {
 }
 
 /// Returns the response with the URL that it had, or with `asked` if a rule made it.
-pub(super) fn into_response(answer: http::Response<Body>, asked: Url) -> Response {
+pub(super) fn into_response(
+    answer: http::Response<Body>,
+    asked: Url,
+    deadline: Option<Deadline>,
+) -> Response {
     let (mut head, body) = answer.into_parts();
+    let body = match deadline {
+        Some(deadline) => deadline.bound_body(body),
+        None => body,
+    };
     let mut extensions = with_url(asked);
     extensions.extend(head.extensions);
     head.extensions = extensions;

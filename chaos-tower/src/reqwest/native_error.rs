@@ -7,6 +7,7 @@ use std::{
     pin::Pin,
     sync::LazyLock,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use chaos_core::Injected;
@@ -43,6 +44,15 @@ pub(super) async fn error(injected: BoxError) -> Error {
         true => refused(client, injected).await,
         false => broken(client, injected).await,
     }
+}
+
+/// Returns the error of a request whose timeout has passed.
+pub(super) async fn timed_out() -> Error {
+    let (Some(client), Ok((_listener, url))) = (&*CLIENT, listener()) else {
+        return broken_body(io::Error::from(ErrorKind::TimedOut).into()).await;
+    };
+    let request = client.get(url).timeout(Duration::ZERO);
+    request.send().await.expect_err("nothing answers")
 }
 
 /// Whether the error is one of making a connection.

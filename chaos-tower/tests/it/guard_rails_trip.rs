@@ -541,6 +541,49 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
     }
 }
 
+/// The faults of one overlay or token halted someone else's experiment.
+#[tokio::test(start_paused = true)]
+async fn what_an_overlay_injects_does_not_trip_the_guard_rail_of_a_rule() {
+    // At the site of the rail, and at another that is passed on the way.
+    for (site, fault) in [
+        ("http.server", unavailable()),
+        ("db.read", Fault::error("lost")),
+        ("http.server", Fault::hang(Duration::from_secs(20)).unwrap()),
+    ] {
+        let injector = Injector::new();
+        let service = service(&injector);
+        let rail = errors(0.5).latency(0.5, 500 * MS).unwrap();
+        let once = Trigger::new().limit(1.try_into().unwrap());
+        injector.put(
+            rule("mine", "http.server", unavailable())
+                .trigger(once)
+                .guard(rail),
+        );
+        // One call of everyone's, to see that they are counted.
+        assert_eq!(ask(&service, "/").await, StatusCode::SERVICE_UNAVAILABLE);
+        let overlay = Overlay::new(&injector);
+        overlay.put(rule("theirs", site, fault.clone()));
+        overlay
+            .run(async {
+                for _ in 0..20 {
+                    // A caller who waits, and one who leaves.
+                    let _ = timeout(Duration::from_secs(30), ask(&service, "/")).await;
+                    let _ = timeout(Duration::from_secs(6), ask(&service, "/")).await;
+                }
+            })
+            .await;
+        assert_eq!(halted(&injector), None, "{site} {fault:?}");
+        assert_eq!(overlay.counts("theirs").unwrap().injected, 40);
+
+        // A call in an overlay that it leaves alone counts as any other.
+        let elsewhere = rule("elsewhere", "cache.read", Fault::error("lost"));
+        overlay.replace(vec![elsewhere]).unwrap();
+        injector.put(rule("mine", "http.server", unavailable()).guard(errors(0.5)));
+        let asked = overlay.run(ask_until_halted(&service, &injector)).await;
+        assert_eq!(asked, 20);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_guard_rail_in_a_rule_of_an_overlay_is_refused() {
     let injector = Injector::new();
@@ -637,7 +680,8 @@ fn it_is_said_on_the_wire() {
     let doc = json!({"id": "r", "site": "db.read", "enabled": true, "faults": [{"error": "lost"}], "guards": [
         {"error_ratio": 0.1},
         {"site": "http.*", "window": "30s", "at_least": 5, "latency": {"p99.9": "800ms"}, "over_baseline": true,
-            "then": "disarm"},
+            "max_baseline_latency": "2s", "then": "disarm"},
+        {"error_ratio": 0.1, "over_baseline": true, "max_baseline_error_ratio": 0.2},
     ]});
     let read = wire::rule_from_value(doc.clone(), None).unwrap();
     let second = GuardRail::new()
@@ -646,10 +690,14 @@ fn it_is_said_on_the_wire() {
         .and_then(|rail| rail.at_least(5).latency(0.999, 800 * MS))
         .unwrap()
         .over_baseline()
+        .max_baseline_latency(Duration::from_secs(2))
         .then(chaos_core::guard_rail::Then::Disarm);
+    let third = errors(0.1).over_baseline();
+    let third = third.max_baseline_error_ratio(Rate::new(0.2).unwrap());
     let expected = rule("r", "db.read", Fault::error("lost"))
         .guard(errors(0.1))
-        .guard(second);
+        .guard(second)
+        .guard(third);
     assert_eq!(read, expected);
     assert_eq!(wire::rule_to_value(&read), doc);
 
@@ -678,6 +726,22 @@ fn it_is_said_on_the_wire() {
             "guards[0].then",
         ),
         (json!({"errors": 0.1}), "guards[0].errors"),
+        (
+            json!({"error_ratio": 0.1, "max_baseline_error_ratio": 0.2}),
+            "guards[0].max_baseline_error_ratio",
+        ),
+        (
+            json!({"error_ratio": 0.1, "over_baseline": true, "max_baseline_error_ratio": 2}),
+            "guards[0].max_baseline_error_ratio",
+        ),
+        (
+            json!({"error_ratio": 0.1, "over_baseline": true, "max_baseline_latency": "1s"}),
+            "guards[0].max_baseline_latency",
+        ),
+        (
+            json!({"latency": {"p99": "1s"}, "over_baseline": true, "max_baseline_latency": "soon"}),
+            "guards[0].max_baseline_latency",
+        ),
     ] {
         let doc = json!({"site": "db.read", "faults": [{"error": "lost"}], "guards": [rail]});
         let error = wire::rule_from_value(doc.clone(), Some("r")).expect_err(&doc.to_string());

@@ -217,6 +217,41 @@ async fn grpc() {
     assert_eq!(heard.header("grpc-status-details-bin"), "CA4SAm5v");
 }
 
+/// gRPC's push-back and whatever else stands in metadata was dropped.
+#[tokio::test]
+async fn metadata_comes_with_the_status() {
+    let metadata =
+        json!({ "grpc-retry-pushback-ms": "100", "quota-bin": "CA4SAm4=", "X-Zone": "b" });
+    let at_once = json!({ "grpc": { "code": 14, "metadata": metadata } });
+    let midway = json!({ "grpc": { "code": 14, "metadata": metadata, "after_messages": 2 } });
+    for (fault, kinds) in [
+        (at_once, &Kind::ALL[..]),
+        (midway, &[Kind::Server, Kind::Both]),
+    ] {
+        let stage = Stage::of(fault.clone()).await;
+        for kind in kinds {
+            let which = format!("{fault}, {kind:?}");
+            let given = stage.call(*kind).await;
+            assert_eq!(given.refusal(), (Code::Unavailable, "injected", Some("r")));
+            let got = given.status.metadata();
+            assert_eq!(got.get("grpc-retry-pushback-ms").unwrap(), "100", "{which}");
+            assert_eq!(got.get("x-zone").unwrap(), "b", "{which}");
+            let bytes = got.get_bin("quota-bin").unwrap().to_bytes().unwrap();
+            assert_eq!(bytes, b"\x08\x0e\x12\x02n"[..], "{which}");
+
+            let heard = stage.ask(*kind).await;
+            let value = match heard.head().is_end {
+                true => heard.header("quota-bin"),
+                false => heard.trailer("quota-bin"),
+            };
+            assert_eq!(value, "CA4SAm4", "{which}");
+        }
+        // A call that is no gRPC call has no use for it.
+        let heard = stage.peer.ask(&Ask::get("/")).await;
+        assert_eq!(heard.header("x-zone"), "", "{heard:?}");
+    }
+}
+
 #[tokio::test]
 async fn grpc_after_messages() {
     let after = |messages: u32, on: &str| {

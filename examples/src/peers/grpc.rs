@@ -32,6 +32,10 @@ fn statuses() -> Vec<Row> {
         let sees = refused("UNAVAILABLE", "injected 503");
         rows.push(grpcio(json!({ "status": 503 }), method, sees));
     }
+    let with_metadata = json!({ "grpc": { "code": 14, "metadata": { "x-quota": "100" } } });
+    let mut sees = refused("UNAVAILABLE", "injected");
+    sees["trailers"]["x-quota"] = json!("100");
+    rows.push(grpcio(with_metadata, "say-hello Ada", sees));
     for (http, code) in [
         (400, "INTERNAL"),
         (401, "UNAUTHENTICATED"),

@@ -46,6 +46,10 @@ fn delays() -> Vec<Row> {
             json!({ "pareto": { "min": "300ms", "alpha": 50 } }),
             "0.3..5",
         ),
+        delay(
+            json!({ "pareto": { "min": "300ms", "alpha": 0.01 }, "max": "400ms" }),
+            "0.4..5",
+        ),
         delay(json!({ "at_least": "300ms" }), "0.3..5"),
     ]
     .concat();

@@ -77,6 +77,10 @@ FRAMING = {
 }
 
 
+# What a gRPC status sets itself.
+OF_THE_STATUS = {"grpc-status", "grpc-message", "grpc-status-details-bin", "content-type"}
+
+
 def lower(names):
     """Header names are the same in upper and lower case, and each stands once."""
     return {name.lower(): value for name, value in names.items()}
@@ -104,7 +108,7 @@ def text(given, plain, prefix=None):
     if isinstance(given, list):
         # The schema leaves the elements open.
         return [plain(one) if isinstance(one, str) else {"present": True} for one in given]
-    given = only(given, ["not", "prefix", "suffix", "regex", "present"])
+    given = only(given, ["not", "prefix", "suffix", "regex", "full_regex", "present"])
     if not given:
         return {"present": True}
     if prefix and "prefix" in given:
@@ -142,16 +146,19 @@ def match(given):
 def latency(given):
     if isinstance(given, str):
         return given
-    when = {"when": given["when"]} if "when" in given else {}
+    beside = {"when": given["when"]} if "when" in given else {}
+    if "max" in given:
+        # No less than what the curve names, and no more than the policy of the process.
+        beside["max"] = "1m"
     if "at_least" in given:
         return {"at_least": given["at_least"]}
     if "pareto" in given:
         # Its shortest delay is more than nothing, and its tail is no matter of floating point.
-        return {"pareto": {"min": "10ms", "alpha": 1.5}, **when}
+        return {"pareto": {"min": "10ms", "alpha": 1.5}, **beside}
     if "mean" in given:
-        return {"mean": given["mean"], "std_dev": "5ms", **when}
+        return {"mean": given["mean"], "std_dev": "5ms", **beside}
     # Of quantiles, each is above the last one, and so is its delay.
-    return {"p50": "20ms", "p99.9": "800ms", **when}
+    return {"p50": "20ms", "p99.9": "800ms", **beside}
 
 
 def status(given):
@@ -174,6 +181,13 @@ def grpc(given):
         given = {name: value for name, value in given.items() if name != "on"}
         if given["code"] in (0, "OK"):
             given["code"] = 14
+    if "metadata" in given:
+        metadata = changeable(given["metadata"]).items()
+        given["metadata"] = {
+            name: "AAAA" if name.endswith("-bin") else value
+            for name, value in metadata
+            if name not in OF_THE_STATUS
+        }
     return given
 
 
@@ -334,12 +348,19 @@ def rule(given, with_id):
     return given
 
 
+BASELINES = {"max_baseline_error_ratio": "error_ratio", "max_baseline_latency": "latency"}
+
+
 def guard(given):
     given = dict(given)
     if "latency" in given:
         given["latency"] = {"p99": "800ms"}
     elif "error_ratio" not in given:
         given["error_ratio"] = 0.5
+    # What bounds a baseline stands beside one, and beside what it is measured in.
+    for most, measure in BASELINES.items():
+        if most in given and not (given.get("over_baseline") and measure in given):
+            del given[most]
     # Guard rails measure at layers: one at a site that is known not to be a layer is refused.
     given["site"] = "http.server"
     return given

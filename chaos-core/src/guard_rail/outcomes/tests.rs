@@ -19,13 +19,13 @@ impl Simulation {
     fn under(rail: GuardRail) -> Self {
         Self {
             rail,
-            outcomes: Outcomes::new(),
+            outcomes: Outcomes::new(true),
             now: Duration::from_secs(100),
         }
     }
 
     fn call(&mut self, latency: Duration, failed: bool, injected: bool) -> Option<Breach> {
-        let injected = Arc::new(AtomicBool::new(injected));
+        let injected = Arc::new(InjectedBy::new(injected, false));
         let start = self.outcomes.begin(self.now, &injected);
         self.now += latency;
         let (rail, now) = (&self.rail, self.now);
@@ -89,6 +89,43 @@ fn over_a_baseline_only_what_is_on_top_counts() {
     assert!(breach.measured > 0.8, "{breach}");
 }
 
+/// A visitor's own bad requests made the baseline so bad that nothing tripped.
+#[test]
+fn a_baseline_counts_for_no_more_than_its_bound() {
+    let ratio = || rail().error_ratio(Rate::new(0.1).unwrap()).over_baseline();
+    let trips = |rail: GuardRail| {
+        let mut calls = Simulation::under(rail);
+        // All of one caller's requests fail by themselves, and all of the others are injected.
+        let one = |_| {
+            calls
+                .call(MS, true, false)
+                .or_else(|| calls.call(MS, true, true))
+        };
+        (0..500).find_map(one)
+    };
+    let breach = trips(ratio()).unwrap();
+    let baselines = (breach.baseline, breach.max_baseline);
+    assert_eq!(baselines, (Some(1.0), Some(0.5)), "{breach}");
+    let text = breach.to_string();
+    let expected = "un-injected calls: 1.000, which count for 0.500; allowed: 0.100 above them";
+    assert!(text.contains(expected), "{text}");
+    let whole = Rate::new(1.0).unwrap();
+    assert_eq!(trips(ratio().max_baseline_error_ratio(whole)), None);
+
+    let latency = || rail().latency(0.5, 100 * MS).unwrap().over_baseline();
+    let trips = |rail: GuardRail| {
+        let mut calls = Simulation::under(rail.window(600_000 * MS).unwrap());
+        let one = |_| {
+            let slow = calls.call(20_000 * MS, false, false);
+            slow.or_else(|| calls.call(19_000 * MS, false, true))
+        };
+        (0..25).find_map(one)
+    };
+    let breach = trips(latency()).unwrap();
+    assert_eq!(breach.max_baseline, Some(10.0), "{breach}");
+    assert_eq!(trips(latency().max_baseline_latency(60_000 * MS)), None);
+}
+
 #[test]
 fn a_quantile_is_what_it_says() {
     let mut calls = Simulation::under(rail().latency(0.9, 100 * MS).unwrap());
@@ -109,7 +146,7 @@ fn a_quantile_is_what_it_says() {
 #[test]
 fn a_call_that_is_late_already_counts() {
     let mut calls = Simulation::under(rail().latency(0.5, 100 * MS).unwrap());
-    let injected = Arc::new(AtomicBool::new(true));
+    let injected = Arc::new(InjectedBy::new(true, false));
     for _ in 0..20 {
         calls.outcomes.begin(calls.now, &injected);
     }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::direction::{self, DIRECTION, DIRECTIONS};
+use super::{
+    direction::{self, DIRECTION, DIRECTIONS},
+    headers,
+};
 use crate::{
     call::direction::Direction,
     error::RuleError,
@@ -13,7 +16,7 @@ use crate::{
     },
     wire::{
         document::document,
-        form::{Form, Whole},
+        form::{Form, Names, Whole},
         scalar::{meaning, not_zero, refuse},
         shape::{Documented, Shape},
     },
@@ -47,12 +50,22 @@ document! {
             "",
             "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2,3})?=*$",
         );
+        /// What is sent with the status, such as `grpc-retry-pushback-ms`.
+        metadata: Names<String> = METADATA;
         /// How many messages of a stream pass before the status.
         after_messages: Whole<u32> = Shape::COUNT_32;
         /// The direction of the messages that are counted: `response` unless it is given.
         on: String = DIRECTION;
     }
 }
+
+const METADATA: Shape = Shape::map("^[0-9A-Za-z_.-]+$", &METADATA_VALUE).allowing(
+    "an object of header names and values, each printable ASCII or, for a name that ends in `-bin`, base64; \
+     none that the status sets itself (grpc-status, grpc-message, grpc-status-details-bin, content-type) or \
+     that frames the message",
+);
+
+const METADATA_VALUE: Shape = Shape::text("the value of a header", "", "^([!-~]([ -~]*[!-~])?)?$");
 
 /// No object is a code.
 #[derive(Serialize, Deserialize)]
@@ -77,6 +90,18 @@ pub(super) fn fault(doc: Form<GrpcDoc>) -> Result<Fault, RuleError> {
     let mut status = GrpcStatus::new(code.map_err(GrpcDoc::at("code"))?, message);
     if let Some(details) = &doc.details {
         status = status.details(details).map_err(GrpcDoc::at("details"))?;
+    }
+    let mut names = Vec::new();
+    for (name, value) in doc.metadata.unwrap_or_default().0 {
+        let refused = GrpcDoc::within("metadata");
+        let name = headers::parsed_name(&name).map_err(&refused)?;
+        if names.contains(&name) {
+            return Err(refused(refuse(format_args!("{name:?} stands twice"))));
+        }
+        names.push(name.clone());
+        status = status
+            .metadata(name, &value)
+            .map_err(|error| refused(refuse(error.problem())))?;
     }
     let on = doc.on.as_deref().map(|on| meaning(DIRECTIONS, on));
     let on = on.transpose().map_err(GrpcDoc::within("on"))?;
@@ -112,6 +137,7 @@ pub(super) fn doc(status: &GrpcStatus, after: Option<AfterMessages>) -> Form<Grp
         code: Form::Text(status.code().name().to_owned()),
         message: Some(status.message().to_owned()),
         details: status.details_base64().map(String::from),
+        metadata: headers::named(status.metadata_pairs()),
         after_messages: after.map(|after| Whole(after.count.get())),
         on: after.and_then(|after| direction::doc(after.direction)),
     })

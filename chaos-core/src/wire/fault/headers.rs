@@ -84,10 +84,15 @@ pub(super) fn pairs(names: Names<String>) -> Result<Vec<(HeaderName, HeaderValue
 
 /// Reads the name of a header that a fault may change.
 fn header_name(name: &str) -> Result<HeaderName, RuleError> {
-    let parsed = HeaderName::try_from(name);
-    let name = parsed.map_err(|_| refuse(format_args!("{name:?} is no header name")))?;
+    let name = parsed_name(name)?;
     may_change(&name).map_err(|error| refuse(error.problem()))?;
     Ok(name)
+}
+
+/// Reads the name of any header.
+pub(super) fn parsed_name(name: &str) -> Result<HeaderName, RuleError> {
+    let parsed = HeaderName::try_from(name);
+    parsed.map_err(|_| refuse(format_args!("{name:?} is no header name")))
 }
 
 pub(super) fn header_value(value: &str) -> Result<HeaderValue, RuleError> {

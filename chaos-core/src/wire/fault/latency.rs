@@ -30,13 +30,13 @@ const RANGE: Shape = Shape::text(
 pub(super) const LATENCY: Shape = Shape::either(&[RANGE, CurveDoc::SHAPE]).allowing(
     "a duration such as \"200ms\", a range \"200ms..500ms\", 0s to 24h, or an object: 2 to 16 \
      quantiles such as {\"p50\", \"p99\"}, {\"mean\", \"std_dev\"}, {\"pareto\": {\"min\", \"alpha\"}} \
-     or {\"at_least\"}",
+     or {\"at_least\"}; \"max\" beside any of these but at_least",
 );
 
 document! {
     /// A distribution of delays. Two to sixteen quantiles such as `p50` and `p99.9` are a curve through
     /// these points: more than 0s each, and none above a later one.
-    CurveDoc as "LatencyCurve", "quantiles, mean and std_dev, pareto or at_least; when, but for at_least";
+    CurveDoc as "LatencyCurve", "quantiles, mean and std_dev, pareto or at_least; max and when, but for at_least";
     optional {
         /// The mean of a normal distribution.
         mean: String = DURATION;
@@ -44,6 +44,9 @@ document! {
         std_dev: String = DURATION;
         /// A Pareto distribution.
         pareto: Object<ParetoDoc> = ParetoDoc::SHAPE;
+        /// The longest delay: a longer draw becomes it. It is no less than the last quantile, the mean or the
+        /// shortest delay of the Pareto distribution. 24h unless it is given.
+        max: String = DURATION;
         /// Pads the call up to a duration.
         at_least: String = RANGE;
         /// Whether the latency comes `before` the handler, which is the default, or `after` it.
@@ -93,9 +96,18 @@ pub(super) fn fault(doc: LatencyDoc, beside: Option<When>) -> Result<Fault, Rule
             let inside = doc.when.as_deref().map(|when| meaning(WHEN, when));
             let inside = inside.transpose()?;
             if let Some(least) = &doc.at_least {
-                let has_curve = doc.mean.is_some() || doc.std_dev.is_some() || doc.pareto.is_some();
-                if has_curve || !points.is_empty() {
-                    return Err(refuse("at_least beside another curve"));
+                let curve = [
+                    ("mean", doc.mean.is_some()),
+                    ("std_dev", doc.std_dev.is_some()),
+                    ("pareto", doc.pareto.is_some()),
+                    ("max", doc.max.is_some()),
+                ];
+                let mut curve = curve.iter().filter(|(_, is_given)| *is_given);
+                let quantile = points.first().map(|(name, _)| &**name);
+                if let Some(name) = curve.next().map(|(name, _)| *name).or(quantile) {
+                    return Err(refuse(format_args!(
+                        "{name} beside at_least: a call is padded up to a duration or a range, and to no curve"
+                    )));
                 }
                 if inside.is_some() {
                     return Err(refuse(
@@ -104,7 +116,11 @@ pub(super) fn fault(doc: LatencyDoc, beside: Option<When>) -> Result<Fault, Rule
                 }
                 return Ok(Fault::Latency(range(least).map_err(here)?, When::AtLeast));
             }
-            (curve(&doc, &points).map_err(here)?, inside)
+            let mut latency = curve(&doc, &points).map_err(here)?;
+            if let Some(max) = &doc.max {
+                latency = latency.at_most(duration(max)?).map_err(here)?;
+            }
+            (latency, inside)
         }
     };
     let when = inside.or(beside).unwrap_or(When::Before);
@@ -186,8 +202,16 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> LatencyDoc {
 }
 
 fn latency_doc(latency: &Latency) -> LatencyDoc {
+    let mut doc = curve_doc(latency.distribution());
+    if let (Form::Object(Names(fields)), Some(max)) = (&mut doc, latency.longest()) {
+        fields.insert("max".to_owned(), duration_text(max).into());
+    }
+    doc
+}
+
+fn curve_doc(distribution: &Distribution) -> LatencyDoc {
     let text = |time: &_| Value::from(duration_text(*time));
-    match latency.distribution() {
+    match distribution {
         Distribution::Fixed(delay) => Form::Text(duration_text(*delay)),
         Distribution::Uniform { min, max } => {
             Form::Text(format!("{}..{}", duration_text(*min), duration_text(*max)))

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use chaos_core::{Clock, Injected};
+use chaos_core::{Clock, Injected, Injector, State, wire};
 use chaos_tower::{Inject, InjectLayer};
 use reqwest::{Body, Client, Error, Method, Request};
 use tower::{Layer, ServiceExt};
@@ -195,20 +195,89 @@ async fn a_delayed_call_is_the_same_call() {
     assert_eq!(peer.asked(), 2);
 }
 
+/// The request failed no earlier than the delay ended, so a service without timeouts seemed to have some, and
+/// one with timeouts to have none.
 #[tokio::test]
-async fn the_clients_timeout_is_kept_and_begins_after_the_delay() {
-    let (_injector, layer) = hit_by(r#"{ "latency": "1100ms" }"#);
+async fn the_timeout_of_a_request_counts_the_delay() {
+    let timed = |url: &str, time| {
+        let mut request = get(url);
+        *request.timeout_mut() = Some(time);
+        request
+    };
+    let silent = format!("http://{}/hello", peer::silent().await);
+    let real = client().execute(timed(&silent, DELAY)).await.unwrap_err();
     let peer = Peer::start().await;
-    let mut request = get(&format!("http://{}/hello", peer.address));
-    *request.timeout_mut() = Some(10 * DELAY);
-    let answer = layered(layer).oneshot(request).await.unwrap();
-    assert_eq!(answer.text().await.unwrap(), "hello");
+    let url = format!("http://{}/hello", peer.address);
+    for fault in [
+        r#"{ "latency": "30s" }"#,
+        r#"{ "latency": "30s", "when": "after" }"#,
+        r#"{ "latency": { "at_least": "30s" } }"#,
+        r#"{ "hang": "30s" }"#,
+        r#"{ "pause": { "max": "30s" } }"#,
+    ] {
+        let (injector, layer) = hit_by(fault);
+        let start = Clock::monotonic();
+        let error = layered(layer)
+            .oneshot(timed(&url, DELAY))
+            .await
+            .unwrap_err();
+        let took = start.now();
+        assert!((DELAY..20 * DELAY).contains(&took), "{fault}: {took:?}");
+        let expected = Looks {
+            text: looks(&real).text.replace(&silent, &url),
+            ..looks(&real)
+        };
+        assert_eq!(looks(&error), expected, "{fault}");
+        assert!(Injected::find(&error).is_none());
+        let counts = injector.counts("r").unwrap();
+        assert_eq!((counts.injected, counts.active), (1, 0), "{fault}");
+    }
+    // What is left of it bounds the client, and the body of the response.
+    let (_injector, layer) = hit_by(r#"{ "latency": "200ms" }"#);
+    let start = Clock::monotonic();
+    let result = layered(layer).oneshot(timed(&silent, 3 * DELAY)).await;
+    assert!(result.unwrap_err().is_timeout());
+    assert!((3 * DELAY..4 * DELAY + DELAY / 2).contains(&start.now()));
 
-    let (_injector, layer) = hit_by(r#"{ "latency": "1ms" }"#);
-    let mut request = get(&format!("http://{}/", peer::silent().await));
-    *request.timeout_mut() = Some(DELAY);
-    let error = layered(layer).oneshot(request).await.unwrap_err();
-    assert!(error.is_timeout() && Injected::find(&error).is_none());
+    let (_injector, layer) = hit_by(r#"{ "body": { "stall_after": "3B", "for": "30s" } }"#);
+    let mut answer = layered(layer)
+        .oneshot(timed(&url, 3 * DELAY))
+        .await
+        .unwrap();
+    assert_eq!(answer.chunk().await.unwrap().unwrap(), "hel");
+    let error = answer.chunk().await.unwrap_err();
+    assert!(error.is_timeout() && error.is_decode(), "{error:?}");
+
+    // A delay that is over in time, and a request or a client whose timeout is not the layer's to know.
+    let (_injector, layer) = hit_by(r#"{ "latency": "100ms" }"#);
+    let answer = layered(layer)
+        .oneshot(timed(&url, 100 * DELAY))
+        .await
+        .unwrap();
+    assert_eq!(answer.content_length(), Some(5));
+    assert_eq!(answer.text().await.unwrap(), "hello");
+    let (_injector, layer) = hit_by(r#"{ "latency": "300ms" }"#);
+    let own = Client::builder().no_proxy().timeout(2 * DELAY);
+    let answer = layer.layer(own.build().unwrap()).oneshot(get(&url)).await;
+    assert_eq!(answer.unwrap().text().await.unwrap(), "hello");
+}
+
+/// A client's guard rail did not see calls that its own timeout ended.
+#[tokio::test]
+async fn a_call_that_is_out_of_time_has_failed() {
+    let injector = Injector::new();
+    let rule = r#"{ "id": "r", "site": "client", "faults": [{ "hang": "30s" }],
+                    "guards": [{ "site": "client", "error_ratio": 0.5, "at_least": 2 }] }"#;
+    let layer = InjectLayer::with_injector("client", &injector);
+    injector.put(wire::rule_from_json(rule.as_bytes(), None).unwrap());
+    for _ in 0..2 {
+        let mut request = get("http://stock.example/");
+        *request.timeout_mut() = Some(DELAY / 10);
+        let error = layered(layer).oneshot(request).await.unwrap_err();
+        assert!(error.is_timeout());
+    }
+    let state = injector.status().state;
+    assert!(matches!(state, State::Halted { .. }), "{state:?}");
 }
 
 #[tokio::test]

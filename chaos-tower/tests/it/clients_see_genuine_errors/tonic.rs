@@ -80,6 +80,14 @@ async fn a_status_is_exactly_what_was_written() {
     assert_eq!(status.details(), b"\x08\x09\x12\x02no");
     assert_eq!(status.metadata().get("x-chaos-fault").unwrap(), "r");
 
+    let written = r#"{ "grpc": { "code": 8, "metadata": { "grpc-retry-pushback-ms": "-1", "quota-bin": "CA4" } } }"#;
+    let status = call(written, peer.address).await.unwrap_err();
+    assert_eq!(status.code(), Code::ResourceExhausted);
+    let metadata = status.metadata();
+    assert_eq!(metadata.get("grpc-retry-pushback-ms").unwrap(), "-1");
+    let quota = metadata.get_bin("quota-bin").unwrap().to_bytes().unwrap();
+    assert_eq!(quota, b"\x08\x0e"[..]);
+
     let status = call(r#"{ "status": 503 }"#, peer.address)
         .await
         .unwrap_err();
