@@ -10,6 +10,7 @@ mod clients_see_genuine_errors;
 mod connecting_fails;
 mod connections_are_cut;
 mod connections_obey_rules;
+mod every_fault_trips_what_it_should;
 mod first_tries_fail_and_the_third_gets_through;
 mod guard_rails_trip;
 mod keys_of_real_callers;
