@@ -8,9 +8,12 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    any::TypeId,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use chaos_core::{
@@ -24,7 +27,7 @@ use crate::{
     body::FaultBody,
     connection::peer_watch::INTERVAL,
     execute::{
-        outcome::Outcome,
+        outcome::{CutMeans, Outcome},
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, Surface},
@@ -117,7 +120,8 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let mut planned = PlannedRequest::new(request, decision.marks(), M::HOLDS_ERRORS);
+    let cut_means = CutMeans::of(M::HOLDS_ERRORS, TypeId::of::<B>());
+    let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
         let mut outcome = None;
         while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
