@@ -1,6 +1,7 @@
 //! `Decision`: the rules that fired on one call, handed out as plans, one after the other.
 
 pub(crate) mod active_call;
+pub(crate) mod asked;
 pub(crate) mod burn_threads;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
@@ -10,6 +11,7 @@ pub(crate) mod watched_call;
 
 pub use self::{
     active_call::ActiveCall,
+    asked::Asked,
     watched_call::{WatchedCall, WatchedFuture},
 };
 

@@ -19,6 +19,8 @@ pub(crate) mod peer_watch;
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub(crate) mod reset;
 #[cfg(feature = "connection")]
+pub(crate) mod site_watch;
+#[cfg(feature = "connection")]
 pub(crate) mod socket;
 #[cfg(feature = "connection")]
 pub(crate) mod with_connection;

@@ -2,6 +2,7 @@
 // Sites that are compiled out are the business of `compiled_out.rs`.
 #![cfg(not(feature = "compile-out"))]
 
+mod an_upload_breaks_off;
 mod answers_are_marked_or_not;
 mod answers_of_rules_are_changed_too;
 mod axum_takes_it;
@@ -14,6 +15,7 @@ mod first_tries_fail_and_the_third_gets_through;
 mod guard_rails_trip;
 mod keys_of_real_callers;
 mod one_request_through_three_services;
+mod open_connections_obey_rules;
 mod readiness_is_kept;
 mod retry_and_timeout_around_clients;
 mod support;
