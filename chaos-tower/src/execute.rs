@@ -153,7 +153,7 @@ where
             answer_on_signal,
             ..
         } = planned;
-        let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
+        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.
@@ -169,12 +169,12 @@ where
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
         };
-        if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
+        if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
             return disconnected::<M, B, S::Error>(left.as_deref());
         }
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
-                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol))
+                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, connection))
             }
             Ok(result) => return M::pass(result),
             Err(outcome) => {
@@ -183,7 +183,7 @@ where
                 made.map(|response| {
                     let changes = is_response && response_plan.begin(&response, &protocol);
                     match changes {
-                        true => response_plan.apply(response, &protocol),
+                        true => response_plan.apply(response, &protocol, connection),
                         false => response,
                     }
                 })
