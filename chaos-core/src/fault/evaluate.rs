@@ -12,7 +12,7 @@ use crate::{
     plan::{
         Plan, Wait, WaitAfter, WaitKind,
         answer::{Answer, Written},
-        cut::{Abort, Cut, CutKind},
+        cut::{Abort, AfterBytes, Cut, CutKind},
         injected::Injected,
     },
 };
@@ -34,13 +34,9 @@ impl Fault {
         }
     }
 
-    /// Returns whether the fault resets a connection, or may choose to.
+    /// Returns whether the fault, which is no choice, resets a connection.
     pub(crate) fn resets(&self) -> bool {
-        match self {
-            Self::Abort(Abort::Cut(CutKind::Reset), _) => true,
-            Self::OneOf(one_of) => one_of.faults().any(Self::resets),
-            _ => false,
-        }
+        matches!(self, Self::Abort(Abort::Cut(CutKind::Reset), _))
     }
 
     /// Returns the fault that happens on this call: itself, or the option that is drawn now, or
@@ -104,7 +100,7 @@ fn answer_with(rule: &RuleId, site: &'static str, written: Written) -> Plan {
     })
 }
 
-fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<u64>) -> Plan {
+fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<AfterBytes>) -> Plan {
     let rule = rule.clone();
     Plan::Cut(Cut {
         rule,

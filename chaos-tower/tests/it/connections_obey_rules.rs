@@ -331,19 +331,39 @@ async fn a_connection_is_closed_or_reset_at_once_or_later() {
         (Fault::abort(Abort::Cut(CutKind::Close)), 0, None),
         (Fault::error("no"), 0, None),
         (
-            Fault::Abort(reset(), Some(5)),
+            Fault::abort_after(reset(), 5, Direction::Response),
             5,
             Some(io::ErrorKind::ConnectionReset),
         ),
-        (Fault::Abort(Abort::Cut(CutKind::Close), Some(5)), 5, None),
+        (
+            Fault::abort_after(Abort::Cut(CutKind::Close), 5, Direction::Response),
+            5,
+            None,
+        ),
+        (
+            Fault::abort_after(reset(), 5, Direction::Request),
+            0,
+            Some(io::ErrorKind::ConnectionReset),
+        ),
+        (
+            Fault::abort_after(Abort::Cut(CutKind::Close), 7, Direction::Request),
+            0,
+            None,
+        ),
     ] {
         let injector = armed(fault.clone());
         let (mut client, mut server) = through_tcp(&injector).await;
         client.write_all(b"request").await.unwrap();
+        let asked = fault.clone();
         let server = tokio::spawn(async move {
             // It looks at the request, or does not get to.
             let _ = server.read_exact(&mut [0; 7]).await;
-            server.write_all(b"an answer").await
+            if let Fault::Abort(_, Some(after)) = asked
+                && after.direction == Direction::Request
+            {
+                return server.read_exact(&mut [0; 1]).await.map(|_| 0);
+            }
+            server.write_all(b"an answer").await.map(|()| 9)
         });
         let mut seen = Vec::new();
         let read = timeout(FAR, client.read_to_end(&mut seen)).await.unwrap();
