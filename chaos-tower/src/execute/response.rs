@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chaos_core::{decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
-use http::{HeaderValue, Response, Version, header, response::Parts};
+use http::{HeaderValue, Response, StatusCode, Version, header, response::Parts};
 use http_body::Body;
 
 use crate::{
@@ -114,6 +114,8 @@ impl ResponsePlan {
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
+        // A connection that changes its protocol carries no other request, and says so in this header.
+        let closes = self.closes && response.status() != StatusCode::SWITCHING_PROTOCOLS;
         let (mut head, body) = response.into_parts();
         let has_framing = has_framing(&head, is_client);
         for change in &self.changes {
@@ -137,7 +139,7 @@ impl ResponsePlan {
                 }
             }
         }
-        if self.closes {
+        if closes {
             // HTTP/1 closes the connection. HTTP/2 has no such header, and hyper removes it.
             let close = HeaderValue::from_static("close");
             head.headers.insert(header::CONNECTION, close);
