@@ -29,7 +29,7 @@ pub(super) const FLUSH: Duration = Duration::from_millis(2);
 pub(super) struct ByteFilter {
     fault: ByteFault,
     end: BodyEnd,
-    /// Starts with the first byte.
+    /// Starts with the first byte, for a fault that asks for the time.
     clock: Option<Clock>,
     /// The length of the chunk that waits.
     chunk: Option<usize>,
@@ -119,7 +119,7 @@ impl BodyFilter for ByteFilter {
     ) -> Poll<usize> {
         let length = *self.chunk.get_or_insert_with(|| {
             let length = bytes.len().min(self.fault.largest_chunk());
-            let now = self.clock.get_or_insert_with(Clock::monotonic).now();
+            let now = || self.clock.get_or_insert_with(Clock::monotonic).now();
             let delay = self.fault.delay(length, now);
             if !delay.is_zero() {
                 self.wait.start(active_call.wait(delay));

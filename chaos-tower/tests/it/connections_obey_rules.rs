@@ -132,6 +132,22 @@ async fn every_chunk_and_the_first_byte_wait() {
     }
 }
 
+/// It waited for the first byte, and left the fault to the next write.
+#[tokio::test(start_paused = true)]
+async fn a_write_of_nothing_waits_for_nothing() {
+    for fault in [
+        BytesFault::first_byte(secs(1.0)),
+        BytesFault::each_chunk(secs(1.0)),
+    ] {
+        let injector = armed(Fault::Body(fault.unwrap(), Direction::Response));
+        let (mut client, mut server) = through(&injector).await;
+        let clock = Clock::monotonic();
+        assert_eq!(server.write(&[]).await.unwrap(), 0);
+        assert_eq!(clock.now(), Duration::ZERO);
+        assert_about(send(&mut server, &mut client, b"first").await, 1.0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stall_comes_after_its_bytes_and_ends() {
     for side in [Direction::Response, Direction::Request] {
