@@ -27,8 +27,8 @@ use self::stage::Source;
 use crate::error::BoxError;
 
 pub(crate) use self::{
-    fault::BodyFault,
-    grpc_signal::{StatusSignal, count_messages},
+    fault::{BodyCut, BodyFault},
+    grpc_signal::{EndSignal, count_messages, end_signal},
     read_ahead::ReadAhead,
     size::most_bytes,
 };

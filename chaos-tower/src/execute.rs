@@ -155,6 +155,7 @@ where
             upload,
             response: mut response_plan,
             answer_on_signal,
+            cut_on_signal,
             ..
         } = planned;
         let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
@@ -173,12 +174,16 @@ where
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
         };
+        let result = match cut_on_signal {
+            Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
+            _ => result,
+        };
         if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
             return disconnected::<M, B, S::Error>(left.as_deref());
         }
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
-                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol))
+                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, M::HOLDS_ERRORS))
             }
             Ok(result) => return M::pass(result),
             Err(outcome) => {
@@ -187,7 +192,7 @@ where
                 made.map(|response| {
                     let changes = is_response && response_plan.begin(&response, &protocol);
                     match changes {
-                        true => response_plan.apply(response, &protocol),
+                        true => response_plan.apply(response, &protocol, M::HOLDS_ERRORS),
                         false => response,
                     }
                 })

@@ -133,7 +133,7 @@ where
             if self.rest.is_empty() {
                 match into_data(ready!(source.poll_frame(cx))) {
                     Ok(bytes) => self.rest = bytes,
-                    Err(other) => return Poll::Ready(other),
+                    Err(last) => return Poll::Ready(filter.end(last)),
                 }
             }
             let passing = ready!(filter.poll_pass(&mut self.rest, active_call, cx));

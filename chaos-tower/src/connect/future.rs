@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::{Decision, Direction, Plan, plan::CutKind};
+use chaos_core::{Decision, Plan, plan::CutKind};
 use futures_core::TryFuture;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -46,9 +46,9 @@ where
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 // No call is in flight yet.
                 (CutKind::GoAway, ..) => {}
-                (kind, Some(bytes), Some(active_call)) if M::WRAPS => {
-                    byte_faults.of(Direction::Response).cut_after(
-                        bytes,
+                (kind, Some(after), Some(active_call)) if M::WRAPS => {
+                    byte_faults.of(after.direction).cut_after(
+                        after.count,
                         command(kind),
                         active_call,
                     );

@@ -5,6 +5,7 @@ use std::{any::TypeId, io};
 use bytes::Bytes;
 use chaos_core::{
     Injected,
+    decision::ActiveCall,
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
@@ -155,6 +156,12 @@ pub(crate) fn cut_error(cut: Cut, protocol: &Protocol) -> BoxError {
         },
         protocol,
     )
+}
+
+/// Returns the error of a body that is cut short.
+pub(crate) fn truncation(active_call: &ActiveCall, protocol: &Protocol) -> BoxError {
+    let injected = active_call.injected(io::ErrorKind::UnexpectedEof, "body cut short");
+    error(injected, protocol)
 }
 
 #[cfg(feature = "http2")]

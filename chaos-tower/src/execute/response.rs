@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chaos_core::{decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
-use http::{HeaderValue, Response, StatusCode, Version, header};
+use http::{HeaderValue, Response, StatusCode, Version, header, response::Parts};
 use http_body::Body;
 
 use crate::{
@@ -99,11 +99,12 @@ impl ResponsePlan {
         self.closes || !self.changes.is_empty()
     }
 
-    /// Applies the changes that have begun.
+    /// Applies the changes that have begun. `is_client`: whether the response comes from a server.
     pub(crate) fn apply<B>(
         self,
         response: Response<FaultBody<B>>,
         protocol: &Protocol,
+        is_client: bool,
     ) -> Response<FaultBody<B>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -111,6 +112,7 @@ impl ResponsePlan {
         // A connection that changes its protocol carries no other request, and says so in this header.
         let closes = self.closes && response.status() != StatusCode::SWITCHING_PROTOCOLS;
         let (mut head, body) = response.into_parts();
+        let has_framing = has_framing(&head, is_client);
         for change in &self.changes {
             if let Change::Headers(edit, _) = change {
                 edit.apply(&mut head.headers);
@@ -125,7 +127,10 @@ impl ResponsePlan {
                 }
                 Change::Body(fault) => {
                     protocol.mark(&mut head.headers, fault.active_call().rule());
-                    faults.push(fault);
+                    faults.push(match has_framing {
+                        true => fault,
+                        false => fault.without_framing(),
+                    });
                 }
             }
         }
@@ -136,4 +141,24 @@ impl ResponsePlan {
         }
         Response::from_parts(head, body.faulty(faults))
     }
+}
+
+/// Whether a reader of the body can tell that it was cut short (RFC 9112, 6.3). That of HTTP/1 without a
+/// length ends with its connection.
+///
+/// A server sends a body of unknown length in chunks, unless the client is one of HTTP/1.0. It closes the
+/// connection of a body that fails, so that is right for such a client, too.
+fn has_framing(head: &Parts, is_client: bool) -> bool {
+    let headers = &head.headers;
+    let closes = || {
+        let close = headers.get(header::CONNECTION);
+        is_client && close.is_some_and(|close| close.as_bytes().eq_ignore_ascii_case(b"close"))
+    };
+    headers.contains_key(header::CONTENT_LENGTH)
+        || headers.contains_key(header::TRANSFER_ENCODING)
+        || match head.version {
+            Version::HTTP_09 | Version::HTTP_10 => false,
+            Version::HTTP_11 => !closes(),
+            _ => true,
+        }
 }

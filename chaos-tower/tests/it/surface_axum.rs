@@ -187,6 +187,11 @@ async fn body_chunk() {
 }
 
 #[tokio::test]
+async fn abort_on_request() {
+    uploads::abort_on_request(&start().await).await;
+}
+
+#[tokio::test]
 async fn request_body() {
     uploads::request_body(&start().await).await;
 }

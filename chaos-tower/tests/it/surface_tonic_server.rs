@@ -599,7 +599,8 @@ async fn body_truncate() {
         let truncate = json!({ "body": { "truncate_after": format!("{after}B") } });
         let stage = Stage::of(truncate).await;
         let heard = stage.ask(Kind::Server).await;
-        assert_eq!((heard.end, heard.body().len()), (End::Whole, after));
+        let reset = End::StreamReset(Reason::INTERNAL_ERROR);
+        assert_eq!((heard.end, heard.body().len()), (reset, after));
         assert!(heard.trailers.is_none(), "{heard:?}");
         let given = stage.call(Kind::Server).await;
         assert_eq!(given.replies.len(), replies, "{given:?}");
@@ -683,11 +684,12 @@ async fn request_body() {
             "the answer is the real one"
         );
     }
-    // An end between two messages is an end; amid one, tonic sees that something is missing.
-    let stage = Stage::of(upload(json!({ "truncate_after": "12B" }))).await;
-    stage.call(Kind::Client).await.is_served(&["a,b"]);
-    stage.ask(Kind::Client).await.is_served(&frame("a,b"));
-    for deed in [json!({ "truncate_after": "9B" }), json!({ "corrupt": 1 })] {
+    // Between two messages, and amid one.
+    for deed in [
+        json!({ "truncate_after": "12B" }),
+        json!({ "truncate_after": "9B" }),
+        json!({ "corrupt": 1 }),
+    ] {
         let stage = Stage::of(upload(deed.clone())).await;
         let given = stage.call(Kind::Client).await;
         assert_ne!(given.status.code(), Code::Ok, "{deed}: {given:?}");
@@ -695,6 +697,19 @@ async fn request_body() {
         assert_eq!(heard.end, End::Whole, "{deed}: {heard:?}");
         assert_ne!(heard.header("grpc-status"), "0", "{deed}: {heard:?}");
     }
+}
+
+#[tokio::test]
+async fn abort_on_request() {
+    let abort = json!({ "abort": "close", "after": "9B", "on": "request" });
+    let stage = Stage::of(abort).await;
+    let heard = stage.ask(Kind::Client).await;
+    heard.is_nothing_but(End::StreamReset(Reason::INTERNAL_ERROR));
+    let given = stage.call(Kind::Client).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
+    // The response has begun, and breaks off.
+    let given = stage.call(Kind::Both).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
 }
 
 #[tokio::test]
