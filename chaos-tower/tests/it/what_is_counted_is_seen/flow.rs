@@ -39,8 +39,7 @@ pub(super) struct Flow {
 pub(super) enum FlowEnd {
     #[default]
     Whole,
-    /// As if it were whole, but it is not.
-    Short,
+    /// As one whose sender has gone.
     Failed,
     Cut(Cut),
 }
@@ -159,13 +158,7 @@ impl Flow {
                 self.throttled = self.throttled.max(time);
             }
             BytesIn::Truncate(bytes) if self.goes_on_after(bytes) => {
-                let is_all = bytes == length && self.end == FlowEnd::Whole;
-                let end = if is_all {
-                    FlowEnd::Whole
-                } else {
-                    FlowEnd::Short
-                };
-                self.end_at(bytes, end);
+                self.end_at(bytes, FlowEnd::Failed);
             }
             BytesIn::Stall(bytes, time) if self.goes_on_after(bytes) => {
                 self.waits.push((bytes, time));

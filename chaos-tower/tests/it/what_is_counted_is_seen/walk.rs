@@ -141,6 +141,9 @@ impl<'c> Walk<'c> {
                 };
                 if self.upload_has_more_than(spared) {
                     self.begun.insert(rule);
+                    // Over HTTP/2, the end may have come by then or not.
+                    let is_all = spared > 0 && spared == self.upload.bytes.len();
+                    self.upload.is_unknown |= is_all && self.upload.length.is_none();
                     self.upload.pass(*bytes);
                 }
                 return None;
@@ -396,9 +399,6 @@ impl<'c> Walk<'c> {
         let is_complete = body.length == Some(body.bytes.len());
         let end = match body.end {
             FlowEnd::Whole => End::Whole,
-            FlowEnd::Short if is_complete || body.length.is_none() => End::Whole,
-            FlowEnd::Short if self.is_http1() => End::Fin,
-            FlowEnd::Short => End::Malformed(Reason::PROTOCOL_ERROR),
             FlowEnd::Failed | FlowEnd::Cut(_) if is_complete && self.is_http1() => End::Whole,
             FlowEnd::Cut(Cut::Reset) => End::Rst,
             FlowEnd::Failed | FlowEnd::Cut(_) if self.is_http1() => End::Fin,
