@@ -128,7 +128,8 @@ impl Decision {
     #[must_use]
     pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
         let monitors = self.0.monitors.take()?;
-        let injected = InjectedBy::new(self.0.current.is_some(), self.0.of_overlay);
+        // What is injected from now on is noted while the call is served.
+        let injected = InjectedBy::new(self.0.of_overlay);
         Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, injected)))
     }
 

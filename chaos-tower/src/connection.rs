@@ -12,6 +12,7 @@ pub(crate) mod handle;
 pub(crate) mod io;
 #[cfg(feature = "connection")]
 pub(crate) mod listener;
+pub(crate) mod look;
 #[cfg(feature = "connection")]
 pub(crate) mod opening;
 pub(crate) mod peer_address;

@@ -158,7 +158,7 @@ where
             cut_on_signal,
             ..
         } = planned;
-        let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
+        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.
@@ -178,13 +178,17 @@ where
             Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
             _ => result,
         };
-        if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
+        if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
             return disconnected::<M, B, S::Error>(left.as_deref());
         }
         let result = match result {
-            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
-                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, M::HOLDS_ERRORS))
-            }
+            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => Ok(response_plan
+                .apply(
+                    response.map(FaultBody::pass),
+                    &protocol,
+                    M::HOLDS_ERRORS,
+                    connection,
+                )),
             Ok(result) => return M::pass(result),
             Err(outcome) => {
                 let is_response = outcome.is_response();
@@ -192,7 +196,9 @@ where
                 made.map(|response| {
                     let changes = is_response && response_plan.begin(&response, &protocol);
                     match changes {
-                        true => response_plan.apply(response, &protocol, M::HOLDS_ERRORS),
+                        true => {
+                            response_plan.apply(response, &protocol, M::HOLDS_ERRORS, connection)
+                        }
                         false => response,
                     }
                 })

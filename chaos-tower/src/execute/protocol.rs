@@ -42,6 +42,15 @@ impl Protocol {
         self.grpc.is_some()
     }
 
+    /// Whether it is gRPC-Web, which has its messages and its trailers in a body of its own format. A status
+    /// without messages is the same as in gRPC: in the headers.
+    pub(crate) fn is_grpc_web(&self) -> bool {
+        let web = |content_type: &HeaderValue| {
+            content_type.as_bytes().starts_with(b"application/grpc-web")
+        };
+        self.grpc.as_ref().is_some_and(web)
+    }
+
     pub(crate) fn is_http2(&self) -> bool {
         self.is_http2
     }

@@ -110,12 +110,16 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         answer.after_messages().filter(|_| self.protocol.is_grpc())
     }
 
-    /// Answers at once, or after a number of messages of a gRPC stream.
+    /// Answers at once, or after a number of messages of a gRPC stream. Messages of gRPC-Web are not counted,
+    /// so that call goes on.
     fn answer(&mut self, answer: Answer, active_call: ActiveCall) -> NextAction {
         let Some(messages) = self.messages_before(&answer) else {
             let outcome = Outcome::Answer(self.protocol.answer(&answer));
             return NextAction::Finish(Box::new(outcome));
         };
+        if self.protocol.is_grpc_web() {
+            return NextAction::Continue;
+        }
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.direction {
             Direction::Response => {

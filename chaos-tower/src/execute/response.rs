@@ -51,13 +51,17 @@ impl ResponsePlan {
         connection.go_away();
     }
 
-    /// Returns where to look whether the client has gone while it waits, if that may take long.
+    /// Returns where to look whether the client has gone while the response or its body waits, if that may take
+    /// long.
     pub(crate) fn to_look_at(
         &self,
         connection: impl FnOnce() -> Option<Box<Connection>>,
     ) -> Option<Box<Connection>> {
         let is_long = self.waits.iter().any(|wait| wait.time() > INTERVAL);
-        is_long.then(connection).flatten()
+        let changes_body = |change: &Change| matches!(change, Change::Body(_));
+        (is_long || self.changes.iter().any(changes_body))
+            .then(connection)
+            .flatten()
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -65,9 +69,9 @@ impl ResponsePlan {
     }
 
     /// Waits for everything that holds the result back. Returns `false` if the client has gone meanwhile.
-    pub(crate) async fn wait_all(&mut self, mut connection: Option<Box<Connection>>) -> bool {
+    pub(crate) async fn wait_all(&mut self, connection: &mut Option<Box<Connection>>) -> bool {
         for wait in self.waits.drain(..) {
-            let Some(connection) = &mut connection else {
+            let Some(connection) = connection else {
                 wait.wait().await;
                 continue;
             };
@@ -105,6 +109,7 @@ impl ResponsePlan {
         response: Response<FaultBody<B>>,
         protocol: &Protocol,
         is_client: bool,
+        connection: Option<Box<Connection>>,
     ) -> Response<FaultBody<B>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -139,7 +144,7 @@ impl ResponsePlan {
             let close = HeaderValue::from_static("close");
             head.headers.insert(header::CONNECTION, close);
         }
-        Response::from_parts(head, body.faulty(faults))
+        Response::from_parts(head, body.faulty(faults, connection))
     }
 }
 
