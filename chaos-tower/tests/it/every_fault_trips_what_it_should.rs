@@ -85,6 +85,10 @@ fn rows() -> Vec<Row> {
             "abort: close, after bytes",
             json!({"abort": "close", "after": "1B"}),
         ),
+        fails(
+            "abort: close, after bytes of the request",
+            json!({"abort": "close", "after": "1B", "on": "request"}),
+        ),
         row(
             "abort: goaway",
             json!({"abort": "goaway"}),

@@ -157,6 +157,16 @@ async fn abort_close_after() {
 }
 
 #[tokio::test]
+async fn abort_on_request() {
+    let client = Client::hit_by(json!({"abort": "reset", "after": "5B", "on": "request"})).await;
+    client.ask().await.expect_err("the request breaks off");
+    client.until_idle().await;
+    assert_eq!(client.injected(), 1);
+    client.injector.clear();
+    client.is_served().await;
+}
+
+#[tokio::test]
 async fn abort_panic() {
     let client = Client::hit_by(json!({"abort": "panic"})).await;
     let error = tokio::spawn(async move { client.ask().await.map_err(|error| error.to_string()) });

@@ -102,3 +102,8 @@ async fn custom() {
 async fn one_of() {
     rows::one_of(Kind::Tonic).await;
 }
+
+#[tokio::test]
+async fn abort_on_request() {
+    rows::abort_on_request(Kind::Tonic).await;
+}

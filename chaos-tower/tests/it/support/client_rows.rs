@@ -126,6 +126,17 @@ pub(crate) async fn abort_reset_after(kind: Kind) {
     assert_eq!((client.injected(), client.active()), (1, 0));
 }
 
+pub(crate) async fn abort_on_request(kind: Kind) {
+    let client = Client::start(kind).await;
+    client.aim(json!([{"abort": "close", "after": "5B", "on": "request"}]));
+    let called = client.call().await;
+    assert!(called.error.is_some(), "{called:?}");
+    assert_eq!((client.injected(), client.active()), (1, 0));
+    // A request without so many bytes is whole.
+    client.aim(json!([{"abort": "close", "after": "50B", "on": "request"}]));
+    client.call().await.is_served();
+}
+
 pub(crate) async fn abort_panic(kind: Kind) {
     let client = Client::start(kind).await;
     client.aim(json!([{"abort": "panic"}]));

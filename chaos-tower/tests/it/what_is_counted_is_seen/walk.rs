@@ -249,7 +249,8 @@ impl<'c> Walk<'c> {
             if seen.ends.contains(&End::Fin) {
                 seen.ends.push(End::Rst);
             }
-            seen.goes_on &= is_echo && self.upload.end == FlowEnd::Whole;
+            let is_read = seen.upload.is_some() && self.upload.end == FlowEnd::Whole;
+            seen.goes_on &= is_echo && is_read;
         }
         seen.goes_on &= self.call.page != Page::Upgrade && !self.goes_away;
         seen
