@@ -3,6 +3,7 @@
 pub(crate) mod burn;
 pub(crate) mod custom;
 pub(crate) mod latency;
+#[cfg(feature = "serde")]
 pub(crate) mod order;
 pub(crate) mod step;
 
@@ -16,7 +17,7 @@ pub use self::{
 pub use crate::plan::{
     answer::{AfterMessages, HttpAnswer},
     bytes::{BytesFault, Corruption},
-    cut::{Abort, StreamReason},
+    cut::{Abort, AfterBytes, StreamReason},
     grpc::{GrpcCode, GrpcStatus},
     headers::HeaderEdit,
 };
@@ -55,9 +56,9 @@ pub enum Fault {
     /// reads it from the [`Injected`](crate::Injected) error that the call fails with (failpoints:
     /// `return(x)`).
     Value(Arc<str>),
-    /// Ends the stream, the connection or the process. With a number, ends the stream or the
-    /// connection after so many bytes of the response.
-    Abort(Abort, Option<u64>),
+    /// Ends the stream, the connection or the process. With a number of bytes, ends the stream or the
+    /// connection after so many bytes of the request or the response.
+    Abort(Abort, Option<AfterBytes>),
     /// Leaves the call without a response for this time, unless it is released before.
     Hang(WaitTime),
     /// Holds the call until it is [released](crate::Injector::release), for at most this time.
@@ -174,6 +175,14 @@ impl Fault {
         Self::Abort(abort, None)
     }
 
+    /// Creates an abort that happens after `count` bytes of the body have passed in this direction. The
+    /// request is an upload that breaks off: the service behind the site cannot read more of it, and its
+    /// answer is lost.
+    #[must_use]
+    pub fn abort_after(abort: Abort, count: u64, direction: Direction) -> Self {
+        Self::Abort(abort, Some(AfterBytes { count, direction }))
+    }
+
     /// Creates a hang: a call without a response for `max`, unless it is released before.
     ///
     /// # Errors
@@ -254,7 +263,7 @@ impl Fault {
     pub fn ends_call(&self) -> bool {
         match self {
             Self::Status(_) | Self::Grpc(..) | Self::Error(_) | Self::Value(_) => true,
-            Self::Abort(Abort::Cut(kind), after) => !kind.acts_on_response(*after),
+            Self::Abort(Abort::Cut(kind), after) => kind.ends_call(*after),
             Self::Abort(..) => true,
             Self::Latency(..) | Self::Hang(_) | Self::Pause(_) | Self::Block(_) => false,
             Self::Body(..) | Self::Headers(..) | Self::Burn(_) | Self::Custom(_) => false,

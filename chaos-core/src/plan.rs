@@ -10,7 +10,7 @@ pub(crate) mod injected;
 pub use self::{
     answer::Answer,
     bytes::BytesPlan,
-    cut::{Cut, CutKind},
+    cut::{AfterBytes, Cut, CutKind},
     injected::Injected,
 };
 
@@ -111,7 +111,10 @@ impl Plan {
             Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
             Self::Bytes(bytes, direction) => Self::Bytes(bytes.scaled(factor), direction),
             Self::Cut(cut) => Self::Cut(Cut {
-                after: cut.after.map(|bytes| scaled_size(bytes, factor)),
+                after: cut.after.map(|after| AfterBytes {
+                    count: scaled_size(after.count, factor),
+                    ..after
+                }),
                 ..cut
             }),
             plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_)) => plan,

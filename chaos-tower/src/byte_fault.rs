@@ -28,7 +28,8 @@ enum Kind {
     Throttle(Pacer),
     EndAfter(u64),
     StallAfter(u64, Duration),
-    Corrupt(Corruption),
+    /// The second one has changed so many of the next bytes, none of which has passed yet.
+    Corrupt(Corruption, Option<(Corruption, usize)>),
     FirstByte(Duration),
     EachChunk(Duration),
 }
@@ -52,7 +53,7 @@ impl ByteFault {
             BytesPlan::Throttle(bytes_per_second) => Kind::Throttle(Pacer::new(bytes_per_second)),
             BytesPlan::TruncateAfter(bytes) => Kind::EndAfter(bytes),
             BytesPlan::StallAfter(bytes, time) => Kind::StallAfter(bytes, time),
-            BytesPlan::Corrupt(corruption) => Kind::Corrupt(corruption),
+            BytesPlan::Corrupt(corruption) => Kind::Corrupt(corruption, None),
             BytesPlan::FirstByte(time) => Kind::FirstByte(time),
             BytesPlan::EachChunk(time) => Kind::EachChunk(time),
         })
@@ -84,34 +85,39 @@ impl ByteFault {
                 let left = bytes.saturating_sub(self.passed);
                 usize::try_from(left).unwrap_or(usize::MAX)
             }
-            Kind::Corrupt(_) | Kind::FirstByte(_) | Kind::EachChunk(_) => usize::MAX,
+            Kind::Corrupt(..) | Kind::FirstByte(_) | Kind::EachChunk(_) => usize::MAX,
         }
     }
 
     /// How long a chunk of `length` bytes waits that could pass at `now`.
     ///
-    /// `now` is a time since some fixed moment, the same one for all chunks.
-    pub(crate) fn delay(&mut self, length: usize, now: Duration) -> Duration {
+    /// `now` returns a time since some fixed moment, the same one for all chunks. Few faults ask for it.
+    pub(crate) fn delay(&mut self, length: usize, now: impl FnOnce() -> Duration) -> Duration {
         match &mut self.kind {
-            Kind::Throttle(pacer) => pacer.due(length, now).saturating_sub(now),
+            Kind::Throttle(pacer) => {
+                let now = now();
+                pacer.due(length, now).saturating_sub(now)
+            }
             Kind::FirstByte(time) | Kind::EachChunk(time) => *time,
-            Kind::EndAfter(_) | Kind::StallAfter(..) | Kind::Corrupt(_) => Duration::ZERO,
+            Kind::EndAfter(_) | Kind::StallAfter(..) | Kind::Corrupt(..) => Duration::ZERO,
         }
     }
 
     /// Whether the fault changes any of the next `length` bytes.
     pub(crate) fn changes(&self, length: usize) -> bool {
         match &self.kind {
-            Kind::Corrupt(corruption) => !corruption.spares(length),
+            Kind::Corrupt(corruption, _) => !corruption.spares(length),
             _ => false,
         }
     }
 
     /// Changes the next bytes. Not all of them need to pass: those that do not are changed alike when
     /// they come again.
-    pub(crate) fn change(&self, bytes: &mut [u8]) {
-        if let Kind::Corrupt(corruption) = &self.kind {
-            corruption.clone().apply(bytes);
+    pub(crate) fn change(&mut self, bytes: &mut [u8]) {
+        if let Kind::Corrupt(corruption, ahead) = &mut self.kind {
+            let mut changing = corruption.clone();
+            changing.apply(bytes);
+            *ahead = Some((changing, bytes.len()));
         }
     }
 
@@ -120,7 +126,11 @@ impl ByteFault {
         self.passed += length as u64;
         match &mut self.kind {
             Kind::Throttle(pacer) => pacer.pass(length),
-            Kind::Corrupt(corruption) => corruption.skip(length),
+            Kind::Corrupt(corruption, ahead) => match ahead.take() {
+                // What was drawn for the bytes is not drawn again.
+                Some((changed, changed_bytes)) if changed_bytes == length => *corruption = changed,
+                _ => corruption.skip(length),
+            },
             _ => {}
         }
     }

@@ -1,6 +1,7 @@
 //! One injection under way: counted as active, and able to wait until its rule is over.
 
 use std::{
+    io,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -10,6 +11,7 @@ use crate::{
     decision::reservation::Reservation,
     hub::{Hub, observer::Injection},
     name::RuleId,
+    plan::Injected,
     policy::{
         Policy,
         limit::{Limit, take},
@@ -33,6 +35,12 @@ impl ActiveCall {
     #[must_use]
     pub fn rule(&self) -> &RuleId {
         &self.0.slot.rule.rule.id
+    }
+
+    /// Returns an error of this kind that the injection fails something with, such as a body.
+    #[must_use]
+    pub fn injected(&self, kind: io::ErrorKind, message: &str) -> Injected {
+        Injected::new(self.rule().clone(), self.0.site, kind, message.into())
     }
 
     /// Counts the injection and notifies observers, unless that was done already: by this method, or by

@@ -12,7 +12,7 @@ use crate::{
     plan::{
         Plan, Wait, WaitAfter, WaitKind,
         answer::{Answer, Written},
-        cut::{Abort, Cut, CutKind},
+        cut::{Abort, AfterBytes, Cut, CutKind},
         injected::Injected,
     },
 };
@@ -100,7 +100,7 @@ fn answer_with(rule: &RuleId, site: &'static str, written: Written) -> Plan {
     })
 }
 
-fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<u64>) -> Plan {
+fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<AfterBytes>) -> Plan {
     let rule = rule.clone();
     Plan::Cut(Cut {
         rule,

@@ -25,7 +25,7 @@ impl Step {
     pub(crate) fn ends_call_at(&self, kind: SiteKind) -> bool {
         match self {
             // Code has no bytes to count, so a cut happens there at once.
-            Self::Plan(Plan::Cut(cut)) => kind.is_code() || !cut.acts_on_response(),
+            Self::Plan(Plan::Cut(cut)) => kind.is_code() || cut.ends_call(),
             Self::Plan(plan) => plan.ends_call(),
             Self::Panic | Self::Exit => true,
             Self::Burn(_) | Self::Custom(_) => false,
@@ -93,7 +93,7 @@ mod tests {
         plan::{
             answer::{Answer, HttpAnswer, Written},
             bytes::{BytesFault, BytesPlan, LONGEST},
-            cut::{Cut, CutKind},
+            cut::{AfterBytes, Cut, CutKind},
             headers::HeaderEdit,
             injected::Injected,
         },
@@ -113,7 +113,9 @@ mod tests {
         Step::Plan(Plan::Bytes(action, Direction::Response))
     }
 
-    fn cut(after: Option<u64>) -> Step {
+    fn cut(bytes: Option<u64>) -> Step {
+        let direction = Direction::Response;
+        let after = bytes.map(|count| AfterBytes { count, direction });
         let (rule, site, kind) = ("r".parse().unwrap(), "s", CutKind::Close);
         Step::Plan(Plan::Cut(Cut {
             rule,

@@ -13,7 +13,8 @@ use crate::{dice::Dice, error::RuleError};
 pub enum BytesPlan {
     /// Pass at most this many bytes a second, counted from the first byte.
     Throttle(NonZeroU64),
-    /// Pass this many bytes, and then end the body as if it were complete.
+    /// Pass this many bytes, and then end as if the sender had gone: a body fails, unless it is one that the
+    /// end of its connection ends; a connection ends.
     TruncateAfter(u64),
     /// Pass this many bytes, and then nothing for this time.
     StallAfter(u64, Duration),
@@ -82,7 +83,8 @@ impl BytesFault {
         Self(BytesFaultKind::Throttle(bytes_per_second))
     }
 
-    /// Creates an end after this many bytes (Toxiproxy: `limit_data`).
+    /// Creates an end after this many bytes, as if the sender had gone (Toxiproxy: `limit_data`). A body that
+    /// is cut short fails where it is read, unless the end of its connection is what ends it.
     #[must_use]
     pub fn truncate_after(bytes: u64) -> Self {
         Self(BytesFaultKind::TruncateAfter(bytes))

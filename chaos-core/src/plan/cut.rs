@@ -2,15 +2,15 @@
 
 use std::{fmt, io};
 
-use crate::{error::RuleError, name::RuleId, plan::injected::Injected};
+use crate::{call::direction::Direction, error::RuleError, name::RuleId, plan::injected::Injected};
 
 /// What an `abort` fault ends.
 ///
 /// ```
-/// use chaos_core::{Fault, fault::Abort, plan::CutKind};
+/// use chaos_core::{Direction, Fault, fault::Abort, plan::CutKind};
 ///
 /// // The connection is reset after the first 10,000 bytes of the response.
-/// let fault = Fault::Abort(Abort::Cut(CutKind::Reset), Some(10_000));
+/// let fault = Fault::abort_after(Abort::Cut(CutKind::Reset), 10_000, Direction::Response);
 /// assert_eq!(fault.name(), "abort");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +45,25 @@ pub enum CutKind {
 }
 
 impl CutKind {
-    /// Returns whether a cut after so many bytes acts on the response.
-    pub(crate) fn acts_on_response(self, after: Option<u64>) -> bool {
-        self == Self::GoAway || after.is_some()
+    /// Returns whether a cut acts on the response: after a number of its bytes, or as it is the last.
+    pub(crate) fn acts_on_response(self, after: Option<AfterBytes>) -> bool {
+        let direction = after.map(|after| after.direction);
+        self == Self::GoAway || direction == Some(Direction::Response)
     }
+
+    /// Returns whether a cut ends the call at once.
+    pub(crate) fn ends_call(self, after: Option<AfterBytes>) -> bool {
+        self != Self::GoAway && after.is_none()
+    }
+}
+
+/// How many bytes pass before a cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AfterBytes {
+    /// How many bytes pass.
+    pub count: u64,
+    /// The direction in which they are counted.
+    pub direction: Direction,
 }
 
 /// A cut of the stream or the connection of one call.
@@ -57,7 +72,7 @@ pub struct Cut {
     pub(crate) rule: RuleId,
     pub(crate) site: &'static str,
     pub(crate) kind: CutKind,
-    pub(crate) after: Option<u64>,
+    pub(crate) after: Option<AfterBytes>,
 }
 
 impl Cut {
@@ -73,18 +88,24 @@ impl Cut {
         self.kind
     }
 
-    /// Returns how many bytes of the response pass before the cut; `None` if the call is cut at
-    /// once, before it is served.
+    /// Returns how many bytes of the request or of the response pass before the cut; `None` if the call is
+    /// cut at once, before it is served.
     #[must_use]
-    pub fn after_bytes(&self) -> Option<u64> {
+    pub fn after_bytes(&self) -> Option<AfterBytes> {
         self.after
     }
 
     /// Returns whether it acts on the response of the call, whoever makes that, and does not end the
-    /// call itself: a cut after a number of bytes, and GOAWAY.
+    /// call itself: a cut after a number of its bytes, and GOAWAY.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
         self.kind.acts_on_response(self.after)
+    }
+
+    /// Returns whether it ends the call at once, before it is served.
+    #[must_use]
+    pub fn ends_call(&self) -> bool {
+        self.kind.ends_call(self.after)
     }
 
     /// Converts it into an error, for code that has nothing to cut. The error has the kind that a

@@ -33,13 +33,14 @@ use super::{
     shape::{Documented, Shape},
 };
 use crate::{
+    call::direction::Direction,
     error::RuleError,
     fault::{Fault, OneOf, When, custom::CustomFault},
 };
 
 document! {
     /// One fault. Several faults are several entries of the list.
-    FaultDoc as "Fault", "one fault, and beside it `when` of a latency, `after` of an abort, `on` of body or headers";
+    FaultDoc as "Fault", "one fault, and beside it `when` of a latency, `after` of an abort, `on` of body, headers or an abort with `after`";
     optional {
         /// Delays the call.
         latency: LatencyDoc = LATENCY;
@@ -67,7 +68,7 @@ document! {
         body: Object<BodyDoc> = BodyDoc::SHAPE;
         /// Changes headers.
         headers: Object<HeadersDoc> = HeadersDoc::SHAPE;
-        /// The direction of `body` or `headers`: `response` unless it is given.
+        /// The direction of `body` or `headers`, or of the bytes that `after` counts: `response` unless it is given.
         on: String = DIRECTION;
         /// Takes a share of the machine, within the policy of the process.
         burn: Object<BurnDoc> = BurnDoc::SHAPE;
@@ -93,6 +94,7 @@ document! {
         { "error": { "kind": "connection_refused", "message": "nobody there" } },
         { "value": { "stock": 0 } },
         { "abort": "reset", "after": "1KiB" },
+        { "abort": "close", "after": "1KiB", "on": "request" },
         { "abort": { "h2": "cancel" } },
         { "abort": "panic" },
         { "hang": "30s" },
@@ -205,7 +207,7 @@ impl FaultDoc {
         for (option, is_given, kinds) in [
             ("when", when.is_some(), ["latency"].as_slice()),
             ("after", after.is_some(), &["abort"]),
-            ("on", on.is_some(), &["body", "headers"]),
+            ("on", on.is_some(), &["body", "headers", "abort"]),
         ] {
             if is_given && !kinds.contains(&name) {
                 let problem = format_args!("beside {name}, which has no such option");
@@ -217,7 +219,13 @@ impl FaultDoc {
                 "after",
                 "beside an abort that lets nothing pass",
             )),
-            (Fault::Abort(abort, _), after) => Ok(Fault::Abort(abort, after)),
+            (Fault::Abort(..), None) if on.is_some() => {
+                Err(Self::refuse("on", "beside an abort without `after`"))
+            }
+            (Fault::Abort(abort, _), Some(bytes)) => {
+                let direction = on.unwrap_or(Direction::Response);
+                Ok(Fault::abort_after(abort, bytes, direction))
+            }
             (fault, _) => Ok(fault),
         }
     }
@@ -275,7 +283,8 @@ impl From<&Fault> for FaultDoc {
             Fault::Value(json) => doc.value = Some(value_of(json)),
             Fault::Abort(abort, after) => {
                 doc.abort = Some(abort::doc(*abort));
-                doc.after = after.map(|bytes| size_text(bytes).into());
+                doc.after = after.map(|after| size_text(after.count).into());
+                doc.on = after.and_then(|after| direction::doc(after.direction));
             }
             Fault::Hang(max) => doc.hang = Some(duration_text(max.get())),
             Fault::Pause(max) => {

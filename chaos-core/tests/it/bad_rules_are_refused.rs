@@ -798,6 +798,13 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "1KiB",
     ),
     (
+        "on of an abort at once",
+        r#"{"id":"r","site":"s","faults":[{"abort":"close","on":"request"}]}"#,
+        "faults[0].on",
+        "without `after`",
+        "response",
+    ),
+    (
         "after beside a delay",
         r#"{"id":"r","site":"s","faults":[{"latency":"1s","after":"1KiB"}]}"#,
         "faults[0].after",

@@ -116,6 +116,10 @@ fn rules() -> Vec<Value> {
         ("faults", json!([{ "abort": "reset", "after": "1KiB" }])),
         (
             "faults",
+            json!([{ "abort": "reset", "after": "1KiB", "on": "request" }]),
+        ),
+        (
+            "faults",
             json!([{ "abort": { "h2": "enhance_your_calm" } }]),
         ),
         ("faults", json!([{ "abort": "goaway" }])),

@@ -9,10 +9,12 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use chaos_core::{Clock, decision::ActiveCall};
 
-use super::filter::{BodyFilter, Next};
+use super::{
+    fault::BodyCut,
+    filter::{BodyFilter, Next},
+};
 use crate::{
     byte_fault::{Before, ByteFault, wait_slot::WaitSlot},
-    connection::Connection,
     error::BoxError,
 };
 
@@ -27,7 +29,7 @@ pub(super) const FLUSH: Duration = Duration::from_millis(2);
 pub(super) struct ByteFilter {
     fault: ByteFault,
     end: BodyEnd,
-    /// Starts with the first byte.
+    /// Starts with the first byte, for a fault that asks for the time.
     clock: Option<Clock>,
     /// The length of the chunk that waits.
     chunk: Option<usize>,
@@ -36,26 +38,24 @@ pub(super) struct ByteFilter {
 
 /// How a body ends early.
 enum BodyEnd {
-    /// As if it were complete, without trailers. A body that is no longer than that ends by itself.
-    Truncate,
-    /// With an error, even if no bytes are left; not if there are fewer bytes.
-    Fail(Option<BoxError>),
-    /// With an error, and the connection is reset.
-    Reset(Connection, Option<BoxError>),
+    /// With an error, or as if it were complete, without trailers. A body that is no longer than that ends by
+    /// itself.
+    Truncate(Option<BoxError>),
+    /// As a cut says, even if no bytes are left; not if there are fewer bytes.
+    Cut(Option<BodyCut>),
 }
 
 impl ByteFilter {
     pub(super) fn new(fault: ByteFault) -> Self {
-        Self::ending(fault, BodyEnd::Truncate)
+        Self::ending(fault, BodyEnd::Truncate(None))
     }
 
-    pub(super) fn fail_after(bytes: u64, error: BoxError) -> Self {
-        Self::ending(ByteFault::end_after(bytes), BodyEnd::Fail(Some(error)))
+    pub(super) fn truncate_after(bytes: u64, error: Option<BoxError>) -> Self {
+        Self::ending(ByteFault::end_after(bytes), BodyEnd::Truncate(error))
     }
 
-    pub(super) fn reset_after(bytes: u64, error: BoxError, connection: Connection) -> Self {
-        let end = BodyEnd::Reset(connection, Some(error));
-        Self::ending(ByteFault::end_after(bytes), end)
+    pub(super) fn cut_after(bytes: u64, cut: BodyCut) -> Self {
+        Self::ending(ByteFault::end_after(bytes), BodyEnd::Cut(Some(cut)))
     }
 
     fn ending(fault: ByteFault, end: BodyEnd) -> Self {
@@ -87,17 +87,27 @@ impl BodyFilter for ByteFilter {
             Before::End => FLUSH,
         };
         let wait = || active_call.wait(time);
+        if before == Before::End && self.wait.is_empty() {
+            // hyper flushes when a body is pending, so it is that once, however late its task is polled.
+            self.wait.start(wait());
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         ready!(self.wait.poll_or_start(wait, cx));
         if before != Before::End {
             return Poll::Ready(Next::Remove);
         }
         Poll::Ready(Next::End(match &mut self.end {
-            BodyEnd::Truncate => None,
-            BodyEnd::Fail(error) => error.take().map(Err),
-            BodyEnd::Reset(connection, error) => {
-                connection.reset();
-                error.take().map(Err)
-            }
+            BodyEnd::Truncate(error) => error.take().map(Err),
+            BodyEnd::Cut(cut) => cut.take().map(|cut| {
+                if let Some(connection) = cut.reset {
+                    connection.reset();
+                }
+                if let Some(trigger) = cut.trigger {
+                    trigger.fire();
+                }
+                Err(cut.error)
+            }),
         }))
     }
 
@@ -109,7 +119,7 @@ impl BodyFilter for ByteFilter {
     ) -> Poll<usize> {
         let length = *self.chunk.get_or_insert_with(|| {
             let length = bytes.len().min(self.fault.largest_chunk());
-            let now = self.clock.get_or_insert_with(Clock::monotonic).now();
+            let now = || self.clock.get_or_insert_with(Clock::monotonic).now();
             let delay = self.fault.delay(length, now);
             if !delay.is_zero() {
                 self.wait.start(active_call.wait(delay));
@@ -129,6 +139,6 @@ impl BodyFilter for ByteFilter {
     }
 
     fn outlasts_body(&self) -> bool {
-        !matches!(self.end, BodyEnd::Truncate) && self.fault.before() == Before::End
+        !matches!(self.end, BodyEnd::Truncate(_)) && self.fault.before() == Before::End
     }
 }

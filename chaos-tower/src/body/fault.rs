@@ -2,12 +2,13 @@
 
 use chaos_core::{decision::ActiveCall, fault::AfterMessages, plan::BytesPlan};
 use http::HeaderMap;
+use http_body::Frame;
 
 use super::{
     byte_filter::ByteFilter,
     filter::BodyFilter,
     grpc_messages::StatusAfter,
-    grpc_signal::{RequestCounter, StatusOnSignal, StatusSignal},
+    grpc_signal::{EndOnSignal, EndSignal, EndTrigger, RequestCounter},
 };
 use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
 
@@ -15,10 +16,11 @@ use crate::{byte_fault::ByteFault, connection::Connection, error::BoxError};
 /// fault is done, its rule is over, or the body has ended or was dropped.
 pub(crate) enum BodyFault {
     Bytes(BytesPlan, ActiveCall),
+    /// The body fails after so many bytes, which are flushed before, if there are more; without an error, it
+    /// ends.
+    Truncate(u64, Option<BoxError>, ActiveCall),
     /// The body fails after so many bytes, which are flushed before.
-    CutAfter(u64, BoxError, ActiveCall),
-    /// The body fails after so many bytes, which are flushed before, and its connection is reset.
-    ResetAfter(u64, BoxError, Connection, ActiveCall),
+    CutAfter(u64, BodyCut, ActiveCall),
     /// The body ends with these trailers after so many complete gRPC messages of its own. For messages
     /// of the request's body, see [`count_messages`](super::count_messages).
     StatusAfter {
@@ -28,8 +30,14 @@ pub(crate) enum BodyFault {
     },
     /// A response's body ends with these trailers when the signal fires.
     StatusOnSignal {
-        signal: StatusSignal,
+        signal: EndSignal,
         trailers: HeaderMap,
+        active_call: ActiveCall,
+    },
+    /// A response's body fails when the signal fires.
+    CutOnSignal {
+        signal: EndSignal,
+        error: BoxError,
         active_call: ActiveCall,
     },
     /// A request's body that fires the signal made with the counter by
@@ -37,15 +45,26 @@ pub(crate) enum BodyFault {
     CountMessages(RequestCounter, ActiveCall),
 }
 
+/// What happens when a body is cut off.
+pub(crate) struct BodyCut {
+    /// The error that the body fails with.
+    pub(crate) error: BoxError,
+    /// The connection, if it is reset.
+    pub(crate) reset: Option<Connection>,
+    /// What tells the response that the body of the request was cut off.
+    pub(crate) trigger: Option<EndTrigger>,
+}
+
 impl BodyFault {
     /// Returns what the fault holds of its injection.
     pub(crate) fn active_call(&self) -> &ActiveCall {
         match self {
             Self::Bytes(_, active_call)
+            | Self::Truncate(_, _, active_call)
             | Self::CutAfter(_, _, active_call)
-            | Self::ResetAfter(_, _, _, active_call)
             | Self::StatusAfter { active_call, .. }
             | Self::StatusOnSignal { active_call, .. }
+            | Self::CutOnSignal { active_call, .. }
             | Self::CountMessages(_, active_call) => active_call,
         }
     }
@@ -56,14 +75,22 @@ impl BodyFault {
     /// over there.
     pub(crate) fn acts_on(&self, most_bytes: Option<u64>, is_stream: bool) -> bool {
         let (spared, is_cut) = match self {
-            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _) => {
-                (*bytes, false)
-            }
-            Self::CutAfter(bytes, ..) | Self::ResetAfter(bytes, ..) => (*bytes, true),
+            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _)
+            | Self::Truncate(bytes, ..) => (*bytes, false),
+            Self::CutAfter(bytes, ..) => (*bytes, true),
             _ => (0, false),
         };
         most_bytes
             .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
+    }
+
+    /// Returns the fault for a body that ends where its connection does: one that is cut short ends too soon,
+    /// and nobody can tell.
+    pub(crate) fn without_framing(self) -> Self {
+        match self {
+            Self::Truncate(bytes, _, active_call) => Self::Truncate(bytes, None, active_call),
+            fault => fault,
+        }
     }
 
     pub(super) fn into_filter(self) -> (Box<dyn BodyFilter>, ActiveCall) {
@@ -71,13 +98,13 @@ impl BodyFault {
             Self::Bytes(plan, active_call) => {
                 (Box::new(ByteFilter::new(ByteFault::new(plan))), active_call)
             }
-            Self::CutAfter(bytes, error, active_call) => {
-                (Box::new(ByteFilter::fail_after(bytes, error)), active_call)
-            }
-            Self::ResetAfter(bytes, error, connection, active_call) => (
-                Box::new(ByteFilter::reset_after(bytes, error, connection)),
+            Self::Truncate(bytes, error, active_call) => (
+                Box::new(ByteFilter::truncate_after(bytes, error)),
                 active_call,
             ),
+            Self::CutAfter(bytes, cut, active_call) => {
+                (Box::new(ByteFilter::cut_after(bytes, cut)), active_call)
+            }
             Self::StatusAfter {
                 messages,
                 trailers,
@@ -90,7 +117,15 @@ impl BodyFault {
                 signal,
                 trailers,
                 active_call,
-            } => (Box::new(StatusOnSignal::new(signal, trailers)), active_call),
+            } => (
+                Box::new(EndOnSignal::new(signal, Ok(Frame::trailers(trailers)))),
+                active_call,
+            ),
+            Self::CutOnSignal {
+                signal,
+                error,
+                active_call,
+            } => (Box::new(EndOnSignal::new(signal, Err(error))), active_call),
             Self::CountMessages(counter, active_call) => (Box::new(counter), active_call),
         }
     }

@@ -40,6 +40,11 @@ pub(super) trait BodyFilter: Send + Sync {
         Poll::Ready(bytes.len())
     }
 
+    /// Returns what the body ends with in place of `last`: trailers, an error or nothing.
+    fn end(&mut self, last: Polled) -> Polled {
+        last
+    }
+
     /// Whether the body is not over when the inner body is, because the filter still has to end it.
     fn outlasts_body(&self) -> bool {
         false

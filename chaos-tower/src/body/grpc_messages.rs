@@ -77,7 +77,8 @@ impl StatusAfter {
 impl BodyFilter for StatusAfter {
     fn poll_before(&mut self, _: bool, _: &ActiveCall, _: &mut Context<'_>) -> Poll<Next> {
         Poll::Ready(if self.messages.are_over() {
-            end_with(&mut self.trailers)
+            let trailers = std::mem::take(&mut self.trailers);
+            Next::End(Some(Ok(Frame::trailers(trailers))))
         } else {
             Next::Continue
         })
@@ -94,11 +95,6 @@ impl BodyFilter for StatusAfter {
     fn size_hint(&self, hint: SizeHint) -> SizeHint {
         at_most(hint)
     }
-}
-
-pub(super) fn end_with(trailers: &mut HeaderMap) -> Next {
-    let trailers = std::mem::take(trailers);
-    Next::End(Some(Ok(Frame::trailers(trailers))))
 }
 
 /// Returns the size of a body that may end earlier.

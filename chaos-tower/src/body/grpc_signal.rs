@@ -7,33 +7,51 @@ use std::{
 
 use bytes::Bytes;
 use chaos_core::decision::ActiveCall;
-use http::HeaderMap;
-use http_body::SizeHint;
+use http_body::{Frame, SizeHint};
 use tokio::sync::watch;
 
 use super::{
-    filter::{BodyFilter, Next},
-    grpc_messages::{Messages, at_most, end_with},
+    filter::{BodyFilter, Next, Polled},
+    grpc_messages::{Messages, at_most},
 };
-use crate::byte_fault::wait_slot::WaitSlot;
+use crate::{byte_fault::wait_slot::WaitSlot, error::BoxError};
 
 /// Returns a counter for the body of a request, and the signal that it fires when `count` messages have
 /// passed and the server asks for another, or for the end.
-pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, StatusSignal) {
-    let (fire, fired) = watch::channel(false);
+pub(crate) fn count_messages(count: NonZeroU32) -> (RequestCounter, EndSignal) {
+    let (fire, signal) = end_signal();
     let counter = RequestCounter {
         messages: Messages::new(count),
         fire,
         wait: WaitSlot::default(),
     };
-    (counter, StatusSignal(fired))
+    (counter, signal)
 }
 
-/// A signal to respond. It fires once, and stays fired.
-#[derive(Clone)]
-pub(crate) struct StatusSignal(watch::Receiver<bool>);
+/// Returns a signal that ends a response, and what fires it.
+pub(crate) fn end_signal() -> (EndTrigger, EndSignal) {
+    let (fire, fired) = watch::channel(false);
+    (EndTrigger(fire), EndSignal(fired))
+}
 
-impl StatusSignal {
+/// Fires an [`EndSignal`].
+pub(crate) struct EndTrigger(watch::Sender<bool>);
+
+impl EndTrigger {
+    pub(super) fn fire(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+/// A signal that ends a response. It fires once, and stays fired.
+#[derive(Clone)]
+pub(crate) struct EndSignal(watch::Receiver<bool>);
+
+impl EndSignal {
+    pub(crate) fn has_fired(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits for the signal, forever if it never fires. Cancel-safe.
     pub(crate) fn fired(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
         let mut signal = self.0.clone();
@@ -48,7 +66,7 @@ impl StatusSignal {
 /// Lets a number of messages pass; then fires the signal, and holds the body back until its rule is over.
 pub(crate) struct RequestCounter {
     messages: Messages,
-    fire: watch::Sender<bool>,
+    fire: EndTrigger,
     wait: WaitSlot,
 }
 
@@ -62,7 +80,7 @@ impl BodyFilter for RequestCounter {
         if !self.messages.are_over() {
             return Poll::Ready(Next::Continue);
         }
-        self.fire.send_replace(true);
+        self.fire.fire();
         ready!(self.wait.poll_or_start(|| active_call.over(), cx));
         Poll::Ready(Next::Remove)
     }
@@ -76,37 +94,47 @@ impl BodyFilter for RequestCounter {
     }
 }
 
-/// Ends a body with these trailers when the signal fires.
-pub(super) struct StatusOnSignal {
-    signal: StatusSignal,
-    trailers: HeaderMap,
+/// Ends a body with a last frame or an error when the signal fires.
+pub(super) struct EndOnSignal {
+    signal: EndSignal,
+    last: Polled,
     wait: WaitSlot,
 }
 
-impl StatusOnSignal {
-    pub(super) fn new(signal: StatusSignal, trailers: HeaderMap) -> Self {
-        let wait = WaitSlot::default();
+impl EndOnSignal {
+    pub(super) fn new(signal: EndSignal, last: Result<Frame<Bytes>, BoxError>) -> Self {
         Self {
             signal,
-            trailers,
-            wait,
+            last: Some(last),
+            wait: WaitSlot::default(),
         }
     }
 }
 
-impl BodyFilter for StatusOnSignal {
+impl BodyFilter for EndOnSignal {
     fn poll_before(&mut self, at_end: bool, _: &ActiveCall, cx: &mut Context<'_>) -> Poll<Next> {
         let signal = &self.signal;
         let is_fired = !at_end && self.wait.poll_or_start(|| signal.fired(), cx).is_ready();
         Poll::Ready(if is_fired {
-            end_with(&mut self.trailers)
+            Next::End(self.last.take())
         } else {
             Next::Continue
         })
     }
 
+    /// The response may end because of what has fired the signal.
+    fn end(&mut self, last: Polled) -> Polled {
+        match &self.last {
+            Some(Err(_)) if self.signal.has_fired() => self.last.take(),
+            _ => last,
+        }
+    }
+
     fn size_hint(&self, hint: SizeHint) -> SizeHint {
-        at_most(hint)
+        match &self.last {
+            Some(Err(_)) => hint,
+            _ => at_most(hint),
+        }
     }
 }
 
@@ -127,13 +155,13 @@ mod tests {
 
     const MESSAGE: &[u8] = &[0, 0, 0, 0, 1, 9];
 
-    fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, StatusSignal) {
+    fn request(hit: &Hit, count: u32, inner: Script) -> (FaultBody<Script>, EndSignal) {
         let (counter, signal) = count_messages(NonZeroU32::new(count).unwrap());
         let fault = BodyFault::CountMessages(counter, hit.active_call.clone());
         (FaultBody::with(inner, vec![fault]), signal)
     }
 
-    fn answer(hit: &Hit, signal: StatusSignal, inner: Script) -> FaultBody<Script> {
+    fn answer(hit: &Hit, signal: EndSignal, inner: Script) -> FaultBody<Script> {
         let fault = BodyFault::StatusOnSignal {
             signal,
             trailers: trailers("grpc-status", "14"),
@@ -142,7 +170,7 @@ mod tests {
         FaultBody::with(inner, vec![fault])
     }
 
-    fn is_fired(signal: &StatusSignal) -> bool {
+    fn is_fired(signal: &EndSignal) -> bool {
         *signal.0.borrow()
     }
 

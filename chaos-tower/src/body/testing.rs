@@ -17,7 +17,7 @@ use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::{BodyFault, FaultBody};
+use super::{BodyCut, BodyFault, FaultBody};
 use crate::error::BoxError;
 
 /// One step of a scripted body.
@@ -135,6 +135,14 @@ pub(super) fn hit_of(fault: BytesFault, rule: impl FnOnce(Rule) -> Rule) -> Hit 
     }
 }
 
+pub(super) fn cut() -> BodyCut {
+    BodyCut {
+        error: "cut".into(),
+        reset: None,
+        trigger: None,
+    }
+}
+
 /// Returns a hit for tests of faults that are no byte faults.
 pub(super) fn any_hit() -> Hit {
     hit(BytesFault::truncate_after(0))
@@ -142,8 +150,17 @@ pub(super) fn any_hit() -> Hit {
 
 impl Hit {
     pub(super) fn body<B>(&self, inner: B) -> FaultBody<B> {
-        let fault = BodyFault::Bytes(self.fault.clone(), self.active_call.clone());
-        FaultBody::with(inner, vec![fault])
+        FaultBody::with(inner, vec![self.body_fault()])
+    }
+
+    pub(super) fn body_fault(&self) -> BodyFault {
+        let active_call = self.active_call.clone();
+        match &self.fault {
+            BytesPlan::TruncateAfter(bytes) => {
+                BodyFault::Truncate(*bytes, Some("cut short".into()), active_call)
+            }
+            fault => BodyFault::Bytes(fault.clone(), active_call),
+        }
     }
 
     /// Drops this hold on the call, and returns a function that counts the active calls of the rule.

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt, Full};
 
 use super::{
     BodyFault, BoxError, FaultBody, ReadAhead,
-    testing::{Hit, Numbers, Script, Step, any_hit, hit, read, trailers},
+    testing::{Hit, Numbers, Script, Step, any_hit, cut, hit, read, trailers},
 };
 
 fn random_script(numbers: &mut Numbers) -> Script {
@@ -55,8 +55,7 @@ fn read_ahead(script: Script) -> Box<ReadAhead<Script>> {
 }
 
 fn faults(hits: &[Hit]) -> Vec<BodyFault> {
-    let fault = |hit: &Hit| BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());
-    hits.iter().map(fault).collect()
+    hits.iter().map(Hit::body_fault).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -150,7 +149,7 @@ async fn the_last_frame_says_that_it_is_the_last() {
 async fn an_injection_is_active_until_its_body_is_done_or_dropped() {
     let hit = any_hit();
     let body = |hit: &Hit| {
-        let fault = BodyFault::CutAfter(100, "cut".into(), hit.active_call.clone());
+        let fault = BodyFault::CutAfter(100, cut(), hit.active_call.clone());
         FaultBody::with(Script::of(&[b"aaaa"]), vec![fault])
     };
     let (mut done, dropped) = (body(&hit), body(&hit));

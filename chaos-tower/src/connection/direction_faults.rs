@@ -41,13 +41,19 @@ impl ConnectionByteFaults {
     pub(crate) fn are_idle(&self) -> bool {
         self.request.is_idle() && self.response.is_idle()
     }
+
+    /// Adds the faults of a later rule.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.request.append(other.request);
+        self.response.append(other.response);
+    }
 }
 
 /// The byte faults of one direction. With none, all bytes pass.
 #[derive(Default)]
 pub(crate) struct DirectionFaults {
     faults: Vec<DirectionFault>,
-    /// Starts with the first chunk.
+    /// Starts with the first chunk, for a fault that asks for the time.
     clock: Option<Clock>,
     /// The largest size of the chunk that passes next, once it is decided.
     admitted: Option<usize>,
@@ -107,6 +113,14 @@ impl StreamEnd {
 impl DirectionFaults {
     fn is_idle(&self) -> bool {
         self.faults.is_empty() && self.wait.is_empty()
+    }
+
+    fn append(&mut self, other: Self) {
+        if !other.faults.is_empty() {
+            self.faults.extend(other.faults);
+            // The next chunk is to suit them, too.
+            self.admitted = None;
+        }
     }
 
     /// Adds a fault, unless its call is over.
@@ -175,7 +189,7 @@ impl DirectionFaults {
                 return Poll::Ready(());
             };
             self.waited_for += 1;
-            let now = self.clock.get_or_insert_with(Clock::monotonic).now();
+            let now = || self.clock.get_or_insert_with(Clock::monotonic).now();
             let delay = fault.fault.delay(length, now);
             if !delay.is_zero() {
                 self.wait.start(peer.wait(&fault.active_call, delay));
@@ -190,8 +204,8 @@ impl DirectionFaults {
 
     /// Changes the next bytes. Not all of them need to pass: those that do not are changed alike when
     /// they come again.
-    pub(crate) fn change(&self, bytes: &mut [u8]) {
-        for fault in &self.faults {
+    pub(crate) fn change(&mut self, bytes: &mut [u8]) {
+        for fault in &mut self.faults {
             fault.fault.change(bytes);
         }
     }

@@ -1,7 +1,7 @@
 //! Executes the plans for a connection that was accepted.
 
 use chaos_core::{
-    Decision, Direction, Plan,
+    Decision, Plan,
     plan::{CutKind, Wait},
 };
 
@@ -24,9 +24,9 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
             Plan::Bytes(plan, direction) => byte_faults.of(direction).push(plan, active_call),
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes(), active_call) {
                 (CutKind::GoAway, ..) => handle.send(Command::GoAway),
-                (kind, Some(bytes), Some(active_call)) => {
-                    let faults = byte_faults.of(Direction::Response);
-                    faults.cut_after(bytes, command(kind), active_call);
+                (kind, Some(after), Some(active_call)) => {
+                    let faults = byte_faults.of(after.direction);
+                    faults.cut_after(after.count, command(kind), active_call);
                 }
                 (kind, ..) => last = Some(command(kind)),
             },

@@ -42,6 +42,15 @@ impl Protocol {
         self.grpc.is_some()
     }
 
+    /// Whether it is gRPC-Web, which has its messages and its trailers in a body of its own format. A status
+    /// without messages is the same as in gRPC: in the headers.
+    pub(crate) fn is_grpc_web(&self) -> bool {
+        let web = |content_type: &HeaderValue| {
+            content_type.as_bytes().starts_with(b"application/grpc-web")
+        };
+        self.grpc.as_ref().is_some_and(web)
+    }
+
     pub(crate) fn is_http2(&self) -> bool {
         self.is_http2
     }
@@ -126,7 +135,9 @@ impl Protocol {
             false => format!("{status}\n").into(),
         };
         let has_line = body.is_none() && !is_bare;
-        let body = (!is_bare).then(|| body.unwrap_or_else(line));
+        let mut body = (!is_bare).then(|| body.unwrap_or_else(line));
+        // A server of HTTP/2 would send the body, and not every router drops it.
+        let unsent = body.take_if(|_| self.is_head);
 
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -135,6 +146,12 @@ impl Protocol {
             let plain = HeaderValue::from_static("text/plain; charset=utf-8");
             let headers = response.headers_mut();
             headers.entry(header::CONTENT_TYPE).or_insert(plain);
+        }
+        if let Some(body) = unsent {
+            let length = HeaderValue::from(body.len());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length);
         }
         self.mark_alone(response.headers_mut(), rule);
         response

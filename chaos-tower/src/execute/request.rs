@@ -4,18 +4,18 @@ use bytes::Bytes;
 use chaos_core::{
     Direction, Plan,
     decision::ActiveCall,
-    fault::AfterMessages,
-    plan::{Answer, Cut, CutKind, Wait},
+    fault::{AfterBytes, AfterMessages},
+    plan::{Answer, BytesPlan, Cut, CutKind, Wait},
 };
 use http::{Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, StatusSignal, count_messages},
+    body::{BodyCut, BodyFault, EndSignal, count_messages, end_signal},
     connection::Connection,
     error::BoxError,
     execute::{
-        outcome::{Outcome, cut_error},
+        outcome::{CutMeans, Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
         upload::Upload,
@@ -28,10 +28,11 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) head: Parts,
     pub(crate) upload: Upload<A>,
     pub(crate) response: ResponsePlan,
-    /// Whether the surface can return an injected error.
-    holds_errors: bool,
+    cut_means: CutMeans,
     /// The answer to give when the signal fires. Boxed, because few calls have one.
-    pub(crate) answer_on_signal: Option<Box<(StatusSignal, Answer)>>,
+    pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
+    /// What the call ends with if the signal has fired by the time of its response.
+    pub(crate) cut_on_signal: Option<Box<(EndSignal, Outcome)>>,
 }
 
 /// What has to happen before the next plan is taken.
@@ -43,9 +44,8 @@ pub(crate) enum NextAction {
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
-    /// `marks`: whether a response that is changed names the rule. `holds_errors`: whether the surface can
-    /// return an injected error.
-    pub(crate) fn new(request: Request<A>, marks: bool, holds_errors: bool) -> Self {
+    /// `marks`: whether a response that is changed names the rule.
+    pub(crate) fn new(request: Request<A>, marks: bool, cut_means: CutMeans) -> Self {
         let protocol = Protocol::of(&request, marks);
         let (head, body) = request.into_parts();
         Self {
@@ -53,8 +53,9 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             head,
             upload: Upload::new(body),
             response: ResponsePlan::default(),
-            holds_errors,
+            cut_means,
             answer_on_signal: None,
+            cut_on_signal: None,
         }
     }
 
@@ -67,7 +68,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes()) {
                 (CutKind::GoAway, _) => true,
                 (_, Some(_)) => false,
-                (kind, None) => Outcome::can_cut(kind, self.holds_errors, &self.head),
+                (kind, None) => Outcome::can_cut(kind, self.cut_means, &self.head),
             },
             plan => !plan.acts_on_response(),
         }
@@ -80,12 +81,20 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
             Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
             Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
-            Plan::Bytes(plan, Direction::Request) => {
-                let fault = BodyFault::Bytes(plan, active_call);
-                self.upload.push(fault, &self.head.headers);
-            }
-            Plan::Bytes(plan, Direction::Response) => {
-                self.response.body(BodyFault::Bytes(plan, active_call));
+            Plan::Bytes(plan, direction) => {
+                let fault = match plan {
+                    BytesPlan::TruncateAfter(bytes) => {
+                        let error = truncation(&active_call, &self.protocol);
+                        BodyFault::Truncate(bytes, Some(error), active_call)
+                    }
+                    plan => BodyFault::Bytes(plan, active_call),
+                };
+                match direction {
+                    Direction::Request => {
+                        self.upload.push(fault, &self.head.headers);
+                    }
+                    Direction::Response => self.response.body(fault),
+                }
             }
             Plan::Answer(answer) => return self.answer(answer, active_call),
             Plan::Fail(injected) => {
@@ -101,12 +110,16 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         answer.after_messages().filter(|_| self.protocol.is_grpc())
     }
 
-    /// Answers at once, or after a number of messages of a gRPC stream.
+    /// Answers at once, or after a number of messages of a gRPC stream. Messages of gRPC-Web are not counted,
+    /// so that call goes on.
     fn answer(&mut self, answer: Answer, active_call: ActiveCall) -> NextAction {
         let Some(messages) = self.messages_before(&answer) else {
             let outcome = Outcome::Answer(self.protocol.answer(&answer));
             return NextAction::Finish(Box::new(outcome));
         };
+        if self.protocol.is_grpc_web() {
+            return NextAction::Continue;
+        }
         let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
         match messages.direction {
             Direction::Response => {
@@ -132,24 +145,58 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         NextAction::Continue
     }
 
-    /// Cuts at once, or after a number of bytes of the response. A call that cannot be cut goes on.
+    /// Cuts at once, or after a number of bytes of the request or the response. A call that cannot be cut goes on.
     fn cut(&mut self, cut: Cut, active_call: ActiveCall) -> NextAction {
         let connection = Connection::of(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
             (CutKind::GoAway, _) => self.response.go_away(&connection),
-            (kind, Some(bytes)) => {
-                let error = cut_error(cut, &self.protocol);
-                self.response.body(match kind {
-                    CutKind::Reset => BodyFault::ResetAfter(bytes, error, connection, active_call),
-                    _ => BodyFault::CutAfter(bytes, error, active_call),
-                });
+            (kind, Some(after)) => {
+                let reset = (kind == CutKind::Reset).then_some(connection);
+                self.cut_after(after, cut, reset, active_call);
             }
-            (kind, None) if Outcome::can_cut(kind, self.holds_errors, &self.head) => {
+            (kind, None) if Outcome::can_cut(kind, self.cut_means, &self.head) => {
                 let outcome = Outcome::cut(cut, &self.protocol, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }
             (_, None) => {}
         }
         NextAction::Continue
+    }
+
+    /// Cuts the call after a number of bytes. One that is cut amid its upload has no response: the service
+    /// behind reads an error, and what it returns is lost, as with a client that has gone.
+    fn cut_after(
+        &mut self,
+        after: AfterBytes,
+        cut: Cut,
+        reset: Option<Connection>,
+        active_call: ActiveCall,
+    ) {
+        let error = cut_error(cut.clone(), &self.protocol);
+        let body_cut = |trigger| BodyCut {
+            error,
+            reset,
+            trigger,
+        };
+        match after.direction {
+            Direction::Response => {
+                let fault = BodyFault::CutAfter(after.count, body_cut(None), active_call);
+                self.response.body(fault);
+            }
+            Direction::Request => {
+                let (trigger, signal) = end_signal();
+                let body_cut = body_cut(Some(trigger));
+                let fault = BodyFault::CutAfter(after.count, body_cut, active_call.clone());
+                if self.upload.push(fault, &self.head.headers) {
+                    self.response.body(BodyFault::CutOnSignal {
+                        signal: signal.clone(),
+                        error: cut_error(cut.clone(), &self.protocol),
+                        active_call,
+                    });
+                    let outcome = Outcome::cut(cut, &self.protocol, &self.head);
+                    self.cut_on_signal = Some(Box::new((signal, outcome)));
+                }
+            }
+        }
     }
 }

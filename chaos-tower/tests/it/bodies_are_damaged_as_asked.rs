@@ -37,7 +37,8 @@ async fn upload(server: &Server, body: &[u8]) -> String {
 #[tokio::test]
 async fn uploads_are_damaged_too() {
     let cut_short = Server::hit(on_request(BytesFault::truncate_after(1_000))).await;
-    assert_eq!(upload(&cut_short, BODY).await, "1000 bytes, 0 changed");
+    let failed = upload(&cut_short, BODY).await;
+    assert!(failed.contains("body cut short"), "{failed}");
 
     let rate = NonZeroU64::new(100_000).unwrap();
     let slow = Server::hit(on_request(BytesFault::throttle(rate))).await;

@@ -169,7 +169,7 @@ mod in_hyper_util {
 
     #[tokio::test]
     async fn reset_amid_an_answer() {
-        let fault = Fault::Abort(Abort::Cut(CutKind::Reset), Some(500));
+        let fault = Fault::abort_after(Abort::Cut(CutKind::Reset), 500, Direction::Response);
         let (server, injector) = (server().await, armed(fault));
         let client = client(&injector);
         let error = ask(&client, format!("{server}/5000")).await.unwrap_err();

@@ -132,6 +132,22 @@ async fn every_chunk_and_the_first_byte_wait() {
     }
 }
 
+/// It waited for the first byte, and left the fault to the next write.
+#[tokio::test(start_paused = true)]
+async fn a_write_of_nothing_waits_for_nothing() {
+    for fault in [
+        BytesFault::first_byte(secs(1.0)),
+        BytesFault::each_chunk(secs(1.0)),
+    ] {
+        let injector = armed(Fault::Body(fault.unwrap(), Direction::Response));
+        let (mut client, mut server) = through(&injector).await;
+        let clock = Clock::monotonic();
+        assert_eq!(server.write(&[]).await.unwrap(), 0);
+        assert_eq!(clock.now(), Duration::ZERO);
+        assert_about(send(&mut server, &mut client, b"first").await, 1.0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stall_comes_after_its_bytes_and_ends() {
     for side in [Direction::Response, Direction::Request] {
@@ -331,19 +347,39 @@ async fn a_connection_is_closed_or_reset_at_once_or_later() {
         (Fault::abort(Abort::Cut(CutKind::Close)), 0, None),
         (Fault::error("no"), 0, None),
         (
-            Fault::Abort(reset(), Some(5)),
+            Fault::abort_after(reset(), 5, Direction::Response),
             5,
             Some(io::ErrorKind::ConnectionReset),
         ),
-        (Fault::Abort(Abort::Cut(CutKind::Close), Some(5)), 5, None),
+        (
+            Fault::abort_after(Abort::Cut(CutKind::Close), 5, Direction::Response),
+            5,
+            None,
+        ),
+        (
+            Fault::abort_after(reset(), 5, Direction::Request),
+            0,
+            Some(io::ErrorKind::ConnectionReset),
+        ),
+        (
+            Fault::abort_after(Abort::Cut(CutKind::Close), 7, Direction::Request),
+            0,
+            None,
+        ),
     ] {
         let injector = armed(fault.clone());
         let (mut client, mut server) = through_tcp(&injector).await;
         client.write_all(b"request").await.unwrap();
+        let asked = fault.clone();
         let server = tokio::spawn(async move {
             // It looks at the request, or does not get to.
             let _ = server.read_exact(&mut [0; 7]).await;
-            server.write_all(b"an answer").await
+            if let Fault::Abort(_, Some(after)) = asked
+                && after.direction == Direction::Request
+            {
+                return server.read_exact(&mut [0; 1]).await.map(|_| 0);
+            }
+            server.write_all(b"an answer").await.map(|()| 9)
         });
         let mut seen = Vec::new();
         let read = timeout(FAR, client.read_to_end(&mut seen)).await.unwrap();

@@ -167,6 +167,11 @@ async fn body_chunk() {
 }
 
 #[tokio::test]
+async fn abort_on_request() {
+    uploads::abort_on_request(&start().await).await;
+}
+
+#[tokio::test]
 async fn request_body() {
     uploads::request_body(&start().await).await;
 }
@@ -184,4 +189,9 @@ async fn burn() {
 #[tokio::test]
 async fn custom() {
     answers::custom(&start().await).await;
+}
+
+#[tokio::test]
+async fn one_of() {
+    answers::one_of(&start().await).await;
 }

@@ -599,7 +599,8 @@ async fn body_truncate() {
         let truncate = json!({ "body": { "truncate_after": format!("{after}B") } });
         let stage = Stage::of(truncate).await;
         let heard = stage.ask(Kind::Server).await;
-        assert_eq!((heard.end, heard.body().len()), (End::Whole, after));
+        let reset = End::StreamReset(Reason::INTERNAL_ERROR);
+        assert_eq!((heard.end, heard.body().len()), (reset, after));
         assert!(heard.trailers.is_none(), "{heard:?}");
         let given = stage.call(Kind::Server).await;
         assert_eq!(given.replies.len(), replies, "{given:?}");
@@ -683,11 +684,12 @@ async fn request_body() {
             "the answer is the real one"
         );
     }
-    // An end between two messages is an end; amid one, tonic sees that something is missing.
-    let stage = Stage::of(upload(json!({ "truncate_after": "12B" }))).await;
-    stage.call(Kind::Client).await.is_served(&["a,b"]);
-    stage.ask(Kind::Client).await.is_served(&frame("a,b"));
-    for deed in [json!({ "truncate_after": "9B" }), json!({ "corrupt": 1 })] {
+    // Between two messages, and amid one.
+    for deed in [
+        json!({ "truncate_after": "12B" }),
+        json!({ "truncate_after": "9B" }),
+        json!({ "corrupt": 1 }),
+    ] {
         let stage = Stage::of(upload(deed.clone())).await;
         let given = stage.call(Kind::Client).await;
         assert_ne!(given.status.code(), Code::Ok, "{deed}: {given:?}");
@@ -695,6 +697,19 @@ async fn request_body() {
         assert_eq!(heard.end, End::Whole, "{deed}: {heard:?}");
         assert_ne!(heard.header("grpc-status"), "0", "{deed}: {heard:?}");
     }
+}
+
+#[tokio::test]
+async fn abort_on_request() {
+    let abort = json!({ "abort": "close", "after": "9B", "on": "request" });
+    let stage = Stage::of(abort).await;
+    let heard = stage.ask(Kind::Client).await;
+    heard.is_nothing_but(End::StreamReset(Reason::INTERNAL_ERROR));
+    let given = stage.call(Kind::Client).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
+    // The response has begun, and breaks off.
+    let given = stage.call(Kind::Both).await;
+    assert_eq!(given.status.code(), Code::Internal, "{given:?}");
 }
 
 #[tokio::test]
@@ -806,4 +821,20 @@ async fn rest_and_grpc_on_one_port() {
             .await
             .is_served(replies(kind));
     }
+}
+
+#[tokio::test]
+async fn one_of() {
+    let option = |code: u16| json!({ "weight": 1, "fault": { "grpc": code } });
+    let stage = Stage::of(json!({ "one_of": [option(5), option(14)] })).await;
+    let mut not_found = 0;
+    for _ in 0..40 {
+        match stage.call(Kind::Unary).await.status.code() {
+            Code::NotFound => not_found += 1,
+            code => assert_eq!(code, Code::Unavailable),
+        }
+    }
+    // Neither is left out in 40 calls but once in 10^12 runs.
+    assert!((1..40).contains(&not_found), "{not_found} of 40");
+    assert_eq!(stage.injected(), 40);
 }

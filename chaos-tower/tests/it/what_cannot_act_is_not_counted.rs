@@ -186,6 +186,42 @@ async fn a_request_without_bytes_is_left_alone() {
     }
 }
 
+/// Over HTTP/1 a client of gRPC-Web received two messages and no status; in base64, all of them and OK.
+#[tokio::test(start_paused = true)]
+async fn the_messages_of_grpc_web_are_not_counted() {
+    for kind in ["", "+proto", "-text", "-text+proto"] {
+        let content_type = format!("application/grpc-web{kind}");
+        let ask = || {
+            let mut ask = Request::post("/").body(Full::new(Bytes::from_static(MESSAGES)));
+            let headers = ask.as_mut().unwrap().headers_mut();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            ask.unwrap()
+        };
+        for on in ["request", "response"] {
+            let fault = json!({"grpc": {"code": 14, "after_messages": 1, "on": on}});
+            let injector = armed(&fault);
+            let service = service_fn(async |_| Ok::<_, Infallible>(full(MESSAGES)));
+            let layer = InjectLayer::with_injector("s", &injector).wrapped_bodies();
+            let answer = layer.layer(service).oneshot(ask()).await.unwrap();
+            assert!(!answer.headers().contains_key("x-chaos-fault"), "{fault}");
+            let whole = answer.into_body().collect().await.unwrap();
+            assert_eq!(whole.to_bytes(), MESSAGES, "{fault}");
+            assert_eq!(injector.counts("r").unwrap().injected, 0, "{fault}");
+        }
+        // A status without messages is the same as in gRPC.
+        let injector = armed(&json!({"grpc": {"code": 14, "message": "gone"}}));
+        let service = service_fn(async |_| Ok::<_, Infallible>(full(MESSAGES)));
+        let layer = InjectLayer::with_injector("s", &injector).wrapped_bodies();
+        let answer = layer.layer(service).oneshot(ask()).await.unwrap();
+        assert_eq!(answer.headers()["grpc-status"], "14");
+        assert_eq!(answer.headers()["content-type"], *content_type);
+        assert_eq!(injector.counts("r").unwrap().injected, 1);
+    }
+}
+
+/// Three gRPC messages of a byte.
+const MESSAGES: &[u8] = &[0, 0, 0, 0, 1, 7, 0, 0, 0, 0, 1, 8, 0, 0, 0, 0, 1, 9];
+
 /// A trailers-only answer of gRPC has no messages.
 #[tokio::test(start_paused = true)]
 async fn a_grpc_answer_without_messages_has_its_own_status() {

@@ -66,7 +66,7 @@ def page(context, response):
 ENDS_CALL = {"status", "grpc", "error", "value", "abort"}
 
 # Which option stands beside which faults.
-OPTIONS = {"when": {"latency"}, "after": {"abort"}, "on": {"body", "headers"}}
+OPTIONS = {"when": {"latency"}, "after": {"abort"}, "on": {"body", "headers", "abort"}}
 
 METHODS = ["GET", "POST", "PUT"]
 
@@ -183,11 +183,12 @@ def grpc(given):
             given["code"] = 14
     if "metadata" in given:
         metadata = changeable(given["metadata"]).items()
-        given["metadata"] = {
+        metadata = {
             name: "AAAA" if name.endswith("-bin") else value
             for name, value in metadata
             if name not in OF_THE_STATUS
         }
+        given = {**given, "metadata": metadata}
     return given
 
 
@@ -251,6 +252,8 @@ def fault(given):
             made[option] = given[option]
     if "after" in made and made["abort"] in ("refuse", "goaway", "panic"):
         del made["after"]
+    if "abort" in made and "after" not in made:
+        made.pop("on", None)
     return made
 
 
@@ -269,14 +272,14 @@ def acts_on_response(given):
         padded = isinstance(given["latency"], dict) and "at_least" in given["latency"]
         return padded or inside(given, "latency", "when") == "after"
     if "abort" in given:
-        return given["abort"] == "goaway" or "after" in given
+        return given["abort"] == "goaway" or ("after" in given and given.get("on") != "request")
     kind = next((kind for kind in ("body", "headers") if kind in given), None)
     return kind is not None and inside(given, kind, "on") != "request"
 
 
 def remains(given):
     """What a fault that ends the call leaves: the kinds of faults on its response that can happen."""
-    if not ENDS_CALL & given.keys() or ("abort" in given and acts_on_response(given)):
+    if not ENDS_CALL & given.keys() or ("abort" in given and (acts_on_response(given) or "after" in given)):
         return None
     if "abort" in given:
         return set() if given["abort"] == "panic" else {"latency", "goaway"}

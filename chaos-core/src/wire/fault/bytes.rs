@@ -25,7 +25,7 @@ document! {
     optional {
         /// Limits the rate.
         throttle: String = BYTES_PER_SECOND;
-        /// Ends the bytes after so many.
+        /// Breaks the bytes off after so many, as if the sender had gone.
         truncate_after: SizeDoc = SIZE;
         /// Stops for a while after so many bytes.
         stall_after: SizeDoc = SIZE;

@@ -8,7 +8,7 @@ use crate::{
     FaultBody,
     body::{
         BodyFault, byte_filter,
-        testing::{Hit, Script, Step, any_hit, hit, read, trailers},
+        testing::{Hit, Script, Step, any_hit, cut, hit, read, trailers},
     },
 };
 
@@ -19,19 +19,29 @@ fn abc_and_trailers() -> Script {
 }
 
 fn failing(hit: &Hit, after: u64, inner: Script) -> FaultBody<Script> {
-    let fault = BodyFault::CutAfter(after, "cut".into(), hit.active_call.clone());
+    let fault = BodyFault::CutAfter(after, cut(), hit.active_call.clone());
     FaultBody::with(inner, vec![fault])
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_truncated_body_ends_cleanly_and_without_trailers() {
+async fn a_truncated_body_fails_and_has_no_trailers() {
     for after in 0..=12 {
         let hit = hit(BytesFault::truncate_after(after));
         let read = read(hit.body(abc_and_trailers())).await;
         assert_eq!(read.bytes(), &b"aaaabbbbcccc"[..after as usize]);
-        assert!(read.trailers.is_none() && read.error.is_none());
+        assert_eq!(read.error.unwrap().to_string(), "cut short");
+        assert!(read.trailers.is_none());
         assert_eq!(read.end, byte_filter::FLUSH, "what has passed can be sent");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_truncated_body_without_framing_ends() {
+    let hit = hit(BytesFault::truncate_after(5));
+    let fault = hit.body_fault().without_framing();
+    let read = read(FaultBody::with(abc_and_trailers(), vec![fault])).await;
+    assert_eq!(read.bytes(), b"aaaab");
+    assert!(read.trailers.is_none() && read.error.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -58,6 +68,7 @@ async fn a_truncated_body_says_that_it_is_whole() {
     );
     assert_eq!(body.size_hint().exact(), Some(3));
     assert!(!body.is_end_stream());
+    body.frame().await.unwrap().unwrap_err();
     assert!(body.frame().await.is_none());
 }
 

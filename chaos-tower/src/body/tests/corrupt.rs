@@ -1,6 +1,9 @@
 //! Bodies with bytes that are changed.
 
-use std::task::{Context, Poll, Waker};
+use std::{
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chaos_core::fault::BytesFault;
@@ -76,4 +79,37 @@ fn spared_bytes_are_not_copied() {
     let polled = filter(&hit).poll_pass(&mut part, &hit.active_call, &mut cx);
     assert_eq!(polled, Poll::Ready(100_000));
     assert_eq!(part.as_ptr(), shared.as_ptr());
+}
+
+/// A connection may write a part of what it was given.
+#[test]
+fn bytes_that_do_not_pass_are_changed_alike_when_they_come_again() {
+    let hit = hit(BytesFault::corrupt(0.3).unwrap());
+    let mut whole = vec![0; 1_000];
+    ByteFault::new(hit.fault.clone()).change(&mut whole);
+    let mut fault = ByteFault::new(hit.fault.clone());
+    let (mut numbers, mut passed) = (Numbers(9), Vec::new());
+    while passed.len() < whole.len() {
+        let mut rest = vec![0; whole.len() - passed.len()];
+        fault.change(&mut rest);
+        let length = numbers.below(rest.len() as u64 + 1) as usize;
+        fault.pass(length);
+        passed.extend_from_slice(&rest[..length]);
+    }
+    assert!(passed == whole);
+}
+
+#[test]
+fn only_a_throttle_asks_for_the_time() {
+    let wait = Duration::from_secs(1);
+    for (fault, delay) in [
+        (BytesFault::corrupt(0.3), Duration::ZERO),
+        (BytesFault::first_byte(wait), wait),
+        (BytesFault::each_chunk(wait), wait),
+        (BytesFault::stall_after(0, wait), Duration::ZERO),
+        (Ok(BytesFault::truncate_after(1)), Duration::ZERO),
+    ] {
+        let mut fault = ByteFault::new(hit(fault.unwrap()).fault);
+        assert_eq!(fault.delay(1, || panic!("it needs no clock")), delay);
+    }
 }

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use chaos_core::{
-    Fault,
+    Direction, Fault,
     fault::{Abort, BytesFault},
     plan::CutKind,
 };
@@ -90,17 +90,39 @@ async fn truncated_it_is_shorter_than_it_says() {
 }
 
 #[tokio::test]
-async fn truncated_without_a_length_it_looks_whole() {
+async fn truncated_without_a_length_the_last_chunk_is_missing() {
     for after in [0, 1, 5_000, 19_999] {
         let server = Server::hit(on_answer(BytesFault::truncate_after(after))).await;
-        assert_eq!(get_chunked(&server).await.len() as u64, after);
+        let (head, chunked) = get(&server, "/streamed").await;
+        assert!(head.contains("transfer-encoding: chunked"), "{head}");
+        let (body, is_whole) = dechunk(&chunked);
+        assert!(body.len() as u64 == after && !is_whole, "{}", body.len());
     }
+}
+
+/// There, a body without a length ends with its connection.
+#[tokio::test]
+async fn truncated_over_http_1_0_it_looks_whole() {
+    let server = Server::hit(on_answer(BytesFault::truncate_after(5_000))).await;
+    let mut stream = connect(&server).await;
+    stream
+        .write_all(b"GET /streamed HTTP/1.0\r\n\r\n")
+        .await
+        .unwrap();
+    let head = read_head(&mut stream).await;
+    assert!(
+        !head.contains("chunked") && !head.contains("content-length"),
+        "{head}"
+    );
+    let mut body = Vec::new();
+    stream.read_to_end(&mut body).await.unwrap();
+    assert_eq!(body.len(), 5_000);
 }
 
 #[tokio::test]
 async fn cut_off_it_breaks_off() {
     for after in [0, 1, 5_000, 19_999] {
-        let abort = Fault::Abort(Abort::Cut(CutKind::Close), Some(after));
+        let abort = Fault::abort_after(Abort::Cut(CutKind::Close), after, Direction::Response);
         let server = Server::hit(abort).await;
         for _ in 0..TIMES {
             let (head, body) = get(&server, "/sized").await;
@@ -111,7 +133,7 @@ async fn cut_off_it_breaks_off() {
             assert!(body.len() as u64 == after && !is_whole);
         }
     }
-    let abort = Fault::Abort(Abort::Cut(CutKind::Close), Some(20_000));
+    let abort = Fault::abort_after(Abort::Cut(CutKind::Close), 20_000, Direction::Response);
     let server = Server::hit(abort).await;
     let (_, chunked) = get(&server, "/streamed").await;
     assert_eq!(dechunk(&chunked), (BODY.to_vec(), false));

@@ -129,3 +129,48 @@ async fn an_answer_that_breaks_off_fails_where_it_is_read() {
     assert_eq!(head.status(), 200);
     assert_injected(&*body.unwrap_err());
 }
+
+/// A fallback that fails was `Ok` with a part of its bytes.
+#[tokio::test]
+async fn an_answer_that_is_cut_short_fails_where_it_is_read() {
+    let peer = Peer::start().await;
+    for path in ["hello", "streamed"] {
+        let url = format!("http://{}/{path}", peer.address);
+        let (head, body) = call!(r#"{ "body": { "truncate_after": "3B" } }"#, &url).unwrap();
+        assert_eq!(head.status(), 200);
+        let error = body.unwrap_err();
+        assert_injected(&*error);
+        assert_eq!(io_kind(&*error), Some(ErrorKind::UnexpectedEof), "{path}");
+    }
+}
+
+/// The end of the connection is all that says where such a body ends.
+#[tokio::test]
+async fn without_framing_nobody_can_tell() {
+    for answer in [
+        "HTTP/1.0 200 OK\r\n\r\nhello",
+        "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nhello",
+    ] {
+        let url = format!("http://{}/", peer::answering(answer).await);
+        let (_, body) = call!(r#"{ "body": { "truncate_after": "3B" } }"#, &url).unwrap();
+        assert_eq!(body.unwrap(), "hel", "{answer}");
+    }
+    let sized = "HTTP/1.0 200 OK\r\ncontent-length: 5\r\n\r\nhello";
+    let url = format!("http://{}/", peer::answering(sized).await);
+    let (_, body) = call!(r#"{ "body": { "truncate_after": "3B" } }"#, &url).unwrap();
+    assert_injected(&*body.unwrap_err());
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_fails_the_call() {
+    let peer = Peer::start().await;
+    let (injector, layer) = hit_by(r#"{ "abort": "close", "after": "3B", "on": "request" }"#);
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let client = layer.boxed_errors().wrapped_bodies().layer(client);
+    let request = Request::post(format!("http://{}/count", peer.address));
+    let request = request.body(Body::from("a body")).unwrap();
+    let error = client.oneshot(request).await.unwrap_err();
+    assert_eq!(io_kind(&*error), Some(ErrorKind::ConnectionAborted));
+    assert_injected(&*error);
+    assert_eq!(injector.counts("r").unwrap().injected, 1);
+}

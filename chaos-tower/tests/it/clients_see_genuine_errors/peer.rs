@@ -39,6 +39,8 @@ impl Peer {
         };
         let app = Router::new()
             .route("/hello", get(hello).post(async |body: Bytes| body))
+            .route("/streamed", get(streamed))
+            .route("/count", post(count_bytes))
             .route("/moved", post(async || Redirect::temporary("/hello")))
             .route("/test.Test/Hello", post(grpc_hello))
             .layer(tower::util::MapRequestLayer::new(count));
@@ -59,6 +61,17 @@ async fn hello(headers: HeaderMap) -> Bytes {
     Bytes::copy_from_slice(said.unwrap_or(b"hello"))
 }
 
+/// Answers without a length.
+async fn streamed() -> Body {
+    let words = [Ok::<_, std::io::Error>("hel"), Ok("lo, "), Ok("stream")];
+    Body::from_stream(futures_util::stream::iter(words))
+}
+
+/// Answers how many bytes came, if they came whole.
+async fn count_bytes(body: Bytes) -> String {
+    body.len().to_string()
+}
+
 async fn grpc_hello() -> Response {
     let message = Full::new(Bytes::from_static(b"\0\0\0\0\x05hello"));
     let mut trailers = HeaderMap::new();
@@ -73,6 +86,16 @@ async fn grpc_hello() -> Response {
 
 async fn listener() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").await.unwrap()
+}
+
+/// Answers with these bytes, whatever it is asked, and closes the connection.
+pub(crate) async fn answering(answer: &'static str) -> SocketAddr {
+    reading(move |stream| {
+        let mut stream = stream.into_std().unwrap();
+        stream.set_nonblocking(false).unwrap();
+        std::io::Write::write_all(&mut stream, answer.as_bytes()).unwrap();
+    })
+    .await
 }
 
 /// Nobody is there.

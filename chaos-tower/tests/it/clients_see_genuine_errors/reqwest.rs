@@ -2,8 +2,11 @@
 
 use std::io::ErrorKind;
 
+use bytes::Bytes;
 use chaos_core::{Clock, Injected, Injector, State, wire};
 use chaos_tower::{Inject, InjectLayer};
+use http_body::Frame;
+use http_body_util::StreamBody;
 use reqwest::{Body, Client, Error, Method, Request};
 use tower::{Layer, ServiceExt};
 
@@ -292,6 +295,47 @@ async fn an_answer_that_breaks_off_fails_where_it_is_read() {
     assert!(error.is_decode());
     assert_eq!(io_kind(&error), Some(ErrorKind::ConnectionReset));
     assert_injected(&error);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_short_fails_where_it_is_read() {
+    let peer = Peer::start().await;
+    for path in ["hello", "streamed"] {
+        let url = format!("http://{}/{path}", peer.address);
+        let (_injector, layer) = hit_by(r#"{ "body": { "truncate_after": "3B" } }"#);
+        let answer = layered(layer).oneshot(get(&url)).await.unwrap();
+        let error = answer.text().await.unwrap_err();
+        assert!(error.is_decode() || error.is_body(), "{path}: {error:?}");
+        assert_eq!(io_kind(&error), Some(ErrorKind::UnexpectedEof), "{path}");
+        assert_injected(&error);
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_short_is_not_taken_for_whole() {
+    let peer = Peer::start().await;
+    let url = format!("http://{}/count", peer.address);
+    let streamed = || {
+        let words =
+            ["a ", "bo", "dy"].map(|word| Ok::<_, std::io::Error>(Frame::data(Bytes::from(word))));
+        Body::wrap(StreamBody::new(futures_util::stream::iter(words)))
+    };
+    let truncate = r#"{ "body": { "truncate_after": "3B", "on": "request" } }"#;
+    let abort = r#"{ "abort": "reset", "after": "3B", "on": "request" }"#;
+    for (fault, kind) in [
+        (truncate, ErrorKind::UnexpectedEof),
+        (abort, ErrorKind::ConnectionReset),
+    ] {
+        for body in [Body::from("a body"), streamed()] {
+            let mut request = Request::new(Method::POST, url.parse().unwrap());
+            *request.body_mut() = Some(body);
+            let (_injector, layer) = hit_by(fault);
+            let error = layered(layer).oneshot(request).await.unwrap_err();
+            assert!(error.is_request(), "{fault}: {error:?}");
+            assert_eq!(io_kind(&error), Some(kind), "{fault}");
+            assert_injected(&error);
+        }
+    }
 }
 
 #[tokio::test]
