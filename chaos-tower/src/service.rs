@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::Call;
+use chaos_core::{Call, Decision};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -117,9 +117,25 @@ where
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let peer = || peer_address(request.extensions());
     let call = Call::http(method, uri, headers).peer_of(&peer);
-    let Some(decision) = service.site_ref.decide(&call) else {
-        return ResponseFuture::pass(service.inner.call(M::pass_request(request)));
-    };
+    match service.site_ref.decide(&call) {
+        None => ResponseFuture::pass(service.inner.call(M::pass_request(request))),
+        Some(decision) => serve(service, request, decision),
+    }
+}
+
+/// Serves a call that a rule hits. Out of line, so that a call that none hits has no place for the future.
+#[inline(never)]
+fn serve<S, M, A, B>(
+    service: &mut Inject<S, M>,
+    request: Request<A>,
+    decision: Decision,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
     // `inner` was polled ready, so it is the one to call, or to drop if a fault replaces the call: that
     // releases what it reserved.
     let clone = service.inner.clone();
