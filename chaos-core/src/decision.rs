@@ -1,6 +1,7 @@
 //! `Decision`: the rules that fired on one call, handed out as plans, one after the other.
 
 pub(crate) mod active_call;
+pub(crate) mod asked;
 pub(crate) mod burn_threads;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
@@ -10,6 +11,7 @@ pub(crate) mod watched_call;
 
 pub use self::{
     active_call::ActiveCall,
+    asked::Asked,
     watched_call::{WatchedBody, WatchedCall, WatchedFuture},
 };
 
@@ -126,7 +128,8 @@ impl Decision {
     #[must_use]
     pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
         let monitors = self.0.monitors.take()?;
-        let injected = InjectedBy::new(self.0.current.is_some(), self.0.of_overlay);
+        // What is injected from now on is noted while the call is served.
+        let injected = InjectedBy::new(self.0.of_overlay);
         Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, injected)))
     }
 

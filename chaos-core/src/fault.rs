@@ -3,6 +3,7 @@
 pub(crate) mod burn;
 pub(crate) mod custom;
 pub(crate) mod latency;
+#[cfg(feature = "serde")]
 pub(crate) mod order;
 pub(crate) mod step;
 

@@ -7,19 +7,37 @@ use std::{future::poll_fn, pin::pin, task::Poll};
 use std::{
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 /// A one-shot release of waiters: closed while its rule is armed, and opened for good when the rule
 /// is halted, changed or removed. Threads and tasks can wait at the same gate.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gate {
     open: AtomicBool,
+    /// Greater than the number of any gate that was made before.
+    pub(crate) number: u64,
     #[cfg(feature = "tokio")]
     tasks: tokio::sync::Notify,
     threads: (Mutex<()>, Condvar),
+}
+
+/// The number of the gate that is made next.
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self {
+            open: AtomicBool::default(),
+            // It orders nothing: relaxed.
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+            #[cfg(feature = "tokio")]
+            tasks: tokio::sync::Notify::default(),
+            threads: Default::default(),
+        }
+    }
 }
 
 impl Gate {

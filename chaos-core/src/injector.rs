@@ -8,6 +8,7 @@ mod halt;
 mod holders;
 mod install;
 mod limits;
+mod needs;
 mod overlays;
 mod sites;
 mod wait;

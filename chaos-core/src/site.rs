@@ -1,6 +1,7 @@
 //! `Site`: a named place where faults may happen. Idle, passing it is one load and one branch.
 
 pub(crate) mod catalogue;
+mod news;
 
 use std::{
     ops::ControlFlow,

@@ -25,7 +25,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use self::stage::Source;
-use crate::error::BoxError;
+use crate::{connection::Connection, error::BoxError};
 
 pub(crate) use self::{
     fault::{BodyCut, BodyFault},
@@ -90,6 +90,7 @@ impl<B> FaultBody<B> {
 
     /// Wraps a body with faults. The first one changes the body itself, each other one what the faults
     /// before it let pass.
+    #[cfg(test)]
     pub(crate) fn with(inner: B, faults: Vec<BodyFault>) -> Self {
         if faults.is_empty() {
             return Self::pass(inner);
@@ -97,13 +98,23 @@ impl<B> FaultBody<B> {
         Self::behind(Source::body(inner), faults)
     }
 
-    /// Adds faults to a body that has none yet. A body that fails at once stays as it is.
-    pub(crate) fn faulty(self, faults: Vec<BodyFault>) -> Self {
-        match self.state {
-            BodyState::Pass { inner } => Self::with(inner, faults),
-            BodyState::Full { bytes } => Self::behind(Source::Made(bytes), faults),
-            state @ (BodyState::Cut { .. } | BodyState::Active { .. }) => Self { state },
-        }
+    /// Adds faults to the body of a response that has none yet, and looks at the connection while they wait. A
+    /// body that fails at once stays as it is.
+    pub(crate) fn faulty(
+        self,
+        faults: Vec<BodyFault>,
+        connection: Option<Box<Connection>>,
+    ) -> Self {
+        let source = match self.state {
+            state if faults.is_empty() => return Self { state },
+            BodyState::Pass { inner } => Source::body(inner),
+            BodyState::Full { bytes } => Source::Made(bytes),
+            state @ (BodyState::Cut { .. } | BodyState::Active { .. }) => return Self { state },
+        };
+        let source = faults.into_iter().fold(source, Source::behind);
+        let source = source.looking_at(connection);
+        let state = BodyState::Active { source };
+        Self { state }
     }
 
     /// Measures for guard rails whether the body fails. A body that the layer made, or that fails at once,

@@ -13,7 +13,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Injector, Label, Site, SiteKind};
+use chaos_core::{Injector, Site, SiteKind};
 use http::Uri;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -24,13 +24,16 @@ use crate::{
         future::{ConnectFuture, make_connection},
         wrap::{Unwrapped, WrapConnection, Wrapped},
     },
+    connection::site_watch::SiteWatch,
     error::BoxError,
     site_ref::SiteRef,
 };
 
 /// A [`Layer`] for connectors: every connection that a client makes passes a site.
 ///
-/// A pooled connection passes the site once, when it is made, and not when it is used again.
+/// A pooled connection passes the site once, when it is made, and not when it is used again. With
+/// [`bytes`](Self::bytes), a rule that is armed later, or resumed after a halt, sees it when bytes are next read
+/// from it or written to it. Each rule decides once about a connection.
 ///
 /// | client | use |
 /// |---|---|
@@ -133,27 +136,24 @@ where
     }
 
     fn call(&mut self, target: R) -> Self::Future {
-        let decision = match self.site_ref.is_armed() {
-            true => self
-                .site_ref
-                .decide(&Call::new().labels(peer(&target).as_slice())),
-            false => None,
-        };
+        let is_armed = self.site_ref.is_armed();
+        let host = (is_armed || M::WRAPS).then(|| host(&target)).flatten();
+        let mut site_watch = SiteWatch::new(self.site_ref, host);
+        let decision = is_armed.then(|| site_watch.decide(|| None)).flatten();
         let Some(decision) = decision else {
-            return ConnectFuture::pass(self.inner.call(target));
+            return ConnectFuture::pass(self.inner.call(target), site_watch);
         };
         // `self.inner` was polled ready, so it is the one to call, or to drop.
         let clone = self.inner.clone();
         let ready = mem::replace(&mut self.inner, clone);
         ConnectFuture::boxed(boxed_future(make_connection::<S, M, R>(
-            ready, target, decision,
+            ready, target, decision, site_watch,
         )))
     }
 }
 
-fn peer(target: &dyn Any) -> Option<Label<'_>> {
-    let host = target.downcast_ref::<Uri>()?.host()?;
-    Some(("peer", host.into()))
+fn host(target: &dyn Any) -> Option<Box<str>> {
+    Some(target.downcast_ref::<Uri>()?.host()?.into())
 }
 
 // Derives would require the traits of `M`, of which no value exists.

@@ -12,12 +12,15 @@ pub(crate) mod handle;
 pub(crate) mod io;
 #[cfg(feature = "connection")]
 pub(crate) mod listener;
+pub(crate) mod look;
 #[cfg(feature = "connection")]
 pub(crate) mod opening;
 pub(crate) mod peer_address;
 pub(crate) mod peer_watch;
 #[cfg(all(feature = "reset", target_os = "linux"))]
 pub(crate) mod reset;
+#[cfg(feature = "connection")]
+pub(crate) mod site_watch;
 #[cfg(feature = "connection")]
 pub(crate) mod socket;
 #[cfg(feature = "connection")]

@@ -8,9 +8,12 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    any::TypeId,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use chaos_core::{
@@ -25,7 +28,7 @@ use crate::{
     body::{FaultBody, is_grpc_failure},
     connection::peer_watch::INTERVAL,
     execute::{
-        outcome::Outcome,
+        outcome::{CutMeans, Outcome},
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, Surface},
@@ -137,7 +140,8 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let mut planned = PlannedRequest::new(request, decision.marks(), M::HOLDS_ERRORS);
+    let cut_means = CutMeans::of(M::HOLDS_ERRORS, TypeId::of::<B>());
+    let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
         let mut outcome = None;
         while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
@@ -174,7 +178,7 @@ where
             cut_on_signal,
             ..
         } = planned;
-        let connection = response_plan.to_look_at(|| upload.to_look_at(&head));
+        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.
@@ -194,13 +198,17 @@ where
             Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
             _ => result,
         };
-        if response_plan.waits() && !Box::pin(response_plan.wait_all(connection)).await {
+        if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
             return disconnected::<M, B, S::Error>(report);
         }
         let result = match result {
-            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => {
-                Ok(response_plan.apply(response.map(FaultBody::pass), &protocol, M::HOLDS_ERRORS))
-            }
+            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => Ok(response_plan
+                .apply(
+                    response.map(FaultBody::pass),
+                    &protocol,
+                    M::HOLDS_ERRORS,
+                    connection,
+                )),
             Ok(Ok(response)) if report.is_some() && !response.body().is_end_stream() => {
                 Ok(response.map(FaultBody::pass))
             }
@@ -211,7 +219,9 @@ where
                 made.map(|response| {
                     let changes = is_response && response_plan.begin(&response, &protocol);
                     match changes {
-                        true => response_plan.apply(response, &protocol, M::HOLDS_ERRORS),
+                        true => {
+                            response_plan.apply(response, &protocol, M::HOLDS_ERRORS, connection)
+                        }
                         false => response,
                     }
                 })

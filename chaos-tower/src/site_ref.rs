@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+#[cfg(feature = "connection")]
+use chaos_core::decision::Asked;
 use chaos_core::{Call, Decision, Site};
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
@@ -26,6 +28,16 @@ impl SiteRef {
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
         self.site.decide(call)
     }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn has_news(self, asked: Asked) -> bool {
+        self.site.has_news(asked)
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn decide_news(self, call: &Call<'_>, asked: &mut Asked) -> Option<Decision> {
+        self.site.decide_news(call, asked)
+    }
 }
 
 #[cfg(feature = "compile-out")]
@@ -40,6 +52,16 @@ impl SiteRef {
     }
 
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
+        None
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn has_news(self, _: Asked) -> bool {
+        false
+    }
+
+    #[cfg(feature = "connection")]
+    pub(crate) fn decide_news(self, _: &Call<'_>, _: &mut Asked) -> Option<Decision> {
         None
     }
 }

@@ -4,14 +4,19 @@ use std::{num::NonZeroU64, pin::pin, time::Duration};
 
 use bytes::Bytes;
 use chaos_core::{
-    Call, Clock, Decision, Direction, Fault, Injector, Plan, Rule, SiteKind, fault::BytesFault,
+    Call, Clock, Direction, Fault, Injector, Plan, Rule, Site, SiteKind, fault::BytesFault,
 };
 use http_body_util::{BodyExt, Full};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
-use crate::{FaultBody, FaultIo, body::BodyFault};
+use crate::{FaultBody, FaultIo, body::BodyFault, site_ref::SiteRef};
 
-fn throttled(injector: &Injector, kind: SiteKind, rate: u64, direction: Direction) -> Decision {
+fn throttled(
+    injector: &Injector,
+    kind: SiteKind,
+    rate: u64,
+    direction: Direction,
+) -> &'static Site {
     let throttle = BytesFault::throttle(NonZeroU64::new(rate).unwrap());
     let rule = Rule::new(
         "slow".parse().unwrap(),
@@ -19,13 +24,14 @@ fn throttled(injector: &Injector, kind: SiteKind, rate: u64, direction: Directio
         Fault::Body(throttle, direction),
     );
     injector.put(rule);
-    injector.site_of("site", kind).decide(&Call::new()).unwrap()
+    injector.site_of("site", kind)
 }
 
 /// How long a throttled body of `length` bytes takes.
 async fn body_time(rate: u64, length: usize) -> Duration {
     let injector = Injector::new();
-    let mut decision = throttled(&injector, SiteKind::Layer, rate, Direction::Response);
+    let site = throttled(&injector, SiteKind::Layer, rate, Direction::Response);
+    let mut decision = site.decide(&Call::new()).unwrap();
     let Some(Plan::Bytes(plan, _)) = decision.next_plan() else {
         panic!("a throttle is a plan for bytes");
     };
@@ -44,9 +50,9 @@ async fn body_time(rate: u64, length: usize) -> Duration {
 /// How long `length` bytes take that a throttled connection writes, or reads.
 async fn connection_time(rate: u64, length: usize, direction: Direction) -> Duration {
     let injector = Injector::new();
-    let decision = throttled(&injector, SiteKind::Connection, rate, direction);
+    let site = throttled(&injector, SiteKind::Connection, rate, direction);
     let (near, mut far) = duplex(1 << 20);
-    let mut near = FaultIo::new(near).accepted(decision);
+    let mut near = FaultIo::accepted(near, SiteRef::new(site));
     let bytes = vec![7; length];
     let mut received = Vec::new();
     let clock = Clock::monotonic();

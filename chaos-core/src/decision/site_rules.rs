@@ -67,6 +67,8 @@ pub(crate) struct SiteRules {
     is_plain: bool,
     /// When the last of the rules expires.
     last_deadline: Duration,
+    /// The number of the gate of the rule that was put in force last.
+    newest: u64,
 }
 
 impl SiteRules {
@@ -92,6 +94,7 @@ impl SiteRules {
         Some(Self {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
+            newest: newest(&rules),
             acts_on_responses: act_on_responses(&rules),
             rules: rules.into(),
             is_plain: index.is_none()
@@ -120,11 +123,24 @@ impl SiteRules {
         let rules: Arc<[_]> = rules.collect();
         (on > FEW).then(|| Self {
             last_deadline: last_deadline(&rules),
+            newest: newest(&rules),
             acts_on_responses: act_on_responses(&rules),
             rules,
             on,
             ..self.clone()
         })
+    }
+
+    /// Returns the number of the gate of the rule that was put in force last; 0 without rules.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Returns those of the rules that were put in force after the gate of this number was made.
+    pub(crate) fn since(&self, number: u64) -> Option<Self> {
+        let rules = self.rules.iter().filter(|rule| rule.gate.number > number);
+        let rules = rules.cloned().collect();
+        Self::of(&self.hub, rules, None, SiteMonitors::default())
     }
 
     /// Returns these rules with or without overlays; `None` if that leaves nothing to ask.
@@ -256,6 +272,11 @@ fn acts_on_response(rule: &Armed) -> bool {
 fn act_on_responses(rules: &[Arc<Armed>]) -> bool {
     let mut on = rules.iter().filter(|rule| rule.rule.enabled);
     on.any(|rule| acts_on_response(rule))
+}
+
+fn newest(rules: &[Arc<Armed>]) -> u64 {
+    let numbers = rules.iter().map(|rule| rule.gate.number);
+    numbers.max().unwrap_or_default()
 }
 
 /// Returns when the last of the enabled rules expires; zero if there are none.

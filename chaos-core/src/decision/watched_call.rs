@@ -20,13 +20,15 @@ use crate::{
 };
 
 /// A call that guard rails measure. If it is dropped before its answer, the caller has left: then it
-/// counts only if it was late, and as failed only if a fault has held it.
+/// counts only if it was late, and as failed only if a fault has held it. A call that panics counts as failed.
 pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
     begun: Arc<[CallStart]>,
     has_ended: bool,
     injected: Arc<InjectedBy>,
+    /// Whether the call is being polled. If it is dropped like that, it has panicked.
+    is_polled: bool,
     /// When to judge next while the call is pending: there may be no other call that does.
     #[cfg(feature = "tokio")]
     look: Option<Look>,
@@ -49,6 +51,7 @@ impl WatchedCall {
             hub: Arc::clone(hub),
             monitors: Arc::clone(monitors),
             injected,
+            is_polled: false,
         }
     }
 
@@ -176,7 +179,11 @@ impl Look {
 
 impl Drop for WatchedCall {
     fn drop(&mut self) {
-        self.end(CallEnd::Left);
+        self.end(match self.is_polled {
+            // The caller gets no answer, as if the call had been cut off.
+            true => CallEnd::Answered { failed: true },
+            false => CallEnd::Left,
+        });
     }
 }
 
@@ -221,10 +228,12 @@ impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P
         let Some(watched_call) = this.watched_call else {
             return this.future.poll(cx);
         };
+        watched_call.is_polled = true;
         let poll = {
             let _serving = Serving::new(&watched_call.injected);
             this.future.poll(cx)
         };
+        watched_call.is_polled = false;
         if poll.is_pending() {
             watched_call.look(cx);
         }

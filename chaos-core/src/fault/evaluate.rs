@@ -34,13 +34,9 @@ impl Fault {
         }
     }
 
-    /// Returns whether the fault resets a connection, or may choose to.
+    /// Returns whether the fault, which is no choice, resets a connection.
     pub(crate) fn resets(&self) -> bool {
-        match self {
-            Self::Abort(Abort::Cut(CutKind::Reset), _) => true,
-            Self::OneOf(one_of) => one_of.faults().any(Self::resets),
-            _ => false,
-        }
+        matches!(self, Self::Abort(Abort::Cut(CutKind::Reset), _))
     }
 
     /// Returns the fault that happens on this call: itself, or the option that is drawn now, or

@@ -11,12 +11,10 @@ const OVERLAY: u8 = 2;
 pub(crate) struct InjectedBy(AtomicU8);
 
 impl InjectedBy {
-    /// Creates the flags of a call. `is_hit`: whether a rule fired on it already; `of_overlay`: whether one of them
-    /// is of an overlay.
-    pub(crate) fn new(is_hit: bool, of_overlay: bool) -> Self {
-        Self(AtomicU8::new(
-            if is_hit { INJECTED } else { 0 } | if of_overlay { OVERLAY } else { 0 },
-        ))
+    /// Creates the flags of a call into which nothing was injected yet. `of_overlay`: whether a rule of an overlay
+    /// fired on it.
+    pub(crate) fn new(of_overlay: bool) -> Self {
+        Self(AtomicU8::new(if of_overlay { OVERLAY } else { 0 }))
     }
 
     /// Records that a fault was injected.

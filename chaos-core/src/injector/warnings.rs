@@ -2,8 +2,12 @@
 
 use crate::{
     call::site_kind::SiteKind,
-    injector::Injector,
-    matcher::{Matcher, glob::SiteGlob, text::Text},
+    fault::Fault,
+    injector::{
+        Injector,
+        needs::{Fact, has, keys, labels, needs},
+    },
+    matcher::glob::SiteGlob,
     name::RuleId,
     rule::Rule,
     site::Site,
@@ -38,11 +42,12 @@ impl Injector {
     /// Returns what the rules say that cannot happen at the sites that this injector knows, in the order
     /// of the rules.
     ///
-    /// There is a warning for a site that nobody has made, with the nearest name that there is; for a
-    /// fault that none of the rule's sites can have; for a condition or a key on what no call there
-    /// has (a path where no request passes, a label that no site declares); for a guard rail at a site
-    /// that nobody has made; and for `reset` and the key `peer` at layers whose first call had no
-    /// address of its peer.
+    /// There is a warning for a site that nobody has made, with the nearest name that there is, or that
+    /// no rule reaches; for a fault, or an option of a choice, that none of the rule's sites can have;
+    /// for a condition or a key on what no call there has (a path where no request passes, a label that
+    /// no site declares); for a guard rail that measures at no layer; and for `reset` and the key `peer`
+    /// at layers whose first call had no address of its peer. A rule that aims at several sites needs
+    /// one at which all that it says of a call fits together.
     ///
     /// ```
     /// use chaos_core::{Fault, Injector, Rule};
@@ -58,11 +63,18 @@ impl Injector {
     #[must_use]
     pub fn warnings<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Vec<Warning> {
         let book = self.book();
-        let (sites, exempt) = (book.sites.clone(), book.exempt.clone());
+        let policy = &self.0.hub.bounds.load().policy;
+        let is_exempt = |site: &Site| book.exempt.iter().any(|it| it.matches(site.name()));
+        let reaches = |site: &Site| match () {
+            () if is_exempt(site) => Reach::Exempt,
+            () if !policy.reaches(site.name()) => Reach::OutsideOfPolicy,
+            () => Reach::Reached,
+        };
+        let sites = book.sites.iter().map(|site| (*site, reaches(site)));
+        let sites = sites.collect();
         drop(book);
         let mut reader = Reader {
             sites,
-            exempt,
             compared: 0,
             warnings: Vec::new(),
         };
@@ -73,81 +85,132 @@ impl Injector {
     }
 }
 
+/// Whether rules may reach a site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Reached,
+    Exempt,
+    OutsideOfPolicy,
+}
+
 /// Reads rules beside the sites that there are.
 struct Reader {
-    sites: Vec<&'static Site>,
-    exempt: Vec<SiteGlob>,
+    sites: Vec<(&'static Site, Reach)>,
     compared: usize,
     warnings: Vec<Warning>,
 }
 
 impl Reader {
     fn read(&mut self, rule: &Rule) {
-        let sites = self.sites_of(&rule.site);
-        if sites.is_empty() {
-            let nearest = self.nearest(&rule.site);
-            let detail = format!("no site is called \"{}\"", rule.site);
-            self.warn(rule, "site", detail, nearest);
-        } else {
+        if let Some(sites) = self.reached(rule, "site", &rule.site) {
             self.read_aim(rule, &sites);
         }
         for (at, rail) in rule.guards.iter().enumerate() {
-            let Some(glob) = &rail.site else { continue };
-            if self.sites_of(glob).is_empty() {
-                let nearest = self.nearest(glob);
-                let detail = format!("no site is called \"{glob}\", so nothing is measured");
-                self.warn(rule, format!("guards[{at}].site"), detail, nearest);
+            let field = format!("guards[{at}].site");
+            let sites = match &rail.site {
+                Some(glob) => self.reached(rule, &field, glob),
+                // What is wrong with the rule's own site has been said.
+                None => Some(self.sites_of(&rule.site, Reach::Reached)).filter(|it| !it.is_empty()),
+            };
+            let is_layer = |site: &&Site| site.kind() == SiteKind::Layer;
+            if let Some(sites) = sites.filter(|sites| !sites.iter().any(is_layer)) {
+                let detail = format!("only layers are measured, and none is at {}", names(&sites));
+                self.warn(rule, field, detail, "the site of a layer");
             }
         }
     }
 
+    /// Returns the sites that a pattern matches and rules reach, or warns of it if there is none.
+    fn reached(&mut self, rule: &Rule, field: &str, glob: &SiteGlob) -> Option<Vec<&'static Site>> {
+        let reached = self.sites_of(glob, Reach::Reached);
+        if !reached.is_empty() {
+            return Some(reached);
+        }
+        let exempt = self.sites_of(glob, Reach::Exempt);
+        let outside = self.sites_of(glob, Reach::OutsideOfPolicy);
+        let (detail, suggestion) = if !exempt.is_empty() {
+            let detail = format!("{} is exempt from all rules", names(&exempt));
+            (detail, "a site that is not exempt".to_owned())
+        } else if !outside.is_empty() {
+            let detail = format!("the policy keeps rules away from {}", names(&outside));
+            (detail, "a site that the policy allows".to_owned())
+        } else {
+            let detail = format!("no site is called \"{glob}\"");
+            (detail, self.nearest(glob))
+        };
+        self.warn(rule, field, detail, suggestion);
+        None
+    }
+
     /// Reads what a rule says about the calls at the sites that it matches.
     fn read_aim(&mut self, rule: &Rule, sites: &[&'static Site]) {
-        let is_exempt = |site: &&&Site| self.exempt.iter().any(|it| it.matches(site.name()));
-        if sites.iter().all(|site| is_exempt(&site)) {
-            let detail = format!("{} is exempt from all rules", names(sites));
-            self.warn(rule, "site", detail, "a site that is not exempt");
-            return;
+        let needs: Vec<_> = needs(rule).collect();
+        let mut fitting = sites.to_vec();
+        fitting.retain(|site| needs.iter().all(|(_, fact)| has(site, *fact)));
+        if fitting.is_empty() {
+            self.warn_of_needs(rule, &needs, sites);
+            fitting = sites.to_vec();
         }
         for (at, fault) in rule.faults.iter().enumerate() {
-            let kinds = fault.site_kinds();
-            if !sites.iter().any(|site| kinds.have(site.kind())) {
-                let detail = format!("{} cannot happen at {}", fault.name(), names(sites));
-                let suggestion = format!("a site where it can: {}", kinds.in_words());
-                self.warn(rule, format!("faults[{at}]"), detail, suggestion);
-            } else if fault.resets() && lacks_peers(sites) && !self.knows_connections() {
-                self.warn_of_peer(rule, format!("faults[{at}]"), sites);
+            self.read_fault(rule, format!("faults[{at}]"), fault, &fitting);
+        }
+        let of_peer = keys(rule).filter(|(_, key)| **key == Key::Peer);
+        for (field, _) in of_peer.filter(|_| lacks_peers(&fitting)) {
+            self.warn_of_peer(rule, field, &fitting);
+        }
+    }
+
+    /// Warns of what no call has at any of the sites, or else of all that some of them lack.
+    fn warn_of_needs(
+        &mut self,
+        rule: &Rule,
+        needs: &[(String, Fact<'_>)],
+        sites: &[&'static Site],
+    ) {
+        let is_nowhere = |fact| !sites.iter().any(|site| has(site, fact));
+        let any_is_nowhere = needs.iter().any(|(_, fact)| is_nowhere(*fact));
+        for (field, fact) in needs {
+            let mut lacking = sites.to_vec();
+            lacking.retain(|site| !has(site, *fact));
+            if is_nowhere(*fact) || !any_is_nowhere && !lacking.is_empty() {
+                self.warn_of_fact(rule, field.clone(), *fact, &lacking);
             }
         }
-        for (field, fact) in impossible(&rule.matcher) {
-            if !has(sites, fact) {
-                self.warn_of_fact(rule, field, fact, sites);
+    }
+
+    /// Warns of a fault, or of the options of a choice, that none of the sites can have.
+    fn read_fault(&mut self, rule: &Rule, field: String, fault: &Fault, sites: &[&Site]) {
+        let kinds = fault.site_kinds();
+        if !sites.iter().any(|site| kinds.have(site.kind())) {
+            let detail = format!("{} cannot happen at {}", fault.name(), names(sites));
+            let suggestion = format!("a site where it can: {}", kinds.in_words());
+            self.warn(rule, field, detail, suggestion);
+        } else if let Fault::OneOf(one_of) = fault {
+            for (at, option) in one_of.faults().enumerate() {
+                let field = format!("{field}.one_of[{at}].fault");
+                self.read_fault(rule, field, option, sites);
             }
-        }
-        match &rule.trigger.key {
-            Some(Key::Peer) if lacks_peers(sites) => self.warn_of_peer(rule, "key", sites),
-            Some(key) if !has(sites, Fact::of(key)) => {
-                self.warn_of_fact(rule, "key".to_owned(), Fact::of(key), sites);
-            }
-            _ => {}
+        } else if fault.resets() && lacks_peers(sites) && !self.knows_connections() {
+            self.warn_of_peer(rule, field, sites);
         }
     }
 
     /// Returns whether connections pass a site: then a request may have the handle of its connection.
     fn knows_connections(&self) -> bool {
         let mut sites = self.sites.iter();
-        sites.any(|site| site.kind() == SiteKind::Connection)
+        sites.any(|(site, _)| site.kind() == SiteKind::Connection)
     }
 
-    fn sites_of(&self, glob: &SiteGlob) -> Vec<&'static Site> {
-        let sites = self.sites.iter().copied();
+    fn sites_of(&self, glob: &SiteGlob, reach: Reach) -> Vec<&'static Site> {
+        let sites = self.sites.iter().filter(|(_, known)| *known == reach);
+        let sites = sites.map(|(site, _)| *site);
         sites.filter(|site| glob.matches(site.name())).collect()
     }
 
     /// Returns the name that is most like a pattern that matches none, or what to do if none is.
     fn nearest(&mut self, glob: &SiteGlob) -> String {
         self.compared += 1;
-        let names = self.sites.iter().map(|site| site.name());
+        let names = self.sites.iter().map(|(site, _)| site.name());
         let names = names.take_while(|_| self.compared <= MOST_COMPARED);
         let alike = names.map(|name| (strsim::jaro_winkler(name, glob.as_str()), name));
         let nearest = alike.max_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -208,67 +271,6 @@ impl Reader {
             detail,
             suggestion: suggestion.into(),
         });
-    }
-}
-
-/// What a condition or a key reads of a call.
-#[derive(Clone, Copy)]
-enum Fact<'r> {
-    Request,
-    Peer,
-    Label(&'r str),
-}
-
-impl<'r> Fact<'r> {
-    fn of(key: &'r Key) -> Self {
-        match key {
-            Key::Header(_) | Key::Query(_) | Key::PathParameter(_) | Key::Trace => Self::Request,
-            Key::Label(name) => Self::Label(name),
-            Key::Peer => Self::Peer,
-        }
-    }
-}
-
-/// Returns the conditions that do not hold on a call without the fact that they read.
-fn impossible(matcher: &Matcher) -> impl Iterator<Item = (String, Fact<'_>)> {
-    let nothing = || std::iter::empty::<&str>();
-    let request = [
-        ("method", &matcher.method),
-        ("path", &matcher.path),
-        ("host", &matcher.host),
-        ("grpc", &matcher.grpc),
-    ];
-    let request = request.into_iter();
-    let request = request.filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
-    let headers = matcher.headers.iter();
-    let headers = headers.map(|(name, text)| (format!("headers.{name}"), text));
-    let query = matcher.query.iter();
-    let query = query.map(|(name, text)| (format!("query.{name}"), text));
-    let request = request.chain(headers).chain(query);
-    let request = request.map(|(name, text)| (name, text, Fact::Request));
-    let labels = matcher.labels.iter();
-    let labels = labels.map(|(name, text)| (format!("labels.{name}"), text, Fact::Label(name)));
-    let conditions: Vec<(String, &Text, Fact<'_>)> = request.chain(labels).collect();
-    let conditions = conditions.into_iter();
-    conditions
-        .filter(move |(_, text, _)| !text.matches(&nothing))
-        .map(|(name, _, fact)| (format!("match.{name}"), fact))
-}
-
-/// Returns whether calls at one of the sites may have a fact.
-fn has(sites: &[&Site], fact: Fact<'_>) -> bool {
-    sites.iter().any(|site| match fact {
-        Fact::Request => site.kind() == SiteKind::Layer,
-        Fact::Peer => matches!(site.kind(), SiteKind::Layer | SiteKind::Connection),
-        Fact::Label(label) => labels(site).contains(&label),
-    })
-}
-
-/// Returns the labels of a site's calls. Those of a connection have the peer as a label.
-fn labels(site: &Site) -> &[&'static str] {
-    match site.kind() {
-        SiteKind::Connection => &["peer"],
-        _ => site.labels(),
     }
 }
 

@@ -87,6 +87,12 @@ impl BodyFilter for ByteFilter {
             Before::End => FLUSH,
         };
         let wait = || active_call.wait(time);
+        if before == Before::End && self.wait.is_empty() {
+            // hyper flushes when a body is pending, so it is that once, however late its task is polled.
+            self.wait.start(wait());
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         ready!(self.wait.poll_or_start(wait, cx));
         if before != Before::End {
             return Poll::Ready(Next::Remove);

@@ -2,10 +2,9 @@
 
 use std::{
     collections::VecDeque,
-    io,
     pin::Pin,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -15,8 +14,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::{filter::Polled, stage::poll_body};
 use crate::{
-    byte_fault::wait_slot::WaitSlot,
-    connection::{Connection, peer_watch::INTERVAL},
+    connection::{Connection, look::Look},
     error::BoxError,
 };
 
@@ -44,8 +42,7 @@ pub(crate) struct ReadAhead<B> {
     /// Whether the body may be read before somebody asks for it.
     may_read: bool,
     /// Where to look while the body is not read: its server does not read either, and notices nothing.
-    connection: Option<Box<Connection>>,
-    interval: WaitSlot,
+    look: Option<Look>,
 }
 
 impl<B> ReadAhead<B>
@@ -62,8 +59,7 @@ where
             is_over: false,
             // A server that reads the body tells the client to send it.
             may_read: !head.headers.contains_key(EXPECT),
-            connection: Connection::to_look_at(head, true),
-            interval: WaitSlot::default(),
+            look: Connection::to_look_at(head, true).map(Look::at),
         })
     }
 
@@ -94,19 +90,10 @@ where
         }
         // A body that is pending says itself when its client goes, and behind a complete one the server
         // reads on.
-        let (false, Some(connection)) = (is_heard, &mut self.connection) else {
-            return Poll::Pending;
-        };
-        ready!(
-            self.interval
-                .poll_or_start(|| active_call.wait(INTERVAL), cx)
-        );
-        if connection.has_gone() {
-            return Poll::Ready(io::Error::from(io::ErrorKind::ConnectionAborted).into());
+        match &mut self.look {
+            Some(look) if !is_heard => look.poll_gone(active_call, cx),
+            _ => Poll::Pending,
         }
-        // The next poll starts the next interval, unless the fault is over.
-        cx.waker().wake_by_ref();
-        Poll::Pending
     }
 
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {

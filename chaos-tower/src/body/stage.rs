@@ -15,7 +15,10 @@ use super::{
     filter::{BodyFilter, Next, Polled},
     read_ahead::ReadAhead,
 };
-use crate::error::BoxError;
+use crate::{
+    connection::{Connection, look::Look},
+    error::BoxError,
+};
 
 /// The source of a stage's frames.
 pub(super) enum Source<B> {
@@ -37,6 +40,8 @@ pub(super) struct Stage<B> {
     rest: Bytes,
     /// `None` once the fault is done or its rule is over.
     filter: Option<(Box<dyn BodyFilter>, ActiveCall)>,
+    /// The connection of the body of a response, whose server may not notice that the client has gone.
+    look: Option<Look>,
 }
 
 impl<B> Source<B> {
@@ -50,7 +55,16 @@ impl<B> Source<B> {
             source: Some(self),
             rest: Bytes::new(),
             filter: Some(fault.into_filter()),
+            look: None,
         }))
+    }
+
+    /// Looks at a connection while the last fault that was added waits.
+    pub(super) fn looking_at(mut self, connection: Option<Box<Connection>>) -> Self {
+        if let Self::Stage(stage) = &mut self {
+            stage.look = connection.map(Look::at);
+        }
+        self
     }
 }
 
@@ -76,7 +90,7 @@ where
         }
     }
 
-    /// Ready when the client has gone whose request's body this is, and which `active_call` holds back.
+    /// Ready when the client has gone whose request or response this is, and which `active_call` holds back.
     pub(super) fn poll_gone(
         &mut self,
         active_call: Option<&ActiveCall>,
@@ -169,7 +183,11 @@ where
             return Poll::Pending;
         };
         let own = self.filter.as_ref().map(|(_, active_call)| active_call);
-        source.poll_gone(own.or(active_call), cx)
+        let active_call = own.or(active_call);
+        if let (Some(look), Some(active_call)) = (&mut self.look, active_call) {
+            return look.poll_gone(active_call, cx);
+        }
+        source.poll_gone(active_call, cx)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -43,7 +43,6 @@ impl WaitSlot {
         self.poll(cx)
     }
 
-    #[cfg(feature = "connection")]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }

@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::{BoxedFuture, PassOrBoxed, PassOrBoxedProjection},
     connect::wrap::{ConnectionPlan, WrapConnection},
-    connection::{direction_faults::ConnectionByteFaults, opening::command},
+    connection::{direction_faults::ConnectionByteFaults, opening::command, site_watch::SiteWatch},
     error::BoxError,
     execute::response_wait::ResponseWait,
 };
@@ -25,6 +25,7 @@ pub(crate) async fn make_connection<S, M, R>(
     mut inner: S,
     target: R,
     mut decision: Decision,
+    site_watch: SiteWatch,
 ) -> Result<M::Response, BoxError>
 where
     S: Service<R>,
@@ -67,7 +68,8 @@ where
     for wait in waits {
         wait.wait().await;
     }
-    Ok(M::wrap(connection?, ConnectionPlan(byte_faults)))
+    let plan = ConnectionPlan::new(byte_faults, Some(site_watch));
+    Ok(M::wrap(connection?, plan))
 }
 
 pin_project! {
@@ -82,6 +84,8 @@ pin_project! {
     {
         #[pin]
         state: PassOrBoxed<F, Result<M::Response, BoxError>>,
+        // That of a connection that no rule hits.
+        site_watch: Option<SiteWatch>,
     }
 }
 
@@ -90,14 +94,14 @@ where
     F: TryFuture,
     M: WrapConnection<F::Ok>,
 {
-    pub(crate) fn pass(inner: F) -> Self {
-        let state = PassOrBoxed::Pass { inner };
-        Self { state }
+    pub(crate) fn pass(inner: F, site_watch: SiteWatch) -> Self {
+        let (state, site_watch) = (PassOrBoxed::Pass { inner }, Some(site_watch));
+        Self { state, site_watch }
     }
 
     pub(crate) fn boxed(future: BoxedFuture<Result<M::Response, BoxError>>) -> Self {
-        let state = PassOrBoxed::Boxed { future };
-        Self { state }
+        let (state, site_watch) = (PassOrBoxed::Boxed { future }, None);
+        Self { state, site_watch }
     }
 }
 
@@ -109,10 +113,12 @@ where
     type Output = Result<M::Response, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.project().state.project() {
+        let this = self.project();
+        match this.state.project() {
             PassOrBoxedProjection::Pass { inner } => {
                 let connection = ready!(inner.try_poll(cx)).map_err(Into::into)?;
-                Poll::Ready(Ok(M::wrap(connection, ConnectionPlan::default())))
+                let plan = ConnectionPlan::new(Default::default(), this.site_watch.take());
+                Poll::Ready(Ok(M::wrap(connection, plan)))
             }
             PassOrBoxedProjection::Boxed { future } => future.poll(cx),
         }

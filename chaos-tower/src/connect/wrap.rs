@@ -2,7 +2,9 @@
 
 use hyper_util::rt::TokioIo;
 
-use crate::connection::{direction_faults::ConnectionByteFaults, io::FaultIo, socket::Socket};
+use crate::connection::{
+    direction_faults::ConnectionByteFaults, io::FaultIo, site_watch::SiteWatch, socket::Socket,
+};
 
 /// Whether a connection that is made keeps its type: [`Unwrapped`], or becomes a [`FaultIo`]: [`Wrapped`].
 ///
@@ -19,9 +21,21 @@ pub struct Unwrapped;
 #[derive(Clone, Copy, Debug)]
 pub struct Wrapped;
 
-/// The faults on the bytes of a connection.
-#[derive(Debug, Default)]
-pub struct ConnectionPlan(pub(crate) ConnectionByteFaults);
+/// The faults on the bytes of a connection, and the site whose rules are asked about it later.
+#[derive(Debug)]
+pub struct ConnectionPlan {
+    byte_faults: ConnectionByteFaults,
+    site_watch: Option<SiteWatch>,
+}
+
+impl ConnectionPlan {
+    pub(crate) fn new(byte_faults: ConnectionByteFaults, site_watch: Option<SiteWatch>) -> Self {
+        Self {
+            byte_faults,
+            site_watch,
+        }
+    }
+}
 
 mod sealed {
     use super::{ConnectionPlan, FaultIo, Socket, TokioIo, Unwrapped, Wrapped};
@@ -48,11 +62,8 @@ mod sealed {
         const WRAPS: bool = true;
 
         fn wrap(connection: T, plan: ConnectionPlan) -> Self::Response {
-            let io = FaultIo::new(TokioIo::new(connection));
-            TokioIo::new(match plan.0.are_idle() {
-                true => io,
-                false => io.connected(plan.0),
-            })
+            let io = TokioIo::new(connection);
+            TokioIo::new(FaultIo::connected(io, plan.byte_faults, plan.site_watch))
         }
     }
 }

@@ -21,7 +21,7 @@ use crate::connection::{
 /// To cut the connection, a poll sends the command to the receiver and returns `Pending`; the `FaultIo` that
 /// polls it looks there next.
 pub(crate) struct ConnectionFaults {
-    /// `None` once the connection is open.
+    /// What comes before the next byte, in either direction.
     opening: Option<Pin<Box<dyn Future<Output = ConnectionByteFaults> + Send + Sync>>>,
     /// The direction that this end writes.
     written: Direction,
@@ -45,27 +45,28 @@ impl ReadBuffer {
 }
 
 impl ConnectionFaults {
-    /// Makes the faults of a connection that was accepted: this end writes the responses. No bytes pass until
-    /// the plans of the decision have been executed.
-    pub(crate) fn accepted(decision: Decision, receiver: &CommandReceiver) -> Self {
-        let opening = open(decision, receiver.handle());
+    /// Makes the faults of a connection, those on its bytes so far. `written` is the direction that this end
+    /// writes.
+    pub(crate) fn new(written: Direction, byte_faults: ConnectionByteFaults) -> Self {
         Self {
-            opening: Some(Box::pin(opening)),
-            written: Direction::Response,
-            byte_faults: ConnectionByteFaults::default(),
+            opening: None,
+            written,
+            byte_faults,
             read: ReadBuffer::default(),
         }
     }
 
-    /// Makes the faults of a connection that was made: this end writes the requests.
-    #[cfg(feature = "client")]
-    pub(crate) fn connected(byte_faults: ConnectionByteFaults) -> Self {
-        Self {
-            opening: None,
-            written: Direction::Request,
-            byte_faults,
-            read: ReadBuffer::default(),
-        }
+    /// Adds the faults of a decision. No bytes pass until its plans have been executed.
+    pub(crate) fn hit(&mut self, decision: Decision, receiver: &CommandReceiver) {
+        let opening = open(decision, receiver.handle());
+        self.opening = Some(match self.opening.take() {
+            None => Box::pin(opening),
+            Some(before) => Box::pin(async {
+                let mut byte_faults = before.await;
+                byte_faults.append(opening.await);
+                byte_faults
+            }),
+        });
     }
 
     /// Whether no fault is left, and no bytes are held back.
@@ -94,10 +95,11 @@ impl ConnectionFaults {
         self.byte_faults.of(self.written)
     }
 
-    /// Waits until the connection is open. Both directions poll it.
+    /// Waits until bytes may pass. Both directions poll it.
     fn poll_open(&mut self, receiver: &CommandReceiver, cx: &mut Context<'_>) -> Poll<()> {
         if let Some(opening) = &mut self.opening {
-            self.byte_faults = ready!(opening.as_mut().poll(cx));
+            let byte_faults = ready!(opening.as_mut().poll(cx));
+            self.byte_faults.append(byte_faults);
             self.opening = None;
             // The other direction may wait in another task; the future holds the waker of this one alone.
             receiver.wake();

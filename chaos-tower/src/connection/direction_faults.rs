@@ -41,6 +41,12 @@ impl ConnectionByteFaults {
     pub(crate) fn are_idle(&self) -> bool {
         self.request.is_idle() && self.response.is_idle()
     }
+
+    /// Adds the faults of a later rule.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.request.append(other.request);
+        self.response.append(other.response);
+    }
 }
 
 /// The byte faults of one direction. With none, all bytes pass.
@@ -107,6 +113,14 @@ impl StreamEnd {
 impl DirectionFaults {
     fn is_idle(&self) -> bool {
         self.faults.is_empty() && self.wait.is_empty()
+    }
+
+    fn append(&mut self, other: Self) {
+        if !other.faults.is_empty() {
+            self.faults.extend(other.faults);
+            // The next chunk is to suit them, too.
+            self.admitted = None;
+        }
     }
 
     /// Adds a fault, unless its call is over.

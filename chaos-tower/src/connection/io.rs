@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::Decision;
+use chaos_core::{Decision, Direction};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 #[cfg(feature = "client")]
@@ -16,8 +16,10 @@ use crate::connection::{
     connection_faults::ConnectionFaults,
     goaway::GoAwayWriter,
     handle::{Command, CommandReceiver, ConnectionHandle, ConnectionState, IoDirection},
+    site_watch::SiteWatch,
     socket::Socket,
 };
+use crate::site_ref::SiteRef;
 
 /// A connection that its [`ConnectionHandle`] can cut, and on whose bytes rules can have faults.
 ///
@@ -29,8 +31,12 @@ pub struct FaultIo<T: Socket> {
     goaway: GoAwayWriter,
     /// Whether the socket has been closed by a command.
     is_cut: bool,
+    /// The direction that this end writes.
+    written: Direction,
     /// The faults of the connection, if it has any.
     faults: Option<Box<ConnectionFaults>>,
+    /// Whose rules are asked about the connection, if it passes a site.
+    site_watch: Option<SiteWatch>,
 }
 
 impl<T: Socket> FaultIo<T> {
@@ -41,7 +47,9 @@ impl<T: Socket> FaultIo<T> {
             receiver: CommandReceiver::new(),
             goaway: GoAwayWriter::Unread,
             is_cut: false,
+            written: Direction::Response,
             faults: None,
+            site_watch: None,
         }
     }
 
@@ -64,20 +72,57 @@ impl<T: Socket> FaultIo<T> {
         &mut self.inner
     }
 
-    /// Adds the faults of a connection that was accepted: this end writes the responses.
-    pub(crate) fn accepted(mut self, decision: Decision) -> Self {
-        self.faults = Some(Box::new(ConnectionFaults::accepted(
-            decision,
-            &self.receiver,
-        )));
-        self
+    /// Wraps a connection that was accepted, and asks the rules of its site about it.
+    pub(crate) fn accepted(inner: T, site_ref: SiteRef) -> Self {
+        let mut io = Self::new(inner);
+        let watch = io.site_watch.insert(SiteWatch::new(site_ref, None));
+        if watch.is_armed()
+            && let Some(decision) = watch.decide(|| io.inner.peer())
+        {
+            io.hit(decision);
+        }
+        io
     }
 
-    /// Adds the faults of a connection that was made: this end writes the requests.
+    /// Wraps a connection that was made, and whose bytes may have faults already.
     #[cfg(feature = "client")]
-    pub(crate) fn connected(mut self, byte_faults: ConnectionByteFaults) -> Self {
-        self.faults = Some(Box::new(ConnectionFaults::connected(byte_faults)));
-        self
+    pub(crate) fn connected(
+        inner: T,
+        byte_faults: ConnectionByteFaults,
+        site_watch: Option<SiteWatch>,
+    ) -> Self {
+        let mut io = Self::new(inner);
+        io.site_watch = site_watch;
+        io.written = Direction::Request;
+        if !byte_faults.are_idle() {
+            let faults = ConnectionFaults::new(io.written, byte_faults);
+            io.faults = Some(Box::new(faults));
+        }
+        io
+    }
+
+    /// Asks the rules that were armed since the connection was last asked about.
+    #[inline]
+    fn ask(&mut self) {
+        if self.site_watch.as_ref().is_some_and(SiteWatch::is_armed) {
+            self.ask_armed();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn ask_armed(&mut self) {
+        let watch = self.site_watch.as_mut();
+        if let Some(decision) = watch.and_then(|watch| watch.decide_news(|| self.inner.peer())) {
+            self.hit(decision);
+        }
+    }
+
+    /// Adds the faults of a decision.
+    fn hit(&mut self, decision: Decision) {
+        let new = || Box::new(ConnectionFaults::new(self.written, Default::default()));
+        let faults = self.faults.get_or_insert_with(new);
+        faults.hit(decision, &self.receiver);
     }
 }
 
@@ -175,6 +220,7 @@ impl<T: Socket + AsyncRead + Unpin> AsyncRead for FaultIo<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
+        self.ask();
         let this = &mut *self;
         let before = buf.filled().len();
         let poll = match live(&mut this.faults) {
@@ -196,6 +242,7 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
         first: impl FnOnce() -> &'a [u8],
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
+        self.ask();
         let goaway = self.goaway.poll_finish(&mut self.inner, cx)?;
         let poll = match (goaway, live(&mut self.faults)) {
             (Poll::Pending, _) => Poll::Pending,

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr};
 
-use chaos_core::{Call, Injector, SiteKind};
+use chaos_core::{Injector, SiteKind};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::{
@@ -18,7 +18,9 @@ use crate::{
 /// | tonic | `serve_with_incoming(InjectListener::new(TcpIncoming::bind(address)?, "tcp.server"))`: it is a stream of connections, as the inner one is |
 /// | hyper | [`accept`](InjectListener::accept) in an accept loop |
 ///
-/// A rule sees a connection when it is accepted, with the label `peer`, the IP address of the client.
+/// A rule sees a connection when it is accepted, with the label `peer`, the IP address of the client. One that is
+/// armed later, or resumed after a halt, sees the connections that are open when bytes are next read from them or
+/// written to them. Each rule decides once about a connection.
 ///
 /// `TCP_NODELAY` is set on connections, as tonic does and axum does not: without it, responses to gRPC calls
 /// may wait for 40 ms. [`nodelay`](Self::nodelay) changes that.
@@ -80,24 +82,7 @@ impl<L> InjectListener<L> {
             // This fails on a connection that is closed already, which its owner notices.
             let _ = io.set_nodelay(nodelay);
         }
-        if self.site_ref.is_armed() {
-            return self.wrap_armed(io);
-        }
-        FaultIo::new(io)
-    }
-
-    #[cold]
-    fn wrap_armed<T: Socket>(&self, io: T) -> FaultIo<T> {
-        let peer = io.peer().map(|peer| peer.to_string());
-        let label = peer.as_deref().map(|peer| ("peer", peer.into()));
-        let ip = || io.peer();
-        let call = Call::new().labels(label.as_slice()).peer_of(&ip);
-        let decision = self.site_ref.decide(&call);
-        let io = FaultIo::new(io);
-        match decision {
-            Some(decision) => io.accepted(decision),
-            None => io,
-        }
+        FaultIo::accepted(io, self.site_ref)
     }
 }
 

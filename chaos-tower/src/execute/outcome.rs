@@ -1,11 +1,7 @@
 //! The outcome of a request that the inner service does not serve: an answer, an error, or a cut.
 
-use std::io;
+use std::{any::TypeId, io};
 
-use crate::{
-    body::FaultBody, connection::Connection, error::BoxError, execute::protocol::Protocol,
-    surface::Surface,
-};
 use bytes::Bytes;
 use chaos_core::{
     Injected,
@@ -13,8 +9,11 @@ use chaos_core::{
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{
-    Extensions, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts,
+use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+
+use crate::{
+    body::FaultBody, connection::Connection, error::BoxError, execute::protocol::Protocol,
+    surface::Surface,
 };
 
 /// What the caller gets in place of the inner service's result.
@@ -36,22 +35,46 @@ pub(crate) enum ConnectionCut {
     Close(Connection),
 }
 
+/// How a call can be cut off, other than with its connection.
+///
+/// A surface that cannot return an error returns a body that fails, which nobody polls in an answer to HEAD:
+/// HTTP/1 servers do not, and axum's router drops it. An HTTP/2 connection carries other streams, so it is not
+/// closed for one.
+#[derive(Clone, Copy)]
+pub(crate) struct CutMeans {
+    has_errors: bool,
+    /// Whether the body of an answer to HEAD over HTTP/2 is polled.
+    has_streams: bool,
+}
+
+impl CutMeans {
+    /// Returns those of a surface with responses of the body type `body`. `has_errors`: it can return an
+    /// error.
+    pub(crate) fn of(has_errors: bool, body: TypeId) -> Self {
+        #[cfg(feature = "axum")]
+        let has_streams = body != TypeId::of::<axum::body::Body>();
+        #[cfg(not(feature = "axum"))]
+        let (has_streams, _) = (true, body);
+        Self {
+            has_errors,
+            has_streams,
+        }
+    }
+}
+
 impl Outcome {
     pub(crate) fn fail(injected: Injected, protocol: &Protocol) -> Self {
         let answer = protocol.failure(&injected);
         Self::Fail(error(injected, protocol), answer)
     }
 
-    /// Returns whether a call can be cut off, by a surface that `holds_errors` or does not. A surface that
-    /// does not returns a body that fails, which nobody polls in an answer to HEAD: HTTP/1 servers do not, and
-    /// axum's router drops it. Then only the connection can be cut; for a stream of HTTP/2, not even that, as
-    /// the connection carries others.
-    pub(crate) fn can_cut(kind: CutKind, holds_errors: bool, head: &Parts) -> bool {
-        if holds_errors || head.method != Method::HEAD {
+    /// Returns whether a call can be cut off.
+    pub(crate) fn can_cut(kind: CutKind, means: CutMeans, head: &Parts) -> bool {
+        if means.has_errors || head.method != Method::HEAD {
             return true;
         }
         let is_http2 = head.version >= Version::HTTP_2;
-        if is_http2 && !is_routed(&head.extensions) {
+        if is_http2 && means.has_streams {
             return true;
         }
         (kind == CutKind::Reset || !is_http2) && Connection::of(&head.extensions).is_known()
@@ -114,17 +137,6 @@ impl Outcome {
                 M::fail(error.into()).map_or_else(|error| Ok(cut(error)), Err)
             }
         }
-    }
-}
-
-/// Returns whether a router of axum is around the layer: it drops the body of an answer to HEAD.
-fn is_routed(extensions: &Extensions) -> bool {
-    #[cfg(feature = "axum")]
-    return extensions.get::<axum::extract::OriginalUri>().is_some();
-    #[cfg(not(feature = "axum"))]
-    {
-        let _ = extensions;
-        false
     }
 }
 

@@ -135,7 +135,9 @@ impl Protocol {
             false => format!("{status}\n").into(),
         };
         let has_line = body.is_none() && !is_bare;
-        let body = (!is_bare).then(|| body.unwrap_or_else(line));
+        let mut body = (!is_bare).then(|| body.unwrap_or_else(line));
+        // A server of HTTP/2 would send the body, and not every router drops it.
+        let unsent = body.take_if(|_| self.is_head);
 
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -144,6 +146,12 @@ impl Protocol {
             let plain = HeaderValue::from_static("text/plain; charset=utf-8");
             let headers = response.headers_mut();
             headers.entry(header::CONTENT_TYPE).or_insert(plain);
+        }
+        if let Some(body) = unsent {
+            let length = HeaderValue::from(body.len());
+            response
+                .headers_mut()
+                .insert(header::CONTENT_LENGTH, length);
         }
         self.mark_alone(response.headers_mut(), rule);
         response

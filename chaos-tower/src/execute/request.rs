@@ -15,7 +15,7 @@ use crate::{
     connection::Connection,
     error::BoxError,
     execute::{
-        outcome::{Outcome, cut_error, truncation},
+        outcome::{CutMeans, Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
         upload::Upload,
@@ -28,8 +28,7 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) head: Parts,
     pub(crate) upload: Upload<A>,
     pub(crate) response: ResponsePlan,
-    /// Whether the surface can return an injected error.
-    holds_errors: bool,
+    cut_means: CutMeans,
     /// The answer to give when the signal fires. Boxed, because few calls have one.
     pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
     /// What the call ends with if the signal has fired by the time of its response.
@@ -45,9 +44,8 @@ pub(crate) enum NextAction {
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
-    /// `marks`: whether a response that is changed names the rule. `holds_errors`: whether the surface can
-    /// return an injected error.
-    pub(crate) fn new(request: Request<A>, marks: bool, holds_errors: bool) -> Self {
+    /// `marks`: whether a response that is changed names the rule.
+    pub(crate) fn new(request: Request<A>, marks: bool, cut_means: CutMeans) -> Self {
         let protocol = Protocol::of(&request, marks);
         let (head, body) = request.into_parts();
         Self {
@@ -55,7 +53,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             head,
             upload: Upload::new(body),
             response: ResponsePlan::default(),
-            holds_errors,
+            cut_means,
             answer_on_signal: None,
             cut_on_signal: None,
         }
@@ -70,7 +68,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes()) {
                 (CutKind::GoAway, _) => true,
                 (_, Some(_)) => false,
-                (kind, None) => Outcome::can_cut(kind, self.holds_errors, &self.head),
+                (kind, None) => Outcome::can_cut(kind, self.cut_means, &self.head),
             },
             plan => !plan.acts_on_response(),
         }
@@ -156,7 +154,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 let reset = (kind == CutKind::Reset).then_some(connection);
                 self.cut_after(after, cut, reset, active_call);
             }
-            (kind, None) if Outcome::can_cut(kind, self.holds_errors, &self.head) => {
+            (kind, None) if Outcome::can_cut(kind, self.cut_means, &self.head) => {
                 let outcome = Outcome::cut(cut, &self.protocol, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chaos_core::{decision::ActiveCall, fault::HeaderEdit, plan::WaitAfter};
-use http::{HeaderValue, Response, Version, header, response::Parts};
+use http::{HeaderValue, Response, StatusCode, Version, header, response::Parts};
 use http_body::Body;
 
 use crate::{
@@ -51,13 +51,17 @@ impl ResponsePlan {
         connection.go_away();
     }
 
-    /// Returns where to look whether the client has gone while it waits, if that may take long.
+    /// Returns where to look whether the client has gone while the response or its body waits, if that may take
+    /// long.
     pub(crate) fn to_look_at(
         &self,
         connection: impl FnOnce() -> Option<Box<Connection>>,
     ) -> Option<Box<Connection>> {
         let is_long = self.waits.iter().any(|wait| wait.time() > INTERVAL);
-        is_long.then(connection).flatten()
+        let changes_body = |change: &Change| matches!(change, Change::Body(_));
+        (is_long || self.changes.iter().any(changes_body))
+            .then(connection)
+            .flatten()
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -65,9 +69,9 @@ impl ResponsePlan {
     }
 
     /// Waits for everything that holds the result back. Returns `false` if the client has gone meanwhile.
-    pub(crate) async fn wait_all(&mut self, mut connection: Option<Box<Connection>>) -> bool {
+    pub(crate) async fn wait_all(&mut self, connection: &mut Option<Box<Connection>>) -> bool {
         for wait in self.waits.drain(..) {
-            let Some(connection) = &mut connection else {
+            let Some(connection) = connection else {
                 wait.wait().await;
                 continue;
             };
@@ -105,10 +109,13 @@ impl ResponsePlan {
         response: Response<FaultBody<B>>,
         protocol: &Protocol,
         is_client: bool,
+        connection: Option<Box<Connection>>,
     ) -> Response<FaultBody<B>>
     where
         B: Body<Data = Bytes, Error: Into<BoxError>>,
     {
+        // A connection that changes its protocol carries no other request, and says so in this header.
+        let closes = self.closes && response.status() != StatusCode::SWITCHING_PROTOCOLS;
         let (mut head, body) = response.into_parts();
         let has_framing = has_framing(&head, is_client);
         for change in &self.changes {
@@ -132,12 +139,12 @@ impl ResponsePlan {
                 }
             }
         }
-        if self.closes {
+        if closes {
             // HTTP/1 closes the connection. HTTP/2 has no such header, and hyper removes it.
             let close = HeaderValue::from_static("close");
             head.headers.insert(header::CONNECTION, close);
         }
-        Response::from_parts(head, body.faulty(faults))
+        Response::from_parts(head, body.faulty(faults, connection))
     }
 }
 

@@ -66,6 +66,31 @@ fn halted(injector: &Injector) -> Option<String> {
     }
 }
 
+/// A rule that fires on a call, and finds nothing to act on, is not to blame for what becomes of it.
+#[tokio::test(start_paused = true)]
+async fn what_had_nothing_to_act_on_is_not_injected() {
+    let injector = Injector::new();
+    let layer = InjectLayer::with_injector("http.server", &injector);
+    let broken = layer.layer(service_fn(async |_: Request<Body>| {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        Ok::<_, Infallible>(response)
+    }));
+    let broken = BoxCloneSyncService::new(broken);
+    let rule = json!({"site": "http.server", "faults": [{"body": {"truncate_after": "1B"}}]});
+    let rule = wire::rule_from_value(rule, Some("short")).unwrap();
+    injector.put(rule.guard(errors(0.5)));
+    while halted(&injector).is_none() {
+        ask(&broken, "/").await;
+    }
+    let reason = halted(&injector).unwrap();
+    assert!(
+        reason.ends_with("(20 calls in 10s, 0 injected)"),
+        "{reason}"
+    );
+    assert_eq!(injector.counts("short").unwrap().injected, 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_errors_halt_everything_until_acknowledged() {
     let injector = Injector::new();

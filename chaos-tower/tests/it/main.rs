@@ -11,15 +11,22 @@ mod clients_see_genuine_errors;
 mod connecting_fails;
 mod connections_are_cut;
 mod connections_obey_rules;
+mod every_fault_trips_what_it_should;
 mod first_tries_fail_and_the_third_gets_through;
 mod guard_rails_trip;
 mod keys_of_real_callers;
 mod one_request_through_three_services;
+mod open_connections_obey_rules;
 mod readiness_is_kept;
 mod retry_and_timeout_around_clients;
 mod support;
+mod surface_accepted;
 mod surface_axum;
 mod surface_hyper;
+mod surface_hyper_client;
+mod surface_made;
+mod surface_reqwest;
+mod surface_tonic_client;
 mod surface_tonic_server;
 #[cfg(target_os = "linux")]
 mod ten_thousand_delayed;
@@ -30,3 +37,5 @@ mod two_hundred_streams;
 #[cfg(target_os = "linux")]
 mod unwrapped_connections_are_reset;
 mod what_cannot_act_is_not_counted;
+#[cfg(target_os = "linux")]
+mod what_is_counted_is_seen;

@@ -5,6 +5,8 @@ pub(crate) mod app;
 pub(crate) mod ask;
 pub(crate) mod axum_server;
 pub(crate) mod bodies;
+pub(crate) mod client_rows;
+pub(crate) mod clients;
 pub(crate) mod cuts;
 pub(crate) mod echo;
 pub(crate) mod exit;

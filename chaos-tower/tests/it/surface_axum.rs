@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::{
     answers,
-    app::{self, MESSAGE},
+    app::MESSAGE,
     ask::Ask,
     axum_server::{self, start},
     bodies, cuts, exit,
@@ -214,27 +214,5 @@ async fn custom() {
 /// Each answer is one option's, and both come.
 #[tokio::test]
 async fn one_of() {
-    let server = start().await;
-    server.aim(json!([{"one_of": [
-        {"weight": 3, "fault": {"status": 503}},
-        {"weight": 1, "fault": {"headers": {"set": {"x-set": "by r"}}}},
-    ]}]));
-    for protocol in Protocol::BOTH {
-        let mut answered = 0;
-        for _ in 0..100 {
-            let heard = server.ask(protocol, &Ask::get("/")).await;
-            assert_eq!(heard.end, End::Whole);
-            assert_eq!(heard.header("x-chaos-fault"), "r");
-            match heard.status() {
-                503 => answered += 1,
-                _ => {
-                    heard.is_served(app::TEXT);
-                    assert_eq!(heard.header("x-set"), "by r");
-                }
-            }
-        }
-        // Neither is left out in 100 calls but once in 10^12 runs.
-        assert!((1..100).contains(&answered), "{answered} of 100");
-    }
-    assert_eq!(server.injector.counts("r").unwrap().injected, 200);
+    answers::one_of(&start().await).await;
 }

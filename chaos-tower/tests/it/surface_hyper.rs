@@ -190,3 +190,8 @@ async fn burn() {
 async fn custom() {
     answers::custom(&start().await).await;
 }
+
+#[tokio::test]
+async fn one_of() {
+    answers::one_of(&start().await).await;
+}

@@ -822,3 +822,19 @@ async fn rest_and_grpc_on_one_port() {
             .is_served(replies(kind));
     }
 }
+
+#[tokio::test]
+async fn one_of() {
+    let option = |code: u16| json!({ "weight": 1, "fault": { "grpc": code } });
+    let stage = Stage::of(json!({ "one_of": [option(5), option(14)] })).await;
+    let mut not_found = 0;
+    for _ in 0..40 {
+        match stage.call(Kind::Unary).await.status.code() {
+            Code::NotFound => not_found += 1,
+            code => assert_eq!(code, Code::Unavailable),
+        }
+    }
+    // Neither is left out in 40 calls but once in 10^12 runs.
+    assert!((1..40).contains(&not_found), "{not_found} of 40");
+    assert_eq!(stage.injected(), 40);
+}

@@ -183,11 +183,12 @@ def grpc(given):
             given["code"] = 14
     if "metadata" in given:
         metadata = changeable(given["metadata"]).items()
-        given["metadata"] = {
+        metadata = {
             name: "AAAA" if name.endswith("-bin") else value
             for name, value in metadata
             if name not in OF_THE_STATUS
         }
+        given = {**given, "metadata": metadata}
     return given
 
 

@@ -25,7 +25,11 @@ impl Simulation {
     }
 
     fn call(&mut self, latency: Duration, failed: bool, injected: bool) -> Option<Breach> {
-        let injected = Arc::new(InjectedBy::new(injected, false));
+        let by = InjectedBy::new(false);
+        if injected {
+            by.note_injection();
+        }
+        let injected = Arc::new(by);
         let start = self.outcomes.begin(self.now, &injected);
         self.now += latency;
         let (rail, now) = (&self.rail, self.now);
@@ -146,7 +150,8 @@ fn a_quantile_is_what_it_says() {
 #[test]
 fn a_call_that_is_late_already_counts() {
     let mut calls = Simulation::under(rail().latency(0.5, 100 * MS).unwrap());
-    let injected = Arc::new(InjectedBy::new(true, false));
+    let injected = Arc::new(InjectedBy::new(false));
+    injected.note_injection();
     for _ in 0..20 {
         calls.outcomes.begin(calls.now, &injected);
     }

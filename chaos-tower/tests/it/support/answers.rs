@@ -182,3 +182,28 @@ pub(crate) async fn custom(server: &Server) {
         server.ask(protocol, &Ask::get("/")).await.is_served(TEXT);
     }
 }
+
+pub(crate) async fn one_of(server: &Server) {
+    server.aim(json!([{"one_of": [
+        {"weight": 3, "fault": {"status": 503}},
+        {"weight": 1, "fault": {"headers": {"set": {"x-set": "by r"}}}},
+    ]}]));
+    for protocol in Protocol::BOTH {
+        let mut answered = 0;
+        for _ in 0..100 {
+            let heard = server.ask(protocol, &Ask::get("/")).await;
+            assert_eq!(heard.end, End::Whole);
+            assert_eq!(heard.header("x-chaos-fault"), "r");
+            match heard.status() {
+                503 => answered += 1,
+                _ => {
+                    heard.is_served(TEXT);
+                    assert_eq!(heard.header("x-set"), "by r");
+                }
+            }
+        }
+        // Neither is left out in 100 calls but once in 10^12 runs.
+        assert!((1..100).contains(&answered), "{answered} of 100");
+    }
+    assert_eq!(server.injector.counts("r").unwrap().injected, 200);
+}

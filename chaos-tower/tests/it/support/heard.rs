@@ -17,6 +17,8 @@ pub(crate) fn now() -> Duration {
 pub(crate) struct Heard {
     /// When the peer began to ask.
     pub(crate) asked_at: Duration,
+    /// When the peer was told to go on (`100 Continue`); only in HTTP/1.
+    pub(crate) interims: Vec<Duration>,
     pub(crate) head: Option<Head>,
     /// The bytes of the body in the pieces that they came in, each with its time.
     pub(crate) pieces: Vec<(Duration, Vec<u8>)>,
@@ -57,6 +59,7 @@ impl Heard {
     pub(crate) fn new() -> Self {
         Self {
             asked_at: now(),
+            interims: Vec::new(),
             head: None,
             pieces: Vec::new(),
             trailers: None,

@@ -2,10 +2,11 @@
 
 use std::{fmt::Write as _, io, net::SocketAddr};
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header::EXPECT};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
+    sync::Notify,
 };
 
 use crate::support::{
@@ -30,41 +31,61 @@ impl Http1 {
         Self { from, to, came }
     }
 
-    /// Asks, and hears the answer out.
+    /// Asks, and hears the answer out. With `expect`, the body is sent when the server says to go on.
     pub(crate) async fn ask(&mut self, ask: &Ask) -> Heard {
         let heard = Heard::new();
-        let bytes = written(ask);
+        let (mut head, mut body) = written(ask);
+        let go_on = Notify::new();
+        if !ask.headers.contains_key(EXPECT) {
+            head.append(&mut body);
+        }
         let Self { from, to, came } = self;
         // A server that answers before it has read everything may stop reading; how that ended is
         // for the reading side to say. What is not sent by then need not be.
         let send = async {
-            let _ = to.write_all(&bytes).await;
+            let _ = to.write_all(&head).await;
+            if !body.is_empty() {
+                go_on.notified().await;
+                let _ = to.write_all(&body).await;
+            }
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            heard = hear(from, came, heard) => heard,
+            heard = hear(from, came, heard, (&ask.method, &go_on)) => heard,
             () = send => unreachable!("pending"),
         }
     }
+
+    /// Sends bytes on a connection that has been upgraded, and returns as many that come back.
+    pub(crate) async fn echo(&mut self, bytes: &[u8]) -> io::Result<Vec<u8>> {
+        self.to.write_all(bytes).await?;
+        while self.came.len() < bytes.len() {
+            let mut buffer = [0; 1024];
+            match self.from.read(&mut buffer).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                read => self.came.extend_from_slice(&buffer[..read]),
+            }
+        }
+        Ok(std::mem::take(&mut self.came))
+    }
 }
 
-fn written(ask: &Ask) -> Vec<u8> {
+/// The bytes of the head, and those of the body.
+fn written(ask: &Ask) -> (Vec<u8>, Vec<u8>) {
     let mut head = format!("{} {} HTTP/1.1\r\nhost: test\r\n", ask.method, ask.path);
     for (name, value) in &ask.headers {
         let _ = write!(head, "{name}: {}\r\n", value.to_str().unwrap());
     }
     let mut bytes = Vec::new();
     match ask.body.as_slice() {
-        [] => bytes.extend_from_slice(format!("{head}\r\n").as_bytes()),
+        [] => {}
         [body] => {
             let length = body.len() + usize::from(!ask.is_whole);
-            let head = format!("{head}content-length: {length}\r\n\r\n");
-            bytes.extend_from_slice(head.as_bytes());
+            let _ = write!(head, "content-length: {length}\r\n");
             bytes.extend_from_slice(body);
         }
         chunks => {
-            let head = format!("{head}transfer-encoding: chunked\r\n\r\n");
-            bytes.extend_from_slice(head.as_bytes());
+            head.push_str("transfer-encoding: chunked\r\n");
             for chunk in chunks {
                 bytes.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
                 bytes.extend_from_slice(chunk);
@@ -75,14 +96,28 @@ fn written(ask: &Ask) -> Vec<u8> {
             }
         }
     }
-    bytes
+    head.push_str("\r\n");
+    (head.into_bytes(), bytes)
 }
 
-async fn hear(from: &mut OwnedReadHalf, came: &mut Vec<u8>, mut heard: Heard) -> Heard {
+/// `method`: that of the request. `go_on`: to be told when the server says so.
+async fn hear(
+    from: &mut OwnedReadHalf,
+    came: &mut Vec<u8>,
+    mut heard: Heard,
+    (method, go_on): (&Method, &Notify),
+) -> Heard {
     let mut framing = Framing::Head;
     loop {
         while let Some(next) = framing.take(came, &mut heard) {
-            framing = next;
+            framing = match next {
+                Framing::Head => {
+                    go_on.notify_one();
+                    Framing::Head
+                }
+                _ if matches!(framing, Framing::Head) && method == Method::HEAD => Framing::Done,
+                next => next,
+            };
         }
         if matches!(framing, Framing::Done) {
             return heard.ended(End::Whole);
@@ -125,7 +160,10 @@ impl Framing {
             Self::Head => {
                 let lines = take_head(came)?;
                 let (head, framing) = read_head(&lines);
-                heard.head = Some(head);
+                match framing {
+                    Self::Head => heard.interims.push(head.at),
+                    _ => heard.head = Some(head),
+                }
                 framing
             }
             Self::Length(0) => Self::Done,
@@ -188,7 +226,14 @@ fn read_head(lines: &[String]) -> (Head, Framing) {
         headers.get("content-length"),
         headers.get("transfer-encoding"),
     ) {
-        _ if status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED => {
+        _ if status == StatusCode::CONTINUE => Framing::Head,
+        _ if [
+            StatusCode::SWITCHING_PROTOCOLS,
+            StatusCode::NO_CONTENT,
+            StatusCode::NOT_MODIFIED,
+        ]
+        .contains(&status) =>
+        {
             Framing::Done
         }
         (Some(length), _) => Framing::Length(length.to_str().unwrap().parse().unwrap()),

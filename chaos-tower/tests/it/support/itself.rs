@@ -1,7 +1,10 @@
 //! A test that runs itself once more, as a process of its own to be a server in.
 #![expect(clippy::print_stdout, reason = "the two processes talk that way")]
 
-use std::{net::SocketAddr, process::Stdio};
+use std::{
+    net::SocketAddr,
+    process::{Output, Stdio},
+};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
@@ -32,6 +35,18 @@ pub(crate) async fn listen() {
     line.await.unwrap();
 }
 
+fn command(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture"]);
+    command.env(VARIABLE, "1").kill_on_drop(true);
+    command
+}
+
+/// Runs the test of this name to its end as another process, in which [`is_server`] is true.
+pub(crate) async fn output(test: &str) -> Output {
+    command(test).output().await.unwrap()
+}
+
 /// The other process, seen from the test. It is killed when this is dropped.
 pub(crate) struct Itself {
     pub(crate) process: Child,
@@ -42,12 +57,9 @@ pub(crate) struct Itself {
 impl Itself {
     /// Runs the test of this name, in which [`is_server`] is then true.
     pub(crate) fn run(test: &str) -> Self {
-        let mut process = Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture"])
-            .env(VARIABLE, "1")
+        let mut process = command(test)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()
             .unwrap();
         let from = BufReader::new(process.stdout.take().unwrap()).lines();

@@ -146,6 +146,31 @@ async fn a_response_in_a_wait_ends_with_its_client() {
     .await;
 }
 
+/// The head of the answer has been received, the body is held back, and nobody has read the request.
+#[tokio::test]
+async fn an_answer_in_a_wait_ends_with_its_client() {
+    for fault in [
+        json!({"stall_after": "2B", "for": "20s"}),
+        json!({"first_byte": "20s"}),
+        json!({"throttle": "1B/s"}),
+    ] {
+        let server = hyper_server::start().await;
+        server.aim(json!([{"body": fault}]));
+        let mut clients = Vec::new();
+        for sent in [Sent::PartOfLength, Sent::PartOfChunks, Sent::Expect] {
+            let mut client = TcpStream::connect(server.address).await.unwrap();
+            client.write_all(&sent.bytes("/")).await.unwrap();
+            clients.push(client);
+        }
+        server.until_active(3).await;
+        sleep(Duration::from_millis(600)).await;
+        assert_eq!(server.active(), 3, "{fault}: they are there");
+        drop(clients);
+        let let_go = until_let_go(&server.injector).await;
+        assert!(let_go, "{fault}: {} are still active", server.active());
+    }
+}
+
 #[tokio::test]
 async fn an_upload_in_a_wait_ends_with_its_client() {
     for_each_server(async |server, _| {

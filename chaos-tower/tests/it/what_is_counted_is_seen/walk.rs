@@ -1,0 +1,432 @@
+//! A walk through the faults of one call, in order: what each of them does to what both ends see, and which
+//! of the rules are counted.
+
+use std::collections::BTreeSet;
+
+use h2::Reason;
+use http::{Method, StatusCode};
+
+use super::{
+    case::{BytesIn, CallIn, Case, Cut, FaultIn, On, Page, Stack, When, id},
+    flow::{Flow, FlowEnd},
+    model::Choices,
+    seen::{HeadSeen, Seen},
+    server::LATE,
+};
+use crate::support::{heard::End, peer::Protocol};
+
+/// How a call ends that the service is not called for.
+#[derive(Clone, Copy)]
+enum Finish {
+    /// With this HTTP status, or with this gRPC code.
+    Answer(usize, u16, u16),
+    /// With this gRPC code, or with the HTTP status for it.
+    Grpc(usize, u16),
+    /// With an error of this code in gRPC.
+    Fail(usize, &'static str, u16),
+    Cut(Cut),
+    Panic,
+}
+
+pub(super) struct Walk<'c> {
+    case: &'c Case,
+    call: &'c CallIn,
+    choices: &'c mut Choices,
+    /// The rules that are counted.
+    begun: BTreeSet<usize>,
+    elapsed: u64,
+    x_ask: Option<String>,
+    upload: Flow,
+    /// Whether the body may be read before the service asks for it.
+    may_be_read_ahead: bool,
+    /// What holds the result back, in order.
+    waits: Vec<(usize, WaitAfter)>,
+    /// What is done to the answer, in order.
+    changes: Vec<(usize, Change)>,
+    /// After so many messages of the request, this rule answers with this code.
+    after_messages: Option<(usize, usize, u16)>,
+    goes_away: bool,
+}
+
+#[derive(Clone, Copy)]
+enum WaitAfter {
+    For(u64),
+    Until(u64),
+}
+
+#[derive(Clone, Copy)]
+enum Change {
+    SetHeader,
+    RemoveHeader,
+    Bytes(BytesIn),
+    Cut(Cut, usize),
+    Status(usize, u16),
+    /// A status after messages of the request: the length of the body is no longer known.
+    StatusOnSignal,
+}
+
+impl<'c> Walk<'c> {
+    pub(super) fn new(case: &'c Case, call: &'c CallIn, choices: &'c mut Choices) -> Self {
+        Self {
+            case,
+            call,
+            choices,
+            begun: BTreeSet::new(),
+            elapsed: 0,
+            x_ask: Some("client".into()),
+            upload: Flow::of_upload(call, case.protocol),
+            may_be_read_ahead: false,
+            waits: Vec::new(),
+            changes: Vec::new(),
+            after_messages: None,
+            goes_away: false,
+        }
+    }
+
+    /// Returns the rules that are counted, and what is seen.
+    pub(super) fn through(mut self, fired: &[(usize, Vec<FaultIn>)]) -> (BTreeSet<usize>, Seen) {
+        let (mut finish, mut has_ended) = (None, false);
+        'walk: for (rule, steps) in fired {
+            for fault in steps {
+                if has_ended && !fault.acts_on_response() {
+                    continue;
+                }
+                has_ended |= fault.ends_call() || matches!(fault, FaultIn::Custom(true));
+                let finishes = self.step(*rule, fault);
+                finish = finish.or(finishes);
+                if matches!(finish, Some(Finish::Panic)) {
+                    break 'walk;
+                }
+            }
+        }
+        let seen = self.seen(finish);
+        (self.begun, seen)
+    }
+
+    /// Takes the next fault of this rule, and returns how the call ends if it does not reach the service.
+    fn step(&mut self, rule: usize, fault: &FaultIn) -> Option<Finish> {
+        match fault {
+            FaultIn::Latency(time, When::After) => {
+                self.waits.push((rule, WaitAfter::For(*time)));
+                return None;
+            }
+            FaultIn::Latency(time, When::AtLeast) => {
+                let until = match time {
+                    0 => 0,
+                    time => self.elapsed + time,
+                };
+                self.waits.push((rule, WaitAfter::Until(until)));
+                return None;
+            }
+            FaultIn::Abort(cut, Some(bytes)) => {
+                self.changes.push((rule, Change::Cut(*cut, *bytes)));
+                return None;
+            }
+            FaultIn::Body(bytes, On::Response) => {
+                self.changes.push((rule, Change::Bytes(*bytes)));
+                return None;
+            }
+            FaultIn::SetHeader(On::Response) => {
+                self.changes.push((rule, Change::SetHeader));
+                return None;
+            }
+            FaultIn::RemoveHeader(On::Response) => {
+                self.changes.push((rule, Change::RemoveHeader));
+                return None;
+            }
+            FaultIn::Body(bytes, On::Request) => {
+                let spared = match bytes {
+                    BytesIn::Truncate(bytes) | BytesIn::Stall(bytes, _) => *bytes,
+                    _ => 0,
+                };
+                if self.upload_has_more_than(spared) {
+                    self.begun.insert(rule);
+                    // Over HTTP/2, the end may have come by then or not.
+                    let is_all = spared > 0 && spared == self.upload.bytes.len();
+                    self.upload.is_unknown |= is_all && self.upload.length.is_none();
+                    self.upload.pass(*bytes);
+                }
+                return None;
+            }
+            FaultIn::Grpc(code, Some((messages, on))) if self.call.is_grpc => {
+                match on {
+                    On::Response => self.changes.push((rule, Change::Status(*messages, *code))),
+                    On::Request if self.upload_has_more_than(0) => {
+                        self.begun.insert(rule);
+                        self.after_messages = Some((rule, *messages, *code));
+                        self.changes.push((rule, Change::StatusOnSignal));
+                    }
+                    On::Request => {}
+                }
+                return None;
+            }
+            FaultIn::Abort(cut, None) if *cut != Cut::GoAway && !self.can_cut(*cut) => {
+                return None;
+            }
+            _ => {}
+        }
+        // Whatever else there is begins at once.
+        self.begun.insert(rule);
+        match fault {
+            FaultIn::Block(time) => self.elapsed += time,
+            FaultIn::Latency(time, _) | FaultIn::Pause(time) | FaultIn::Hang(time) => {
+                self.elapsed += time;
+                self.may_be_read_ahead = !self.call.expects;
+            }
+            FaultIn::Custom(true) => return Some(Finish::Answer(rule, 418, 2)),
+            FaultIn::Status(code) => return Some(Finish::Answer(rule, *code, grpc_code(*code))),
+            FaultIn::Grpc(code, _) => {
+                return Some(Finish::Grpc(rule, *code));
+            }
+            FaultIn::Error(kind) => {
+                let code = match *kind {
+                    "connection_refused" => 14,
+                    "timed_out" => 4,
+                    _ => 2,
+                };
+                return Some(Finish::Fail(rule, "injected", code));
+            }
+            FaultIn::Value => {
+                return Some(Finish::Fail(rule, "a value in place of the real one", 2));
+            }
+            FaultIn::Panic => return Some(Finish::Panic),
+            FaultIn::Abort(Cut::GoAway, _) => self.goes_away = true,
+            FaultIn::Abort(cut, _) => return Some(Finish::Cut(*cut)),
+            FaultIn::SetHeader(_) => self.x_ask = Some(id(rule)),
+            FaultIn::RemoveHeader(_) => self.x_ask = None,
+            _ => {}
+        }
+        None
+    }
+
+    fn is_http1(&self) -> bool {
+        self.case.protocol == Protocol::Http1
+    }
+
+    /// axum drops the body of an answer to HEAD, and with it what would cut it.
+    fn can_cut(&self, cut: Cut) -> bool {
+        let drops_body = self.case.stack == Stack::Axum && self.call.method == Method::HEAD;
+        !drops_body || self.is_http1() || cut == Cut::Reset
+    }
+
+    /// Whether the request's body may have more than so many bytes, as far as that is known before it is read.
+    fn upload_has_more_than(&mut self, bytes: usize) -> bool {
+        let real = self.call.bytes().len();
+        match self.upload.length {
+            Some(length) => length > bytes,
+            // It was read whole while the call waited, or it was not.
+            None if self.may_be_read_ahead && real <= bytes => self.choices.choose(2) == 0,
+            None => true,
+        }
+    }
+
+    /// Waits, and counts the rules that hold the result back.
+    fn wait_all(&mut self, mut elapsed: u64) -> u64 {
+        for (rule, wait) in std::mem::take(&mut self.waits) {
+            match wait {
+                WaitAfter::For(time) => elapsed += time,
+                // A call may have taken so long by itself, for this machine may be busy.
+                WaitAfter::Until(time) if time > 0 && self.choices.choose(2) == 0 => {
+                    elapsed = elapsed.max(time);
+                }
+                WaitAfter::Until(_) => continue,
+            }
+            self.begun.insert(rule);
+        }
+        elapsed
+    }
+
+    fn seen(&mut self, finish: Option<Finish>) -> Seen {
+        let mut seen = match finish {
+            Some(finish) => self.finished(finish),
+            None => self.served(),
+        };
+        let is_echo = seen.is_served && self.call.page == Page::Echo;
+        // Not before the service asks for the body.
+        seen.is_told_to_go_on = is_echo;
+        if self.is_http1() && !self.call.body.is_empty() {
+            // What the server has not read of the request, it may reset the connection for.
+            if seen.ends.contains(&End::Fin) {
+                seen.ends.push(End::Rst);
+            }
+            seen.goes_on &= is_echo && self.upload.end == FlowEnd::Whole;
+        }
+        seen.goes_on &= self.call.page != Page::Upgrade && !self.goes_away;
+        seen
+    }
+
+    /// What is seen of a call that the service is not called for.
+    fn finished(&mut self, finish: Finish) -> Seen {
+        let mut seen = Seen::default();
+        if !matches!(finish, Finish::Panic) {
+            let elapsed = self.wait_all(self.elapsed);
+            (seen.head_after, seen.end_after) = (elapsed, elapsed);
+        }
+        let reason = match finish {
+            Finish::Answer(rule, status, code) => {
+                let line = StatusCode::from_u16(status).expect("a status");
+                let text = format!("{line} by chaos rule {}\n", id(rule));
+                self.answer(&mut seen, (rule, status, code), text);
+                return seen;
+            }
+            Finish::Grpc(rule, code) => {
+                let answer = (rule, http_status(code), code);
+                self.answer(&mut seen, answer, "injected\n".into());
+                return seen;
+            }
+            Finish::Fail(rule, message, code) if self.case.stack == Stack::Axum => {
+                let text = format!("{message} (injected at http.server by rule {})\n", id(rule));
+                self.answer(&mut seen, (rule, 500, code), text);
+                return seen;
+            }
+            Finish::Cut(Cut::Reset) => {
+                seen.ends = vec![End::Rst];
+                return seen;
+            }
+            Finish::Cut(Cut::Refuse) => Reason::REFUSED_STREAM,
+            Finish::Cut(Cut::Cancel) | Finish::Panic => Reason::CANCEL,
+            Finish::Cut(_) | Finish::Fail(..) => Reason::INTERNAL_ERROR,
+        };
+        seen.any_reason = self.call.is_grpc;
+        (seen.ends, seen.goes_on) = match self.is_http1() {
+            true => (vec![End::Fin], false),
+            false => (vec![End::StreamReset(reason)], true),
+        };
+        seen
+    }
+
+    /// An answer that a rule makes, and what other rules make of it.
+    fn answer(&mut self, seen: &mut Seen, (rule, status, code): (usize, u16, u16), text: String) {
+        let mut head = HeadSeen {
+            status,
+            marks: vec![id(rule)],
+            ..HeadSeen::default()
+        };
+        let mut body = Flow::whole(text.into_bytes());
+        if self.call.is_grpc {
+            (head.status, head.grpc_status) = (200, Some(code));
+            body = Flow::whole(Vec::new());
+        } else if [204, 304].contains(&status) || self.call.method == Method::HEAD {
+            body = Flow::whole(Vec::new());
+        }
+        self.change(seen, head, body);
+    }
+
+    /// What is seen of a call that the service is called for.
+    fn served(&mut self) -> Seen {
+        let mut seen = Seen {
+            is_served: true,
+            x_ask: self.x_ask.clone(),
+            ..Seen::default()
+        };
+        let mut elapsed = self.elapsed;
+        if self.call.page == Page::Echo {
+            elapsed += self.upload.takes();
+            self.upload.is_unknown |= self.after_messages.is_some() && self.upload.changes > 0;
+            seen.upload = Some(self.upload.clone());
+            if let Some((rule, messages, code)) = self.after_messages
+                && self.upload.messages(messages).is_some()
+                && !self.upload.is_unknown
+            {
+                seen.upload = None;
+                let elapsed = self.wait_all(elapsed);
+                (seen.head_after, seen.end_after) = (elapsed, elapsed);
+                self.answer(&mut seen, (rule, 200, code), String::new());
+                return seen;
+            }
+        }
+        if self.call.page == Page::Late {
+            elapsed += LATE.as_millis() as u64;
+        }
+        let elapsed = self.wait_all(elapsed);
+        (seen.head_after, seen.end_after) = (elapsed, elapsed);
+        let head = HeadSeen {
+            x_heard: true,
+            status: match self.call.page {
+                Page::NoContent => 204,
+                Page::NotModified => 304,
+                Page::Upgrade => 101,
+                Page::Echo if self.upload.end == FlowEnd::Failed => 400,
+                _ => 200,
+            },
+            ..HeadSeen::default()
+        };
+        let body = Flow::of_page(self.call, &self.upload);
+        self.change(&mut seen, head, body);
+        seen
+    }
+
+    /// Changes an answer as the rules say that can act on it.
+    fn change(&mut self, seen: &mut Seen, mut head: HeadSeen, mut body: Flow) {
+        let most = body.length;
+        let is_more = |bytes: usize| most.is_none_or(|most| most > bytes);
+        for (rule, change) in std::mem::take(&mut self.changes) {
+            let acts = match change {
+                Change::SetHeader | Change::RemoveHeader => true,
+                Change::Bytes(BytesIn::Truncate(bytes) | BytesIn::Stall(bytes, _)) => {
+                    is_more(bytes)
+                }
+                // A stream of HTTP/2 can be cut behind its last byte.
+                Change::Cut(_, bytes) => {
+                    is_more(bytes) || !self.is_http1() && bytes > 0 && most == Some(bytes)
+                }
+                Change::Bytes(_) | Change::Status(..) | Change::StatusOnSignal => is_more(0),
+            };
+            if !acts {
+                continue;
+            }
+            self.begun.insert(rule);
+            head.marks.push(id(rule));
+            match change {
+                Change::SetHeader => head.x_set = Some(id(rule)),
+                Change::RemoveHeader => head.x_heard = false,
+                Change::Bytes(bytes) => body.pass(bytes),
+                Change::Cut(cut, bytes) => body.cut(cut, bytes),
+                Change::Status(messages, code) => body.status_after(messages, code),
+                Change::StatusOnSignal => body.length = None,
+            }
+        }
+        head.closes = self.goes_away && head.status != 101;
+        self.end_of(&body, seen);
+        seen.end_after += body.takes();
+        seen.head = Some(head);
+        seen.body = body;
+    }
+
+    /// How a peer of this protocol sees the end of a body.
+    fn end_of(&self, body: &Flow, seen: &mut Seen) {
+        // Nobody asks for more than the length that the head said.
+        let is_complete = body.length == Some(body.bytes.len());
+        let end = match body.end {
+            FlowEnd::Whole => End::Whole,
+            FlowEnd::Failed | FlowEnd::Cut(_) if is_complete && self.is_http1() => End::Whole,
+            FlowEnd::Cut(Cut::Reset) => End::Rst,
+            FlowEnd::Failed | FlowEnd::Cut(_) if self.is_http1() => End::Fin,
+            FlowEnd::Cut(Cut::Cancel) => End::StreamReset(Reason::CANCEL),
+            FlowEnd::Failed | FlowEnd::Cut(_) => End::StreamReset(Reason::INTERNAL_ERROR),
+        };
+        seen.any_reason = self.call.is_grpc;
+        // HTTP/2 drops what waits to be sent on a stream that is reset.
+        seen.is_lossy = end == End::Rst || matches!(end, End::StreamReset(_));
+        seen.goes_on = end == End::Whole || !self.is_http1() && end != End::Rst;
+        seen.ends = vec![end];
+    }
+}
+
+/// The gRPC code of an HTTP status, as gRPC maps them.
+fn grpc_code(status: u16) -> u16 {
+    match status {
+        404 => 12,
+        429 | 503 => 14,
+        _ => 2,
+    }
+}
+
+/// The HTTP status of a gRPC code, as Google's APIs map them.
+fn http_status(code: u16) -> u16 {
+    match code {
+        8 => 429,
+        14 => 503,
+        code => unreachable!("{code} is in no rule"),
+    }
+}
