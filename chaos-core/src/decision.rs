@@ -12,7 +12,7 @@ pub(crate) mod watched_call;
 pub use self::{
     active_call::ActiveCall,
     asked::Asked,
-    watched_call::{WatchedCall, WatchedFuture},
+    watched_call::{WatchedBody, WatchedCall, WatchedFuture},
 };
 
 use std::{process, sync::Arc};

@@ -22,10 +22,12 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 ///
 /// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
 /// is the time until the head of its response. A call has failed if it ended with an error, with a
-/// status of 500 or above, with a gRPC status other than OK in the head of the response, or with a
-/// response that an `abort` cut off before its first byte. A call that was injected and has had no
+/// status of 500 or above, with a gRPC status other than OK in the head of the response or in its
+/// trailers, or with a response that was cut off: by a fault, or because the body of the handler or of the
+/// server failed. A call that was injected and has had no
 /// answer for half of the window counts as failed too, whether it is still held or its caller has
-/// left by then. A caller who leaves sooner counts only as late, and only beyond the latency bound.
+/// left by then. A caller who leaves sooner counts only as late, and only beyond the latency bound; one who
+/// leaves amid the body is no failure.
 /// Nothing is measured, at no cost, while no rule with a guard rail is armed.
 ///
 /// # Whose calls count

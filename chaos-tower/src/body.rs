@@ -20,6 +20,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use chaos_core::decision::WatchedBody;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
@@ -31,6 +32,7 @@ pub(crate) use self::{
     grpc_signal::{EndSignal, count_messages, end_signal},
     read_ahead::ReadAhead,
     size::most_bytes,
+    stage::is_grpc_failure,
 };
 
 pin_project! {
@@ -111,6 +113,19 @@ impl<B> FaultBody<B> {
         };
         let source = faults.into_iter().fold(source, Source::behind);
         let source = source.looking_at(connection);
+        let state = BodyState::Active { source };
+        Self { state }
+    }
+
+    /// Measures for guard rails whether the body fails. A body that the layer made, or that fails at once,
+    /// tells nothing that its head did not.
+    pub(crate) fn watched(self, watched: WatchedBody) -> Self {
+        let source = match self.state {
+            BodyState::Pass { inner } => Source::body(inner),
+            BodyState::Active { source } => source,
+            state @ (BodyState::Full { .. } | BodyState::Cut { .. }) => return Self { state },
+        };
+        let source = Source::Watched(Box::new((source, watched)));
         let state = BodyState::Active { source };
         Self { state }
     }

@@ -18,13 +18,14 @@ use std::{
 
 use chaos_core::{
     Decision,
-    decision::{WatchedCall, WatchedFuture},
+    decision::{WatchedBody, WatchedCall, WatchedFuture},
 };
 use http::{Request, Response};
+use http_body::Body as _;
 use tower_service::Service;
 
 use crate::{
-    body::FaultBody,
+    body::{FaultBody, is_grpc_failure},
     connection::peer_watch::INTERVAL,
     execute::{
         outcome::{CutMeans, Outcome},
@@ -46,7 +47,7 @@ where
     B: HttpBody,
 {
     let watch = Watch::of(&mut decision);
-    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.left());
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.report());
     watch.over(result)
 }
 
@@ -57,6 +58,23 @@ pub(crate) struct Watch {
     left: Option<Arc<AtomicBool>>,
 }
 
+/// What the execution of a call that is measured tells.
+pub(crate) struct Report {
+    /// Set when the client leaves.
+    left: Arc<AtomicBool>,
+    body: WatchedBody,
+}
+
+impl Report {
+    /// Measures the body of a response, unless its head is a failure already, or there is none.
+    fn watch<B: HttpBody>(self, response: Response<FaultBody<B>>) -> Response<FaultBody<B>> {
+        if is_failure(&response) || response.body().is_end_stream() {
+            return response;
+        }
+        response.map(|body| body.watched(self.body.answered()))
+    }
+}
+
 impl Watch {
     pub(crate) fn of(decision: &mut Decision) -> Self {
         let call = decision.watched_call();
@@ -64,9 +82,11 @@ impl Watch {
         Self { call, left }
     }
 
-    /// Returns what is set when the client leaves.
-    pub(crate) fn left(&self) -> Option<Arc<AtomicBool>> {
-        self.left.clone()
+    /// Returns what the execution of the call is to tell.
+    pub(crate) fn report(&self) -> Option<Box<Report>> {
+        let (call, left) = (self.call.as_ref()?, self.left.clone()?);
+        let body = call.body();
+        Some(Box::new(Report { left, body }))
     }
 
     /// Measures the call by its result.
@@ -83,21 +103,21 @@ impl Watch {
 
 /// Whether a result is a failure: an error, or a response whose head says so.
 fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
-    let Ok(response) = result else {
-        return true;
-    };
-    let code = response.headers().get("grpc-status");
-    response.status().is_server_error() || code.is_some_and(|code| code != "0")
+    result.as_ref().map_or(true, is_failure)
 }
 
-/// Returns the result for a client that has gone, which receives nothing, whatever it is. Sets `left`.
-fn disconnected<M, B, E>(left: Option<&AtomicBool>) -> Result<M::Response, M::Error>
+fn is_failure<B>(response: &Response<B>) -> bool {
+    response.status().is_server_error() || is_grpc_failure(response.headers())
+}
+
+/// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
+fn disconnected<M, B, E>(report: Option<Box<Report>>) -> Result<M::Response, M::Error>
 where
     M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
     B: HttpBody,
 {
-    if let Some(left) = left {
-        left.store(true, Relaxed);
+    if let Some(report) = report {
+        report.left.store(true, Relaxed);
     }
     let result = Outcome::Disconnected.into_result::<M, B, E>();
     result.map(|response| response.map(<M as Bodies<B>>::take))
@@ -112,7 +132,7 @@ pub(crate) fn execute_plans<S, M, A, B>(
     mut inner: S,
     request: Request<A>,
     mut decision: Decision,
-    left: Option<Arc<AtomicBool>>,
+    report: Option<Box<Report>>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
@@ -146,7 +166,7 @@ where
             let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
             match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
-                None => return disconnected::<M, B, S::Error>(left.as_deref()),
+                None => return disconnected::<M, B, S::Error>(report),
             }
         }
         let PlannedRequest {
@@ -179,7 +199,7 @@ where
             _ => result,
         };
         if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
-            return disconnected::<M, B, S::Error>(left.as_deref());
+            return disconnected::<M, B, S::Error>(report);
         }
         let result = match result {
             Ok(Ok(response)) if response_plan.begin(&response, &protocol) => Ok(response_plan
@@ -189,6 +209,9 @@ where
                     M::HOLDS_ERRORS,
                     connection,
                 )),
+            Ok(Ok(response)) if report.is_some() && !response.body().is_end_stream() => {
+                Ok(response.map(FaultBody::pass))
+            }
             Ok(result) => return M::pass(result),
             Err(outcome) => {
                 let is_response = outcome.is_response();
@@ -204,6 +227,12 @@ where
                 })
             }
         };
-        result.map(|response| response.map(<M as Bodies<B>>::take))
+        result.map(|response| {
+            let response = match report {
+                Some(report) => report.watch(response),
+                None => response,
+            };
+            response.map(<M as Bodies<B>>::take)
+        })
     }
 }

@@ -214,7 +214,7 @@ where
     let (exchange, request) = Exchange::new(inner, request, uri, deadline);
     let watch = Watch::of(&mut decision);
     let result =
-        execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.left());
+        execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.report());
     // Within what guard rails measure: a call that is out of time has failed.
     let result = Deadline::bound(deadline, result);
     let error = match watch.over(result).await {

@@ -24,7 +24,8 @@ use crate::{
 pub struct WatchedCall {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
-    begun: Vec<CallStart>,
+    begun: Arc<[CallStart]>,
+    has_ended: bool,
     injected: Arc<InjectedBy>,
     /// Whether the call is being polled. If it is dropped like that, it has panicked.
     is_polled: bool,
@@ -44,6 +45,7 @@ impl WatchedCall {
         let begin = |monitor: &Arc<Monitor>| monitor.begin(now, &injected);
         Self {
             begun: monitors.iter().map(begin).collect(),
+            has_ended: false,
             #[cfg(feature = "tokio")]
             look: (monitors.iter().filter_map(|monitor| monitor.late()).min()).and_then(Look::when),
             hub: Arc::clone(hub),
@@ -55,22 +57,25 @@ impl WatchedCall {
 
     /// Measures the call, and judges the guard rails.
     fn end(&mut self, end: CallEnd) {
-        if self.begun.is_empty() {
+        if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
         let now = self.hub.clock.now();
-        for (begun, monitor) in self.begun.drain(..).zip(&*self.monitors) {
-            monitor.end(begun, now, end);
+        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
+            monitor.end(*begun, now, end);
         }
-        self.judge(now);
+        judge(&self.hub, &self.monitors, now);
     }
 
-    /// Reports each guard rail whose bound is broken.
-    fn judge(&self, now: Duration) {
-        for monitor in &*self.monitors {
-            if let Some(breach) = monitor.judge(now) {
-                self.hub.breached(&breach, monitor.stops());
-            }
+    /// Returns what measures whether the body of the response fails.
+    #[must_use]
+    pub fn body(&self) -> WatchedBody {
+        WatchedBody {
+            hub: Arc::clone(&self.hub),
+            monitors: Arc::clone(&self.monitors),
+            begun: Arc::clone(&self.begun),
+            injected: Arc::clone(&self.injected),
+            answered: None,
         }
     }
 
@@ -82,12 +87,61 @@ impl WatchedCall {
                 return;
             }
             look.put_off();
-            self.judge(self.hub.clock.now());
+            judge(&self.hub, &self.monitors, self.hub.clock.now());
         }
     }
 
     #[cfg(not(feature = "tokio"))]
     fn look(&mut self, _: &mut Context<'_>) {}
+}
+
+/// Reports each guard rail whose bound is broken.
+fn judge(hub: &Hub, monitors: &[Arc<Monitor>], now: Duration) {
+    for monitor in monitors {
+        if let Some(breach) = monitor.judge(now) {
+            hub.breached(&breach, monitor.stops());
+        }
+    }
+}
+
+/// The body of a response to a call that guard rails measure. A call whose body fails has failed, although
+/// its head was no failure. A body that is dropped is no failure: its reader has left.
+pub struct WatchedBody {
+    hub: Arc<Hub>,
+    monitors: Arc<[Arc<Monitor>]>,
+    begun: Arc<[CallStart]>,
+    injected: Arc<InjectedBy>,
+    /// When the head was there.
+    answered: Option<Duration>,
+}
+
+impl WatchedBody {
+    /// Begins to measure the body of a response whose head is there, and is no failure.
+    #[must_use]
+    pub fn answered(mut self) -> Self {
+        self.answered = Some(self.hub.clock.now());
+        self
+    }
+
+    /// Counts the call as failed, once, and judges the guard rails.
+    pub fn fail(&mut self) {
+        let Some(answered) = self.answered.take() else {
+            return;
+        };
+        let now = self.hub.clock.now();
+        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
+            monitor.fail(*begun, answered, now, &self.injected);
+        }
+        judge(&self.hub, &self.monitors, now);
+    }
+}
+
+impl fmt::Debug for WatchedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedBody")
+            .field("monitors", &self.monitors)
+            .finish_non_exhaustive()
+    }
 }
 
 /// When to judge while a call is pending: when it is late, once more soon after (the first time may be too

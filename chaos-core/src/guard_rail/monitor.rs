@@ -84,6 +84,18 @@ impl Monitor {
         self.outcomes().end(start, &self.rail, now, end);
     }
 
+    /// Records that a call failed whose head, which was there at `answered`, was no failure.
+    pub(crate) fn fail(
+        &self,
+        start: CallStart,
+        answered: Duration,
+        now: Duration,
+        injected: &InjectedBy,
+    ) {
+        self.outcomes()
+            .fail(start, &self.rail, answered, now, injected);
+    }
+
     /// Returns the breach of a bound, the first time that one is broken since it began to measure
     /// or to measure anew.
     pub(crate) fn judge(&self, now: Duration) -> Option<Breach> {

@@ -34,6 +34,8 @@ pub(crate) struct Outcomes {
     /// Whether calls count into which an overlay has injected.
     counts_overlays: bool,
     next: u64,
+    /// The number of the last call that was forgotten by a reset.
+    forgotten: u64,
     judged: Duration,
     /// Whether a breach was reported.
     tripped: bool,
@@ -65,6 +67,7 @@ impl Outcomes {
             slots: VecDeque::new(),
             under_way: BTreeMap::new(),
             next: 0,
+            forgotten: 0,
             judged: Duration::ZERO,
             tripped: false,
         }
@@ -102,7 +105,43 @@ impl Outcomes {
             CallEnd::Left => return,
         };
         self.forget(rail, now);
-        let number = slot_number(rail, now);
+        if let Some(slot) = self.slot(slot_number(rail, now)) {
+            slot.all.add(latency, failed);
+            if !injected {
+                slot.clean.add(latency, failed);
+            }
+        }
+    }
+
+    /// Records that a call failed after its head, which was there at `answered` and no failure. It failed
+    /// when it was counted, or if that has left the window, now.
+    pub(crate) fn fail(
+        &mut self,
+        CallStart(_, number): CallStart,
+        rail: &GuardRail,
+        answered: Duration,
+        now: Duration,
+        injected: &InjectedBy,
+    ) {
+        if number <= self.forgotten || !self.counts(injected) {
+            return;
+        }
+        self.forget(rail, now);
+        let (counted, newest) = (slot_number(rail, answered), slot_number(rail, now));
+        let has_left = counted + u64::from(SLOTS) <= newest;
+        let is_clean = !injected.anyone();
+        let Some(slot) = self.slot(if has_left { newest } else { counted }) else {
+            return;
+        };
+        let clean = is_clean.then_some(&mut slot.clean);
+        for stats in [Some(&mut slot.all), clean].into_iter().flatten() {
+            stats.calls += u64::from(has_left);
+            stats.failed += 1;
+        }
+    }
+
+    /// Returns the first slot of this number or a later one, and makes one if there is none.
+    fn slot(&mut self, number: u64) -> Option<&mut Slot> {
         if self.slots.back().is_none_or(|last| last.number < number) {
             self.slots.push_back(Slot {
                 number,
@@ -110,12 +149,11 @@ impl Outcomes {
                 clean: CallStats::default(),
             });
         }
-        if let Some(slot) = self.slots.back_mut() {
-            slot.all.add(latency, failed);
-            if !injected {
-                slot.clean.add(latency, failed);
-            }
-        }
+        self.slots
+            .iter_mut()
+            .rev()
+            .take_while(|slot| slot.number >= number)
+            .last()
     }
 
     /// Returns the breach of a bound, the first time that one is broken.
@@ -130,6 +168,7 @@ impl Outcomes {
         *self = Self {
             // A call of before is still told from one of after.
             next: self.next,
+            forgotten: self.next,
             ..Self::new(self.counts_overlays)
         };
     }

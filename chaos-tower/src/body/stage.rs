@@ -6,7 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
+use chaos_core::decision::{ActiveCall, WatchedBody};
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
@@ -27,6 +28,8 @@ pub(super) enum Source<B> {
     /// A body that the layer made. The bytes are never empty.
     Made(Option<Bytes>),
     Stage(Box<Stage<B>>),
+    /// A body that guard rails measure.
+    Watched(Box<(Source<B>, WatchedBody)>),
 }
 
 /// A source, and the filter for its bytes.
@@ -76,6 +79,14 @@ where
             Self::Ahead(ahead) => ahead.poll_frame(cx),
             Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stage(stage) => stage.poll_frame(cx),
+            Self::Watched(watched) => {
+                let (source, watched) = &mut **watched;
+                let polled = ready!(source.poll_frame(cx));
+                if is_failure(&polled) {
+                    watched.fail();
+                }
+                Poll::Ready(polled)
+            }
         }
     }
 
@@ -98,6 +109,7 @@ where
             Self::Ahead(ahead) => ahead.is_end_stream(),
             Self::Made(bytes) => bytes.is_none(),
             Self::Stage(stage) => stage.is_end_stream(),
+            Self::Watched(watched) => watched.0.is_end_stream(),
         }
     }
 
@@ -107,6 +119,7 @@ where
             Self::Ahead(ahead) => ahead.size_hint(),
             Self::Made(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Stage(stage) => stage.size_hint(),
+            Self::Watched(watched) => watched.0.size_hint(),
         }
     }
 }
@@ -219,6 +232,20 @@ where
             return Poll::Ready(polled.map(|frame| frame.map_err(Into::into)));
         }
     }
+}
+
+/// Whether a body fails: with an error, or with a gRPC status in its trailers that is one.
+fn is_failure(polled: &Polled) -> bool {
+    match polled {
+        Some(Ok(frame)) => frame.trailers_ref().is_some_and(is_grpc_failure),
+        Some(Err(_)) => true,
+        None => false,
+    }
+}
+
+/// Whether headers or trailers have a gRPC status other than OK.
+pub(crate) fn is_grpc_failure(headers: &HeaderMap) -> bool {
+    headers.get("grpc-status").is_some_and(|code| code != "0")
 }
 
 fn data(bytes: Bytes) -> Poll<Polled> {

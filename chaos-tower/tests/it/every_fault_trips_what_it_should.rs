@@ -45,7 +45,7 @@ struct Row {
 const QUICK: &str = "the call is as quick as without the fault, or quicker";
 const SERVED: &str = "the call is served";
 const HEAD: &str =
-    "the measures end with the head of the response; what happens to the body comes later";
+    "the latency ends with the head of the response, and a body that is whole is no failure";
 const OTHER_THREADS: &str = "other threads burn, and the call is served";
 const AT_CONNECTION: &str =
     "the layer does not see what happens to a connection before and after the call";
@@ -61,6 +61,7 @@ fn rows() -> Vec<Row> {
     let fails = |name, fault| row(name, fault, None, Some(QUICK));
     let slow = |name, fault| row(name, fault, Some(SERVED), None);
     let later = |name, fault| row(name, fault, Some(HEAD), Some(HEAD));
+    let breaks_off = |name, fault| row(name, fault, None, Some(HEAD));
     let option = |code: u16| json!({"weight": 1, "fault": {"status": code}});
     vec![
         slow("latency, before", json!({"latency": "50ms"})),
@@ -71,7 +72,7 @@ fn rows() -> Vec<Row> {
         slow("latency, padded", json!({"latency": {"at_least": "50ms"}})),
         fails("status", json!({"status": 503})),
         fails("grpc", json!({"grpc": "UNAVAILABLE"})),
-        later(
+        breaks_off(
             "grpc, after messages",
             json!({"grpc": {"code": 14, "after_messages": 1}}),
         ),
@@ -81,7 +82,7 @@ fn rows() -> Vec<Row> {
         fails("abort: reset", json!({"abort": "reset"})),
         fails("abort: refuse", json!({"abort": "refuse"})),
         fails("abort: h2", json!({"abort": {"h2": "cancel"}})),
-        later(
+        breaks_off(
             "abort: close, after bytes",
             json!({"abort": "close", "after": "1B"}),
         ),
@@ -102,7 +103,7 @@ fn rows() -> Vec<Row> {
         slow("pause, released", json!({"pause": {"max": "50ms"}})),
         slow("block", json!({"block": "40ms"})),
         later("body: throttle", body(json!({"throttle": "100B/s"}))),
-        later("body: truncate", body(json!({"truncate_after": "1B"}))),
+        breaks_off("body: truncate", body(json!({"truncate_after": "1B"}))),
         later(
             "body: stall",
             body(json!({"stall_after": "1B", "for": "50ms"})),

@@ -122,7 +122,12 @@ fn aborts() -> Vec<Row> {
     let reset = |reason: &str, bytes: u32| json!({ "exit": exit::STREAM_RESET, "error": format!("~{reason}"), "bytes": bytes });
     let short = json!({ "exit": exit::PARTIAL, "status": 200, "bytes": 10240, "unlike": 0 });
     let after = |abort| json!({ "abort": abort, "after": "10KiB" });
-    let mut rows = Vec::new();
+    let upload = || json!({ "abort": "close", "after": "10B", "on": "request" });
+    let words = "--data happy-birthday,-dear-Ada /checkout/1";
+    let mut rows = vec![
+        http1(upload(), words, empty.clone()),
+        http2(upload(), words, reset("INTERNAL_ERROR", 0)),
+    ];
     for abort in [
         json!("close"),
         json!("refuse"),
