@@ -406,9 +406,11 @@ impl Site {
         self.state.load(Ordering::Relaxed) == NEW
     }
 
-    /// Returns whether the site is armed, and not merely new.
+    /// Returns whether the site holds rules. [`is_armed`](Self::is_armed) is also `true` at a site whose
+    /// first call is still to pass.
     #[inline]
-    pub(crate) fn is_aimed_at(&self) -> bool {
+    #[must_use]
+    pub fn is_aimed_at(&self) -> bool {
         self.state.load(Ordering::Relaxed) == ARMED
     }
 

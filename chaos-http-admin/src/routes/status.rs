@@ -77,7 +77,7 @@ pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
             "file": site.file(),
             "line": site.line(),
             "labels": site.labels(),
-            "armed": site.is_armed(),
+            "armed": site.is_aimed_at(),
             "rules": rules_at(site.name()),
             "exempt": exempt(site),
         })

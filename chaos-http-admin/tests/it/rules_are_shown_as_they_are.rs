@@ -331,6 +331,23 @@ async fn sites_say_where_they_stand_and_who_aims_at_them() {
     assert!(read.is_armed() && server.is_armed());
 }
 
+/// A layer asks its first call for its peer, and looked armed until then.
+#[tokio::test]
+async fn a_layer_that_no_call_has_passed_is_not_shown_as_armed() {
+    let port = Port::new();
+    port.injector.site("http.server").ask_for_peer();
+    let armed = async || port.get("/v1/sites").await.json()["sites"][0]["armed"].clone();
+    assert_eq!(armed().await, false);
+    port.write("PUT", "/v1/rules/a", failing("http.server"))
+        .await
+        .expect(201);
+    assert_eq!(armed().await, true);
+    port.write("DELETE", "/v1/rules/a", Value::Null)
+        .await
+        .expect(204);
+    assert_eq!(armed().await, false);
+}
+
 #[tokio::test]
 async fn sites_of_macros_are_shown_before_their_first_call() {
     fn never_called() -> Result<(), chaos_core::Injected> {

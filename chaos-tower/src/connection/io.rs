@@ -23,8 +23,8 @@ use crate::site_ref::SiteRef;
 
 /// A connection that its [`ConnectionHandle`] can cut, and on whose bytes rules can have faults.
 ///
-/// Without faults, it passes all reads and writes on, vectored writes too, at the cost of a relaxed load and
-/// a branch per poll. Once the connection is cut, every poll fails, so that its owner drops it.
+/// Without faults, it passes all reads and writes on, vectored writes too, at the cost of two relaxed loads and
+/// branches per poll. Once the connection is cut, every poll fails, so that its owner drops it.
 pub struct FaultIo<T: Socket> {
     inner: T,
     receiver: CommandReceiver,

@@ -95,7 +95,9 @@ async fn by_event_by_webhook_and_in_the_file() -> Result<(), Error> {
     let lines = lines.lines().map(serde_json::from_str::<Value>);
     let lines = lines.collect::<Result<Vec<_>, _>>()?;
     let actions: Vec<_> = lines.iter().map(|line| &line["action"]).collect();
-    assert_eq!(actions, ["put", "breach"]);
+    // A service that stops halts, and so holds what the guard rail has halted.
+    assert_eq!(actions, ["put", "breach", "halt"]);
+    assert_eq!(lines[2]["what"], "already held by a guard rail");
     fs::remove_file(&path)?;
     Ok(())
 }
