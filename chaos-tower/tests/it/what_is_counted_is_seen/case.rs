@@ -59,6 +59,8 @@ pub(super) enum FaultIn {
     Error(&'static str),
     Value,
     Abort(Cut, Option<usize>),
+    /// Cuts after so many bytes of the request.
+    AbortUpload(Cut, usize),
     Panic,
     Hang(u64),
     Pause(u64),
@@ -287,6 +289,18 @@ impl On {
     }
 }
 
+impl Cut {
+    fn to_json(self) -> Value {
+        match self {
+            Self::Close => json!("close"),
+            Self::Reset => json!("reset"),
+            Self::Refuse => json!("refuse"),
+            Self::GoAway => json!("goaway"),
+            Self::Cancel => json!({"h2": "cancel"}),
+        }
+    }
+}
+
 impl FaultIn {
     /// Whether the service is not called after it.
     pub(super) fn ends_call(&self) -> bool {
@@ -323,18 +337,12 @@ impl FaultIn {
             }
             Self::Error(kind) => json!({"error": {"kind": kind, "message": "injected"}}),
             Self::Value => json!({"value": 42}),
-            Self::Abort(cut, after) => {
-                let cut = match cut {
-                    Cut::Close => json!("close"),
-                    Cut::Reset => json!("reset"),
-                    Cut::Refuse => json!("refuse"),
-                    Cut::GoAway => json!("goaway"),
-                    Cut::Cancel => json!({"h2": "cancel"}),
-                };
-                match after {
-                    None => json!({"abort": cut}),
-                    Some(bytes) => json!({"abort": cut, "after": format!("{bytes}B")}),
-                }
+            Self::Abort(cut, None) => json!({"abort": cut.to_json()}),
+            Self::Abort(cut, Some(bytes)) => {
+                json!({"abort": cut.to_json(), "after": format!("{bytes}B")})
+            }
+            Self::AbortUpload(cut, bytes) => {
+                json!({"abort": cut.to_json(), "after": format!("{bytes}B"), "on": "request"})
             }
             Self::Panic => json!({"abort": "panic"}),
             Self::Hang(time) => json!({"hang": ms(*time)}),

@@ -34,7 +34,7 @@ pub(super) fn wrong(seen: &Seen, heard: &Heard, asked: &Asked, expects: bool) ->
             (None, None) => {}
             (Some(flow), Some((bytes, is_broken))) => {
                 check("bytes of the request", are_of(bytes, flow, false));
-                let fails = matches!(flow.end, FlowEnd::Failed);
+                let fails = flow.end != FlowEnd::Whole;
                 check("end of the request", *is_broken == fails);
             }
             _ => check("the service reads the request", false),

@@ -168,6 +168,7 @@ fn fault(numbers: &mut Numbers, may_choose: bool) -> FaultIn {
         8 => FaultIn::Abort(cut(numbers), None),
         9 | 10 => match cut(numbers) {
             Cut::GoAway | Cut::Refuse => FaultIn::Abort(Cut::GoAway, None),
+            cut if on == On::Request => FaultIn::AbortUpload(cut, size),
             cut => FaultIn::Abort(cut, Some(size)),
         },
         11 if numbers.one_in(2) => FaultIn::Panic,

@@ -45,6 +45,8 @@ pub(super) struct Walk<'c> {
     changes: Vec<(usize, Change)>,
     /// After so many messages of the request, this rule answers with this code.
     after_messages: Option<(usize, usize, u16)>,
+    /// How the call is cut if the service asks for more of the request than may pass.
+    cut_upload: Option<Cut>,
     goes_away: bool,
 }
 
@@ -63,6 +65,8 @@ enum Change {
     Status(usize, u16),
     /// A status after messages of the request: the length of the body is no longer known.
     StatusOnSignal,
+    /// A cut after bytes of the request, which the service has not asked for.
+    CutOnSignal,
 }
 
 impl<'c> Walk<'c> {
@@ -79,6 +83,7 @@ impl<'c> Walk<'c> {
             waits: Vec::new(),
             changes: Vec::new(),
             after_messages: None,
+            cut_upload: None,
             goes_away: false,
         }
     }
@@ -145,6 +150,18 @@ impl<'c> Walk<'c> {
                     let is_all = spared > 0 && spared == self.upload.bytes.len();
                     self.upload.is_unknown |= is_all && self.upload.length.is_none();
                     self.upload.pass(*bytes);
+                }
+                return None;
+            }
+            FaultIn::AbortUpload(cut, bytes) => {
+                if self.upload_has_more_than(*bytes) {
+                    self.begun.insert(rule);
+                    // What two of them do depends on which comes first.
+                    let is_all = *bytes >= self.upload.bytes.len();
+                    self.upload.is_unknown |= self.cut_upload.is_some() || is_all;
+                    self.upload.cut(*cut, *bytes);
+                    self.cut_upload = Some(*cut);
+                    self.changes.push((rule, Change::CutOnSignal));
                 }
                 return None;
             }
@@ -249,7 +266,9 @@ impl<'c> Walk<'c> {
             if seen.ends.contains(&End::Fin) {
                 seen.ends.push(End::Rst);
             }
-            let is_read = seen.upload.is_some() && self.upload.end == FlowEnd::Whole;
+            let is_read = seen.upload.is_some()
+                && self.upload.end == FlowEnd::Whole
+                && !self.upload.is_unknown;
             seen.goes_on &= is_echo && is_read;
         }
         seen.goes_on &= self.call.page != Page::Upgrade && !self.goes_away;
@@ -324,7 +343,20 @@ impl<'c> Walk<'c> {
         if self.call.page == Page::Echo {
             elapsed += self.upload.takes();
             self.upload.is_unknown |= self.after_messages.is_some() && self.upload.changes > 0;
+            self.upload.is_unknown |= self.after_messages.is_some() && self.cut_upload.is_some();
             seen.upload = Some(self.upload.clone());
+            if let FlowEnd::Cut(cut) = self.upload.end
+                && !self.upload.is_unknown
+            {
+                self.elapsed = elapsed;
+                let upload = seen.upload.take();
+                return Seen {
+                    is_served: true,
+                    x_ask: self.x_ask.clone(),
+                    upload,
+                    ..self.finished(Finish::Cut(cut))
+                };
+            }
             if let Some((rule, messages, code)) = self.after_messages
                 && self.upload.messages(messages).is_some()
                 && !self.upload.is_unknown
@@ -347,7 +379,7 @@ impl<'c> Walk<'c> {
                 Page::NoContent => 204,
                 Page::NotModified => 304,
                 Page::Upgrade => 101,
-                Page::Echo if self.upload.end == FlowEnd::Failed => 400,
+                Page::Echo if self.upload.end != FlowEnd::Whole => 400,
                 _ => 200,
             },
             ..HeadSeen::default()
@@ -371,7 +403,8 @@ impl<'c> Walk<'c> {
                 Change::Cut(_, bytes) => {
                     is_more(bytes) || !self.is_http1() && bytes > 0 && most == Some(bytes)
                 }
-                Change::Bytes(_) | Change::Status(..) | Change::StatusOnSignal => is_more(0),
+                Change::Bytes(_) | Change::Status(..) => is_more(0),
+                Change::StatusOnSignal | Change::CutOnSignal => is_more(0),
             };
             if !acts {
                 continue;
@@ -385,6 +418,7 @@ impl<'c> Walk<'c> {
                 Change::Cut(cut, bytes) => body.cut(cut, bytes),
                 Change::Status(messages, code) => body.status_after(messages, code),
                 Change::StatusOnSignal => body.length = None,
+                Change::CutOnSignal => {}
             }
         }
         head.closes = self.goes_away && head.status != 101;
