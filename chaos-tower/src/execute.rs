@@ -158,12 +158,12 @@ where
             };
             // Nobody can have gone for long when a short one is over.
             let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
-            let Some(active_call) = looks.then(|| decision.active_call()).flatten() else {
+            if !looks {
                 decision.wait(wait).await;
                 continue;
-            };
+            }
             let (time, wait) = (wait.time(), decision.wait(wait));
-            let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
+            let upload = (planned.upload).wait(Box::pin(wait), time, &planned.head);
             match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
                 None => return disconnected::<M, B, S::Error>(report),

@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
 use http::{header::EXPECT, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 
@@ -64,12 +63,8 @@ where
     }
 
     /// Reads the body ahead, and is ready when the client has gone before the end of it. To be polled while
-    /// a fault waits; `active_call` is its call.
-    pub(crate) fn poll_gone(
-        &mut self,
-        active_call: &ActiveCall,
-        cx: &mut Context<'_>,
-    ) -> Poll<BoxError> {
+    /// a fault waits.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
         let had_nothing = self.frames.is_empty() && !self.is_over;
         let mut is_heard = self.is_over;
         while !is_heard && self.may_read && self.memory.has_room() {
@@ -91,7 +86,7 @@ where
         // A body that is pending says itself when its client goes, and behind a complete one the server
         // reads on.
         match &mut self.look {
-            Some(look) if !is_heard => look.poll_gone(active_call, cx),
+            Some(look) if !is_heard => look.poll_gone(cx),
             _ => Poll::Pending,
         }
     }

@@ -86,7 +86,9 @@ impl PeerWatch<'_> {
         let (active_call, wait) = (active_call.clone(), active_call.wait(time));
         async move {
             let has_gone = || handle.closed_by_peer() >= Some(gone);
-            wait_while_there(wait, time, &active_call, has_gone).await;
+            wait_while_there(wait, time, has_gone).await;
+            // The injection is active until the end of the wait.
+            drop(active_call);
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
 use http::{HeaderMap, Request, request::Parts};
 use http_body::Body;
 
@@ -68,7 +67,6 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         self,
         wait: impl Future<Output = ()>,
         time: Duration,
-        active_call: ActiveCall,
         head: &Parts,
     ) -> Option<Self> {
         let Self { body, faults } = self;
@@ -76,14 +74,14 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
             UploadBody::Unread(body) if !may_come(&body, head) => {
                 let mut connection = Connection::to_look_at(head, false);
                 let has_gone = || connection.as_mut().is_some_and(|it| it.has_gone());
-                let there = wait_while_there(wait, time, &active_call, has_gone).await;
+                let there = wait_while_there(wait, time, has_gone).await;
                 let body = UploadBody::Unread(body);
                 return there.then_some(Self { body, faults });
             }
             UploadBody::Unread(body) => ReadAhead::new(body, head),
             UploadBody::Ahead(ahead) => ahead,
         };
-        let gone = async { drop(poll_fn(|cx| ahead.poll_gone(&active_call, cx)).await) };
+        let gone = async { drop(poll_fn(|cx| ahead.poll_gone(cx)).await) };
         race::unless(gone, wait).await?;
         let body = UploadBody::Ahead(ahead);
         Some(Self { body, faults })
