@@ -96,7 +96,17 @@ where
         match self {
             Self::Stage(stage) => stage.poll_gone(is_held, cx),
             Self::Ahead(ahead) if is_held => ahead.poll_gone(cx),
+            Self::Watched(watched) => watched.0.poll_gone(is_held, cx),
             _ => Poll::Pending,
+        }
+    }
+
+    /// Whether there is a fault that may hold the body back.
+    fn may_hold(&self) -> bool {
+        match self {
+            Self::Stage(stage) => stage.may_hold(),
+            Self::Watched(watched) => watched.0.may_hold(),
+            Self::Body(_) | Self::Ahead(_) | Self::Made(_) => false,
         }
     }
 
@@ -177,9 +187,13 @@ where
         };
         let is_held = is_held || self.filter.is_some();
         match &mut self.look {
-            Some(look) if is_held => look.poll_gone(cx),
+            Some(look) if is_held || source.may_hold() => look.poll_gone(cx),
             _ => source.poll_gone(is_held, cx),
         }
+    }
+
+    fn may_hold(&self) -> bool {
+        self.filter.is_some() || self.source.as_ref().is_some_and(Source::may_hold)
     }
 
     fn is_end_stream(&self) -> bool {

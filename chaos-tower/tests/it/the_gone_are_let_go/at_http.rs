@@ -149,13 +149,16 @@ async fn a_response_in_a_wait_ends_with_its_client() {
 /// The head of the answer has been received, the body is held back, and nobody has read the request.
 #[tokio::test]
 async fn an_answer_in_a_wait_ends_with_its_client() {
+    let stall = json!({"body": {"stall_after": "2B", "for": "20s"}});
     for fault in [
-        json!({"stall_after": "2B", "for": "20s"}),
-        json!({"first_byte": "20s"}),
-        json!({"throttle": "1B/s"}),
+        json!([stall]),
+        json!([{"body": {"first_byte": "20s"}}]),
+        json!([{"body": {"throttle": "1B/s"}}]),
+        // The outermost is done before the stall.
+        json!([stall, {"body": {"first_byte": "300ms"}}]),
     ] {
         let server = hyper_server::start().await;
-        server.aim(json!([{"body": fault}]));
+        server.aim(fault.clone());
         let mut clients = Vec::new();
         for sent in [Sent::PartOfLength, Sent::PartOfChunks, Sent::Expect] {
             let mut client = TcpStream::connect(server.address).await.unwrap();
