@@ -73,11 +73,21 @@ impl Connection {
         if head.version >= Version::HTTP_2 {
             return None;
         }
-        let connection = Self::of(&head.extensions);
-        // To find a descriptor takes a system call for each that is open, and a request without a body is
-        // rarely followed by more.
+        #[cfg_attr(
+            not(all(feature = "reset", target_os = "linux")),
+            expect(unused_mut, reason = "there is no place to find")
+        )]
+        let mut connection = Self::of(&head.extensions);
+        // A request without a body is rarely followed by more, and a descriptor has to be found.
         let is_near = connection.has_handle() || has_body && connection.is_known();
-        is_near.then(|| Box::new(connection))
+        if !is_near {
+            return None;
+        }
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if let (false, Some(peer)) = (connection.has_handle(), connection.peer) {
+            peer.find_place(&mut connection.place);
+        }
+        Some(Box::new(connection))
     }
 
     fn has_handle(&self) -> bool {
