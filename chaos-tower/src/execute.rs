@@ -26,7 +26,7 @@ use tower_service::Service;
 
 use crate::{
     body::{FaultBody, is_grpc_failure},
-    connection::peer_watch::INTERVAL,
+    connection::{Connection, peer_watch::INTERVAL},
     execute::{
         outcome::{CutMeans, Outcome},
         request::{NextAction, PlannedRequest},
@@ -178,7 +178,7 @@ where
             cut_on_signal,
             ..
         } = planned;
-        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
+        let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.

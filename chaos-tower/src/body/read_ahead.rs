@@ -58,7 +58,7 @@ where
             is_over: false,
             // A server that reads the body tells the client to send it.
             may_read: !head.headers.contains_key(EXPECT),
-            look: Connection::to_look_at(head, true).map(Look::at),
+            look: Connection::to_look_at(head).map(Look::at),
         })
     }
 
@@ -83,10 +83,10 @@ where
             // Whoever reads the body has found it pending.
             cx.waker().wake_by_ref();
         }
-        // A body that is pending says itself when its client goes, and behind a complete one the server
-        // reads on.
+        // A body that is pending says itself when its client goes. Behind a complete one the server reads no
+        // further than the first byte of the next request.
         match &mut self.look {
-            Some(look) if !is_heard => look.poll_gone(cx),
+            Some(look) if !is_heard || self.is_over => look.poll_gone(cx),
             _ => Poll::Pending,
         }
     }

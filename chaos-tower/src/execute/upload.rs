@@ -56,7 +56,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
     /// Whether a server may not notice that the client has gone while the request is not served.
     pub(crate) fn hides_client(&self, head: &Parts) -> bool {
         match &self.body {
-            UploadBody::Unread(body) => may_come(body, head) || self.to_look_at(head).is_some(),
+            UploadBody::Unread(body) => may_come(body, head) || Connection::is_looked_at(head),
             UploadBody::Ahead(_) => true,
         }
     }
@@ -72,7 +72,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         let Self { body, faults } = self;
         let mut ahead = match body {
             UploadBody::Unread(body) if !may_come(&body, head) => {
-                let mut connection = Connection::to_look_at(head, false);
+                let mut connection = Connection::to_look_at(head);
                 let has_gone = || connection.as_mut().is_some_and(|it| it.has_gone());
                 let there = wait_while_there(wait, time, has_gone).await;
                 let body = UploadBody::Unread(body);
@@ -85,15 +85,6 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         race::unless(gone, wait).await?;
         let body = UploadBody::Ahead(ahead);
         Some(Self { body, faults })
-    }
-
-    /// Returns the connection, if it is known and the server may not notice that its client has gone.
-    pub(crate) fn to_look_at(&self, head: &Parts) -> Option<Box<Connection>> {
-        let has_body = match &self.body {
-            UploadBody::Unread(body) => may_come(body, head),
-            UploadBody::Ahead(_) => true,
-        };
-        Connection::to_look_at(head, has_body)
     }
 
     /// Returns the request for the inner service, with the faults in its body.
