@@ -194,6 +194,20 @@ impl Decision {
         }
     }
 
+    /// Drops the rules that are over, of which no plan would be handed out, so that they are no longer active.
+    /// Returns whether any is left.
+    ///
+    /// For an integration that keeps decisions which it has not begun to execute.
+    pub fn drop_over(&mut self) -> bool {
+        let pending = &mut *self.0;
+        let firings = pending.current.take().into_iter();
+        let firings = firings.chain(std::mem::take(&mut pending.rest));
+        let live = firings.filter(|firing| !pending.hub.is_over(&firing.rule));
+        pending.rest = live.collect::<Vec<_>>().into_iter();
+        pending.current = pending.rest.next();
+        pending.current.is_some()
+    }
+
     /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline.
     /// Tokio's timer adds about a millisecond.
     ///

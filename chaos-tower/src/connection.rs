@@ -70,31 +70,29 @@ impl Connection {
     /// Returns the connection of a request of HTTP/1, if it is known and the server may not notice that its
     /// client has gone: it reads from the connection only once it has passed on what it has read before.
     pub(crate) fn to_look_at(head: &Parts) -> Option<Box<Self>> {
-        #[cfg_attr(
-            not(all(feature = "reset", target_os = "linux")),
-            expect(unused_mut, reason = "there is no place to find")
-        )]
-        let mut connection = Self::of(&head.extensions);
-        if head.version >= Version::HTTP_2 || !connection.is_known() {
-            return None;
+        let connection = Self::of(&head.extensions);
+        let is_looked_at = head.version < Version::HTTP_2 && connection.is_known();
+        is_looked_at.then(|| Box::new(connection.placed()))
+    }
+
+    /// Finds the place of a connection that has no handle.
+    fn placed(self) -> Self {
+        #[cfg(feature = "connection")]
+        if self.handle.is_some() {
+            return self;
         }
         #[cfg(all(feature = "reset", target_os = "linux"))]
-        if let (false, Some(peer)) = (connection.has_handle(), connection.peer) {
-            peer.find_place(&mut connection.place);
+        if let Some(peer) = self.peer {
+            let mut place = self.place;
+            peer.find_place(&mut place);
+            return Self { place, ..self };
         }
-        Some(Box::new(connection))
+        self
     }
 
     /// Returns whether there is a connection [to look at](Self::to_look_at).
     pub(crate) fn is_looked_at(head: &Parts) -> bool {
         head.version < Version::HTTP_2 && Self::of(&head.extensions).is_known()
-    }
-
-    fn has_handle(&self) -> bool {
-        #[cfg(feature = "connection")]
-        return self.handle.is_some();
-        #[cfg(not(feature = "connection"))]
-        false
     }
 
     /// Returns whether the client has closed the connection, or sends no more, as far as it is known.

@@ -1,6 +1,7 @@
 //! `ConnectionFaults`: the faults of one connection, when it opens and on its bytes in both directions.
 
 use std::{
+    collections::VecDeque,
     io,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -23,6 +24,8 @@ use crate::connection::{
 pub(crate) struct ConnectionFaults {
     /// What comes before the next byte, in either direction.
     opening: Option<Pin<Box<dyn Future<Output = ConnectionByteFaults> + Send + Sync>>>,
+    /// What comes after that. Empty without an opening.
+    queue: VecDeque<Decision>,
     /// The direction that this end writes.
     written: Direction,
     byte_faults: ConnectionByteFaults,
@@ -50,6 +53,7 @@ impl ConnectionFaults {
     pub(crate) fn new(written: Direction, byte_faults: ConnectionByteFaults) -> Self {
         Self {
             opening: None,
+            queue: VecDeque::new(),
             written,
             byte_faults,
             read: ReadBuffer::default(),
@@ -58,15 +62,15 @@ impl ConnectionFaults {
 
     /// Adds the faults of a decision. No bytes pass until its plans have been executed.
     pub(crate) fn hit(&mut self, decision: Decision, receiver: &CommandReceiver) {
-        let opening = open(decision, receiver.handle());
-        self.opening = Some(match self.opening.take() {
-            None => Box::pin(opening),
-            Some(before) => Box::pin(async {
-                let mut byte_faults = before.await;
-                byte_faults.append(opening.await);
-                byte_faults
-            }),
-        });
+        self.queue.push_back(decision);
+        if self.opening.is_none() {
+            self.open_next(receiver);
+        }
+    }
+
+    fn open_next(&mut self, receiver: &CommandReceiver) {
+        let next = self.queue.pop_front();
+        self.opening = next.map(|decision| Box::pin(open(decision, receiver.handle())) as _);
     }
 
     /// Drops the faults whose rules are over, so that they are active no more when others are asked for.
@@ -74,6 +78,7 @@ impl ConnectionFaults {
         // What waits for a rule that is over is ready.
         let _ = self.poll_open(receiver, cx);
         self.byte_faults.drop_over();
+        self.queue.retain_mut(Decision::drop_over);
         // The other direction may have waited for one of them.
         receiver.wake();
     }
@@ -106,16 +111,18 @@ impl ConnectionFaults {
 
     /// Waits until bytes may pass. Both directions poll it.
     fn poll_open(&mut self, receiver: &CommandReceiver, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(opening) = &mut self.opening {
+        loop {
+            if receiver.is_cut() {
+                return Poll::Pending;
+            }
+            let Some(opening) = &mut self.opening else {
+                return Poll::Ready(());
+            };
             let byte_faults = ready!(opening.as_mut().poll(cx));
             self.byte_faults.append(byte_faults);
-            self.opening = None;
+            self.open_next(receiver);
             // The other direction may wait in another task; the future holds the waker of this one alone.
             receiver.wake();
-        }
-        match receiver.is_cut() {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
         }
     }
 

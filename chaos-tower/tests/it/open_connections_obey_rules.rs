@@ -138,6 +138,23 @@ async fn accepted(injector: &Injector) -> (TcpStream, FaultIo<TcpStream>) {
     (client.unwrap(), server.unwrap().0)
 }
 
+/// What waits behind a long wait ends with its rule.
+#[tokio::test]
+async fn a_rule_that_is_armed_again_and_again_during_a_wait_is_active_once() {
+    let injector = Injector::new();
+    put(&injector, "long", TCP, json!({"hang": "1h"}));
+    let (_client, mut server) = accepted(&injector).await;
+    for times in 0..10_000 {
+        let delay = format!("{}ms", 1 + times % 2);
+        put(&injector, "short", TCP, json!({"latency": delay}));
+        let mut came = [0];
+        let mut read = std::pin::pin!(server.read(&mut came));
+        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(read.as_mut().poll(cx)));
+        assert!(polled.await.is_pending());
+        assert!(injector.status().active <= 2);
+    }
+}
+
 /// Bytes are counted from the arming, and faults of earlier rules go on.
 #[tokio::test]
 async fn a_later_rule_adds_to_the_faults_that_there_are() {
