@@ -266,12 +266,11 @@ impl<'c> Walk<'c> {
             if seen.ends.contains(&End::Fin) {
                 seen.ends.push(End::Rst);
             }
-            let is_read = seen.upload.is_some()
-                && self.upload.end == FlowEnd::Whole
-                && !self.upload.is_unknown;
+            let is_read = seen.upload.is_some() && self.upload.end == FlowEnd::Whole;
             seen.goes_on &= is_echo && is_read;
         }
         seen.goes_on &= self.call.page != Page::Upgrade && !self.goes_away;
+        seen.goes_on &= !self.upload.is_unknown;
         seen
     }
 
