@@ -349,6 +349,14 @@ impl<'c> Walk<'c> {
             {
                 self.elapsed = elapsed;
                 let upload = seen.upload.take();
+                if cut == Cut::Reset {
+                    // The connection is reset at once, and what waits then may have begun or not.
+                    for (rule, _) in std::mem::take(&mut self.waits) {
+                        if self.choices.choose(2) == 0 {
+                            self.begun.insert(rule);
+                        }
+                    }
+                }
                 return Seen {
                     is_served: true,
                     x_ask: self.x_ask.clone(),
