@@ -4,7 +4,7 @@ use std::{any::TypeId, io};
 
 use bytes::Bytes;
 use chaos_core::{
-    Injected,
+    Cuts, Injected,
     decision::ActiveCall,
     fault::StreamReason,
     plan::{Cut, CutKind},
@@ -69,6 +69,25 @@ impl CutMeans {
         }
     }
 
+    /// Returns which faults can cut off a call of this method, version and extensions.
+    pub(crate) fn cuts(self, method: &Method, version: Version, extensions: &Extensions) -> Cuts {
+        let is_http2 = version >= Version::HTTP_2;
+        if self.has_errors || method != Method::HEAD || is_http2 && self.has_streams {
+            return Cuts::All;
+        }
+        match (Connection::of(extensions).is_known(), is_http2) {
+            (false, _) => Cuts::None,
+            (true, true) => Cuts::Resets,
+            (true, false) => Cuts::All,
+        }
+    }
+
+    /// Returns whether a call can be cut off.
+    pub(crate) fn can_cut(self, kind: CutKind, head: &Parts) -> bool {
+        self.cuts(&head.method, head.version, &head.extensions)
+            .has(kind == CutKind::Reset)
+    }
+
     /// Returns the connection that is cut with a call of these extensions.
     pub(crate) fn connection(self, extensions: &Extensions) -> Connection {
         match self.is_client {
@@ -96,18 +115,6 @@ impl Outcome {
     pub(crate) fn fail(injected: Injected, protocol: &Protocol) -> Self {
         let answer = protocol.failure(&injected);
         Self::Fail(error(injected, protocol), answer)
-    }
-
-    /// Returns whether a call can be cut off.
-    pub(crate) fn can_cut(kind: CutKind, means: CutMeans, head: &Parts) -> bool {
-        if means.has_errors || head.method != Method::HEAD {
-            return true;
-        }
-        let is_http2 = head.version >= Version::HTTP_2;
-        if is_http2 && means.has_streams {
-            return true;
-        }
-        (kind == CutKind::Reset || !is_http2) && Connection::of(&head.extensions).is_known()
     }
 
     /// Cuts the call off, and its connection if the kind of the cut or the method asks for it.

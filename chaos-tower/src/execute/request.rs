@@ -68,7 +68,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes()) {
                 (CutKind::GoAway, _) => true,
                 (_, Some(_)) => false,
-                (kind, None) => Outcome::can_cut(kind, self.cut_means, &self.head),
+                (kind, None) => self.cut_means.can_cut(kind, &self.head),
             },
             plan => !plan.acts_on_response(),
         }
@@ -154,7 +154,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 let reset = (kind == CutKind::Reset).then_some(connection);
                 self.cut_after(after, cut, reset, active_call);
             }
-            (kind, None) if Outcome::can_cut(kind, self.cut_means, &self.head) => {
+            (kind, None) if self.cut_means.can_cut(kind, &self.head) => {
                 let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }

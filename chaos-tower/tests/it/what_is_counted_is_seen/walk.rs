@@ -177,9 +177,6 @@ impl<'c> Walk<'c> {
                 }
                 return None;
             }
-            FaultIn::Abort(cut, None) if *cut != Cut::GoAway && !self.can_cut(*cut) => {
-                return None;
-            }
             _ => {}
         }
         // Whatever else there is begins at once.
@@ -218,12 +215,6 @@ impl<'c> Walk<'c> {
 
     fn is_http1(&self) -> bool {
         self.case.protocol == Protocol::Http1
-    }
-
-    /// axum drops the body of an answer to HEAD, and with it what would cut it.
-    fn can_cut(&self, cut: Cut) -> bool {
-        let drops_body = self.case.stack == Stack::Axum && self.call.method == Method::HEAD;
-        !drops_body || self.is_http1() || cut == Cut::Reset
     }
 
     /// Whether the request's body may have more than so many bytes, as far as that is known before it is read.
@@ -446,6 +437,16 @@ impl<'c> Walk<'c> {
         seen.goes_on = end == End::Whole || !self.is_http1() && end != End::Rst;
         seen.ends = vec![end];
     }
+}
+
+/// Whether there is something that a fault could do to a call.
+pub(super) fn can_act(case: &Case, call: &CallIn, fault: &FaultIn) -> bool {
+    let FaultIn::Abort(cut, None) = fault else {
+        return true;
+    };
+    // axum drops the body of an answer to HEAD, and with it what would cut it.
+    let drops_body = case.stack == Stack::Axum && call.method == Method::HEAD;
+    !drops_body || case.protocol == Protocol::Http1 || [Cut::Reset, Cut::GoAway].contains(cut)
 }
 
 /// The gRPC code of an HTTP status, as gRPC maps them.
