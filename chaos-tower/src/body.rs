@@ -28,7 +28,7 @@ use self::stage::Source;
 use crate::{connection::Connection, error::BoxError};
 
 pub(crate) use self::{
-    fault::{BodyCut, BodyFault},
+    fault::{BodyCut, BodyFault, EarlyEnd},
     grpc_signal::{EndSignal, count_messages, end_signal},
     read_ahead::ReadAhead,
     size::most_bytes,

@@ -8,12 +8,9 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use std::{
-    any::TypeId,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use chaos_core::{
@@ -140,7 +137,7 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let cut_means = CutMeans::of(M::HOLDS_ERRORS, TypeId::of::<B>());
+    let cut_means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
     let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
         let mut outcome = None;

@@ -161,7 +161,7 @@ impl Look {
     fn when(late: Duration) -> Option<Self> {
         tokio::runtime::Handle::try_current().ok()?;
         // A call is late only after this time has passed.
-        let late = late + Duration::from_millis(1);
+        let late = late.saturating_add(Duration::from_millis(1));
         Some(Self {
             sleep: Box::pin(tokio::time::sleep(late)),
             then: Self::SOON,

@@ -36,7 +36,9 @@ pub(crate) struct Outcomes {
     next: u64,
     /// The number of the last call that was forgotten by a reset.
     forgotten: u64,
+    /// When latencies, and errors while calls are held, were judged last.
     judged: Duration,
+    errors_judged: Duration,
     /// Whether a breach was reported.
     tripped: bool,
 }
@@ -57,8 +59,8 @@ pub(crate) enum CallEnd {
 
 /// How many slots the window has.
 const SLOTS: u32 = 10;
-/// Quantiles are computed no more often than this.
-const LATENCY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// Quantiles are computed, and calls that are held counted, no more often than this.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Outcomes {
     pub(crate) fn new(counts_overlays: bool) -> Self {
@@ -69,6 +71,7 @@ impl Outcomes {
             next: 0,
             forgotten: 0,
             judged: Duration::ZERO,
+            errors_judged: Duration::ZERO,
             tripped: false,
         }
     }
@@ -198,8 +201,15 @@ impl Outcomes {
         self.counts_overlays || !injected.an_overlay()
     }
 
-    fn judge_errors(&self, rail: &GuardRail, now: Duration) -> Option<Breach> {
+    fn judge_errors(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         let allowed = rail.error_ratio?.get();
+        // Thousands of calls may be held, and each of them judges. Those that end are judged at once otherwise.
+        if self.held(rail.answered_within(), now).next().is_some() {
+            if self.errors_judged > Duration::ZERO && now < self.errors_judged + CHECK_INTERVAL {
+                return None;
+            }
+            self.errors_judged = now;
+        }
         let sum = |of: fn(&Slot) -> u64| self.slots.iter().map(of).sum::<u64>();
         let (calls, failed) = (sum(|slot| slot.all.calls), sum(|slot| slot.all.failed));
         let (clean, clean_failed) = (sum(|slot| slot.clean.calls), sum(|slot| slot.clean.failed));
@@ -227,7 +237,7 @@ impl Outcomes {
     fn judge_latency(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         let (quantile, allowed) = rail.latency?;
         // Adding up all slots takes some ten microseconds, so bursts are judged together.
-        if self.judged > Duration::ZERO && now < self.judged + LATENCY_CHECK_INTERVAL {
+        if self.judged > Duration::ZERO && now < self.judged + CHECK_INTERVAL {
             return None;
         }
         self.judged = now;

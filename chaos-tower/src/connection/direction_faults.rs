@@ -38,6 +38,13 @@ impl ConnectionByteFaults {
         }
     }
 
+    /// Begins the injections, and drops the faults whose rules are over.
+    pub(crate) fn begin(&mut self) {
+        for direction in [&mut self.request, &mut self.response] {
+            direction.faults.retain(|fault| fault.active_call.begin());
+        }
+    }
+
     pub(crate) fn are_idle(&self) -> bool {
         self.request.is_idle() && self.response.is_idle()
     }
