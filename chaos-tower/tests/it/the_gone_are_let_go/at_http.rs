@@ -17,7 +17,7 @@ use crate::support::{
     ask::Ask,
     axum_server,
     http1::Http1,
-    hyper_server,
+    hyper_server, itself,
     server::{SITE, SOON, Server},
 };
 
@@ -136,6 +136,38 @@ async fn clients_that_go_while_they_wait_trip_no_guard_rail() {
         assert!(server.injector.status().breaches.is_empty());
     })
     .await;
+}
+
+/// Here a process of its own runs out of descriptors.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_cannot_be_looked_at_is_there() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    if !itself::is_server() {
+        let test = "the_gone_are_let_go::at_http::a_client_that_cannot_be_looked_at_is_there";
+        let output = itself::output(test).await;
+        return assert!(output.status.success(), "{output:?}");
+    }
+    let server = axum_server::start_with_addresses().await;
+    server.aim(json!([{"hang": "20s"}]));
+    let mut client = TcpStream::connect(server.address).await.unwrap();
+    client
+        .write_all(&Sent::Expect.bytes("/echo"))
+        .await
+        .unwrap();
+    server.until_active(1).await;
+    let limit = getrlimit(Resource::Nofile);
+    let none = Rlimit {
+        current: Some(0),
+        ..limit.clone()
+    };
+    setrlimit(Resource::Nofile, none).unwrap();
+    sleep(Duration::from_millis(600)).await;
+    assert_eq!(server.active(), 1, "it is there");
+    setrlimit(Resource::Nofile, limit).unwrap();
+    drop(client);
+    assert!(until_let_go(&server.injector).await);
 }
 
 #[tokio::test]
