@@ -160,7 +160,7 @@ async fn a_client_that_cannot_be_looked_at_is_there() {
     let limit = getrlimit(Resource::Nofile);
     let none = Rlimit {
         current: Some(0),
-        ..limit.clone()
+        ..limit
     };
     setrlimit(Resource::Nofile, none).unwrap();
     sleep(Duration::from_millis(600)).await;
