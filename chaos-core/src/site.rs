@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 mod news;
+mod peer;
 
 use std::{
     ops::ControlFlow,
@@ -25,6 +26,7 @@ use crate::{
     hub::{Hub, reentrancy},
     matcher::exempt::Exemptions,
     name::is_site_name,
+    site::peer::PeerState,
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -47,8 +49,7 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
-    /// Whether peers are known: `NOT_ASKED`, `TO_ASK`, `NO_PEER` or `PEER`. It orders nothing: relaxed.
-    peer: AtomicU8,
+    peer: PeerState,
     name: &'static str,
     kind: SiteKind,
     file: &'static str,
@@ -61,15 +62,6 @@ const ARMED: u8 = 1;
 /// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
 /// a layer it asks the call for its peer.
 const NEW: u8 = 2;
-
-/// No call has been asked for the address of its peer.
-const NOT_ASKED: u8 = 0;
-/// The next call is to be asked.
-const TO_ASK: u8 = 1;
-/// The call that was asked had no address.
-const NO_PEER: u8 = 2;
-/// The call that was asked had an address.
-const PEER: u8 = 3;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -97,7 +89,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
-            peer: AtomicU8::new(NOT_ASKED),
+            peer: PeerState::new(),
             name,
             kind,
             file,
@@ -154,17 +146,10 @@ impl Site {
     #[cold]
     #[inline(never)]
     fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
-        if self.peer.load(Ordering::Relaxed) == TO_ASK {
-            match call.tells_peer() {
-                true => {
-                    let peer = if call.peer().is_some() { PEER } else { NO_PEER };
-                    self.peer.store(peer, Ordering::Relaxed);
-                }
-                // Calls of a client have none, and need none.
-                false => self.peer.store(NOT_ASKED, Ordering::Relaxed),
-            }
-            let (new, idle) = (NEW, IDLE);
-            let order = Ordering::Relaxed;
+        self.peer.ask(call);
+        // A site in code is new until it is registered.
+        if self.kind == SiteKind::Layer {
+            let (new, idle, order) = (NEW, IDLE, Ordering::Relaxed);
             let _ = self.state.compare_exchange(new, idle, order, order);
         }
         None
@@ -209,6 +194,7 @@ impl Site {
         hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
+        self.peer.ask(call);
         let mut evaluation = self.evaluate(call);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
         if evaluation.fired.is_empty() {
@@ -338,17 +324,17 @@ impl Site {
     /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
     /// whether peers are known before a rule needs one. The call takes the path of an armed site.
     pub fn ask_for_peer(&self) {
-        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let (not_asked, order) = (NOT_ASKED, Ordering::Relaxed);
-        let asked = self.peer.compare_exchange(not_asked, TO_ASK, order, order);
-        if asked.is_ok() && self.rules.load().is_none() {
-            self.state.store(NEW, order);
+        if self.peer.ask_next() {
+            let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.rules.load().is_none() {
+                self.state.store(NEW, Ordering::Relaxed);
+            }
         }
     }
 
     /// Returns whether a call was asked for the address of its peer, and had none.
     pub(crate) fn lacks_peers(&self) -> bool {
-        self.peer.load(Ordering::Relaxed) == NO_PEER
+        self.peer.is_unknown()
     }
 
     /// Sets until when overlays aim here; `None` if none does.
@@ -382,7 +368,7 @@ impl Site {
     fn store(&self, rules: Option<SiteRules>) {
         let state = match &rules {
             Some(_) => ARMED,
-            None if self.peer.load(Ordering::Relaxed) == TO_ASK => NEW,
+            None if self.peer.is_to_ask() => NEW,
             None => IDLE,
         };
         let same = match (&*self.rules.load(), &rules) {

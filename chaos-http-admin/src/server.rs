@@ -77,7 +77,7 @@ impl Server {
             listener.set_nonblocking(true)?;
             let bound = listener.local_addr()?;
             let listen = || TcpListener::from_std(listener).map(wrap);
-            let thread = PortThread::start(served, listen, || {})?;
+            let thread = PortThread::start(served, listen)?;
             Ok(Self {
                 address: bound,
                 thread,

@@ -163,7 +163,7 @@ where
             BodyStateProjection::Cut { error } => error.take().map(Err),
             BodyStateProjection::Active { source } => match source.poll_frame(cx) {
                 Poll::Ready(polled) => polled,
-                Poll::Pending => Some(Err(ready!(source.poll_gone(None, cx)))),
+                Poll::Pending => Some(Err(ready!(source.poll_gone(false, cx)))),
             },
         };
         if !matches!(polled, Some(Ok(_))) {

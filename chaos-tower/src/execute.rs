@@ -23,7 +23,7 @@ use tower_service::Service;
 
 use crate::{
     body::{FaultBody, is_grpc_failure},
-    connection::peer_watch::INTERVAL,
+    connection::{Connection, peer_watch::INTERVAL},
     execute::{
         outcome::{CutMeans, Outcome},
         request::{NextAction, PlannedRequest},
@@ -155,12 +155,12 @@ where
             };
             // Nobody can have gone for long when a short one is over.
             let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
-            let Some(active_call) = looks.then(|| decision.active_call()).flatten() else {
+            if !looks {
                 decision.wait(wait).await;
                 continue;
-            };
+            }
             let (time, wait) = (wait.time(), decision.wait(wait));
-            let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
+            let upload = (planned.upload).wait(Box::pin(wait), time, &planned.head);
             match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
                 None => return disconnected::<M, B, S::Error>(report),
@@ -175,10 +175,10 @@ where
             cuts_on_signal,
             ..
         } = planned;
-        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
         upload.begin(outcome.is_none(), &head.headers);
         response_plan.drop_dead_signals();
         let answer_on_signal = answer_on_signal.filter(|answer| answer.0.may_fire());
+        let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.

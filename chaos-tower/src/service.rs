@@ -129,6 +129,7 @@ where
 }
 
 /// Serves a call that a rule hits. Out of line, so that a call that none hits has no place for the future.
+#[cold]
 #[inline(never)]
 fn serve<S, M, A, B>(
     service: &mut Inject<S, M>,

@@ -6,7 +6,7 @@ use std::{io, thread};
 use axum::Router;
 use chaos_core::Injector;
 use tokio::{
-    runtime::{Builder, Handle},
+    runtime::{Builder, Handle, Runtime},
     sync::oneshot,
 };
 
@@ -35,11 +35,10 @@ pub(crate) struct PortThread {
 
 impl PortThread {
     /// Starts the thread. `listen` opens the port in the context of the thread's runtime, on the calling
-    /// thread; `before_close` is called when the port stops, while it is still open.
+    /// thread.
     pub(crate) fn start(
         served: Served,
         listen: impl FnOnce() -> io::Result<Listener>,
-        before_close: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let Served {
             injector,
@@ -48,6 +47,7 @@ impl PortThread {
         } = served;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
+        let runtime = Background(Some(runtime));
         let listener = {
             let _entered = handle.enter();
             listen()?
@@ -57,9 +57,10 @@ impl PortThread {
         let work = move || {
             let shutdown = async {
                 let _: Result<(), _> = stopped.await;
-                before_close();
             };
-            runtime.block_on(serve_all(listener, router, feed, shutdown));
+            if let Some(runtime) = &runtime.0 {
+                runtime.block_on(serve_all(listener, router, feed, shutdown));
+            }
             drop(working);
         };
         thread::Builder::new()
@@ -90,5 +91,16 @@ impl PortThread {
     pub(crate) async fn stop(self) {
         drop(self.stop);
         let _: Result<(), _> = self.ended.await;
+    }
+}
+
+/// A runtime that may be dropped on the thread of another one, if the port cannot be opened.
+struct Background(Option<Runtime>);
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }

@@ -43,7 +43,9 @@ const BACKLOG: i32 = 128;
 #[derive(Debug)]
 #[must_use = "the socket is closed when this is dropped"]
 pub struct UnixServer {
-    path: PathBuf,
+    /// Dropped first: the file is removed while the listener is still open, so that a process that finds
+    /// it can connect.
+    file: SocketFile,
     thread: PortThread,
 }
 
@@ -53,13 +55,8 @@ impl UnixServer {
             make_way(path)?;
             let (listener, file) = listen(path)?;
             let listen = || UnixListener::from_std(listener).map(Listener::Unix);
-            // The file is removed while the listener is still open, so that a process that finds it
-            // can connect.
-            let thread = PortThread::start(served, listen, || drop(file))?;
-            Ok(Self {
-                path: path.to_owned(),
-                thread,
-            })
+            let thread = PortThread::start(served, listen)?;
+            Ok(Self { file, thread })
         };
         open().map_err(|error| ServeError::BindUnix(path.to_owned(), error))
     }
@@ -67,7 +64,7 @@ impl UnixServer {
     /// Returns the path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
     /// Halts all injection when `signal` completes, as [`Server::halt_on`](crate::Server::halt_on) does.
@@ -86,6 +83,7 @@ impl UnixServer {
     /// # Cancel safety
     /// If the future is dropped once it was polled, the port stops all the same.
     pub async fn stop(self) {
+        drop(self.file);
         self.thread.stop().await;
     }
 }

@@ -83,10 +83,8 @@ impl ResponsePlan {
                 wait.wait().await;
                 continue;
             };
-            let (time, active_call) = (wait.time(), wait.active_call().clone());
-            let waited =
-                wait_while_there(wait.wait(), time, &active_call, || connection.has_gone());
-            if !waited.await {
+            let time = wait.time();
+            if !wait_while_there(wait.wait(), time, || connection.has_gone()).await {
                 return false;
             }
         }

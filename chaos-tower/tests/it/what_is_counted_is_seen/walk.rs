@@ -287,12 +287,11 @@ impl<'c> Walk<'c> {
             if seen.ends.contains(&End::Fin) {
                 seen.ends.push(End::Rst);
             }
-            let is_read = seen.upload.is_some()
-                && self.upload.end == FlowEnd::Whole
-                && !self.upload.is_unknown;
+            let is_read = seen.upload.is_some() && self.upload.end == FlowEnd::Whole;
             seen.goes_on &= is_echo && is_read;
         }
         seen.goes_on &= self.call.page != Page::Upgrade && !self.goes_away;
+        seen.goes_on &= !self.upload.is_unknown;
         seen
     }
 
@@ -372,6 +371,14 @@ impl<'c> Walk<'c> {
             {
                 self.elapsed = elapsed;
                 let upload = seen.upload.take();
+                if cut == Cut::Reset {
+                    // The connection is reset at once, and what waits then may have begun or not.
+                    for (rule, _) in std::mem::take(&mut self.waits) {
+                        if self.choices.choose(2) == 0 {
+                            self.begun.insert(rule);
+                        }
+                    }
+                }
                 return Seen {
                     is_served: true,
                     x_ask: self.x_ask.clone(),
