@@ -169,12 +169,15 @@ where
         let PlannedRequest {
             protocol,
             head,
-            upload,
+            mut upload,
             response: mut response_plan,
             answer_on_signal,
-            cut_on_signal,
+            cuts_on_signal,
             ..
         } = planned;
+        upload.begin(outcome.is_none(), &head.headers);
+        response_plan.drop_dead_signals();
+        let answer_on_signal = answer_on_signal.filter(|answer| answer.0.may_fire());
         let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
@@ -191,9 +194,10 @@ where
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
             }
         };
-        let result = match cut_on_signal {
-            Some(cut) if cut.0.has_fired() => Err(Box::new(cut.1)),
-            _ => result,
+        let mut cuts = cuts_on_signal.into_iter();
+        let result = match cuts.find(|(signal, _)| signal.has_fired()) {
+            Some((_, cut)) => Err(Box::new(cut)),
+            None => result,
         };
         if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
             return disconnected::<M, B, S::Error>(report);

@@ -75,8 +75,7 @@ impl EarlyEnd {
             || match fault {
                 // It holds back the end.
                 BodyFault::Bytes(BytesPlan::StallAfter(..), _) => spared == bytes && at > end,
-                BodyFault::StatusOnSignal { .. } | BodyFault::CutOnSignal { .. } => true,
-                _ => false,
+                fault => fault.signal().is_some(),
             }
     }
 }
@@ -113,6 +112,14 @@ impl BodyFault {
         let (spared, is_cut) = (self.spared(), matches!(self, Self::CutAfter(..)));
         most_bytes
             .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
+    }
+
+    /// Returns the signal that it waits for.
+    pub(crate) fn signal(&self) -> Option<&EndSignal> {
+        match self {
+            Self::StatusOnSignal { signal, .. } | Self::CutOnSignal { signal, .. } => Some(signal),
+            _ => None,
+        }
     }
 
     /// Returns how many bytes pass before the fault does anything.

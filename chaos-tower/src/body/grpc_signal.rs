@@ -52,6 +52,11 @@ impl EndSignal {
         *self.0.borrow()
     }
 
+    /// Whether it has fired, or what fires it is still there.
+    pub(crate) fn may_fire(&self) -> bool {
+        self.has_fired() || self.0.has_changed().is_ok()
+    }
+
     /// Waits for the signal, forever if it never fires. Cancel-safe.
     pub(crate) fn fired(&self) -> impl Future<Output = ()> + Send + Sync + use<> {
         let mut signal = self.0.clone();

@@ -31,8 +31,8 @@ pub(crate) struct PlannedRequest<A> {
     cut_means: CutMeans,
     /// The answer to give when the signal fires. Boxed, because few calls have one.
     pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
-    /// What the call ends with if the signal has fired by the time of its response.
-    pub(crate) cut_on_signal: Option<Box<(EndSignal, Outcome)>>,
+    /// What the call ends with if a signal has fired by the time of its response.
+    pub(crate) cuts_on_signal: Vec<(EndSignal, Outcome)>,
 }
 
 /// What has to happen before the next plan is taken.
@@ -55,7 +55,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             response: ResponsePlan::default(),
             cut_means,
             answer_on_signal: None,
-            cut_on_signal: None,
+            cuts_on_signal: Vec::new(),
         }
     }
 
@@ -90,9 +90,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                     plan => BodyFault::Bytes(plan, active_call),
                 };
                 match direction {
-                    Direction::Request => {
-                        self.upload.push(fault, &self.head.headers);
-                    }
+                    Direction::Request => self.upload.push(fault),
                     Direction::Response => self.response.body(fault),
                 }
             }
@@ -132,14 +130,13 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Direction::Request => {
                 let (counter, signal) = count_messages(messages.count);
                 let count = BodyFault::CountMessages(counter, active_call.clone());
-                if self.upload.push(count, &self.head.headers) {
-                    self.answer_on_signal = Some(Box::new((signal.clone(), answer)));
-                    self.response.body(BodyFault::StatusOnSignal {
-                        signal,
-                        trailers,
-                        active_call,
-                    });
-                }
+                self.upload.push(count);
+                self.answer_on_signal = Some(Box::new((signal.clone(), answer)));
+                self.response.body(BodyFault::StatusOnSignal {
+                    signal,
+                    trailers,
+                    active_call,
+                });
             }
         }
         NextAction::Continue
@@ -187,15 +184,14 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 let (trigger, signal) = end_signal();
                 let body_cut = body_cut(Some(trigger));
                 let fault = BodyFault::CutAfter(after.count, body_cut, active_call.clone());
-                if self.upload.push(fault, &self.head.headers) {
-                    self.response.body(BodyFault::CutOnSignal {
-                        signal: signal.clone(),
-                        error: cut_error(cut.clone(), &self.protocol),
-                        active_call,
-                    });
-                    let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
-                    self.cut_on_signal = Some(Box::new((signal, outcome)));
-                }
+                self.upload.push(fault);
+                self.response.body(BodyFault::CutOnSignal {
+                    signal: signal.clone(),
+                    error: cut_error(cut.clone(), &self.protocol),
+                    active_call,
+                });
+                let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
+                self.cuts_on_signal.push((signal, outcome));
             }
         }
     }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode, Version, header, response::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, EarlyEnd, FaultBody, most_bytes},
+    body::{BodyFault, EarlyEnd, EndSignal, FaultBody, most_bytes},
     connection::{
         Connection,
         peer_watch::{INTERVAL, wait_while_there},
@@ -49,6 +49,14 @@ impl ResponsePlan {
     pub(crate) fn go_away(&mut self, connection: &Connection) {
         self.closes = true;
         connection.go_away();
+    }
+
+    /// Drops what waits for a signal that can no longer fire, because the fault on the request cannot act.
+    pub(crate) fn drop_dead_signals(&mut self) {
+        self.changes.retain(|change| match change {
+            Change::Body(fault) => fault.signal().is_none_or(EndSignal::may_fire),
+            Change::Headers(..) => true,
+        });
     }
 
     /// Returns where to look whether the client has gone while the response or its body waits, if that may take

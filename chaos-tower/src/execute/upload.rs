@@ -7,7 +7,7 @@ use http::{HeaderMap, Request, request::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, FaultBody, ReadAhead, most_bytes},
+    body::{BodyFault, EarlyEnd, FaultBody, ReadAhead, most_bytes},
     connection::{Connection, peer_watch::wait_while_there},
     error::BoxError,
     execute::race,
@@ -35,9 +35,20 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         Self { body, faults }
     }
 
-    /// Adds a fault, and begins its injection, unless the body has no byte for it to act on. Returns whether
-    /// it was added.
-    pub(crate) fn push(&mut self, fault: BodyFault, headers: &HeaderMap) -> bool {
+    /// Adds a fault, whose injection has not begun.
+    pub(crate) fn push(&mut self, fault: BodyFault) {
+        self.faults.push(fault);
+    }
+
+    /// Begins the faults that can act on the body, and drops the others: all of them if the request is not served,
+    /// because nobody reads it.
+    pub(crate) fn begin(&mut self, is_served: bool, headers: &HeaderMap) {
+        if !is_served {
+            self.faults.clear();
+        }
+        if self.faults.is_empty() {
+            return;
+        }
         let most_bytes = match &self.body {
             UploadBody::Unread(body) => {
                 most_bytes(body.is_end_stream(), &body.size_hint(), headers)
@@ -46,11 +57,16 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
                 most_bytes(ahead.is_end_stream(), &ahead.size_hint(), headers)
             }
         };
-        let acts = fault.acts_on(most_bytes, false) && fault.active_call().begin();
-        if acts {
-            self.faults.push(fault);
-        }
-        acts
+        let can_act = |fault: &BodyFault| fault.acts_on(most_bytes, false);
+        let faults = self.faults.iter().enumerate();
+        let end = EarlyEnd::of(
+            faults.filter(|(_, fault)| can_act(fault) && !fault.active_call().is_over()),
+        );
+        let mut positions = 0..;
+        self.faults.retain(|fault| {
+            let at = positions.next().unwrap_or_default();
+            can_act(fault) && end.leaves(at, fault) && fault.active_call().begin()
+        });
     }
 
     /// Whether a server may not notice that the client has gone while the request is not served.

@@ -308,3 +308,34 @@ async fn what_comes_behind_the_end_of_a_body_is_not_counted() {
         assert_eq!(injected, expected, "{faults:?}");
     }
 }
+
+/// A service that is not called reads no request.
+#[tokio::test(start_paused = true)]
+async fn a_fault_on_a_request_that_is_not_served_is_not_counted() {
+    let truncate = json!({"body": {"truncate_after": "2B"}, "on": "request"});
+    let close = |bytes: &str| json!({"abort": "close", "after": bytes, "on": "request"});
+    let status = json!({"status": 503});
+    let cases = [
+        ([truncate.clone(), status.clone()], [0, 1]),
+        ([close("1B"), status], [0, 1]),
+        ([truncate.clone(), close("3B")], [1, 0]),
+        ([close("3B"), truncate.clone()], [0, 1]),
+        ([close("1B"), truncate], [1, 0]),
+    ];
+    for (faults, expected) in cases {
+        let injector = Injector::new();
+        for (id, fault) in ["a", "b"].into_iter().zip(&faults) {
+            let rule = json!({"site": "s", "faults": [fault]});
+            injector.put(wire::rule_from_value(rule, Some(id)).unwrap());
+        }
+        let upload = Request::post("/").body(Full::new(Bytes::from_static(b"0123")));
+        call(&injector, upload.unwrap(), || full(b"0123456789")).await;
+        let counts = ["a", "b"].map(|id| injector.counts(id).unwrap());
+        assert_eq!(
+            counts.each_ref().map(|it| it.injected),
+            expected,
+            "{faults:?}"
+        );
+        assert_eq!(counts.map(|it| it.active), [0, 0], "{faults:?}");
+    }
+}

@@ -37,6 +37,10 @@ pub(super) struct Walk<'c> {
     elapsed: u64,
     x_ask: Option<String>,
     upload: Flow,
+    /// What is to be done to the body of the request if the service is called.
+    upload_faults: Vec<(usize, FaultIn)>,
+    /// Which of those act, by position.
+    acting_uploads: BTreeSet<usize>,
     /// Whether the body may be read before the service asks for it.
     may_be_read_ahead: bool,
     /// What holds the result back, in order.
@@ -64,9 +68,9 @@ enum Change {
     Cut(Cut, usize),
     Status(usize, u16),
     /// A status after messages of the request: the length of the body is no longer known.
-    StatusOnSignal,
+    StatusOnSignal(usize),
     /// A cut after bytes of the request, which the service has not asked for.
-    CutOnSignal,
+    CutOnSignal(usize),
 }
 
 impl<'c> Walk<'c> {
@@ -79,6 +83,8 @@ impl<'c> Walk<'c> {
             elapsed: 0,
             x_ask: Some("client".into()),
             upload: Flow::of_upload(call, case.protocol),
+            upload_faults: Vec::new(),
+            acting_uploads: BTreeSet::new(),
             may_be_read_ahead: false,
             waits: Vec::new(),
             changes: Vec::new(),
@@ -139,41 +145,24 @@ impl<'c> Walk<'c> {
                 self.changes.push((rule, Change::RemoveHeader));
                 return None;
             }
-            FaultIn::Body(bytes, On::Request) => {
-                let spared = match bytes {
-                    BytesIn::Truncate(bytes) | BytesIn::Stall(bytes, _) => *bytes,
-                    _ => 0,
-                };
-                if self.upload_has_more_than(spared) {
-                    self.begun.insert(rule);
-                    // Over HTTP/2, the end may have come by then or not.
-                    let is_all = spared > 0 && spared == self.upload.bytes.len();
-                    self.upload.is_unknown |= is_all && self.upload.length.is_none();
-                    self.upload.pass(*bytes);
-                }
+            FaultIn::Body(_, On::Request) => {
+                self.upload_faults.push((rule, fault.clone()));
                 return None;
             }
-            FaultIn::AbortUpload(cut, bytes) => {
-                if self.upload_has_more_than(*bytes) {
-                    self.begun.insert(rule);
-                    // What two of them do depends on which comes first.
-                    let is_all = *bytes >= self.upload.bytes.len();
-                    self.upload.is_unknown |= self.cut_upload.is_some() || is_all;
-                    self.upload.cut(*cut, *bytes);
-                    self.cut_upload = Some(*cut);
-                    self.changes.push((rule, Change::CutOnSignal));
-                }
+            FaultIn::AbortUpload(..) => {
+                let change = Change::CutOnSignal(self.upload_faults.len());
+                self.changes.push((rule, change));
+                self.upload_faults.push((rule, fault.clone()));
                 return None;
             }
             FaultIn::Grpc(code, Some((messages, on))) if self.call.is_grpc => {
                 match on {
                     On::Response => self.changes.push((rule, Change::Status(*messages, *code))),
-                    On::Request if self.upload_has_more_than(0) => {
-                        self.begun.insert(rule);
-                        self.after_messages = Some((rule, *messages, *code));
-                        self.changes.push((rule, Change::StatusOnSignal));
+                    On::Request => {
+                        let change = Change::StatusOnSignal(self.upload_faults.len());
+                        self.changes.push((rule, change));
+                        self.upload_faults.push((rule, fault.clone()));
                     }
-                    On::Request => {}
                 }
                 return None;
             }
@@ -217,14 +206,55 @@ impl<'c> Walk<'c> {
         self.case.protocol == Protocol::Http1
     }
 
-    /// Whether the request's body may have more than so many bytes, as far as that is known before it is read.
-    fn upload_has_more_than(&mut self, bytes: usize) -> bool {
-        let real = self.call.bytes().len();
-        match self.upload.length {
-            Some(length) => length > bytes,
+    /// Does to the request's body what acts on it. The service is called now.
+    fn pass_upload(&mut self) {
+        let faults = std::mem::take(&mut self.upload_faults);
+        if faults.is_empty() {
+            return;
+        }
+        let most = match self.upload.length {
             // It was read whole while the call waited, or it was not.
-            None if self.may_be_read_ahead && real <= bytes => self.choices.choose(2) == 0,
-            None => true,
+            None if self.may_be_read_ahead && self.choices.choose(2) == 1 => {
+                Some(self.call.bytes().len())
+            }
+            length => length,
+        };
+        let place = |fault: &FaultIn| match fault {
+            FaultIn::Body(BytesIn::Truncate(bytes), _) | FaultIn::AbortUpload(_, bytes) => {
+                Place::End(*bytes)
+            }
+            FaultIn::Body(BytesIn::Stall(bytes, _), _) => Place::Stall(*bytes),
+            _ => Place::Bytes,
+        };
+        let acts = |place: Place| most.is_none_or(|most| most > place.spared());
+        let places: Vec<_> = (faults.iter())
+            .map(|(_, fault)| Some(place(fault)).filter(|place| acts(*place)))
+            .collect();
+        for (at, (rule, fault)) in faults.into_iter().enumerate() {
+            if !is_in_time(&places, at) {
+                continue;
+            }
+            self.begun.insert(rule);
+            self.acting_uploads.insert(at);
+            let length = self.upload.bytes.len();
+            match fault {
+                FaultIn::Body(bytes, _) => {
+                    // Over HTTP/2, the end may have come by then or not.
+                    let spared = place(&FaultIn::Body(bytes, On::Request)).spared();
+                    let is_all = spared > 0 && spared == length;
+                    self.upload.is_unknown |= is_all && self.upload.length.is_none();
+                    self.upload.pass(bytes);
+                }
+                FaultIn::AbortUpload(cut, bytes) => {
+                    self.upload.is_unknown |= self.cut_upload.is_some() || bytes >= length;
+                    self.upload.cut(cut, bytes);
+                    self.cut_upload = Some(cut);
+                }
+                FaultIn::Grpc(code, Some((messages, _))) => {
+                    self.after_messages = Some((rule, messages, code));
+                }
+                _ => {}
+            }
         }
     }
 
@@ -324,6 +354,7 @@ impl<'c> Walk<'c> {
 
     /// What is seen of a call that the service is called for.
     fn served(&mut self) -> Seen {
+        self.pass_upload();
         let mut seen = Seen {
             is_served: true,
             x_ask: self.x_ask.clone(),
@@ -390,33 +421,21 @@ impl<'c> Walk<'c> {
     /// Changes an answer as the rules say that can act on it.
     fn change(&mut self, seen: &mut Seen, mut head: HeadSeen, mut body: Flow) {
         let changes = std::mem::take(&mut self.changes);
-        let acts = |change: Change| self.acts_alone(change, body.length);
-        // The first end is what all others come too late for. Of two, the last is asked first.
-        let mut end: Option<(usize, usize)> = None;
-        for (at, (_, change)) in changes.iter().enumerate() {
-            if let Change::Bytes(BytesIn::Truncate(bytes)) | Change::Cut(_, bytes) = *change
-                && acts(*change)
-                && end.is_none_or(|(_, least)| bytes <= least)
-            {
-                end = Some((at, bytes));
-            }
-        }
-        let is_too_late = |at: usize, change: Change| {
-            end.is_some_and(|(end, least)| match change {
-                Change::Bytes(BytesIn::Truncate(_)) | Change::Cut(..) => at != end,
-                // One that is asked before the end is asked holds it back.
-                Change::Bytes(BytesIn::Stall(bytes, _)) => {
-                    bytes > least || bytes == least && at < end
-                }
-                Change::Bytes(_) | Change::Status(..) => least == 0,
-                _ => false,
-            })
+        let place = |change: Change| match change {
+            Change::Bytes(BytesIn::Truncate(bytes)) | Change::Cut(_, bytes) => Place::End(bytes),
+            Change::Bytes(BytesIn::Stall(bytes, _)) => Place::Stall(bytes),
+            Change::Bytes(_) | Change::Status(..) => Place::Bytes,
+            _ => Place::Elsewhere,
         };
-        let acting: Vec<_> = (changes.into_iter().enumerate())
-            .filter(|(at, (_, change))| acts(*change) && !is_too_late(*at, *change))
-            .map(|(_, acting)| acting)
+        let places: Vec<_> = (changes.iter())
+            .map(|(_, change)| {
+                let acts = self.acts_alone(*change, body.length);
+                acts.then(|| place(*change))
+            })
             .collect();
-        for (rule, change) in acting {
+        let changes = changes.into_iter().enumerate();
+        let acting = changes.filter(|(at, _)| is_in_time(&places, *at));
+        for (rule, change) in acting.map(|(_, acting)| acting) {
             self.begun.insert(rule);
             head.marks.push(id(rule));
             match change {
@@ -425,8 +444,8 @@ impl<'c> Walk<'c> {
                 Change::Bytes(bytes) => body.pass(bytes),
                 Change::Cut(cut, bytes) => body.cut(cut, bytes),
                 Change::Status(messages, code) => body.status_after(messages, code),
-                Change::StatusOnSignal => body.length = None,
-                Change::CutOnSignal => {}
+                Change::StatusOnSignal(_) => body.length = None,
+                Change::CutOnSignal(_) => {}
             }
         }
         head.closes = self.goes_away && head.status != 101;
@@ -447,7 +466,9 @@ impl<'c> Walk<'c> {
                 is_more(bytes) || !self.is_http1() && bytes > 0 && most == Some(bytes)
             }
             Change::Bytes(_) | Change::Status(..) => is_more(0),
-            Change::StatusOnSignal | Change::CutOnSignal => is_more(0),
+            Change::StatusOnSignal(upload) | Change::CutOnSignal(upload) => {
+                self.acting_uploads.contains(&upload) && is_more(0)
+            }
         }
     }
 
@@ -469,6 +490,51 @@ impl<'c> Walk<'c> {
         seen.goes_on = end == End::Whole || !self.is_http1() && end != End::Rst;
         seen.ends = vec![end];
     }
+}
+
+/// Where a fault acts on a body.
+#[derive(Clone, Copy)]
+enum Place {
+    /// It ends the body after so many bytes.
+    End(usize),
+    /// It holds back what comes after so many bytes, if only the end.
+    Stall(usize),
+    /// It acts on any byte.
+    Bytes,
+    /// It depends on no byte.
+    Elsewhere,
+}
+
+impl Place {
+    fn spared(self) -> usize {
+        match self {
+            Self::End(bytes) | Self::Stall(bytes) => bytes,
+            Self::Bytes | Self::Elsewhere => 0,
+        }
+    }
+}
+
+/// Whether a fault of those that would act alone acts before the body has ended.
+fn is_in_time(places: &[Option<Place>], at: usize) -> bool {
+    let Some(place) = places[at] else {
+        return false;
+    };
+    // The first end is what all others come too late for. Of two, the last is asked first.
+    let mut end: Option<(usize, usize)> = None;
+    for (at, place) in places.iter().enumerate() {
+        if let Some(Place::End(bytes)) = *place
+            && end.is_none_or(|(_, least)| bytes <= least)
+        {
+            end = Some((at, bytes));
+        }
+    }
+    end.is_none_or(|(end, least)| match place {
+        Place::End(_) => at == end,
+        // One that is asked before the end is asked holds it back.
+        Place::Stall(bytes) => bytes < least || bytes == least && at > end,
+        Place::Bytes => least > 0,
+        Place::Elsewhere => true,
+    })
 }
 
 /// Whether there is something that a fault could do to a call.
