@@ -117,7 +117,7 @@ impl<B> FaultBody<B> {
         Self { state }
     }
 
-    /// Measures for guard rails whether the body fails. A body that the layer made, or that fails at once,
+    /// Measures for guard rails whether the body fails, and when it ends. A body that the layer made, or that fails at once,
     /// tells nothing that its head did not.
     pub(crate) fn watched(self, watched: WatchedBody) -> Self {
         let source = match self.state {
@@ -125,7 +125,7 @@ impl<B> FaultBody<B> {
             BodyState::Active { source } => source,
             state @ (BodyState::Full { .. } | BodyState::Cut { .. }) => return Self { state },
         };
-        let source = Source::Watched(Box::new((source, watched)));
+        let source = Source::Watched(Box::new((source, watched.answered())));
         let state = BodyState::Active { source };
         Self { state }
     }

@@ -29,6 +29,7 @@ use crate::{
     connection::peer_watch::INTERVAL,
     execute::{
         outcome::{CutMeans, Outcome},
+        protocol::Protocol,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, Surface},
@@ -67,11 +68,16 @@ pub(crate) struct Report {
 
 impl Report {
     /// Measures the body of a response, unless its head is a failure already, or there is none.
-    fn watch<B: HttpBody>(self, response: Response<FaultBody<B>>) -> Response<FaultBody<B>> {
-        if is_failure(&response) || response.body().is_end_stream() {
+    fn watch<B: HttpBody>(
+        self,
+        response: Response<FaultBody<B>>,
+        protocol: &Protocol,
+    ) -> Response<FaultBody<B>> {
+        let has_body = protocol.has_body(response.status()) && !response.body().is_end_stream();
+        if is_failure(&response) || !has_body {
             return response;
         }
-        response.map(|body| body.watched(self.body.answered()))
+        response.map(|body| body.watched(self.body))
     }
 }
 
@@ -229,7 +235,7 @@ where
         };
         result.map(|response| {
             let response = match report {
-                Some(report) => report.watch(response),
+                Some(report) => report.watch(response, &protocol),
                 None => response,
             };
             response.map(<M as Bodies<B>>::take)

@@ -81,9 +81,16 @@ where
             Self::Stage(stage) => stage.poll_frame(cx),
             Self::Watched(watched) => {
                 let (source, watched) = &mut **watched;
-                let polled = ready!(source.poll_frame(cx));
-                if is_failure(&polled) {
-                    watched.fail();
+                let polled = ready!(watched.poll(cx, |cx| source.poll_frame(cx)));
+                match &polled {
+                    polled if is_failure(polled) => watched.fail(),
+                    Some(Ok(frame)) if frame.is_data() && !source.is_end_stream() => {
+                        // A server may need no more, and drop the body.
+                        if source.size_hint().exact() == Some(0) {
+                            watched.all_passed();
+                        }
+                    }
+                    _ => watched.end(),
                 }
                 Poll::Ready(polled)
             }
@@ -98,6 +105,7 @@ where
     ) -> Poll<BoxError> {
         match (self, active_call) {
             (Self::Stage(stage), _) => stage.poll_gone(active_call, cx),
+            (Self::Watched(watched), _) => watched.0.poll_gone(active_call, cx),
             (Self::Ahead(ahead), Some(active_call)) => ahead.poll_gone(active_call, cx),
             _ => Poll::Pending,
         }
