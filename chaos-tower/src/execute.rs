@@ -25,7 +25,7 @@ use http_body::Body as _;
 use tower_service::Service;
 
 use crate::{
-    body::{FaultBody, is_grpc_failure},
+    body::{FaultBody, is_grpc_failure, most_bytes},
     connection::peer_watch::INTERVAL,
     execute::{
         outcome::{CutMeans, Outcome},
@@ -77,7 +77,8 @@ impl Report {
         if is_failure(&response) || !has_body {
             return response;
         }
-        response.map(|body| body.watched(self.body))
+        let length = most_bytes(false, &response.body().size_hint(), response.headers());
+        response.map(|body| body.watched(self.body, length))
     }
 }
 

@@ -29,7 +29,15 @@ pub(super) enum Source<B> {
     Made(Option<Bytes>),
     Stage(Box<Stage<B>>),
     /// A body that guard rails measure.
-    Watched(Box<(Source<B>, WatchedBody)>),
+    Watched(Box<Watched<B>>),
+}
+
+/// A source that guard rails measure.
+pub(super) struct Watched<B> {
+    source: Source<B>,
+    body: WatchedBody,
+    /// How many bytes are still to come, as far as that is known.
+    left: Option<u64>,
 }
 
 /// A source, and the filter for its bytes.
@@ -59,6 +67,15 @@ impl<B> Source<B> {
         }))
     }
 
+    /// Measures this source for guard rails. `length` is the most bytes that it has, if that is known.
+    pub(super) fn watched(self, body: WatchedBody, length: Option<u64>) -> Self {
+        Self::Watched(Box::new(Watched {
+            source: self,
+            body: body.answered(),
+            left: length,
+        }))
+    }
+
     /// Looks at a connection while the last fault that was added waits.
     pub(super) fn looking_at(mut self, connection: Option<Box<Connection>>) -> Self {
         if let Self::Stage(stage) = &mut self {
@@ -79,21 +96,7 @@ where
             Self::Ahead(ahead) => ahead.poll_frame(cx),
             Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stage(stage) => stage.poll_frame(cx),
-            Self::Watched(watched) => {
-                let (source, watched) = &mut **watched;
-                let polled = ready!(watched.poll(cx, |cx| source.poll_frame(cx)));
-                match &polled {
-                    polled if is_failure(polled) => watched.fail(),
-                    Some(Ok(frame)) if frame.is_data() && !source.is_end_stream() => {
-                        // A server may need no more, and drop the body.
-                        if source.size_hint().exact() == Some(0) {
-                            watched.all_passed();
-                        }
-                    }
-                    _ => watched.end(),
-                }
-                Poll::Ready(polled)
-            }
+            Self::Watched(watched) => watched.poll_frame(cx),
         }
     }
 
@@ -105,7 +108,7 @@ where
     ) -> Poll<BoxError> {
         match (self, active_call) {
             (Self::Stage(stage), _) => stage.poll_gone(active_call, cx),
-            (Self::Watched(watched), _) => watched.0.poll_gone(active_call, cx),
+            (Self::Watched(watched), _) => watched.source.poll_gone(active_call, cx),
             (Self::Ahead(ahead), Some(active_call)) => ahead.poll_gone(active_call, cx),
             _ => Poll::Pending,
         }
@@ -117,7 +120,7 @@ where
             Self::Ahead(ahead) => ahead.is_end_stream(),
             Self::Made(bytes) => bytes.is_none(),
             Self::Stage(stage) => stage.is_end_stream(),
-            Self::Watched(watched) => watched.0.is_end_stream(),
+            Self::Watched(watched) => watched.source.is_end_stream(),
         }
     }
 
@@ -127,8 +130,37 @@ where
             Self::Ahead(ahead) => ahead.size_hint(),
             Self::Made(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Stage(stage) => stage.size_hint(),
-            Self::Watched(watched) => watched.0.size_hint(),
+            Self::Watched(watched) => watched.source.size_hint(),
         }
+    }
+}
+
+impl<B> Watched<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let source = &mut self.source;
+        let polled = ready!(self.body.poll(cx, |cx| source.poll_frame(cx)));
+        if is_failure(&polled) {
+            self.body.fail();
+            return Poll::Ready(polled);
+        }
+        match polled
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.data_ref())
+        {
+            Some(data) if !self.source.is_end_stream() => {
+                self.left = (self.left).map(|left| left.saturating_sub(data.len() as u64));
+                // A server needs no more, and may drop the body.
+                if self.left == Some(0) {
+                    self.body.all_passed();
+                }
+            }
+            _ => self.body.end(),
+        }
+        Poll::Ready(polled)
     }
 }
 

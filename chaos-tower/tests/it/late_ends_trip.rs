@@ -6,7 +6,11 @@ use axum::body::Body;
 use bytes::Bytes;
 use chaos_core::{Injector, wire};
 use chaos_tower::InjectLayer;
-use futures_util::{future::join_all, stream::unfold};
+use futures_util::{
+    StreamExt,
+    future::{join_all, ready},
+    stream::{once, pending, unfold},
+};
 use http::{Method, Request, Response};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -27,6 +31,12 @@ fn service(injector: &Injector) -> Service {
                 (at < 4).then_some((piece, at + 1))
             })),
             "/empty" => Body::empty(),
+            "/sized" => {
+                let piece = Ok::<_, Infallible>(Bytes::from_static(b"0123456789"));
+                let body = Body::from_stream(once(ready(piece)).chain(pending()));
+                let response = Response::builder().header("content-length", 10);
+                return Ok(response.body(body).unwrap());
+            }
             _ => Body::from("0123456789"),
         };
         Ok::<_, Infallible>(Response::new(body))
@@ -162,4 +172,19 @@ async fn an_answer_without_a_body_ends_with_its_head() {
         drop(ask(&service, Method::HEAD, "/").await);
     }
     assert_eq!(injector.status().breaches.len(), 1);
+}
+
+/// A server that has sent as many bytes as the head says drops the body, whose end it never sees.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_dropped_after_its_last_byte_has_ended() {
+    let injector = Injector::new();
+    let service = service(&injector);
+    let rail = json!({"latency_to_end": {"p50": "50ms"}});
+    arm(&injector, nothing(), rail);
+    for _ in 0..11 {
+        let mut body = ask(&service, Method::GET, "/sized").await.into_body();
+        assert!(body.frame().await.is_some());
+    }
+    let told = breaches(&injector, &service, "/slow").await;
+    assert_eq!(told, Vec::<Arc<str>>::new(), "most were quick");
 }
