@@ -34,6 +34,30 @@ pub struct Call<'a> {
     http: Option<Http<'a>>,
     labels: &'a [Label<'a>],
     peer: Option<&'a dyn Fn() -> Option<IpAddr>>,
+    cuts: Option<&'a dyn Fn() -> Cuts>,
+}
+
+/// Which `abort` faults can cut a call off before it is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cuts {
+    /// All of them.
+    All,
+    /// Those that reset the connection.
+    Resets,
+    /// None of them, such as for a HEAD request whose connection nobody knows.
+    None,
+}
+
+impl Cuts {
+    /// Returns whether one of them is a cut that `resets` the connection, or one that does not.
+    #[must_use]
+    pub const fn has(self, resets: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Resets => resets,
+            Self::None => false,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +75,7 @@ impl<'a> Call<'a> {
             http: None,
             labels: &[],
             peer: None,
+            cuts: None,
         }
     }
 
@@ -65,6 +90,7 @@ impl<'a> Call<'a> {
             }),
             labels: &[],
             peer: None,
+            cuts: None,
         }
     }
 
@@ -80,6 +106,27 @@ impl<'a> Call<'a> {
     pub const fn peer_of(mut self, peer: &'a dyn Fn() -> Option<IpAddr>) -> Self {
         self.peer = Some(peer);
         self
+    }
+
+    /// Sets how to find out which faults can cut the call off; without this, all can. A rule fires for none of
+    /// the others. `cuts` is called only if a rule would cut the call off at once.
+    #[must_use]
+    pub const fn cut_by(mut self, cuts: &'a dyn Fn() -> Cuts) -> Self {
+        self.cuts = Some(cuts);
+        self
+    }
+
+    /// Returns which faults can cut the call off.
+    pub(crate) fn cuts(&self) -> Cuts {
+        self.cuts.map_or(Cuts::All, |cuts| cuts())
+    }
+
+    /// Returns whether this is a call of gRPC-Web, whose messages are not counted.
+    pub(crate) fn is_grpc_web(&self) -> bool {
+        let content_type = self
+            .http
+            .and_then(|http| http.headers.get(header::CONTENT_TYPE));
+        content_type.is_some_and(|it| it.as_bytes().starts_with(b"application/grpc-web"))
     }
 
     /// Returns whether the integration looks for the address of the peer.

@@ -173,11 +173,13 @@ impl Decision {
             if pending.has_ended && !step.acts_on_response_at(pending.kind) {
                 continue;
             }
-            pending.has_ended |= step.ends_call_at(pending.kind);
             let begins_now = match &step {
                 Step::Plan(plan) => begins(plan),
                 _ => true,
             };
+            // A closure may ask for a cut that cannot act. The call goes on then.
+            let cuts_nothing = !begins_now && matches!(step, Step::Plan(Plan::Cut(_)));
+            pending.has_ended |= step.ends_call_at(pending.kind) && !cuts_nothing;
             if begins_now {
                 // It is counted, so it happens: a halt that comes now ends only what follows.
                 firing.active.begin();

@@ -28,7 +28,7 @@ use self::stage::Source;
 use crate::{connection::Connection, error::BoxError};
 
 pub(crate) use self::{
-    fault::{BodyCut, BodyFault},
+    fault::{BodyCut, BodyFault, EarlyEnd},
     grpc_signal::{EndSignal, count_messages, end_signal},
     read_ahead::ReadAhead,
     size::most_bytes,
@@ -163,7 +163,7 @@ where
             BodyStateProjection::Cut { error } => error.take().map(Err),
             BodyStateProjection::Active { source } => match source.poll_frame(cx) {
                 Poll::Ready(polled) => polled,
-                Poll::Pending => Some(Err(ready!(source.poll_gone(None, cx)))),
+                Poll::Pending => Some(Err(ready!(source.poll_gone(false, cx)))),
             },
         };
         if !matches!(polled, Some(Ok(_))) {

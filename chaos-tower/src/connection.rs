@@ -69,15 +69,25 @@ impl Connection {
 
     /// Returns the connection of a request of HTTP/1, if it is known and the server may not notice that its
     /// client has gone: it reads from the connection only once it has passed on what it has read before.
-    pub(crate) fn to_look_at(head: &Parts, has_body: bool) -> Option<Box<Self>> {
-        if head.version >= Version::HTTP_2 {
+    pub(crate) fn to_look_at(head: &Parts) -> Option<Box<Self>> {
+        #[cfg_attr(
+            not(all(feature = "reset", target_os = "linux")),
+            expect(unused_mut, reason = "there is no place to find")
+        )]
+        let mut connection = Self::of(&head.extensions);
+        if head.version >= Version::HTTP_2 || !connection.is_known() {
             return None;
         }
-        let connection = Self::of(&head.extensions);
-        // To find a descriptor takes a system call for each that is open, and a request without a body is
-        // rarely followed by more.
-        let is_near = connection.has_handle() || has_body && connection.is_known();
-        is_near.then(|| Box::new(connection))
+        #[cfg(all(feature = "reset", target_os = "linux"))]
+        if let (false, Some(peer)) = (connection.has_handle(), connection.peer) {
+            peer.find_place(&mut connection.place);
+        }
+        Some(Box::new(connection))
+    }
+
+    /// Returns whether there is a connection [to look at](Self::to_look_at).
+    pub(crate) fn is_looked_at(head: &Parts) -> bool {
+        head.version < Version::HTTP_2 && Self::of(&head.extensions).is_known()
     }
 
     fn has_handle(&self) -> bool {

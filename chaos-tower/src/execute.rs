@@ -8,12 +8,9 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use std::{
-    any::TypeId,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use chaos_core::{
@@ -26,7 +23,7 @@ use tower_service::Service;
 
 use crate::{
     body::{FaultBody, is_grpc_failure, most_bytes},
-    connection::peer_watch::INTERVAL,
+    connection::{Connection, peer_watch::INTERVAL},
     execute::{
         outcome::{CutMeans, Outcome},
         protocol::Protocol,
@@ -147,7 +144,7 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let cut_means = CutMeans::of(M::HOLDS_ERRORS, TypeId::of::<B>());
+    let cut_means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
     let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
         let mut outcome = None;
@@ -165,12 +162,12 @@ where
             };
             // Nobody can have gone for long when a short one is over.
             let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
-            let Some(active_call) = looks.then(|| decision.active_call()).flatten() else {
+            if !looks {
                 decision.wait(wait).await;
                 continue;
-            };
+            }
             let (time, wait) = (wait.time(), decision.wait(wait));
-            let upload = (planned.upload).wait(Box::pin(wait), time, active_call, &planned.head);
+            let upload = (planned.upload).wait(Box::pin(wait), time, &planned.head);
             match Box::pin(upload).await {
                 Some(upload) => planned.upload = upload,
                 None => return disconnected::<M, B, S::Error>(report),
@@ -185,7 +182,7 @@ where
             cut_on_signal,
             ..
         } = planned;
-        let mut connection = response_plan.to_look_at(|| upload.to_look_at(&head));
+        let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
         let result = match (outcome, answer_on_signal) {
             (Some(outcome), _) => {
                 // A service releases what it has reserved for the call.

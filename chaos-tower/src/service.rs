@@ -14,7 +14,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     connection::peer_address::peer_address,
-    execute::execute,
+    execute::{execute, outcome::CutMeans},
     future::ResponseFuture,
     site_ref::SiteRef,
     surface::{Bodies, HttpBody, HttpSurface, InnerService, SameTypes},
@@ -116,7 +116,12 @@ where
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let peer = || peer_address(request.extensions());
+    let cuts = || {
+        let means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
+        means.cuts(method, request.version(), request.extensions())
+    };
     let call = Call::http(method, uri, headers).peer_of(&peer);
+    let call = call.cut_by(&cuts);
     match service.site_ref.decide(&call) {
         None => ResponseFuture::pass(service.inner.call(M::pass_request(request))),
         Some(decision) => serve(service, request, decision),
@@ -124,6 +129,7 @@ where
 }
 
 /// Serves a call that a rule hits. Out of line, so that a call that none hits has no place for the future.
+#[cold]
 #[inline(never)]
 fn serve<S, M, A, B>(
     service: &mut Inject<S, M>,

@@ -86,7 +86,7 @@ impl Firing {
                 continue;
             };
             let step = fault.step(&rule.rule.id, site, &mut dice).scaled(scale);
-            if has_ended && !step.acts_on_response_at(kind) {
+            if has_ended && !step.acts_on_response_at(kind) || !step.can_act_on(call) {
                 continue;
             }
             // The option that was chosen may end the call where another would not.

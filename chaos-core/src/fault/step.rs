@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use crate::{
-    call::site_kind::SiteKind,
+    call::{Call, site_kind::SiteKind},
     fault::{burn::Burn, custom::CustomFault},
-    plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size},
+    plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size, cut::CutKind},
 };
 
 /// The next action on a call. The integration executes a plan; everything else is done by
@@ -29,6 +29,19 @@ impl Step {
             Self::Plan(plan) => plan.ends_call(),
             Self::Panic | Self::Exit => true,
             Self::Burn(_) | Self::Custom(_) => false,
+        }
+    }
+
+    /// Returns whether there is anything that this step could do to a call, as far as its request tells.
+    pub(crate) fn can_act_on(&self, call: &Call<'_>) -> bool {
+        match self {
+            Self::Plan(Plan::Cut(cut)) if cut.ends_call() => {
+                call.cuts().has(cut.kind() == CutKind::Reset)
+            }
+            Self::Plan(Plan::Answer(answer)) => {
+                answer.after_messages().is_none() || !call.is_grpc_web()
+            }
+            _ => true,
         }
     }
 
@@ -93,7 +106,7 @@ mod tests {
         plan::{
             answer::{Answer, HttpAnswer, Written},
             bytes::{BytesFault, BytesPlan, LONGEST},
-            cut::{AfterBytes, Cut, CutKind},
+            cut::{AfterBytes, Cut},
             headers::HeaderEdit,
             injected::Injected,
         },

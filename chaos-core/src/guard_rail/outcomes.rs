@@ -12,7 +12,7 @@ use std::{
 use crate::guard_rail::{
     GuardRail,
     breach::{Breach, Measure},
-    call_stats::CallStats,
+    call_stats::Stats,
     injected_by::InjectedBy,
 };
 
@@ -23,22 +23,6 @@ struct Slot {
     heads: Stats,
     /// Empty unless there is a bound on the latency to the end.
     ends: Stats,
-}
-
-/// The statistics of all calls, and of those that were not injected.
-#[derive(Debug, Default)]
-struct Stats {
-    all: CallStats,
-    clean: CallStats,
-}
-
-impl Stats {
-    fn add(&mut self, latency: Duration, failed: bool, injected: bool) {
-        self.all.add(latency, failed);
-        if !injected {
-            self.clean.add(latency, failed);
-        }
-    }
 }
 
 /// The calls that one guard rail has measured.
@@ -56,7 +40,9 @@ pub(crate) struct Outcomes {
     next: u64,
     /// The number of the last call that was forgotten by a reset.
     forgotten: u64,
+    /// When latencies, and errors while calls are held, were judged last.
     judged: Duration,
+    errors_judged: Duration,
     /// Whether a breach was reported.
     tripped: bool,
 }
@@ -85,8 +71,8 @@ pub(crate) enum CallEnd {
 
 /// How many slots the window has.
 const SLOTS: u32 = 10;
-/// Quantiles are computed no more often than this.
-const LATENCY_CHECK_INTERVAL: Duration = Duration::from_millis(10);
+/// Quantiles are computed, and calls that are held counted, no more often than this.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 impl Outcomes {
     pub(crate) fn new(counts_overlays: bool) -> Self {
@@ -98,6 +84,7 @@ impl Outcomes {
             next: 0,
             forgotten: 0,
             judged: Duration::ZERO,
+            errors_judged: Duration::ZERO,
             tripped: false,
         }
     }
@@ -264,7 +251,7 @@ impl Outcomes {
         self.forget(rail, now);
         let errors = self.judge_errors(rail, now);
         // Adding up all slots takes some ten microseconds, so bursts are judged together.
-        let is_burst = self.judged > Duration::ZERO && now < self.judged + LATENCY_CHECK_INTERVAL;
+        let is_burst = self.judged > Duration::ZERO && now < self.judged + CHECK_INTERVAL;
         if errors.is_some() || is_burst {
             return errors;
         }
@@ -323,8 +310,15 @@ impl Outcomes {
         self.counts_overlays || !injected.an_overlay()
     }
 
-    fn judge_errors(&self, rail: &GuardRail, now: Duration) -> Option<Breach> {
+    fn judge_errors(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         let allowed = rail.error_ratio?.get();
+        // Thousands of calls may be held, and each of them judges. Those that end are judged at once otherwise.
+        if self.held(rail.answered_within(), now).next().is_some() {
+            if self.errors_judged > Duration::ZERO && now < self.errors_judged + CHECK_INTERVAL {
+                return None;
+            }
+            self.errors_judged = now;
+        }
         let sum = |of: fn(&Slot) -> u64| self.slots.iter().map(of).sum::<u64>();
         let (calls, failed) = (
             sum(|slot| slot.heads.all.calls),

@@ -27,7 +27,8 @@ impl Holders {
     /// How many holders are listed. Further ones are in the audit alone: who halts may have any name.
     const MOST: usize = 100;
 
-    /// Adds a holder. One who holds already keeps the reason and the time of the first halt.
+    /// Adds a holder. One who holds already keeps the reason and the time of the first halt, and is locked again
+    /// if someone has acknowledged it.
     pub(super) fn add(&mut self, kind: HolderKind, by: Actor, now: Duration) {
         let hold = Hold {
             locked: kind != HolderKind::Person,
@@ -35,9 +36,11 @@ impl Holders {
             kind,
             by,
         };
-        let is_known = self.0.iter().any(|known| known.is_by_the_same(&hold));
+        let mut known = self.0.iter_mut();
+        if let Some(known) = known.find(|known| known.is_by_the_same(&hold)) {
+            known.locked |= hold.locked;
         // A hold that is locked is always listed: it is what keeps a resume away.
-        if !is_known && (hold.locked || self.0.len() < Self::MOST) {
+        } else if hold.locked || self.0.len() < Self::MOST {
             self.0.push(hold);
         }
     }
@@ -120,5 +123,26 @@ impl Hold {
             _ => self.by.reason() == other.by.reason(),
         };
         is_one && self.kind == other.kind && self.by.name() == other.by.name()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two guard rails with the same bounds break in the same words.
+    #[test]
+    fn a_breach_locks_again_what_was_acknowledged() {
+        let mut holders = Holders::default();
+        let add = |holders: &mut Holders| {
+            let by = Actor::code().because("error ratio");
+            holders.add(HolderKind::GuardRail, by, Duration::ZERO);
+        };
+        add(&mut holders);
+        assert_eq!(holders.acknowledge().len(), 1);
+        assert_eq!(holders.locked(), None);
+        add(&mut holders);
+        assert_eq!(holders.locked().as_deref(), Some("error ratio"));
+        assert_eq!(holders.list(Duration::ZERO).len(), 1);
     }
 }

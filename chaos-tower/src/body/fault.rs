@@ -45,6 +45,42 @@ pub(crate) enum BodyFault {
     CountMessages(RequestCounter, ActiveCall),
 }
 
+/// The fault that ends a body before all others do: its position, and how many bytes pass.
+///
+/// Of several that end it there, the last one does, because it is asked first.
+#[derive(Clone, Copy)]
+pub(crate) struct EarlyEnd(Option<(usize, u64)>);
+
+impl EarlyEnd {
+    /// Returns that of the faults that would act alone, each with its position.
+    pub(crate) fn of<'f>(faults: impl Iterator<Item = (usize, &'f BodyFault)>) -> Self {
+        let mut first = None;
+        for (at, fault) in faults.filter(|(_, fault)| fault.ends_body()) {
+            let bytes = fault.spared();
+            if first.is_none_or(|(_, least)| bytes <= least) {
+                first = Some((at, bytes));
+            }
+        }
+        Self(first)
+    }
+
+    /// Returns whether the fault at a position still acts on the body.
+    pub(crate) fn leaves(self, at: usize, fault: &BodyFault) -> bool {
+        let Some((end, bytes)) = self.0 else {
+            return true;
+        };
+        let spared = fault.spared();
+        at == end
+            || spared < bytes
+            || match fault {
+                // It holds back the end.
+                BodyFault::Bytes(BytesPlan::StallAfter(..), _) => spared == bytes && at > end,
+                BodyFault::StatusOnSignal { .. } | BodyFault::CutOnSignal { .. } => true,
+                _ => false,
+            }
+    }
+}
+
 /// What happens when a body is cut off.
 pub(crate) struct BodyCut {
     /// The error that the body fails with.
@@ -74,14 +110,23 @@ impl BodyFault {
     /// `is_stream`: the body is a stream of HTTP/2, which can be cut behind its last byte. That of HTTP/1 is
     /// over there.
     pub(crate) fn acts_on(&self, most_bytes: Option<u64>, is_stream: bool) -> bool {
-        let (spared, is_cut) = match self {
-            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _)
-            | Self::Truncate(bytes, ..) => (*bytes, false),
-            Self::CutAfter(bytes, ..) => (*bytes, true),
-            _ => (0, false),
-        };
+        let (spared, is_cut) = (self.spared(), matches!(self, Self::CutAfter(..)));
         most_bytes
             .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
+    }
+
+    /// Returns how many bytes pass before the fault does anything.
+    fn spared(&self) -> u64 {
+        match self {
+            Self::Bytes(BytesPlan::TruncateAfter(bytes) | BytesPlan::StallAfter(bytes, _), _)
+            | Self::Truncate(bytes, ..)
+            | Self::CutAfter(bytes, ..) => *bytes,
+            _ => 0,
+        }
+    }
+
+    fn ends_body(&self) -> bool {
+        matches!(self, Self::Truncate(..) | Self::CutAfter(..))
     }
 
     /// Returns the fault for a body that ends where its connection does: one that is cut short ends too soon,

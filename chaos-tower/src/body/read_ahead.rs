@@ -8,7 +8,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
 use http::{header::EXPECT, request::Parts};
 use http_body::{Body, Frame, SizeHint};
 
@@ -59,17 +58,13 @@ where
             is_over: false,
             // A server that reads the body tells the client to send it.
             may_read: !head.headers.contains_key(EXPECT),
-            look: Connection::to_look_at(head, true).map(Look::at),
+            look: Connection::to_look_at(head).map(Look::at),
         })
     }
 
     /// Reads the body ahead, and is ready when the client has gone before the end of it. To be polled while
-    /// a fault waits; `active_call` is its call.
-    pub(crate) fn poll_gone(
-        &mut self,
-        active_call: &ActiveCall,
-        cx: &mut Context<'_>,
-    ) -> Poll<BoxError> {
+    /// a fault waits.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
         let had_nothing = self.frames.is_empty() && !self.is_over;
         let mut is_heard = self.is_over;
         while !is_heard && self.may_read && self.memory.has_room() {
@@ -88,10 +83,10 @@ where
             // Whoever reads the body has found it pending.
             cx.waker().wake_by_ref();
         }
-        // A body that is pending says itself when its client goes, and behind a complete one the server
-        // reads on.
+        // A body that is pending says itself when its client goes. Behind a complete one the server reads no
+        // further than the first byte of the next request.
         match &mut self.look {
-            Some(look) if !is_heard => look.poll_gone(active_call, cx),
+            Some(look) if !is_heard || self.is_over => look.poll_gone(cx),
             _ => Poll::Pending,
         }
     }

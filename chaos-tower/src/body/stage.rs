@@ -100,17 +100,23 @@ where
         }
     }
 
-    /// Ready when the client has gone whose request or response this is, and which `active_call` holds back.
-    pub(super) fn poll_gone(
-        &mut self,
-        active_call: Option<&ActiveCall>,
-        cx: &mut Context<'_>,
-    ) -> Poll<BoxError> {
-        match (self, active_call) {
-            (Self::Stage(stage), _) => stage.poll_gone(active_call, cx),
-            (Self::Watched(watched), _) => watched.source.poll_gone(active_call, cx),
-            (Self::Ahead(ahead), Some(active_call)) => ahead.poll_gone(active_call, cx),
+    /// Ready when the client has gone whose request or response this is. `is_held`: whether a fault further out
+    /// may hold it back.
+    pub(super) fn poll_gone(&mut self, is_held: bool, cx: &mut Context<'_>) -> Poll<BoxError> {
+        match self {
+            Self::Stage(stage) => stage.poll_gone(is_held, cx),
+            Self::Ahead(ahead) if is_held => ahead.poll_gone(cx),
+            Self::Watched(watched) => watched.source.poll_gone(is_held, cx),
             _ => Poll::Pending,
+        }
+    }
+
+    /// Whether there is a fault that may hold the body back.
+    fn may_hold(&self) -> bool {
+        match self {
+            Self::Stage(stage) => stage.may_hold(),
+            Self::Watched(watched) => watched.source.may_hold(),
+            Self::Body(_) | Self::Ahead(_) | Self::Made(_) => false,
         }
     }
 
@@ -214,20 +220,19 @@ where
         data(std::mem::take(&mut self.rest))
     }
 
-    fn poll_gone(
-        &mut self,
-        active_call: Option<&ActiveCall>,
-        cx: &mut Context<'_>,
-    ) -> Poll<BoxError> {
+    fn poll_gone(&mut self, is_held: bool, cx: &mut Context<'_>) -> Poll<BoxError> {
         let Some(source) = &mut self.source else {
             return Poll::Pending;
         };
-        let own = self.filter.as_ref().map(|(_, active_call)| active_call);
-        let active_call = own.or(active_call);
-        if let (Some(look), Some(active_call)) = (&mut self.look, active_call) {
-            return look.poll_gone(active_call, cx);
+        let is_held = is_held || self.filter.is_some();
+        match &mut self.look {
+            Some(look) if is_held || source.may_hold() => look.poll_gone(cx),
+            _ => source.poll_gone(is_held, cx),
         }
-        source.poll_gone(active_call, cx)
+    }
+
+    fn may_hold(&self) -> bool {
+        self.filter.is_some() || self.source.as_ref().is_some_and(Source::may_hold)
     }
 
     fn is_end_stream(&self) -> bool {

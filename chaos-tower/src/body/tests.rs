@@ -217,7 +217,7 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     let hit = hit(BytesFault::throttle(NonZeroU64::new(1_000).unwrap()));
     let frames = [&b"aa"[..], b"", b"bb"];
     let mut ahead = read_ahead(Script::of(&frames));
-    let gone = poll_fn(|cx| ahead.poll_gone(&hit.active_call, cx));
+    let gone = poll_fn(|cx| ahead.poll_gone(cx));
     let gone = tokio::time::timeout(Duration::from_secs(1), gone);
     assert!(gone.await.is_err(), "all of it came");
     let fault = BodyFault::Bytes(hit.fault.clone(), hit.active_call.clone());

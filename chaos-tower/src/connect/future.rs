@@ -34,8 +34,13 @@ where
 {
     let (mut byte_faults, mut waits) = (ConnectionByteFaults::default(), Vec::new());
     let mut error = None;
-    // A wait for the result begins when there is one.
-    while let Some(plan) = decision.next_plan_if(|plan| !matches!(plan, Plan::WaitAfter(_))) {
+    // A wait for the result begins when there is one, and a fault on bytes when there is a connection to wrap.
+    let begins = |plan: &Plan| match plan {
+        Plan::WaitAfter(_) | Plan::Bytes(..) => false,
+        Plan::Cut(cut) => !M::WRAPS || cut.after_bytes().is_none(),
+        _ => true,
+    };
+    while let Some(plan) = decision.next_plan_if(begins) {
         let active_call = decision.active_call();
         match plan {
             Plan::Wait(wait) => decision.wait(wait).await,
@@ -68,8 +73,12 @@ where
     for wait in waits {
         wait.wait().await;
     }
+    let connection = connection?;
+    if M::WRAPS {
+        byte_faults.begin();
+    }
     let plan = ConnectionPlan::new(byte_faults, Some(site_watch));
-    Ok(M::wrap(connection?, plan))
+    Ok(M::wrap(connection, plan))
 }
 
 pin_project! {

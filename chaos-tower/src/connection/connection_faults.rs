@@ -69,6 +69,15 @@ impl ConnectionFaults {
         });
     }
 
+    /// Drops the faults whose rules are over, so that they are active no more when others are asked for.
+    pub(crate) fn drop_over(&mut self, receiver: &CommandReceiver, cx: &mut Context<'_>) {
+        // What waits for a rule that is over is ready.
+        let _ = self.poll_open(receiver, cx);
+        self.byte_faults.drop_over();
+        // The other direction may have waited for one of them.
+        receiver.wake();
+    }
+
     /// Whether no fault is left, and no bytes are held back.
     pub(crate) fn is_over(&self) -> bool {
         self.opening.is_none() && self.byte_faults.are_idle() && self.read.rest().is_empty()
@@ -103,11 +112,11 @@ impl ConnectionFaults {
             self.opening = None;
             // The other direction may wait in another task; the future holds the waker of this one alone.
             receiver.wake();
-            if receiver.is_cut() {
-                return Poll::Pending;
-            }
         }
-        Poll::Ready(())
+        match receiver.is_cut() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
     }
 
     #[cold]

@@ -38,8 +38,21 @@ impl ConnectionByteFaults {
         }
     }
 
+    /// Begins the injections, and drops the faults whose rules are over.
+    pub(crate) fn begin(&mut self) {
+        for direction in [&mut self.request, &mut self.response] {
+            direction.faults.retain(|fault| fault.active_call.begin());
+        }
+    }
+
     pub(crate) fn are_idle(&self) -> bool {
         self.request.is_idle() && self.response.is_idle()
+    }
+
+    /// Drops the faults whose rules are over, and the waits for them: they are active no more.
+    pub(crate) fn drop_over(&mut self) {
+        self.request.drop_over();
+        self.response.drop_over();
     }
 
     /// Adds the faults of a later rule.
@@ -60,6 +73,8 @@ pub(crate) struct DirectionFaults {
     /// How many of the faults the chunk has waited for, or waits for now.
     waited_for: usize,
     wait: WaitSlot,
+    /// The injection that the wait is of.
+    waits_for: Option<ActiveCall>,
 }
 
 struct DirectionFault {
@@ -83,10 +98,10 @@ impl PeerWatch<'_> {
         time: Duration,
     ) -> impl Future<Output = ()> + Send + Sync + use<> {
         let (handle, gone) = (self.receiver.handle(), self.gone);
-        let (active_call, wait) = (active_call.clone(), active_call.wait(time));
+        let wait = active_call.wait(time);
         async move {
             let has_gone = || handle.closed_by_peer() >= Some(gone);
-            wait_while_there(wait, time, &active_call, has_gone).await;
+            wait_while_there(wait, time, has_gone).await;
         }
     }
 }
@@ -113,6 +128,17 @@ impl StreamEnd {
 impl DirectionFaults {
     fn is_idle(&self) -> bool {
         self.faults.is_empty() && self.wait.is_empty()
+    }
+
+    fn drop_over(&mut self) {
+        let waited_for = self.faults.iter().take(self.waited_for);
+        self.waited_for -= waited_for
+            .filter(|fault| fault.active_call.is_over())
+            .count();
+        self.faults.retain(|fault| !fault.active_call.is_over());
+        if self.waits_for.as_ref().is_some_and(ActiveCall::is_over) {
+            (self.wait, self.waits_for) = (WaitSlot::default(), None);
+        }
     }
 
     fn append(&mut self, other: Self) {
@@ -154,7 +180,7 @@ impl DirectionFaults {
             if let Some(admitted) = self.admitted {
                 return Poll::Ready(Ok(admitted.min(offered)));
             }
-            ready!(self.wait.poll(cx));
+            ready!(self.poll_wait(cx));
             self.faults.retain(|fault| !fault.active_call.is_over());
             let mut faults = self.faults.iter().enumerate();
             let stall = faults.find_map(|(at, fault)| match fault.fault.before() {
@@ -164,6 +190,7 @@ impl DirectionFaults {
             if let Some((at, time)) = stall {
                 let fault = self.faults.remove(at);
                 self.wait.start(peer.wait(&fault.active_call, time));
+                self.waits_for = Some(fault.active_call);
                 continue;
             }
             if let Some(end) = self.end() {
@@ -176,6 +203,12 @@ impl DirectionFaults {
         }
     }
 
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.wait.poll(cx));
+        self.waits_for = None;
+        Poll::Ready(())
+    }
+
     /// Waits until a chunk of `length` bytes may pass. It may be polled again after it was ready.
     pub(crate) fn poll_pass(
         &mut self,
@@ -184,7 +217,7 @@ impl DirectionFaults {
         length: usize,
     ) -> Poll<()> {
         loop {
-            ready!(self.wait.poll(cx));
+            ready!(self.poll_wait(cx));
             let Some(fault) = self.faults.get_mut(self.waited_for) else {
                 return Poll::Ready(());
             };
@@ -193,6 +226,7 @@ impl DirectionFaults {
             let delay = fault.fault.delay(length, now);
             if !delay.is_zero() {
                 self.wait.start(peer.wait(&fault.active_call, delay));
+                self.waits_for = Some(fault.active_call.clone());
             }
         }
     }

@@ -103,17 +103,22 @@ impl<T: Socket> FaultIo<T> {
 
     /// Asks the rules that were armed since the connection was last asked about.
     #[inline]
-    fn ask(&mut self) {
+    fn ask(&mut self, cx: &mut Context<'_>) {
         if self.site_watch.as_ref().is_some_and(SiteWatch::is_armed) {
-            self.ask_armed();
+            self.ask_armed(cx);
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn ask_armed(&mut self) {
-        let watch = self.site_watch.as_mut();
-        if let Some(decision) = watch.and_then(|watch| watch.decide_news(|| self.inner.peer())) {
+    fn ask_armed(&mut self, cx: &mut Context<'_>) {
+        let Some(watch) = self.site_watch.as_mut().filter(|watch| watch.has_news()) else {
+            return;
+        };
+        if let Some(faults) = &mut self.faults {
+            faults.drop_over(&self.receiver, cx);
+        }
+        if let Some(decision) = watch.decide(|| self.inner.peer()) {
             self.hit(decision);
         }
     }
@@ -220,7 +225,7 @@ impl<T: Socket + AsyncRead + Unpin> AsyncRead for FaultIo<T> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         self.check(cx)?;
-        self.ask();
+        self.ask(cx);
         let this = &mut *self;
         let before = buf.filled().len();
         let poll = match live(&mut this.faults) {
@@ -242,7 +247,7 @@ impl<T: Socket + AsyncRead + AsyncWrite + Unpin> FaultIo<T> {
         first: impl FnOnce() -> &'a [u8],
     ) -> Poll<io::Result<usize>> {
         self.check(cx)?;
-        self.ask();
+        self.ask(cx);
         let goaway = self.goaway.poll_finish(&mut self.inner, cx)?;
         let poll = match (goaway, live(&mut self.faults)) {
             (Poll::Pending, _) => Poll::Pending,

@@ -5,43 +5,34 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use chaos_core::decision::ActiveCall;
-
 use crate::{
     byte_fault::wait_slot::WaitSlot,
-    connection::{Connection, peer_watch::INTERVAL},
+    connection::{Connection, peer_watch::interval},
     error::BoxError,
 };
 
 /// A connection, and when to look at it next.
 pub(crate) struct Look {
     connection: Box<Connection>,
-    interval: WaitSlot,
+    until_look: WaitSlot,
 }
 
 impl Look {
     pub(crate) fn at(connection: Box<Connection>) -> Self {
-        let interval = WaitSlot::default();
+        let until_look = WaitSlot::default();
         Self {
             connection,
-            interval,
+            until_look,
         }
     }
 
-    /// Ready when the client has gone. To be polled while a fault waits, whose call is `active_call`.
-    pub(crate) fn poll_gone(
-        &mut self,
-        active_call: &ActiveCall,
-        cx: &mut Context<'_>,
-    ) -> Poll<BoxError> {
-        ready!(
-            self.interval
-                .poll_or_start(|| active_call.wait(INTERVAL), cx)
-        );
+    /// Ready when the client has gone. To be polled while a fault waits.
+    pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
+        ready!(self.until_look.poll_or_start(interval, cx));
         if self.connection.has_gone() {
             return Poll::Ready(io::Error::from(io::ErrorKind::ConnectionAborted).into());
         }
-        // The next poll starts the next interval, unless the fault is over.
+        // The next poll starts the next interval.
         cx.waker().wake_by_ref();
         Poll::Pending
     }

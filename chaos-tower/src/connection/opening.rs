@@ -52,12 +52,9 @@ pub(crate) async fn open(mut decision: Decision, handle: ConnectionHandle) -> Co
 
 /// Waits, and closes the connection if the peer goes meanwhile.
 async fn wait_for_peer(decision: &mut Decision, wait: Wait, handle: &ConnectionHandle) {
-    let Some(active_call) = decision.active_call() else {
-        return;
-    };
     let has_gone = || handle.closed_by_peer().is_some();
     let waited = decision.wait(wait);
-    if !wait_while_there(waited, wait.time(), &active_call, has_gone).await {
+    if !wait_while_there(waited, wait.time(), has_gone).await {
         handle.send(Command::Close);
     }
 }

@@ -1,12 +1,15 @@
 //! Cuts a connection that is not wrapped: finds it by the address of its peer, and disconnects it.
 //!
 //! Linux only. A server with a listener that this crate does not wrap (a plain `axum::serve` or tonic's
-//! `serve`) can have its connections reset as well: the process lists its own descriptors, duplicates each,
-//! and disconnects the one that is connected to the peer (`connect` to `AF_UNSPEC`), at which the kernel
+//! `serve`) can have its connections reset as well: the process lists its own descriptors, duplicates those of
+//! sockets, and disconnects the one that is connected to the peer (`connect` to `AF_UNSPEC`), at which the kernel
 //! sends an RST.
 //!
 //! The duplicate makes this safe: even if the number of a descriptor is reused after it was listed, the
 //! socket that is examined is the one that is cut, and no other descriptor is closed.
+
+mod descriptors;
+mod table;
 
 use std::{
     io,
@@ -15,11 +18,9 @@ use std::{
 };
 
 use http::Extensions;
-use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
-    net::{Shutdown, SocketAddrAny, SocketType, sockopt},
-    process::{PidfdFlags, PidfdGetfdFlags, pidfd_getfd, pidfd_open},
-};
+use rustix::net::{Shutdown, SocketAddrAny, SocketType, sockopt};
+
+use crate::connection::reset::descriptors::{Descriptor, descriptor, descriptors};
 
 /// Where a connection was found among the descriptors of this process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -28,13 +29,13 @@ pub(crate) enum Place {
     Unknown,
     /// At the descriptor of this number, unless that has been closed.
     At(RawFd),
-    /// It was not found, or may not be looked for.
+    /// It was not found, or may not be looked for, or others have the same peer.
     Nowhere,
 }
 
 /// A TCP connection of this process, identified by the addresses of its ends.
 ///
-/// To find the connection costs system calls for each open descriptor (about a microsecond each), so prefer
+/// To cut the connection costs system calls for each open descriptor (about a microsecond each), so prefer
 /// a [`ConnectionHandle`](crate::ConnectionHandle) where there is one.
 ///
 /// It needs `/proc` and the system call `pidfd_getfd` (Linux 5.6). A process needs no privilege to call it on
@@ -46,7 +47,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Names the connection to `remote`. `local` is the address of this end, if it is known.
+    /// Names the connection to `remote`. `local` is the address of this end, if it is known. A peer may use one
+    /// port for connections to several ports of this process, which `local` tells apart.
     #[must_use]
     pub const fn new(remote: SocketAddr, local: Option<SocketAddr>) -> Self {
         Self { remote, local }
@@ -74,7 +76,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// If the descriptors cannot be listed or duplicated, or the system refuses the reset.
+    /// If the descriptors cannot be listed or duplicated, if more than one connection has this peer, or if the
+    /// system refuses the reset.
     pub fn reset(self) -> io::Result<bool> {
         self.cut(|socket| rustix::net::connect_unspec(socket))
     }
@@ -84,88 +87,132 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// If the descriptors cannot be listed or duplicated, or the system refuses the shutdown.
+    /// If the descriptors cannot be listed or duplicated, if more than one connection has this peer, or if the
+    /// system refuses the shutdown.
     pub fn close(self) -> io::Result<bool> {
         self.cut(|socket| rustix::net::shutdown(socket, Shutdown::Both))
     }
 
     /// Returns whether the peer has closed the connection, or sends no more. Looks at the place where it was
-    /// found before.
+    /// found before. What cannot be found out now is asked again.
     pub(crate) fn has_gone(self, place: &mut Place) -> bool {
-        let found = match *place {
-            Place::Unknown => self.find().ok().flatten(),
-            Place::At(number) => match self.at(number) {
-                Some(socket) => Some((number, socket)),
-                // Its owner has closed it.
-                None => return true,
-            },
-            Place::Nowhere => None,
-        };
-        let Some((number, socket)) = found else {
-            *place = Place::Nowhere;
+        self.find_place(place);
+        let Place::At(number) = *place else {
             return false;
         };
-        *place = Place::At(number);
-        let mut polled = [PollFd::new(&socket, PollFlags::RDHUP)];
-        let ended = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
-        poll(&mut polled, Some(&Timespec::default())).is_ok()
-            && polled[0].revents().intersects(ended)
+        match descriptor(number) {
+            Ok(Some(descriptor)) if self.is(&descriptor.socket) => descriptor.has_ended(),
+            // Its owner has closed it, or it has been reset.
+            Ok(_) => true,
+            Err(_) => false,
+        }
     }
 
-    /// Returns the connection, if the descriptor of this number refers to it.
-    fn at(self, number: RawFd) -> Option<OwnedFd> {
-        let this_process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty()).ok()?;
-        let socket = pidfd_getfd(&this_process, number, PidfdGetfdFlags::empty()).ok()?;
-        self.is(&socket).then_some(socket)
+    /// Finds the place of the connection, if it is not known. To be called when a wait starts: a connection
+    /// that has been reset has no address by which to find it.
+    pub(crate) fn find_place(self, place: &mut Place) {
+        if matches!(place, Place::Unknown) {
+            *place = table::find(self);
+        }
     }
 
     /// Finds the connection, and cuts it.
     fn cut(self, cut: impl FnOnce(&OwnedFd) -> rustix::io::Result<()>) -> io::Result<bool> {
-        let Some((_, socket)) = self.find()? else {
-            return Ok(false);
-        };
-        cut(&socket)?;
-        Ok(true)
-    }
-
-    /// Finds the connection. If more than one descriptor refers to it, one is enough.
-    fn find(self) -> io::Result<Option<(RawFd, OwnedFd)>> {
-        let this_process = pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
-        let mut refused = None;
-        for entry in std::fs::read_dir("/proc/self/fd")? {
-            let name = entry?.file_name();
-            let Some(number) = name.to_str().and_then(|name| name.parse().ok()) else {
+        let mut found: Option<Descriptor> = None;
+        for descriptor in descriptors()? {
+            let descriptor = descriptor?;
+            if !self.is(&descriptor.socket) {
                 continue;
-            };
-            match pidfd_getfd(&this_process, number, PidfdGetfdFlags::empty()) {
-                Ok(socket) if self.is(&socket) => return Ok(Some((number, socket))),
-                Ok(_) => {}
-                // The descriptor was closed after it was listed.
-                Err(rustix::io::Errno::BADF) => {}
-                Err(error) => refused = Some(error),
             }
+            if found.is_some_and(|found| found.inode != descriptor.inode) {
+                return Err(io::Error::other(
+                    "two connections of this process have this peer; the local address tells them apart",
+                ));
+            }
+            found = Some(descriptor);
         }
-        match refused {
-            Some(error) => Err(error.into()),
-            None => Ok(None),
+        match found {
+            Some(found) => cut(&found.socket).map(|()| true).map_err(Into::into),
+            None => Ok(false),
         }
     }
 
     fn is(&self, socket: &OwnedFd) -> bool {
-        let stream = sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM);
-        // Most descriptors are not connected sockets: an error means that this is another one.
-        let remote = || rustix::net::getpeername(socket).ok().flatten();
         let local = || rustix::net::getsockname(socket).ok();
-        stream
-            && remote().is_some_and(|remote| is_same(remote, self.remote))
-            && (self.local).is_none_or(|own| local().is_some_and(|local| is_same(local, own)))
+        remote(socket).is_some_and(|remote| remote == ends(self.remote))
+            && (self.local).is_none_or(|own| local().and_then(address) == Some(ends(own)))
     }
 }
 
-/// Whether the addresses are equal. An IPv4 address may be mapped to IPv6, and only one side may have the scope
-/// of a link-local address.
-fn is_same(found: SocketAddrAny, wanted: SocketAddr) -> bool {
-    let ends =
-        |address: SocketAddr| -> (IpAddr, u16) { (address.ip().to_canonical(), address.port()) };
-    SocketAddr::try_from(found).is_ok_and(|found| ends(found) == ends(wanted))
+/// Returns the address without what may differ between the two sides: an IPv4 address may be mapped to IPv6, and
+/// only one side may have the scope of a link-local address.
+fn ends(address: SocketAddr) -> (IpAddr, u16) {
+    (address.ip().to_canonical(), address.port())
+}
+
+fn address(found: SocketAddrAny) -> Option<(IpAddr, u16)> {
+    SocketAddr::try_from(found).ok().map(ends)
+}
+
+/// Returns the address to which a stream is connected. Most sockets are none, or not connected.
+fn remote(socket: &OwnedFd) -> Option<(IpAddr, u16)> {
+    let is_stream = sockopt::socket_type(socket).is_ok_and(|kind| kind == SocketType::STREAM);
+    let remote = || rustix::net::getpeername(socket).ok().flatten();
+    is_stream.then(remote).flatten().and_then(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use socket2::SockRef;
+
+    use super::*;
+
+    fn pair() -> (TcpStream, TcpStream, Peer) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (server, remote) = listener.accept().unwrap();
+        (client, server, Peer::new(remote, None))
+    }
+
+    fn placed(peer: Peer) -> Place {
+        let mut place = Place::default();
+        while matches!(place, Place::Unknown) {
+            peer.find_place(&mut place);
+        }
+        place
+    }
+
+    #[test]
+    fn a_connection_that_was_reset_before_the_first_look_has_gone() {
+        let (client, _server, peer) = pair();
+        let mut place = placed(peer);
+        assert!(!peer.has_gone(&mut place), "{place:?}");
+        let linger = Some(Duration::ZERO);
+        SockRef::from(&client).set_linger(linger).unwrap();
+        drop(client);
+        while !peer.has_gone(&mut place) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn what_was_never_here_has_not_gone() {
+        let peer = Peer::new("192.0.2.1:9".parse().unwrap(), None);
+        let mut place = placed(peer);
+        assert!(matches!(place, Place::Nowhere), "{place:?}");
+        assert!(!peer.has_gone(&mut place));
+    }
+
+    #[test]
+    fn a_connection_that_its_owner_has_closed_has_gone() {
+        let (_client, server, peer) = pair();
+        let mut place = placed(peer);
+        drop(server);
+        assert!(peer.has_gone(&mut place), "{place:?}");
+    }
 }

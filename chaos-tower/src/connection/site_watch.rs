@@ -31,7 +31,7 @@ impl SiteWatch {
         self.site_ref.is_armed()
     }
 
-    /// Asks the rules in force about a connection that begins.
+    /// Asks the rules in force that it was not asked about.
     pub(crate) fn decide(&mut self, peer: impl Fn() -> Option<IpAddr>) -> Option<Decision> {
         let text = match &self.host {
             None => peer().map(|peer| peer.to_string().into_boxed_str()),
@@ -44,11 +44,8 @@ impl SiteWatch {
         self.site_ref.decide_news(&call, &mut self.asked)
     }
 
-    /// Asks the rules that were put in force since it was last asked.
-    pub(crate) fn decide_news(&mut self, peer: impl Fn() -> Option<IpAddr>) -> Option<Decision> {
-        match self.site_ref.has_news(self.asked) {
-            true => self.decide(peer),
-            false => None,
-        }
+    /// Returns whether there are rules that were put in force since it was last asked.
+    pub(crate) fn has_news(&self) -> bool {
+        self.site_ref.has_news(self.asked)
     }
 }

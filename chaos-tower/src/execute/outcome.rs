@@ -4,16 +4,21 @@ use std::{any::TypeId, io};
 
 use bytes::Bytes;
 use chaos_core::{
-    Injected,
+    Cuts, Injected,
     decision::ActiveCall,
     fault::StreamReason,
     plan::{Cut, CutKind},
 };
-use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
+use http::{
+    Extensions, HeaderValue, Method, Response, StatusCode, Version, header, request::Parts,
+};
 
 use crate::{
-    body::FaultBody, connection::Connection, error::BoxError, execute::protocol::Protocol,
-    surface::Surface,
+    body::FaultBody,
+    connection::Connection,
+    error::BoxError,
+    execute::protocol::Protocol,
+    surface::{BoxErrors, Surface},
 };
 
 /// What the caller gets in place of the inner service's result.
@@ -45,21 +50,65 @@ pub(crate) struct CutMeans {
     has_errors: bool,
     /// Whether the body of an answer to HEAD over HTTP/2 is polled.
     has_streams: bool,
+    /// Whether the call is one of a client. A request that a proxy forwards came on a connection, which is that
+    /// of its visitor.
+    is_client: bool,
 }
 
 impl CutMeans {
-    /// Returns those of a surface with responses of the body type `body`. `has_errors`: it can return an
-    /// error.
-    pub(crate) fn of(has_errors: bool, body: TypeId) -> Self {
-        #[cfg(feature = "axum")]
-        let has_streams = body != TypeId::of::<axum::body::Body>();
-        #[cfg(not(feature = "axum"))]
-        let (has_streams, _) = (true, body);
+    /// Returns those of the surface `M` with requests of the body type `A` and responses of the body type `B`.
+    /// `has_errors`: it can return an error.
+    pub(crate) fn of<M: 'static, A: 'static, B: 'static>(has_errors: bool) -> Self {
+        // A server of hyper reads another body.
+        let is_framework_body = is_axum_body::<A>() || is_tonic_body::<A>();
+        let is_box_errors = TypeId::of::<M>() == TypeId::of::<BoxErrors>();
         Self {
             has_errors,
-            has_streams,
+            has_streams: !is_axum_body::<B>(),
+            is_client: has_errors && (is_box_errors || is_framework_body),
         }
     }
+
+    /// Returns which faults can cut off a call of this method, version and extensions.
+    pub(crate) fn cuts(self, method: &Method, version: Version, extensions: &Extensions) -> Cuts {
+        let is_http2 = version >= Version::HTTP_2;
+        if self.has_errors || method != Method::HEAD || is_http2 && self.has_streams {
+            return Cuts::All;
+        }
+        match (Connection::of(extensions).is_known(), is_http2) {
+            (false, _) => Cuts::None,
+            (true, true) => Cuts::Resets,
+            (true, false) => Cuts::All,
+        }
+    }
+
+    /// Returns whether a call can be cut off.
+    pub(crate) fn can_cut(self, kind: CutKind, head: &Parts) -> bool {
+        self.cuts(&head.method, head.version, &head.extensions)
+            .has(kind == CutKind::Reset)
+    }
+
+    /// Returns the connection that is cut with a call of these extensions.
+    pub(crate) fn connection(self, extensions: &Extensions) -> Connection {
+        match self.is_client {
+            true => Connection::of(&Extensions::new()),
+            false => Connection::of(extensions),
+        }
+    }
+}
+
+fn is_axum_body<B: 'static>() -> bool {
+    #[cfg(feature = "axum")]
+    return TypeId::of::<B>() == TypeId::of::<axum::body::Body>();
+    #[cfg(not(feature = "axum"))]
+    false
+}
+
+fn is_tonic_body<B: 'static>() -> bool {
+    #[cfg(feature = "tonic")]
+    return TypeId::of::<B>() == TypeId::of::<tonic::body::Body>();
+    #[cfg(not(feature = "tonic"))]
+    false
 }
 
 impl Outcome {
@@ -68,21 +117,9 @@ impl Outcome {
         Self::Fail(error(injected, protocol), answer)
     }
 
-    /// Returns whether a call can be cut off.
-    pub(crate) fn can_cut(kind: CutKind, means: CutMeans, head: &Parts) -> bool {
-        if means.has_errors || head.method != Method::HEAD {
-            return true;
-        }
-        let is_http2 = head.version >= Version::HTTP_2;
-        if is_http2 && means.has_streams {
-            return true;
-        }
-        (kind == CutKind::Reset || !is_http2) && Connection::of(&head.extensions).is_known()
-    }
-
     /// Cuts the call off, and its connection if the kind of the cut or the method asks for it.
-    pub(crate) fn cut(cut: Cut, protocol: &Protocol, head: &Parts) -> Self {
-        let connection = || Connection::of(&head.extensions);
+    pub(crate) fn cut(cut: Cut, protocol: &Protocol, means: CutMeans, head: &Parts) -> Self {
+        let connection = || means.connection(&head.extensions);
         let connection_cut = if cut.kind() == CutKind::Reset {
             ConnectionCut::Reset(connection())
         } else if head.method == Method::HEAD && head.version < Version::HTTP_2 {

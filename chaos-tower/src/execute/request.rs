@@ -68,7 +68,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Cut(cut) => match (cut.kind(), cut.after_bytes()) {
                 (CutKind::GoAway, _) => true,
                 (_, Some(_)) => false,
-                (kind, None) => Outcome::can_cut(kind, self.cut_means, &self.head),
+                (kind, None) => self.cut_means.can_cut(kind, &self.head),
             },
             plan => !plan.acts_on_response(),
         }
@@ -147,15 +147,15 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
 
     /// Cuts at once, or after a number of bytes of the request or the response. A call that cannot be cut goes on.
     fn cut(&mut self, cut: Cut, active_call: ActiveCall) -> NextAction {
-        let connection = Connection::of(&self.head.extensions);
+        let connection = self.cut_means.connection(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
             (CutKind::GoAway, _) => self.response.go_away(&connection),
             (kind, Some(after)) => {
                 let reset = (kind == CutKind::Reset).then_some(connection);
                 self.cut_after(after, cut, reset, active_call);
             }
-            (kind, None) if Outcome::can_cut(kind, self.cut_means, &self.head) => {
-                let outcome = Outcome::cut(cut, &self.protocol, &self.head);
+            (kind, None) if self.cut_means.can_cut(kind, &self.head) => {
+                let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
                 return NextAction::Finish(Box::new(outcome));
             }
             (_, None) => {}
@@ -193,7 +193,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                         error: cut_error(cut.clone(), &self.protocol),
                         active_call,
                     });
-                    let outcome = Outcome::cut(cut, &self.protocol, &self.head);
+                    let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
                     self.cut_on_signal = Some(Box::new((signal, outcome)));
                 }
             }

@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, StatusCode, Version, header, response::Parts};
 use http_body::Body;
 
 use crate::{
-    body::{BodyFault, FaultBody, most_bytes},
+    body::{BodyFault, EarlyEnd, FaultBody, most_bytes},
     connection::{
         Connection,
         peer_watch::{INTERVAL, wait_while_there},
@@ -75,10 +75,8 @@ impl ResponsePlan {
                 wait.wait().await;
                 continue;
             };
-            let (time, active_call) = (wait.time(), wait.active_call().clone());
-            let waited =
-                wait_while_there(wait.wait(), time, &active_call, || connection.has_gone());
-            if !waited.await {
+            let time = wait.time();
+            if !wait_while_there(wait.wait(), time, || connection.has_gone()).await {
                 return false;
             }
         }
@@ -94,10 +92,23 @@ impl ResponsePlan {
         let is_over = !protocol.has_body(response.status()) || body.is_end_stream();
         let most_bytes = most_bytes(is_over, &body.size_hint(), headers);
         let is_stream = protocol.is_http2() || response.version() == Version::HTTP_2;
-        self.changes.retain(|change| match change {
-            Change::Headers(_, active_call) => active_call.begin(),
-            Change::Body(fault) => {
-                fault.acts_on(most_bytes, is_stream) && fault.active_call().begin()
+        let can_act = |fault: &BodyFault| fault.acts_on(most_bytes, is_stream);
+        let end = EarlyEnd::of(
+            (self.changes.iter().enumerate()).filter_map(|(at, change)| match change {
+                Change::Body(fault) if can_act(fault) && !fault.active_call().is_over() => {
+                    Some((at, fault))
+                }
+                _ => None,
+            }),
+        );
+        let mut positions = 0..;
+        self.changes.retain(|change| {
+            let at = positions.next().unwrap_or_default();
+            match change {
+                Change::Headers(_, active_call) => active_call.begin(),
+                Change::Body(fault) => {
+                    can_act(fault) && end.leaves(at, fault) && fault.active_call().begin()
+                }
             }
         });
         self.closes || !self.changes.is_empty()

@@ -33,12 +33,6 @@ impl ResponseWait {
         }
     }
 
-    pub(crate) fn active_call(&self) -> &ActiveCall {
-        match self {
-            Self::For(_, active_call) | Self::Until(_, _, active_call) => active_call,
-        }
-    }
-
     /// Waits, and begins the injection. That of a time that has passed by now does not begin.
     pub(crate) async fn wait(self) {
         match self {

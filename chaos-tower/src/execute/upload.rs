@@ -3,7 +3,6 @@
 use std::{future::poll_fn, time::Duration};
 
 use bytes::Bytes;
-use chaos_core::decision::ActiveCall;
 use http::{HeaderMap, Request, request::Parts};
 use http_body::Body;
 
@@ -57,7 +56,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
     /// Whether a server may not notice that the client has gone while the request is not served.
     pub(crate) fn hides_client(&self, head: &Parts) -> bool {
         match &self.body {
-            UploadBody::Unread(body) => may_come(body, head) || self.to_look_at(head).is_some(),
+            UploadBody::Unread(body) => may_come(body, head) || Connection::is_looked_at(head),
             UploadBody::Ahead(_) => true,
         }
     }
@@ -68,34 +67,24 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         self,
         wait: impl Future<Output = ()>,
         time: Duration,
-        active_call: ActiveCall,
         head: &Parts,
     ) -> Option<Self> {
         let Self { body, faults } = self;
         let mut ahead = match body {
             UploadBody::Unread(body) if !may_come(&body, head) => {
-                let mut connection = Connection::to_look_at(head, false);
+                let mut connection = Connection::to_look_at(head);
                 let has_gone = || connection.as_mut().is_some_and(|it| it.has_gone());
-                let there = wait_while_there(wait, time, &active_call, has_gone).await;
+                let there = wait_while_there(wait, time, has_gone).await;
                 let body = UploadBody::Unread(body);
                 return there.then_some(Self { body, faults });
             }
             UploadBody::Unread(body) => ReadAhead::new(body, head),
             UploadBody::Ahead(ahead) => ahead,
         };
-        let gone = async { drop(poll_fn(|cx| ahead.poll_gone(&active_call, cx)).await) };
+        let gone = async { drop(poll_fn(|cx| ahead.poll_gone(cx)).await) };
         race::unless(gone, wait).await?;
         let body = UploadBody::Ahead(ahead);
         Some(Self { body, faults })
-    }
-
-    /// Returns the connection, if it is known and the server may not notice that its client has gone.
-    pub(crate) fn to_look_at(&self, head: &Parts) -> Option<Box<Connection>> {
-        let has_body = match &self.body {
-            UploadBody::Unread(body) => may_come(body, head),
-            UploadBody::Ahead(_) => true,
-        };
-        Connection::to_look_at(head, has_body)
     }
 
     /// Returns the request for the inner service, with the faults in its body.

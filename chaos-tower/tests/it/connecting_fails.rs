@@ -97,6 +97,18 @@ mod in_reqwest {
         assert_eq!(injector.counts("r").unwrap().active, 0);
     }
 
+    /// The connections of reqwest cannot be wrapped.
+    #[tokio::test]
+    async fn bytes_are_out_of_reach_and_nothing_is_counted() {
+        let fault = Fault::Body(BytesFault::truncate_after(500), Direction::Response);
+        let (server, injector) = (server().await, armed(fault));
+        let client = client(&injector).build().unwrap();
+        let answer = client.get(format!("{server}/5000")).send().await.unwrap();
+        assert_eq!(answer.bytes().await.unwrap().len(), 5000);
+        let counts = injector.counts("r").unwrap();
+        assert_eq!((counts.injected, counts.active), (0, 0));
+    }
+
     #[tokio::test]
     async fn slow_to_come_and_then_pooled() {
         let (server, injector) = (server().await, armed(latency(100)));
@@ -189,6 +201,21 @@ mod in_hyper_util {
         ask(&client(&injector), format!("{server}/5000"))
             .await
             .unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn without_a_connection_nothing_is_done_to_its_bytes() {
+        for fault in [
+            Fault::Body(BytesFault::truncate_after(500), Direction::Response),
+            Fault::abort_after(Abort::Cut(CutKind::Reset), 500, Direction::Response),
+        ] {
+            let injector = armed(fault);
+            let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let url = format!("http://{}/5", nobody.local_addr().unwrap());
+            drop(nobody);
+            ask(&client(&injector), url).await.unwrap_err();
+            assert_eq!(injector.counts("r").unwrap().injected, 0);
+        }
     }
 
     #[tokio::test]

@@ -925,3 +925,12 @@ fn it_is_said_on_the_wire() {
     let unbounded = rule("r", "db.read", Fault::error("lost")).guard(GuardRail::new());
     assert!(Injector::new().check([&unbounded]).is_err());
 }
+
+/// The longest of all times panicked on each request.
+#[tokio::test]
+async fn a_latency_may_be_as_long_as_can_be() {
+    let injector = Injector::new();
+    let rail = GuardRail::new().latency(0.99, Duration::MAX).unwrap();
+    injector.put(rule("r", "http.server", unavailable()).guard(rail));
+    assert_eq!(ask(&service(&injector), "/").await, 503);
+}

@@ -88,6 +88,29 @@ async fn a_throttled_connection_is_throttled_again_after_halt_and_resume() {
     }
 }
 
+/// Nothing passes while injection is halted, so the faults of before are still there.
+#[tokio::test]
+async fn connections_that_fill_max_active_are_hit_again_after_halt_and_resume() {
+    let server = axum_server::start_with_handles().await;
+    let mut peers = [
+        Http1::connect(server.address).await,
+        Http1::connect(server.address).await,
+    ];
+    let rule = json!({
+        "site": TCP, "max_active": 2, "faults": [{"body": {"throttle": "1MB/s"}}]
+    });
+    let rule = wire::rule_from_value(rule, Some("slow")).unwrap();
+    server.injector.put(rule);
+    for times in 1..4 {
+        for peer in &mut peers {
+            ask(peer).await;
+        }
+        assert_eq!(injected(&server, "slow"), 2 * times);
+        server.injector.halt("enough");
+        server.injector.resume();
+    }
+}
+
 #[tokio::test]
 async fn a_rule_that_spared_a_connection_is_not_asked_again() {
     let server = axum_server::start_with_handles().await;

@@ -2,6 +2,7 @@
 
 mod at_connections;
 mod at_http;
+mod at_the_end_of_a_rule;
 
 use std::time::Duration;
 

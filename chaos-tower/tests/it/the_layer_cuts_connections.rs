@@ -4,14 +4,17 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::any};
-use chaos_core::{Fault, Injector, Rule, fault::Abort, plan::CutKind};
-use chaos_tower::{InjectLayer, InjectListener, WithConnection};
-use http::Request;
+use chaos_core::{Fault, Injector, Rule, fault::Abort, plan::CutKind, wire};
+use chaos_tower::{FaultBody, FaultIo, InjectLayer, InjectListener, WithConnection};
+use http::{Request, Response};
+use http_body_util::BodyExt;
+use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     time::timeout,
 };
+use tower::{Layer, ServiceExt, service_fn};
 
 const SITE: &str = "http.server";
 const FAR: Duration = Duration::from_secs(20);
@@ -186,4 +189,46 @@ async fn resets_what_nobody_wrapped() {
     tokio::spawn(async { axum::serve(listener, make).await });
     let reset = ask(address).await;
     assert_eq!(reset.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+}
+
+/// A reverse proxy forwards the request that it got, extensions and all: a fault at its client reset the
+/// connection of its visitor.
+#[tokio::test]
+async fn a_clients_fault_leaves_the_connection_of_a_visitor_alone() {
+    let (listener, address) = listener().await;
+    let visitor = FaultIo::new(TcpStream::connect(address).await.unwrap());
+    drop(listener);
+    let handle = visitor.handle();
+    let forwarded = || {
+        let mut request = Request::new(axum::body::Body::empty());
+        request.extensions_mut().insert(handle.clone());
+        request
+    };
+    let faults = [
+        json!({"abort": "reset"}),
+        json!({"abort": "reset", "after": "1B"}),
+        json!({"abort": "goaway"}),
+    ];
+    for fault in faults {
+        let injector = Injector::new();
+        let rule = json!({"site": SITE, "faults": [&fault]});
+        injector.put(wire::rule_from_value(rule, Some("r")).unwrap());
+        let layer = InjectLayer::with_injector(SITE, &injector).boxed_errors();
+        let served = service_fn(async |_: Request<axum::body::Body>| {
+            Ok::<_, io::Error>(Response::new(axum::body::Body::from("hello")))
+        });
+        if let Ok(answer) = layer.layer(served).oneshot(forwarded()).await {
+            let _ = axum::body::to_bytes(answer.into_body(), 10).await;
+        }
+        let served = service_fn(async |_: Request<FaultBody<axum::body::Body>>| {
+            Ok::<_, io::Error>(Response::new(axum::body::Body::from("hello")))
+        });
+        let wrapped = layer.wrapped_bodies().layer(served);
+        if let Ok(answer) = wrapped.oneshot(forwarded()).await {
+            let _ = answer.into_body().collect().await;
+        }
+        assert_eq!(injector.counts("r").unwrap().injected, 2, "{fault}");
+        let told = timeout(Duration::ZERO, handle.shutdown_requested()).await;
+        assert!(told.is_err(), "{fault}");
+    }
 }

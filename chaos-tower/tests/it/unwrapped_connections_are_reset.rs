@@ -50,6 +50,32 @@ async fn only_the_connection_of_that_peer() {
     assert_eq!(other.read_u8().await.unwrap(), 7);
 }
 
+/// A peer may use one port for connections to several ports of this process.
+#[tokio::test]
+async fn of_two_connections_of_one_peer_none_is_cut_unless_the_other_end_is_named() {
+    use socket2::{Domain, Socket, Type};
+
+    let any: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    let mut from = any;
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let listener = TcpListener::bind(any).await.unwrap();
+        let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        client.set_reuse_address(true).unwrap();
+        client.bind(&from.into()).unwrap();
+        let to = listener.local_addr().unwrap();
+        client.connect(&to.into()).unwrap();
+        from = client.local_addr().unwrap().as_socket().unwrap();
+        ends.push((client, listener.accept().await.unwrap().0));
+    }
+    assert!(Peer::new(from, None).reset().is_err());
+    let [(_, first), (_, second)] = &ends[..] else {
+        panic!("there are two");
+    };
+    assert!(Peer::new(from, first.local_addr().ok()).reset().unwrap());
+    assert!(first.peer_addr().is_err() && second.peer_addr().is_ok());
+}
+
 #[tokio::test]
 async fn a_close_is_fin() {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

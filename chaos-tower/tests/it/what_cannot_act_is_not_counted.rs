@@ -248,3 +248,63 @@ async fn the_rest_of_a_rule_acts() {
     assert!(clock.now() >= Duration::from_millis(500));
     assert_eq!(injector.counts("r").unwrap().injected, 1);
 }
+
+/// A rule that cannot act kept every rule behind it from acting.
+#[tokio::test(start_paused = true)]
+async fn the_next_rule_acts_in_place_of_one_that_cannot() {
+    let cases = [
+        (Method::HEAD, "text/plain", json!({"abort": "close"})),
+        (
+            Method::POST,
+            "application/grpc-web+proto",
+            json!({"grpc": {"code": 14, "after_messages": 1}}),
+        ),
+    ];
+    for (method, content_type, fault) in cases {
+        let injector = Injector::new();
+        for (id, fault) in [("a", &fault), ("b", &json!({"status": 503}))] {
+            let rule = json!({"site": "s", "faults": [fault], "final": true});
+            injector.put(wire::rule_from_value(rule, Some(id)).unwrap());
+        }
+        let mut ask = Request::new(axum::body::Body::from(MESSAGES));
+        *ask.method_mut() = method;
+        let content_type = HeaderValue::from_static(content_type);
+        ask.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        let service = service_fn(async |_| {
+            Ok::<_, Infallible>(Response::new(axum::body::Body::from(MESSAGES)))
+        });
+        let layer = InjectLayer::with_injector("s", &injector);
+        let answer = layer.layer(service).oneshot(ask).await.unwrap();
+        assert_eq!(answer.headers()[FAULT_HEADER], "b", "{fault}");
+        let injected = ["a", "b"].map(|id| injector.counts(id).unwrap().injected);
+        assert_eq!(injected, [0, 1], "{fault}");
+    }
+}
+
+/// Each of them would act alone.
+#[tokio::test(start_paused = true)]
+async fn what_comes_behind_the_end_of_a_body_is_not_counted() {
+    let truncate = |bytes: &str| json!({"body": {"truncate_after": bytes}});
+    let stall = |bytes: &str| json!({"body": {"stall_after": bytes, "for": "1ms"}});
+    let close = |bytes: &str| json!({"abort": "close", "after": bytes});
+    let cases = [
+        ([truncate("5B"), close("8B")], [1, 0]),
+        ([close("8B"), truncate("5B")], [0, 1]),
+        ([stall("6B"), truncate("5B")], [0, 1]),
+        ([stall("5B"), truncate("5B")], [0, 1]),
+        ([truncate("5B"), stall("5B")], [1, 1]),
+        ([stall("4B"), truncate("5B")], [1, 1]),
+        ([truncate("5B"), close("5B")], [0, 1]),
+        ([truncate("0B"), json!({"body": {"corrupt": 1.0}})], [1, 0]),
+    ];
+    for (faults, expected) in cases {
+        let injector = Injector::new();
+        for (id, fault) in ["a", "b"].into_iter().zip(&faults) {
+            let rule = json!({"site": "s", "faults": [fault]});
+            injector.put(wire::rule_from_value(rule, Some(id)).unwrap());
+        }
+        call(&injector, request(Method::GET), || full(b"0123456789")).await;
+        let injected = ["a", "b"].map(|id| injector.counts(id).unwrap().injected);
+        assert_eq!(injected, expected, "{faults:?}");
+    }
+}

@@ -243,3 +243,24 @@ fn a_body_of_before_a_reset_is_forgotten() {
     }
     assert!(calls.outcomes.slots.is_empty());
 }
+
+/// Each of thousands of calls that are held judges, and each judgement counted all of them.
+#[test]
+fn calls_that_are_held_are_counted_once_in_a_while() {
+    let mut calls = Simulation::under(rail().error_ratio(Rate::new(0.1).unwrap()));
+    let injected = Arc::new(InjectedBy::new(false));
+    injected.note_injection();
+    for _ in 0..20 {
+        calls.outcomes.begin(calls.now, &injected);
+    }
+    calls.now += calls.rail.answered_within() + MS;
+    let mut judge = |later: Duration| {
+        calls.now += later;
+        let breach = calls.outcomes.judge(&calls.rail, calls.now);
+        breach.map(|breach| breach.calls)
+    };
+    assert_eq!(judge(Duration::ZERO), Some(20));
+    assert_eq!(judge(Duration::ZERO), None);
+    assert_eq!(judge(9 * MS), None);
+    assert_eq!(judge(MS), Some(20));
+}

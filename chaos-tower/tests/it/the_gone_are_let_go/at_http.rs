@@ -30,11 +30,19 @@ enum Sent {
     PartOfMuch,
     /// Of all that was announced, nothing: the client waits to be told.
     Expect,
+    /// More than the request: the first byte of the next.
+    Post,
+    Get,
 }
 
 impl Sent {
     fn bytes(self, path: &str) -> Vec<u8> {
+        if self == Self::Get {
+            return format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\nG").into_bytes();
+        }
         let (fields, body) = match self {
+            Self::Post => ("content-length: 4", "bodyG".to_owned()),
+            Self::Get => unreachable!("it has no body"),
             Self::PartOfLength => ("content-length: 10", "half".to_owned()),
             Self::PartOfChunks => ("transfer-encoding: chunked", "5\r\nhello\r\n".to_owned()),
             Self::PartOfMuch => ("content-length: 1000000", "a".repeat(300_000)),
@@ -98,9 +106,10 @@ async fn for_each_server(test: impl AsyncFn(&Server, bool)) {
 #[tokio::test]
 async fn a_call_in_a_wait_ends_with_its_client() {
     for_each_server(async |server, knows| {
-        let expect = knows.then_some(Sent::Expect);
         let sent = [Sent::PartOfLength, Sent::PartOfChunks, Sent::PartOfMuch];
-        let sent: Vec<_> = sent.into_iter().chain(expect).collect();
+        // Here the layer has to look.
+        let unread = [Sent::Expect, Sent::Post, Sent::Get].into_iter();
+        let sent: Vec<_> = (sent.into_iter().chain(unread.filter(|_| knows))).collect();
         for fault in [
             json!({"hang": "20s"}),
             json!({"latency": "20s"}),
@@ -160,13 +169,16 @@ async fn an_answer_that_a_guard_rail_measures_ends_with_its_client() {
 }
 
 async fn answers_end_with_their_clients(guards: Value) {
+    let stall = json!({"body": {"stall_after": "2B", "for": "20s"}});
     for fault in [
-        json!({"stall_after": "2B", "for": "20s"}),
-        json!({"first_byte": "20s"}),
-        json!({"throttle": "1B/s"}),
+        json!([stall]),
+        json!([{"body": {"first_byte": "20s"}}]),
+        json!([{"body": {"throttle": "1B/s"}}]),
+        // The outermost is done before the stall.
+        json!([stall, {"body": {"first_byte": "300ms"}}]),
     ] {
         let server = hyper_server::start().await;
-        let rule = json!({"site": SITE, "faults": [{"body": fault}], "guards": guards});
+        let rule = json!({"site": SITE, "faults": fault, "guards": guards});
         let rule = wire::rule_from_value(rule, Some("r")).unwrap();
         server.injector.put(rule);
         let mut clients = Vec::new();

@@ -6,7 +6,7 @@
 use super::{
     case::{BytesIn, CallIn, Case, FaultIn},
     seen::Seen,
-    walk::Walk,
+    walk::{Walk, can_act},
 };
 
 /// What is left of what rules have a limited number of, and what they have counted.
@@ -138,7 +138,7 @@ fn fire(
                 FaultIn::OneOf(options) => &options[choices.choose(options.len())],
                 fault => fault,
             };
-            if ends && !fault.acts_on_response() {
+            if ends && !fault.acts_on_response() || !can_act(case, call, fault) {
                 continue;
             }
             ends |= fault.ends_call();

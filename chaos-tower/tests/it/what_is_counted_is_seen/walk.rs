@@ -177,9 +177,6 @@ impl<'c> Walk<'c> {
                 }
                 return None;
             }
-            FaultIn::Abort(cut, None) if *cut != Cut::GoAway && !self.can_cut(*cut) => {
-                return None;
-            }
             _ => {}
         }
         // Whatever else there is begins at once.
@@ -218,12 +215,6 @@ impl<'c> Walk<'c> {
 
     fn is_http1(&self) -> bool {
         self.case.protocol == Protocol::Http1
-    }
-
-    /// axum drops the body of an answer to HEAD, and with it what would cut it.
-    fn can_cut(&self, cut: Cut) -> bool {
-        let drops_body = self.case.stack == Stack::Axum && self.call.method == Method::HEAD;
-        !drops_body || self.is_http1() || cut == Cut::Reset
     }
 
     /// Whether the request's body may have more than so many bytes, as far as that is known before it is read.
@@ -398,24 +389,34 @@ impl<'c> Walk<'c> {
 
     /// Changes an answer as the rules say that can act on it.
     fn change(&mut self, seen: &mut Seen, mut head: HeadSeen, mut body: Flow) {
-        let most = body.length;
-        let is_more = |bytes: usize| most.is_none_or(|most| most > bytes);
-        for (rule, change) in std::mem::take(&mut self.changes) {
-            let acts = match change {
-                Change::SetHeader | Change::RemoveHeader => true,
-                Change::Bytes(BytesIn::Truncate(bytes) | BytesIn::Stall(bytes, _)) => {
-                    is_more(bytes)
-                }
-                // A stream of HTTP/2 can be cut behind its last byte.
-                Change::Cut(_, bytes) => {
-                    is_more(bytes) || !self.is_http1() && bytes > 0 && most == Some(bytes)
-                }
-                Change::Bytes(_) | Change::Status(..) => is_more(0),
-                Change::StatusOnSignal | Change::CutOnSignal => is_more(0),
-            };
-            if !acts {
-                continue;
+        let changes = std::mem::take(&mut self.changes);
+        let acts = |change: Change| self.acts_alone(change, body.length);
+        // The first end is what all others come too late for. Of two, the last is asked first.
+        let mut end: Option<(usize, usize)> = None;
+        for (at, (_, change)) in changes.iter().enumerate() {
+            if let Change::Bytes(BytesIn::Truncate(bytes)) | Change::Cut(_, bytes) = *change
+                && acts(*change)
+                && end.is_none_or(|(_, least)| bytes <= least)
+            {
+                end = Some((at, bytes));
             }
+        }
+        let is_too_late = |at: usize, change: Change| {
+            end.is_some_and(|(end, least)| match change {
+                Change::Bytes(BytesIn::Truncate(_)) | Change::Cut(..) => at != end,
+                // One that is asked before the end is asked holds it back.
+                Change::Bytes(BytesIn::Stall(bytes, _)) => {
+                    bytes > least || bytes == least && at < end
+                }
+                Change::Bytes(_) | Change::Status(..) => least == 0,
+                _ => false,
+            })
+        };
+        let acting: Vec<_> = (changes.into_iter().enumerate())
+            .filter(|(at, (_, change))| acts(*change) && !is_too_late(*at, *change))
+            .map(|(_, acting)| acting)
+            .collect();
+        for (rule, change) in acting {
             self.begun.insert(rule);
             head.marks.push(id(rule));
             match change {
@@ -433,6 +434,21 @@ impl<'c> Walk<'c> {
         seen.end_after += body.takes();
         seen.head = Some(head);
         seen.body = body;
+    }
+
+    /// Whether a change finds something to act on in an answer of at most so many bytes.
+    fn acts_alone(&self, change: Change, most: Option<usize>) -> bool {
+        let is_more = |bytes: usize| most.is_none_or(|most| most > bytes);
+        match change {
+            Change::SetHeader | Change::RemoveHeader => true,
+            Change::Bytes(BytesIn::Truncate(bytes) | BytesIn::Stall(bytes, _)) => is_more(bytes),
+            // A stream of HTTP/2 can be cut behind its last byte.
+            Change::Cut(_, bytes) => {
+                is_more(bytes) || !self.is_http1() && bytes > 0 && most == Some(bytes)
+            }
+            Change::Bytes(_) | Change::Status(..) => is_more(0),
+            Change::StatusOnSignal | Change::CutOnSignal => is_more(0),
+        }
     }
 
     /// How a peer of this protocol sees the end of a body.
@@ -453,6 +469,16 @@ impl<'c> Walk<'c> {
         seen.goes_on = end == End::Whole || !self.is_http1() && end != End::Rst;
         seen.ends = vec![end];
     }
+}
+
+/// Whether there is something that a fault could do to a call.
+pub(super) fn can_act(case: &Case, call: &CallIn, fault: &FaultIn) -> bool {
+    let FaultIn::Abort(cut, None) = fault else {
+        return true;
+    };
+    // axum drops the body of an answer to HEAD, and with it what would cut it.
+    let drops_body = case.stack == Stack::Axum && call.method == Method::HEAD;
+    !drops_body || case.protocol == Protocol::Http1 || [Cut::Reset, Cut::GoAway].contains(cut)
 }
 
 /// The gRPC code of an HTTP status, as gRPC maps them.
