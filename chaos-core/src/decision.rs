@@ -7,12 +7,17 @@ pub(crate) mod firing;
 pub(crate) mod overlay_rules;
 pub(crate) mod reservation;
 pub(crate) mod site_rules;
+pub(crate) mod watched_body;
 pub(crate) mod watched_call;
+
+#[cfg(feature = "tokio")]
+mod look;
 
 pub use self::{
     active_call::ActiveCall,
     asked::Asked,
-    watched_call::{WatchedBody, WatchedCall, WatchedFuture},
+    watched_body::WatchedBody,
+    watched_call::{WatchedCall, WatchedFuture},
 };
 
 use std::{process, sync::Arc};

@@ -20,8 +20,9 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 /// When the bound is broken, the rule or all injection is stopped at once, and stays stopped until
 /// someone [acknowledges](crate::Injector::acknowledge) the breach.
 ///
-/// Guard rails measure at layers around HTTP and gRPC services and clients. The latency of a call
-/// is the time until the head of its response. A call has failed if it ended with an error, with a
+/// Guard rails measure at layers around HTTP and gRPC services and clients. The
+/// [`latency`](Self::latency) of a call is the time until the head of its response, and its
+/// [`latency_to_end`](Self::latency_to_end) the time until the end of the body. A call has failed if it ended with an error, with a
 /// status of 500 or above, with a gRPC status other than OK in the head of the response or in its
 /// trailers, or with a response that was cut off: by a fault, or because the body of the handler or of the
 /// server failed. A call that was injected and has had no
@@ -66,6 +67,7 @@ pub struct GuardRail {
     pub(crate) at_least: u32,
     pub(crate) error_ratio: Option<Rate>,
     pub(crate) latency: Option<(f64, Duration)>,
+    pub(crate) latency_to_end: Option<(f64, Duration)>,
     pub(crate) over_baseline: bool,
     pub(crate) max_baseline_error_ratio: Rate,
     pub(crate) max_baseline_latency: Duration,
@@ -92,6 +94,7 @@ impl Default for GuardRail {
             at_least: 20,
             error_ratio: None,
             latency: None,
+            latency_to_end: None,
             over_baseline: false,
             max_baseline_error_ratio: Rate::new(0.5).expect("a half is a rate"),
             max_baseline_latency: Duration::from_secs(10),
@@ -144,18 +147,29 @@ impl GuardRail {
         self
     }
 
-    /// Sets the longest that a quantile of the latencies may be; a quantile of `0.99` is the p99. A
+    /// Sets the longest that a quantile of the latencies to the head of the response may be; a quantile of `0.99` is the p99. A
     /// call without a response counts as soon as it has taken longer than `longest`.
     ///
     /// # Errors
     /// Returns an error if `quantile` is not above 0 and below 1.
     pub fn latency(mut self, quantile: f64, longest: Duration) -> Result<Self, RuleError> {
-        if quantile > 0.0 && quantile < 1.0 {
-            self.latency = Some((quantile, longest));
-            return Ok(self);
-        }
-        let problem = format!("{quantile} is not a quantile");
-        Err(RuleError::new("latency", problem, "above 0 and below 1"))
+        self.latency = Some((checked("latency", quantile)?, longest));
+        Ok(self)
+    }
+
+    /// Sets the longest that a quantile of the latencies to the end of the response's body may be; a quantile of
+    /// `0.99` is the p99. A call that has not ended counts as soon as it has taken longer than `longest`.
+    ///
+    /// A body ends, well or not, when its last frame is taken, by a server that sends it or a caller who reads
+    /// it: so a slow reader counts. A call without a body ends with its head. A reader who leaves amid the body
+    /// counts only if the call has taken longer than `longest` by then, or was injected and has lasted for more
+    /// than half of the window.
+    ///
+    /// # Errors
+    /// Returns an error if `quantile` is not above 0 and below 1.
+    pub fn latency_to_end(mut self, quantile: f64, longest: Duration) -> Result<Self, RuleError> {
+        self.latency_to_end = Some((checked("latency_to_end", quantile)?, longest));
+        Ok(self)
     }
 
     /// Makes the bounds relative to the calls in the same window that were not injected: what those
@@ -186,7 +200,7 @@ impl GuardRail {
         self
     }
 
-    /// Sets the longest latency that a baseline counts for. The default is 10 seconds.
+    /// Sets the longest latency that a baseline counts for, to the head and to the end alike. The default is 10 seconds.
     #[must_use]
     pub fn max_baseline_latency(mut self, longest: Duration) -> Self {
         self.max_baseline_latency = longest;
@@ -207,14 +221,29 @@ impl GuardRail {
 
     /// Checks that there is a bound.
     pub(crate) fn check(&self) -> Result<(), RuleError> {
-        if self.error_ratio.is_some() || self.latency.is_some() {
+        if self.error_ratio.is_some() || self.bounds_latency() {
             return Ok(());
         }
-        let allowed = "error_ratio, latency or both";
         Err(RuleError::new(
             "guards",
             "a guard rail without a bound",
-            allowed,
+            BOUNDS,
         ))
     }
+
+    /// Returns whether it bounds a latency, to the head or to the end.
+    pub(crate) fn bounds_latency(&self) -> bool {
+        self.latency.is_some() || self.latency_to_end.is_some()
+    }
+}
+
+/// The bounds of which a guard rail has at least one.
+pub(crate) const BOUNDS: &str = "error_ratio, latency, latency_to_end or several of them";
+
+fn checked(field: &'static str, quantile: f64) -> Result<f64, RuleError> {
+    if quantile > 0.0 && quantile < 1.0 {
+        return Ok(quantile);
+    }
+    let problem = format!("{quantile} is not a quantile");
+    Err(RuleError::new(field, problem, "above 0 and below 1"))
 }

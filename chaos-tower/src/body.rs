@@ -117,15 +117,15 @@ impl<B> FaultBody<B> {
         Self { state }
     }
 
-    /// Measures for guard rails whether the body fails. A body that the layer made, or that fails at once,
-    /// tells nothing that its head did not.
-    pub(crate) fn watched(self, watched: WatchedBody) -> Self {
+    /// Measures for guard rails whether the body fails, and when it ends. A body that the layer made, or that fails at once,
+    /// tells nothing that its head did not. `length` is the most bytes that it has, if known.
+    pub(crate) fn watched(self, watched: WatchedBody, length: Option<u64>) -> Self {
         let source = match self.state {
             BodyState::Pass { inner } => Source::body(inner),
             BodyState::Active { source } => source,
             state @ (BodyState::Full { .. } | BodyState::Cut { .. }) => return Self { state },
         };
-        let source = Source::Watched(Box::new((source, watched)));
+        let source = source.watched(watched, length);
         let state = BodyState::Active { source };
         Self { state }
     }

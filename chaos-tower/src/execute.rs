@@ -22,10 +22,11 @@ use http_body::Body as _;
 use tower_service::Service;
 
 use crate::{
-    body::{FaultBody, is_grpc_failure},
+    body::{FaultBody, is_grpc_failure, most_bytes},
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
         outcome::{CutMeans, Outcome},
+        protocol::Protocol,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, Surface},
@@ -64,11 +65,17 @@ pub(crate) struct Report {
 
 impl Report {
     /// Measures the body of a response, unless its head is a failure already, or there is none.
-    fn watch<B: HttpBody>(self, response: Response<FaultBody<B>>) -> Response<FaultBody<B>> {
-        if is_failure(&response) || response.body().is_end_stream() {
+    fn watch<B: HttpBody>(
+        self,
+        response: Response<FaultBody<B>>,
+        protocol: &Protocol,
+    ) -> Response<FaultBody<B>> {
+        let has_body = protocol.has_body(response.status()) && !response.body().is_end_stream();
+        if is_failure(&response) || !has_body {
             return response;
         }
-        response.map(|body| body.watched(self.body.answered()))
+        let length = most_bytes(false, &response.body().size_hint(), response.headers());
+        response.map(|body| body.watched(self.body, length))
     }
 }
 
@@ -230,7 +237,7 @@ where
         };
         result.map(|response| {
             let response = match report {
-                Some(report) => report.watch(response),
+                Some(report) => report.watch(response, &protocol),
                 None => response,
             };
             response.map(<M as Bodies<B>>::take)

@@ -10,6 +10,9 @@ use std::{
 
 use pin_project_lite::pin_project;
 
+#[cfg(feature = "tokio")]
+use super::look::Look;
+use super::watched_body::WatchedBody;
 use crate::{
     guard_rail::{
         injected_by::InjectedBy,
@@ -47,7 +50,8 @@ impl WatchedCall {
             begun: monitors.iter().map(begin).collect(),
             has_ended: false,
             #[cfg(feature = "tokio")]
-            look: (monitors.iter().filter_map(|monitor| monitor.late()).min()).and_then(Look::when),
+            look: (monitors.iter().filter_map(|monitor| monitor.late()).min())
+                .and_then(|late| Look::when(late, late)),
             hub: Arc::clone(hub),
             monitors: Arc::clone(monitors),
             injected,
@@ -67,26 +71,16 @@ impl WatchedCall {
         judge(&self.hub, &self.monitors, now);
     }
 
-    /// Returns what measures whether the body of the response fails.
+    /// Returns what measures the body of the response.
     #[must_use]
     pub fn body(&self) -> WatchedBody {
-        WatchedBody {
-            hub: Arc::clone(&self.hub),
-            monitors: Arc::clone(&self.monitors),
-            begun: Arc::clone(&self.begun),
-            injected: Arc::clone(&self.injected),
-            answered: None,
-        }
+        WatchedBody::new(&self.hub, &self.monitors, &self.begun, &self.injected)
     }
 
     /// Judges again when the time has come.
     #[cfg(feature = "tokio")]
     fn look(&mut self, cx: &mut Context<'_>) {
-        while let Some(look) = &mut self.look {
-            if look.sleep.as_mut().poll(cx).is_pending() {
-                return;
-            }
-            look.put_off();
+        while self.look.as_mut().is_some_and(|look| look.is_due(cx)) {
             judge(&self.hub, &self.monitors, self.hub.clock.now());
         }
     }
@@ -96,84 +90,11 @@ impl WatchedCall {
 }
 
 /// Reports each guard rail whose bound is broken.
-fn judge(hub: &Hub, monitors: &[Arc<Monitor>], now: Duration) {
+pub(super) fn judge(hub: &Hub, monitors: &[Arc<Monitor>], now: Duration) {
     for monitor in monitors {
         if let Some(breach) = monitor.judge(now) {
             hub.breached(&breach, monitor.stops());
         }
-    }
-}
-
-/// The body of a response to a call that guard rails measure. A call whose body fails has failed, although
-/// its head was no failure. A body that is dropped is no failure: its reader has left.
-pub struct WatchedBody {
-    hub: Arc<Hub>,
-    monitors: Arc<[Arc<Monitor>]>,
-    begun: Arc<[CallStart]>,
-    injected: Arc<InjectedBy>,
-    /// When the head was there.
-    answered: Option<Duration>,
-}
-
-impl WatchedBody {
-    /// Begins to measure the body of a response whose head is there, and is no failure.
-    #[must_use]
-    pub fn answered(mut self) -> Self {
-        self.answered = Some(self.hub.clock.now());
-        self
-    }
-
-    /// Counts the call as failed, once, and judges the guard rails.
-    pub fn fail(&mut self) {
-        let Some(answered) = self.answered.take() else {
-            return;
-        };
-        let now = self.hub.clock.now();
-        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
-            monitor.fail(*begun, answered, now, &self.injected);
-        }
-        judge(&self.hub, &self.monitors, now);
-    }
-}
-
-impl fmt::Debug for WatchedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedBody")
-            .field("monitors", &self.monitors)
-            .finish_non_exhaustive()
-    }
-}
-
-/// When to judge while a call is pending: when it is late, once more soon after (the first time may be too
-/// soon after that of another call to count), and then after longer and longer intervals.
-#[cfg(feature = "tokio")]
-struct Look {
-    sleep: Pin<Box<tokio::time::Sleep>>,
-    then: Duration,
-    late: Duration,
-}
-
-#[cfg(feature = "tokio")]
-impl Look {
-    const SOON: Duration = Duration::from_millis(20);
-
-    /// Returns `None` outside a tokio runtime, where there is no timer.
-    fn when(late: Duration) -> Option<Self> {
-        tokio::runtime::Handle::try_current().ok()?;
-        // A call is late only after this time has passed.
-        let late = late.saturating_add(Duration::from_millis(1));
-        Some(Self {
-            sleep: Box::pin(tokio::time::sleep(late)),
-            then: Self::SOON,
-            late,
-        })
-    }
-
-    fn put_off(&mut self) {
-        let next = self.sleep.deadline() + self.then;
-        self.sleep.as_mut().reset(next);
-        self.then = self.late;
-        self.late *= 2;
     }
 }
 

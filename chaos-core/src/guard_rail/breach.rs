@@ -40,8 +40,10 @@ pub struct Breach {
 pub enum Measure {
     /// The fraction of calls that failed.
     ErrorRatio,
-    /// A quantile of the latencies, above 0 and below 1.
+    /// A quantile of the latencies to the head of the response, above 0 and below 1.
     Latency(f64),
+    /// A quantile of the latencies to the end of the body of the response, above 0 and below 1.
+    LatencyToEnd(f64),
 }
 
 impl fmt::Display for Breach {
@@ -49,11 +51,14 @@ impl fmt::Display for Breach {
         let Self { site, measure, .. } = self;
         let number = |number: f64| match measure {
             Measure::ErrorRatio => format!("{number:.3}"),
-            Measure::Latency(_) => format!("{:.1} ms", number * 1e3),
+            Measure::Latency(_) | Measure::LatencyToEnd(_) => format!("{:.1} ms", number * 1e3),
         };
         match measure {
             Measure::ErrorRatio => write!(f, "error ratio at {site}")?,
             Measure::Latency(quantile) => write!(f, "latency p{} at {site}", quantile * 100.0)?,
+            Measure::LatencyToEnd(quantile) => {
+                write!(f, "latency to the end p{} at {site}", quantile * 100.0)?;
+            }
         }
         write!(f, " is {}", number(self.measured))?;
         if let Some(baseline) = self.baseline {

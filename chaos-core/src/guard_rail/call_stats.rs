@@ -4,6 +4,23 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+/// The statistics of all calls, and of those that were not injected.
+#[derive(Debug, Default)]
+pub(super) struct Stats {
+    pub(super) all: CallStats,
+    pub(super) clean: CallStats,
+}
+
+impl Stats {
+    /// Adds a call.
+    pub(super) fn add(&mut self, latency: Duration, failed: bool, injected: bool) {
+        self.all.add(latency, failed);
+        if !injected {
+            self.clean.add(latency, failed);
+        }
+    }
+}
+
 /// How many calls there were, how many of them failed, and how long they took.
 #[derive(Debug)]
 pub(super) struct CallStats {

@@ -71,7 +71,14 @@ impl Monitor {
     pub(crate) fn late(&self) -> Option<Duration> {
         let latency = self.rail.latency.map(|(_, longest)| longest);
         let errors = self.rail.error_ratio.map(|_| self.rail.answered_within());
-        latency.into_iter().chain(errors).min()
+        let bounds = [latency, errors, self.late_to_end()];
+        bounds.into_iter().flatten().min()
+    }
+
+    /// Returns the time after which a call whose body has not ended breaks the bound of the latency to the end.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn late_to_end(&self) -> Option<Duration> {
+        self.rail.latency_to_end.map(|(_, longest)| longest)
     }
 
     /// Records that a call begins. `injected` is set while it is under way.
@@ -82,6 +89,25 @@ impl Monitor {
     /// Records that a call ended.
     pub(crate) fn end(&self, start: CallStart, now: Duration, end: CallEnd) {
         self.outcomes().end(start, &self.rail, now, end);
+    }
+
+    /// Returns whether it measures when bodies end.
+    pub(crate) fn measures_bodies(&self) -> bool {
+        self.rail.latency_to_end.is_some()
+    }
+
+    /// Records that the head of a call is there, and that a body follows.
+    pub(crate) fn begin_body(&self, start: CallStart) {
+        if self.measures_bodies() {
+            self.outcomes().begin_body(start, &self.rail);
+        }
+    }
+
+    /// Records that the body of a call ended.
+    pub(crate) fn end_body(&self, start: CallStart, now: Duration, end: CallEnd) {
+        if self.measures_bodies() {
+            self.outcomes().end_body(start, &self.rail, now, end);
+        }
     }
 
     /// Records that a call failed whose head, which was there at `answered`, was no failure.

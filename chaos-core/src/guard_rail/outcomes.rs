@@ -12,7 +12,7 @@ use std::{
 use crate::guard_rail::{
     GuardRail,
     breach::{Breach, Measure},
-    call_stats::CallStats,
+    call_stats::Stats,
     injected_by::InjectedBy,
 };
 
@@ -20,8 +20,9 @@ use crate::guard_rail::{
 #[derive(Debug)]
 struct Slot {
     number: u64,
-    all: CallStats,
-    clean: CallStats,
+    heads: Stats,
+    /// Empty unless there is a bound on the latency to the end.
+    ends: Stats,
 }
 
 /// The calls that one guard rail has measured.
@@ -31,6 +32,9 @@ pub(crate) struct Outcomes {
     /// When each unfinished call began, with a number that tells calls of the same moment apart, and
     /// who has injected into it.
     under_way: BTreeMap<(Duration, u64), Arc<InjectedBy>>,
+    /// The calls whose head is there, or comes now, and whose body has not ended, as in `under_way`. Empty
+    /// unless there is a bound on the latency to the end.
+    bodies: BTreeMap<(Duration, u64), Arc<InjectedBy>>,
     /// Whether calls count into which an overlay has injected.
     counts_overlays: bool,
     next: u64,
@@ -46,6 +50,14 @@ pub(crate) struct Outcomes {
 /// The start of a call that has not ended yet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CallStart(Duration, u64);
+
+impl CallStart {
+    /// Returns how long the call has taken so far.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn taken(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.0)
+    }
+}
 
 /// How a call ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +80,7 @@ impl Outcomes {
             counts_overlays,
             slots: VecDeque::new(),
             under_way: BTreeMap::new(),
+            bodies: BTreeMap::new(),
             next: 0,
             forgotten: 0,
             judged: Duration::ZERO,
@@ -84,6 +97,31 @@ impl Outcomes {
         CallStart(now, self.next)
     }
 
+    /// Records that the head of a call is there, and that a body follows, before the call's
+    /// [`end`](Self::end).
+    pub(crate) fn begin_body(&mut self, CallStart(since, number): CallStart, rail: &GuardRail) {
+        let key = (since, number);
+        if let (Some(_), Some(injected)) = (rail.latency_to_end, self.under_way.get(&key)) {
+            self.bodies.insert(key, Arc::clone(injected));
+        }
+    }
+
+    /// Records that the body of a call ended.
+    pub(crate) fn end_body(
+        &mut self,
+        CallStart(since, number): CallStart,
+        rail: &GuardRail,
+        now: Duration,
+        end: CallEnd,
+    ) {
+        // Without it, the head was there before all was forgotten.
+        let Some(injected) = self.bodies.remove(&(since, number)) else {
+            return;
+        };
+        self.add(since, &injected, rail, now, [None, Some(end)]);
+    }
+
+    /// Records that a call ended, or if a body follows, its head.
     pub(crate) fn end(
         &mut self,
         CallStart(since, number): CallStart,
@@ -95,23 +133,51 @@ impl Outcomes {
         let Some(injected) = self.under_way.remove(&(since, number)) else {
             return;
         };
-        if !self.counts(&injected) {
+        let has_ended = !self.bodies.contains_key(&(since, number));
+        self.add(
+            since,
+            &injected,
+            rail,
+            now,
+            [Some(end), has_ended.then_some(end)],
+        );
+    }
+
+    /// Adds a call to the statistics of heads and of ends, as far as it counts.
+    fn add(
+        &mut self,
+        since: Duration,
+        injected: &InjectedBy,
+        rail: &GuardRail,
+        now: Duration,
+        [head, end]: [Option<CallEnd>; 2],
+    ) {
+        if !self.counts(injected) {
             return;
         }
         let injected = injected.anyone();
         let latency = now.saturating_sub(since);
-        let failed = match end {
-            CallEnd::Answered { failed } => failed,
-            CallEnd::Left if injected && latency > rail.answered_within() => true,
+        let failed = |end: CallEnd, bound: Option<(f64, Duration)>| match end {
+            CallEnd::Answered { failed } => Some(failed),
+            CallEnd::Left if injected && latency > rail.answered_within() => Some(true),
             // Nobody knows what the answer would have been, but it was late already.
-            CallEnd::Left if rail.latency.is_some_and(|(_, longest)| latency > longest) => false,
-            CallEnd::Left => return,
+            CallEnd::Left => bound
+                .is_some_and(|(_, longest)| latency > longest)
+                .then_some(false),
         };
+        let head = head.and_then(|head| failed(head, rail.latency));
+        let end = end.filter(|_| rail.latency_to_end.is_some());
+        let end = end.and_then(|end| failed(end, rail.latency_to_end));
+        if head.is_none() && end.is_none() {
+            return;
+        }
         self.forget(rail, now);
-        if let Some(slot) = self.slot(slot_number(rail, now)) {
-            slot.all.add(latency, failed);
-            if !injected {
-                slot.clean.add(latency, failed);
+        let Some(slot) = self.slot(slot_number(rail, now)) else {
+            return;
+        };
+        for (stats, failed) in [(&mut slot.heads, head), (&mut slot.ends, end)] {
+            if let Some(failed) = failed {
+                stats.add(latency, failed, injected);
             }
         }
     }
@@ -136,8 +202,8 @@ impl Outcomes {
         let Some(slot) = self.slot(if has_left { newest } else { counted }) else {
             return;
         };
-        let clean = is_clean.then_some(&mut slot.clean);
-        for stats in [Some(&mut slot.all), clean].into_iter().flatten() {
+        let clean = is_clean.then_some(&mut slot.heads.clean);
+        for stats in [Some(&mut slot.heads.all), clean].into_iter().flatten() {
             stats.calls += u64::from(has_left);
             stats.failed += 1;
         }
@@ -148,8 +214,8 @@ impl Outcomes {
         if self.slots.back().is_none_or(|last| last.number < number) {
             self.slots.push_back(Slot {
                 number,
-                all: CallStats::default(),
-                clean: CallStats::default(),
+                heads: Stats::default(),
+                ends: Stats::default(),
             });
         }
         self.slots
@@ -183,17 +249,60 @@ impl Outcomes {
     /// Returns the breach, if a bound is broken now.
     pub(crate) fn judge(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
         self.forget(rail, now);
-        self.judge_errors(rail, now)
-            .or_else(|| self.judge_latency(rail, now))
+        let errors = self.judge_errors(rail, now);
+        // Adding up all slots takes some ten microseconds, so bursts are judged together.
+        let is_burst = self.judged > Duration::ZERO && now < self.judged + CHECK_INTERVAL;
+        if errors.is_some() || is_burst {
+            return errors;
+        }
+        self.judged = now;
+        let head = rail.latency.and_then(|(quantile, allowed)| {
+            let held = self.held(allowed, now);
+            self.judge_latency(
+                rail,
+                Measure::Latency(quantile),
+                allowed,
+                |slot| &slot.heads,
+                held,
+            )
+        });
+        head.or_else(|| {
+            let (quantile, allowed) = rail.latency_to_end?;
+            let measure = Measure::LatencyToEnd(quantile);
+            let held = self
+                .held(allowed, now)
+                .chain(self.held_bodies(allowed, now));
+            self.judge_latency(rail, measure, allowed, |slot| &slot.ends, held)
+        })
     }
 
-    /// Returns the calls that began more than `time` ago and have not ended: how long each has taken so
+    /// Returns the calls that began more than `time` ago and have no head yet: how long each has taken so
     /// far, and whether it was injected.
     fn held(&self, time: Duration, now: Duration) -> impl Iterator<Item = (Duration, bool)> {
+        self.late(&self.under_way, time, now)
+            .map(move |((since, _), injected)| (now.saturating_sub(since), injected))
+    }
+
+    /// Returns the calls that began more than `time` ago, and have a head, but whose body has not ended: how
+    /// long each has taken so far, and whether it was injected.
+    fn held_bodies(&self, time: Duration, now: Duration) -> impl Iterator<Item = (Duration, bool)> {
+        self.late(&self.bodies, time, now)
+            // Its head comes now, so it is among the others.
+            .filter(|(key, _)| !self.under_way.contains_key(key))
+            .map(move |((since, _), injected)| (now.saturating_sub(since), injected))
+    }
+
+    /// Returns the ones of `calls` that count and began more than `time` ago, and whether they were injected.
+    fn late<'a>(
+        &'a self,
+        calls: &'a BTreeMap<(Duration, u64), Arc<InjectedBy>>,
+        time: Duration,
+        now: Duration,
+    ) -> impl Iterator<Item = ((Duration, u64), bool)> + 'a {
         let begun = now.saturating_sub(time);
-        let late = self.under_way.range(..(begun, 0));
+        let late = calls.range(..(begun, 0));
         let late = late.filter(|(_, injected)| self.counts(injected));
-        late.map(move |(&(since, _), injected)| (now.saturating_sub(since), injected.anyone()))
+        late.map(|(key, injected)| (*key, injected.anyone()))
     }
 
     /// Returns whether a call counts.
@@ -211,8 +320,14 @@ impl Outcomes {
             self.errors_judged = now;
         }
         let sum = |of: fn(&Slot) -> u64| self.slots.iter().map(of).sum::<u64>();
-        let (calls, failed) = (sum(|slot| slot.all.calls), sum(|slot| slot.all.failed));
-        let (clean, clean_failed) = (sum(|slot| slot.clean.calls), sum(|slot| slot.clean.failed));
+        let (calls, failed) = (
+            sum(|slot| slot.heads.all.calls),
+            sum(|slot| slot.heads.all.failed),
+        );
+        let (clean, clean_failed) = (
+            sum(|slot| slot.heads.clean.calls),
+            sum(|slot| slot.heads.clean.failed),
+        );
         let held = self.held(rail.answered_within(), now);
         let held = held.filter(|(_, injected)| *injected).count() as u64;
         let (calls, failed) = (calls + held, failed + held);
@@ -234,25 +349,28 @@ impl Outcomes {
         measured.breach(rail, allowed)
     }
 
-    fn judge_latency(&mut self, rail: &GuardRail, now: Duration) -> Option<Breach> {
-        let (quantile, allowed) = rail.latency?;
-        // Adding up all slots takes some ten microseconds, so bursts are judged together.
-        if self.judged > Duration::ZERO && now < self.judged + CHECK_INTERVAL {
+    /// Judges the latencies of heads or of ends. Unfinished calls beyond the bound, which are `held`, count
+    /// with the time that they have taken so far.
+    fn judge_latency(
+        &self,
+        rail: &GuardRail,
+        measure: Measure,
+        allowed: Duration,
+        stats: fn(&Slot) -> &Stats,
+        held: impl Iterator<Item = (Duration, bool)>,
+    ) -> Option<Breach> {
+        let (Measure::Latency(quantile) | Measure::LatencyToEnd(quantile)) = measure else {
             return None;
-        }
-        self.judged = now;
-        let (mut all, mut clean) = (CallStats::default(), CallStats::default());
+        };
+        let mut sum = Stats::default();
         for slot in &self.slots {
-            all.absorb(&slot.all);
-            clean.absorb(&slot.clean);
+            sum.all.absorb(&stats(slot).all);
+            sum.clean.absorb(&stats(slot).clean);
         }
-        // Unfinished calls beyond the bound count with the time that they have taken so far.
-        for (latency, injected) in self.held(allowed, now) {
-            all.add(latency, false);
-            if !injected {
-                clean.add(latency, false);
-            }
+        for (latency, injected) in held {
+            sum.add(latency, false, injected);
         }
+        let Stats { all, clean } = sum;
         let has_baseline = is_enough(rail, clean.calls);
         let others = all.calls - clean.calls;
         if !is_enough(rail, all.calls)
@@ -261,7 +379,7 @@ impl Outcomes {
             return None;
         }
         let measured = Measurement {
-            measure: Measure::Latency(quantile),
+            measure,
             measured: all.quantile(quantile),
             baseline: has_baseline.then(|| clean.quantile(quantile)),
             max_baseline: rail.max_baseline_latency.as_secs_f64(),

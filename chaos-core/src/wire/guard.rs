@@ -1,5 +1,7 @@
 //! Guard rails in JSON.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 };
 use crate::{
     error::RuleError,
-    guard_rail::{GuardRail, Then},
+    guard_rail::{BOUNDS, GuardRail, Then},
     trigger::rate::Rate,
 };
 
@@ -22,11 +24,18 @@ const THEN: Words<Then> = &[("halt", Then::Halt), ("disarm", Then::Disarm)];
 
 /// The guard rails of a rule or a policy.
 pub(super) const GUARDS: Shape = Shape::list(&GuardDoc::SHAPE, 0, usize::MAX)
-    .allowing("a list of objects with error_ratio, latency or both");
+    .allowing("a list of objects with error_ratio, latency, latency_to_end or several of them");
+
+/// A quantile, and what it may not exceed.
+const LATENCY: Shape = Shape::map(
+    "^p([1-9][0-9]?(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9])$",
+    &DURATION,
+)
+.allowing("an object with one quantile, such as {\"p99\": \"800ms\"}");
 
 document! {
     /// A bound on what a service shows at a site.
-    GuardDoc as "GuardRail", "error_ratio, latency or both, and the bounds of a baseline beside over_baseline";
+    GuardDoc as "GuardRail", "error_ratio, latency, latency_to_end or several of them, and the bounds of a baseline beside over_baseline";
     optional {
         /// Where it looks: the rule's own site unless it is given.
         site: String = SITE;
@@ -36,9 +45,10 @@ document! {
         at_least: Whole<u32> = Shape::whole(0, u32::MAX as u64);
         /// The share of the calls that may fail.
         error_ratio: f64 = Shape::SHARE;
-        /// A quantile that calls may not exceed.
-        latency: Map<String, Value> = Shape::map("^p([1-9][0-9]?(\\.[0-9]{1,6})?|0\\.[0-9]{0,5}[1-9])$", &DURATION)
-            .allowing("an object with one quantile, such as {\"p99\": \"800ms\"}");
+        /// A quantile that calls may not exceed until the head of their response.
+        latency: Map<String, Value> = LATENCY;
+        /// A quantile that calls may not exceed until the end of the body of their response.
+        latency_to_end: Map<String, Value> = LATENCY;
         /// Whether the bound is on what injection adds to the calls that are left alone.
         over_baseline: bool = Shape::FLAG;
         /// The greatest error ratio that the baseline counts for: 0.5 unless it is given.
@@ -77,7 +87,14 @@ impl GuardDoc {
             rail = rail.error_ratio(Rate::new(ratio).map_err(Self::at("error_ratio"))?);
         }
         if let Some(points) = self.latency {
-            rail = latency(rail, &points).map_err(Self::at("latency"))?;
+            let (quantile, longest) = latency(&points).map_err(Self::at("latency"))?;
+            let bounded = rail.latency(quantile, longest);
+            rail = bounded.map_err(Self::at("latency"))?;
+        }
+        if let Some(points) = self.latency_to_end {
+            let (quantile, longest) = latency(&points).map_err(Self::at("latency_to_end"))?;
+            let bounded = rail.latency_to_end(quantile, longest);
+            rail = bounded.map_err(Self::at("latency_to_end"))?;
         }
         if self.over_baseline == Some(true) {
             rail = rail.over_baseline();
@@ -91,8 +108,8 @@ impl GuardDoc {
             rail = rail.max_baseline_error_ratio(ratio);
         }
         if let Some(longest) = self.max_baseline_latency {
-            if !rail.over_baseline || rail.latency.is_none() {
-                let problem = "without over_baseline and latency";
+            if !rail.over_baseline || !rail.bounds_latency() {
+                let problem = "without over_baseline, and latency or latency_to_end";
                 return Err(Self::refuse("max_baseline_latency", problem));
             }
             let longest = duration(&longest).map_err(Self::at("max_baseline_latency"))?;
@@ -101,21 +118,20 @@ impl GuardDoc {
         if let Some(then) = self.then {
             rail = rail.then(meaning(THEN, &then).map_err(Self::within("then"))?);
         }
-        if rail.error_ratio.is_none() && rail.latency.is_none() {
-            let allowed = "error_ratio, latency or both";
-            return Err(RuleError::new("", "a guard rail without a bound", allowed));
+        if rail.error_ratio.is_none() && !rail.bounds_latency() {
+            return Err(RuleError::new("", "a guard rail without a bound", BOUNDS));
         }
         Ok(rail)
     }
 }
 
-fn latency(rail: GuardRail, points: &Map<String, Value>) -> Result<GuardRail, RuleError> {
+fn latency(points: &Map<String, Value>) -> Result<(f64, Duration), RuleError> {
     let mut points = points.iter();
     let (Some((name, Value::String(longest))), None) = (points.next(), points.next()) else {
         return Err(refuse("not one quantile with its time"));
     };
     let unknown = || refuse(format_args!("unknown field `{name}`"));
-    rail.latency(quantile(name).ok_or_else(unknown)?, duration(longest)?)
+    Ok((quantile(name).ok_or_else(unknown)?, duration(longest)?))
 }
 
 /// Writes the guard rails, unless there are none.
@@ -128,15 +144,17 @@ impl From<&GuardRail> for GuardDoc {
     fn from(rail: &GuardRail) -> Self {
         let usual = GuardRail::new();
         let bounds_errors = rail.over_baseline && rail.error_ratio.is_some();
-        let bounds_latency = rail.over_baseline && rail.latency.is_some();
+        let bounds_latency = rail.over_baseline && rail.bounds_latency();
+        let latency = |(quantile, longest)| {
+            Map::from_iter([(quantile_name(quantile), duration_text(longest).into())])
+        };
         Self {
             site: rail.site.as_ref().map(ToString::to_string),
             window: (rail.window != usual.window).then(|| duration_text(rail.window)),
             at_least: (rail.at_least != usual.at_least).then_some(Whole(rail.at_least)),
             error_ratio: rail.error_ratio.map(Rate::get),
-            latency: rail.latency.map(|(quantile, longest)| {
-                Map::from_iter([(quantile_name(quantile), duration_text(longest).into())])
-            }),
+            latency: rail.latency.map(latency),
+            latency_to_end: rail.latency_to_end.map(latency),
             over_baseline: rail.over_baseline.then_some(true),
             // What bounds no baseline is refused, and was never needed.
             max_baseline_error_ratio: (bounds_errors

@@ -29,7 +29,15 @@ pub(super) enum Source<B> {
     Made(Option<Bytes>),
     Stage(Box<Stage<B>>),
     /// A body that guard rails measure.
-    Watched(Box<(Source<B>, WatchedBody)>),
+    Watched(Box<Watched<B>>),
+}
+
+/// A source that guard rails measure.
+pub(super) struct Watched<B> {
+    source: Source<B>,
+    body: WatchedBody,
+    /// How many bytes are still to come, as far as that is known.
+    left: Option<u64>,
 }
 
 /// A source, and the filter for its bytes.
@@ -59,6 +67,15 @@ impl<B> Source<B> {
         }))
     }
 
+    /// Measures this source for guard rails. `length` is the most bytes that it has, if that is known.
+    pub(super) fn watched(self, body: WatchedBody, length: Option<u64>) -> Self {
+        Self::Watched(Box::new(Watched {
+            source: self,
+            body: body.answered(),
+            left: length,
+        }))
+    }
+
     /// Looks at a connection while the last fault that was added waits.
     pub(super) fn looking_at(mut self, connection: Option<Box<Connection>>) -> Self {
         if let Self::Stage(stage) = &mut self {
@@ -79,14 +96,7 @@ where
             Self::Ahead(ahead) => ahead.poll_frame(cx),
             Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Stage(stage) => stage.poll_frame(cx),
-            Self::Watched(watched) => {
-                let (source, watched) = &mut **watched;
-                let polled = ready!(source.poll_frame(cx));
-                if is_failure(&polled) {
-                    watched.fail();
-                }
-                Poll::Ready(polled)
-            }
+            Self::Watched(watched) => watched.poll_frame(cx),
         }
     }
 
@@ -96,7 +106,7 @@ where
         match self {
             Self::Stage(stage) => stage.poll_gone(is_held, cx),
             Self::Ahead(ahead) if is_held => ahead.poll_gone(cx),
-            Self::Watched(watched) => watched.0.poll_gone(is_held, cx),
+            Self::Watched(watched) => watched.source.poll_gone(is_held, cx),
             _ => Poll::Pending,
         }
     }
@@ -105,7 +115,7 @@ where
     fn may_hold(&self) -> bool {
         match self {
             Self::Stage(stage) => stage.may_hold(),
-            Self::Watched(watched) => watched.0.may_hold(),
+            Self::Watched(watched) => watched.source.may_hold(),
             Self::Body(_) | Self::Ahead(_) | Self::Made(_) => false,
         }
     }
@@ -116,7 +126,7 @@ where
             Self::Ahead(ahead) => ahead.is_end_stream(),
             Self::Made(bytes) => bytes.is_none(),
             Self::Stage(stage) => stage.is_end_stream(),
-            Self::Watched(watched) => watched.0.is_end_stream(),
+            Self::Watched(watched) => watched.source.is_end_stream(),
         }
     }
 
@@ -126,8 +136,37 @@ where
             Self::Ahead(ahead) => ahead.size_hint(),
             Self::Made(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
             Self::Stage(stage) => stage.size_hint(),
-            Self::Watched(watched) => watched.0.size_hint(),
+            Self::Watched(watched) => watched.source.size_hint(),
         }
+    }
+}
+
+impl<B> Watched<B>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
+        let source = &mut self.source;
+        let polled = ready!(self.body.poll(cx, |cx| source.poll_frame(cx)));
+        if is_failure(&polled) {
+            self.body.fail();
+            return Poll::Ready(polled);
+        }
+        match polled
+            .as_ref()
+            .and_then(|frame| frame.as_ref().ok()?.data_ref())
+        {
+            Some(data) if !self.source.is_end_stream() => {
+                self.left = (self.left).map(|left| left.saturating_sub(data.len() as u64));
+                // A server needs no more, and may drop the body.
+                if self.left == Some(0) {
+                    self.body.all_passed();
+                }
+            }
+            _ => self.body.end(),
+        }
+        Poll::Ready(polled)
     }
 }
 

@@ -16,9 +16,10 @@ use self::stacks::{Place, Stack};
 enum Measure {
     Errors,
     Latency,
+    LatencyToEnd,
 }
 
-const MEASURES: [Measure; 2] = [Measure::Errors, Measure::Latency];
+const MEASURES: [Measure; 3] = [Measure::Errors, Measure::Latency, Measure::LatencyToEnd];
 
 impl Measure {
     /// A guard rail of this measure, whose bound is low, or so high that nothing breaks it.
@@ -29,6 +30,8 @@ impl Measure {
             (Self::Errors, false) => rail["error_ratio"] = json!(1.0),
             (Self::Latency, true) => rail["latency"] = json!({"p50": "30ms"}),
             (Self::Latency, false) => rail["latency"] = json!({"p50": "1h"}),
+            (Self::LatencyToEnd, true) => rail["latency_to_end"] = json!({"p50": "30ms"}),
+            (Self::LatencyToEnd, false) => rail["latency_to_end"] = json!({"p50": "1h"}),
         }
         rail
     }
@@ -39,13 +42,13 @@ struct Row {
     name: &'static str,
     fault: Value,
     /// For each measure: `None` if the rail trips, or the reason why it never can.
-    never: [Option<&'static str>; 2],
+    never: [Option<&'static str>; 3],
 }
 
 const QUICK: &str = "the call is as quick as without the fault, or quicker";
 const SERVED: &str = "the call is served";
-const HEAD: &str =
-    "the latency ends with the head of the response, and a body that is whole is no failure";
+const HEAD: &str = "this latency ends with the head of the response";
+const WHOLE: &str = "a body that is whole is no failure";
 const OTHER_THREADS: &str = "other threads burn, and the call is served";
 const AT_CONNECTION: &str =
     "the layer does not see what happens to a connection before and after the call";
@@ -55,13 +58,19 @@ fn rows() -> Vec<Row> {
     let row = |name, fault, errors: Option<&'static str>, latency: Option<&'static str>| Row {
         name,
         fault,
-        never: [errors, latency],
+        // A call whose head is late ends late.
+        never: [errors, latency, latency],
+    };
+    let of_body = |name, fault, errors: Option<&'static str>, to_end: Option<&'static str>| Row {
+        name,
+        fault,
+        never: [errors, Some(HEAD), to_end],
     };
     let body = |body: Value| json!({"body": body});
     let fails = |name, fault| row(name, fault, None, Some(QUICK));
     let slow = |name, fault| row(name, fault, Some(SERVED), None);
-    let later = |name, fault| row(name, fault, Some(HEAD), Some(HEAD));
-    let breaks_off = |name, fault| row(name, fault, None, Some(HEAD));
+    let later = |name, fault| of_body(name, fault, Some(WHOLE), None);
+    let breaks_off = |name, fault| of_body(name, fault, None, Some(QUICK));
     let option = |code: u16| json!({"weight": 1, "fault": {"status": code}});
     vec![
         slow("latency, before", json!({"latency": "50ms"})),
@@ -108,7 +117,12 @@ fn rows() -> Vec<Row> {
             "body: stall",
             body(json!({"stall_after": "1B", "for": "50ms"})),
         ),
-        later("body: corrupt", body(json!({"corrupt": 1.0}))),
+        of_body(
+            "body: corrupt",
+            body(json!({"corrupt": 1.0})),
+            Some(WHOLE),
+            Some(QUICK),
+        ),
         later("body: first byte", body(json!({"first_byte": "50ms"}))),
         later("body: chunk", body(json!({"chunk": "50ms"}))),
         row(
@@ -144,7 +158,7 @@ fn never(row: &Row, place: Place, measure: Measure) -> Option<&'static str> {
         _ => false,
     };
     if at_once {
-        return (measure == Measure::Latency).then_some(QUICK);
+        return (measure != Measure::Errors).then_some(QUICK);
     }
     match (place, row.name) {
         (Place::Connection, _) => Some(AT_CONNECTION),

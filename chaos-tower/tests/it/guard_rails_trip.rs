@@ -843,6 +843,8 @@ fn it_is_said_on_the_wire() {
         {"site": "http.*", "window": "30s", "at_least": 5, "latency": {"p99.9": "800ms"}, "over_baseline": true,
             "max_baseline_latency": "2s", "then": "disarm"},
         {"error_ratio": 0.1, "over_baseline": true, "max_baseline_error_ratio": 0.2},
+        {"latency": {"p50": "100ms"}, "latency_to_end": {"p99": "2s"}, "over_baseline": true},
+        {"latency_to_end": {"p99": "2s"}, "over_baseline": true, "max_baseline_latency": "1s"},
     ]});
     let read = wire::rule_from_value(doc.clone(), None).unwrap();
     let second = GuardRail::new()
@@ -855,10 +857,15 @@ fn it_is_said_on_the_wire() {
         .then(chaos_core::guard_rail::Then::Disarm);
     let third = errors(0.1).over_baseline();
     let third = third.max_baseline_error_ratio(Rate::new(0.2).unwrap());
+    let to_end = |rail: GuardRail| rail.latency_to_end(0.99, 2000 * MS).unwrap();
+    let fourth = GuardRail::new().latency(0.5, 100 * MS).unwrap();
+    let fifth = GuardRail::new().max_baseline_latency(1000 * MS);
     let expected = rule("r", "db.read", Fault::error("lost"))
         .guard(errors(0.1))
         .guard(second)
-        .guard(third);
+        .guard(third)
+        .guard(to_end(fourth).over_baseline())
+        .guard(to_end(fifth).over_baseline());
     assert_eq!(read, expected);
     assert_eq!(wire::rule_to_value(&read), doc);
 
@@ -882,6 +889,11 @@ fn it_is_said_on_the_wire() {
         (json!({"latency": {"q99": "1s"}}), "guards[0].latency"),
         (json!({"latency": {"p100": "1s"}}), "guards[0].latency"),
         (json!({"latency": "1s"}), "guards[0].latency"),
+        (
+            json!({"latency_to_end": {"p100": "1s"}}),
+            "guards[0].latency_to_end",
+        ),
+        (json!({"latency_to_end": "1s"}), "guards[0].latency_to_end"),
         (
             json!({"error_ratio": 0.1, "then": "explode"}),
             "guards[0].then",

@@ -15,6 +15,7 @@ mod every_fault_trips_what_it_should;
 mod first_tries_fail_and_the_third_gets_through;
 mod guard_rails_trip;
 mod keys_of_real_callers;
+mod late_ends_trip;
 mod one_request_through_three_services;
 mod open_connections_obey_rules;
 mod readiness_is_kept;

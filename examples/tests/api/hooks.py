@@ -351,18 +351,19 @@ def rule(given, with_id):
     return given
 
 
-BASELINES = {"max_baseline_error_ratio": "error_ratio", "max_baseline_latency": "latency"}
+LATENCIES = {"latency", "latency_to_end"}
+BASELINES = {"max_baseline_error_ratio": {"error_ratio"}, "max_baseline_latency": LATENCIES}
 
 
 def guard(given):
     given = dict(given)
-    if "latency" in given:
-        given["latency"] = {"p99": "800ms"}
-    elif "error_ratio" not in given:
+    for measure in LATENCIES & given.keys():
+        given[measure] = {"p99": "800ms"}
+    if not given.keys() & {"error_ratio", *LATENCIES}:
         given["error_ratio"] = 0.5
     # What bounds a baseline stands beside one, and beside what it is measured in.
-    for most, measure in BASELINES.items():
-        if most in given and not (given.get("over_baseline") and measure in given):
+    for most, measures in BASELINES.items():
+        if most in given and not (given.get("over_baseline") and given.keys() & measures):
             del given[most]
     # Guard rails measure at layers: one at a site that is known not to be a layer is refused.
     given["site"] = "http.server"

@@ -163,6 +163,87 @@ fn a_call_that_is_late_already_counts() {
     assert!((breach.measured - 0.119).abs() < 0.002, "{breach}");
 }
 
+impl Simulation {
+    /// A call whose head takes 1 ms, and whose body takes `body`.
+    fn call_with_body(&mut self, body: Duration, injected: bool) -> Option<Breach> {
+        let by = InjectedBy::new(false);
+        if injected {
+            by.note_injection();
+        }
+        let start = self.outcomes.begin(self.now, &Arc::new(by));
+        self.now += MS;
+        let end = CallEnd::Answered { failed: false };
+        self.outcomes.begin_body(start, &self.rail);
+        self.outcomes.end(start, &self.rail, self.now, end);
+        self.now += body;
+        let while_held = self.outcomes.judge(&self.rail, self.now);
+        self.outcomes.end_body(start, &self.rail, self.now, end);
+        let at_end = self.outcomes.judge(&self.rail, self.now + 10 * MS);
+        while_held.or(at_end)
+    }
+}
+
+#[test]
+fn a_body_counts_for_the_latency_to_the_end_alone() {
+    let mut calls = Simulation::under(rail().latency(0.5, 10 * MS).unwrap());
+    let is_slow =
+        |calls: &mut Simulation| (0..10).find_map(|_| calls.call_with_body(50 * MS, true));
+    assert_eq!(is_slow(&mut calls), None);
+    assert!(calls.outcomes.bodies.is_empty(), "nobody asks for its end");
+    let mut calls = Simulation::under(rail().latency_to_end(0.5, 100 * MS).unwrap());
+    assert_eq!(is_slow(&mut calls), None);
+    let mut calls = Simulation::under(rail().latency_to_end(0.5, 10 * MS).unwrap());
+    let breach = is_slow(&mut calls).unwrap();
+    assert_eq!(breach.measure, Measure::LatencyToEnd(0.5));
+    assert_eq!((breach.calls, breach.injected), (10, 10));
+    assert!((breach.measured - 0.051).abs() < 0.001, "{breach}");
+}
+
+/// A call without a body has no other end than its head.
+#[test]
+fn a_call_without_a_body_ends_with_its_head() {
+    let mut calls = Simulation::under(rail().latency_to_end(0.5, 10 * MS).unwrap());
+    assert!(
+        (0..10)
+            .find_map(|_| calls.call(50 * MS, false, true))
+            .is_some()
+    );
+}
+
+#[test]
+fn a_baseline_of_late_ends_counts_for_no_more_than_its_bound() {
+    let trips = |rail: GuardRail| {
+        let mut calls = Simulation::under(rail.over_baseline());
+        for _ in 0..10 {
+            assert_eq!(calls.call_with_body(100 * MS, false), None);
+        }
+        (0..30).find_map(|_| calls.call_with_body(140 * MS, true))
+    };
+    let to_end = || rail().latency_to_end(0.9, 60 * MS).unwrap();
+    assert_eq!(trips(to_end()), None);
+    let breach = trips(to_end().max_baseline_latency(50 * MS)).unwrap();
+    assert_eq!(breach.max_baseline, Some(0.05), "{breach}");
+}
+
+#[test]
+fn a_body_of_before_a_reset_is_forgotten() {
+    let mut calls = Simulation::under(rail().latency_to_end(0.5, 10 * MS).unwrap());
+    let by = Arc::new(InjectedBy::new(false));
+    let (before, amid) = (
+        calls.outcomes.begin(calls.now, &by),
+        calls.outcomes.begin(calls.now, &by),
+    );
+    calls.outcomes.begin_body(before, &calls.rail);
+    calls.outcomes.reset();
+    calls.outcomes.begin_body(amid, &calls.rail);
+    assert!(calls.outcomes.bodies.is_empty());
+    let end = CallEnd::Answered { failed: false };
+    for call in [before, amid] {
+        calls.outcomes.end_body(call, &calls.rail, calls.now, end);
+    }
+    assert!(calls.outcomes.slots.is_empty());
+}
+
 /// Each of thousands of calls that are held judges, and each judgement counted all of them.
 #[test]
 fn calls_that_are_held_are_counted_once_in_a_while() {

@@ -190,6 +190,17 @@ async fn a_response_in_a_wait_ends_with_its_client() {
 /// The head of the answer has been received, the body is held back, and nobody has read the request.
 #[tokio::test]
 async fn an_answer_in_a_wait_ends_with_its_client() {
+    answers_end_with_their_clients(json!([])).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_a_guard_rail_measures_ends_with_its_client() {
+    let rail =
+        json!({"site": SITE, "error_ratio": 0.1, "latency_to_end": {"p50": "1h"}, "at_least": 1});
+    answers_end_with_their_clients(json!([rail])).await;
+}
+
+async fn answers_end_with_their_clients(guards: Value) {
     let stall = json!({"body": {"stall_after": "2B", "for": "20s"}});
     for fault in [
         json!([stall]),
@@ -199,7 +210,9 @@ async fn an_answer_in_a_wait_ends_with_its_client() {
         json!([stall, {"body": {"first_byte": "300ms"}}]),
     ] {
         let server = hyper_server::start().await;
-        server.aim(fault.clone());
+        let rule = json!({"site": SITE, "faults": fault, "guards": guards});
+        let rule = wire::rule_from_value(rule, Some("r")).unwrap();
+        server.injector.put(rule);
         let mut clients = Vec::new();
         for sent in [Sent::PartOfLength, Sent::PartOfChunks, Sent::Expect] {
             let mut client = TcpStream::connect(server.address).await.unwrap();
@@ -212,6 +225,7 @@ async fn an_answer_in_a_wait_ends_with_its_client() {
         drop(clients);
         let let_go = until_let_go(&server.injector).await;
         assert!(let_go, "{fault}: {} are still active", server.active());
+        assert!(server.injector.status().breaches.is_empty(), "{fault}");
     }
 }
 
