@@ -98,17 +98,25 @@ impl CutMeans {
 }
 
 fn is_axum_body<B: 'static>() -> bool {
+    let body = TypeId::of::<B>();
     #[cfg(feature = "axum")]
-    return TypeId::of::<B>() == TypeId::of::<axum::body::Body>();
+    return body == TypeId::of::<axum::body::Body>();
     #[cfg(not(feature = "axum"))]
-    false
+    {
+        let _ = body;
+        false
+    }
 }
 
 fn is_tonic_body<B: 'static>() -> bool {
+    let body = TypeId::of::<B>();
     #[cfg(feature = "tonic")]
-    return TypeId::of::<B>() == TypeId::of::<tonic::body::Body>();
+    return body == TypeId::of::<tonic::body::Body>();
     #[cfg(not(feature = "tonic"))]
-    false
+    {
+        let _ = body;
+        false
+    }
 }
 
 impl Outcome {
