@@ -33,8 +33,27 @@ pub type Label<'a> = (&'static str, Cow<'a, str>);
 pub struct Call<'a> {
     http: Option<Http<'a>>,
     labels: &'a [Label<'a>],
-    peer: Option<&'a dyn Fn() -> Option<IpAddr>>,
-    cuts: Option<&'a dyn Fn() -> Cuts>,
+    lazy: Option<&'a dyn LazyFacts>,
+}
+
+/// Facts of a call that are found out only if a rule reads them. A closure that returns the peer is one.
+pub trait LazyFacts {
+    /// Returns the IP address of the peer, if it is known.
+    fn peer(&self) -> Option<IpAddr> {
+        None
+    }
+
+    /// Returns which faults can cut the call off. It is asked only if a rule would cut the call off at once,
+    /// and a rule fires for none of the others.
+    fn cuts(&self) -> Cuts {
+        Cuts::All
+    }
+}
+
+impl<F: Fn() -> Option<IpAddr>> LazyFacts for F {
+    fn peer(&self) -> Option<IpAddr> {
+        self()
+    }
 }
 
 /// Which `abort` faults can cut a call off before it is served.
@@ -74,8 +93,7 @@ impl<'a> Call<'a> {
         Self {
             http: None,
             labels: &[],
-            peer: None,
-            cuts: None,
+            lazy: None,
         }
     }
 
@@ -89,8 +107,7 @@ impl<'a> Call<'a> {
                 headers,
             }),
             labels: &[],
-            peer: None,
-            cuts: None,
+            lazy: None,
         }
     }
 
@@ -101,24 +118,16 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Sets how to find out the IP address of the peer. `peer` is called only if a rule reads it.
+    /// Sets how to find out the facts that few rules read.
     #[must_use]
-    pub const fn peer_of(mut self, peer: &'a dyn Fn() -> Option<IpAddr>) -> Self {
-        self.peer = Some(peer);
-        self
-    }
-
-    /// Sets how to find out which faults can cut the call off; without this, all can. A rule fires for none of
-    /// the others. `cuts` is called only if a rule would cut the call off at once.
-    #[must_use]
-    pub const fn cut_by(mut self, cuts: &'a dyn Fn() -> Cuts) -> Self {
-        self.cuts = Some(cuts);
+    pub const fn lazy_facts(mut self, facts: &'a dyn LazyFacts) -> Self {
+        self.lazy = Some(facts);
         self
     }
 
     /// Returns which faults can cut the call off.
     pub(crate) fn cuts(&self) -> Cuts {
-        self.cuts.map_or(Cuts::All, |cuts| cuts())
+        self.lazy.map_or(Cuts::All, LazyFacts::cuts)
     }
 
     /// Returns whether this is a call of gRPC-Web, whose messages are not counted.
@@ -131,12 +140,12 @@ impl<'a> Call<'a> {
 
     /// Returns whether the integration looks for the address of the peer.
     pub(crate) fn tells_peer(&self) -> bool {
-        self.peer.is_some()
+        self.lazy.is_some()
     }
 
     /// Returns the IP address of the peer, if it is known.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
-        self.peer?()
+        self.lazy?.peer()
     }
 
     /// Returns the trace id of the W3C's `traceparent` header, if the header is valid: 32

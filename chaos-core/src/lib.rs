@@ -142,7 +142,7 @@ pub use crate::{
         preview::Preview,
         status::{Counts, HaltHolder, HolderKind, State, Status},
     },
-    call::{Call, Cuts, Label, direction::Direction, site_kind::SiteKind},
+    call::{Call, Cuts, Label, LazyFacts, direction::Direction, site_kind::SiteKind},
     clock::Clock,
     decision::Decision,
     error::RuleError,

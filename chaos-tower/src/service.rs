@@ -4,10 +4,11 @@ use std::{
     fmt,
     marker::PhantomData,
     mem,
+    net::IpAddr,
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Decision};
+use chaos_core::{Call, Cuts, Decision, LazyFacts};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -115,16 +116,32 @@ where
     B: HttpBody,
 {
     let (method, uri, headers) = (request.method(), request.uri(), request.headers());
-    let peer = || peer_address(request.extensions());
-    let cuts = || {
-        let means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
-        means.cuts(method, request.version(), request.extensions())
+    let facts = RequestFacts {
+        request: &request,
+        cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
-    let call = Call::http(method, uri, headers).peer_of(&peer);
-    let call = call.cut_by(&cuts);
+    let call = Call::http(method, uri, headers).lazy_facts(&facts);
     match service.site_ref.decide(&call) {
         None => ResponseFuture::pass(service.inner.call(M::pass_request(request))),
         Some(decision) => serve(service, request, decision),
+    }
+}
+
+/// What rules may ask about a request. Both facts are in one place, so that a call that asks for neither pays
+/// for one reference.
+struct RequestFacts<'r, A, C> {
+    request: &'r Request<A>,
+    cut_means: C,
+}
+
+impl<A, C: Fn() -> CutMeans> LazyFacts for RequestFacts<'_, A, C> {
+    fn peer(&self) -> Option<IpAddr> {
+        peer_address(self.request.extensions())
+    }
+
+    fn cuts(&self) -> Cuts {
+        let Self { request, cut_means } = self;
+        cut_means().cuts(request.method(), request.version(), request.extensions())
     }
 }
 

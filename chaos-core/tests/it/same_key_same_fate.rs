@@ -44,7 +44,7 @@ impl Request {
     fn is_hit_at(&self, site: &Site) -> bool {
         let peer = || self.peer;
         let call = Call::http(&Method::GET, &self.uri, &self.headers);
-        let call = call.labels(&self.labels).peer_of(&peer);
+        let call = call.labels(&self.labels).lazy_facts(&peer);
         site.decide(&call).is_some()
     }
 }

@@ -31,10 +31,10 @@ fn fires(site: &Site) -> bool {
     let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
     let (table, address) = (("table", "orders".into()), ("peer", "127.0.0.1".into()));
     let call = match site.kind() {
-        SiteKind::Layer => Call::http(&Method::POST, &uri, &headers).peer_of(&peer),
+        SiteKind::Layer => Call::http(&Method::POST, &uri, &headers).lazy_facts(&peer),
         SiteKind::Connection => {
             return site
-                .decide(&Call::new().labels(&[address]).peer_of(&peer))
+                .decide(&Call::new().labels(&[address]).lazy_facts(&peer))
                 .is_some();
         }
         _ => return site.decide(&Call::new().labels(&[table])).is_some(),
@@ -204,7 +204,7 @@ fn peers_that_nobody_tells_are_told() {
     site.ask_for_peer();
     assert_eq!(fields(), [""; 0]);
     let nobody = || None;
-    let unknown = request.peer_of(&nobody);
+    let unknown = request.lazy_facts(&nobody);
     assert!(site.is_armed() && site.decide(&unknown).is_none());
     assert!(!site.is_armed(), "only the first call takes the slow path");
     assert_eq!(fields(), ["faults[0]", "key"]);
@@ -227,7 +227,7 @@ fn peers_that_are_known_are_not_warned_of() {
     site.ask_for_peer();
     let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
     let peer = || Some(IpAddr::from(Ipv4Addr::LOCALHOST));
-    let request = Call::http(&Method::GET, &uri, &headers).peer_of(&peer);
+    let request = Call::http(&Method::GET, &uri, &headers).lazy_facts(&peer);
     assert!(site.decide(&request).is_none());
     let keyed = rule(r#""key":"peer""#, r#"{"abort":"reset"}"#, "http.server");
     assert_eq!(injector.warnings([&keyed]), []);

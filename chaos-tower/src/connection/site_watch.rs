@@ -40,7 +40,7 @@ impl SiteWatch {
         let label = text.as_deref().map(|text| ("peer", text.into()));
         let call = Call::new().labels(label.as_slice());
         let peer = || peer().filter(|_| self.host.is_none());
-        let call = call.peer_of(&peer);
+        let call = call.lazy_facts(&peer);
         self.site_ref.decide_news(&call, &mut self.asked)
     }
 
