@@ -38,6 +38,11 @@ pub(crate) struct ReadAhead<B> {
     bytes: u64,
     memory: Memory,
     is_over: bool,
+    /// Whether the call is one of a client: then the body is the application's, and its error no sign that
+    /// somebody has gone.
+    is_client: bool,
+    /// The error of the application's body, for whoever reads so far.
+    error: Option<BoxError>,
     /// Whether the body may be read before somebody asks for it.
     may_read: bool,
     /// Where to look while the body is not read: its server does not read either, and notices nothing.
@@ -49,13 +54,15 @@ where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
     /// Wraps the body of the request with this head. Boxed, because few requests have one.
-    pub(crate) fn new(body: B, head: &Parts) -> Box<Self> {
+    pub(crate) fn new(body: B, head: &Parts, is_client: bool) -> Box<Self> {
         Box::new(Self {
             body: Box::pin(body),
             frames: VecDeque::new(),
             bytes: 0,
             memory: Memory::default(),
             is_over: false,
+            is_client,
+            error: None,
             // A server that reads the body tells the client to send it.
             may_read: !head.headers.contains_key(EXPECT),
             look: Connection::to_look_at(head).map(Look::at),
@@ -65,8 +72,8 @@ where
     /// Reads the body ahead, and is ready when the client has gone before the end of it. To be polled while
     /// a fault waits.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        let had_nothing = self.frames.is_empty() && !self.is_over;
-        let mut is_heard = self.is_over;
+        let had_nothing = !self.has_some();
+        let mut is_heard = self.is_over || self.error.is_some();
         while !is_heard && self.may_read && self.memory.has_room() {
             match poll_body(self.body.as_mut(), cx) {
                 Poll::Pending => is_heard = true,
@@ -76,10 +83,13 @@ where
                     self.memory.keep(length(&frame) + FRAME);
                     self.frames.push_back(frame);
                 }
+                Poll::Ready(Some(Err(error))) if self.is_client => {
+                    (self.error, is_heard) = (Some(error), true);
+                }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(error),
             }
         }
-        if had_nothing && (self.is_over || !self.frames.is_empty()) {
+        if had_nothing && self.has_some() {
             // Whoever reads the body has found it pending.
             cx.waker().wake_by_ref();
         }
@@ -91,11 +101,20 @@ where
         }
     }
 
+    /// Whether the body has something for its reader now.
+    fn has_some(&self) -> bool {
+        self.is_over || self.error.is_some() || !self.frames.is_empty()
+    }
+
     pub(super) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Polled> {
         if let Some(frame) = self.frames.pop_front() {
             self.bytes -= length(&frame);
             self.memory.release(length(&frame) + FRAME);
             return Poll::Ready(Some(Ok(frame)));
+        }
+        if let Some(error) = self.error.take() {
+            self.is_over = true;
+            return Poll::Ready(Some(Err(error)));
         }
         if self.is_over {
             return Poll::Ready(None);
@@ -105,7 +124,9 @@ where
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
-        self.frames.is_empty() && (self.is_over || self.body.is_end_stream())
+        self.frames.is_empty()
+            && self.error.is_none()
+            && (self.is_over || self.body.is_end_stream())
     }
 
     pub(crate) fn size_hint(&self) -> SizeHint {

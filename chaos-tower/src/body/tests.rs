@@ -51,7 +51,7 @@ fn random_slow_fault(numbers: &mut Numbers) -> BytesFault {
 
 fn read_ahead(script: Script) -> Box<ReadAhead<Script>> {
     let (head, ()) = http::Request::new(()).into_parts();
-    ReadAhead::new(script, &head)
+    ReadAhead::new(script, &head, false)
 }
 
 fn faults(hits: &[Hit]) -> Vec<BodyFault> {
@@ -224,6 +224,27 @@ async fn what_was_read_ahead_is_as_good_as_what_was_not() {
     let read = read(FaultBody::read_ahead(ahead, vec![fault])).await;
     assert_eq!(read.bytes(), b"aabb");
     assert!(read.hints_were_right());
+}
+
+/// The body of a client's request is the application's: its error is for who reads it, and nobody has gone.
+#[tokio::test(start_paused = true)]
+async fn an_error_of_the_applications_own_body_reaches_its_reader() {
+    for is_client in [true, false] {
+        let (head, ()) = http::Request::new(()).into_parts();
+        let script = Script::new([Step::Data(Bytes::from_static(b"aa")), Step::Error]);
+        let mut ahead = ReadAhead::new(script, &head, is_client);
+        let gone = poll_fn(|cx| ahead.poll_gone(cx));
+        let gone = tokio::time::timeout(Duration::from_secs(1), gone).await;
+        assert_eq!(gone.is_err(), is_client);
+        if is_client {
+            let mut body = std::pin::pin!(FaultBody::read_ahead(ahead, Vec::new()));
+            assert!(!body.is_end_stream());
+            let mut next = async || poll_fn(|cx| body.as_mut().poll_frame(cx)).await;
+            assert!(next().await.unwrap().is_ok());
+            assert!(next().await.unwrap().is_err());
+            assert!(next().await.is_none());
+        }
+    }
 }
 
 mod after_bytes;

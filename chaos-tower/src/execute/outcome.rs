@@ -69,6 +69,11 @@ impl CutMeans {
         }
     }
 
+    /// Whether the call is one of a client.
+    pub(crate) fn is_client(self) -> bool {
+        self.is_client
+    }
+
     /// Returns which faults can cut off a call of this method, version and extensions.
     pub(crate) fn cuts(self, method: &Method, version: Version, extensions: &Extensions) -> Cuts {
         let is_http2 = version >= Version::HTTP_2;

@@ -51,7 +51,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         Self {
             protocol,
             head,
-            upload: Upload::new(body),
+            upload: Upload::new(body, cut_means.is_client()),
             response: ResponsePlan::default(),
             cut_means,
             answer_on_signal: None,

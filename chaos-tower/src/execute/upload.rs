@@ -22,6 +22,8 @@ pub(crate) struct CompleteBody;
 pub(crate) struct Upload<A> {
     body: UploadBody<A>,
     faults: Vec<BodyFault>,
+    /// Whether the call is one of a client, whose body is the application's.
+    is_client: bool,
 }
 
 enum UploadBody<A> {
@@ -30,9 +32,12 @@ enum UploadBody<A> {
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
-    pub(crate) fn new(body: A) -> Self {
-        let (body, faults) = (UploadBody::Unread(body), Vec::new());
-        Self { body, faults }
+    pub(crate) fn new(body: A, is_client: bool) -> Self {
+        Self {
+            body: UploadBody::Unread(body),
+            faults: Vec::new(),
+            is_client,
+        }
     }
 
     /// Adds a fault, whose injection has not begun.
@@ -85,22 +90,31 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
         time: Duration,
         head: &Parts,
     ) -> Option<Self> {
-        let Self { body, faults } = self;
+        let Self {
+            body,
+            faults,
+            is_client,
+        } = self;
+        let with = |body| Self {
+            body,
+            faults,
+            is_client,
+        };
         let mut ahead = match body {
             UploadBody::Unread(body) if !may_come(&body, head) => {
                 let mut connection = Connection::to_look_at(head);
                 let has_gone = || connection.as_mut().is_some_and(|it| it.has_gone());
                 let there = wait_while_there(wait, time, has_gone).await;
                 let body = UploadBody::Unread(body);
-                return there.then_some(Self { body, faults });
+                return there.then(|| with(body));
             }
-            UploadBody::Unread(body) => ReadAhead::new(body, head),
+            UploadBody::Unread(body) => ReadAhead::new(body, head, is_client),
             UploadBody::Ahead(ahead) => ahead,
         };
         let gone = async { drop(poll_fn(|cx| ahead.poll_gone(cx)).await) };
         race::unless(gone, wait).await?;
         let body = UploadBody::Ahead(ahead);
-        Some(Self { body, faults })
+        Some(with(body))
     }
 
     /// Returns the request for the inner service, with the faults in its body.
@@ -109,7 +123,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> Upload<A> {
             UploadBody::Unread(body) if self.faults.is_empty() => {
                 return M::pass_request(Request::from_parts(head, body));
             }
-            UploadBody::Unread(body) => ReadAhead::new(body, &head),
+            UploadBody::Unread(body) => ReadAhead::new(body, &head, self.is_client),
             UploadBody::Ahead(ahead) => ahead,
         };
         let body = FaultBody::read_ahead(ahead, self.faults);
