@@ -39,6 +39,7 @@ impl ConnectionByteFaults {
     }
 
     /// Begins the injections, and drops the faults whose rules are over.
+    #[cfg(feature = "client")]
     pub(crate) fn begin(&mut self) {
         for direction in [&mut self.request, &mut self.response] {
             direction.faults.retain(|fault| fault.active_call.begin());
