@@ -59,11 +59,11 @@ impl<F: Fn() -> Option<IpAddr>> LazyFacts for F {
 /// Which `abort` faults can cut a call off before it is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cuts {
-    /// All of them.
+    /// Every `abort`.
     All,
-    /// Those that reset the connection.
+    /// Only an `abort` that resets the connection.
     Resets,
-    /// None of them, such as for a HEAD request whose connection nobody knows.
+    /// No `abort`, such as on a HEAD request whose connection is not known.
     None,
 }
 

@@ -54,7 +54,7 @@ async fn send(address: SocketAddr, target: &str) -> io::Result<String> {
     send_with(address, target, "").await
 }
 
-/// The same, with more header lines.
+/// Sends a request with more header lines, and returns what the client reads.
 async fn send_with(address: SocketAddr, target: &str, headers: &str) -> io::Result<String> {
     let mut client = TcpStream::connect(address).await?;
     let request = format!("{target} HTTP/1.1\r\nhost: a\r\n{headers}\r\n");

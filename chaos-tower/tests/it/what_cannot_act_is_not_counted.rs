@@ -79,7 +79,7 @@ fn all() -> Vec<Value> {
     all
 }
 
-/// Those that act after so many bytes.
+/// The faults of a body that act after a number of bytes.
 fn after(bytes: &str) -> Vec<Value> {
     vec![
         json!({"body": {"truncate_after": bytes}}),

@@ -152,7 +152,7 @@ async fn what_a_client_sent_before_it_went_arrives() {
     assert!(came == [7; 100_000], "{} bytes", came.len());
 }
 
-/// Whoever answers and closes has not gone: the answer has.
+/// A server that answers and closes is not taken for one that has gone, because its answer still has to be read.
 #[tokio::test]
 async fn an_answer_whose_server_has_closed_is_held_back_all_the_same() {
     const HELD: Duration = Duration::from_millis(1200);

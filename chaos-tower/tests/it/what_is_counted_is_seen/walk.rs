@@ -45,7 +45,7 @@ pub(super) struct Walk<'c> {
     may_be_read_ahead: bool,
     /// What holds the result back, in order.
     waits: Vec<(usize, WaitAfter)>,
-    /// What is done to the answer, in order.
+    /// The changes of the answer, in the order in which they are made.
     changes: Vec<(usize, Change)>,
     /// After so many messages of the request, this rule answers with this code.
     after_messages: Option<(usize, usize, u16)>,
