@@ -264,7 +264,7 @@ impl Admin {
         &self,
         path: impl AsRef<std::path::Path>,
     ) -> Result<crate::server::unix::UnixServer, ServeError> {
-        crate::server::unix::UnixServer::bind(path.as_ref(), self.served())
+        Server::bind_unix(path.as_ref(), self.served())
     }
 
     /// Returns what a port of its own serves.

@@ -58,10 +58,13 @@ const GRACE: Duration = Duration::from_secs(5);
 /// of the service's runtime.
 ///
 /// Dropping this stops the port as [`stop`](Self::stop) does, without waiting for it.
+///
+/// `A` is where the port is: an address, or for [`bind_unix`](crate::Admin::bind_unix) a socket's file.
 #[derive(Debug)]
 #[must_use = "the port is closed when this is dropped"]
-pub struct Server {
-    address: SocketAddr,
+pub struct Server<A = SocketAddr> {
+    /// Dropped before the listener is closed: a process that finds the file of a socket can connect.
+    place: A,
     thread: PortThread,
 }
 
@@ -75,13 +78,10 @@ impl Server {
         let open = || {
             let listener = std::net::TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
-            let bound = listener.local_addr()?;
+            let place = listener.local_addr()?;
             let listen = || TcpListener::from_std(listener).map(wrap);
             let thread = PortThread::start(served, listen)?;
-            Ok(Self {
-                address: bound,
-                thread,
-            })
+            Ok(Self { place, thread })
         };
         open().map_err(|error| ServeError::Bind(address, error))
     }
@@ -90,9 +90,11 @@ impl Server {
     /// chosen if it was asked for port 0.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        self.address
+        self.place
     }
+}
 
+impl<A> Server<A> {
     /// Halts all injection when `signal` completes. Pass the signal that stops the service: calls that a
     /// fault delays or holds are then released, and do not hold up the shutdown.
     ///
@@ -124,6 +126,7 @@ impl Server {
     /// # Cancel safety
     /// If the future is dropped once it was polled, the port stops all the same.
     pub async fn stop(self) {
+        drop(self.place);
         self.thread.stop().await;
     }
 }

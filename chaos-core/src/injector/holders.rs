@@ -7,12 +7,11 @@ use crate::{
     audit::actor::Actor,
 };
 
-/// Those who keep an injector halted, in the order in which they halted it. It is halted while
-/// there is one.
+/// The holders of a halt, in the order in which they halted. The injector is halted while there is one.
 #[derive(Debug, Default)]
 pub(super) struct Holders(Vec<Hold>);
 
-/// The hold of one of them.
+/// The hold of one holder.
 #[derive(Debug)]
 struct Hold {
     by: Actor,

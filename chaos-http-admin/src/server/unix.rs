@@ -21,6 +21,7 @@ use tokio::net::UnixListener;
 use crate::{
     error::ServeError,
     server::{
+        Server,
         listener::Listener,
         port_thread::{PortThread, Served},
     },
@@ -29,8 +30,7 @@ use crate::{
 /// The number of connections that may wait to be accepted.
 const BACKLOG: i32 = 128;
 
-/// The admin port on a Unix socket, as [`Admin::bind_unix`](crate::Admin::bind_unix) returns it. It
-/// serves requests on a thread of its own, as a [`Server`](crate::Server) does, until this is dropped.
+/// The admin port on a Unix socket, as [`Admin::bind_unix`](crate::Admin::bind_unix) returns it.
 ///
 /// ```no_run
 /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,23 +40,16 @@ const BACKLOG: i32 = 128;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
-#[must_use = "the socket is closed when this is dropped"]
-pub struct UnixServer {
-    /// Dropped first: the file is removed while the listener is still open, so that a process that finds
-    /// it can connect.
-    file: SocketFile,
-    thread: PortThread,
-}
+pub type UnixServer = Server<SocketFile>;
 
-impl UnixServer {
-    pub(crate) fn bind(path: &Path, served: Served) -> Result<Self, ServeError> {
+impl Server<SocketFile> {
+    pub(crate) fn bind_unix(path: &Path, served: Served) -> Result<Self, ServeError> {
         let open = || {
             make_way(path)?;
-            let (listener, file) = listen(path)?;
+            let (listener, place) = listen(path)?;
             let listen = || UnixListener::from_std(listener).map(Listener::Unix);
             let thread = PortThread::start(served, listen)?;
-            Ok(Self { file, thread })
+            Ok(Self { place, thread })
         };
         open().map_err(|error| ServeError::BindUnix(path.to_owned(), error))
     }
@@ -64,27 +57,7 @@ impl UnixServer {
     /// Returns the path of the socket.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.file.path
-    }
-
-    /// Halts all injection when `signal` completes, as [`Server::halt_on`](crate::Server::halt_on) does.
-    pub fn halt_on<F>(self, signal: F) -> Self
-    where
-        F: Future + Send + 'static,
-        F::Output: Send,
-    {
-        self.thread.halt_on(signal);
-        self
-    }
-
-    /// Stops gracefully, as [`Server::stop`](crate::Server::stop) does, and waits until the port is
-    /// closed. The socket's file is removed before the listener is closed.
-    ///
-    /// # Cancel safety
-    /// If the future is dropped once it was polled, the port stops all the same.
-    pub async fn stop(self) {
-        drop(self.file);
-        self.thread.stop().await;
+        &self.place.path
     }
 }
 
@@ -119,9 +92,9 @@ fn listen(path: &Path) -> io::Result<(net::UnixListener, SocketFile)> {
     Ok((socket.into(), file))
 }
 
-/// The socket's file, which is removed on drop if the path still leads to it.
+/// The file of a Unix socket, which is removed on drop if the path still leads to it.
 #[derive(Debug)]
-struct SocketFile {
+pub struct SocketFile {
     path: PathBuf,
     /// The device and the inode.
     identity: (u64, u64),

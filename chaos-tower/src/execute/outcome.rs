@@ -32,11 +32,13 @@ pub(crate) enum Outcome {
     Disconnected,
 }
 
-/// What is done to the connection of a call that is cut off.
+/// How cutting a call off affects its connection.
 pub(crate) enum ConnectionCut {
+    /// The connection stays open.
     Stay,
+    /// The connection is reset.
     Reset(Connection),
-    /// Closed where the server would not poll the body that fails.
+    /// The connection is closed if the server would not poll the body that fails.
     Close(Connection),
 }
 
