@@ -366,9 +366,15 @@ impl<'c> Walk<'c> {
             self.upload.is_unknown |= self.after_messages.is_some() && self.upload.changes > 0;
             self.upload.is_unknown |= self.after_messages.is_some() && self.cut_upload.is_some();
             seen.upload = Some(self.upload.clone());
-            if let FlowEnd::Cut(cut) = self.upload.end
-                && !self.upload.is_unknown
-            {
+            let cut = match self.upload.end {
+                FlowEnd::Cut(cut) if !self.upload.is_unknown => Some(cut),
+                // Behind the last byte the cut comes before the response, or not.
+                _ if self.upload.is_unknown => {
+                    self.cut_upload.filter(|_| self.choices.choose(2) == 1)
+                }
+                _ => None,
+            };
+            if let Some(cut) = cut {
                 self.elapsed = elapsed;
                 let upload = seen.upload.take();
                 if cut == Cut::Reset {
