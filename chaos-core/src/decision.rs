@@ -12,6 +12,7 @@ pub(crate) mod watched_call;
 
 #[cfg(feature = "tokio")]
 mod look;
+mod monitored;
 
 pub use self::{
     active_call::ActiveCall,

@@ -4,6 +4,7 @@ use std::{pin::Pin, task::Context, time::Duration};
 
 /// When to judge while a call is pending: when it is late, once more soon after (the first time may be too
 /// soon after that of another call to count), and then after longer and longer intervals.
+#[derive(Debug)]
 pub(super) struct Look {
     sleep: Pin<Box<tokio::time::Sleep>>,
     then: Duration,

@@ -1,32 +1,23 @@
 //! The body of a response that guard rails measure, from its head to its end.
 
 use std::{
-    fmt,
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
 #[cfg(feature = "tokio")]
 use super::look::Look;
-use super::watched_call::judge;
-use crate::{
-    guard_rail::{
-        injected_by::InjectedBy,
-        monitor::{Monitor, Serving},
-        outcomes::{CallEnd, CallStart},
-    },
-    hub::Hub,
-};
+use super::monitored::Monitored;
+use crate::guard_rail::outcomes::CallEnd;
+#[cfg(feature = "tokio")]
+use crate::guard_rail::{monitor::Monitor, outcomes::CallStart};
 
 /// The body of a response to a call that guard rails measure. A call whose body fails has failed, although
 /// its head was no failure. A body that is dropped is no failure: its reader has left, and counts for the
 /// latency to the end only if he was late.
+#[derive(Debug)]
 pub struct WatchedBody {
-    hub: Arc<Hub>,
-    monitors: Arc<[Arc<Monitor>]>,
-    begun: Arc<[CallStart]>,
-    injected: Arc<InjectedBy>,
+    call: Monitored,
     /// When the head was there; `None` before that, and after the end.
     answered: Option<Duration>,
     /// Whether all bytes have passed, so that the reader needs no more.
@@ -37,17 +28,9 @@ pub struct WatchedBody {
 }
 
 impl WatchedBody {
-    pub(super) fn new(
-        hub: &Arc<Hub>,
-        monitors: &Arc<[Arc<Monitor>]>,
-        begun: &Arc<[CallStart]>,
-        injected: &Arc<InjectedBy>,
-    ) -> Self {
+    pub(super) fn of(call: &Monitored) -> Self {
         Self {
-            hub: Arc::clone(hub),
-            monitors: Arc::clone(monitors),
-            begun: Arc::clone(begun),
-            injected: Arc::clone(injected),
+            call: call.clone(),
             answered: None,
             is_whole: false,
             #[cfg(feature = "tokio")]
@@ -58,18 +41,19 @@ impl WatchedBody {
     /// Begins to measure the body of a response whose head is there, and is no failure.
     #[must_use]
     pub fn answered(mut self) -> Self {
-        let now = self.hub.clock.now();
+        let now = self.call.now();
         self.answered = Some(now);
-        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
-            monitor.begin_body(*begun);
+        for (start, monitor) in self.call.monitors() {
+            monitor.begin_body(start);
         }
         #[cfg(feature = "tokio")]
         {
-            let late = self.monitors.iter().filter_map(|it| it.late_to_end()).min();
-            self.look = late.zip(self.begun.first()).and_then(|(late, begun)| {
-                let left = late.saturating_sub(begun.taken(now));
-                Look::when(left, late)
-            });
+            let late = |(start, monitor): (CallStart, &Monitor)| {
+                let late = monitor.late_to_end()?;
+                Some((late, late.saturating_sub(start.taken(now))))
+            };
+            let first = self.call.monitors().filter_map(late).min();
+            self.look = first.and_then(|(late, left)| Look::when(left, late));
         }
         self
     }
@@ -81,11 +65,12 @@ impl WatchedBody {
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
         let polled = {
-            let _serving = Serving::new(&self.injected);
+            let _serving = self.call.serving();
             poll(cx)
         };
+        #[cfg(feature = "tokio")]
         if polled.is_pending() {
-            self.look(cx);
+            self.call.look(&mut self.look, cx);
         }
         polled
     }
@@ -95,9 +80,9 @@ impl WatchedBody {
         let Some(answered) = self.answered else {
             return;
         };
-        let now = self.hub.clock.now();
-        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
-            monitor.fail(*begun, answered, now, &self.injected);
+        let now = self.call.now();
+        for (start, monitor) in self.call.monitors() {
+            monitor.fail(start, answered, now, self.call.injected());
         }
         self.end_as(CallEnd::Answered { failed: true });
     }
@@ -116,23 +101,12 @@ impl WatchedBody {
         if self.answered.take().is_none() {
             return;
         }
-        let now = self.hub.clock.now();
-        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
-            monitor.end_body(*begun, now, end);
+        let now = self.call.now();
+        for (start, monitor) in self.call.monitors() {
+            monitor.end_body(start, now, end);
         }
-        judge(&self.hub, &self.monitors, now);
+        self.call.judge(now);
     }
-
-    /// Judges again when the time has come.
-    #[cfg(feature = "tokio")]
-    fn look(&mut self, cx: &mut Context<'_>) {
-        while self.look.as_mut().is_some_and(|look| look.is_due(cx)) {
-            judge(&self.hub, &self.monitors, self.hub.clock.now());
-        }
-    }
-
-    #[cfg(not(feature = "tokio"))]
-    fn look(&mut self, _: &mut Context<'_>) {}
 }
 
 impl Drop for WatchedBody {
@@ -141,13 +115,5 @@ impl Drop for WatchedBody {
             true => CallEnd::Answered { failed: false },
             false => CallEnd::Left,
         });
-    }
-}
-
-impl fmt::Debug for WatchedBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedBody")
-            .field("monitors", &self.monitors)
-            .finish_non_exhaustive()
     }
 }

@@ -1,38 +1,30 @@
 //! A call that guard rails measure, from its decision to its answer.
 
 use std::{
-    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
-    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 
 #[cfg(feature = "tokio")]
 use super::look::Look;
-use super::watched_body::WatchedBody;
+use super::{monitored::Monitored, watched_body::WatchedBody};
 use crate::{
-    guard_rail::{
-        injected_by::InjectedBy,
-        monitor::{Monitor, Serving},
-        outcomes::{CallEnd, CallStart},
-    },
+    guard_rail::{injected_by::InjectedBy, monitor::Monitor, outcomes::CallEnd},
     hub::Hub,
 };
 
 /// A call that guard rails measure. If it is dropped before its answer, the caller has left: then it
 /// counts only if it was late, and as failed only if a fault has held it. A call that panics counts as failed.
+#[derive(Debug)]
 pub struct WatchedCall {
-    hub: Arc<Hub>,
-    monitors: Arc<[Arc<Monitor>]>,
-    begun: Arc<[CallStart]>,
+    call: Monitored,
     has_ended: bool,
-    injected: Arc<InjectedBy>,
     /// Whether the call is being polled. If it is dropped like that, it has panicked.
     is_polled: bool,
-    /// When to judge next while the call is pending: there may be no other call that does.
+    /// When to judge next while the call is pending.
     #[cfg(feature = "tokio")]
     look: Option<Look>,
 }
@@ -43,19 +35,13 @@ impl WatchedCall {
         monitors: &Arc<[Arc<Monitor>]>,
         injected: InjectedBy,
     ) -> Self {
-        let now = hub.clock.now();
-        let injected = Arc::new(injected);
-        let begin = |monitor: &Arc<Monitor>| monitor.begin(now, &injected);
         Self {
-            begun: monitors.iter().map(begin).collect(),
+            call: Monitored::begin(hub, monitors, injected),
             has_ended: false,
+            is_polled: false,
             #[cfg(feature = "tokio")]
             look: (monitors.iter().filter_map(|monitor| monitor.late()).min())
                 .and_then(|late| Look::when(late, late)),
-            hub: Arc::clone(hub),
-            monitors: Arc::clone(monitors),
-            injected,
-            is_polled: false,
         }
     }
 
@@ -64,37 +50,17 @@ impl WatchedCall {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
-        let now = self.hub.clock.now();
-        for (begun, monitor) in self.begun.iter().zip(&*self.monitors) {
-            monitor.end(*begun, now, end);
+        let now = self.call.now();
+        for (start, monitor) in self.call.monitors() {
+            monitor.end(start, now, end);
         }
-        judge(&self.hub, &self.monitors, now);
+        self.call.judge(now);
     }
 
     /// Returns what measures the body of the response.
     #[must_use]
     pub fn body(&self) -> WatchedBody {
-        WatchedBody::new(&self.hub, &self.monitors, &self.begun, &self.injected)
-    }
-
-    /// Judges again when the time has come.
-    #[cfg(feature = "tokio")]
-    fn look(&mut self, cx: &mut Context<'_>) {
-        while self.look.as_mut().is_some_and(|look| look.is_due(cx)) {
-            judge(&self.hub, &self.monitors, self.hub.clock.now());
-        }
-    }
-
-    #[cfg(not(feature = "tokio"))]
-    fn look(&mut self, _: &mut Context<'_>) {}
-}
-
-/// Reports each guard rail whose bound is broken.
-pub(super) fn judge(hub: &Hub, monitors: &[Arc<Monitor>], now: Duration) {
-    for monitor in monitors {
-        if let Some(breach) = monitor.judge(now) {
-            hub.breached(&breach, monitor.stops());
-        }
+        WatchedBody::of(&self.call)
     }
 }
 
@@ -105,14 +71,6 @@ impl Drop for WatchedCall {
             true => CallEnd::Answered { failed: true },
             false => CallEnd::Left,
         });
-    }
-}
-
-impl fmt::Debug for WatchedCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WatchedCall")
-            .field("monitors", &self.monitors)
-            .finish_non_exhaustive()
     }
 }
 
@@ -151,12 +109,13 @@ impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P
         };
         watched_call.is_polled = true;
         let poll = {
-            let _serving = Serving::new(&watched_call.injected);
+            let _serving = watched_call.call.serving();
             this.future.poll(cx)
         };
         watched_call.is_polled = false;
+        #[cfg(feature = "tokio")]
         if poll.is_pending() {
-            watched_call.look(cx);
+            watched_call.call.look(&mut watched_call.look, cx);
         }
         let output = ready!(poll);
         let failed = (this.has_failed)(&output);

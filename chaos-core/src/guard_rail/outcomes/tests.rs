@@ -1,6 +1,7 @@
 //! Simulated calls against bounds of each kind.
 
 use super::*;
+use crate::guard_rail::Measure;
 use crate::trigger::rate::Rate;
 
 const MS: Duration = Duration::from_millis(1);
