@@ -1,5 +1,7 @@
 //! Executes the plans for one request, in order.
 
+pub(crate) mod cut_means;
+mod measure;
 pub(crate) mod outcome;
 pub(crate) mod protocol;
 pub(crate) mod race;
@@ -8,25 +10,18 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
-};
-
-use chaos_core::{
-    Decision,
-    decision::{WatchedBody, WatchedCall, WatchedFuture},
-};
+use chaos_core::Decision;
 use http::{Request, Response};
-use http_body::Body as _;
 use tower_service::Service;
 
+pub(crate) use self::measure::Watch;
 use crate::{
-    body::{FaultBody, is_grpc_failure, most_bytes},
+    body::FaultBody,
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
-        outcome::{CutMeans, Outcome},
-        protocol::Protocol,
+        cut_means::CutMeans,
+        measure::Report,
+        outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, Surface},
@@ -49,71 +44,6 @@ where
     watch.over(result)
 }
 
-/// What guard rails measure of one call, if one measures it.
-pub(crate) struct Watch {
-    call: Option<Box<WatchedCall>>,
-    /// Whether the client has left. Only a call that is measured needs to know.
-    left: Option<Arc<AtomicBool>>,
-}
-
-/// What the execution of a call that is measured tells.
-pub(crate) struct Report {
-    /// Set when the client leaves.
-    left: Arc<AtomicBool>,
-    body: WatchedBody,
-}
-
-impl Report {
-    /// Measures the body of a response, unless its head is a failure already, or there is none.
-    fn watch<B: HttpBody>(
-        self,
-        response: Response<FaultBody<B>>,
-        protocol: &Protocol,
-    ) -> Response<FaultBody<B>> {
-        let has_body = protocol.has_body(response.status()) && !response.body().is_end_stream();
-        if is_failure(&response) || !has_body {
-            return response;
-        }
-        let length = most_bytes(false, &response.body().size_hint(), response.headers());
-        response.map(|body| body.watched(self.body, length))
-    }
-}
-
-impl Watch {
-    pub(crate) fn of(decision: &mut Decision) -> Self {
-        let call = decision.watched_call();
-        let left = (call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
-        Self { call, left }
-    }
-
-    /// Returns what the execution of the call is to tell.
-    pub(crate) fn report(&self) -> Option<Box<Report>> {
-        let (call, left) = (self.call.as_ref()?, self.left.clone()?);
-        let body = call.body();
-        Some(Box::new(Report { left, body }))
-    }
-
-    /// Measures the call by its result.
-    pub(crate) fn over<B, E>(
-        self,
-        result: impl Future<Output = Result<Response<B>, E>>,
-    ) -> impl Future<Output = Result<Response<B>, E>> {
-        WatchedFuture::new(self.call, result, move |result| {
-            let has_left = self.left.as_ref().is_some_and(|left| left.load(Relaxed));
-            (!has_left).then(|| has_failed(result))
-        })
-    }
-}
-
-/// Whether a result is a failure: an error, or a response whose head says so.
-fn has_failed<B, E>(result: &Result<Response<B>, E>) -> bool {
-    result.as_ref().map_or(true, is_failure)
-}
-
-fn is_failure<B>(response: &Response<B>) -> bool {
-    response.status().is_server_error() || is_grpc_failure(response.headers())
-}
-
 /// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
 fn disconnected<M, B, E>(report: Option<Box<Report>>) -> Result<M::Response, M::Error>
 where
@@ -121,7 +51,7 @@ where
     B: HttpBody,
 {
     if let Some(report) = report {
-        report.left.store(true, Relaxed);
+        report.left();
     }
     let result = Outcome::Disconnected.into_result::<M, B, E>();
     result.map(|response| response.map(<M as Bodies<B>>::take))
@@ -209,38 +139,31 @@ where
         if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
             return disconnected::<M, B, S::Error>(report);
         }
-        let result = match result {
-            Ok(Ok(response)) if response_plan.begin(&response, &protocol) => Ok(response_plan
-                .apply(
-                    response.map(FaultBody::pass),
-                    &protocol,
-                    M::HOLDS_ERRORS,
-                    connection,
-                )),
-            Ok(Ok(response)) if report.is_some() && !response.body().is_end_stream() => {
-                Ok(response.map(FaultBody::pass))
+        let (response, changes) = match result {
+            Ok(Ok(response)) => {
+                let changes = response_plan.begin(&response, &protocol);
+                let is_measured = report.is_some() && !response.body().is_end_stream();
+                if !changes && !is_measured {
+                    return M::pass(Ok(response));
+                }
+                (response.map(FaultBody::pass), changes)
             }
-            Ok(result) => return M::pass(result),
+            Ok(Err(error)) => return M::pass(Err(error)),
             Err(outcome) => {
                 let is_response = outcome.is_response();
-                let made = outcome.into_result::<M, B, S::Error>();
-                made.map(|response| {
-                    let changes = is_response && response_plan.begin(&response, &protocol);
-                    match changes {
-                        true => {
-                            response_plan.apply(response, &protocol, M::HOLDS_ERRORS, connection)
-                        }
-                        false => response,
-                    }
-                })
+                let response = outcome.into_result::<M, B, S::Error>()?;
+                let changes = is_response && response_plan.begin(&response, &protocol);
+                (response, changes)
             }
         };
-        result.map(|response| {
-            let response = match report {
-                Some(report) => report.watch(response, &protocol),
-                None => response,
-            };
-            response.map(<M as Bodies<B>>::take)
-        })
+        let response = match changes {
+            true => response_plan.apply(response, &protocol, M::HOLDS_ERRORS, connection),
+            false => response,
+        };
+        let response = match report {
+            Some(report) => report.watch(response, &protocol),
+            None => response,
+        };
+        Ok(response.map(<M as Bodies<B>>::take))
     }
 }

@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     connection::peer_address::peer_address,
-    execute::{execute, outcome::CutMeans},
+    execute::{cut_means::CutMeans, execute},
     future::ResponseFuture,
     site_ref::SiteRef,
     surface::{Bodies, HttpBody, HttpSurface, InnerService, SameTypes},

@@ -131,6 +131,8 @@ pub(crate) mod sealed {
     pub trait Sealed {
         /// Whether errors are boxed, which clients do.
         const BOXES_ERRORS: bool;
+        /// Whether only clients are wrapped like this. Servers of hyper take boxed errors with wrapped bodies.
+        const IS_OF_CLIENTS: bool = false;
     }
 }
 
@@ -140,6 +142,7 @@ impl Sealed for SameTypes {
 
 impl Sealed for BoxErrors {
     const BOXES_ERRORS: bool = true;
+    const IS_OF_CLIENTS: bool = true;
 }
 
 impl<E: Sealed> Sealed for WrapBodies<E> {

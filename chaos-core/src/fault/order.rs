@@ -1,7 +1,6 @@
 //! Which faults of a rule can happen beside each other. It is a child of `fault`, since it reads the enum.
 
 use bytes::Bytes;
-use http::StatusCode;
 
 use super::{Abort, Fault};
 use crate::{error::RuleError, plan::cut::CutKind};
@@ -82,13 +81,8 @@ fn remains(fault: &Fault) -> Option<Remains> {
     }
     Some(match fault {
         Fault::Status(answer) => {
-            let without = [
-                StatusCode::NO_CONTENT,
-                StatusCode::RESET_CONTENT,
-                StatusCode::NOT_MODIFIED,
-            ];
             let is_empty = answer.body.as_ref().is_some_and(Bytes::is_empty);
-            match is_empty || without.contains(&answer.status) {
+            match is_empty || !answer.allows_body() {
                 true => Remains::ResponseWithoutBody,
                 false => Remains::Response,
             }

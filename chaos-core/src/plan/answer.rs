@@ -172,6 +172,17 @@ impl HttpAnswer {
         self.status
     }
 
+    /// Returns whether a response of this status has a body: all but 204, 205 and 304 have one.
+    #[must_use]
+    pub fn allows_body(&self) -> bool {
+        let without = [
+            StatusCode::NO_CONTENT,
+            StatusCode::RESET_CONTENT,
+            StatusCode::NOT_MODIFIED,
+        ];
+        !without.contains(&self.status)
+    }
+
     /// Returns the status, the headers, and the body if one was set.
     #[must_use]
     pub fn into_parts(self) -> (StatusCode, HeaderMap, Option<Bytes>) {

@@ -122,14 +122,9 @@ impl Protocol {
     }
 
     fn http(&self, answer: HttpAnswer, rule: &RuleId) -> Response<Option<Bytes>> {
+        // The others get a line of text for a person who reads it.
+        let is_bare = !answer.allows_body();
         let (status, headers, body) = answer.into_parts();
-        // These have no body. The others get a line of text for a person who reads it.
-        let bare = [
-            StatusCode::NO_CONTENT,
-            StatusCode::RESET_CONTENT,
-            StatusCode::NOT_MODIFIED,
-        ];
-        let is_bare = bare.contains(&status);
         let line = || match self.marks {
             true => format!("{status} by chaos rule {rule}\n").into(),
             false => format!("{status}\n").into(),

@@ -15,7 +15,8 @@ use crate::{
     connection::Connection,
     error::BoxError,
     execute::{
-        outcome::{CutMeans, Outcome, cut_error, truncation},
+        cut_means::CutMeans,
+        outcome::{Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
         upload::Upload,
