@@ -22,8 +22,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 ///
 /// Guard rails measure at layers around HTTP and gRPC services and clients. The
 /// [`latency`](Self::latency) of a call is the time until the head of its response, and its
-/// [`latency_to_end`](Self::latency_to_end) the time until the end of the body. A call has failed if it ended with an error, with a
-/// status of 500 or above, with a gRPC status other than OK in the head of the response or in its
+/// [`latency_to_end`](Self::latency_to_end) the time until the end of the body. A call has failed if it
+/// ended with an error, with a status of 500 or above, with a gRPC status other than OK in the head of the response or in its
 /// trailers, or with a response that was cut off: by a fault, or because the body of the handler or of the
 /// server failed. A call that was injected and has had no
 /// answer for half of the window counts as failed too, whether it is still held or its caller has
@@ -147,8 +147,8 @@ impl GuardRail {
         self
     }
 
-    /// Sets the longest that a quantile of the latencies to the head of the response may be; a quantile of `0.99` is the p99. A
-    /// call without a response counts as soon as it has taken longer than `longest`.
+    /// Sets the longest that a quantile of the latencies to the head of the response may be; a quantile of
+    /// `0.99` is the p99. A call without a response counts as soon as it has taken longer than `longest`.
     ///
     /// # Errors
     /// Returns an error if `quantile` is not above 0 and below 1.
@@ -200,7 +200,8 @@ impl GuardRail {
         self
     }
 
-    /// Sets the longest latency that a baseline counts for, to the head and to the end alike. The default is 10 seconds.
+    /// Sets the longest latency that a baseline counts for, to the head and to the end alike. The default
+    /// is 10 seconds.
     #[must_use]
     pub fn max_baseline_latency(mut self, longest: Duration) -> Self {
         self.max_baseline_latency = longest;

@@ -73,7 +73,8 @@
 //! - **Replacing all rules** answers with `generation` and five lists of ids: `added`, `changed`,
 //!   `removed`, `unchanged` and `moved`. Each id is in one of them. A rule is `moved` if it is
 //!   unchanged, but its position relative to the other kept rules has changed; the order decides
-//!   which fault comes first. `warnings` lists those of all new rules, each with the id of its `rule`. A dry run answers in the same form.
+//!   which fault comes first. `warnings` lists the warnings of all new rules, each with the id of its
+//!   `rule`. A dry run answers in the same form.
 //! - **An expired rule** stays listed. It is armed again by a `PUT` of this rule, by disabling and
 //!   enabling it with `PATCH`, or by a `PATCH` that changes what it does, which also resets its
 //!   counts. A `PATCH` of its reason does not arm it.

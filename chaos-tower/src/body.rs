@@ -117,8 +117,8 @@ impl<B> FaultBody<B> {
         Self { state }
     }
 
-    /// Measures for guard rails whether the body fails, and when it ends. A body that the layer made, or that fails at once,
-    /// tells nothing that its head did not. `length` is the most bytes that it has, if known.
+    /// Measures for guard rails whether the body fails, and when it ends. A body that the layer made, or that
+    /// fails at once, is not measured: its head has said all. `length` is the most bytes that it has, if known.
     pub(crate) fn watched(self, watched: WatchedBody, length: Option<u64>) -> Self {
         let source = match self.state {
             BodyState::Pass { inner } => Source::body(inner),

@@ -65,8 +65,8 @@
 //!
 //! # What else differs for a call that a rule hits
 //!
-//! The request keeps its URL, version and headers, and what is left of its timeout, and the response its URL, headers and
-//! extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
+//! The request keeps its URL, version and headers, and what is left of its timeout, and the response its
+//! URL, headers and extensions. The response's body is in one more box, where the cause of a failure is one source deeper. The
 //! client cannot send a request again whose body has a fault, as it cannot with a stream as the body: it returns
 //! a redirect as the response.
 

@@ -1,11 +1,7 @@
 //! What a rule needs of a call, and the calls of which sites have it.
 
 use crate::{
-    call::site_kind::SiteKind,
-    matcher::{Matcher, text::Text},
-    rule::Rule,
-    site::Site,
-    trigger::key::Key,
+    call::site_kind::SiteKind, matcher::Matcher, rule::Rule, site::Site, trigger::key::Key,
 };
 
 /// What a condition or a key reads of a call.
@@ -64,9 +60,8 @@ fn impossible(matcher: &Matcher) -> impl Iterator<Item = (String, Fact<'_>)> {
     let request = request.map(|(name, text)| (name, text, Fact::Request));
     let labels = matcher.labels.iter();
     let labels = labels.map(|(name, text)| (format!("labels.{name}"), text, Fact::Label(name)));
-    let conditions: Vec<(String, &Text, Fact<'_>)> = request.chain(labels).collect();
-    let conditions = conditions.into_iter();
-    conditions
+    request
+        .chain(labels)
         .filter(move |(_, text, _)| !text.matches(&nothing))
         .map(|(name, _, fact)| (format!("match.{name}"), fact))
 }

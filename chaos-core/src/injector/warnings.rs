@@ -64,11 +64,15 @@ impl Injector {
     pub fn warnings<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Vec<Warning> {
         let book = self.book();
         let policy = &self.0.hub.bounds.load().policy;
-        let is_exempt = |site: &Site| book.exempt.iter().any(|it| it.matches(site.name()));
-        let reaches = |site: &Site| match () {
-            () if is_exempt(site) => Reach::Exempt,
-            () if !policy.reaches(site.name()) => Reach::OutsideOfPolicy,
-            () => Reach::Reached,
+        let reaches = |site: &Site| {
+            let name = site.name();
+            if book.exempt.iter().any(|exempt| exempt.matches(name)) {
+                Reach::Exempt
+            } else if policy.reaches(name) {
+                Reach::Reached
+            } else {
+                Reach::OutsideOfPolicy
+            }
         };
         let sites = book.sites.iter().map(|site| (*site, reaches(site)));
         let sites = sites.collect();

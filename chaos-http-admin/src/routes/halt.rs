@@ -42,8 +42,8 @@ pub(crate) async fn halt(
     status(&injector, &followers)
 }
 
-/// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules are those that the client has
-/// seen.
+/// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules have not changed
+/// since the client has read them.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
     caller: Caller,

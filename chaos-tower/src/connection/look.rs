@@ -2,38 +2,32 @@
 
 use std::{
     io,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use crate::{
-    byte_fault::wait_slot::WaitSlot,
-    connection::{Connection, peer_watch::interval},
+    connection::{Connection, peer_watch::PeriodicLook},
     error::BoxError,
 };
 
-/// A connection, and when to look at it next.
+/// A connection that is looked at while something waits for its client.
 pub(crate) struct Look {
     connection: Box<Connection>,
-    until_look: WaitSlot,
+    periodic: PeriodicLook,
 }
 
 impl Look {
     pub(crate) fn at(connection: Box<Connection>) -> Self {
-        let until_look = WaitSlot::default();
+        let periodic = PeriodicLook::default();
         Self {
             connection,
-            until_look,
+            periodic,
         }
     }
 
     /// Ready when the client has gone. To be polled while a fault waits.
     pub(crate) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<BoxError> {
-        ready!(self.until_look.poll_or_start(interval, cx));
-        if self.connection.has_gone() {
-            return Poll::Ready(io::Error::from(io::ErrorKind::ConnectionAborted).into());
-        }
-        // The next poll starts the next interval.
-        cx.waker().wake_by_ref();
-        Poll::Pending
+        let gone = self.periodic.poll_gone(cx, || self.connection.has_gone());
+        gone.map(|()| io::Error::from(io::ErrorKind::ConnectionAborted).into())
     }
 }
