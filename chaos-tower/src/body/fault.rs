@@ -114,6 +114,20 @@ impl BodyFault {
             .is_none_or(|most| most > spared || most > 0 && most == spared && is_cut && is_stream)
     }
 
+    /// Returns whether the fault may hold bytes back.
+    pub(crate) fn may_hold(&self) -> bool {
+        match self {
+            Self::Bytes(plan, _) => match plan {
+                BytesPlan::Throttle(_) | BytesPlan::StallAfter(..) => true,
+                BytesPlan::FirstByte(_) | BytesPlan::EachChunk(_) => true,
+                BytesPlan::TruncateAfter(_) | BytesPlan::Corrupt(_) => false,
+            },
+            Self::CountMessages(..) => true,
+            Self::Truncate(..) | Self::CutAfter(..) | Self::StatusAfter { .. } => false,
+            Self::StatusOnSignal { .. } | Self::CutOnSignal { .. } => false,
+        }
+    }
+
     /// Returns the signal that it waits for.
     pub(crate) fn signal(&self) -> Option<&EndSignal> {
         match self {

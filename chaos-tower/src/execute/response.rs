@@ -66,8 +66,9 @@ impl ResponsePlan {
         connection: impl FnOnce() -> Option<Box<Connection>>,
     ) -> Option<Box<Connection>> {
         let is_long = self.waits.iter().any(|wait| wait.time() > INTERVAL);
-        let changes_body = |change: &Change| matches!(change, Change::Body(_));
-        (is_long || self.changes.iter().any(changes_body))
+        let holds_body =
+            |change: &Change| matches!(change, Change::Body(fault) if fault.may_hold());
+        (is_long || self.changes.iter().any(holds_body))
             .then(connection)
             .flatten()
     }
