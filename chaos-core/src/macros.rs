@@ -47,12 +47,7 @@ macro_rules! inject {
         if injector.is_idle() {
             ::core::result::Result::Ok::<(), $crate::Injected>(())
         } else {
-            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &__CHAOS_SITE) {
-                ::core::option::Option::Some(site) => {
-                    $crate::__private::blocking(site, &$crate::__labels!($($($labels)*)?))
-                }
-                ::core::option::Option::None => ::core::result::Result::Ok(()),
-            })
+            $crate::__armed!(blocking else ::core::result::Result::Ok(()), $crate::__private::armed_in(injector, &__CHAOS_SITE), $($($labels)*)?)
         }
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
@@ -97,12 +92,7 @@ macro_rules! inject_async {
         if injector.is_idle() {
             $crate::__private::Pass::idle()
         } else {
-            $crate::__private::cold(|| match $crate::__private::armed_in(injector, &__CHAOS_SITE) {
-                ::core::option::Option::Some(site) => {
-                    $crate::__private::waiting(site, &$crate::__labels!($($($labels)*)?))
-                }
-                ::core::option::Option::None => $crate::__private::Pass::idle(),
-            })
+            $crate::__armed!(waiting else $crate::__private::Pass::idle(), $crate::__private::armed_in(injector, &__CHAOS_SITE), $($($labels)*)?)
         }
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
@@ -121,12 +111,7 @@ macro_rules! inject_async {
 macro_rules! __blocking {
     ($site:ident,) => { $crate::__private::blocking_bare(&$site) };
     ($site:ident, $($labels:tt)+) => {
-        $crate::__private::cold(|| match $crate::__private::armed(&$site) {
-            ::core::option::Option::Some(site) => {
-                $crate::__private::blocking(site, &$crate::__labels!($($labels)+))
-            }
-            ::core::option::Option::None => ::core::result::Result::Ok(()),
-        })
+        $crate::__armed!(blocking else ::core::result::Result::Ok(()), $crate::__private::armed(&$site), $($labels)+)
     };
 }
 
@@ -137,11 +122,24 @@ macro_rules! __blocking {
 macro_rules! __waiting {
     ($site:ident,) => { $crate::__private::waiting_bare(&$site) };
     ($site:ident, $($labels:tt)+) => {
-        $crate::__private::cold(|| match $crate::__private::armed(&$site) {
-            ::core::option::Option::Some(site) => {
-                $crate::__private::waiting(site, &$crate::__labels!($($labels)+))
+        $crate::__armed!(waiting else $crate::__private::Pass::idle(), $crate::__private::armed(&$site), $($labels)+)
+    };
+}
+
+/// Passes the site, if it is armed, by the function called `pass`, with the labels.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __armed {
+    ($pass:ident else $idle:expr, $site:expr, $($labels:tt)*) => {
+        $crate::__private::cold(|| {
+            #[allow(unused_imports)]
+            use $crate::__private::IntoLabel as _;
+            match $site {
+                ::core::option::Option::Some(site) => {
+                    $crate::__private::$pass(site, &$crate::__labels!($($labels)*))
+                }
+                ::core::option::Option::None => $idle,
             }
-            ::core::option::Option::None => $crate::__private::Pass::idle(),
         })
     };
 }
@@ -227,7 +225,7 @@ macro_rules! __label_values {
     };
     ([$($done:tt)*] $name:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::__label_values!(
-            [$($done)* $crate::__private::text(::core::stringify!($name), &$value),]
+            [$($done)* $value.__chaos_label(::core::stringify!($name)),]
             $($($rest)*)?
         )
     };

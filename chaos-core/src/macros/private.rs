@@ -23,17 +23,49 @@ pub fn cold<R>(armed: impl FnOnce() -> R) -> R {
     armed()
 }
 
-/// Returns the label of `name = value`.
-pub fn text<'a>(name: &'static str, value: &'a (impl AsRef<str> + ?Sized)) -> Label<'a> {
-    (name, Cow::Borrowed(value.as_ref()))
+/// Makes the label of `name = value`.
+///
+/// It is a method, so that the compiler reports a value that is not text at the value itself: the
+/// span of `&value` in a macro is the span of the whole call.
+pub trait IntoLabel {
+    /// Returns the label.
+    fn __chaos_label(&self, name: &'static str) -> Label<'_>
+    where
+        Self: LabelText;
+}
+
+impl<T: ?Sized> IntoLabel for T {
+    fn __chaos_label(&self, name: &'static str) -> Label<'_>
+    where
+        T: LabelText,
+    {
+        (name, Cow::Borrowed(self.text()))
+    }
+}
+
+/// What a label can be without `%` or `?`: any text.
+#[diagnostic::on_unimplemented(
+    message = "the label is not text: `{Self}` is not `AsRef<str>`",
+    label = "write `%` before the value for its `Display`, or `?` for its `Debug`"
+)]
+pub trait LabelText {
+    /// Returns the text.
+    fn text(&self) -> &str;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: AsRef<str> + ?Sized> LabelText for T {
+    fn text(&self) -> &str {
+        self.as_ref()
+    }
 }
 
 /// Returns the label of `name = %value`.
-pub fn display(name: &'static str, value: &(impl Display + ?Sized)) -> Label<'static> {
+pub fn display<T: Display + ?Sized>(name: &'static str, value: &T) -> Label<'static> {
     (name, Cow::Owned(value.to_string()))
 }
 
 /// Returns the label of `name = ?value`.
-pub fn debug(name: &'static str, value: &(impl Debug + ?Sized)) -> Label<'static> {
+pub fn debug<T: Debug + ?Sized>(name: &'static str, value: &T) -> Label<'static> {
     (name, Cow::Owned(format!("{value:?}")))
 }
