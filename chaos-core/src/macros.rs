@@ -23,12 +23,17 @@ pub mod private;
 ///   `id = %value` any with `Display`, and `key = ?value` any with `Debug`. Label expressions are
 ///   evaluated inside a closure, only while a rule is armed here, so they cannot contain `?` or
 ///   `.await`.
+/// - **An error of your own**: `inject!("db.read", err = Error::Injected, table = table)?`, directly
+///   after the name, takes the function or closure that makes the error from the
+///   [`Injected`](crate::Injected). It is evaluated only while a rule is armed here. `err` can
+///   therefore not be the name of a label.
 /// - **Another injector** is given first: `inject!(injector: &injector, "db.read")?`. Idle, a pass
 ///   costs the same. Once a rule is armed anywhere on that injector, each pass looks its site up by
 ///   name, and only then is the site listed.
 /// - **A delay** blocks the thread. On a thread of a tokio runtime, the first delay of each site is
 ///   logged as a `tracing` warning; tasks should use `inject_async!`.
-/// - **The error** converts into [`std::io::Error`] and into boxed errors.
+/// - **The error** converts into [`std::io::Error`] and into boxed errors; for others, implement
+///   `From<Injected>`, or write `err = …`.
 ///   [`Injected::find`](crate::Injected::find) recognises it later, however it was wrapped.
 ///
 /// The name is a constant expression, so an invalid name is a compile error.
@@ -41,6 +46,26 @@ pub mod private;
 /// Panics if a rule with the fault `abort: panic` fires.
 #[macro_export]
 macro_rules! inject {
+    (injector: $injector:expr, $name:expr, err = $err:expr $(, $($labels:tt)*)?) => {{
+        let injector: &$crate::Injector = &$injector;
+        if injector.is_idle() {
+            ::core::result::Result::Ok(())
+        } else {
+            $crate::__private::cold(|| {
+                $crate::inject!(injector: injector, $name $(, $($labels)*)?).map_err($err)
+            })
+        }
+    }};
+    ($name:expr, err = $err:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(listed Sync, $name, $($($labels)*)?);
+        if __CHAOS_SITE.is_armed() {
+            $crate::__private::cold(|| {
+                $crate::__blocking!(__CHAOS_SITE, $($($labels)*)?).map_err($err)
+            })
+        } else {
+            ::core::result::Result::Ok(())
+        }
+    }};
     (injector: $injector:expr, $name:expr $(, $($labels:tt)*)?) => {{
         $crate::__site!(unlisted Sync, $name, $($($labels)*)?);
         let injector: &$crate::Injector = &$injector;
@@ -62,7 +87,9 @@ macro_rules! inject {
 
 /// Declares a site in async code, and passes it: a future of `Result<(), Injected>`.
 ///
-/// Labels, injectors and errors are those of [`inject!`]. A delay suspends the task and does not
+/// Labels, injectors and errors are those of [`inject!`]. A closure in `err = …` is kept until the
+/// future is awaited: with `move`, it keeps copies, and not the variables themselves in the future
+/// around it. A delay suspends the task and does not
 /// block the thread. Idle, the future adds eight bytes to the future that awaits it. It must be
 /// awaited on a tokio runtime.
 ///
@@ -86,6 +113,26 @@ macro_rules! inject {
 #[cfg(feature = "tokio")]
 #[macro_export]
 macro_rules! inject_async {
+    (injector: $injector:expr, $name:expr, err = $err:expr $(, $($labels:tt)*)?) => {{
+        let injector: &$crate::Injector = &$injector;
+        if injector.is_idle() {
+            $crate::__private::Pass::idle()
+        } else {
+            $crate::__private::cold(|| {
+                $crate::inject_async!(injector: injector, $name $(, $($labels)*)?).map_err($err)
+            })
+        }
+    }};
+    ($name:expr, err = $err:expr $(, $($labels:tt)*)?) => {{
+        $crate::__site!(listed Async, $name, $($($labels)*)?);
+        if __CHAOS_SITE.is_armed() {
+            $crate::__private::cold(|| {
+                $crate::__waiting!(__CHAOS_SITE, $($($labels)*)?).map_err($err)
+            })
+        } else {
+            $crate::__private::Pass::idle()
+        }
+    }};
     (injector: $injector:expr, $name:expr $(, $($labels:tt)*)?) => {{
         $crate::__site!(unlisted Async, $name, $($($labels)*)?);
         let injector: &$crate::Injector = &$injector;
@@ -188,6 +235,9 @@ macro_rules! __list {
 #[macro_export]
 macro_rules! __label_names {
     ([$($done:tt)*]) => { [$($done)*] };
+    ([$($done:tt)*] err = $($rest:tt)*) => {
+        ::core::compile_error!("`err = …` stands directly after the name of the site")
+    };
     ([$($done:tt)*] $name:ident = % $value:expr $(, $($rest:tt)*)?) => {
         $crate::__label_names!([$($done)* ::core::stringify!($name),] $($($rest)*)?)
     };

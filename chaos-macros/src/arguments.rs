@@ -10,17 +10,24 @@ use syn::{
 
 mod keyword {
     syn::custom_keyword!(injector);
+    syn::custom_keyword!(err);
+    syn::custom_keyword!(value);
 }
 
 const FORM: &str = "`#[site(\"name\")]`, `#[site(\"name\", label = value, …)]` or \
                     `#[site(injector: injector, \"name\", …)]`";
 
-/// The arguments of the attribute. They have the syntax of the `inject!` macro's arguments, to
-/// which they are passed on.
+/// The arguments of the attribute.
 pub(crate) struct Arguments {
     /// The path of chaos-core, if the argument `crate = path` gives one.
     krate: Option<Path>,
+    /// What is passed on to `inject!`: the injector, the name, `err = …` unless the word `value` is
+    /// there, and the labels.
     passed_on: TokenStream,
+    /// What makes the error from the injected fault: `err = …`.
+    error: Option<Expr>,
+    /// The word `value`: the function returns the value of a `value` fault.
+    value: Option<keyword::value>,
 }
 
 impl Parse for Arguments {
@@ -34,40 +41,72 @@ impl Parse for Arguments {
                 input.parse::<Token![,]>()?;
             }
         }
-        let passed_on = input.fork().parse()?;
-        check(input)?;
-        Ok(Self { krate, passed_on })
+        let mut passed_on = injector_and_name(input)?;
+        let mut labels = TokenStream::new();
+        let (mut error, mut value) = (None, None);
+        while !input.is_empty() {
+            let comma = input.parse::<Token![,]>()?;
+            if input.peek(keyword::err) && input.peek2(Token![=]) && error.is_none() {
+                input.parse::<keyword::err>()?;
+                input.parse::<Token![=]>()?;
+                error = Some(input.parse()?);
+            } else if input.peek(keyword::value) && !input.peek2(Token![=]) && value.is_none() {
+                value = Some(input.parse()?);
+            } else if !input.is_empty() {
+                comma.to_tokens(&mut labels);
+                labels.extend(taken(input, label)?);
+            }
+        }
+        if let (Some(error), None) = (&error, &value) {
+            passed_on.extend(quote_spanned!(Span::mixed_site()=> , err = #error));
+        }
+        passed_on.extend(labels);
+        Ok(Self {
+            krate,
+            passed_on,
+            error,
+            value,
+        })
     }
 }
 
-/// Checks the syntax of the arguments, so that an error names what is wrong. The error of `inject!`
-/// would only be that no rule of the macro matches.
-fn check(input: ParseStream<'_>) -> Result<()> {
-    if input.peek(keyword::injector) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
-        input.parse::<keyword::injector>()?;
-        input.parse::<Token![:]>()?;
-        input.parse::<Expr>()?;
-        if !input.is_empty() {
-            input.parse::<Token![,]>()?;
+/// Parses and returns the injector, if there is one, and the name.
+///
+/// The syntax is checked here and by [`label`], so that an error names what is wrong. The error of
+/// `inject!` would only be that no rule of the macro matches.
+fn injector_and_name(input: ParseStream<'_>) -> Result<TokenStream> {
+    taken(input, |input| {
+        if input.peek(keyword::injector) && input.peek2(Token![:]) && !input.peek2(Token![::]) {
+            input.parse::<keyword::injector>()?;
+            input.parse::<Token![:]>()?;
+            input.parse::<Expr>()?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
         }
-    }
-    if input.is_empty() {
-        let problem = format!("the site has no name; allowed: {FORM}");
-        return Err(Error::new(input.span(), problem));
-    }
-    let name = input.parse::<Expr>()?;
-    if matches!(name, Expr::Assign(_)) {
-        let problem = format!("the labels stand before the name of the site; allowed: {FORM}");
-        return Err(Error::new_spanned(name, problem));
-    }
-    while !input.is_empty() {
-        input.parse::<Token![,]>()?;
         if input.is_empty() {
-            break;
+            let problem = format!("the site has no name; allowed: {FORM}");
+            return Err(Error::new(input.span(), problem));
         }
-        label(input)?;
-    }
-    Ok(())
+        let name = input.parse::<Expr>()?;
+        if matches!(name, Expr::Assign(_)) {
+            let problem = format!("the labels stand before the name of the site; allowed: {FORM}");
+            return Err(Error::new_spanned(name, problem));
+        }
+        Ok(())
+    })
+}
+
+/// Returns the tokens that `parse` takes.
+fn taken(
+    input: ParseStream<'_>,
+    parse: impl FnOnce(ParseStream<'_>) -> Result<()>,
+) -> Result<TokenStream> {
+    let all = input.fork().parse::<TokenStream>()?;
+    parse(input)?;
+    let left = input.fork().parse::<TokenStream>()?.into_iter().count();
+    let count = all.clone().into_iter().count() - left;
+    Ok(all.into_iter().take(count).collect())
 }
 
 /// Checks the syntax of one label.
@@ -81,6 +120,9 @@ fn label(input: ParseStream<'_>) -> Result<()> {
     if input.peek(Token![crate]) {
         return Err(input.error("`crate = path` is not the first argument"));
     }
+    if input.peek(keyword::err) {
+        return Err(input.error("`err = …` is given twice"));
+    }
     input.call(Ident::parse_any)?;
     input.parse::<Token![=]>()?;
     if input.peek(Token![%]) {
@@ -93,6 +135,38 @@ fn label(input: ParseStream<'_>) -> Result<()> {
 }
 
 impl Arguments {
+    /// Returns a statement that returns from the function if `pass`, a call of [`Self::call`],
+    /// evaluates to an injected fault.
+    ///
+    /// If the function's error type does not convert, the compiler reports it at the span `returned`.
+    pub(crate) fn return_if_injected(&self, pass: &TokenStream, returned: Span) -> TokenStream {
+        let at = Span::mixed_site().located_at(returned);
+        let krate = self.krate(at);
+        let injected = Ident::new("injected", at);
+        let result = match (&self.value, &self.error) {
+            (None, None) => quote_spanned!(at=> #krate::__private::error(#injected)),
+            // The macro has made the error already.
+            (None, Some(_)) => quote_spanned!(at=> ::core::result::Result::Err(#injected)),
+            (Some(word), None) => quote_spanned!(word.span=> #krate::__private::value(#injected)),
+            (Some(word), Some(map)) => {
+                quote_spanned!(word.span=> #krate::__private::value(#injected).map_err(#map))
+            }
+        };
+        quote_spanned! {at=>
+            if let ::core::result::Result::Err(#injected) = #pass {
+                return #result;
+            }
+        }
+    }
+
+    /// Returns the path of chaos-core, for an error at the span `at`.
+    fn krate(&self, at: Span) -> TokenStream {
+        match &self.krate {
+            Some(path) => path.to_token_stream(),
+            None => quote_spanned!(at=> ::chaos_core),
+        }
+    }
+
     /// Returns a call of the macro called `name` with these arguments.
     ///
     /// The compiler reports errors of a macro at the span of its call. The call spans the arguments
@@ -100,10 +174,7 @@ impl Arguments {
     pub(crate) fn call(&self, name: &str) -> TokenStream {
         let (first, last) = self.ends();
         let name = Ident::new(name, first);
-        let krate = match &self.krate {
-            Some(path) => path.to_token_stream(),
-            None => quote_spanned!(first=> ::chaos_core),
-        };
+        let krate = self.krate(first);
         let delimiter = proc_macro2::Delimiter::Parenthesis;
         let mut brackets = Group::new(delimiter, self.passed_on.clone());
         brackets.set_span(last);

@@ -1,7 +1,7 @@
 //! Parsing of the function, and insertion of the call that passes the site.
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::{
     Attribute, Block, Error, Expr, Ident, LitStr, Result, ReturnType, Signature, Stmt, Token, Type,
     TypeParamBound, Visibility, braced,
@@ -78,21 +78,19 @@ impl Function {
         // token of the return type.
         let last = returned.to_token_stream().into_iter().last();
         let last = last.map_or_else(|| returned.span(), |token| token.span());
-        let question = Span::mixed_site().located_at(last);
-        let question = quote_spanned!(question=> ?);
         let asynchronous = || {
             let pass = arguments.call("inject_async");
-            quote!(#pass.await #question)
+            arguments.return_if_injected(&quote!(#pass.await), last)
         };
         let body = &self.body;
         let body = if signature.asyncness.is_some() {
             let pass = asynchronous();
-            quote!(#pass; #body)
+            quote!(#pass #body)
         } else if is_future(returned) {
             in_block(body, returned, asynchronous())?
         } else {
-            let pass = arguments.call("inject");
-            quote!(#pass #question; #body)
+            let pass = arguments.return_if_injected(&arguments.call("inject"), last);
+            quote!(#pass #body)
         };
         Ok(self.around(&body))
     }
@@ -151,8 +149,7 @@ fn in_block(body: &TokenStream, returned: &Type, pass: TokenStream) -> Result<To
                        `async move { … }` or `Box::pin(async move { … })`";
         return Err(Error::new_spanned(returned, problem));
     };
-    let semicolon = Some(Token![;](Span::mixed_site()));
-    let pass = Stmt::Expr(Expr::Verbatim(pass), semicolon);
+    let pass = Stmt::Expr(Expr::Verbatim(pass), None);
     block.stmts.insert(0, pass);
     Ok(quote!(#(#statements)*))
 }

@@ -24,7 +24,7 @@ use crate::{arguments::Arguments, function::Function};
 /// The attribute inserts one line at the start of the function and changes nothing else:
 /// `inject!(…)?`, or `inject_async!(…).await?` if the function is `async`. Its arguments are those
 /// of these macros: the name of the site, optionally preceded by `injector: …` and followed by
-/// labels. Labels are evaluated only while a rule is armed on the site. Until then, the site costs
+/// `err = …` and labels. Labels are evaluated only while a rule is armed on the site. Until then, the site costs
 /// what that line costs.
 ///
 /// ```
@@ -52,6 +52,13 @@ use crate::{arguments::Arguments, function::Function};
 /// - **Return type.** The function must return `Result<_, E>` with `E: From<chaos_core::Injected>`,
 ///   because an injected fault is returned as an error. [`std::io::Error`] and boxed errors
 ///   implement this conversion.
+/// - **Another error type**, such as that of a database client, is made by `err = …`, a function or
+///   closure of the `Injected`: `#[site("db.read", err = |injected| Error::Io(injected.into()))]`.
+///   `err` can therefore not be the name of a label.
+/// - **A value.** With the word `value`, as in `#[site("stock.read", value)]`, the function returns
+///   `Ok` with the value of a rule such as `{"value": 0}`, deserialized to the function's type. If
+///   the value does not fit the type, and for every other fault that fails the call, the function
+///   returns the error. This takes the feature `serde` of chaos-core.
 /// - **Labels** can use the function's arguments, including `self`. A label is written `name =
 ///   text`, `name = %display` or `name = ?debug`.
 /// - **Async functions** pass the site when they are first polled, not when they are called. This

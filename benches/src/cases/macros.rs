@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use chaos_core::{Injected, Injector, inject, inject_async};
+use chaos_core::{Injected, Injector, inject, inject_async, site};
 
 use crate::{
     case::{Case, Run},
@@ -32,6 +32,12 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("inject! with labels, idle", || calls_of(labels))
             .over(BARE)
             .at_most(6),
+        Case::new("inject! with err, idle", || calls_of(with_err))
+            .over(BARE)
+            .same_as(IDLE),
+        Case::new("#[site] with err, idle", || calls_of(function))
+            .over(BARE)
+            .same_as(IDLE),
         Case::new("inject! with an injector, idle", injector)
             .over(BARE)
             .at_most(6),
@@ -54,6 +60,11 @@ pub(super) fn cases() -> Vec<Case> {
             .over(BARE_ASYNC)
             .at_most(4)
             .future(size_of_val(&labels_async(0)))
+            .future_at_most(16),
+        Case::new("inject_async! with err, idle", || polls_of(err_async))
+            .over(BARE_ASYNC)
+            .at_most(4)
+            .future(size_of_val(&err_async(0)))
             .future_at_most(16),
         Case::new(BARE_TASK, || tasks_of(bare_task)).future(size_of_val(&bare_task(0))),
         // This row has the site and one more await point of a future that lives in memory.
@@ -110,6 +121,21 @@ fn labels(n: u64) -> Answer {
     Ok(n)
 }
 
+fn with_err(n: u64) -> Answer {
+    inject!("bench.err", err = |injected| with(injected, n), id = %black_box(n))?;
+    Ok(n)
+}
+
+#[site("bench.site", id = %black_box(n), err = |injected| with(injected, n))]
+fn function(n: u64) -> Answer {
+    Ok(n)
+}
+
+/// Makes an error of the function's own: the fault, and what the function was called with.
+fn with(injected: Injected, n: u64) -> Injected {
+    injected.with_source(n.to_string().into())
+}
+
 fn injector() -> Run {
     fn idle(injector: &Injector, n: u64) -> Answer {
         inject!(injector: injector, "bench.injector")?;
@@ -160,6 +186,13 @@ async fn in_async(n: u64) -> Answer {
 async fn labels_async(n: u64) -> Answer {
     let before = work(n)?;
     inject_async!("bench.labels_async", table = "orders", id = %n).await?;
+    wait(n).await?;
+    Ok(before)
+}
+
+async fn err_async(n: u64) -> Answer {
+    let before = work(n)?;
+    inject_async!("bench.err_async", err = move |injected| with(injected, n), id = %n).await?;
     wait(n).await?;
     Ok(before)
 }

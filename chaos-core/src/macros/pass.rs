@@ -168,6 +168,19 @@ impl<F> Pass<F> {
         Self(None)
     }
 
+    /// Maps the error of a pass that is not idle.
+    pub fn map_err<E, M>(
+        mut self,
+        err: M,
+    ) -> Pass<impl Future<Output = Result<(), E>> + use<E, F, M>>
+    where
+        F: Future<Output = Result<(), Injected>>,
+        M: FnOnce(Injected) -> E,
+    {
+        let map = |pass: Pin<Box<F>>| Box::pin(async { pass.await.map_err(err) });
+        Pass(self.take().map(map))
+    }
+
     /// Takes the box, checking first that there is one: a plain `take` would store one more word at
     /// an idle site.
     #[inline(always)]
@@ -181,7 +194,7 @@ impl<F> Pass<F> {
 }
 
 #[cfg(feature = "tokio")]
-impl<F: Future<Output = Result<(), Injected>>> Future for Pass<F> {
+impl<E, F: Future<Output = Result<(), E>>> Future for Pass<F> {
     type Output = F::Output;
 
     #[inline(always)]

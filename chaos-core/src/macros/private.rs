@@ -7,9 +7,9 @@ use std::{
 
 pub use linkme;
 
-use crate::call::Label;
 #[cfg(feature = "tokio")]
 pub use crate::macros::pass::{Pass, waiting, waiting_bare};
+use crate::{call::Label, plan::injected::Injected};
 pub use crate::{
     macros::pass::{armed, armed_in, blocking, blocking_bare},
     site::catalogue::SITES,
@@ -68,4 +68,41 @@ pub fn display<T: Display + ?Sized>(name: &'static str, value: &T) -> Label<'sta
 /// Returns the label of `name = ?value`.
 pub fn debug<T: Debug + ?Sized>(name: &'static str, value: &T) -> Label<'static> {
     (name, Cow::Owned(format!("{value:?}")))
+}
+
+/// An error type that an injected fault converts into, which a function with `#[site]` returns.
+#[diagnostic::on_unimplemented(
+    message = "an injected fault cannot be returned as `{Self}`",
+    label = "write `err = |injected| …` after the name of the site, or implement `From<chaos_core::Injected>` for this type"
+)]
+pub trait FromInjected: Sized {
+    /// Converts the fault.
+    fn from_injected(injected: Injected) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Injected>> FromInjected for E {
+    fn from_injected(injected: Injected) -> Self {
+        injected.into()
+    }
+}
+
+/// Returns a fault as what a function with `#[site]` returns.
+///
+/// # Errors
+/// Always returns the fault.
+pub fn error<T, E: FromInjected>(injected: Injected) -> Result<T, E> {
+    Err(E::from_injected(injected))
+}
+
+/// Returns a fault as what a function with `#[site(…, value)]` returns.
+///
+/// # Errors
+/// Returns the fault if it has no value that is a `T`.
+#[cfg(feature = "serde")]
+pub fn value<T, E: FromInjected>(injected: Injected) -> Result<T, E>
+where
+    T: serde::de::DeserializeOwned,
+{
+    injected.into_value().map_err(E::from_injected)
 }

@@ -138,6 +138,24 @@ impl Injected {
         self.value_json().map(serde_json::from_str)
     }
 
+    /// Returns the value of a `value` fault, deserialized to a `T`.
+    ///
+    /// # Errors
+    /// Returns `self` if the fault has no value. If the value is not a `T`, as when the rule was
+    /// written for another site, the message says so, and the source is serde's error.
+    #[cfg(feature = "serde")]
+    pub fn into_value<T: serde::de::DeserializeOwned>(mut self) -> Result<T, Self> {
+        match self.value() {
+            None => Err(self),
+            Some(Ok(value)) => Ok(value),
+            Some(Err(error)) => {
+                let message = format!("the value of the rule does not fit the site: {error}");
+                self.0.message = message.into();
+                Err(self.with_source(error.into()))
+            }
+        }
+    }
+
     /// Returns the injected fault in `error` or in any of its sources, if there is one.
     ///
     /// It looks inside [`std::io::Error`] too, whose own `source` skips the error it holds.

@@ -10,6 +10,7 @@ mod budgets_are_exact;
 mod chances_are_fair;
 mod choices_keep_their_weights;
 mod deadlines_end_rules;
+mod errors_are_of_ones_own;
 mod every_fault_is_tried;
 mod everything_is_written_down;
 mod first_tries_fail;

@@ -13,4 +13,5 @@ fn good_uses_compile_and_bad_ones_say_why() {
     cases.compile_fail("tests/ui/attribute_no_function.rs");
     cases.compile_fail("tests/ui/attribute_no_result.rs");
     cases.compile_fail("tests/ui/attribute_values.rs");
+    cases.compile_fail("tests/ui/own_errors.rs");
 }
