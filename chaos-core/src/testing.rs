@@ -4,9 +4,11 @@
 pub(crate) mod rule_guard;
 pub(crate) mod systematic;
 
+mod not_injected;
 mod report;
 
 pub use self::{
+    not_injected::NotInjected,
     rule_guard::RuleGuard,
     systematic::{Outcome, Systematic, SystematicReport, Tried},
 };

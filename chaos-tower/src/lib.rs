@@ -153,6 +153,7 @@ mod error;
 mod execute;
 mod future;
 mod layer;
+mod overlay_layer;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod service;
@@ -191,6 +192,7 @@ pub use crate::{
     execute::protocol::FAULT_HEADER,
     future::ResponseFuture,
     layer::InjectLayer,
+    overlay_layer::{OverlayLayer, RunInOverlay},
     service::Inject,
     surface::{
         Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,

@@ -1,11 +1,15 @@
 //! A rule that is removed when its guard is dropped.
 
+use std::time::Duration;
+
 use crate::{
     armed::status::Counts,
     injector::Injector,
+    matcher::glob::SiteGlob,
     name::RuleId,
     overlay::Overlay,
-    rule::{Rule, rule_set::Change},
+    rule::{Rule, lifetime::Lifetime, rule_set::Change},
+    testing::not_injected::NotInjected,
 };
 
 /// Where the rule is armed.
@@ -18,6 +22,9 @@ enum Holder {
 /// A rule that is armed until this guard is dropped. Dropping it removes the rule and releases the
 /// calls that it delays.
 ///
+/// A rule that does not set its lifetime has no other end: the default of ten minutes, which would
+/// pass at once where a test pauses or advances the clock, does not apply.
+///
 /// If the rule has been replaced meanwhile, or what it does was changed, dropping the guard removes
 /// nothing.
 ///
@@ -28,7 +35,7 @@ enum Holder {
 /// let read = || inject!(injector: &injector, "db.read");
 /// let lost = injector.arm(Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost")));
 /// assert!(read().is_err());
-/// assert_eq!(lost.injected(), 1);
+/// lost.assert_injected(1);
 /// drop(lost);
 /// assert!(read().is_ok());
 /// # Ok::<(), chaos_core::RuleError>(())
@@ -45,6 +52,12 @@ impl RuleGuard {
     #[must_use]
     pub fn id(&self) -> &RuleId {
         &self.rule.id
+    }
+
+    /// Returns the sites that the rule aims at.
+    #[must_use]
+    pub fn site(&self) -> &SiteGlob {
+        &self.rule.site
     }
 
     /// Returns what the rule has counted; `None` if the rule has been removed.
@@ -70,21 +83,68 @@ impl RuleGuard {
         };
     }
 
-    /// Waits until the rule has hit `injections` calls, and returns how many it has hit then;
-    /// `None` once the rule has been removed or has expired.
+    /// Waits until the rule has hit `injections` calls, for at most `at_most`, and returns how many
+    /// it has hit then.
     ///
-    /// It waits without a bound: put a `tokio::time::timeout` around it if the calls may not come.
-    /// Injections count from the moment they begin; a `pause` counts when it holds the call.
+    /// Injections count from the moment they begin; a `pause` counts when it holds the call. The time
+    /// is tokio's: with a paused clock, the wait ends once nothing else can run.
+    ///
+    /// # Errors
+    /// Returns an error that says why, once the time is over or the rule is gone.
     ///
     /// # Cancel safety
     /// This method is cancel safe.
     #[cfg(feature = "tokio")]
-    pub async fn wait_for(&self, injections: u64) -> Option<u64> {
+    pub async fn wait_for(&self, injections: u64, at_most: Duration) -> Result<u64, NotInjected> {
+        let injector = self.injector();
+        let waited = injector.when(|| self.counts(), injections);
+        match tokio::time::timeout(at_most, waited).await {
+            Ok(Some(injected)) => Ok(injected),
+            Ok(None) | Err(_) => Err(self.not_injected(injections)),
+        }
+    }
+
+    /// Blocks the thread until the rule has hit `injections` calls, for at most `at_most`, and
+    /// returns how many it has hit then.
+    ///
+    /// # Errors
+    /// Returns an error that says why, once the time is over or the rule is gone.
+    pub fn wait_for_blocking(
+        &self,
+        injections: u64,
+        at_most: Duration,
+    ) -> Result<u64, NotInjected> {
+        let injector = self.injector();
+        match injector.when_blocking(|| self.counts(), injections, at_most) {
+            Some(injected) if injected >= injections => Ok(injected),
+            _ => Err(self.not_injected(injections)),
+        }
+    }
+
+    /// Asserts that the rule has hit exactly `injections` calls.
+    ///
+    /// # Panics
+    /// Panics if it has hit fewer or more, and says why as far as the counts show.
+    #[track_caller]
+    pub fn assert_injected(&self, injections: u64) {
+        if self.injected() != injections {
+            panic!("{}", self.not_injected(injections));
+        }
+    }
+
+    fn not_injected(&self, expected: u64) -> NotInjected {
+        NotInjected::new(
+            &self.rule,
+            self.counts().as_ref(),
+            expected,
+            self.injector(),
+        )
+    }
+
+    fn injector(&self) -> &Injector {
         match &self.holder {
-            Holder::Injector(injector) => {
-                injector.wait_for(self.rule.id.as_str(), injections).await
-            }
-            Holder::Overlay(overlay) => overlay.wait_for(self.rule.id.as_str(), injections).await,
+            Holder::Injector(injector) => injector,
+            Holder::Overlay(overlay) => overlay.injector(),
         }
     }
 }
@@ -117,6 +177,14 @@ impl Drop for RuleGuard {
     }
 }
 
+/// Returns the rule of a guard, which lives as long as the guard unless it sets its lifetime.
+fn until_dropped(rule: Rule) -> Rule {
+    if rule.lifetime.is_said() {
+        return rule;
+    }
+    rule.lifetime(Lifetime::NEVER_ENDS)
+}
+
 impl Injector {
     /// Arms a rule until the returned guard is dropped.
     ///
@@ -124,6 +192,7 @@ impl Injector {
     /// If a guard rail has stopped a rule with this id and nobody has
     /// [acknowledged](Self::acknowledge) it.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
+        let rule = until_dropped(rule);
         self.put(rule.clone());
         let holder = Holder::Injector(self.clone());
         RuleGuard { holder, rule }
@@ -145,12 +214,7 @@ impl Injector {
     /// Blocks the thread until the rule `id` has hit `injections` calls since it was armed, or until
     /// `at_most` has passed, and returns how many it has hit then; `None` once there is no such
     /// rule or it has expired.
-    pub fn wait_for_blocking(
-        &self,
-        id: &str,
-        injections: u64,
-        at_most: std::time::Duration,
-    ) -> Option<u64> {
+    pub fn wait_for_blocking(&self, id: &str, injections: u64, at_most: Duration) -> Option<u64> {
         self.when_blocking(|| self.counts(id), injections, at_most)
     }
 }
@@ -162,6 +226,7 @@ impl Overlay {
     /// # Panics
     /// If the rule has a guard rail, which rules of overlays cannot have.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
+        let rule = until_dropped(rule);
         self.put(rule.clone());
         let holder = Holder::Overlay(self.clone());
         RuleGuard { holder, rule }
@@ -182,12 +247,7 @@ impl Overlay {
     /// Blocks the thread until the overlay's rule `id` has hit `injections` calls since it was
     /// armed, or until `at_most` has passed, and returns how many it has hit then; `None` once
     /// there is no such rule or it has expired.
-    pub fn wait_for_blocking(
-        &self,
-        id: &str,
-        injections: u64,
-        at_most: std::time::Duration,
-    ) -> Option<u64> {
+    pub fn wait_for_blocking(&self, id: &str, injections: u64, at_most: Duration) -> Option<u64> {
         self.injector()
             .when_blocking(|| self.counts(id), injections, at_most)
     }

@@ -140,11 +140,7 @@ async fn a_value_of_another_type_and_any_other_fault_is_an_error() {
     fn number() -> io::Result<u8> {
         Ok(7)
     }
-    arm(
-        global(),
-        "own.value_other",
-        Fault::value(&"seven").unwrap(),
-    );
+    arm(global(), "own.value_other", Fault::value(&"seven").unwrap());
     let error = number().unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_core::{
-    Call, Clock, Injected, Injector, Overlay, Plan, Rule, Site, inject, inject_async,
-    wire::rule_from_value,
+    Call, Clock, Fault, Injected, Injector, Mode, Overlay, Plan, Rate, Rule, Site, Trigger, inject,
+    inject_async, testing::RuleGuard, wire::rule_from_value,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn, time::timeout};
@@ -121,7 +121,7 @@ async fn a_call_that_waits_is_freed_with_the_guard() {
     let injector = Injector::new();
     let guard = injector.arm(rule("r", json!({"latency": "1h"})));
     let call = spawn(pass_async(injector.clone()));
-    timeout(LONG, guard.wait_for(1)).await.unwrap();
+    guard.wait_for(1, LONG).await.unwrap();
     drop(guard);
     timeout(LONG, call).await.unwrap().unwrap().unwrap();
     assert_eq!(injector.status().active, 0);
@@ -134,7 +134,7 @@ async fn a_pause_is_waited_for_and_released() {
     let guard = injector.arm(pauses());
     for n in 1..=3 {
         let call = spawn(pass_async(injector.clone()));
-        assert_eq!(timeout(LONG, guard.wait_for(n)).await, Ok(Some(n)));
+        assert_eq!(guard.wait_for(n, LONG).await.unwrap(), n);
         assert_eq!(
             (call.is_finished(), guard.counts().unwrap().active),
             (false, 1)
@@ -180,7 +180,7 @@ async fn in_an_overlay_too() {
     assert_eq!(injector.wait_for("r", 0).await, None);
     let call = spawn(overlay.run(pass_async(injector.clone())));
     assert_eq!(timeout(LONG, overlay.wait_for("r", 1)).await, Ok(Some(1)));
-    assert_eq!(timeout(LONG, guard.wait_for(1)).await, Ok(Some(1)));
+    assert_eq!(guard.wait_for(1, LONG).await.unwrap(), 1);
     assert!(!call.is_finished() && !injector.release("r") && overlay.release("r"));
     timeout(LONG, call).await.unwrap().unwrap().unwrap();
     let waits = overlay.wait_for("r", 2);
@@ -305,14 +305,17 @@ async fn paused_time_does_not_stop_anyone() {
     let call = spawn(pass_async(injector.clone()));
     // Told at once, however long the delay is.
     assert_eq!(
-        (guard.wait_for(1).await, clock.now().as_secs()),
-        (Some(1), 0)
+        (
+            guard.wait_for(1, LONG).await.unwrap(),
+            clock.now().as_secs()
+        ),
+        (1, 0)
     );
     call.await.unwrap().unwrap();
     assert_eq!(clock.now().as_secs(), 1800);
     // What does not come is waited for in paused time: here, longer than one wait lasts.
     let days = 72 * HOUR;
-    assert!(timeout(days, guard.wait_for(2)).await.is_err());
+    assert!(guard.wait_for(2, days).await.is_err());
     let late = spawn({
         let injector = injector.clone();
         async move {
@@ -320,7 +323,7 @@ async fn paused_time_does_not_stop_anyone() {
             pass_async(injector).await
         }
     });
-    assert_eq!(guard.wait_for(2).await, Some(2));
+    assert_eq!(guard.wait_for(2, 2 * days).await.unwrap(), 2);
     late.await.unwrap().unwrap();
 }
 
@@ -353,9 +356,115 @@ async fn what_was_waited_for_is_counted() {
     for _ in 0..200 {
         let guard = injector.arm(fails("r"));
         let call = spawn(async move { site.decide(&Call::new()).unwrap().next_plan().is_some() });
-        assert_eq!(timeout(LONG, guard.wait_for(1)).await, Ok(Some(1)));
+        assert_eq!(guard.wait_for(1, LONG).await.unwrap(), 1);
         assert_eq!(guard.injected(), 1);
         assert!(call.await.unwrap());
     }
     assert_eq!(injector.status().injected, 200);
+}
+
+fn slow(site: &str) -> Rule {
+    let latency = chaos_core::Latency::fixed(Duration::from_secs(60)).unwrap();
+    let fault = Fault::latency(latency);
+    Rule::new("slow".parse().unwrap(), site.parse().unwrap(), fault)
+}
+
+/// The default ttl of ten minutes ran on the paused clock, so 40 of 50 calls were not delayed.
+#[tokio::test(start_paused = true)]
+async fn a_guard_has_no_clock() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    let here = overlay.arm(slow("guarded"));
+    for _ in 0..50 {
+        overlay.run(pass_async(injector.clone())).await.unwrap();
+    }
+    here.assert_injected(50);
+    let everywhere = injector.arm(slow("guarded"));
+    for _ in 0..50 {
+        pass_async(injector.clone()).await.unwrap();
+    }
+    everywhere.assert_injected(50);
+    drop(everywhere);
+    // What the rule says holds.
+    let minutes = chaos_core::Lifetime::new(Duration::from_secs(300)).unwrap();
+    let short = injector.arm(slow("guarded").lifetime(minutes));
+    for _ in 0..10 {
+        pass_async(injector.clone()).await.unwrap();
+    }
+    assert_eq!(
+        short.wait_for(10, LONG).await.unwrap_err().to_string(),
+        "the rule slow at guarded has hit 5 calls, expected: 10; its ttl is over"
+    );
+}
+
+#[test]
+fn a_test_is_told_why_nothing_was_injected() {
+    let injector = Injector::new();
+    let why = |guard: &RuleGuard| {
+        let error = guard.wait_for_blocking(1, Duration::ZERO).unwrap_err();
+        let assert = catch_unwind(AssertUnwindSafe(|| guard.assert_injected(1)));
+        let panic = *assert.unwrap_err().downcast::<String>().unwrap();
+        assert_eq!(
+            (error.to_string(), format!("{error:?}")),
+            (panic.clone(), panic)
+        );
+        let text = error.to_string();
+        let start = format!(
+            "the rule r at {} has hit 0 calls, expected: 1; ",
+            guard.site()
+        );
+        text.strip_prefix(&*start).expect(&text).to_owned()
+    };
+    assert_eq!(
+        why(&injector.arm(fails("r"))),
+        "no site has been passed or made yet"
+    );
+    pass(&injector).unwrap();
+    let _ = (injector.site("guarded"), injector.site("http.client"));
+    let slip = Rule::new(
+        "r".parse().unwrap(),
+        "http.clent".parse().unwrap(),
+        Fault::error("r"),
+    );
+    assert_eq!(
+        why(&injector.arm(slip)),
+        "there is no such site, only: guarded, http.client"
+    );
+
+    let guard = injector.arm(fails("r"));
+    assert_eq!(why(&guard), "no call that it matches has passed the site");
+    injector.halt("somebody's test");
+    pass(&injector).unwrap();
+    assert_eq!(why(&guard), "injection is halted by code: somebody's test");
+    injector.resume();
+    drop(injector.arm(fails("r").enabled(false)));
+    assert_eq!(why(&guard), "it has been removed");
+
+    assert_eq!(
+        why(&injector.arm(fails("r").enabled(false))),
+        "it is disabled"
+    );
+    let never = Trigger::new().rate(Rate::new(0.0).unwrap());
+    let guard = injector.arm(fails("r").trigger(never));
+    pass(&injector).unwrap();
+    assert_eq!(why(&guard), "calls that it matched: 1");
+    let guard = injector.arm(fails("r").mode(Mode::Shadow));
+    pass(&injector).unwrap();
+    assert_eq!(why(&guard), "its mode is shadow, calls that it counted: 1");
+    let overlay = Overlay::new(&injector);
+    assert_eq!(
+        why(&overlay.arm(fails("r"))),
+        "no call that it matches has passed the site"
+    );
+}
+
+#[test]
+fn more_injections_than_expected_are_wrong_too() {
+    let injector = Injector::new();
+    let guard = injector.arm(fails("r"));
+    guard.assert_injected(0);
+    assert!(pass(&injector).is_err() && pass(&injector).is_err());
+    let assert = catch_unwind(AssertUnwindSafe(|| guard.assert_injected(1)));
+    let panic = *assert.unwrap_err().downcast::<String>().unwrap();
+    assert_eq!(panic, "the rule r at guarded has hit 2 calls, expected: 1");
 }

@@ -2,6 +2,7 @@
 // Sites that are compiled out are the business of `compiled_out.rs`.
 #![cfg(not(feature = "compile-out"))]
 
+mod a_server_runs_in_an_overlay;
 mod an_upload_breaks_off;
 mod answers_are_marked_or_not;
 mod answers_of_rules_are_changed_too;
