@@ -6,10 +6,11 @@ pub(crate) mod systematic;
 
 mod not_injected;
 mod report;
+mod runs;
 
 pub use self::{
     not_injected::NotInjected,
     rule_guard::RuleGuard,
-    systematic::{Outcome, Systematic, SystematicReport, Tried},
+    systematic::{Outcome, Passes, Systematic, SystematicReport, Tried, TriedFault, Untried},
 };
 pub use crate::clock::ManualClock;

@@ -5,23 +5,17 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use crate::{
-    fault::Fault,
-    injector::Injector,
-    matcher::glob::SiteGlob,
-    overlay::Overlay,
-    rule::{Mode, Rule, lifetime::Lifetime},
-    trigger::{Trigger, replay::Replay},
-};
+use crate::{fault::Fault, injector::Injector, matcher::glob::SiteGlob, testing::runs::Runs};
 
-pub use crate::testing::report::{Outcome, SystematicReport, Tried};
+pub use crate::testing::report::{Outcome, Passes, SystematicReport, Tried, TriedFault, Untried};
 
 /// Runs a piece of code once for each fault at each pass through each site that it makes, and
 /// reports which of them broke it (Linux's `fail-nth`, Filibuster).
 ///
-/// The code first runs without a fault, which shows the sites it passes, and how often. Each run is
-/// in an [`Overlay`] of its own, so other code on the injector neither is affected nor interferes.
-/// A spawned task takes part if it is [carried](Overlay::carry) into the overlay.
+/// The code first runs without a fault, which shows the sites it passes, and how often. Each fault is
+/// tried at one pass in each run; [`always`](Self::always) and [`pairs`](Self::pairs) add more runs. The
+/// report says what was not tried. Each run is in an [`Overlay`](crate::Overlay) of its own, so other code on the injector neither is affected nor interferes.
+/// A spawned task takes part if it is [carried](crate::Overlay::carry) into the overlay.
 ///
 /// ```
 /// use chaos_core::{Injected, Injector, inject, testing::Systematic};
@@ -39,10 +33,13 @@ pub use crate::testing::report::{Outcome, SystematicReport, Tried};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Systematic {
-    injector: Injector,
+    pub(super) injector: Injector,
     faults: Vec<Fault>,
-    sites: Option<SiteGlob>,
-    most_passes: u64,
+    pub(super) sites: Option<SiteGlob>,
+    pub(super) most_passes: u64,
+    pub(super) most_runs: usize,
+    pub(super) always: bool,
+    pub(super) pairs: bool,
     #[cfg(feature = "tokio")]
     within: Option<std::time::Duration>,
 }
@@ -56,6 +53,9 @@ impl Systematic {
             faults: Vec::new(),
             sites: None,
             most_passes: 10,
+            most_runs: 1000,
+            always: false,
+            pairs: false,
             #[cfg(feature = "tokio")]
             within: None,
         }
@@ -83,6 +83,28 @@ impl Systematic {
         self
     }
 
+    /// Also tries each fault at every pass through a site at once, so that retries are exhausted.
+    #[must_use]
+    pub fn always(mut self) -> Self {
+        self.always = true;
+        self
+    }
+
+    /// Also tries pairs of faults. A pair is one fault that did not break the code, and a second one at
+    /// another pass that the run with the first one made, such as the pass of a retry or a fallback.
+    #[must_use]
+    pub fn pairs(mut self) -> Self {
+        self.pairs = true;
+        self
+    }
+
+    /// Sets how many runs with faults are made, at most. The default is 1000.
+    #[must_use]
+    pub fn most_runs(mut self, runs: usize) -> Self {
+        self.most_runs = runs;
+        self
+    }
+
     /// Sets how long one run of [`run`](Self::run) may take. A run that takes longer is reported as
     /// [`Outcome::TimedOut`]. There is no limit by default.
     #[cfg(feature = "tokio")]
@@ -92,7 +114,7 @@ impl Systematic {
         self
     }
 
-    /// Runs async code once without a fault and once for each fault, site and pass.
+    /// Runs async code without a fault, and then once for each fault or pair of faults to try.
     ///
     /// A panic of the code is caught and reported.
     #[cfg(feature = "tokio")]
@@ -101,43 +123,26 @@ impl Systematic {
         F: Future<Output = Result<(), E>>,
         E: fmt::Display,
     {
-        let mut discovery = Discovery::new(self);
-        while let Some(overlay) = discovery.next() {
-            discovery.record(self.outcome(overlay.run(code())).await);
+        let mut runs = Runs::new(self);
+        while let Some(overlay) = runs.next() {
+            runs.record(self.outcome(overlay.run(code())).await);
         }
-        let mut report = discovery.report();
-        for tried in &mut report.tried {
-            let overlay = self.overlay_for(tried);
-            let outcome = self.outcome(overlay.run(code())).await;
-            tried.record(outcome, &overlay);
-        }
-        report
+        runs.report()
     }
 
-    /// Runs plain code once without a fault and once for each fault, site and pass.
+    /// Runs plain code without a fault, and then once for each fault or pair of faults to try.
     ///
     /// A panic of the code is caught and reported.
     pub fn run_sync<E: fmt::Display>(
         &self,
         mut code: impl FnMut() -> Result<(), E>,
     ) -> SystematicReport {
-        let mut run = |overlay: &Overlay| {
-            Outcome::of(catch_unwind(AssertUnwindSafe(|| {
-                overlay.run_sync(&mut code)
-            })))
-        };
-        let mut discovery = Discovery::new(self);
-        while let Some(overlay) = discovery.next() {
-            let outcome = run(&overlay);
-            discovery.record(outcome);
+        let mut runs = Runs::new(self);
+        while let Some(overlay) = runs.next() {
+            let run = AssertUnwindSafe(|| overlay.run_sync(&mut code));
+            runs.record(Outcome::of(catch_unwind(run)));
         }
-        let mut report = discovery.report();
-        for tried in &mut report.tried {
-            let overlay = self.overlay_for(tried);
-            let outcome = run(&overlay);
-            tried.record(outcome, &overlay);
-        }
-        report
+        runs.report()
     }
 
     #[cfg(feature = "tokio")]
@@ -158,123 +163,17 @@ impl Systematic {
         }
     }
 
-    /// Creates an overlay whose rule hits one pass through one site.
-    fn overlay_for(&self, tried: &Tried) -> Overlay {
-        let one = Replay::ordinals([tried.pass - 1]).expect("one is not too many");
-        let rule = rule(RULE, &tried.site, tried.fault.clone());
-        let overlay = Overlay::new(&self.injector);
-        overlay.put(rule.trigger(Trigger::new().replay(one)));
-        overlay
-    }
-}
-
-/// The id of the rule that injects the fault of a run.
-const RULE: &str = "systematic";
-
-/// Creates a rule that never ends, since a test may advance its clock by hours.
-fn rule(id: &str, site: &str, fault: Fault) -> Rule {
-    let id = id.parse().expect("an id of our own");
-    let site = site.parse().expect("the name of a site");
-    Rule::new(id, site, fault).lifetime(Lifetime::NEVER_ENDS)
-}
-
-impl Tried {
-    /// Records the outcome of the run. A run that passed without being hit did not reach the fault.
-    fn record(&mut self, outcome: Outcome, overlay: &Overlay) {
-        let is_hit = overlay
-            .counts(RULE)
-            .is_some_and(|counts| counts.injected > 0);
-        self.outcome = match outcome {
-            Outcome::Passed if !is_hit => Outcome::NotReached,
-            outcome => outcome,
-        };
-    }
-}
-
-/// The runs without a fault, which show the sites that are passed, and how often. They are repeated
-/// while a run registers new sites.
-struct Discovery<'s> {
-    systematic: &'s Systematic,
-    sites: Vec<&'static str>,
-    overlay: Option<Overlay>,
-    outcome: Outcome,
-    rounds: u32,
-}
-
-impl<'s> Discovery<'s> {
-    fn new(systematic: &'s Systematic) -> Self {
-        Self {
-            systematic,
-            sites: Vec::new(),
-            overlay: None,
-            outcome: Outcome::Passed,
-            rounds: 0,
+    /// Returns the faults to try.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        if self.faults.is_empty() {
+            return vec![Fault::error("systematic")];
         }
+        self.faults.clone()
     }
 
-    /// Returns the overlay of the next run; `None` if the last run registered no new site.
-    fn next(&mut self) -> Option<Overlay> {
-        let Systematic {
-            injector, sites, ..
-        } = self.systematic;
-        let mut names: Vec<_> = injector.sites().iter().map(|site| site.name()).collect();
-        names.retain(|name| sites.as_ref().is_none_or(|sites| sites.matches(name)));
-        names.dedup();
-        let is_over = self.rounds > 0 && (names == self.sites || self.rounds == 3);
-        if is_over || self.outcome != Outcome::Passed {
-            return None;
-        }
-        self.rounds += 1;
-        let overlay = Overlay::new(injector);
-        let rules = names.iter().enumerate().map(|(at, name)| {
-            // The fault does not matter: a shadow rule counts, and an `error` can happen at every
-            // site.
-            rule(&at.to_string(), name, Fault::error(RULE)).mode(Mode::Shadow)
-        });
-        // The site of a macro with an `injector:` is registered once a rule aims at it.
-        let any = rule("any", "**", Fault::error(RULE)).mode(Mode::Shadow);
-        let replaced = overlay.replace(rules.chain([any]).collect());
-        replaced.expect("the ids differ");
-        self.sites = names;
-        self.overlay = Some(overlay.clone());
-        Some(overlay)
-    }
-
-    /// Records the outcome of a run.
-    fn record(&mut self, outcome: Outcome) {
-        self.outcome = outcome;
-    }
-
-    /// Returns the report of all that is to be tried, in order, with outcomes to be filled in.
-    fn report(self) -> SystematicReport {
-        let mut tried = Vec::new();
-        if let (Outcome::Passed, Some(overlay)) = (&self.outcome, &self.overlay) {
-            let sites = self.systematic.injector.sites();
-            let default = [Fault::error("systematic")];
-            let faults = match &*self.systematic.faults {
-                [] => &default,
-                faults => faults,
-            };
-            for (at, name) in self.sites.iter().enumerate() {
-                let counts = overlay.counts(&at.to_string());
-                let passes = counts.map_or(0, |counts| counts.matched);
-                let kinds = sites.iter().filter(|site| site.name() == *name);
-                let kinds: Vec<_> = kinds.map(|site| site.kind()).collect();
-                let can_happen =
-                    |fault: &&Fault| kinds.iter().any(|kind| fault.site_kinds().have(*kind));
-                for pass in 1..=passes.min(self.systematic.most_passes) {
-                    tried.extend(faults.iter().filter(can_happen).map(|fault| Tried {
-                        site: (*name).to_owned(),
-                        pass,
-                        fault: fault.clone(),
-                        outcome: Outcome::NotReached,
-                    }));
-                }
-            }
-        }
-        SystematicReport {
-            without: self.outcome,
-            tried,
-        }
+    /// Returns the place of `fault` in the list of faults.
+    pub(super) fn index(&self, fault: &Fault) -> usize {
+        let at = self.faults.iter().position(|other| other == fault);
+        at.unwrap_or(0)
     }
 }

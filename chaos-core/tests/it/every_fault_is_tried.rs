@@ -6,7 +6,7 @@ use chaos_core::{
     Direction, Fault, Injected, Injector, Latency,
     fault::BytesFault,
     inject, inject_async,
-    testing::{Outcome, Systematic},
+    testing::{Outcome, Passes, Systematic, Untried},
 };
 
 /// Moves money in two steps; what is taken is lost if the second one fails.
@@ -35,12 +35,13 @@ fn the_step_without_a_net_is_found() {
     assert_eq!(lost.get(), 1);
     assert_eq!(
         report.to_string(),
-        "1 of 3 broke it\nbank.note, pass 1, error: failed: the note is lost"
+        "1 of 3 broke it\nbank.note, pass 1, error: failed: the note is lost\n\
+         not tried: bank.give, pass 2: made only after a fault, see `pairs`"
     );
     let tried: Vec<_> = report
         .tried()
         .iter()
-        .map(|tried| tried.site.as_str())
+        .map(|tried| tried.faults[0].site.as_str())
         .collect();
     assert_eq!(tried, ["bank.give", "bank.note", "bank.take"]);
     // Nothing is left behind.
@@ -71,20 +72,23 @@ fn each_pass_is_tried_with_each_fault_up_to_a_number() {
     let seen: Vec<_> = report
         .tried()
         .iter()
-        .map(|tried| (tried.pass, tried.fault.name(), tried.outcome.to_string()))
+        .map(|tried| (&tried.faults[0], tried.outcome.to_string()))
         .collect();
     let failed = |pass| format!("failed: in pass {pass}");
     let passed = || "passed".to_owned();
     assert_eq!(seen.len(), 3 * 2, "{report}");
-    for (at, (pass, name, outcome)) in seen.into_iter().enumerate() {
-        assert_eq!(pass, at as u64 / 2 + 1);
-        let expected = match name {
+    for (at, (tried, outcome)) in seen.into_iter().enumerate() {
+        let pass = at as u64 / 2 + 1;
+        assert_eq!(tried.passes, Passes::Nth(pass));
+        let expected = match tried.fault.name() {
             "latency" => passed(),
             "error" => failed(pass),
             other => panic!("{other}"),
         };
         assert_eq!(outcome, expected);
     }
+    let more = Untried::MorePasses("loop.body".to_owned(), 2);
+    assert_eq!(report.untried(), [more]);
 }
 
 #[test]
@@ -152,7 +156,7 @@ async fn async_code_that_waits_too_long_is_broken() {
     let seen: Vec<_> = report
         .tried()
         .iter()
-        .map(|tried| (&*tried.site, &tried.outcome))
+        .map(|tried| (&*tried.faults[0].site, &tried.outcome))
         .collect();
     assert_eq!(
         seen,
@@ -181,11 +185,105 @@ fn they_do_not_see_each_other() {
                             first.and(second)
                         }
                     });
-                    let broken: Vec<u64> = report.broken().map(|tried| tried.pass).collect();
-                    let expected: &[u64] = if n % 2 == 0 { &[] } else { &[1, 2] };
+                    let broken: Vec<_> = report
+                        .broken()
+                        .map(|tried| tried.faults[0].passes)
+                        .collect();
+                    let both = [Passes::Nth(1), Passes::Nth(2)];
+                    let expected: &[Passes] = if n % 2 == 0 { &[] } else { &both };
                     assert_eq!(broken, expected, "{report}");
                 }
             });
         }
     });
+}
+
+/// Three tries at a replica, whose exhaustion panics, and a fallback that nobody has thought through.
+fn read(injector: &Injector) -> Result<(), Injected> {
+    let replica = (0..3).find_map(|_| inject!(injector: injector, "replica.read").ok());
+    replica.expect("one of three tries succeeds");
+    if inject!(injector: injector, "cache.write").is_err() {
+        inject!(injector: injector, "cache.invalidate")?;
+    }
+    Ok(())
+}
+
+#[test]
+fn retries_are_exhausted_and_fallbacks_fail_too() {
+    let injector = Injector::new();
+    let once = Systematic::new(&injector);
+    let run = |systematic: &Systematic| systematic.run_sync(|| read(&injector)).to_string();
+    // One fault alone breaks nothing, and the report says what that does not show.
+    assert_eq!(
+        run(&once),
+        "0 of 2 broke it\n\
+         not tried: cache.invalidate, pass 1: made only after a fault, see `pairs`\n\
+         not tried: replica.read, pass 2: made only after a fault, see `pairs`"
+    );
+    let always = run(&once.clone().always());
+    assert!(
+        always.starts_with(
+            "1 of 4 broke it\n\
+             replica.read, every pass, error: panicked: one of three tries succeeds\n\
+             not tried: cache.invalidate, pass 1"
+        ),
+        "{always}"
+    );
+    assert_eq!(
+        run(&once.clone().pairs()),
+        "1 of 5 broke it\n\
+         cache.write, pass 1, error and cache.invalidate, pass 1, error: failed: systematic \
+         (injected at cache.invalidate by rule systematic-1)"
+    );
+    let both = once.clone().always().pairs().run_sync(|| read(&injector));
+    assert_eq!(
+        (both.broken().count(), both.untried()),
+        (3, &[][..]),
+        "{both}"
+    );
+    let few = once.always().most_runs(3);
+    assert_eq!(
+        few.run_sync(|| read(&injector)).untried().last(),
+        Some(&Untried::MoreRuns(1))
+    );
+}
+
+/// The second fault of a pair is at the pass that it is said to be at, also at one site.
+#[test]
+fn pairs_at_one_site_hit_both_passes() {
+    let injector = Injector::new();
+    let seen = std::cell::RefCell::new(Vec::new());
+    let report = Systematic::new(&injector).pairs().run_sync(|| {
+        let hit: Vec<_> = (1..=3)
+            .filter(|_| inject!(injector: &injector, "pair.site").is_err())
+            .collect();
+        seen.borrow_mut().push(hit);
+        Ok::<(), Injected>(())
+    });
+    assert!(report.is_fine(), "{report}");
+    let seen: Vec<_> = seen.into_inner().into_iter().skip(2).collect();
+    assert_eq!(seen[..3], [vec![1], vec![2], vec![3]]);
+    assert_eq!(seen[3..], [vec![1, 2], vec![1, 3], vec![2, 3]]);
+}
+
+#[test]
+fn it_is_said_why_nothing_was_tried() {
+    let injector = Injector::new();
+    let pass = || inject!(injector: &injector, "said.why");
+    let nothing = Systematic::new(&injector).run_sync(|| Ok::<(), Injected>(()));
+    let text = "0 of 0 broke it\nnot tried: no site was passed in the overlay of a run";
+    assert_eq!(nothing.to_string(), text);
+    let throttle = BytesFault::throttle(NonZeroU64::MIN);
+    let throttle = Fault::Body(throttle, Direction::Response);
+    let unfit = Systematic::new(&injector).fault(throttle).run_sync(pass);
+    assert_eq!(unfit.untried(), [Untried::NoFault("said.why".to_owned())]);
+
+    injector.halt("another test");
+    let halted = Systematic::new(&injector).run_sync(pass);
+    assert_eq!(
+        halted.to_string(),
+        "0 of 0 broke it\nnot tried: injection is halted: another test\n\
+         not tried: no site was passed in the overlay of a run"
+    );
+    assert!(!(nothing.is_fine() || unfit.is_fine() || halted.is_fine()));
 }
