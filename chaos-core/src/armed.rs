@@ -3,6 +3,7 @@
 pub(crate) mod arming;
 pub(crate) mod counters;
 pub(crate) mod draw;
+pub(crate) mod live_rules;
 pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod status;

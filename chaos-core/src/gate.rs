@@ -41,6 +41,11 @@ impl Default for Gate {
 }
 
 impl Gate {
+    /// Returns the number of the gate that was made last.
+    pub(crate) fn newest() -> u64 {
+        NEXT.load(Ordering::Relaxed) - 1
+    }
+
     /// Returns whether the gate has been opened.
     pub(crate) fn is_open(&self) -> bool {
         // Pairs with the store in `open`.

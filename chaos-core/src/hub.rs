@@ -8,7 +8,7 @@ use std::{
     fmt,
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
+    /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
+    halted: AtomicBool,
     pub(crate) changed: ChangeNotifier,
     pub(crate) audit: Audit,
     /// Stops a rule, or everything, when a bound is broken. The injector sets it when it is made.
@@ -56,6 +58,7 @@ impl Hub {
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
+            halted: AtomicBool::new(false),
             changed: ChangeNotifier::default(),
             audit: Audit::default(),
             stop: OnceLock::new(),
@@ -67,6 +70,17 @@ impl Hub {
         if let Some(stop) = self.stop.get() {
             stop(breach, rule);
         }
+    }
+
+    /// Returns whether all injection is halted.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted.load(Ordering::Acquire)
+    }
+
+    /// Sets whether all injection is halted. A halt releases the waiting calls afterwards, so a call that
+    /// has read the old value finds its rule over.
+    pub(crate) fn set_halted(&self, halted: bool) {
+        self.halted.store(halted, Ordering::Release);
     }
 
     pub(crate) fn injected(&self) -> u64 {

@@ -2,6 +2,7 @@
 
 pub(crate) mod attributed;
 mod book;
+mod book_guard;
 mod edit;
 pub(crate) mod environment;
 mod halt;
@@ -17,7 +18,7 @@ pub(crate) mod warnings;
 use std::{
     collections::HashMap,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime},
@@ -26,12 +27,15 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::status::{Counts, HolderKind, State, Status},
+    armed::{
+        live_rules::LiveRules,
+        status::{Counts, HolderKind, State, Status},
+    },
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     call::site_kind::SiteKind,
     clock::Clock,
     hub::{Hub, observer::Injection},
-    injector::book::Book,
+    injector::{book::Book, book_guard::BookGuard, holders::Holders},
     rule::rule_set::RuleSet,
     site::{Site, catalogue},
     trigger::replay::{Decisions, Log},
@@ -52,6 +56,14 @@ struct Inner {
     /// The sites made by name. Written under the book's lock, read without.
     interned: ArcSwap<HashMap<(&'static str, SiteKind), &'static Site>>,
     book: Mutex<Book>,
+    /// The rules of the book as they were written. Written under the book's lock, read without.
+    rules: ArcSwap<RuleSet>,
+    /// Who keeps the injector halted. It may be locked while the book is, and not the other way round.
+    holders: Mutex<Holders>,
+    /// The rules that a halt releases.
+    live: LiveRules,
+    /// Whether a halt has begun and the sites still hold rules.
+    is_disarming: AtomicBool,
 }
 
 /// Returns the injector of the process, which the macros and layers use unless told otherwise.
@@ -75,17 +87,21 @@ impl Injector {
     /// Makes an injector without rules, on the given clock.
     #[must_use]
     pub fn with_clock(clock: impl Into<Clock>) -> Self {
-        let mut book = Book::default();
-        if let Some(by) = environment::disabled() {
-            book.holders
-                .add(HolderKind::Environment, by, Duration::ZERO);
-        }
+        let mut holders = Holders::default();
         let hub = Arc::new(Hub::new(clock.into(), environment::policy()));
+        if let Some(by) = environment::disabled() {
+            holders.add(HolderKind::Environment, by, Duration::ZERO);
+            hub.set_halted(true);
+        }
         let injector = Self(Arc::new(Inner {
             hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
             interned: ArcSwap::default(),
-            book: Mutex::new(book),
+            book: Mutex::default(),
+            rules: ArcSwap::default(),
+            holders: Mutex::new(holders),
+            live: LiveRules::default(),
+            is_disarming: AtomicBool::new(false),
         }));
         let inner = Arc::downgrade(&injector.0);
         let stop = hub.stop.set(Box::new(move |breach, rule| {
@@ -100,7 +116,7 @@ impl Injector {
     /// Returns the rules as they were written, with their generation.
     #[must_use]
     pub fn rules(&self) -> Arc<RuleSet> {
-        Arc::clone(&self.book().rules.set)
+        self.0.rules.load_full()
     }
 
     /// Returns the rules with what each has counted, in the same order: one consistent view.
@@ -136,7 +152,10 @@ impl Injector {
     pub fn status(&self) -> Status {
         let book = self.swept_book();
         let now = self.0.hub.clock.now();
-        let holders = book.holders.list(now);
+        let (holders, halting) = {
+            let holders = self.0.holders();
+            (holders.list(now), holders.breaches().collect::<Vec<_>>())
+        };
         let state = match holders.first() {
             Some(first) => State::Halted {
                 reason: first.by.reason().unwrap_or_default().to_owned(),
@@ -152,7 +171,7 @@ impl Injector {
             rules: book.rules.armed.len(),
             overlays: book.overlays.len(),
             injected: self.0.hub.injected(),
-            breaches: book.breaches(),
+            breaches: book.tripped.values().cloned().chain(halting).collect(),
             active: book.active(),
             holders,
         }
@@ -190,13 +209,12 @@ impl Injector {
         crate::COMPILED_OUT || !self.0.armed.load(Ordering::Relaxed)
     }
 
-    fn book(&self) -> MutexGuard<'_, Book> {
-        // No code that runs under the lock can leave the book half written.
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn book(&self) -> BookGuard<'_> {
+        self.0.lock()
     }
 
     /// Locks the book, after disarming sites whose rules have expired without a call to notice.
-    fn swept_book(&self) -> MutexGuard<'_, Book> {
+    fn swept_book(&self) -> BookGuard<'_> {
         let mut book = self.book();
         let now = self.now();
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {

@@ -195,7 +195,7 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         self.peer.ask(call);
-        let mut evaluation = self.evaluate(call);
+        let mut evaluation = self.evaluate(&site_rules.hub, call);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
         if evaluation.fired.is_empty() {
             self.retire(site_rules);
@@ -242,7 +242,7 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
     #[inline(never)]
     fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        let mut evaluation = self.evaluate(call);
+        let mut evaluation = self.evaluate(&own.hub, call);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
@@ -258,11 +258,12 @@ impl Site {
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
-    fn evaluate<'c>(&self, call: &'c Call<'c>) -> Evaluation<'c> {
+    fn evaluate<'c>(&self, hub: &Hub, call: &'c Call<'c>) -> Evaluation<'c> {
         Evaluation {
             call,
             here: (self.name, self.kind),
-            is_exempt: reentrancy::is_notifying() || self.exempts(call),
+            // A site may still hold rules when a halt begins, because an edit works on them.
+            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(call),
             fired: Vec::new(),
             has_ended: false,
         }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use fnv::{FnvHashMap, FnvHashSet};
 
 use crate::{
-    armed::{Armed, status::Counts},
+    armed::{Armed, live_rules::LiveRules, status::Counts},
     audit::Changed,
     guard_rail::monitor::Monitor,
     name::RuleId,
@@ -42,11 +42,12 @@ pub(crate) struct Edited {
 pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
 
 impl Retired {
-    /// Releases the calls that wait for these rules.
-    pub(crate) fn open(self) {
-        for rule in self.0 {
+    /// Releases the calls that wait for these rules, which are no longer live.
+    pub(crate) fn open(self, live: &LiveRules) {
+        for rule in &self.0 {
             rule.open();
         }
+        live.remove(&self.0);
     }
 }
 

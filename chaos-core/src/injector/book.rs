@@ -6,7 +6,6 @@ use crate::{
     armed::rules::ArmedRules,
     decision::overlay_rules::OverlayRules,
     guard_rail::monitor::Monitor,
-    injector::holders::Holders,
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{
@@ -27,8 +26,6 @@ pub(super) struct Book {
     pub(super) sites: Vec<&'static Site>,
     /// Sites that no rule reaches.
     pub(super) exempt: Vec<SiteGlob>,
-    /// Who keeps the injector halted.
-    pub(super) holders: Holders,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
     /// acknowledges it.
     pub(super) tripped: BTreeMap<RuleId, Arc<str>>,
@@ -37,9 +34,9 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// Returns whether no rule reaches a site, whatever the policy says.
-    pub(super) fn leaves_alone(&self, site: &Site) -> bool {
-        !self.holders.is_empty() || self.exempt.iter().any(|exempt| exempt.matches(site.name()))
+    /// Returns whether a site is exempt from all rules.
+    pub(super) fn exempts(&self, site: &Site) -> bool {
+        self.exempt.iter().any(|exempt| exempt.matches(site.name()))
     }
 
     /// Returns until when overlays aim at a site; `None` if none does.
@@ -64,12 +61,6 @@ impl Book {
             }),
             None => Ok(()),
         }
-    }
-
-    /// Returns the breaches that nobody has acknowledged.
-    pub(super) fn breaches(&self) -> Vec<Arc<str>> {
-        let halting = self.holders.breaches();
-        self.tripped.values().cloned().chain(halting).collect()
     }
 
     /// Returns the guard rails of all rules that are armed, whether or not they can act.

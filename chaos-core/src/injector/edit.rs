@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    armed::live_rules::LiveRules,
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -72,7 +73,9 @@ impl Injector {
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
+        let newest = LiveRules::newest();
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
+        self.0.publish(&book, newest);
         match &edited.swapped {
             Some(swapped) if self.0.is_local(swapped) => {
                 self.0.install_swapped(&mut book, swapped, now);
@@ -82,7 +85,7 @@ impl Injector {
         let draft = EntryDraft::of(action).changed(edited.changed);
         self.note(&book, actor, draft);
         drop(book);
-        edited.retired.open();
+        edited.retired.open(&self.0.live);
         self.notify();
         Ok(edited.generation)
     }
@@ -90,7 +93,11 @@ impl Injector {
     /// Writes an entry into the audit. The lock is held, so that entries stand in the order in which
     /// things happen.
     pub(super) fn note(&self, book: &Book, actor: &Actor, draft: EntryDraft) {
-        let generation = book.rules.set.generation;
+        self.note_at(book.rules.set.generation, actor, draft);
+    }
+
+    /// Writes an entry into the audit without the lock: for what must not wait for it.
+    pub(super) fn note_at(&self, generation: u64, actor: &Actor, draft: EntryDraft) {
         let Hub { audit, clock, .. } = &*self.0.hub;
         audit.add(clock.wall(), generation, actor.clone(), draft);
     }

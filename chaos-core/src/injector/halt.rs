@@ -1,12 +1,12 @@
 //! The kill switch, by hand and by guard rail: halt, resume, acknowledge, release.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
 use crate::{
-    armed::{rules::Retired, status::HolderKind},
+    armed::{live_rules::LiveRules, rules::Retired, status::HolderKind},
     audit::{EntryDraft, action::Action, actor::Actor},
     guard_rail::breach::Breach,
-    injector::{Book, Injector, Inner},
+    injector::{Book, Injector, Inner, holders::Holders},
     name::RuleId,
     rule::{
         Rule,
@@ -46,31 +46,35 @@ impl Injector {
     }
 
     /// Halts in the name of `actor`, whose reason becomes that of the hold.
+    ///
+    /// It does not take the lock that an edit holds while it works.
     pub(crate) fn halt_by(&self, actor: &Actor) -> bool {
-        let mut book = self.swept_book();
+        let held = self.hold(HolderKind::Person, actor);
         let mut draft = EntryDraft::of(Action::Halt);
-        let held = book.holders.names();
         if let Some(names) = &held {
             draft = draft.what(format!("already held by {names}"));
         }
-        self.note(&book, actor, draft);
-        let retired = self.hold(&mut book, HolderKind::Person, actor);
-        // The lock is released first: a task that is woken may ask the injector something.
-        drop(book);
-        retired.open();
+        self.note_at(self.0.rules.load().generation, actor, draft);
         self.notify();
         held.is_none()
     }
 
-    /// Adds a holder. The first halts: the rules returned are those whose calls are to be released.
-    fn hold(&self, book: &mut Book, kind: HolderKind, by: &Actor) -> Retired {
-        let is_first = book.holders.is_empty();
-        let now = self.now();
-        book.holders.add(kind, by.clone(), now);
-        match is_first {
-            true => self.0.halt(book, now),
-            false => Retired::default(),
+    /// Adds a holder, and returns the names of those who held already. The first halts.
+    fn hold(&self, kind: HolderKind, by: &Actor) -> Option<String> {
+        let held = {
+            let mut holders = self.0.holders();
+            let held = holders.names();
+            holders.add(kind, by.clone(), self.now());
+            self.0.hub.set_halted(true);
+            held
+        };
+        if held.is_none() {
+            self.0.armed.store(false, Ordering::Relaxed);
+            // Before the sites are disarmed: that may have to wait for an edit.
+            self.0.live.open_all();
+            self.0.disarm();
         }
+        held
     }
 
     /// Undoes [`halt`](Self::halt), whoever has halted: the holds of all people end. Rules whose
@@ -89,11 +93,17 @@ impl Injector {
     /// Resumes in the name of `actor`; an error says what keeps the halt from being undone.
     pub(crate) fn resume_by(&self, actor: &Actor) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
-        if let Some(reason) = book.holders.locked() {
-            return Err(ChangeError::Locked { reason });
-        }
+        let ended = {
+            let mut holders = self.0.holders();
+            if let Some(reason) = holders.locked() {
+                return Err(ChangeError::Locked { reason });
+            }
+            self.0.hub.set_halted(false);
+            holders.end()
+        };
+        // A halt that came after `swept_book` is undone, too, and has left this to be done.
+        self.0.disarm_now(&mut book);
         let mut draft = EntryDraft::of(Action::Resume);
-        let ended = book.holders.end();
         if let Some(names) = &ended {
             // What was seen before the halt says nothing of what comes.
             let bounds = self.0.hub.bounds.load();
@@ -165,7 +175,7 @@ impl Injector {
     pub(crate) fn acknowledge_by(&self, actor: &Actor) -> usize {
         let mut book = self.swept_book();
         let mut breaches: Vec<_> = std::mem::take(&mut book.tripped).into_values().collect();
-        breaches.append(&mut book.holders.acknowledge());
+        breaches.append(&mut self.0.holders().acknowledge());
         let bounds = self.0.hub.bounds.load();
         let monitors = book.monitors().chain(&bounds.monitors);
         monitors.for_each(|monitor| monitor.reset_tripped());
@@ -181,14 +191,15 @@ impl Injector {
     /// Stops what broke a bound: the rule given, or everything if there is none.
     pub(super) fn stop(&self, breach: &Breach, rule: Option<&RuleId>) {
         let reason: Arc<str> = breach.to_string().into();
-        let mut book = self.swept_book();
-        let retired = match rule {
-            Some(id) => self.stop_rule(&mut book, id, &reason),
-            None => self.stop_all(&mut book, &reason),
+        let Some(id) = rule else {
+            tracing::warn!(target: "chaos", %breach, "a guard rail has tripped");
+            return self.stop_all(&reason);
         };
+        let mut book = self.swept_book();
+        let retired = self.stop_rule(&mut book, id, &reason);
         drop(book);
         tracing::warn!(target: "chaos", %breach, "a guard rail has tripped");
-        retired.open();
+        retired.open(&self.0.live);
         self.notify();
     }
 
@@ -202,8 +213,10 @@ impl Injector {
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
             let off = Change::Edit(Rule::clone(&rule).enabled(false));
             let bounds = self.0.hub.bounds.load();
+            let newest = LiveRules::newest();
             let edited = book.rules.apply(off, None, &bounds.policy, self.now());
             let edited = edited.expect("without an expected generation, the rule is there");
+            self.0.publish(book, newest);
             self.0.install_own(book, self.now());
             draft = draft.changed(edited.changed);
             retired = edited.retired;
@@ -213,22 +226,18 @@ impl Injector {
     }
 
     /// Halts, and locks the halt until someone acknowledges the breach.
-    pub(super) fn stop_all(&self, book: &mut Book, reason: &Arc<str>) -> Retired {
-        let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
-        self.note(book, &Actor::injector(), draft);
+    pub(super) fn stop_all(&self, reason: &Arc<str>) {
         let by = Actor::injector().because(reason);
-        self.hold(book, HolderKind::GuardRail, &by)
+        self.hold(HolderKind::GuardRail, &by);
+        let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
+        self.note_at(self.0.rules.load().generation, &Actor::injector(), draft);
+        self.notify();
     }
 }
 
 impl Inner {
-    /// Disarms all sites, and returns the rules whose calls are to be released.
-    pub(super) fn halt(&self, book: &mut Book, now: Duration) -> Retired {
-        self.install_all(book, now);
-        let mut retired = book.rules.halt();
-        for overlay in &book.overlays {
-            retired.0.append(&mut overlay.rules().halt().0);
-        }
-        retired
+    /// Locks the holders of a halt.
+    pub(super) fn holders(&self) -> MutexGuard<'_, Holders> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

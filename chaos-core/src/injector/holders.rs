@@ -44,10 +44,6 @@ impl Holders {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Returns why a resume is refused, if it is.
     pub(super) fn locked(&self) -> Option<Arc<str>> {
         let locked = self.0.iter().find(|hold| hold.locked);

@@ -17,6 +17,13 @@ use crate::{
 };
 
 impl Inner {
+    /// Makes edited rules known, before any site holds them: as they were written, and those behind gates
+    /// made after the gate `newest` to a halt.
+    pub(super) fn publish(&self, book: &Book, newest: u64) {
+        self.rules.store(Arc::clone(&book.rules.set));
+        self.live.add(&book.rules.armed, newest);
+    }
+
     /// Installs at each site the rules that aim at it, those of overlays included.
     pub(super) fn install_all(&self, book: &mut Book, now: Duration) {
         for overlay in &book.overlays {
@@ -151,12 +158,14 @@ impl Inner {
 
     /// Returns whether no rule may reach a site: halted, exempt, or outside the policy.
     pub(super) fn leaves_alone(&self, book: &Book, site: &Site) -> bool {
-        book.leaves_alone(site) || !self.hub.bounds.load().policy.reaches(site.name())
+        self.hub.is_halted()
+            || book.exempts(site)
+            || !self.hub.bounds.load().policy.reaches(site.name())
     }
 
     /// Sets the flag that macros with an explicit injector look at first.
     pub(super) fn note_armed(&self, book: &Book, now: Duration) {
-        let is_armed = book.holders.is_empty() && book.is_live(now);
+        let is_armed = !self.hub.is_halted() && book.is_live(now);
         self.armed.store(is_armed, Ordering::Relaxed);
     }
 }

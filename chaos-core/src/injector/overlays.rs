@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    armed::rules::Retired,
+    armed::{live_rules::LiveRules, rules::Retired},
     decision::overlay_rules::OverlayRules,
     injector::Injector,
     rule::rule_set::{Change, ChangeError},
@@ -26,10 +26,16 @@ impl Injector {
         let mut book = self.book();
         let now = self.now();
         let bounds = self.0.hub.bounds.load();
-        let edited = (overlay.rules()).apply(change, expected, &bounds.policy, now)?;
+        let newest = LiveRules::newest();
+        let edited = {
+            let mut rules = overlay.rules();
+            let edited = rules.apply(change, expected, &bounds.policy, now)?;
+            self.0.live.add(&rules.armed, newest);
+            edited
+        };
         self.0.install_overlay(&mut book, overlay, now);
         drop(book);
-        edited.retired.open();
+        edited.retired.open(&self.0.live);
         self.0.hub.changed.notify();
         Ok(edited.generation)
     }
@@ -41,7 +47,7 @@ impl Injector {
         let left = std::mem::take(&mut *overlay.rules());
         self.0.install_overlay(&mut book, overlay, self.now());
         drop(book);
-        Retired(left.armed).open();
+        Retired(left.armed).open(&self.0.live);
         self.0.hub.changed.notify();
     }
 }

@@ -1,9 +1,12 @@
 //! The kill switch: new calls are free at once, waiting ones are let go, nothing fires until resume.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use chaos_core::{
-    Fault, HolderKind, Injector, Latency, Rule, State, audit::Actor, inject, inject_async,
+    Clock, Fault, HolderKind, Injector, Latency, Rule, State, audit::Actor, inject, inject_async,
 };
 
 fn delays(injector: &Injector, site: &str, secs: u64) {
@@ -241,4 +244,102 @@ fn the_list_of_holders_is_bounded() {
     assert_eq!(injector.status().holders.len(), 100);
     assert!(injector.resume());
     assert_eq!(injector.status().state, State::Idle);
+}
+
+/// An edit works out for each site which rules aim at it, and held the lock meanwhile: a halt waited for
+/// 1.6 seconds at 5,000 sites.
+#[test]
+fn a_halt_does_not_wait_for_an_edit() {
+    let injector = Injector::new();
+    let name = |n: u32| format!("s{n}.edited");
+    for n in 0..500 {
+        let _ = injector.site(&name(n));
+    }
+    let rules = |message: &str| -> Vec<Rule> {
+        let rule = |n| {
+            let id = format!("r{n}").parse().unwrap();
+            // A pattern, as an exact name is found without looking at the others.
+            let site = format!("s{n}.*").parse().unwrap();
+            Rule::new(id, site, Fault::error(message))
+        };
+        (0..500).map(rule).collect()
+    };
+    let hit = injector.site(&name(499));
+    let is_hit = || hit.decide(&chaos_core::Call::new()).is_some();
+    let (is_over, is_edited) = (AtomicBool::new(false), AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        let edits = scope.spawn(|| {
+            let (clock, mut longest) = (Clock::monotonic(), Duration::ZERO);
+            for n in 0..10_000 {
+                let edit = rules(&n.to_string());
+                let began = clock.now();
+                injector.replace(edit).unwrap();
+                longest = longest.max(clock.now() - began);
+                is_edited.store(true, Ordering::Relaxed);
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+            longest
+        });
+        while !is_edited.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        let (clock, mut slowest) = (Clock::monotonic(), Duration::ZERO);
+        for _ in 0..20 {
+            let began = clock.now();
+            assert!(injector.halt("enough"));
+            slowest = slowest.max(clock.now() - began);
+            // In force when it returns, whatever the edit under way installs.
+            for _ in 0..100 {
+                assert!(!is_hit());
+            }
+            assert!(injector.resume());
+            assert!(is_hit());
+        }
+        is_over.store(true, Ordering::Relaxed);
+        let edit = edits.join().unwrap();
+        assert!(slowest < edit, "a halt took {slowest:?}, an edit {edit:?}");
+    });
+    assert!(is_hit());
+    injector.halt("enough");
+    assert!(!is_hit() && injector.is_idle());
+}
+
+/// The calls that wait for a rule that an edit replaces, or brings, are released while the edit works.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_halt_amid_edits_lets_waiting_tasks_go() {
+    let injector = Injector::new();
+    delays(&injector, "halt.edits", 600);
+    let is_over = std::sync::Arc::new(AtomicBool::new(false));
+    let edits = std::thread::spawn({
+        let (injector, is_over) = (injector.clone(), std::sync::Arc::clone(&is_over));
+        move || {
+            for secs in (500..600).cycle() {
+                delays(&injector, "halt.edits", secs);
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        }
+    });
+    for _ in 0..50 {
+        let calls: Vec<_> = (0..20)
+            .map(|_| {
+                let injector = injector.clone();
+                tokio::spawn(async move { inject_async!(injector: injector, "halt.edits").await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        injector.halt("enough");
+        for call in calls {
+            let released = tokio::time::timeout(Duration::from_secs(10), call).await;
+            released.expect("it is released").unwrap().unwrap();
+        }
+        assert!(injector.resume());
+    }
+    is_over.store(true, Ordering::Relaxed);
+    edits.join().unwrap();
+    injector.clear();
+    assert_eq!(injector.status().active, 0);
 }
