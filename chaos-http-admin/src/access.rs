@@ -5,6 +5,7 @@ pub(crate) mod activity;
 pub(crate) mod authorize;
 pub(crate) mod caller;
 pub(crate) mod host_check;
+pub(crate) mod lanes;
 pub(crate) mod limits;
 pub(crate) mod origin;
 pub(crate) mod peer;

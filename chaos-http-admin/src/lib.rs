@@ -35,7 +35,7 @@
 //! | `GET /` | none | Serves the console page. |
 //! | `GET /v1/status` | observe | Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals. |
 //! | `GET /v1/sites` | observe | Lists the registered sites, where each is in the code, and the rules that match it. |
-//! | `GET /v1/rules` | observe | Lists the rules in order, with their counts and remaining time. |
+//! | `GET /v1/rules` | observe | Lists the rules in order, with their counts and remaining time; `?after=ID`, `?limit=N`. |
 //! | `PUT /v1/rules` | arm | Replaces all rules at once; with `?dry_run=true`, only returns what would change. |
 //! | `GET /v1/rules/{id}` | observe | Returns one rule. |
 //! | `PUT /v1/rules/{id}` | arm | Creates a rule (201) or replaces it in place (200). |
@@ -139,7 +139,8 @@
 //!   write and every failed authentication. For requests without a valid token, it records at most
 //!   60 refusals at once and 6 per minute, under the name `stranger`, and counts the others. The
 //!   name of a write is that of the access token; without access tokens, it is `anyone`, or `uid
-//!   1000` on a Unix socket. `halt`, `resume` and `acknowledge` have the reason in their body.
+//!   1000` on a Unix socket. `halt`, `resume` and `acknowledge` have the reason in their body; a
+//!   `halt` with a token, or on a Unix socket, may leave it out.
 //!   Other writes take it from `?reason=`, and otherwise from the rule.
 //! - **Failed authentication** is limited to a burst of 10 and 10 per minute for each address, and
 //!   to a burst of 60 and 60 per minute for all. Beyond that, the answer is 429 with `Retry-After`.
@@ -236,6 +237,7 @@ mod extract;
 mod followers;
 mod history;
 mod metrics;
+mod off_thread;
 mod openapi;
 mod problem;
 mod routes;

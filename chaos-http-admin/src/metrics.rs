@@ -17,7 +17,7 @@ use chaos_core::{Injector, Site};
 use prometheus::TEXT_FORMAT;
 
 use self::{injections::InjectionCounters, table::Snapshot};
-use crate::{followers::sources::Sources, history::audit_file::AuditFile};
+use crate::{followers::sources::Sources, history::audit_file::AuditFile, off_thread::off_thread};
 
 /// The metrics of one injector, which `GET /metrics` serves. Clones are handles to the same
 /// metrics.
@@ -182,5 +182,6 @@ impl fmt::Debug for Metrics {
 pub(crate) async fn serve(
     Extension(metrics): Extension<Metrics>,
 ) -> ([(HeaderName, &'static str); 1], String) {
-    ([(header::CONTENT_TYPE, TEXT_FORMAT)], metrics.text())
+    let text = off_thread(move || metrics.text()).await;
+    ([(header::CONTENT_TYPE, TEXT_FORMAT)], text)
 }

@@ -16,6 +16,7 @@ use crate::{
         access_tokens::AccessTokens,
         caller::{Caller, unauthenticated},
         host_check::Hosts,
+        lanes::{Client, Lanes, TooMany},
         limits::Limits,
         peer::Peer,
         role::Role,
@@ -35,6 +36,7 @@ pub(crate) struct Authorizer {
     /// `None` if the port requires no access token.
     tokens: Option<AccessTokens>,
     limits: Limits,
+    lanes: Lanes,
 }
 
 /// What one route requires.
@@ -43,6 +45,16 @@ pub(crate) struct RouteAccess {
     pub(crate) authorizer: Arc<Authorizer>,
     /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
+    pub(crate) pace: Pace,
+}
+
+/// How the requests of one client to a route wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Pace {
+    /// They are served at once, whatever else the client has asked for.
+    Urgent,
+    /// A few are under way at a time, until their responses are sent.
+    Usual,
 }
 
 /// Checks, for every request, the host that it names and the page that it comes from; then sets the
@@ -84,10 +96,15 @@ pub(crate) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let RouteAccess { authorizer, needs } = lock;
+    let RouteAccess {
+        authorizer,
+        needs,
+        pace,
+    } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
-        return in_time(next.run(request)).await;
+        let client = Client::Anyone(Peer::of(request.extensions()).origin());
+        return authorizer.serve(&client, pace, next.run(request)).await;
     };
     let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
@@ -106,8 +123,9 @@ pub(crate) async fn authorize(
     let response = if caller.role < needs {
         wrong_role(&actor, caller.role, needs)
     } else {
+        let client = caller.client.clone();
         request.extensions_mut().insert(caller);
-        in_time(next.run(request)).await
+        authorizer.serve(&client, pace, next.run(request)).await
     };
     if is_write && response.status().is_client_error() {
         let signed = authorizer.injector.as_actor(actor);
@@ -123,7 +141,27 @@ impl Authorizer {
             hosts,
             tokens,
             limits: Limits::new(),
+            lanes: Lanes::new(),
         }
+    }
+
+    /// Serves a request of `client`, which waits for others of the same client if `pace` says so.
+    async fn serve(
+        &self,
+        client: &Client,
+        pace: Pace,
+        response: impl Future<Output = Response>,
+    ) -> Response {
+        if pace == Pace::Urgent {
+            return in_time(response).await;
+        }
+        let served = async {
+            match self.lanes.enter(client).await {
+                Ok(ticket) => response.await.map(|body| ticket.keep_in(body)),
+                Err(TooMany) => too_many(),
+            }
+        };
+        in_time(served).await
     }
 
     /// Returns who sends the request, by the access token that it presents.
@@ -227,6 +265,16 @@ impl IntoResponse for AuthenticationError {
         let problem = Problem::new(status, detail).at("Authorization", ALLOWED);
         ([(header::WWW_AUTHENTICATE, challenge)], problem).into_response()
     }
+}
+
+/// Returns the 429 for a client that has too many requests under way.
+fn too_many() -> Response {
+    let detail = "too many requests of this client are under way";
+    let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, detail);
+    let problem = problem.at("requests", "fewer requests at a time");
+    // Closing the connection drops the requests that follow on it.
+    let headers = [(header::RETRY_AFTER, "1"), (header::CONNECTION, "close")];
+    (headers, problem).into_response()
 }
 
 fn wrong_role(actor: &Actor, has: Role, needs: Role) -> Response {

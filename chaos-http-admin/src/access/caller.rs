@@ -1,12 +1,12 @@
 //! The authenticated caller of a request, in whose name its changes are recorded.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chaos_core::audit::Actor;
 
 use crate::{
-    access::{access_tokens::AccessToken, peer::Peer, role::Role},
+    access::{access_tokens::AccessToken, lanes::Client, origin::Origin, peer::Peer, role::Role},
     openapi::operation::{Asks, Operation},
 };
 
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) role: Role,
+    /// Whose requests wait for each other.
+    pub(crate) client: Client,
     actor: Actor,
 }
 
@@ -27,6 +29,7 @@ impl Caller {
     pub(crate) fn with_token(token: &AccessToken, peer: &Peer) -> Self {
         Self {
             role: token.role,
+            client: Client::Token(Arc::clone(&token.name)),
             actor: actor(&token.name, peer),
         }
     }
@@ -35,8 +38,18 @@ impl Caller {
     pub(crate) fn anyone(peer: &Peer) -> Self {
         Self {
             role: Role::Arm,
+            client: Client::Anyone(peer.origin()),
             actor: actor(&peer.name(), peer),
         }
+    }
+
+    /// Returns whether no page in a browser can have sent the request: it presents a token, or comes from
+    /// a process that connected to a Unix socket.
+    pub(crate) fn is_no_page(&self) -> bool {
+        matches!(
+            self.client,
+            Client::Token(_) | Client::Anyone(Origin::User(_))
+        )
     }
 
     /// Returns the actor for the audit, with the reason that the request gives.

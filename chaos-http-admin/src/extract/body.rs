@@ -43,6 +43,13 @@ impl<S: Sync> FromRequest<S> for JsonBody {
     }
 }
 
+impl JsonBody {
+    /// Reads the body of a request that no page can have sent, whatever type it names.
+    pub(crate) async fn of_any_type(request: Request) -> Result<Self, Problem> {
+        read(request).await.map(Self)
+    }
+}
+
 impl Asks for JsonBody {
     fn asks(operation: &mut Operation) {
         operation.body(types(&operation.method));

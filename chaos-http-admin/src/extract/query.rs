@@ -68,6 +68,47 @@ impl<S: Sync> FromRequestParts<S> for PageParams {
     }
 }
 
+/// `?after=ID&limit=50`: at most `limit` rules that follow the rule `after`; without `after`, from the first.
+#[derive(Debug)]
+pub(crate) struct RulesPage {
+    pub(crate) after: Option<String>,
+    pub(crate) limit: usize,
+}
+
+impl RulesPage {
+    /// The number of rules on a page, at most.
+    pub(crate) const MOST: usize = 10_000;
+}
+
+impl<S: Sync> FromRequestParts<S> for RulesPage {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let (mut after, mut limit) = (None, Self::MOST);
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            match &*name {
+                "after" => after = Some(value.into_owned()),
+                "limit" => {
+                    let number = value.parse().ok();
+                    let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
+                    limit =
+                        allowed.ok_or_else(|| refuse(name, "a whole number from 1 to 10000"))?;
+                }
+                _ => return Err(unknown(name, "after, limit, or no parameter")),
+            }
+        }
+        Ok(Self { after, limit })
+    }
+}
+
+impl Asks for RulesPage {
+    fn asks(operation: &mut Operation) {
+        let does = "Lists the rules after the one with this id; without it, from the first.";
+        operation.query("after", "RuleId", does);
+        operation.query("limit", "RulesLimit", "The maximum number of rules.");
+    }
+}
+
 /// The longest wait in seconds, which is below the time limit of a request.
 const LONGEST: f64 = 8.0;
 

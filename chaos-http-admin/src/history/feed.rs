@@ -51,6 +51,8 @@ struct FeedState {
 struct Recent {
     retained: VecDeque<RecordedInjection>,
     subscriptions: usize,
+    /// The owner of each subscription that has one.
+    owners: Vec<Arc<str>>,
     /// When the last subscription ended.
     last_ended_at: Duration,
 }
@@ -60,6 +62,8 @@ impl Feed {
     pub(crate) const CAPACITY: usize = 1000;
     /// The number of subscriptions at a time.
     pub(crate) const MAX_SUBSCRIBERS: usize = 16;
+    /// The number of subscriptions of one owner of an access token.
+    pub(crate) const MAX_PER_OWNER: usize = 4;
     /// How long injections are retained after the last subscription has ended, in case it resumes.
     const LINGER: Duration = Duration::from_secs(60);
 
@@ -85,11 +89,19 @@ impl Feed {
         Self(state)
     }
 
-    /// Starts a subscription. Returns `None` if there are
-    /// [`MAX_SUBSCRIBERS`](Self::MAX_SUBSCRIBERS) already.
-    pub(crate) fn subscribe(&self) -> Option<Subscription> {
+    /// Starts a subscription. Returns `None` if there are [`MAX_SUBSCRIBERS`](Self::MAX_SUBSCRIBERS)
+    /// already, or [`MAX_PER_OWNER`](Self::MAX_PER_OWNER) of this `owner`.
+    pub(crate) fn subscribe(&self, owner: Option<Arc<str>>) -> Option<Subscription> {
         let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
         let mut recent = self.0.recent();
+        let of_owner = recent
+            .owners
+            .iter()
+            .filter(|it| Some(*it) == owner.as_ref());
+        if of_owner.count() >= Self::MAX_PER_OWNER {
+            return None;
+        }
+        recent.owners.extend(owner.clone());
         recent.subscriptions += 1;
         // Relaxed is enough: an injection that does not see the flag yet is counted, and so
         // reported as missed.
@@ -98,6 +110,7 @@ impl Feed {
         Some(Subscription {
             state: Arc::clone(&self.0),
             end: self.0.end.subscribe(),
+            owner,
             _slot: slot,
         })
     }
@@ -166,6 +179,7 @@ impl FeedState {
 pub(crate) struct Subscription {
     state: Arc<FeedState>,
     end: watch::Receiver<()>,
+    owner: Option<Arc<str>>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -220,6 +234,10 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut recent = self.state.recent();
         recent.subscriptions -= 1;
+        let owner = |it: &Arc<str>| Some(it) == self.owner.as_ref();
+        if let Some(at) = recent.owners.iter().position(owner) {
+            recent.owners.swap_remove(at);
+        }
         recent.last_ended_at = self.state.clock.now();
     }
 }

@@ -160,10 +160,10 @@ impl Operation {
 }
 
 /// The refusals of every route, before its handler is asked.
-const EVERY_ROUTE: &[u16] = &[400, 403, 408, 421];
+const EVERY_ROUTE: &[u16] = &[400, 403, 408, 421, 429];
 
 /// The refusals of a route that requires a token.
-const LOCKED_ROUTE: &[u16] = &[401, 429];
+const LOCKED_ROUTE: &[u16] = &[401];
 
 fn schema_of(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })

@@ -1,29 +1,39 @@
 //! `/v1/audit`: the entries that the injector's audit holds.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use chaos_core::{Injector, audit::Entries};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     extract::query::PageParams,
     history::{entry::entry, process_id::process_id},
+    off_thread::off_thread,
+    routes::page::Page,
 };
 
-/// Lists audit entries in the order of their ids: those that follow `after`, or the latest ones.
+/// Lists audit entries in the order of their ids: those that follow `after`, or the latest ones, as far as they
+/// fit into one answer.
 pub(crate) async fn list(
     State(injector): State<Injector>,
     PageParams { after, limit }: PageParams,
-) -> Json<Value> {
-    let audit = injector.audit();
-    let last = audit.last();
-    let Entries {
-        entries, missed, ..
-    } = audit.after(after.unwrap_or(0));
-    let skipped = match after {
-        Some(_) => 0,
-        None => entries.len().saturating_sub(limit),
+) -> Response {
+    let list = move || {
+        let audit = injector.audit();
+        let last = audit.last();
+        let Entries {
+            entries, missed, ..
+        } = audit.after(after.unwrap_or(0));
+        let skipped = match after {
+            Some(_) => 0,
+            None => entries.len().saturating_sub(limit),
+        };
+        let shown = entries.iter().skip(skipped).take(limit);
+        let mut page = Page::new("entries");
+        match after {
+            Some(_) => page.fill(shown.map(|it| entry(it))),
+            None => page.fill_from_the_end(shown.rev().map(|it| entry(it))),
+        }
+        page.end(&json!({ "run": process_id(), "last": last, "missed": missed }))
     };
-    let shown = entries.iter().skip(skipped).take(limit);
-    let shown: Vec<Value> = shown.map(|it| entry(it)).collect();
-    Json(json!({ "run": process_id(), "last": last, "missed": missed, "entries": shown }))
+    off_thread(list).await
 }

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
+    access::{caller::Caller, lanes::Client},
     extract::{
         last_event_id::{EventId, LastEventId},
         query::NoQuery,
@@ -48,11 +49,17 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(crate) async fn listen(
     State(injector): State<Injector>,
     Extension(followers): Extension<Followers>,
+    caller: Caller,
     NoQuery: NoQuery,
     LastEventId(last): LastEventId,
 ) -> Response {
-    let Some(subscription) = followers.feed.subscribe() else {
-        let detail = format!("there are {} event streams already", Feed::MAX_SUBSCRIBERS);
+    let owner = match caller.client {
+        Client::Token(name) => Some(name),
+        Client::Anyone(_) => None,
+    };
+    let Some(subscription) = followers.feed.subscribe(owner) else {
+        let (all, own) = (Feed::MAX_SUBSCRIBERS, Feed::MAX_PER_OWNER);
+        let detail = format!("there are {all} event streams already, or {own} of this token");
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };

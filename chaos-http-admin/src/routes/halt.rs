@@ -1,4 +1,4 @@
-//! `/v1/halt`, `/v1/resume` and `/v1/acknowledge`: the kill switch, and how it is undone. Each
+//! `/v1/halt`, `/v1/resume` and `/v1/acknowledge`: the kill switch, and how it is undone. What undoes it
 //! requires a reason.
 
 use axum::{
@@ -8,6 +8,7 @@ use axum::{
     response::IntoResponse,
 };
 use chaos_core::Injector;
+use hyper::body::Body as _;
 use serde_json::Value;
 
 use crate::{
@@ -32,7 +33,7 @@ pub(crate) async fn halt(
     caller: Caller,
     Extension(followers): Extension<Followers>,
     _: NoQuery,
-    Reason(reason): Reason,
+    OptionalReason(reason): OptionalReason,
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
     match injector.as_actor(actor.clone()).halt() {
@@ -114,6 +115,50 @@ impl Reason {
             None => Err(refuse("reason", "the field `reason` is missing".to_owned())),
         }
     }
+}
+
+/// The reason of a halt, for which nobody has to look up how it is written: without a body, or without a
+/// reason in it, the reason is "none given".
+pub(crate) struct OptionalReason(String);
+
+const NONE_GIVEN: &str = "none given";
+
+impl Asks for OptionalReason {
+    fn asks(operation: &mut Operation) {
+        JsonBody::asks(operation);
+    }
+}
+
+impl<S: Sync> FromRequest<S> for OptionalReason {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let given = |reason: Option<Reason>| {
+            Self(reason.map_or_else(|| NONE_GIVEN.to_owned(), |Reason(reason)| reason))
+        };
+        // A page of another site cannot send a token, nor connect to a Unix socket, and a body that it
+        // sends to a port without tokens has another content type. It can send no body at all.
+        let is_trusted = request
+            .extensions()
+            .get::<Caller>()
+            .is_some_and(Caller::is_no_page);
+        let has_body = !request.body().is_end_stream();
+        if is_trusted && !has_body {
+            return Ok(given(None));
+        }
+        let JsonBody(json) = match is_trusted {
+            true => JsonBody::of_any_type(request).await?,
+            false => JsonBody::from_request(request, state).await?,
+        };
+        if is_trusted && (json.trim_ascii().is_empty() || is_empty_object(&json)) {
+            return Ok(given(None));
+        }
+        Reason::read(&json).map(Some).map(given)
+    }
+}
+
+fn is_empty_object(json: &[u8]) -> bool {
+    matches!(serde_json::from_slice(json), Ok(Value::Object(fields)) if fields.is_empty())
 }
 
 impl Asks for Reason {

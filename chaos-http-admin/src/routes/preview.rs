@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     extract::{body::JsonBody, query::NoQuery},
+    off_thread::off_thread,
     problem::Problem,
     routes::{rule::Id, warnings},
 };
@@ -48,11 +49,15 @@ pub(crate) async fn preview(
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<Json<Value>, Problem> {
-    let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
+    off_thread(move || answer(&injector, &json)).await
+}
+
+fn answer(injector: &Injector, json: &[u8]) -> Result<Json<Value>, Problem> {
+    let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string(), BODY))?;
     let Value::Object(mut body) = body else {
         return Err(refuse("body", "the body is not a JSON object", BODY));
     };
-    let rule = rule(&injector, body.remove("rule"))?;
+    let rule = rule(injector, body.remove("rule"))?;
     let age = age(body.remove("after"))?;
     let preview = rule.preview()?.after(age);
     let (ordinals, keys) = (body.remove("ordinals"), body.remove("keys"));
@@ -89,7 +94,7 @@ pub(crate) async fn preview(
             ));
         }
     };
-    let warnings: Vec<_> = warnings::of(&injector, [&rule]).collect();
+    let warnings: Vec<_> = warnings::of(injector, [&rule]).collect();
     Ok(Json(json!({ "hits": hits, "warnings": warnings })))
 }
 

@@ -17,6 +17,7 @@ use crate::{
         patch::Patch,
         query::{ReasonParam, WaitParams},
     },
+    off_thread::off_thread,
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::{optimistic_edit::edit, rule_json, warnings},
@@ -26,14 +27,17 @@ pub(crate) async fn show(
     State(injector): State<Injector>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    let (set, counts) = injector.report();
-    let mut rules = set.rules().iter().zip(&counts);
-    let (rule, counts) = rules
-        .find(|(rule, _)| rule.id().as_str() == id)
-        .ok_or_else(|| Problem::unknown_rule(&id))?;
-    let warnings = warnings::of(&injector, [&**rule]).collect();
-    let body = rule_json::rule(rule, Some(counts), &injector.sites(), warnings);
-    Ok((etag(set.generation()), Json(body)).into_response())
+    let show = move || {
+        let (set, counts) = injector.report();
+        let mut rules = set.rules().iter().zip(&counts);
+        let (rule, counts) = rules
+            .find(|(rule, _)| rule.id().as_str() == id)
+            .ok_or_else(|| Problem::unknown_rule(&id))?;
+        let warnings = warnings::of(&injector, [&**rule]).collect();
+        let body = rule_json::rule(rule, Some(counts), &injector.sites(), warnings);
+        Ok((etag(set.generation()), Json(body)).into_response())
+    };
+    off_thread(show).await
 }
 
 /// Returns the number of a rule's injections alone, which the probes of other tools can compare. It
@@ -58,18 +62,21 @@ pub(crate) async fn put(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let rule = wire::rule_from_json(&json, Some(&id))?;
-    injector.check([&rule])?;
-    let (generation, existed) = edit(&injector, &caller.because(because), |current| {
-        let exists = current.find(&id).is_some();
-        if_match.check(current.generation(), exists)?;
-        Ok((Change::Put(rule.clone()), exists))
-    })?;
-    let status = match existed {
-        true => StatusCode::OK,
-        false => StatusCode::CREATED,
+    let put = move || {
+        let rule = wire::rule_from_json(&json, Some(&id))?;
+        injector.check([&rule])?;
+        let (generation, existed) = edit(&injector, &caller.because(because), |current| {
+            let exists = current.find(&id).is_some();
+            if_match.check(current.generation(), exists)?;
+            Ok((Change::Put(rule.clone()), exists))
+        })?;
+        let status = match existed {
+            true => StatusCode::OK,
+            false => StatusCode::CREATED,
+        };
+        Ok((status, written(&injector, generation, &rule)).into_response())
     };
-    Ok((status, written(&injector, generation, &rule)).into_response())
+    off_thread(put).await
 }
 
 /// Applies a merge patch. The change is an edit, not a put, so that a new reason on an expired rule
@@ -82,16 +89,19 @@ pub(crate) async fn patch(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let patch = Patch::read(&json)?;
-    let (generation, rule) = edit(&injector, &caller.because(because), |current| {
-        let rule = current.find(&id);
-        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
-        if_match.check(current.generation(), true)?;
-        let rule = patch.apply(rule)?;
-        injector.check([&rule])?;
-        Ok((Change::Edit(rule.clone()), rule))
-    })?;
-    Ok(written(&injector, generation, &rule).into_response())
+    let patch = move || {
+        let patch = Patch::read(&json)?;
+        let (generation, rule) = edit(&injector, &caller.because(because), |current| {
+            let rule = current.find(&id);
+            let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+            if_match.check(current.generation(), true)?;
+            let rule = patch.apply(rule)?;
+            injector.check([&rule])?;
+            Ok((Change::Edit(rule.clone()), rule))
+        })?;
+        Ok(written(&injector, generation, &rule).into_response())
+    };
+    off_thread(patch).await
 }
 
 pub(crate) async fn delete(
@@ -101,13 +111,16 @@ pub(crate) async fn delete(
     ReasonParam(because): ReasonParam,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
-    let (generation, ()) = edit(&injector, &caller.because(because), |current| {
-        let rule = current.find(&id);
-        let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
-        if_match.check(current.generation(), true)?;
-        Ok((Change::Remove(rule.id().clone()), ()))
-    })?;
-    Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
+    let delete = move || {
+        let (generation, ()) = edit(&injector, &caller.because(because), |current| {
+            let rule = current.find(&id);
+            let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
+            if_match.check(current.generation(), true)?;
+            Ok((Change::Remove(rule.id().clone()), ()))
+        })?;
+        Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
+    };
+    off_thread(delete).await
 }
 
 /// Releases the calls that the rule's `pause` holds. Calls that are paused later wait for the next

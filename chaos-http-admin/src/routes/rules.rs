@@ -1,38 +1,75 @@
 //! `/v1/rules`: reads and replaces the whole rule set.
 
 use axum::{
-    Json,
-    extract::State,
+    extract::{OriginalUri, State},
+    http::{HeaderName, Uri, header},
     response::{IntoResponse, Response},
 };
 use chaos_core::{Injector, rule::Change, wire};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     access::caller::Caller,
     extract::{
         body::JsonBody,
         etag::{IfMatch, etag},
-        query::DryRun,
+        query::{DryRun, RulesPage},
     },
+    off_thread::off_thread,
     problem::Problem,
-    routes::{difference::Difference, optimistic_edit::edit, rule_json, warnings},
+    routes::{difference::Difference, optimistic_edit::edit, page::Page, rule_json, warnings},
 };
 
-pub(crate) async fn list(State(injector): State<Injector>) -> Response {
-    let (set, counts) = injector.report();
-    let sites = injector.sites();
-    let mut warnings = warnings::by_rule(&injector, set.rules().iter().map(|rule| &**rule));
-    let rules = set.rules().iter().zip(&counts);
-    let rules: Vec<Value> = rules
-        .map(|(rule, counts)| {
+/// Lists the rules in order: those that follow `after`, or all, as far as they fit into one answer.
+pub(crate) async fn list(
+    State(injector): State<Injector>,
+    OriginalUri(uri): OriginalUri,
+    RulesPage { after, limit }: RulesPage,
+) -> Result<Response, Problem> {
+    let list = move || {
+        let (set, counts) = injector.report();
+        let sites = injector.sites();
+        let rules = set.rules();
+        let first = match &after {
+            None => 0,
+            Some(after) => {
+                let at = rules.iter().position(|rule| rule.id().as_str() == after);
+                at.ok_or_else(|| Problem::unknown_rule(after))? + 1
+            }
+        };
+        let shown = &rules[first..rules.len().min(first.saturating_add(limit))];
+        let mut warnings = warnings::by_rule(&injector, shown.iter().map(|rule| &**rule));
+        let mut page = Page::new("rules");
+        let items = shown.iter().zip(&counts[first..]).map(|(rule, counts)| {
             let warnings = warnings.remove(rule.id().as_str()).unwrap_or_default();
             rule_json::rule(rule, Some(counts), &sites, warnings)
-        })
-        .collect();
-    let generation = set.generation();
-    let body = json!({ "generation": generation, "rules": rules });
-    (etag(generation), Json(body)).into_response()
+        });
+        page.fill(items);
+        let count = page.len();
+        let is_last = first + count == rules.len();
+        let last = rules[..first + count].last().filter(|_| !is_last);
+        let next = last.map(|rule| rule.id().as_str());
+        let generation = set.generation();
+        let mut rest = json!({ "generation": generation });
+        if let Some(next) = next {
+            rest["next"] = next.into();
+        }
+        let body = page.end(&rest);
+        let link = next.map(|next| next_page(&uri, next, limit));
+        Ok((etag(generation), link, body).into_response())
+    };
+    off_thread(list).await
+}
+
+/// Returns the `Link` to the page after the rule `after`.
+fn next_page(uri: &Uri, after: &str, limit: usize) -> [(HeaderName, String); 1] {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("after", after);
+    if limit < RulesPage::MOST {
+        query.append_pair("limit", &limit.to_string());
+    }
+    let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish());
+    [(header::LINK, link)]
 }
 
 pub(crate) async fn replace(
@@ -42,22 +79,25 @@ pub(crate) async fn replace(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let rules = wire::rules_from_json(&json)?;
-    injector.check(&rules)?;
-    if dry_run {
-        // An injector without sites validates the list as the real one would.
-        Injector::new().replace(rules.clone())?;
-        let current = injector.rules();
-        if_match.check(current.generation(), true)?;
+    let replace = move || {
+        let rules = wire::rules_from_json(&json)?;
+        injector.check(&rules)?;
+        if dry_run {
+            // An injector without sites validates the list as the real one would.
+            Injector::new().replace(rules.clone())?;
+            let current = injector.rules();
+            if_match.check(current.generation(), true)?;
+            let warnings = warnings::of(&injector, &rules).collect();
+            let difference = Difference::between(&current, &rules).warned(warnings);
+            return Ok(difference.answer().into_response());
+        }
+        let (generation, difference) = edit(&injector, &caller.because(because), |current| {
+            if_match.check(current.generation(), true)?;
+            let difference = Difference::between(current, &rules);
+            Ok((Change::Replace(rules.clone()), difference))
+        })?;
         let warnings = warnings::of(&injector, &rules).collect();
-        let difference = Difference::between(&current, &rules).warned(warnings);
-        return Ok(difference.answer().into_response());
-    }
-    let (generation, difference) = edit(&injector, &caller.because(because), |current| {
-        if_match.check(current.generation(), true)?;
-        let difference = Difference::between(current, &rules);
-        Ok((Change::Replace(rules.clone()), difference))
-    })?;
-    let warnings = warnings::of(&injector, &rules).collect();
-    Ok(difference.warned(warnings).made(generation).into_response())
+        Ok(difference.warned(warnings).made(generation).into_response())
+    };
+    off_thread(replace).await
 }

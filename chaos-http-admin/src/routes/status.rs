@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State};
 use chaos_core::{COMPILED_OUT, HaltHolder, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
 
-use crate::followers::Followers;
+use crate::{followers::Followers, off_thread::off_thread};
 
 pub(crate) async fn status(
     State(injector): State<Injector>,
@@ -64,6 +64,10 @@ fn seconds(time: Duration) -> f64 {
 }
 
 pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
+    Json(off_thread(move || list_sites(&injector)).await)
+}
+
+fn list_sites(injector: &Injector) -> Value {
     let set = injector.rules();
     let rules_at = |name: &str| -> Vec<&str> {
         let rules = set.rules().iter();
@@ -83,7 +87,7 @@ pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
         })
     });
     let sites: Vec<Value> = sites.collect();
-    Json(json!({ "sites": sites }))
+    json!({ "sites": sites })
 }
 
 /// Returns which calls no rule may hit at a site.

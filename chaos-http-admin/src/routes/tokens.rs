@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     access::caller::Caller,
     extract::{body::JsonBody, query::NoQuery},
+    off_thread::off_thread,
     problem::Problem,
 };
 
@@ -33,12 +34,21 @@ pub(crate) async fn sign(
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
+    off_thread(move || answer(&injector, key, &caller, &json)).await
+}
+
+fn answer(
+    injector: &Injector,
+    key: Option<TokenKey>,
+    caller: &Caller,
+    json: &[u8],
+) -> Result<(StatusCode, Json<Value>), Problem> {
     let Some(key) = key else {
         // A missing key is no server error: it needs no alert.
         let detail = "this port has no key for signing rule tokens";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
-    let body = serde_json::from_slice(&json).map_err(|e| refuse("body", e.to_string(), BODY))?;
+    let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string(), BODY))?;
     let Value::Object(mut body) = body else {
         return Err(refuse("body", "the body is not a JSON object", BODY));
     };

@@ -9,6 +9,8 @@ mod a_unix_socket_is_private;
 mod bad_input_changes_nothing;
 mod events_are_told;
 mod foreign_pages_stay_out;
+#[cfg(unix)]
+mod halt_asks_for_nothing;
 mod metrics_agree_with_what_happened;
 mod nests_anywhere;
 mod no_edit_is_lost;
@@ -30,4 +32,5 @@ mod the_port_signs_tokens;
 mod the_port_stays_responsive;
 mod tls_is_tls;
 mod webhooks_are_told;
+mod what_is_asked_is_bounded;
 mod what_is_hit_can_be_asked;

@@ -38,9 +38,9 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(413, "ContentTooLarge", "The body is too large."),
     refusal(415, "UnsupportedMediaType", "The content type of the body is not JSON."),
     refusal(421, "MisdirectedRequest", "The host of the request is not a name of this server."),
-    refusal(429, "TooManyRequests", "Too many requests with unknown tokens.")
+    refusal(429, "TooManyRequests", "Too many requests with unknown tokens, or too many requests of one client at a time.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already.")
+    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already, or four with this token.")
         .with("Retry-After", "Seconds", "When to try again."),
     refusal(500, "InternalServerError", "The operating system has no random numbers to give."),
 ];
