@@ -3,8 +3,11 @@
 
 pub(crate) mod sources;
 
+use std::sync::Arc;
+
 use chaos_core::Injector;
 use serde_json::{Value, json};
+use tokio::sync::Mutex;
 
 #[cfg(feature = "webhooks")]
 use crate::webhook::delivery::Delivery;
@@ -17,6 +20,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Followers {
     pub(crate) feed: Feed,
+    /// Locked while an edit of the port waits for the file and is made.
+    pub(crate) edits: Arc<Mutex<()>>,
     pub(crate) file: Option<AuditFile>,
     pub(crate) sources: Sources,
     #[cfg(feature = "webhooks")]
@@ -27,6 +32,7 @@ impl Followers {
     pub(crate) fn of(injector: &Injector) -> Self {
         Self {
             feed: Feed::of(injector),
+            edits: Arc::default(),
             file: None,
             sources: Sources::default(),
             #[cfg(feature = "webhooks")]

@@ -108,7 +108,10 @@ impl IntoResponse for Problem {
         let content_type = HeaderValue::from_static("application/problem+json");
         let headers = [(header::CONTENT_TYPE, content_type)];
         let refused = Extension(Refused(self.detail.as_str().into()));
-        (self.status, headers, refused, Json(self)).into_response()
+        // Whatever is not available now may be in a moment.
+        let is_passing = self.status == StatusCode::SERVICE_UNAVAILABLE;
+        let retry = is_passing.then_some([(header::RETRY_AFTER, HeaderValue::from_static("1"))]);
+        (self.status, headers, retry, refused, Json(self)).into_response()
     }
 }
 

@@ -120,16 +120,19 @@ pub(crate) async fn authorize(
         }
     };
     let actor = caller.because(None::<&str>);
+    let client = caller.client.clone();
     let response = if caller.role < needs {
         wrong_role(&actor, caller.role, needs)
     } else {
-        let client = caller.client.clone();
         request.extensions_mut().insert(caller);
         authorizer.serve(&client, pace, next.run(request)).await
     };
-    if is_write && response.status().is_client_error() {
-        let signed = authorizer.injector.as_actor(actor);
-        signed.refuse(request_line.refused(&response));
+    // Neither may a client that has a token fill the audit and its file.
+    if is_write
+        && response.status().is_client_error()
+        && let Some(unrecorded) = authorizer.limits.may_record(&client)
+    {
+        authorizer.record(actor, &request_line, &response, unrecorded);
     }
     response
 }
@@ -193,14 +196,23 @@ impl Authorizer {
     /// records is limited, so that such requests cannot displace the refusals of authenticated
     /// callers from the audit, which is bounded.
     fn record_unauthenticated(&self, peer: &Peer, request_line: &RequestLine, response: &Response) {
-        let Some(unrecorded) = self.limits.may_record() else {
-            return;
-        };
+        if let Some(unrecorded) = self.limits.may_record_stranger() {
+            self.record(unauthenticated(peer), request_line, response, unrecorded);
+        }
+    }
+
+    fn record(
+        &self,
+        actor: Actor,
+        request_line: &RequestLine,
+        response: &Response,
+        unrecorded: u64,
+    ) {
         let mut what = request_line.refused(response);
         if unrecorded > 0 {
             what += &format!(" ({unrecorded} earlier refusals were not recorded)");
         }
-        self.injector.as_actor(unauthenticated(peer)).refuse(what);
+        self.injector.as_actor(actor).refuse(what);
     }
 }
 

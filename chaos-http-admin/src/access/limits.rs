@@ -21,7 +21,7 @@ use governor::{
 };
 use lru::LruCache;
 
-use crate::access::origin::Origin;
+use crate::access::{lanes::Client, origin::Origin};
 
 /// Failures of one origin: a burst of ten, and ten per minute.
 const PER_ORIGIN: Quota = per_minute(10, 10);
@@ -30,6 +30,9 @@ const OVERALL: Quota = per_minute(60, 60);
 /// Audit entries about unauthenticated requests: a burst of sixty, and six per minute. At this
 /// rate, the thousand refusals that the audit keeps cover more than two hours.
 const AUDIT_RECORDS: Quota = per_minute(6, 60);
+/// Audit entries about refused writes of one client with a token, or of one at a port without tokens: a burst
+/// of three hundred, and sixty per minute.
+const AUDIT_RECORDS_PER_CLIENT: Quota = per_minute(60, 300);
 /// The number of origins whose failures are counted. Beyond it, the one that failed least recently
 /// is forgotten.
 const MAX_ORIGINS: NonZeroUsize = NonZeroUsize::new(1024).expect("it is not zero");
@@ -48,9 +51,37 @@ pub(crate) struct Limits {
     clock: LimiterClock,
     overall: Bucket,
     per_origin: Mutex<LruCache<Origin, Arc<Bucket>>>,
-    audit_records: Bucket,
+    strangers: Records,
+    per_client: Mutex<LruCache<Client, Arc<Records>>>,
+}
+
+/// Which refusals are recorded.
+#[derive(Debug)]
+struct Records {
+    bucket: Bucket,
     /// Refusals since the last one that was recorded.
     unrecorded: AtomicU64,
+}
+
+impl Records {
+    fn new(quota: Quota, clock: LimiterClock) -> Self {
+        Self {
+            bucket: RateLimiter::direct_with_clock(quota, clock),
+            unrecorded: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns whether to record one more refusal: if so, the number of refusals since the last recorded
+    /// one that were not recorded.
+    fn may_record(&self) -> Option<u64> {
+        match self.bucket.check() {
+            Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
+            Err(_) => {
+                self.unrecorded.fetch_add(1, Ordering::Relaxed);
+                None
+            }
+        }
+    }
 }
 
 impl Limits {
@@ -60,8 +91,8 @@ impl Limits {
         Self {
             overall: bucket(OVERALL),
             per_origin: Mutex::new(LruCache::new(MAX_ORIGINS)),
-            audit_records: bucket(AUDIT_RECORDS),
-            unrecorded: AtomicU64::new(0),
+            strangers: Records::new(AUDIT_RECORDS, clock.clone()),
+            per_client: Mutex::new(LruCache::new(MAX_ORIGINS)),
             clock,
         }
     }
@@ -89,16 +120,24 @@ impl Limits {
         checked.map_err(|until| until.wait_time_from(self.clock.now()))
     }
 
-    /// Returns whether to record one more refusal in the audit: if so, the number of refusals since
-    /// the last recorded one that were not recorded.
-    pub(crate) fn may_record(&self) -> Option<u64> {
-        match self.audit_records.check() {
-            Ok(()) => Some(self.unrecorded.swap(0, Ordering::Relaxed)),
-            Err(_) => {
-                self.unrecorded.fetch_add(1, Ordering::Relaxed);
-                None
-            }
-        }
+    /// Returns whether to record in the audit that a request without a valid token was refused: if so,
+    /// the number of refusals since the last recorded one that were not recorded.
+    pub(crate) fn may_record_stranger(&self) -> Option<u64> {
+        self.strangers.may_record()
+    }
+
+    /// Returns whether to record in the audit that a write of `client` was refused, as
+    /// [`may_record_stranger`](Self::may_record_stranger) does.
+    pub(crate) fn may_record(&self, client: &Client) -> Option<u64> {
+        let records = {
+            let mut per_client = self
+                .per_client
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let fresh = || Arc::new(Records::new(AUDIT_RECORDS_PER_CLIENT, self.clock.clone()));
+            Arc::clone(per_client.get_or_insert(client.clone(), fresh))
+        };
+        records.may_record()
     }
 }
 

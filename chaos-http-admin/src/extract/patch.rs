@@ -20,6 +20,18 @@ impl Patch {
         Ok(Self(patch))
     }
 
+    /// Returns whether the patch disables the rule, and changes nothing else but its reason.
+    pub(crate) fn only_disables(&self) -> bool {
+        let Value::Object(fields) = &self.0 else {
+            return false;
+        };
+        let disables = fields.get("enabled") == Some(&Value::Bool(false));
+        disables
+            && fields
+                .keys()
+                .all(|name| name == "enabled" || name == "reason")
+    }
+
     /// Returns `rule` with the patch applied.
     pub(crate) fn apply(&self, rule: &Rule) -> Result<Rule, Problem> {
         let is_no_deed = |name: &String| name == "enabled" || name == "reason";

@@ -31,7 +31,11 @@ impl Appender {
     /// unchanged, and an error is returned.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        let mut file = options.read(true).append(true).create(true).open(path)?;
+        options.read(true).append(true).create(true);
+        // Nobody else is to read who did what from where. The mode of a file that is there stays.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path)?;
         lock(&file)?;
         let is_file = file.metadata()?.is_file();
         if is_file {
@@ -138,7 +142,32 @@ fn last_line(file: &mut File, length: u64) -> io::Result<u64> {
 }
 
 /// Locks the file, because two writers would remove each other's lines.
-#[cfg(unix)]
+///
+/// On Linux, it is a lock that takes the right to write. Whoever may read a file can hold the other kind, and
+/// keep the service from starting.
+#[cfg(target_os = "linux")]
+fn lock(file: &File) -> io::Result<()> {
+    use nix::{
+        errno::Errno,
+        fcntl::{FcntlArg, fcntl},
+        libc::{F_WRLCK, SEEK_SET, flock},
+    };
+
+    let whole = flock {
+        l_type: F_WRLCK as i16,
+        l_whence: SEEK_SET as i16,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    match fcntl(file, FcntlArg::F_OFD_SETLK(&whole)) {
+        Err(Errno::EAGAIN | Errno::EACCES) => Err(in_use()),
+        // Some network file systems do not support locks.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
 fn lock(file: &File) -> io::Result<()> {
     use rustix::{
         fs::{FlockOperation, flock},
@@ -146,13 +175,16 @@ fn lock(file: &File) -> io::Result<()> {
     };
 
     match flock(file, FlockOperation::NonBlockingLockExclusive) {
-        Err(Errno::WOULDBLOCK) => Err(io::Error::new(
-            ErrorKind::WouldBlock,
-            "another process writes to this file",
-        )),
+        Err(Errno::WOULDBLOCK) => Err(in_use()),
         // Some network file systems do not support locks.
         _ => Ok(()),
     }
+}
+
+#[cfg(unix)]
+fn in_use() -> io::Error {
+    let problem = "another process writes to this file";
+    io::Error::new(ErrorKind::WouldBlock, problem)
 }
 
 #[cfg(not(unix))]

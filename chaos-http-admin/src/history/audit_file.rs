@@ -45,12 +45,17 @@ use crate::history::{
 /// - **The file always parses.** Opening it completes or removes a last line that a crash has left
 ///   incomplete. A line that did not fit on a full disk is removed. A file whose last line cannot
 ///   be an audit entry is refused.
+/// - **No edit of the port is missing.** An edit by the port waits until the file has room for its entry,
+///   for two seconds, and is refused with 503 after that. What stops faults does not wait: a halt, a
+///   resume, a release, a deletion, and disabling a rule. Nor does the application itself.
 /// - **Writing never blocks the service.** If the file cannot be written, the failure is counted,
 ///   logged once (target `chaos`), and writing is retried every second. Meanwhile the entries wait
 ///   in the injector's audit; an entry that the audit drops is [lost](AuditFileStatus::lost).
 /// - **Rotation.** The file may be renamed or truncated: before each batch, the path is checked and
 ///   reopened if needed.
-/// - **One writer.** On Unix, a file that another process writes to is refused.
+/// - **One writer.** On Unix, a file that another process writes to is refused. The file is created with
+///   mode 0600; the mode of a file that exists is not changed. On Linux, a process that may only read the
+///   file cannot hold its lock.
 /// - **Shutdown.** Dropping the last clone waits until the remaining entries are written, for two
 ///   seconds at most.
 #[derive(Clone, Debug)]
@@ -82,6 +87,8 @@ struct WriterHandle {
 #[derive(Debug, Default)]
 struct WriterState {
     is_closed: AtomicBool,
+    /// The id of the last entry that was written or lost.
+    seen: AtomicU64,
     written: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
@@ -122,6 +129,16 @@ impl AuditFile {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0.path
+    }
+
+    /// Returns how many entries are yet to be written, or the error of the last attempt.
+    pub(crate) fn backlog(&self) -> Result<u64, String> {
+        let state = &self.0.state;
+        if let Some(error) = state.error().clone() {
+            return Err(error);
+        }
+        let last = self.0.injector.audit().last();
+        Ok(last.saturating_sub(state.seen.load(Ordering::Acquire)))
     }
 
     /// Returns how much has been written, and what has gone wrong.
@@ -216,6 +233,7 @@ impl Writer {
             self.appender.sync()?;
             self.is_synced = true;
         }
+        self.state.seen.store(self.seen, Ordering::Release);
         added
     }
 

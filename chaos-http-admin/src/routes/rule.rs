@@ -1,7 +1,7 @@
 //! `/v1/rules/{id}`: reads and writes one rule.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{FromRequestParts, Path, State, rejection::PathRejection},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
@@ -17,10 +17,15 @@ use crate::{
         patch::Patch,
         query::{ReasonParam, WaitParams},
     },
+    followers::Followers,
     off_thread::off_thread,
     openapi::operation::{Asks, Operation},
     problem::Problem,
-    routes::{optimistic_edit::edit, rule_json, warnings},
+    routes::{
+        optimistic_edit::edit,
+        room_in_file::{Extent, wait_for_turn},
+        rule_json, warnings,
+    },
 };
 
 pub(crate) async fn show(
@@ -56,13 +61,16 @@ pub(crate) async fn injections(
 
 pub(crate) async fn put(
     State(injector): State<Injector>,
+    Extension(followers): Extension<Followers>,
     caller: Caller,
     Id(id): Id,
     ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
+    let turn = wait_for_turn(&followers, Extent::One).await?;
     let put = move || {
+        let _turn = turn;
         let rule = wire::rule_from_json(&json, Some(&id))?;
         injector.check([&rule])?;
         let (generation, existed) = edit(&injector, &caller.because(because), |current| {
@@ -83,14 +91,20 @@ pub(crate) async fn put(
 /// does not arm it.
 pub(crate) async fn patch(
     State(injector): State<Injector>,
+    Extension(followers): Extension<Followers>,
     caller: Caller,
     Id(id): Id,
     ReasonParam(because): ReasonParam,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
+    let patch = Patch::read(&json)?;
+    let turn = match patch.only_disables() {
+        true => None,
+        false => Some(wait_for_turn(&followers, Extent::One).await?),
+    };
     let patch = move || {
-        let patch = Patch::read(&json)?;
+        let _turn = turn;
         let (generation, rule) = edit(&injector, &caller.because(because), |current| {
             let rule = current.find(&id);
             let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;

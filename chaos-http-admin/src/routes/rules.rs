@@ -1,6 +1,7 @@
 //! `/v1/rules`: reads and replaces the whole rule set.
 
 use axum::{
+    Extension,
     extract::{OriginalUri, State},
     http::{HeaderName, Uri, header},
     response::{IntoResponse, Response},
@@ -15,9 +16,16 @@ use crate::{
         etag::{IfMatch, etag},
         query::{DryRun, RulesPage},
     },
+    followers::Followers,
     off_thread::off_thread,
     problem::Problem,
-    routes::{difference::Difference, optimistic_edit::edit, page::Page, rule_json, warnings},
+    routes::{
+        difference::Difference,
+        optimistic_edit::edit,
+        page::Page,
+        room_in_file::{Extent, wait_for_turn},
+        rule_json, warnings,
+    },
 };
 
 /// Lists the rules in order: those that follow `after`, or all, as far as they fit into one answer.
@@ -74,12 +82,18 @@ fn next_page(uri: &Uri, after: &str, limit: usize) -> [(HeaderName, String); 1] 
 
 pub(crate) async fn replace(
     State(injector): State<Injector>,
+    Extension(followers): Extension<Followers>,
     caller: Caller,
     DryRun { dry_run, because }: DryRun,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
+    let turn = match dry_run {
+        true => None,
+        false => Some(wait_for_turn(&followers, Extent::All).await?),
+    };
     let replace = move || {
+        let _turn = turn;
         let rules = wire::rules_from_json(&json)?;
         injector.check(&rules)?;
         if dry_run {

@@ -13,8 +13,10 @@ use serde_json::{Value, json};
 use crate::{
     access::caller::Caller,
     extract::{body::JsonBody, query::NoQuery},
+    followers::Followers,
     off_thread::off_thread,
     problem::Problem,
+    routes::room_in_file::{Extent, wait_for_turn},
 };
 
 const BODY: &str = "an object with `subject`, `expires_in` and `rules`";
@@ -30,11 +32,17 @@ pub(crate) struct Signer(pub(crate) Option<TokenKey>);
 pub(crate) async fn sign(
     State(injector): State<Injector>,
     Extension(Signer(key)): Extension<Signer>,
+    Extension(followers): Extension<Followers>,
     caller: Caller,
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    off_thread(move || answer(&injector, key, &caller, &json)).await
+    let turn = wait_for_turn(&followers, Extent::One).await?;
+    let sign = move || {
+        let _turn = turn;
+        answer(&injector, key, &caller, &json)
+    };
+    off_thread(sign).await
 }
 
 fn answer(

@@ -19,6 +19,8 @@ mod rules_are_shown_as_they_are;
 mod secrets_stay_secret;
 mod series_stand_at_zero;
 mod support;
+#[cfg(target_os = "linux")]
+mod the_account_is_complete;
 mod the_audit_can_be_read;
 mod the_audit_file_always_parses;
 mod the_document_says_what_the_port_does;

@@ -40,7 +40,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(421, "MisdirectedRequest", "The host of the request is not a name of this server."),
     refusal(429, "TooManyRequests", "Too many requests with unknown tokens, or too many requests of one client at a time.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already, or four with this token.")
+    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already, or four with this token; or the edit cannot be written into the audit file.")
         .with("Retry-After", "Seconds", "When to try again."),
     refusal(500, "InternalServerError", "The operating system has no random numbers to give."),
 ];

@@ -1,0 +1,247 @@
+//! No accepted edit is missing from the audit file, whoever writes however fast, and what stops faults never waits
+//! for the file.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use chaos_core::{Clock, Injector, State, audit::Action};
+use chaos_http_admin::{Admin, AuditFile};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::support::{
+    dev_full::dev_full,
+    port::failing,
+    wire::{ANN, EVE, Running, tokens},
+};
+
+struct Place(PathBuf);
+
+impl Place {
+    fn new(name: &str) -> Self {
+        let name = format!("chaos-account-{}-{name}", std::process::id());
+        let place = std::env::temp_dir().join(name);
+        fs::create_dir_all(&place).unwrap();
+        Self(place)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("audit.jsonl")
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+async fn start(file: &Path) -> (Running, AuditFile) {
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, file).unwrap();
+    let admin = Admin::new(injector.clone()).access_tokens(tokens());
+    let port = Running::start(&injector, admin.audit_file(&file)).await;
+    (port, file)
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(file).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// At 14,000 edits a second, a third of them were lost to the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
+    let place = Place::new("flood");
+    let (port, file) = start(&place.file()).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut writers = JoinSet::new();
+    for writer in 0..16 {
+        let (address, is_over) = (port.address, Arc::clone(&is_over));
+        writers.spawn(async move {
+            let client = reqwest::Client::new();
+            let mut accepted = Vec::new();
+            while !is_over.load(Ordering::Relaxed) {
+                // Every fourth writer replaces the whole set: the audit keeps few such entries.
+                let (path, body) = match writer % 4 {
+                    0 => ("rules".to_owned(), json!({ "rules": [] })),
+                    _ => (format!("rules/r{writer}"), failing("db.read")),
+                };
+                let put = client.put(format!("http://{address}/v1/{path}"));
+                let put = put
+                    .bearer_auth(ANN)
+                    .header("content-type", "application/json");
+                let answer = put.body(body.to_string()).send().await.unwrap();
+                match answer.status().as_u16() {
+                    200 | 201 => {
+                        let tag = answer.headers()["etag"].to_str().unwrap();
+                        accepted.push(tag.trim_matches('"').parse::<u64>().unwrap());
+                    }
+                    status => assert!([429, 503].contains(&status), "{status}"),
+                }
+            }
+            accepted
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    is_over.store(true, Ordering::Relaxed);
+    let mut accepted: Vec<u64> = writers.join_all().await.into_iter().flatten().collect();
+    accepted.sort_unstable();
+    accepted.dedup();
+    assert!(accepted.len() > 50, "{}", accepted.len());
+    let status = file.status();
+    port.server.stop().await;
+    drop(file);
+    assert_eq!((status.lost, status.error), (0, None));
+    let written: Vec<u64> = lines(&place.file())
+        .iter()
+        .filter(|line| line["action"] != "refuse")
+        .map(|line| line["generation"].as_u64().unwrap())
+        .collect();
+    assert!(written.is_sorted(), "out of order");
+    let missing = accepted
+        .iter()
+        .filter(|it| written.binary_search(it).is_err());
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<&u64>::new());
+}
+
+#[test]
+fn what_stops_faults_does_not_wait_for_a_file_that_cannot_be_written() {
+    let _alone = dev_full();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(only_edits_wait());
+}
+
+async fn only_edits_wait() {
+    let (port, file) = start(Path::new("/dev/full")).await;
+    let rule = |id: &str| {
+        let fault = chaos_core::Fault::error("x");
+        chaos_core::Rule::new(id.parse().unwrap(), "db.read".parse().unwrap(), fault)
+    };
+    // The application's own edits are not held up; the first entry shows that the file is full.
+    port.injector.replace(vec![rule("a"), rule("b")]).unwrap();
+    while file.status().error.is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let body = failing("db.read").to_string();
+    for (line, body) in [
+        ("PUT /v1/rules/c", &*body),
+        ("PUT /v1/rules", r#"{"rules":[]}"#),
+        ("PATCH /v1/rules/a", r#"{"rate":0.5}"#),
+        ("PATCH /v1/rules/a", r#"{"enabled":true}"#),
+    ] {
+        let answer = port.ask_as(ANN, line, body).await;
+        assert_eq!(answer.header("retry-after").as_deref(), Some("1"), "{line}");
+        let problem = answer.problem(503);
+        assert!(
+            problem["detail"].as_str().unwrap().contains("audit file"),
+            "{problem}"
+        );
+    }
+    assert_eq!(port.injector.rules().generation(), 1);
+    let clock = Clock::monotonic();
+    for (line, body, status) in [
+        (
+            "PATCH /v1/rules/a",
+            r#"{"enabled":false,"reason":"enough"}"#,
+            200,
+        ),
+        ("DELETE /v1/rules/b", "", 204),
+        ("POST /v1/halt", "", 200),
+        ("POST /v1/resume", r#"{"reason":"it is over"}"#, 200),
+        ("POST /v1/halt", "", 200),
+    ] {
+        port.ask_as(ANN, line, body).await.expect(status);
+    }
+    assert!(clock.now() < Duration::from_secs(1), "{:?}", clock.now());
+    assert!(matches!(port.injector.status().state, State::Halted { .. }));
+}
+
+/// A token that may only look could write 37,000 refusals a second into the audit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_refusals_of_one_token_are_counted_beyond_a_number() {
+    let place = Place::new("refusals");
+    let (port, file) = start(&place.file()).await;
+    let client = reqwest::Client::new();
+    let halt = || {
+        client
+            .post(format!("http://{}/v1/halt", port.address))
+            .bearer_auth(EVE)
+    };
+    for _ in 0..500 {
+        assert_eq!(halt().send().await.unwrap().status(), 403);
+    }
+    // Another one's are recorded.
+    port.ask_as(ANN, "PUT /v1/rules/x", "{}").await.problem(400);
+    let entries = port.injector.audit().after(0).entries;
+    let refused = |name: &str| {
+        let entries = entries.iter();
+        let by = entries.filter(|it| it.action == Action::Refuse && it.actor.name() == name);
+        by.count()
+    };
+    assert!((300..320).contains(&refused("eve")), "{}", refused("eve"));
+    assert_eq!((refused("ann"), file.status().lost), (1, 0));
+}
+
+/// Another user of the machine can neither read the audit, nor hold its lock and keep the service from starting.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_file_is_its_owners() {
+    use std::{os::unix::fs::PermissionsExt, process::Command};
+
+    let place = Place::new("owner");
+    let injector = Injector::new();
+    drop(AuditFile::open(&injector, place.file()).unwrap());
+    let mode = fs::metadata(place.file()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let as_other = |program: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+        command.args(program).arg(place.file());
+        command
+    };
+    if !rustix::process::geteuid().is_root() {
+        println!("not root: what another user can do was not tried");
+        return;
+    }
+    for directory in [&place.0, &std::env::temp_dir()] {
+        let mode = fs::metadata(directory).unwrap().permissions().mode();
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o755)).unwrap();
+    }
+    assert!(!as_other(&["cat"]).output().unwrap().status.success());
+    // Where the owner lets others read the file, they can still hold no lock that matters.
+    fs::set_permissions(place.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    assert!(as_other(&["cat"]).output().unwrap().status.success());
+    let mut holder = as_other(&["flock", "--exclusive", "--nonblock"])
+        .args(["sleep", "20"])
+        .spawn()
+        .unwrap();
+    let is_held = || {
+        let mut lock = Command::new("flock");
+        lock.args(["--exclusive", "--nonblock"]);
+        let locked = lock.arg(place.file()).arg("true").status();
+        !locked.unwrap().success()
+    };
+    // It takes a moment to start.
+    let tries = (0..200).map(|_| std::thread::park_timeout(Duration::from_millis(10)));
+    let is_held = tries.into_iter().any(|()| is_held());
+    assert!(is_held, "the other user holds the lock");
+    let file = AuditFile::open(&injector, place.file());
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let file = file.expect("the lock of a reader does not count");
+    // A second writer is still refused.
+    let second = AuditFile::open(&injector, place.file()).unwrap_err();
+    assert_eq!(second.kind(), std::io::ErrorKind::WouldBlock);
+    drop(file);
+}
