@@ -30,8 +30,8 @@ pub type Counts = HashMap<&'static str, f64>;
 ///
 /// # Errors
 /// Returns an error if valgrind is missing or fails, or if its output cannot be parsed.
-pub fn count_all(cases: &[Case]) -> Result<Counts, String> {
-    let waiting = Mutex::new(cases.iter());
+pub fn count_all<'c>(cases: impl Iterator<Item = &'c Case> + Send) -> Result<Counts, String> {
+    let waiting = Mutex::new(cases);
     let next = || waiting.lock().ok()?.next();
     let work = || -> Result<Counts, String> {
         let count = |case: &Case| Ok((case.name, count(case)?));

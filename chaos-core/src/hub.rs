@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
+    /// The memory that is burnt now, by all rules together.
+    burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
     halted: AtomicBool,
     pub(crate) changed: ChangeNotifier,
@@ -58,6 +60,7 @@ impl Hub {
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
+            burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             changed: ChangeNotifier::default(),
             audit: Audit::default(),
@@ -81,6 +84,25 @@ impl Hub {
     /// has read the old value finds its rule over.
     pub(crate) fn set_halted(&self, halted: bool) {
         self.halted.store(halted, Ordering::Release);
+    }
+
+    /// Reserves memory to burn, and returns how much: what the policy leaves.
+    pub(crate) fn reserve_memory(&self, bytes: u64) -> u64 {
+        let most = self.bounds.load().policy.burn_memory;
+        let mut reserved = 0;
+        let reserve = |burning: u64| {
+            reserved = bytes.min(most.saturating_sub(burning));
+            Some(burning + reserved)
+        };
+        // It orders nothing: relaxed.
+        let order = Ordering::Relaxed;
+        let _ = self.burning.fetch_update(order, order, reserve);
+        reserved
+    }
+
+    /// Gives back memory that was reserved.
+    pub(crate) fn release_memory(&self, bytes: u64) {
+        self.burning.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     pub(crate) fn injected(&self) -> u64 {

@@ -100,6 +100,16 @@ impl Matcher {
         self
     }
 
+    /// Returns the size of all compiled regular expressions, in bytes.
+    pub(crate) fn expressions(&self) -> u64 {
+        let named = [&self.query, &self.labels].into_iter().flatten();
+        let texts = [&self.method, &self.path, &self.host, &self.grpc];
+        let texts = texts.into_iter().flatten();
+        let texts = texts.chain(self.headers.iter().map(|(_, text)| text));
+        let texts = texts.chain(named.map(|(_, text)| text));
+        texts.map(Text::expressions).sum()
+    }
+
     /// Returns whether every condition holds for `call`. The cheap conditions are checked first.
     pub(crate) fn matches(&self, call: &Call<'_>) -> bool {
         fn holds<'c>(text: &Option<Text>, value: impl Fn() -> Option<&'c str>) -> bool {

@@ -91,6 +91,7 @@ impl Overlay {
         text: &str,
     ) -> Result<Self, crate::error::RuleError> {
         injector.check(token.rules())?;
+        injector.policy().permits_in_token(token.rules())?;
         let remaining = token.remaining();
         let no_longer = |mut rule: Rule| {
             let ttl = rule

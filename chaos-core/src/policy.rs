@@ -2,6 +2,7 @@
 
 pub(crate) mod bounds;
 pub(crate) mod limit;
+pub(crate) mod set_bounds;
 pub(crate) mod spending;
 
 mod permits;
@@ -18,6 +19,7 @@ use crate::{
     fault::{burn::Burn, step::Step},
     guard_rail::GuardRail,
     matcher::glob::SiteGlob,
+    policy::set_bounds::SetBounds,
     rule::lifetime::Lifetime,
     trigger::{budget::Budget, rate::Rate},
 };
@@ -29,8 +31,10 @@ use crate::{
 /// policy. Sources outside of the program call it and refuse a rule that does not; a rule that was
 /// armed all the same is held to the bounds when a fault would happen.
 ///
-/// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It
-/// allows everything else.
+/// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It allows
+/// 10,000 rules of 16 MiB in all, with 64 guard rails and 64 KiB of compiled regular expressions, and no
+/// fault of a token's rule that touches more than the request that bears the token. It allows
+/// everything else.
 ///
 /// ```
 /// use std::time::Duration;
@@ -64,6 +68,8 @@ pub struct Policy {
     pub(crate) burn_cpu: f64,
     pub(crate) burn_memory: u64,
     pub(crate) burn_time: Duration,
+    pub(crate) set: SetBounds,
+    pub(crate) token_process_faults: bool,
 }
 
 impl Default for Policy {
@@ -73,6 +79,8 @@ impl Default for Policy {
             burn_cpu: 1.0,
             burn_memory: 256 << 20,
             burn_time: Duration::from_secs(60),
+            set: SetBounds::DEFAULT,
+            token_process_faults: false,
             ..Self::allowing_all()
         }
     }
@@ -104,6 +112,8 @@ impl Policy {
             burn_cpu: 1.0,
             burn_memory: u64::MAX,
             burn_time: Duration::MAX,
+            set: SetBounds::NONE,
+            token_process_faults: true,
         }
     }
 
@@ -138,7 +148,8 @@ impl Policy {
         self
     }
 
-    /// Sets the longest delay of one fault. A latency that is drawn longer is cut to it; a rule
+    /// Sets the longest delay of one fault, and of all delays of one call before it is served, whichever
+    /// rules they come from: what goes beyond is cut. A latency that is drawn longer is cut to it; a rule
     /// with a longer hang, pause or fixed delay is refused. For a throttle, and for a delay of each
     /// chunk, it bounds each single wait.
     #[must_use]
@@ -215,7 +226,8 @@ impl Policy {
         self
     }
 
-    /// Sets the most memory that one rule may burn, in bytes.
+    /// Sets the most memory that all rules together may burn at a time, in bytes. A burn that would take
+    /// more takes what is left.
     #[must_use]
     pub fn burn_memory(mut self, bytes: u64) -> Self {
         self.burn_memory = bytes;
@@ -226,6 +238,14 @@ impl Policy {
     #[must_use]
     pub fn burn_time(mut self, time: Duration) -> Self {
         self.burn_time = time;
+        self
+    }
+
+    /// Sets whether the rules of a token may have faults that touch more than the request that bears it:
+    /// `block` and `burn`, and the aborts `reset`, `goaway` and `exit`. They may not by default.
+    #[must_use]
+    pub fn allow_process_faults_of_tokens(mut self, allowed: bool) -> Self {
+        self.token_process_faults = allowed;
         self
     }
 
@@ -277,6 +297,8 @@ impl Policy {
             burn_cpu: self.burn_cpu.min(other.burn_cpu),
             burn_memory: self.burn_memory.min(other.burn_memory),
             burn_time: self.burn_time.min(other.burn_time),
+            set: self.set.and(other.set),
+            token_process_faults: self.token_process_faults && other.token_process_faults,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod lifetime;
 pub(crate) mod rule_set;
+pub(crate) mod weight;
 
 pub use self::{
     lifetime::Lifetime,
@@ -16,6 +17,7 @@ use crate::{
     guard_rail::GuardRail,
     matcher::{Matcher, glob::SiteGlob},
     name::RuleId,
+    rule::weight::WrittenLength,
     trigger::Trigger,
 };
 
@@ -63,6 +65,7 @@ pub struct Rule {
     pub(crate) enabled: bool,
     pub(crate) reason: Option<String>,
     pub(crate) guards: Vec<GuardRail>,
+    pub(crate) written: WrittenLength,
 }
 
 impl Rule {
@@ -84,6 +87,7 @@ impl Rule {
             enabled: true,
             reason: None,
             guards: Vec::new(),
+            written: WrittenLength::default(),
         }
     }
 
@@ -277,6 +281,7 @@ impl Rule {
             guards,
             enabled: _,
             reason: _,
+            written: _,
         } = self;
         #[cfg(feature = "window")]
         if *window != other.window {

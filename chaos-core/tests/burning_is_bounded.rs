@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use chaos_core::{Clock, Fault, Injector, Rule, fault::Burn, inject};
+use chaos_core::{Clock, Fault, Injector, Policy, Rule, fault::Burn, inject};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -20,6 +20,7 @@ fn pass(injector: &Injector) {
 
 #[test]
 fn memory_burns_once_at_a_time_and_is_let_go_by_halt() {
+    let _serial = alone();
     let minute = Duration::from_secs(60);
     let injector = armed(Burn::memory(64 << 20, minute).unwrap());
     let before = resident();
@@ -33,6 +34,51 @@ fn memory_burns_once_at_a_time_and_is_let_go_by_halt() {
     injector.halt("that is enough");
     wait_until(|| resident() < before + (30 << 20));
     assert!(start.now() < minute / 2);
+    wait_until(|| injector.status().active == 0);
+}
+
+/// Twelve rules of a quarter of a GiB each took 2.9 GiB.
+#[test]
+fn all_rules_together_burn_what_the_policy_says() {
+    let minute = Duration::from_secs(60);
+    let injector = Injector::new();
+    injector.set_policy(Policy::new().burn_memory(64 << 20));
+    let rule = |n| {
+        let burn = Fault::Burn(Burn::memory(40 << 20, minute).unwrap());
+        Rule::new(
+            format!("r{n}").parse().unwrap(),
+            "code".parse().unwrap(),
+            burn,
+        )
+    };
+    let _serial = alone();
+    let before = resident();
+    injector.replace((0..12).map(rule).collect()).unwrap();
+    pass(&injector);
+    wait_until(|| resident() >= before + (60 << 20));
+    assert!(resident() < before + (100 << 20), "{}", resident() - before);
+    // Put again, a rule burns only what is left.
+    injector.put(rule(0));
+    pass(&injector);
+    assert!(resident() < before + (100 << 20), "{}", resident() - before);
+    injector.halt("that is enough");
+    wait_until(|| resident() < before + (10 << 20) && injector.status().active == 0);
+    // What was burnt is there to be burnt again.
+    injector.resume();
+    let before = resident();
+    injector.replace(vec![rule(20), rule(21)]).unwrap();
+    pass(&injector);
+    wait_until(|| resident() >= before + (60 << 20));
+    injector.halt("that is enough");
+    wait_until(|| injector.status().active == 0);
+}
+
+/// Memory is measured on the process, so one test at a time burns some.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 #[test]

@@ -76,6 +76,8 @@ impl ArmedRules {
         let edited_one = edited.is_some();
         let position = edited.and_then(|(id, put)| Some((self.position(id.as_str())?, put)));
         let set = Arc::new(self.set.apply(change)?);
+        let permitted = policy.permits_set(self.set.weight, set.weight);
+        permitted.map_err(ChangeError::Rule)?;
         let generation = set.generation;
         let changed;
         let (retired, swapped) = if let Some((at, put)) = position {

@@ -97,6 +97,16 @@ impl ActiveCall {
         self.wait(crate::plan::bytes::LONGEST)
     }
 
+    /// Reserves memory to burn of what all rules of the injector may, and returns how much.
+    pub(crate) fn reserve_memory(&self, bytes: u64) -> u64 {
+        self.0.slot.hub.reserve_memory(bytes)
+    }
+
+    /// Gives back memory that was reserved.
+    pub(crate) fn release_memory(&self, bytes: u64) {
+        self.0.slot.hub.release_memory(bytes);
+    }
+
     /// Marks the rule as one that burns. Returns `false` if it burns already.
     pub(crate) fn begin_burn(&self) -> bool {
         self.0.slot.rule.arming.begin_burn()

@@ -9,21 +9,33 @@ pub(crate) fn start(burn: Burn, active_call: &ActiveCall) {
     if !active_call.begin_burn() {
         return;
     }
-    let burning = Burning(active_call.clone());
+    let memory = active_call.reserve_memory(burn.memory);
+    if memory < burn.memory {
+        tracing::warn!(target: "chaos", memory, "the policy leaves less memory to burn than the rule asks for");
+    }
+    let burning = Burning {
+        active_call: active_call.clone(),
+        memory,
+    };
+    let burn = Burn { memory, ..burn };
     let begun = thread::Builder::new()
         .name("chaos-burn".into())
-        .spawn(move || run(burn, &burning.0));
+        .spawn(move || run(burn, &burning.active_call));
     if let Err(error) = begun {
         tracing::warn!(target: "chaos", %error, "cannot start a thread to burn with");
     }
 }
 
-/// Lets the rule burn again when it is dropped.
-struct Burning(ActiveCall);
+/// Lets the rule burn again, and others burn its memory, when it is dropped.
+struct Burning {
+    active_call: ActiveCall,
+    memory: u64,
+}
 
 impl Drop for Burning {
     fn drop(&mut self) {
-        self.0.end_burn();
+        self.active_call.release_memory(self.memory);
+        self.active_call.end_burn();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     armed::{Armed, draw::Hit},
@@ -34,15 +34,21 @@ pub(crate) struct Firing {
 }
 
 impl Firing {
+    /// Returns how long the steps delay the call, as planned.
+    pub(crate) fn planned_delay(&self) -> Duration {
+        self.steps.iter().map(Step::planned_delay).sum()
+    }
+
     /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. If the call
-    /// `has_ended`, only what acts on its response can happen. The checks that cost most come last.
+    /// `has_ended`, only what acts on its response can happen; `delayed` is how long the rules before delay
+    /// it. The checks that cost most come last.
     pub(crate) fn of(
         rule: &Arc<Armed>,
         hit: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
         hub: &Arc<Hub>,
-        mut has_ended: bool,
+        (mut has_ended, mut delayed): (bool, Duration),
     ) -> Option<Self> {
         let now = hub.clock.now();
         if rule.arming.has_expired(now) {
@@ -89,9 +95,17 @@ impl Firing {
             if has_ended && !step.acts_on_response_at(kind) || !step.can_act_on(call) {
                 continue;
             }
+            let mut step = policy.bounded(step);
+            if let Some(longest) = policy.delay {
+                let Some(cut) = step.waiting_at_most(longest.saturating_sub(delayed)) else {
+                    continue;
+                };
+                step = cut;
+                delayed += step.planned_delay();
+            }
             // The option that was chosen may end the call where another would not.
             has_ended |= step.ends_call_at(kind);
-            steps.push_back(policy.bounded(step));
+            steps.push_back(step);
             names.extend(chooses.then(|| fault.name()));
         }
         if steps.is_empty() {

@@ -243,8 +243,9 @@ impl SiteRules {
             let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let (here, has_ended) = (evaluation.here, evaluation.has_ended);
-            let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, has_ended) else {
+            let delayed = evaluation.fired.iter().map(Firing::planned_delay).sum();
+            let (here, before) = (evaluation.here, (evaluation.has_ended, delayed));
+            let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
                 return ControlFlow::Continue(());
             };
             evaluation.has_ended |= firing.ends_call_at(kind);

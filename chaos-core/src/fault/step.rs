@@ -68,6 +68,18 @@ impl Step {
         }
     }
 
+    /// Cuts a wait to `left`, what other waits have left of the delay of a call. Returns `None` if that
+    /// leaves nothing of it.
+    pub(crate) fn waiting_at_most(self, left: Duration) -> Option<Self> {
+        match self {
+            Self::Plan(plan @ (Plan::Wait(_) | Plan::WaitAfter(_))) => {
+                let is_spent = left.is_zero() && !plan.planned_delay().is_zero();
+                (!is_spent).then(|| Self::Plan(plan.no_longer(left)))
+            }
+            step => Some(step),
+        }
+    }
+
     /// Returns the delay that a budget counts.
     pub(crate) fn planned_delay(&self) -> Duration {
         match self {

@@ -81,6 +81,8 @@ impl AttributedInjector<'_> {
         lifetime: std::time::Duration,
         rules: &[crate::rule::Rule],
     ) -> Result<String, crate::token::TokenError> {
+        let permitted = self.injector.policy().permits_in_token(rules);
+        permitted.map_err(crate::token::TokenError::Refused)?;
         let token = key.sign(subject, lifetime, rules, self.injector.wall())?;
         let rules = rules
             .iter()

@@ -103,8 +103,8 @@ impl Text {
     /// Returns whether the values of one call satisfy the condition. `values` is called anew for
     /// each nested condition.
     ///
-    /// A value that is not UTF-8 (a header may hold any bytes) is present, and matches no
-    /// expression.
+    /// A value that is not UTF-8 (a header may hold any bytes), or longer than 2 KiB, is present, and
+    /// matches no expression.
     pub(crate) fn matches<V, I>(&self, values: &impl Fn() -> I) -> bool
     where
         V: AsRef<[u8]>,
@@ -119,9 +119,7 @@ impl Text {
             Self::Suffix(suffix) => {
                 values().any(|value| value.as_ref().ends_with(suffix.as_bytes()))
             }
-            Self::Regex(pattern) => values().any(|value| {
-                str::from_utf8(value.as_ref()).is_ok_and(|text| pattern.regex.is_match(text))
-            }),
+            Self::Regex(pattern) => values().any(|value| pattern.is_match(value.as_ref())),
             Self::Present(wanted) => values().next().is_some() == *wanted,
             Self::Not(text) => !text.matches(values),
             Self::AnyOf(texts) => texts.iter().any(|text| text.matches(values)),
@@ -130,6 +128,16 @@ impl Text {
 }
 
 impl Text {
+    /// Returns the size of all compiled regular expressions, in bytes.
+    pub(crate) fn expressions(&self) -> u64 {
+        match self {
+            Self::Regex(pattern) => pattern.size() as u64,
+            Self::Not(text) => text.expressions(),
+            Self::AnyOf(texts) => texts.iter().map(Self::expressions).sum(),
+            _ => 0,
+        }
+    }
+
     /// Returns the value of a path's parameter, in the first route that has it and matches.
     pub(crate) fn parameter<'p>(&self, path: &'p str, name: &str) -> Option<&'p str> {
         match self {

@@ -90,6 +90,41 @@ impl Policy {
         }
     }
 
+    /// Checks whether rules may come with a token: whether they touch nothing but the request that bears it.
+    ///
+    /// # Errors
+    /// Returns an error at the first fault that touches more.
+    #[cfg(feature = "token")]
+    pub(crate) fn permits_in_token(&self, rules: &[Rule]) -> Result<(), RuleError> {
+        use crate::plan::cut::CutKind;
+
+        fn touches_more(fault: &Fault) -> bool {
+            match fault {
+                Fault::Block(_) | Fault::Burn(_) => true,
+                Fault::Abort(Abort::Exit, _) => true,
+                Fault::Abort(Abort::Cut(kind), _) => {
+                    matches!(kind, CutKind::Reset | CutKind::GoAway)
+                }
+                Fault::OneOf(one_of) => one_of.faults().any(touches_more),
+                _ => false,
+            }
+        }
+        if self.token_process_faults {
+            return Ok(());
+        }
+        for rule in rules {
+            let mut faults = rule.faults.iter().enumerate();
+            if let Some((at, fault)) = faults.find(|(_, fault)| touches_more(fault)) {
+                let problem = "the fault touches more than the request that bears the token";
+                let allowed = "a fault other than block, burn, and the aborts reset, goaway and exit, \
+                               or the policy's `token_process_faults`";
+                let field = format!("faults[{at}].{}", fault.name());
+                return Err(RuleError::new(field, problem, allowed).in_rule(rule.id.as_str()));
+            }
+        }
+        Ok(())
+    }
+
     fn permits_burn(&self, burn: &Burn) -> Result<(), RuleError> {
         if burn.cpu > self.burn_cpu {
             return Err(beyond(

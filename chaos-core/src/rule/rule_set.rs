@@ -1,11 +1,15 @@
 //! An ordered list of rules, and the edits that make the next one. Pure values: nothing is armed
 //! here.
 
-use std::sync::Arc;
+use std::{ops::Add, sync::Arc};
 
 use fnv::FnvHashSet;
 
-use crate::{error::RuleError, name::RuleId, rule::Rule};
+use crate::{
+    error::RuleError,
+    name::RuleId,
+    rule::{Rule, weight::Weight},
+};
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
 ///
@@ -15,6 +19,8 @@ use crate::{error::RuleError, name::RuleId, rule::Rule};
 pub struct RuleSet {
     pub(crate) generation: u64,
     pub(crate) rules: Vec<Arc<Rule>>,
+    /// What the rules take together.
+    pub(crate) weight: Weight,
 }
 
 impl RuleSet {
@@ -38,30 +44,42 @@ impl RuleSet {
 
     /// Applies `change`, and returns the next rule set.
     pub(crate) fn apply(&self, change: Change) -> Result<Self, ChangeError> {
-        let mut rules = self.rules.clone();
+        let (mut rules, mut weight) = (self.rules.clone(), self.weight);
         match change {
-            Change::Put(rule) => match rules.iter_mut().find(|old| old.id == rule.id) {
-                Some(old) => *old = Arc::new(rule),
-                None => rules.push(Arc::new(rule)),
-            },
-            Change::Edit(rule) => match rules.iter_mut().find(|old| old.id == rule.id) {
-                Some(old) => *old = Arc::new(rule),
-                None => return Err(ChangeError::Unknown(rule.id)),
-            },
-            Change::Remove(id) => {
-                let before = rules.len();
-                rules.retain(|rule| rule.id != id);
-                if rules.len() == before {
-                    return Err(ChangeError::Unknown(id));
+            Change::Put(rule) => {
+                weight = weight + rule.weight();
+                match rules.iter_mut().find(|old| old.id == rule.id) {
+                    Some(old) => {
+                        weight = weight - old.weight();
+                        *old = Arc::new(rule);
+                    }
+                    None => rules.push(Arc::new(rule)),
                 }
             }
+            Change::Edit(rule) => match rules.iter_mut().find(|old| old.id == rule.id) {
+                Some(old) => {
+                    weight = weight + rule.weight() - old.weight();
+                    *old = Arc::new(rule);
+                }
+                None => return Err(ChangeError::Unknown(rule.id)),
+            },
+            Change::Remove(id) => match rules.iter().position(|rule| rule.id == id) {
+                Some(at) => weight = weight - rules.remove(at).weight(),
+                None => return Err(ChangeError::Unknown(id)),
+            },
             Change::Replace(new) => {
                 rules = new.into_iter().map(Arc::new).collect();
                 unique(&rules).map_err(ChangeError::Rule)?;
+                let weights = rules.iter().map(|rule| rule.weight());
+                weight = weights.fold(Weight::default(), Weight::add);
             }
         }
         let generation = self.generation + 1;
-        Ok(Self { generation, rules })
+        Ok(Self {
+            generation,
+            rules,
+            weight,
+        })
     }
 }
 
@@ -144,7 +162,8 @@ pub enum ChangeError {
     },
     /// There is no rule with this id.
     Unknown(RuleId),
-    /// The rules are invalid: two of them have the same id, or a rule of an overlay has a guard rail.
+    /// The rules are invalid: two of them have the same id, a rule of an overlay has a guard rail, or
+    /// they are more than the [policy](crate::Policy) allows together.
     Rule(RuleError),
     /// A breach of a guard rail stopped the rules and has not been acknowledged, or the environment
     /// disabled injection for the life of the process.

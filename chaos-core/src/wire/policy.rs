@@ -43,6 +43,16 @@ document! {
         exit: bool = Shape::FLAG;
         /// The most that one burn may take.
         burn: Object<BurnBoundsDoc> = BurnBoundsDoc::SHAPE;
+        /// The most rules.
+        max_rules: Whole<u64> = Shape::whole(0, u64::MAX);
+        /// The most bytes of all rules together, as they are written in JSON.
+        max_rule_bytes: SizeDoc = SIZE;
+        /// The most guard rails of all rules together.
+        max_guards: Whole<u64> = Shape::whole(0, u64::MAX);
+        /// The most bytes of all compiled regular expressions together.
+        max_expressions: SizeDoc = SIZE;
+        /// Whether rules of tokens may block, burn, exit, and reset or close connections.
+        token_process_faults: bool = Shape::FLAG;
     }
     examples r#"[{ "sites": ["db.**"], "rate": 0.1, "max_ttl": "1h", "budget": { "share": 0.05 } }]"#;
 }
@@ -135,6 +145,21 @@ impl PolicyDoc {
         if let Some(Object(burn)) = self.burn {
             policy = burn.over(policy).map_err(Self::within("burn"))?;
         }
+        if let Some(Whole(rules)) = self.max_rules {
+            policy = policy.max_rules(rules);
+        }
+        if let Some(bytes) = self.max_rule_bytes {
+            policy = policy.max_rule_bytes(size(&bytes).map_err(Self::within("max_rule_bytes"))?);
+        }
+        if let Some(Whole(guards)) = self.max_guards {
+            policy = policy.max_guards(guards);
+        }
+        if let Some(bytes) = self.max_expressions {
+            policy = policy.max_expressions(size(&bytes).map_err(Self::within("max_expressions"))?);
+        }
+        if let Some(allowed) = self.token_process_faults {
+            policy = policy.allow_process_faults_of_tokens(allowed);
+        }
         Ok(policy.shadow_only(self.shadow_only == Some(true)))
     }
 }
@@ -181,6 +206,11 @@ impl From<&Policy> for PolicyDoc {
                 memory: Some(size_text(policy.burn_memory).into()),
                 time: Some(duration_text(policy.burn_time)),
             })),
+            max_rules: Some(Whole(policy.set.rules)),
+            max_rule_bytes: Some(size_text(policy.set.bytes).into()),
+            max_guards: Some(Whole(policy.set.guards)),
+            max_expressions: Some(size_text(policy.set.expressions).into()),
+            token_process_faults: Some(policy.token_process_faults),
         }
     }
 }

@@ -156,7 +156,8 @@ document! {
 /// Returns an error if the text is no JSON, has an unknown field, or a value that is not allowed. `null`
 /// is not allowed for a field that is left out.
 pub fn rule_from_json(json: &[u8], id: Option<&str>) -> Result<Rule, RuleError> {
-    read::document_from_json::<RuleDoc>(json)?.into_rule(id)
+    let rule = read::document_from_json::<RuleDoc>(json)?.into_rule(id)?;
+    Ok(rule.written_in(json.len()))
 }
 
 /// Reads a rule from a JSON value, such as a merge patch leaves.
@@ -164,7 +165,9 @@ pub fn rule_from_json(json: &[u8], id: Option<&str>) -> Result<Rule, RuleError> 
 /// # Errors
 /// Returns an error in the cases of [`rule_from_json`].
 pub fn rule_from_value(value: serde_json::Value, id: Option<&str>) -> Result<Rule, RuleError> {
-    read::document::<RuleDoc, _>(value)?.into_rule(id)
+    let length = value.to_string().len();
+    let rule = read::document::<RuleDoc, _>(value)?.into_rule(id)?;
+    Ok(rule.written_in(length))
 }
 
 /// Reads a list of rules: `{"rules": […]}`.
@@ -176,9 +179,11 @@ pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
     let docs = read::document_from_json::<RulesDoc>(json)?.rules;
     let expressions = docs.iter().map(|Object(doc)| doc.expressions());
     few_enough(expressions.sum()).map_err(|error| error.under("rules"))?;
+    let each = json.len() / docs.len().max(1);
     let rule = |(at, Object(doc)): (usize, Object<RuleDoc>)| {
-        doc.into_rule(None)
-            .map_err(|error| error.under(&format!("rules[{at}]")))
+        let rule = doc.into_rule(None);
+        let rule = rule.map_err(|error| error.under(&format!("rules[{at}]")))?;
+        Ok(rule.written_in(each))
     };
     docs.into_iter().enumerate().map(rule).collect()
 }

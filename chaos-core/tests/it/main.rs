@@ -42,3 +42,4 @@ mod the_short_form_means_what_failpoints_mean;
 mod the_wire_says_what_is_meant;
 mod tokens_carry_rules;
 mod warnings_are_true;
+mod what_is_kept_is_bounded;

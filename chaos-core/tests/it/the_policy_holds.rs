@@ -312,7 +312,8 @@ fn a_policy_in_json_says_what_it_means_or_why_not() {
         "sites": ["db.**"], "faults": ["latency"], "rate": 0.5, "max_active": 2, "max_delay": "2s",
         "default_ttl": "1m", "max_ttl": "1h", "shadow_only": true, "total": 7, "active": 3,
         "budget": {"share": 0.1, "delay": "30s"}, "exit": true,
-        "burn": {"cpu": 0.5, "memory": "1MiB", "for": "1s"},
+        "burn": {"cpu": 0.5, "memory": "1MiB", "for": "1s"}, "max_rules": 7, "max_rule_bytes": "1MiB",
+        "max_guards": 0, "max_expressions": "4KiB", "token_process_faults": true,
     });
     let policy = read(doc.clone()).unwrap();
     assert_eq!(wire::policy_to_value(&policy), {

@@ -10,6 +10,8 @@ pub struct Pattern {
     pub(super) regex: regex_lite::Regex,
     /// Whether the whole of a value must match.
     is_full: bool,
+    /// A power of two that is no smaller than the size of the compiled expression, in bytes.
+    size: usize,
 }
 
 impl Pattern {
@@ -17,14 +19,15 @@ impl Pattern {
     /// built.
     const SIZE_LIMIT: usize = 32 * 1024;
     pub(crate) const MAX_LENGTH: usize = 1024;
+    /// The length of a value that is looked at: a search takes time for each byte and each state.
+    const MAX_VALUE: usize = 2048;
     /// What stands around an expression that must match the whole.
     const FULL: (&str, &str) = (r"\A(?:", r")\z");
 
     /// Compiles a pattern that is searched for, within the bounds.
     pub(super) fn search(pattern: &str) -> Result<Self, RuleError> {
         let regex = compile("regex", pattern, pattern)?;
-        let is_full = false;
-        Ok(Self { regex, is_full })
+        Ok(Self::new(regex, false))
     }
 
     /// Compiles a pattern that must match the whole of a value, within the bounds.
@@ -33,8 +36,36 @@ impl Pattern {
         compile("full_regex", pattern, pattern)?;
         let (open, close) = Self::FULL;
         let regex = compile("full_regex", pattern, &[open, pattern, close].concat())?;
-        let is_full = true;
-        Ok(Self { regex, is_full })
+        Ok(Self::new(regex, true))
+    }
+
+    fn new(regex: regex_lite::Regex, is_full: bool) -> Self {
+        let fits = |limit: &usize| {
+            let mut builder = regex_lite::RegexBuilder::new(regex.as_str());
+            builder.size_limit(*limit).build().is_ok()
+        };
+        let sizes = (9..)
+            .map(|log| 1 << log)
+            .take_while(|size| *size < Self::SIZE_LIMIT);
+        let size = sizes.into_iter().find(fits).unwrap_or(Self::SIZE_LIMIT);
+        Self {
+            regex,
+            is_full,
+            size,
+        }
+    }
+
+    /// Returns whether the expression matches `value`. One that is longer than 2 KiB, or is not UTF-8,
+    /// does not match.
+    pub(super) fn is_match(&self, value: &[u8]) -> bool {
+        let text = Some(value).filter(|value| value.len() <= Self::MAX_VALUE);
+        let text = text.and_then(|value| str::from_utf8(value).ok());
+        text.is_some_and(|text| self.regex.is_match(text))
+    }
+
+    /// Returns the size of the compiled expression in bytes, rounded up to a power of two.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// Returns the expression as it was written.
