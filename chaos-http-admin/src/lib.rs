@@ -153,13 +153,14 @@
 //!
 //! | of | limit | beyond it |
 //! |---|---|---|
-//! | connections | 256 | one is closed: first those without a valid access token, then those of the address with the most connections, then the longest idle |
+//! | connections | 256, and no more descriptors than a quarter of those that the process may have | one is closed: first those without a valid access token, then those of the address with the most connections, then the longest idle |
 //! | the age of a connection | 5 minutes | it is closed after the request under way |
 //! | a TLS handshake | 5 seconds | the connection is closed |
 //! | reading a head, and being idle between two requests | 10 seconds | the connection is closed |
 //! | a head | 16 KiB, 100 fields | 431 |
 //! | a body | 1 MiB | 413 |
 //! | a whole request | 10 seconds | 408 |
+//! | what is read on and discarded after the last answer of a connection | 16 MiB, 2 seconds | the connection is closed |
 //! | event streams | 16 | 503 |
 //!
 //! # Audit, events and webhooks

@@ -15,9 +15,10 @@ use axum::{Router, body::Body, http::Request};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
     sync::watch,
+    task::yield_now,
     time::{sleep, timeout},
 };
 use tower_service::Service;
@@ -49,6 +50,9 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// The time limit of the request under way when its connection is to be closed.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long, and how many bytes, a connection is read on after its last answer.
+const LINGER: Duration = Duration::from_secs(2);
+const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// The open admin port, as [`Admin::bind`](crate::Admin::bind) returns it. It serves requests until this
 /// is dropped.
@@ -185,11 +189,27 @@ async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver
 
 /// Serves the requests of one connection until it ends or the sender of `stop` is dropped.
 async fn serve_http(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     peer: Peer,
     router: Router,
     mut stop: watch::Receiver<()>,
 ) {
+    let is_over = serve_requests(&mut stream, peer, router, &mut stop).await;
+    if is_over {
+        tokio::select! {
+            _ = timeout(LINGER, discard(stream)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// Serves requests, and returns whether the connection has ended other than by a stop.
+async fn serve_requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: Peer,
+    router: Router,
+    stop: &mut watch::Receiver<()>,
+) -> bool {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (mut router, peer) = (router.clone(), peer.clone());
         async move {
@@ -211,10 +231,31 @@ async fn serve_http(
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // A protocol or I/O error of the client ends its connection, and is nothing to report.
-        _ = &mut connection => return,
+        _ = &mut connection => return true,
         _ = stop.changed() => {}
         () = sleep(MAX_AGE) => {}
     }
     connection.as_mut().graceful_shutdown();
     let _ = timeout(GRACE, connection).await;
+    false
+}
+
+/// Discards what the client still sends, after the last answer.
+///
+/// A connection that is closed while bytes of it are unread is reset, and a reset discards the answer
+/// that the client has not read yet. So a client that sends its whole body before it reads would never
+/// get to see why the body was refused.
+async fn discard(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    // The answer is complete. A client that waits for the end of the connection gets it now.
+    let _ = stream.shutdown().await;
+    let mut bytes = vec![0; 16 * 1024];
+    let mut left = MAX_DISCARDED;
+    while let Ok(read @ 1..) = stream.read(&mut bytes).await {
+        let Some(fewer) = left.checked_sub(read) else {
+            return;
+        };
+        left = fewer;
+        // Other connections go on in the meantime.
+        yield_now().await;
+    }
 }

@@ -21,13 +21,33 @@ use crate::access::{activity::Activity, origin::Origin};
 ///
 /// It is a quarter of the file descriptors that a process has by default, so that the port leaves enough to the
 /// service, and large enough that a burst of connections does not close one that has been accepted and has sent
-/// no request yet.
+/// no request yet. Where a process may open fewer files, a port takes a quarter of those.
 pub(crate) const MAX_CONNECTIONS: usize = 256;
+/// The number of descriptors that a port needs besides those of its connections: its listener, its runtime, and
+/// a connection that is accepted before another one gives way to it.
+const OTHER_DESCRIPTORS: usize = 5;
+
+/// Returns how many connections may be open at a time if this process may open so many files.
+fn max_connections(open_files: usize) -> usize {
+    let connections = (open_files / 4).saturating_sub(OTHER_DESCRIPTORS);
+    connections.clamp(2, MAX_CONNECTIONS)
+}
+
+/// Returns how many files this process may open.
+fn open_files() -> usize {
+    #[cfg(unix)]
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    #[cfg(not(unix))]
+    let limit = None;
+    let limit = limit.and_then(|limit: u64| usize::try_from(limit).ok());
+    limit.unwrap_or(usize::MAX)
+}
 
 /// The open connections, each served by a task.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlots {
     clock: Clock,
+    most: usize,
     tasks: JoinSet<()>,
     occupied: HashMap<Id, Slot>,
 }
@@ -40,9 +60,11 @@ struct Slot {
 }
 
 impl ConnectionSlots {
+    /// Creates as many slots as the limit on open files of this process allows.
     pub(crate) fn new() -> Self {
         Self {
             clock: Clock::monotonic(),
+            most: max_connections(open_files()),
             tasks: JoinSet::new(),
             occupied: HashMap::new(),
         }
@@ -54,12 +76,12 @@ impl ConnectionSlots {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        if self.occupied.len() >= MAX_CONNECTIONS {
+        if self.occupied.len() >= self.most {
             if let Some(slot) = self.eviction_candidate() {
                 slot.task.abort();
             }
             // An aborted task ends when it next yields, and its socket is closed with it.
-            while self.occupied.len() >= MAX_CONNECTIONS && self.join_next().await {}
+            while self.occupied.len() >= self.most && self.join_next().await {}
         }
         let activity = Activity::new(self.clock.clone());
         let task = self.tasks.spawn(serve(Arc::clone(&activity)));
@@ -91,7 +113,7 @@ impl ConnectionSlots {
     fn eviction_candidate(&self) -> Option<&Slot> {
         let slots = || self.occupied.values();
         let authenticated = slots().filter(|slot| slot.activity.is_authenticated());
-        let protects_authenticated = authenticated.count() <= MAX_CONNECTIONS / 2;
+        let protects_authenticated = authenticated.count() <= self.most / 2;
         let mut per_origin: HashMap<Origin, usize> = HashMap::new();
         for slot in slots() {
             *per_origin.entry(slot.origin).or_default() += 1;
@@ -122,6 +144,7 @@ mod tests {
         let clock = ManualClock::new();
         let mut slots = ConnectionSlots::new();
         slots.clock = clock.clone().into();
+        slots.most = MAX_CONNECTIONS;
         for _ in 0..MAX_CONNECTIONS {
             serve(&mut slots, 0).await;
             clock.advance(Duration::from_secs(1));
@@ -138,6 +161,21 @@ mod tests {
     fn eviction_candidate(slots: &ConnectionSlots) -> (Origin, u64) {
         let slot = slots.eviction_candidate().expect("there are some");
         (slot.origin, slot.activity.last_used() / 1_000_000)
+    }
+
+    #[test]
+    fn a_quarter_of_the_files_is_left_to_a_port_at_most() {
+        for (open_files, expected) in [
+            (0, 2),
+            (16, 2),
+            (64, 11),
+            (256, 59),
+            (1024, 251),
+            (4096, 256),
+            (usize::MAX, 256),
+        ] {
+            assert_eq!(max_connections(open_files), expected, "{open_files}");
+        }
     }
 
     #[tokio::test]

@@ -3,10 +3,13 @@
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_patch_does_no_more_than_it_says;
+mod a_refusal_can_be_read;
 mod a_rule_dies_without_us;
 #[cfg(unix)]
 mod a_unix_socket_is_private;
 mod bad_input_changes_nothing;
+#[cfg(target_os = "linux")]
+mod descriptors_are_left_to_the_service;
 mod events_are_told;
 mod foreign_pages_stay_out;
 #[cfg(unix)]

@@ -214,3 +214,15 @@ impl Asking {
         self.count.load(Ordering::Relaxed)
     }
 }
+
+/// How many files this process may open.
+#[cfg(unix)]
+pub(crate) fn open_files() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.map_or(usize::MAX, |limit| limit as usize)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn open_files() -> usize {
+    2_000
+}
