@@ -14,6 +14,7 @@ use crate::webhook::delivery::Delivery;
 use crate::{
     followers::sources::Sources,
     history::{audit_file::AuditFile, feed::Feed},
+    worker::Worker,
 };
 
 /// The consumers and sources of one [`Admin`](crate::Admin).
@@ -22,6 +23,7 @@ pub(crate) struct Followers {
     pub(crate) feed: Feed,
     /// Locked while an edit of the port waits for the file and is made.
     pub(crate) edits: Arc<Mutex<()>>,
+    pub(crate) worker: Worker,
     pub(crate) file: Option<AuditFile>,
     pub(crate) sources: Sources,
     #[cfg(feature = "webhooks")]
@@ -33,6 +35,7 @@ impl Followers {
         Self {
             feed: Feed::of(injector),
             edits: Arc::default(),
+            worker: Worker::new(),
             file: None,
             sources: Sources::default(),
             #[cfg(feature = "webhooks")]

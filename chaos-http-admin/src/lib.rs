@@ -238,7 +238,7 @@ mod extract;
 mod followers;
 mod history;
 mod metrics;
-mod off_thread;
+
 mod openapi;
 mod problem;
 mod routes;
@@ -247,6 +247,7 @@ mod server;
 mod tests;
 #[cfg(feature = "webhooks")]
 mod webhook;
+mod worker;
 
 /// Returns the OpenAPI 3.1 document of the routes, as `GET /openapi.json` does, without opening a
 /// port: for example to generate clients from it.

@@ -17,7 +17,7 @@ use chaos_core::{Injector, Site};
 use prometheus::TEXT_FORMAT;
 
 use self::{injections::InjectionCounters, table::Snapshot};
-use crate::{followers::sources::Sources, history::audit_file::AuditFile, off_thread::off_thread};
+use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker::Worker};
 
 /// The metrics of one injector, which `GET /metrics` serves. Clones are handles to the same
 /// metrics.
@@ -181,7 +181,8 @@ impl fmt::Debug for Metrics {
 /// Serves `GET /metrics`.
 pub(crate) async fn serve(
     Extension(metrics): Extension<Metrics>,
+    Extension(worker): Extension<Worker>,
 ) -> ([(HeaderName, &'static str); 1], String) {
-    let text = off_thread(move || metrics.text()).await;
+    let text = worker.run(move || metrics.text()).await;
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], text)
 }

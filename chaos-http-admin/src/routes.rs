@@ -166,6 +166,7 @@ pub(crate) fn router(
         .with_state(injector)
         .layer(Extension(signer))
         .layer(Extension(DOCUMENT.clone()))
+        .layer(Extension(followers.worker.clone()))
         .layer(Extension(followers))
         .layer(middleware::from_fn_with_state(
             authorizer,

@@ -1,20 +1,21 @@
 //! `/v1/audit`: the entries that the injector's audit holds.
 
-use axum::{extract::State, response::Response};
+use axum::{Extension, extract::State, response::Response};
 use chaos_core::{Injector, audit::Entries};
 use serde_json::json;
 
 use crate::{
     extract::query::PageParams,
     history::{entry::entry, process_id::process_id},
-    off_thread::off_thread,
     routes::page::Page,
+    worker::Worker,
 };
 
 /// Lists audit entries in the order of their ids: those that follow `after`, or the latest ones, as far as they
 /// fit into one answer.
 pub(crate) async fn list(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     PageParams { after, limit }: PageParams,
 ) -> Response {
     let list = move || {
@@ -35,5 +36,5 @@ pub(crate) async fn list(
         }
         page.end(&json!({ "run": process_id(), "last": last, "missed": missed }))
     };
-    off_thread(list).await
+    worker.run(list).await
 }

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{Extension, Json, extract::State, http::StatusCode};
 use chaos_core::{Injector, Rule, wire};
 use serde_json::{Map, Value, json};
 
 use crate::{
     extract::{body::JsonBody, query::NoQuery},
-    off_thread::off_thread,
     problem::Problem,
     routes::{rule::Id, warnings},
+    worker::Worker,
 };
 
 /// The number of calls that one request may ask about.
@@ -46,10 +46,11 @@ pub(crate) async fn decisions(
 /// Returns which of the given calls a rule would hit. The rule need not be in force.
 pub(crate) async fn preview(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<Json<Value>, Problem> {
-    off_thread(move || answer(&injector, &json)).await
+    worker.run(move || answer(&injector, &json)).await
 }
 
 fn answer(injector: &Injector, json: &[u8]) -> Result<Json<Value>, Problem> {

@@ -18,7 +18,6 @@ use crate::{
         query::{ReasonParam, WaitParams},
     },
     followers::Followers,
-    off_thread::off_thread,
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::{
@@ -26,10 +25,12 @@ use crate::{
         room_in_file::{Extent, wait_for_turn},
         rule_json, warnings,
     },
+    worker::Worker,
 };
 
 pub(crate) async fn show(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let show = move || {
@@ -42,7 +43,7 @@ pub(crate) async fn show(
         let body = rule_json::rule(rule, Some(counts), &injector.sites(), warnings);
         Ok((etag(set.generation()), Json(body)).into_response())
     };
-    off_thread(show).await
+    worker.run(show).await
 }
 
 /// Returns the number of a rule's injections alone, which the probes of other tools can compare. It
@@ -84,7 +85,7 @@ pub(crate) async fn put(
         };
         Ok((status, written(&injector, generation, &rule)).into_response())
     };
-    off_thread(put).await
+    followers.worker.run(put).await
 }
 
 /// Applies a merge patch. The change is an edit, not a put, so that a new reason on an expired rule
@@ -115,11 +116,12 @@ pub(crate) async fn patch(
         })?;
         Ok(written(&injector, generation, &rule).into_response())
     };
-    off_thread(patch).await
+    followers.worker.run(patch).await
 }
 
 pub(crate) async fn delete(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     caller: Caller,
     Id(id): Id,
     ReasonParam(because): ReasonParam,
@@ -134,7 +136,7 @@ pub(crate) async fn delete(
         })?;
         Ok((StatusCode::NO_CONTENT, etag(generation)).into_response())
     };
-    off_thread(delete).await
+    worker.run(delete).await
 }
 
 /// Releases the calls that the rule's `pause` holds. Calls that are paused later wait for the next

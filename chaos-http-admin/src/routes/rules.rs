@@ -17,7 +17,6 @@ use crate::{
         query::{DryRun, RulesPage},
     },
     followers::Followers,
-    off_thread::off_thread,
     problem::Problem,
     routes::{
         difference::Difference,
@@ -26,11 +25,13 @@ use crate::{
         room_in_file::{Extent, wait_for_turn},
         rule_json, warnings,
     },
+    worker::Worker,
 };
 
 /// Lists the rules in order: those that follow `after`, or all, as far as they fit into one answer.
 pub(crate) async fn list(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     OriginalUri(uri): OriginalUri,
     RulesPage { after, limit }: RulesPage,
 ) -> Result<Response, Problem> {
@@ -66,7 +67,7 @@ pub(crate) async fn list(
         let link = next.map(|next| next_page(&uri, next, limit));
         Ok((etag(generation), link, body).into_response())
     };
-    off_thread(list).await
+    worker.run(list).await
 }
 
 /// Returns the `Link` to the page after the rule `after`.
@@ -113,5 +114,5 @@ pub(crate) async fn replace(
         let warnings = warnings::of(&injector, &rules).collect();
         Ok(difference.warned(warnings).made(generation).into_response())
     };
-    off_thread(replace).await
+    followers.worker.run(replace).await
 }

@@ -6,7 +6,7 @@ use axum::{Extension, Json, extract::State};
 use chaos_core::{COMPILED_OUT, HaltHolder, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
 
-use crate::{followers::Followers, off_thread::off_thread};
+use crate::{followers::Followers, worker::Worker};
 
 pub(crate) async fn status(
     State(injector): State<Injector>,
@@ -63,8 +63,11 @@ fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1e3
 }
 
-pub(crate) async fn sites(State(injector): State<Injector>) -> Json<Value> {
-    Json(off_thread(move || list_sites(&injector)).await)
+pub(crate) async fn sites(
+    State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
+) -> Json<Value> {
+    Json(worker.run(move || list_sites(&injector)).await)
 }
 
 fn list_sites(injector: &Injector) -> Value {

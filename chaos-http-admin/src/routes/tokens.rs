@@ -14,7 +14,6 @@ use crate::{
     access::caller::Caller,
     extract::{body::JsonBody, query::NoQuery},
     followers::Followers,
-    off_thread::off_thread,
     problem::Problem,
     routes::room_in_file::{Extent, wait_for_turn},
 };
@@ -42,7 +41,7 @@ pub(crate) async fn sign(
         let _turn = turn;
         answer(&injector, key, &caller, &json)
     };
-    off_thread(sign).await
+    followers.worker.run(sign).await
 }
 
 fn answer(

@@ -45,7 +45,10 @@ impl PortThread {
             router,
             feed,
         } = served;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // It looks at its sockets after each step of a task: with tokio's default of 61 steps, a request that
+        // has come waits while the responses to others are sent.
+        let mut runtime = Builder::new_current_thread();
+        let runtime = runtime.enable_all().event_interval(1).build()?;
         let handle = runtime.handle().clone();
         let runtime = Background(Some(runtime));
         let listener = {

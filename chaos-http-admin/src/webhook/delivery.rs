@@ -61,7 +61,7 @@ impl Delivery {
     pub(crate) fn start(injector: &Injector, hook: Webhook) -> Self {
         let (stop, stopped) = watch::channel(());
         let counts = Arc::new(DeliveryCounts::default());
-        let worker = Worker {
+        let worker = DeliveryThread {
             injector: injector.clone(),
             hook: hook.clone(),
             counts: Arc::clone(&counts),
@@ -120,13 +120,13 @@ impl DeliveryCounts {
 }
 
 /// The state of the thread.
-struct Worker {
+struct DeliveryThread {
     injector: Injector,
     hook: Webhook,
     counts: Arc<DeliveryCounts>,
 }
 
-impl Worker {
+impl DeliveryThread {
     fn run(self, mut stopped: watch::Receiver<()>) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

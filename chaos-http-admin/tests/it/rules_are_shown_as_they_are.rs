@@ -393,7 +393,9 @@ async fn status_follows_the_rules_and_the_kill_switch() {
     let mut expected = json!({
         "state": "idle", "generation": 0, "rules": 0, "overlays": 0, "injected": 0, "active": 0,
         "compiled_out": false, "breaches": [],
-        "policy": { "exit": false, "burn": { "cpu": 1.0, "memory": "256MiB", "for": "1m" } },
+        "policy": {
+            "max_rules": 10000, "max_rule_bytes": "16MiB", "max_guards": 64, "max_expressions": "64KiB",
+            "token_process_faults": false, "exit": false, "burn": { "cpu": 1.0, "memory": "256MiB", "for": "1m" } },
         "audit": { "last": 0 }, "listeners": 0,
     });
     assert_eq!(status().await, expected);
