@@ -66,7 +66,12 @@ impl Webhook {
     }
 
     /// Creates a webhook that receives `{"text":"…"}` with a message for people, the format of
-    /// Slack's incoming webhooks and of services that are compatible with them.
+    /// Slack's incoming webhooks and of services that are compatible with them, such as Mattermost
+    /// and Discord.
+    ///
+    /// No part of the message notifies a channel or a person, and none is a link under another name:
+    /// `&`, `<` and `>` are escaped, and a space of no width follows each `@` and separates `](`.
+    /// Other Markdown is not changed.
     ///
     /// # Errors
     /// Returns an error if `url` is not an `http` or `https` URL with a host.

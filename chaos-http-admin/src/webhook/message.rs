@@ -74,7 +74,7 @@ impl Message {
         Some(Self {
             event,
             // A reason may contain line breaks, and the text must be one line.
-            line: line.replace(char::is_control, " "),
+            line: line.replace(breaks_or_turns, " "),
             entry: value,
         })
     }
@@ -136,6 +136,12 @@ fn names(rules: &[&Rule]) -> String {
     }
 }
 
+/// Returns whether the character can break a line, or change the order in which it is shown.
+fn breaks_or_turns(character: char) -> bool {
+    let others = ['\u{2028}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+    character.is_control() || others.iter().any(|range| range.contains(&character))
+}
+
 fn cut(reason: &str) -> String {
     match reason.char_indices().nth(MAX_REASON_CHARS) {
         Some((at, _)) => format!("{}…", &reason[..at]),
@@ -143,11 +149,15 @@ fn cut(reason: &str) -> String {
     }
 }
 
-/// Escapes the three characters that Slack's markup uses. Otherwise a reason could notify a whole
-/// channel or look like a link.
+/// Returns the text such that Slack, Mattermost and Discord show it as it is. Otherwise a reason
+/// could notify a whole channel, or show a link under another name.
+///
+/// Slack's markup uses three characters, which it takes escaped. Mattermost and Discord read
+/// Markdown, and mentions behind an `@`; a space of no width ends both.
 fn escaped(text: &str) -> String {
     let text = text.replace('&', "&amp;");
-    text.replace('<', "&lt;").replace('>', "&gt;")
+    let text = text.replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('@', "@\u{200b}").replace("](", "]\u{200b}(")
 }
 
 #[cfg(test)]

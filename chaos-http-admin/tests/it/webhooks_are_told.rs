@@ -173,6 +173,42 @@ async fn a_message_says_what_happened_to_people() {
     assert!(!got[0].0.contains_key("x-chaos-signature"));
 }
 
+/// Mattermost and Discord, which take messages in Slack's format, notified everyone and showed a link
+/// under another name.
+#[tokio::test]
+async fn a_reason_notifies_nobody_and_hides_no_link() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::slack(&url(address)).unwrap().service("@here");
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    let reasons = [
+        "@channel @everyone @all [x](https://evil.example)",
+        "<!channel> <@U1> ![x](https://evil.example/pixel.png) [[a]](//evil.example)",
+        "@@here ](](",
+    ];
+    for reason in reasons {
+        let eve = Actor::new("@eve").because(reason);
+        injector.as_actor(eve).halt();
+    }
+    injector.halt("a\u{2028}b\u{202e}c");
+    injector.put(rule("a").because("@channel [x](https://evil.example)"));
+    let got = receiver.until(5).await;
+    for message in &got {
+        let text = message["text"].as_str().unwrap();
+        let mentions = text.match_indices('@');
+        let mut behind = mentions.map(|(at, _)| text[at + 1..].chars().next());
+        assert!(behind.all(|next| next == Some('\u{200b}')), "{text:?}");
+        for markup in ["](", "<", ">", "\u{2028}", "\u{202e}"] {
+            assert!(!text.contains(markup), "{text:?}");
+        }
+    }
+    assert_eq!(
+        got[0]["text"],
+        "*@\u{200b}here*: @\u{200b}eve halted all injection: @\u{200b}channel @\u{200b}everyone \
+         @\u{200b}all [x]\u{200b}(https://evil.example)"
+    );
+}
+
 #[tokio::test]
 async fn an_expiry_is_told_on_time_though_nobody_asks() {
     let (receiver, address) = Receiver::start(&[]).await;
