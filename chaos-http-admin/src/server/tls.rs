@@ -9,7 +9,10 @@ use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject},
-    server::{ResolvesServerCert, WebPkiClientVerifier, danger::ClientCertVerifier},
+    server::{
+        NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
     sign::{CertifiedKey, SingleCertAndKey},
     version::TLS13,
 };
@@ -64,7 +67,8 @@ impl Tls {
     ///
     /// The audit then shows the DNS names in the client's certificate, or its SHA-256 fingerprint
     /// if it has none, besides the name of the access token. A certificate does not replace the
-    /// access token.
+    /// access token. Each connection shows it: sessions are not resumed, so an expired certificate opens no
+    /// further connection.
     ///
     /// # Errors
     /// Returns an error if the authorities cannot be parsed, or there is none.
@@ -106,9 +110,15 @@ fn config(
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(TlsError::of("TLS 1.3 is not available"))?;
+    let asks = verifier.offer_client_auth();
     let mut config = config
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(key);
+    if asks {
+        // A session that is resumed is not asked for a certificate again, which may have expired.
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config.into())
 }

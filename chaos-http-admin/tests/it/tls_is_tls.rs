@@ -176,6 +176,25 @@ async fn only_certificates_that_were_asked_for_get_in() {
     );
 }
 
+/// A session that is resumed does not show the client's certificate again, which may have expired.
+#[tokio::test]
+async fn a_client_certificate_is_shown_on_every_connection() {
+    use rustls::HandshakeKind;
+    let clients = Authority::new();
+    let (port, authority) = start(Some(&clients)).await;
+    let known = clients.sign(&["ops.example"]);
+    let known = client(&authority, Some(&known), b"http/1.1");
+    let get = format!("Host: localhost\r\nAuthorization: Bearer {ANN}\r\n");
+    for _ in 0..3 {
+        let mut stream = connect(&port, &known).await.unwrap();
+        let kind = stream.get_ref().1.handshake_kind();
+        assert_eq!(kind, Some(HandshakeKind::Full));
+        // The tickets of TLS 1.3 come with the response.
+        let answer = exchange(&mut stream, request("GET /v1/rules", &get, "").as_bytes()).await;
+        answer.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn whoever_does_not_shake_hands_loses_the_connection() {
     let (port, authority) = start(None).await;
