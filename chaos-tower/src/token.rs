@@ -2,6 +2,7 @@
 
 mod envoy_headers;
 mod pass_token;
+mod refused_tokens;
 mod token_counts;
 mod token_overlays;
 
@@ -32,9 +33,13 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 ///
 /// - **A valid token** is in the header `x-chaos-token`, signed with the [`TokenKey`], and allowed by the
 ///   policy of the injector. Its rules form an [`Overlay`] until the token expires. All requests with the
-///   same token share the overlay, so that a `limit` holds over all attempts of one client. The layer
-///   remembers 1024 tokens; beyond that, it forgets the one that was used least recently, whose rules
-///   then start anew with its next request.
+///   same token share the overlay, so that a `limit` holds over all attempts of one client, and is not
+///   given back before the token expires. The layer keeps the overlays of 1024 tokens; while that many are
+///   valid, the token of another is ignored, and counted as `crowded`.
+/// - **A fault that touches more than its request** (`block`, `burn`, and the aborts `reset`, `goaway` and
+///   `exit`) makes a token refused, unless the
+///   [policy](chaos_core::Policy::allow_process_faults_of_tokens) allows it.
+/// - **A token that the policy refuses** is counted as `refused`, and read again when the policy changes.
 /// - **An invalid token** (forged, expired, larger than 8 KiB, or one of two) is ignored and
 ///   [counted](Self::counts), and the request is served as if it had none. Its rules are not evaluated.
 /// - **The overlay** covers the call and its future. It covers neither sites that the response's body passes
@@ -85,6 +90,9 @@ impl TokenLayer {
     ///
     /// They hit this one request at `site`, within the policy of the injector. As in Envoy, each fault is
     /// decided independently, and an invalid value is ignored.
+    ///
+    /// A token may ask for 32 different sets of values. The headers of its further requests are ignored, and
+    /// counted as `headers_crowded`.
     ///
     /// A token holds at least one rule. To let a caller use these headers and nothing else, sign a token with
     /// a rule in mode `shadow`.

@@ -11,6 +11,9 @@ use http::{HeaderMap, HeaderValue};
 /// The fault headers of a request.
 pub(super) struct EnvoyHeaders<'h>(&'h HeaderMap);
 
+/// The longest value that is read: that of a number with spaces around it.
+const LONGEST_VALUE: usize = 32;
+
 /// The headers of Envoy's fault filter.
 const HEADERS: [&str; 7] = [
     "x-envoy-fault-abort-request",
@@ -31,7 +34,7 @@ impl<'h> EnvoyHeaders<'h> {
 
     /// Returns the values of all headers: equal for requests that ask for the same faults.
     pub(super) fn values(&self) -> Vec<u8> {
-        let bytes = |name: &&str| self.0.get(*name).map_or(&b""[..], HeaderValue::as_bytes);
+        let bytes = |name: &&str| value(self.0, name).map_or(&b""[..], HeaderValue::as_bytes);
         // A header value holds no line feed.
         let values = HEADERS.iter().map(bytes);
         values.flat_map(|value| [b"\n", value].concat()).collect()
@@ -94,6 +97,12 @@ fn abort(headers: &HeaderMap) -> Option<Fault> {
     Some(Fault::grpc(status))
 }
 
+/// Returns the value of a header, unless it is too long for a number.
+fn value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h HeaderValue> {
+    let value = headers.get(name)?;
+    (value.len() <= LONGEST_VALUE).then_some(value)
+}
+
 fn number<N: FromStr>(headers: &HeaderMap, name: &str) -> Option<N> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    value(headers, name)?.to_str().ok()?.trim().parse().ok()
 }

@@ -12,7 +12,9 @@ use std::{
 pub struct TokenCounts {
     /// Requests with a valid token.
     pub accepted: u64,
-    /// Requests whose token was ignored, by the [name](chaos_core::token::TokenError::name) of the reason.
+    /// Requests whose token was ignored, by the [name](chaos_core::token::TokenError::name) of the reason, or
+    /// `crowded` if too many other tokens are valid. `headers_crowded` counts requests whose token was accepted,
+    /// and whose Envoy headers were ignored.
     pub ignored: BTreeMap<&'static str, u64>,
 }
 

@@ -1,8 +1,12 @@
 //! `TokenOverlays`: the overlays of tokens, each kept until its token expires.
 
 use std::{
+    collections::HashMap,
     num::NonZeroUsize,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::SystemTime,
 };
 
@@ -16,23 +20,41 @@ use lru::LruCache;
 use super::{
     TOKEN_HEADER,
     envoy_headers::EnvoyHeaders,
+    refused_tokens::RefusedTokens,
     token_counts::{TokenCounter, TokenCounts},
 };
 
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
+/// The most tokens whose overlays are open at a time.
+const MOST_TOKENS: usize = 1024;
+
+/// The most overlays for Envoy headers that are kept. Their rules count nothing that must last.
+const MOST_ASKED: NonZeroUsize = NonZeroUsize::new(1024).expect("more than none");
+
+/// The most overlays for Envoy headers that are made for one token. Each is an edit of all sites.
+const MOST_ASKED_OF_TOKEN: usize = 32;
 
 /// The overlays that the services of one layer share.
 pub(super) struct TokenOverlays {
     injector: Injector,
     key: TokenKey,
     counter: TokenCounter,
-    open: Mutex<LruCache<Box<[u8]>, TokenOverlay>>,
+    open: Mutex<HashMap<Box<[u8]>, TokenOverlay>>,
+    refused: RefusedTokens,
+    asked: Mutex<LruCache<Box<[u8]>, Asked>>,
 }
 
 /// An overlay, and the time at which its token expires.
 #[derive(Clone)]
 pub(super) struct TokenOverlay {
     pub(super) overlay: Overlay,
+    expires: SystemTime,
+    /// How many overlays for Envoy headers were made for the token.
+    asked: Arc<AtomicUsize>,
+}
+
+/// An overlay for Envoy headers, and the time at which its token expires.
+struct Asked {
+    overlay: Overlay,
     expires: SystemTime,
 }
 
@@ -42,7 +64,9 @@ impl TokenOverlays {
             injector: injector.clone(),
             key,
             counter: TokenCounter::default(),
-            open: Mutex::new(LruCache::new(CAPACITY)),
+            open: Mutex::default(),
+            refused: RefusedTokens::new(),
+            asked: Mutex::new(LruCache::new(MOST_ASKED)),
         }
     }
 
@@ -57,58 +81,88 @@ impl TokenOverlays {
                 self.counter.accept();
                 Some(open)
             }
-            Err(error) => {
-                self.counter.ignore(error.name());
+            Err(reason) => {
+                self.counter.ignore(reason);
                 None
             }
         }
     }
 
-    fn try_open(&self, headers: &HeaderMap) -> Result<TokenOverlay, TokenError> {
+    fn try_open(&self, headers: &HeaderMap) -> Result<TokenOverlay, &'static str> {
         let mut values = headers.get_all(TOKEN_HEADER).iter();
         let (Some(token), None) = (values.next(), values.next()) else {
-            return Err(TokenError::Malformed);
+            return Err(TokenError::Malformed.name());
         };
+        let bytes = token.as_bytes();
         let now = self.injector.wall();
-        if let Some(open) = self.opened().get(token.as_bytes())
+        if let Some(open) = lock(&self.open).get(bytes)
             && now < open.expires
         {
             return Ok(open.clone());
         }
-        let verified = self.key.verify(token.as_bytes(), now)?;
-        let text = token.to_str().map_err(|_| TokenError::Malformed)?;
+        // Read before the token is checked, so that a refusal is never kept for a later policy.
+        let policy = self.injector.policy();
+        if self.refused.contains(bytes, &policy, now) {
+            return Err("refused");
+        }
+        let new = self.make(bytes, now).map_err(|error| {
+            if matches!(error, Unopened::Invalid(TokenError::Refused(_))) {
+                self.refused.insert(bytes, policy, now);
+            }
+            error.name()
+        })?;
+        self.remember(bytes, new, now)
+            .ok_or(Unopened::Crowded.name())
+    }
+
+    /// Verifies a token, and makes its overlay if there is room for it.
+    fn make(&self, token: &[u8], now: SystemTime) -> Result<TokenOverlay, Unopened> {
+        let verified = self.key.verify(token, now)?;
+        let text = str::from_utf8(token).map_err(|_| TokenError::Malformed)?;
+        if !self.has_room(now) {
+            return Err(Unopened::Crowded);
+        }
         let expires = verified.expires();
         let overlay = Overlay::of_token(&self.injector, verified, text);
         let overlay = overlay.map_err(TokenError::Refused)?;
-        Ok(self.remember(token.as_bytes(), TokenOverlay { overlay, expires }, now))
+        let asked = Arc::default();
+        Ok(TokenOverlay {
+            overlay,
+            expires,
+            asked,
+        })
     }
 
-    /// Keeps `new` for the next request with the same token, unless another request did so first. Returns the
-    /// overlay that is kept.
-    fn remember(&self, token: &[u8], new: TokenOverlay, now: SystemTime) -> TokenOverlay {
-        let mut opened = self.opened();
-        if let Some(open) = opened.get(token)
-            && now < open.expires
-        {
-            return open.clone();
-        }
-        let expired = opened.iter().filter(|(_, open)| open.expires <= now);
-        let expired: Vec<_> = expired.map(|(token, _)| token.clone()).collect();
-        let mut gone: Vec<_> = expired
-            .iter()
-            .filter_map(|token| opened.pop(token))
-            .collect();
-        let remembered = new.clone();
-        gone.extend(opened.push(token.into(), new).map(|(_, open)| open));
+    /// Forgets the tokens that have expired, and returns whether another one can be kept.
+    fn has_room(&self, now: SystemTime) -> bool {
+        let mut opened = lock(&self.open);
+        let gone: Vec<_> = opened.extract_if(|_, open| open.expires <= now).collect();
+        let has_room = opened.len() < MOST_TOKENS;
         // Dropped without the lock: an overlay that is dropped wakes the tasks that wait in it.
         drop(opened);
         drop(gone);
-        remembered
+        has_room
     }
 
-    /// Returns the overlay for the Envoy headers of a request, or `None` if it has none, or the policy does not
-    /// allow them. The overlay lives as long as the token: a body may still be slow when the call is over,
-    /// and the next request with the same headers uses it again.
+    /// Keeps `new` for the next request with the same token, unless another request did so first. Returns the
+    /// overlay that is kept; `None` if others have taken the last place.
+    fn remember(&self, token: &[u8], new: TokenOverlay, now: SystemTime) -> Option<TokenOverlay> {
+        let mut opened = lock(&self.open);
+        match opened.get(token) {
+            Some(open) if now < open.expires => return Some(open.clone()),
+            None if opened.len() >= MOST_TOKENS => return None,
+            _ => {}
+        }
+        let replaced = opened.insert(token.into(), new.clone());
+        drop(opened);
+        drop(replaced);
+        Some(new)
+    }
+
+    /// Returns the overlay for the Envoy headers of a request, or `None` if it asks for no fault, the policy does
+    /// not allow them, or the token has asked for too many different ones, which is counted. The overlay
+    /// lives as long as the token, unless those of others displace it: a body may still be slow when the
+    /// call is over, and the next request with the same headers uses it again.
     pub(super) fn asked(
         &self,
         headers: &HeaderMap,
@@ -118,23 +172,54 @@ impl TokenOverlays {
         let asked = EnvoyHeaders::of(headers)?;
         let key = [headers.get(TOKEN_HEADER)?.as_bytes(), &asked.values()].concat();
         let now = self.injector.wall();
-        if let Some(open) = self.opened().get(&*key)
+        if let Some(open) = lock(&self.asked).get(&*key)
             && now < open.expires
         {
             return Some(open.overlay.clone());
         }
         let rules = asked.rules(site);
+        if rules.is_empty() {
+            return None;
+        }
         self.injector.check(&rules).ok()?;
+        if token.asked.fetch_add(1, Ordering::Relaxed) >= MOST_ASKED_OF_TOKEN {
+            token.asked.store(MOST_ASKED_OF_TOKEN, Ordering::Relaxed);
+            self.counter.ignore("headers_crowded");
+            return None;
+        }
         let overlay = Overlay::new(&self.injector);
         overlay.replace(rules).ok()?;
-        let new = TokenOverlay {
-            overlay,
+        let new = Asked {
+            overlay: overlay.clone(),
             expires: token.expires,
         };
-        Some(self.remember(&key, new, now).overlay)
+        let displaced = lock(&self.asked).push(key.into(), new);
+        drop(displaced);
+        Some(overlay)
     }
+}
 
-    fn opened(&self) -> MutexGuard<'_, LruCache<Box<[u8]>, TokenOverlay>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+/// Why a token was not opened.
+enum Unopened {
+    Invalid(TokenError),
+    Crowded,
+}
+
+impl Unopened {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Invalid(error) => error.name(),
+            Self::Crowded => "crowded",
+        }
     }
+}
+
+impl From<TokenError> for Unopened {
+    fn from(error: TokenError) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -35,6 +35,7 @@ mod ten_thousand_delayed;
 mod the_gone_are_let_go;
 mod the_layer_cuts_connections;
 mod the_request_span_says_it;
+mod tokens_touch_their_request_alone;
 mod two_hundred_streams;
 #[cfg(target_os = "linux")]
 mod unwrapped_connections_are_reset;
