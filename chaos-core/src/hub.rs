@@ -38,6 +38,8 @@ pub(crate) struct Hub {
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
+    /// The paths under which no rule hits a request, at any site.
+    exempt_paths: ArcSwap<Vec<Box<str>>>,
     /// The memory that is burnt now, by all rules together.
     burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
@@ -60,6 +62,7 @@ impl Hub {
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
+            exempt_paths: ArcSwap::default(),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             changed: ChangeNotifier::default(),
@@ -84,6 +87,24 @@ impl Hub {
     /// has read the old value finds its rule over.
     pub(crate) fn set_halted(&self, halted: bool) {
         self.halted.store(halted, Ordering::Release);
+    }
+
+    /// Exempts the requests whose path is `path`, or below it.
+    pub(crate) fn exempt_path(&self, path: &str) {
+        let path = path.trim_end_matches('/');
+        self.exempt_paths.rcu(|paths| {
+            let mut paths = Vec::clone(paths);
+            paths.push(path.into());
+            paths
+        });
+    }
+
+    /// Returns whether a request with this path is exempt at every site.
+    pub(crate) fn exempts_path(&self, path: &str) -> bool {
+        self.exempt_paths.load().iter().any(|exempt| {
+            let below = path.strip_prefix(&**exempt);
+            below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+        })
     }
 
     /// Reserves memory to burn, and returns how much: what the policy leaves.

@@ -220,7 +220,7 @@ impl Site {
         self.retire(own);
         let decision = self.ask_overlays_and_own(own, call);
         // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exempts(call) {
+        if decision.is_none() && self.exempts(&own.hub, call) {
             return None;
         }
         let here = (self.name, self.kind);
@@ -263,7 +263,7 @@ impl Site {
             call,
             here: (self.name, self.kind),
             // A site may still hold rules when a halt begins, because an edit works on them.
-            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(call),
+            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
             fired: Vec::new(),
             has_ended: false,
         }
@@ -302,12 +302,13 @@ impl Site {
         exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
     }
 
-    /// Returns whether a call is exempt, without an allocation.
-    fn exempts(&self, call: &Call<'_>) -> bool {
-        match &*self.exempt.load() {
+    /// Returns whether a call is exempt, here or at every site, without an allocation.
+    fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
+        let here = match &*self.exempt.load() {
             Some(exempt) => exempt.have(call),
             None => Exemptions::usual_at(self.kind).have(call),
-        }
+        };
+        here || call.path().is_some_and(|path| hub.exempts_path(path))
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header

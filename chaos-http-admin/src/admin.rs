@@ -175,7 +175,8 @@ impl Admin {
     }
 
     /// Returns the routes as a router, to be nested into another one: `nest("/chaos", …)` serves
-    /// the console at `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`.
+    /// the console at `/chaos`, `nest_service("/chaos", …)` at `/chaos` and `/chaos/`. Rules may hit these
+    /// routes; [`nest_at`](Self::nest_at) exempts them.
     ///
     /// The router checks `Host`, `Origin` and access tokens, and limits the size of a body and the
     /// duration of a request. The limits on connections and TLS belong to the server that it is
@@ -193,6 +194,33 @@ impl Admin {
             self.followers.clone(),
         );
         router.layer(Extension(self.metrics.clone()))
+    }
+
+    /// Returns a router with the routes below `path`, to be merged into that of the service, and exempts
+    /// `path` from all faults at every layer of the injector: the kill switch is not hit by the rule that it
+    /// is to stop.
+    ///
+    /// A port of its own, by [`bind`](Self::bind), is the better choice: it has a thread of its own. Here, the
+    /// service's runtime does the work, a `block` on all of its threads holds the routes too, and faults at
+    /// a connection's site hit the connections that requests to the routes come on.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use chaos_http_admin::Admin;
+    ///
+    /// let admin = Admin::new(chaos_core::Injector::new());
+    /// let app = Router::<()>::new()
+    ///     .route("/", get(async || "hello"))
+    ///     .merge(admin.nest_at("/chaos")); // and the layers after that
+    /// # drop(app);
+    /// ```
+    ///
+    /// # Panics
+    /// Panics if `path` is not a path that a router can be nested at: it begins with `/`, and is not `/`
+    /// alone.
+    pub fn nest_at(&self, path: &str) -> Router {
+        self.injector.exempt_path(path);
+        Router::new().nest(path.trim_end_matches('/'), self.router())
     }
 
     /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix

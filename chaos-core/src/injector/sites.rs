@@ -89,6 +89,21 @@ impl Injector {
         self.0.install_all(&mut book, self.now());
     }
 
+    /// Exempts the requests whose path is `path`, or below it, from all rules at every site of the
+    /// injector, for as long as it lives.
+    ///
+    /// It is for what must work whatever is injected, such as an admin port that is nested into the
+    /// service. The path is the one that a layer sees: a layer inside of a nested router sees it without
+    /// the prefix.
+    ///
+    /// ```
+    /// let injector = chaos_core::Injector::new();
+    /// injector.exempt_path("/chaos");
+    /// ```
+    pub fn exempt_path(&self, path: &str) {
+        self.0.hub.exempt_path(path);
+    }
+
     /// Adds a site, and installs the rules that aim at it, those of overlays included.
     pub(super) fn add(&self, book: &mut Book, site: &'static Site) {
         book.sites.push(site);

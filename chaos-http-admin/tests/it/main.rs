@@ -2,6 +2,7 @@
 
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
+mod a_nested_port_is_never_hit;
 mod a_patch_does_no_more_than_it_says;
 mod a_refusal_can_be_read;
 mod a_rule_dies_without_us;
