@@ -110,11 +110,12 @@ impl Admin {
     /// [audit](Injector::audit).
     ///
     /// Messages are sent from a thread of their own, one after the other, in the order of the
-    /// entries. A failed attempt is retried with exponential backoff for one minute, or for the
+    /// entries, except that a halt, a resume and a breach overtake the messages about rules that
+    /// wait. A failed attempt is retried with exponential backoff for one minute, or for the
     /// time set with [`Webhook::within`](crate::Webhook::within). An answer of 4xx other than 408
     /// and 429 is not retried. `GET /v1/status` counts the messages that were `delivered`, those
-    /// that `failed`, and the entries that were `lost` because the audit dropped them before they
-    /// could be sent.
+    /// that `failed`, and the entries that were `lost`: those that the audit dropped before they could
+    /// be sent, and of more than a thousand that wait, the oldest about rules.
     ///
     /// Delivery ends, and a message under way is abandoned, when the last clone of this `Admin` and
     /// of its routers is dropped.

@@ -1,10 +1,12 @@
-//! Delivery of messages to a webhook, on a thread of its own, in order and with retries.
+//! Delivery of messages to a webhook, on a thread of its own, with retries. Messages are in order,
+//! except that a halt, a resume and a breach overtake those about rules.
 //!
-//! Its queue is the injector's audit, which is bounded and counts what it drops. The thread is
+//! Its queue is bounded and counts what it drops. The thread is
 //! separate so that a fault that blocks all threads of the service does not block the message about
 //! it.
 
 use std::{
+    collections::VecDeque,
     error::Error,
     io,
     pin::pin,
@@ -17,7 +19,10 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::Injector;
+use chaos_core::{
+    Injector,
+    audit::{Action, Entry},
+};
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -33,6 +38,15 @@ use crate::{
 
 /// The time limit of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The number of entries that wait for their delivery.
+const MAX_WAITING: usize = 1000;
+
+/// Returns whether the message about the entry overtakes those about rules. A resume does too, so
+/// that it stays in order with the halts.
+fn is_urgent(entry: &Entry) -> bool {
+    matches!(entry.action, Action::Halt | Action::Breach | Action::Resume)
+}
 
 /// A running delivery. Clones are handles to the same one, which ends when the last of them is
 /// dropped.
@@ -173,18 +187,34 @@ impl DeliveryThread {
         let audit = self.injector.audit();
         let mut expiry_watch = ExpiryWatch::new(&self.injector);
         let mut seen = 0;
+        let mut waiting = VecDeque::new();
         loop {
             let wait = expiry_watch.check();
             for entry in audit.after(seen).entries {
                 let missed = entry.id - seen - 1;
                 self.counts.lost.fetch_add(missed, Ordering::Relaxed);
                 seen = entry.id;
-                if let Some(message) = Message::of(&entry) {
-                    let delivered = self.deliver(client, &message).await;
-                    self.counts.record(&self.hook, delivered);
-                }
+                self.enqueue(&mut waiting, entry);
             }
-            let _ = timeout(wait, pin!(audit.wait(seen))).await;
+            let urgent = waiting.iter().position(|entry| is_urgent(entry));
+            let Some(entry) = waiting.remove(urgent.unwrap_or(0)) else {
+                let _ = timeout(wait, pin!(audit.wait(seen))).await;
+                continue;
+            };
+            if let Some(message) = Message::of(&entry) {
+                let delivered = self.deliver(client, &message).await;
+                self.counts.record(&self.hook, delivered);
+            }
+        }
+    }
+
+    /// Adds an entry to those that wait. Of too many, the oldest that isn't urgent is lost.
+    fn enqueue(&self, waiting: &mut VecDeque<Arc<Entry>>, entry: Arc<Entry>) {
+        waiting.push_back(entry);
+        if waiting.len() > MAX_WAITING {
+            let least = waiting.iter().position(|entry| !is_urgent(entry));
+            waiting.remove(least.unwrap_or(0));
+            self.counts.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 

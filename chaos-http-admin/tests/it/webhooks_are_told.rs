@@ -124,6 +124,7 @@ async fn a_message_says_what_happened_to_programs() {
     let put = Change::Put(rule("a"));
     injector.as_actor(alice.clone()).apply(put, None).unwrap();
     injector.put(rule("off").enabled(false));
+    receiver.until(1).await;
     injector.as_actor(alice).halt();
     injector.resume();
     let got = receiver.until(3).await;
@@ -171,6 +172,32 @@ async fn a_message_says_what_happened_to_people() {
     assert_eq!(got, [json!({ "text": text })]);
     let got = receiver.got.lock().unwrap();
     assert!(!got[0].0.contains_key("x-chaos-signature"));
+}
+
+/// The halt waited behind each arm: a receiver that takes a second for each was told of it after
+/// twenty minutes.
+#[tokio::test]
+async fn a_halt_overtakes_the_arms_that_wait() {
+    // The first delivery is tried again after a second at least; meanwhile the others wait.
+    let (receiver, address) = Receiver::start(&[503]).await;
+    let injector = Injector::new();
+    let hook = Webhook::json(&url(address)).unwrap();
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    injector.put(rule("first"));
+    receiver.until(1).await;
+    for n in 0..1200 {
+        injector.put(rule(&format!("r{}", n % 10)));
+        if n % 100 == 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    injector.halt("an incident");
+    injector.resume();
+    injector.halt("another");
+    let got = receiver.until(20).await;
+    let expected = ["arm", "arm", "halt", "resume", "halt", "arm"];
+    assert_eq!(events(&got)[..6], expected);
+    assert_eq!(got[4]["entry"]["reason"], "another");
 }
 
 /// Mattermost and Discord, which take messages in Slack's format, notified everyone and showed a link
@@ -243,6 +270,8 @@ async fn the_last_word_about_a_rule_is_how_it_ended() {
     injector.replace(vec![rule("e")]).unwrap();
     injector.clear();
     injector.clear();
+    // A halt overtakes those that wait.
+    receiver.until(9).await;
     injector.halt("the end of the test");
     let got = receiver.until(10).await;
     let told: Vec<_> = (got.iter())
@@ -276,6 +305,8 @@ async fn what_may_pass_is_tried_again_and_the_next_message_waits_its_turn() {
     let admin = Admin::new(injector.clone()).webhook(Webhook::json(&url(address)).unwrap());
     let clock = Clock::monotonic();
     injector.put(rule("a"));
+    // A halt overtakes what waits, and not what is under way.
+    receiver.until(1).await;
     injector.halt("x");
     injector.resume();
     let got = receiver.until(6).await;
