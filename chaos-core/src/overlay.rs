@@ -81,10 +81,6 @@ impl Overlay {
     /// # Errors
     /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
     #[cfg(feature = "token")]
-    #[expect(
-        clippy::missing_panics_doc,
-        reason = "a verified token has no id twice"
-    )]
     pub fn of_token(
         injector: &Injector,
         token: crate::token::Token,
@@ -104,9 +100,11 @@ impl Overlay {
         };
         let rules = token.into_rules().into_iter().filter_map(no_longer);
         let overlay = Self::open(injector, Some(text.into()));
-        let replaced = overlay.replace(rules.collect());
-        replaced.expect("a verified token has no id twice");
-        Ok(overlay)
+        match overlay.replace(rules.collect()) {
+            Err(ChangeError::Rule(error)) => Err(error),
+            // Nothing else is refused without an expected generation.
+            _ => Ok(overlay),
+        }
     }
 
     fn open(injector: &Injector, token: Option<Box<str>>) -> Self {
@@ -178,10 +176,11 @@ impl Overlay {
     /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
     ///
     /// # Panics
-    /// If the rule has a guard rail. [`apply`](Self::apply) returns an error instead.
+    /// If the rule has a guard rail, or the [policy](Injector::set_policy) allows no more rules.
+    /// [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
-        put.expect("a rule of an overlay has no guard rail")
+        put.expect("the rule has no guard rail, and the policy has room for it")
     }
 
     /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
@@ -192,7 +191,7 @@ impl Overlay {
     /// Replaces all rules of the overlay at once. Returns its new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, or one has a guard rail.
+    /// If two of them have the same id, one has a guard rail, or the policy does not allow so many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }

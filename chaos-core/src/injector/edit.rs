@@ -19,10 +19,11 @@ impl Injector {
     ///
     /// # Panics
     /// If a guard rail has stopped a rule with this id and nobody has
-    /// [acknowledged](Self::acknowledge) it. [`apply`](Self::apply) returns an error instead.
+    /// [acknowledged](Self::acknowledge) it, or the [policy](Self::set_policy) allows no more rules, guard
+    /// rails or regular expressions. [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
-        put.expect("no guard rail has locked the rule")
+        put.expect("no guard rail has locked the rule, and the policy has room for it")
     }
 
     /// Deletes a rule, and releases the calls that it delays. Returns `false` if there was none.
@@ -33,7 +34,7 @@ impl Injector {
     /// Replaces all rules at once. Returns the new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, or one is locked by a breach.
+    /// If two of them have the same id, one is locked by a breach, or the policy does not allow so many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }
