@@ -5,7 +5,7 @@ use std::{error::Error, fmt};
 /// The reason why a rule is not accepted.
 ///
 /// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the
-/// field accepts.
+/// field accepts. Control characters in what it quotes are escaped.
 ///
 /// ```
 /// use chaos_core::Rate;
@@ -93,13 +93,38 @@ impl RuleError {
 
 impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(rule) = &self.0.rule {
-            write!(f, "rule `{rule}`: ")?;
+        let Details {
+            rule,
+            field,
+            problem,
+            allowed,
+        } = &*self.0;
+        if let Some(rule) = rule {
+            write!(f, "rule `{}`: ", OneLine(rule))?;
         }
-        if !self.0.field.is_empty() {
-            write!(f, "{}: ", self.0.field)?;
+        if !field.is_empty() {
+            write!(f, "{}: ", OneLine(field))?;
         }
-        write!(f, "{}; allowed: {}", self.0.problem, self.0.allowed)
+        write!(f, "{}; allowed: {}", OneLine(problem), OneLine(allowed))
+    }
+}
+
+/// Writes a text that may come from outside on one line, its control characters escaped: in a log, a line
+/// feed would begin a line that looks like one of the program's own.
+pub(crate) struct OneLine<'t>(pub(crate) &'t str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.0.split_inclusive(char::is_control) {
+            let mut characters = part.chars();
+            match characters.next_back() {
+                Some(last) if last.is_control() => {
+                    write!(f, "{}{}", characters.as_str(), last.escape_default())?;
+                }
+                _ => f.write_str(part)?,
+            }
+        }
+        Ok(())
     }
 }
 

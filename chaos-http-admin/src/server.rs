@@ -45,6 +45,8 @@ const MAX_HEADERS: usize = 100;
 /// The size limit of a request's head, in bytes. Browsers send the cookies of every service on
 /// `localhost`.
 const MAX_HEAD: usize = 16 * 1024;
+/// The size limit of the buffers of a connection, in bytes.
+const MAX_BUFFER: usize = 64 * 1024;
 /// The age at which a connection is closed, after the request under way. It bounds how long a
 /// client that never reads its answer holds a slot.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -227,7 +229,9 @@ async fn serve_requests(
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
         .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEAD);
+        .max_header_size(MAX_HEAD)
+        // A client that does not read keeps no more of a response in memory.
+        .max_buf_size(MAX_BUFFER);
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // A protocol or I/O error of the client ends its connection, and is nothing to report.

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use crate::error::OneLine;
+
 /// Who changes rules, halts or resumes: a name, with an address and a reason where they are known.
 ///
 /// Entries of the [`Audit`](crate::audit::Audit) carry it.
@@ -82,12 +84,12 @@ impl Actor {
     }
 }
 
-/// Writes the name and, if there is one, the address; not the reason.
+/// Writes the name and, if there is one, the address, on one line; not the reason.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)?;
+        write!(f, "{}", OneLine(&self.name))?;
         match &self.address {
-            Some(address) => write!(f, " at {address}"),
+            Some(address) => write!(f, " at {}", OneLine(address)),
             None => Ok(()),
         }
     }

@@ -11,6 +11,7 @@ mod chances_are_fair;
 mod choices_keep_their_weights;
 mod deadlines_end_rules;
 mod errors_are_of_ones_own;
+mod errors_are_one_line;
 mod every_fault_is_tried;
 mod everything_is_written_down;
 mod first_tries_fail;

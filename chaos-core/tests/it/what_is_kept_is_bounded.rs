@@ -229,7 +229,7 @@ mod tokens {
         let open = |faults: serde_json::Value| {
             let rule = read("r", &json!({"site": "kept", "faults": faults}));
             let text = key
-                .sign("eve", minute, &[rule.clone()], injector.wall())
+                .sign("eve", minute, std::slice::from_ref(&rule), injector.wall())
                 .unwrap();
             let token = key.verify(&text, injector.wall()).unwrap();
             let signed = injector.as_actor(chaos_core::audit::Actor::new("ann"));
