@@ -92,6 +92,10 @@ impl Hub {
     /// Exempts the requests whose path is `path`, or below it.
     pub(crate) fn exempt_path(&self, path: &str) {
         let path = path.trim_end_matches('/');
+        assert!(
+            path.starts_with('/'),
+            "a path begins with `/`, and is not `/` alone"
+        );
         self.exempt_paths.rcu(|paths| {
             let mut paths = Vec::clone(paths);
             paths.push(path.into());

@@ -216,12 +216,36 @@ impl Admin {
     /// # drop(app);
     /// ```
     ///
+    /// `path` is the path as the layers see it. If the router is nested once more, at `/ops` for example, and
+    /// a layer stands outside of that, exempt the whole path too, by `injector.exempt_path("/ops/chaos")`.
+    ///
     /// # Panics
-    /// Panics if `path` is not a path that a router can be nested at: it begins with `/`, and is not `/`
-    /// alone.
+    /// Panics if `path` does not begin with `/`, is `/` alone, or has a parameter such as `{tenant}`.
     pub fn nest_at(&self, path: &str) -> Router {
-        self.injector.exempt_path(path);
-        Router::new().nest(path.trim_end_matches('/'), self.router())
+        let nested = path.trim_end_matches('/');
+        assert!(
+            nested.starts_with('/') && !nested.contains(['{', '}']),
+            "the path of a nested port begins with `/`, is not `/` alone, and has no parameters: {path}"
+        );
+        self.injector.exempt_path(nested);
+        Router::new().nest(nested, self.router())
+    }
+
+    /// Opens a TCP port as [`bind`](Self::bind) does, for a service that is to start whether the port opens or
+    /// not: if it does not, because its address is taken for example, a `tracing` warning says why, and the
+    /// result is `None`.
+    ///
+    /// Without the port, nobody can halt from outside what the environment or files arm. Where that must not be,
+    /// use [`bind`](Self::bind), and let its error end the service.
+    #[must_use = "the port is closed when this is dropped"]
+    pub fn bind_or_warn(&self, address: SocketAddr) -> Option<Server> {
+        match self.bind(address) {
+            Ok(server) => Some(server),
+            Err(error) => {
+                tracing::warn!(target: "chaos", %error, "the service goes on without its admin port");
+                None
+            }
+        }
     }
 
     /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    armed::live_rules::LiveRules,
+    armed::{live_rules::LiveRules, rules::Retired},
     injector::{Book, Inner},
 };
 
@@ -18,6 +18,8 @@ pub(super) struct BookGuard<'i> {
     inner: &'i Inner,
     /// Taken when the guard is dropped.
     book: Option<MutexGuard<'i, Book>>,
+    /// The rules that are over, whose calls are released when the lock is.
+    retired: Retired,
 }
 
 impl Inner {
@@ -43,18 +45,20 @@ impl Inner {
                 // Its holder looks again after the release.
                 Err(TryLockError::WouldBlock) => return,
             };
-            // Dropped without its own `drop`, which would come back here.
-            BookGuard::new(self, book).book = None;
+            let mut guard = BookGuard::new(self, book);
+            // Taken here: the `drop` of the guard would come back.
+            guard.book = None;
+            std::mem::take(&mut guard.retired).open(&self.live);
         }
     }
 
-    /// Puts every rule behind a new gate and disarms all sites, if a halt wants it.
-    pub(super) fn disarm_now(&self, book: &mut Book) {
+    /// Puts every rule behind a new gate and disarms all sites, if a halt wants it. Returns the rules whose
+    /// calls are to be released: a rule that came between the halt and this may hold some.
+    fn disarm_now(&self, book: &mut Book) -> Retired {
         if !self.is_disarming.swap(false, Ordering::SeqCst) {
-            return;
+            return Retired::default();
         }
         let newest = LiveRules::newest();
-        // The halt has released their calls.
         let mut retired = book.rules.halt();
         self.live.add(&book.rules.armed, newest);
         for overlay in &book.overlays {
@@ -62,16 +66,28 @@ impl Inner {
             retired.0.append(&mut rules.halt().0);
             self.live.add(&rules.armed, newest);
         }
-        self.live.remove(&retired.0);
         self.install_all(book, self.hub.clock.now());
+        retired
     }
 }
 
 impl<'i> BookGuard<'i> {
     fn new(inner: &'i Inner, mut book: MutexGuard<'i, Book>) -> Self {
-        inner.disarm_now(&mut book);
+        let retired = inner.disarm_now(&mut book);
         let book = Some(book);
-        Self { inner, book }
+        Self {
+            inner,
+            book,
+            retired,
+        }
+    }
+
+    /// Does what a halt has left to be done since the lock was taken.
+    pub(super) fn disarm_now(&mut self) {
+        if let Some(book) = &mut self.book {
+            let mut retired = self.inner.disarm_now(book);
+            self.retired.0.append(&mut retired.0);
+        }
     }
 }
 
@@ -93,6 +109,8 @@ impl Drop for BookGuard<'_> {
     fn drop(&mut self) {
         // Released before the look: a halt that finds it held has announced itself before.
         if self.book.take().is_some() {
+            // A task that is woken may ask the injector something.
+            std::mem::take(&mut self.retired).open(&self.inner.live);
             self.inner.finish_disarming();
         }
     }

@@ -102,7 +102,7 @@ impl Injector {
             holders.end()
         };
         // A halt that came after `swept_book` is undone, too, and has left this to be done.
-        self.0.disarm_now(&mut book);
+        book.disarm_now();
         let mut draft = EntryDraft::of(Action::Resume);
         if let Some(names) = &ended {
             // What was seen before the halt says nothing of what comes.

@@ -100,6 +100,9 @@ impl Injector {
     /// let injector = chaos_core::Injector::new();
     /// injector.exempt_path("/chaos");
     /// ```
+    ///
+    /// # Panics
+    /// If `path` does not begin with `/`, or is `/` alone.
     pub fn exempt_path(&self, path: &str) {
         self.0.hub.exempt_path(path);
     }

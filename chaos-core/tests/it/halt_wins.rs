@@ -246,6 +246,14 @@ fn the_list_of_holders_is_bounded() {
     assert_eq!(injector.status().state, State::Idle);
 }
 
+struct SetWhenDropped<'f>(&'f AtomicBool);
+
+impl Drop for SetWhenDropped<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// An edit works out for each site which rules aim at it, and held the lock meanwhile: a halt waited for
 /// 1.6 seconds at 5,000 sites.
 #[test]
@@ -282,7 +290,9 @@ fn a_halt_does_not_wait_for_an_edit() {
             }
             longest
         });
-        while !is_edited.load(Ordering::Relaxed) {
+        // An assertion that fails must not leave the thread at its edits.
+        let _over = SetWhenDropped(&is_over);
+        while !is_edited.load(Ordering::Relaxed) && !edits.is_finished() {
             std::thread::yield_now();
         }
         let (clock, mut slowest) = (Clock::monotonic(), Duration::ZERO);

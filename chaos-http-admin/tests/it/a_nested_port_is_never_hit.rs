@@ -113,3 +113,41 @@ async fn what_is_beside_it_is_hit() {
     );
     down.assert_injected(1);
 }
+
+/// Nested once more, the layers outside see a longer path.
+#[tokio::test]
+async fn nested_twice_the_whole_path_is_exempted_by_name() {
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone());
+    let ops = Router::new().merge(admin.nest_at("/chaos/"));
+    let app = Router::new()
+        .nest("/ops", ops)
+        .layer(InjectLayer::with_injector("http.server", &injector));
+    injector.put(rule(json!({"faults": [{"status": 503}]})));
+    let status = async || ask(&app, Method::GET, "/ops/chaos/v1/status", "").await;
+    assert_eq!(status().await, 503);
+    injector.exempt_path("/ops/chaos");
+    assert_eq!(status().await, 200);
+}
+
+#[test]
+fn a_path_that_would_exempt_everything_or_nothing_is_refused() {
+    for path in ["", "/", "//", "chaos", "/{tenant}/chaos"] {
+        let injector = Injector::new();
+        let nest = || drop(Admin::new(injector.clone()).nest_at(path));
+        let nested = std::panic::catch_unwind(std::panic::AssertUnwindSafe(nest));
+        assert!(nested.is_err(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_goes_on_without_its_port() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let admin = Admin::new(Injector::new());
+    assert!(admin.bind_or_warn(address).is_none());
+    // Nor is a port opened to everyone.
+    assert!(admin.bind_or_warn("0.0.0.0:0".parse().unwrap()).is_none());
+    drop(taken);
+    assert!(admin.bind_or_warn("127.0.0.1:0".parse().unwrap()).is_some());
+}
