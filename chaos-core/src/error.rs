@@ -1,11 +1,15 @@
 //! The error of an invalid rule: which rule, which field, and what the field accepts.
 
-use std::{error::Error, fmt};
+use std::{
+    error::Error,
+    fmt::{self, Write},
+};
 
 /// The reason why a rule is not accepted.
 ///
 /// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the
-/// field accepts. Control characters in what it quotes are escaped.
+/// field accepts. Control characters in what it quotes are escaped, and each of these parts is cut after
+/// 1,000 characters.
 ///
 /// ```
 /// use chaos_core::Rate;
@@ -109,23 +113,39 @@ impl fmt::Display for RuleError {
     }
 }
 
-/// Writes a text that may come from outside on one line, its control characters escaped: in a log, a line
-/// feed would begin a line that looks like one of the program's own.
+/// Writes a text that may come from outside on one line: what would break or reorder a line is escaped, and
+/// what is longer than 1,000 characters is cut. In a log, a line feed would begin a line that looks like one of
+/// the program's own.
 pub(crate) struct OneLine<'t>(pub(crate) &'t str);
+
+impl OneLine<'_> {
+    /// The number of characters that are written.
+    const LONGEST: usize = 1000;
+}
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for part in self.0.split_inclusive(char::is_control) {
-            let mut characters = part.chars();
-            match characters.next_back() {
-                Some(last) if last.is_control() => {
-                    write!(f, "{}{}", characters.as_str(), last.escape_default())?;
-                }
-                _ => f.write_str(part)?,
+        let mut characters = self.0.chars();
+        for character in characters.by_ref().take(Self::LONGEST) {
+            match breaks_lines(character) {
+                true => write!(f, "{}", character.escape_default())?,
+                false => f.write_char(character)?,
             }
         }
-        Ok(())
+        match characters.next() {
+            Some(_) => f.write_char('…'),
+            None => Ok(()),
+        }
     }
+}
+
+/// Returns whether a character ends a line, moves the cursor, or changes the direction of a text.
+fn breaks_lines(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 impl Error for RuleError {}
