@@ -21,7 +21,7 @@ use crate::{
     guard_rail::{breach::Breach, monitor},
     hub::{
         closures::Closures,
-        observer::{Injection, Observers},
+        observer::{EventPace, Injection, Observers},
         reentrancy::ReentrancyGuard,
     },
     name::RuleId,
@@ -34,6 +34,7 @@ pub(crate) struct Hub {
     /// Injections so far, those of deleted rules included. It is only added to.
     injected: AtomicU64,
     pub(crate) observers: Observers,
+    pace: EventPace,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, those of overlays and of deleted rules included.
@@ -59,6 +60,7 @@ impl Hub {
             clock,
             injected: AtomicU64::new(0),
             observers: Observers::default(),
+            pace: EventPace::default(),
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
@@ -141,7 +143,7 @@ impl Hub {
         // Before the observers: one of them may panic.
         self.changed.notify();
         let _guard = ReentrancyGuard::begin();
-        observer::trace(injection);
+        observer::trace(injection, self.pace.takes(self.clock.now()));
         self.observers.notify(injection);
     }
 }

@@ -1,6 +1,13 @@
 //! Who is notified of an injection: tracing, with an event and fields of the span, and observers.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
 
@@ -50,17 +57,49 @@ impl fmt::Debug for Observers {
     }
 }
 
-/// Emits one event, and records the fields that the current span was declared with.
-pub(crate) fn trace(injection: &Injection) {
+/// Which injections are events of level `INFO`: about ten in each second. A log of that level has no line for
+/// each of thousands of calls.
+#[derive(Debug, Default)]
+pub(crate) struct EventPace {
+    /// The second of the last event, by the injector's clock, and the number of events in it. A race counts an
+    /// event too few or too many: relaxed.
+    second: AtomicU64,
+    events: AtomicU32,
+}
+
+impl EventPace {
+    const PER_SECOND: u32 = 10;
+
+    /// Counts an event at the time `now`, and returns whether it is one of the first of its second.
+    pub(crate) fn takes(&self, now: Duration) -> bool {
+        let second = now.as_secs();
+        if self.second.swap(second, Relaxed) != second {
+            self.events.store(0, Relaxed);
+        }
+        self.events.fetch_add(1, Relaxed) < Self::PER_SECOND
+    }
+}
+
+/// Emits one event, of level `INFO` if it is `usual` and of `DEBUG` otherwise, and records the fields that the
+/// current span was declared with.
+pub(crate) fn trace(injection: &Injection, usual: bool) {
     let delay_ms = injection.delay.as_secs_f64() * 1e3;
-    tracing::info!(
-        target: "chaos",
-        site = injection.site,
-        rule = injection.rule.as_str(),
-        fault = &*injection.fault,
-        delay_ms,
-        "fault injected",
-    );
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::$level!(
+                target: "chaos",
+                site = injection.site,
+                rule = injection.rule.as_str(),
+                fault = &*injection.fault,
+                delay_ms,
+                "fault injected",
+            )
+        };
+    }
+    match usual {
+        true => event!(info),
+        false => event!(debug),
+    }
     let span = tracing::Span::current();
     span.record("chaos.site", injection.site);
     span.record("chaos.rule", injection.rule.as_str());

@@ -150,3 +150,46 @@ fn a_halt_right_after_the_count_comes_too_late_for_that_one() {
     assert_eq!(injector.counts("r").unwrap().injected, 1);
     assert!(site.decide(&Call::new()).is_none());
 }
+
+/// The levels of the events of one thread.
+#[derive(Clone, Default)]
+struct Levels(Arc<Mutex<Vec<tracing::Level>>>);
+
+impl<S: tracing::Subscriber> Layer<S> for Levels {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target() == "chaos" {
+            self.0.lock().unwrap().push(*event.metadata().level());
+        }
+    }
+}
+
+/// At 650 injections a second, a log of level INFO grew by 22 MB in four minutes.
+#[test]
+fn a_log_of_the_usual_level_has_ten_injections_a_second() {
+    let clock = chaos_core::testing::ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("paced");
+    let fault = Fault::error("x");
+    injector.put(Rule::new(
+        "r".parse().unwrap(),
+        "paced".parse().unwrap(),
+        fault,
+    ));
+    let levels = Levels::default();
+    listening(registry().with(levels.clone()), || {
+        for _ in 0..3 {
+            clock.advance(std::time::Duration::from_secs(1));
+            for _ in 0..100 {
+                let mut decision = site.decide(&Call::new()).unwrap();
+                while decision.next_plan().is_some() {}
+            }
+        }
+    });
+    let levels = levels.0.lock().unwrap();
+    let of = |level| levels.iter().filter(|it| **it == level).count();
+    assert_eq!(
+        (of(tracing::Level::INFO), of(tracing::Level::DEBUG)),
+        (30, 270)
+    );
+    assert_eq!(injector.counts("r").unwrap().injected, 300);
+}
