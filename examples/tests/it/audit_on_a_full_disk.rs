@@ -75,8 +75,10 @@ async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
     let rule = json!({ "site": "db.read", "enabled": false, "reason": "x".repeat(900),
                        "faults": [{ "error": "lost" }] });
     for number in 1.. {
-        shop.admin.put_rule("a", &rule).await?;
-        written = number;
+        // Once it is known that the disk is full, an edit is refused.
+        if shop.admin.put_rule("a", &rule).await.is_ok() {
+            written = number;
+        }
         let file = file_status(&shop).await?;
         if !file["error"].is_null() {
             let error = file["error"].as_str().ok_or("a text")?;
@@ -85,8 +87,18 @@ async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
         }
         assert!(number < 500, "the disk is never full: {file}");
     }
+    let refused = shop.admin.put_rule("a", &rule).await;
+    let refused = refused.err().ok_or("an edit is refused")?.to_string();
+    assert!(
+        refused.contains("503") && refused.contains("No space left on device"),
+        "{refused}"
+    );
+    // What stops faults is not, and waits to be written.
     for _ in 0..5 {
-        shop.admin.put_rule("a", &rule).await?;
+        let reason = json!({ "reason": "x".repeat(900) });
+        shop.admin
+            .ask(Method::POST, "/v1/halt", Some(&reason))
+            .await?;
         assert!(shop.get("/products").await?.is_plain_200());
         written += 1;
     }
