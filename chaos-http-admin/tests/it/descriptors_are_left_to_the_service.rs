@@ -104,7 +104,8 @@ fn with_few_descriptors_the_service_and_the_port_answer() {
     let answer = ask(port, status);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     most = most.max(open_files(child.0.id()) - before);
-    assert!(most <= LIMIT / 4, "{most}");
+    // Besides, one is the service's own, and one may be about to be closed.
+    assert!(most <= LIMIT / 4 + 2, "{most}");
     // And most of those are connections.
     assert!(most >= LIMIT / 8, "{most}");
     drop(held);
