@@ -160,6 +160,19 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "target/debug/api --python target/api/bin/python",
         ],
     ),
+    (
+        "kubernetes",
+        "checks the manifests in examples/kubernetes; needs python3 with venv",
+        &[
+            "python3 -m venv target/kubernetes",
+            "target/kubernetes/bin/python -m pip install --quiet -r xtask/kubernetes.txt",
+            concat!(
+                "target/kubernetes/bin/kubernetes-validate --strict --quiet ",
+                "examples/kubernetes/deployment.yaml examples/kubernetes/network-policy.yaml ",
+                "examples/kubernetes/rules.yaml examples/kubernetes/service.yaml",
+            ),
+        ],
+    ),
 ];
 
 fn main() -> ExitCode {

@@ -19,6 +19,8 @@ mod metrics_agree_with_what_happened;
 mod nests_anywhere;
 mod no_edit_is_lost;
 mod nobody_gets_in;
+#[cfg(target_os = "linux")]
+mod probes_and_scrapes_get_in;
 mod rules_are_shown_as_they_are;
 mod secrets_stay_secret;
 mod series_stand_at_zero;

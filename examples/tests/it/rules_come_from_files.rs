@@ -101,6 +101,37 @@ async fn variables_arm_the_shop_from_its_first_call() -> Result<(), Error> {
     Ok(())
 }
 
+/// The manifests in `examples/kubernetes` say what the programs understand.
+#[tokio::test]
+async fn the_rules_of_the_manifests_are_armed_under_their_policy() -> Result<(), Error> {
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubernetes");
+    let map = fs::read_to_string(manifests.join("rules.yaml"))?;
+    let (_, rules) = map
+        .split_once("rules.yaml: |\n    ")
+        .ok_or("the file's key")?;
+    let deployment = fs::read_to_string(manifests.join("deployment.yaml"))?;
+    let (_, policy) = deployment
+        .split_once("CHAOS_POLICY\n              value: '")
+        .ok_or("the policy")?;
+    let (policy, _) = policy.split_once('\'').ok_or("the end of the policy")?;
+    let mount = tempfile::tempdir()?;
+    let path = mount.path().join("rules.yaml");
+    symlink("..data/rules.yaml", &path)?;
+    publish(mount.path(), "..1", &rules.replace("\n    ", "\n"))?;
+    let variables = [
+        ("CHAOS_DISABLED", "0"),
+        ("CHAOS_POLICY", policy),
+        ("CHAOS_FILE", path.to_str().ok_or("a path")?),
+    ];
+    let shop = RunningShop::start_in(SHOP, &["--no-traffic"], &variables).await?;
+    let status = shop.admin.ask(Method::GET, "/v1/status", None).await?;
+    assert_eq!(status["state"], "armed", "{status}");
+    assert_eq!(status["policy"]["rate"], 0.2, "{status}");
+    let rule = shop.admin.rule("slow-checkout").await?;
+    assert_eq!(rule["rate"], 0.05, "{rule}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_slip_in_a_variable_or_in_a_file_that_is_named_is_said_at_once() -> Result<(), Error> {
     let folder = tempfile::tempdir()?;

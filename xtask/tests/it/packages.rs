@@ -216,3 +216,19 @@ fn ci_runs_every_recipe() {
         .collect();
     assert_eq!(run, recipes);
 }
+
+/// The recipe `kubernetes` names each manifest, because its program takes no folders.
+#[test]
+fn every_manifest_is_checked() {
+    let recipes = fs::read_to_string(root().join("xtask/src/main.rs")).unwrap();
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("examples/kubernetes")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if name.ends_with(".yaml") {
+            let path = format!("examples/kubernetes/{name}");
+            assert!(recipes.contains(&path), "no recipe checks {path}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4, "only {seen} were found");
+}
