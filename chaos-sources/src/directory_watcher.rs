@@ -4,22 +4,13 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
-    sync::mpsc::Sender,
+    sync::mpsc::SyncSender,
 };
 
 use notify::{
     Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
     event::{AccessKind, AccessMode},
 };
-
-/// A message to the thread that follows a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Signal {
-    /// Something in a watched directory has changed.
-    Changed,
-    /// The file is no longer followed.
-    Stop,
-}
 
 /// Watches the directory of a path and, if the path is a symbolic link, the directory of its
 /// target.
@@ -34,12 +25,14 @@ pub(crate) struct DirectoryWatcher {
 }
 
 impl DirectoryWatcher {
-    /// Creates a watcher that sends [`Signal::Changed`] for each change. It watches nothing yet.
-    pub(crate) fn new(signals: Sender<Signal>) -> Self {
+    /// Creates a watcher that sends a message after each change, if none is waiting in the channel.
+    /// It watches nothing yet.
+    pub(crate) fn new(wake: SyncSender<()>) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let is_change = event.map_or(true, |event| is_change(event.kind));
-            // Sending fails while the thread ends, which needs no handling.
-            let _ = is_change.then(|| signals.send(Signal::Changed));
+            // Sending fails while a message is waiting and while the thread ends, which needs no
+            // handling.
+            let _ = is_change.then(|| wake.try_send(()));
         });
         let watcher = watcher.inspect_err(|error| {
             tracing::debug!(target: "chaos", %error, "the system cannot notify of changed files");

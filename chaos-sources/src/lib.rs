@@ -62,8 +62,9 @@
 //! because some file systems send no notifications.
 //!
 //! A changed file is read again 100 ms later, and used once two reads agree, so a file is rarely
-//! read while it is being written. Part of a file can be valid, too: to exclude this, write another
-//! file and rename it.
+//! read while it is being written. If the file keeps changing for half a second, the newest version
+//! that can be parsed is used; if there is none, the file is invalid. Part of a file can be valid,
+//! too: to exclude this, write another file and rename it.
 //!
 //! # Cost
 //!
