@@ -58,8 +58,9 @@
 //!
 //! The system's notifications are watched for the directory of the file and, if the path is a
 //! symbolic link, for that of its target, so the update of a mounted Kubernetes ConfigMap is
-//! detected like an edit. The file is also read every [five seconds](FileSource::look_every),
-//! because some file systems send no notifications.
+//! detected like an edit. Changes of other files in these directories cause no reads. The file is
+//! also read every [five seconds](FileSource::look_every), because some file systems send no
+//! notifications.
 //!
 //! A changed file is read again 100 ms later, and used once two reads agree, so a file is rarely
 //! read while it is being written. If the file keeps changing for half a second, the newest version

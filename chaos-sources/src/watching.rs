@@ -134,14 +134,18 @@ impl Worker {
         loop {
             let was_signalled =
                 mem::take(&mut self.is_due) || woken.recv_timeout(look_every).is_ok();
+            // Before the file is read, so no change in between is missed.
+            self.follow(false);
             let found = self.look(woken);
             if self.is_stopped() {
                 return;
             }
             match found {
                 Some(contents) => {
-                    // The watch missed this change, so its directory may have been replaced.
-                    self.follow(!was_signalled);
+                    if !was_signalled {
+                        // The watch missed this change, so its directory may have been replaced.
+                        self.follow(true);
+                    }
                     self.apply(contents);
                 }
                 None => {
