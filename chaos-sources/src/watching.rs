@@ -68,7 +68,7 @@ impl Watching {
             installed,
         };
         // The directory is watched before the file is read, so no change in between is missed.
-        worker.follow(false);
+        worker.follow();
         let seen = contents::read(&worker.path);
         worker.apply(seen);
         let thread = thread::Builder::new().name("chaos-sources".to_owned());
@@ -132,33 +132,18 @@ struct Worker {
 impl Worker {
     fn run(mut self, woken: &Receiver<()>, look_every: Duration) {
         loop {
-            let was_signalled =
-                mem::take(&mut self.is_due) || woken.recv_timeout(look_every).is_ok();
+            if !mem::take(&mut self.is_due) {
+                // Without a notification, the file is read as well.
+                let _ = woken.recv_timeout(look_every);
+            }
             // Before the file is read, so no change in between is missed.
-            self.follow(false);
+            self.follow();
             let found = self.look(woken);
             if self.is_stopped() {
                 return;
             }
-            match found {
-                Some(contents) => {
-                    if !was_signalled {
-                        // The watch missed this change, so its directory may have been replaced.
-                        self.follow(true);
-                    }
-                    self.apply(contents);
-                }
-                None => {
-                    let is_notified = self.handle.status().is_notified;
-                    if !is_notified {
-                        self.follow(true);
-                    }
-                    if self.retry
-                        && let Some(seen) = self.seen.take()
-                    {
-                        self.apply(seen);
-                    }
-                }
+            if let Some(contents) = found.or_else(|| self.take_for_retry()) {
+                self.apply(contents);
             }
             self.is_due |= is_woken_within(woken, SETTLED_AFTER);
         }
@@ -192,13 +177,18 @@ impl Worker {
         None
     }
 
+    /// Returns the last version if it is worth trying again.
+    fn take_for_retry(&mut self) -> Option<Contents> {
+        self.retry.then(|| self.seen.take()).flatten()
+    }
+
     fn is_stopped(&self) -> bool {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches the directories that the path leads to now.
-    fn follow(&mut self, rewatch: bool) {
-        let is_notified = self.directories.follow(&self.path, rewatch);
+    fn follow(&mut self) {
+        let is_notified = self.directories.follow(&self.path);
         self.handle
             .change(|status| status.is_notified = is_notified);
     }
