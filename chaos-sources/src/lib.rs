@@ -56,14 +56,17 @@
 //!
 //! # How changes are detected
 //!
-//! The system's notifications are watched for the directory of the file and, if the path is a
-//! symbolic link, for that of its target, so the update of a mounted Kubernetes ConfigMap is
-//! detected like an edit. The file is also read every [five seconds](FileSource::look_every),
-//! because some file systems send no notifications.
+//! The system's notifications are watched for the directory of the file and for those of the
+//! symbolic links on the way, so the update of a mounted Kubernetes ConfigMap is detected like an
+//! edit. Changes of other files in these directories cause no reads. The file is also read every
+//! [five seconds](FileSource::look_every), because some file systems send no notifications; a
+//! system that had no notifications to give is asked again then, and a directory that was replaced
+//! is watched anew.
 //!
 //! A changed file is read again 100 ms later, and used once two reads agree, so a file is rarely
-//! read while it is being written. Part of a file can be valid, too: to exclude this, write another
-//! file and rename it.
+//! read while it is being written. If the file keeps changing for half a second, the newest version
+//! that can be parsed is used; if there is none, the file is invalid. Part of a file can be valid,
+//! too: to exclude this, write another file and rename it.
 //!
 //! # Cost
 //!

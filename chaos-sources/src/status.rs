@@ -31,8 +31,9 @@ pub struct SourceStatus {
     pub failing_since: Option<SystemTime>,
     /// The number of refusals. A reason that persists is counted once.
     pub refused: u64,
-    /// Whether the system notifies of changes. If not, they are found within the time set with
-    /// [`FileSource::look_every`](crate::FileSource::look_every).
+    /// Whether the system notified of changes at the last look. If not, they are found within the
+    /// time set with [`FileSource::look_every`](crate::FileSource::look_every), and the system is
+    /// asked again then.
     pub is_notified: bool,
 }
 

@@ -2,11 +2,11 @@
 //! installs its rules.
 
 use std::{
-    ops::ControlFlow,
+    mem,
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
-        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+        mpsc::{self, Receiver, SyncSender},
     },
     thread,
     time::Duration,
@@ -16,7 +16,7 @@ use chaos_core::{Clock, Rule};
 
 use crate::{
     contents,
-    directory_watcher::{DirectoryWatcher, Signal},
+    directory_watcher::DirectoryWatcher,
     error::{Problem, SourceError},
     format,
     installed::InstalledRules,
@@ -24,11 +24,12 @@ use crate::{
 };
 
 /// A version of the file is used when two reads this far apart agree and no notification came in
-/// between.
+/// between. It is also the shortest time between the end of one look and the next.
 const SETTLED_AFTER: Duration = Duration::from_millis(100);
 
-/// The longest wait for a file to stop changing. After it, the file is read at the next occasion.
-const SETTLED_AT_MOST: Duration = Duration::from_secs(2);
+/// The longest wait for a file to stop changing. After it, the newest version that can be parsed is
+/// used.
+const SETTLED_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A watched file. Dropping this value ends the watch: the file is not read again, and its rules
 /// stay in force until they expire.
@@ -36,7 +37,7 @@ const SETTLED_AT_MOST: Duration = Duration::from_secs(2);
 #[must_use = "the file is followed until this is dropped"]
 pub struct Watching {
     handle: SourceHandle,
-    stop: Sender<Signal>,
+    wake: SyncSender<()>,
     stopped: Stopped,
 }
 
@@ -52,24 +53,26 @@ impl Watching {
         installed: InstalledRules,
     ) -> Result<Self, SourceError> {
         let origin = path.display().to_string();
-        let (stop, signals) = mpsc::channel();
+        // One message is enough to wake the thread, however many changes there are.
+        let (wake, woken) = mpsc::sync_channel(1);
         let stopped = Stopped::default();
         let handle = SourceHandle::new(path.clone());
         let mut worker = Worker {
-            directories: DirectoryWatcher::new(stop.clone()),
+            directories: DirectoryWatcher::new(wake.clone()),
             seen: None,
             handle: handle.clone(),
             stopped: Arc::clone(&stopped),
             retry: false,
+            is_due: false,
             path,
             installed,
         };
         // The directory is watched before the file is read, so no change in between is missed.
-        worker.follow(false);
+        worker.follow();
         let seen = contents::read(&worker.path);
         worker.apply(seen);
         let thread = thread::Builder::new().name("chaos-sources".to_owned());
-        let spawned = thread.spawn(move || worker.run(&signals, look_every));
+        let spawned = thread.spawn(move || worker.run(&woken, look_every));
         spawned.map_err(|error| {
             SourceError::new(
                 &origin,
@@ -78,7 +81,7 @@ impl Watching {
         })?;
         Ok(Self {
             handle,
-            stop,
+            wake,
             stopped,
         })
     }
@@ -102,7 +105,8 @@ impl Drop for Watching {
         // The thread is not joined, because it may be blocked by a file system that does not
         // respond. It installs nothing any more.
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        let _ = self.stop.send(Signal::Stop);
+        // A full channel wakes the thread as well.
+        let _ = self.wake.try_send(());
     }
 }
 
@@ -121,73 +125,77 @@ struct Worker {
     /// Whether that version was refused for a reason that others can remove, so that it is worth
     /// trying again unchanged.
     retry: bool,
+    /// Whether the file may have changed since it was read.
+    is_due: bool,
 }
 
 impl Worker {
-    fn run(mut self, signals: &Receiver<Signal>, look_every: Duration) {
+    fn run(mut self, woken: &Receiver<()>, look_every: Duration) {
         loop {
-            let was_signalled = match signals.recv_timeout(look_every) {
-                Ok(Signal::Changed) => true,
-                Err(RecvTimeoutError::Timeout) => false,
-                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            };
-            let ControlFlow::Continue(found) = self.look(signals) else {
-                return;
-            };
-            match found {
-                Some(contents) => {
-                    // The watch missed this change, so its directory may have been replaced.
-                    self.follow(!was_signalled);
-                    self.apply(contents);
-                }
-                None => {
-                    let is_notified = self.handle.status().is_notified;
-                    if !is_notified {
-                        self.follow(true);
-                    }
-                    if self.retry
-                        && let Some(seen) = self.seen.take()
-                    {
-                        self.apply(seen);
-                    }
-                }
+            if !mem::take(&mut self.is_due) {
+                // Without a notification, the file is read as well.
+                let _ = woken.recv_timeout(look_every);
             }
+            // Before the file is read, so no change in between is missed.
+            self.follow();
+            let found = self.look(woken);
+            if self.is_stopped() {
+                return;
+            }
+            if let Some(contents) = found.or_else(|| self.take_for_retry()) {
+                self.apply(contents);
+            }
+            self.is_due |= is_woken_within(woken, SETTLED_AFTER);
         }
     }
 
-    /// Returns the contents of the file once they no longer change, or `None` if they are those of
-    /// the last version, or keep changing.
-    fn look(&self, signals: &Receiver<Signal>) -> ControlFlow<(), Option<Contents>> {
+    /// Returns the contents of the file once they no longer change, or the newest that can be
+    /// parsed if they keep changing; `None` if they are those of the last version.
+    fn look(&mut self, woken: &Receiver<()>) -> Option<Contents> {
         let clock = Clock::monotonic();
+        let mut parsable = None;
         let mut found = contents::read(&self.path);
         while self.seen.as_ref() != Some(&found) {
-            wait_until_settled(signals)?;
-            let again = contents::read(&self.path);
-            if again == found {
-                return ControlFlow::Continue(Some(found));
+            if clock.now() >= SETTLED_AT_MOST {
+                // If an older version is used, no notification may follow about the present one.
+                self.is_due = true;
+                let is_parsable = self.parse(&found).is_ok();
+                let newest = parsable.filter(|_| !is_parsable);
+                return Some(newest.unwrap_or(found));
             }
-            if clock.now() > SETTLED_AT_MOST {
-                break;
+            let is_changing = is_woken_within(woken, SETTLED_AFTER);
+            // A notification may be about a directory that is not watched yet.
+            self.is_due |= is_changing;
+            let before = mem::replace(&mut found, contents::read(&self.path));
+            if !is_changing && before == found {
+                return Some(found);
             }
-            found = again;
+            if self.parse(&before).is_ok() {
+                parsable = Some(before);
+            }
         }
-        ControlFlow::Continue(None)
+        None
+    }
+
+    /// Returns the last version if it is worth trying again.
+    fn take_for_retry(&mut self) -> Option<Contents> {
+        self.retry.then(|| self.seen.take()).flatten()
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Watches the directories that the path leads to now.
-    fn follow(&mut self, rewatch: bool) {
-        let is_notified = self.directories.follow(&self.path, rewatch);
+    fn follow(&mut self) {
+        let is_notified = self.directories.follow(&self.path);
         self.handle
             .change(|status| status.is_notified = is_notified);
     }
 
     /// Parses the contents and installs their rules, or records why they are refused.
     fn apply(&mut self, contents: Contents) {
-        let parsed = contents.as_ref().map_err(SourceError::clone);
-        let parsed = parsed.and_then(|bytes| {
-            let text = contents::text(&self.path, bytes)?;
-            format::rules(&self.path, text)
-        });
+        let parsed = self.parse(&contents);
         self.seen = Some(contents);
         self.retry = false;
         let outcome = match parsed {
@@ -206,6 +214,11 @@ impl Worker {
             Ok(generation) => self.accept(generation),
             Err(error) => self.refuse(error),
         }
+    }
+
+    fn parse(&self, contents: &Contents) -> Result<Vec<Rule>, SourceError> {
+        let bytes = contents.as_ref().map_err(SourceError::clone)?;
+        format::rules(&self.path, contents::text(&self.path, bytes)?)
     }
 
     /// Installs rules. Returns `None` if the watch has ended.
@@ -251,16 +264,12 @@ impl Worker {
     }
 }
 
-/// Waits until no notification has come for a while, or for the longest time.
-fn wait_until_settled(signals: &Receiver<Signal>) -> ControlFlow<()> {
+/// Waits for this long, and returns whether a notification came in the meantime.
+fn is_woken_within(woken: &Receiver<()>, time: Duration) -> bool {
     let clock = Clock::monotonic();
-    loop {
-        match signals.recv_timeout(SETTLED_AFTER) {
-            Ok(Signal::Changed) if clock.now() < SETTLED_AT_MOST => {}
-            Ok(Signal::Changed) | Err(RecvTimeoutError::Timeout) => {
-                return ControlFlow::Continue(());
-            }
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return ControlFlow::Break(()),
-        }
+    let mut is_woken = false;
+    while woken.recv_timeout(time.saturating_sub(clock.now())).is_ok() {
+        is_woken = true;
     }
+    is_woken
 }

@@ -330,15 +330,19 @@ fn each_threat_has_its_test() {
         let named: Vec<_> = cell.split('`').skip(1).step_by(2).collect();
         let has_test = |name: &&str| {
             let (file, function) = name.split_once("::").expect("a file and a function");
-            ["chaos-http-admin", "chaos-core", "chaos-tower"]
-                .iter()
-                .any(|of| {
-                    ["tests/it", "src"].iter().any(|folder| {
-                        let path = root().join(of).join(folder).join(file);
-                        fs::read_to_string(path.with_extension("rs"))
-                            .is_ok_and(|code| code.contains(&format!("fn {function}(")))
-                    })
+            let crates = [
+                "chaos-http-admin",
+                "chaos-core",
+                "chaos-tower",
+                "chaos-sources",
+            ];
+            crates.iter().any(|of| {
+                ["tests/it", "src"].iter().any(|folder| {
+                    let path = root().join(of).join(folder).join(file);
+                    fs::read_to_string(path.with_extension("rs"))
+                        .is_ok_and(|code| code.contains(&format!("fn {function}(")))
                 })
+            })
         };
         if named.is_empty() || !named.iter().all(has_test) {
             wrong.push(row);

@@ -1,6 +1,6 @@
 //! A file in a folder of its own, watched for an injector of its own.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, sync::mpsc, time::Duration};
 
 use chaos_core::{Injected, Injector, inject};
 use chaos_sources::{FileSource, SourceStatus, Watching};
@@ -88,6 +88,10 @@ pub(crate) fn ids(injector: &Injector) -> String {
         .iter()
         .map(|rule| rule.id().as_str())
         .collect()
+}
+
+pub(crate) fn wait(time: Duration) {
+    mpsc::channel::<()>().1.recv_timeout(time).unwrap_err();
 }
 
 pub(crate) fn pass(injector: &Injector) -> Result<(), Injected> {
