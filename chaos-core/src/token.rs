@@ -13,7 +13,10 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-pub use self::error::{TokenError, TokenKeyError};
+pub use self::{
+    claims::rules_from_value,
+    error::{TokenError, TokenKeyError},
+};
 use self::{
     claims::{Claims, since_epoch},
     jwt::Secret,

@@ -78,33 +78,54 @@ impl Claims {
         Ok(exp)
     }
 
-    /// Returns the rules. A rule without an id is named for its place: `token-0`, `token-1` ….
+    /// Returns the rules.
     pub(super) fn into_rules(self) -> Result<Vec<Rule>, RuleError> {
-        let mut rules = self.rules;
-        if !(1..=MOST_RULES).contains(&rules.len()) {
-            let problem = format!("{} rules", rules.len());
-            return Err(RuleError::new("rules", problem, "1 to 16 rules"));
-        }
-        for (at, rule) in rules.iter_mut().enumerate() {
-            if let Value::Object(rule) = rule {
-                let unnamed = || format!("token-{at}").into();
-                rule.entry("id").or_insert_with(unnamed);
-            }
-        }
-        let rules = rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
-        for (at, rule) in rules.iter().enumerate() {
-            let here = |error: RuleError| error.under(&format!("rules[{at}]"));
-            rule.has_no_guard_rail()
-                .map_err(|error| here(error).in_rule(rule.id.as_str()))?;
-            if rules[..at].iter().any(|earlier| earlier.id == rule.id) {
-                let field = format!("rules[{at}].id");
-                let allowed = "an id that no other rule has";
-                let error = RuleError::new(field, "an earlier rule has this id", allowed);
-                return Err(error.in_rule(rule.id.as_str()));
-            }
-        }
-        Ok(rules)
+        rules_from_value(Value::Array(self.rules))
     }
+}
+
+/// Reads the rules of a token from the list that its claim `rules` has. A rule without an id is
+/// named for its place: `token-0`, `token-1` ….
+///
+/// ```
+/// use chaos_core::token::rules_from_value;
+/// use serde_json::json;
+///
+/// let rules = rules_from_value(json!([{ "site": "db.read", "faults": [{ "error": "lost" }] }]))?;
+/// assert_eq!(rules[0].id().as_str(), "token-0");
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+///
+/// # Errors
+/// Returns an error if the value is no list of 1 to 16 rules, if the wire format refuses a rule, or
+/// if a rule has a guard rail or the id of an earlier one.
+pub fn rules_from_value(rules: Value) -> Result<Vec<Rule>, RuleError> {
+    let refuse = |problem| RuleError::new("rules", problem, "a list of 1 to 16 rules");
+    let Value::Array(mut rules) = rules else {
+        return Err(refuse("not a list".to_owned()));
+    };
+    if !(1..=MOST_RULES).contains(&rules.len()) {
+        return Err(refuse(format!("{} rules", rules.len())));
+    }
+    for (at, rule) in rules.iter_mut().enumerate() {
+        if let Value::Object(rule) = rule {
+            let unnamed = || format!("token-{at}").into();
+            rule.entry("id").or_insert_with(unnamed);
+        }
+    }
+    let rules = rules_from_json(json!({ "rules": rules }).to_string().as_bytes())?;
+    for (at, rule) in rules.iter().enumerate() {
+        let here = |error: RuleError| error.under(&format!("rules[{at}]"));
+        rule.has_no_guard_rail()
+            .map_err(|error| here(error).in_rule(rule.id.as_str()))?;
+        if rules[..at].iter().any(|earlier| earlier.id == rule.id) {
+            let field = format!("rules[{at}].id");
+            let allowed = "an id that no other rule has";
+            let error = RuleError::new(field, "an earlier rule has this id", allowed);
+            return Err(error.in_rule(rule.id.as_str()));
+        }
+    }
+    Ok(rules)
 }
 
 /// Returns the time since 1970; zero on a machine whose clock is before that.
