@@ -56,7 +56,7 @@ impl Verdict {
 pub const LEGEND: &str = "\
 A figure with a sign is what the row adds, per call, to the row named under `over`. `instr` is the
 number of instructions under callgrind, rounded before it is compared with the target; for axum, the
-count varies by 2. `ns` has no target. A target that is not met yet is held at the current value: the
+count varies by 4. `ns` has no target. A target that is not met yet is held at the current value: the
 row fails if it gets worse.";
 
 /// Sets the instruction counts of the rows, and their limits.

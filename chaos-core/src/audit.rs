@@ -90,15 +90,15 @@ impl EntryDraft {
 }
 
 impl Changed {
-    /// Returns how many bytes of rules it keeps alive, at most.
+    /// Returns about how many bytes of memory the rules take that it keeps alive.
     fn weight(&self) -> u64 {
         match self {
             Self::Nothing => 0,
             Self::One(before, after) => {
                 let rules = [before, after].into_iter().flatten();
-                rules.map(|rule| rule.weight().bytes).sum()
+                rules.map(|rule| rule.weight().memory()).sum()
             }
-            Self::All(before, after) => before.weight.bytes + after.weight.bytes,
+            Self::All(before, after) => before.weight.memory() + after.weight.memory(),
         }
     }
 }
@@ -143,7 +143,7 @@ impl Entry {
 ///
 /// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart
 /// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
-/// keeps 16 MiB of old rules alive at most, as they were written, and drops entries early if they hold more. A
+/// keeps old rules of about 64 MiB of memory alive, and drops entries early if they hold more. A
 /// program that must not miss an entry follows the list with [`after`](Self::after) and
 /// [`wait`](Self::wait).
 ///
@@ -173,7 +173,7 @@ struct List {
 struct Ring {
     done: VecDeque<Arc<Entry>>,
     refused: VecDeque<Arc<Entry>>,
-    /// How many bytes of rules `done` keeps alive. A refusal keeps none.
+    /// About how many bytes of memory the rules take that `done` keeps alive. A refusal keeps none.
     weight: u64,
     last: u64,
 }
@@ -191,8 +191,8 @@ pub struct Entries {
 impl Audit {
     /// How many entries are kept: so many of actions that took effect, and so many refusals.
     pub const MOST: usize = 1000;
-    /// How many bytes of rules, as they were written, the kept entries may keep alive.
-    const MOST_BYTES: u64 = 16 * 1024 * 1024;
+    /// How many bytes of memory the rules may take that the kept entries keep alive.
+    const MOST_BYTES: u64 = 64 * 1024 * 1024;
 
     /// Returns the entries with an id above `id`. Pass 0 for all that are kept.
     #[must_use]

@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Case> {
         ]);
     }
     // A Router has hash maps, whose seed differs in each process.
-    let counted = |case: Case| case.calls(2_000).give_or_take(2);
+    let counted = |case: Case| case.calls(2_000).give_or_take(4);
     cases.into_iter().map(counted).collect()
 }
 

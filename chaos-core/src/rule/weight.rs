@@ -15,6 +15,16 @@ pub(crate) struct Weight {
     pub(crate) expressions: u64,
 }
 
+impl Weight {
+    /// The memory that a rule takes besides what is written in it, as a set of usual rules shows.
+    const OF_A_RULE: u64 = 3072;
+
+    /// Returns about how much memory the rules take, in bytes.
+    pub(crate) fn memory(self) -> u64 {
+        self.bytes + self.rules * Self::OF_A_RULE
+    }
+}
+
 impl Add for Weight {
     type Output = Self;
 

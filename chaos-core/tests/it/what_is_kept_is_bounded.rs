@@ -90,7 +90,7 @@ fn rules_and_their_history_are_bounded_in_bytes() {
             .unwrap();
     }
     let kept = injector.audit().after(0);
-    assert!(kept.entries.len() <= 9, "{}", kept.entries.len());
+    assert!(kept.entries.len() <= 34, "{}", kept.entries.len());
     assert_eq!(kept.entries.len() as u64 + kept.missed, 100);
 }
 
