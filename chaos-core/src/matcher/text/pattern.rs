@@ -57,6 +57,8 @@ impl Pattern {
 
     /// Returns whether the expression matches `value`. One that is longer than 2 KiB, or is not UTF-8,
     /// does not match.
+    #[cold]
+    #[inline(never)]
     pub(super) fn is_match(&self, value: &[u8]) -> bool {
         let text = Some(value).filter(|value| value.len() <= Self::MAX_VALUE);
         let text = text.and_then(|value| str::from_utf8(value).ok());
