@@ -1,5 +1,5 @@
-//! Whoever may ask cannot make the port work without bound: lists come in pages, the requests of one client wait
-//! for each other, and the kill switch waits for none of them.
+//! A client that may only read cannot make the port work without bound: the port sends lists in pages and
+//! serves four requests of one client at a time, and a halt waits for no request.
 
 use std::time::Duration;
 
