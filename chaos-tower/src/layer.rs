@@ -1,5 +1,7 @@
 //! `InjectLayer`: makes services whose calls pass a site.
 
+pub(crate) mod overlay_layer;
+
 use std::marker::PhantomData;
 
 use chaos_core::{Injector, Site};

@@ -153,7 +153,6 @@ mod error;
 mod execute;
 mod future;
 mod layer;
-mod overlay_layer;
 #[cfg(feature = "reqwest")]
 pub mod reqwest;
 mod service;
@@ -191,8 +190,10 @@ pub use crate::{
     error::BoxError,
     execute::protocol::FAULT_HEADER,
     future::ResponseFuture,
-    layer::InjectLayer,
-    overlay_layer::{OverlayLayer, RunInOverlay},
+    layer::{
+        InjectLayer,
+        overlay_layer::{OverlayLayer, RunInOverlay},
+    },
     service::Inject,
     surface::{
         Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
