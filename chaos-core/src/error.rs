@@ -113,10 +113,18 @@ impl fmt::Display for RuleError {
     }
 }
 
-/// Writes a text that may come from outside on one line: what would break or reorder a line is escaped, and
-/// what is longer than 1,000 characters is cut. In a log, a line feed would begin a line that looks like one of
-/// the program's own.
-pub(crate) struct OneLine<'t>(pub(crate) &'t str);
+/// Displays a text that may come from outside on one line: characters that would end or reorder a line are
+/// escaped, and a text of more than 1,000 characters is cut. In a log, a line feed would begin a line that looks
+/// like one of the program's own.
+///
+/// ```
+/// use chaos_core::OneLine;
+///
+/// let forged = "a.yaml\nWARN chaos: resumed";
+/// assert_eq!(OneLine(forged).to_string(), r"a.yaml\nWARN chaos: resumed");
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct OneLine<'t>(pub &'t str);
 
 impl OneLine<'_> {
     /// The number of characters that are written.

@@ -145,7 +145,7 @@ pub use crate::{
     call::{Call, Cuts, Label, LazyFacts, direction::Direction, site_kind::SiteKind},
     clock::Clock,
     decision::Decision,
-    error::RuleError,
+    error::{OneLine, RuleError},
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},

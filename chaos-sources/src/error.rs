@@ -1,8 +1,8 @@
 //! The error of a source: which source, where in it, and what is wrong.
 
-use std::{borrow::Cow, error::Error, fmt};
+use std::{error::Error, fmt};
 
-use chaos_core::{RuleError, rule::ChangeError};
+use chaos_core::{OneLine, RuleError, rule::ChangeError};
 
 /// The reason why the rules of a source were refused. The rules that were in force before stay in
 /// force.
@@ -73,12 +73,12 @@ impl SourceError {
 
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&one_line(&self.0.origin))?;
+        write!(f, "{}", OneLine(&self.0.origin))?;
         if let Some(Place { line, column }) = self.0.place {
             write!(f, ":{line}:{column}")?;
         }
         match &self.0.problem {
-            Problem::Text(problem) => write!(f, ": {}", one_line(problem)),
+            Problem::Text(problem) => write!(f, ": {}", OneLine(problem)),
             Problem::Rule(error) | Problem::Change(ChangeError::Rule(error)) => {
                 write!(f, ": {error}")
             }
@@ -88,19 +88,6 @@ impl fmt::Display for SourceError {
 }
 
 impl Error for SourceError {}
-
-/// Returns a text that quotes a file or its path on one line, its control characters escaped: in a log, a
-/// line feed would begin a line that looks like one of the program's own.
-fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
-        return text.into();
-    }
-    let escaped = text.chars().map(|it| match it.is_control() {
-        true => it.escape_default().to_string(),
-        false => it.to_string(),
-    });
-    escaped.collect()
-}
 
 impl From<String> for Problem {
     fn from(problem: String) -> Self {

@@ -56,11 +56,7 @@ impl<S: Sync> FromRequestParts<S> for PageParams {
                     let id = value.parse();
                     after = Some(id.map_err(|_| refuse(name, "the id of an entry, or 0"))?);
                 }
-                "limit" => {
-                    let number = value.parse().ok();
-                    let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
-                    limit = allowed.ok_or_else(|| refuse(name, "a whole number from 1 to 2000"))?;
-                }
+                "limit" => limit = read_limit(&value, Self::MOST)?,
                 _ => return Err(unknown(name, "after, limit, or no parameter")),
             }
         }
@@ -88,12 +84,7 @@ impl<S: Sync> FromRequestParts<S> for RulesPage {
         for (name, value) in form_urlencoded::parse(query(parts)) {
             match &*name {
                 "after" => after = Some(value.into_owned()),
-                "limit" => {
-                    let number = value.parse().ok();
-                    let allowed = number.filter(|number| (1..=Self::MOST).contains(number));
-                    limit =
-                        allowed.ok_or_else(|| refuse(name, "a whole number from 1 to 10000"))?;
-                }
+                "limit" => limit = read_limit(&value, Self::MOST)?,
                 _ => return Err(unknown(name, "after, limit, or no parameter")),
             }
         }
@@ -229,6 +220,13 @@ fn reason(value: &str) -> Result<String, Problem> {
         true => Ok(value.to_owned()),
         false => Err(refuse("reason", "a text of 1 to 1000 characters")),
     }
+}
+
+/// Reads how many items a page has, `most` at most.
+fn read_limit(value: &str, most: usize) -> Result<usize, Problem> {
+    let number = value.parse().ok();
+    let allowed = number.filter(|number| (1..=most).contains(number));
+    allowed.ok_or_else(|| refuse("limit", &format!("a whole number from 1 to {most}")))
 }
 
 fn query(parts: &Parts) -> &[u8] {
