@@ -37,6 +37,7 @@ mod spans_say_what_was_injected;
 mod support;
 mod surface_code;
 mod swap_under_load;
+mod tests_are_told_why;
 mod the_exempt_are_left_alone;
 mod the_policy_holds;
 mod the_short_form_means_what_failpoints_mean;
