@@ -4,12 +4,12 @@
 pub(crate) mod audit;
 pub(crate) mod console;
 pub(crate) mod difference;
+pub(crate) mod edit_permit;
 pub(crate) mod events;
 pub(crate) mod halt;
 pub(crate) mod optimistic_edit;
 pub(crate) mod page;
 pub(crate) mod preview;
-pub(crate) mod room_in_file;
 pub(crate) mod rule;
 pub(crate) mod rule_json;
 pub(crate) mod rules;
@@ -31,7 +31,7 @@ use serde_json::Value;
 
 use crate::{
     access::{
-        authorize::{self, Authorizer, Pace, RouteAccess},
+        authorize::{self, Authorizer, Concurrency, RouteAccess},
         role::Role,
     },
     followers::Followers,
@@ -51,7 +51,7 @@ struct Route {
     /// The least role that may use the route; `None` if the route requires no access token.
     needs: Option<Role>,
     handler: MethodRouter<Injector>,
-    pace: Pace,
+    concurrency: Concurrency,
     /// One sentence, which is also in the documentation of the crate.
     does: &'static str,
     operation: Operation,
@@ -71,7 +71,7 @@ fn table() -> Vec<Route> {
     const ARM: Option<Role> = Some(Role::Arm);
     vec![
         route(GET, "/", ANYONE, console::console, "Serves the console page.", answers(200, Text("text/html")).refuses(500)),
-        route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("InjectorState"))).urgent(),
+        route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("InjectorState"))).unlimited(),
         route(GET, "/v1/sites", OBSERVE, status::sites, "Lists the registered sites, where each is in the code, and the rules that match it.", answers(200, Json("Sites"))),
         route(GET, "/v1/rules", OBSERVE, rules::list, "Lists the rules in order, with their counts and remaining time; `?after=ID`, `?limit=N`.", answers(200, Json("ShownRules")).tagged().refuses(404)),
         route(PUT, "/v1/rules", ARM, rules::replace, "Replaces all rules at once; with `?dry_run=true`, only returns what would change.", answers(200, Json("Difference")).tagged().to("Rules").refuses(409).refuses(503)),
@@ -79,18 +79,18 @@ fn table() -> Vec<Route> {
         route(PUT, "/v1/rules/{id}", ARM, rule::put, "Creates a rule (201) or replaces it in place (200).", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409).refuses(503)),
         route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "Applies a merge patch (RFC 7396) to a rule; `{\"enabled\":false}` disables it.", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409).refuses(503)),
         route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "Deletes a rule (204).", answers(204, Nothing).tagged().refuses(404)),
-        route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "Returns the number of a rule's injections as a bare JSON number; `?at_least=3&within=5` waits up to 5 seconds for 3 of them.", answers(200, Json("Count")).refuses(404)).urgent(),
+        route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "Returns the number of a rule's injections as a bare JSON number; `?at_least=3&within=5` waits up to 5 seconds for 3 of them.", answers(200, Json("Count")).refuses(404)).unlimited(),
         route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "Returns which calls a rule has hit since it was armed, in the form of a `replay`.", answers(200, Json("Decisions")).refuses(404).refuses(409)),
-        route(POST, "/v1/rules/{id}/release", STOP, rule::release, "Releases the calls that a rule's `pause` fault holds (204).", answers(204, Nothing).refuses(404)).urgent(),
+        route(POST, "/v1/rules/{id}/release", STOP, rule::release, "Releases the calls that a rule's `pause` fault holds (204).", answers(204, Nothing).refuses(404)).unlimited(),
         route(POST, "/v1/preview", OBSERVE, preview::preview, "Returns which ordinals or keys a rule would hit; injects nothing.", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
         route(POST, "/v1/tokens", ARM, tokens::sign, "Signs a rule token, which carries rules with the requests that present it; requires a key.", answers(201, Json("Token")).to("TokenQuestion").refuses(409).refuses(503)),
-        route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).urgent(),
-        route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason").refuses(409)).urgent(),
-        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).urgent(),
+        route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).unlimited(),
+        route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason").refuses(409)).unlimited(),
+        route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).unlimited(),
         route(GET, "/v1/audit", OBSERVE, audit::list, "Lists who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`.", answers(200, Json("Audit"))),
-        route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("StreamEvent")).refuses(503)).urgent(),
+        route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("StreamEvent")).refuses(503)).unlimited(),
         route(GET, "/metrics", OBSERVE, metrics::serve, "Returns the metrics in Prometheus' text format.", answers(200, Text("text/plain"))),
-        route(GET, "/healthz", ANYONE, status::health, "Returns `ok` while the port works.", answers(200, Text("text/plain"))).urgent(),
+        route(GET, "/healthz", ANYONE, status::health, "Returns `ok` while the port works.", answers(200, Text("text/plain"))).unlimited(),
         route(GET, openapi::PATH, ANYONE, openapi::show, "Returns the routes as an OpenAPI document.", answers(200, Json("OpenApiDocument"))),
     ]
 }
@@ -115,7 +115,7 @@ where
         path,
         needs,
         handler: on(filter, handler),
-        pace: Pace::Usual,
+        concurrency: Concurrency::PerClient,
         does,
     }
 }
@@ -123,9 +123,12 @@ where
 impl Route {
     /// Has requests served at once, whatever else their client has asked for: they take little time, and
     /// must get through, or they wait for something that happens.
-    fn urgent(self) -> Self {
-        let pace = Pace::Urgent;
-        Self { pace, ..self }
+    fn unlimited(self) -> Self {
+        let concurrency = Concurrency::Unlimited;
+        Self {
+            concurrency,
+            ..self
+        }
     }
 }
 
@@ -153,7 +156,7 @@ pub(crate) fn router(
         let lock = RouteAccess {
             authorizer: Arc::clone(&authorizer),
             needs: route.needs,
-            pace: route.pace,
+            concurrency: route.concurrency,
         };
         let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))

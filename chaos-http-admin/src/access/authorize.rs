@@ -16,9 +16,9 @@ use crate::{
         access_tokens::AccessTokens,
         caller::{Caller, unauthenticated},
         host_check::Hosts,
-        lanes::{Client, Lanes, TooMany},
         limits::Limits,
         peer::Peer,
+        request_limits::{Client, RequestLimits, TooMany},
         role::Role,
     },
     problem::{Problem, Refused},
@@ -36,7 +36,7 @@ pub(crate) struct Authorizer {
     /// `None` if the port requires no access token.
     tokens: Option<AccessTokens>,
     limits: Limits,
-    lanes: Lanes,
+    request_limits: RequestLimits,
 }
 
 /// What one route requires.
@@ -45,16 +45,16 @@ pub(crate) struct RouteAccess {
     pub(crate) authorizer: Arc<Authorizer>,
     /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
-    pub(crate) pace: Pace,
+    pub(crate) concurrency: Concurrency,
 }
 
 /// How the requests of one client to a route wait for each other.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Pace {
+pub(crate) enum Concurrency {
     /// They are served at once, whatever else the client has asked for.
-    Urgent,
+    Unlimited,
     /// A few are under way at a time, until their responses are sent.
-    Usual,
+    PerClient,
 }
 
 /// Checks, for every request, the host that it names and the page that it comes from; then sets the
@@ -99,12 +99,14 @@ pub(crate) async fn authorize(
     let RouteAccess {
         authorizer,
         needs,
-        pace,
+        concurrency,
     } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
         let client = Client::Anyone(Peer::of(request.extensions()).origin());
-        return authorizer.serve(&client, pace, next.run(request)).await;
+        return authorizer
+            .serve(&client, concurrency, next.run(request))
+            .await;
     };
     let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
@@ -125,7 +127,9 @@ pub(crate) async fn authorize(
         wrong_role(&actor, caller.role, needs)
     } else {
         request.extensions_mut().insert(caller);
-        authorizer.serve(&client, pace, next.run(request)).await
+        authorizer
+            .serve(&client, concurrency, next.run(request))
+            .await
     };
     // Neither may a client that has a token fill the audit and its file.
     if is_write
@@ -144,23 +148,23 @@ impl Authorizer {
             hosts,
             tokens,
             limits: Limits::new(),
-            lanes: Lanes::new(),
+            request_limits: RequestLimits::new(),
         }
     }
 
-    /// Serves a request of `client`, which waits for others of the same client if `pace` says so.
+    /// Serves a request of `client`, which waits for others of the same client if `concurrency` says so.
     async fn serve(
         &self,
         client: &Client,
-        pace: Pace,
+        concurrency: Concurrency,
         response: impl Future<Output = Response>,
     ) -> Response {
-        if pace == Pace::Urgent {
+        if concurrency == Concurrency::Unlimited {
             return in_time(response).await;
         }
         let served = async {
-            match self.lanes.enter(client).await {
-                Ok(ticket) => response.await.map(|body| ticket.keep_in(body)),
+            match self.request_limits.acquire(client).await {
+                Ok(permit) => response.await.map(|body| permit.keep_in(body)),
                 Err(TooMany) => too_many(),
             }
         };

@@ -6,7 +6,9 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chaos_core::audit::Actor;
 
 use crate::{
-    access::{access_tokens::AccessToken, lanes::Client, origin::Origin, peer::Peer, role::Role},
+    access::{
+        access_tokens::AccessToken, origin::Origin, peer::Peer, request_limits::Client, role::Role,
+    },
     openapi::operation::{Asks, Operation},
 };
 

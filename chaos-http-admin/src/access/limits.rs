@@ -21,7 +21,7 @@ use governor::{
 };
 use lru::LruCache;
 
-use crate::access::{lanes::Client, origin::Origin};
+use crate::access::{origin::Origin, request_limits::Client};
 
 /// Failures of one origin: a burst of ten, and ten per minute.
 const PER_ORIGIN: Quota = per_minute(10, 10);

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    access::{caller::Caller, lanes::Client},
+    access::{caller::Caller, request_limits::Client},
     extract::{
         last_event_id::{EventId, LastEventId},
         query::NoQuery,

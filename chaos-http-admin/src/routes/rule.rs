@@ -21,8 +21,8 @@ use crate::{
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::{
+        edit_permit::{Extent, acquire_edit},
         optimistic_edit::edit,
-        room_in_file::{Extent, wait_for_turn},
         rule_json, warnings,
     },
     worker::Worker,
@@ -69,9 +69,9 @@ pub(crate) async fn put(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let turn = wait_for_turn(&followers, Extent::One).await?;
+    let permit = acquire_edit(&followers, Extent::One).await?;
     let put = move || {
-        let _turn = turn;
+        let _permit = permit;
         let rule = wire::rule_from_json(&json, Some(&id))?;
         injector.check([&rule])?;
         let (generation, existed) = edit(&injector, &caller.because(because), |current| {
@@ -100,12 +100,12 @@ pub(crate) async fn patch(
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let patch = Patch::read(&json)?;
-    let turn = match patch.only_disables() {
+    let permit = match patch.only_disables() {
         true => None,
-        false => Some(wait_for_turn(&followers, Extent::One).await?),
+        false => Some(acquire_edit(&followers, Extent::One).await?),
     };
     let patch = move || {
-        let _turn = turn;
+        let _permit = permit;
         let (generation, rule) = edit(&injector, &caller.because(because), |current| {
             let rule = current.find(&id);
             let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;

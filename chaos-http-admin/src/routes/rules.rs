@@ -20,9 +20,9 @@ use crate::{
     problem::Problem,
     routes::{
         difference::Difference,
+        edit_permit::{Extent, acquire_edit},
         optimistic_edit::edit,
         page::Page,
-        room_in_file::{Extent, wait_for_turn},
         rule_json, warnings,
     },
     worker::Worker,
@@ -89,12 +89,12 @@ pub(crate) async fn replace(
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let turn = match dry_run {
+    let permit = match dry_run {
         true => None,
-        false => Some(wait_for_turn(&followers, Extent::All).await?),
+        false => Some(acquire_edit(&followers, Extent::All).await?),
     };
     let replace = move || {
-        let _turn = turn;
+        let _permit = permit;
         let rules = wire::rules_from_json(&json)?;
         injector.check(&rules)?;
         if dry_run {

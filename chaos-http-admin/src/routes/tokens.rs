@@ -14,7 +14,7 @@ use crate::{
     extract::{body::JsonBody, query::NoQuery},
     followers::Followers,
     problem::Problem,
-    routes::room_in_file::{Extent, wait_for_turn},
+    routes::edit_permit::{Extent, acquire_edit},
 };
 
 const BODY: &str = "an object with `subject`, `expires_in` and `rules`";
@@ -35,9 +35,9 @@ pub(crate) async fn sign(
     NoQuery: NoQuery,
     JsonBody(json): JsonBody,
 ) -> Result<impl IntoResponse, Problem> {
-    let turn = wait_for_turn(&followers, Extent::One).await?;
+    let permit = acquire_edit(&followers, Extent::One).await?;
     let sign = move || {
-        let _turn = turn;
+        let _permit = permit;
         answer(&injector, key, &caller, &json)
     };
     followers.worker.run(sign).await

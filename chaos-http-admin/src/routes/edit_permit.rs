@@ -12,11 +12,11 @@ const MOST_BEHIND: u64 = 100;
 /// How long an edit waits.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// The turn of an edit. No other edit of the port is made while it is held.
+/// The right to make an edit. No other edit of the port is made while it is held.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Turn {
-    _turn: OwnedMutexGuard<()>,
+pub(crate) struct EditPermit {
+    _permit: OwnedMutexGuard<()>,
 }
 
 /// What an edit changes.
@@ -27,17 +27,20 @@ pub(crate) enum Extent {
     All,
 }
 
-/// Waits for the turn of an edit, and until the file has room for its entry.
+/// Waits until no other edit of the port is under way, and until the file has room for its entry.
 ///
 /// # Errors
 /// Returns the 503 if the file cannot be written, or is too slow.
 ///
 /// # Cancel safety
-/// This function is cancel safe: dropping the future gives up the turn.
-pub(crate) async fn wait_for_turn(followers: &Followers, extent: Extent) -> Result<Turn, Problem> {
-    let turn = Arc::clone(&followers.edits).lock_owned().await;
+/// This function is cancel safe: dropping the future gives up the permit.
+pub(crate) async fn acquire_edit(
+    followers: &Followers,
+    extent: Extent,
+) -> Result<EditPermit, Problem> {
+    let permit = Arc::clone(&followers.edits).lock_owned().await;
     let Some(file) = &followers.file else {
-        return Ok(Turn { _turn: turn });
+        return Ok(EditPermit { _permit: permit });
     };
     let most = match extent {
         Extent::One => MOST_BEHIND,
@@ -47,7 +50,7 @@ pub(crate) async fn wait_for_turn(followers: &Followers, extent: Extent) -> Resu
     loop {
         let behind = file.backlog().map_err(|error| refuse(&error))?;
         if behind <= most {
-            return Ok(Turn { _turn: turn });
+            return Ok(EditPermit { _permit: permit });
         }
         if waited >= LONGEST {
             return Err(refuse("it takes too long"));

@@ -35,14 +35,14 @@ pub(crate) enum Client {
 
 /// The requests under way of all clients.
 #[derive(Clone, Debug)]
-pub(crate) struct Lanes {
+pub(crate) struct RequestLimits {
     clock: Clock,
-    lanes: Arc<Mutex<HashMap<Client, Lane>>>,
+    clients: Arc<Mutex<HashMap<Client, ClientRequests>>>,
 }
 
-/// The requests of one client. A client without any has no lane.
+/// The requests of one client. A client without any is forgotten.
 #[derive(Debug, Default)]
-struct Lane {
+struct ClientRequests {
     /// The number of each request under way, and when it began.
     under_way: Vec<(u64, Duration)>,
     waiting: usize,
@@ -51,10 +51,10 @@ struct Lane {
     done: Arc<Notify>,
 }
 
-/// A place in the lane of a client, which is free again when this is dropped.
+/// The permit of one request of a client, which is released when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Ticket {
-    lanes: Lanes,
+pub(crate) struct RequestPermit {
+    limits: RequestLimits,
     client: Client,
     number: u64,
 }
@@ -63,34 +63,34 @@ pub(crate) struct Ticket {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TooMany;
 
-impl Lanes {
+impl RequestLimits {
     pub(crate) fn new() -> Self {
         Self {
             clock: Clock::monotonic(),
-            lanes: Arc::default(),
+            clients: Arc::default(),
         }
     }
 
-    /// Waits for a place in the lane of `client`.
+    /// Waits until fewer than [`MOST`] requests of `client` are under way.
     ///
     /// # Errors
     /// Returns an error if too many requests of the client wait already.
     ///
     /// # Cancel safety
     /// This method is cancel safe: dropping the future gives up the wait.
-    pub(crate) async fn enter(&self, client: &Client) -> Result<Ticket, TooMany> {
+    pub(crate) async fn acquire(&self, client: &Client) -> Result<RequestPermit, TooMany> {
         let mut waiting = None;
         loop {
-            let done = match self.try_enter(client, waiting.is_some()) {
-                Ok(ticket) => return Ok(ticket),
+            let done = match self.try_acquire(client, waiting.is_some()) {
+                Ok(permit) => return Ok(permit),
                 Err(Some(done)) => done,
                 Err(None) => return Err(TooMany),
             };
             let mut done = pin!(done.notified());
             done.as_mut().enable();
             // One may have been done in between.
-            if let Ok(ticket) = self.try_enter(client, true) {
-                return Ok(ticket);
+            if let Ok(permit) = self.try_acquire(client, true) {
+                return Ok(permit);
             }
             waiting.get_or_insert_with(|| Waiting::begin(self, client));
             // A response that takes too long is not announced.
@@ -98,88 +98,97 @@ impl Lanes {
         }
     }
 
-    /// Takes a place if one is free. Otherwise returns what tells of the next one, or nothing if too many wait.
-    fn try_enter(&self, client: &Client, waits: bool) -> Result<Ticket, Option<Arc<Notify>>> {
+    /// Takes a permit if one is free. Otherwise returns what tells of the next one, or nothing if too many wait.
+    fn try_acquire(
+        &self,
+        client: &Client,
+        waits: bool,
+    ) -> Result<RequestPermit, Option<Arc<Notify>>> {
         let now = self.clock.now();
-        let mut lanes = self.lock();
-        let lane = lanes.entry(client.clone()).or_default();
-        lane.under_way.retain(|(_, began)| now < *began + LONGEST);
-        if lane.under_way.len() >= MOST {
-            let may_wait = waits || lane.waiting < MOST_WAITING;
-            return Err(may_wait.then(|| Arc::clone(&lane.done)));
+        let mut clients = self.lock();
+        let requests = clients.entry(client.clone()).or_default();
+        requests
+            .under_way
+            .retain(|(_, began)| now < *began + LONGEST);
+        if requests.under_way.len() >= MOST {
+            let may_wait = waits || requests.waiting < MOST_WAITING;
+            return Err(may_wait.then(|| Arc::clone(&requests.done)));
         }
-        let number = lane.next;
-        lane.next += 1;
-        lane.under_way.push((number, now));
-        Ok(Ticket {
-            lanes: self.clone(),
+        let number = requests.next;
+        requests.next += 1;
+        requests.under_way.push((number, now));
+        Ok(RequestPermit {
+            limits: self.clone(),
             client: client.clone(),
             number,
         })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Client, Lane>> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, HashMap<Client, ClientRequests>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the lane of `client`, and forgets it if it is empty.
-    fn change(&self, client: &Client, change: impl FnOnce(&mut Lane)) {
-        let mut lanes = self.lock();
-        let Some(lane) = lanes.get_mut(client) else {
+    /// Changes the requests of `client`, and forgets the client if it has none.
+    fn change(&self, client: &Client, change: impl FnOnce(&mut ClientRequests)) {
+        let mut clients = self.lock();
+        let Some(requests) = clients.get_mut(client) else {
             return;
         };
-        change(lane);
-        if lane.under_way.is_empty() && lane.waiting == 0 {
-            lanes.remove(client);
+        change(requests);
+        if requests.under_way.is_empty() && requests.waiting == 0 {
+            clients.remove(client);
         }
     }
 }
 
 /// A request that waits.
 struct Waiting<'l> {
-    lanes: &'l Lanes,
+    limits: &'l RequestLimits,
     client: &'l Client,
 }
 
 impl<'l> Waiting<'l> {
-    fn begin(lanes: &'l Lanes, client: &'l Client) -> Self {
-        lanes.lock().entry(client.clone()).or_default().waiting += 1;
-        Self { lanes, client }
+    fn begin(limits: &'l RequestLimits, client: &'l Client) -> Self {
+        limits.lock().entry(client.clone()).or_default().waiting += 1;
+        Self { limits, client }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.lanes.change(self.client, |lane| lane.waiting -= 1);
+        self.limits
+            .change(self.client, |requests| requests.waiting -= 1);
     }
 }
 
-impl Drop for Ticket {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
-        self.lanes.change(&self.client, |lane| {
-            lane.under_way.retain(|(number, _)| *number != self.number);
-            lane.done.notify_one();
+        self.limits.change(&self.client, |requests| {
+            requests
+                .under_way
+                .retain(|(number, _)| *number != self.number);
+            requests.done.notify_one();
         });
     }
 }
 
-impl Ticket {
-    /// Returns a body that keeps the place until it is sent or dropped.
+impl RequestPermit {
+    /// Returns a body that keeps the permit until it is sent or dropped.
     pub(crate) fn keep_in(self, body: Body) -> Body {
-        Body::new(TicketBody {
+        Body::new(PermitBody {
             body,
-            _ticket: self,
+            _permit: self,
         })
     }
 }
 
-/// A body that holds a ticket.
-struct TicketBody {
+/// A body that holds a permit.
+struct PermitBody {
     body: Body,
-    _ticket: Ticket,
+    _permit: RequestPermit,
 }
 
-impl hyper::body::Body for TicketBody {
+impl hyper::body::Body for PermitBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -203,61 +212,61 @@ impl hyper::body::Body for TicketBody {
 mod tests {
     use super::*;
 
-    fn lanes() -> (Lanes, Client, Client) {
+    fn limits() -> (RequestLimits, Client, Client) {
         let client = |name: &str| Client::Token(name.into());
-        (Lanes::new(), client("alice"), client("bob"))
+        (RequestLimits::new(), client("alice"), client("bob"))
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_waits_for_itself_alone_and_is_refused_beyond_a_number() {
-        let (lanes, alice, bob) = lanes();
-        let mut tickets = Vec::new();
+        let (limits, alice, bob) = limits();
+        let mut permits = Vec::new();
         for _ in 0..MOST {
-            tickets.push(lanes.enter(&alice).await.unwrap());
+            permits.push(limits.acquire(&alice).await.unwrap());
         }
         let waits: Vec<_> = (0..MOST_WAITING)
             .map(|_| {
-                let (lanes, alice) = (lanes.clone(), alice.clone());
-                tokio::spawn(async move { lanes.enter(&alice).await.map(drop) })
+                let (limits, alice) = (limits.clone(), alice.clone());
+                tokio::spawn(async move { limits.acquire(&alice).await.map(drop) })
             })
             .collect();
-        while lanes.lock()[&alice].waiting < MOST_WAITING {
+        while limits.lock()[&alice].waiting < MOST_WAITING {
             tokio::task::yield_now().await;
         }
-        assert_eq!(lanes.enter(&alice).await.map(drop), Err(TooMany));
-        assert!(lanes.enter(&bob).await.is_ok());
-        tickets.pop();
+        assert_eq!(limits.acquire(&alice).await.map(drop), Err(TooMany));
+        assert!(limits.acquire(&bob).await.is_ok());
+        permits.pop();
         for wait in waits {
             assert_eq!(wait.await.unwrap(), Ok(()));
         }
-        drop(tickets);
-        assert!(lanes.lock().is_empty());
+        drop(permits);
+        assert!(limits.lock().is_empty());
     }
 
     #[tokio::test]
     async fn whoever_gives_up_leaves_no_trace() {
-        let (lanes, alice, _) = lanes();
-        let mut tickets = Vec::new();
+        let (limits, alice, _) = limits();
+        let mut permits = Vec::new();
         for _ in 0..MOST {
-            tickets.push(lanes.enter(&alice).await.unwrap());
+            permits.push(limits.acquire(&alice).await.unwrap());
         }
-        let wait = tokio::time::timeout(Duration::from_millis(5), lanes.enter(&alice));
+        let wait = tokio::time::timeout(Duration::from_millis(5), limits.acquire(&alice));
         assert!(wait.await.is_err());
-        assert_eq!(lanes.lock()[&alice].waiting, 0);
-        drop(tickets);
-        assert!(lanes.lock().is_empty());
+        assert_eq!(limits.lock()[&alice].waiting, 0);
+        drop(permits);
+        assert!(limits.lock().is_empty());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_response_that_is_not_read_keeps_its_place_for_a_time() {
-        let (mut lanes, alice, _) = lanes();
+        let (mut limits, alice, _) = limits();
         let clock = chaos_core::testing::ManualClock::new();
-        lanes.clock = clock.clone().into();
-        let mut tickets = Vec::new();
+        limits.clock = clock.clone().into();
+        let mut permits = Vec::new();
         for _ in 0..MOST {
-            tickets.push(lanes.enter(&alice).await.unwrap());
+            permits.push(limits.acquire(&alice).await.unwrap());
         }
         clock.advance(LONGEST);
-        assert!(lanes.enter(&alice).await.is_ok());
+        assert!(limits.acquire(&alice).await.is_ok());
     }
 }
