@@ -1,39 +1,13 @@
 //! A Unix socket is its owner's alone, replaces what is dead and nothing else, and leaves nothing
 //! behind.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use chaos_core::Injector;
 use chaos_http_admin::{Admin, ServeError, UnixServer};
 use tokio::net::UnixStream;
 
 use crate::support::wire::{ANN, Answer, exchange, request, tokens};
-
-/// A directory of one's own, until it is dropped.
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let name = format!("chaos-{}-{name}", std::process::id());
-        let place = std::env::temp_dir().join(name);
-        fs::create_dir_all(&place).unwrap();
-        Self(place)
-    }
-
-    fn socket(&self) -> PathBuf {
-        self.0.join("admin.sock")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
 
 fn start(admin: &Admin, path: &Path) -> UnixServer {
     let server = admin.bind_unix(path).unwrap();
@@ -50,8 +24,8 @@ const HALT: &str = r#"{"reason":"x"}"#;
 
 #[tokio::test]
 async fn it_is_its_owners_and_goes_with_the_port() {
-    let place = Place::new("mode");
-    let path = place.socket();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
     let injector = Injector::new();
     let server = Admin::new(injector.clone()).bind_unix(&path).unwrap();
     let mode = fs::metadata(&path).unwrap().permissions().mode();
@@ -87,8 +61,8 @@ async fn it_is_its_owners_and_goes_with_the_port() {
 
 #[tokio::test]
 async fn tokens_hold_there_too() {
-    let place = Place::new("tokens");
-    let path = place.socket();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
     let admin = Admin::new(Injector::new()).access_tokens(tokens());
     let _server = start(&admin, &path);
     ask(&path, "GET /v1/rules", "Host: x\r\n", "")
@@ -100,8 +74,8 @@ async fn tokens_hold_there_too() {
 
 #[tokio::test]
 async fn only_what_is_dead_is_replaced() {
-    let place = Place::new("stale");
-    let path = place.socket();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
     let admin = Admin::new(Injector::new());
 
     // A socket that someone left behind.
@@ -136,8 +110,8 @@ async fn only_what_is_dead_is_replaced() {
 
 #[tokio::test]
 async fn what_took_its_name_meanwhile_is_left_alone() {
-    let place = Place::new("moved");
-    let path = place.socket();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
     let server = start(&Admin::new(Injector::new()), &path);
     fs::remove_file(&path).unwrap();
     let _other = std::os::unix::net::UnixListener::bind(&path).unwrap();

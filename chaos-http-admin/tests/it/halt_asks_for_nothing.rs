@@ -66,9 +66,8 @@ async fn a_token_is_enough() {
 
 #[tokio::test]
 async fn a_socket_of_ones_own_is_enough() {
-    let directory = std::env::temp_dir().join(format!("chaos-halt-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let (injector, path) = (Injector::new(), directory.join("admin"));
+    let folder = tempfile::tempdir().unwrap();
+    let (injector, path) = (Injector::new(), folder.path().join("admin.sock"));
     let _server = Admin::new(injector.clone()).bind_unix(&path).unwrap();
     for (headers, body) in BODIES {
         let stream = UnixStream::connect(&path).await.unwrap();

@@ -68,9 +68,8 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     }
 }
 
-fn file(name: &str, text: &str, mode: u32) -> std::path::PathBuf {
-    let name = format!("chaos-tokens-{}-{name}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+fn file(text: &str, mode: u32) -> tempfile::TempPath {
+    let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
     fs::write(&path, text).unwrap();
     #[cfg(unix)]
     {
@@ -84,9 +83,8 @@ fn file(name: &str, text: &str, mode: u32) -> std::path::PathBuf {
 
 #[test]
 fn a_file_that_is_for_its_owner_is_read() {
-    let path = file("good", &format!("# ours\nann:arm:{ANN}\n"), 0o600);
+    let path = file(&format!("# ours\nann:arm:{ANN}\n"), 0o600);
     let tokens = AccessTokens::from_file(&path).unwrap();
-    fs::remove_file(path).unwrap();
     assert_eq!(format!("{tokens:?}"), "[ann:arm:…]");
 }
 
@@ -94,9 +92,8 @@ fn a_file_that_is_for_its_owner_is_read() {
 #[test]
 fn a_file_that_all_may_read_is_refused() {
     for mode in [0o644, 0o604, 0o602, 0o666] {
-        let path = file(&format!("{mode:o}"), &format!("ann:arm:{ANN}\n"), mode);
+        let path = file(&format!("ann:arm:{ANN}\n"), mode);
         let error = AccessTokens::from_file(&path).unwrap_err().to_string();
-        fs::remove_file(&path).unwrap();
         assert!(error.contains("every user"), "{error}");
         assert!(error.contains(path.to_str().unwrap()) && !error.contains(ANN));
     }
@@ -109,9 +106,8 @@ fn what_cannot_be_read_says_where() {
     assert!(std::error::Error::source(&none).is_some());
     let unset = AccessTokens::from_env("CHAOS_NO_SUCH_VARIABLE").unwrap_err();
     assert!(unset.to_string().contains("not set"), "{unset}");
-    let large = file("large", &"#".repeat(65 * 1024), 0o600);
+    let large = file(&"#".repeat(65 * 1024), 0o600);
     let error = AccessTokens::from_file(&large).unwrap_err();
-    fs::remove_file(large).unwrap();
     assert!(error.to_string().contains("64 KiB"), "{error}");
 }
 

@@ -3,7 +3,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -21,27 +21,6 @@ use crate::support::{
     port::failing,
     wire::{ANN, EVE, Running, tokens},
 };
-
-struct Place(PathBuf);
-
-impl Place {
-    fn new(name: &str) -> Self {
-        let name = format!("chaos-account-{}-{name}", std::process::id());
-        let place = std::env::temp_dir().join(name);
-        fs::create_dir_all(&place).unwrap();
-        Self(place)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("audit.jsonl")
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
 
 async fn start(file: &Path) -> (Running, AuditFile) {
     let injector = Injector::new();
@@ -61,8 +40,9 @@ fn lines(file: &Path) -> Vec<Value> {
 /// At 14,000 edits a second, a third of them were lost to the file.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
-    let place = Place::new("flood");
-    let (port, file) = start(&place.file()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (port, file) = start(&path).await;
     let is_over = Arc::new(AtomicBool::new(false));
     let mut writers = JoinSet::new();
     for writer in 0..16 {
@@ -102,7 +82,7 @@ async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
     port.server.stop().await;
     drop(file);
     assert_eq!((status.lost, status.error), (0, None));
-    let written: Vec<u64> = lines(&place.file())
+    let written: Vec<u64> = lines(&path)
         .iter()
         .filter(|line| line["action"] != "refuse")
         .map(|line| line["generation"].as_u64().unwrap())
@@ -169,8 +149,9 @@ async fn only_edits_wait() {
 /// A token that may only look could write 37,000 refusals a second into the audit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_refusals_of_one_token_are_counted_beyond_a_number() {
-    let place = Place::new("refusals");
-    let (port, file) = start(&place.file()).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (port, file) = start(&path).await;
     let client = reqwest::Client::new();
     let halt = || {
         client
@@ -198,29 +179,30 @@ async fn the_refusals_of_one_token_are_counted_beyond_a_number() {
 fn the_file_is_its_owners() {
     use std::{os::unix::fs::PermissionsExt, process::Command};
 
-    let place = Place::new("owner");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     let injector = Injector::new();
-    drop(AuditFile::open(&injector, place.file()).unwrap());
-    let mode = fs::metadata(place.file()).unwrap().permissions().mode();
+    drop(AuditFile::open(&injector, &path).unwrap());
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 
     let as_other = |program: &[&str]| {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
-        command.args(program).arg(place.file());
+        command.args(program).arg(&path);
         command
     };
     if !rustix::process::geteuid().is_root() {
         println!("not root: what another user can do was not tried");
         return;
     }
-    for directory in [&place.0, &std::env::temp_dir()] {
+    for directory in [folder.path(), &std::env::temp_dir()] {
         let mode = fs::metadata(directory).unwrap().permissions().mode();
         fs::set_permissions(directory, fs::Permissions::from_mode(mode | 0o755)).unwrap();
     }
     assert!(!as_other(&["cat"]).output().unwrap().status.success());
     // Where the owner lets others read the file, they can still hold no lock that matters.
-    fs::set_permissions(place.file(), fs::Permissions::from_mode(0o644)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     assert!(as_other(&["cat"]).output().unwrap().status.success());
     let mut holder = as_other(&["flock", "--exclusive", "--nonblock"])
         .args(["sleep", "20"])
@@ -229,19 +211,19 @@ fn the_file_is_its_owners() {
     let is_held = || {
         let mut lock = Command::new("flock");
         lock.args(["--exclusive", "--nonblock"]);
-        let locked = lock.arg(place.file()).arg("true").status();
+        let locked = lock.arg(&path).arg("true").status();
         !locked.unwrap().success()
     };
     // It takes a moment to start.
     let tries = (0..200).map(|_| std::thread::park_timeout(Duration::from_millis(10)));
     let is_held = tries.into_iter().any(|()| is_held());
     assert!(is_held, "the other user holds the lock");
-    let file = AuditFile::open(&injector, place.file());
+    let file = AuditFile::open(&injector, &path);
     holder.kill().unwrap();
     holder.wait().unwrap();
     let file = file.expect("the lock of a reader does not count");
     // A second writer is still refused.
-    let second = AuditFile::open(&injector, place.file()).unwrap_err();
+    let second = AuditFile::open(&injector, &path).unwrap_err();
     assert_eq!(second.kind(), std::io::ErrorKind::WouldBlock);
     drop(file);
 }

@@ -1,12 +1,7 @@
 //! The audit file holds every entry once, in order, and always parses: after a crash in the middle of a
 //! line, beside a full disk, and when it is rotated.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{fs, path::Path, thread, time::Duration};
 
 use chaos_core::{
     Clock, Fault, Injector, Lifetime, Rule,
@@ -14,29 +9,6 @@ use chaos_core::{
 };
 use chaos_http_admin::{AuditFile, AuditFileStatus};
 use serde_json::{Value, json};
-
-/// A folder of its own, which goes with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = format!("chaos-{name}-{}", std::process::id());
-        let folder = std::env::temp_dir().join(folder);
-        drop(fs::remove_dir_all(&folder));
-        fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("audit.jsonl")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
 
 fn rule(id: &str) -> Rule {
     let (id, site) = (id.parse().unwrap(), "db.read".parse().unwrap());
@@ -74,10 +46,11 @@ fn until(file: &AuditFile, is_so: impl Fn(&AuditFileStatus) -> bool) -> AuditFil
 
 #[test]
 fn every_entry_is_a_line_and_the_last_ones_are_written_before_it_is_gone() {
-    let folder = Folder::new("every");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     let injector = Injector::new();
     injector.put(rule("before"));
-    let file = AuditFile::open(&injector, folder.file()).unwrap();
+    let file = AuditFile::open(&injector, &path).unwrap();
     let alice = Actor::new("alice")
         .at("10.0.0.7:9")
         .because("GameDay\n12 \"x\" é");
@@ -87,7 +60,7 @@ fn every_entry_is_a_line_and_the_last_ones_are_written_before_it_is_gone() {
         injector.put(rule(&format!("r{n}")));
     }
     drop(file);
-    let lines = lines(&folder.file());
+    let lines = lines(&path);
     assert_eq!(ids(&lines), (1..=52).collect::<Vec<_>>());
     assert_eq!(lines[0]["changes"][0]["after"]["site"], "db.read");
     assert_eq!(lines[1]["actor"], "alice");
@@ -99,13 +72,14 @@ fn every_entry_is_a_line_and_the_last_ones_are_written_before_it_is_gone() {
 
 #[test]
 fn an_expiry_is_written_on_time_though_nobody_asks() {
-    let folder = Folder::new("expiry");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     let injector = Injector::new();
-    let file = AuditFile::open(&injector, folder.file()).unwrap();
+    let file = AuditFile::open(&injector, &path).unwrap();
     let life = Lifetime::new(Duration::from_millis(300)).unwrap();
     injector.put(rule("a").lifetime(life));
     until(&file, |status| status.written == 2);
-    let lines = lines(&folder.file());
+    let lines = lines(&path);
     assert_eq!(
         (&lines[1]["action"], &lines[1]["what"]),
         (&json!("expire"), &json!("a"))
@@ -114,8 +88,8 @@ fn an_expiry_is_written_on_time_though_nobody_asks() {
 
 #[test]
 fn wherever_a_crash_cuts_a_line_the_next_run_goes_on_after_the_last_whole_one() {
-    let folder = Folder::new("torn");
-    let path = folder.file();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     let injector = Injector::new();
     injector.put(rule("a"));
     injector.put(rule("b"));
@@ -152,21 +126,23 @@ fn wherever_a_crash_cuts_a_line_the_next_run_goes_on_after_the_last_whole_one() 
 
 #[test]
 fn a_file_of_somebody_else_is_left_alone() {
-    let folder = Folder::new("foreign");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     for text in ["no newline", "root:x:0:0\nbin:x:1:1", "[1, 2"] {
-        fs::write(folder.file(), text).unwrap();
-        let error = AuditFile::open(&Injector::new(), folder.file()).unwrap_err();
+        fs::write(&path, text).unwrap();
+        let error = AuditFile::open(&Injector::new(), &path).unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{text}");
-        assert_eq!(fs::read_to_string(folder.file()).unwrap(), text);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
-    assert!(AuditFile::open(&Injector::new(), folder.0.join("no/such/folder")).is_err());
+    assert!(AuditFile::open(&Injector::new(), folder.path().join("no/such/folder")).is_err());
 }
 
 #[cfg(unix)]
 #[test]
 fn a_second_writer_is_refused_and_the_file_can_be_rotated() {
-    let folder = Folder::new("rotated");
-    let (path, old) = (folder.file(), folder.0.join("audit.jsonl.1"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let old = folder.path().join("audit.jsonl.1");
     let injector = Injector::new();
     let file = AuditFile::open(&injector, &path).unwrap();
     let refused = AuditFile::open(&Injector::new(), &path).unwrap_err();
@@ -197,8 +173,8 @@ fn a_full_disk_holds_up_nobody_and_what_waited_is_written_when_there_is_room() {
     use crate::support::dev_full::dev_full;
 
     let _full = dev_full();
-    let folder = Folder::new("full");
-    let path = folder.file();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
     symlink("/dev/full", &path).unwrap();
     let injector = Injector::new();
     let file = AuditFile::open(&injector, &path).unwrap();
@@ -212,8 +188,8 @@ fn a_full_disk_holds_up_nobody_and_what_waited_is_written_when_there_is_room() {
     assert!(error.contains("No space left on device"), "{error}");
     assert_eq!((status.written, status.lost), (0, 0));
 
-    let room = folder.0.join("room");
-    symlink(folder.0.join("real.jsonl"), &room).unwrap();
+    let room = folder.path().join("room");
+    symlink(folder.path().join("real.jsonl"), &room).unwrap();
     fs::rename(&room, &path).unwrap();
     let status = until(&file, |status| status.written == 500);
     assert_eq!(status.lost, 0);

@@ -20,6 +20,7 @@ fn is_refused(expected: &str, harm: impl FnOnce(&Watched)) {
     let error = watched.refused_for(expected);
     let path = watched.path.display().to_string();
     assert!(error.starts_with(&path), "{error}");
+    assert!(!error.contains('\n'), "{error}");
 
     assert_eq!((watched.ids().as_str(), watched.generation()), ("ab", 1));
     assert_eq!(pass(&watched.injector).unwrap_err().message(), "a");
@@ -147,6 +148,12 @@ fn a_rule_that_is_not_allowed() {
         write(rules("ab").replace("\"site\"", "\"site\":\"s\",\"site\"")),
     );
     is_refused("rule `a`: id: an earlier rule", write(rules("aba")));
+}
+
+#[test]
+fn a_name_that_would_begin_a_line_of_the_log() {
+    let text = rules("ab").replace("\"site\"", r#""rate\nWARN chaos: resumed":1,"site""#);
+    is_refused(r"unknown field `rate\nWARN chaos: resumed`", write(text));
 }
 
 #[test]

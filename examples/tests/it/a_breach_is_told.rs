@@ -47,7 +47,8 @@ async fn by_event_by_webhook_and_in_the_file() -> Result<(), Error> {
     let receiver = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", receiver.local_addr()?);
     tokio::spawn(axum::serve(receiver, router).into_future());
-    let path = std::env::temp_dir().join(format!("chaos-breach-{}.jsonl", std::process::id()));
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("audit.jsonl");
     let audit = path.to_str().ok_or("a path in text")?;
     let args = ["--no-traffic", "--audit", audit, "--webhook", &url];
     let shop = RunningShop::start_with(env!("CARGO_BIN_EXE_shop"), &args).await?;
@@ -98,6 +99,5 @@ async fn by_event_by_webhook_and_in_the_file() -> Result<(), Error> {
     // A service that stops halts, and so holds what the guard rail has halted.
     assert_eq!(actions, ["put", "breach", "halt"]);
     assert_eq!(lines[2]["what"], "already held by a guard rail");
-    fs::remove_file(&path)?;
     Ok(())
 }

@@ -44,17 +44,15 @@ fn disk(folder: &Path) -> Disk {
 
 #[tokio::test]
 async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
-    let folder = std::env::temp_dir().join(format!("chaos-full-{}", std::process::id()));
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("audit.jsonl");
-    let disk = disk(&folder);
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("audit.jsonl");
+    let disk = disk(folder.path());
     println!("the full disk is {disk:?}");
     let audit = path.to_str().ok_or("a path in text")?;
     let shop = env!("CARGO_BIN_EXE_shop");
     let shop = match disk {
         Disk::Tmpfs => {
-            let folder = folder.to_str().ok_or("a path in text")?;
+            let folder = folder.path().to_str().ok_or("a path in text")?;
             let wrapped = ["-Urm", "sh", "-c", ON_A_SMALL_DISK, folder, shop];
             RunningShop::start_through("unshare", &wrapped, &["--no-traffic", "--audit", audit])
                 .await?
@@ -140,7 +138,6 @@ async fn the_shop_serves_says_so_and_goes_on() -> Result<(), Error> {
     let ids: Vec<_> = lines.iter().map(|line| line["id"].as_u64()).collect();
     assert_eq!(ids, (1..=written).map(Some).collect::<Vec<_>>());
     drop(shop);
-    fs::remove_dir_all(&folder)?;
     Ok(())
 }
 

@@ -20,10 +20,8 @@ const KILLS: u64 = 200;
 
 #[test]
 fn two_hundred_kills_leave_a_file_that_parses() -> Result<(), Error> {
-    let folder = std::env::temp_dir().join(format!("chaos-kill-{}", std::process::id()));
-    drop(fs::remove_dir_all(&folder));
-    fs::create_dir_all(&folder)?;
-    let path = folder.join("audit.jsonl");
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("audit.jsonl");
     let clock = Clock::monotonic();
     let (mut read, mut torn, mut lines) = (0, 0, 0);
     let mut runs = BTreeMap::new();
@@ -48,7 +46,6 @@ fn two_hundred_kills_leave_a_file_that_parses() -> Result<(), Error> {
             read = 0;
         }
     }
-    fs::remove_dir_all(&folder)?;
     println!(
         "{lines} lines of {} runs, {torn} torn, in {:?}",
         runs.len(),
