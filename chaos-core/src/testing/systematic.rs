@@ -14,8 +14,9 @@ pub use crate::testing::report::{Outcome, Passes, SystematicReport, Tried, Tried
 ///
 /// The code first runs without a fault, which shows the sites it passes, and how often. Each fault is
 /// tried at one pass in each run; [`always`](Self::always) and [`pairs`](Self::pairs) add more runs. The
-/// report says what was not tried. Each run is in an [`Overlay`](crate::Overlay) of its own, so other code on the injector neither is affected nor interferes.
-/// A spawned task takes part if it is [carried](crate::Overlay::carry) into the overlay.
+/// report says what was not tried. Each run is in an [`Overlay`](crate::Overlay) of its own, so other code on
+/// the injector neither is affected nor interferes. A spawned task takes part if it is
+/// [carried](crate::Overlay::carry) into the overlay.
 ///
 /// ```
 /// use chaos_core::{Injected, Injector, inject, testing::Systematic};
