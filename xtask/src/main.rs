@@ -14,7 +14,7 @@ macro_rules! every_feature {
     () => {
         "chaos-core/follow,chaos-core/macros,chaos-core/serde,chaos-core/token,\
          chaos-tower/client,chaos-tower/reqwest,chaos-tower/reset,chaos-tower/token,chaos-tower/tonic,\
-         chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
+         chaos-http-admin/follow,chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
     };
 }
 
@@ -70,6 +70,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
             "cargo clippy -p chaos-http-admin -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features follow -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features follow,tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
             "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",

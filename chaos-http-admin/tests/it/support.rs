@@ -5,4 +5,5 @@ pub(crate) mod dev_full;
 pub(crate) mod document;
 pub(crate) mod exposition;
 pub(crate) mod port;
+pub(crate) mod tls;
 pub(crate) mod wire;
