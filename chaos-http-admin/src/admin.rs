@@ -285,6 +285,9 @@ impl Admin {
 
     /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix
     /// sockets are not affected.
+    ///
+    /// A `tracing` warning with the target `chaos` says when the port is opened with a certificate that
+    /// has expired, or will within a week, or within a third of its life if that is less.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::server::tls::Tls) -> Self {
         self.tls = Some(crate::server::live_tls::LiveTls::new(tls));
@@ -302,6 +305,8 @@ impl Admin {
     ///   the certificate, change nothing. Why is reported once: as a `tracing` warning with the target
     ///   `chaos`, as a refusal in the audit, and, until the files are valid again, in `GET /v1/status` and
     ///   the metric `chaos_source_failing`.
+    /// - A certificate that has expired, or soon will, is warned of when the port is opened and when it is
+    ///   taken, as with [`tls`](Self::tls). One that has expired is also reported in the same places of the status and the metrics.
     /// - The audit records each change, without the contents.
     ///
     /// A change is in force a fraction of a second after it, where the system notifies of changed files,
@@ -316,7 +321,8 @@ impl Admin {
     ) -> Result<Self, crate::server::tls::TlsError> {
         let tls = crate::server::live_tls::LiveTls::follow(&self.injector, files)?;
         if let Some(reloading) = tls.reloading() {
-            self = self.source(reloading.source(), reloading.check());
+            let (refused, ended) = (reloading.check(), tls.check(self.injector.clone()));
+            self = self.source(reloading.source(), move || refused().or_else(&ended));
         }
         self.tls = Some(tls);
         Ok(self)
@@ -345,6 +351,10 @@ impl Admin {
     pub fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &tls {
+            tls.warn_of_end(self.injector.wall());
+        }
         #[cfg(not(feature = "tls"))]
         let tls: Option<std::convert::Infallible> = None;
         // `::ffff:127.0.0.1`, an IPv4 address written as IPv6, is a loopback address as well.

@@ -12,6 +12,8 @@ pub(crate) mod tls;
 pub(crate) mod tls_files;
 #[cfg(unix)]
 pub(crate) mod unix;
+#[cfg(feature = "tls")]
+pub(crate) mod validity;
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 

@@ -1,6 +1,6 @@
 //! The TLS configuration with which a port accepts connections at the moment.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
 
@@ -30,6 +30,11 @@ impl LiveTls {
     pub(crate) fn current(&self) -> Tls {
         Tls::clone(&self.current.load())
     }
+
+    /// Logs a warning if clients refuse the certificate at the time `now`, or soon will.
+    pub(crate) fn warn_of_end(&self, now: SystemTime) {
+        self.current.load().validity.warn(now);
+    }
 }
 
 #[cfg(feature = "follow")]
@@ -54,6 +59,7 @@ mod files {
         /// What is in force.
         pem: TlsPem,
         current: Arc<ArcSwap<Tls>>,
+        injector: Injector,
     }
 
     impl LiveTls {
@@ -65,6 +71,7 @@ mod files {
                 files,
                 pem,
                 current: Arc::clone(&live.current),
+                injector: injector.clone(),
             };
             let reloading = Reloading::start(injector, followed).map_err(TlsError::of(
                 "no thread can be started to follow the certificate",
@@ -76,6 +83,15 @@ mod files {
         /// Returns the files that are followed.
         pub(crate) fn reloading(&self) -> Option<&Reloading> {
             self.reloading.as_deref()
+        }
+
+        /// Returns a function that returns why clients refuse the certificate at the moment, or `None`.
+        pub(crate) fn check(
+            &self,
+            injector: Injector,
+        ) -> impl Fn() -> Option<String> + Send + Sync + 'static {
+            let current = Arc::clone(&self.current);
+            move || current.load().validity.problem(injector.wall())
         }
     }
 
@@ -98,6 +114,7 @@ mod files {
             let tls = pem.tls().map_err(|error| with_causes(&error))?;
             let changes = pem.changes_since(&self.pem);
             if changes.is_some() {
+                tls.validity.warn(self.injector.wall());
                 self.current.store(Arc::new(tls));
                 self.pem = pem.clone();
             }

@@ -21,6 +21,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use webpki::EndEntityCert;
 
+use crate::server::validity::Validity;
+
 /// The TLS configuration of the port, for [`Admin::tls`](crate::Admin::tls): its certificate, and
 /// whether clients must have one. `Debug` shows none of it.
 ///
@@ -37,6 +39,8 @@ use webpki::EndEntityCert;
 pub struct Tls {
     key: Arc<dyn ResolvesServerCert>,
     config: Arc<ServerConfig>,
+    /// When the server's own certificates are valid.
+    pub(super) validity: Validity,
 }
 
 impl Tls {
@@ -55,12 +59,17 @@ impl Tls {
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
             .map_err(unquoted)
             .map_err(TlsError::of("the private key cannot be read"))?;
+        let validity = Validity::of(&chain);
         let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::of(
             "the private key is not that of the certificate",
         ))?;
         let key: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(key));
         let config = config(Arc::clone(&key), WebPkiClientVerifier::no_client_auth())?;
-        Ok(Self { key, config })
+        Ok(Self {
+            key,
+            config,
+            validity,
+        })
     }
 
     /// Requires every client to present a certificate that one of `authorities` has signed.

@@ -1,17 +1,13 @@
 //! A secret is in no `Debug`, no log, no answer and no audit, and not in a file that all may read.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    sync::{Arc, Mutex},
-};
+use std::{fmt::Write as _, fs};
 
 use chaos_core::Injector;
 use chaos_http_admin::{AccessTokens, Admin, Role};
-use tracing::{Event, Metadata, Subscriber, field::Visit, span};
 
 use crate::support::{
     alone::is_alone,
+    log::Log,
     wire::{ANN, EVE, Running, tokens},
 };
 
@@ -180,40 +176,4 @@ fn one_that_is_short_or_there_already_is_refused_by_number() {
         "access token 4: an earlier access token has the same secret"
     );
     assert!(!format!("{short:?} {again:?}").contains(ANN));
-}
-
-/// Everything that anyone in this process logs, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        span.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        let mut log = self.0.lock().unwrap();
-        writeln!(log, "{}={value:?}", field.name()).unwrap();
-    }
 }

@@ -1,16 +1,20 @@
 //! A port with TLS speaks TLS alone, shows its certificate, and asks for one if it is told to.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Clock, Injector};
+use chaos_core::{Clock, Injector, testing::ManualClock};
 use chaos_http_admin::{Admin, Tls};
 use tokio::{io::AsyncReadExt, time::timeout};
 use tokio_rustls::TlsConnector;
 
 use crate::support::{
+    alone::is_alone,
+    log::Log,
     tls::{Authority, client, connect},
     wire::{ANN, Answer, LONG, Running, exchange, request, tokens},
 };
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const HALT: &str = r#"{"reason":"x"}"#;
 
@@ -176,4 +180,43 @@ fn what_does_not_fit_is_refused() {
     let tls = Tls::from_pem(&one.certificate, &one.key).unwrap();
     assert_eq!(format!("{tls:?}"), "Tls { .. }");
     tls.client_certificates("").unwrap_err();
+}
+
+/// Certificates end, and the log says so before an operator is locked out.
+#[test]
+fn a_certificate_that_ends_is_warned_of_when_the_port_opens() {
+    const THIS: &str = "tls_is_tls::a_certificate_that_ends_is_warned_of_when_the_port_opens";
+    if !is_alone(THIS) {
+        return;
+    }
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let authority = Authority::new();
+    let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+    let injector = Injector::with_clock(ManualClock::starting_at(now));
+    for (expected, from, days) in [
+        (None, -1, 90),
+        (None, -60, 8),
+        (Some("expires at"), -60, 6),
+        (Some("expired at"), -60, -1),
+        (Some("not valid before"), 1, 90),
+        // Of a short life, the last third is warned of.
+        (None, -1, 2),
+        (Some("expires at"), -3, 1),
+    ] {
+        let day = |days: i32| match days.is_negative() {
+            true => now - days.unsigned_abs() * DAY,
+            false => now + days.unsigned_abs() * DAY,
+        };
+        let pair = authority.sign_for(&["localhost"], day(from)..day(days));
+        let tls = Tls::from_pem(&pair.certificate, &pair.key).unwrap();
+        let admin = Admin::new(injector.clone()).tls(tls);
+        log.0.lock().unwrap().clear();
+        drop(admin.bind("127.0.0.1:0".parse().unwrap()).unwrap());
+        let said = log.0.lock().unwrap().clone();
+        match expected {
+            Some(expected) => assert!(said.contains(expected), "{from}..{days}: {said}"),
+            None => assert!(!said.contains("certificate"), "{from}..{days}: {said}"),
+        }
+    }
 }

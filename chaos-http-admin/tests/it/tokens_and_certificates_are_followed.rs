@@ -405,6 +405,7 @@ async fn nobody_follows_a_file_for_a_port_that_is_gone() {
 /// A port whose TLS configuration is in files.
 struct Secured {
     port: Running,
+    admin: Admin,
     folder: TempDir,
 }
 
@@ -421,8 +422,12 @@ impl Secured {
         let injector = Injector::new();
         let admin = Admin::new(injector.clone()).access_tokens(tokens());
         let admin = admin.follow_tls(files).unwrap();
-        let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
-        Self { port, folder }
+        let port = Running::start_at("0.0.0.0:0", &injector, admin.clone()).await;
+        Self {
+            port,
+            admin,
+            folder,
+        }
     }
 
     /// Whether a client gets an answer.
@@ -528,4 +533,31 @@ async fn a_bad_certificate_changes_nothing_and_is_told_once() {
         assert_eq!(told, ["certificate replaced"], "{expected}");
         assert!(secured.serves(&known).await, "{expected}");
     }
+}
+
+/// One that has expired is taken, since its owner wants it so, and the status says why clients refuse it.
+#[tokio::test]
+async fn a_certificate_that_has_expired_is_reported() {
+    let authority = Authority::new();
+    let secured = Secured::start(&authority.sign(&["localhost"]), None).await;
+    let hour = Duration::from_secs(3600);
+    let now = Clock::monotonic().wall();
+    let expired = authority.sign_for(&["localhost"], now - 2 * hour..now - hour);
+    write_pair(secured.folder.path(), &expired);
+    told(&secured.port.injector, Action::Reload, 1).await;
+    let client = client(&authority, None, b"http/1.1");
+    assert!(!secured.serves(&client).await);
+    let metrics = secured.admin.metrics().text();
+    let failing = metrics
+        .lines()
+        .find(|line| line.starts_with("chaos_source_failing{"));
+    assert!(failing.unwrap().ends_with(" 1"), "{metrics}");
+
+    write_pair(secured.folder.path(), &authority.sign(&["localhost"]));
+    secured.until_served(&client).await;
+    let metrics = secured.admin.metrics().text();
+    let failing = metrics
+        .lines()
+        .find(|line| line.starts_with("chaos_source_failing{"));
+    assert!(failing.unwrap().ends_with(" 0"), "{metrics}");
 }

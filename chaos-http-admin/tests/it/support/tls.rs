@@ -1,6 +1,6 @@
 //! Authorities, the certificates that they sign, and clients that speak TLS.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc, time::SystemTime};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{
@@ -29,8 +29,21 @@ impl Authority {
     }
 
     pub(crate) fn sign(&self, names: &[&str]) -> Pair {
+        self.sign_with(names, |_| {})
+    }
+
+    /// Signs a certificate that is valid in this time.
+    pub(crate) fn sign_for(&self, names: &[&str], valid: Range<SystemTime>) -> Pair {
+        self.sign_with(names, |params| {
+            params.not_before = valid.start.into();
+            params.not_after = valid.end.into();
+        })
+    }
+
+    fn sign_with(&self, names: &[&str], set: impl FnOnce(&mut CertificateParams)) -> Pair {
         let names: Vec<_> = names.iter().map(ToString::to_string).collect();
         let mut params = CertificateParams::new(names).unwrap();
+        set(&mut params);
         params
             .distinguished_name
             .push(DnType::CommonName, "whoever");
