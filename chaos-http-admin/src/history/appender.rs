@@ -9,6 +9,8 @@ use std::{
 
 use serde::de::IgnoredAny;
 
+use crate::log::log;
+
 /// An append-only file of JSON lines.
 #[derive(Debug)]
 pub(crate) struct Appender {
@@ -130,8 +132,11 @@ fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::InvalidData, problem));
     }
     file.set_len(start)?;
-    let (path, bytes) = (path.display(), length - start);
-    tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
+    let (path, bytes) = (path.to_owned(), length - start);
+    log(move || {
+        let path = path.display();
+        tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
+    });
     Ok(())
 }
 

@@ -18,8 +18,9 @@ use chaos_core::{
 };
 use serde_json::json;
 
-use crate::history::{
-    appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
+use crate::{
+    history::{appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id},
+    log::log,
 };
 
 /// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on. Clones
@@ -283,15 +284,20 @@ impl Writer {
             self.progress.seen += missed;
             self.progress.missed += missed;
             self.progress.lost += missed;
-            tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
+            log(move || {
+                tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
+            });
         }
     }
 
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
         self.skip_to(entry);
         if self.in_file > 0 && self.appender.is_truncated()? {
-            let (path, entries) = (self.appender.path().display(), self.in_file);
-            tracing::warn!(target: "chaos", %path, entries, "the audit file was truncated, and entries may be missing from its copy");
+            let (path, entries) = (self.appender.path().to_owned(), self.in_file);
+            log(move || {
+                let path = path.display();
+                tracing::warn!(target: "chaos", %path, entries, "the audit file was truncated, and entries may be missing from its copy");
+            });
             self.progress.truncated += self.in_file;
             self.in_file = 0;
         }
@@ -330,20 +336,23 @@ impl Writer {
         state.lost.store(progress.lost, Ordering::Relaxed);
         let mut noted = self.state.error();
         let error = written.as_ref().err().map(ToString::to_string);
-        let path = self.appender.path().display();
+        let path = self.appender.path().display().to_string();
         if error.is_some() {
             self.state.failed.fetch_add(1, Ordering::Relaxed);
         }
         let had_failed = noted.is_some();
         noted.clone_from(&error);
-        // A `tracing` subscriber may call back into this type, so the lock is released first.
         drop(noted);
         match error {
             Some(error) if !had_failed => {
-                tracing::error!(target: "chaos", %path, error, "the audit file cannot be written");
+                log(
+                    move || tracing::error!(target: "chaos", path, error, "the audit file cannot be written"),
+                );
             }
             None if had_failed => {
-                tracing::warn!(target: "chaos", %path, "the audit file can be written again");
+                log(
+                    move || tracing::warn!(target: "chaos", path, "the audit file can be written again"),
+                );
             }
             _ => {}
         }

@@ -19,6 +19,7 @@ use crate::{
         query::{MAX_REASON, NoQuery},
     },
     followers::Followers,
+    log::log,
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::status,
@@ -36,10 +37,11 @@ pub(crate) async fn halt(
     OptionalReason(reason): OptionalReason,
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
-    match injector.as_actor(actor.clone()).halt() {
+    let is_first = injector.as_actor(actor.clone()).halt();
+    log(move || match is_first {
         true => tracing::warn!(target: "chaos", reason, who = %actor, "halted"),
         false => tracing::warn!(target: "chaos", reason, who = %actor, "halted again"),
-    }
+    });
     status(&injector, &followers)
 }
 
@@ -57,7 +59,7 @@ pub(crate) async fn resume(
     if_match.check(injector.rules().generation(), true)?;
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).resume()? {
-        tracing::warn!(target: "chaos", reason, who = %actor, "resumed");
+        log(move || tracing::warn!(target: "chaos", reason, who = %actor, "resumed"));
     }
     Ok(status(&injector, &followers))
 }
@@ -72,7 +74,7 @@ pub(crate) async fn acknowledge(
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).acknowledge() > 0 {
-        tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged");
+        log(move || tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged"));
     }
     status(&injector, &followers)
 }

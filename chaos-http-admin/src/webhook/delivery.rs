@@ -29,6 +29,7 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{
     history::expiry_watch::ExpiryWatch,
+    log::log,
     webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
 
@@ -110,10 +111,14 @@ impl DeliveryCounts {
         let to = hook.origin();
         match (before, error) {
             (None, Some(error)) => {
-                tracing::error!(target: "chaos", to, error, "messages to a webhook fail");
+                log(
+                    move || tracing::error!(target: "chaos", to, error, "messages to a webhook fail"),
+                );
             }
             (Some(_), None) => {
-                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again");
+                log(
+                    move || tracing::warn!(target: "chaos", to, "messages to a webhook succeed again"),
+                );
             }
             _ => {}
         }
