@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
-use crate::server::{live_tls::LiveTls, tls::Tls};
+use crate::server::live_tls::LiveTls;
 
 /// The pause after accepting has failed for want of resources, such as file descriptors, in which
 /// some may be freed.
@@ -33,7 +33,7 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// The TLS handshake is still to be done.
     #[cfg(feature = "tls")]
-    Tls(TcpStream, Tls),
+    Tls(TcpStream, LiveTls),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -68,7 +68,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Self::Tls(listener, tls) => {
                 let (stream, peer) = accept_tcp(listener).await?;
-                Ok((Stream::Tls(stream, tls.current()), peer))
+                Ok((Stream::Tls(stream, tls.clone()), peer))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {
