@@ -50,7 +50,7 @@ use std::{
     time::Duration,
 };
 
-use self::directory_watcher::DirectoryWatcher;
+pub use self::directory_watcher::DirectoryWatcher;
 use crate::clock::Clock;
 
 /// A version of the files is used when two reads this far apart agree and no notification came in

@@ -152,7 +152,9 @@ pub use crate::{
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
-    injector::{Injector, attributed::AttributedInjector, global, warnings::Warning},
+    injector::{
+        Injector, attributed::AttributedInjector, global, halt_hooks::HaltHook, warnings::Warning,
+    },
     matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},
     overlay::Overlay,

@@ -24,7 +24,7 @@ const MOST_LINKS: usize = 40;
 /// another one. A mounted Kubernetes ConfigMap, for example, is a link to a link in the same
 /// directory, `..data`, which is replaced on each update.
 #[derive(Debug)]
-pub(super) struct DirectoryWatcher {
+pub struct DirectoryWatcher {
     wake: SyncSender<()>,
     /// `None` until the system provides one.
     watcher: Option<RecommendedWatcher>,
@@ -41,9 +41,10 @@ type PathNames = Arc<Mutex<BTreeSet<OsString>>>;
 type Identity = ((u64, u64), Option<SystemTime>);
 
 impl DirectoryWatcher {
-    /// Creates a watcher that sends a message after each change that may concern the paths, if none
-    /// is waiting in the channel. It watches nothing yet.
-    pub(super) fn new(wake: SyncSender<()>) -> Self {
+    /// Creates a watcher that sends a message into `wake` after each change that may concern the paths, if
+    /// none is waiting there; a capacity of one message is enough. It watches nothing yet.
+    #[must_use]
+    pub fn new(wake: SyncSender<()>) -> Self {
         Self {
             wake,
             watcher: None,
@@ -55,7 +56,7 @@ impl DirectoryWatcher {
     /// Watches the directories that `paths` lead to now, and no longer watches others. A directory
     /// that was replaced by another of the same name is watched anew. Sends a message if a directory
     /// was not watched before. Returns whether all of the directories are watched.
-    pub(super) fn follow(&mut self, paths: &[PathBuf]) -> bool {
+    pub fn follow(&mut self, paths: &[PathBuf]) -> bool {
         let mut way = Way::default();
         for path in paths {
             way.add(path);
