@@ -14,7 +14,7 @@ use std::{
 
 use chaos_core::{
     Injector,
-    audit::{Audit, Entry},
+    audit::{Audit, AuditFollower, Entry},
 };
 use serde_json::json;
 
@@ -108,6 +108,7 @@ impl AuditFile {
         let state = Arc::new(WriterState::default());
         let writer = Writer {
             audit: injector.audit().clone(),
+            follower: injector.audit().follow(),
             expiry_watch: ExpiryWatch::new(injector),
             appender: Appender::open(&path)?,
             seen: 0,
@@ -185,6 +186,8 @@ impl WriterState {
 /// The state of the thread.
 struct Writer {
     audit: Audit,
+    /// Keeps the entries that are yet to be written.
+    follower: AuditFollower,
     expiry_watch: ExpiryWatch,
     appender: Appender,
     /// The id of the last entry that was written or lost.
@@ -233,6 +236,7 @@ impl Writer {
             self.appender.sync()?;
             self.is_synced = true;
         }
+        self.follower.seen(self.seen);
         self.state.seen.store(self.seen, Ordering::Release);
         added
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chaos_core::Clock;
 use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
+use tokio::time::sleep;
 
 use crate::{Error, attacks::measured::Struck};
 
@@ -20,23 +21,11 @@ const LONGEST_DELAY: Duration = Duration::from_millis(500);
 /// The most that the expressions of all rules take on one call; it is some 30 ms where nothing else runs.
 const LONGEST_MATCH: Duration = Duration::from_millis(500);
 
-/// The audit file has an entry for each accepted edit, in order, and none is missing between two.
+/// The audit file has an entry for each accepted edit, in order, and none is missing between two. Only edits were
+/// asked for.
 pub(super) fn is_complete<'s>(struck: &'s Struck<'s>) -> Checked<'s> {
     async {
-        let file = struck.victim.folder.path().join("audit.jsonl");
-        // The last entries are written a moment after their edits.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let text = std::fs::read_to_string(file)?;
-        let (mut edits, mut wrong, mut last) = (0, Vec::new(), None);
-        for line in text.lines() {
-            let entry: Value = serde_json::from_str(line)?;
-            edits += u64::from(entry["actor"] == "ann" && entry["action"] == "put");
-            let id = entry["id"].as_u64().ok_or("an entry without a number")?;
-            if last.is_some_and(|last| id != last + 1) {
-                wrong.push(format!("entry {id} follows {last:?} in the audit file"));
-            }
-            last = Some(id);
-        }
+        let (edits, mut wrong) = written(struck).await?;
         let accepted = struck.report.accepted();
         if edits < accepted {
             wrong.push(format!(
@@ -44,12 +33,45 @@ pub(super) fn is_complete<'s>(struck: &'s Struck<'s>) -> Checked<'s> {
             ));
         }
         let answers = struck.report.answers.keys();
-        let other = answers.filter(|status| ![200, 201, 429, 503].contains(*status));
+        let other = answers.filter(|status| ![200, 201, 408, 429, 503].contains(*status));
         wrong.extend(other.map(|status| format!("an edit was answered by {status}")));
         wrong.truncate(3);
         Ok(wrong)
     }
     .boxed()
+}
+
+/// No entry is missing between two in the audit file.
+pub(super) fn has_no_gap<'s>(struck: &'s Struck<'s>) -> Checked<'s> {
+    async { Ok(written(struck).await?.1) }.boxed()
+}
+
+/// Reads the audit file once it is written. Returns the number of edits of the attacker, and what is missing.
+async fn written(struck: &Struck<'_>) -> Result<(u64, Vec<String>), Error> {
+    let file = struck.victim.folder.path().join("audit.jsonl");
+    // The last entries are written a moment after their edits.
+    let text = loop {
+        let before = std::fs::metadata(&file)?.len();
+        sleep(Duration::from_millis(500)).await;
+        if std::fs::metadata(&file)?.len() == before {
+            break std::fs::read_to_string(&file)?;
+        }
+    };
+    let (mut edits, mut missing, mut last) = (0, Vec::new(), 0);
+    for line in text.lines() {
+        let entry: Value = serde_json::from_str(line)?;
+        let is_edit = ["put", "replace"]
+            .iter()
+            .any(|edit| entry["action"] == *edit);
+        edits += u64::from(entry["actor"] == "ann" && is_edit);
+        let id = entry["id"].as_u64().ok_or("an entry without a number")?;
+        if id != last + 1 {
+            missing.push(format!("entry {id} follows entry {last} in the audit file"));
+        }
+        last = id;
+    }
+    missing.truncate(3);
+    Ok((edits, missing))
 }
 
 /// The audit file has few bytes.
