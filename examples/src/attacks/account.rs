@@ -60,7 +60,7 @@ async fn written(struck: &Struck<'_>) -> Result<(u64, Vec<String>), Error> {
     let (mut edits, mut missing, mut last) = (0, Vec::new(), 0);
     for line in text.lines() {
         let entry: Value = serde_json::from_str(line)?;
-        let is_edit = ["put", "replace"]
+        let is_edit = ["put", "edit", "replace"]
             .iter()
             .any(|edit| entry["action"] == *edit);
         edits += u64::from(entry["actor"] == "ann" && is_edit);
