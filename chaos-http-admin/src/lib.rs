@@ -181,7 +181,8 @@
 //! - **A file** can keep all entries, as JSON Lines: see [`AuditFile`]. The status shows whether it
 //!   can be written.
 //! - **Events** are a stream for `EventSource`, `curl -N` or a program. The first event is `start`.
-//!   Then follow `injection` events (`number`, `at`, `site`, `rule`, `fault`, `delay_ms`), and each
+//!   Then follow `injection` events (`number`, `at`, `site`, `rule`, `fault`, `delay_ms`, and what is known of the call:
+//!   `method`, `path`, `route`, `trace_id`, `labels`), and each
 //!   audit entry as an event named after its action, in the order in which they happened. A slow
 //!   client blocks nothing: one that is more than a thousand events behind gets an event `dropped`
 //!   with the number of `injections` and `entries` that it has missed. With the `Last-Event-ID` of
