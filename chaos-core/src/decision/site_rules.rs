@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
-    decision::firing::Firing,
+    decision::firing::{Before, Firing},
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -243,8 +243,13 @@ impl SiteRules {
             let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let delayed = evaluation.fired.iter().map(Firing::planned_delay).sum();
-            let (here, before) = (evaluation.here, (evaluation.has_ended, delayed));
+            let fired = &evaluation.fired;
+            let before = Before {
+                has_ended: evaluation.has_ended,
+                delayed: fired.iter().map(Firing::planned_delay).sum(),
+                of_token: fired.iter().any(|firing| firing.active.slot.of_token),
+            };
+            let here = evaluation.here;
             let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
                 return ControlFlow::Continue(());
             };

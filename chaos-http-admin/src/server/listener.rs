@@ -9,9 +9,12 @@ use tokio::{
     time::sleep,
 };
 
-use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
 use crate::server::live_tls::LiveTls;
+use crate::{
+    access::peer::{Peer, Remote},
+    log::log,
+};
 
 /// The pause after accepting has failed for want of resources, such as file descriptors, in which
 /// some may be freed.
@@ -52,7 +55,9 @@ impl Listener {
                     if [ConnectionAborted, ConnectionRefused, ConnectionReset]
                         .contains(&error.kind()) => {}
                 Err(error) => {
-                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
+                    log(move || {
+                        tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
+                    });
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
