@@ -6,6 +6,7 @@ mod book_guard;
 mod edit;
 pub(crate) mod environment;
 mod halt;
+pub(crate) mod halt_hooks;
 mod holders;
 mod install;
 mod limits;
@@ -35,7 +36,7 @@ use crate::{
     call::site_kind::SiteKind,
     clock::Clock,
     hub::{Hub, observer::Injection},
-    injector::{book::Book, book_guard::BookGuard, holders::Holders},
+    injector::{book::Book, book_guard::BookGuard, halt_hooks::HaltHooks, holders::Holders},
     rule::rule_set::RuleSet,
     site::{Site, catalogue},
     trigger::replay::{Decisions, Log},
@@ -60,6 +61,7 @@ struct Inner {
     rules: ArcSwap<RuleSet>,
     /// Who keeps the injector halted. It may be locked while the book is, and not the other way round.
     holders: Mutex<Holders>,
+    halt_hooks: HaltHooks,
     /// The rules that a halt releases.
     live: LiveRules,
     /// Whether a halt has begun and the sites still hold rules.
@@ -100,6 +102,7 @@ impl Injector {
             book: Mutex::default(),
             rules: ArcSwap::default(),
             holders: Mutex::new(holders),
+            halt_hooks: HaltHooks::default(),
             live: LiveRules::default(),
             is_disarming: AtomicBool::new(false),
         }));

@@ -90,6 +90,7 @@
 //! | [`overlay`], `token` | rules of one task tree, or of one request |
 //! | [`plan`], [`decision`] | integrations: what can be done to a call, and how it is executed |
 //! | `wire` | rules as JSON, and in one line |
+//! | `follow` | files that are read again when they change |
 //! | [`docs`] | guides |
 //!
 //! # Features
@@ -114,6 +115,8 @@ pub mod decision;
 mod dice;
 mod error;
 pub mod fault;
+#[cfg(feature = "follow")]
+pub mod follow;
 mod gate;
 pub mod guard_rail;
 mod hub;
@@ -149,7 +152,9 @@ pub use crate::{
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
-    injector::{Injector, attributed::AttributedInjector, global, warnings::Warning},
+    injector::{
+        Injector, attributed::AttributedInjector, global, halt_hooks::HaltHook, warnings::Warning,
+    },
     matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},
     overlay::Overlay,

@@ -1,4 +1,4 @@
-//! The rules that the environment of the process names: `CHAOS_RULES` and `CHAOS_FILE`.
+//! What the environment of the process names: `CHAOS_HALT_FILE`, `CHAOS_RULES` and `CHAOS_FILE`.
 
 use std::{env, ffi::OsString};
 
@@ -7,16 +7,18 @@ use chaos_core::{Injector, Rule, audit::Actor, wire};
 use crate::{
     error::{Problem, SourceError},
     file::FileSource,
+    halt_file::{FollowedHaltFile, HaltFile},
     installed::InstalledRules,
     watching::Watching,
 };
 
+const HALT_FILE: &str = "CHAOS_HALT_FILE";
 const RULES: &str = "CHAOS_RULES";
 const FILE: &str = "CHAOS_FILE";
 
-/// The rules that the environment names: `CHAOS_RULES` contains rules in the [short
-/// form](chaos_core::wire::rules_from_short), and `CHAOS_FILE` the path of a file of rules. Each
-/// may be unset or empty.
+/// What the environment names: `CHAOS_HALT_FILE` the path of a [`HaltFile`], `CHAOS_RULES` rules in the
+/// [short form](chaos_core::wire::rules_from_short), and `CHAOS_FILE` the path of a file of rules.
+/// Each may be unset or empty.
 ///
 /// ```
 /// use chaos_core::Injector;
@@ -27,12 +29,14 @@ const FILE: &str = "CHAOS_FILE";
 /// assert!(environment.file().is_none());
 ///
 /// let injector = Injector::new();
-/// assert!(environment.arm(&injector)?.is_none());
+/// let armed = environment.arm(&injector)?;
+/// assert!(armed.file.is_none());
 /// assert_eq!(injector.rules().rules().len(), 1);
 /// # Ok::<(), chaos_sources::SourceError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct Environment {
+    halt_file: Option<HaltFile>,
     rules: Vec<Rule>,
     file: Option<FileSource>,
 }
@@ -56,8 +60,10 @@ impl Environment {
         let refuse = |problem: Problem| SourceError::new(RULES, problem);
         let text = (text.into_string()).map_err(|_| refuse("the text is not UTF-8".into()))?;
         let rules = wire::rules_from_short(&text);
-        let file = variable(FILE).filter(|path| !path.is_empty());
+        let path = |name| variable(name).filter(|path| !path.is_empty());
+        let file = path(FILE);
         Ok(Self {
+            halt_file: path(HALT_FILE).map(HaltFile::new),
             rules: rules.map_err(|error| refuse(error.into()))?,
             file: file.map(FileSource::new),
         })
@@ -75,24 +81,44 @@ impl Environment {
         self.file.as_ref()
     }
 
-    /// Appends the rules of `CHAOS_RULES` to those of `injector`, and [watches](FileSource::watch)
-    /// the file of `CHAOS_FILE`. Returns `None` if no file is named.
+    /// Returns the halt file that `CHAOS_HALT_FILE` names.
+    #[must_use]
+    pub fn halt_file(&self) -> Option<&HaltFile> {
+        self.halt_file.as_ref()
+    }
+
+    /// [Follows](HaltFile::follow) the halt file of `CHAOS_HALT_FILE`, appends the rules of `CHAOS_RULES`
+    /// to those of `injector`, and [watches](FileSource::watch) the file of `CHAOS_FILE`, in this order.
     ///
     /// The rules stay in force when the returned value is dropped.
     ///
     /// # Errors
     /// Returns an error, and arms nothing, if the injector's policy refuses a rule of
     /// `CHAOS_RULES`, or another rule has its id. Returns an error if no thread can be started to
-    /// watch the file; the rules of `CHAOS_RULES` are armed then.
-    pub fn arm(&self, injector: &Injector) -> Result<Option<Watching>, SourceError> {
+    /// follow a file; the rules of `CHAOS_RULES` may be armed then.
+    pub fn arm(&self, injector: &Injector) -> Result<ArmedEnvironment, SourceError> {
+        let halt_file = (self.halt_file.as_ref())
+            .map(|file| file.follow(injector))
+            .transpose()?;
         if !self.rules.is_empty() {
             let actor = Actor::new(format!("env:{RULES}")).because("set in the environment");
             let put = InstalledRules::new(injector, actor).put(self.rules.clone());
             put.map_err(|problem| SourceError::new(RULES, problem))?;
         }
-        self.file
-            .as_ref()
+        let file = (self.file.as_ref())
             .map(|file| file.watch(injector))
-            .transpose()
+            .transpose()?;
+        Ok(ArmedEnvironment { halt_file, file })
     }
+}
+
+/// The files of an [`Environment`], which are followed until this is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+#[must_use = "the files are followed until this is dropped"]
+pub struct ArmedEnvironment {
+    /// The halt file of `CHAOS_HALT_FILE`.
+    pub halt_file: Option<FollowedHaltFile>,
+    /// The file of rules of `CHAOS_FILE`.
+    pub file: Option<Watching>,
 }

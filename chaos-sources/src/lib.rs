@@ -1,5 +1,5 @@
 //! Rules for [`chaos_core`] from a file, which is followed while it changes, and from the
-//! environment.
+//! environment, and a [file that keeps a halt](HaltFile).
 //!
 //! ```
 //! use chaos_core::{Injector, inject};
@@ -24,8 +24,8 @@
 //! injector.halt("that is enough");
 //! assert!(read().is_ok()); // off
 //!
-//! // CHAOS_RULES='db.write=5%sleep(200)' and CHAOS_FILE=/etc/chaos/rules.yaml
-//! let _watching = Environment::read()?.arm(&injector)?;
+//! // CHAOS_HALT_FILE=/var/lib/shop/halt, CHAOS_RULES='db.write=5%sleep(200)', CHAOS_FILE=/etc/chaos/rules.yaml
+//! let _armed = Environment::read()?.arm(&injector)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -71,7 +71,8 @@
 //! # Cost
 //!
 //! A watched file has one thread, which sleeps except for a read every five seconds, and the
-//! system's notifications have another. Calls are not affected: a site never reads files.
+//! system's notifications have another. The same holds for a halt file. Calls are not affected: a
+//! site never reads files.
 //!
 //! # Guarantees
 //!
@@ -84,8 +85,8 @@
 //!
 //! # Limitations
 //!
-//! Files are never written. Rules that are made by other means are not saved, and are lost when the
-//! process ends.
+//! Files of rules are never written. Rules that are made by other means are not saved, and are lost
+//! when the process ends.
 //!
 //! # Features
 //!
@@ -102,11 +103,11 @@
 struct Readme;
 
 mod contents;
-mod directory_watcher;
 mod environment;
 mod error;
 mod file;
 mod format;
+mod halt_file;
 mod installed;
 mod merge;
 mod status;
@@ -114,9 +115,10 @@ mod strict;
 mod watching;
 
 pub use crate::{
-    environment::Environment,
+    environment::{ArmedEnvironment, Environment},
     error::SourceError,
     file::FileSource,
+    halt_file::{FollowedHaltFile, HaltFile},
     status::{SourceHandle, SourceStatus},
     watching::Watching,
 };

@@ -4,19 +4,20 @@ use std::path::PathBuf;
 
 use chaos_core::Injector;
 use chaos_http_admin::Admin;
-use chaos_sources::{Environment, FileSource, SourceError, Watching};
+use chaos_sources::{Environment, FileSource, FollowedHaltFile, SourceError, Watching};
 
 use crate::Error;
 
-/// The watched rules files. Dropping this stops the watching.
+/// The halt file and the rules files that are followed, until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Sources {
+    halt_file: Option<FollowedHaltFile>,
     files: Vec<Watching>,
 }
 
 impl Sources {
-    /// Arms the rules of `CHAOS_RULES`, of the file that `CHAOS_FILE` names, and of `files`. It
-    /// watches the files for changes.
+    /// Follows the halt file that `CHAOS_HALT_FILE` names, and arms the rules of `CHAOS_RULES`, of the
+    /// file that `CHAOS_FILE` names, and of `files`, which it watches for changes.
     ///
     /// # Errors
     /// Returns an error if `CHAOS_RULES` or one of `files` is invalid, because the person who starts
@@ -26,7 +27,8 @@ impl Sources {
         // Converted to text: `main` prints errors with `Debug`, which shows text on one line.
         let said = |error: SourceError| Error::from(error.to_string());
         let environment = Environment::read().and_then(|found| found.arm(injector));
-        let mut watched = Vec::from_iter(environment.map_err(said)?);
+        let environment = environment.map_err(said)?;
+        let mut watched = Vec::from_iter(environment.file);
         for file in files {
             let file = FileSource::new(file).watch(injector).map_err(said)?;
             if let Some(error) = file.status().error {
@@ -34,11 +36,18 @@ impl Sources {
             }
             watched.push(file);
         }
-        Ok(Self { files: watched })
+        Ok(Self {
+            halt_file: environment.halt_file,
+            files: watched,
+        })
     }
 
     /// Registers the files with the admin port, so that its status reports their errors.
     pub(crate) fn shown_by(&self, admin: Admin) -> Admin {
+        let halt_file = self.halt_file.clone().into_iter();
+        let admin = halt_file.fold(admin, |admin, file| {
+            admin.source(file.path().display().to_string(), move || file.problem())
+        });
         self.files.iter().fold(admin, |admin, file| {
             let (file, name) = (file.handle(), file.status().path);
             let problem = move || file.status().error.map(|error| error.to_string());

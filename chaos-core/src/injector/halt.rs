@@ -49,6 +49,13 @@ impl Injector {
     ///
     /// It does not take the lock that an edit holds while it works.
     pub(crate) fn halt_by(&self, actor: &Actor) -> bool {
+        let is_first = self.halt_for_this_process(actor);
+        self.0.halt_hooks.halted(actor);
+        is_first
+    }
+
+    /// Halts without a word to those who keep a halt outside the process.
+    fn halt_for_this_process(&self, actor: &Actor) -> bool {
         let held = self.hold(HolderKind::Person, actor);
         let mut draft = EntryDraft::of(Action::Halt);
         if let Some(names) = &held {
@@ -84,20 +91,20 @@ impl Injector {
     /// The audit has an entry that names whose holds were ended, and one without names if the
     /// injector was not halted.
     ///
-    /// Returns `false` if the injector was not halted, or if a guard rail or the environment keeps
-    /// it halted: nothing changes then.
+    /// Returns `false` if the injector was not halted, or if a guard rail, the environment or a
+    /// [`HaltHook`](crate::HaltHook) keeps it halted: nothing changes then.
     pub fn resume(&self) -> bool {
         self.resume_by(&Actor::code()).unwrap_or(false)
     }
 
     /// Resumes in the name of `actor`; an error says what keeps the halt from being undone.
     pub(crate) fn resume_by(&self, actor: &Actor) -> Result<bool, ChangeError> {
+        self.0.holders().check_unlocked()?;
+        self.0.halt_hooks.before_resume()?;
         let mut book = self.swept_book();
         let ended = {
             let mut holders = self.0.holders();
-            if let Some(reason) = holders.locked() {
-                return Err(ChangeError::Locked { reason });
-            }
+            holders.check_unlocked()?;
             self.0.hub.set_halted(false);
             holders.end()
         };
@@ -121,7 +128,8 @@ impl Injector {
     /// Waits for `signal`, halts, and returns what the signal returned.
     ///
     /// Wrap the future that tells a server to stop: otherwise a graceful shutdown waits for calls
-    /// that a `hang` or a delay holds. Cancel-safe if `signal` is: dropping the future halts nothing.
+    /// that a `hang` or a delay holds. The halt ends with the process: a [`HaltHook`](crate::HaltHook) is
+    /// not called. Cancel-safe if `signal` is: dropping the future halts nothing.
     ///
     /// ```no_run
     /// # async fn serve(shutdown: impl Future) {}
@@ -137,7 +145,7 @@ impl Injector {
         reason: impl AsRef<str>,
     ) -> T {
         let output = signal.await;
-        self.halt(reason);
+        self.halt_for_this_process(&Actor::code().because(reason));
         output
     }
 
@@ -234,6 +242,7 @@ impl Injector {
         let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
         self.note_at(self.0.rules.load().generation, &Actor::injector(), draft);
         self.notify();
+        self.0.halt_hooks.halted(&by);
     }
 }
 

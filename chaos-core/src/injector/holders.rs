@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     armed::status::{HaltHolder, HolderKind},
     audit::actor::Actor,
+    rule::rule_set::ChangeError,
 };
 
 /// The holders of a halt, in the order in which they halted. The injector is halted while there is one.
@@ -44,10 +45,14 @@ impl Holders {
         }
     }
 
-    /// Returns why a resume is refused, if it is.
-    pub(super) fn locked(&self) -> Option<Arc<str>> {
-        let locked = self.0.iter().find(|hold| hold.locked);
-        locked.map(|hold| hold.reason().into())
+    /// Returns an error if a resume is refused because of a holder.
+    pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
+        match self.0.iter().find(|hold| hold.locked) {
+            None => Ok(()),
+            Some(hold) => Err(ChangeError::Locked {
+                reason: hold.reason().into(),
+            }),
+        }
     }
 
     /// Ends every hold, and returns the names of those who held; `None` if nobody did.
@@ -135,9 +140,10 @@ mod tests {
         };
         add(&mut holders);
         assert_eq!(holders.acknowledge().len(), 1);
-        assert_eq!(holders.locked(), None);
+        assert!(holders.check_unlocked().is_ok());
         add(&mut holders);
-        assert_eq!(holders.locked().as_deref(), Some("error ratio"));
+        let error = holders.check_unlocked().unwrap_err();
+        assert!(error.to_string().ends_with("error ratio"), "{error}");
         assert_eq!(holders.list(Duration::ZERO).len(), 1);
     }
 }

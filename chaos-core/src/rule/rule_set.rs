@@ -6,7 +6,7 @@ use std::{ops::Add, sync::Arc};
 use fnv::FnvHashSet;
 
 use crate::{
-    error::RuleError,
+    error::{OneLine, RuleError},
     name::RuleId,
     rule::{Rule, weight::Weight},
 };
@@ -172,6 +172,12 @@ pub enum ChangeError {
         /// Which bound was broken by what, or the setting of the environment.
         reason: Arc<str>,
     },
+    /// A [`HaltHook`](crate::HaltHook) has refused a resume.
+    #[non_exhaustive]
+    ResumeRefused {
+        /// Why, in the words of the hook.
+        reason: Arc<str>,
+    },
 }
 
 impl std::fmt::Display for ChangeError {
@@ -185,6 +191,9 @@ impl std::fmt::Display for ChangeError {
             Self::Locked { reason } => {
                 write!(f, "stopped, and cannot be armed again yet: {reason}")
             }
+            Self::ResumeRefused { reason } => {
+                write!(f, "injection stays halted: {}", OneLine(reason))
+            }
         }
     }
 }
@@ -193,7 +202,10 @@ impl std::error::Error for ChangeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Rule(error) => Some(error),
-            Self::Stale { .. } | Self::Unknown(_) | Self::Locked { .. } => None,
+            Self::Stale { .. }
+            | Self::Unknown(_)
+            | Self::Locked { .. }
+            | Self::ResumeRefused { .. } => None,
         }
     }
 }

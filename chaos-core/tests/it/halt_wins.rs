@@ -1,12 +1,16 @@
 //! The kill switch: new calls are free at once, waiting ones are let go, nothing fires until resume.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use chaos_core::{
-    Clock, Fault, HolderKind, Injector, Latency, Rule, State, audit::Actor, inject, inject_async,
+    Clock, Fault, HaltHook, HolderKind, Injector, Latency, Rule, State, audit::Actor, inject,
+    inject_async,
 };
 
 fn delays(injector: &Injector, site: &str, secs: u64) {
@@ -355,4 +359,67 @@ async fn a_halt_amid_edits_lets_waiting_tasks_go() {
     edits.join().unwrap();
     injector.clear();
     assert_eq!(injector.status().active, 0);
+}
+
+/// Notes who has halted, and refuses resumes while it is told to.
+#[derive(Default)]
+struct Kept {
+    heard: Mutex<Vec<String>>,
+    refuses: AtomicBool,
+    /// What a hook may ask of the injector: its locks are free.
+    injector: OnceLock<Injector>,
+}
+
+impl HaltHook for Kept {
+    fn halted(&self, by: &Actor) {
+        let injector = self.injector.get().unwrap();
+        assert!(matches!(injector.status().state, State::Halted { .. }));
+        self.heard.lock().unwrap().push(by.to_string());
+    }
+
+    fn before_resume(&self) -> Result<(), String> {
+        let injector = self.injector.get().unwrap();
+        assert_eq!(
+            injector.is_idle(),
+            !matches!(injector.status().state, State::Armed)
+        );
+        match self.refuses.load(Ordering::Relaxed) {
+            true => Err("an\nincident".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_hook_hears_of_each_halt_and_may_refuse_a_resume() {
+    let (injector, kept) = (Injector::new(), Arc::new(Kept::default()));
+    kept.injector.set(injector.clone()).unwrap();
+    let hook: Arc<dyn HaltHook> = kept.clone();
+    injector.add_halt_hook(&hook);
+    delays(&injector, "halt.hook", 600);
+    injector.as_actor(Actor::new("alice")).halt();
+    injector.as_actor(Actor::new("bob")).halt();
+    // This one ends with the process.
+    injector
+        .halt_when(std::future::ready(()), "the service stops")
+        .await;
+    assert_eq!(*kept.heard.lock().unwrap(), ["alice", "bob"]);
+
+    kept.refuses.store(true, Ordering::Relaxed);
+    let before = injector.audit().last();
+    let error = injector.as_actor(Actor::new("alice")).resume().unwrap_err();
+    assert_eq!(error.to_string(), r"injection stays halted: an\nincident");
+    assert!(!injector.resume());
+    assert_eq!(
+        (injector.status().holders.len(), injector.audit().last()),
+        (3, before)
+    );
+
+    kept.refuses.store(false, Ordering::Relaxed);
+    assert!(injector.resume());
+    assert!(matches!(injector.status().state, State::Armed));
+    // It is asked and told nothing once it is gone.
+    drop((hook, kept));
+    injector.halt("enough");
+    assert!(injector.resume());
 }

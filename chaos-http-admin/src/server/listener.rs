@@ -10,7 +10,7 @@ use tokio::{
 };
 
 #[cfg(feature = "tls")]
-use crate::server::tls::Tls;
+use crate::server::{live_tls::LiveTls, tls::Tls};
 use crate::{
     access::peer::{Peer, Remote},
     log::log,
@@ -25,7 +25,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum Listener {
     Tcp(TcpListener),
     #[cfg(feature = "tls")]
-    Tls(TcpListener, Tls),
+    Tls(TcpListener, LiveTls),
     #[cfg(unix)]
     Unix(UnixListener),
 }
@@ -73,7 +73,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Self::Tls(listener, tls) => {
                 let (stream, peer) = accept_tcp(listener).await?;
-                Ok((Stream::Tls(stream, tls.clone()), peer))
+                Ok((Stream::Tls(stream, tls.current()), peer))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {

@@ -85,8 +85,7 @@ impl PortThread {
     {
         let injector = self.injector.clone();
         self.runtime.spawn(async move {
-            signal.await;
-            injector.halt("the service stops");
+            injector.halt_when(signal, "the service stops").await;
         });
     }
 

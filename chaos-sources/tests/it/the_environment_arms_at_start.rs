@@ -1,4 +1,4 @@
-//! `CHAOS_RULES` and `CHAOS_FILE`: rules from the first call on, or an error and none.
+//! `CHAOS_HALT_FILE`, `CHAOS_RULES` and `CHAOS_FILE`: rules from the first call on, or an error and none.
 
 use std::{ffi::OsString, fs, os::unix::ffi::OsStringExt};
 
@@ -23,7 +23,8 @@ fn nothing_said_is_nothing_armed() {
     let injector = Injector::new();
     for nothing in [None, Some(""), Some(" ;")] {
         let environment = environment(nothing, nothing.filter(|text| text.is_empty())).unwrap();
-        assert!(environment.arm(&injector).unwrap().is_none());
+        let armed = environment.arm(&injector).unwrap();
+        assert!(armed.file.is_none() && armed.halt_file.is_none());
     }
     assert_eq!(injector.rules().generation(), 0);
 }
@@ -36,9 +37,9 @@ fn rules_and_a_file() {
     let environment = environment(Some("db.read=1*return(7)->off"), path.to_str()).unwrap();
     assert_eq!(environment.rules().len(), 1);
     let injector = Injector::new();
-    let watching = environment.arm(&injector).unwrap().unwrap();
+    let armed = environment.arm(&injector).unwrap();
     assert_eq!(ids(&injector), "env.db.read.1a");
-    assert_eq!(watching.status().path, path);
+    assert_eq!(armed.file.unwrap().status().path, path);
     let read = || inject!(injector: &injector, "db.read");
     assert_eq!(read().unwrap_err().value_json(), Some("7"));
     assert!(read().is_ok());
@@ -80,7 +81,7 @@ fn what_is_not_allowed_arms_nothing() {
     assert_eq!(injector.rules().generation(), 0);
 
     let fine = environment(Some("db.read=return"), None).unwrap();
-    assert!(fine.arm(&injector).unwrap().is_none());
+    assert!(fine.arm(&injector).unwrap().file.is_none());
     let again = fine.arm(&injector).unwrap_err().to_string();
     assert!(again.contains("rule `env.db.read.1`: id: "), "{again}");
     assert_eq!(injector.rules().generation(), 1);

@@ -41,13 +41,8 @@ fn its_variables_can_be_armed() {
     for text in texts {
         let variable = |name: &str| (name == "CHAOS_RULES").then(|| OsString::from(text));
         let injector = Injector::new();
-        assert!(
-            Environment::of(variable)
-                .unwrap()
-                .arm(&injector)
-                .unwrap()
-                .is_none()
-        );
+        let armed = Environment::of(variable).unwrap().arm(&injector).unwrap();
+        assert!(armed.file.is_none());
         assert!(!injector.rules().rules().is_empty());
     }
     // What a term is called, and the actions.

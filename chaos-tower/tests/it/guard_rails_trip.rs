@@ -1,11 +1,16 @@
 //! A guard rail stops what breaks its bound, at once, and it stays stopped until someone acknowledges it.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum::body::Body;
 use bytes::Bytes;
 use chaos_core::{
-    Fault, GuardRail, Injector, Latency, Overlay, Policy, Rate, Rule, SiteKind, State, Trigger,
+    Fault, GuardRail, HaltHook, Injector, Latency, Overlay, Policy, Rate, Rule, SiteKind, State,
+    Trigger,
     audit::{Action, Actor},
     inject_async,
     rule::{Change, ChangeError},
@@ -91,9 +96,26 @@ async fn what_had_nothing_to_act_on_is_not_injected() {
     assert_eq!(injector.counts("short").unwrap().injected, 0);
 }
 
+/// The reasons of the halts that it hears of.
+#[derive(Default)]
+struct Reasons(Mutex<Vec<String>>);
+
+impl HaltHook for Reasons {
+    fn halted(&self, by: &Actor) {
+        self.0.lock().unwrap().extend(by.reason().map(String::from));
+    }
+
+    fn before_resume(&self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn too_many_errors_halt_everything_until_acknowledged() {
     let injector = Injector::new();
+    let reasons = Arc::new(Reasons::default());
+    let hook: Arc<dyn HaltHook> = reasons.clone();
+    injector.add_halt_hook(&hook);
     let service = service(&injector);
     injector.put(rule("down", "http.server", unavailable()).guard(errors(0.5)));
     for calls in 1..=20 {
@@ -111,6 +133,7 @@ async fn too_many_errors_halt_everything_until_acknowledged() {
         "error ratio at http.server is 1.000; allowed: 0.500 (20 calls in 10s, 20 injected)"
     );
     assert_eq!(injector.status().breaches, [reason.as_str().into()]);
+    assert_eq!(*reasons.0.lock().unwrap(), [reason.as_str()]);
 
     let alice = injector.as_actor(Actor::new("alice").because("seen"));
     // A person may hold it besides; what the guard rail holds is not ended by a resume.

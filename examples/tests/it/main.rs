@@ -1,6 +1,7 @@
 //! What the example programs do, seen from outside: a module for each promise.
 
 mod a_breach_is_told;
+mod a_halt_outlives_a_restart;
 mod a_webhook_speaks_tls;
 #[cfg(target_os = "linux")]
 mod audit_on_a_full_disk;

@@ -1,0 +1,92 @@
+//! `HaltHook`: who keeps a halt outside the process, and must agree to its end.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::{audit::actor::Actor, injector::Injector, rule::rule_set::ChangeError};
+
+/// Keeps the halts of an [`Injector`] outside the process, in a file for example, so that they outlive it.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicBool, Ordering::Relaxed}};
+///
+/// use chaos_core::{HaltHook, Injector, audit::Actor};
+///
+/// #[derive(Default)]
+/// struct Incident(AtomicBool);
+///
+/// impl HaltHook for Incident {
+///     fn halted(&self, _by: &Actor) {}
+///
+///     fn before_resume(&self) -> Result<(), String> {
+///         if self.0.load(Relaxed) { Err("there is an incident".to_owned()) } else { Ok(()) }
+///     }
+/// }
+///
+/// let (injector, incident) = (Injector::new(), Arc::new(Incident::default()));
+/// let hook: Arc<dyn HaltHook> = incident.clone();
+/// injector.add_halt_hook(&hook);
+/// injector.halt("enough seen");
+/// incident.0.store(true, Relaxed);
+/// assert!(!injector.resume());
+/// incident.0.store(false, Relaxed);
+/// assert!(injector.resume());
+/// ```
+pub trait HaltHook: Send + Sync {
+    /// Called after a halt in the name of `by` has taken effect, on the thread that has halted, also if the
+    /// injector was halted before. It must not block.
+    ///
+    /// [`halt_when`](Injector::halt_when) and the environment do not call it: their halts end with the process.
+    fn halted(&self, by: &Actor);
+
+    /// Called before a resume, on the thread that resumes. It may block; the injector's locks are free.
+    ///
+    /// # Errors
+    /// An error refuses the resume: the injector stays halted for the reason in it.
+    fn before_resume(&self) -> Result<(), String>;
+}
+
+/// The hooks of one injector.
+#[derive(Default)]
+pub(super) struct HaltHooks(Mutex<Vec<Weak<dyn HaltHook>>>);
+
+impl Injector {
+    /// Adds a hook, which is called at each halt and before each resume until its last `Arc` is dropped.
+    pub fn add_halt_hook(&self, hook: &Arc<dyn HaltHook>) {
+        let mut hooks = self.0.halt_hooks.lock();
+        hooks.retain(|hook| hook.strong_count() > 0);
+        hooks.push(Arc::downgrade(hook));
+    }
+}
+
+impl HaltHooks {
+    pub(super) fn halted(&self, by: &Actor) {
+        self.all().iter().for_each(|hook| hook.halted(by));
+    }
+
+    /// Returns the error of the first hook that refuses the resume.
+    pub(super) fn before_resume(&self) -> Result<(), ChangeError> {
+        self.all().iter().try_for_each(|hook| {
+            let refused = |reason: String| ChangeError::ResumeRefused {
+                reason: reason.into(),
+            };
+            hook.before_resume().map_err(refused)
+        })
+    }
+
+    /// Returns the hooks that are still there. They are called without the lock, which they may need.
+    fn all(&self) -> Vec<Arc<dyn HaltHook>> {
+        self.lock().iter().filter_map(Weak::upgrade).collect()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn HaltHook>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for HaltHooks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("HaltHooks")
+            .field(&self.lock().len())
+            .finish()
+    }
+}

@@ -1,0 +1,165 @@
+//! `HaltFile`: a file that keeps a halt, so that it outlives the process.
+
+mod follower;
+mod marker;
+
+use std::{
+    path::{self, Path, PathBuf},
+    sync::{
+        Arc,
+        mpsc::{self, SyncSender},
+    },
+    thread,
+    time::Duration,
+};
+
+use chaos_core::{HaltHook, Injector, audit::Actor, follow::DirectoryWatcher};
+
+use crate::{
+    error::SourceError,
+    halt_file::{follower::Follower, marker::Marker},
+};
+
+/// A file that is there while the injector is halted.
+///
+/// - **A file that is there halts.** It is looked for before [`follow`](Self::follow) returns, so a
+///   process that starts while it is there injects nothing, and again whenever its directory changes.
+///   The first line of the file is the reason: `echo 'incident 42' > halt` halts every process that follows
+///   the file, whether its port answers or not.
+/// - **A halt writes it**, whoever halts, and so does a guard rail that stops all injection. The halt does
+///   not wait for it: a thread of its own writes the file, usually within milliseconds. A halt by
+///   [`Injector::halt_when`] or the `halt_on` of a port is not written, because the process ends with it.
+/// - **A resume removes it**, before any rule is armed again. If the file cannot be removed, because
+///   it is mounted read-only for example, the resume is refused with the reason.
+/// - **Removing it resumes**, whoever has halted. If that is refused, because a guard rail has not been
+///   acknowledged for example, the file is written again.
+///
+/// What cannot be done is a `tracing` warning and an entry of the audit, once for each reason, and
+/// [`problem`](FollowedHaltFile::problem) says it for as long as it lasts:
+///
+/// | the file | the injector |
+/// |---|---|
+/// | is missing | is not halted by it |
+/// | is empty, unreadable, a directory or not UTF-8 | is halted |
+/// | is in a directory that is missing | is not halted by it; a halt is written once the directory is there |
+/// | is in a directory that may not be searched | is halted, if that is so when the process starts; later, the file counts as what it was |
+/// | cannot be written: the disk is full or read-only | a halt is in force, and ends with the process; the file is tried again every five seconds |
+/// | cannot be removed | stays halted |
+///
+/// Processes may share a file: each is halted by the halt of another, and resumed with it.
+///
+/// ```
+/// use chaos_core::Injector;
+/// use chaos_sources::HaltFile;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("halt");
+/// std::fs::write(&path, "incident 42\n")?;
+/// let injector = Injector::new();
+/// let followed = HaltFile::new(&path).follow(&injector)?;
+/// assert_eq!(injector.status().holders[0].by.reason(), Some("incident 42"));
+///
+/// assert!(injector.resume());
+/// assert!(!path.exists());
+/// # drop(followed);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct HaltFile {
+    path: PathBuf,
+    look_every: Duration,
+}
+
+impl HaltFile {
+    /// Names the file at `path`, which need not exist. A relative path is resolved against the
+    /// current directory of this moment.
+    #[must_use]
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        Self {
+            path: path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            look_every: Duration::from_secs(5),
+        }
+    }
+
+    /// Sets how often the file is looked for without a notification of the system, which some file
+    /// systems do not send. The default is five seconds, and the minimum 10 milliseconds.
+    #[must_use]
+    pub fn look_every(mut self, time: Duration) -> Self {
+        self.look_every = time.max(Duration::from_millis(10));
+        self
+    }
+
+    /// Returns the absolute path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Halts `injector` if the file is there, and keeps the two together until the last clone of the
+    /// returned value is dropped. Call it before the first rule is armed.
+    ///
+    /// An injector that is halted already keeps its holders, and the file is written.
+    ///
+    /// # Errors
+    /// Returns an error if no thread can be started to follow the file. If the file was there,
+    /// the injector is halted then.
+    pub fn follow(&self, injector: &Injector) -> Result<FollowedHaltFile, SourceError> {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let actor = Actor::new(format!("file:{name}")).at(self.path.to_string_lossy());
+        // One message is enough to wake the thread, however many changes there are.
+        let (wake, woken) = mpsc::sync_channel(1);
+        let marker = Arc::new(Marker::new(self.path.clone(), actor, wake.clone()));
+        let hook: Arc<dyn HaltHook> = marker.clone();
+        injector.add_halt_hook(&hook);
+        let mut follower = Follower {
+            directories: DirectoryWatcher::new(wake.clone()),
+            injector: injector.clone(),
+            marker: Arc::clone(&marker),
+        };
+        follower.begin();
+        let look_every = self.look_every;
+        let thread = thread::Builder::new().name("chaos-halt-file".to_owned());
+        let spawned = thread.spawn(move || follower.run(&woken, look_every));
+        spawned.map_err(|error| {
+            let problem = format!("no thread can be started to follow the halt file: {error}");
+            SourceError::new(&self.path.display().to_string(), problem)
+        })?;
+        Ok(FollowedHaltFile(Arc::new(Guard { marker, wake })))
+    }
+}
+
+/// A halt file that is followed. When its last clone is dropped, the file is neither looked for, written nor
+/// removed any more; a halt that is in force then stays until someone resumes.
+#[derive(Clone, Debug)]
+#[must_use = "the file is followed until this is dropped"]
+pub struct FollowedHaltFile(Arc<Guard>);
+
+#[derive(Debug)]
+struct Guard {
+    marker: Arc<Marker>,
+    wake: SyncSender<()>,
+}
+
+impl FollowedHaltFile {
+    /// Returns the absolute path of the file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.0.marker.path()
+    }
+
+    /// Returns why the file and the halt are not the same at the moment, or `None` if they are: it could
+    /// not be looked for, or not be written. `Admin::source` of `chaos-http-admin` shows it.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        self.0.marker.problem()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // The thread is not joined, because it may be blocked by a file system that does not respond.
+        self.marker.stop();
+        let _ = self.wake.try_send(());
+    }
+}
