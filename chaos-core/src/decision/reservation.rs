@@ -50,16 +50,17 @@ impl BudgetReservation {
         if rule.rule.trigger.budget == unbounded && is_unbounded {
             return Ok(None);
         }
-        let mut reservation = Box::new(Self {
+        let mut reservation = Self {
             bounds: Arc::clone(bounds),
             total: false,
             total_of_tokens: false,
             overall: spending::Charge::default(),
             of_tokens: spending::Charge::default(),
             own: spending::Charge::default(),
-        });
+        };
         match reservation.take(rule, delay, now) {
-            Ok(()) => Ok(Some(reservation)),
+            // Boxed only now: a call that is spared allocates nothing.
+            Ok(()) => Ok(Some(Box::new(reservation))),
             Err(limit) => {
                 reservation.put_back(rule);
                 Err(limit)

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 #[cfg(feature = "tls")]
-use crate::server::{live_tls::LiveTls, tls::Tls};
+use crate::server::live_tls::LiveTls;
 use crate::{
     access::peer::{Peer, Remote},
     log::log,
@@ -36,7 +36,7 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// The TLS handshake is still to be done.
     #[cfg(feature = "tls")]
-    Tls(TcpStream, Tls),
+    Tls(TcpStream, LiveTls),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -73,7 +73,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Self::Tls(listener, tls) => {
                 let (stream, peer) = accept_tcp(listener).await?;
-                Ok((Stream::Tls(stream, tls.current()), peer))
+                Ok((Stream::Tls(stream, tls.clone()), peer))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {
