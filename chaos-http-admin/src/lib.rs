@@ -160,6 +160,7 @@
 //! | connections | 256, and no more descriptors than a quarter of those that the process may have | one is closed: first those without a valid access token, then those of the address with the most connections, then the longest idle |
 //! | the age of a connection | 5 minutes | it is closed after the request under way |
 //! | a TLS handshake | 5 seconds | the connection is closed |
+//! | TLS handshakes that are computed at a time | 1 step of one | the others wait: next is the address whose last step is the longest ago |
 //! | reading a head, and being idle between two requests | 10 seconds | the connection is closed |
 //! | a head | 16 KiB, 100 fields | 431 |
 //! | a body | 1 MiB | 413 |
@@ -241,6 +242,7 @@ mod error;
 mod extract;
 mod followers;
 mod history;
+mod log;
 mod metrics;
 
 mod openapi;
