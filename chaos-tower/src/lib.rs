@@ -38,7 +38,8 @@
 //! |---|---|---|
 //! | axum, tonic's server | `InjectLayer::new("http.server")` | All types stay. A body that a fault changes is boxed, an error becomes a response, and an abort cuts the body. |
 //! | tonic's `Channel` | `.boxed_errors()` | Errors are those that the client itself returns. |
-//! | `reqwest::Client` | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | Errors are those that the client itself returns; see the module `reqwest`. |
+//! | `reqwest::Client` | none: `reqwest::Client::new(plain, "http.client")` has the methods of the plain client | Errors are those that the client itself returns; see the module `reqwest`. |
+//! | `reqwest::Client` in a stack of tower | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | the same |
 //! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | Bodies are [`FaultBody`]s, errors are boxed. |
 //! | bodies that another layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
 //!
