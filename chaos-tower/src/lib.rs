@@ -41,7 +41,8 @@
 //! | `reqwest::Client` | none: `reqwest::Client::new(plain, "http.client")` has the methods of the plain client | Errors are those that the client itself returns; see the module `reqwest`. |
 //! | `reqwest::Client` in a stack of tower | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | the same |
 //! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | Bodies are [`FaultBody`]s, errors are boxed. |
-//! | bodies that another layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
+//! | axum, above layers that change the body of the response (compression, trace) | `.wrapped_responses()` | The bodies of responses are [`FaultBody`]s, all else stays. |
+//! | other bodies that a layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
 //!
 //! While idle, none of them allocates. Boxed errors and wrapped bodies cost a few instructions more than
 //! types that stay, and axum boxes a wrapped body once more; `cargo bench` has a row for each.
@@ -197,6 +198,7 @@ pub use crate::{
     },
     service::Inject,
     surface::{
-        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
+        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes, Surface,
+        WrapBodies, WrapRequests, WrapResponses,
     },
 };
