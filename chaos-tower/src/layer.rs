@@ -86,6 +86,9 @@ impl InjectLayer {
 impl<M> InjectLayer<M> {
     /// Makes every body a [`FaultBody`](crate::FaultBody), for stacks whose body types cannot hold another
     /// body, such as hyper's `Incoming`, or those of a layer such as compression.
+    ///
+    /// The inner service must take a request with such a body. axum's `from_fn` does not: for a stack with it, use
+    /// [`wrapped_responses`](Self::wrapped_responses).
     #[must_use]
     pub fn wrapped_bodies(self) -> InjectLayer<WrapBodies<M>> {
         self.with_surface()
