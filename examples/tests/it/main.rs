@@ -21,5 +21,6 @@ mod sites_are_listed;
 mod small_programs_run;
 mod status_rule_hits_its_path;
 mod stops_gracefully;
+mod the_proxy_forwards_faults;
 mod the_shop_asks_for_tokens;
 mod ttl_ends_by_itself;
