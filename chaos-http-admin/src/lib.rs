@@ -117,7 +117,7 @@
 //! # let injector = chaos_core::Injector::new();
 //! use chaos_http_admin::{AccessTokens, Admin};
 //!
-//! let tokens = AccessTokens::from_file("/etc/shop/chaos-tokens")?;
+//! let tokens = AccessTokens::from_env("SHOP_CHAOS_TOKENS")?;
 //! let admin = Admin::new(injector).access_tokens(tokens);
 //! let server = admin.bind("127.0.0.1:9900".parse()?)?;
 //! # Ok(())
@@ -130,6 +130,10 @@
 //!   table above says which role a route requires. A missing or wrong token gives 401; one whose
 //!   role is too low gives 403. Without a list, every client that reaches the port may use all
 //!   routes: on loopback, that is every user of the machine.
+//! - **Files of tokens and certificates** are followed with the feature `follow`
+//!   (`Admin::follow_access_tokens`, `Admin::follow_tls`): a token that is removed is refused from the
+//!   next request on, and a new certificate is shown on new connections. The audit records each change as
+//!   `reload`. A file that is not valid changes nothing.
 //! - **A public address** requires access tokens and TLS (feature `tls`).
 //!   [`Admin::allow_plaintext_access_tokens`] waives TLS. Client certificates can be required in
 //!   addition.
@@ -156,6 +160,7 @@
 //! | connections | 256, and no more descriptors than a quarter of those that the process may have | one is closed: first those without a valid access token, then those of the address with the most connections, then the longest idle |
 //! | the age of a connection | 5 minutes | it is closed after the request under way |
 //! | a TLS handshake | 5 seconds | the connection is closed |
+//! | TLS handshakes that are computed at a time | 1 step of one | the others wait: next is the address whose last step is the longest ago |
 //! | reading a head, and being idle between two requests | 10 seconds | the connection is closed |
 //! | a head | 16 KiB, 100 fields | 431 |
 //! | a body | 1 MiB | 413 |
@@ -213,8 +218,8 @@
 //!
 //! # Limitations
 //!
-//! Access tokens are read once; removing one requires a restart. Forwarded headers are not trusted,
-//! so behind a proxy every client has the proxy's address.
+//! Without the feature `follow`, access tokens and certificates are read once; removing a token requires a
+//! restart. Forwarded headers are not trusted, so behind a proxy every client has the proxy's address.
 //!
 //! # Features
 //!
@@ -237,10 +242,13 @@ mod error;
 mod extract;
 mod followers;
 mod history;
+mod log;
 mod metrics;
 
 mod openapi;
 mod problem;
+#[cfg(feature = "follow")]
+mod reload;
 mod routes;
 mod server;
 #[cfg(test)]
@@ -264,6 +272,8 @@ pub fn openapi() -> serde_json::Value {
 
 #[cfg(feature = "tls")]
 pub use crate::server::tls::{Tls, TlsError};
+#[cfg(all(feature = "follow", feature = "tls"))]
+pub use crate::server::tls_files::TlsFiles;
 #[cfg(unix)]
 pub use crate::server::unix::UnixServer;
 #[cfg(feature = "webhooks")]

@@ -40,7 +40,7 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker:
 /// | `chaos_audit_file_written_total` | counter | Audit entries written to the audit file; only if there is one. |
 /// | `chaos_audit_file_lost_total` | counter | Audit entries dropped before they were written to the audit file; only if there is one. |
 /// | `chaos_audit_file_failing` | gauge | 1 while the audit file cannot be written, else 0; only if there is one. |
-/// | `chaos_source_failing{source}` | gauge | 1 while the rules of a source are refused, else 0; only for sources that the application has added. |
+/// | `chaos_source_failing{source}` | gauge | 1 while the file of rules, access tokens or certificates is refused, else 0; only for files that are followed and sources that the application has added. |
 /// | `chaos_tokens_total{outcome}` | counter | Requests with a rule token, by its outcome; only if the application provides the counts. |
 /// | `chaos_build_info{version,compiled_out}` | gauge | Always 1. |
 ///

@@ -2,14 +2,27 @@
 //! shuts down gracefully.
 
 pub(crate) mod connection_slots;
+#[cfg(feature = "tls")]
+pub(crate) mod handshake_turns;
 pub(crate) mod listener;
+#[cfg(feature = "tls")]
+pub(crate) mod live_tls;
 pub(crate) mod port_thread;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(all(feature = "follow", feature = "tls"))]
+pub(crate) mod tls_files;
 #[cfg(unix)]
 pub(crate) mod unix;
+#[cfg(feature = "tls")]
+pub(crate) mod validity;
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, http::Request};
 use hyper::{server::conn::http1, service::service_fn};
@@ -173,7 +186,7 @@ async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver
         Stream::Tls(stream, tls) => {
             let mut stop = stop;
             let accepted = tokio::select! {
-                accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted,
+                accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, peer.origin())) => accepted,
                 _ = stop.changed() => return,
             };
             if let Ok(Ok((stream, certificate))) = accepted {
@@ -212,9 +225,16 @@ async fn serve_requests(
     router: Router,
     stop: &mut watch::Receiver<()>,
 ) -> bool {
+    let has_served = AtomicBool::new(false);
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (mut router, peer) = (router.clone(), peer.clone());
+        let has_served = has_served.swap(true, Ordering::Relaxed);
         async move {
+            // Whoever sends many requests at once waits until other connections, such as one with a halt,
+            // have had a turn.
+            if has_served {
+                yield_now().await;
+            }
             let activity = peer.activity.clone();
             let touch = || activity.iter().for_each(|activity| activity.touch());
             touch();

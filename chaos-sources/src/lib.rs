@@ -103,7 +103,6 @@
 struct Readme;
 
 mod contents;
-mod directory_watcher;
 mod environment;
 mod error;
 mod file;

@@ -2,6 +2,7 @@
 // Sites that are compiled out are the business of `compiled_out.rs`.
 #![cfg(not(feature = "compile-out"))]
 
+mod a_blocked_log_holds_nobody_else;
 mod a_print_is_an_event;
 mod attribute_makes_a_site;
 mod bad_rules_are_refused;
@@ -9,6 +10,7 @@ mod bad_tokens_are_refused;
 mod budgets_are_exact;
 mod chances_are_fair;
 mod choices_keep_their_weights;
+mod code_means_what_json_means;
 mod deadlines_end_rules;
 mod errors_are_of_ones_own;
 mod errors_are_one_line;

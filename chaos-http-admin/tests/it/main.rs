@@ -1,5 +1,6 @@
 //! The promises of chaos-http-admin, a module each.
 
+mod a_blocked_log_holds_nobody;
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_nested_port_is_never_hit;
@@ -39,6 +40,8 @@ mod the_port_bounds_its_clients;
 mod the_port_signs_tokens;
 mod the_port_stays_responsive;
 mod tls_is_tls;
+#[cfg(target_os = "linux")]
+mod tokens_and_certificates_are_followed;
 mod webhooks_are_told;
 mod what_is_asked_is_bounded;
 mod what_is_hit_can_be_asked;

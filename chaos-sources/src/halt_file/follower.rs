@@ -5,10 +5,9 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{HolderKind, Injector, State, audit::Actor};
+use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher};
 
 use crate::{
-    directory_watcher::DirectoryWatcher,
     error::SourceError,
     halt_file::marker::{Found, Marker},
 };
@@ -32,7 +31,7 @@ impl Follower {
             self.marker.is_to_be_written(&first.by);
         }
         // The directory is watched before the file is looked for, so no change in between is missed.
-        self.directories.follow(self.marker.path());
+        self.watch_directory();
         match self.marker.look() {
             Ok(found) => self.apply(found),
             Err(error) => {
@@ -48,7 +47,7 @@ impl Follower {
         while !self.marker.is_stopped() {
             // Without a notification, the file is looked for as well.
             let _ = woken.recv_timeout(look_every);
-            self.directories.follow(self.marker.path());
+            self.watch_directory();
             if self.marker.is_stopped() {
                 return;
             }
@@ -83,14 +82,19 @@ impl Follower {
         self.report(problem);
     }
 
+    fn watch_directory(&mut self) {
+        self.directories.follow(&[self.marker.path().to_owned()]);
+    }
+
     fn is_halted(&self) -> bool {
         matches!(self.injector.status().state, State::Halted { .. })
     }
 
     fn halt(&self, reason: &str) {
         let by = self.marker.actor().because(reason);
+        self.injector.as_actor(by.clone()).halt();
+        // Afterwards, because a log may block.
         tracing::warn!(target: "chaos", reason, who = %by, "halted by a file");
-        self.injector.as_actor(by).halt();
     }
 
     /// Resumes because the file was removed. If that is refused, the file is written again.
@@ -105,9 +109,10 @@ impl Follower {
                 None
             }
             Err(error) => {
-                tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and is written again");
                 let kept = self.marker.actor().because(error.to_string());
-                self.write(&kept)
+                let problem = self.write(&kept);
+                tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and is written again");
+                problem
             }
         }
     }
