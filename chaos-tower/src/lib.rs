@@ -37,10 +37,13 @@
 //! | stack | layer | what the stack gets |
 //! |---|---|---|
 //! | axum, tonic's server | `InjectLayer::new("http.server")` | All types stay. A body that a fault changes is boxed, an error becomes a response, and an abort cuts the body. |
-//! | tonic's `Channel` | `.boxed_errors()` | Errors are those that the client itself returns. |
-//! | `reqwest::Client` | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | Errors are those that the client itself returns; see the module `reqwest`. |
-//! | hyper's servers, hyper-util's client | `.boxed_errors().wrapped_bodies()` | Bodies are [`FaultBody`]s, errors are boxed. |
-//! | bodies that another layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
+//! | tonic's `Channel` | `.boxed_errors()` ([`InjectChannel`]) | Errors are those that the client itself returns. |
+//! | `reqwest::Client` | none: `reqwest::Client::new(plain, "http.client")` has the methods of the plain client | Errors are those that the client itself returns; see the module `reqwest`. |
+//! | `reqwest::Client` in a stack of tower | `InjectLayer::new("http.client")`; above layers that box errors, `.boxed_errors()` | the same |
+//! | hyper-util's client, with a body such as axum's | `.boxed_errors().wrapped_responses()` ([`InjectClient`]) | The bodies of responses are [`FaultBody`]s, errors are boxed. |
+//! | hyper's servers, hyper-util's client with any body | `.boxed_errors().wrapped_bodies()` ([`InjectHyper`]) | Bodies are [`FaultBody`]s, errors are boxed. |
+//! | axum, above layers that change the body of the response (compression, trace) | `.wrapped_responses()` | The bodies of responses are [`FaultBody`]s, all else stays. |
+//! | other bodies that a layer has changed | `.wrapped_bodies()` | Bodies are [`FaultBody`]s, the error type stays. |
 //!
 //! While idle, none of them allocates. Boxed errors and wrapped bodies cost a few instructions more than
 //! types that stay, and axum boxes a wrapped body once more; `cargo bench` has a row for each.
@@ -191,11 +194,12 @@ pub use crate::{
     execute::protocol::FAULT_HEADER,
     future::ResponseFuture,
     layer::{
-        InjectLayer,
+        InjectChannel, InjectClient, InjectHyper, InjectLayer,
         overlay_layer::{OverlayLayer, RunInOverlay},
     },
     service::Inject,
     surface::{
-        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
+        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes, Surface,
+        WrapBodies, WrapRequests, WrapResponses,
     },
 };

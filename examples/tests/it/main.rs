@@ -2,6 +2,7 @@
 
 mod a_breach_is_told;
 mod a_halt_outlives_a_restart;
+mod a_middleware_answers;
 mod a_webhook_speaks_tls;
 #[cfg(target_os = "linux")]
 mod audit_on_a_full_disk;
@@ -21,5 +22,6 @@ mod sites_are_listed;
 mod small_programs_run;
 mod status_rule_hits_its_path;
 mod stops_gracefully;
+mod the_proxy_forwards_faults;
 mod the_shop_asks_for_tokens;
 mod ttl_ends_by_itself;
