@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `api` | that the admin API conforms to its OpenAPI document, checked by independent tools |
 //! | `client` | outgoing calls under tower's retry and timeout, and which faults these hide |
+//! | `commands` | that the commands of the README and of the book do what their pages say |
 //! | `greeter` | a gRPC service built with tonic: unary, streaming both ways, and bidirectional methods |
 //! | `hello` | one layer and the admin port |
 //! | `peers` | that curl and grpcio observe the documented effect of each fault |
@@ -18,6 +19,7 @@ mod access;
 pub mod admin_client;
 pub mod api;
 pub mod client;
+pub mod commands;
 pub mod greeter;
 pub mod log;
 pub mod peers;
