@@ -1,7 +1,6 @@
 //! Takes the tests out of the README and the book, so that `cargo test` runs them as they are printed: a doc test would
 //! leave out what is `#[cfg(test)]`, and each `#[test]`.
 #![forbid(unsafe_code)]
-#![expect(clippy::print_stdout, reason = "tells Cargo what to watch")]
 
 use std::{
     env, fs,

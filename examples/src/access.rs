@@ -15,9 +15,7 @@ const VARIABLE: &str = "CHAOS_ADMIN_TOKENS";
 /// Returns an error if its value is not a valid list of tokens.
 pub(crate) fn guarded(admin: Admin) -> Result<Admin, Error> {
     Ok(match env::var_os(VARIABLE) {
-        // Converted to text: `main` prints errors with `Debug`, which shows text on one line.
-        Some(_) => admin
-            .access_tokens(AccessTokens::from_env(VARIABLE).map_err(|error| error.to_string())?),
+        Some(_) => admin.access_tokens(AccessTokens::from_env(VARIABLE)?),
         None => admin,
     })
 }

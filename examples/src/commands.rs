@@ -106,7 +106,7 @@ fn lines(block: &str) -> Vec<Line> {
     for line in block.lines() {
         command += line;
         command.push('\n');
-        if !line.ends_with('\\') && command.matches('\'').count() % 2 == 0 {
+        if !line.ends_with('\\') && command.matches('\'').count().is_multiple_of(2) {
             let (code, comment) = command.split_once("  # ").unwrap_or((&command, ""));
             if !code.trim().is_empty() && !code.starts_with('#') {
                 lines.push(Line {

@@ -22,6 +22,7 @@ pub mod client;
 pub mod commands;
 pub mod greeter;
 pub mod log;
+mod main_error;
 pub mod peers;
 pub mod program;
 mod rules;
@@ -29,6 +30,9 @@ pub mod running;
 pub mod shop;
 pub mod stop;
 pub mod storm;
+pub mod variables;
+
+pub use main_error::MainError;
 
 /// The boxed error type of the example programs. Each error's message names what failed. A library
 /// would define its own type.

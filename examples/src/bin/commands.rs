@@ -5,10 +5,10 @@
 
 use std::process::ExitCode;
 
-use chaos_examples::{Error, commands};
+use chaos_examples::{MainError, commands};
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
+async fn main() -> Result<ExitCode, MainError> {
     let program = std::env::current_exe()?;
     let programs = program.parent().ok_or("a program is in a folder")?;
     let report = commands::run(programs).await?;
