@@ -4,11 +4,13 @@
 pub(crate) mod exempt;
 pub(crate) mod glob;
 pub(crate) mod index;
+pub(crate) mod plain;
 pub(crate) mod text;
 
 pub use self::{
     exempt::Exemptions,
     glob::SiteGlob,
+    plain::IntoText,
     text::{Pattern, Route, Text},
 };
 
@@ -23,12 +25,18 @@ use crate::call::Call;
 ///
 /// // GET requests for an order, of users that the load generator makes.
 /// let matcher = Matcher::new()
-///     .method(Text::is("GET"))
-///     .path(Text::route("/v1/orders/{id}")?)
-///     .header("x-user-id".parse().unwrap(), Text::prefix("load-"));
+///     .method("GET")
+///     .path("/v1/orders/{id}")
+///     .header("x-user-id", Text::prefix("load-"));
 /// # drop(matcher);
-/// # Ok::<(), chaos_core::RuleError>(())
 /// ```
+///
+/// A condition that is a text alone means what it means in the JSON of a rule: a path is a route, for example. For
+/// texts that are known at run time only, `Text::route(path)?` and the like return errors.
+///
+/// # Panics
+/// A condition panics if its text alone is refused in JSON, too: a path that is no route, as with axum's
+/// `Router::route`, a method with a small letter, a host with a port, or a gRPC method without a service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
     pub(crate) method: Option<Text>,
@@ -49,54 +57,67 @@ impl Matcher {
 
     /// Sets a condition on the HTTP method, which is in capitals.
     #[must_use]
-    pub fn method(mut self, method: Text) -> Self {
-        self.method = Some(method);
+    #[track_caller]
+    pub fn method(mut self, method: impl IntoText) -> Self {
+        self.method = Some(text("method", method, plain::method));
         self
     }
 
     /// Sets a condition on the path of the request's target, as the layer sees it and
     /// percent-encoded.
     #[must_use]
-    pub fn path(mut self, path: Text) -> Self {
-        self.path = Some(path);
+    #[track_caller]
+    pub fn path(mut self, path: impl IntoText) -> Self {
+        self.path = Some(text("path", path, plain::path));
         self
     }
 
     /// Sets a condition on the host, which is in lower case and without a port.
     #[must_use]
-    pub fn host(mut self, host: Text) -> Self {
-        self.host = Some(host);
+    #[track_caller]
+    pub fn host(mut self, host: impl IntoText) -> Self {
+        self.host = Some(text("host", host, plain::host));
         self
     }
 
     /// Sets a condition on the method of a gRPC call, such as `shop.v1.Orders/Place`. A call of
     /// another protocol has no such method.
     #[must_use]
-    pub fn grpc(mut self, method: Text) -> Self {
-        self.grpc = Some(method);
+    #[track_caller]
+    pub fn grpc(mut self, method: impl IntoText) -> Self {
+        self.grpc = Some(text("grpc", method, plain::grpc));
         self
     }
 
     /// Sets the condition on a header, in place of an earlier one on that header.
+    ///
+    /// # Panics
+    /// Panics if `name` is not the name of a header.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: Text) -> Self {
-        set(&mut self.headers, name, value);
+    #[track_caller]
+    pub fn header<N>(mut self, name: N, value: impl IntoText) -> Self
+    where
+        HeaderName: TryFrom<N, Error: std::error::Error>,
+    {
+        let name = HeaderName::try_from(name);
+        let name = name.unwrap_or_else(|error| panic!("headers: {error}"));
+        set(&mut self.headers, name, text("", value, plain::value));
         self
     }
 
     /// Sets the condition on a query parameter, percent-decoded, in place of an earlier one on that
     /// parameter.
     #[must_use]
-    pub fn query(mut self, name: &str, value: Text) -> Self {
-        set(&mut self.query, name.into(), value);
+    pub fn query(mut self, name: &str, value: impl IntoText) -> Self {
+        set(&mut self.query, name.into(), text("", value, plain::value));
         self
     }
 
     /// Sets the condition on a label of the site, as in `inject!("db.read", table = "orders")`, in
     /// place of an earlier one on that label.
     #[must_use]
-    pub fn label(mut self, name: &str, value: Text) -> Self {
-        set(&mut self.labels, name.into(), value);
+    pub fn label(mut self, name: &str, value: impl IntoText) -> Self {
+        set(&mut self.labels, name.into(), text("", value, plain::value));
         self
     }
 
@@ -131,6 +152,15 @@ impl Matcher {
     fn takes_grpc(&self, call: &Call<'_>) -> bool {
         let grpc = self.grpc.as_ref();
         grpc.is_none_or(|text| text.matches(&|| call.grpc().into_iter()))
+    }
+}
+
+/// Returns the condition.
+#[track_caller]
+fn text(field: &str, text: impl IntoText, plain: plain::Plain) -> Text {
+    match text.into_text(plain) {
+        Ok(text) => text,
+        Err(error) => panic!("{}", error.at(field)),
     }
 }
 

@@ -24,6 +24,7 @@ pages! {
     migrating = "pages/guides/migrating.md",
     observability = "pages/guides/observability.md",
     production = "pages/guides/production.md",
+    tests = "pages/guides/tests.md",
     tests_across_services = "pages/guides/tests-across-services.md",
     tonic = "pages/guides/tonic.md",
     tutorial = "pages/tutorial.md",

@@ -6,6 +6,8 @@ use std::{
 };
 
 pub use linkme;
+#[cfg(feature = "serde")]
+pub use serde_json::json;
 
 #[cfg(feature = "tokio")]
 pub use crate::macros::pass::{Pass, waiting, waiting_bare};
@@ -14,6 +16,8 @@ pub use crate::{
     macros::pass::{armed, armed_in, blocking, blocking_bare},
     site::catalogue::SITES,
 };
+#[cfg(feature = "serde")]
+use crate::{rule::Rule, wire};
 
 /// Calls `armed` in a cold function, which keeps everything that an armed site does, evaluating
 /// labels included, out of the caller's hot code.
@@ -105,4 +109,33 @@ where
     T: serde::de::DeserializeOwned,
 {
     injected.into_value().map_err(E::from_injected)
+}
+
+/// The fields of a `rule!`.
+#[cfg(feature = "serde")]
+#[derive(Debug)]
+pub enum Json {
+    /// Literals, which the macro has checked.
+    Text(&'static str),
+    /// What is known at run time.
+    Value(serde_json::Value),
+}
+
+/// Reads the rule of a `rule!`.
+///
+/// # Panics
+/// Panics if the rule is not valid.
+#[cfg(feature = "serde")]
+#[must_use]
+#[track_caller]
+pub fn rule(json: Json, id: Option<&str>) -> Rule {
+    let rule = match json {
+        Json::Text(text) => wire::rule_from_json(text.as_bytes(), id),
+        Json::Value(value) => wire::rule_from_value(value, id),
+    };
+    // A closure would be the place of the panic, in place of the macro.
+    match rule {
+        Ok(rule) => rule,
+        Err(error) => panic!("{error}"),
+    }
 }

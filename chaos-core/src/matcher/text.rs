@@ -18,7 +18,7 @@ pub use self::{pattern::Pattern, route::Route};
 /// use chaos_core::{Matcher, Text};
 ///
 /// // Every tenant but the two that pay for it.
-/// let paying = Text::AnyOf([Text::is("acme"), Text::is("globex")].into());
+/// let paying = Text::AnyOf(["acme".into(), "globex".into()].into());
 /// let matcher = Matcher::new().label("tenant", Text::Not(Box::new(paying)));
 /// # drop(matcher);
 /// ```
@@ -124,6 +124,13 @@ impl Text {
             Self::Not(text) => !text.matches(values),
             Self::AnyOf(texts) => texts.iter().any(|text| text.matches(values)),
         }
+    }
+}
+
+impl From<&str> for Text {
+    /// Creates a condition that the value equals `value`, byte for byte, as [`Text::is`] does.
+    fn from(value: &str) -> Self {
+        Self::is(value)
     }
 }
 

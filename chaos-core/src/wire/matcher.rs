@@ -1,6 +1,6 @@
 //! Which calls a rule matches, in JSON.
 
-use http::{HeaderName, Method};
+use http::HeaderName;
 
 use super::{
     document::document,
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     error::RuleError,
-    matcher::{Matcher, text::Text},
+    matcher::{Matcher, plain, text::Text},
 };
 
 document! {
@@ -54,23 +54,22 @@ impl MatchDoc {
     pub(super) fn into_matcher(self) -> Result<Matcher, RuleError> {
         let mut matcher = Matcher::new();
         if let Some(method) = self.method {
-            matcher = matcher.method(method.into_text(&method_name).map_err(at("method"))?);
+            matcher = matcher.method(method.into_text(&plain::method).map_err(at("method"))?);
         }
         if let Some(path) = self.path {
-            let path = path.into_text(&Text::route);
+            let path = path.into_text(&plain::path);
             let path = path.and_then(|path| with_prefixes(path, &path_prefix));
             matcher = matcher.path(path.map_err(at("path"))?);
         }
         if let Some(host) = self.host {
-            let host = host.in_lower_case().into_text(&host_name);
+            let host = host.in_lower_case().into_text(&plain::host);
             matcher = matcher.host(host.map_err(at("host"))?);
         }
         if let Some(grpc) = self.grpc {
-            let grpc = grpc.into_text(&grpc_method);
+            let grpc = grpc.into_text(&plain::grpc);
             let grpc = grpc.and_then(|grpc| with_prefixes(grpc, &grpc_prefix));
             matcher = matcher.grpc(grpc.map_err(at("grpc"))?);
         }
-        let plain = |text: &str| Ok(Text::is(text));
         for (name, text) in self.headers.unwrap_or_default().0 {
             let problem = |_| Self::refuse("headers", format_args!("{name:?} is no header name"));
             let header = HeaderName::try_from(&name).map_err(problem)?;
@@ -80,15 +79,15 @@ impl MatchDoc {
                     format_args!("{name:?} stands twice"),
                 ));
             }
-            let text = text.into_text(&plain);
+            let text = text.into_text(&plain::value);
             matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);
         }
         for (name, text) in self.query.unwrap_or_default().0 {
-            let text = text.into_text(&plain);
+            let text = text.into_text(&plain::value);
             matcher = matcher.query(&name, text.map_err(at(&format!("query.{name}")))?);
         }
         for (name, text) in self.labels.unwrap_or_default().0 {
-            let text = text.into_text(&plain);
+            let text = text.into_text(&plain::value);
             matcher = matcher.label(&name, text.map_err(at(&format!("labels.{name}")))?);
         }
         Ok(matcher)
@@ -102,23 +101,6 @@ fn at(field: &str) -> impl Fn(RuleError) -> RuleError + '_ {
         ("", Some(shape)) => RuleError::new(field, error.problem(), shape.allowed()),
         ("", None) => RuleError::new(field, error.problem(), TEXT_MATCHER.allowed()),
         (allowed, _) => RuleError::new(field, error.problem(), allowed),
-    }
-}
-
-fn method_name(name: &str) -> Result<Text, RuleError> {
-    let is_method = Method::from_bytes(name.as_bytes()).is_ok();
-    if is_method && !name.bytes().any(|b| b.is_ascii_lowercase()) {
-        return Ok(Text::is(name));
-    }
-    Err(refuse(format_args!("{name:?} is no HTTP method")))
-}
-
-fn grpc_method(name: &str) -> Result<Text, RuleError> {
-    let is_name = |part: &str| !part.is_empty() && !part.contains(['/', '*']);
-    match name.split_once('/') {
-        Some((service, "*")) if is_name(service) => Ok(Text::prefix(&format!("{service}/"))),
-        Some((service, method)) if is_name(service) && is_name(method) => Ok(Text::is(name)),
-        _ => Err(refuse(format_args!("{name:?} is no gRPC method"))),
     }
 }
 
@@ -155,15 +137,6 @@ fn grpc_prefix(prefix: &str) -> Result<(), RuleError> {
     Err(refuse(format_args!(
         "{prefix:?} begins no gRPC method: one is its service, `/` and its name"
     )))
-}
-
-fn host_name(name: &str) -> Result<Text, RuleError> {
-    let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
-    let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-    if port || name.is_empty() || !is_sent {
-        return Err(refuse(format_args!("{name:?} is no host")));
-    }
-    Ok(Text::is(name))
 }
 
 impl From<&Matcher> for MatchDoc {

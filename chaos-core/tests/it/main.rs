@@ -9,6 +9,7 @@ mod bad_tokens_are_refused;
 mod budgets_are_exact;
 mod chances_are_fair;
 mod choices_keep_their_weights;
+mod code_means_what_json_means;
 mod deadlines_end_rules;
 mod errors_are_of_ones_own;
 mod errors_are_one_line;

@@ -9,9 +9,10 @@ use std::{
 
 use crate::{read, root, rust_files};
 
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "chaos-core",
     "chaos-macros",
+    "chaos-rule",
     "chaos-tower",
     "chaos-http-admin",
     "chaos-sources",

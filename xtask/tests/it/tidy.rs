@@ -38,6 +38,10 @@ fn crates_depend_downwards() {
             "chaos-tower",
             &["chaos-http-admin", "chaos-sources", "hyper", "axum"][..],
         ),
+        (
+            "chaos-rule",
+            &["chaos-tower", "chaos-http-admin", "chaos-sources"][..],
+        ),
         ("chaos-http-admin", &["chaos-tower", "chaos-sources"][..]),
         (
             "chaos-sources",

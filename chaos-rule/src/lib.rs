@@ -1,0 +1,91 @@
+//! The macro [`rule!`]: a rule in Rust code, in JSON that the compiler checks.
+//!
+//! It is in a crate of its own because it reads the rule with [`chaos_core`] when it is expanded.
+#![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod json;
+
+use proc_macro::TokenStream;
+use quote::quote;
+
+use crate::json::Input;
+
+/// Makes a [`chaos_core::Rule`] from JSON, as the admin API and files of rules have it, so each word means
+/// the same: a `path` of `/orders/{id}` is a route, for example.
+///
+/// ```
+/// use chaos_core::{Injector, inject};
+/// use chaos_rule::rule;
+///
+/// let injector = Injector::new();
+/// let lost = injector.arm(rule!({
+///     "id": "lost",
+///     "site": "db.*",
+///     "match": { "labels": { "table": "orders" } },
+///     "limit": 1,
+///     "faults": [{ "error": "connection lost" }]
+/// }));
+/// assert!(inject!(injector: &injector, "db.read", table = "orders").is_err());
+/// assert!(inject!(injector: &injector, "db.read", table = "orders").is_ok());
+/// lost.assert_injected(1);
+/// ```
+///
+/// - **A rule of literals is checked by the compiler**, with the code that reads it at run time: names, numbers,
+///   durations, routes and regular expressions. The error stands at the field, and says what is
+///   allowed.
+/// - **A value may be an expression**, of any type that [`serde::Serialize`] knows: `"limit": retries + 1`. Such a
+///   rule is checked when it is evaluated.
+/// - **Without an `id`**, it is `line-` and the number of the macro's line.
+/// - The braces around the fields may be left out: `rule! { "site": "db.read", … }`.
+///
+/// It takes chaos-core with its feature `serde`. A rule with a `window` takes its feature `window` as well.
+///
+/// [`serde::Serialize`]: https://docs.rs/serde/latest/serde/trait.Serialize.html
+///
+/// ```
+/// # use chaos_core::Injector;
+/// # use chaos_rule::rule;
+/// let (retries, site) = (3, "db.read");
+/// let rule = rule! { "site": site, "limit": retries + 1, "faults": [{ "error": "lost" }] };
+/// assert_eq!(rule.site().as_str(), "db.read");
+/// ```
+///
+/// # Panics
+/// A rule with expressions panics, at the place of the macro, if the rule is not valid: the message is that of the
+/// [`RuleError`](chaos_core::RuleError).
+///
+/// # Compile errors
+/// A rule of literals is refused for what [`rule_from_json`](chaos_core::wire::rule_from_json) refuses, and any rule
+/// for what is not JSON.
+#[proc_macro]
+pub fn rule(input: TokenStream) -> TokenStream {
+    let expanded = syn::parse::<Input>(input).and_then(|input| {
+        let json = match input.checked()? {
+            Some(literals) => quote!(::chaos_core::__private::Json::Text(#literals)),
+            None => {
+                let fields = &input.fields;
+                quote!(::chaos_core::__private::Json::Value(
+                    ::chaos_core::__private::json!({ #fields })
+                ))
+            }
+        };
+        let id = match input.has_id() {
+            true => quote!(::core::option::Option::None),
+            false => quote!(::core::option::Option::Some(::core::concat!(
+                "line-",
+                ::core::line!()
+            ))),
+        };
+        Ok(quote!(::chaos_core::__private::rule(#json, #id)))
+    });
+    expanded
+        .unwrap_or_else(syn::Error::into_compile_error)
+        .into()
+}

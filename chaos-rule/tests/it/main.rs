@@ -1,0 +1,85 @@
+//! `rule!`: what it means, and what the compiler says of a slip.
+
+use std::panic::catch_unwind;
+
+use chaos_core::{Injector, Matcher, Text, inject, wire};
+use chaos_rule::rule;
+use serde_json::json;
+
+#[test]
+fn slips_are_said_where_they_are() {
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("tests/ui/bad_values.rs");
+    cases.compile_fail("tests/ui/bad_names.rs");
+    cases.compile_fail("tests/ui/not_json.rs");
+}
+
+#[test]
+fn it_is_what_the_json_is() {
+    let written = rule!({
+        "id": "slow-checkout",
+        "site": "http.*",
+        "reason": "a \"quoted\" word, an \u{e9} and a\nline",
+        "match": { "method": ["POST", "PUT"], "path": "/checkout/{id}", "headers": { "x.tenant": "acme" } },
+        "rate": 0.05,
+        "seed": 18_446_744_073_709_551_615,
+        "ttl": "2h",
+        "window": { "days": "mon", "hours": "09:00-17:00", "zone": "Europe/Berlin" },
+        "faults": [{ "latency": "200ms..500ms" }, { "status": { "code": 503, "body": "{}" } }],
+    });
+    let read = wire::rule_from_value(
+        json!({
+            "id": "slow-checkout",
+            "site": "http.*",
+            "reason": "a \"quoted\" word, an é and a\nline",
+            "match": { "method": ["POST", "PUT"], "path": "/checkout/{id}", "headers": { "x.tenant": "acme" } },
+            "rate": 0.05,
+            "seed": u64::MAX,
+            "ttl": "2h",
+            "window": { "days": "mon", "hours": "09:00-17:00", "zone": "Europe/Berlin" },
+            "faults": [{ "latency": "200ms..500ms" }, { "status": { "code": 503, "body": "{}" } }],
+        }),
+        None,
+    );
+    assert_eq!(written, read.unwrap());
+    // A path is a route in both.
+    let route = rule! { "site": "http.server", "match": { "path": "/orders/{id}" }, "faults": [{ "status": 500 }] };
+    let in_code = Matcher::new().path(Text::route("/orders/{id}").unwrap());
+    assert_eq!(*route.matcher(), in_code);
+}
+
+#[test]
+fn without_an_id_it_is_named_after_its_line() {
+    let line = line!() + 1;
+    let first = rule! { "site": "db.read", "faults": [{ "value": null }] };
+    assert_eq!(first.id().as_str(), format!("line-{line}"));
+    let second = rule! { "site": "db.read", "faults": [{ "value": -1.5e3 }] };
+    assert_ne!(first.id(), second.id());
+    let injector = Injector::new();
+    injector.put(second);
+    let value = inject!(injector: &injector, "db.read").unwrap_err();
+    assert_eq!(value.value_json(), Some("-1500.0"));
+}
+
+#[test]
+fn values_may_be_expressions_and_are_checked_when_they_are_known() {
+    let (site, codes) = ("db.read".to_owned(), [500_u16, 503]);
+    let with = |limit: i64| {
+        rule!({
+            "id": site,
+            "site": site.clone(),
+            "limit": limit + 1,
+            "faults": [{ "one_of": codes.map(|code| json!({ "weight": 1, "fault": { "status": code } })) }],
+        })
+    };
+    assert_eq!(
+        (with(1).id().as_str(), with(1).fault_names().as_str()),
+        ("db.read", "one_of")
+    );
+    let refused = catch_unwind(|| with(-1)).unwrap_err();
+    let refused = refused.downcast_ref::<String>().unwrap();
+    assert_eq!(
+        refused,
+        "rule `db.read`: limit: 0 is not allowed; allowed: a whole number, 1 or more"
+    );
+}
