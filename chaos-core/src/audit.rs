@@ -36,8 +36,8 @@ pub struct Entry {
     pub action: Action,
     /// Details of the action, where it has some: what was refused and why, which bound was broken,
     /// the rule whose calls were released, who had halted already, whose holds a resume has ended,
-    /// or the subject and the rules of a signed token. At most 1,000 characters of what was refused
-    /// or signed are kept.
+    /// the subject and the rules of a signed token, or what has changed in a file that was reloaded. At
+    /// most 1,000 characters of what was refused, signed or reloaded are kept.
     pub what: Option<Arc<str>>,
     /// The generation of the rule set after the action.
     pub generation: u64,
@@ -104,7 +104,7 @@ impl Changed {
 }
 
 impl Entry {
-    /// How many characters of what was refused or signed an entry keeps.
+    /// How many characters of what was refused, signed or reloaded an entry keeps.
     pub(crate) const LONGEST: usize = 1000;
 
     /// Returns the rules that the action changed, each before and after it.

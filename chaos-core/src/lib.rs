@@ -71,6 +71,7 @@
 //! | [`overlay`], `token` | rules of one task tree, or of one request |
 //! | [`plan`], [`decision`] | integrations: what can be done to a call, and how it is executed |
 //! | `wire` | rules as JSON, and in one line |
+//! | `follow` | files that are read again when they change |
 //! | [`docs`] | guides |
 //!
 //! # Features
@@ -95,6 +96,8 @@ pub mod decision;
 mod dice;
 mod error;
 pub mod fault;
+#[cfg(feature = "follow")]
+pub mod follow;
 mod gate;
 pub mod guard_rail;
 mod hub;

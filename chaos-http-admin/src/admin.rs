@@ -6,7 +6,10 @@ use axum::{Extension, Router};
 use chaos_core::{Injector, token::TokenKey};
 
 use crate::{
-    access::{access_tokens::AccessTokens, authorize::Authorizer, host_check::Hosts},
+    access::{
+        access_tokens::AccessTokens, authorize::Authorizer, host_check::Hosts,
+        live_tokens::LiveTokens,
+    },
     error::ServeError,
     followers::Followers,
     history::audit_file::AuditFile,
@@ -38,10 +41,10 @@ pub struct Admin {
     hosts: Hosts,
     signer: Signer,
     metrics: Metrics,
-    tokens: Option<AccessTokens>,
+    tokens: Option<LiveTokens>,
     plaintext_tokens: bool,
     #[cfg(feature = "tls")]
-    tls: Option<crate::server::tls::Tls>,
+    tls: Option<crate::server::live_tls::LiveTls>,
     followers: Followers,
 }
 
@@ -92,8 +95,40 @@ impl Admin {
     /// Without this call, every client that reaches the port may use all routes: on loopback, that
     /// is every user of the machine.
     pub fn access_tokens(mut self, tokens: AccessTokens) -> Self {
-        self.tokens = Some(tokens);
+        self.tokens = Some(LiveTokens::new(tokens));
         self
+    }
+
+    /// Requires an access token of the file at `path`, as [`access_tokens`](Self::access_tokens) does
+    /// with a list, and follows the file while it changes, until the last clone of this `Admin` and of
+    /// its routers and ports is dropped.
+    ///
+    /// - A token that was removed from the file, or has another role or secret, is refused from the next
+    ///   request on, and its event streams end. A token that was added is accepted.
+    /// - A file that is missing, empty, half-written or [invalid](AccessTokens::from_file) for another
+    ///   reason changes nothing. Why is reported once: as a `tracing` warning with the target `chaos`,
+    ///   as a refusal in the audit, and, until the file is valid again, in `GET /v1/status` and the metric
+    ///   `chaos_source_failing`. So emptying the file revokes no token. Part of a list can be a list: to
+    ///   keep a slow writer from revoking tokens, write another file and rename it.
+    /// - The audit records each change: the names of the tokens that were added, removed and changed.
+    ///
+    /// A change is in force a fraction of a second after it, where the system notifies of changed files,
+    /// and after five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
+    ///
+    /// # Errors
+    /// Returns an error if the file is not valid now, or no thread can be started to follow it.
+    #[cfg(feature = "follow")]
+    pub fn follow_access_tokens(
+        mut self,
+        path: impl AsRef<std::path::Path>,
+    ) -> Result<Self, crate::access::access_tokens::AccessTokensError> {
+        let path = path.as_ref();
+        let tokens = LiveTokens::follow(&self.injector, path)?;
+        if let Some(reloading) = tokens.reloading() {
+            self = self.source(reloading.source(), reloading.check());
+        }
+        self.tokens = Some(tokens);
+        Ok(self)
     }
 
     /// Adds the state of `file` to `GET /v1/status` and to the metrics.
@@ -250,10 +285,47 @@ impl Admin {
 
     /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only. Routers and Unix
     /// sockets are not affected.
+    ///
+    /// A `tracing` warning with the target `chaos` says when the port is opened with a certificate that
+    /// has expired, or will within a week, or within a third of its life if that is less.
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: crate::server::tls::Tls) -> Self {
-        self.tls = Some(tls);
+        self.tls = Some(crate::server::live_tls::LiveTls::new(tls));
         self
+    }
+
+    /// Makes the port that [`bind`](Self::bind) opens accept TLS connections only, as [`tls`](Self::tls)
+    /// does, and follows the files of the configuration while they change, until the last clone of this
+    /// `Admin` and of its ports is dropped.
+    ///
+    /// - A connection that is accepted after a change shows the new certificate, and must present a
+    ///   certificate of the new authorities. Connections that are open keep what they began with, for at
+    ///   most five minutes.
+    /// - Files that are missing, half-written or invalid for another reason, such as a key that is not that of
+    ///   the certificate, change nothing. Why is reported once: as a `tracing` warning with the target
+    ///   `chaos`, as a refusal in the audit, and, until the files are valid again, in `GET /v1/status` and
+    ///   the metric `chaos_source_failing`.
+    /// - A certificate that has expired, or soon will, is warned of when the port is opened and when it is
+    ///   taken, as with [`tls`](Self::tls). One that has expired is also reported in the same places of the status and the metrics.
+    /// - The audit records each change, without the contents.
+    ///
+    /// A change is in force a fraction of a second after it, where the system notifies of changed files,
+    /// and after five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
+    ///
+    /// # Errors
+    /// Returns an error if the files are not valid now, or no thread can be started to follow them.
+    #[cfg(all(feature = "follow", feature = "tls"))]
+    pub fn follow_tls(
+        mut self,
+        files: crate::server::tls_files::TlsFiles,
+    ) -> Result<Self, crate::server::tls::TlsError> {
+        let tls = crate::server::live_tls::LiveTls::follow(&self.injector, files)?;
+        if let Some(reloading) = tls.reloading() {
+            let (refused, ended) = (reloading.check(), tls.check(self.injector.clone()));
+            self = self.source(reloading.source(), move || refused().or_else(&ended));
+        }
+        self.tls = Some(tls);
+        Ok(self)
     }
 
     /// Allows [`bind`](Self::bind) to open a port without TLS on an address that other machines can
@@ -279,11 +351,15 @@ impl Admin {
     pub fn bind(&self, address: SocketAddr) -> Result<Server, ServeError> {
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = &tls {
+            tls.warn_of_end(self.injector.wall());
+        }
         #[cfg(not(feature = "tls"))]
         let tls: Option<std::convert::Infallible> = None;
         // `::ffff:127.0.0.1`, an IPv4 address written as IPv6, is a loopback address as well.
         if !address.ip().to_canonical().is_loopback() {
-            if self.tokens.as_ref().is_none_or(AccessTokens::is_empty) {
+            if self.tokens.as_ref().is_none_or(LiveTokens::is_empty) {
                 return Err(ServeError::NotLoopback(address));
             }
             if tls.is_none() && !self.plaintext_tokens {

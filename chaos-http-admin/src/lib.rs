@@ -47,8 +47,8 @@
 //!
 //! # Limitations
 //!
-//! Access tokens are read once; removing one requires a restart. Forwarded headers are not trusted,
-//! so behind a proxy every client has the proxy's address.
+//! Without the feature `follow`, access tokens and certificates are read once; removing a token requires a
+//! restart. Forwarded headers are not trusted, so behind a proxy every client has the proxy's address.
 //!
 //! # Features
 //!
@@ -75,6 +75,8 @@ mod metrics;
 
 mod openapi;
 mod problem;
+#[cfg(feature = "follow")]
+mod reload;
 mod routes;
 mod server;
 #[cfg(test)]
@@ -98,6 +100,8 @@ pub fn openapi() -> serde_json::Value {
 
 #[cfg(feature = "tls")]
 pub use crate::server::tls::{Tls, TlsError};
+#[cfg(all(feature = "follow", feature = "tls"))]
+pub use crate::server::tls_files::TlsFiles;
 #[cfg(unix)]
 pub use crate::server::unix::UnixServer;
 #[cfg(feature = "webhooks")]

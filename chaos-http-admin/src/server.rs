@@ -3,11 +3,17 @@
 
 pub(crate) mod connection_slots;
 pub(crate) mod listener;
+#[cfg(feature = "tls")]
+pub(crate) mod live_tls;
 pub(crate) mod port_thread;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
+#[cfg(all(feature = "follow", feature = "tls"))]
+pub(crate) mod tls_files;
 #[cfg(unix)]
 pub(crate) mod unix;
+#[cfg(feature = "tls")]
+pub(crate) mod validity;
 
 use std::{net::SocketAddr, pin::pin, time::Duration};
 

@@ -13,10 +13,9 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{HaltHook, Injector, audit::Actor};
+use chaos_core::{HaltHook, Injector, audit::Actor, follow::DirectoryWatcher};
 
 use crate::{
-    directory_watcher::DirectoryWatcher,
     error::SourceError,
     halt_file::{follower::Follower, marker::Marker},
 };

@@ -63,7 +63,6 @@
 struct Readme;
 
 mod contents;
-mod directory_watcher;
 mod environment;
 mod error;
 mod file;

@@ -1,35 +1,19 @@
-//! The thread that follows a file: it reads the file, waits until it no longer changes, and
-//! installs its rules.
+//! A file that is followed: its rules are installed whenever it changes.
 
-use std::{
-    mem,
-    path::PathBuf,
-    sync::{
-        Arc, Mutex, PoisonError,
-        mpsc::{self, Receiver, SyncSender},
-    },
-    thread,
-    time::Duration,
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use chaos_core::{
+    Rule,
+    follow::{FileFollower, Followed},
 };
-
-use chaos_core::{Clock, Rule};
 
 use crate::{
     contents,
-    directory_watcher::DirectoryWatcher,
     error::{Problem, SourceError},
     format,
     installed::InstalledRules,
     status::{SourceHandle, SourceStatus},
 };
-
-/// A version of the file is used when two reads this far apart agree and no notification came in
-/// between. It is also the shortest time between the end of one look and the next.
-const SETTLED_AFTER: Duration = Duration::from_millis(100);
-
-/// The longest wait for a file to stop changing. After it, the newest version that can be parsed is
-/// used.
-const SETTLED_AT_MOST: Duration = Duration::from_millis(500);
 
 /// A watched file. Dropping this value ends the watch: the file is not read again, and its rules
 /// stay in force until they expire.
@@ -37,13 +21,8 @@ const SETTLED_AT_MOST: Duration = Duration::from_millis(500);
 #[must_use = "the file is followed until this is dropped"]
 pub struct Watching {
     handle: SourceHandle,
-    wake: SyncSender<()>,
-    stopped: Stopped,
+    _follower: FileFollower,
 }
-
-/// Whether the watch has ended. The lock is held while rules are installed, so none are installed
-/// after it was set.
-type Stopped = Arc<Mutex<bool>>;
 
 impl Watching {
     /// Reads the file and installs its rules, then follows it on a thread of its own.
@@ -53,27 +32,14 @@ impl Watching {
         installed: InstalledRules,
     ) -> Result<Self, SourceError> {
         let origin = path.display().to_string();
-        // One message is enough to wake the thread, however many changes there are.
-        let (wake, woken) = mpsc::sync_channel(1);
-        let stopped = Stopped::default();
         let handle = SourceHandle::new(path.clone());
-        let mut worker = Worker {
-            directories: DirectoryWatcher::new(wake.clone()),
-            seen: None,
-            handle: handle.clone(),
-            stopped: Arc::clone(&stopped),
-            retry: false,
-            is_due: false,
-            path,
+        let file = RulesFile {
+            path: path.clone(),
             installed,
+            handle: handle.clone(),
         };
-        // The directory is watched before the file is read, so no change in between is missed.
-        worker.follow();
-        let seen = contents::read(&worker.path);
-        worker.apply(seen);
-        let thread = thread::Builder::new().name("chaos-sources".to_owned());
-        let spawned = thread.spawn(move || worker.run(&woken, look_every));
-        spawned.map_err(|error| {
+        let follower = FileFollower::start(vec![path], look_every, file);
+        let follower = follower.map_err(|error| {
             SourceError::new(
                 &origin,
                 format!("no thread can be started to follow the file: {error}"),
@@ -81,8 +47,7 @@ impl Watching {
         })?;
         Ok(Self {
             handle,
-            wake,
-            stopped,
+            _follower: follower,
         })
     }
 
@@ -100,131 +65,61 @@ impl Watching {
     }
 }
 
-impl Drop for Watching {
-    fn drop(&mut self) {
-        // The thread is not joined, because it may be blocked by a file system that does not
-        // respond. It installs nothing any more.
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        // A full channel wakes the thread as well.
-        let _ = self.wake.try_send(());
-    }
-}
-
-/// The bytes of the file, or why it could not be read.
-type Contents = Result<Vec<u8>, SourceError>;
-
-/// The state of the thread.
-struct Worker {
+/// The file, and the rules that it has installed.
+struct RulesFile {
     path: PathBuf,
     installed: InstalledRules,
     handle: SourceHandle,
-    directories: DirectoryWatcher,
-    stopped: Stopped,
-    /// The last version that was installed or refused.
-    seen: Option<Contents>,
-    /// Whether that version was refused for a reason that others can remove, so that it is worth
-    /// trying again unchanged.
-    retry: bool,
-    /// Whether the file may have changed since it was read.
-    is_due: bool,
 }
 
-impl Worker {
-    fn run(mut self, woken: &Receiver<()>, look_every: Duration) {
-        loop {
-            if !mem::take(&mut self.is_due) {
-                // Without a notification, the file is read as well.
-                let _ = woken.recv_timeout(look_every);
-            }
-            // Before the file is read, so no change in between is missed.
-            self.follow();
-            let found = self.look(woken);
-            if self.is_stopped() {
-                return;
-            }
-            if let Some(contents) = found.or_else(|| self.take_for_retry()) {
-                self.apply(contents);
-            }
-            self.is_due |= is_woken_within(woken, SETTLED_AFTER);
-        }
+impl Followed for RulesFile {
+    /// The bytes of the file, or why it could not be read.
+    type Contents = Result<Vec<u8>, SourceError>;
+
+    fn read(&self) -> Self::Contents {
+        contents::read(&self.path)
     }
 
-    /// Returns the contents of the file once they no longer change, or the newest that can be
-    /// parsed if they keep changing; `None` if they are those of the last version.
-    fn look(&mut self, woken: &Receiver<()>) -> Option<Contents> {
-        let clock = Clock::monotonic();
-        let mut parsable = None;
-        let mut found = contents::read(&self.path);
-        while self.seen.as_ref() != Some(&found) {
-            if clock.now() >= SETTLED_AT_MOST {
-                // If an older version is used, no notification may follow about the present one.
-                self.is_due = true;
-                let is_parsable = self.parse(&found).is_ok();
-                let newest = parsable.filter(|_| !is_parsable);
-                return Some(newest.unwrap_or(found));
-            }
-            let is_changing = is_woken_within(woken, SETTLED_AFTER);
-            // A notification may be about a directory that is not watched yet.
-            self.is_due |= is_changing;
-            let before = mem::replace(&mut found, contents::read(&self.path));
-            if !is_changing && before == found {
-                return Some(found);
-            }
-            if self.parse(&before).is_ok() {
-                parsable = Some(before);
-            }
-        }
-        None
-    }
-
-    /// Returns the last version if it is worth trying again.
-    fn take_for_retry(&mut self) -> Option<Contents> {
-        self.retry.then(|| self.seen.take()).flatten()
-    }
-
-    fn is_stopped(&self) -> bool {
-        *self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Watches the directories that the path leads to now.
-    fn follow(&mut self) {
-        let is_notified = self.directories.follow(&self.path);
-        self.handle
-            .change(|status| status.is_notified = is_notified);
+    fn is_valid(&self, contents: &Self::Contents) -> bool {
+        self.parse(contents).is_ok()
     }
 
     /// Parses the contents and installs their rules, or records why they are refused.
-    fn apply(&mut self, contents: Contents) {
-        let parsed = self.parse(&contents);
-        self.seen = Some(contents);
-        self.retry = false;
-        let outcome = match parsed {
-            Ok(rules) => match self.put(rules) {
-                None => return,
-                Some(Ok(generation)) => Ok(generation),
-                Some(Err(problem)) => {
-                    self.retry = true;
-                    let origin = self.path.display().to_string();
-                    Err(SourceError::new(&origin, problem))
-                }
-            },
-            Err(error) => Err(error),
+    fn take(&mut self, contents: &Self::Contents) -> bool {
+        let rules = match self.parse(contents) {
+            Ok(rules) => rules,
+            Err(error) => {
+                self.refuse(error);
+                return true;
+            }
         };
-        match outcome {
-            Ok(generation) => self.accept(generation),
-            Err(error) => self.refuse(error),
+        match self.installed.put(rules) {
+            Ok(generation) => {
+                self.accept(generation);
+                true
+            }
+            Err(problem) => {
+                self.refuse(self.error(problem));
+                // Others can remove the reason, so the same rules are worth trying again.
+                false
+            }
         }
     }
 
-    fn parse(&self, contents: &Contents) -> Result<Vec<Rule>, SourceError> {
+    fn set_notified(&mut self, is_notified: bool) {
+        self.handle
+            .change(|status| status.is_notified = is_notified);
+    }
+}
+
+impl RulesFile {
+    fn parse(&self, contents: &Result<Vec<u8>, SourceError>) -> Result<Vec<Rule>, SourceError> {
         let bytes = contents.as_ref().map_err(SourceError::clone)?;
         format::rules(&self.path, contents::text(&self.path, bytes)?)
     }
 
-    /// Installs rules. Returns `None` if the watch has ended.
-    fn put(&mut self, rules: Vec<Rule>) -> Option<Result<Option<u64>, Problem>> {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        (!*stopped).then(|| self.installed.put(rules))
+    fn error(&self, problem: Problem) -> SourceError {
+        SourceError::new(&self.path.display().to_string(), problem)
     }
 
     fn accept(&self, generation: Option<u64>) {
@@ -262,14 +157,4 @@ impl Worker {
             status.refused += 1;
         });
     }
-}
-
-/// Waits for this long, and returns whether a notification came in the meantime.
-fn is_woken_within(woken: &Receiver<()>, time: Duration) -> bool {
-    let clock = Clock::monotonic();
-    let mut is_woken = false;
-    while woken.recv_timeout(time.saturating_sub(clock.now())).is_ok() {
-        is_woken = true;
-    }
-    is_woken
 }

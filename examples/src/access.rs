@@ -9,13 +9,20 @@ use crate::Error;
 /// The environment variable with the access tokens, each in the form `name:role:secret`.
 const VARIABLE: &str = "CHAOS_ADMIN_TOKENS";
 
-/// Requires access tokens on the admin port if the environment variable is set.
+/// The environment variable with the path of a file of access tokens, which is followed.
+const FILE: &str = "CHAOS_ADMIN_TOKENS_FILE";
+
+/// Requires access tokens on the admin port if one of the environment variables is set.
 ///
 /// # Errors
-/// Returns an error if its value is not a valid list of tokens.
+/// Returns an error if both are set, or the list of tokens is not valid.
 pub(crate) fn guarded(admin: Admin) -> Result<Admin, Error> {
-    Ok(match env::var_os(VARIABLE) {
-        Some(_) => admin.access_tokens(AccessTokens::from_env(VARIABLE)?),
-        None => admin,
-    })
+    match (env::var_os(VARIABLE), env::var_os(FILE)) {
+        (None, None) => Ok(admin),
+        (Some(_), None) => Ok(admin.access_tokens(AccessTokens::from_env(VARIABLE)?)),
+        (None, Some(path)) => Ok(admin.follow_access_tokens(path)?),
+        (Some(_), Some(_)) => {
+            Err(format!("both {VARIABLE} and {FILE} are set; allowed: one of them").into())
+        }
+    }
 }

@@ -13,9 +13,9 @@ use std::process::{Command, ExitCode};
 /// Every feature that is not on by default, except `compile-out`: what docs.rs shows of the crates.
 macro_rules! every_feature {
     () => {
-        "chaos-core/macros,chaos-core/serde,chaos-core/token,\
+        "chaos-core/follow,chaos-core/macros,chaos-core/serde,chaos-core/token,\
          chaos-tower/client,chaos-tower/reqwest,chaos-tower/reset,chaos-tower/token,chaos-tower/tonic,\
-         chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
+         chaos-http-admin/follow,chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
     };
 }
 
@@ -53,6 +53,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         "checks the crates with few features and with none, and tests the guarantees of compile-out",
         &[
             "cargo clippy -p chaos-core --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-core --no-default-features --features follow -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features macros -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features serde -- -D warnings",
             "cargo clippy -p chaos-core --no-default-features --features token -- -D warnings",
@@ -70,6 +71,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-tower --no-default-features --features tonic -- -D warnings",
             "cargo clippy -p chaos-tower --features compile-out -- -D warnings",
             "cargo clippy -p chaos-http-admin -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features follow -- -D warnings",
+            "cargo clippy -p chaos-http-admin --features follow,tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
             "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",

@@ -28,7 +28,9 @@ pub enum Action {
     Expire,
     /// A guard rail stopped a rule, or all injection.
     Breach,
-    /// A request was refused and had no effect.
+    /// A file of access tokens or certificates was read again because it had changed.
+    Reload,
+    /// A request or a file was refused and had no effect.
     Refuse,
 }
 
@@ -48,6 +50,7 @@ impl Action {
             Self::Sign => "sign",
             Self::Expire => "expire",
             Self::Breach => "breach",
+            Self::Reload => "reload",
             Self::Refuse => "refuse",
         }
     }

@@ -93,6 +93,14 @@ impl AttributedInjector<'_> {
         Ok(token)
     }
 
+    /// Records that a file of the admin port, of access tokens or certificates, was read again because it
+    /// had changed. No rule of this injector changes. The audit keeps the first thousand characters of
+    /// `what`, which says what has changed.
+    pub fn reload(&self, what: impl AsRef<str>) {
+        let what = what.as_ref();
+        self.injector.note_by(&self.actor, Action::Reload, what);
+    }
+
     /// Records that the actor was refused something: a login, a request, a file. The audit keeps the first
     /// thousand characters of `what`.
     pub fn refuse(&self, what: impl AsRef<str>) {

@@ -3,21 +3,17 @@
 //! Only the SHA-256 digest of a secret is kept. No error, log line or `Debug` output contains a
 //! secret, and the time of a comparison does not depend on the secrets.
 
-use std::{
-    env,
-    error::Error,
-    fmt,
-    fs::File,
-    io::{self, Read},
-    path::Path,
-    sync::Arc,
-};
+use std::{env, error::Error, fmt, io, path::Path, sync::Arc};
 
+use chaos_core::OneLine;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::access::role::Role;
+use crate::access::{
+    private_file::{self, Secrecy},
+    role::Role,
+};
 
 /// The list of access tokens that a port accepts; see
 /// [`Admin::access_tokens`](crate::Admin::access_tokens).
@@ -42,11 +38,11 @@ use crate::access::role::Role;
 ///   generate it, for example with `openssl rand -hex 16`.
 /// - Names and secrets are unique in a list. To rotate a secret without downtime, add the new one
 ///   under a second name, and remove the old one later.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct AccessTokens(Vec<AccessToken>);
 
 /// One access token. `Debug` shows its name and role.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct AccessToken {
     pub(crate) name: Arc<str>,
     pub(crate) role: Role,
@@ -54,9 +50,6 @@ pub(crate) struct AccessToken {
 }
 
 impl AccessTokens {
-    /// The largest file that is read, in bytes.
-    const MAX_FILE: u64 = 64 * 1024;
-
     /// Creates an empty list, with which a port refuses every request that needs a token.
     #[must_use]
     pub fn new() -> Self {
@@ -104,42 +97,24 @@ impl AccessTokens {
         }
     }
 
-    /// Reads the tokens in the file at `path`. The file is read once; later changes have no effect.
+    /// Reads the tokens in the file at `path`. The file is read once; later changes have no effect,
+    /// unlike those of a file that the port follows (`Admin::follow_access_tokens`).
     ///
     /// # Errors
-    /// Returns an error if the file cannot be read, is larger than 64 KiB or not UTF-8, contains no
-    /// token, or contains one that is not of the [form described above](Self).
+    /// Returns an error if the file cannot be read, is not a regular file, is larger than 64 KiB or
+    /// not UTF-8, contains no token, or contains one that is not of the [form described
+    /// above](Self).
     ///
     /// On Unix, returns an error if the file's mode allows every user to read or write it. A
     /// mounted Kubernetes secret does so unless its `defaultMode` is `0400` or the like.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, AccessTokensError> {
-        let place = path.as_ref().display().to_string();
-        let failed = |error| AccessTokensError {
-            cause: Some(error),
-            ..AccessTokensError::at(&place, "the file cannot be read")
-        };
-        let mut file = File::open(&path).map_err(failed)?;
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::MetadataExt;
-            // The opened file is asked, because the path may lead to another file by now.
-            if file.metadata().map_err(failed)?.mode() & 0o006 != 0 {
-                let problem =
-                    "every user of this machine may read or write the file; allowed: mode 0600";
-                return Err(AccessTokensError::at(place, problem));
-            }
-        }
-        // With the full capacity from the start, the buffer is never reallocated, which would leave
-        // a copy of its contents in memory.
-        let mut text = Zeroizing::new(Vec::with_capacity(Self::MAX_FILE as usize + 1));
-        let mut file = (&mut file).take(Self::MAX_FILE + 1);
-        file.read_to_end(&mut text).map_err(failed)?;
-        if text.len() as u64 > Self::MAX_FILE {
-            return Err(AccessTokensError::at(
-                place,
-                "the file is larger than 64 KiB",
-            ));
-        }
+        let path = path.as_ref();
+        let place = path.display().to_string();
+        let text =
+            private_file::read(path, Secrecy::Secret).map_err(|error| AccessTokensError {
+                cause: error.cause,
+                ..AccessTokensError::at(&place, error.problem)
+            })?;
         match std::str::from_utf8(&text) {
             Ok(text) => Self::read(&place, text),
             Err(_) => Err(AccessTokensError::at(place, "the text is not UTF-8")),
@@ -161,6 +136,33 @@ impl AccessTokens {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Returns whether the list has a token of this name, role and secret.
+    pub(crate) fn contains(&self, token: &AccessToken) -> bool {
+        self.0.contains(token)
+    }
+
+    /// Returns the names of the tokens that `before` does not have, has in addition, or has with
+    /// another role or secret, for the audit; `None` if there is none.
+    #[cfg(feature = "follow")]
+    pub(crate) fn changes_since(&self, before: &Self) -> Option<String> {
+        let named = |list: &Self, name: &str| list.0.iter().any(|token| *token.name == *name);
+        let (mut added, mut changed) = (Vec::new(), Vec::new());
+        for token in self.0.iter().filter(|token| !before.contains(token)) {
+            match named(before, &token.name) {
+                true => changed.push(&*token.name),
+                false => added.push(&*token.name),
+            }
+        }
+        let removed = before.0.iter().map(|token| &*token.name);
+        let removed = removed.filter(|name| !named(self, name)).collect();
+        let parts = [("added", added), ("removed", removed), ("changed", changed)];
+        let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+        let parts: Vec<_> = parts
+            .map(|(what, names)| format!("{what} {}", names.join(", ")))
+            .collect();
+        (!parts.is_empty()).then(|| format!("access tokens: {}", parts.join("; ")))
     }
 
     fn read(place: &str, text: &str) -> Result<Self, AccessTokensError> {
@@ -263,11 +265,22 @@ impl AccessTokensError {
             cause: None,
         }
     }
+
+    #[cfg(feature = "follow")]
+    pub(crate) fn not_followed(path: &Path, error: io::Error) -> Self {
+        Self {
+            cause: Some(error),
+            ..Self::at(
+                path.display().to_string(),
+                "no thread can be started to follow the file",
+            )
+        }
+    }
 }
 
 impl fmt::Display for AccessTokensError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.problem)
+        write!(f, "{}: {}", OneLine(&self.place), self.problem)
     }
 }
 

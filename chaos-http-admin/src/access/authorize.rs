@@ -13,10 +13,10 @@ use chaos_core::{Injector, audit::Actor};
 
 use crate::{
     access::{
-        access_tokens::AccessTokens,
         caller::{Caller, unauthenticated},
         host_check::Hosts,
         limits::Limits,
+        live_tokens::LiveTokens,
         peer::Peer,
         request_limits::{Client, RequestLimits, TooMany},
         role::Role,
@@ -34,7 +34,7 @@ pub(crate) struct Authorizer {
     injector: Injector,
     hosts: Hosts,
     /// `None` if the port requires no access token.
-    tokens: Option<AccessTokens>,
+    tokens: Option<LiveTokens>,
     limits: Limits,
     request_limits: RequestLimits,
 }
@@ -142,7 +142,7 @@ pub(crate) async fn authorize(
 }
 
 impl Authorizer {
-    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<AccessTokens>) -> Self {
+    pub(crate) fn new(injector: Injector, hosts: Hosts, tokens: Option<LiveTokens>) -> Self {
         Self {
             injector,
             hosts,
@@ -185,11 +185,11 @@ impl Authorizer {
             .ok_or(AuthenticationError::NoToken)?;
         // A valid token is accepted after any number of failures, so nobody can lock an operator
         // out.
-        if let Some(token) = tokens.find(secret) {
+        if let Some(accepted) = tokens.find(secret) {
             if let Some(activity) = &peer.activity {
                 activity.mark_authenticated();
             }
-            return Ok(Caller::with_token(token, peer));
+            return Ok(Caller::with_token(accepted, peer));
         }
         let within = self.limits.record_failure(peer.origin());
         within.map_err(AuthenticationError::TooMany)?;

@@ -7,7 +7,7 @@ use chaos_core::audit::Actor;
 
 use crate::{
     access::{
-        access_tokens::AccessToken, origin::Origin, peer::Peer, request_limits::Client, role::Role,
+        live_tokens::AcceptedToken, origin::Origin, peer::Peer, request_limits::Client, role::Role,
     },
     openapi::operation::{Asks, Operation},
 };
@@ -18,6 +18,8 @@ pub(crate) struct Caller {
     pub(crate) role: Role,
     /// Whose requests wait for each other.
     pub(crate) client: Client,
+    /// `None` if the port requires no access token.
+    pub(crate) token: Option<AcceptedToken>,
     actor: Actor,
 }
 
@@ -28,11 +30,13 @@ impl Asks for Caller {
 
 impl Caller {
     /// Returns the owner of `token`.
-    pub(crate) fn with_token(token: &AccessToken, peer: &Peer) -> Self {
+    pub(crate) fn with_token(accepted: AcceptedToken, peer: &Peer) -> Self {
+        let token = &accepted.token;
         Self {
             role: token.role,
             client: Client::Token(Arc::clone(&token.name)),
             actor: actor(&token.name, peer),
+            token: Some(accepted),
         }
     }
 
@@ -41,6 +45,7 @@ impl Caller {
         Self {
             role: Role::Arm,
             client: Client::Anyone(peer.origin()),
+            token: None,
             actor: actor(&peer.name(), peer),
         }
     }

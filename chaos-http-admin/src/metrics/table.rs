@@ -87,7 +87,7 @@ pub(super) const TABLE: &[Metric] = &[
     counter("chaos_audit_file_written_total", &[], "Audit entries written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.written as f64)),
     counter("chaos_audit_file_lost_total", &[], "Audit entries dropped before they were written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.lost as f64)),
     gauge("chaos_audit_file_failing", &[], "1 while the audit file cannot be written, else 0; only if there is one.", |snapshot| of_file(snapshot, |file| f64::from(u8::from(file.error.is_some())))),
-    gauge("chaos_source_failing", &["source"], "1 while the rules of a source are refused, else 0; only for sources that the application has added.", sources),
+    gauge("chaos_source_failing", &["source"], "1 while the file of rules, access tokens or certificates is refused, else 0; only for files that are followed and sources that the application has added.", sources),
     counter("chaos_tokens_total", &["outcome"], "Requests with a rule token, by its outcome; only if the application provides the counts.", tokens),
     gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
 ];

@@ -4,7 +4,7 @@
 //! client blocks nothing: when the lists have dropped what it has not read, it gets an event that
 //! says how much. The id of an event is the position after it, from which a client can resume.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use axum::{
     Extension,
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::{
-    access::{caller::Caller, request_limits::Client},
+    access::{caller::Caller, live_tokens::AcceptedToken, request_limits::Client},
     extract::{
         last_event_id::{EventId, LastEventId},
         query::NoQuery,
@@ -63,7 +63,7 @@ pub(crate) async fn listen(
         let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };
-    let events = EventStream::start(injector, subscription, last);
+    let events = EventStream::start(injector, subscription, caller.token, last);
     let events = stream::unfold(events, |mut events| async {
         let event = events.next().await?;
         Some((Ok::<_, Infallible>(event), events))
@@ -92,6 +92,8 @@ enum Item {
 struct EventStream {
     injector: Injector,
     subscription: Subscription,
+    /// The stream ends when this token is revoked.
+    token: Option<AcceptedToken>,
     expiry_watch: ExpiryWatch,
     clock: Clock,
     /// When the last event or comment was sent.
@@ -109,6 +111,7 @@ impl EventStream {
     fn start(
         injector: Injector,
         subscription: Subscription,
+        token: Option<AcceptedToken>,
         last: Option<Option<EventId>>,
     ) -> Self {
         let now = EventId {
@@ -127,6 +130,7 @@ impl EventStream {
             expiry_watch: ExpiryWatch::new(&injector),
             injector,
             subscription,
+            token,
             clock: Clock::monotonic(),
             sent_at: Duration::ZERO,
             sent: from,
@@ -148,7 +152,7 @@ impl EventStream {
             if let Some(item) = self.items.pop_front() {
                 // This is checked for every item, so that a stream ends even if there is always
                 // more to send.
-                if self.subscription.is_ended() {
+                if self.subscription.is_ended() || self.is_revoked() {
                     return None;
                 }
                 self.sent_at = now;
@@ -161,14 +165,20 @@ impl EventStream {
             }
             let wait = wait.min(left).min(quiet);
             let (audit, subscription) = (self.injector.audit(), &self.subscription);
+            let token = &self.token;
             tokio::select! {
                 biased;
                 () = subscription.ended() => return None,
+                () = revoked(token.as_ref()) => return None,
                 () = subscription.wait_unless(|| subscription.newest() > self.read.injection) => {}
                 () = audit.wait(self.read.entry) => {}
                 () = sleep(wait) => {}
             }
         }
+    }
+
+    fn is_revoked(&self) -> bool {
+        self.token.as_ref().is_some_and(AcceptedToken::is_revoked)
     }
 
     /// Reads what has happened since the last read, once all of that has been sent.
@@ -259,6 +269,14 @@ impl EventStream {
             "state": status.state.as_str(),
             "generation": status.generation,
         })
+    }
+}
+
+/// Waits until the token is revoked, or for ever if the port requires none.
+async fn revoked(token: Option<&AcceptedToken>) {
+    match token {
+        Some(token) => token.revoked().await,
+        None => pending().await,
     }
 }
 

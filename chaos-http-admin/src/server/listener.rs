@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
-use crate::server::tls::Tls;
+use crate::server::{live_tls::LiveTls, tls::Tls};
 
 /// The pause after accepting has failed for want of resources, such as file descriptors, in which
 /// some may be freed.
@@ -22,7 +22,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub(crate) enum Listener {
     Tcp(TcpListener),
     #[cfg(feature = "tls")]
-    Tls(TcpListener, Tls),
+    Tls(TcpListener, LiveTls),
     #[cfg(unix)]
     Unix(UnixListener),
 }
@@ -68,7 +68,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Self::Tls(listener, tls) => {
                 let (stream, peer) = accept_tcp(listener).await?;
-                Ok((Stream::Tls(stream, tls.clone()), peer))
+                Ok((Stream::Tls(stream, tls.current()), peer))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {

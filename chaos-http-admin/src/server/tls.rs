@@ -21,6 +21,8 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use webpki::EndEntityCert;
 
+use crate::server::validity::Validity;
+
 /// The TLS configuration of the port, for [`Admin::tls`](crate::Admin::tls): its certificate, and
 /// whether clients must have one. `Debug` shows none of it.
 ///
@@ -37,6 +39,8 @@ use webpki::EndEntityCert;
 pub struct Tls {
     key: Arc<dyn ResolvesServerCert>,
     config: Arc<ServerConfig>,
+    /// When the server's own certificates are valid.
+    pub(super) validity: Validity,
 }
 
 impl Tls {
@@ -53,13 +57,19 @@ impl Tls {
         let chain = certificates_in(certificates.as_ref())
             .map_err(TlsError::of("the certificate cannot be read"))?;
         let key = PrivateKeyDer::from_pem_slice(key.as_ref())
+            .map_err(unquoted)
             .map_err(TlsError::of("the private key cannot be read"))?;
+        let validity = Validity::of(&chain);
         let key = CertifiedKey::from_der(chain, key, &provider()).map_err(TlsError::of(
             "the private key is not that of the certificate",
         ))?;
         let key: Arc<dyn ResolvesServerCert> = Arc::new(SingleCertAndKey::from(key));
         let config = config(Arc::clone(&key), WebPkiClientVerifier::no_client_auth())?;
-        Ok(Self { key, config })
+        Ok(Self {
+            key,
+            config,
+            validity,
+        })
     }
 
     /// Requires every client to present a certificate that one of `authorities` has signed.
@@ -123,11 +133,26 @@ fn config(
     Ok(config.into())
 }
 
-fn certificates_in(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, pem::Error> {
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(text).collect::<Result<_, _>>()?;
+fn certificates_in(
+    text: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, Box<dyn Error + Send + Sync>> {
+    let certificates = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>();
+    let certificates = certificates.map_err(unquoted)?;
     match certificates.is_empty() {
-        true => Err(pem::Error::NoItemsFound),
+        true => Err(pem::Error::NoItemsFound.into()),
         false => Ok(certificates),
+    }
+}
+
+/// Returns the error without what it quotes of the text: a key whose line breaks were lost is quoted as a
+/// whole, as the line that begins a section.
+fn unquoted(error: pem::Error) -> Box<dyn Error + Send + Sync> {
+    match error {
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line begins with `-----BEGIN` and does not end with `-----`".into()
+        }
+        pem::Error::MissingSectionEnd { .. } => "a section has no line that ends it".into(),
+        other => other.into(),
     }
 }
 
@@ -159,7 +184,7 @@ pub struct TlsError {
 }
 
 impl TlsError {
-    fn of<E>(problem: &'static str) -> impl FnOnce(E) -> Self
+    pub(super) fn of<E>(problem: &'static str) -> impl FnOnce(E) -> Self
     where
         E: Into<Box<dyn Error + Send + Sync>>,
     {

@@ -39,6 +39,8 @@ mod the_port_bounds_its_clients;
 mod the_port_signs_tokens;
 mod the_port_stays_responsive;
 mod tls_is_tls;
+#[cfg(target_os = "linux")]
+mod tokens_and_certificates_are_followed;
 mod webhooks_are_told;
 mod what_is_asked_is_bounded;
 mod what_is_hit_can_be_asked;

@@ -1,17 +1,13 @@
 //! A secret is in no `Debug`, no log, no answer and no audit, and not in a file that all may read.
 
-use std::{
-    fmt::Write as _,
-    fs,
-    sync::{Arc, Mutex},
-};
+use std::{fmt::Write as _, fs};
 
 use chaos_core::Injector;
 use chaos_http_admin::{AccessTokens, Admin, Role};
-use tracing::{Event, Metadata, Subscriber, field::Visit, span};
 
 use crate::support::{
     alone::is_alone,
+    log::Log,
     wire::{ANN, EVE, Running, tokens},
 };
 
@@ -64,6 +60,60 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     said += &log.0.lock().unwrap();
     assert!(said.contains("ann") && said.contains("halted"), "{said}");
     for secret in [ANN, EVE, WRONG] {
+        assert!(!said.contains(secret), "{secret} in {said}");
+    }
+}
+
+/// Whatever a file has become: another list, no list, or a key without line breaks.
+#[cfg(unix)]
+#[test]
+fn not_in_what_is_told_of_files_that_are_followed() {
+    use chaos_http_admin::TlsFiles;
+    use std::time::Duration;
+    const THIS: &str = "secrets_stay_secret::not_in_what_is_told_of_files_that_are_followed";
+    if !is_alone(THIS) {
+        return;
+    }
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let injector = Injector::new();
+    let list = file(&format!("ann:arm:{ANN}"), 0o600);
+    let pair = crate::support::tls::Authority::new().sign(&["localhost"]);
+    let (certificate, key) = (file(&pair.certificate, 0o644), file(&pair.key, 0o600));
+    let admin = Admin::new(injector.clone())
+        .follow_access_tokens(&list)
+        .unwrap()
+        .follow_tls(TlsFiles::new(&certificate, &key))
+        .unwrap();
+    let one_line = pair.key.replace('\n', "");
+    let audit = injector.audit();
+    for (path, text) in [
+        (&list, format!("eve:observe:{EVE}\nann:stop:{ANN}")),
+        (&list, format!("{ANN}\n")),
+        (&list, format!("ann:{ANN}:{EVE}")),
+        (&list, format!("ann:arm:{WRONG} {EVE}")),
+        (&key, one_line[..one_line.len() - 5].to_owned()),
+        (&key, one_line.clone()),
+        (&certificate, one_line),
+    ] {
+        let before = audit.last();
+        fs::write(path, text).unwrap();
+        assert!(audit.wait_blocking(before, Duration::from_secs(20)));
+    }
+    let mut said = format!("{admin:?} {admin:#?} {}", admin.metrics().text());
+    for entry in audit.after(0).entries {
+        write!(said, "{entry:?}").unwrap();
+    }
+    said += &log.0.lock().unwrap();
+    assert!(
+        said.contains("added eve") && said.contains("refused"),
+        "{said}"
+    );
+    // The key as text, or as a list of bytes.
+    let body: String = pair.key.lines().skip(1).take(1).collect();
+    let bytes = format!("{:?}", body.as_bytes());
+    let bytes = bytes.trim_matches(['[', ']']);
+    for secret in [ANN, EVE, WRONG, &body, bytes] {
         assert!(!said.contains(secret), "{secret} in {said}");
     }
 }
@@ -126,40 +176,4 @@ fn one_that_is_short_or_there_already_is_refused_by_number() {
         "access token 4: an earlier access token has the same secret"
     );
     assert!(!format!("{short:?} {again:?}").contains(ANN));
-}
-
-/// Everything that anyone in this process logs, at every level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
-        span.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        let mut log = self.0.lock().unwrap();
-        writeln!(log, "{}={value:?}", field.name()).unwrap();
-    }
 }

@@ -1,17 +1,12 @@
 //! The log says when a webhook or the audit file begins to fail, and when it no longer does, once each;
 //! and nothing of an address but its host.
 
-use std::{
-    sync::{Arc, Mutex},
-    thread,
-    time::Duration,
-};
+use std::{thread, time::Duration};
 
 use chaos_core::{Clock, Injector};
 use chaos_http_admin::{Admin, AuditFile, Webhook};
-use tracing::{Event, Metadata, Subscriber, field::Visit, span};
 
-use crate::support::{alone::is_alone, dev_full::dev_full};
+use crate::support::{alone::is_alone, dev_full::dev_full, log::Log};
 
 #[test]
 fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
@@ -65,39 +60,5 @@ fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
     assert!(log.contains("http://127.0.0.1:1"), "{log}");
     for secret in ["user:", "password", "token", "key=", "hush"] {
         assert!(!log.contains(secret), "{secret} in {log}");
-    }
-}
-
-/// All that was logged, by anyone.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
-
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
-        attributes.record(&mut self.clone());
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
-}
-
-impl Visit for Log {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        let mut log = self.0.lock().unwrap();
-        log.push_str(&format!("{}={value:?}\n", field.name()));
     }
 }

@@ -1,56 +1,22 @@
 //! A port with TLS speaks TLS alone, shows its certificate, and asks for one if it is told to.
 
-use std::{sync::Arc, time::Duration};
+use std::time::{Duration, SystemTime};
 
-use chaos_core::{Clock, Injector};
+use chaos_core::{Clock, Injector, testing::ManualClock};
 use chaos_http_admin::{Admin, Tls};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::{
-    ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
-};
 use tokio::{io::AsyncReadExt, time::timeout};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 
-use crate::support::wire::{ANN, Answer, LONG, Running, exchange, request, tokens};
+use crate::support::{
+    alone::is_alone,
+    log::Log,
+    tls::{Authority, client, connect},
+    wire::{ANN, Answer, LONG, Running, exchange, request, tokens},
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 const HALT: &str = r#"{"reason":"x"}"#;
-
-/// A certificate and its key, in PEM.
-struct Pair {
-    certificate: String,
-    key: String,
-}
-
-struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-impl Authority {
-    fn new() -> Self {
-        let mut ca = CertificateParams::new([]).unwrap();
-        ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self(CertifiedIssuer::self_signed(ca, key).unwrap())
-    }
-
-    fn sign(&self, names: &[&str]) -> Pair {
-        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-        let mut params = CertificateParams::new(names).unwrap();
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "whoever");
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, &self.0).unwrap();
-        Pair {
-            certificate: certificate.pem(),
-            key: key.serialize_pem(),
-        }
-    }
-
-    fn pem(&self) -> String {
-        self.0.pem()
-    }
-}
 
 /// A port on loopback that asks for tokens, and its authority.
 async fn start(clients: Option<&Authority>) -> (Running, Authority) {
@@ -67,35 +33,6 @@ async fn start(clients: Option<&Authority>) -> (Running, Authority) {
     // Other machines may come, too: nothing needs to be allowed for that.
     let port = Running::start_at("0.0.0.0:0", &injector, admin).await;
     (port, authority)
-}
-
-fn client(trusts: &Authority, shows: Option<&Pair>, protocol: &[u8]) -> TlsConnector {
-    let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_slice(trusts.pem().as_bytes()).unwrap();
-    roots.add(root).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots);
-    let mut config = match shows {
-        None => config.with_no_client_auth(),
-        Some(pair) => {
-            let certificate = CertificateDer::from_pem_slice(pair.certificate.as_bytes());
-            let key = PrivateKeyDer::from_pem_slice(pair.key.as_bytes());
-            let chain = vec![certificate.unwrap()];
-            config.with_client_auth_cert(chain, key.unwrap()).unwrap()
-        }
-    };
-    config.alpn_protocols = vec![protocol.to_vec()];
-    TlsConnector::from(Arc::new(config))
-}
-
-async fn connect(
-    port: &Running,
-    client: &TlsConnector,
-) -> std::io::Result<TlsStream<tokio::net::TcpStream>> {
-    let name = ServerName::try_from("localhost").unwrap();
-    client.connect(name, port.connect().await).await
 }
 
 async fn halt(port: &Running, client: &TlsConnector) -> Answer {
@@ -226,10 +163,60 @@ fn what_does_not_fit_is_refused() {
         assert!(!told.contains("PRIVATE"), "{told}");
     };
     is_refused(&one.certificate, &other.key);
+    // Nor is a key told whose line breaks were lost: as bytes, it would be long.
+    let lines_lost = one.key.replace('\n', "");
+    let end_lost = lines_lost.split("-----END").next().unwrap().to_owned();
+    for lost in [&lines_lost, &end_lost] {
+        for (certificate, key) in [(&one.certificate, lost), (lost, &one.key)] {
+            let error = Tls::from_pem(certificate, key).unwrap_err();
+            let cause = std::error::Error::source(&error).unwrap();
+            let told = format!("{error} {error:?} {cause}");
+            assert!(told.len() < 300, "{told}");
+        }
+    }
     is_refused("", &one.key);
     is_refused(&one.certificate, "");
     is_refused(&one.key, &one.certificate);
     let tls = Tls::from_pem(&one.certificate, &one.key).unwrap();
     assert_eq!(format!("{tls:?}"), "Tls { .. }");
     tls.client_certificates("").unwrap_err();
+}
+
+/// Certificates end, and the log says so before an operator is locked out.
+#[test]
+fn a_certificate_that_ends_is_warned_of_when_the_port_opens() {
+    const THIS: &str = "tls_is_tls::a_certificate_that_ends_is_warned_of_when_the_port_opens";
+    if !is_alone(THIS) {
+        return;
+    }
+    let log = Log::default();
+    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let authority = Authority::new();
+    let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
+    let injector = Injector::with_clock(ManualClock::starting_at(now));
+    for (expected, from, days) in [
+        (None, -1, 90),
+        (None, -60, 8),
+        (Some("expires at"), -60, 6),
+        (Some("expired at"), -60, -1),
+        (Some("not valid before"), 1, 90),
+        // Of a short life, the last third is warned of.
+        (None, -1, 2),
+        (Some("expires at"), -3, 1),
+    ] {
+        let day = |days: i32| match days.is_negative() {
+            true => now - days.unsigned_abs() * DAY,
+            false => now + days.unsigned_abs() * DAY,
+        };
+        let pair = authority.sign_for(&["localhost"], day(from)..day(days));
+        let tls = Tls::from_pem(&pair.certificate, &pair.key).unwrap();
+        let admin = Admin::new(injector.clone()).tls(tls);
+        log.0.lock().unwrap().clear();
+        drop(admin.bind("127.0.0.1:0".parse().unwrap()).unwrap());
+        let said = log.0.lock().unwrap().clone();
+        match expected {
+            Some(expected) => assert!(said.contains(expected), "{from}..{days}: {said}"),
+            None => assert!(!said.contains("certificate"), "{from}..{days}: {said}"),
+        }
+    }
 }

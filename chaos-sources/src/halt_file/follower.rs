@@ -5,10 +5,9 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{HolderKind, Injector, State, audit::Actor};
+use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher};
 
 use crate::{
-    directory_watcher::DirectoryWatcher,
     error::SourceError,
     halt_file::marker::{Found, Marker},
 };
@@ -32,7 +31,7 @@ impl Follower {
             self.marker.is_to_be_written(&first.by);
         }
         // The directory is watched before the file is looked for, so no change in between is missed.
-        self.directories.follow(self.marker.path());
+        self.watch_directory();
         match self.marker.look() {
             Ok(found) => self.apply(found),
             Err(error) => {
@@ -48,7 +47,7 @@ impl Follower {
         while !self.marker.is_stopped() {
             // Without a notification, the file is looked for as well.
             let _ = woken.recv_timeout(look_every);
-            self.directories.follow(self.marker.path());
+            self.watch_directory();
             if self.marker.is_stopped() {
                 return;
             }
@@ -81,6 +80,10 @@ impl Follower {
             Found::Missing => self.missing_directory(),
         };
         self.report(problem);
+    }
+
+    fn watch_directory(&mut self) {
+        self.directories.follow(&[self.marker.path().to_owned()]);
     }
 
     fn is_halted(&self) -> bool {

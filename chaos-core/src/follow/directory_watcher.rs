@@ -1,4 +1,4 @@
-//! Notifications of the system about changes in the directories of one path.
+//! Notifications of the system about changes in the directories of some paths.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,46 +17,50 @@ use notify::{
 /// The limit of Linux on the symbolic links of a path, after which it is considered a loop.
 const MOST_LINKS: usize = 40;
 
-/// Watches the directories that decide which file is at a path: the directory of the file, and
-/// those of the symbolic links on the way.
+/// Watches the directories that decide which files are at some paths: the directory of each file,
+/// and those of the symbolic links on the way.
 ///
-/// Directories are watched instead of the file because replacing a file makes the path lead to
+/// Directories are watched instead of files because replacing a file makes the path lead to
 /// another one. A mounted Kubernetes ConfigMap, for example, is a link to a link in the same
 /// directory, `..data`, which is replaced on each update.
 #[derive(Debug)]
-pub(crate) struct DirectoryWatcher {
+pub struct DirectoryWatcher {
     wake: SyncSender<()>,
     /// `None` until the system provides one.
     watcher: Option<RecommendedWatcher>,
     watched: BTreeMap<PathBuf, Identity>,
-    names: Names,
+    names: PathNames,
 }
 
-/// The names that the path is resolved by. A change of another name in a watched directory is
+/// The names that the paths are resolved by. A change of another name in a watched directory is
 /// ignored.
-type Names = Arc<Mutex<BTreeSet<OsString>>>;
+type PathNames = Arc<Mutex<BTreeSet<OsString>>>;
 
 /// What distinguishes a directory from another one that replaced it: its device and inode, and when
 /// it was created, since a file system may use an inode again.
 type Identity = ((u64, u64), Option<SystemTime>);
 
 impl DirectoryWatcher {
-    /// Creates a watcher that sends a message after each change that may concern the path, if none
-    /// is waiting in the channel. It watches nothing yet.
-    pub(crate) fn new(wake: SyncSender<()>) -> Self {
+    /// Creates a watcher that sends a message into `wake` after each change that may concern the paths, if
+    /// none is waiting there; a capacity of one message is enough. It watches nothing yet.
+    #[must_use]
+    pub fn new(wake: SyncSender<()>) -> Self {
         Self {
             wake,
             watcher: None,
             watched: BTreeMap::new(),
-            names: Names::default(),
+            names: PathNames::default(),
         }
     }
 
-    /// Watches the directories that `path` leads to now, and no longer watches others. A directory
+    /// Watches the directories that `paths` lead to now, and no longer watches others. A directory
     /// that was replaced by another of the same name is watched anew. Sends a message if a directory
     /// was not watched before. Returns whether all of the directories are watched.
-    pub(crate) fn follow(&mut self, path: &Path) -> bool {
-        let way = Way::of(path);
+    pub fn follow(&mut self, paths: &[PathBuf]) -> bool {
+        let mut way = Way::default();
+        for path in paths {
+            way.add(path);
+        }
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = way.names;
         if self.watcher.is_none() {
             self.watcher = watcher(self.wake.clone(), Arc::clone(&self.names));
@@ -91,14 +95,14 @@ impl DirectoryWatcher {
                 None => are_watched = false,
             }
         }
-        // The path may have come to lead elsewhere before these directories were watched.
+        // A path may have come to lead elsewhere before these directories were watched.
         let _ = is_new.then(|| self.wake.try_send(()));
         are_watched
     }
 }
 
 /// Returns a watcher of the system, or `None` if there is none, or none left.
-fn watcher(wake: SyncSender<()>, names: Names) -> Option<RecommendedWatcher> {
+fn watcher(wake: SyncSender<()>, names: PathNames) -> Option<RecommendedWatcher> {
     let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
         let is_change = event.map_or(true, |event| {
             is_change(event.kind) && concerns(&event.paths, &names)
@@ -128,29 +132,30 @@ fn identity(directory: &Path) -> Option<Identity> {
 
 /// Returns whether one of the paths has one of the names. Events without a path, such as those
 /// about lost events, may concern all of them.
-fn concerns(paths: &[PathBuf], names: &Names) -> bool {
+fn concerns(paths: &[PathBuf], names: &PathNames) -> bool {
     let names = names.lock().unwrap_or_else(PoisonError::into_inner);
     let is_one = |path: &PathBuf| path.file_name().is_none_or(|name| names.contains(name));
     paths.is_empty() || paths.iter().any(is_one)
 }
 
-/// The way by which a path is resolved.
+/// The way by which paths are resolved.
+#[derive(Default)]
 struct Way {
-    /// Each name that is looked up: the path's own components, and those of the symbolic links.
+    /// Each name that is looked up: the paths' own components, and those of the symbolic links.
     names: BTreeSet<OsString>,
-    /// The directory of the file, or the nearest one that exists, and those of the symbolic links.
+    /// The directory of each file, or the nearest one that exists, and those of the symbolic links.
     /// Links in the root directory, such as `/var` on macOS, are left out: they do not change, and
     /// some systems can only watch all below a directory.
     directories: BTreeSet<PathBuf>,
 }
 
 impl Way {
-    fn of(path: &Path) -> Self {
+    fn add(&mut self, path: &Path) {
+        let Self { names, directories } = self;
         let reversed = |path: &Path| -> Vec<PathBuf> {
             let components = path.components().rev();
             components.map(|part| part.as_os_str().into()).collect()
         };
-        let (mut names, mut directories) = (BTreeSet::new(), BTreeSet::new());
         let (mut at, mut left, mut links) = (PathBuf::new(), reversed(path), 0);
         while let Some(part) = left.pop() {
             match part.components().next() {
@@ -175,7 +180,6 @@ impl Way {
         }
         let mut above = at.ancestors().skip(1);
         directories.extend(above.find(|above| above.is_dir()).map(Path::to_owned));
-        Self { names, directories }
     }
 }
 
