@@ -24,7 +24,7 @@ use crate::{
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
-    surface::{Bodies, HttpBody, HttpSurface, Surface},
+    surface::{Bodies, HttpBody, HttpSurface, RequestBody, Surface},
 };
 
 /// Serves one request that a rule hits, or whose result guard rails watch, or both.
@@ -34,7 +34,7 @@ pub(crate) fn execute<S, M, A, B>(
     mut decision: Decision,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
@@ -69,7 +69,7 @@ pub(crate) fn execute_plans<S, M, A, B>(
     report: Option<Box<Report>>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
-    S: Service<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
@@ -122,10 +122,10 @@ where
                 drop((inner, upload, head));
                 Err(outcome)
             }
-            (None, None) => Ok(inner.call(upload.request::<M>(head)).await),
+            (None, None) => Ok(inner.call(upload.request::<M::Requests>(head)).await),
             (None, Some(answer_on_signal)) => {
                 let (signal, answer) = *answer_on_signal;
-                let call = inner.call(upload.request::<M>(head));
+                let call = inner.call(upload.request::<M::Requests>(head));
                 let result = Box::pin(race::unless(signal.fired(), call)).await;
                 // The inner service has not responded yet, so this is the whole response.
                 result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use crate::{
     service::Inject,
     site_ref::SiteRef,
-    surface::{BoxErrors, SameTypes, WrapBodies, sealed::Sealed},
+    surface::{BoxErrors, SameTypes, WrapBodies, WrapResponses, sealed::Sealed},
 };
 
 /// A [`Layer`] that makes every call of a service pass a site.
@@ -86,8 +86,43 @@ impl InjectLayer {
 impl<M> InjectLayer<M> {
     /// Makes every body a [`FaultBody`](crate::FaultBody), for stacks whose body types cannot hold another
     /// body, such as hyper's `Incoming`, or those of a layer such as compression.
+    ///
+    /// The inner service must take a request with such a body. axum's `from_fn` does not: for a stack with it, use
+    /// [`wrapped_responses`](Self::wrapped_responses).
     #[must_use]
     pub fn wrapped_bodies(self) -> InjectLayer<WrapBodies<M>> {
+        self.with_surface()
+    }
+
+    /// Makes the body of every response a [`FaultBody`](crate::FaultBody), and leaves the requests as they are: for
+    /// a stack of axum with layers inside that change the body of the response, such as compression.
+    ///
+    /// ```
+    /// # #[cfg(feature = "axum")] {
+    /// use std::time::Duration;
+    /// use axum::{Router, extract::Request, http::StatusCode, middleware, routing::get};
+    /// use chaos_tower::InjectLayer;
+    /// use tower::ServiceBuilder;
+    /// use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
+    ///
+    /// async fn check(request: Request, next: middleware::Next) -> axum::response::Response {
+    ///     next.run(request).await
+    /// }
+    ///
+    /// let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(5));
+    /// let app: Router = Router::new().route("/", get(async || "hello")).layer(
+    ///     ServiceBuilder::new()
+    ///         .layer(InjectLayer::new("http.server").wrapped_responses())
+    ///         .layer(CompressionLayer::new())
+    ///         .layer(TraceLayer::new_for_http())
+    ///         .layer(timeout)
+    ///         .layer(middleware::from_fn(check)),
+    /// );
+    /// # drop(app);
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn wrapped_responses(self) -> InjectLayer<WrapResponses<M>> {
         self.with_surface()
     }
 

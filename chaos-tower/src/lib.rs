@@ -119,6 +119,7 @@ pub use crate::{
     },
     service::Inject,
     surface::{
-        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, SameTypes, Surface, WrapBodies,
+        Bodies, BoxErrors, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes, Surface,
+        WrapBodies, WrapRequests, WrapResponses,
     },
 };

@@ -1,4 +1,24 @@
-//! [`Inject`] around a [`reqwest::Client`], which has request, response and error types of its own.
+//! Faults in front of a [`reqwest::Client`].
+//!
+//! [`Client`] is a client with the methods of the plain one, whose requests pass a site:
+//!
+//! ```
+//! use chaos_core::{Fault, Injector, Rule};
+//! use chaos_tower::reqwest::Client;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let injector = Injector::new();
+//! let http = Client::with_injector(reqwest::Client::new(), "http.client", &injector);
+//!
+//! injector.put(Rule::new("down".parse()?, "http.client".parse()?, Fault::status(503)?));
+//! let response = http.get("http://stock.example/").send().await?;
+//! assert_eq!(response.status(), 503);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # In a stack of tower
 //!
 //! [`InjectLayer::new`](crate::InjectLayer::new) wraps the client, or any service with the same request and
 //! response types, and keeps all types. Above layers that make the error a [`BoxError`], such as tower's
@@ -70,9 +90,11 @@
 //! client cannot send a request again whose body has a fault, as it cannot with a stream as the body: it returns
 //! a redirect as the response.
 
+mod client;
 mod deadline;
 mod exchange;
 mod native_error;
+mod request_builder;
 mod sync_body;
 
 use std::{
@@ -95,6 +117,8 @@ use crate::{
 };
 use deadline::{Deadline, DeadlinePassed};
 use exchange::{Exchange, InnerError};
+
+pub use self::{client::Client, request_builder::RequestBuilder};
 
 impl Surface<Response, reqwest::Error> for SameTypes {
     type Response = Response;

@@ -18,7 +18,7 @@ use crate::{
     execute::{cut_means::CutMeans, execute},
     future::ResponseFuture,
     site_ref::SiteRef,
-    surface::{Bodies, HttpBody, HttpSurface, InnerService, SameTypes},
+    surface::{Bodies, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes},
 };
 
 /// A [`Service`] whose calls pass a site before they reach the inner service.
@@ -60,7 +60,7 @@ impl<S, M> Inject<S, M> {
 
 impl<S, M, A, B> Service<Request<A>> for Inject<S, M>
 where
-    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
@@ -79,7 +79,7 @@ where
         if self.site_ref.is_armed() {
             call_armed(request, self)
         } else {
-            ResponseFuture::pass(self.inner.call(M::pass_request(request)))
+            ResponseFuture::pass(self.inner.call(M::Requests::pass_request(request)))
         }
     }
 }
@@ -96,7 +96,7 @@ fn call_armed<S, M, A, B>(
     service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
-    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
@@ -110,7 +110,7 @@ fn decide<S, M, A, B>(
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
-    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
@@ -122,7 +122,7 @@ where
     };
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
     match service.site_ref.decide(&call) {
-        None => ResponseFuture::pass(service.inner.call(M::pass_request(request))),
+        None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
         Some(decision) => serve(service, request, decision),
     }
 }
@@ -154,7 +154,7 @@ fn serve<S, M, A, B>(
     decision: Decision,
 ) -> ResponseFuture<S::Future, M>
 where
-    S: InnerService<Request<<M as Bodies<A>>::Body>, Response = Response<B>>,
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,

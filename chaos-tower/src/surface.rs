@@ -66,6 +66,9 @@ pub trait Bodies<B>: Sealed {
     fn take(body: FaultBody<B>) -> Self::Body;
 }
 
+/// The body in place of a request's body `A`, for the inner service.
+pub type RequestBody<M, A> = <<M as Sealed>::Requests as Bodies<A>>::Body;
+
 /// Keeps the error type and the body types, which axum requires and every server accepts.
 ///
 /// A service that cannot fail (axum's error is `Infallible`) cannot be made to fail: an `error` fault is a
@@ -80,10 +83,21 @@ pub struct SameTypes;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct BoxErrors;
 
-/// Makes every body a [`FaultBody`], and treats errors as the surface `E` does: for services and clients of
+/// Makes bodies [`FaultBody`]s, and treats errors as the surface `E` does: for services and clients of
 /// hyper, and for bodies that another layer has changed.
+///
+/// `R` selects what becomes of the bodies of requests: they are wrapped, too, or stay as they are with
+/// [`WrapResponses`].
 #[derive(Debug, Default)]
-pub struct WrapBodies<E = SameTypes>(PhantomData<fn() -> E>);
+pub struct WrapBodies<E = SameTypes, R = WrapRequests>(PhantomData<fn() -> (E, R)>);
+
+/// Makes the body of a response a [`FaultBody`], and keeps that of the request, which must be able to hold any
+/// other body: for stacks of axum with layers that change the body of the response, such as compression.
+pub type WrapResponses<E = SameTypes> = WrapBodies<E, SameTypes>;
+
+/// Makes the bodies of requests [`FaultBody`]s: the default of [`WrapBodies`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WrapRequests;
 
 /// A body that a fault can damage: it consists of [`Bytes`] and fails with an error that can be boxed.
 ///
@@ -99,7 +113,7 @@ impl<B> HttpBody for B where B: Body<Data = Bytes, Error: Into<BoxError>> + Send
 /// nothing else. It is not implemented if a body type has to stay and cannot hold another, which
 /// [`InjectLayer::wrapped_bodies`](crate::InjectLayer::wrapped_bodies) solves.
 pub trait HttpSurface<A, B, E>:
-    Bodies<A>
+    Sealed<Requests: Bodies<A>>
     + Bodies<B>
     + Surface<Response<B>, E, Response = Response<<Self as Bodies<B>>::Body>>
     + 'static
@@ -107,7 +121,7 @@ pub trait HttpSurface<A, B, E>:
 }
 
 impl<M, A, B, E> HttpSurface<A, B, E> for M where
-    M: Bodies<A>
+    M: Sealed<Requests: Bodies<A>>
         + Bodies<B>
         + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>
         + 'static
@@ -129,6 +143,8 @@ impl<S, R> InnerService<R> for S where
 
 pub(crate) mod sealed {
     pub trait Sealed {
+        /// The surface that converts the bodies of requests.
+        type Requests;
         /// Whether errors are boxed, which clients do.
         const BOXES_ERRORS: bool;
         /// Whether only clients are wrapped like this. Servers of hyper take boxed errors with wrapped bodies.
@@ -137,15 +153,23 @@ pub(crate) mod sealed {
 }
 
 impl Sealed for SameTypes {
+    type Requests = Self;
     const BOXES_ERRORS: bool = false;
 }
 
 impl Sealed for BoxErrors {
+    type Requests = Self;
     const BOXES_ERRORS: bool = true;
     const IS_OF_CLIENTS: bool = true;
 }
 
-impl<E: Sealed> Sealed for WrapBodies<E> {
+impl Sealed for WrapRequests {
+    type Requests = Self;
+    const BOXES_ERRORS: bool = false;
+}
+
+impl<E: Sealed, R> Sealed for WrapBodies<E, R> {
+    type Requests = R;
     const BOXES_ERRORS: bool = E::BOXES_ERRORS;
 }
 
@@ -194,7 +218,7 @@ impl<B: AnyBody, E: Into<BoxError>> Surface<Response<B>, E> for BoxErrors {
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for WrapBodies<SameTypes>
+impl<B, E, R> Surface<Response<B>, E> for WrapBodies<SameTypes, R>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
 {
@@ -217,7 +241,7 @@ where
     }
 }
 
-impl<B, E> Surface<Response<B>, E> for WrapBodies<BoxErrors>
+impl<B, E, R> Surface<Response<B>, E> for WrapBodies<BoxErrors, R>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     E: Into<BoxError>,
@@ -268,7 +292,20 @@ impl<B: AnyBody> Bodies<B> for BoxErrors {
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E: Sealed> Bodies<B> for WrapBodies<E> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Bodies<B> for WrapRequests {
+    type Body = FaultBody<B>;
+
+    #[inline(always)]
+    fn pass_request(request: Request<B>) -> Request<FaultBody<B>> {
+        request.map(FaultBody::pass)
+    }
+
+    fn take(body: FaultBody<B>) -> FaultBody<B> {
+        body
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>, E: Sealed, R> Bodies<B> for WrapBodies<E, R> {
     type Body = FaultBody<B>;
 
     #[inline(always)]

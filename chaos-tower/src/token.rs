@@ -1,7 +1,7 @@
 //! Rule tokens: `TokenLayer` opens the token of a request, and `PassTokenLayer` passes it on to other services.
 
 mod envoy_headers;
-mod pass_token;
+pub(crate) mod pass_token;
 mod refused_tokens;
 mod token_counts;
 mod token_overlays;

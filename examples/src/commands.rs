@@ -2,7 +2,7 @@
 //!
 //! A block of `sh` has one command to a line, or to several lines. Three-digit numbers in the comment behind a command
 //! are the HTTP statuses that it may have, and `name: value` is a header; without a number, the status must be a
-//! success. A block of `json` or `text` behind it is what its last command answers; of an object, the fields that are
+//! success. Where a page sends `$SECRET`, the shop asks for access tokens, and the page's other commands send one, too. A block of `json` or `text` behind it is what its last command answers; of an object, the fields that are
 //! printed.
 
 use std::{
@@ -26,6 +26,9 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 const CURLRC: &str = "silent\nshow-error\nnoproxy = \"*\"\nmax-time = 20\n\
                       write-out = \"%{stderr}\\nstatus=%{http_code}\\n\"\n";
 
+/// A secret of the role *arm*.
+const SECRET: &str = "t9gTZpkXcT0uoBPqM3sPrw";
+
 /// What was run.
 #[derive(Debug, Default)]
 pub struct Report {
@@ -41,9 +44,12 @@ pub struct Report {
 /// # Errors
 /// Returns an error if a program cannot be started.
 pub async fn run(programs: &Path) -> Result<Report, Error> {
-    let home = programs.join("curl-home");
-    fs::create_dir_all(&home)?;
-    fs::write(home.join(".curlrc"), CURLRC)?;
+    let homes = ["curl-home", "curl-home-with-token"].map(|name| programs.join(name));
+    let token = format!("header = \"authorization: Bearer {SECRET}\"\n");
+    for (home, more) in homes.iter().zip(["", &token]) {
+        fs::create_dir_all(home)?;
+        fs::write(home.join(".curlrc"), CURLRC.to_owned() + more)?;
+    }
     let mut pages = vec![PathBuf::from(ROOT).join("README.md")];
     find(&Path::new(ROOT).join("docs/pages"), &mut pages)?;
     let mut report = Report::default();
@@ -52,7 +58,7 @@ pub async fn run(programs: &Path) -> Result<Report, Error> {
         if !blocks.iter().any(|block| block.language == "sh") {
             continue;
         }
-        let session = Session::start(programs, &home).await?;
+        let session = Session::start(programs, &homes, &blocks).await?;
         let wrong = session.run(&blocks, &mut report.commands).await?;
         let name = page.strip_prefix(ROOT).unwrap_or(&page).display();
         let wrong = wrong.into_iter().map(|wrong| format!("{name}: {wrong}"));
@@ -124,7 +130,9 @@ fn lines(block: &str) -> Vec<Line> {
 struct Session {
     shop: RunningShop,
     greeter: RunningGreeter,
-    home: PathBuf,
+    asks_for_tokens: bool,
+    /// The folders with curl's configuration, without a token and with one.
+    homes: [PathBuf; 2],
 }
 
 /// What a command answered.
@@ -134,11 +142,20 @@ struct Answer {
 }
 
 impl Session {
-    async fn start(programs: &Path, home: &Path) -> Result<Self, Error> {
+    async fn start(programs: &Path, homes: &[PathBuf; 2], blocks: &[Block]) -> Result<Self, Error> {
+        let commands = blocks.iter().filter(|block| block.language == "sh");
+        let asks_for_tokens = commands
+            .into_iter()
+            .any(|block| block.text.contains("$SECRET"));
+        let tokens = format!("ann:arm:{SECRET}");
+        let variables = [("CHAOS_ADMIN_TOKENS", tokens.as_str())];
+        let variables = &variables[..usize::from(asks_for_tokens)];
+        let shop = programs.join("shop");
         Ok(Self {
-            shop: RunningShop::start(programs.join("shop")).await?,
+            shop: RunningShop::start_in(shop, &["--no-traffic"], variables).await?,
             greeter: RunningGreeter::start(programs.join("greeter")).await?,
-            home: home.to_owned(),
+            asks_for_tokens,
+            homes: homes.clone(),
         })
     }
 
@@ -197,9 +214,11 @@ impl Session {
 
     async fn ask(&self, variables: &str, command: &str) -> Result<Result<Answer, String>, Error> {
         let script = format!("set -uo pipefail\n{variables}{}", self.here(command));
+        let adds_token = self.asks_for_tokens && !command.contains("$SECRET");
         let output = Command::new("bash")
             .args(["-c", &script])
-            .env("CURL_HOME", &self.home)
+            .env("CURL_HOME", &self.homes[usize::from(adds_token)])
+            .env("SECRET", SECRET)
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()

@@ -1,4 +1,4 @@
-//! What the macros accept and refuse, as the compiler says it.
+//! What the macros and the layer accept and refuse, as the compiler says it.
 
 #[test]
 fn good_uses_compile_and_bad_ones_say_why() {
@@ -14,4 +14,5 @@ fn good_uses_compile_and_bad_ones_say_why() {
     cases.compile_fail("tests/ui/attribute_no_result.rs");
     cases.compile_fail("tests/ui/attribute_values.rs");
     cases.compile_fail("tests/ui/own_errors.rs");
+    cases.compile_fail("tests/ui/layer_of_other_bodies.rs");
 }

@@ -11,12 +11,15 @@ use crate::error::BoxError;
 /// The bodies of axum, tonic and reqwest implement it (with the feature of that name), and so does
 /// [`UnsyncBoxBody`](http_body_util::combinators::UnsyncBoxBody). Implement it for a body type of your own
 /// that can hold any other. For all other bodies, use
+/// [`wrapped_responses`](crate::InjectLayer::wrapped_responses) or
 /// [`wrapped_bodies`](crate::InjectLayer::wrapped_bodies).
 #[diagnostic::on_unimplemented(
     message = "the body type `{Self}` cannot hold another body",
     label = "`{Self}` does not implement `AnyBody`",
-    note = "call `.wrapped_bodies()` on the `InjectLayer`: it makes every body a `FaultBody`",
-    note = "bodies of axum, tonic and reqwest can hold another with the feature of that name"
+    note = "in axum, call `.wrapped_responses()` on the `InjectLayer`, which leaves the body of the request as it is",
+    note = "with other servers and clients, call `.wrapped_bodies()`, which makes every body a `FaultBody`; with those \
+            of hyper, `.boxed_errors().wrapped_bodies()`",
+    note = "the bodies of axum, tonic and reqwest can hold another with the feature of chaos-tower of that name"
 )]
 pub trait AnyBody: Body<Data = Bytes, Error: Into<BoxError>> + Send + Sized + 'static {
     /// Makes a body that returns the frames of `body`.

@@ -30,7 +30,7 @@ impl CutMeans {
         let is_framework_body = is_axum_body::<A>() || is_tonic_body::<A>();
         Self {
             has_errors,
-            has_streams: !is_axum_body::<B>(),
+            has_streams: !is_axum_body::<A>() && !is_axum_body::<B>(),
             is_client: has_errors && (M::IS_OF_CLIENTS || is_framework_body),
         }
     }

@@ -15,8 +15,9 @@ use super::TOKEN_HEADER;
 /// Add it only to clients of services that you trust: a token can be used by everyone who has it until it
 /// expires. A client that follows redirects to other hosts may send it there.
 ///
-/// Put it above a `Buffer`, which makes its calls in a task of its own. For a `reqwest::Client` without
-/// layers, set the header yourself, with [`Overlay::current_token`].
+/// Put it above a `Buffer`, which makes its calls in a task of its own. The client of the module `reqwest` adds the
+/// token after `pass_tokens()`. For a client without layers, set the header yourself, with
+/// [`Overlay::current_token`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PassTokenLayer(());
 
@@ -42,6 +43,13 @@ impl<S> Layer<S> for PassTokenLayer {
 #[derive(Clone, Copy, Debug)]
 pub struct PassToken<S> {
     inner: S,
+}
+
+#[cfg(feature = "reqwest")]
+impl<S> PassToken<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self { inner }
+    }
 }
 
 impl<S, A> Service<Request<A>> for PassToken<S>

@@ -20,6 +20,7 @@ mod late_ends_trip;
 mod one_request_through_three_services;
 mod open_connections_obey_rules;
 mod readiness_is_kept;
+mod requests_are_written_as_with_reqwest;
 mod retry_and_timeout_around_clients;
 mod support;
 mod surface_accepted;

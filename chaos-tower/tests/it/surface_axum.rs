@@ -7,46 +7,56 @@ use crate::support::{
     answers,
     app::MESSAGE,
     ask::Ask,
-    axum_server::{self, start},
+    axum_server::{self, start, start_above_others},
     bodies, cuts, exit,
     heard::End,
     peer::Protocol,
+    server::Server,
     uploads, waits,
 };
 
+/// With the layer alone, and above layers that change the body of the response.
+async fn both(row: impl AsyncFn(&Server)) {
+    row(&start().await).await;
+    row(&start_above_others().await).await;
+}
+
 #[tokio::test]
 async fn latency_before() {
-    waits::latency_before(&start().await).await;
+    both(waits::latency_before).await;
 }
 
 #[tokio::test]
 async fn latency_after() {
-    waits::latency_after(&start().await).await;
+    both(waits::latency_after).await;
 }
 
 #[tokio::test]
 async fn latency_at_least() {
-    waits::latency_at_least(&start().await).await;
+    both(waits::latency_at_least).await;
 }
 
 #[tokio::test]
 async fn status() {
-    answers::status(&start().await).await;
+    both(answers::status).await;
 }
 
 #[tokio::test]
 async fn grpc() {
-    answers::grpc(&start().await).await;
+    both(answers::grpc).await;
 }
 
 #[tokio::test]
 async fn grpc_after_messages() {
-    answers::grpc_after_messages(&start().await).await;
+    both(answers::grpc_after_messages).await;
 }
 
 /// axum has no room for errors.
 async fn fails_with_500(fault: serde_json::Value, body: &str) {
-    let server = start().await;
+    both(async |server: &Server| fails_there(server, &fault, body).await).await;
+}
+
+async fn fails_there(server: &Server, fault: &serde_json::Value, body: &str) {
     server.aim(json!([fault]));
     for protocol in Protocol::BOTH {
         let heard = server.ask(protocol, &Ask::get("/")).await;
@@ -78,22 +88,22 @@ async fn a_value_is_an_error_here() {
 
 #[tokio::test]
 async fn abort_close() {
-    cuts::abort_close(&start().await).await;
+    both(cuts::abort_close).await;
 }
 
 #[tokio::test]
 async fn abort_close_after() {
-    cuts::abort_close_after(&start().await).await;
+    both(cuts::abort_close_after).await;
 }
 
 #[tokio::test]
 async fn abort_refuse() {
-    cuts::abort_refuse(&start().await).await;
+    both(cuts::abort_refuse).await;
 }
 
 #[tokio::test]
 async fn abort_h2() {
-    cuts::abort_h2(&start().await).await;
+    both(cuts::abort_h2).await;
 }
 
 #[tokio::test]
@@ -101,7 +111,7 @@ async fn abort_reset() {
     cuts::abort_reset(&axum_server::start_with_handles().await).await;
     #[cfg(target_os = "linux")]
     cuts::abort_reset(&axum_server::start_with_addresses().await).await;
-    cuts::abort_reset_of_the_unknown(&start().await).await;
+    both(cuts::abort_reset_of_the_unknown).await;
 }
 
 #[tokio::test]
@@ -114,12 +124,12 @@ async fn abort_reset_after() {
 #[tokio::test]
 async fn abort_goaway() {
     cuts::abort_goaway(&axum_server::start_with_handles().await).await;
-    cuts::abort_goaway_of_the_unknown(&start().await).await;
+    both(cuts::abort_goaway_of_the_unknown).await;
 }
 
 #[tokio::test]
 async fn abort_panic() {
-    cuts::abort_panic(&start().await).await;
+    both(cuts::abort_panic).await;
 }
 
 #[tokio::test]
@@ -129,16 +139,18 @@ async fn abort_exit() {
 
 #[tokio::test]
 async fn hang() {
-    waits::hang_until_halt(&start().await).await;
-    waits::hang_at_most(&start().await).await;
+    both(waits::hang_until_halt).await;
+    both(waits::hang_at_most).await;
     for fault in [
         json!({"hang": "1h"}),
         json!({"latency": "1h"}),
         json!({"pause": {"max": "1h"}}),
     ] {
-        waits::held_until_client_goes(&start().await, fault).await;
+        let held =
+            async |server: &Server| waits::held_until_client_goes(server, fault.clone()).await;
+        both(held).await;
     }
-    waits::hang_until_stream_is_reset(&start().await).await;
+    both(waits::hang_until_stream_is_reset).await;
 }
 
 #[tokio::test]
@@ -148,71 +160,71 @@ async fn hang_ends_with_graceful_shutdown() {
 
 #[tokio::test]
 async fn pause() {
-    waits::pause(&start().await).await;
+    both(waits::pause).await;
 }
 
 #[tokio::test]
 async fn block() {
-    waits::block(&start().await).await;
+    both(waits::block).await;
 }
 
 #[tokio::test]
 async fn body_throttle() {
-    bodies::body_throttle(&start().await).await;
+    both(bodies::body_throttle).await;
 }
 
 #[tokio::test]
 async fn body_truncate() {
-    bodies::body_truncate(&start().await).await;
+    both(bodies::body_truncate).await;
 }
 
 #[tokio::test]
 async fn body_stall() {
-    bodies::body_stall(&start().await).await;
+    both(bodies::body_stall).await;
 }
 
 #[tokio::test]
 async fn body_corrupt() {
-    bodies::body_corrupt(&start().await).await;
+    both(bodies::body_corrupt).await;
 }
 
 #[tokio::test]
 async fn body_first_byte() {
-    bodies::body_first_byte(&start().await).await;
+    both(bodies::body_first_byte).await;
 }
 
 #[tokio::test]
 async fn body_chunk() {
-    bodies::body_chunk(&start().await).await;
+    both(bodies::body_chunk).await;
 }
 
 #[tokio::test]
 async fn abort_on_request() {
-    uploads::abort_on_request(&start().await).await;
+    both(uploads::abort_on_request).await;
 }
 
 #[tokio::test]
 async fn request_body() {
-    uploads::request_body(&start().await).await;
+    both(uploads::request_body).await;
 }
 
 #[tokio::test]
 async fn headers() {
-    answers::headers(&start().await).await;
+    both(answers::headers).await;
 }
 
 #[tokio::test]
 async fn burn() {
-    answers::burn(&start().await).await;
+    both(answers::burn).await;
 }
 
 #[tokio::test]
 async fn custom() {
-    answers::custom(&start().await).await;
+    both(answers::custom).await;
 }
 
 /// Each answer is one option's, and both come.
 #[tokio::test]
 async fn one_of() {
-    answers::one_of(&start().await).await;
+    both(answers::one_of).await;
 }

@@ -3,39 +3,45 @@
 
 use crate::support::{client_rows as rows, clients::Kind};
 
+/// Calls with the layer, and with the client that has reqwest's own methods.
+async fn both<F: Future<Output = ()>>(row: impl Fn(Kind) -> F) {
+    row(Kind::Reqwest).await;
+    row(Kind::ReqwestClient).await;
+}
+
 #[tokio::test]
 async fn latency_after() {
-    rows::latency_after(Kind::Reqwest).await;
+    both(rows::latency_after).await;
 }
 
 #[tokio::test]
 async fn latency_at_least() {
-    rows::latency_at_least(Kind::Reqwest).await;
+    both(rows::latency_at_least).await;
 }
 
 #[tokio::test]
 async fn grpc() {
-    rows::grpc(Kind::Reqwest).await;
+    both(rows::grpc).await;
 }
 
 #[tokio::test]
 async fn grpc_after_messages() {
-    rows::grpc_after_messages(Kind::Reqwest).await;
+    both(rows::grpc_after_messages).await;
 }
 
 #[tokio::test]
 async fn abort_reset_after() {
-    rows::abort_reset_after(Kind::Reqwest).await;
+    both(rows::abort_reset_after).await;
 }
 
 #[tokio::test]
 async fn abort_h2() {
-    rows::abort_h2(Kind::Reqwest).await;
+    both(rows::abort_h2).await;
 }
 
 #[tokio::test]
 async fn abort_panic() {
-    rows::abort_panic(Kind::Reqwest).await;
+    both(rows::abort_panic).await;
 }
 
 #[tokio::test]
@@ -44,61 +50,67 @@ async fn abort_exit() {
 }
 
 #[tokio::test]
+async fn abort_exit_of_the_client() {
+    let test = "surface_reqwest::abort_exit_of_the_client";
+    rows::abort_exit(Kind::ReqwestClient, test).await;
+}
+
+#[tokio::test]
 async fn hang() {
-    rows::hang(Kind::Reqwest).await;
+    both(rows::hang).await;
 }
 
 #[tokio::test]
 async fn pause() {
-    rows::pause(Kind::Reqwest).await;
+    both(rows::pause).await;
 }
 
 #[tokio::test]
 async fn block() {
-    rows::block(Kind::Reqwest).await;
+    both(rows::block).await;
 }
 
 #[tokio::test]
 async fn body_throttle() {
-    rows::body_throttle(Kind::Reqwest).await;
+    both(rows::body_throttle).await;
 }
 
 #[tokio::test]
 async fn body_truncate() {
-    rows::body_truncate(Kind::Reqwest).await;
+    both(rows::body_truncate).await;
 }
 
 #[tokio::test]
 async fn body_stall() {
-    rows::body_stall(Kind::Reqwest).await;
+    both(rows::body_stall).await;
 }
 
 #[tokio::test]
 async fn body_corrupt() {
-    rows::body_corrupt(Kind::Reqwest).await;
+    both(rows::body_corrupt).await;
 }
 
 #[tokio::test]
 async fn body_first_byte() {
-    rows::body_first_byte(Kind::Reqwest).await;
+    both(rows::body_first_byte).await;
 }
 
 #[tokio::test]
 async fn body_chunk() {
-    rows::body_chunk(Kind::Reqwest).await;
+    both(rows::body_chunk).await;
 }
 
 #[tokio::test]
 async fn burn() {
-    rows::burn(Kind::Reqwest).await;
+    both(rows::burn).await;
 }
 
 #[tokio::test]
 async fn custom() {
-    rows::custom(Kind::Reqwest).await;
+    both(rows::custom).await;
 }
 
 #[tokio::test]
 async fn one_of() {
-    rows::one_of(Kind::Reqwest).await;
+    both(rows::one_of).await;
 }

@@ -5,16 +5,18 @@ use std::net::SocketAddr;
 use axum::{
     Router,
     body::{Body, Bytes},
+    middleware::{Next, from_fn},
     routing::{get, post},
 };
 use chaos_core::Injector;
 use chaos_tower::{InjectLayer, InjectListener, WithConnection};
-use http::{HeaderMap, HeaderName, HeaderValue, header::CONTENT_TYPE};
-use tower::util::MapRequestLayer;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
+use tower::{ServiceBuilder, util::MapRequestLayer};
+use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
 
 use crate::support::{
     app::{self, SLOW, TEXT},
-    server::{Calls, Parts, SITE, Server, stopped},
+    server::{Calls, Parts, SITE, SOON, Server, stopped},
 };
 
 async fn text(headers: HeaderMap) -> ([(&'static str, HeaderValue); 1], &'static [u8]) {
@@ -35,6 +37,10 @@ async fn messages() -> ([(HeaderName, &'static str); 1], Body) {
 
 /// The routes, with the layer around them.
 fn app(injector: &Injector, calls: Calls) -> Router {
+    routes(calls).layer(InjectLayer::with_injector(SITE, injector))
+}
+
+fn routes(calls: Calls) -> Router {
     let note = move |request| {
         calls.note();
         request
@@ -48,13 +54,32 @@ fn app(injector: &Injector, calls: Calls) -> Router {
         .route("/messages", post(messages))
         .route("/echo", post(async |body: Bytes| app::echo(&body)))
         .layer(MapRequestLayer::new(note))
-        .layer(InjectLayer::with_injector(SITE, injector))
 }
 
 /// Without anything that knows connections.
 pub(crate) async fn start() -> Server {
     Server::start(async |parts: Parts| {
         let app = app(&parts.injector, parts.calls);
+        let stop = stopped(parts.injector, parts.stop);
+        let serving = axum::serve(parts.listener, app).with_graceful_shutdown(stop);
+        serving.await.unwrap();
+    })
+    .await
+}
+
+/// Without anything that knows connections, and with a layer above others that change the body of the response.
+pub(crate) async fn start_above_others() -> Server {
+    Server::start(async |parts: Parts| {
+        let stack = ServiceBuilder::new()
+            .layer(InjectLayer::with_injector(SITE, &parts.injector).wrapped_responses())
+            .layer(CompressionLayer::new())
+            .layer(TraceLayer::new_for_http())
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::REQUEST_TIMEOUT,
+                SOON,
+            ))
+            .layer(from_fn(async |request, next: Next| next.run(request).await));
+        let app = routes(parts.calls).layer(stack);
         let stop = stopped(parts.injector, parts.stop);
         let serving = axum::serve(parts.listener, app).with_graceful_shutdown(stop);
         serving.await.unwrap();

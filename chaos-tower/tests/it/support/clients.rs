@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Router, body::Bytes, routing::post};
 use chaos_core::{Injector, Policy, wire};
-use chaos_tower::{BoxError, InjectLayer};
+use chaos_tower::{BoxError, InjectLayer, reqwest};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -29,6 +29,8 @@ pub(crate) enum Kind {
     Tonic,
     Hyper,
     Reqwest,
+    /// Reqwest's, as [`chaos_tower::reqwest::Client`].
+    ReqwestClient,
 }
 
 /// A client, the rules in front of it, and its peer.
@@ -137,15 +139,24 @@ impl Client {
                 let service = layer.boxed_errors().wrapped_bodies().layer(client);
                 hear(service.oneshot(request.map(|()| full())).await).await
             }
-            Kind::Reqwest => {
-                let builder = reqwest::Client::builder().no_proxy();
+            Kind::Reqwest | Kind::ReqwestClient => {
+                let builder = ::reqwest::Client::builder().no_proxy();
                 let builder = match is_grpc {
                     true => builder.http2_prior_knowledge(),
                     false => builder,
                 };
-                let service = layer.layer(builder.build().unwrap());
-                let request = request.map(|()| MESSAGE.to_vec()).try_into().unwrap();
-                hear(service.oneshot(request).await.map(Response::from)).await
+                let plain = builder.build().unwrap();
+                let request = request.map(|()| MESSAGE.to_vec());
+                let result = if self.kind == Kind::Reqwest {
+                    let service = layer.layer(plain);
+                    service.oneshot(request.try_into().unwrap()).await
+                } else {
+                    let client = reqwest::Client::with_injector(plain, "client", &self.injector);
+                    let (head, body) = request.into_parts();
+                    let call = client.request(head.method, head.uri.to_string());
+                    call.headers(head.headers).body(body).send().await
+                };
+                hear(result.map(Response::from)).await
             }
         };
         let took = now() - asked_at;
