@@ -32,6 +32,7 @@ const EXPIRED: u8 = 1;
 const OFF: u8 = 2;
 const MATCHES: u8 = 4;
 const CLOSELY: u8 = 8;
+const OF_TOKEN: u8 = 16;
 
 /// What a site holds of each rule that aims at it.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(crate) struct Armed {
     pub(crate) arming: Arc<Arming>,
     /// What has to be checked before a draw decides: flags [`EXPIRED`], [`OFF`], [`MATCHES`] and
     /// [`CLOSELY`]. `EXPIRED` is set when a call has seen that the deadline has passed; it is never
-    /// cleared and orders nothing: relaxed.
+    /// cleared and orders nothing: relaxed. So is [`OF_TOKEN`], which is set before the rule is installed.
     special: AtomicU8,
     /// The trigger's rate, as the number of draws of 2^53 that hit.
     hits_of_2_53: u64,
@@ -118,6 +119,17 @@ impl Armed {
     /// Records that the deadline was seen to have passed.
     pub(crate) fn note_expiry(&self) {
         self.special.fetch_or(EXPIRED, Ordering::Relaxed);
+    }
+
+    /// Marks the rule as one that came with a request's token.
+    pub(crate) fn mark_of_token(&self) {
+        self.special.fetch_or(OF_TOKEN, Ordering::Relaxed);
+    }
+
+    /// Returns whether the rule came with a request's token. All such rules together may use half of what
+    /// the policy allows in all.
+    pub(crate) fn is_of_token(&self) -> bool {
+        self.special.load(Ordering::Relaxed) & OF_TOKEN != 0
     }
 
     /// Logs that a call was hit, if the rule's decisions can be replayed.

@@ -39,6 +39,8 @@ pub(crate) struct Hub {
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
+    /// Those of `active` whose rules came with tokens.
+    pub(crate) active_of_tokens: AtomicU64,
     /// The paths under which no rule hits a request, at any site.
     exempt_paths: ArcSwap<Vec<Box<str>>>,
     /// The memory that is burnt now, by all rules together.
@@ -64,6 +66,7 @@ impl Hub {
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
+            active_of_tokens: AtomicU64::new(0),
             exempt_paths: ArcSwap::default(),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),

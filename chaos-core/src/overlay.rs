@@ -107,7 +107,15 @@ impl Overlay {
         }
     }
 
-    fn open(injector: &Injector, token: Option<Box<str>>) -> Self {
+    /// Makes another overlay without rules, on the same injector. If this one was made from a token, so is the
+    /// other: [`current_token`](Self::current_token) returns the token in it, and its rules count as those of a
+    /// token.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::open(self.injector(), self.0.rules.token())
+    }
+
+    fn open(injector: &Injector, token: Option<Arc<str>>) -> Self {
         let rules = Arc::new(OverlayRules::new(token));
         injector.open(&rules);
         let injector = injector.clone();

@@ -180,14 +180,17 @@ impl Policy {
         self
     }
 
-    /// Sets the most injections of all rules together, counted from the moment the policy is set.
+    /// Sets the most injections of all rules together, counted from the moment the policy is set. Rules
+    /// of tokens may have half of them, rounded up.
     #[must_use]
     pub fn total(mut self, injections: NonZeroU64) -> Self {
         self.total = Some(injections);
         self
     }
 
-    /// Sets the most injections of all rules together that may be under way at a time.
+    /// Sets the most injections of all rules together that may be under way at a time. Rules of
+    /// tokens may have half of them, rounded up, so that requests do not keep the rules of
+    /// operators from firing.
     #[must_use]
     pub fn active(mut self, injections: NonZeroU32) -> Self {
         self.active = Some(injections);
@@ -196,7 +199,8 @@ impl Policy {
 
     /// Sets the budget of all rules together, counted from the moment the policy is set. Its share
     /// is a share of the calls at sites where a rule is armed; a call that several rules hit counts
-    /// once for each against it.
+    /// once for each against it. Rules of tokens may have half of the share, and half of
+    /// the delay.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
         self.budget = budget;

@@ -144,13 +144,18 @@ impl Admin {
     /// halted or resumed, or a guard rail breaks, beginning with the first entry of the injector's
     /// [audit](Injector::audit).
     ///
-    /// Messages are sent from a thread of their own, one after the other, in the order of the
-    /// entries, except that a halt, a resume and a breach overtake the messages about rules that
-    /// wait. A failed attempt is retried with exponential backoff for one minute, or for the
-    /// time set with [`Webhook::within`](crate::Webhook::within). An answer of 4xx other than 408
-    /// and 429 is not retried. `GET /v1/status` counts the messages that were `delivered`, those
-    /// that `failed`, and the entries that were `lost`: those that the audit dropped before they could
-    /// be sent, and of more than a thousand that wait, the oldest about rules.
+    /// Messages are sent from a thread of their own. They are of three kinds: halts and resumes, rules
+    /// that a guard rail has stopped, and rules that are armed or end. Those of one kind are sent one
+    /// after the other, in the order of the entries; those of different kinds have connections of
+    /// their own and do not wait for each other, so that a halt may arrive before an earlier entry
+    /// about rules. When more than eight entries of one kind wait, they are told in one message (see
+    /// [`Webhook::json`](crate::Webhook::json)).
+    ///
+    /// A failed attempt is retried with exponential backoff for one minute, or for the time set with
+    /// [`Webhook::within`](crate::Webhook::within). An answer of 4xx other than 408 and 429 is not
+    /// retried. `GET /v1/status` counts the entries whose message was `delivered`, those whose
+    /// message `failed`, and those that were `lost` because the audit dropped them before they were
+    /// read.
     ///
     /// Delivery ends, and a message under way is abandoned, when the last clone of this `Admin` and
     /// of its routers is dropped.

@@ -71,6 +71,7 @@ mod error;
 mod extract;
 mod followers;
 mod history;
+mod log;
 mod metrics;
 
 mod openapi;

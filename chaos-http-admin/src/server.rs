@@ -2,6 +2,8 @@
 //! shuts down gracefully.
 
 pub(crate) mod connection_slots;
+#[cfg(feature = "tls")]
+pub(crate) mod handshake_turns;
 pub(crate) mod listener;
 #[cfg(feature = "tls")]
 pub(crate) mod live_tls;
@@ -179,7 +181,7 @@ async fn serve(stream: Stream, peer: Peer, router: Router, stop: watch::Receiver
         Stream::Tls(stream, tls) => {
             let mut stop = stop;
             let accepted = tokio::select! {
-                accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream)) => accepted,
+                accepted = timeout(HANDSHAKE_TIMEOUT, tls.accept(stream, peer.origin())) => accepted,
                 _ = stop.changed() => return,
             };
             if let Ok(Ok((stream, certificate))) = accepted {

@@ -1,9 +1,10 @@
 //! The configuration of a webhook: its URL, its format and its signature.
 
-#[cfg(feature = "webhooks")]
 pub(crate) mod delivery;
-#[cfg(feature = "webhooks")]
+pub(crate) mod event;
+pub(crate) mod folded;
 pub(crate) mod message;
+pub(crate) mod waiting;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -52,12 +53,37 @@ impl Webhook {
     pub(crate) const SIGNATURE: &str = "x-chaos-signature";
 
     /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
-    /// `run` and `entry`.
+    /// `run` and `entry`, and `folded` if the message is about several entries.
     ///
     /// `event` is `arm`, `disarm`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
     /// rules and ends others is an `arm`, whose `text` names both. `entry` is the audit entry as `GET
     /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
     /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
+    ///
+    /// When more than eight entries wait for a slow receiver, they are told in one message. Its
+    /// `entry` is the last of them, and its `event` that of the last, or `arm` if a rule is armed
+    /// after them. `folded` describes all of them: the number of `entries`, the id of the `first` and
+    /// the time `since` when, the names of up to 100 `actors`, and the rules that were `armed` and
+    /// `ended`, each with a `count` and up to 100 ids in `rules`. A rule is counted once, by its last
+    /// change; beyond 10,000 rules, each change is counted.
+    ///
+    /// ```json
+    /// {
+    ///   "event": "arm",
+    ///   "service": "shop",
+    ///   "text": "shop: 2 rules (a, b) armed, 1 rule (c) ended since 2026-11-27T09:00:00.000Z, by alice",
+    ///   "run": "5f0c7d1e9a3b2c48",
+    ///   "entry": { "id": 49, "action": "put", "…": "…" },
+    ///   "folded": {
+    ///     "entries": 48,
+    ///     "first": 2,
+    ///     "since": "2026-11-27T09:00:00.000Z",
+    ///     "actors": ["alice"],
+    ///     "armed": { "count": 2, "rules": ["a", "b"] },
+    ///     "ended": { "count": 1, "rules": ["c"] }
+    ///   }
+    /// }
+    /// ```
     ///
     /// # Errors
     /// Returns an error if `url` is not an `http` or `https` URL with a host.

@@ -39,6 +39,8 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-chaos-token");
 /// - **A fault that touches more than its request** (`block`, `burn`, and the aborts `reset`, `goaway` and
 ///   `exit`) makes a token refused, unless the
 ///   [policy](chaos_core::Policy::allow_process_faults_of_tokens) allows it.
+/// - **The policy's `active`, `total` and `budget`** are shared by all rules. The rules of all tokens together, and
+///   Envoy's headers, may have half of each, so that the other rules still fire.
 /// - **A token that the policy refuses** is counted as `refused`, and read again when the policy changes.
 /// - **An invalid token** (forged, expired, larger than 8 KiB, or one of two) is ignored and
 ///   [counted](Self::counts), and the request is served as if it had none. Its rules are not evaluated.

@@ -23,6 +23,8 @@ pub(crate) struct ArmedRules {
     pub(crate) armed: Vec<Arc<Armed>>,
     /// Whether any of the rules may have a guard rail.
     guarded: bool,
+    /// Whether the rules came with a request's token.
+    of_token: bool,
 }
 
 /// The result of an edit.
@@ -52,6 +54,14 @@ impl Retired {
 }
 
 impl ArmedRules {
+    /// Makes an empty list, for rules that come with a request's token or do not.
+    pub(crate) fn without_rules(of_token: bool) -> Self {
+        Self {
+            of_token,
+            ..Self::default()
+        }
+    }
+
     /// Applies one edit, all or nothing. If `expected` is given, only if that is the generation in force.
     pub(crate) fn apply(
         &mut self,
@@ -107,6 +117,9 @@ impl ArmedRules {
             (self.rearm(&set, policy, now), None)
         };
         self.set = set;
+        if self.of_token {
+            self.armed.iter().for_each(|rule| rule.mark_of_token());
+        }
         Ok(Edited {
             generation,
             changed,

@@ -14,7 +14,7 @@ use crate::{
     plan::Injected,
     policy::{
         Policy,
-        limit::{Limit, take},
+        limit::{Limit, share_of_tokens, take},
     },
     trigger::replay::By,
 };
@@ -76,13 +76,13 @@ impl ActiveCall {
     /// In a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let ActiveSlot { rule, hub } = &self.0.slot;
+        let ActiveSlot { rule, hub, .. } = &self.0.slot;
         rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
-        let ActiveSlot { rule, hub } = &self.0.slot;
+        let ActiveSlot { rule, hub, .. } = &self.0.slot;
         rule.gate.wait_blocking(hub.at_most(time, rule));
     }
 
@@ -137,7 +137,7 @@ impl Active {
         if self.reservation.used.swap(true, Relaxed) {
             return;
         }
-        let ActiveSlot { rule, hub } = &self.slot;
+        let ActiveSlot { rule, hub, .. } = &self.slot;
         rule.counters.count_injected();
         rule.log(&self.by);
         let fault = self.chosen.as_ref().unwrap_or_else(|| rule.fault_names());
@@ -155,30 +155,53 @@ impl Active {
 pub(crate) struct ActiveSlot {
     pub(crate) rule: Arc<Armed>,
     pub(crate) hub: Arc<Hub>,
+    /// Whether it is one of those that tokens may have.
+    pub(crate) of_token: bool,
 }
 
 impl ActiveSlot {
     /// Enters one of the active injections that the rule may have, and one of those that the policy allows
-    /// in all. The error is the limit that has no room.
-    pub(crate) fn enter(rule: &Arc<Armed>, hub: &Arc<Hub>, policy: &Policy) -> Result<Self, Limit> {
+    /// in all, and tokens in all if it is `of_token`. The error is the limit that has no room.
+    pub(crate) fn enter(
+        rule: &Arc<Armed>,
+        hub: &Arc<Hub>,
+        policy: &Policy,
+        of_token: bool,
+    ) -> Result<Self, Limit> {
         let max = policy.max_active_of(rule.rule.trigger.max_active);
         if !rule.counters.enter(max) {
             return Err(Limit::MaxActive);
         }
         let max = policy.active.map_or(u64::MAX, |max| max.get().into());
-        if !take(&hub.active, max) {
+        if of_token && !take(&hub.active_of_tokens, share_of_tokens(max)) {
             rule.counters.leave();
             return Err(Limit::PolicyActive);
         }
+        if !take(&hub.active, max) {
+            leave(rule, hub, of_token);
+            return Err(Limit::PolicyActive);
+        }
         let (rule, hub) = (Arc::clone(rule), Arc::clone(hub));
-        Ok(Self { rule, hub })
+        Ok(Self {
+            rule,
+            hub,
+            of_token,
+        })
     }
 }
 
 impl Drop for ActiveSlot {
     fn drop(&mut self) {
-        self.rule.counters.leave();
+        leave(&self.rule, &self.hub, self.of_token);
         self.hub.active.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Gives back what an active injection takes of its rule, and of what tokens may have.
+fn leave(rule: &Armed, hub: &Hub, of_token: bool) {
+    rule.counters.leave();
+    if of_token {
+        hub.active_of_tokens.fetch_sub(1, Relaxed);
     }
 }
 

@@ -33,23 +33,39 @@ pub(crate) struct Firing {
     pause: Option<Arc<Gate>>,
 }
 
+/// What the rules that fired before do to a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Before {
+    /// Whether one of them ends the call, so that only what acts on its response can happen.
+    pub(crate) has_ended: bool,
+    /// How long they delay the call.
+    pub(crate) delayed: Duration,
+    /// Whether one of them came with a token. It may hold the call as long as it likes, so what others have
+    /// active on the call counts as the token's.
+    pub(crate) of_token: bool,
+}
+
 impl Firing {
     /// Returns how long the steps delay the call, as planned.
     pub(crate) fn planned_delay(&self) -> Duration {
         self.steps.iter().map(Step::planned_delay).sum()
     }
 
-    /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. If the call
-    /// `has_ended`, only what acts on its response can happen; `delayed` is how long the rules before delay
-    /// it. The checks that cost most come last.
+    /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. The checks that cost
+    /// most come last.
     pub(crate) fn of(
         rule: &Arc<Armed>,
         hit: Hit,
         call: &Call<'_>,
         (site, kind): (&'static str, SiteKind),
         hub: &Arc<Hub>,
-        (mut has_ended, mut delayed): (bool, Duration),
+        before: Before,
     ) -> Option<Self> {
+        let Before {
+            mut has_ended,
+            mut delayed,
+            of_token,
+        } = before;
         let now = hub.clock.now();
         if rule.arming.has_expired(now) {
             rule.note_expiry();
@@ -82,7 +98,9 @@ impl Firing {
             return None;
         }
         let spared = |limit| rule.counters.count_overflow(limit);
-        let slot = ActiveSlot::enter(rule, hub, policy).map_err(spared).ok()?;
+        let of_token = of_token || rule.is_of_token();
+        let slot = ActiveSlot::enter(rule, hub, policy, of_token);
+        let slot = slot.map_err(spared).ok()?;
         let faults = &rule.rule.faults;
         let scale = trigger.scale_at(age);
         let chooses = faults.iter().any(|fault| matches!(fault, Fault::OneOf(_)));

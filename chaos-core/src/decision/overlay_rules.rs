@@ -17,24 +17,30 @@ use fnv::FnvHashMap;
 use crate::{armed::rules::ArmedRules, decision::site_rules::SiteRules};
 
 /// What an injector knows of an overlay: its rules, and which of them aim at which site.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OverlayRules {
     /// Locked while the injector's own lock is held, or alone.
     rules: Mutex<ArmedRules>,
     by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<SiteRules>>>,
     /// The token that the overlay was made from.
-    token: Option<Box<str>>,
+    token: Option<Arc<str>>,
 }
 
 /// The address of a site, which is `'static` and so never moves.
 pub(crate) type SiteAddress = usize;
 
 impl OverlayRules {
-    pub(crate) fn new(token: Option<Box<str>>) -> Self {
+    pub(crate) fn new(token: Option<Arc<str>>) -> Self {
         Self {
+            rules: Mutex::new(ArmedRules::without_rules(token.is_some())),
+            by_site: ArcSwap::default(),
             token,
-            ..Self::default()
         }
+    }
+
+    /// Returns the token that the overlay was made from.
+    pub(crate) fn token(&self) -> Option<Arc<str>> {
+        self.token.clone()
     }
 
     /// Locks the rules.

@@ -1,6 +1,7 @@
 //! What a call reserves of a rule's limits, attempts and budgets before the rule fires on it.
 
 use std::{
+    num::NonZeroU64,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -13,7 +14,7 @@ use crate::{
     call::Call,
     policy::{
         bounds::Bounds,
-        limit::{Limit, take},
+        limit::{Limit, share_of_tokens, take},
         spending,
     },
     trigger::{
@@ -28,7 +29,9 @@ use crate::{
 pub(crate) struct BudgetReservation {
     bounds: Arc<Bounds>,
     total: bool,
+    total_of_tokens: bool,
     overall: spending::Charge,
+    of_tokens: spending::Charge,
     own: spending::Charge,
 }
 
@@ -41,47 +44,73 @@ impl BudgetReservation {
         delay: Duration,
         now: Duration,
     ) -> Result<Option<Box<Self>>, Limit> {
+        let policy = &bounds.policy;
+        let unbounded = Budget::new();
+        let is_unbounded = policy.budget == unbounded && policy.total.is_none();
+        if rule.rule.trigger.budget == unbounded && is_unbounded {
+            return Ok(None);
+        }
+        let mut reservation = Self {
+            bounds: Arc::clone(bounds),
+            total: false,
+            total_of_tokens: false,
+            overall: spending::Charge::default(),
+            of_tokens: spending::Charge::default(),
+            own: spending::Charge::default(),
+        };
+        match reservation.take(rule, delay, now) {
+            // Boxed only now: a call that is spared allocates nothing.
+            Ok(()) => Ok(Some(Box::new(reservation))),
+            Err(limit) => {
+                reservation.put_back(rule);
+                Err(limit)
+            }
+        }
+    }
+
+    fn take(&mut self, rule: &Armed, delay: Duration, now: Duration) -> Result<(), Limit> {
         let Bounds {
             policy,
             spent,
             spending,
+            spent_by_tokens,
+            spending_of_tokens,
             ..
-        } = &**bounds;
+        } = &*self.bounds;
+        let of_policy = |limit| match limit {
+            Limit::BudgetShare => Limit::PolicyShare,
+            _ => Limit::PolicyDelay,
+        };
+        let take_one = |count, max| take(count, max).then_some(true).ok_or(Limit::PolicyTotal);
         let budget = &rule.rule.trigger.budget;
-        let unbounded = Budget::new();
-        if *budget == unbounded && policy.budget == unbounded && policy.total.is_none() {
-            return Ok(None);
-        }
-        let own = rule.arming.spending.take(budget, delay, now)?;
-        let overall = spending.take(&policy.budget, delay, now);
-        let overall = overall.map_err(|limit| {
-            rule.arming.spending.put_back(own);
-            match limit {
-                Limit::BudgetShare => Limit::PolicyShare,
-                _ => Limit::PolicyDelay,
+        self.own = rule.arming.spending.take(budget, delay, now)?;
+        let total = policy.total.map(NonZeroU64::get);
+        if rule.is_of_token() {
+            let half = policy.budget.half();
+            let taken = spending_of_tokens.take_of(spending, &half, delay, now);
+            self.of_tokens = taken.map_err(of_policy)?;
+            if let Some(total) = total {
+                self.total_of_tokens = take_one(spent_by_tokens, share_of_tokens(total))?;
             }
-        })?;
-        let reservation = Box::new(Self {
-            bounds: Arc::clone(bounds),
-            total: policy.total.is_some(),
-            overall,
-            own,
-        });
-        if let Some(total) = policy.total
-            && !take(spent, total.get())
-        {
-            rule.arming.spending.put_back(own);
-            spending.put_back(overall);
-            return Err(Limit::PolicyTotal);
         }
-        Ok(Some(reservation))
+        let taken = spending.take(&policy.budget, delay, now);
+        self.overall = taken.map_err(of_policy)?;
+        if let Some(total) = total {
+            self.total = take_one(spent, total)?;
+        }
+        Ok(())
     }
 
     fn put_back(&self, rule: &Armed) {
+        let bounds = &self.bounds;
         rule.arming.spending.put_back(self.own);
-        self.bounds.spending.put_back(self.overall);
+        bounds.spending.put_back(self.overall);
+        bounds.spending_of_tokens.put_back(self.of_tokens);
         if self.total {
-            self.bounds.spent.fetch_sub(1, Relaxed);
+            bounds.spent.fetch_sub(1, Relaxed);
+        }
+        if self.total_of_tokens {
+            bounds.spent_by_tokens.fetch_sub(1, Relaxed);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
-    decision::firing::Firing,
+    decision::firing::{Before, Firing},
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -220,6 +220,37 @@ impl SiteRules {
         }
     }
 
+    /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.
+    ///
+    /// A function of its own, so that a call on which no rule fires does not pay for its variables.
+    #[inline(never)]
+    fn fire_one(
+        &self,
+        evaluation: &mut Evaluation<'_>,
+        rule: &Arc<Armed>,
+        hit: Hit,
+    ) -> ControlFlow<bool> {
+        let (call, here) = (evaluation.call, evaluation.here);
+        let fired = &evaluation.fired;
+        let before = Before {
+            has_ended: evaluation.has_ended,
+            delayed: fired.iter().map(Firing::planned_delay).sum(),
+            of_token: fired.iter().any(|firing| firing.active.slot.of_token),
+        };
+        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
+            return ControlFlow::Continue(());
+        };
+        evaluation.has_ended |= firing.ends_call_at(here.1);
+        // Thousands of calls may be held at once, most of them by one rule each.
+        evaluation.fired.reserve_exact(1);
+        evaluation.fired.push(firing);
+        let is_final = rule.rule.is_final;
+        if is_final || (evaluation.has_ended && !self.acts_on_responses) {
+            return ControlFlow::Break(is_final);
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Fires the rules that hit, in order and starting at position `from`. If a `hit` is given, the rule
     /// at `from` has been asked already. After a rule that ends the call, only those that act on the
     /// response are asked. Breaks after a rule that is final.
@@ -229,7 +260,7 @@ impl SiteRules {
         from: usize,
         mut hit: Option<Hit>,
     ) -> ControlFlow<()> {
-        let (call, kind) = (evaluation.call, evaluation.here.1);
+        let call = evaluation.call;
         if evaluation.has_ended && !self.acts_on_responses {
             return ControlFlow::Continue(());
         }
@@ -243,20 +274,7 @@ impl SiteRules {
             let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
                 return ControlFlow::Continue(());
             };
-            let delayed = evaluation.fired.iter().map(Firing::planned_delay).sum();
-            let (here, before) = (evaluation.here, (evaluation.has_ended, delayed));
-            let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
-                return ControlFlow::Continue(());
-            };
-            evaluation.has_ended |= firing.ends_call_at(kind);
-            // Thousands of calls may be held at once, most of them by one rule each.
-            evaluation.fired.reserve_exact(1);
-            evaluation.fired.push(firing);
-            let is_final = rule.rule.is_final;
-            if is_final || (evaluation.has_ended && !self.acts_on_responses) {
-                return ControlFlow::Break(is_final);
-            }
-            ControlFlow::Continue(())
+            self.fire_one(evaluation, rule, hit)
         });
         match asked {
             ControlFlow::Break(true) => ControlFlow::Break(()),

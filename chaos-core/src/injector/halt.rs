@@ -199,16 +199,18 @@ impl Injector {
     /// Stops what broke a bound: the rule given, or everything if there is none.
     pub(super) fn stop(&self, breach: &Breach, rule: Option<&RuleId>) {
         let reason: Arc<str> = breach.to_string().into();
-        let Some(id) = rule else {
-            tracing::warn!(target: "chaos", %breach, "a guard rail has tripped");
-            return self.stop_all(&reason);
-        };
-        let mut book = self.swept_book();
-        let retired = self.stop_rule(&mut book, id, &reason);
-        drop(book);
+        match rule {
+            None => self.stop_all(&reason),
+            Some(id) => {
+                let mut book = self.swept_book();
+                let retired = self.stop_rule(&mut book, id, &reason);
+                drop(book);
+                retired.open(&self.0.live);
+                self.notify();
+            }
+        }
+        // Last, because a subscriber may block.
         tracing::warn!(target: "chaos", %breach, "a guard rail has tripped");
-        retired.open(&self.0.live);
-        self.notify();
     }
 
     /// Disables one rule, and locks its id until someone acknowledges the breach.

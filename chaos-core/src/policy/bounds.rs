@@ -14,6 +14,9 @@ pub(crate) struct Bounds {
     /// Injections of the policy's `total` that have begun or are about to.
     pub(crate) spent: AtomicU64,
     pub(crate) spending: Spending,
+    /// What rules of tokens have spent of `total`, and of their half of the budget.
+    pub(crate) spent_by_tokens: AtomicU64,
+    pub(crate) spending_of_tokens: Spending,
     /// The policy's guard rails.
     pub(crate) monitors: Vec<Arc<Monitor>>,
 }

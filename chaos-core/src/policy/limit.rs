@@ -93,6 +93,12 @@ impl Overflow {
     }
 }
 
+/// Returns how much of what the policy allows in all may be used by rules that came with tokens: half of it,
+/// rounded up.
+pub(crate) fn share_of_tokens(max: u64) -> u64 {
+    max.div_ceil(2)
+}
+
 /// Adds one to `count` and returns `true`, unless that would pass `max`. The count never overshoots,
 /// not even for a moment.
 pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {

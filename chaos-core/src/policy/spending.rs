@@ -31,7 +31,7 @@ struct Delays {
 }
 
 /// What was charged for one fault, which can be put back.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Charge {
     share: bool,
     delay: Option<(u64, Duration)>,
@@ -56,9 +56,20 @@ impl Spending {
         delay: Duration,
         now: Duration,
     ) -> Result<Charge, Limit> {
+        self.take_of(self, budget, delay, now)
+    }
+
+    /// Charges one hit and its delay, where the share is one of the calls that `counted` has counted.
+    pub(crate) fn take_of(
+        &self,
+        counted: &Self,
+        budget: &Budget,
+        delay: Duration,
+        now: Duration,
+    ) -> Result<Charge, Limit> {
         let share = budget.greatest_share();
         if let Some(share) = share {
-            let allowed = (share.get() * self.calls.load(Relaxed) as f64) as u64;
+            let allowed = (share.get() * counted.calls.load(Relaxed) as f64) as u64;
             let one_more = |hits| (hits < allowed).then(|| hits + 1);
             let taken = self.hits.fetch_update(Relaxed, Relaxed, one_more);
             taken.map_err(|_| Limit::BudgetShare)?;

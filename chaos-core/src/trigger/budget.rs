@@ -76,6 +76,16 @@ impl Budget {
         self.share.is_some()
     }
 
+    /// Returns half of the budget: what rules of tokens may have of it.
+    pub(crate) fn half(self) -> Self {
+        Self {
+            share: self
+                .share
+                .map(|share| Rate::new(share.get() / 2.0).unwrap_or(share)),
+            delay: self.delay.map(|delay| delay / 2),
+        }
+    }
+
     /// Combines two budgets: of each bound, the stricter one applies.
     pub(crate) fn and(self, other: Self) -> Self {
         let share = match (self.share, other.share) {

@@ -31,11 +31,11 @@ document! {
         max_ttl: String = DURATION.allowing("a duration such as \"1h\"");
         /// Whether rules may only have the mode `shadow`.
         shadow_only: bool = Shape::FLAG;
-        /// The most injections of all rules together.
+        /// The most injections of all rules together. Rules of tokens may have half of them.
         total: Whole<u64> = Shape::COUNT;
-        /// The most injections of all rules at once.
+        /// The most injections of all rules at once. Rules of tokens may have half of them.
         active: Whole<u32> = Shape::COUNT_32;
-        /// What all rules together may spend.
+        /// What all rules together may spend. Rules of tokens may have half of it.
         budget: Object<BudgetDoc> = BudgetDoc::SHAPE;
         /// Bounds on what the service shows while any rule lives.
         guards: Vec<Object<GuardDoc>> = GUARDS;

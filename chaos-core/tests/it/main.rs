@@ -2,6 +2,7 @@
 // Sites that are compiled out are the business of `compiled_out.rs`.
 #![cfg(not(feature = "compile-out"))]
 
+mod a_blocked_log_holds_nobody_else;
 mod a_print_is_an_event;
 mod attribute_makes_a_site;
 mod bad_rules_are_refused;

@@ -9,6 +9,8 @@ use std::{
 
 use serde::de::IgnoredAny;
 
+use crate::log::log;
+
 /// An append-only file of JSON lines.
 #[derive(Debug)]
 pub(crate) struct Appender {
@@ -18,6 +20,8 @@ pub(crate) struct Appender {
     is_file: bool,
     /// The offset of a line that was written in part and could not be removed yet.
     partial_line_at: Option<u64>,
+    /// The length of the file after the last line was appended.
+    length: u64,
 }
 
 impl Appender {
@@ -43,6 +47,7 @@ impl Appender {
         }
         Ok(Self {
             path: path.to_owned(),
+            length: file.metadata()?.len(),
             file,
             is_file,
             partial_line_at: None,
@@ -53,13 +58,21 @@ impl Appender {
         &self.path
     }
 
-    /// Reopens the path if it leads to another file than the open one, as after a log rotation.
-    pub(crate) fn reopen_if_rotated(&mut self) -> io::Result<()> {
-        if is_same_file(&self.path, &self.file) {
-            return Ok(());
-        }
+    /// Returns whether the path leads to another file than the open one, as after a log rotation.
+    pub(crate) fn is_rotated(&self) -> bool {
+        !is_same_file(&self.path, &self.file)
+    }
+
+    /// Opens the path again. After an error, the open file stays.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
         *self = Self::open(&self.path)?;
         Ok(())
+    }
+
+    /// Returns whether the file is shorter than it was after the last line: somebody has truncated it.
+    /// It returns so until the next line is appended.
+    pub(crate) fn is_truncated(&self) -> io::Result<bool> {
+        Ok(self.is_file && self.file.metadata()?.len() < self.length)
     }
 
     /// Appends a line, which must end with a line feed, in one write unless the system splits it.
@@ -71,7 +84,9 @@ impl Appender {
             return self.file.write_all(line);
         }
         let start = self.file.metadata()?.len();
+        self.length = start + line.len() as u64;
         self.file.write_all(line).inspect_err(|_| {
+            self.length = start;
             self.partial_line_at = Some(start);
             // If this fails too, the next call to `append` tries it again.
             let _ = self.remove_partial_line();
@@ -88,7 +103,11 @@ impl Appender {
 
     fn remove_partial_line(&mut self) -> io::Result<()> {
         if let Some(start) = self.partial_line_at {
-            self.file.set_len(start)?;
+            // Somebody who has truncated the file has removed the line, and a greater length would fill
+            // the file with zeros.
+            if start < self.file.metadata()?.len() {
+                self.file.set_len(start)?;
+            }
             self.partial_line_at = None;
         }
         Ok(())
@@ -113,8 +132,11 @@ fn repair_last_line(file: &mut File, path: &Path) -> io::Result<()> {
         return Err(io::Error::new(ErrorKind::InvalidData, problem));
     }
     file.set_len(start)?;
-    let (path, bytes) = (path.display(), length - start);
-    tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
+    let (path, bytes) = (path.to_owned(), length - start);
+    log(move || {
+        let path = path.display();
+        tracing::warn!(target: "chaos", %path, bytes, "removed an incomplete last line from the audit file");
+    });
     Ok(())
 }
 
@@ -208,4 +230,26 @@ fn is_same_file(path: &Path, file: &File) -> bool {
 #[cfg(not(unix))]
 fn is_same_file(_: &Path, _: &File) -> bool {
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The part of a line that could not be removed was cut off later by setting the length, which filled a
+    /// file that was truncated meanwhile with zeros.
+    #[test]
+    fn a_truncated_file_begins_with_the_next_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lines");
+        let mut appender = Appender::open(&path).unwrap();
+        appender.append(b"{\"a\":1}\n").unwrap();
+        appender.partial_line_at = Some(8);
+        assert!(!appender.is_truncated().unwrap());
+        File::create(&path).unwrap();
+        assert!(appender.is_truncated().unwrap());
+        appender.append(b"{}\n").unwrap();
+        assert!(!appender.is_truncated().unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"{}\n");
+    }
 }

@@ -18,8 +18,9 @@ use chaos_core::{
 };
 use serde_json::json;
 
-use crate::history::{
-    appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
+use crate::{
+    history::{appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id},
+    log::log,
 };
 
 /// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on. Clones
@@ -34,9 +35,10 @@ use crate::history::{
 /// # }
 /// ```
 ///
-/// Each line is the JSON of an entry as `GET /v1/audit` shows it, with two more fields: `run`
-/// identifies the process that wrote it, and `missed`, if present, is the number of entries before
-/// it that were lost.
+/// Each line is the JSON of an entry as `GET /v1/audit` shows it, with further fields: `run`
+/// identifies the process that wrote it; `missed`, if present, is the number of entries before
+/// it that were lost; `truncated`, if present, is the number of entries that this process had written
+/// to the file before another program truncated it.
 ///
 /// - **Durability.** A line is appended in one write, and each batch of lines is followed by
 ///   `fdatasync`; a batch consists of the entries that arrived while the previous one was written.
@@ -51,8 +53,15 @@ use crate::history::{
 /// - **Writing never blocks the service.** If the file cannot be written, the failure is counted,
 ///   logged once (target `chaos`), and writing is retried every second. Meanwhile the entries wait
 ///   in the injector's audit; an entry that the audit drops is [lost](AuditFileStatus::lost).
-/// - **Rotation.** The file may be renamed or truncated: before each batch, the path is checked and
-///   reopened if needed.
+/// - **Rotation.** The file may be renamed or removed by another program, such as logrotate, without a
+///   signal: before and after each batch, the path is checked, and reopened if it leads to another file. A
+///   batch during which the file was renamed is written to the new file too, because the other program
+///   may have read the old one already. So no entry is missing from the old and the new file together,
+///   and a few may stand in both; `run` and `id` identify an entry.
+/// - **Truncation loses entries.** logrotate's `copytruncate` removes what was written after it has copied
+///   the file. The next line has the field `truncated`, and the log a warning. The ids of a run have no
+///   gaps other than those that `missed` counts, so that the missing ones can be named. Rename the file
+///   instead.
 /// - **One writer.** On Unix, a file that another process writes to is refused. The file is created with
 ///   mode 0600; the mode of a file that exists is not changed. On Linux, a process that may only read the
 ///   file cannot hold its lock.
@@ -110,8 +119,8 @@ impl AuditFile {
             audit: injector.audit().clone(),
             expiry_watch: ExpiryWatch::new(injector),
             appender: Appender::open(&path)?,
-            seen: 0,
-            missed: 0,
+            progress: Progress::default(),
+            in_file: 0,
             is_synced: true,
             state: Arc::clone(&state),
         };
@@ -187,16 +196,31 @@ struct Writer {
     audit: Audit,
     expiry_watch: ExpiryWatch,
     appender: Appender,
-    /// The id of the last entry that was written or lost.
-    seen: u64,
-    /// The number of entries lost since the last one that was written.
-    missed: u64,
+    progress: Progress,
+    /// The number of entries that were written to the open file since it was opened or truncated.
+    in_file: u64,
     /// Whether all appended lines are on the disk.
     is_synced: bool,
     state: Arc<WriterState>,
 }
 
+/// How far the thread is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// The id of the last entry that was written or lost.
+    seen: u64,
+    /// The number of entries lost since the last one that was written.
+    missed: u64,
+    /// The number of entries that stood in the file when it was truncated, since the last one that was
+    /// written.
+    truncated: u64,
+    written: u64,
+    lost: u64,
+}
+
 impl Writer {
+    /// How often a batch is written at most if the file is renamed each time.
+    const MAX_TRIES: usize = 3;
     /// The pause after a failed attempt.
     const RETRY: Duration = Duration::from_secs(1);
 
@@ -209,60 +233,97 @@ impl Writer {
             match written {
                 _ if is_last => break,
                 Ok(()) => {
-                    self.audit.wait_blocking(self.seen, wait);
+                    self.audit.wait_blocking(self.progress.seen, wait);
                 }
                 Err(_) => thread::park_timeout(Self::RETRY),
             }
         }
-        let left = self.audit.last().saturating_sub(self.seen);
+        let left = self.audit.last().saturating_sub(self.progress.seen);
         self.state.lost.fetch_add(left, Ordering::Relaxed);
     }
 
     /// Appends the entries that are new since the last call, and syncs the file.
     fn write_new_entries(&mut self) -> io::Result<()> {
-        let entries = self.audit.after(self.seen).entries;
+        let entries = self.audit.after(self.progress.seen).entries;
         match entries.first() {
             Some(first) => self.skip_to(first),
             None if self.is_synced => return Ok(()),
             None => {}
         }
-        self.appender.reopen_if_rotated()?;
+        let before = self.progress;
+        for _ in 0..Self::MAX_TRIES {
+            if self.appender.is_rotated() {
+                self.appender.reopen()?;
+                self.in_file = 0;
+            }
+            self.write(&entries)?;
+            if !self.appender.is_rotated() {
+                self.state.seen.store(self.progress.seen, Ordering::Release);
+                break;
+            }
+            // Whoever has renamed the file may have read it before these lines were appended.
+            self.progress = before;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, entries: &[Arc<Entry>]) -> io::Result<()> {
         let added = entries.iter().try_for_each(|entry| self.add(entry));
         // The lines that were appended are synced even if a later one failed.
         if !self.is_synced {
             self.appender.sync()?;
             self.is_synced = true;
         }
-        self.state.seen.store(self.seen, Ordering::Release);
         added
     }
 
     /// Counts the entries between the last seen one and `next` as lost: the audit has dropped them.
     fn skip_to(&mut self, next: &Entry) {
-        let missed = next.id - self.seen - 1;
+        let missed = next.id - self.progress.seen - 1;
         if missed > 0 {
-            self.seen += missed;
-            self.missed += missed;
-            self.state.lost.fetch_add(missed, Ordering::Relaxed);
-            tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
+            self.progress.seen += missed;
+            self.progress.missed += missed;
+            self.progress.lost += missed;
+            log(move || {
+                tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
+            });
         }
     }
 
     fn add(&mut self, entry: &Entry) -> io::Result<()> {
         self.skip_to(entry);
+        if self.in_file > 0 && self.appender.is_truncated()? {
+            let (path, entries) = (self.appender.path().to_owned(), self.in_file);
+            log(move || {
+                let path = path.display();
+                tracing::warn!(target: "chaos", %path, entries, "the audit file was truncated, and entries may be missing from its copy");
+            });
+            self.progress.truncated += self.in_file;
+            self.in_file = 0;
+        }
         self.appender.append(&self.line(entry))?;
         self.is_synced = false;
-        self.seen = entry.id;
-        self.missed = 0;
-        self.state.written.fetch_add(1, Ordering::Relaxed);
+        self.in_file += 1;
+        self.progress = Progress {
+            seen: entry.id,
+            missed: 0,
+            truncated: 0,
+            written: self.progress.written + 1,
+            ..self.progress
+        };
         Ok(())
     }
 
     fn line(&self, entry: &Entry) -> Vec<u8> {
+        let Progress {
+            missed, truncated, ..
+        } = self.progress;
         let mut line = entry::entry(entry);
         line["run"] = json!(process_id());
-        if self.missed > 0 {
-            line["missed"] = json!(self.missed);
+        for (name, count) in [("missed", missed), ("truncated", truncated)] {
+            if count > 0 {
+                line[name] = json!(count);
+            }
         }
         format!("{line}\n").into_bytes()
     }
@@ -270,22 +331,28 @@ impl Writer {
     /// Publishes the result of an attempt. The log says when attempts begin to fail and when they
     /// succeed again.
     fn report(&self, written: &io::Result<()>) {
+        let (state, progress) = (&self.state, self.progress);
+        state.written.store(progress.written, Ordering::Relaxed);
+        state.lost.store(progress.lost, Ordering::Relaxed);
         let mut noted = self.state.error();
         let error = written.as_ref().err().map(ToString::to_string);
-        let path = self.appender.path().display();
+        let path = self.appender.path().display().to_string();
         if error.is_some() {
             self.state.failed.fetch_add(1, Ordering::Relaxed);
         }
         let had_failed = noted.is_some();
         noted.clone_from(&error);
-        // A `tracing` subscriber may call back into this type, so the lock is released first.
         drop(noted);
         match error {
             Some(error) if !had_failed => {
-                tracing::error!(target: "chaos", %path, error, "the audit file cannot be written");
+                log(
+                    move || tracing::error!(target: "chaos", path, error, "the audit file cannot be written"),
+                );
             }
             None if had_failed => {
-                tracing::warn!(target: "chaos", %path, "the audit file can be written again");
+                log(
+                    move || tracing::warn!(target: "chaos", path, "the audit file can be written again"),
+                );
             }
             _ => {}
         }

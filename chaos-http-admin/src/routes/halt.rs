@@ -19,6 +19,7 @@ use crate::{
         query::{MAX_REASON, NoQuery},
     },
     followers::Followers,
+    log::log,
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::status,
@@ -37,10 +38,11 @@ pub(crate) async fn halt(
     OptionalReason(reason): OptionalReason,
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
-    match injector.as_actor(actor.clone()).halt() {
+    let is_first = injector.as_actor(actor.clone()).halt();
+    log(move || match is_first {
         true => tracing::warn!(target: "chaos", reason, who = %actor, "halted"),
         false => tracing::warn!(target: "chaos", reason, who = %actor, "halted again"),
-    }
+    });
     status(&injector, &followers)
 }
 
@@ -62,7 +64,7 @@ pub(crate) async fn resume(
     let actor = caller.because(Some(&reason));
     let (resumed, by) = (injector.clone(), actor.clone());
     if worker.run(move || resumed.as_actor(by).resume()).await? {
-        tracing::warn!(target: "chaos", reason, who = %actor, "resumed");
+        log(move || tracing::warn!(target: "chaos", reason, who = %actor, "resumed"));
     }
     Ok(status(&injector, &followers))
 }
@@ -77,7 +79,7 @@ pub(crate) async fn acknowledge(
 ) -> impl IntoResponse {
     let actor = caller.because(Some(&reason));
     if injector.as_actor(actor.clone()).acknowledge() > 0 {
-        tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged");
+        log(move || tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged"));
     }
     status(&injector, &followers)
 }

@@ -13,6 +13,7 @@ use crate::{
     access::caller::Caller,
     extract::{body::JsonBody, query::NoQuery},
     followers::Followers,
+    log::log,
     problem::Problem,
     routes::edit_permit::{Extent, acquire_edit},
 };
@@ -97,7 +98,7 @@ fn answer(
         TokenError::Malformed => refuse("subject", error.to_string(), SUBJECT),
         error => refuse("rules", error.to_string(), RULES),
     })?;
-    tracing::info!(target: "chaos", who = %actor, subject, "signed a rule token");
+    log(move || tracing::info!(target: "chaos", who = %actor, subject, "signed a rule token"));
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
 }
 

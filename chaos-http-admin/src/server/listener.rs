@@ -9,9 +9,12 @@ use tokio::{
     time::sleep,
 };
 
-use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
-use crate::server::{live_tls::LiveTls, tls::Tls};
+use crate::server::live_tls::LiveTls;
+use crate::{
+    access::peer::{Peer, Remote},
+    log::log,
+};
 
 /// The pause after accepting has failed for want of resources, such as file descriptors, in which
 /// some may be freed.
@@ -33,7 +36,7 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// The TLS handshake is still to be done.
     #[cfg(feature = "tls")]
-    Tls(TcpStream, Tls),
+    Tls(TcpStream, LiveTls),
     #[cfg(unix)]
     Unix(UnixStream),
 }
@@ -52,7 +55,9 @@ impl Listener {
                     if [ConnectionAborted, ConnectionRefused, ConnectionReset]
                         .contains(&error.kind()) => {}
                 Err(error) => {
-                    tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
+                    log(move || {
+                        tracing::warn!(target: "chaos", %error, "the admin port cannot accept connections");
+                    });
                     sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -68,7 +73,7 @@ impl Listener {
             #[cfg(feature = "tls")]
             Self::Tls(listener, tls) => {
                 let (stream, peer) = accept_tcp(listener).await?;
-                Ok((Stream::Tls(stream, tls.current()), peer))
+                Ok((Stream::Tls(stream, tls.clone()), peer))
             }
             #[cfg(unix)]
             Self::Unix(listener) => {

@@ -1,16 +1,22 @@
 //! The TLS configuration with which a port accepts connections at the moment.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{io, sync::Arc, time::SystemTime};
 
 use arc_swap::ArcSwap;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
-use crate::server::tls::Tls;
+use crate::{
+    access::origin::Origin,
+    server::{handshake_turns::HandshakeTurns, tls::Tls},
+};
 
 /// The configuration that is in force, which may be replaced while connections are served: each
 /// connection keeps the one with which it was accepted. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct LiveTls {
     current: Arc<ArcSwap<Tls>>,
+    turns: HandshakeTurns,
     /// Keeps the files of the configuration followed.
     #[cfg(feature = "follow")]
     reloading: Option<Arc<crate::reload::Reloading>>,
@@ -21,14 +27,24 @@ impl LiveTls {
     pub(crate) fn new(tls: Tls) -> Self {
         Self {
             current: Arc::new(ArcSwap::from_pointee(tls)),
+            turns: HandshakeTurns::new(),
             #[cfg(feature = "follow")]
             reloading: None,
         }
     }
 
-    /// Returns the configuration for a connection that is accepted now.
-    pub(crate) fn current(&self) -> Tls {
-        Tls::clone(&self.current.load())
+    /// Performs the TLS handshake on an accepted connection from `origin`, with the configuration of the
+    /// moment at which the client begins it. Returns the name in the client's certificate, if one was
+    /// required.
+    pub(crate) async fn accept(
+        &self,
+        stream: TcpStream,
+        origin: Origin,
+    ) -> io::Result<(TlsStream<TcpStream>, Option<Arc<str>>)> {
+        // A client that has sent nothing yet waits for no turn.
+        stream.readable().await?;
+        let tls = Tls::clone(&self.current.load());
+        self.turns.complete(origin, tls.accept(stream)).await
     }
 
     /// Logs a warning if clients refuse the certificate at the time `now`, or soon will.

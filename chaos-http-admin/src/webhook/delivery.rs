@@ -1,12 +1,11 @@
-//! Delivery of messages to a webhook, on a thread of its own, with retries. Messages are in order,
-//! except that a halt, a resume and a breach overtake those about rules.
+//! Delivery of messages to a webhook, on a thread of its own, with retries. The messages about each
+//! [`Topic`] are in order, and have a connection of their own, so that a halt does not wait for a
+//! receiver that is slow to take a message about rules.
 //!
-//! Its queue is bounded and counts what it drops. The thread is
-//! separate so that a fault that blocks all threads of the service does not block the message about
-//! it.
+//! The thread is separate so that a fault that blocks all threads of the service does not block the
+//! message about it.
 
 use std::{
-    collections::VecDeque,
     error::Error,
     io,
     pin::pin,
@@ -19,10 +18,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::{
-    Injector,
-    audit::{Action, Entry},
-};
+use chaos_core::Injector;
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -33,20 +29,12 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{
     history::expiry_watch::ExpiryWatch,
-    webhook::{Webhook, message::Message},
+    log::log,
+    webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
 
 /// The time limit of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The number of entries that wait for their delivery.
-const MAX_WAITING: usize = 1000;
-
-/// Returns whether the message about the entry overtakes those about rules. A resume does too, so
-/// that it stays in order with the halts.
-fn is_urgent(entry: &Entry) -> bool {
-    matches!(entry.action, Action::Halt | Action::Breach | Action::Resume)
-}
 
 /// A running delivery. Clones are handles to the same one, which ends when the last of them is
 /// dropped.
@@ -83,7 +71,7 @@ impl Delivery {
         let thread = thread::Builder::new().name("chaos-webhook".to_owned());
         let started = thread.spawn(move || worker.run(stopped));
         if let Err(error) = started {
-            counts.record(&hook, Err(error.to_string()));
+            counts.record(&hook, 0, Err(error.to_string()));
         }
         Self(Arc::new(DeliveryHandle {
             hook,
@@ -110,23 +98,27 @@ impl DeliveryCounts {
         self.error.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes the result of a delivery. The log says when deliveries begin to fail and when they
-    /// succeed again.
-    fn record(&self, hook: &Webhook, delivered: Result<(), String>) {
+    /// Publishes the result of the delivery of a message about a number of `entries`. The log says
+    /// when deliveries begin to fail and when they succeed again.
+    fn record(&self, hook: &Webhook, entries: u64, delivered: Result<(), String>) {
         let count = match delivered {
             Ok(()) => &self.delivered,
             Err(_) => &self.failed,
         };
-        count.fetch_add(1, Ordering::Relaxed);
+        count.fetch_add(entries, Ordering::Relaxed);
         let error = delivered.err();
         let before = std::mem::replace(&mut *self.error(), error.clone());
         let to = hook.origin();
         match (before, error) {
             (None, Some(error)) => {
-                tracing::error!(target: "chaos", to, error, "messages to a webhook fail");
+                log(
+                    move || tracing::error!(target: "chaos", to, error, "messages to a webhook fail"),
+                );
             }
             (Some(_), None) => {
-                tracing::warn!(target: "chaos", to, "messages to a webhook succeed again");
+                log(
+                    move || tracing::warn!(target: "chaos", to, "messages to a webhook succeed again"),
+                );
             }
             _ => {}
         }
@@ -154,7 +146,7 @@ impl DeliveryThread {
                     () = self.follow(&client) => {}
                 }
             }),
-            Err(error) => self.counts.record(&self.hook, Err(error.to_string())),
+            Err(error) => self.counts.record(&self.hook, 0, Err(error.to_string())),
         }
     }
 
@@ -162,6 +154,8 @@ impl DeliveryThread {
         let mut client = Client::builder()
             .user_agent(concat!("chaos-http-admin/", env!("CARGO_PKG_VERSION")))
             .timeout(ATTEMPT_TIMEOUT)
+            // HTTP/2 would send a halt on the connection on which a message about rules hangs.
+            .http1_only()
             // A message for one host must not be redirected to another.
             .redirect(Policy::none());
         if self.hook.url().scheme() == "http" {
@@ -184,37 +178,39 @@ impl DeliveryThread {
     }
 
     async fn follow(&self, client: &Client) {
+        let waiting = WaitingEntries::default();
+        tokio::join!(
+            self.read(&waiting),
+            self.tell(client, &waiting, Topic::Halt),
+            self.tell(client, &waiting, Topic::Breach),
+            self.tell(client, &waiting, Topic::Rules),
+        );
+    }
+
+    /// Reads the audit. It never waits for a receiver, so that the audit does not drop what was not
+    /// read yet.
+    async fn read(&self, waiting: &WaitingEntries) {
         let audit = self.injector.audit();
         let mut expiry_watch = ExpiryWatch::new(&self.injector);
         let mut seen = 0;
-        let mut waiting = VecDeque::new();
         loop {
             let wait = expiry_watch.check();
             for entry in audit.after(seen).entries {
                 let missed = entry.id - seen - 1;
                 self.counts.lost.fetch_add(missed, Ordering::Relaxed);
                 seen = entry.id;
-                self.enqueue(&mut waiting, entry);
+                waiting.add(&entry);
             }
-            let urgent = waiting.iter().position(|entry| is_urgent(entry));
-            let Some(entry) = waiting.remove(urgent.unwrap_or(0)) else {
-                let _ = timeout(wait, pin!(audit.wait(seen))).await;
-                continue;
-            };
-            if let Some(message) = Message::of(&entry) {
-                let delivered = self.deliver(client, &message).await;
-                self.counts.record(&self.hook, delivered);
-            }
+            let _ = timeout(wait, pin!(audit.wait(seen))).await;
         }
     }
 
-    /// Adds an entry to those that wait. Of too many, the oldest that isn't urgent is lost.
-    fn enqueue(&self, waiting: &mut VecDeque<Arc<Entry>>, entry: Arc<Entry>) {
-        waiting.push_back(entry);
-        if waiting.len() > MAX_WAITING {
-            let least = waiting.iter().position(|entry| !is_urgent(entry));
-            waiting.remove(least.unwrap_or(0));
-            self.counts.lost.fetch_add(1, Ordering::Relaxed);
+    /// Sends the messages about one topic, one after the other.
+    async fn tell(&self, client: &Client, waiting: &WaitingEntries, topic: Topic) {
+        loop {
+            let (entries, message) = waiting.of(topic).next().await;
+            let delivered = self.deliver(client, &message).await;
+            self.counts.record(&self.hook, entries, delivered);
         }
     }
 

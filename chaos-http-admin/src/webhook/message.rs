@@ -4,90 +4,72 @@ use std::fmt::Write;
 
 use chaos_core::{
     Rule,
-    audit::{Action, BeforeAndAfter, Entry},
+    audit::{Action, Actor, Entry},
 };
 use serde_json::{Value, json};
 
-use crate::history::{entry, process_id::process_id};
+use crate::{
+    history::{entry, process_id::process_id},
+    webhook::event::Event,
+};
 
 /// The number of changes that a message contains.
 const MAX_CHANGES: usize = 100;
 /// The number of rules that the line of text names.
-const MAX_NAMES: usize = 5;
+pub(crate) const MAX_NAMES: usize = 5;
 /// The number of characters of a reason that the line of text contains.
 const MAX_REASON_CHARS: usize = 500;
 
-/// A message about an audit entry.
+/// A message about an audit entry, and about earlier ones that were folded into it.
 #[derive(Debug)]
 pub(crate) struct Message {
     event: &'static str,
     line: String,
     entry: Value,
+    /// What is told of earlier entries.
+    folded: Option<Value>,
 }
 
 impl Message {
-    /// Returns the message about an entry, or `None` if the entry neither arms nor ends anything.
-    pub(crate) fn of(entry: &Entry) -> Option<Self> {
-        let changes = entry.changes();
-        let armed = changes.iter().filter(|change| is_armed(change));
-        let armed: Vec<_> = armed.filter_map(|(_, after)| after.as_deref()).collect();
-        let ended = changes.iter().filter(|change| is_ended(change));
-        let ended: Vec<_> = ended.filter_map(|(before, _)| before.as_deref()).collect();
-        let (event, mut line) = match entry.action {
-            Action::Put | Action::Edit | Action::Remove | Action::Replace => {
-                edit(entry, &armed, &ended)?
-            }
-            Action::Halt => match &entry.what {
-                None => ("halt", format!("{} halted all injection", entry.actor)),
-                Some(held) => {
-                    let by = &entry.actor;
-                    let line = format!("{by} halted all injection, too ({held})");
-                    ("halt", line)
-                }
-            },
-            // Without anyone who had halted, it ended nothing.
-            Action::Resume => {
-                let ended = entry.what.as_ref()?;
-                let line = format!("{} resumed injection ({ended})", entry.actor);
-                ("resume", line)
-            }
-            Action::Expire => ("expire", format!("{} has expired", what(entry))),
-            // A breach stops one rule, or, without a change, all injection.
-            Action::Breach => match changes.first() {
-                Some((Some(rule), _)) => (
-                    "breach",
-                    format!("a guard rail stopped {}: {}", rule.id(), what(entry)),
-                ),
-                _ => ("breach", format!("a guard rail broke: {}", what(entry))),
-            },
-            _ => return None,
-        };
-        let of_rule = || armed.iter().find_map(|rule| rule.reason());
-        if let Some(reason) = entry.actor.reason().or_else(of_rule) {
-            let _ = write!(line, ": {}", cut(reason));
-        }
+    /// Returns the message about an entry.
+    pub(crate) fn of(entry: &Entry, event: &Event) -> Self {
+        let changes = &event.changes;
         let shown = changes.len().min(MAX_CHANGES);
         let mut value = entry::of_changes(entry, &changes[..shown]);
         if changes.len() > shown {
             value["changes_left_out"] = json!(changes.len() - shown);
         }
-        Some(Self {
-            event,
-            // A reason may contain line breaks, and the text must be one line.
-            line: line.replace(breaks_or_turns, " "),
+        Self {
+            event: event.name,
+            line: one_line(&line(entry, event)),
             entry: value,
-        })
+            folded: None,
+        }
+    }
+
+    /// Makes it the message about this entry and earlier ones, which `folded` describes.
+    pub(crate) fn folded(self, event: &'static str, line: &str, folded: Value) -> Self {
+        Self {
+            event,
+            line: one_line(line),
+            folded: Some(folded),
+            ..self
+        }
     }
 
     /// Returns the body for programs.
     pub(crate) fn to_json(&self, service: &str) -> Value {
-        json!({
+        let mut value = json!({
             "event": self.event,
             "service": service,
             "text": format!("{service}: {}", self.line),
             "run": process_id(),
             "entry": self.entry,
-        })
+        });
+        if let Some(folded) = &self.folded {
+            value["folded"] = folded.clone();
+        }
+        value
     }
 
     /// Returns the body for Slack's incoming webhooks.
@@ -96,28 +78,40 @@ impl Message {
     }
 }
 
-/// Returns whether the rule is enabled after the change, which has armed it.
-fn is_armed((_, after): &BeforeAndAfter) -> bool {
-    after.as_ref().is_some_and(|rule| rule.is_enabled())
-}
-
-/// Returns whether the change has ended the rule, which was enabled before.
-fn is_ended(change: &BeforeAndAfter) -> bool {
-    change.0.as_ref().is_some_and(|rule| rule.is_enabled()) && !is_armed(change)
-}
-
-/// Returns the event and the line about an edit, or `None` if it arms and ends no rule.
-fn edit(entry: &Entry, armed: &[&Rule], ended: &[&Rule]) -> Option<(&'static str, String)> {
+/// Returns what the entry says to people, with its reason. It may contain line breaks.
+pub(crate) fn line(entry: &Entry, event: &Event) -> String {
     let by = &entry.actor;
-    Some(match (armed, ended) {
-        ([], []) => return None,
-        (armed, []) => ("arm", format!("{by} armed {}", names(armed))),
-        ([], ended) => ("disarm", format!("{by} disarmed {}", names(ended))),
-        (armed, ended) => {
-            let (armed, ended) = (names(armed), names(ended));
-            ("arm", format!("{by} armed {armed}, and disarmed {ended}"))
-        }
-    })
+    let armed = event.armed();
+    let mut line = match entry.action {
+        Action::Halt => match &entry.what {
+            None => format!("{by} halted all injection"),
+            Some(held) => format!("{by} halted all injection, too ({held})"),
+        },
+        Action::Resume => format!("{by} resumed injection ({})", what(entry)),
+        Action::Expire => format!("{} has expired", what(entry)),
+        Action::Breach => match event.changes.first() {
+            Some((Some(rule), _)) => {
+                format!("a guard rail stopped {}: {}", rule.id(), what(entry))
+            }
+            _ => format!("a guard rail broke: {}", what(entry)),
+        },
+        _ => edit(by, &armed, &event.ended()),
+    };
+    let of_rule = || armed.iter().find_map(|rule| rule.reason());
+    if let Some(reason) = by.reason().or_else(of_rule) {
+        let _ = write!(line, ": {}", cut(reason));
+    }
+    line
+}
+
+/// Returns the text about an edit.
+fn edit(by: &Actor, armed: &[&Rule], ended: &[&Rule]) -> String {
+    let (these, others) = (names(armed), names(ended));
+    match (armed, ended) {
+        (_, []) => format!("{by} armed {these}"),
+        ([], _) => format!("{by} disarmed {others}"),
+        _ => format!("{by} armed {these}, and disarmed {others}"),
+    }
 }
 
 fn what(entry: &Entry) -> &str {
@@ -134,6 +128,11 @@ fn names(rules: &[&Rule]) -> String {
         0 => names,
         more => format!("{names} and {more} more"),
     }
+}
+
+/// Returns the text on one line, without the characters that change the order in which it is shown.
+fn one_line(text: &str) -> String {
+    text.replace(breaks_or_turns, " ")
 }
 
 /// Returns whether the character can break a line, or change the order in which it is shown.
@@ -162,7 +161,7 @@ fn escaped(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use chaos_core::{Fault, Injector, audit::Actor, rule::Change};
+    use chaos_core::{Fault, Injector, rule::Change};
 
     use super::*;
 
@@ -174,10 +173,14 @@ mod tests {
         )
     }
 
+    fn message(entry: &Entry) -> Option<Message> {
+        Some(Message::of(entry, &Event::of(entry)?))
+    }
+
     /// Returns the line of text about each entry.
     fn lines(injector: &Injector) -> Vec<Option<String>> {
         let entries = injector.audit().after(0).entries;
-        let message = |it: &std::sync::Arc<Entry>| Message::of(it).map(|it| it.line);
+        let message = |it: &std::sync::Arc<Entry>| Some(message(it)?.line);
         entries.iter().map(message).collect()
     }
 
@@ -224,7 +227,7 @@ mod tests {
         let injector = Injector::new();
         let rules = (0..4000).map(|n| rule(&format!("r{n}")).because("x".repeat(2000)));
         injector.replace(rules.collect()).unwrap();
-        let message = Message::of(&injector.audit().after(0).entries[0]).unwrap();
+        let message = message(&injector.audit().after(0).entries[0]).unwrap();
         assert!(message.line.contains("r4 on db.* and 3995 more: xxx"));
         assert!(message.line.chars().count() < 700, "{}", message.line);
         let json = message.to_json("shop");
@@ -238,7 +241,7 @@ mod tests {
         injector.as_actor(Actor::new("a<b>")).halt();
         injector.halt("x");
         let entry = &injector.audit().after(0).entries[0];
-        let slack = Message::of(entry).unwrap().to_slack("R&D");
+        let slack = message(entry).unwrap().to_slack("R&D");
         assert_eq!(
             slack,
             json!({ "text": "*R&amp;D*: a&lt;b&gt; halted all injection" })

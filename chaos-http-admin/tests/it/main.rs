@@ -1,5 +1,6 @@
 //! The promises of chaos-http-admin, a module each.
 
+mod a_blocked_log_holds_nobody;
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_nested_port_is_never_hit;

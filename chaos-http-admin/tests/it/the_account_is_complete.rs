@@ -2,7 +2,9 @@
 //! for the file.
 
 use std::{
+    collections::BTreeSet,
     fs,
+    net::SocketAddr,
     path::Path,
     sync::{
         Arc,
@@ -37,16 +39,12 @@ fn lines(file: &Path) -> Vec<Value> {
         .collect()
 }
 
-/// At 14,000 edits a second, a third of them were lost to the file.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("audit.jsonl");
-    let (port, file) = start(&path).await;
+/// Sixteen writers make edits for `time`. Returns the generations of those that were accepted.
+async fn flood(address: SocketAddr, time: Duration) -> Vec<u64> {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut writers = JoinSet::new();
     for writer in 0..16 {
-        let (address, is_over) = (port.address, Arc::clone(&is_over));
+        let is_over = Arc::clone(&is_over);
         writers.spawn(async move {
             let client = reqwest::Client::new();
             let mut accepted = Vec::new();
@@ -72,26 +70,156 @@ async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
             accepted
         });
     }
-    tokio::time::sleep(Duration::from_secs(3)).await;
+    tokio::time::sleep(time).await;
     is_over.store(true, Ordering::Relaxed);
     let mut accepted: Vec<u64> = writers.join_all().await.into_iter().flatten().collect();
     accepted.sort_unstable();
     accepted.dedup();
     assert!(accepted.len() > 10, "{}", accepted.len());
+    accepted
+}
+
+/// Returns the generations that edits in these lines have made.
+fn generations(lines: &[Value]) -> Vec<u64> {
+    let edits = lines.iter().filter(|line| line["action"] != "refuse");
+    edits
+        .map(|line| line["generation"].as_u64().unwrap())
+        .collect()
+}
+
+/// At 14,000 edits a second, a third of them were lost to the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_edit_of_a_flood_stands_in_the_file_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (port, file) = start(&path).await;
+    let accepted = flood(port.address, Duration::from_secs(3)).await;
     let status = file.status();
     port.server.stop().await;
     drop(file);
     assert_eq!((status.lost, status.error), (0, None));
-    let written: Vec<u64> = lines(&path)
-        .iter()
-        .filter(|line| line["action"] != "refuse")
-        .map(|line| line["generation"].as_u64().unwrap())
-        .collect();
+    let written = generations(&lines(&path));
     assert!(written.is_sorted(), "out of order");
     let missing = accepted
         .iter()
         .filter(|it| written.binary_search(it).is_err());
     assert_eq!(missing.collect::<Vec<_>>(), Vec::<&u64>::new());
+}
+
+/// What a program that rotates the file does to it, as often as it can. Returns the lines of the old files.
+#[cfg(target_os = "linux")]
+fn rotate(path: &Path, is_over: &AtomicBool, once: impl Fn(&Path) -> Vec<Value>) -> Vec<Value> {
+    let mut old = Vec::new();
+    let mut rotations = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        std::thread::park_timeout(Duration::from_millis(15));
+        if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
+            old.extend(once(path));
+            rotations += 1;
+        }
+    }
+    assert!(rotations > 20, "{rotations} rotations");
+    old
+}
+
+/// Makes edits while the file is rotated. Returns the generations that were accepted, and the lines of the old and
+/// of the new files.
+#[cfg(target_os = "linux")]
+async fn flood_and_rotate(
+    path: &Path,
+    once: impl Fn(&Path) -> Vec<Value> + Send + 'static,
+) -> (Vec<u64>, Vec<Value>) {
+    let (port, file) = start(path).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let rotating = {
+        let (path, is_over) = (path.to_owned(), Arc::clone(&is_over));
+        tokio::task::spawn_blocking(move || rotate(&path, &is_over, once))
+    };
+    let accepted = flood(port.address, Duration::from_secs(3)).await;
+    is_over.store(true, Ordering::Relaxed);
+    let mut all = rotating.await.unwrap();
+    let status = file.status();
+    port.server.stop().await;
+    drop(file);
+    assert_eq!((status.lost, status.error), (0, None));
+    // After the last rotation, there may have been no entry.
+    if path.exists() {
+        all.extend(lines(path));
+    }
+    (accepted, all)
+}
+
+/// logrotate renames the file, reads it, and removes it when it has compressed it. What was appended after it was
+/// read was lost.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_edit_of_a_flood_is_missing_when_the_file_is_renamed_and_removed() {
+    for makes_the_new_file in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let (accepted, all) = flood_and_rotate(&path, move |path| {
+            let old = path.with_extension("1");
+            fs::rename(path, &old).unwrap();
+            if makes_the_new_file {
+                // The service may have been faster.
+                let _ = fs::File::create_new(path);
+            }
+            let text = fs::read_to_string(&old).unwrap();
+            fs::remove_file(&old).unwrap();
+            // A line may still be written to a file that was read meanwhile.
+            let whole = text.rfind('\n').map_or("", |end| &text[..=end]);
+            whole
+                .lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect()
+        })
+        .await;
+        let written: BTreeSet<u64> = generations(&all).into_iter().collect();
+        let missing = accepted.iter().filter(|it| !written.contains(it));
+        assert_eq!(missing.collect::<Vec<_>>(), Vec::<&u64>::new());
+        assert!(all.iter().all(|line| line["truncated"].is_null()));
+        // Few stand in both.
+        let twice = generations(&all).len() - written.len();
+        assert!(twice < written.len() / 2, "{twice} of {}", written.len());
+    }
+}
+
+/// logrotate's `copytruncate` removes what was written after it has copied the file. Nothing said so.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_truncation_removes_from_the_file_is_told_in_the_next_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (_, all) = flood_and_rotate(&path, |path| {
+        let copy = fs::read_to_string(path).unwrap();
+        // Between the two, logrotate writes the copy.
+        std::thread::park_timeout(Duration::from_millis(5));
+        let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+        file.set_len(0).unwrap();
+        // A line may have been written in part when it was copied.
+        let whole = copy.rfind('\n').map_or("", |end| &copy[..=end]);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    })
+    .await;
+    // Ids have no gaps, so what is missing can be told; the next line gives the most that it can be.
+    let (mut last, mut missing, mut told) = (0, 0, 0);
+    for line in &all {
+        let id = line["id"].as_u64().unwrap();
+        let truncated = line["truncated"].as_u64().unwrap_or(0);
+        assert!(id > last, "{id} after {last}");
+        missing += id - last - 1;
+        told += truncated;
+        last = id;
+    }
+    println!("{missing} entries are missing of {last}, {told} may be");
+    assert!(missing > 0, "nothing was lost, so nothing was tried");
+    assert!(
+        told >= missing,
+        "{missing} entries are missing, {told} told"
+    );
 }
 
 #[test]

@@ -164,6 +164,41 @@ fn a_second_writer_is_refused_and_the_file_can_be_rotated() {
     assert_eq!(ids(&lines(&path)), [3]);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_that_is_gone_for_a_while_or_closed_costs_no_entry() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, away) = (folder.path().join("here"), folder.path().join("away"));
+    fs::create_dir(&directory).unwrap();
+    let path = directory.join("audit.jsonl");
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, &path).unwrap();
+    injector.put(rule("a"));
+    until(&file, |status| status.written == 1);
+    fs::rename(&directory, &away).unwrap();
+    injector.put(rule("b"));
+    until(&file, |status| status.error.is_some());
+    fs::rename(&away, &directory).unwrap();
+    until(&file, |status| {
+        status.written == 2 && status.error.is_none()
+    });
+    // The open file is written on, whatever the mode of its directory. Root opens it anyway.
+    let allow = |mode| fs::set_permissions(&directory, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0o000);
+    injector.put(rule("c"));
+    until(&file, |status| {
+        status.written == 3 && status.error.is_none()
+    });
+    allow(0o700);
+    // Somebody removes the file, which takes its lines with it.
+    fs::remove_file(&path).unwrap();
+    injector.put(rule("d"));
+    until(&file, |status| status.written == 4);
+    assert_eq!(ids(&lines(&path)), [4]);
+}
+
 /// The path leads to a device that is always full, and later to a file.
 #[cfg(target_os = "linux")]
 #[test]

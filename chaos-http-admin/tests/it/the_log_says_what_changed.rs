@@ -1,7 +1,11 @@
 //! The log tells of each halt and resume that did something, once.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use chaos_core::Clock;
 use serde_json::json;
 use tracing::{Dispatch, Event, Metadata, Subscriber, field::Visit, span};
 
@@ -25,6 +29,13 @@ async fn what_changed_nothing_is_not_logged() {
         let reason = json!({ "reason": "drill" });
         port.write("POST", path, reason).await.expect(200);
     }
+    // Another thread emits them.
+    let clock = Clock::monotonic();
+    while log.0.lock().unwrap().len() < 3 {
+        assert!(clock.now() < Duration::from_secs(20), "{:?}", log.0);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(
         *log.0.lock().unwrap(),
         ["halted", "halted again", "resumed"]

@@ -92,8 +92,9 @@ impl Follower {
 
     fn halt(&self, reason: &str) {
         let by = self.marker.actor().because(reason);
+        self.injector.as_actor(by.clone()).halt();
+        // Afterwards, because a log may block.
         tracing::warn!(target: "chaos", reason, who = %by, "halted by a file");
-        self.injector.as_actor(by).halt();
     }
 
     /// Resumes because the file was removed. If that is refused, the file is written again.
@@ -108,9 +109,10 @@ impl Follower {
                 None
             }
             Err(error) => {
-                tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and is written again");
                 let kept = self.marker.actor().because(error.to_string());
-                self.write(&kept)
+                let problem = self.write(&kept);
+                tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and is written again");
+                problem
             }
         }
     }

@@ -187,7 +187,8 @@ impl TokenOverlays {
             self.counter.ignore("headers_crowded");
             return None;
         }
-        let overlay = Overlay::new(&self.injector);
+        // What a request asks for counts as its token's.
+        let overlay = token.overlay.beside();
         overlay.replace(rules).ok()?;
         let new = Asked {
             overlay: overlay.clone(),

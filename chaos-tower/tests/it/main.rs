@@ -2,6 +2,7 @@
 // Sites that are compiled out are the business of `compiled_out.rs`.
 #![cfg(not(feature = "compile-out"))]
 
+mod a_blocked_log_stops_no_guard_rail;
 mod a_server_runs_in_an_overlay;
 mod an_upload_breaks_off;
 mod answers_are_marked_or_not;

@@ -4,10 +4,13 @@
     reason = "tokens are signed for the time of day"
 )]
 
-use std::time::{Duration, SystemTime};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    time::{Duration, SystemTime},
+};
 
 use axum::{Router, body::Body, http::Request, routing::get};
-use chaos_core::{Injector, Policy, Rule, token::TokenKey, wire};
+use chaos_core::{Injector, Policy, Rate, Rule, token::TokenKey, trigger::Budget, wire};
 use chaos_tower::{InjectLayer, TokenLayer};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -141,6 +144,106 @@ async fn long_words_in_headers_are_not_kept() {
     }
     assert_eq!(service.ignored("headers_crowded"), 0);
     assert_eq!(service.get(&ann, Some((header, "503"))).await, 503);
+}
+
+/// Arms a rule as operators do, which hits the requests that bear no token.
+fn arm(service: &Service) {
+    let rule = json!({ "id": "ours", "site": "http.server", "faults": [{ "status": 500 }] });
+    service
+        .injector
+        .put(wire::rule_from_value(rule, None).unwrap());
+}
+
+async fn get_plainly(service: &Service) -> u16 {
+    let request = Request::get("/").body(Body::empty()).unwrap();
+    let answer = service.app.clone().oneshot(request).await.unwrap();
+    answer.status().into()
+}
+
+/// The requests of one token took all injections that the policy allows at a time, so that nobody else's rule fired.
+#[tokio::test]
+async fn tokens_leave_half_of_the_active_injections_to_others() {
+    let service = service();
+    service
+        .injector
+        .set_policy(Policy::new().active(NonZeroU32::new(4).unwrap()));
+    arm(&service);
+    let hang = json!([{ "hang": "1h" }]);
+    let [ann, bob] = ["ann", "bob"].map(|name| token(name, &hang, None));
+    let delay = ("x-envoy-fault-delay-request", "3600000");
+    let mut held = Vec::new();
+    let slow = token("cat", &json!([{ "latency": "1ms" }]), Some(1));
+    for (token, header) in [
+        (&ann, None),
+        (&bob, None),
+        (&ann, None),
+        (&slow, Some(delay)),
+    ] {
+        let (app, token) = (service.app.clone(), token.clone());
+        held.push(tokio::spawn(async move {
+            let mut request = Request::get("/").header("x-chaos-token", token);
+            if let Some((name, value)) = header {
+                request = request.header(name, value);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            app.oneshot(request).await.unwrap().status().as_u16()
+        }));
+        while service.injector.status().active < held.len().min(2) as u64 {
+            tokio::task::yield_now().await;
+        }
+    }
+    // The token's rules spare these requests, and ours hits them: what it has on the first is the token's.
+    for spared in held.drain(1..) {
+        assert_eq!(spared.await.unwrap(), 500);
+    }
+    assert_eq!(service.injector.status().active, 2);
+    for _ in 0..10 {
+        assert_eq!(get_plainly(&service).await, 500);
+    }
+    // What ends is given back.
+    service.injector.halt("enough");
+    while service.injector.status().active > 0 {
+        tokio::task::yield_now().await;
+    }
+    service.injector.resume();
+    let down = token("dan", &json!([{ "status": 503 }]), None);
+    for _ in 0..10 {
+        assert_eq!(service.get(&down, None).await, 503);
+    }
+}
+
+/// Nor do they take all of the policy's other bounds, and others may have what tokens leave.
+#[tokio::test]
+async fn tokens_leave_half_of_the_total_and_of_the_budget_to_others() {
+    let delay = Budget::new().delay(Duration::from_secs(60)).unwrap();
+    let share = Budget::new().share(Rate::new(0.5).unwrap());
+    let total = |most| Policy::new().total(NonZeroU64::new(most).unwrap());
+    let down = json!([{ "status": 503 }]);
+    let slow = json!([{ "latency": "10s" }, { "status": 503 }]);
+    for (policy, faults, most) in [
+        (total(10), &down, 5),
+        (total(1), &down, 1),
+        (Policy::new().budget(delay), &slow, 3),
+        (Policy::new().budget(share), &down, 10),
+    ] {
+        tokio::time::pause();
+        let service = service();
+        service.injector.set_policy(policy);
+        let token = token("ann", faults, None);
+        let mut hit = 0;
+        for _ in 0..40 {
+            hit += u64::from(service.get(&token, None).await == 503);
+        }
+        assert_eq!(hit, most, "{:?}", service.injector.policy());
+        arm(&service);
+        let mut ours = 0;
+        for _ in 0..40 {
+            ours += u64::from(get_plainly(&service).await == 500);
+        }
+        // All of the total of one is the half that tokens may have.
+        assert_eq!(ours > 0, most > 1, "{:?}", service.injector.policy());
+        tokio::time::resume();
+    }
 }
 
 /// A refusal is remembered until the policy changes, and the token is then read again.
