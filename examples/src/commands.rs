@@ -2,7 +2,9 @@
 //!
 //! A block of `sh` has one command to a line, or to several lines. Three-digit numbers in the comment behind a command
 //! are the HTTP statuses that it may have, and `name: value` is a header; without a number, the status must be a
-//! success. Where a page sends `$SECRET`, the shop asks for access tokens, and the page's other commands send one, too. A block of `json` or `text` behind it is what its last command answers; of an object, the fields that are
+//! success. Where a page sends `$SECRET`, the shop asks for access tokens, and the page's other commands send one, too.
+//!
+//! A block of `json` or `text` right behind it is what its last command answers; of an object, the fields that are
 //! printed.
 
 use std::{
@@ -84,19 +86,23 @@ fn find(folder: &Path, pages: &mut Vec<PathBuf>) -> Result<(), Error> {
 struct Block {
     language: String,
     text: String,
+    /// Whether nothing but a line break is between this block and the one before.
+    follows: bool,
 }
 
 fn blocks(page: &str) -> Vec<Block> {
+    let parts: Vec<_> = page.split("\n```").collect();
     // What stands between two fences is code, and what follows is not.
-    let parts = page.split("\n```").skip(1).step_by(2);
-    let block = |part: &str| {
-        let (language, text) = part.split_once('\n').unwrap_or((part, ""));
+    let pairs = parts.chunks_exact(2);
+    let block = |pair: &[&str]| {
+        let (language, text) = pair[1].split_once('\n').unwrap_or((pair[1], ""));
         Block {
             language: language.to_owned(),
             text: text.to_owned(),
+            follows: pair[0].trim().is_empty(),
         }
     };
-    parts.map(block).collect()
+    pairs.map(block).collect()
 }
 
 /// A command, with the comment behind it.
@@ -183,6 +189,7 @@ impl Session {
                 }
                 "json" | "text" => {
                     if let Some((command, answer)) = last.take()
+                        && block.follows
                         && !is_printed(block, &answer.output)
                     {
                         let output = answer.output;
