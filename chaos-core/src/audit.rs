@@ -6,8 +6,10 @@
 
 pub(crate) mod action;
 pub(crate) mod actor;
+mod follower;
 
-pub use self::{action::Action, actor::Actor};
+use self::follower::Followers;
+pub use self::{action::Action, actor::Actor, follower::AuditFollower};
 
 use std::{
     collections::VecDeque,
@@ -145,7 +147,7 @@ impl Entry {
 /// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
 /// keeps old rules of about 64 MiB of memory alive, and drops entries early if they hold more. A
 /// program that must not miss an entry follows the list with [`after`](Self::after) and
-/// [`wait`](Self::wait).
+/// [`wait`](Self::wait), and tells how far it has come by an [`AuditFollower`].
 ///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule};
@@ -176,6 +178,7 @@ struct Ring {
     /// About how many bytes of memory the rules take that `done` keeps alive. A refusal keeps none.
     weight: u64,
     last: u64,
+    followers: Followers,
 }
 
 /// What [`Audit::after`] returns: the entries that are still there, and how many are not.
@@ -193,6 +196,16 @@ impl Audit {
     pub const MOST: usize = 1000;
     /// How many bytes of memory the rules may take that the kept entries keep alive.
     const MOST_BYTES: u64 = 64 * 1024 * 1024;
+    /// How many bytes they may take if a follower has not seen the entries.
+    const MOST_UNSEEN_BYTES: u64 = 256 * 1024 * 1024;
+
+    /// Returns a handle that keeps the entries from now on until they are [seen](AuditFollower::seen).
+    #[must_use = "nothing is kept for it when it is dropped"]
+    pub fn follow(&self) -> AuditFollower {
+        let mut ring = self.ring();
+        let last = ring.last;
+        ring.followers.add(last)
+    }
 
     /// Returns the entries with an id above `id`. Pass 0 for all that are kept.
     #[must_use]
@@ -290,10 +303,17 @@ impl Ring {
             return self.refused.drain(..too_many).collect();
         }
         self.done.push_back(entry);
+        let seen = self.followers.seen_by_all();
         let mut forgotten = Vec::new();
-        while self.done.len() > Audit::MOST
-            || self.weight > Audit::MOST_BYTES && self.done.len() > 1
-        {
+        while let Some(oldest) = self.done.front() {
+            let most = match oldest.id <= seen {
+                true => Audit::MOST_BYTES,
+                false => Audit::MOST_UNSEEN_BYTES,
+            };
+            let is_too_much = self.weight > most && self.done.len() > 1;
+            if self.done.len() <= Audit::MOST && !is_too_much {
+                break;
+            }
             let Some(oldest) = self.done.pop_front() else {
                 break;
             };

@@ -23,6 +23,8 @@ pub(crate) struct Followers {
     pub(crate) feed: Feed,
     /// Locked while an edit of the port waits for the file and is made.
     pub(crate) edits: Arc<Mutex<()>>,
+    /// Locked while the status is made, which takes longer the more rules there are.
+    pub(crate) status: Arc<Mutex<()>>,
     pub(crate) worker: Worker,
     pub(crate) file: Option<AuditFile>,
     pub(crate) sources: Sources,
@@ -35,6 +37,7 @@ impl Followers {
         Self {
             feed: Feed::of(injector),
             edits: Arc::default(),
+            status: Arc::default(),
             worker: Worker::new(),
             file: None,
             sources: Sources::default(),

@@ -17,7 +17,12 @@ pub(crate) mod unix;
 #[cfg(feature = "tls")]
 pub(crate) mod validity;
 
-use std::{net::SocketAddr, pin::pin, time::Duration};
+use std::{
+    net::SocketAddr,
+    pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use axum::{Router, body::Body, http::Request};
 use hyper::{server::conn::http1, service::service_fn};
@@ -220,9 +225,16 @@ async fn serve_requests(
     router: Router,
     stop: &mut watch::Receiver<()>,
 ) -> bool {
+    let has_served = AtomicBool::new(false);
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (mut router, peer) = (router.clone(), peer.clone());
+        let has_served = has_served.swap(true, Ordering::Relaxed);
         async move {
+            // Whoever sends many requests at once waits until other connections, such as one with a halt,
+            // have had a turn.
+            if has_served {
+                yield_now().await;
+            }
             let activity = peer.activity.clone();
             let touch = || activity.iter().for_each(|activity| activity.touch());
             touch();

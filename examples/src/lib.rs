@@ -3,6 +3,7 @@
 //! | program | shows |
 //! |---|---|
 //! | `api` | that the admin API conforms to its OpenAPI document, checked by independent tools |
+//! | `attacks` | that nobody can use the admin port against the service, and that a halt is always answered |
 //! | `client` | outgoing calls under tower's retry and timeout, and which faults these hide |
 //! | `commands` | that the commands of the README and of the book do what their pages say |
 //! | `greeter` | a gRPC service built with tonic: unary, streaming both ways, and bidirectional methods |
@@ -13,11 +14,13 @@
 //! | `scrape` | that Prometheus' `promtool` accepts the metrics |
 //! | `shop` | a complete service: database, outgoing calls, a stream, graceful shutdown |
 //! | `storm` | that no response is lost or wrong while rules change under load |
+//! | `victim` | a service to attack |
 #![forbid(unsafe_code)]
 
 mod access;
 pub mod admin_client;
 pub mod api;
+pub mod attacks;
 pub mod client;
 pub mod commands;
 pub mod greeter;

@@ -151,6 +151,14 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "attacks",
+        "attacks a service and its port, and measures both; for minutes with ATTACKS_LONG=1; runs on Linux",
+        &[
+            "cargo build --release -p chaos-examples --bin victim --bin attacks",
+            "target/release/attacks",
+        ],
+    ),
+    (
         "metrics",
         "checks the shop's /metrics with promtool; needs promtool (Debian package: prometheus)",
         &[BINS, "target/debug/scrape"],

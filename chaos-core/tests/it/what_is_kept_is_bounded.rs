@@ -94,6 +94,31 @@ fn rules_and_their_history_are_bounded_in_bytes() {
     assert_eq!(kept.entries.len() as u64 + kept.missed, 100);
 }
 
+/// A halt after an edit of ten thousand rules displaced the edit before the audit file had it.
+#[test]
+fn what_a_follower_has_not_seen_is_kept() {
+    let injector = Injector::new();
+    let follower = injector.audit().follow();
+    let many = |number| (0..number).map(|n| rule(&format!("r{n}"))).collect();
+    for number in [10_000, 9_999] {
+        injector.replace(many(number)).unwrap();
+        injector.halt("enough");
+        injector.resume();
+    }
+    let kept = injector.audit().after(0);
+    assert_eq!((kept.entries.len(), kept.missed), (6, 0));
+    // It makes room once it is seen.
+    follower.seen(5);
+    injector.halt("enough");
+    let kept = injector.audit().after(0);
+    assert!(kept.missed >= 4, "{}", kept.missed);
+    // And there is a bound on what is kept for one who never sees anything.
+    for _ in 0..10 {
+        injector.replace(many(10_000)).unwrap();
+    }
+    assert!(injector.audit().after(7).missed > 0);
+}
+
 /// 8,000 guard rails at one site made each call 16 ms slower.
 #[test]
 fn guard_rails_are_bounded_in_number() {

@@ -14,7 +14,7 @@ use std::{
 
 use chaos_core::{
     Injector,
-    audit::{Audit, Entry},
+    audit::{Audit, AuditFollower, Entry},
 };
 use serde_json::json;
 
@@ -117,6 +117,7 @@ impl AuditFile {
         let state = Arc::new(WriterState::default());
         let writer = Writer {
             audit: injector.audit().clone(),
+            follower: injector.audit().follow(),
             expiry_watch: ExpiryWatch::new(injector),
             appender: Appender::open(&path)?,
             progress: Progress::default(),
@@ -194,6 +195,8 @@ impl WriterState {
 /// The state of the thread.
 struct Writer {
     audit: Audit,
+    /// Keeps the entries that are yet to be written.
+    follower: AuditFollower,
     expiry_watch: ExpiryWatch,
     appender: Appender,
     progress: Progress,
@@ -258,6 +261,7 @@ impl Writer {
             }
             self.write(&entries)?;
             if !self.appender.is_rotated() {
+                self.follower.seen(self.progress.seen);
                 self.state.seen.store(self.progress.seen, Ordering::Release);
                 break;
             }

@@ -7,8 +7,9 @@ use tokio::{sync::OwnedMutexGuard, time::sleep};
 
 use crate::{followers::Followers, problem::Problem};
 
-/// How many entries may be yet to be written when one rule is edited. The audit keeps ten times as many.
-const MOST_BEHIND: u64 = 100;
+/// How many entries may be yet to be written when one rule is edited. The audit keeps many more, also if each has
+/// two rules of a megabyte.
+const MOST_BEHIND: u64 = 30;
 /// How long an edit waits.
 const LONGEST: Duration = Duration::from_secs(2);
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Extension, Json, extract::State};
 use chaos_core::{COMPILED_OUT, HaltHolder, Injector, Site, State as Chaos, wire};
 use serde_json::{Value, json};
+use tokio::task::yield_now;
 
 use crate::{followers::Followers, worker::Worker};
 
@@ -12,7 +13,10 @@ pub(crate) async fn status(
     State(injector): State<Injector>,
     Extension(followers): Extension<Followers>,
 ) -> Json<Value> {
+    // Those who ask for the status wait for each other, and a halt waits for one of them at most.
+    let _turn = followers.status.lock().await;
     let (_, body) = report(&injector, &followers);
+    yield_now().await;
     Json(body)
 }
 
