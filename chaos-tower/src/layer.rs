@@ -142,6 +142,38 @@ impl<M> InjectLayer<M> {
     }
 }
 
+/// A client of hyper-util with a body that can hold any other, such as axum's:
+/// `InjectLayer::new("http.client").boxed_errors().wrapped_responses()` makes it.
+///
+/// ```
+/// # #[cfg(all(feature = "axum", feature = "client"))] {
+/// use axum::body::Body;
+/// use chaos_tower::{InjectClient, InjectLayer};
+/// use hyper_util::{
+///     client::legacy::{Client, connect::HttpConnector},
+///     rt::TokioExecutor,
+/// };
+/// use tower::Layer;
+///
+/// struct Proxy {
+///     client: InjectClient<Client<HttpConnector, Body>>,
+/// }
+///
+/// let layer = InjectLayer::new("http.client").boxed_errors().wrapped_responses();
+/// let client = layer.layer(Client::builder(TokioExecutor::new()).build_http());
+/// let proxy = Proxy { client };
+/// # drop(proxy.client);
+/// # }
+/// ```
+pub type InjectClient<S> = Inject<S, WrapResponses<BoxErrors>>;
+
+/// A service or a client of hyper, with any body:
+/// `InjectLayer::new("http.server").boxed_errors().wrapped_bodies()` makes it.
+pub type InjectHyper<S> = Inject<S, WrapBodies<BoxErrors>>;
+
+/// tonic's `Channel`: `InjectLayer::new("http.client").boxed_errors()` makes it.
+pub type InjectChannel<S> = Inject<S, BoxErrors>;
+
 impl<S, M: Sealed> Layer<S> for InjectLayer<M> {
     type Service = Inject<S, M>;
 

@@ -114,7 +114,7 @@ pub use crate::{
     execute::protocol::FAULT_HEADER,
     future::ResponseFuture,
     layer::{
-        InjectLayer,
+        InjectChannel, InjectClient, InjectHyper, InjectLayer,
         overlay_layer::{OverlayLayer, RunInOverlay},
     },
     service::Inject,

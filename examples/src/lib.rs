@@ -10,6 +10,7 @@
 //! | `hello` | one layer and the admin port |
 //! | `peers` | that curl and grpcio observe the documented effect of each fault |
 //! | `plain_fn` | sites in plain functions, without tower |
+//! | `proxy` | a reverse proxy: an axum service in front of a client of hyper-util |
 //! | `scribe` | an audit file without an admin port, written at full speed |
 //! | `scrape` | that Prometheus' `promtool` accepts the metrics |
 //! | `shop` | a complete service: database, outgoing calls, a stream, graceful shutdown |

@@ -21,6 +21,7 @@ mod sites_are_listed;
 mod small_programs_run;
 mod status_rule_hits_its_path;
 mod stops_gracefully;
+mod the_proxy_forwards_faults;
 mod the_shop_asks_for_tokens;
 mod the_start_says_what_is_needed;
 mod ttl_ends_by_itself;
