@@ -126,7 +126,9 @@ pub use crate::{
         preview::Preview,
         status::{Counts, HaltHolder, HolderKind, State, Status},
     },
-    call::{Call, Cuts, Label, LazyFacts, direction::Direction, site_kind::SiteKind},
+    call::{
+        Call, Cuts, Label, LazyFacts, direction::Direction, hit_call::HitCall, site_kind::SiteKind,
+    },
     clock::Clock,
     decision::Decision,
     error::{OneLine, RuleError},

@@ -36,7 +36,7 @@ struct TurnQueue {
     /// Whether someone has the turn.
     is_taken: bool,
     /// Those who wait for it. Some may have left.
-    waiting: Vec<WaitingClient>,
+    waiting: Vec<WaitingHandshake>,
     /// The number of clients and of turns so far.
     clients: u64,
     turns: u64,
@@ -61,7 +61,7 @@ struct HandshakeClient {
 }
 
 #[derive(Debug)]
-struct WaitingClient {
+struct WaitingHandshake {
     client: HandshakeClient,
     turn: oneshot::Sender<Turn>,
 }
@@ -137,7 +137,7 @@ impl TurnQueue {
             return None;
         }
         let (turn, waiting) = oneshot::channel();
-        self.waiting.push(WaitingClient { client, turn });
+        self.waiting.push(WaitingHandshake { client, turn });
         Some(waiting)
     }
 
