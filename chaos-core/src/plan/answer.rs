@@ -92,21 +92,21 @@ impl Answer {
     }
 
     /// Converts it into an error, for code that returns no responses. The error has the kind
-    /// `Other` and the HTTP status.
+    /// `Other` and the HTTP response.
     #[must_use]
     pub fn into_injected(self) -> Injected {
-        let (status, message) = match &self.written {
+        let (answer, message) = match &self.written {
             Written::Http(answer) => {
                 let message = format!("status {}", answer.status.as_u16());
-                (answer.status, message)
+                (Arc::clone(answer), message)
             }
             Written::Grpc(status, _) => {
                 let message = format!("gRPC status {}: {}", status.code(), status.message());
-                (status.code().to_http(), message)
+                (Arc::new(self.http()), message)
             }
         };
         Injected::new(self.rule, self.site, io::ErrorKind::Other, message.into())
-            .with_status(status)
+            .with_answer(answer)
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, io, sync::Arc};
 
 use http::StatusCode;
 
-use crate::name::RuleId;
+use crate::{name::RuleId, plan::answer::HttpAnswer};
 
 /// The error that a fault fails a call with at a site in code.
 ///
@@ -33,14 +33,14 @@ struct Contents {
     site: &'static str,
     kind: io::ErrorKind,
     message: Arc<str>,
-    status: Option<StatusCode>,
+    answer: Option<Arc<HttpAnswer>>,
     /// The value of a `value` fault, in JSON.
     value: Option<Arc<str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl Injected {
-    /// Creates the error of a fault, without a status, a value or a source.
+    /// Creates the error of a fault, without a response, a value or a source.
     pub(crate) fn new(
         rule: RuleId,
         site: &'static str,
@@ -52,15 +52,15 @@ impl Injected {
             site,
             kind,
             message,
-            status: None,
+            answer: None,
             value: None,
             source: None,
         }))
     }
 
-    /// Sets the HTTP status.
-    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
-        self.0.status = Some(status);
+    /// Sets the HTTP response.
+    pub(crate) fn with_answer(mut self, answer: Arc<HttpAnswer>) -> Self {
+        self.0.answer = Some(answer);
         self
     }
 
@@ -105,7 +105,14 @@ impl Injected {
     /// Returns the HTTP status, if a `status` or `grpc` fault hit code that returns no responses.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.status
+        self.answer().map(HttpAnswer::status)
+    }
+
+    /// Returns the HTTP response, if a `status` or `grpc` fault hit code that returns no responses of its own: a
+    /// client's middleware, for one, can return it in place of a call.
+    #[must_use]
+    pub fn answer(&self) -> Option<&HttpAnswer> {
+        self.0.answer.as_deref()
     }
 
     /// Returns the value of a `value` fault, in JSON: what the code at the site is to use in place
@@ -198,7 +205,7 @@ impl fmt::Debug for Injected {
             .field("site", &self.0.site)
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
-            .field("status", &self.0.status)
+            .field("answer", &self.0.answer)
             .field("value", &self.0.value)
             .finish()
     }

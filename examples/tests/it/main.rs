@@ -2,6 +2,7 @@
 
 mod a_breach_is_told;
 mod a_halt_outlives_a_restart;
+mod a_middleware_answers;
 mod a_webhook_speaks_tls;
 #[cfg(target_os = "linux")]
 mod audit_on_a_full_disk;
