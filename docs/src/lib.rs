@@ -19,7 +19,6 @@ pages! {
     body_faults = "pages/guides/body-faults.md",
     clients = "pages/guides/clients.md",
     code = "pages/guides/code.md",
-    existing_service = "pages/guides/existing-service.md",
     files = "pages/guides/files.md",
     kubernetes = "pages/guides/kubernetes.md",
     migrating = "pages/guides/migrating.md",
