@@ -251,9 +251,20 @@ impl Audit {
     /// Blocks the thread until there is an entry with an id above `id`, or until `at_most` has
     /// passed. Returns whether there is one.
     pub fn wait_blocking(&self, id: u64, at_most: Duration) -> bool {
+        self.wait_blocking_unless(id, at_most, || false)
+    }
+
+    /// Blocks the thread as [`wait_blocking`](Self::wait_blocking) does, unless `is_due` returns `true`, and until
+    /// the next [`wake`](Self::wake) at most. A wake after the call of `is_due` is not missed.
+    pub fn wait_blocking_unless(
+        &self,
+        id: u64,
+        at_most: Duration,
+        is_due: impl FnOnce() -> bool,
+    ) -> bool {
         let listening = self.0.changed.listen();
         let next = listening.next();
-        if self.last() <= id {
+        if self.last() <= id && !is_due() {
             next.wait_blocking(at_most);
         }
         self.last() > id
@@ -282,6 +293,12 @@ impl Audit {
         // Dropping an entry may drop thousands of rules, so it is done after the lock is released.
         drop(ring);
         drop(forgotten);
+    }
+
+    /// Wakes those who wait for an entry, whether there is one or not. It is cheap, and may be called on the
+    /// path of a call.
+    pub fn wake(&self) {
+        self.tell();
     }
 
     /// Notifies those who wait for an entry.

@@ -1,6 +1,7 @@
 //! The facts of one call, which matchers and keys read.
 
 pub(crate) mod direction;
+pub(crate) mod hit_call;
 pub(crate) mod site_kind;
 
 use std::{borrow::Cow, fmt, net::IpAddr};
@@ -40,6 +41,12 @@ pub struct Call<'a> {
 pub trait LazyFacts {
     /// Returns the IP address of the peer, if it is known.
     fn peer(&self) -> Option<IpAddr> {
+        None
+    }
+
+    /// Returns the route that the service has matched, such as `/orders/{id}`, if it is known. It is asked
+    /// only for a call that is hit.
+    fn route(&self) -> Option<&str> {
         None
     }
 
@@ -238,6 +245,25 @@ impl fmt::Debug for Call<'_> {
     }
 }
 
+/// How many bytes of a key, or of a text that is kept, count, since nothing else bounds the length of a value.
+const MAX_LENGTH: usize = 256;
+
+/// Cuts a text at [`MAX_LENGTH`], between characters.
+pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
+    if value.len() <= MAX_LENGTH {
+        return value;
+    }
+    let is_boundary = |end: &usize| value.is_char_boundary(*end);
+    let end = (0..=MAX_LENGTH).rev().find(is_boundary).unwrap_or(0);
+    match value {
+        Cow::Borrowed(value) => value[..end].into(),
+        Cow::Owned(mut value) => {
+            value.truncate(end);
+            value.into()
+        }
+    }
+}
+
 /// A fact that was computed from the request, as bytes that matchers can compare.
 pub(crate) struct FactText<'a>(Cow<'a, str>);
 
@@ -251,5 +277,21 @@ impl<'a> FactText<'a> {
 impl AsRef<[u8]> for FactText<'_> {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let long = "ä".repeat(MAX_LENGTH);
+        let (borrowed, owned) = (cut(Cow::Borrowed(&long)), cut(long.clone().into()));
+        assert_eq!(borrowed, owned);
+        assert_eq!(borrowed.len(), MAX_LENGTH);
+        assert_eq!(cut("short".into()), "short");
+        let odd = format!("a{long}");
+        assert_eq!(cut(odd.into()).len(), MAX_LENGTH - 1);
     }
 }

@@ -47,30 +47,11 @@
 //!
 //! # What it costs
 //!
-//! An idle site is one relaxed load and one branch: no allocation, no lock, no shared write. Arming a rule
-//! at one site changes nothing at the others. The exception is a macro with an explicit `injector:`,
-//! which looks its site up once any rule of that injector is armed. A call of an armed site that no rule
-//! hits takes no lock, allocates nothing, reads no clock and writes nothing that other threads write.
-//! There are four exceptions: a rule with an exact count (`limit`, `every`, …) writes a shared counter, a
-//! program or a window reads the clock, remembered attempts (`first_attempts`) take a lock, and a guard
-//! rail takes a lock and allocates for each call that it measures. `cargo bench` prices each case in
-//! instructions.
+#![doc = include_str!("../docs/cost.md")]
 //!
 //! # Guarantees
 //!
-//! A test covers each of these.
-//!
-//! - A rule never outlives its deadline, which is ten minutes unless the rule says otherwise. The
-//!   deadline is checked on the call itself, so no task or timer has to be alive for it.
-//! - No call that begins after [`halt`](Injector::halt) has returned is hit. A halt also releases
-//!   the calls that are being delayed, and calls under way get no further fault.
-//! - A `limit`, a `max_active` and a budget are never exceeded, not even by one.
-//! - No rule does what the policy forbids, whichever way it came in.
-//! - With `CHAOS_DISABLED=1` nothing is ever injected.
-//! - Every injection is counted exactly once.
-//! - What observers and tracing subscribers do when they are notified is never hit.
-//! - An invalid rule is rejected and changes nothing; an edit is applied whole or not at all. Input never
-//!   causes a panic.
+#![doc = include_str!("../docs/guarantees.md")]
 //!
 //! # What it does not do
 //!
@@ -145,7 +126,9 @@ pub use crate::{
         preview::Preview,
         status::{Counts, HaltHolder, HolderKind, State, Status},
     },
-    call::{Call, Cuts, Label, LazyFacts, direction::Direction, site_kind::SiteKind},
+    call::{
+        Call, Cuts, Label, LazyFacts, direction::Direction, hit_call::HitCall, site_kind::SiteKind,
+    },
     clock::Clock,
     decision::Decision,
     error::{OneLine, RuleError},

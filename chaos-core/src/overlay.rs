@@ -227,6 +227,42 @@ impl Overlay {
         rules.find(id).map(|rule| Counts::of(rule, now))
     }
 
+    /// Stops the rules of the overlay, and those alone: what [`Injector::halt`] does to all. A test of what a
+    /// service does when injection is halted hurts no other test in this way.
+    ///
+    /// When it returns, no call in the overlay that begins is hit by its rules, and calls that they delayed
+    /// have been released. Returns `false` if the overlay was halted already. The audit has no entry.
+    ///
+    /// ```
+    /// use chaos_core::{Fault, Injector, Overlay, Rule, inject};
+    ///
+    /// let injector = Injector::new();
+    /// let overlay = Overlay::new(&injector);
+    /// overlay.put(Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost")));
+    /// let read = || overlay.run_sync(|| inject!(injector: &injector, "db.read"));
+    ///
+    /// assert!(overlay.halt());
+    /// assert!(read().is_ok());
+    /// assert!(overlay.resume());
+    /// assert!(read().is_err());
+    /// # Ok::<(), chaos_core::RuleError>(())
+    /// ```
+    pub fn halt(&self) -> bool {
+        self.injector().halt_in(&self.0.rules)
+    }
+
+    /// Undoes [`halt`](Self::halt). Returns `false` if the overlay was not halted. While the injector is halted,
+    /// its rules stay stopped.
+    pub fn resume(&self) -> bool {
+        self.injector().resume_in(&self.0.rules)
+    }
+
+    /// Returns whether the overlay is [halted](Self::halt).
+    #[must_use]
+    pub fn is_halted(&self) -> bool {
+        self.0.rules.is_halted()
+    }
+
     /// Releases the calls that a rule's `pause` holds now. Returns `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
         let found = self.0.rules.rules().find(id).cloned();

@@ -3,7 +3,10 @@
 
 pub(crate) mod appender;
 pub(crate) mod audit_file;
+pub(crate) mod audit_writer;
 pub(crate) mod entry;
 pub(crate) mod expiry_watch;
 pub(crate) mod feed;
+pub(crate) mod injection_json;
 pub(crate) mod process_id;
+pub(crate) mod waiting_injections;

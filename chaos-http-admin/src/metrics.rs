@@ -22,47 +22,7 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker:
 /// The metrics of one injector, which `GET /metrics` serves. Clones are handles to the same
 /// metrics.
 ///
-/// | metric | type | meaning |
-/// |---|---|---|
-/// | `chaos_injections_total{site,rule,fault}` | counter | Calls into which faults were injected, including those in overlays. |
-/// | `chaos_matched_total{site,rule}` | counter | Calls that matched the site and the matcher of a rule; the label site is that of the rule, which may be a pattern. |
-/// | `chaos_shadowed_total{site,rule}` | counter | Calls that a rule in shadow mode would have hit; the label site is that of the rule, which may be a pattern. |
-/// | `chaos_overflow_total{rule,limit}` | counter | Calls that a limit has kept from being hit; only for limits that the rule or the policy has. |
-/// | `chaos_active{rule}` | gauge | Calls that a rule has hit and that are still under its effect. |
-/// | `chaos_injected_delay_seconds` | histogram | Injected delays as planned; a halt ends them earlier. |
-/// | `chaos_rules` | gauge | Rules, in force or not. |
-/// | `chaos_rules_without_series` | gauge | Rules after the first 1000, which have no series of their own. |
-/// | `chaos_state` | gauge | 0 idle, 1 armed, 2 halted. |
-/// | `chaos_breaches` | gauge | Breaches of guard rails that are not acknowledged yet. |
-/// | `chaos_generation` | gauge | The generation of the rules. |
-/// | `chaos_overlays` | gauge | Open overlays. |
-/// | `chaos_audit_entries_total` | counter | Audit entries, including those that the audit has dropped. |
-/// | `chaos_audit_file_written_total` | counter | Audit entries written to the audit file; only if there is one. |
-/// | `chaos_audit_file_lost_total` | counter | Audit entries dropped before they were written to the audit file; only if there is one. |
-/// | `chaos_audit_file_failing` | gauge | 1 while the audit file cannot be written, else 0; only if there is one. |
-/// | `chaos_source_failing{source}` | gauge | 1 while the file of rules, access tokens or certificates is refused, else 0; only for files that are followed and sources that the application has added. |
-/// | `chaos_tokens_total{outcome}` | counter | Requests with a rule token, by its outcome; only if the application provides the counts. |
-/// | `chaos_build_info{version,compiled_out}` | gauge | Always 1. |
-///
-/// - **Injections** are counted when they begin, once each. The label `fault` joins the kinds of
-///   the faults with `+`. Counting starts when the `Metrics` are created, and continues when a rule
-///   is changed.
-/// - **Series stand at 0 from the arming of their rule**, so that `increase()` sees its first hits.
-///   For injections these are the series of an enabled rule at the site that it names, or at each
-///   known site that its pattern matches, and with each fault that it can choose. They are left out,
-///   and begin at their first hit, for a rule that would have more than 100 of them, beyond 1000 series
-///   of injections, and for rules in overlays.
-/// - **Counts of rules**, `matched`, `shadowed` and `overflow`, are reset when the rule is changed,
-///   which Prometheus treats like a restart. They cover the rules of the injector and not those of
-///   overlays. The label `site` is the rule's site pattern, because matched calls are not counted
-///   by site; to compare them with injections, use `sum by (rule)`.
-/// - **The number of series is bounded.** There are at most 1000 series of injections. A series
-///   lasts as long as its rule; of those whose rule is gone or in an overlay, the 200 that changed
-///   most recently are kept. Injections beyond the bound are counted with the labels `(other)`,
-///   which cannot be names. Only the first 1000 rules have series of their own.
-/// - **Cost**: an [observer](Injector::observe) counts injections without a lock, on the thread of
-///   the call that is hit. A call that is not hit is not affected. All other values are read on
-///   request.
+#[doc = include_str!("../docs/metrics.md")]
 ///
 /// A service that has an exporter of its own appends [`text`](Self::text) to that exporter's
 /// output:

@@ -17,6 +17,8 @@ use chaos_core::{
     follow::{FileFollower, Followed},
 };
 
+use crate::log::log;
+
 /// How often files are read without a notification of the system.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
@@ -119,20 +121,27 @@ impl<R: Reload> Followed for Reloader<R> {
             let mut known = self.problem.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *known, problem)
         };
-        let (source, signed) = (&*self.source, self.injector.as_actor(self.actor.clone()));
+        let source = Arc::clone(&self.source);
+        let signed = self.injector.as_actor(self.actor.clone());
         match outcome {
             Ok(Some(change)) => {
-                tracing::info!(target: "chaos", source, change, "took a file that has changed");
-                signed.reload(change);
+                signed.reload(&change);
+                log(move || {
+                    tracing::info!(target: "chaos", source = &*source, change, "took a file that has changed");
+                });
             }
             Ok(None) if before.is_some() => {
-                tracing::info!(target: "chaos", source, "a file is valid again and unchanged");
+                log(move || {
+                    tracing::info!(target: "chaos", source = &*source, "a file is valid again and unchanged");
+                });
             }
             Ok(None) => {}
             Err(error) if before.as_ref() == Some(&error) => {}
             Err(error) => {
-                tracing::warn!(target: "chaos", source, error, "refused a file; its last valid version stays in force");
-                signed.refuse(error);
+                signed.refuse(&error);
+                log(move || {
+                    tracing::warn!(target: "chaos", source = &*source, error, "refused a file; its last valid version stays in force");
+                });
             }
         }
         true

@@ -37,6 +37,7 @@ impl Watching {
             path: path.clone(),
             installed,
             handle: handle.clone(),
+            outcome: None,
         };
         let follower = FileFollower::start(vec![path], look_every, file);
         let follower = follower.map_err(|error| {
@@ -70,6 +71,8 @@ struct RulesFile {
     path: PathBuf,
     installed: InstalledRules,
     handle: SourceHandle,
+    /// What has become of the contents that were taken last, until it is reported.
+    outcome: Option<Result<Option<u64>, SourceError>>,
 }
 
 impl Followed for RulesFile {
@@ -84,25 +87,24 @@ impl Followed for RulesFile {
         self.parse(contents).is_ok()
     }
 
-    /// Parses the contents and installs their rules, or records why they are refused.
+    /// Parses the contents and installs their rules.
     fn take(&mut self, contents: &Self::Contents) -> bool {
-        let rules = match self.parse(contents) {
-            Ok(rules) => rules,
-            Err(error) => {
-                self.refuse(error);
-                return true;
-            }
-        };
-        match self.installed.put(rules) {
-            Ok(generation) => {
-                self.accept(generation);
-                true
-            }
-            Err(problem) => {
-                self.refuse(self.error(problem));
+        let (outcome, is_settled) =
+            match self.parse(contents).map(|rules| self.installed.put(rules)) {
+                Ok(Ok(generation)) => (Ok(generation), true),
                 // Others can remove the reason, so the same rules are worth trying again.
-                false
-            }
+                Ok(Err(problem)) => (Err(self.error(problem)), false),
+                Err(error) => (Err(error), true),
+            };
+        self.outcome = Some(outcome);
+        is_settled
+    }
+
+    fn report(&mut self) {
+        match self.outcome.take() {
+            Some(Ok(generation)) => self.accept(generation),
+            Some(Err(error)) => self.refuse(error),
+            None => {}
         }
     }
 

@@ -139,6 +139,15 @@ impl<A, C: Fn() -> CutMeans> LazyFacts for RequestFacts<'_, A, C> {
         peer_address(self.request.extensions())
     }
 
+    #[cfg(feature = "axum")]
+    fn route(&self) -> Option<&str> {
+        let route = self
+            .request
+            .extensions()
+            .get::<axum::extract::MatchedPath>();
+        route.map(axum::extract::MatchedPath::as_str)
+    }
+
     fn cuts(&self) -> Cuts {
         let Self { request, cut_means } = self;
         cut_means().cuts(request.method(), request.version(), request.extensions())

@@ -17,17 +17,10 @@ const FILE: &str = "CHAOS_ADMIN_TOKENS_FILE";
 /// # Errors
 /// Returns an error if both are set, or the list of tokens is not valid.
 pub(crate) fn guarded(admin: Admin) -> Result<Admin, Error> {
-    // Errors are converted to text: `main` prints them with `Debug`, which shows text on one line.
     match (env::var_os(VARIABLE), env::var_os(FILE)) {
         (None, None) => Ok(admin),
-        (Some(_), None) => {
-            let tokens = AccessTokens::from_env(VARIABLE).map_err(|error| error.to_string())?;
-            Ok(admin.access_tokens(tokens))
-        }
-        (None, Some(path)) => {
-            let followed = admin.follow_access_tokens(path);
-            Ok(followed.map_err(|error| error.to_string())?)
-        }
+        (Some(_), None) => Ok(admin.access_tokens(AccessTokens::from_env(VARIABLE)?)),
+        (None, Some(path)) => Ok(admin.follow_access_tokens(path)?),
         (Some(_), Some(_)) => {
             Err(format!("both {VARIABLE} and {FILE} are set; allowed: one of them").into())
         }

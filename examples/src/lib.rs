@@ -5,6 +5,7 @@
 //! | `api` | that the admin API conforms to its OpenAPI document, checked by independent tools |
 //! | `attacks` | that nobody can use the admin port against the service, and that a halt is always answered |
 //! | `client` | outgoing calls under tower's retry and timeout, and which faults these hide |
+//! | `commands` | that the commands of the README and of the book do what their pages say |
 //! | `greeter` | a gRPC service built with tonic: unary, streaming both ways, and bidirectional methods |
 //! | `hello` | one layer and the admin port |
 //! | `peers` | that curl and grpcio observe the documented effect of each fault |
@@ -22,8 +23,10 @@ pub mod admin_client;
 pub mod api;
 pub mod attacks;
 pub mod client;
+pub mod commands;
 pub mod greeter;
 pub mod log;
+mod main_error;
 pub mod peers;
 pub mod program;
 mod rules;
@@ -31,6 +34,9 @@ pub mod running;
 pub mod shop;
 pub mod stop;
 pub mod storm;
+pub mod variables;
+
+pub use main_error::MainError;
 
 /// The boxed error type of the example programs. Each error's message names what failed. A library
 /// would define its own type.

@@ -24,15 +24,12 @@ impl Sources {
     /// the program can correct it. An invalid file of `CHAOS_FILE` is only logged; its rules are armed
     /// when it becomes valid. The same holds for a file that becomes invalid later.
     pub(crate) fn arm(injector: &Injector, files: &[PathBuf]) -> Result<Self, Error> {
-        // Converted to text: `main` prints errors with `Debug`, which shows text on one line.
-        let said = |error: SourceError| Error::from(error.to_string());
-        let environment = Environment::read().and_then(|found| found.arm(injector));
-        let environment = environment.map_err(said)?;
+        let environment = Environment::read()?.arm(injector)?;
         let mut watched = Vec::from_iter(environment.file);
         for file in files {
-            let file = FileSource::new(file).watch(injector).map_err(said)?;
+            let file = FileSource::new(file).watch(injector)?;
             if let Some(error) = file.status().error {
-                return Err(said(SourceError::clone(&error)));
+                return Err(SourceError::clone(&error).into());
             }
             watched.push(file);
         }

@@ -5,6 +5,7 @@
     reason = "prints its help and the lines that it runs"
 )]
 
+mod book;
 mod minimal;
 
 use std::process::{Command, ExitCode};
@@ -19,7 +20,7 @@ macro_rules! every_feature {
 }
 
 /// Packs what is published, without a build: `minimal` has one of all the packages together.
-const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-examples --exclude xtask \
+const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-docs --exclude chaos-examples --exclude xtask \
                        --allow-dirty --no-verify --locked";
 
 /// The programs as `cargo test --workspace` builds them for the tests, which take them from there.
@@ -112,6 +113,17 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "book",
+        "builds the book in target/book, and runs its commands; needs curl, and python3 with venv",
+        &[
+            "python3 -m venv target/mdbook",
+            "target/mdbook/bin/python -m pip install --quiet -r xtask/book.txt",
+            "target/mdbook/bin/mdbook build docs",
+            BINS,
+            "target/debug/commands",
+        ],
+    ),
+    (
         "test",
         "runs all tests that need no external program",
         &["cargo test --workspace"],
@@ -188,6 +200,18 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
+    // mdBook's preprocessor; it asks first whether it may send HTML.
+    if let Some((first, rest)) = asked.split_first()
+        && first == "book-links"
+    {
+        return match rest.is_empty().then(book::copy) {
+            Some(Err(error)) => {
+                eprintln!("{error}");
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
+        };
+    }
     if asked.is_empty() {
         eprintln!("cargo xtask RECIPE…\n");
         for (name, purpose, lines) in RECIPES {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::{
     armed::draw::Draw,
+    call::cut,
     error::RuleError,
     rule::Rule,
-    trigger::replay::{self, Replay, Turn},
+    trigger::replay::{Replay, Turn},
 };
 
 /// Tells which calls a rule would hit, by their ordinals or their keys. Nothing is injected or counted.
@@ -91,7 +92,7 @@ impl Preview<'_> {
     /// Returns whether the rule would hit the calls with this key.
     #[must_use]
     pub fn hits_key(&self, key: &str) -> bool {
-        let key = replay::cut(key.into());
+        let key = cut(key.into());
         self.rule.is_keyed()
             && self.hits(Turn {
                 ordinal: None,

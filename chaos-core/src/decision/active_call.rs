@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     armed::Armed,
+    call::hit_call::HitCall,
     decision::reservation::Reservation,
     hub::{Hub, observer::Injection},
     name::RuleId,
@@ -129,6 +130,7 @@ pub(crate) struct Active {
     pub(crate) chosen: Option<Arc<str>>,
     pub(crate) delay: Duration,
     pub(crate) by: By,
+    pub(crate) call: Arc<HitCall>,
 }
 
 impl Active {
@@ -146,6 +148,7 @@ impl Active {
             rule: rule.rule.id.clone(),
             fault: Arc::clone(fault),
             delay: self.delay,
+            call: Arc::clone(&self.call),
         });
     }
 }

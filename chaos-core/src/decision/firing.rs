@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     armed::{Armed, draw::Hit},
-    call::{Call, site_kind::SiteKind},
+    call::{Call, hit_call::HitCall, site_kind::SiteKind},
     decision::{
         active_call::{Active, ActiveSlot},
         reservation::{BudgetReservation, Reservation},
@@ -140,6 +140,7 @@ impl Firing {
             chosen: chooses.then(|| names.join("+").into()),
             delay: steps.iter().map(Step::delay).sum(),
             by: turn.into(),
+            call: HitCall::of(call),
         };
         Some(Self {
             steps,

@@ -7,7 +7,10 @@ use std::{
     cell::RefCell,
     fmt,
     ops::ControlFlow,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -24,6 +27,8 @@ pub(crate) struct OverlayRules {
     by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<SiteRules>>>,
     /// The token that the overlay was made from.
     token: Option<Arc<str>>,
+    /// Whether the overlay is halted. Written under the injector's lock, so it orders nothing: relaxed.
+    is_halted: AtomicBool,
 }
 
 /// The address of a site, which is `'static` and so never moves.
@@ -35,7 +40,18 @@ impl OverlayRules {
             rules: Mutex::new(ArmedRules::without_rules(token.is_some())),
             by_site: ArcSwap::default(),
             token,
+            is_halted: AtomicBool::new(false),
         }
+    }
+
+    /// Returns whether the overlay is halted.
+    pub(crate) fn is_halted(&self) -> bool {
+        self.is_halted.load(Ordering::Relaxed)
+    }
+
+    /// Sets whether the overlay is halted, and returns whether it was not so before.
+    pub(crate) fn set_halted(&self, is_halted: bool) -> bool {
+        self.is_halted.swap(is_halted, Ordering::Relaxed) != is_halted
     }
 
     /// Returns the token that the overlay was made from.

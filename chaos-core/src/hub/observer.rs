@@ -11,7 +11,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 
-use crate::name::RuleId;
+use crate::{call::hit_call::HitCall, name::RuleId};
 
 /// A fault that really happened: one rule, on one call.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct Injection {
     pub fault: Arc<str>,
     /// How long the rule delays this call; zero if it does not.
     pub delay: Duration,
+    /// The call that was hit, as far as the site knows it.
+    pub call: Arc<HitCall>,
 }
 
 type Observer = Arc<dyn Fn(&Injection) + Send + Sync>;
@@ -84,6 +86,7 @@ impl EventPace {
 /// current span was declared with.
 pub(crate) fn trace(injection: &Injection, usual: bool) {
     let delay_ms = injection.delay.as_secs_f64() * 1e3;
+    let call = &*injection.call;
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
@@ -92,6 +95,11 @@ pub(crate) fn trace(injection: &Injection, usual: bool) {
                 rule = injection.rule.as_str(),
                 fault = &*injection.fault,
                 delay_ms,
+                method = call.method.as_ref().map(http::Method::as_str),
+                path = call.path.as_deref(),
+                route = call.route.as_deref(),
+                trace_id = call.trace_id.as_deref(),
+                labels = call.labels_text(),
                 "fault injected",
             )
         };

@@ -102,7 +102,7 @@ impl Inner {
         site: &Site,
         now: Duration,
     ) -> Option<SiteRules> {
-        if self.leaves_alone(book, site) {
+        if overlay.is_halted() || self.leaves_alone(book, site) {
             return None;
         }
         let rules = overlay.rules().aimed_at(site.name(), now);

@@ -40,6 +40,36 @@ impl Injector {
         Ok(edited.generation)
     }
 
+    /// Halts an overlay, and releases the calls that it delays. Returns `false` if it was halted already.
+    pub(crate) fn halt_in(&self, overlay: &OverlayRules) -> bool {
+        let mut book = self.book();
+        if !overlay.set_halted(true) {
+            return false;
+        }
+        let newest = LiveRules::newest();
+        let retired = {
+            let mut rules = overlay.rules();
+            let retired = rules.halt();
+            self.0.live.add(&rules.armed, newest);
+            retired
+        };
+        self.0.install_overlay(&mut book, overlay, self.now());
+        drop(book);
+        retired.open(&self.0.live);
+        self.0.hub.changed.notify();
+        true
+    }
+
+    /// Undoes the halt of an overlay. Returns `false` if it was not halted.
+    pub(crate) fn resume_in(&self, overlay: &OverlayRules) -> bool {
+        let mut book = self.book();
+        let was_halted = overlay.set_halted(false);
+        if was_halted {
+            self.0.install_overlay(&mut book, overlay, self.now());
+        }
+        was_halted
+    }
+
     /// Takes an overlay out, and releases the calls that it delays.
     pub(crate) fn close(&self, overlay: &Arc<OverlayRules>) {
         let mut book = self.book();

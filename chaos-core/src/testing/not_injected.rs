@@ -5,6 +5,7 @@ use std::fmt;
 use crate::{
     armed::status::{Counts, State},
     injector::Injector,
+    overlay::Overlay,
     rule::{Mode, Rule},
 };
 
@@ -37,7 +38,7 @@ impl NotInjected {
         rule: &Rule,
         counts: Option<&Counts>,
         expected: u64,
-        injector: &Injector,
+        (injector, overlay): (&Injector, Option<&Overlay>),
     ) -> Self {
         let hit = counts.map_or(0, |counts| counts.injected);
         let (id, site) = (&rule.id, &rule.site);
@@ -46,7 +47,11 @@ impl NotInjected {
             format!("the rule {id} at {site} has hit {hit} {calls}, expected: {expected}");
         if hit < expected {
             text.push_str("; ");
-            text.push_str(&reason(rule, counts, injector));
+            let is_halted = overlay.is_some_and(Overlay::is_halted);
+            text.push_str(&match is_halted {
+                true => "its overlay is halted".to_owned(),
+                false => reason(rule, counts, injector),
+            });
         }
         Self(text)
     }

@@ -132,12 +132,19 @@ impl RuleGuard {
         }
     }
 
+    fn overlay(&self) -> Option<&Overlay> {
+        match &self.holder {
+            Holder::Overlay(overlay) => Some(overlay),
+            Holder::Injector(_) => None,
+        }
+    }
+
     fn not_injected(&self, expected: u64) -> NotInjected {
         NotInjected::new(
             &self.rule,
             self.counts().as_ref(),
             expected,
-            self.injector(),
+            (self.injector(), self.overlay()),
         )
     }
 

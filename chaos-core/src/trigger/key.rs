@@ -5,7 +5,11 @@ use std::{borrow::Cow, fmt, str::FromStr};
 
 use http::HeaderName;
 
-use crate::{call::Call, error::RuleError, matcher::Matcher, trigger::replay::cut};
+use crate::{
+    call::{Call, cut},
+    error::RuleError,
+    matcher::Matcher,
+};
 
 /// Where the key of a call is found.
 ///

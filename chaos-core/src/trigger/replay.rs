@@ -1,14 +1,11 @@
 //! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the
 //! same ones again.
 
-use std::{
-    borrow::Cow,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
 
-use crate::error::RuleError;
+use crate::{call::cut, error::RuleError};
 
 /// The calls to hit, by ordinal or by key, whatever a draw would decide.
 ///
@@ -84,25 +81,6 @@ impl Replay {
             Calls::Keys(keys) => turn
                 .key
                 .is_some_and(|key| keys.binary_search_by(|known| (**known).cmp(key)).is_ok()),
-        }
-    }
-}
-
-/// How many bytes of a key count, since nothing else bounds the length of a value.
-const MAX_LENGTH: usize = 256;
-
-/// Cuts a key at [`MAX_LENGTH`], between characters.
-pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
-    if value.len() <= MAX_LENGTH {
-        return value;
-    }
-    let is_boundary = |end: &usize| value.is_char_boundary(*end);
-    let end = (0..=MAX_LENGTH).rev().find(is_boundary).unwrap_or(0);
-    match value {
-        Cow::Borrowed(value) => value[..end].into(),
-        Cow::Owned(mut value) => {
-            value.truncate(end);
-            value.into()
         }
     }
 }
@@ -224,20 +202,4 @@ pub struct Decisions {
     pub hits: Replay,
     /// How many earlier hits were dropped from the log.
     pub dropped: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_long_value_is_cut_between_characters() {
-        let long = "ä".repeat(MAX_LENGTH);
-        let (borrowed, owned) = (cut(Cow::Borrowed(&long)), cut(long.clone().into()));
-        assert_eq!(borrowed, owned);
-        assert_eq!(borrowed.len(), MAX_LENGTH);
-        assert_eq!(cut("short".into()), "short");
-        let odd = format!("a{long}");
-        assert_eq!(cut(odd.into()).len(), MAX_LENGTH - 1);
-    }
 }

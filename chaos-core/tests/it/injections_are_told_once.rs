@@ -193,3 +193,56 @@ fn a_log_of_the_usual_level_has_ten_injections_a_second() {
     );
     assert_eq!(injector.counts("r").unwrap().injected, 300);
 }
+
+/// What an operator at night asks: which call was hit?
+#[test]
+fn an_injection_says_which_call_was_hit() {
+    let injector = Injector::new();
+    let site = injector.site("told.call");
+    let lost = Rule::new(
+        "lost".parse().unwrap(),
+        "told.call".parse().unwrap(),
+        Fault::error("lost"),
+    );
+    injector.put(lost);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    injector.observe({
+        let told = Arc::clone(&told);
+        move |injection: &Injection| told.lock().unwrap().push(injection.clone())
+    });
+    let uri = "http://shop/orders/42?secret=1".parse().unwrap();
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01").parse().unwrap();
+    let headers = http::HeaderMap::from_iter([("traceparent".parse().unwrap(), parent)]);
+    let long = "é".repeat(300);
+    let labels = [("table", "orders".into()), ("note", long.as_str().into())];
+    let events = Events::default();
+    listening(registry().with(events.clone()), || {
+        let request = Call::http(&http::Method::PUT, &uri, &headers).labels(&labels);
+        for call in [request, Call::new()] {
+            let mut decision = site.decide(&call).unwrap();
+            while decision.next_plan().is_some() {}
+        }
+    });
+    let told = told.lock().unwrap();
+    let call = &told[0].call;
+    assert_eq!(call.method, Some(http::Method::PUT));
+    assert_eq!(
+        (call.path.as_deref(), call.route.as_deref()),
+        (Some("/orders/42"), None)
+    );
+    assert_eq!(call.trace_id.as_deref(), Some(trace));
+    assert_eq!(call.labels[0], ("table", "orders".into()));
+    assert_eq!(call.labels[1].1.len(), 256, "texts are bounded");
+    assert_eq!(*told[1].call, chaos_core::HitCall::default());
+    let events = events.0.lock().unwrap();
+    let expected = format!(
+        "method=\"PUT\" path=\"/orders/42\" trace_id=\"{trace}\" labels=\"table=orders note=éé"
+    );
+    assert!(events[0].contains(&expected), "{}", events[0]);
+    assert!(
+        !events[1].contains("method") && !events[1].contains("labels"),
+        "{}",
+        events[1]
+    );
+}

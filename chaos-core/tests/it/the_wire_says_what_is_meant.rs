@@ -310,13 +310,16 @@ fn what_the_admin_port_shows_can_be_written_back() {
     assert!(rule_to_value(&rules[0]).get("stats").is_none());
 }
 
-/// What a document has, README explains.
+/// What a document has, the reference explains.
 #[test]
-fn every_field_stands_in_the_readme() {
-    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = std::fs::read_to_string(readme).unwrap();
+fn every_field_stands_in_the_reference() {
+    let pages = ["rules.md", "faults.md"].map(|page| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pages/reference/");
+        std::fs::read_to_string(folder.to_owned() + page).unwrap()
+    });
+    let reference = pages.concat();
     // The fields that the first column names, with the row.
-    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let rows = reference.lines().filter(|line| line.starts_with("| `"));
     let rows: Vec<_> = rows
         .map(|row| (row.split('|').nth(1).unwrap(), row))
         .collect();

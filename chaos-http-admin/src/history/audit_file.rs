@@ -4,23 +4,16 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, atomic::Ordering},
     thread::{self, JoinHandle},
     time::Duration,
 };
 
-use chaos_core::{
-    Injector,
-    audit::{Audit, AuditFollower, Entry},
-};
-use serde_json::json;
+use chaos_core::{Clock, Injector};
 
-use crate::{
-    history::{appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id},
-    log::log,
+use crate::history::{
+    audit_writer::{Writer, WriterState},
+    waiting_injections::WaitingInjections,
 };
 
 /// Writes the [audit](Injector::audit) of an injector to a file, from its first entry on. Clones
@@ -93,17 +86,6 @@ struct WriterHandle {
     thread: JoinHandle<()>,
 }
 
-#[derive(Debug, Default)]
-struct WriterState {
-    is_closed: AtomicBool,
-    /// The id of the last entry that was written or lost.
-    seen: AtomicU64,
-    written: AtomicU64,
-    failed: AtomicU64,
-    lost: AtomicU64,
-    error: Mutex<Option<String>>,
-}
-
 impl AuditFile {
     /// Opens the file, creates it if it does not exist, repairs its last line, and starts to write
     /// to it.
@@ -115,16 +97,7 @@ impl AuditFile {
     pub fn open(injector: &Injector, path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref().to_owned();
         let state = Arc::new(WriterState::default());
-        let writer = Writer {
-            audit: injector.audit().clone(),
-            follower: injector.audit().follow(),
-            expiry_watch: ExpiryWatch::new(injector),
-            appender: Appender::open(&path)?,
-            progress: Progress::default(),
-            in_file: 0,
-            is_synced: true,
-            state: Arc::clone(&state),
-        };
+        let writer = Writer::open(injector, &path, &state)?;
         let thread = thread::Builder::new().name("chaos-audit".to_owned());
         let thread = thread.spawn(|| writer.run())?;
         Ok(Self(Arc::new(WriterHandle {
@@ -133,6 +106,45 @@ impl AuditFile {
             state,
             thread,
         })))
+    }
+
+    /// Writes injections into the file, too: at most `per_second` in each second, and at least one. Further
+    /// ones are counted in the next line.
+    ///
+    /// Each is a line with `"action":"inject"`, without an `id`: what was injected, and the method, path, route,
+    /// trace id and labels of the call, as far as its site knows them. Calls do not wait for the disk: a
+    /// thousand lines wait for it, and further ones are counted.
+    ///
+    /// ```
+    /// # fn example(injector: &chaos_core::Injector) -> std::io::Result<()> {
+    /// use chaos_http_admin::AuditFile;
+    ///
+    /// let audit = AuditFile::open(injector, "/var/log/shop/chaos.jsonl")?.with_injections(50);
+    /// # drop(audit);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_injections(self, per_second: u32) -> Self {
+        let (state, audit) = (
+            Arc::downgrade(&self.0.state),
+            self.0.injector.audit().clone(),
+        );
+        let waiting = Mutex::new(WaitingInjections::new(per_second));
+        if self.0.state.injections.set(waiting).is_ok() {
+            let clock = Clock::monotonic();
+            self.0.injector.observe(move |injection| {
+                let Some(state) = state.upgrade() else { return };
+                let Some(mut waiting) = state.injections() else {
+                    return;
+                };
+                let is_first = waiting.add(injection, clock.now(), clock.wall());
+                drop(waiting);
+                if is_first {
+                    audit.wake();
+                }
+            });
+        }
+        self
     }
 
     /// Returns the path of the file.
@@ -182,183 +194,6 @@ impl Drop for WriterHandle {
             self.injector.sweep();
             self.thread.thread().unpark();
             thread::park_timeout(Duration::from_millis(10));
-        }
-    }
-}
-
-impl WriterState {
-    fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The state of the thread.
-struct Writer {
-    audit: Audit,
-    /// Keeps the entries that are yet to be written.
-    follower: AuditFollower,
-    expiry_watch: ExpiryWatch,
-    appender: Appender,
-    progress: Progress,
-    /// The number of entries that were written to the open file since it was opened or truncated.
-    in_file: u64,
-    /// Whether all appended lines are on the disk.
-    is_synced: bool,
-    state: Arc<WriterState>,
-}
-
-/// How far the thread is.
-#[derive(Clone, Copy, Debug, Default)]
-struct Progress {
-    /// The id of the last entry that was written or lost.
-    seen: u64,
-    /// The number of entries lost since the last one that was written.
-    missed: u64,
-    /// The number of entries that stood in the file when it was truncated, since the last one that was
-    /// written.
-    truncated: u64,
-    written: u64,
-    lost: u64,
-}
-
-impl Writer {
-    /// How often a batch is written at most if the file is renamed each time.
-    const MAX_TRIES: usize = 3;
-    /// The pause after a failed attempt.
-    const RETRY: Duration = Duration::from_secs(1);
-
-    fn run(mut self) {
-        loop {
-            let is_last = self.state.is_closed.load(Ordering::Acquire);
-            let wait = self.expiry_watch.check();
-            let written = self.write_new_entries();
-            self.report(&written);
-            match written {
-                _ if is_last => break,
-                Ok(()) => {
-                    self.audit.wait_blocking(self.progress.seen, wait);
-                }
-                Err(_) => thread::park_timeout(Self::RETRY),
-            }
-        }
-        let left = self.audit.last().saturating_sub(self.progress.seen);
-        self.state.lost.fetch_add(left, Ordering::Relaxed);
-    }
-
-    /// Appends the entries that are new since the last call, and syncs the file.
-    fn write_new_entries(&mut self) -> io::Result<()> {
-        let entries = self.audit.after(self.progress.seen).entries;
-        match entries.first() {
-            Some(first) => self.skip_to(first),
-            None if self.is_synced => return Ok(()),
-            None => {}
-        }
-        let before = self.progress;
-        for _ in 0..Self::MAX_TRIES {
-            if self.appender.is_rotated() {
-                self.appender.reopen()?;
-                self.in_file = 0;
-            }
-            self.write(&entries)?;
-            if !self.appender.is_rotated() {
-                self.follower.seen(self.progress.seen);
-                self.state.seen.store(self.progress.seen, Ordering::Release);
-                break;
-            }
-            // Whoever has renamed the file may have read it before these lines were appended.
-            self.progress = before;
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, entries: &[Arc<Entry>]) -> io::Result<()> {
-        let added = entries.iter().try_for_each(|entry| self.add(entry));
-        // The lines that were appended are synced even if a later one failed.
-        if !self.is_synced {
-            self.appender.sync()?;
-            self.is_synced = true;
-        }
-        added
-    }
-
-    /// Counts the entries between the last seen one and `next` as lost: the audit has dropped them.
-    fn skip_to(&mut self, next: &Entry) {
-        let missed = next.id - self.progress.seen - 1;
-        if missed > 0 {
-            self.progress.seen += missed;
-            self.progress.missed += missed;
-            self.progress.lost += missed;
-            log(move || {
-                tracing::error!(target: "chaos", missed, "audit entries were dropped before they were written to the file");
-            });
-        }
-    }
-
-    fn add(&mut self, entry: &Entry) -> io::Result<()> {
-        self.skip_to(entry);
-        if self.in_file > 0 && self.appender.is_truncated()? {
-            let (path, entries) = (self.appender.path().to_owned(), self.in_file);
-            log(move || {
-                let path = path.display();
-                tracing::warn!(target: "chaos", %path, entries, "the audit file was truncated, and entries may be missing from its copy");
-            });
-            self.progress.truncated += self.in_file;
-            self.in_file = 0;
-        }
-        self.appender.append(&self.line(entry))?;
-        self.is_synced = false;
-        self.in_file += 1;
-        self.progress = Progress {
-            seen: entry.id,
-            missed: 0,
-            truncated: 0,
-            written: self.progress.written + 1,
-            ..self.progress
-        };
-        Ok(())
-    }
-
-    fn line(&self, entry: &Entry) -> Vec<u8> {
-        let Progress {
-            missed, truncated, ..
-        } = self.progress;
-        let mut line = entry::entry(entry);
-        line["run"] = json!(process_id());
-        for (name, count) in [("missed", missed), ("truncated", truncated)] {
-            if count > 0 {
-                line[name] = json!(count);
-            }
-        }
-        format!("{line}\n").into_bytes()
-    }
-
-    /// Publishes the result of an attempt. The log says when attempts begin to fail and when they
-    /// succeed again.
-    fn report(&self, written: &io::Result<()>) {
-        let (state, progress) = (&self.state, self.progress);
-        state.written.store(progress.written, Ordering::Relaxed);
-        state.lost.store(progress.lost, Ordering::Relaxed);
-        let mut noted = self.state.error();
-        let error = written.as_ref().err().map(ToString::to_string);
-        let path = self.appender.path().display().to_string();
-        if error.is_some() {
-            self.state.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        let had_failed = noted.is_some();
-        noted.clone_from(&error);
-        drop(noted);
-        match error {
-            Some(error) if !had_failed => {
-                log(
-                    move || tracing::error!(target: "chaos", path, error, "the audit file cannot be written"),
-                );
-            }
-            None if had_failed => {
-                log(
-                    move || tracing::warn!(target: "chaos", path, "the audit file can be written again"),
-                );
-            }
-            _ => {}
         }
     }
 }

@@ -12,7 +12,10 @@ use std::{
 };
 
 use chaos_core::{Clock, Injection, Injector, audit::Audit};
+use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+
+use crate::history::{entry, injection_json};
 
 /// An injection in the feed.
 #[derive(Clone, Debug)]
@@ -24,6 +27,16 @@ pub(crate) struct RecordedInjection {
     pub(crate) after: u64,
     pub(crate) at: SystemTime,
     pub(crate) injection: Injection,
+}
+
+impl RecordedInjection {
+    /// Returns the JSON of the event.
+    pub(crate) fn to_json(&self) -> Value {
+        let mut json = injection_json::fields(&self.injection);
+        json["number"] = json!(self.number);
+        json["at"] = json!(entry::time(self.at));
+        json
+    }
 }
 
 /// The feed of one injector. Clones are handles to the same feed.

@@ -251,7 +251,7 @@ impl EventStream {
             }
             Item::Injection(it) => {
                 self.sent.injection = it.number;
-                ("injection", injection(&it))
+                ("injection", it.to_json())
             }
         };
         let event = Event::default()
@@ -278,16 +278,4 @@ async fn revoked(token: Option<&AcceptedToken>) {
         Some(token) => token.revoked().await,
         None => pending().await,
     }
-}
-
-fn injection(it: &RecordedInjection) -> Value {
-    let injection = &it.injection;
-    json!({
-        "number": it.number,
-        "at": entry::time(it.at),
-        "site": injection.site,
-        "rule": injection.rule.as_str(),
-        "fault": &*injection.fault,
-        "delay_ms": injection.delay.as_micros() as f64 / 1e3,
-    })
 }

@@ -62,6 +62,7 @@ mod files {
 
     use super::LiveTls;
     use crate::{
+        log::log,
         reload::{Reload, Reloading, with_causes},
         server::{
             tls::{Tls, TlsError},
@@ -130,7 +131,8 @@ mod files {
             let tls = pem.tls().map_err(|error| with_causes(&error))?;
             let changes = pem.changes_since(&self.pem);
             if changes.is_some() {
-                tls.validity.warn(self.injector.wall());
+                let (validity, now) = (tls.validity, self.injector.wall());
+                log(move || validity.warn(now));
                 self.current.store(Arc::new(tls));
                 self.pem = pem.clone();
             }

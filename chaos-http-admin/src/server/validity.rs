@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use crate::history::entry::time;
+use crate::{history::entry::time, log::log};
 
 /// The time before its end at which a chain is warned of, or a third of its life if that is less.
 const WARN_BEFORE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -55,7 +55,9 @@ impl Validity {
     /// Logs the [warning](Self::warning) for the time `now`, if there is one.
     pub(crate) fn warn(&self, now: SystemTime) {
         if let Some(problem) = self.warning(now) {
-            tracing::warn!(target: "chaos", problem, "clients of the admin port refuse its certificate, or soon will");
+            log(move || {
+                tracing::warn!(target: "chaos", problem, "clients of the admin port refuse its certificate, or soon will");
+            });
         }
     }
 

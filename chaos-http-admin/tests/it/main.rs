@@ -30,6 +30,7 @@ mod support;
 mod the_account_is_complete;
 mod the_audit_can_be_read;
 mod the_audit_file_always_parses;
+mod the_audit_file_says_what_was_hit;
 mod the_document_says_what_the_port_does;
 mod the_facade_carries_them;
 mod the_kill_switch_answers;

@@ -1,8 +1,6 @@
 //! What `/metrics` says is what happened: each injection once, under its site, rule and fault.
 
 use std::{
-    fs,
-    path::Path,
     sync::{Arc, Mutex, mpsc},
     thread,
 };
@@ -381,24 +379,6 @@ fn all_are_announced_before_anything_has_happened() {
     ] {
         assert!(names.contains(&name), "{name}");
     }
-}
-
-/// The README names them all.
-#[test]
-fn the_readme_has_their_names() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(readme).unwrap();
-    let section = readme.split("\n## Being seen\n").nth(1).expect("a section");
-    let section = section.split("\n## ").next().unwrap();
-    let named = section.split('`').skip(1).step_by(2);
-    let named = named.filter(|name| name.starts_with("chaos_"));
-    let named: Vec<_> = named
-        .map(|name| name.split('{').next().unwrap().to_owned())
-        .filter(|name| !["chaos_core", "chaos_tower"].contains(&name.split("::").next().unwrap()))
-        .collect();
-    let served = Exposition::read(&Metrics::of(&Injector::new()).text());
-    let served: Vec<_> = served.families.into_iter().map(|family| family.0).collect();
-    assert_eq!(named, served);
 }
 
 /// Nothing is locked on the way to an observer, or in one.

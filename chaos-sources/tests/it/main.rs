@@ -10,4 +10,4 @@ mod notifications_come_back;
 mod other_files_in_the_directory_cost_nothing;
 mod support;
 mod the_environment_arms_at_start;
-mod the_readme_is_right;
+mod the_guide_is_right;

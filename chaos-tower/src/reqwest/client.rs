@@ -31,7 +31,7 @@ use crate::{service::Inject, site_ref::SiteRef, surface::SameTypes};
 /// ```
 ///
 /// Rules decide when [`send`](RequestBuilder::send) or [`execute`](Self::execute) is called. To clone the client is
-/// cheap, and the clones share the connections. The page of the [module](crate::reqwest) says what the caller sees of each
+/// cheap, and the clones share the connections. The page of the [module](super) says what the caller sees of each
 /// fault.
 #[derive(Clone)]
 pub struct Client {

@@ -163,3 +163,20 @@ async fn host_and_headers_and_query_are_matched() {
     );
     assert_eq!(ask(path, None, "acme").await, 200);
 }
+
+#[tokio::test]
+async fn an_injection_names_the_route_that_axum_has_matched() {
+    let injector = status_503_on("/products/7");
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    injector.observe({
+        let told = std::sync::Arc::clone(&told);
+        move |injection: &chaos_core::Injection| {
+            told.lock().unwrap().push(injection.call.route.clone());
+        }
+    });
+    let layer = InjectLayer::with_injector(SITE, &injector);
+    ask(app().layer(layer), "/products/7").await;
+    // Around the router, nothing is matched yet.
+    ask(layer.layer(app()), "/products/7").await;
+    assert_eq!(*told.lock().unwrap(), [Some("/products/{id}".into()), None]);
+}

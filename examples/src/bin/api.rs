@@ -5,7 +5,7 @@
 
 use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
-use chaos_examples::{Error, api};
+use chaos_examples::{MainError, api};
 use clap::Parser;
 
 /// Checks the admin API against its OpenAPI document with independent tools
@@ -25,7 +25,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
+async fn main() -> Result<ExitCode, MainError> {
     let args = Args::parse();
     let shop = std::env::current_exe()?.with_file_name(format!("shop{EXE_SUFFIX}"));
     if !shop.exists() {

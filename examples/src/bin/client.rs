@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use chaos_core::{global, wire};
 use chaos_examples::{
-    Error,
+    Error, MainError,
     client::{Prices, Upstream, in_short},
     stop,
 };
@@ -31,7 +31,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), MainError> {
     let args = Args::parse();
     let upstream = Upstream::start().await?;
     let mut prices = Prices::at(upstream.url().clone())?;
@@ -47,7 +47,7 @@ async fn main() -> Result<(), Error> {
         global().clear();
     }
     match args.admin {
-        Some(address) => go_on(prices, address).await,
+        Some(address) => Ok(go_on(prices, address).await?),
         None => Ok(()),
     }
 }

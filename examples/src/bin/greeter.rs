@@ -5,14 +5,15 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use chaos_examples::{
-    Error,
+    MainError,
     greeter::{Greeter, Options},
-    log, stop,
+    log, stop, variables,
 };
 use clap::Parser;
 
 /// A small gRPC service for trying out faults
 #[derive(Debug, Parser)]
+#[command(after_help = variables::HELP)]
 struct Args {
     /// Address to serve the greeter on
     #[arg(long, default_value = "127.0.0.1:3001")]
@@ -26,7 +27,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), MainError> {
     let args = Args::parse();
     log::to_stderr()?;
     let greeter = Greeter::open(Options {

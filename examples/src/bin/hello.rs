@@ -8,7 +8,7 @@ use chaos_tower::InjectLayer;
 use tokio::net::TcpListener;
 
 #[tokio::main]
-async fn main() -> Result<(), chaos_examples::Error> {
+async fn main() -> Result<(), chaos_examples::MainError> {
     let mut addresses = std::env::args().skip(1);
     let mut address = |default: &str| addresses.next().unwrap_or_else(|| default.into());
     let listener = TcpListener::bind(address("127.0.0.1:3000")).await?;

@@ -6,7 +6,7 @@
 use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
 use chaos_examples::{
-    Error,
+    Error, MainError,
     peers::{self, Programs},
 };
 use clap::Parser;
@@ -25,7 +25,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
+async fn main() -> Result<ExitCode, MainError> {
     let args = Args::parse();
     let beside = |name: &str| {
         let program = std::env::current_exe()?.with_file_name(format!("{name}{EXE_SUFFIX}"));

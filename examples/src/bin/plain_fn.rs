@@ -38,7 +38,7 @@ async fn show(state: &str) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), chaos_examples::Error> {
+async fn main() -> Result<(), chaos_examples::MainError> {
     show("off").await;
 
     // A rule in the JSON form that the admin API and rules files accept.

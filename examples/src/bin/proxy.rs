@@ -38,7 +38,7 @@ async fn forward(State(proxy): State<Proxy>, mut request: Request) -> Result<Res
 }
 
 #[tokio::main]
-async fn main() -> Result<(), chaos_examples::Error> {
+async fn main() -> Result<(), chaos_examples::MainError> {
     let mut arguments = std::env::args().skip(1);
     let mut argument = |default: &str| arguments.next().unwrap_or_else(|| default.into());
     let behind = argument("127.0.0.1:3000").parse()?;

@@ -11,7 +11,7 @@ use std::{
 };
 
 use chaos_core::Clock;
-use chaos_examples::{Error, running::RunningShop};
+use chaos_examples::{Error, MainError, running::RunningShop};
 use clap::Parser;
 use serde_json::json;
 use tokio::{io::AsyncWriteExt, process::Command, time::sleep};
@@ -30,7 +30,7 @@ struct Args {
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
+async fn main() -> Result<ExitCode, MainError> {
     let args = Args::parse();
     let shop = std::env::current_exe()?.with_file_name(format!("shop{EXE_SUFFIX}"));
     if !shop.exists() {

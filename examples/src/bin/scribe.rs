@@ -6,7 +6,7 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use chaos_core::{Fault, Injector, Rule, audit::Actor};
-use chaos_examples::Error;
+use chaos_examples::MainError;
 use chaos_http_admin::AuditFile;
 use clap::Parser;
 
@@ -21,7 +21,7 @@ struct Args {
 /// so none is lost before it is written.
 const BEHIND: u64 = 500;
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), MainError> {
     let args = Args::parse();
     let injector = Injector::new();
     let file = AuditFile::open(&injector, args.audit)?;

@@ -6,14 +6,15 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use chaos_examples::{
-    Error, log,
+    MainError, log,
     shop::{Options, Shop},
-    stop,
+    stop, variables,
 };
 use clap::Parser;
 
 /// A small shop for trying out faults
 #[derive(Debug, Parser)]
+#[command(after_help = variables::HELP)]
 struct Args {
     /// Address to serve the shop on
     #[arg(long, default_value = "127.0.0.1:3000")]
@@ -36,7 +37,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), MainError> {
     let args = Args::parse();
     log::to_stderr()?;
     let shop = Shop::open(Options {
@@ -59,5 +60,5 @@ async fn main() -> Result<(), Error> {
     );
     println!("  curl -w '%{{time_total}}s\\n' http://{address}/products");
 
-    shop.run(stop::asked()).await
+    Ok(shop.run(stop::asked()).await?)
 }

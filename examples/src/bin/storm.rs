@@ -5,7 +5,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use chaos_examples::{Error, storm};
+use chaos_examples::{MainError, storm};
 use clap::Parser;
 
 /// Puts load on the shop while its rules change
@@ -22,7 +22,7 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode, Error> {
+async fn main() -> Result<ExitCode, MainError> {
     let args = Args::parse();
     let shop =
         std::env::current_exe()?.with_file_name(format!("shop{}", std::env::consts::EXE_SUFFIX));

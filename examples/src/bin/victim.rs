@@ -1,4 +1,4 @@
-//! A service with everything that [`attacks`](chaos_examples::attacks) aims at: a layer, rule tokens, Envoy
+//! A service with everything that [`attacks`] aims at: a layer, rule tokens, Envoy
 //! headers, an admin port, an audit file, a rules file and a webhook.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints its addresses")]

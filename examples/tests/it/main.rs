@@ -24,4 +24,5 @@ mod status_rule_hits_its_path;
 mod stops_gracefully;
 mod the_proxy_forwards_faults;
 mod the_shop_asks_for_tokens;
+mod the_start_says_what_is_needed;
 mod ttl_ends_by_itself;

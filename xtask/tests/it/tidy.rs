@@ -1,13 +1,10 @@
 //! The repository's own rules.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 use crate::{root, rust_files};
 
-fn crates() -> Vec<String> {
+pub(crate) fn crates() -> Vec<String> {
     let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let members = manifest
         .split("members = [")
@@ -205,72 +202,6 @@ fn every_source_file_says_what_it_is_for() {
             );
         }
     }
-}
-
-#[test]
-fn links_of_documents_lead_somewhere() {
-    let mut documents: Vec<_> = [
-        "README.md",
-        "ARCHITECTURE.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "DESIGN.md",
-        "FAULTS.md",
-        "SECURITY.md",
-    ]
-    .map(|name| root().join(name))
-    .into();
-    documents.extend(
-        crates()
-            .iter()
-            .map(|name| root().join(name).join("README.md")),
-    );
-    documents.retain(|path| path.exists());
-    let mut seen = 0;
-    for document in documents {
-        let text = fs::read_to_string(&document).unwrap();
-        let links = text.split("](").skip(1);
-        let links = links.filter_map(|rest| rest.split(')').next());
-        for link in links.filter(|link| !link.contains("://")) {
-            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
-            let target = match file {
-                "" => document.clone(),
-                file => document.parent().unwrap().join(file),
-            };
-            assert!(target.exists(), "{} links to {link}", document.display());
-            assert!(
-                anchor.is_empty() || anchors(&target).contains(&anchor.to_owned()),
-                "{} links to {link}, which has no such heading",
-                document.display()
-            );
-            seen += 1;
-        }
-    }
-    assert!(seen > 100, "only {seen} were found");
-}
-
-/// The anchors of a document's headings, as GitHub makes them; of a file of tests, the functions, since
-/// FAULTS.md names the test in the anchor.
-fn anchors(document: &Path) -> Vec<String> {
-    let text = fs::read_to_string(document).unwrap();
-    if document
-        .extension()
-        .is_some_and(|extension| extension == "rs")
-    {
-        let tests = text
-            .lines()
-            .filter_map(|line| line.split_once("fn ")?.1.split_once('('));
-        return tests.map(|(name, _)| name.to_owned()).collect();
-    }
-    let headings = text.lines().filter(|line| line.starts_with('#'));
-    let anchor = |heading: &str| -> String {
-        let heading = heading.trim_start_matches('#').trim().to_lowercase();
-        let kept = heading
-            .chars()
-            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
-        kept.map(|c| if c == ' ' { '-' } else { c }).collect()
-    };
-    headings.map(anchor).collect()
 }
 
 /// FAULTS.md says what happens where. A cell is a *yes*, and then the column's file has a test of

@@ -1,25 +1,21 @@
-//! What the README shows of files and of the environment is taken as it stands there.
+//! What the guide shows of files and of the environment is taken as it stands there.
 
 use std::{ffi::OsString, fs};
 
 use chaos_core::{Injector, wire};
 use chaos_sources::{Environment, FileSource};
 
-fn section() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let section = readme
-        .split("\n## Rules from a file or the environment\n")
-        .nth(1);
-    section.unwrap().split("\n## ").next().unwrap().to_owned()
+fn guide() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pages/guides/files.md");
+    fs::read_to_string(path).unwrap()
 }
 
 #[test]
 fn its_files_say_the_same() {
-    let section = section();
+    let guide = guide();
     let folder = tempfile::tempdir().unwrap();
     let load = |format: &str| {
-        let text = section.split(&format!("\n```{format}\n")).nth(1).unwrap();
+        let text = guide.split(&format!("\n```{format}\n")).nth(1).unwrap();
         let path = folder.path().join(format!("rules.{format}"));
         fs::write(&path, text.split("```").next().unwrap()).unwrap();
         FileSource::new(&path).load().unwrap()
@@ -34,8 +30,8 @@ fn its_files_say_the_same() {
 
 #[test]
 fn its_variables_can_be_armed() {
-    let section = section();
-    let texts = section.split("CHAOS_RULES='").skip(1);
+    let guide = guide();
+    let texts = guide.split("CHAOS_RULES='").skip(1);
     let texts: Vec<_> = texts.map(|rest| rest.split('\'').next().unwrap()).collect();
     assert_eq!(texts.len(), 2);
     for text in texts {
@@ -52,7 +48,7 @@ fn its_variables_can_be_armed() {
             .as_str(),
         "env.http.server.1"
     );
-    let actions = section
+    let actions = guide
         .split("Their actions ")
         .nth(1)
         .unwrap()

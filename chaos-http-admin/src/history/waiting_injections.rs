@@ -1,0 +1,78 @@
+//! The injections that wait for the audit file.
+
+use std::{
+    mem,
+    time::{Duration, SystemTime},
+};
+
+use chaos_core::Injection;
+use serde_json::json;
+
+use crate::history::{entry, injection_json, process_id::process_id};
+
+/// The injections that wait to be written, within bounds.
+#[derive(Debug)]
+pub(crate) struct WaitingInjections {
+    per_second: u32,
+    /// The second of the last injection, and the number of those in it.
+    second: u64,
+    in_second: u32,
+    waiting: Vec<(SystemTime, Injection)>,
+    /// The number of injections that were left out since the last one that is waiting or was written.
+    left_out: u64,
+}
+
+impl WaitingInjections {
+    /// The number of injections that wait at most.
+    const MOST: usize = 1000;
+
+    pub(crate) fn new(per_second: u32) -> Self {
+        Self {
+            per_second: per_second.max(1),
+            second: 0,
+            in_second: 0,
+            waiting: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Adds an injection that happened at the time `now`, or counts it if there are too many. Returns whether the
+    /// writer has to be woken.
+    pub(crate) fn add(&mut self, injection: &Injection, now: Duration, at: SystemTime) -> bool {
+        if mem::replace(&mut self.second, now.as_secs()) != now.as_secs() {
+            self.in_second = 0;
+        }
+        if self.in_second >= self.per_second || self.waiting.len() >= Self::MOST {
+            self.left_out += 1;
+            return false;
+        }
+        self.in_second += 1;
+        self.waiting.push((at, injection.clone()));
+        self.waiting.len() == 1
+    }
+
+    pub(crate) fn are_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Returns the lines of those that wait. The first has the number of those that were left out before.
+    pub(crate) fn take_lines(&mut self) -> Vec<Vec<u8>> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let mut left_out = mem::take(&mut self.left_out);
+        let waiting = mem::take(&mut self.waiting).into_iter();
+        let lines = waiting.map(|(at, injection)| {
+            let mut line = injection_json::fields(&injection);
+            line["action"] = json!("inject");
+            line["at"] = json!(entry::time(at));
+            line["run"] = json!(process_id());
+            let left_out = mem::take(&mut left_out);
+            if left_out > 0 {
+                line["left_out"] = json!(left_out);
+            }
+            format!("{line}\n").into_bytes()
+        });
+        lines.collect()
+    }
+}

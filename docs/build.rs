@@ -1,0 +1,50 @@
+//! Takes the tests out of the README and the book, so that `cargo test` runs them as they are printed: a doc test would
+//! leave out what is `#[cfg(test)]`, and each `#[test]`.
+#![forbid(unsafe_code)]
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+fn main() -> io::Result<()> {
+    let out = env::var_os("OUT_DIR")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let mut tests = fs::File::create(out.join("tests.rs"))?;
+    let mut pages = vec![PathBuf::from("../README.md")];
+    find(Path::new("pages"), &mut pages)?;
+    for page in pages {
+        println!("cargo::rerun-if-changed={}", page.display());
+        let text = fs::read_to_string(&page)?;
+        let blocks = text.split("\n```rust").skip(1);
+        let blocks = blocks.filter_map(|block| block.split_once('\n')?.1.split("\n```").next());
+        for (number, block) in blocks.enumerate() {
+            if block.contains("#[test]") || block.contains("#[tokio::test") {
+                let name = page.file_stem().unwrap_or_default().to_string_lossy();
+                let name = name.to_lowercase().replace('-', "_");
+                // Lines that the book hides begin with `# `.
+                let lines = block
+                    .lines()
+                    .map(|line| line.strip_prefix("# ").unwrap_or(line));
+                let code = lines.collect::<Vec<_>>().join("\n");
+                writeln!(tests, "mod {name}_{number} {{\n{code}\n}}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn find(folder: &Path, pages: &mut Vec<PathBuf>) -> io::Result<()> {
+    println!("cargo::rerun-if-changed={}", folder.display());
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            find(&path, pages)?;
+        } else {
+            pages.push(path);
+        }
+    }
+    Ok(())
+}
