@@ -3,39 +3,45 @@
 
 use crate::support::{client_rows as rows, clients::Kind};
 
+/// Calls with wrapped bodies, and with a body that stays.
+async fn both<F: Future<Output = ()>>(row: impl Fn(Kind) -> F) {
+    row(Kind::Hyper).await;
+    row(Kind::HyperClient).await;
+}
+
 #[tokio::test]
 async fn latency_after() {
-    rows::latency_after(Kind::Hyper).await;
+    both(rows::latency_after).await;
 }
 
 #[tokio::test]
 async fn latency_at_least() {
-    rows::latency_at_least(Kind::Hyper).await;
+    both(rows::latency_at_least).await;
 }
 
 #[tokio::test]
 async fn grpc() {
-    rows::grpc(Kind::Hyper).await;
+    both(rows::grpc).await;
 }
 
 #[tokio::test]
 async fn grpc_after_messages() {
-    rows::grpc_after_messages(Kind::Hyper).await;
+    both(rows::grpc_after_messages).await;
 }
 
 #[tokio::test]
 async fn abort_reset_after() {
-    rows::abort_reset_after(Kind::Hyper).await;
+    both(rows::abort_reset_after).await;
 }
 
 #[tokio::test]
 async fn abort_h2() {
-    rows::abort_h2(Kind::Hyper).await;
+    both(rows::abort_h2).await;
 }
 
 #[tokio::test]
 async fn abort_panic() {
-    rows::abort_panic(Kind::Hyper).await;
+    both(rows::abort_panic).await;
 }
 
 #[tokio::test]
@@ -45,70 +51,70 @@ async fn abort_exit() {
 
 #[tokio::test]
 async fn hang() {
-    rows::hang(Kind::Hyper).await;
+    both(rows::hang).await;
 }
 
 #[tokio::test]
 async fn pause() {
-    rows::pause(Kind::Hyper).await;
+    both(rows::pause).await;
 }
 
 #[tokio::test]
 async fn block() {
-    rows::block(Kind::Hyper).await;
+    both(rows::block).await;
 }
 
 #[tokio::test]
 async fn body_throttle() {
-    rows::body_throttle(Kind::Hyper).await;
+    both(rows::body_throttle).await;
 }
 
 #[tokio::test]
 async fn body_truncate() {
-    rows::body_truncate(Kind::Hyper).await;
+    both(rows::body_truncate).await;
 }
 
 #[tokio::test]
 async fn body_stall() {
-    rows::body_stall(Kind::Hyper).await;
+    both(rows::body_stall).await;
 }
 
 #[tokio::test]
 async fn body_corrupt() {
-    rows::body_corrupt(Kind::Hyper).await;
+    both(rows::body_corrupt).await;
 }
 
 #[tokio::test]
 async fn body_first_byte() {
-    rows::body_first_byte(Kind::Hyper).await;
+    both(rows::body_first_byte).await;
 }
 
 #[tokio::test]
 async fn body_chunk() {
-    rows::body_chunk(Kind::Hyper).await;
+    both(rows::body_chunk).await;
 }
 
 #[tokio::test]
 async fn request_body() {
-    rows::request_body(Kind::Hyper).await;
+    both(rows::request_body).await;
 }
 
 #[tokio::test]
 async fn headers() {
-    rows::headers(Kind::Hyper).await;
+    both(rows::headers).await;
 }
 
 #[tokio::test]
 async fn burn() {
-    rows::burn(Kind::Hyper).await;
+    both(rows::burn).await;
 }
 
 #[tokio::test]
 async fn custom() {
-    rows::custom(Kind::Hyper).await;
+    both(rows::custom).await;
 }
 
 #[tokio::test]
 async fn one_of() {
-    rows::one_of(Kind::Hyper).await;
+    both(rows::one_of).await;
 }

@@ -9,7 +9,7 @@ use std::{
 
 use axum::{Router, body::Bytes, routing::post};
 use chaos_core::{Injector, Policy, wire};
-use chaos_tower::{BoxError, InjectLayer, reqwest};
+use chaos_tower::{BoxError, InjectClient, InjectLayer, reqwest};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use http_body_util::{BodyExt, Full};
@@ -28,6 +28,8 @@ use crate::support::{
 pub(crate) enum Kind {
     Tonic,
     Hyper,
+    /// hyper-util's with axum's body, which stays: [`chaos_tower::InjectClient`].
+    HyperClient,
     Reqwest,
     /// Reqwest's, as [`chaos_tower::reqwest::Client`].
     ReqwestClient,
@@ -138,6 +140,15 @@ impl Client {
                 let client = builder.http2_only(is_grpc).build_http();
                 let service = layer.boxed_errors().wrapped_bodies().layer(client);
                 hear(service.oneshot(request.map(|()| full())).await).await
+            }
+            Kind::HyperClient => {
+                let mut builder = legacy::Client::builder(TokioExecutor::new());
+                let client = builder.http2_only(is_grpc).build_http();
+                let layer = layer.boxed_errors().wrapped_responses();
+                let service: InjectClient<legacy::Client<_, axum::body::Body>> =
+                    layer.layer(client);
+                let request = request.map(|()| axum::body::Body::new(full()));
+                hear(service.oneshot(request).await).await
             }
             Kind::Reqwest | Kind::ReqwestClient => {
                 let builder = ::reqwest::Client::builder().no_proxy();
