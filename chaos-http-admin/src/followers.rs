@@ -23,6 +23,8 @@ pub(crate) struct Followers {
     pub(crate) feed: Feed,
     /// Locked while an edit of the port waits for the file and is made.
     pub(crate) edits: Arc<Mutex<()>>,
+    /// Resumes, which may wait for a disk.
+    pub(crate) resumes: Worker,
     /// Locked while the status is made, which takes longer the more rules there are.
     pub(crate) status: Arc<Mutex<()>>,
     pub(crate) worker: Worker,
@@ -38,6 +40,7 @@ impl Followers {
             feed: Feed::of(injector),
             edits: Arc::default(),
             status: Arc::default(),
+            resumes: Worker::new(),
             worker: Worker::new(),
             file: None,
             sources: Sources::default(),

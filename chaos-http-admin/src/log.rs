@@ -52,16 +52,16 @@ impl Log {
 
     fn add(&'static self, line: Line) {
         let mut lines = self.lines();
-        if lines.waiting.len() >= MAX_WAITING {
-            lines.dropped += 1;
-            return;
-        }
-        lines.waiting.push_back(line);
         if !lines.has_thread {
             let thread = thread::Builder::new().name("chaos-log".to_owned());
             // If there is none, the next line tries again.
             lines.has_thread = thread.spawn(|| self.emit_all()).is_ok();
         }
+        if lines.waiting.len() >= MAX_WAITING {
+            lines.dropped += 1;
+            return;
+        }
+        lines.waiting.push_back(line);
         drop(lines);
         self.added.notify_one();
     }

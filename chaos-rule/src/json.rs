@@ -40,8 +40,19 @@ enum Kind {
 
 impl Input {
     /// Returns whether the rule names itself.
-    pub(crate) fn has_id(&self) -> bool {
+    fn has_id(&self) -> bool {
         self.object.get("id").is_some()
+    }
+
+    /// Returns the id of a rule that does not name itself: the file, line and column of the macro.
+    pub(crate) fn default_id(&self) -> Option<String> {
+        let place = Span::call_site().unwrap();
+        let path = place.file();
+        let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
+        let is_of_id = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+        let file: String = file.chars().filter(is_of_id).take(64).collect();
+        let id = format!("{file}:{}:{}", place.line(), place.column());
+        (!self.has_id()).then_some(id)
     }
 
     /// Checks a rule of literals, and returns its JSON. Returns `None` if a value is an expression: such a rule is
@@ -51,9 +62,8 @@ impl Input {
         if !self.object.write(&mut json) {
             return Ok(None);
         }
-        let line = format!("line-{}", Span::call_site().unwrap().line());
-        let id = (!self.has_id()).then_some(&*line);
-        match wire::rule_from_json(json.as_bytes(), id) {
+        let id = self.default_id();
+        match wire::rule_from_json(json.as_bytes(), id.as_deref()) {
             Ok(_) => Ok(Some(json)),
             Err(error) => Err(self.at_its_place(&error)),
         }

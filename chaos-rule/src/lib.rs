@@ -42,7 +42,7 @@ use crate::json::Input;
 ///   allowed.
 /// - **A value may be an expression**, of any type that [`serde::Serialize`] knows: `"limit": retries + 1`. Such a
 ///   rule is checked when it is evaluated.
-/// - **Without an `id`**, it is `line-` and the number of the macro's line.
+/// - **Without an `id`**, it is the name of the file with the line and the column of the macro: `checkout.rs:12:9`.
 /// - The braces around the fields may be left out: `rule! { "site": "db.read", … }`.
 ///
 /// It takes chaos-core with its feature `serde`. A rule with a `window` takes its feature `window` as well.
@@ -76,12 +76,9 @@ pub fn rule(input: TokenStream) -> TokenStream {
                 ))
             }
         };
-        let id = match input.has_id() {
-            true => quote!(::core::option::Option::None),
-            false => quote!(::core::option::Option::Some(::core::concat!(
-                "line-",
-                ::core::line!()
-            ))),
+        let id = match input.default_id() {
+            None => quote!(::core::option::Option::None),
+            Some(id) => quote!(::core::option::Option::Some(#id)),
         };
         Ok(quote!(::chaos_core::__private::rule(#json, #id)))
     });

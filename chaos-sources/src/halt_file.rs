@@ -31,8 +31,8 @@ use crate::{
 ///   [`Injector::halt_when`] or the `halt_on` of a port is not written, because the process ends with it.
 /// - **A resume removes it**, before any rule is armed again. If the file cannot be removed, because
 ///   it is mounted read-only for example, the resume is refused with the reason.
-/// - **Removing it resumes**, whoever has halted. If that is refused, because a guard rail has not been
-///   acknowledged for example, the file is written again.
+/// - **Removing it resumes**, whoever has halted, once it has been gone for 100 ms. While a guard rail has not
+///   been acknowledged, the file is written again instead.
 ///
 /// What cannot be done is a `tracing` warning and an entry of the audit, once for each reason, and
 /// [`problem`](FollowedHaltFile::problem) says it for as long as it lasts:
@@ -41,7 +41,7 @@ use crate::{
 /// |---|---|
 /// | is missing | is not halted by it |
 /// | is empty, unreadable, a directory or not UTF-8 | is halted |
-/// | is in a directory that is missing | is not halted by it; a halt is written once the directory is there |
+/// | is in a directory that is missing | is not halted by it; a halt is written once the directory is there; later, as after an unmount, the file counts as what it was |
 /// | is in a directory that may not be searched | is halted, if that is so when the process starts; later, the file counts as what it was |
 /// | cannot be written: the disk is full or read-only | a halt is in force, and ends with the process; the file is tried again every five seconds |
 /// | cannot be removed | stays halted |
@@ -110,8 +110,7 @@ impl HaltFile {
         // One message is enough to wake the thread, however many changes there are.
         let (wake, woken) = mpsc::sync_channel(1);
         let marker = Arc::new(Marker::new(self.path.clone(), actor, wake.clone()));
-        let hook: Arc<dyn HaltHook> = marker.clone();
-        injector.add_halt_hook(&hook);
+        injector.add_halt_hook(Arc::clone(&marker) as Arc<dyn HaltHook>);
         let mut follower = Follower {
             directories: DirectoryWatcher::new(wake.clone()),
             injector: injector.clone(),

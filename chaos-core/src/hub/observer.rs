@@ -87,6 +87,8 @@ impl EventPace {
 pub(crate) fn trace(injection: &Injection, usual: bool) {
     let delay_ms = injection.delay.as_secs_f64() * 1e3;
     let call = &*injection.call;
+    // A path may have a secret in it, where the route has a parameter.
+    let path = call.path.as_deref().filter(|_| call.route.is_none());
     macro_rules! event {
         ($level:ident) => {
             tracing::$level!(
@@ -96,7 +98,7 @@ pub(crate) fn trace(injection: &Injection, usual: bool) {
                 fault = &*injection.fault,
                 delay_ms,
                 method = call.method.as_ref().map(http::Method::as_str),
-                path = call.path.as_deref(),
+                path,
                 route = call.route.as_deref(),
                 trace_id = call.trace_id.as_deref(),
                 labels = call.labels_text(),

@@ -99,16 +99,36 @@ impl Injector {
 
     /// Resumes in the name of `actor`; an error says what keeps the halt from being undone.
     pub(crate) fn resume_by(&self, actor: &Actor) -> Result<bool, ChangeError> {
-        self.0.holders().check_unlocked()?;
-        self.0.halt_hooks.before_resume()?;
+        let halts = {
+            let holders = self.0.holders();
+            holders.check_unlocked()?;
+            holders.halts()
+        };
+        let resumed = self.0.halt_hooks.before_resume();
+        let resumed = resumed.and_then(|()| self.end_holds(actor, halts));
+        if resumed.is_err() {
+            // A hook may have agreed.
+            let first = self.0.holders().first();
+            first.iter().for_each(|by| self.0.halt_hooks.halted(by));
+        }
+        resumed
+    }
+
+    /// Ends the holds of all people, unless someone has halted since there were so many `halts`: who was told
+    /// that injection is halted must be able to rely on it.
+    fn end_holds(&self, actor: &Actor, halts: u64) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
         let ended = {
             let mut holders = self.0.holders();
             holders.check_unlocked()?;
+            if holders.halts() != halts {
+                let reason = "someone has halted meanwhile".into();
+                return Err(ChangeError::ResumeRefused { reason });
+            }
             self.0.hub.set_halted(false);
             holders.end()
         };
-        // A halt that came after `swept_book` is undone, too, and has left this to be done.
+        // A halt that came before the look at the holders may have left this to be done.
         book.disarm_now();
         let mut draft = EntryDraft::of(Action::Resume);
         if let Some(names) = &ended {

@@ -1,6 +1,6 @@
 //! `HaltHook`: who keeps a halt outside the process, and must agree to its end.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{audit::actor::Actor, injector::Injector, rule::rule_set::ChangeError};
 
@@ -24,7 +24,7 @@ use crate::{audit::actor::Actor, injector::Injector, rule::rule_set::ChangeError
 ///
 /// let (injector, incident) = (Injector::new(), Arc::new(Incident::default()));
 /// let hook: Arc<dyn HaltHook> = incident.clone();
-/// injector.add_halt_hook(&hook);
+/// injector.add_halt_hook(hook);
 /// injector.halt("enough seen");
 /// incident.0.store(true, Relaxed);
 /// assert!(!injector.resume());
@@ -33,12 +33,14 @@ use crate::{audit::actor::Actor, injector::Injector, rule::rule_set::ChangeError
 /// ```
 pub trait HaltHook: Send + Sync {
     /// Called after a halt in the name of `by` has taken effect, on the thread that has halted, also if the
-    /// injector was halted before. It must not block.
+    /// injector was halted before. It must not block. It is called again, with the first holder, after a resume
+    /// to which a hook has agreed and that was refused nevertheless.
     ///
     /// [`halt_when`](Injector::halt_when) and the environment do not call it: their halts end with the process.
     fn halted(&self, by: &Actor);
 
-    /// Called before a resume, on the thread that resumes. It may block; the injector's locks are free.
+    /// Called before a resume, on the thread that resumes. It may block; the injector's locks are free. A halt
+    /// that comes meanwhile refuses the resume.
     ///
     /// # Errors
     /// An error refuses the resume: the injector stays halted for the reason in it.
@@ -47,14 +49,13 @@ pub trait HaltHook: Send + Sync {
 
 /// The hooks of one injector.
 #[derive(Default)]
-pub(super) struct HaltHooks(Mutex<Vec<Weak<dyn HaltHook>>>);
+pub(super) struct HaltHooks(Mutex<Vec<Arc<dyn HaltHook>>>);
 
 impl Injector {
-    /// Adds a hook, which is called at each halt and before each resume until its last `Arc` is dropped.
-    pub fn add_halt_hook(&self, hook: &Arc<dyn HaltHook>) {
-        let mut hooks = self.0.halt_hooks.lock();
-        hooks.retain(|hook| hook.strong_count() > 0);
-        hooks.push(Arc::downgrade(hook));
+    /// Adds a hook, which is called at each halt and before each resume. It lives as long as the injector, so it
+    /// must not own one.
+    pub fn add_halt_hook(&self, hook: Arc<dyn HaltHook>) {
+        self.0.halt_hooks.lock().push(hook);
     }
 }
 
@@ -73,12 +74,12 @@ impl HaltHooks {
         })
     }
 
-    /// Returns the hooks that are still there. They are called without the lock, which they may need.
+    /// Returns the hooks. They are called without the lock, which they may need.
     fn all(&self) -> Vec<Arc<dyn HaltHook>> {
-        self.lock().iter().filter_map(Weak::upgrade).collect()
+        self.lock().clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn HaltHook>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<dyn HaltHook>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,7 +10,11 @@ use crate::{
 
 /// The holders of a halt, in the order in which they halted. The injector is halted while there is one.
 #[derive(Debug, Default)]
-pub(super) struct Holders(Vec<Hold>);
+pub(super) struct Holders {
+    holds: Vec<Hold>,
+    /// The number of halts so far.
+    halts: u64,
+}
 
 /// The hold of one holder.
 #[derive(Debug)]
@@ -30,24 +34,36 @@ impl Holders {
     /// Adds a holder. One who holds already keeps the reason and the time of the first halt, and is locked again
     /// if someone has acknowledged it.
     pub(super) fn add(&mut self, kind: HolderKind, by: Actor, now: Duration) {
+        self.halts += 1;
         let hold = Hold {
             locked: kind != HolderKind::Person,
             since: now,
             kind,
             by,
         };
-        let mut known = self.0.iter_mut();
+        let mut known = self.holds.iter_mut();
         if let Some(known) = known.find(|known| known.is_by_the_same(&hold)) {
             known.locked |= hold.locked;
         // A hold that is locked is always listed: it is what keeps a resume away.
-        } else if hold.locked || self.0.len() < Self::MOST {
-            self.0.push(hold);
+        } else if hold.locked || self.holds.len() < Self::MOST {
+            self.holds.push(hold);
         }
+    }
+
+    /// Returns the number of halts so far.
+    pub(super) fn halts(&self) -> u64 {
+        self.halts
+    }
+
+    /// Returns who was the first to halt, apart from the environment, whose halt ends with the process.
+    pub(super) fn first(&self) -> Option<Actor> {
+        let others = |hold: &&Hold| hold.kind != HolderKind::Environment;
+        self.holds.iter().find(others).map(|hold| hold.by.clone())
     }
 
     /// Returns an error if a resume is refused because of a holder.
     pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
-        match self.0.iter().find(|hold| hold.locked) {
+        match self.holds.iter().find(|hold| hold.locked) {
             None => Ok(()),
             Some(hold) => Err(ChangeError::Locked {
                 reason: hold.reason().into(),
@@ -58,20 +74,20 @@ impl Holders {
     /// Ends every hold, and returns the names of those who held; `None` if nobody did.
     pub(super) fn end(&mut self) -> Option<String> {
         let names = self.names();
-        self.0.clear();
+        self.holds.clear();
         names
     }
 
     /// Returns the names of the holders, with commas in between; `None` if there is none.
     pub(super) fn names(&self) -> Option<String> {
-        let names: Vec<_> = self.0.iter().map(Hold::name).collect();
+        let names: Vec<_> = self.holds.iter().map(Hold::name).collect();
         (!names.is_empty()).then(|| names.join(", "))
     }
 
     /// Unlocks the holds of guard rails, and returns the breaches that were not acknowledged yet.
     pub(super) fn acknowledge(&mut self) -> Vec<Arc<str>> {
         let breaches = self.breaches().collect();
-        for hold in &mut self.0 {
+        for hold in &mut self.holds {
             // Only a restart undoes what the environment says.
             hold.locked &= hold.kind == HolderKind::Environment;
         }
@@ -81,13 +97,13 @@ impl Holders {
     /// Returns the breaches that nobody has acknowledged.
     pub(super) fn breaches(&self) -> impl Iterator<Item = Arc<str>> {
         let is_breach = |hold: &&Hold| hold.locked && hold.kind == HolderKind::GuardRail;
-        let breaches = self.0.iter().filter(is_breach);
+        let breaches = self.holds.iter().filter(is_breach);
         breaches.map(|hold| hold.reason().into())
     }
 
     /// Returns the holders as a status lists them.
     pub(super) fn list(&self, now: Duration) -> Vec<HaltHolder> {
-        let holders = self.0.iter().map(|hold| HaltHolder {
+        let holders = self.holds.iter().map(|hold| HaltHolder {
             by: hold.by.clone(),
             kind: hold.kind,
             ago: now.saturating_sub(hold.since),

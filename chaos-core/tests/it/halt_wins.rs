@@ -366,6 +366,8 @@ async fn a_halt_amid_edits_lets_waiting_tasks_go() {
 struct Kept {
     heard: Mutex<Vec<String>>,
     refuses: AtomicBool,
+    /// Whether someone halts while it is asked.
+    halts: AtomicBool,
     /// What a hook may ask of the injector: its locks are free.
     injector: OnceLock<Injector>,
 }
@@ -383,6 +385,9 @@ impl HaltHook for Kept {
             injector.is_idle(),
             !matches!(injector.status().state, State::Armed)
         );
+        if self.halts.load(Ordering::Relaxed) {
+            injector.as_actor(Actor::new("bob")).halt();
+        }
         match self.refuses.load(Ordering::Relaxed) {
             true => Err("an\nincident".to_owned()),
             false => Ok(()),
@@ -394,8 +399,7 @@ impl HaltHook for Kept {
 async fn a_hook_hears_of_each_halt_and_may_refuse_a_resume() {
     let (injector, kept) = (Injector::new(), Arc::new(Kept::default()));
     kept.injector.set(injector.clone()).unwrap();
-    let hook: Arc<dyn HaltHook> = kept.clone();
-    injector.add_halt_hook(&hook);
+    injector.add_halt_hook(kept.clone());
     delays(&injector, "halt.hook", 600);
     injector.as_actor(Actor::new("alice")).halt();
     injector.as_actor(Actor::new("bob")).halt();
@@ -418,8 +422,19 @@ async fn a_hook_hears_of_each_halt_and_may_refuse_a_resume() {
     kept.refuses.store(false, Ordering::Relaxed);
     assert!(injector.resume());
     assert!(matches!(injector.status().state, State::Armed));
-    // It is asked and told nothing once it is gone.
-    drop((hook, kept));
+
+    // Whoever halts while a hook is asked is told that injection is halted, and it stays so.
     injector.halt("enough");
+    kept.halts.store(true, Ordering::Relaxed);
+    let error = injector.as_actor(Actor::new("alice")).resume().unwrap_err();
+    assert!(
+        error.to_string().ends_with("someone has halted meanwhile"),
+        "{error}"
+    );
+    assert!(matches!(injector.status().state, State::Halted { .. }));
+    // The hook has agreed, so it is told that the halt goes on.
+    let first = injector.status().holders[0].by.to_string();
+    assert_eq!(*kept.heard.lock().unwrap().last().unwrap(), first);
+    kept.halts.store(false, Ordering::Relaxed);
     assert!(injector.resume());
 }

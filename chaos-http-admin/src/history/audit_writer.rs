@@ -19,8 +19,11 @@ use serde_json::json;
 
 use crate::{
     history::{
-        appender::Appender, entry, expiry_watch::ExpiryWatch, process_id::process_id,
-        waiting_injections::WaitingInjections,
+        appender::Appender,
+        entry,
+        expiry_watch::ExpiryWatch,
+        process_id::process_id,
+        waiting_injections::{TakenInjections, WaitingInjections},
     },
     log::log,
 };
@@ -116,7 +119,10 @@ impl Writer {
             match written {
                 _ if is_last => break,
                 Ok(()) => {
-                    let is_due = || self.state.injections().is_some_and(|it| it.are_waiting());
+                    let is_due = || {
+                        !self.injections.is_empty()
+                            || self.state.injections().is_some_and(|it| it.are_waiting())
+                    };
                     self.audit
                         .wait_blocking_unless(self.progress.seen, wait, is_due);
                 }
@@ -130,10 +136,9 @@ impl Writer {
     /// Appends the entries that are new since the last call, then the injections, and syncs the file.
     fn write_new_entries(&mut self) -> io::Result<()> {
         let entries = self.audit.after(self.progress.seen).entries;
-        if self.injections.is_empty()
-            && let Some(mut waiting) = self.state.injections()
-        {
-            self.injections = waiting.take_lines();
+        if self.injections.is_empty() {
+            let taken = self.state.injections().map(|mut waiting| waiting.take());
+            self.injections = taken.map(TakenInjections::into_lines).unwrap_or_default();
         }
         match entries.first() {
             Some(first) => self.skip_to(first),

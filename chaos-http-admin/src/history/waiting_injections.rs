@@ -55,14 +55,30 @@ impl WaitingInjections {
         !self.waiting.is_empty()
     }
 
-    /// Returns the lines of those that wait. The first has the number of those that were left out before.
-    pub(crate) fn take_lines(&mut self) -> Vec<Vec<u8>> {
-        if self.waiting.is_empty() {
-            return Vec::new();
+    /// Takes those that wait. Calls that are hit wait for this, so their lines are made later.
+    pub(crate) fn take(&mut self) -> TakenInjections {
+        let left_out = match self.waiting.is_empty() {
+            true => 0,
+            false => mem::take(&mut self.left_out),
+        };
+        TakenInjections {
+            injections: mem::take(&mut self.waiting),
+            left_out,
         }
-        let mut left_out = mem::take(&mut self.left_out);
-        let waiting = mem::take(&mut self.waiting).into_iter();
-        let lines = waiting.map(|(at, injection)| {
+    }
+}
+
+/// The injections that are written next.
+pub(crate) struct TakenInjections {
+    injections: Vec<(SystemTime, Injection)>,
+    left_out: u64,
+}
+
+impl TakenInjections {
+    /// Returns the lines. The first has the number of those that were left out before.
+    pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
+        let mut left_out = self.left_out;
+        let lines = self.injections.into_iter().map(|(at, injection)| {
             let mut line = injection_json::fields(&injection);
             line["action"] = json!("inject");
             line["at"] = json!(entry::time(at));

@@ -23,7 +23,6 @@ use crate::{
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::status,
-    worker::Worker,
 };
 
 /// Halts all injection, and answers with the resulting status. If it was halted already, the caller
@@ -49,12 +48,11 @@ pub(crate) async fn halt(
 /// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules have not changed
 /// since the client has read them.
 ///
-/// The worker does it, because a [`HaltHook`](chaos_core::HaltHook) may have to remove a file.
+/// A worker of its own does it, because a [`HaltHook`](chaos_core::HaltHook) may have to remove a file.
 pub(crate) async fn resume(
     State(injector): State<Injector>,
     caller: Caller,
     Extension(followers): Extension<Followers>,
-    Extension(worker): Extension<Worker>,
     _: NoQuery,
     if_match: IfMatch,
     Reason(reason): Reason,
@@ -63,7 +61,8 @@ pub(crate) async fn resume(
     if_match.check(injector.rules().generation(), true)?;
     let actor = caller.because(Some(&reason));
     let (resumed, by) = (injector.clone(), actor.clone());
-    if worker.run(move || resumed.as_actor(by).resume()).await? {
+    let resume = move || resumed.as_actor(by).resume();
+    if followers.resumes.run(resume).await? {
         log(move || tracing::warn!(target: "chaos", reason, who = %actor, "resumed"));
     }
     Ok(status(&injector, &followers))

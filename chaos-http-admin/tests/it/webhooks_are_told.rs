@@ -245,14 +245,7 @@ async fn a_halt_does_not_wait_for_a_receiver_that_hangs_nor_for_a_retry() {
     let (mut silent, _) = timeout(LONG, hangs.accept()).await.unwrap().unwrap();
     let clock = Clock::monotonic();
     injector.halt("an incident");
-    let (mut beside, _) = timeout(LONG, hangs.accept()).await.unwrap().unwrap();
-    let mut request = Vec::new();
-    while !String::from_utf8_lossy(&request).contains("an incident") {
-        let read = beside.read_buf(&mut request).await.unwrap();
-        assert!(read > 0, "{request:?}");
-    }
-    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    beside.write_all(answer).await.unwrap();
+    receive(&hangs, "an incident").await;
     status(&admin, |it| it["delivered"] == 1).await;
     assert!(clock.now() < Duration::from_secs(2), "{:?}", clock.now());
 
@@ -262,10 +255,21 @@ async fn a_halt_does_not_wait_for_a_receiver_that_hangs_nor_for_a_retry() {
     silent.write_all(busy).await.unwrap();
     sleep(Duration::from_millis(100)).await;
     injector.resume();
-    let (mut beside, _) = timeout(LONG, hangs.accept()).await.unwrap().unwrap();
-    beside.write_all(answer).await.unwrap();
+    receive(&hangs, "resume").await;
     status(&admin, |it| it["delivered"] == 2).await;
     assert!(clock.now() < Duration::from_secs(4), "{:?}", clock.now());
+}
+
+/// Accepts a connection, and answers its request once that has come with this text.
+async fn receive(listener: &TcpListener, text: &str) {
+    let (mut connection, _) = timeout(LONG, listener.accept()).await.unwrap().unwrap();
+    let mut request = Vec::new();
+    while !String::from_utf8_lossy(&request).contains(text) {
+        let read = connection.read_buf(&mut request).await.unwrap();
+        assert!(read > 0, "{request:?}");
+    }
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    connection.write_all(answer).await.unwrap();
 }
 
 /// Each of a thousand halts was told by itself, so that the last was told after a thousand others.

@@ -49,10 +49,10 @@ fn it_is_what_the_json_is() {
 }
 
 #[test]
-fn without_an_id_it_is_named_after_its_line() {
+fn without_an_id_it_is_named_after_its_place() {
     let line = line!() + 1;
     let first = rule! { "site": "db.read", "faults": [{ "value": null }] };
-    assert_eq!(first.id().as_str(), format!("line-{line}"));
+    assert_eq!(first.id().as_str(), format!("main.rs:{line}:17"));
     let second = rule! { "site": "db.read", "faults": [{ "value": -1.5e3 }] };
     assert_ne!(first.id(), second.id());
     let injector = Injector::new();

@@ -1,16 +1,24 @@
 //! The thread that keeps a halt file and the halt together.
 
 use std::{
-    sync::{Arc, mpsc::Receiver},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    thread,
     time::Duration,
 };
 
 use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher};
+use tracing::dispatcher;
 
 use crate::{
     error::SourceError,
-    halt_file::marker::{Found, Marker},
+    halt_file::marker::{Found, Marker, PendingHalt},
 };
+
+/// How long a file has to be gone before that is a resume: some programs replace a file by removing it first.
+const GONE_FOR: Duration = Duration::from_millis(100);
 
 /// The state of the thread.
 pub(super) struct Follower {
@@ -22,13 +30,8 @@ pub(super) struct Follower {
 impl Follower {
     /// Looks for the file for the first time. If it cannot be known whether it is there, the injector is halted.
     pub(super) fn begin(&mut self) {
-        // The halt of the environment ends with the process.
-        let holders = self.injector.status().holders;
-        let mut others = holders
-            .iter()
-            .filter(|it| it.kind != HolderKind::Environment);
-        if let Some(first) = others.next() {
-            self.marker.is_to_be_written(&first.by);
+        if let Some(by) = self.holder() {
+            self.marker.is_to_be_written(&by);
         }
         // The directory is watched before the file is looked for, so no change in between is missed.
         self.watch_directory();
@@ -44,6 +47,7 @@ impl Follower {
     }
 
     pub(super) fn run(mut self, woken: &Receiver<()>, look_every: Duration) {
+        self.marker.follow_on_this_thread();
         while !self.marker.is_stopped() {
             // Without a notification, the file is looked for as well.
             let _ = woken.recv_timeout(look_every);
@@ -52,11 +56,21 @@ impl Follower {
                 return;
             }
             match self.marker.look() {
+                Ok(Found::Removed) => self.look_again(woken),
                 Ok(found) => self.apply(found),
-                Err(error) => {
-                    self.report(Some(format!("the halt file cannot be looked for: {error}")));
-                }
+                Err(error) => self.report_unknown(&error),
             }
+        }
+    }
+
+    /// Looks once more for a file that was gone, after a moment in which nobody has halted.
+    fn look_again(&mut self, woken: &Receiver<()>) {
+        self.marker.suppose_there();
+        while woken.recv_timeout(GONE_FOR) != Err(RecvTimeoutError::Timeout) {}
+        self.watch_directory();
+        match self.marker.look() {
+            Ok(found) => self.apply(found),
+            Err(error) => self.report_unknown(&error),
         }
     }
 
@@ -64,20 +78,19 @@ impl Follower {
     fn apply(&self, found: Found) {
         let problem = match found {
             Found::Appeared => {
-                self.marker.needs_no_writing();
                 self.halt(&self.marker.reason());
                 None
             }
             Found::Stays => {
-                self.marker.needs_no_writing();
                 if !self.is_halted() {
                     self.halt(&self.marker.reason());
                 }
                 None
             }
             Found::Removed => self.resume(),
-            Found::Unwritten(by) => self.write(&by),
-            Found::Missing => self.missing_directory(),
+            Found::Unwritten(halt) => self.write(&halt),
+            Found::Missing => (!self.marker.has_directory())
+                .then(|| "the directory of the halt file does not exist".to_owned()),
         };
         self.report(problem);
     }
@@ -90,51 +103,52 @@ impl Follower {
         matches!(self.injector.status().state, State::Halted { .. })
     }
 
+    /// Returns who has halted, apart from the environment, whose halt ends with the process.
+    fn holder(&self) -> Option<Actor> {
+        let holders = self.injector.status().holders.into_iter();
+        let mut others = holders.filter(|it| it.kind != HolderKind::Environment);
+        others.next().map(|holder| holder.by)
+    }
+
     fn halt(&self, reason: &str) {
         let by = self.marker.actor().because(reason);
         self.injector.as_actor(by.clone()).halt();
-        // Afterwards, because a log may block.
-        tracing::warn!(target: "chaos", reason, who = %by, "halted by a file");
+        log(move || tracing::warn!(target: "chaos", who = %by, "halted by a file"));
     }
 
-    /// Resumes because the file was removed. If that is refused, the file is written again.
+    /// Resumes because the file was removed. If a guard rail does not let it, the file is written again.
     fn resume(&self) -> Option<String> {
         if !self.is_halted() {
             return None;
         }
         let by = self.marker.actor().because("the file was removed");
-        match self.injector.as_actor(by.clone()).resume() {
-            Ok(_) => {
-                tracing::warn!(target: "chaos", who = %by, "resumed: the halt file was removed");
-                None
-            }
-            Err(error) => {
-                let kept = self.marker.actor().because(error.to_string());
-                let problem = self.write(&kept);
-                tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and is written again");
-                problem
-            }
-        }
+        let Err(error) = self.injector.as_actor(by.clone()).resume() else {
+            log(
+                move || tracing::warn!(target: "chaos", who = %by, "resumed: the halt file was removed"),
+            );
+            return None;
+        };
+        let holders = self.injector.status().holders;
+        let is_rail = |kind| kind == HolderKind::GuardRail;
+        let rail = holders.iter().find(|it| it.locked && is_rail(it.kind));
+        let problem = rail.and_then(|rail| self.write(&self.marker.pending(rail.by.clone())));
+        log(
+            move || tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and injection stays halted"),
+        );
+        problem
     }
 
     /// Writes the file if the halt still holds. Returns what is wrong if it cannot be written.
-    fn write(&self, by: &Actor) -> Option<String> {
-        if !self.is_halted() {
-            self.marker.needs_no_writing();
-            return None;
-        }
-        let error = self.marker.write(by).err()?;
-        self.marker.is_to_be_written(by);
+    fn write(&self, halt: &PendingHalt) -> Option<String> {
+        self.holder()?;
+        let error = self.marker.write(halt).err()?;
         Some(format!(
             "the halt ends with the process, because the halt file cannot be written: {error}"
         ))
     }
 
-    /// Returns what is wrong if the file could not be written.
-    fn missing_directory(&self) -> Option<String> {
-        let directory = self.marker.path().parent()?;
-        let is_missing = !directory.is_dir();
-        is_missing.then(|| "the directory of the halt file does not exist".to_owned())
+    fn report_unknown(&self, error: &std::io::Error) {
+        self.report(Some(format!("the halt file cannot be looked for: {error}")));
     }
 
     /// Records what is wrong in the log, the audit and the status: once for each reason.
@@ -142,15 +156,31 @@ impl Follower {
         if !self.marker.set_problem(problem.clone()) {
             return;
         }
-        let path = self.marker.path().display();
+        let path = self.marker.path().display().to_string();
         match problem {
             Some(problem) => {
-                let error = SourceError::new(&path.to_string(), problem);
-                tracing::warn!(target: "chaos", %error, "the halt file cannot be kept");
-                let actor = self.marker.actor();
-                self.injector.as_actor(actor).refuse(error.to_string());
+                let error = SourceError::new(&path, problem);
+                self.injector
+                    .as_actor(self.marker.actor())
+                    .refuse(error.to_string());
+                log(
+                    move || tracing::warn!(target: "chaos", %error, "the halt file cannot be kept"),
+                );
             }
-            None => tracing::info!(target: "chaos", %path, "the halt file can be kept again"),
+            None => {
+                log(
+                    move || tracing::info!(target: "chaos", path, "the halt file can be kept again"),
+                );
+            }
         }
     }
+}
+
+/// Emits an event on a thread of its own: a subscriber may block for ever, and must not keep the next halt from
+/// being written. There are few such events.
+fn log(event: impl FnOnce() + Send + 'static) {
+    let to = dispatcher::get_default(Clone::clone);
+    let thread = thread::Builder::new().name("chaos-log".to_owned());
+    // Without a thread, there is no event; what it says is in the audit.
+    let _ = thread.spawn(move || dispatcher::with_default(&to, event));
 }

@@ -4,7 +4,8 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, ErrorKind, Read, Write},
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError, mpsc::SyncSender},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, mpsc::SyncSender},
+    thread::{self, ThreadId},
 };
 
 use chaos_core::{HaltHook, OneLine, audit::Actor};
@@ -19,15 +20,26 @@ pub(super) struct Marker {
     /// The name in which the file halts and resumes.
     actor: Actor,
     wake: SyncSender<()>,
-    state: Mutex<State>,
+    /// The thread that follows the file.
+    follower: OnceLock<ThreadId>,
+    /// Locked while the disk is waited for, before `asked` where both are.
+    file: Mutex<FileState>,
+    /// Never locked while the disk is waited for: a halt, and whoever asks for the status, take it.
+    asked: Mutex<Asked>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct FileState {
     /// Whether the file was there when it was last looked for, written or removed.
     was_there: bool,
-    /// Who has halted since the file was last written.
+}
+
+#[derive(Debug, Default)]
+struct Asked {
+    /// Who has halted since the file was last looked for.
     unwritten: Option<Actor>,
+    /// The number of resumes that have removed the file.
+    resumes: u64,
     problem: Option<String>,
     is_stopped: bool,
 }
@@ -42,17 +54,25 @@ pub(super) enum Found {
     Removed,
     Missing,
     /// The file is missing, and someone has halted.
-    Unwritten(Actor),
+    Unwritten(PendingHalt),
+}
+
+/// A halt that is to be written, unless a resume comes first.
+#[derive(Debug)]
+pub(super) struct PendingHalt {
+    pub(super) by: Actor,
+    resumes: u64,
 }
 
 impl Marker {
     pub(super) fn new(path: PathBuf, actor: Actor, wake: SyncSender<()>) -> Self {
-        let state = Mutex::default();
         Self {
             path,
             actor,
             wake,
-            state,
+            follower: OnceLock::new(),
+            file: Mutex::default(),
+            asked: Mutex::default(),
         }
     }
 
@@ -65,40 +85,58 @@ impl Marker {
         self.actor.clone()
     }
 
+    /// Makes this thread the one that follows the file. A resume of its own removes no file.
+    pub(super) fn follow_on_this_thread(&self) {
+        self.follower.get_or_init(|| thread::current().id());
+    }
+
     pub(super) fn stop(&self) {
-        self.state().is_stopped = true;
+        self.asked().is_stopped = true;
     }
 
     pub(super) fn is_stopped(&self) -> bool {
-        self.state().is_stopped
+        self.asked().is_stopped
     }
 
     pub(super) fn problem(&self) -> Option<String> {
-        self.state().problem.clone()
+        self.asked().problem.clone()
     }
 
     /// Sets what is wrong, and returns whether it is news.
     pub(super) fn set_problem(&self, problem: Option<String>) -> bool {
-        let mut state = self.state();
-        let is_news = state.problem != problem;
-        state.problem = problem;
+        let mut asked = self.asked();
+        let is_news = asked.problem != problem;
+        asked.problem = problem;
         is_news
     }
 
     /// Looks for the file.
     ///
     /// # Errors
-    /// Returns an error if it cannot be known whether the file is there.
+    /// Returns an error if it cannot be known whether the file is there. It then counts as what it was.
     pub(super) fn look(&self) -> io::Result<Found> {
-        let mut state = self.state();
-        // Under the lock, so that no resume removes the file in between.
-        let is_there = is_there(&self.path)?;
-        let was_there = std::mem::replace(&mut state.was_there, is_there);
-        Ok(match (is_there, was_there, &state.unwritten) {
+        let mut file = self.file();
+        // Taken before the look: if the file is there, it keeps the halts from before.
+        let (unwritten, resumes) = {
+            let mut asked = self.asked();
+            (asked.unwritten.take(), asked.resumes)
+        };
+        let looked = is_there(&self.path).and_then(|is_there| match is_there {
+            // An unmounted disk is no resume.
+            false if file.was_there && !self.has_directory() => Err(ErrorKind::NotFound.into()),
+            is_there => Ok(is_there),
+        });
+        let is_there = looked.inspect_err(|_| {
+            if let Some(by) = &unwritten {
+                self.is_to_be_written(by);
+            }
+        })?;
+        let was_there = std::mem::replace(&mut file.was_there, is_there);
+        Ok(match (is_there, was_there, unwritten) {
             (true, true, _) => Found::Stays,
             (true, false, _) => Found::Appeared,
             // A halt that came since wins over the removal.
-            (false, _, Some(by)) => Found::Unwritten(by.clone()),
+            (false, _, Some(by)) => Found::Unwritten(PendingHalt { by, resumes }),
             (false, true, None) => Found::Removed,
             (false, false, None) => Found::Missing,
         })
@@ -106,38 +144,53 @@ impl Marker {
 
     /// Takes the file for one that is there, until a look finds that it is not.
     pub(super) fn suppose_there(&self) {
-        self.state().was_there = true;
+        self.file().was_there = true;
+    }
+
+    pub(super) fn has_directory(&self) -> bool {
+        self.path.parent().is_none_or(Path::is_dir)
     }
 
     /// Notes that a halt by `by` is yet to be written.
     pub(super) fn is_to_be_written(&self, by: &Actor) {
-        self.state().unwritten.get_or_insert_with(|| by.clone());
+        self.asked().unwritten.get_or_insert_with(|| by.clone());
     }
 
-    /// Notes that nothing is to be written: the file is there, or the halt is over.
-    pub(super) fn needs_no_writing(&self) {
-        self.state().unwritten = None;
+    /// Returns a halt by `by` that is to be written.
+    pub(super) fn pending(&self, by: Actor) -> PendingHalt {
+        let resumes = self.asked().resumes;
+        PendingHalt { by, resumes }
     }
 
-    /// Writes the file, unless there is one.
-    pub(super) fn write(&self, by: &Actor) -> io::Result<()> {
-        let mut state = self.state();
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&self.path)
-        {
+    /// Writes the file, unless there is one, or someone has resumed since. After an error, the halt is yet to be
+    /// written.
+    pub(super) fn write(&self, halt: &PendingHalt) -> io::Result<()> {
+        let mut file = self.file();
+        if self.asked().resumes != halt.resumes {
+            return Ok(());
+        }
+        let written = self.create(&halt.by);
+        match written {
+            Ok(()) => file.was_there = true,
+            Err(_) => self.is_to_be_written(&halt.by),
+        }
+        written
+    }
+
+    fn create(&self, by: &Actor) -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        match options.write(true).create_new(true).open(&self.path) {
             Ok(mut file) => {
                 // On a disk that is full, the file may be empty. It halts all the same.
                 let written = file.write_all(text(by).as_bytes());
                 let _ = written.and_then(|()| file.sync_all());
+                Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && is_there(&self.path)? => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && is_there(&self.path)? => {
+                Ok(())
+            }
+            Err(error) => Err(error),
         }
-        state.was_there = true;
-        state.unwritten = None;
-        Ok(())
     }
 
     /// Returns the first line of the file.
@@ -157,9 +210,24 @@ impl Marker {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Removes the file, or returns why it stays.
+    fn remove(&self) -> Result<(), String> {
+        match fs::remove_file(&self.path) {
+            Err(error) if !is_missing(&error) => {
+                let path = self.path.display();
+                Err(format!("the halt file {path} cannot be removed: {error}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&self) -> MutexGuard<'_, FileState> {
         // Each change leaves a usable state, so a poisoned lock is no problem.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -174,20 +242,22 @@ impl HaltHook for Marker {
     }
 
     fn before_resume(&self) -> Result<(), String> {
-        let mut state = self.state();
-        if state.is_stopped {
+        if self.is_stopped() {
             return Ok(());
         }
-        match fs::remove_file(&self.path) {
-            Err(error) if is_missing(&error) => {}
-            Err(error) => {
-                let path = self.path.display();
-                return Err(format!("the halt file {path} cannot be removed: {error}"));
-            }
-            Ok(()) => {}
+        let mut file = self.file();
+        if self.follower.get() == Some(&thread::current().id()) {
+            // The file was removed. One that is there now is another halt.
+            return match is_there(&self.path) {
+                Ok(false) => Ok(()),
+                _ => Err("the halt file is there again".to_owned()),
+            };
         }
-        state.was_there = false;
-        state.unwritten = None;
+        self.remove()?;
+        file.was_there = false;
+        let mut asked = self.asked();
+        asked.unwritten = None;
+        asked.resumes += 1;
         Ok(())
     }
 }
@@ -215,4 +285,75 @@ fn is_there(path: &Path) -> io::Result<bool> {
 
 fn is_missing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    fn marker(folder: &tempfile::TempDir) -> Marker {
+        let path = folder.path().join("halt");
+        let actor = Actor::new("file:halt").at(path.to_string_lossy());
+        Marker::new(path, actor, sync_channel(1).0)
+    }
+
+    fn alice() -> Actor {
+        Actor::new("alice").because("enough seen")
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_neither_a_halt_nor_the_status() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = marker(&folder);
+        let _waits_for_the_disk = marker.file();
+        marker.halted(&alice());
+        assert!(marker.set_problem(None) || marker.problem().is_none());
+        marker.stop();
+        assert!(marker.is_stopped());
+    }
+
+    #[test]
+    fn a_halt_after_a_resume_is_written_whatever_was_looked_for_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = marker(&folder);
+        fs::write(marker.path(), "incident 42").unwrap();
+        assert!(matches!(marker.look().unwrap(), Found::Appeared));
+        marker.before_resume().unwrap();
+        marker.halted(&alice());
+        let Found::Unwritten(halt) = marker.look().unwrap() else {
+            panic!("it is to be written");
+        };
+        marker.write(&halt).unwrap();
+        assert!(
+            fs::read_to_string(marker.path())
+                .unwrap()
+                .starts_with("enough seen\n")
+        );
+    }
+
+    #[test]
+    fn a_halt_that_is_over_is_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = marker(&folder);
+        marker.halted(&alice());
+        let Found::Unwritten(halt) = marker.look().unwrap() else {
+            panic!("it is to be written");
+        };
+        marker.before_resume().unwrap();
+        marker.write(&halt).unwrap();
+        assert!(!marker.path().exists());
+    }
+
+    #[test]
+    fn the_removal_of_a_file_removes_no_other_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let marker = marker(&folder);
+        marker.follow_on_this_thread();
+        assert!(marker.before_resume().is_ok());
+        fs::write(marker.path(), "another incident").unwrap();
+        assert!(marker.before_resume().unwrap_err().contains("there again"));
+        assert!(marker.path().exists());
+    }
 }

@@ -351,3 +351,47 @@ fn in_the_end_the_file_and_the_halt_are_the_same() {
     wait(Duration::from_millis(50));
     assert!(!path.exists() && !is_halted(&injector));
 }
+
+/// As some editors do, and `rm halt; echo incident > halt`.
+#[test]
+fn a_file_that_is_replaced_goes_on_halting() {
+    let (_folder, path) = folder();
+    let injector = Injector::new();
+    let _followed = follow(&path, &injector);
+    fs::write(&path, "incident 42").unwrap();
+    until_halted(&injector);
+    for _ in 0..5 {
+        fs::remove_file(&path).unwrap();
+        wait(Duration::from_millis(10));
+        fs::write(&path, "incident 43").unwrap();
+        wait(Duration::from_millis(150));
+    }
+    let entries = injector.audit().after(0).entries;
+    let resumes = entries
+        .iter()
+        .filter(|entry| entry.action.as_str() == "resume");
+    assert_eq!(
+        (resumes.count(), is_halted(&injector), path.exists()),
+        (0, true, true)
+    );
+}
+
+/// A disk that is unmounted takes its directory along.
+#[test]
+fn a_directory_that_is_gone_is_no_resume() {
+    let (folder, _) = folder();
+    let (directory, aside) = (folder.path().join("disk"), folder.path().join("aside"));
+    fs::create_dir(&directory).unwrap();
+    let path = directory.join("halt");
+    fs::write(&path, "incident 42").unwrap();
+    let injector = Injector::new();
+    let followed = look(&path, &injector);
+    fs::rename(&directory, &aside).unwrap();
+    until("said", || followed.problem().is_some());
+    wait(Duration::from_millis(200));
+    assert!(is_halted(&injector));
+    fs::rename(&aside, &directory).unwrap();
+    until("well", || followed.problem().is_none());
+    fs::remove_file(&path).unwrap();
+    until_resumed(&injector);
+}

@@ -114,8 +114,7 @@ impl HaltHook for Reasons {
 async fn too_many_errors_halt_everything_until_acknowledged() {
     let injector = Injector::new();
     let reasons = Arc::new(Reasons::default());
-    let hook: Arc<dyn HaltHook> = reasons.clone();
-    injector.add_halt_hook(&hook);
+    injector.add_halt_hook(reasons.clone());
     let service = service(&injector);
     injector.put(rule("down", "http.server", unavailable()).guard(errors(0.5)));
     for calls in 1..=20 {
