@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
@@ -130,7 +130,8 @@ pub(crate) struct Active {
     pub(crate) chosen: Option<Arc<str>>,
     pub(crate) delay: Duration,
     pub(crate) by: By,
-    pub(crate) call: Arc<HitCall>,
+    /// Taken when the injection begins: thousands of calls may be held then.
+    pub(crate) call: Mutex<Option<Arc<HitCall>>>,
 }
 
 impl Active {
@@ -143,12 +144,17 @@ impl Active {
         rule.counters.count_injected();
         rule.log(&self.by);
         let fault = self.chosen.as_ref().unwrap_or_else(|| rule.fault_names());
+        let call = self
+            .call
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         hub.report(&Injection {
             site: self.site,
             rule: rule.rule.id.clone(),
             fault: Arc::clone(fault),
             delay: self.delay,
-            call: Arc::clone(&self.call),
+            call: call.unwrap_or_default(),
         });
     }
 }

@@ -1,6 +1,10 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use crate::{
     armed::{Armed, draw::Hit},
@@ -140,7 +144,7 @@ impl Firing {
             chosen: chooses.then(|| names.join("+").into()),
             delay: steps.iter().map(Step::delay).sum(),
             by: turn.into(),
-            call: HitCall::of(call),
+            call: Mutex::new(Some(HitCall::of(call))),
         };
         Some(Self {
             steps,
