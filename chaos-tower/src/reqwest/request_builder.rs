@@ -136,7 +136,7 @@ trait WithoutFeature: Sized {
             assert!(
                 size_of::<&T>() == 0,
                 "`json` needs the feature `json` of reqwest"
-            )
+            );
         }
         self
     }
@@ -146,7 +146,7 @@ trait WithoutFeature: Sized {
             assert!(
                 size_of::<&T>() == 0,
                 "`form` needs the feature `form` of reqwest"
-            )
+            );
         }
         self
     }
@@ -156,7 +156,7 @@ trait WithoutFeature: Sized {
             assert!(
                 size_of::<&T>() == 0,
                 "`query` needs the feature `query` of reqwest"
-            )
+            );
         }
         self
     }
