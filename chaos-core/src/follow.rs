@@ -78,12 +78,8 @@ pub trait Followed: Send + 'static {
     /// next look.
     ///
     /// It is not called once the follower was dropped, and dropping the follower waits for a call
-    /// that is under way. So what may block, such as a line of the log, belongs into
-    /// [`report`](Self::report).
+    /// that is under way.
     fn take(&mut self, contents: &Self::Contents) -> bool;
-
-    /// Reports what has become of the contents that were taken last. Nobody waits for it.
-    fn report(&mut self) {}
 
     /// Is told at each look whether the system notifies of all changes.
     fn set_notified(&mut self, is_notified: bool) {
@@ -232,7 +228,6 @@ impl<F: Followed> Worker<F> {
         }
         self.is_settled = self.followed.take(&contents);
         drop(stopped);
-        self.followed.report();
         self.seen = Some(contents);
         true
     }
@@ -256,44 +251,4 @@ fn is_woken_within(woken: &Receiver<()>, time: Duration) -> bool {
         is_woken = true;
     }
     is_woken
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Reports for ever.
-    struct Stuck(mpsc::Sender<()>, Receiver<()>);
-
-    impl Followed for Stuck {
-        type Contents = ();
-
-        fn read(&self) {}
-
-        fn is_valid(&self, _: &()) -> bool {
-            true
-        }
-
-        fn take(&mut self, _: &()) -> bool {
-            // To be taken again, on the thread.
-            false
-        }
-
-        fn report(&mut self) {
-            if thread::current().name() == Some("chaos-files") {
-                let _ = self.0.send(());
-                let _ = self.1.recv();
-            }
-        }
-    }
-
-    #[test]
-    fn a_report_that_blocks_does_not_hold_who_drops_the_follower() {
-        let (reports, reported) = mpsc::channel();
-        let (_release, released) = mpsc::channel();
-        let stuck = Stuck(reports, released);
-        let follower = FileFollower::start(Vec::new(), Duration::from_millis(1), stuck).unwrap();
-        reported.recv().unwrap();
-        drop(follower);
-    }
 }

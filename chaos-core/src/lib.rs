@@ -118,6 +118,9 @@ pub mod trigger;
 pub mod wire;
 
 #[doc(hidden)]
+pub mod log;
+
+#[doc(hidden)]
 pub use crate::macros::private as __private;
 
 #[doc(inline)]

@@ -71,7 +71,6 @@ mod error;
 mod extract;
 mod followers;
 mod history;
-mod log;
 mod metrics;
 
 mod openapi;

@@ -17,7 +17,7 @@ use chaos_core::{
     follow::{FileFollower, Followed},
 };
 
-use crate::log::log;
+use chaos_core::log::log;
 
 /// How often files are read without a notification of the system.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

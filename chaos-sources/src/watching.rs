@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use chaos_core::{
     Rule,
     follow::{FileFollower, Followed},
+    log::log,
 };
 
 use crate::{
@@ -37,7 +38,6 @@ impl Watching {
             path: path.clone(),
             installed,
             handle: handle.clone(),
-            outcome: None,
         };
         let follower = FileFollower::start(vec![path], look_every, file);
         let follower = follower.map_err(|error| {
@@ -71,8 +71,6 @@ struct RulesFile {
     path: PathBuf,
     installed: InstalledRules,
     handle: SourceHandle,
-    /// What has become of the contents that were taken last, until it is reported.
-    outcome: Option<Result<Option<u64>, SourceError>>,
 }
 
 impl Followed for RulesFile {
@@ -89,23 +87,16 @@ impl Followed for RulesFile {
 
     /// Parses the contents and installs their rules.
     fn take(&mut self, contents: &Self::Contents) -> bool {
-        let (outcome, is_settled) =
-            match self.parse(contents).map(|rules| self.installed.put(rules)) {
-                Ok(Ok(generation)) => (Ok(generation), true),
+        match self.parse(contents).map(|rules| self.installed.put(rules)) {
+            Ok(Ok(generation)) => self.accept(generation),
+            Ok(Err(problem)) => {
+                self.refuse(self.error(problem));
                 // Others can remove the reason, so the same rules are worth trying again.
-                Ok(Err(problem)) => (Err(self.error(problem)), false),
-                Err(error) => (Err(error), true),
-            };
-        self.outcome = Some(outcome);
-        is_settled
-    }
-
-    fn report(&mut self) {
-        match self.outcome.take() {
-            Some(Ok(generation)) => self.accept(generation),
-            Some(Err(error)) => self.refuse(error),
-            None => {}
+                return false;
+            }
+            Err(error) => self.refuse(error),
         }
+        true
     }
 
     fn set_notified(&mut self, is_notified: bool) {
@@ -125,12 +116,16 @@ impl RulesFile {
     }
 
     fn accept(&self, generation: Option<u64>) {
-        let (source, rules) = (self.path.display(), self.installed.rules());
+        let (source, rules) = (self.path.display().to_string(), self.installed.rules());
         let injector = self.installed.injector();
         if let Some(generation) = generation {
-            tracing::info!(target: "chaos", %source, rules, generation, "installed the rules of a file");
+            log(
+                move || tracing::info!(target: "chaos", source, rules, generation, "installed the rules of a file"),
+            );
         } else if self.handle.status().error.is_some() {
-            tracing::info!(target: "chaos", %source, rules, "a file is valid again and unchanged");
+            log(
+                move || tracing::info!(target: "chaos", source, rules, "a file is valid again and unchanged"),
+            );
         }
         self.handle.change(|status| {
             status.rules = rules;
@@ -149,12 +144,15 @@ impl RulesFile {
         if self.handle.status().error.as_deref() == Some(&error) {
             return;
         }
-        let source = self.path.display();
-        tracing::warn!(target: "chaos", %source, %error, "refused a file; the rules of its last valid version stay in force");
         self.installed.refuse(&error.to_string());
         let now = self.installed.injector().wall();
+        let (source, error) = (self.path.display().to_string(), Arc::new(error));
+        let told = Arc::clone(&error);
+        log(
+            move || tracing::warn!(target: "chaos", source, error = %told, "refused a file; the rules of its last valid version stay in force"),
+        );
         self.handle.change(|status| {
-            status.error = Some(Arc::new(error));
+            status.error = Some(error);
             status.failing_since.get_or_insert(now);
             status.refused += 1;
         });

@@ -12,38 +12,29 @@ use std::{
 };
 
 use chaos_core::{Fault, Injector, Latency, Rule, State, inject};
-use tracing::{Dispatch, Event, Metadata, Subscriber, dispatcher, span};
+use tracing::{Dispatch, Event, Subscriber, dispatcher};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry,
+};
 
-/// A subscriber that blocks each thread that comes to it, until it is over.
+/// Blocks each thread that comes to it, until it is over.
 #[derive(Clone, Default)]
 struct Blocking {
     is_over: Arc<AtomicBool>,
     blocked: Arc<AtomicU32>,
 }
 
-impl Subscriber for Blocking {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "chaos"
-    }
-
-    fn event(&self, _: &Event<'_>) {
+impl<S: Subscriber> Layer<S> for Blocking {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != "chaos" {
+            return;
+        }
         self.blocked.fetch_add(1, Ordering::Relaxed);
         while !self.is_over.load(Ordering::Relaxed) {
             thread::park_timeout(Duration::from_millis(5));
         }
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 fn rule(id: &str, site: &str, fault: Fault) -> Rule {
@@ -55,7 +46,8 @@ fn an_injection_that_is_logged_keeps_nobody_from_halting_and_editing() {
     // While it knows of one subscriber alone, tracing asks the thread that comes to an event first whether
     // anyone listens, and remembers that for all of them.
     let log = Blocking::default();
-    let (dispatch, _second) = (Dispatch::new(log.clone()), Dispatch::new(log.clone()));
+    let dispatch = || Dispatch::new(registry().with(log.clone()));
+    let (dispatch, _second) = (dispatch(), dispatch());
     let injector = Injector::new();
     injector.put(rule("lost", "log.lost", Fault::error("lost")));
     let latency = Latency::fixed(Duration::from_secs(600)).unwrap();

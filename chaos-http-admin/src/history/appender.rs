@@ -9,7 +9,7 @@ use std::{
 
 use serde::de::IgnoredAny;
 
-use crate::log::log;
+use chaos_core::log::log;
 
 /// An append-only file of JSON lines.
 #[derive(Debug)]

@@ -14,18 +14,16 @@ use std::{
 use chaos_core::{
     Injector,
     audit::{Audit, AuditFollower, Entry},
+    log::log,
 };
 use serde_json::json;
 
-use crate::{
-    history::{
-        appender::Appender,
-        entry,
-        expiry_watch::ExpiryWatch,
-        process_id::process_id,
-        waiting_injections::{TakenInjections, WaitingInjections},
-    },
-    log::log,
+use crate::history::{
+    appender::Appender,
+    entry,
+    expiry_watch::ExpiryWatch,
+    process_id::process_id,
+    waiting_injections::{TakenInjections, WaitingInjections},
 };
 
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use chaos_core::Injector;
+use chaos_core::{Injector, log::log};
 use hyper::body::Body as _;
 use serde_json::Value;
 
@@ -19,7 +19,6 @@ use crate::{
         query::{MAX_REASON, NoQuery},
     },
     followers::Followers,
-    log::log,
     openapi::operation::{Asks, Operation},
     problem::Problem,
     routes::status,

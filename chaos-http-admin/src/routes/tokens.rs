@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{Extension, Json, extract::State, http::StatusCode, response::IntoResponse};
 use chaos_core::{
     Injector,
+    log::log,
     token::{self, TokenError, TokenKey},
 };
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use crate::{
     access::caller::Caller,
     extract::{body::JsonBody, query::NoQuery},
     followers::Followers,
-    log::log,
     problem::Problem,
     routes::edit_permit::{Extent, acquire_edit},
 };

@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use chaos_core::log::log;
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 use tokio::{
@@ -9,12 +10,9 @@ use tokio::{
     time::sleep,
 };
 
+use crate::access::peer::{Peer, Remote};
 #[cfg(feature = "tls")]
 use crate::server::live_tls::LiveTls;
-use crate::{
-    access::peer::{Peer, Remote},
-    log::log,
-};
 
 /// The pause after accepting has failed for want of resources, such as file descriptors, in which
 /// some may be freed.

@@ -58,11 +58,10 @@ mod files {
     use std::{path::PathBuf, sync::Arc};
 
     use arc_swap::ArcSwap;
-    use chaos_core::Injector;
+    use chaos_core::{Injector, log::log};
 
     use super::LiveTls;
     use crate::{
-        log::log,
         reload::{Reload, Reloading, with_causes},
         server::{
             tls::{Tls, TlsError},

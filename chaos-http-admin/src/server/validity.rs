@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
 
-use crate::{history::entry::time, log::log};
+use chaos_core::log::log;
+
+use crate::history::entry::time;
 
 /// The time before its end at which a chain is warned of, or a third of its life if that is less.
 const WARN_BEFORE: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -18,7 +18,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::Injector;
+use chaos_core::{Injector, log::log};
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -29,7 +29,6 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{
     history::expiry_watch::ExpiryWatch,
-    log::log,
     webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
 

@@ -13,39 +13,30 @@ use std::{
 use chaos_core::{Clock, Injector, State};
 use chaos_http_admin::{Admin, AuditFile, Webhook};
 use serde_json::Value;
-use tracing::{Event, Metadata, Subscriber, span};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry,
+};
 
 use crate::support::alone::is_alone;
 
 static IS_BLOCKED: AtomicBool = AtomicBool::new(false);
 static EVENTS: AtomicUsize = AtomicUsize::new(0);
 
-/// A subscriber that blocks each thread that comes to it while `IS_BLOCKED`.
+/// Blocks each thread that comes to it while `IS_BLOCKED`.
 struct Blocking;
 
-impl Subscriber for Blocking {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "chaos"
-    }
-
-    fn event(&self, _: &Event<'_>) {
+impl<S: Subscriber> Layer<S> for Blocking {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() != "chaos" {
+            return;
+        }
         EVENTS.fetch_add(1, Ordering::Relaxed);
         while IS_BLOCKED.load(Ordering::Relaxed) {
             thread::park_timeout(Duration::from_millis(5));
         }
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 /// Asks for something as a client of its own, which waits for a second at most.
@@ -82,7 +73,7 @@ fn a_halt_is_answered_while_the_log_is_blocked() {
     if !is_alone("a_blocked_log_holds_nobody::a_halt_is_answered_while_the_log_is_blocked") {
         return;
     }
-    tracing::subscriber::set_global_default(Blocking).unwrap();
+    tracing::subscriber::set_global_default(registry().with(Blocking)).unwrap();
     let injector = Injector::new();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/", nobody.local_addr().unwrap());

@@ -21,8 +21,7 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     if !is_alone(THIS) {
         return;
     }
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::of_the_process();
     let injector = Injector::new();
     let admin = Admin::new(injector.clone()).access_tokens(tokens());
     let mut said = format!("{admin:?} {admin:#?} {:?} {:?}", tokens(), admin.router());
@@ -74,8 +73,7 @@ fn not_in_what_is_told_of_files_that_are_followed() {
     if !is_alone(THIS) {
         return;
     }
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::of_the_process();
     let injector = Injector::new();
     let list = file(&format!("ann:arm:{ANN}"), 0o600);
     let pair = crate::support::tls::Authority::new().sign(&["localhost"]);

@@ -16,8 +16,7 @@ fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
     {
         return;
     }
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::of_the_process();
     let injector = Injector::new();
     let url = "http://user:password@127.0.0.1:1/services/token?key=value";
     let hook = Webhook::slack(url).unwrap().signed_with("hush");

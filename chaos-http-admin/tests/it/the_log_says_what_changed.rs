@@ -7,7 +7,11 @@ use std::{
 
 use chaos_core::Clock;
 use serde_json::json;
-use tracing::{Dispatch, Event, Metadata, Subscriber, field::Visit, span};
+use tracing::{Dispatch, Event, Subscriber, field::Visit};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry,
+};
 
 use crate::support::port::Port;
 
@@ -15,9 +19,9 @@ use crate::support::port::Port;
 async fn what_changed_nothing_is_not_logged() {
     // While it knows of one subscriber alone, tracing asks the thread that comes to an event first whether
     // anyone listens, and remembers that for all of them.
-    let _second = Dispatch::new(Log::default());
-    let log = Log::default();
-    let _logging = tracing::subscriber::set_default(log.clone());
+    let _second = Dispatch::new(registry());
+    let log = Messages::default();
+    let _logging = tracing::subscriber::set_default(registry().with(log.clone()));
     let port = Port::new();
     for path in [
         "/v1/resume",
@@ -44,31 +48,17 @@ async fn what_changed_nothing_is_not_logged() {
 
 /// The messages that were logged by the admin port.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<String>>>);
+struct Messages(Arc<Mutex<Vec<String>>>);
 
-impl Subscriber for Log {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event() && metadata.target() == "chaos"
+impl<S: Subscriber> Layer<S> for Messages {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "chaos" {
+            event.record(&mut self.clone());
+        }
     }
-
-    fn event(&self, event: &Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
-impl Visit for Log {
+impl Visit for Messages {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
         if field.name() == "message" {
             self.0.lock().unwrap().push(format!("{value:?}"));

@@ -189,8 +189,7 @@ fn a_certificate_that_ends_is_warned_of_when_the_port_opens() {
     if !is_alone(THIS) {
         return;
     }
-    let log = Log::default();
-    tracing::subscriber::set_global_default(log.clone()).unwrap();
+    let log = Log::of_the_process();
     let authority = Authority::new();
     let now = SystemTime::UNIX_EPOCH + 20_000 * DAY;
     let injector = Injector::with_clock(ManualClock::starting_at(now));

@@ -5,12 +5,10 @@ use std::{
         Arc,
         mpsc::{Receiver, RecvTimeoutError},
     },
-    thread,
     time::Duration,
 };
 
-use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher};
-use tracing::dispatcher;
+use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher, log::log};
 
 use crate::{
     error::SourceError,
@@ -174,13 +172,4 @@ impl Follower {
             }
         }
     }
-}
-
-/// Emits an event on a thread of its own: a subscriber may block for ever, and must not keep the next halt from
-/// being written. There are few such events.
-fn log(event: impl FnOnce() + Send + 'static) {
-    let to = dispatcher::get_default(Clone::clone);
-    let thread = thread::Builder::new().name("chaos-log".to_owned());
-    // Without a thread, there is no event; what it says is in the audit.
-    let _ = thread.spawn(move || dispatcher::with_default(&to, event));
 }

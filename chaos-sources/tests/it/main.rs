@@ -1,6 +1,7 @@
 //! The promises of chaos-sources, a module each.
 
 mod a_bad_file_changes_nothing;
+mod a_blocked_log_holds_nobody;
 mod a_configmap_swap_is_seen;
 mod a_file_keeps_to_its_own_rules;
 mod a_file_that_keeps_changing_is_followed;

@@ -19,33 +19,25 @@ use chaos_tower::InjectLayer;
 use http::{Request, Response, StatusCode};
 use tokio::runtime;
 use tower::{Layer, ServiceExt, service_fn};
-use tracing::{Dispatch, Event, Level, Metadata, Subscriber, dispatcher, span};
+use tracing::{Dispatch, Event, Level, Subscriber, dispatcher};
+use tracing_subscriber::{
+    layer::{Context, SubscriberExt},
+    registry,
+};
 
-/// A subscriber that blocks each thread that warns of something, until it is over.
+/// Blocks each thread that warns of something, until it is over.
 struct Blocking(Arc<AtomicBool>);
 
-impl Subscriber for Blocking {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "chaos" && *metadata.level() == Level::WARN
-    }
-
-    fn event(&self, _: &Event<'_>) {
+impl<S: Subscriber> tracing_subscriber::Layer<S> for Blocking {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let metadata = event.metadata();
+        if metadata.target() != "chaos" || *metadata.level() != Level::WARN {
+            return;
+        }
         while !self.0.load(Ordering::Relaxed) {
             thread::park_timeout(Duration::from_millis(5));
         }
     }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 /// The warning came before the halt, and before the calls were released that a rule delayed.
@@ -55,7 +47,7 @@ fn what_broke_a_bound_is_stopped_before_the_log_says_so() {
         // While it knows of one subscriber alone, tracing asks the thread that comes to an event first whether
         // anyone listens, and remembers that for all of them.
         let is_over = Arc::new(AtomicBool::new(false));
-        let log = || Dispatch::new(Blocking(Arc::clone(&is_over)));
+        let log = || Dispatch::new(registry().with(Blocking(Arc::clone(&is_over))));
         let (log, _second) = (log(), log());
         let injector = Injector::new();
         let errors = GuardRail::new().site("http.server".parse().unwrap());

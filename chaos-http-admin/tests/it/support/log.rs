@@ -5,35 +5,41 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use tracing::{Event, Metadata, Subscriber, field::Visit, span};
+use tracing::{
+    Event, Subscriber,
+    field::Visit,
+    span::{Attributes, Id, Record},
+};
+use tracing_subscriber::{
+    layer::{Context, Layer, SubscriberExt},
+    registry,
+};
 
 /// Everything that anyone in this process logs, at every level.
 #[derive(Clone, Default)]
 pub(crate) struct Log(pub(crate) Arc<Mutex<String>>);
 
-impl Subscriber for Log {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
+impl Log {
+    /// Installs the log of this process, which must have none yet.
+    pub(crate) fn of_the_process() -> Self {
+        let log = Self::default();
+        tracing::subscriber::set_global_default(registry().with(log.clone())).unwrap();
+        log
     }
+}
 
-    fn event(&self, event: &Event<'_>) {
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         event.record(&mut self.clone());
     }
 
-    fn new_span(&self, span: &span::Attributes<'_>) -> span::Id {
+    fn on_new_span(&self, span: &Attributes<'_>, _: &Id, _: Context<'_, S>) {
         span.record(&mut self.clone());
-        span::Id::from_u64(1)
     }
 
-    fn record(&self, _: &span::Id, values: &span::Record<'_>) {
+    fn on_record(&self, _: &Id, values: &Record<'_>, _: Context<'_, S>) {
         values.record(&mut self.clone());
     }
-
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-
-    fn enter(&self, _: &span::Id) {}
-
-    fn exit(&self, _: &span::Id) {}
 }
 
 impl Visit for Log {

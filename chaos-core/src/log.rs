@@ -1,5 +1,7 @@
 //! Lines of the log, emitted on a thread apart: a subscriber may block for ever, for example when stderr is
-//! a pipe that nobody reads, and must hold neither the port nor the threads that follow the audit.
+//! a pipe that nobody reads, and must hold neither the admin port nor a thread that follows the audit or a file.
+//!
+//! For chaos-http-admin and chaos-sources alone.
 
 use std::{
     collections::VecDeque,
@@ -17,21 +19,21 @@ const MAX_WAITING: usize = 1000;
 const LINGER: Duration = Duration::from_secs(1);
 
 /// An event, and the subscriber that is told of it.
-type Line = (Dispatch, Box<dyn FnOnce() + Send>);
+type LogLine = (Dispatch, Box<dyn FnOnce() + Send>);
 
-/// The lines of all ports of this process. They have one thread, which runs while there are some.
-struct Log {
+/// The lines of this process. They have one thread, which runs while there are some.
+struct LogQueue {
     lines: Mutex<Lines>,
     added: Condvar,
 }
 
 struct Lines {
-    waiting: VecDeque<Line>,
+    waiting: VecDeque<LogLine>,
     has_thread: bool,
     dropped: u64,
 }
 
-static LOG: Log = Log {
+static LOG: LogQueue = LogQueue {
     lines: Mutex::new(Lines {
         waiting: VecDeque::new(),
         has_thread: false,
@@ -41,16 +43,16 @@ static LOG: Log = Log {
 };
 
 /// Emits the event of `line` soon, on another thread, to the subscriber of this one.
-pub(crate) fn log(line: impl FnOnce() + Send + 'static) {
+pub fn log(line: impl FnOnce() + Send + 'static) {
     LOG.add((dispatcher::get_default(Clone::clone), Box::new(line)));
 }
 
-impl Log {
+impl LogQueue {
     fn lines(&self) -> MutexGuard<'_, Lines> {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn add(&'static self, line: Line) {
+    fn add(&'static self, line: LogLine) {
         let mut lines = self.lines();
         if !lines.has_thread {
             let thread = thread::Builder::new().name("chaos-log".to_owned());
@@ -81,7 +83,7 @@ impl Log {
 
     /// Waits for a line, and returns it with the number of those dropped since the last one. Returns `None` if
     /// the thread is to end.
-    fn next(&self) -> Option<(Line, u64)> {
+    fn next(&self) -> Option<(LogLine, u64)> {
         let is_empty = |lines: &mut Lines| lines.waiting.is_empty();
         let waited = self
             .added
