@@ -52,3 +52,15 @@ impl Error for ServeError {
         }
     }
 }
+
+/// Returns an error with its causes, in one line.
+#[cfg(any(feature = "follow", feature = "webhooks"))]
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -4,7 +4,6 @@
 //! in the log, the audit and the status.
 
 use std::{
-    error::Error,
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -146,15 +145,4 @@ impl<R: Reload> Followed for Reloader<R> {
         }
         true
     }
-}
-
-/// Returns an error with its causes, in one line.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

@@ -1,13 +1,13 @@
 //! Files of rules.
 
-use std::{
-    path::{self, Path, PathBuf},
-    time::Duration,
+use std::{path::Path, time::Duration};
+
+use chaos_core::{Injector, Rule};
+
+use crate::{
+    contents, error::SourceError, followed_path::FollowedPath, format, installed::InstalledRules,
+    watching::Watching,
 };
-
-use chaos_core::{Injector, Rule, audit::Actor};
-
-use crate::{contents, error::SourceError, format, installed::InstalledRules, watching::Watching};
 
 /// A file of rules, whose extension determines its format: see the [front page](crate#files).
 ///
@@ -22,35 +22,27 @@ use crate::{contents, error::SourceError, format, installed::InstalledRules, wat
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct FileSource {
-    path: PathBuf,
-    look_every: Duration,
-}
+pub struct FileSource(FollowedPath);
 
 impl FileSource {
     /// Names the file at `path`, which need not exist yet. A relative path is resolved against the
     /// current directory of this moment.
     #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Self {
-        let path = path.as_ref();
-        Self {
-            path: path::absolute(path).unwrap_or_else(|_| path.to_owned()),
-            look_every: Duration::from_secs(5),
-        }
+        Self(FollowedPath::new(path.as_ref()))
     }
 
     /// Sets how often the file is read without a notification of the system, which some file
     /// systems do not send. The default is five seconds, and the minimum 10 milliseconds.
     #[must_use]
-    pub fn look_every(mut self, time: Duration) -> Self {
-        self.look_every = time.max(Duration::from_millis(10));
-        self
+    pub fn look_every(self, time: Duration) -> Self {
+        Self(self.0.look_every(time))
     }
 
     /// Returns the absolute path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// Reads and validates the rules of the file, without arming them.
@@ -58,8 +50,9 @@ impl FileSource {
     /// # Errors
     /// Returns an error if the file cannot be read or parsed, or contains an invalid rule.
     pub fn load(&self) -> Result<Vec<Rule>, SourceError> {
-        let bytes = contents::read(&self.path)?;
-        format::rules(&self.path, contents::text(&self.path, &bytes)?)
+        let path = self.path();
+        let bytes = contents::read(path)?;
+        format::rules(path, contents::text(path, &bytes)?)
     }
 
     /// Arms the rules of the file in `injector`, and updates them whenever the file changes, until
@@ -73,11 +66,7 @@ impl FileSource {
     /// Returns an error if no thread can be started to follow the file. The file's rules may be
     /// armed then.
     pub fn watch(&self, injector: &Injector) -> Result<Watching, SourceError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let actor = Actor::new(format!("file:{name}"))
-            .at(self.path.to_string_lossy())
-            .because("set in the file");
-        let installed = InstalledRules::new(injector, actor);
-        Watching::start(self.path.clone(), self.look_every, installed)
+        let actor = self.0.actor().because("set in the file");
+        Watching::start(&self.0, InstalledRules::new(injector, actor))
     }
 }

@@ -4,7 +4,7 @@ mod follower;
 mod marker;
 
 use std::{
-    path::{self, Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         mpsc::{self, SyncSender},
@@ -13,10 +13,11 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{HaltHook, Injector, audit::Actor, follow::DirectoryWatcher};
+use chaos_core::{HaltHook, Injector, follow::DirectoryWatcher};
 
 use crate::{
     error::SourceError,
+    followed_path::FollowedPath,
     halt_file::{follower::Follower, marker::Marker},
 };
 
@@ -65,35 +66,27 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct HaltFile {
-    path: PathBuf,
-    look_every: Duration,
-}
+pub struct HaltFile(FollowedPath);
 
 impl HaltFile {
     /// Names the file at `path`, which need not exist. A relative path is resolved against the
     /// current directory of this moment.
     #[must_use]
     pub fn new(path: impl AsRef<Path>) -> Self {
-        let path = path.as_ref();
-        Self {
-            path: path::absolute(path).unwrap_or_else(|_| path.to_owned()),
-            look_every: Duration::from_secs(5),
-        }
+        Self(FollowedPath::new(path.as_ref()))
     }
 
     /// Sets how often the file is looked for without a notification of the system, which some file
     /// systems do not send. The default is five seconds, and the minimum 10 milliseconds.
     #[must_use]
-    pub fn look_every(mut self, time: Duration) -> Self {
-        self.look_every = time.max(Duration::from_millis(10));
-        self
+    pub fn look_every(self, time: Duration) -> Self {
+        Self(self.0.look_every(time))
     }
 
     /// Returns the absolute path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.0.path
     }
 
     /// Halts `injector` if the file is there, and keeps the two together until the last clone of the
@@ -105,11 +98,10 @@ impl HaltFile {
     /// Returns an error if no thread can be started to follow the file. If the file was there,
     /// the injector is halted then.
     pub fn follow(&self, injector: &Injector) -> Result<FollowedHaltFile, SourceError> {
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let actor = Actor::new(format!("file:{name}")).at(self.path.to_string_lossy());
+        let FollowedPath { path, look_every } = self.0.clone();
         // One message is enough to wake the thread, however many changes there are.
         let (wake, woken) = mpsc::sync_channel(1);
-        let marker = Arc::new(Marker::new(self.path.clone(), actor, wake.clone()));
+        let marker = Arc::new(Marker::new(path, self.0.actor(), wake.clone()));
         injector.add_halt_hook(Arc::clone(&marker) as Arc<dyn HaltHook>);
         let mut follower = Follower {
             directories: DirectoryWatcher::new(wake.clone()),
@@ -117,12 +109,11 @@ impl HaltFile {
             marker: Arc::clone(&marker),
         };
         follower.begin();
-        let look_every = self.look_every;
         let thread = thread::Builder::new().name("chaos-halt-file".to_owned());
         let spawned = thread.spawn(move || follower.run(&woken, look_every));
         spawned.map_err(|error| {
             let problem = format!("no thread can be started to follow the halt file: {error}");
-            SourceError::new(&self.path.display().to_string(), problem)
+            SourceError::new(&self.path().display().to_string(), problem)
         })?;
         Ok(FollowedHaltFile(Arc::new(Guard { marker, wake })))
     }

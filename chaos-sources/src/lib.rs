@@ -66,6 +66,7 @@ mod contents;
 mod environment;
 mod error;
 mod file;
+mod followed_path;
 mod format;
 mod halt_file;
 mod installed;

@@ -1,6 +1,6 @@
 //! A file that is followed: its rules are installed whenever it changes.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use chaos_core::{
     Rule,
@@ -11,6 +11,7 @@ use chaos_core::{
 use crate::{
     contents,
     error::{Problem, SourceError},
+    followed_path::FollowedPath,
     format,
     installed::InstalledRules,
     status::{SourceHandle, SourceStatus},
@@ -28,10 +29,10 @@ pub struct Watching {
 impl Watching {
     /// Reads the file and installs its rules, then follows it on a thread of its own.
     pub(crate) fn start(
-        path: PathBuf,
-        look_every: Duration,
+        file: &FollowedPath,
         installed: InstalledRules,
     ) -> Result<Self, SourceError> {
+        let FollowedPath { path, look_every } = file.clone();
         let origin = path.display().to_string();
         let handle = SourceHandle::new(path.clone());
         let file = RulesFile {

@@ -78,7 +78,8 @@ mod file {
     use super::LiveTokens;
     use crate::{
         access::access_tokens::{AccessTokens, AccessTokensError},
-        reload::{Reload, Reloading, with_causes},
+        error::with_causes,
+        reload::{Reload, Reloading},
     };
 
     /// The file of a list.

@@ -35,7 +35,7 @@ pub(crate) struct HandshakeTurns(Arc<Mutex<TurnQueue>>);
 struct TurnQueue {
     /// Whether someone has the turn.
     is_taken: bool,
-    /// Those who wait for it. Some may have left.
+    /// The clients that wait for the turn. Some of them may have left.
     waiting: Vec<WaitingHandshake>,
     /// The number of clients and of turns so far.
     clients: u64,

@@ -62,7 +62,8 @@ mod files {
 
     use super::LiveTls;
     use crate::{
-        reload::{Reload, Reloading, with_causes},
+        error::with_causes,
+        reload::{Reload, Reloading},
         server::{
             tls::{Tls, TlsError},
             tls_files::{TlsFiles, TlsPem},

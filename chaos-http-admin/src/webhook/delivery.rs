@@ -6,7 +6,6 @@
 //! message about it.
 
 use std::{
-    error::Error,
     io,
     pin::pin,
     sync::{
@@ -28,6 +27,7 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
+    error::with_causes,
     history::expiry_watch::ExpiryWatch,
     webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
@@ -270,17 +270,10 @@ struct AttemptError {
 
 impl AttemptError {
     fn of(error: reqwest::Error) -> Self {
-        let error = error.without_url();
-        let mut problem = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            problem = format!("{problem}: {cause}");
-            source = cause.source();
-        }
         Self {
             is_retryable: true,
             not_before: Duration::ZERO,
-            problem,
+            problem: with_causes(&error.without_url()),
         }
     }
 }
