@@ -92,10 +92,11 @@ impl TextDoc {
         }
     }
 
-    /// Lowers the case of all but expressions: hosts are compared in lower case.
+    /// Lowers the case of prefixes and suffixes: hosts are compared in lower case. A text alone is read by
+    /// [`plain::host`](crate::matcher::plain::host), which does so, too.
     pub(super) fn in_lower_case(self) -> Self {
         match self {
-            Self::Plain(text) => Self::Plain(text.to_ascii_lowercase()),
+            Self::Plain(text) => Self::Plain(text),
             Self::Any(docs) => Self::Any(docs.into_iter().map(Self::in_lower_case).collect()),
             Self::Form(form) => Self::Form(Box::new(FormDoc {
                 prefix: form.prefix.map(|text| text.to_ascii_lowercase()),
