@@ -72,8 +72,8 @@ pub struct Harness {
     victim: PathBuf,
     times: Times,
     processors: Processors,
-    /// The same service on the same processor, which nobody attacks: whatever else the machine is busy with,
-    /// it is held up by that as the victim is.
+    /// A second service on the same processor, which nobody attacks. Other work of the machine holds it up as it does the
+    /// victim.
     bystander: Victim,
 }
 

@@ -4,6 +4,7 @@
 
 mod a_blocked_log_holds_nobody_else;
 mod a_print_is_an_event;
+mod an_overlay_is_halted_alone;
 mod attribute_makes_a_site;
 mod bad_rules_are_refused;
 mod bad_tokens_are_refused;

@@ -9,8 +9,10 @@ mod a_refusal_can_be_read;
 mod a_rule_dies_without_us;
 #[cfg(unix)]
 mod a_unix_socket_is_private;
+mod access_tokens_are_followed;
 mod bad_input_changes_nothing;
 #[cfg(target_os = "linux")]
+mod certificates_are_followed;
 mod descriptors_are_left_to_the_service;
 mod events_are_told;
 mod foreign_pages_stay_out;
@@ -42,7 +44,6 @@ mod the_port_signs_tokens;
 mod the_port_stays_responsive;
 mod tls_is_tls;
 #[cfg(target_os = "linux")]
-mod tokens_and_certificates_are_followed;
 mod webhooks_are_told;
 mod what_is_asked_is_bounded;
 mod what_is_hit_can_be_asked;

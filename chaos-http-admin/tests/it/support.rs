@@ -4,6 +4,7 @@ pub(crate) mod alone;
 pub(crate) mod dev_full;
 pub(crate) mod document;
 pub(crate) mod exposition;
+pub(crate) mod followed;
 pub(crate) mod log;
 pub(crate) mod port;
 pub(crate) mod tls;

@@ -16,7 +16,7 @@ fn variables(text: &str, before: &str) -> BTreeSet<String> {
     text.split(&start).skip(1).map(name).collect()
 }
 
-/// Those that the crates and these services read: their names are texts in the code.
+/// Adds the variables that the crates and these services read: their names are texts in the code.
 fn read_by_the_sources(folder: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
