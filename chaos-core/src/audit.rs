@@ -200,6 +200,18 @@ impl Audit {
     const MOST_UNSEEN_BYTES: u64 = 256 * 1024 * 1024;
 
     /// Returns a handle that keeps the entries from now on until they are [seen](AuditFollower::seen).
+    ///
+    /// ```
+    /// use chaos_core::Injector;
+    ///
+    /// let injector = Injector::new();
+    /// let follower = injector.audit().follow();
+    /// injector.halt("enough seen");
+    /// for entry in injector.audit().after(0).entries {
+    ///     println!("{}", entry.action.as_str()); // or write it into a file
+    ///     follower.seen(entry.id);
+    /// }
+    /// ```
     #[must_use = "nothing is kept for it when it is dropped"]
     pub fn follow(&self) -> AuditFollower {
         let mut ring = self.ring();
@@ -256,6 +268,9 @@ impl Audit {
 
     /// Blocks the thread as [`wait_blocking`](Self::wait_blocking) does, unless `is_due` returns `true`, and until
     /// the next [`wake`](Self::wake) at most. A wake after the call of `is_due` is not missed.
+    ///
+    /// For chaos-http-admin alone.
+    #[doc(hidden)]
     pub fn wait_blocking_unless(
         &self,
         id: u64,
@@ -297,6 +312,9 @@ impl Audit {
 
     /// Wakes those who wait for an entry, whether there is one or not. It is cheap, and may be called on the
     /// path of a call.
+    ///
+    /// For chaos-http-admin alone.
+    #[doc(hidden)]
     pub fn wake(&self) {
         self.tell();
     }

@@ -50,6 +50,7 @@ use std::{
     time::Duration,
 };
 
+#[doc(hidden)]
 pub use self::directory_watcher::DirectoryWatcher;
 use crate::clock::Clock;
 

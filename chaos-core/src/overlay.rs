@@ -110,6 +110,9 @@ impl Overlay {
     /// Makes another overlay without rules, on the same injector. If this one was made from a token, so is the
     /// other: [`current_token`](Self::current_token) returns the token in it, and its rules count as those of a
     /// token.
+    ///
+    /// For chaos-tower alone, which opens one for Envoy's headers.
+    #[doc(hidden)]
     #[must_use]
     pub fn beside(&self) -> Self {
         Self::open(self.injector(), self.0.rules.token())
