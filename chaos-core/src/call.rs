@@ -249,6 +249,7 @@ impl fmt::Debug for Call<'_> {
 const MAX_LENGTH: usize = 256;
 
 /// Cuts a text at [`MAX_LENGTH`], between characters.
+#[inline]
 pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
     if value.len() <= MAX_LENGTH {
         return value;
