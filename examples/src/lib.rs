@@ -20,20 +20,16 @@
 
 mod access;
 pub mod admin_client;
-pub mod api;
-pub mod attacks;
+pub mod checks;
 pub mod client;
-pub mod commands;
 pub mod greeter;
 pub mod log;
 mod main_error;
-pub mod peers;
 pub mod program;
 mod rules;
 pub mod running;
 pub mod shop;
 pub mod stop;
-pub mod storm;
 pub mod variables;
 
 pub use main_error::MainError;

@@ -1,11 +1,11 @@
-//! Checks the admin API against its OpenAPI document; see [`chaos_examples::api`]. It needs a Python
+//! Checks the admin API against its OpenAPI document; see [`chaos_examples::checks::api`]. It needs a Python
 //! with Schemathesis and a validator, and the program `shop` built in the same profile.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
-use chaos_examples::{MainError, api};
+use chaos_examples::{MainError, checks::api};
 use clap::Parser;
 
 /// Checks the admin API against its OpenAPI document with independent tools

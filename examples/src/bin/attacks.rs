@@ -1,4 +1,4 @@
-//! Attacks a service and its admin port, and measures both meanwhile; see [`chaos_examples::attacks`]. It
+//! Attacks a service and its admin port, and measures both meanwhile; see [`chaos_examples::checks::attacks`]. It
 //! needs the program `victim` built in the same profile, and runs on Linux.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the results")]
@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use chaos_examples::{
     Error,
-    attacks::{Harness, Target, Times, strike, table},
+    checks::attacks::{Harness, Target, Times, strike, table},
 };
 use clap::Parser;
 

@@ -1,11 +1,11 @@
-//! Runs the commands of the README and of the book; see [`chaos_examples::commands`]. It needs bash and curl, and the
+//! Runs the commands of the README and of the book; see [`chaos_examples::checks::commands`]. It needs bash and curl, and the
 //! programs `shop` and `greeter` built in the same profile.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::process::ExitCode;
 
-use chaos_examples::{MainError, commands};
+use chaos_examples::{MainError, checks::commands};
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, MainError> {

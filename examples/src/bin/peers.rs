@@ -1,4 +1,4 @@
-//! Checks what each fault looks like to independent clients; see [`chaos_examples::peers`]. It needs
+//! Checks what each fault looks like to independent clients; see [`chaos_examples::checks::peers`]. It needs
 //! `curl`, a Python with grpcio, and the programs `shop` and `greeter` built in the same profile.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the result")]
@@ -7,7 +7,7 @@ use std::{env::consts::EXE_SUFFIX, path::PathBuf, process::ExitCode};
 
 use chaos_examples::{
     Error, MainError,
-    peers::{self, Programs},
+    checks::peers::{self, Programs},
 };
 use clap::Parser;
 

@@ -1,11 +1,11 @@
 //! Checks that no response is lost or wrong while rules change under load; see
-//! [`chaos_examples::storm`]. It needs `wrk`, and the program `shop` built in the same profile.
+//! [`chaos_examples::checks::storm`]. It needs `wrk`, and the program `shop` built in the same profile.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the result")]
 
 use std::{process::ExitCode, time::Duration};
 
-use chaos_examples::{MainError, storm};
+use chaos_examples::{MainError, checks::storm};
 use clap::Parser;
 
 /// Puts load on the shop while its rules change

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use axum::{Router, routing::get};
 use chaos_core::{inject_async, token::TokenKey};
-use chaos_examples::{Error, attacks, log, stop};
+use chaos_examples::{Error, checks::attacks, log, stop};
 use chaos_http_admin::{AccessTokens, Admin, AuditFile, Server, Tls, Webhook};
 use chaos_sources::FileSource;
 use chaos_tower::{InjectLayer, TokenLayer};

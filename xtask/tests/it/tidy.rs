@@ -253,7 +253,7 @@ fn each_yes_of_the_table_of_faults_has_its_test() {
 /// Returns whether `cargo xtask attacks` makes the attack or the check of this name.
 fn is_attack(name: &str) -> bool {
     ["rows", "steps"].iter().any(|file| {
-        let path = root().join("examples/src/attacks").join(file);
+        let path = root().join("examples/src/checks/attacks").join(file);
         let code = fs::read_to_string(path.with_extension("rs")).unwrap();
         code.contains(&format!("\"{name}\""))
     })

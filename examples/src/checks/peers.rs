@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 use crate::{
     Error,
     admin_client::AdminClient,
-    peers::row::{Operator, Peer},
+    checks::peers::row::{Operator, Peer},
     running::{RunningGreeter, RunningShop},
 };
 

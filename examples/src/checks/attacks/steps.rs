@@ -23,7 +23,7 @@ use tokio::{
 
 use crate::{
     Error,
-    attacks::{
+    checks::attacks::{
         Harness, machine,
         victim::{ARM, Setup, Victim},
     },

@@ -16,7 +16,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::attacks::report::Report;
+use crate::checks::attacks::report::Report;
 
 /// Requests, where they go, and how many are under way at a time.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chaos_core::{Rule, token::TokenKey, wire::rule_from_json};
 use serde_json::{Value, json};
 
-use crate::attacks::{
+use crate::checks::attacks::{
     TOKEN_KEY,
     flood::{Flood, request},
     rules::nowhere,

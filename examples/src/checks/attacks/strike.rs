@@ -24,7 +24,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::{
     Error,
-    attacks::{attack::Means, report::Report, rows},
+    checks::attacks::{attack::Means, report::Report, rows},
 };
 
 /// What is attacked.

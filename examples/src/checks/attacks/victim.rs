@@ -6,7 +6,7 @@ use reqwest::{Certificate, Client, Method};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Error, attacks::machine::Processors, program::Program};
+use crate::{Error, checks::attacks::machine::Processors, program::Program};
 
 /// An access token of each role, and a second one that may arm, with which this program undoes halts.
 pub(super) const ARM: &str = "ann-may-do-everything";

@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    attacks::{
+    checks::attacks::{
         account,
         attack::{
             Attack,

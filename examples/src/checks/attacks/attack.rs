@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     Error,
-    attacks::{flood::Flood, measured::Struck, strike::Target, victim::Setup},
+    checks::attacks::{flood::Flood, measured::Struck, strike::Target, victim::Setup},
 };
 
 /// The most memory that a victim needs, in bytes: what SECURITY.md says.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::attacks::{attack::Attack, report::Report, victim::Victim};
+use crate::checks::attacks::{attack::Attack, report::Report, victim::Victim};
 
 /// The longest that a halt takes, at the 99th percentile.
 const HALT: Duration = Duration::from_millis(250);

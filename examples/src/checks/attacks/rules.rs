@@ -12,7 +12,7 @@ pub(super) fn nowhere(number: usize) -> Vec<Value> {
 /// Returns a document for a rules file of half a megabyte.
 pub(super) fn rules_file() -> String {
     let mut rules = nowhere(5_000);
-    rules.push(crate::attacks::victim::marked());
+    rules.push(crate::checks::attacks::victim::marked());
     json!({ "rules": rules }).to_string()
 }
 

@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     Error,
-    attacks::{measured::Latencies, victim::Victim},
+    checks::attacks::{measured::Latencies, victim::Victim},
 };
 
 /// The time between two requests.

@@ -7,7 +7,7 @@ use tokio::time::sleep;
 
 use crate::{
     Error,
-    attacks::{measured::Latencies, victim::Victim},
+    checks::attacks::{measured::Latencies, victim::Victim},
 };
 
 /// The least time from one halt to the next.

@@ -9,7 +9,7 @@ use crate::{Error, program::Program};
 /// The number of connections of each `wrk` process.
 pub(super) const CONNECTIONS: u64 = 16;
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/storm/wrk.lua");
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/checks/storm/wrk.lua");
 
 /// The checked responses.
 #[derive(Debug, Deserialize)]

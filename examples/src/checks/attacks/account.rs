@@ -7,7 +7,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::{Error, attacks::measured::Struck};
+use crate::{Error, checks::attacks::measured::Struck};
 
 type Checked<'s> = BoxFuture<'s, Result<Vec<String>, Error>>;
 

@@ -1,0 +1,7 @@
+//! What a person runs by recipe: each checks the crates from outside, on a running program.
+
+pub mod api;
+pub mod attacks;
+pub mod commands;
+pub mod peers;
+pub mod storm;
