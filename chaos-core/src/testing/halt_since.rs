@@ -24,8 +24,8 @@ pub(super) fn halt_since(injector: &Injector, id: u64) -> Option<Halt> {
     let (mut since, mut last) = (None, None);
     for entry in injector.audit().after(0).entries {
         match entry.action {
-            Action::Halt | Action::Breach if since.is_none() && halts(&entry) => {
-                since = Some(entry)
+            Action::Halt | Action::Breach if halts(&entry) => {
+                since.get_or_insert(entry);
             }
             Action::Resume if entry.id > id => last = since.take().or(last),
             Action::Resume => since = None,
