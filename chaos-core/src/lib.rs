@@ -134,7 +134,7 @@ pub use crate::{
     },
     clock::Clock,
     decision::Decision,
-    error::{OneLine, RuleError},
+    error::{OneLine, RuleError, WithCauses},
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},

@@ -197,7 +197,7 @@ impl fmt::Debug for Webhook {
 
 /// The error for a URL that cannot be that of a webhook. It does not contain the URL, which may
 /// contain secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookError(());
 
 impl fmt::Display for WebhookError {
@@ -205,6 +205,12 @@ impl fmt::Display for WebhookError {
         f.write_str(
             "the URL of the webhook is not valid; allowed: an http or https URL with a host",
         )
+    }
+}
+
+impl fmt::Debug for WebhookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
