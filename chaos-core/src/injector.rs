@@ -39,7 +39,7 @@ use crate::{
     injector::{book::Book, book_guard::BookGuard, halt_hooks::HaltHooks, holders::Holders},
     rule::rule_set::RuleSet,
     site::{Site, catalogue},
-    trigger::replay::{Decisions, Log},
+    trigger::replay::Decisions,
 };
 
 /// Holds the current rules and decides. Clones are handles to one injector.
@@ -138,16 +138,18 @@ impl Injector {
         Some(Counts::of(rule, self.0.hub.clock.now()))
     }
 
-    /// Returns which calls a rule has hit since it was armed.
+    /// Returns which calls a rule has hit.
     ///
-    /// Returns `None` if there is no such rule, or if chance decides: it has neither a seed, nor a
-    /// key, nor another field that numbers its calls.
+    /// They are known, since the rule was armed, for one with a seed, a key, or another field that numbers
+    /// its calls. They are known, since its counts began, for a rule at rate 1 that has hit each call
+    /// that it matched, or each up to its limit. Returns `None` for any other rule, and if there is no such
+    /// rule.
     #[must_use]
     pub fn decisions(&self, id: &str) -> Option<Decisions> {
         let book = self.book();
         let rule = Arc::clone(book.rules.find(id)?);
         drop(book);
-        rule.arming.log.as_ref().map(Log::decisions)
+        rule.decisions()
     }
 
     /// Returns whether the injector is idle, armed or halted, and how much has been injected.

@@ -1,6 +1,6 @@
 //! Why a rule has not hit as many calls as a test expects.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use crate::{
     armed::status::{Counts, State},
@@ -33,19 +33,22 @@ use crate::{
 pub struct NotInjected(String);
 
 impl NotInjected {
-    /// Creates the error for `rule`, which has the given counts unless it is gone.
+    /// Creates the error for `rule`, which has the given counts unless it is gone. Without an expected
+    /// number, any hit would do.
     pub(super) fn new(
         rule: &Rule,
         counts: Option<&Counts>,
-        expected: u64,
+        expected: Option<u64>,
         (injector, overlay): (&Injector, Option<&Overlay>),
     ) -> Self {
         let hit = counts.map_or(0, |counts| counts.injected);
         let (id, site) = (&rule.id, &rule.site);
         let calls = if hit == 1 { "call" } else { "calls" };
-        let mut text =
-            format!("the rule {id} at {site} has hit {hit} {calls}, expected: {expected}");
-        if hit < expected {
+        let mut text = format!("the rule {id} at {site} has hit {hit} {calls}");
+        if let Some(expected) = expected {
+            let _ = write!(text, ", expected: {expected}");
+        }
+        if hit < expected.unwrap_or(1) {
             text.push_str("; ");
             let is_halted = overlay.is_some_and(Overlay::is_halted);
             text.push_str(&match is_halted {

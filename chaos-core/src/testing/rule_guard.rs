@@ -28,6 +28,9 @@ enum Holder {
 /// If the rule has been replaced meanwhile, or what it does was changed, dropping the guard removes
 /// nothing.
 ///
+/// If a panic drops the guard and the rule has hit no call, the standard error says why: a test whose
+/// assertion fails because of a slip in the name of a site says so, whichever assertion it is.
+///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule, inject};
 ///
@@ -100,7 +103,7 @@ impl RuleGuard {
         let waited = injector.when(|| self.counts(), injections);
         match tokio::time::timeout(at_most, waited).await {
             Ok(Some(injected)) => Ok(injected),
-            Ok(None) | Err(_) => Err(self.not_injected(injections)),
+            Ok(None) | Err(_) => Err(self.not_injected(Some(injections))),
         }
     }
 
@@ -117,7 +120,7 @@ impl RuleGuard {
         let injector = self.injector();
         match injector.when_blocking(|| self.counts(), injections, at_most) {
             Some(injected) if injected >= injections => Ok(injected),
-            _ => Err(self.not_injected(injections)),
+            _ => Err(self.not_injected(Some(injections))),
         }
     }
 
@@ -128,7 +131,7 @@ impl RuleGuard {
     #[track_caller]
     pub fn assert_injected(&self, injections: u64) {
         if self.injected() != injections {
-            panic!("{}", self.not_injected(injections));
+            panic!("{}", self.not_injected(Some(injections)));
         }
     }
 
@@ -139,13 +142,21 @@ impl RuleGuard {
         }
     }
 
-    fn not_injected(&self, expected: u64) -> NotInjected {
+    fn not_injected(&self, expected: Option<u64>) -> NotInjected {
         NotInjected::new(
             &self.rule,
             self.counts().as_ref(),
             expected,
             (self.injector(), self.overlay()),
         )
+    }
+
+    /// Says why no call was hit, if that may be why a test fails.
+    #[expect(clippy::print_stderr, reason = "the output of a test that fails")]
+    fn explain_panic(&self) {
+        if std::thread::panicking() && self.injected() == 0 {
+            eprintln!("{}", self.not_injected(None));
+        }
     }
 
     fn injector(&self) -> &Injector {
@@ -158,6 +169,7 @@ impl RuleGuard {
 
 impl Drop for RuleGuard {
     fn drop(&mut self) {
+        self.explain_panic();
         loop {
             let rules = match &self.holder {
                 Holder::Injector(injector) => injector.rules(),

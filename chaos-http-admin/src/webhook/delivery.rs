@@ -6,10 +6,11 @@
 //! message about it.
 
 use std::{
+    collections::BTreeMap,
     io,
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -53,7 +54,8 @@ struct DeliveryCounts {
     delivered: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
-    error: Mutex<Option<String>>,
+    /// Why the last message about a topic failed. A topic is absent if its last message was delivered.
+    errors: Mutex<BTreeMap<Topic, String>>,
 }
 
 impl Delivery {
@@ -70,7 +72,7 @@ impl Delivery {
         let thread = thread::Builder::new().name("chaos-webhook".to_owned());
         let started = thread.spawn(move || worker.run(stopped));
         if let Err(error) = started {
-            counts.record(&hook, 0, Err(error.to_string()));
+            counts.record(&hook, Topic::Halt, 0, Err(error.to_string()));
         }
         Self(Arc::new(DeliveryHandle {
             hook,
@@ -87,34 +89,42 @@ impl Delivery {
             "delivered": counts.delivered.load(Ordering::Relaxed),
             "failed": counts.failed.load(Ordering::Relaxed),
             "lost": counts.lost.load(Ordering::Relaxed),
-            "error": *counts.error(),
+            "error": counts.errors().values().next(),
         })
     }
 }
 
 impl DeliveryCounts {
-    fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    fn errors(&self) -> MutexGuard<'_, BTreeMap<Topic, String>> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the result of the delivery of a message about a number of `entries`. The log says
-    /// when deliveries begin to fail and when they succeed again.
-    fn record(&self, hook: &Webhook, entries: u64, delivered: Result<(), String>) {
+    /// when deliveries begin to fail, about any topic, and when all succeed again.
+    fn record(&self, hook: &Webhook, topic: Topic, entries: u64, delivered: Result<(), String>) {
         let count = match delivered {
             Ok(()) => &self.delivered,
             Err(_) => &self.failed,
         };
         count.fetch_add(entries, Ordering::Relaxed);
-        let error = delivered.err();
-        let before = std::mem::replace(&mut *self.error(), error.clone());
+        let (failed_before, fails, error) = {
+            let mut errors = self.errors();
+            let failed_before = !errors.is_empty();
+            let error = delivered.err();
+            match &error {
+                Some(error) => errors.insert(topic, error.clone()),
+                None => errors.remove(&topic),
+            };
+            (failed_before, !errors.is_empty(), error)
+        };
         let to = hook.origin();
-        match (before, error) {
-            (None, Some(error)) => {
+        match (failed_before, fails, error) {
+            (false, true, Some(error)) => {
                 log(
                     move || tracing::error!(target: "chaos", to, error, "messages to a webhook fail"),
                 );
             }
-            (Some(_), None) => {
+            (true, false, _) => {
                 log(
                     move || tracing::warn!(target: "chaos", to, "messages to a webhook succeed again"),
                 );
@@ -145,7 +155,10 @@ impl DeliveryThread {
                     () = self.follow(&client) => {}
                 }
             }),
-            Err(error) => self.counts.record(&self.hook, 0, Err(error.to_string())),
+            Err(error) => {
+                let error = Err(error.to_string());
+                self.counts.record(&self.hook, Topic::Halt, 0, error);
+            }
         }
     }
 
@@ -209,7 +222,7 @@ impl DeliveryThread {
         loop {
             let (entries, message) = waiting.of(topic).next().await;
             let delivered = self.deliver(client, &message).await;
-            self.counts.record(&self.hook, entries, delivered);
+            self.counts.record(&self.hook, topic, entries, delivered);
         }
     }
 
