@@ -68,7 +68,7 @@ struct Inner {
     is_disarming: AtomicBool,
 }
 
-/// Returns the injector of the process, which the macros and layers use unless told otherwise.
+/// Returns the injector of the process, which the macros and layers use unless they are given another.
 #[must_use]
 pub fn global() -> &'static Injector {
     static GLOBAL: LazyLock<Injector> = LazyLock::new(|| {

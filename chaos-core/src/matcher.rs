@@ -31,12 +31,14 @@ use crate::call::Call;
 /// # drop(matcher);
 /// ```
 ///
-/// A condition that is a text alone means what it means in the JSON of a rule: a path is a route, for example. For
-/// texts that are known at run time only, `Text::route(path)?` and the like return errors.
+/// A condition that is a text alone has the meaning that it has in the JSON of a rule: a path is a route, for
+/// example. For texts that are known at run time only, use `Text::route(path)?` and similar functions, which
+/// return errors.
 ///
 /// # Panics
-/// A condition panics if its text alone is refused in JSON, too: a path that is no route, as with axum's
-/// `Router::route`, a method with a small letter, a host with a port, or a gRPC method without a service.
+/// The setter of a condition panics if JSON would refuse the text, too: a path that is not a route, as in
+/// axum's `Router::route`, a method with a small letter, a host with a port, or a gRPC method without a
+/// service.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
     pub(crate) method: Option<Text>,

@@ -67,7 +67,7 @@ impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
     ///
     /// # Panics
-    /// If the name is not a site name; in a `static`, that is a compile error.
+    /// Panics if the name is not a site name; in a `static`, that is a compile error.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(

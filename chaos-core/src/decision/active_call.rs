@@ -38,7 +38,7 @@ impl ActiveCall {
         &self.0.slot.rule.rule.id
     }
 
-    /// Returns an error of this kind that the injection fails something with, such as a body.
+    /// Returns the error of this kind with which the injection fails a body, for example.
     #[must_use]
     pub fn injected(&self, kind: io::ErrorKind, message: &str) -> Injected {
         Injected::new(self.rule().clone(), self.0.site, kind, message.into())
@@ -74,7 +74,7 @@ impl ActiveCall {
     /// thread when it is polled.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let ActiveSlot { rule, hub, .. } = &self.0.slot;
@@ -92,7 +92,7 @@ impl ActiveCall {
     /// Cancel-safe: dropping the future ends the wait.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         self.wait(crate::plan::bytes::LONGEST)

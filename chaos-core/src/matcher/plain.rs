@@ -5,8 +5,8 @@ use http::Method;
 
 use crate::{error::RuleError, matcher::text::Text};
 
-/// What a condition of a [`Matcher`](crate::Matcher) can be made of: a [`Text`], or a `&str`, which means what it
-/// means in the JSON of a rule.
+/// Converts a value into a condition of a [`Matcher`](crate::Matcher): a [`Text`], or a `&str`, which has the
+/// meaning that it has in the JSON of a rule.
 ///
 /// A path is a route in axum's syntax, such as `/orders/{id}`; `shop.v1.Orders/*` is every method of a gRPC
 /// service; a host is compared in lower case; anything else is compared byte for byte.

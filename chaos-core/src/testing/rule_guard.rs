@@ -208,7 +208,7 @@ impl Injector {
     /// Arms a rule until the returned guard is dropped.
     ///
     /// # Panics
-    /// If a guard rail has stopped a rule with this id and nobody has
+    /// Panics if a guard rail has stopped a rule with this id and nobody has
     /// [acknowledged](Self::acknowledge) it.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         let rule = until_dropped(rule);
@@ -243,7 +243,7 @@ impl Overlay {
     /// alive.
     ///
     /// # Panics
-    /// If the rule has a guard rail, which rules of overlays cannot have.
+    /// Panics if the rule has a guard rail, which rules of overlays cannot have.
     pub fn arm(&self, rule: Rule) -> RuleGuard {
         let rule = until_dropped(rule);
         self.put(rule.clone());

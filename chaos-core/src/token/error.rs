@@ -4,7 +4,7 @@ use std::{error::Error, fmt};
 
 use crate::error::{RuleError, WithCauses};
 
-/// The reason why a token is not accepted. The request that carried it goes on as if it had none.
+/// The reason why a token is not accepted. The request that carried it is served as if it had no token.
 ///
 /// `Debug` writes the sentences of the error and of its causes.
 #[derive(Clone, PartialEq, Eq)]

@@ -105,8 +105,8 @@ impl AccessTokens {
     /// not UTF-8, contains no token, or contains one that is not of the [form described
     /// above](Self).
     ///
-    /// On Unix, returns an error if the file's mode allows every user to read or write it. A
-    /// mounted Kubernetes secret does so unless its `defaultMode` is `0400` or the like.
+    /// On Unix, returns an error if the file's mode allows every user to read or write it. A mounted
+    /// Kubernetes secret has such a mode unless its `defaultMode` is `0400` or `0440`.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, AccessTokensError> {
         let path = path.as_ref();
         let place = path.display().to_string();
