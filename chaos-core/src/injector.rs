@@ -29,6 +29,7 @@ use arc_swap::ArcSwap;
 
 use crate::{
     armed::{
+        Armed,
         live_rules::LiveRules,
         status::{Counts, HolderKind, State, Status},
     },
@@ -133,9 +134,13 @@ impl Injector {
     /// Returns what one rule has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let book = self.book();
-        let rule = book.rules.find(id)?;
-        Some(Counts::of(rule, self.0.hub.clock.now()))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.now()))
+    }
+
+    /// Returns the rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.book().rules.find(id).cloned()
     }
 
     /// Returns which calls a rule has hit.
@@ -146,10 +151,7 @@ impl Injector {
     /// rule.
     #[must_use]
     pub fn decisions(&self, id: &str) -> Option<Decisions> {
-        let book = self.book();
-        let rule = Arc::clone(book.rules.find(id)?);
-        drop(book);
-        rule.decisions()
+        self.armed(id)?.decisions()
     }
 
     /// Returns whether the injector is idle, armed or halted, and how much has been injected.

@@ -10,7 +10,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    armed::status::Counts,
+    armed::{Armed, status::Counts},
     decision::overlay_rules::{self, EnterGuard, EnteredOverlay, OverlayRules},
     injector::Injector,
     name::RuleId,
@@ -225,9 +225,13 @@ impl Overlay {
     /// Returns what one of its rules has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let now = self.injector().now();
-        let rules = self.0.rules.rules();
-        rules.find(id).map(|rule| Counts::of(rule, now))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.injector().now()))
+    }
+
+    /// Returns the overlay's rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.0.rules.rules().find(id).cloned()
     }
 
     /// Stops the rules of this overlay only, as [`Injector::halt`] stops all rules. So a test can halt
@@ -268,11 +272,11 @@ impl Overlay {
 
     /// Releases the calls that a rule's `pause` holds now. Returns `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        let found = self.0.rules.rules().find(id).cloned();
-        found.is_some_and(|rule| {
+        let found = self.armed(id);
+        if let Some(rule) = &found {
             rule.arming.pauses.release();
-            true
-        })
+        }
+        found.is_some()
     }
 }
 

@@ -43,7 +43,9 @@ use crate::json::Input;
 /// - **A value may be an expression**, of any type that [`serde::Serialize`] knows: `"limit": retries + 1`. Such a
 ///   rule is checked when it is evaluated.
 /// - **The `id` may be left out.** The default is the name of the file with the line and the column of the macro:
-///   `checkout.rs:12:9`.
+///   `checkout.rs:12:9`. Each rule that one macro makes has this id, so `put` replaces the one before. `arm` numbers
+///   it instead if another rule has the id (`checkout.rs:12:9:2`), so a function that makes a rule can be called more
+///   than once.
 /// - The braces around the fields may be left out: `rule! { "site": "db.read", … }`.
 ///
 /// It needs the feature `serde` of chaos-core. A rule with a `window` needs the feature `window` as well.

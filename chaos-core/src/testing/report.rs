@@ -57,7 +57,7 @@ pub struct Tried {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Untried {
-    /// Some or all runs, because injection is halted, for the given reason.
+    /// Some or all faults, because injection was halted during a run, for the given reason.
     Halted(String),
     /// All faults, because the code passed no site inside its overlay. A spawned task has to be
     /// [carried](crate::Overlay::carry) into it.
@@ -68,6 +68,8 @@ pub enum Untried {
     MorePasses(String, u64),
     /// This pass through this site, which is made only after a fault somewhere else.
     NewPass(String, u64),
+    /// This pass through this site, which is made only after two faults somewhere else.
+    NewPassOfPair(String, u64),
     /// This many runs, beyond the most that are allowed.
     MoreRuns(usize),
 }
@@ -177,7 +179,7 @@ impl fmt::Display for Tried {
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Halted(reason) => write!(f, "injection is halted: {reason}"),
+            Self::Halted(reason) => write!(f, "injection was halted during a run: {reason}"),
             Self::NoSite => f.write_str("no site was passed in the overlay of a run"),
             Self::NoFault(site) => write!(f, "{site}: none of the faults can happen there"),
             Self::MorePasses(site, passes) => {
@@ -188,6 +190,9 @@ impl fmt::Display for Untried {
                     f,
                     "{site}, pass {pass}: made only after a fault, see `pairs`"
                 )
+            }
+            Self::NewPassOfPair(site, pass) => {
+                write!(f, "{site}, pass {pass}: made only after two faults")
             }
             Self::MoreRuns(runs) => write!(f, "{runs} more runs, see `most_runs`"),
         }
