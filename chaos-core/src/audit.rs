@@ -17,8 +17,6 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use fnv::FnvHashMap;
-
 use crate::{
     gate::changed::ChangeNotifier,
     rule::{Rule, rule_set::RuleSet},
@@ -119,21 +117,13 @@ impl Entry {
             Changed::Nothing => Vec::new(),
             Changed::One(before, after) => vec![(before.clone(), after.clone())],
             Changed::All(before, after) => {
-                let by_id = |set: &RuleSet| -> FnvHashMap<Box<str>, Arc<Rule>> {
-                    let rules = set.rules.iter();
-                    let named = rules.map(|rule| (rule.id.as_str().into(), Arc::clone(rule)));
-                    named.collect()
-                };
-                let (old, new) = (by_id(before), by_id(after));
-                let removed = before
-                    .rules
-                    .iter()
-                    .filter(|rule| !new.contains_key(rule.id.as_str()));
+                let rules = before.rules.iter();
+                let removed = rules.filter(|rule| after.find(rule.id.as_str()).is_none());
                 let removed = removed.map(|rule| (Some(Arc::clone(rule)), None));
                 let kept = after.rules.iter().filter_map(|rule| {
-                    let old = old.get(rule.id.as_str()).cloned();
-                    let is_same = old.as_ref().is_some_and(|old| old == rule);
-                    (!is_same).then(|| (old, Some(Arc::clone(rule))))
+                    let old = before.find(rule.id.as_str());
+                    let is_same = old.is_some_and(|old| Arc::ptr_eq(old, rule) || old == rule);
+                    (!is_same).then(|| (old.cloned(), Some(Arc::clone(rule))))
                 });
                 removed.chain(kept).collect()
             }

@@ -231,10 +231,17 @@ impl Decision {
         };
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         match wait.kind {
-            WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
-            WaitKind::Block => firing.rule.gate.wait_blocking(time),
+            WaitKind::Delay | WaitKind::Hang => {
+                self.0.hub.hold_at(&firing.rule.gate);
+                firing.rule.gate.wait(time).await;
+            }
+            WaitKind::Block => {
+                self.0.hub.hold_at(&firing.rule.gate);
+                firing.rule.gate.wait_blocking(time);
+            }
             WaitKind::Pause => {
                 let released = firing.pause();
+                self.0.hub.hold_at(&released);
                 if !firing.rule.gate.is_open() {
                     released.wait(time).await;
                 }
@@ -252,6 +259,7 @@ impl Decision {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
             WaitKind::Pause => firing.pause(),
         };
+        self.0.hub.hold_at(&released);
         if !firing.rule.gate.is_open() {
             released.wait_blocking(time);
         }

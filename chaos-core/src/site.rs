@@ -360,6 +360,17 @@ impl Site {
         is_swapped
     }
 
+    /// Returns whether the site holds what [`SiteRules::of`] would make of these.
+    pub(crate) fn holds(
+        &self,
+        rules: &[Arc<Armed>],
+        overlaid: Option<Duration>,
+        monitors: &SiteMonitors,
+    ) -> bool {
+        let now = self.rules.load();
+        (now.as_ref()).is_some_and(|now| now.are_made_of(rules, overlaid, monitors))
+    }
+
     /// Installs the rules that aim here.
     pub(crate) fn install(&self, rules: Option<SiteRules>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);

@@ -78,12 +78,14 @@ impl ActiveCall {
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        hub.hold_at(&rule.gate);
         rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
         let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        hub.hold_at(&rule.gate);
         rule.gate.wait_blocking(hub.at_most(time, rule));
     }
 
@@ -217,7 +219,8 @@ fn leave(rule: &Armed, hub: &Hub, of_token: bool) {
 impl Hub {
     /// Returns whether a rule is over: halted, changed, deleted or past its deadline.
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
-        rule.gate.is_open() || rule.arming.has_expired(self.clock.now())
+        // A halt opens the gates where calls wait, and leaves the others to a resume.
+        rule.gate.is_open() || self.is_halted() || rule.arming.has_expired(self.clock.now())
     }
 
     /// Returns `time`, cut off at the deadline of the rule.

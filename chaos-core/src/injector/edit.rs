@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::{
-    armed::live_rules::LiveRules,
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -75,19 +74,16 @@ impl Injector {
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
-        let newest = LiveRules::newest();
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
-        self.0.publish(&book, newest);
-        match &edited.swapped {
-            Some(swapped) if self.0.is_local(swapped) => {
-                self.0.install_swapped(&mut book, swapped, now);
-            }
-            _ => self.0.install_own(&mut book, now),
+        self.0.publish(&book);
+        match &edited.one {
+            Some(one) => self.0.install_one(&mut book, one, now),
+            None => self.0.install_own(&mut book, now),
         }
         let draft = EntryDraft::of(action).changed(edited.changed);
         self.note(&book, actor, draft);
         drop(book);
-        edited.retired.open(&self.0.live);
+        edited.retired.open();
         self.notify();
         Ok(edited.generation)
     }

@@ -67,7 +67,7 @@ impl Injector {
         if rule.guards.is_empty() {
             return Ok(());
         }
-        let sites = self.book().sites.clone();
+        let sites: Vec<_> = self.book().sites.iter().collect();
         let is_layer = |site: &&Site| site.kind() == SiteKind::Layer;
         let layers: BTreeSet<_> = (sites.iter().copied())
             .filter(is_layer)

@@ -1,6 +1,6 @@
 //! The sites of an injector: made by name, taken in from the linker's list, and exempted.
 
-use std::{collections::HashMap, panic::Location, sync::Arc};
+use std::panic::Location;
 
 use crate::{
     call::site_kind::SiteKind,
@@ -44,21 +44,20 @@ impl Injector {
         line: u32,
         labels: &'static [&'static str],
     ) -> &'static Site {
-        if let Some(site) = self.0.interned.load().get(&(name, kind)) {
+        let interned = &self.0.interned;
+        if let Some(site) = interned.find(name, kind) {
             return site;
         }
         let mut book = self.book();
         // Another thread may have made it in between.
-        let mut interned = HashMap::clone(&self.0.interned.load());
-        if let Some(site) = interned.get(&(name, kind)) {
+        if let Some(site) = interned.find(name, kind) {
             return site;
         }
         let name: &'static str = Box::leak(name.into());
         let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
-        interned.insert((name, kind), site);
         // Armed before any other thread can find it.
         self.add(&mut book, site);
-        self.0.interned.store(Arc::new(interned));
+        interned.add(site);
         site
     }
 
@@ -75,9 +74,7 @@ impl Injector {
     /// Returns every site that this injector can reach, in order of name, file and line.
     #[must_use]
     pub fn sites(&self) -> Vec<&'static Site> {
-        let mut sites = self.swept_book().sites.clone();
-        sites.sort_by_key(|site| (site.name(), site.file(), site.line()));
-        sites
+        self.swept_book().sites.iter().collect()
     }
 
     /// Exempts the sites that `sites` matches from all rules, for as long as the injector lives.
@@ -109,13 +106,14 @@ impl Injector {
 
     /// Adds a site, and installs the rules that aim at it, those of overlays included.
     pub(super) fn add(&self, book: &mut Book, site: &'static Site) {
-        book.sites.push(site);
+        book.sites.add(site);
         let now = self.now();
         for overlay in &book.overlays {
             if let Some(rules) = self.0.overlay_rules_at(book, overlay, site, now) {
                 overlay.add(site.address(), rules);
             }
         }
-        site.install(self.0.rules_at(book, site, now));
+        let watching = self.0.watching(book, now);
+        self.0.install_at(book, site, &watching, now);
     }
 }

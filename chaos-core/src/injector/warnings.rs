@@ -74,7 +74,7 @@ impl Injector {
                 Reach::OutsideOfPolicy
             }
         };
-        let sites = book.sites.iter().map(|site| (*site, reaches(site)));
+        let sites = book.sites.iter().map(|site| (site, reaches(site)));
         let sites = sites.collect();
         drop(book);
         let mut reader = Reader {
@@ -99,6 +99,7 @@ enum Reach {
 
 /// Reads rules beside the sites that there are.
 struct Reader {
+    /// In order of their names.
     sites: Vec<(&'static Site, Reach)>,
     compared: usize,
     warnings: Vec<Warning>,
@@ -206,7 +207,15 @@ impl Reader {
     }
 
     fn sites_of(&self, glob: &SiteGlob, reach: Reach) -> Vec<&'static Site> {
-        let sites = self.sites.iter().filter(|(_, known)| *known == reach);
+        let sites = match glob.exact() {
+            None => &self.sites[..],
+            Some(name) => {
+                let first = self.sites.partition_point(|(site, _)| site.name() < name);
+                let end = self.sites.partition_point(|(site, _)| site.name() <= name);
+                &self.sites[first..end]
+            }
+        };
+        let sites = sites.iter().filter(|(_, known)| *known == reach);
         let sites = sites.map(|(site, _)| *site);
         sites.filter(|site| glob.matches(site.name())).collect()
     }

@@ -1,5 +1,12 @@
 //! A rule in JSON, and a list of rules.
 
+use std::fmt;
+
+use serde::{
+    Deserializer,
+    de::{Error, IgnoredAny, SeqAccess, Visitor},
+};
+
 use super::{
     budget::BudgetDoc,
     document::document,
@@ -175,12 +182,53 @@ pub fn rule_from_value(value: serde_json::Value, id: Option<&str>) -> Result<Rul
     Ok(rule.written_in(length))
 }
 
+/// A list of rules that are made as they are read: so a list of ten thousand is never there as a whole in its written
+/// form. It is read from the same documents as [`RulesDoc`], and its errors do not say where.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadRules {
+    #[serde(deserialize_with = "read_rules")]
+    rules: Vec<Rule>,
+    #[serde(default, rename = "generation")]
+    _generation: IgnoredAny,
+}
+
+fn read_rules<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Rule>, D::Error> {
+    struct Rules;
+
+    impl<'de> Visitor<'de> for Rules {
+        type Value = Vec<Rule>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of rules")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Rule>, A::Error> {
+            let (mut rules, mut expressions) = (Vec::new(), 0);
+            while let Some(Object(doc)) = list.next_element::<Object<RuleDoc>>()? {
+                expressions += doc.expressions();
+                let rule = few_enough(expressions).and_then(|()| doc.into_rule(None));
+                rules.push(rule.map_err(A::Error::custom)?);
+            }
+            Ok(rules)
+        }
+    }
+
+    list.deserialize_seq(Rules)
+}
+
 /// Reads a list of rules: `{"rules": […]}`.
 ///
 /// # Errors
 /// Returns an error in the cases of [`rule_from_json`]; the field says which rule, as in `rules[2].rate`.
 /// It does not check that the ids are distinct: an edit of the rule set does.
 pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
+    if let Ok(Object(ReadRules { rules, .. })) = serde_json::from_slice(json) {
+        let each = json.len() / rules.len().max(1);
+        let rules = rules.into_iter();
+        return Ok(rules.map(|rule| rule.written_in(each)).collect());
+    }
+    // Something is wrong. Read so, an error names the rule and the field.
     let docs = read::document_from_json::<RulesDoc>(json)?.rules;
     let expressions = docs.iter().map(|Object(doc)| doc.expressions());
     few_enough(expressions.sum()).map_err(|error| error.under("rules"))?;
