@@ -1,6 +1,7 @@
 //! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
 pub(crate) mod lifetime;
+mod positions;
 pub(crate) mod rule_set;
 pub(crate) mod weight;
 

@@ -288,7 +288,7 @@ impl Injector {
     /// [`rule!`](https://docs.rs/chaos-rule): then it is numbered, `checkout.rs:12:9:2` for example.
     ///
     /// # Panics
-    /// If a guard rail has stopped a rule with this id and nobody has
+    /// Panics if a guard rail has stopped a rule with this id and nobody has
     /// [acknowledged](Self::acknowledge) it, or the [policy](Self::set_policy) allows no more rules.
     #[track_caller]
     pub fn arm(&self, rule: Rule) -> RuleGuard {
@@ -324,7 +324,7 @@ impl Overlay {
     /// [`rule!`](https://docs.rs/chaos-rule): then it is numbered, `checkout.rs:12:9:2` for example.
     ///
     /// # Panics
-    /// If the rule has a guard rail, which rules of overlays cannot have, or the
+    /// Panics if the rule has a guard rail, which rules of overlays cannot have, or the
     /// [policy](Injector::set_policy) allows no more rules.
     #[track_caller]
     pub fn arm(&self, rule: Rule) -> RuleGuard {
