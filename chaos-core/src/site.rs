@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 mod news;
+mod outside;
 mod peer;
 
 use std::{
@@ -26,7 +27,7 @@ use crate::{
     hub::{Hub, reentrancy},
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::peer::PeerState,
+    site::{outside::PassedOutside, peer::PeerState},
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -49,6 +50,7 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    passed_outside: PassedOutside,
     peer: PeerState,
     name: &'static str,
     kind: SiteKind,
@@ -89,6 +91,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            passed_outside: PassedOutside::new(),
             peer: PeerState::new(),
             name,
             kind,
@@ -235,6 +238,7 @@ impl Site {
             if overlay_rules::any_entered() {
                 return self.ask_entered(own, call);
             }
+            self.passed_outside.note();
         }
         self.look_closer(own, 0, call)
     }

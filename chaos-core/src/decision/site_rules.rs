@@ -287,10 +287,16 @@ impl SiteRules {
             }
             let asked = hit.take().map(Verdict::Hit);
             let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
-            // The rules are asked about exempt calls too, because each call takes an ordinal.
-            let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
+            let Verdict::Hit(hit) = verdict else {
                 return ControlFlow::Continue(());
             };
+            // The rules are asked about exempt calls too, because each call takes an ordinal.
+            if evaluation.is_exempt {
+                if !self.hub.is_halted() {
+                    rule.counters.note_exempt();
+                }
+                return ControlFlow::Continue(());
+            }
             self.fire_one(evaluation, rule, hit)
         });
         match asked {
