@@ -136,7 +136,11 @@ pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
     })
 }
 
-fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
+/// Calls a service as hyper would, each time with a copy of the same request.
+///
+/// # Panics
+/// The returned function panics if the service does not respond at once.
+pub fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
 where
     S: Service<Request<Body>> + 'static,
 {
@@ -157,7 +161,9 @@ fn bodied() -> Request<Body> {
 
 pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 
-pub(super) fn request() -> Request<()> {
+/// Returns a request without headers.
+#[must_use]
+pub fn request() -> Request<()> {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/products/7");
     request
