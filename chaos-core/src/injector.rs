@@ -29,7 +29,10 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::status::{Counts, HolderKind, State, Status},
+    armed::{
+        Armed,
+        status::{Counts, HolderKind, State, Status},
+    },
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     clock::Clock,
     hub::{Hub, observer::Injection},
