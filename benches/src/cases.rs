@@ -1,6 +1,7 @@
 //! The cases, in the order of the table's rows.
 
 mod axum;
+mod hits;
 mod http;
 mod macros;
 pub(crate) mod many;
@@ -14,6 +15,7 @@ pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
 pub fn all() -> Vec<Case> {
     let mut all = macros::cases();
     all.extend(http::cases());
+    all.extend(hits::cases());
     all.extend(many::cases());
     all.extend(axum::cases());
     all
