@@ -43,7 +43,7 @@ use crate::{
     plan::{Plan, Wait, WaitKind},
 };
 
-/// What was decided about one call: an iterator of [`Plan`]s, which an integration executes in order.
+/// The decision about one call: an iterator of [`Plan`]s, which an integration executes in order.
 ///
 /// ```
 /// # use chaos_core::{Decision, Injected, Plan};
@@ -66,8 +66,8 @@ use crate::{
 /// ```
 ///
 /// A rule that is halted, changed, deleted or past its deadline when its turn comes hands out no plan. A
-/// rule that was counted hands out its first plan: a halt in between ends a wait at once, and an answer
-/// is given. Dropping the decision abandons the plans that are left.
+/// rule that was counted already hands out its first plan nevertheless: after a halt in between, a wait
+/// ends at once, and an answer is given. Dropping the decision abandons the plans that are left.
 #[derive(Debug)]
 pub struct Decision {
     site: &'static str,
@@ -206,11 +206,11 @@ impl Decision {
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.
     /// After a plan that ends the call, only those that act on its response are returned.
     ///
-    /// What needs no integration is executed here: burning, calling a closure of the application, and
-    /// ending the process.
+    /// Actions that need no integration are executed here: burning, calling a closure of the
+    /// application, and ending the process.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan(&mut self) -> Option<Plan> {
         self.next_plan_if(|_| true)
     }
@@ -220,7 +220,7 @@ impl Decision {
     /// injection when it begins to execute the plan, which may be never.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan_if(&mut self, mut begins: impl FnMut(&Plan) -> bool) -> Option<Plan> {
         loop {
             let firing = self.current.as_mut()?;
@@ -260,10 +260,10 @@ impl Decision {
         }
     }
 
-    /// Drops the rules that are over, of which no plan would be handed out, so that they are no longer active.
-    /// Returns whether any is left.
+    /// Drops the rules that are over, which would hand out no plan, so that they are no longer active. Returns
+    /// whether any rule is left.
     ///
-    /// For an integration that keeps decisions which it has not begun to execute.
+    /// An integration calls it if it keeps decisions that it has not begun to execute.
     pub fn drop_over(&mut self) -> bool {
         if let Some(rest) = &mut self.rest {
             rest.0.retain(|firing| !firing.active.is_over());
@@ -289,7 +289,7 @@ impl Decision {
     /// outside a tokio runtime.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub async fn wait(&mut self, wait: Wait) {
         let Some(firing) = &mut self.current else {
@@ -299,10 +299,17 @@ impl Decision {
         let time = hub.at_most(wait.time, rule);
         let gate = Arc::clone(&rule.gate);
         match wait.kind {
-            WaitKind::Delay | WaitKind::Hang => gate.wait(time).await,
-            WaitKind::Block => gate.wait_blocking(time),
+            WaitKind::Delay | WaitKind::Hang => {
+                hub.hold_at(&gate);
+                gate.wait(time).await;
+            }
+            WaitKind::Block => {
+                hub.hold_at(&gate);
+                gate.wait_blocking(time);
+            }
             WaitKind::Pause => {
                 let released = firing.pause();
+                firing.active.hub.hold_at(&released);
                 if !gate.is_open() {
                     released.wait(time).await;
                 }
@@ -322,6 +329,7 @@ impl Decision {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&gate),
             WaitKind::Pause => firing.pause(),
         };
+        firing.active.hub.hold_at(&released);
         if !gate.is_open() {
             released.wait_blocking(time);
         }
