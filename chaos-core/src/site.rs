@@ -335,23 +335,6 @@ impl Site {
         !self.unmarked.load(Ordering::Relaxed)
     }
 
-    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
-    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
-    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
-    pub fn ask_for_peer(&self) {
-        if self.peer.ask_next() {
-            let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.rules.load().is_none() {
-                self.state.store(NEW, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Returns whether a call was asked for the address of its peer, and had none.
-    pub(crate) fn lacks_peers(&self) -> bool {
-        self.peer.is_unknown()
-    }
-
     /// Sets until when overlays aim here; `None` if none does.
     pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
