@@ -9,10 +9,11 @@ pub(crate) mod reservation;
 pub(crate) mod site_rules;
 pub(crate) mod watched_body;
 pub(crate) mod watched_call;
+pub(crate) mod watchers;
 
 #[cfg(feature = "tokio")]
 mod look;
-mod monitored;
+mod measured_calls;
 
 pub use self::{
     active_call::ActiveCall,
@@ -27,10 +28,7 @@ use crate::{
     call::site_kind::SiteKind,
     decision::firing::Firing,
     fault::{Fault, custom::CustomFault, step::Step},
-    guard_rail::{
-        injected_by::InjectedBy,
-        monitor::{self, Monitor},
-    },
+    guard_rail::injected_by,
     hub::{Hub, closures::CustomCall},
     plan::{Plan, Wait, WaitKind},
 };
@@ -76,7 +74,6 @@ struct Pending {
     of_overlay: bool,
     /// Whether a plan that was handed out has ended the call.
     has_ended: bool,
-    monitors: Option<Arc<[Arc<Monitor>]>>,
 }
 
 impl Decision {
@@ -97,7 +94,6 @@ impl Decision {
             marks,
             of_overlay: false,
             has_ended: false,
-            monitors: None,
         }))
     }
 
@@ -109,15 +105,14 @@ impl Decision {
     /// Records that a rule of an overlay fired, for the guard rails that watch the call, or the one in which it
     /// is made.
     pub(crate) fn of_overlay(mut self) -> Self {
-        monitor::note_overlay();
+        injected_by::note_overlay();
         self.0.of_overlay = true;
         self
     }
 
-    /// Adds the guard rails that watch the call.
-    pub(crate) fn watched_by(mut self, monitors: &Arc<[Arc<Monitor>]>) -> Self {
-        self.0.monitors = Some(Arc::clone(monitors));
-        self
+    /// Returns whether a rule of an overlay fired.
+    pub(crate) fn is_of_overlay(&self) -> bool {
+        self.0.of_overlay
     }
 
     /// Returns whether an answer that a fault changes is to carry the mark of its rule, as set by
@@ -125,18 +120,6 @@ impl Decision {
     #[must_use]
     pub fn marks(&self) -> bool {
         self.0.marks
-    }
-
-    /// Returns what measures the call for guard rails, if any watch it.
-    ///
-    /// An integration that sees the outcome of calls takes it once, before the first plan. There may be
-    /// no plan at all.
-    #[must_use]
-    pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
-        let monitors = self.0.monitors.take()?;
-        // What is injected from now on is noted while the call is served.
-        let injected = InjectedBy::new(self.0.of_overlay);
-        Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, injected)))
     }
 
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.

@@ -18,7 +18,7 @@ use crate::{
     audit::Audit,
     clock::Clock,
     gate::changed::ChangeNotifier,
-    guard_rail::{breach::Breach, monitor},
+    guard_rail::{breach::Breach, injected_by},
     hub::{
         closures::Closures,
         observer::{EventPace, Injection, Observers},
@@ -42,7 +42,8 @@ pub(crate) struct Hub {
     /// Those of `active` whose rules came with tokens.
     pub(crate) active_of_tokens: AtomicU64,
     /// The paths under which no rule hits a request, at any site.
-    exempt_paths: ArcSwap<Vec<Box<str>>>,
+    /// Unset where there are none, as in most services, so that calls need not load them.
+    exempt_paths: OnceLock<ArcSwap<Vec<Box<str>>>>,
     /// The memory that is burnt now, by all rules together.
     burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
@@ -67,7 +68,7 @@ impl Hub {
             bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
             active: AtomicU64::new(0),
             active_of_tokens: AtomicU64::new(0),
-            exempt_paths: ArcSwap::default(),
+            exempt_paths: OnceLock::new(),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             changed: ChangeNotifier::default(),
@@ -101,19 +102,23 @@ impl Hub {
             path.starts_with('/'),
             "a path begins with `/`, and is not `/` alone"
         );
-        self.exempt_paths.rcu(|paths| {
-            let mut paths = Vec::clone(paths);
-            paths.push(path.into());
-            paths
-        });
+        self.exempt_paths
+            .get_or_init(ArcSwap::default)
+            .rcu(|paths| {
+                let mut paths = Vec::clone(paths);
+                paths.push(path.into());
+                paths
+            });
     }
 
     /// Returns whether a request with this path is exempt at every site.
     pub(crate) fn exempts_path(&self, path: &str) -> bool {
-        self.exempt_paths.load().iter().any(|exempt| {
-            let below = path.strip_prefix(&**exempt);
+        let is_below = |exempt: &str| {
+            let below = path.strip_prefix(exempt);
             below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-        })
+        };
+        let exempt = self.exempt_paths.get();
+        exempt.is_some_and(|exempt| exempt.load().iter().any(|exempt| is_below(exempt)))
     }
 
     /// Reserves memory to burn, and returns how much: what the policy leaves.
@@ -142,7 +147,7 @@ impl Hub {
     /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order.
     pub(crate) fn report(&self, injection: &Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
-        monitor::note_injection();
+        injected_by::note_injection();
         // Before the observers: one of them may panic.
         self.changed.notify();
         let _guard = ReentrancyGuard::begin();

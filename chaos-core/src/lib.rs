@@ -104,12 +104,14 @@ mod hub;
 mod injector;
 mod macros;
 pub mod matcher;
+mod meter;
 mod name;
 pub mod overlay;
 pub mod plan;
 pub mod policy;
 pub mod rule;
 mod site;
+mod stripe;
 pub mod testing;
 #[cfg(feature = "token")]
 pub mod token;

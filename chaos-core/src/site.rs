@@ -1,19 +1,20 @@
 //! `Site`: a named place where faults may happen. Idle, passing it is one load and one branch.
 
 pub(crate) mod catalogue;
+mod measure;
 mod news;
 mod peer;
 
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 
 use crate::{
     armed::{Armed, Glance, Verdict, draw::Hit},
@@ -41,14 +42,16 @@ pub struct Site {
     /// call would; one that sees it early finds the old rules.
     state: AtomicU8,
     rules: ArcSwapOption<SiteRules>,
-    /// Which calls are exempt; empty where the default of the kind holds.
-    exempt: ArcSwapOption<Exemptions>,
+    /// Which calls are exempt; unset where the default of the kind holds.
+    exempt: OnceLock<ArcSwap<Exemptions>>,
     /// Held while `state` and `rules` change, so that they change together.
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether guard rails measure calls here. Like `state`, it only says whether to look: relaxed.
+    is_measured: AtomicBool,
     peer: PeerState,
     name: &'static str,
     kind: SiteKind,
@@ -84,11 +87,12 @@ impl Site {
         Self {
             state: AtomicU8::new(NEW),
             rules: ArcSwapOption::const_empty(),
-            exempt: ArcSwapOption::const_empty(),
+            exempt: OnceLock::new(),
             writer: Mutex::new(()),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            is_measured: AtomicBool::new(false),
             peer: PeerState::new(),
             name,
             kind,
@@ -214,22 +218,6 @@ impl Site {
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
-        let Some(monitors) = own.monitors().filter(|_| self.kind == SiteKind::Layer) else {
-            return self.ask_overlays_and_own(own, call);
-        };
-        self.retire(own);
-        let decision = self.ask_overlays_and_own(own, call);
-        // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exempts(&own.hub, call) {
-            return None;
-        }
-        let here = (self.name, self.kind);
-        let decision = decision.unwrap_or_else(|| Decision::nothing(here, &own.hub));
-        Some(decision.watched_by(monitors))
-    }
-
-    /// Asks the rules of the overlays that the call is in, and then the site's own.
-    fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if own.are_overlaid() {
             self.retire(own);
             if overlay_rules::any_entered() {
@@ -272,9 +260,13 @@ impl Site {
     /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
     #[cold]
     fn retire(&self, seen: &Arc<SiteRules>) {
-        if !seen.are_over() {
-            return;
+        if seen.are_over() {
+            self.make_idle(seen);
         }
+    }
+
+    /// Returns the site to idle, unless it has other rules by now.
+    fn make_idle(&self, seen: &Arc<SiteRules>) {
         // A writer that holds the lock installs something newer.
         let Ok(_writing) = self.writer.try_lock() else {
             return;
@@ -289,7 +281,11 @@ impl Site {
     ///
     /// This replaces the exemptions that were set before.
     pub fn exempt(&self, exempt: Exemptions) {
-        self.exempt.store(Some(Arc::new(exempt)));
+        let exempt = Arc::new(exempt);
+        let now = self
+            .exempt
+            .get_or_init(|| ArcSwap::new(Arc::clone(&exempt)));
+        now.store(exempt);
     }
 
     /// Returns which calls are exempt from all rules.
@@ -298,14 +294,16 @@ impl Site {
     /// and none at a site of another kind.
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
-        let exempt = self.exempt.load_full();
-        exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
+        match self.exempt.get() {
+            Some(exempt) => exempt.load_full(),
+            None => Arc::new(Exemptions::usual_at(self.kind)),
+        }
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let here = match &*self.exempt.load() {
-            Some(exempt) => exempt.have(call),
+        let here = match self.exempt.get() {
+            Some(exempt) => exempt.load().have(call),
             None => Exemptions::usual_at(self.kind).have(call),
         };
         here || call.path().is_some_and(|path| hub.exempts_path(path))
@@ -368,6 +366,9 @@ impl Site {
 
     /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
+        let watchers = rules.as_ref().and_then(SiteRules::watchers);
+        let is_measured = watchers.is_some() && self.kind == SiteKind::Layer;
+        self.is_measured.store(is_measured, Ordering::Relaxed);
         let state = match &rules {
             Some(_) => ARMED,
             None if self.peer.is_to_ask() => NEW,

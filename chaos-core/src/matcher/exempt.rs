@@ -102,5 +102,7 @@ impl Default for Exemptions {
 }
 
 fn is_health_check(path: &str) -> bool {
-    HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH)
+    // Most paths are told by a letter.
+    matches!(path.as_bytes().get(1), Some(b'h' | b'l' | b'r' | b'g'))
+        && (HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH))
 }
