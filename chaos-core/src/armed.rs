@@ -1,9 +1,9 @@
 //! A rule in force: the rule with its counters, its arming and its gate, and how it decides on a call.
 
+mod aims;
 pub(crate) mod arming;
 pub(crate) mod counters;
 pub(crate) mod draw;
-pub(crate) mod live_rules;
 pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod status;
@@ -23,9 +23,9 @@ use crate::{
     gate::Gate,
     hub::Hub,
     matcher::Matcher,
-    policy::Policy,
+    policy::{Policy, limit::Limit},
     rule::Rule,
-    trigger::replay::{By, Turn},
+    trigger::replay::{By, Decisions, Turn},
 };
 
 const EXPIRED: u8 = 1;
@@ -137,6 +137,23 @@ impl Armed {
         if let Some(log) = &self.arming.log {
             log.add(by.clone());
         }
+    }
+
+    /// Returns which calls were hit, if that is known: from the log, or from the counts of a rule that hits
+    /// each call that it matches.
+    pub(crate) fn decisions(&self) -> Option<Decisions> {
+        if let Some(log) = &self.arming.log {
+            return Some(log.decisions());
+        }
+        let trigger = &self.rule.trigger;
+        // Read in this order: a call that has matched and is not counted further makes them differ.
+        let hit = self.counters.injected() + self.counters.shadowed();
+        let spared = self.counters.overflow().of(Limit::Limit);
+        let matched = self.counters.matched();
+        let is_used_up = trigger.limit.is_some_and(|limit| limit.get() == hit);
+        let is_known =
+            trigger.always_hits() && (hit == matched || is_used_up && hit + spared == matched);
+        is_known.then(|| Decisions::first(hit))
     }
 
     /// Decides on one call, if that takes no more than a draw.

@@ -196,6 +196,13 @@ where
     }
 }
 
+impl<B> Default for FaultBody<B> {
+    /// Creates an empty body, as layers that answer in place of the service need: a timeout or CORS, for example.
+    fn default() -> Self {
+        Self::full(None)
+    }
+}
+
 impl<B> fmt::Debug for FaultBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.state {

@@ -13,8 +13,8 @@ use std::sync::{
 use crossbeam_utils::CachePadded;
 
 use crate::{
+    call::stripe,
     policy::limit::{Limit, Overflow, take},
-    stripe,
 };
 
 // Nothing here orders other memory: every atomic is a number that is only ever added to or

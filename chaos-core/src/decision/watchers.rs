@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::measured_calls::CallsOf;
-use crate::{guard_rail::monitor::Monitor, hub::Hub, stripe};
+use crate::{call::stripe, guard_rail::monitor::Monitor, hub::Hub};
 
 /// The guard rails that measure the calls of a site. Aligned, so that the counts of those who hold the ones of
 /// different stripes share no cache line.

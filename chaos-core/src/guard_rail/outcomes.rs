@@ -7,8 +7,8 @@ pub(super) use self::judge::{CHECK_INTERVAL, Case};
 use std::time::Duration;
 
 use crate::{
+    call::meter::{CallMeter, CallStats, CallWindow},
     guard_rail::GuardRail,
-    meter::{CallMeter, CallStats, CallWindow},
 };
 
 /// How a call ended.

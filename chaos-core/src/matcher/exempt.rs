@@ -2,7 +2,7 @@
 
 use crate::{
     call::{Call, site_kind::SiteKind},
-    matcher::text::Text,
+    matcher::{self, plain, text::Text},
 };
 
 /// The calls of a site that no rule may hit. They still count as matched, and have an ordinal.
@@ -66,10 +66,15 @@ impl Exemptions {
         }
     }
 
-    /// Exempts the calls whose path satisfies `path`, besides those exempt so far.
+    /// Exempts the calls whose path satisfies `path`, besides those exempt so far. A text alone is a route, as with
+    /// [`Matcher::path`](crate::Matcher::path).
+    ///
+    /// # Panics
+    /// Panics if `path` can be satisfied by no path: a text alone that is no route, or a prefix without a `/`.
     #[must_use]
-    pub fn path(mut self, path: Text) -> Self {
-        self.paths.push(path);
+    #[track_caller]
+    pub fn path(mut self, path: impl Into<Text>) -> Self {
+        self.paths.push(matcher::text("path", path, plain::path));
         self
     }
 

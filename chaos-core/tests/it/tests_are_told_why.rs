@@ -135,3 +135,30 @@ fn more_injections_than_expected_are_wrong_too() {
     let panic = *assert.unwrap_err().downcast::<String>().unwrap();
     assert_eq!(panic, "the rule r at guarded has hit 2 calls, expected: 1");
 }
+
+/// A slip in the name of a site failed `assert!(… .is_err())`, which does not say why, before `assert_injected` was
+/// reached.
+#[test]
+fn whichever_assertion_fails_the_output_says_why() {
+    // The test that fails is this one in another process.
+    if std::env::var_os("CHAOS_TEST_FAILS").is_some() {
+        let injector = Injector::new();
+        assert!(pass(&injector).is_ok());
+        let id = "slip".parse().unwrap();
+        let slip = Rule::new(id, "guraded".parse().unwrap(), Fault::error("x"));
+        let _slip = injector.arm(slip);
+        assert!(pass(&injector).is_err());
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "tests_are_told_why::whichever_assertion_fails_the_output_says_why",
+            "--exact",
+        ])
+        .env("CHAOS_TEST_FAILS", "1")
+        .output()
+        .unwrap();
+    assert!(!child.status.success());
+    let output = String::from_utf8(child.stdout).unwrap();
+    let why = "the rule slip at guraded has hit 0 calls; there is no such site, only: guarded";
+    assert!(output.contains(why), "{output}");
+}

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::{CLEAN, INJECTED, Meters, Outcomes};
 use crate::{
+    call::meter::CallStats,
     guard_rail::{
         GuardRail,
         breach::{Breach, Measure},
         under_way::{CallUnderWay, CallsUnderWay},
     },
-    meter::CallStats,
 };
 
 /// Quantiles are computed, and calls that are held counted, no more often than this.

@@ -23,7 +23,7 @@ use std::{
 use crossbeam_utils::CachePadded;
 
 use self::{buckets::Buckets, reading::Reading};
-use crate::stripe;
+use crate::call::stripe;
 
 // As in the counts of rules, nothing here orders other memory: relaxed.
 
