@@ -1,7 +1,9 @@
 //! The cases, in the order of the table's rows.
 
 mod axum;
+mod forms;
 mod guarded;
+mod hits;
 mod http;
 mod macros;
 pub(crate) mod many;
@@ -18,6 +20,8 @@ pub(crate) use self::{
 pub fn all() -> Vec<Case> {
     let mut all = macros::cases();
     all.extend(http::cases());
+    all.extend(forms::cases());
+    all.extend(hits::cases());
     all.extend(guarded::cases());
     all.extend(many::cases());
     all.extend(axum::cases());

@@ -3,18 +3,19 @@
 pub(crate) mod catalogue;
 mod measure;
 mod news;
+mod outside;
 mod peer;
 
 use std::{
     ops::ControlFlow,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 
 use crate::{
     armed::{Armed, Glance, Verdict, draw::Hit},
@@ -27,7 +28,7 @@ use crate::{
     hub::{Hub, reentrancy},
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::peer::PeerState,
+    site::{outside::PassedOutside, peer::PeerState},
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -42,8 +43,10 @@ pub struct Site {
     /// call would; one that sees it early finds the old rules.
     state: AtomicU8,
     rules: ArcSwapOption<SiteRules>,
-    /// Which calls are exempt; unset where the default of the kind holds.
-    exempt: OnceLock<ArcSwap<Exemptions>>,
+    /// Which calls are exempt; empty where the default of the kind holds.
+    exempt: ArcSwapOption<Exemptions>,
+    /// Whether there are others than the default. It is set after them and never cleared: relaxed.
+    has_own_exemptions: AtomicBool,
     /// Held while `state` and `rules` change, so that they change together.
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
@@ -52,6 +55,7 @@ pub struct Site {
     unmarked: AtomicBool,
     /// Whether guard rails measure calls here. Like `state`, it only says whether to look: relaxed.
     is_measured: AtomicBool,
+    passed_outside: PassedOutside,
     peer: PeerState,
     name: &'static str,
     kind: SiteKind,
@@ -87,12 +91,14 @@ impl Site {
         Self {
             state: AtomicU8::new(NEW),
             rules: ArcSwapOption::const_empty(),
-            exempt: OnceLock::new(),
+            exempt: ArcSwapOption::const_empty(),
+            has_own_exemptions: AtomicBool::new(false),
             writer: Mutex::new(()),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
             is_measured: AtomicBool::new(false),
+            passed_outside: PassedOutside::new(),
             peer: PeerState::new(),
             name,
             kind,
@@ -199,18 +205,14 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         self.peer.ask(call);
-        let mut evaluation = self.evaluate(&site_rules.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
-        if evaluation.fired.is_empty() {
+        if decision.is_empty() {
             self.retire(site_rules);
             return None;
         }
-        Some(Decision::new(
-            evaluation.here,
-            Arc::clone(&site_rules.hub),
-            evaluation.fired,
-            self.marks(),
-        ))
+        Some(decision)
     }
 
     /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
@@ -223,6 +225,7 @@ impl Site {
             if overlay_rules::any_entered() {
                 return self.ask_entered(own, call);
             }
+            self.passed_outside.note();
         }
         self.look_closer(own, 0, call)
     }
@@ -230,29 +233,34 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
     #[inline(never)]
     fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        let mut evaluation = self.evaluate(&own.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&own.hub, call, &mut decision);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
-        if evaluation.fired.is_empty() {
+        if evaluation.decision.is_empty() {
             return self.look_closer(own, 0, call);
         }
         if asked.is_continue() {
             let _ = own.fire(&mut evaluation, 0, None);
         }
-        let here = evaluation.here;
-        let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
+        Some(decision.of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
-    fn evaluate<'c>(&self, hub: &Hub, call: &'c Call<'c>) -> Evaluation<'c> {
+    #[inline]
+    fn evaluate<'c>(
+        &self,
+        hub: &Hub,
+        call: &'c Call<'c>,
+        decision: &'c mut Decision,
+    ) -> Evaluation<'c> {
         Evaluation {
             call,
             here: (self.name, self.kind),
+            decision,
             // A site may still hold rules when a halt begins, because an edit works on them.
             is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
-            fired: Vec::new(),
             has_ended: false,
         }
     }
@@ -281,11 +289,8 @@ impl Site {
     ///
     /// This replaces the exemptions that were set before.
     pub fn exempt(&self, exempt: Exemptions) {
-        let exempt = Arc::new(exempt);
-        let now = self
-            .exempt
-            .get_or_init(|| ArcSwap::new(Arc::clone(&exempt)));
-        now.store(exempt);
+        self.exempt.store(Some(Arc::new(exempt)));
+        self.has_own_exemptions.store(true, Ordering::Relaxed);
     }
 
     /// Returns which calls are exempt from all rules.
@@ -294,19 +299,21 @@ impl Site {
     /// and none at a site of another kind.
     #[must_use]
     pub fn exemptions(&self) -> Arc<Exemptions> {
-        match self.exempt.get() {
-            Some(exempt) => exempt.load_full(),
-            None => Arc::new(Exemptions::usual_at(self.kind)),
-        }
+        let exempt = self.exempt.load_full();
+        exempt.unwrap_or_else(|| Arc::new(Exemptions::usual_at(self.kind)))
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
+    #[inline]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let here = match self.exempt.get() {
-            Some(exempt) => exempt.load().have(call),
-            None => Exemptions::usual_at(self.kind).have(call),
+        let Some(path) = call.path() else {
+            return false;
         };
-        here || call.path().is_some_and(|path| hub.exempts_path(path))
+        let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
+            true => self.exemptions().have(path),
+            false => Exemptions::usual_at(self.kind).have(path),
+        };
+        here || hub.exempts_path(path)
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header

@@ -213,7 +213,7 @@ where
         let call = Call::http(request.method(), &uri, request.headers());
         let decision = service.site_ref.decide(&call);
         let measured = service.site_ref.measure(&call, decision.as_ref());
-        let nothing = || (measured.as_ref()).and_then(|_| service.site_ref.decide_nothing());
+        let nothing = || (measured.as_ref()).map(|_| service.site_ref.decide_nothing());
         let decision = decision.or_else(nothing)?;
         Some((uri, decision, measured))
     });

@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::{boxed_future, pooled_future},
     connection::peer_address::peer_address,
-    execute::{cut_means::CutMeans, execute, measure::MeasuredCall},
+    execute::{cut_means::CutMeans, end_at_once, execute, measure::MeasuredCall},
     future::ResponseFuture,
     site_ref::SiteRef,
     surface::{Bodies, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes},
@@ -197,12 +197,15 @@ where
     // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::boxed(boxed_future(execute::<S, M, A, B>(
-        ready,
-        request,
-        decision,
-        watched_call,
-    )))
+    ResponseFuture::boxed(match watched_call.is_none() && decision.ends_at_once() {
+        true => boxed_future(end_at_once::<S, M, A, B>(ready, request, decision)),
+        false => boxed_future(execute::<S, M, A, B>(
+            ready,
+            request,
+            decision,
+            watched_call,
+        )),
+    })
 }
 
 // Derives would require the traits of `M`, of which no value exists.

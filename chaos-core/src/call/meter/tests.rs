@@ -56,7 +56,8 @@ proptest! {
     ) {
         let meter = CallMeter::<2>::new(Some(Duration::from_millis(1)));
         let mut window = CallWindow::new(SLOTS, true);
-        let (mut number, mut calls) = (0, Vec::new());
+        let mut number = 0;
+        let mut calls: Vec<(u64, usize, Duration, bool)> = Vec::new();
         for (later, group, latency, failed, what) in steps {
             number += later;
             window.begin(number, &meter);
@@ -69,8 +70,7 @@ proptest! {
                 // One of the calls turns out to have failed.
                 1 if !calls.is_empty() => {
                     let at = calls.len() / 2;
-                    let (slot, group, _, failed): &mut (u64, usize, Duration, bool) =
-                        &mut calls[at];
+                    let (slot, group, _, failed) = &mut calls[at];
                     if !*failed {
                         *failed = true;
                         window.fail(*slot, *group, &meter);
