@@ -37,7 +37,7 @@ use crate::{
     dice::Dice,
     fault::{Fault, custom::CustomFault, prepared::PreparedAnswers, step::Step},
     guard_rail::injected_by,
-    hub::{Hub, closures::CustomCall},
+    hub::closures::CustomCall,
     plan::{Plan, Wait, WaitKind},
 };
 

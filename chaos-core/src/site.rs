@@ -273,18 +273,6 @@ impl Site {
         }
     }
 
-    /// Returns the site to idle, unless it has other rules by now.
-    fn make_idle(&self, seen: &Arc<SiteRules>) {
-        // A writer that holds the lock installs something newer.
-        let Ok(_writing) = self.writer.try_lock() else {
-            return;
-        };
-        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
-            self.rules.store(None);
-            self.state.store(IDLE, Ordering::Relaxed);
-        }
-    }
-
     /// Exempts calls from all rules, at every layer of this name and injector.
     ///
     /// This replaces the exemptions that were set before.

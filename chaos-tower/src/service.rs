@@ -123,12 +123,12 @@ where
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
     let decision = service.site_ref.decide(&call);
     let watched_call = service.site_ref.measure(&call, decision.as_ref());
-    match (decision, watched_call) {
-        (None, None) => {
-            ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)))
-        }
-        (None, Some(watched_call)) => serve_measured(service, request, watched_call),
-        (Some(decision), watched_call) => serve(service, request, decision, watched_call),
+    match decision {
+        Some(decision) => serve(service, request, decision, watched_call),
+        None => match watched_call {
+            Some(watched_call) => serve_measured(service, request, watched_call),
+            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+        },
     }
 }
 

@@ -1,11 +1,11 @@
 //! How a layer's site measures calls for guard rails.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use crate::{
     call::Call,
-    decision::{Decision, WatchedCall},
-    site::Site,
+    decision::{Decision, WatchedCall, site_rules::SiteRules},
+    site::{IDLE, Site},
 };
 
 impl Site {
@@ -52,5 +52,17 @@ impl Site {
         let of_overlay = decision.is_some_and(Decision::is_of_overlay);
         // What is injected from now on is noted while the call is served.
         WatchedCall::begin(watchers, now, of_overlay)
+    }
+
+    /// Returns the site to idle, unless it has other rules by now.
+    pub(super) fn make_idle(&self, seen: &Arc<SiteRules>) {
+        // A writer that holds the lock installs something newer.
+        let Ok(_writing) = self.writer.try_lock() else {
+            return;
+        };
+        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
+            self.rules.store(None);
+            self.state.store(IDLE, Ordering::Relaxed);
+        }
     }
 }

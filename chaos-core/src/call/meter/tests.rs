@@ -1,6 +1,9 @@
 //! What a meter and a window show, compared with the calls themselves.
 
-use std::{thread, time::Duration};
+use std::{
+    thread::{self, ScopedJoinHandle},
+    time::Duration,
+};
 
 use proptest::{collection::vec, prelude::*};
 
@@ -128,7 +131,7 @@ fn no_call_is_lost() {
             window.begin(number, &meter);
             let [first, second] = read(&window, &meter);
             assert!(first.calls + second.calls <= THREADS * CALLS);
-            if threads.iter().all(|thread| thread.is_finished()) {
+            if threads.iter().all(ScopedJoinHandle::is_finished) {
                 break;
             }
         }
