@@ -9,6 +9,10 @@ pub(crate) mod many;
 use crate::case::Case;
 
 pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
+pub use self::{
+    http::{calls_of as requests_of, request as plain_request},
+    macros::calls_of,
+};
 
 /// Returns all cases.
 #[must_use]
