@@ -2,6 +2,7 @@
 
 mod axum;
 mod forms;
+mod hits;
 mod http;
 mod macros;
 pub(crate) mod many;
@@ -20,6 +21,7 @@ pub fn all() -> Vec<Case> {
     let mut all = macros::cases();
     all.extend(http::cases());
     all.extend(forms::cases());
+    all.extend(hits::cases());
     all.extend(many::cases());
     all.extend(axum::cases());
     all

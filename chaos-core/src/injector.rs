@@ -210,7 +210,19 @@ impl Injector {
     /// through a site does not call itself. An observer lives as long as the injector, so it must not
     /// own one.
     pub fn observe(&self, observer: impl Fn(&Injection) + Send + Sync + 'static) {
-        self.0.hub.observers.add(observer);
+        self.0.hub.observers.add(Arc::new(observer), None);
+    }
+
+    /// Calls `observer` for every injection from now on, as [`observe`](Self::observe) does, and copies the facts
+    /// of the call for it only while `wants_calls` returns `true`. It is asked when a rule fires. While no
+    /// observer wants it, [`Injection::call`] is that of a call of which nothing is known, and a hit costs less.
+    pub fn observe_calls_while(
+        &self,
+        wants_calls: impl Fn() -> bool + Send + Sync + 'static,
+        observer: impl Fn(&Injection) + Send + Sync + 'static,
+    ) {
+        let wants_calls = Arc::new(wants_calls);
+        (self.0.hub.observers).add(Arc::new(observer), Some(wants_calls));
     }
 
     /// Returns whether no rule of this injector is armed: one relaxed load. A rule that has expired

@@ -18,6 +18,7 @@ use crate::{
         Rule,
         rule_set::{Change, ChangeError, RuleSet},
     },
+    site::Site,
 };
 
 /// Rules that only the calls made inside the overlay can see.
@@ -223,6 +224,11 @@ impl Overlay {
     pub fn counts(&self, id: &str) -> Option<Counts> {
         let rule = self.armed(id)?;
         Some(Counts::of(&rule, self.injector().now()))
+    }
+
+    /// Returns whether a call in the overlay is known to have passed a site since the overlay was last edited.
+    pub(crate) fn has_passed(&self, site: &Site) -> bool {
+        self.0.rules.has_passed(site.address())
     }
 
     /// Returns the overlay's rule `id` in force.

@@ -249,10 +249,10 @@ pub(crate) fn arm() -> Armed {
     Armed::with(vec![never_firing("never", "bench.armed")])
 }
 
-type Answer = Result<u64, Injected>;
+pub(super) type Answer = Result<u64, Injected>;
 
 /// Calls a function through a pointer, so that the compiler knows only its type.
-pub fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
+pub(super) fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
     #[inline(never)]
     fn opaque<T>(call: &impl Fn(u64) -> T, n: u64) -> T {
         call(n)
@@ -298,7 +298,7 @@ fn tasks_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Ru
 }
 
 /// Arms rules for as long as the returned function exists.
-fn while_armed(arm: fn() -> Armed, mut run: Run) -> Run {
+pub(super) fn while_armed(arm: fn() -> Armed, mut run: Run) -> Run {
     let armed = arm();
     Box::new(move |calls| {
         let _armed = &armed;
