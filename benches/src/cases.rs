@@ -14,6 +14,10 @@ pub(crate) use self::{
     guarded::{armed_calls, guarded_calls},
     macros::{arm, armed_here, bare as bare_function},
 };
+pub use self::{
+    http::{calls_of as requests_of, request as plain_request},
+    macros::calls_of,
+};
 
 /// Returns all cases.
 #[must_use]

@@ -148,7 +148,7 @@ pub(super) fn calls_of_layer(injector: &Injector, request: fn() -> Request<()>) 
 ///
 /// # Panics
 /// The returned function panics if the service does not respond at once.
-pub(super) fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
+pub fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
 where
     S: Service<Request<Body>> + 'static,
 {
@@ -171,7 +171,7 @@ pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 
 /// Returns a request without headers.
 #[must_use]
-pub(super) fn request() -> Request<()> {
+pub fn request() -> Request<()> {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/products/7");
     request
