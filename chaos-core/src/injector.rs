@@ -144,7 +144,7 @@ impl Injector {
         let book = self.book();
         let rule = Arc::clone(book.rules.find(id)?);
         drop(book);
-        rule.arming.log.as_ref().map(Log::decisions)
+        rule.arming.log.as_deref().map(Log::decisions)
     }
 
     /// Returns whether the injector is idle, armed or halted, and how much has been injected.
