@@ -127,10 +127,21 @@ impl SiteRules {
             .zip(&*self.rules)
             .map(|(at, rule)| Arc::clone(if at == place { after } else { rule }));
         let rules: Arc<[_]> = rules.collect();
+        // The other rules are looked at only until one of them is as the rule that has gone.
+        let last = self.last_deadline;
+        let is_last = |rule: &Arc<Armed>| deadline(rule) == last;
+        let last_deadline = match deadline(after) {
+            later if later >= last => later,
+            _ if deadline(before) < last || rules.iter().any(is_last) => last,
+            _ => last_deadline(&rules),
+        };
         (on > FEW).then(|| Self {
-            last_deadline: last_deadline(&rules),
-            newest: newest(&rules),
-            acts_on_responses: act_on_responses(&rules),
+            last_deadline,
+            newest: self.newest.max(after.gate.number),
+            acts_on_responses: match self.acts_on_responses {
+                true => act_on_responses(&rules),
+                false => after.rule.enabled && acts_on_response(after),
+            },
             rules,
             on,
             ..self.clone()
@@ -340,7 +351,17 @@ fn newest(rules: &[Arc<Armed>]) -> u64 {
 
 /// Returns when the last of the enabled rules expires; zero if there are none.
 fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
-    let on = rules.iter().filter(|rule| rule.rule.enabled);
-    let deadlines = on.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX));
-    deadlines.max().unwrap_or_default()
+    rules
+        .iter()
+        .map(|rule| deadline(rule))
+        .max()
+        .unwrap_or_default()
+}
+
+/// Returns when a rule expires, if it is enabled; zero if not.
+fn deadline(rule: &Armed) -> Duration {
+    match rule.rule.enabled {
+        true => rule.arming.deadline().unwrap_or(Duration::MAX),
+        false => Duration::ZERO,
+    }
 }
