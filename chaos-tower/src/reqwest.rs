@@ -117,12 +117,16 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     error::BoxError,
-    execute::{Watch, execute_plans},
+    execute::{
+        Watch,
+        deadline::{Deadline, DeadlinePassed},
+        execute_plans,
+    },
     future::ResponseFuture,
     service::Inject,
     surface::{BoxErrors, InnerService, SameTypes, Surface},
 };
-use deadline::{Deadline, DeadlinePassed};
+use deadline::deadline;
 use exchange::{Exchange, InnerError};
 
 pub use self::{client::Client, request_builder::RequestBuilder};
@@ -221,7 +225,7 @@ where
     // `inner` was polled ready, so it is the one to call, or to drop.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    let deadline = Deadline::of(&request);
+    let deadline = deadline(&request);
     ResponseFuture::boxed(boxed_future(execute_exchange::<S, M>(
         ready, request, uri, decision, deadline,
     )))
@@ -247,7 +251,7 @@ where
     let result =
         execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.report());
     // Within what guard rails measure: a call that is out of time has failed.
-    let result = Deadline::bound(deadline, result);
+    let result = async { Deadline::bound(deadline.as_ref(), result).await? };
     let error = match watch.over(result).await {
         Ok(answer) => return Ok(exchange::into_response(answer, url, deadline)),
         Err(error) => error,

@@ -16,6 +16,7 @@ use crate::{
     error::BoxError,
     execute::{
         cut_means::CutMeans,
+        deadline::Deadline,
         outcome::{Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
@@ -34,6 +35,9 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
     /// What the call ends with if a signal has fired by the time of its response.
     pub(crate) cuts_on_signal: Vec<(EndSignal, Outcome)>,
+    /// The deadline of a gRPC call of a client, once a wait is planned: it bounds all waits. Boxed, because few calls
+    /// have one.
+    pub(crate) deadline: Option<Box<Deadline>>,
 }
 
 /// What has to happen before the next plan is taken.
@@ -57,6 +61,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             cut_means,
             answer_on_signal: None,
             cuts_on_signal: Vec::new(),
+            deadline: None,
         }
     }
 
@@ -78,8 +83,14 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
     /// Adds the next plan.
     pub(crate) fn add(&mut self, plan: Plan, active_call: ActiveCall) -> NextAction {
         match plan {
-            Plan::Wait(wait) => return NextAction::Wait(wait),
-            Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
+            Plan::Wait(wait) => {
+                self.begin_deadline();
+                return NextAction::Wait(wait);
+            }
+            Plan::WaitAfter(wait) => {
+                self.begin_deadline();
+                self.response.wait(wait, active_call);
+            }
             Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
             Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
             Plan::Bytes(plan, direction) => {
@@ -102,6 +113,14 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Cut(cut) => return self.cut(cut, active_call),
         }
         NextAction::Continue
+    }
+
+    /// Begins the deadline of a gRPC call, before its first wait. A client measures its timeout from when it is called,
+    /// which is after the wait; a server has been called by then.
+    fn begin_deadline(&mut self) {
+        if self.cut_means.is_client() && self.protocol.is_grpc() && self.deadline.is_none() {
+            self.deadline = Deadline::of_grpc(&self.head.headers).map(Box::new);
+        }
     }
 
     /// Returns how many messages of a gRPC stream pass before an answer. A call of HTTP is answered at once.
