@@ -5,7 +5,8 @@
 //! cargo bench -p benches -- --check                        # the table; fails if a target is missed
 //! cargo bench -p benches --features compile-out -- --check # compiled out: each row must be +0
 //! cargo bench -p benches --bench release                   # how soon a halt releases waiting calls
-//! cargo bench -p benches --bench edits                     # how long an edit of 10,000 rules takes
+//! cargo bench -p benches --bench edits                     # how long edits take, of 10,000 rules or at 2,000 sites
+//! cargo bench -p benches --bench edits -- --check          # fails if their cost grows faster than it may
 //! ```
 //!
 //! A row is a [`Case`]: it compares an opaque caller that contains a site with an equal caller without

@@ -1,9 +1,9 @@
 //! A rule in force: the rule with its counters, its arming and its gate, and how it decides on a call.
 
+mod aims;
 pub(crate) mod arming;
 pub(crate) mod counters;
 pub(crate) mod draw;
-pub(crate) mod live_rules;
 pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod status;

@@ -35,7 +35,7 @@ use crate::{
     plan::{Plan, Wait, WaitKind},
 };
 
-/// What was decided about one call: an iterator of [`Plan`]s, which an integration executes in order.
+/// The decision about one call: an iterator of [`Plan`]s, which an integration executes in order.
 ///
 /// ```
 /// # use chaos_core::{Decision, Injected, Plan};
@@ -58,8 +58,8 @@ use crate::{
 /// ```
 ///
 /// A rule that is halted, changed, deleted or past its deadline when its turn comes hands out no plan. A
-/// rule that was counted hands out its first plan: a halt in between ends a wait at once, and an answer
-/// is given. Dropping the decision abandons the plans that are left.
+/// rule that was counted already hands out its first plan nevertheless: after a halt in between, a wait
+/// ends at once, and an answer is given. Dropping the decision abandons the plans that are left.
 #[derive(Debug)]
 pub struct Decision(Box<Pending>);
 
@@ -142,11 +142,11 @@ impl Decision {
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.
     /// After a plan that ends the call, only those that act on its response are returned.
     ///
-    /// What needs no integration is executed here: burning, calling a closure of the application, and
-    /// ending the process.
+    /// Actions that need no integration are executed here: burning, calling a closure of the
+    /// application, and ending the process.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan(&mut self) -> Option<Plan> {
         self.next_plan_if(|_| true)
     }
@@ -156,7 +156,7 @@ impl Decision {
     /// injection when it begins to execute the plan, which may be never.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan_if(&mut self, mut begins: impl FnMut(&Plan) -> bool) -> Option<Plan> {
         let pending = &mut *self.0;
         loop {
@@ -202,10 +202,10 @@ impl Decision {
         }
     }
 
-    /// Drops the rules that are over, of which no plan would be handed out, so that they are no longer active.
-    /// Returns whether any is left.
+    /// Drops the rules that are over, which would hand out no plan, so that they are no longer active. Returns
+    /// whether any rule is left.
     ///
-    /// For an integration that keeps decisions which it has not begun to execute.
+    /// An integration calls it if it keeps decisions that it has not begun to execute.
     pub fn drop_over(&mut self) -> bool {
         let pending = &mut *self.0;
         let firings = pending.current.take().into_iter();
@@ -223,7 +223,7 @@ impl Decision {
     /// outside a tokio runtime.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub async fn wait(&mut self, wait: Wait) {
         let Some(firing) = &mut self.0.current else {
@@ -231,10 +231,17 @@ impl Decision {
         };
         let time = self.0.hub.at_most(wait.time, &firing.rule);
         match wait.kind {
-            WaitKind::Delay | WaitKind::Hang => firing.rule.gate.wait(time).await,
-            WaitKind::Block => firing.rule.gate.wait_blocking(time),
+            WaitKind::Delay | WaitKind::Hang => {
+                self.0.hub.hold_at(&firing.rule.gate);
+                firing.rule.gate.wait(time).await;
+            }
+            WaitKind::Block => {
+                self.0.hub.hold_at(&firing.rule.gate);
+                firing.rule.gate.wait_blocking(time);
+            }
             WaitKind::Pause => {
                 let released = firing.pause();
+                self.0.hub.hold_at(&released);
                 if !firing.rule.gate.is_open() {
                     released.wait(time).await;
                 }
@@ -252,6 +259,7 @@ impl Decision {
             WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
             WaitKind::Pause => firing.pause(),
         };
+        self.0.hub.hold_at(&released);
         if !firing.rule.gate.is_open() {
             released.wait_blocking(time);
         }

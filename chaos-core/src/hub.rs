@@ -7,7 +7,7 @@ pub(crate) mod reentrancy;
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 use crate::{
     audit::Audit,
     clock::Clock,
-    gate::changed::ChangeNotifier,
+    gate::{Gate, changed::ChangeNotifier, held::HeldGates},
     guard_rail::{breach::Breach, monitor},
     hub::{
         closures::Closures,
@@ -47,6 +47,8 @@ pub(crate) struct Hub {
     burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
     halted: AtomicBool,
+    /// Where calls wait that a halt releases.
+    held: HeldGates,
     pub(crate) changed: ChangeNotifier,
     pub(crate) audit: Audit,
     /// Stops a rule, or everything, when a bound is broken. The injector sets it when it is made.
@@ -70,6 +72,7 @@ impl Hub {
             exempt_paths: ArcSwap::default(),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
+            held: HeldGates::default(),
             changed: ChangeNotifier::default(),
             audit: Audit::default(),
             stop: OnceLock::new(),
@@ -88,10 +91,23 @@ impl Hub {
         self.halted.load(Ordering::Acquire)
     }
 
-    /// Sets whether all injection is halted. A halt releases the waiting calls afterwards, so a call that
-    /// has read the old value finds its rule over.
+    /// Sets whether all injection is halted. A halt [releases](Self::release_held) the waiting calls afterwards.
     pub(crate) fn set_halted(&self, halted: bool) {
         self.halted.store(halted, Ordering::Release);
+    }
+
+    /// Makes a gate known to a halt, before a call waits there, and opens it if all injection is halted.
+    pub(crate) fn hold_at(&self, gate: &Arc<Gate>) {
+        self.held.add(gate);
+        // A halt that has not seen the gate in the list has set this before it looked.
+        if self.is_halted() {
+            gate.open();
+        }
+    }
+
+    /// Releases all calls that wait.
+    pub(crate) fn release_held(&self) {
+        self.held.open_all();
     }
 
     /// Exempts the requests whose path is `path`, or below it.

@@ -12,12 +12,13 @@ mod install;
 mod limits;
 mod needs;
 mod overlays;
+mod site_list;
+mod site_names;
 mod sites;
 mod wait;
 pub(crate) mod warnings;
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -28,17 +29,16 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::{
-        live_rules::LiveRules,
-        status::{Counts, HolderKind, State, Status},
-    },
+    armed::status::{Counts, HolderKind, State, Status},
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
-    call::site_kind::SiteKind,
     clock::Clock,
     hub::{Hub, observer::Injection},
-    injector::{book::Book, book_guard::BookGuard, halt_hooks::HaltHooks, holders::Holders},
+    injector::{
+        book::Book, book_guard::BookGuard, halt_hooks::HaltHooks, holders::Holders,
+        site_names::SiteNames,
+    },
     rule::rule_set::RuleSet,
-    site::{Site, catalogue},
+    site::catalogue,
     trigger::replay::Decisions,
 };
 
@@ -55,20 +55,18 @@ struct Inner {
     /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
     armed: AtomicBool,
     /// The sites made by name. Written under the book's lock, read without.
-    interned: ArcSwap<HashMap<(&'static str, SiteKind), &'static Site>>,
+    interned: SiteNames,
     book: Mutex<Book>,
     /// The rules of the book as they were written. Written under the book's lock, read without.
     rules: ArcSwap<RuleSet>,
     /// Who keeps the injector halted. It may be locked while the book is, and not the other way round.
     holders: Mutex<Holders>,
     halt_hooks: HaltHooks,
-    /// The rules that a halt releases.
-    live: LiveRules,
     /// Whether a halt has begun and the sites still hold rules.
     is_disarming: AtomicBool,
 }
 
-/// Returns the injector of the process, which the macros and layers use unless told otherwise.
+/// Returns the injector of the process, which the macros and layers use unless they are given another.
 #[must_use]
 pub fn global() -> &'static Injector {
     static GLOBAL: LazyLock<Injector> = LazyLock::new(|| {
@@ -98,12 +96,11 @@ impl Injector {
         let injector = Self(Arc::new(Inner {
             hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
-            interned: ArcSwap::default(),
+            interned: SiteNames::default(),
             book: Mutex::default(),
             rules: ArcSwap::default(),
             holders: Mutex::new(holders),
             halt_hooks: HaltHooks::default(),
-            live: LiveRules::default(),
             is_disarming: AtomicBool::new(false),
         }));
         let inner = Arc::downgrade(&injector.0);
@@ -133,9 +130,13 @@ impl Injector {
     /// Returns what one rule has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let book = self.book();
-        let rule = book.rules.find(id)?;
-        Some(Counts::of(rule, self.0.hub.clock.now()))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.now()))
+    }
+
+    /// Returns the rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.book().rules.find(id).cloned()
     }
 
     /// Returns which calls a rule has hit.
@@ -146,10 +147,7 @@ impl Injector {
     /// rule.
     #[must_use]
     pub fn decisions(&self, id: &str) -> Option<Decisions> {
-        let book = self.book();
-        let rule = Arc::clone(book.rules.find(id)?);
-        drop(book);
-        rule.decisions()
+        self.armed(id)?.decisions()
     }
 
     /// Returns whether the injector is idle, armed or halted, and how much has been injected.
@@ -240,7 +238,7 @@ impl Injector {
 impl Drop for Inner {
     fn drop(&mut self) {
         let book = self.book.get_mut().unwrap_or_else(PoisonError::into_inner);
-        for site in &book.sites {
+        for site in book.sites.iter() {
             site.install(None);
         }
         for rule in &book.rules.armed {

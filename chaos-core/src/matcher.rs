@@ -30,14 +30,14 @@ use crate::call::Call;
 /// # drop(matcher);
 /// ```
 ///
-/// A condition means what it means in the JSON of a rule: a path that is a text alone is a route, for example, also
-/// within [`Text::Not`] and [`Text::AnyOf`]. For texts that are known at run time only, `Text::route(path)?` and the
-/// like return errors.
+/// A condition that is a text alone has the meaning that it has in the JSON of a rule: a path is a route, for
+/// example, also within [`Text::Not`] and [`Text::AnyOf`]. For texts that are known at run time only, use
+/// `Text::route(path)?` and similar functions, which return errors.
 ///
 /// # Panics
-/// A condition panics if it is refused in JSON, too: a path that is no route, as with axum's `Router::route`, a
-/// method with a small letter, a host with a port, a gRPC method without a service, or a prefix that no path or no
-/// gRPC method begins with.
+/// The setter of a condition panics if JSON would refuse the text, too: a path that is not a route, as in
+/// axum's `Router::route`, a method with a small letter, a host with a port, a gRPC method without a
+/// service, or a prefix with which no path or gRPC method begins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
     pub(crate) method: Option<Text>,

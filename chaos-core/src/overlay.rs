@@ -10,7 +10,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    armed::status::Counts,
+    armed::{Armed, status::Counts},
     decision::overlay_rules::{self, EnterGuard, EnteredOverlay, OverlayRules},
     injector::Injector,
     name::RuleId,
@@ -31,7 +31,7 @@ use crate::{
 /// spawned inside it.
 ///
 /// The guard rails of the [`Policy`](crate::Policy) hold while an overlay has rules. A rule of an
-/// overlay has none of its own, because a guard rail measures everyone's calls.
+/// overlay has no guard rails of its own, because a guard rail measures the calls of all callers.
 ///
 /// Clones are handles to one overlay. When the last clone and the last future that runs in it are dropped,
 /// its rules are gone and the calls that they delay are released. A site at which no overlay aims pays
@@ -79,7 +79,7 @@ impl Overlay {
     /// the overlay, so that it can be passed on.
     ///
     /// # Errors
-    /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
+    /// Returns an error if the [policy](Injector::set_policy) of the injector does not allow the rules.
     #[cfg(feature = "token")]
     pub fn of_token(
         injector: &Injector,
@@ -107,11 +107,11 @@ impl Overlay {
         }
     }
 
-    /// Makes another overlay without rules, on the same injector. If this one was made from a token, so is the
-    /// other: [`current_token`](Self::current_token) returns the token in it, and its rules count as those of a
-    /// token.
+    /// Makes another overlay without rules, on the same injector. If this overlay was made from a token, the
+    /// other one belongs to that token, too: [`current_token`](Self::current_token) returns the token in it,
+    /// and its rules count as those of a token.
     ///
-    /// For chaos-tower alone, which opens one for Envoy's headers.
+    /// Only chaos-tower uses it, for Envoy's headers.
     #[doc(hidden)]
     #[must_use]
     pub fn beside(&self) -> Self {
@@ -187,7 +187,7 @@ impl Overlay {
     /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
     ///
     /// # Panics
-    /// If the rule has a guard rail, or the [policy](Injector::set_policy) allows no more rules.
+    /// Panics if the rule has a guard rail, or the [policy](Injector::set_policy) allows no more rules.
     /// [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
@@ -202,7 +202,7 @@ impl Overlay {
     /// Replaces all rules of the overlay at once. Returns its new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, one has a guard rail, or the policy does not allow so many.
+    /// Returns an error if two of them have the same id, one has a guard rail, or the policy does not allow so many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }
@@ -211,7 +211,7 @@ impl Overlay {
     /// `expected` is given, the edit is applied only if that is the overlay's generation.
     ///
     /// # Errors
-    /// If the edit is refused: the rules stay as they are, and the error says why.
+    /// Returns an error if the edit is refused: the rules stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.injector().apply_in(&self.0.rules, change, expected)
     }
@@ -225,13 +225,17 @@ impl Overlay {
     /// Returns what one of its rules has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let now = self.injector().now();
-        let rules = self.0.rules.rules();
-        rules.find(id).map(|rule| Counts::of(rule, now))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.injector().now()))
     }
 
-    /// Stops the rules of the overlay, and those alone: what [`Injector::halt`] does to all. A test of what a
-    /// service does when injection is halted hurts no other test in this way.
+    /// Returns the overlay's rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.0.rules.rules().find(id).cloned()
+    }
+
+    /// Stops the rules of this overlay only, as [`Injector::halt`] stops all rules. So a test can halt
+    /// injection without an effect on other tests.
     ///
     /// When it returns, no call in the overlay that begins is hit by its rules, and calls that they delayed
     /// have been released. Returns `false` if the overlay was halted already. The audit has no entry.
@@ -268,11 +272,11 @@ impl Overlay {
 
     /// Releases the calls that a rule's `pause` holds now. Returns `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        let found = self.0.rules.rules().find(id).cloned();
-        found.is_some_and(|rule| {
+        let found = self.armed(id);
+        if let Some(rule) = &found {
             rule.arming.pauses.release();
-            true
-        })
+        }
+        found.is_some()
     }
 }
 

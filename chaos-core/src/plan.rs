@@ -31,7 +31,7 @@ use crate::{
 /// existing action expresses changes no integration.
 ///
 /// An integration takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order. After
-/// one that ends the call, only those are left that act on its response.
+/// a plan that ends the call, only plans that act on its response are left.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
@@ -61,8 +61,8 @@ impl Plan {
         }
     }
 
-    /// Returns whether the plan acts on the response of the call, whoever makes that: the service behind
-    /// the site, or a plan that ends the call. A plan that ends the call may therefore come before it.
+    /// Returns whether the plan acts on the response of the call, which the service behind the site
+    /// makes, or a plan that ends the call. A plan that ends the call may therefore come before it.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
         match self {

@@ -27,9 +27,9 @@ use crate::{
 /// Bounds on what rules may do, set in code or by the environment. They apply to rules of every
 /// source: the admin API, files, the environment, tokens, overlays, and the program itself.
 ///
-/// [`Injector::check`](crate::Injector::check) tells in advance whether a rule keeps within the
-/// policy. Sources outside of the program call it and refuse a rule that does not; a rule that was
-/// armed all the same is held to the bounds when a fault would happen.
+/// [`Injector::check`](crate::Injector::check) checks in advance whether a rule keeps within the
+/// policy. Sources outside of the program call it and refuse a rule that does not. To a rule that was
+/// armed nevertheless, the bounds apply when a fault would happen.
 ///
 /// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It allows
 /// 10,000 rules of 16 MiB in all, with 64 guard rails and 64 KiB of compiled regular expressions, and no

@@ -1,6 +1,7 @@
 //! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
 pub(crate) mod lifetime;
+mod positions;
 pub(crate) mod rule_set;
 pub(crate) mod weight;
 
@@ -66,6 +67,8 @@ pub struct Rule {
     pub(crate) reason: Option<String>,
     pub(crate) guards: Vec<GuardRail>,
     pub(crate) written: WrittenLength,
+    /// Whether the id is the place of a `rule!`, which all rules that are made there share.
+    pub(crate) has_default_id: bool,
 }
 
 impl Rule {
@@ -88,6 +91,7 @@ impl Rule {
             reason: None,
             guards: Vec::new(),
             written: WrittenLength::default(),
+            has_default_id: false,
         }
     }
 
@@ -282,6 +286,7 @@ impl Rule {
             enabled: _,
             reason: _,
             written: _,
+            has_default_id: _,
         } = self;
         #[cfg(feature = "window")]
         if *window != other.window {

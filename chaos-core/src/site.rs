@@ -67,7 +67,7 @@ impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
     ///
     /// # Panics
-    /// If the name is not a site name; in a `static`, that is a compile error.
+    /// Panics if the name is not a site name; in a `static`, that is a compile error.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -358,6 +358,17 @@ impl Site {
             self.store(swapped);
         }
         is_swapped
+    }
+
+    /// Returns whether the site holds what [`SiteRules::of`] would make of these.
+    pub(crate) fn holds(
+        &self,
+        rules: &[Arc<Armed>],
+        overlaid: Option<Duration>,
+        monitors: &SiteMonitors,
+    ) -> bool {
+        let now = self.rules.load();
+        (now.as_ref()).is_some_and(|now| now.are_made_of(rules, overlaid, monitors))
     }
 
     /// Installs the rules that aim here.

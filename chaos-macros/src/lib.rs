@@ -56,9 +56,9 @@ use crate::{arguments::Arguments, function::Function};
 ///   closure of the `Injected`: `#[site("db.read", err = |injected| Error::Io(injected.into()))]`.
 ///   `err` can therefore not be the name of a label.
 /// - **A value.** With the word `value`, as in `#[site("stock.read", value)]`, the function returns
-///   `Ok` with the value of a rule such as `{"value": 0}`, deserialized to the function's type. If
-///   the value does not fit the type, and for every other fault that fails the call, the function
-///   returns the error. This takes the feature `serde` of chaos-core.
+///   `Ok` with the value of a rule such as `{"value": 0}`, deserialized to the function's type. If the
+///   value does not fit the type, and for every other fault that fails the call, the function returns
+///   the error. This needs the feature `serde` of chaos-core.
 /// - **Labels** can use the function's arguments, including `self`. A label is written `name =
 ///   text`, `name = %display` or `name = ?debug`.
 /// - **Async functions** pass the site when they are first polled, not when they are called. This

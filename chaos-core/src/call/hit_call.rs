@@ -15,7 +15,8 @@ pub struct HitCall {
     pub method: Option<Method>,
     /// The path of the request, percent-encoded and without its query.
     pub path: Option<Box<str>>,
-    /// The route that the service has matched, such as `/orders/{id}`. axum tells it to layers of a router.
+    /// The route that the service has matched, such as `/orders/{id}`. axum provides it to layers of a
+    /// router.
     pub route: Option<Box<str>>,
     /// The trace id of a valid `traceparent` header: 32 hexadecimal digits.
     pub trace_id: Option<Box<str>>,

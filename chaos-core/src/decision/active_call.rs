@@ -38,7 +38,7 @@ impl ActiveCall {
         &self.0.slot.rule.rule.id
     }
 
-    /// Returns an error of this kind that the injection fails something with, such as a body.
+    /// Returns the error of this kind with which the injection fails a body, for example.
     #[must_use]
     pub fn injected(&self, kind: io::ErrorKind, message: &str) -> Injected {
         Injected::new(self.rule().clone(), self.0.site, kind, message.into())
@@ -74,16 +74,18 @@ impl ActiveCall {
     /// thread when it is polled.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        hub.hold_at(&rule.gate);
         rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
         let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        hub.hold_at(&rule.gate);
         rule.gate.wait_blocking(hub.at_most(time, rule));
     }
 
@@ -92,7 +94,7 @@ impl ActiveCall {
     /// Cancel-safe: dropping the future ends the wait.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         self.wait(crate::plan::bytes::LONGEST)
@@ -217,7 +219,8 @@ fn leave(rule: &Armed, hub: &Hub, of_token: bool) {
 impl Hub {
     /// Returns whether a rule is over: halted, changed, deleted or past its deadline.
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
-        rule.gate.is_open() || rule.arming.has_expired(self.clock.now())
+        // A halt opens the gates where calls wait, and leaves the others to a resume.
+        rule.gate.is_open() || self.is_halted() || rule.arming.has_expired(self.clock.now())
     }
 
     /// Returns `time`, cut off at the deadline of the rule.

@@ -201,6 +201,23 @@ impl SiteRules {
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
+    /// Returns whether [`of`](Self::of) would make the same rules of these.
+    pub(crate) fn are_made_of(
+        &self,
+        rules: &[Arc<Armed>],
+        overlaid: Option<Duration>,
+        monitors: &SiteMonitors,
+    ) -> bool {
+        let on = rules.iter().filter(|rule| rule.rule.enabled).count();
+        let mut kept = rules.iter().filter(|rule| on > FEW || rule.rule.enabled);
+        self.overlaid == overlaid
+            && self.on == on
+            && self.monitors.are_the_same(monitors)
+            && self.counts_calls == self.hub.bounds.load().policy.budget.counts_calls()
+            && (self.rules.iter()).all(|rule| kept.next().is_some_and(|it| Arc::ptr_eq(rule, it)))
+            && kept.next().is_none()
+    }
+
     /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks.
     #[inline]
     pub(crate) fn each<B>(

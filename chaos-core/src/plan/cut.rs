@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use crate::{call::direction::Direction, error::RuleError, name::RuleId, plan::injected::Injected};
 
-/// What an `abort` fault ends.
+/// The kind of an `abort` fault: what it ends, and how.
 ///
 /// ```
 /// use chaos_core::{Direction, Fault, fault::Abort, plan::CutKind};
@@ -32,7 +32,7 @@ pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
     /// The connection is reset (RST). At the layer of an HTTP server, this needs the connection or the address
-    /// of its peer: axum tells it with `into_make_service_with_connect_info`. Without it, the connection is
+    /// of its peer: axum provides it with `into_make_service_with_connect_info`. Without it, the connection is
     /// closed.
     Reset,
     /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
@@ -95,8 +95,8 @@ impl Cut {
         self.after
     }
 
-    /// Returns whether it acts on the response of the call, whoever makes that, and does not end the
-    /// call itself: a cut after a number of its bytes, and GOAWAY.
+    /// Returns whether the cut acts on the response of the call and does not end the call itself. A cut
+    /// after a number of bytes does, and so does GOAWAY.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
         self.kind.acts_on_response(self.after)

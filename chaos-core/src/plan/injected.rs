@@ -70,8 +70,8 @@ impl Injected {
         self
     }
 
-    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that
-    /// reads it: hyper, for one, looks there for the reason to reset a stream.
+    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that reads
+    /// it. hyper, for example, looks there for the reason to reset a stream.
     #[must_use]
     pub fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
         self.0.source = Some(source.into());
@@ -108,8 +108,8 @@ impl Injected {
         self.answer().map(HttpAnswer::status)
     }
 
-    /// Returns the HTTP response, if a `status` or `grpc` fault hit code that returns no responses of its own: a
-    /// client's middleware, for one, can return it in place of a call.
+    /// Returns the HTTP response, if a `status` or `grpc` fault hit code that returns no responses of its own. A
+    /// client's middleware, for example, can return it in place of a call.
     #[must_use]
     pub fn answer(&self) -> Option<&HttpAnswer> {
         self.0.answer.as_deref()

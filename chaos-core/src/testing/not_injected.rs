@@ -1,9 +1,15 @@
 //! Why a rule has not hit as many calls as a test expects.
 
-use std::fmt::{self, Write};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 use crate::{
-    armed::status::{Counts, State},
+    armed::{
+        Armed,
+        status::{Counts, State},
+    },
     injector::Injector,
     overlay::Overlay,
     rule::{Mode, Rule},
@@ -32,39 +38,55 @@ use crate::{
 #[derive(Clone)]
 pub struct NotInjected(String);
 
+/// Why the rule of a guard is not in force.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gone {
+    Removed,
+    Replaced,
+}
+
+impl Gone {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "it has been removed",
+            Self::Replaced => "it was replaced by another rule with its id, or edited",
+        }
+    }
+}
+
 impl NotInjected {
-    /// Creates the error for `rule`, which has the given counts unless it is gone. Without an expected
-    /// number, any hit would do.
+    /// Creates the error for `rule`, which is armed or gone. Without an expected number, any hit would do.
     pub(super) fn new(
         rule: &Rule,
-        counts: Option<&Counts>,
+        armed: Result<Arc<Armed>, Gone>,
         expected: Option<u64>,
         (injector, overlay): (&Injector, Option<&Overlay>),
     ) -> Self {
-        let hit = counts.map_or(0, |counts| counts.injected);
+        let counts = armed.map(|armed| Counts::of(&armed, injector.now()));
+        let hit = counts.as_ref().map_or(0, |counts| counts.injected);
         let (id, site) = (&rule.id, &rule.site);
         let calls = if hit == 1 { "call" } else { "calls" };
         let mut text = format!("the rule {id} at {site} has hit {hit} {calls}");
         if let Some(expected) = expected {
             let _ = write!(text, ", expected: {expected}");
         }
-        if hit < expected.unwrap_or(1) {
-            text.push_str("; ");
-            let is_halted = overlay.is_some_and(Overlay::is_halted);
-            text.push_str(&match is_halted {
-                true => "its overlay is halted".to_owned(),
-                false => reason(rule, counts, injector),
-            });
+        let reason = match &counts {
+            Err(gone) => Some(gone.as_str().to_owned()),
+            Ok(_) if hit >= expected.unwrap_or(1) => None,
+            Ok(_) if overlay.is_some_and(Overlay::is_halted) => {
+                Some("its overlay is halted".to_owned())
+            }
+            Ok(counts) => Some(reason(rule, counts, injector)),
+        };
+        if let Some(reason) = reason {
+            let _ = write!(text, "; {reason}");
         }
         Self(text)
     }
 }
 
 /// Returns why `rule` has not hit more calls.
-fn reason(rule: &Rule, counts: Option<&Counts>, injector: &Injector) -> String {
-    let Some(counts) = counts else {
-        return "it has been removed".to_owned();
-    };
+fn reason(rule: &Rule, counts: &Counts, injector: &Injector) -> String {
     if let State::Halted { reason, by, .. } = injector.status().state {
         return format!("injection is halted by {by}: {reason}", by = by.name());
     }

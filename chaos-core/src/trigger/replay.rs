@@ -1,5 +1,5 @@
-//! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the
-//! same ones again.
+//! The log of the calls that a rule hit, by ordinal or by key, and the condition to hit the same calls
+//! again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

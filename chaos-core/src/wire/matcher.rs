@@ -14,7 +14,8 @@ use crate::{
 };
 
 document! {
-    /// Which calls are matched. All that is given must hold; without anything, every call is matched.
+    /// The calls that a rule matches. All given conditions must hold. Without conditions, every call
+    /// matches.
     MatchDoc as "Match";
     optional {
         /// The method of the request.
@@ -71,7 +72,7 @@ impl MatchDoc {
             if matcher.headers.iter().any(|(known, _)| *known == header) {
                 return Err(Self::refuse(
                     "headers",
-                    format_args!("{name:?} stands twice"),
+                    format_args!("{name:?} occurs twice"),
                 ));
             }
             let value = text(doc, plain::value, &format!("headers.{name}"))?;

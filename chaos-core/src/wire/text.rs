@@ -63,17 +63,19 @@ document! {
     /// One form of a text matcher.
     FormDoc as "TextForm", "one of them";
     optional {
-        /// What the text starts with.
+        /// The text begins with this.
         prefix: String = Shape::TEXT;
-        /// What the text ends with.
+        /// The text ends with this.
         suffix: String = Shape::TEXT;
-        /// What is found somewhere in the text: `/products/[0-9]+` is found in `/x/products/1/picture`.
+        /// This regular expression matches somewhere in the text: `/products/[0-9]+` matches in
+        /// `/x/products/1/picture`.
         regex: String = REGEX;
-        /// What the whole text is, as with `safe_regex` of Envoy and `regex` of Istio.
+        /// This regular expression matches the whole text, as `safe_regex` of Envoy and `regex` of
+        /// Istio do.
         full_regex: String = REGEX;
-        /// Whether there is a text at all.
+        /// The call has such a text (`true`), or has none (`false`).
         present: bool = Shape::FLAG;
-        /// What the text is not.
+        /// This condition does not hold.
         not: TextDoc = TEXT_MATCHER;
     }
 }

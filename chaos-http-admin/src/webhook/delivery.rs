@@ -18,7 +18,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::{Injector, log::log};
+use chaos_core::{Injector, WithCauses, log::log};
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -28,7 +28,6 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    error::with_causes,
     history::expiry_watch::ExpiryWatch,
     webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
@@ -286,7 +285,7 @@ impl AttemptError {
         Self {
             is_retryable: true,
             not_before: Duration::ZERO,
-            problem: with_causes(&error.without_url()),
+            problem: WithCauses(&error.without_url()).to_string(),
         }
     }
 }
