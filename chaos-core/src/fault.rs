@@ -5,6 +5,7 @@ pub(crate) mod custom;
 pub(crate) mod latency;
 #[cfg(feature = "serde")]
 pub(crate) mod order;
+pub(crate) mod prepared;
 pub(crate) mod step;
 
 mod error_fault;

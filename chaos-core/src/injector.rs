@@ -21,7 +21,7 @@ pub(crate) mod warnings;
 use std::{
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -29,7 +29,10 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::status::{Counts, HolderKind, State, Status},
+    armed::{
+        Armed,
+        status::{Counts, HolderKind, State, Status},
+    },
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     clock::Clock,
     hub::{Hub, observer::Injection},
@@ -51,6 +54,8 @@ pub struct Injector(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// A number that no other injector of the process has, not even a later one.
+    id: u64,
     hub: Arc<Hub>,
     /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
     armed: AtomicBool,
@@ -65,6 +70,9 @@ struct Inner {
     /// Whether a halt has begun and the sites still hold rules.
     is_disarming: AtomicBool,
 }
+
+/// The number of the next injector. Nothing else depends on it: relaxed.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the injector of the process, which the macros and layers use unless they are given another.
 #[must_use]
@@ -94,6 +102,7 @@ impl Injector {
             hub.set_halted(true);
         }
         let injector = Self(Arc::new(Inner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
             interned: SiteNames::default(),
@@ -201,7 +210,19 @@ impl Injector {
     /// through a site does not call itself. An observer lives as long as the injector, so it must not
     /// own one.
     pub fn observe(&self, observer: impl Fn(&Injection) + Send + Sync + 'static) {
-        self.0.hub.observers.add(observer);
+        self.0.hub.observers.add(Arc::new(observer), None);
+    }
+
+    /// Calls `observer` for every injection from now on, as [`observe`](Self::observe) does, and copies the facts
+    /// of the call for it only while `wants_calls` returns `true`. It is asked when a rule fires. While no
+    /// observer wants it, [`Injection::call`] is that of a call of which nothing is known, and a hit costs less.
+    pub fn observe_calls_while(
+        &self,
+        wants_calls: impl Fn() -> bool + Send + Sync + 'static,
+        observer: impl Fn(&Injection) + Send + Sync + 'static,
+    ) {
+        let wants_calls = Arc::new(wants_calls);
+        (self.0.hub.observers).add(Arc::new(observer), Some(wants_calls));
     }
 
     /// Returns whether no rule of this injector is armed: one relaxed load. A rule that has expired
@@ -210,6 +231,11 @@ impl Injector {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         crate::COMPILED_OUT || !self.0.armed.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that no other injector of the process has, not even a later one.
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
     }
 
     fn book(&self) -> BookGuard<'_> {

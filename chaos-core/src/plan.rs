@@ -18,10 +18,7 @@ use std::time::Duration;
 
 use crate::{
     call::direction::Direction,
-    plan::{
-        bytes::{scaled_size, scaled_time},
-        headers::HeaderEdit,
-    },
+    plan::{bytes::scaled_time, headers::HeaderEdit},
 };
 
 /// One action on a call, which an integration executes: a macro, a layer or a connection.
@@ -110,13 +107,7 @@ impl Plan {
             Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
             Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
             Self::Bytes(bytes, direction) => Self::Bytes(bytes.scaled(factor), direction),
-            Self::Cut(cut) => Self::Cut(Cut {
-                after: cut.after.map(|after| AfterBytes {
-                    count: scaled_size(after.count, factor),
-                    ..after
-                }),
-                ..cut
-            }),
+            Self::Cut(cut) => Self::Cut(cut.scaled(factor)),
             plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_)) => plan,
         }
     }

@@ -27,11 +27,18 @@ pub struct HitCall {
 impl HitCall {
     const MOST_LABELS: usize = 16;
 
-    /// Copies the facts of `call`.
-    pub(crate) fn of(call: &Call<'_>) -> Arc<Self> {
+    /// Returns a call of which nothing is known.
+    pub(crate) fn unknown() -> Arc<Self> {
         static UNKNOWN: LazyLock<Arc<HitCall>> = LazyLock::new(Arc::default);
+        Arc::clone(&UNKNOWN)
+    }
+
+    /// Copies the facts of `call`. Cold, because it is asked for only if anyone is to be told.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of(call: &Call<'_>) -> Arc<Self> {
         if call.http.is_none() && call.labels.is_empty() {
-            return Arc::clone(&UNKNOWN);
+            return Self::unknown();
         }
         let labels = call.labels.iter().take(Self::MOST_LABELS);
         Arc::new(Self {

@@ -8,7 +8,7 @@ use crate::{
     fault::Fault,
     hub::closures::CustomCall,
     injector::{Injector, environment},
-    policy::{Policy, bounds::Bounds},
+    policy::Policy,
     rule::Rule,
     site::Site,
 };
@@ -26,7 +26,7 @@ impl Injector {
             rules.hold_to(&policy);
         }
         book.rules.hold_to(&policy);
-        self.0.hub.bounds.store(Arc::new(Bounds::new(policy)));
+        self.0.hub.set_policy(policy);
         self.0.install_all(&mut book, self.now());
         drop(book);
         self.notify();

@@ -163,6 +163,26 @@ impl Injected {
         }
     }
 
+    /// Returns the text that `Display` writes, and a line break.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let [message, at, site, by, rule, end] = self.texts();
+        [message, at, site, by, rule, end, "\n"].concat()
+    }
+
+    /// Returns what `Display` writes.
+    fn texts(&self) -> [&str; 6] {
+        let (site, rule) = (self.0.site, self.0.rule.as_str());
+        [
+            &self.0.message,
+            " (injected at ",
+            site,
+            " by rule ",
+            rule,
+            ")",
+        ]
+    }
+
     /// Returns the injected fault in `error` or in any of its sources, if there is one.
     ///
     /// It looks inside [`std::io::Error`] too, whose own `source` skips the error it holds.
@@ -188,13 +208,7 @@ impl Injected {
 /// Writes the message, the site and the rule's id.
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contents {
-            rule,
-            site,
-            message,
-            ..
-        } = &*self.0;
-        write!(f, "{message} (injected at {site} by rule {rule})")
+        self.texts().iter().try_for_each(|text| f.write_str(text))
     }
 }
 

@@ -148,7 +148,9 @@ impl Log {
         Self { is_keyed, hits }
     }
 
-    /// Logs a hit.
+    /// Logs a hit. Cold, because few rules have a log.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn add(&self, hit: By) {
         let mut hits = self.hits();
         if hits.latest.len() == MOST && !hits.latest.contains(&hit) {

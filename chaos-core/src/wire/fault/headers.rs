@@ -62,9 +62,9 @@ pub(super) fn fault(doc: HeadersDoc, beside: Option<Direction>) -> Result<Fault,
 }
 
 pub(super) fn doc(edit: &HeaderEdit, on: Direction) -> HeadersDoc {
-    let remove: Vec<_> = edit.remove.iter().map(ToString::to_string).collect();
+    let remove: Vec<_> = edit.removed().iter().map(ToString::to_string).collect();
     HeadersDoc {
-        set: named(edit.set.iter().map(|(name, value)| (name, value))),
+        set: named(edit.added().iter().map(|(name, value)| (name, value))),
         remove: (!remove.is_empty()).then_some(remove),
         on: direction::doc(on),
     }
