@@ -25,7 +25,7 @@ pub(super) fn halt_since(injector: &Injector, id: u64) -> Option<Halt> {
     for entry in injector.audit().after(0).entries {
         match entry.action {
             Action::Halt | Action::Breach if since.is_none() && halts(&entry) => {
-                since = Some(entry)
+                since = Some(entry);
             }
             Action::Resume if entry.id > id => last = since.take().or(last),
             Action::Resume => since = None,

@@ -6,9 +6,8 @@ use std::{
 };
 
 use chaos_core::Injection;
-use serde_json::json;
 
-use crate::history::{entry, injection_json, process_id::process_id};
+use crate::history::{injection_json::InjectionJson, process_id::process_id};
 
 /// The injections that wait to be written, within bounds.
 #[derive(Debug)]
@@ -79,15 +78,13 @@ impl TakenInjections {
     pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
         let mut left_out = self.left_out;
         let lines = self.injections.into_iter().map(|(at, injection)| {
-            let mut line = injection_json::fields(&injection);
-            line["action"] = json!("inject");
-            line["at"] = json!(entry::time(at));
-            line["run"] = json!(process_id());
-            let left_out = mem::take(&mut left_out);
-            if left_out > 0 {
-                line["left_out"] = json!(left_out);
-            }
-            format!("{line}\n").into_bytes()
+            let mut line = InjectionJson::of(&injection, at);
+            line.action = Some("inject");
+            line.run = Some(process_id());
+            line.left_out = Some(mem::take(&mut left_out)).filter(|left_out| *left_out > 0);
+            let mut line = line.to_text();
+            line.push('\n');
+            line.into_bytes()
         });
         lines.collect()
     }
