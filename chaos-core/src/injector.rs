@@ -21,7 +21,7 @@ pub(crate) mod warnings;
 use std::{
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -54,6 +54,8 @@ pub struct Injector(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// A number that no other injector of the process has, not even a later one.
+    id: u64,
     hub: Arc<Hub>,
     /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
     armed: AtomicBool,
@@ -68,6 +70,9 @@ struct Inner {
     /// Whether a halt has begun and the sites still hold rules.
     is_disarming: AtomicBool,
 }
+
+/// The number of the next injector. Nothing else depends on it: relaxed.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Returns the injector of the process, which the macros and layers use unless they are given another.
 #[must_use]
@@ -97,6 +102,7 @@ impl Injector {
             hub.set_halted(true);
         }
         let injector = Self(Arc::new(Inner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
             interned: SiteNames::default(),
@@ -225,6 +231,11 @@ impl Injector {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         crate::COMPILED_OUT || !self.0.armed.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that no other injector of the process has, not even a later one.
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
     }
 
     fn book(&self) -> BookGuard<'_> {

@@ -18,6 +18,7 @@ use crate::{
         Rule,
         rule_set::{Change, ChangeError, RuleSet},
     },
+    site::Site,
 };
 
 /// Rules that only the calls made inside the overlay can see.
@@ -148,10 +149,7 @@ impl Overlay {
     /// Code that runs when `future` is dropped before it completes is outside the overlay. Cancel-safe:
     /// dropping the future leaves the overlay as it was.
     pub fn run<F>(&self, future: F) -> InOverlay<F> {
-        InOverlay {
-            overlays: [self.entered()].into(),
-            future,
-        }
+        InOverlay::entering([self.entered()].into(), future)
     }
 
     /// Runs a closure inside the overlay.
@@ -170,8 +168,7 @@ impl Overlay {
     /// # }
     /// ```
     pub fn carry<F>(future: F) -> InOverlay<F> {
-        let overlays = overlay_rules::all_entered();
-        InOverlay { overlays, future }
+        InOverlay::entering(overlay_rules::all_entered(), future)
     }
 
     /// Returns a closure that runs `closure` inside the overlays around this call, for a thread or
@@ -227,6 +224,11 @@ impl Overlay {
     pub fn counts(&self, id: &str) -> Option<Counts> {
         let rule = self.armed(id)?;
         Some(Counts::of(&rule, self.injector().now()))
+    }
+
+    /// Returns whether a call in the overlay is known to have passed a site since the overlay was last edited.
+    pub(crate) fn has_passed(&self, site: &Site) -> bool {
+        self.0.rules.has_passed(site.address())
     }
 
     /// Returns the overlay's rule `id` in force.
@@ -290,22 +292,81 @@ impl fmt::Debug for Overlay {
 
 pin_project! {
     /// A future that runs inside overlays: what [`Overlay::run`] and [`Overlay::carry`] return.
+    ///
+    /// It is eight bytes larger than the future inside.
     #[must_use = "futures do nothing unless they are polled"]
     #[derive(Debug)]
     pub struct InOverlay<F> {
         // The first field, so that it is dropped while its overlays live.
         #[pin]
         future: F,
-        overlays: Box<[EnteredOverlay]>,
+        overlays: Overlays,
+    }
+}
+
+/// The overlays that a future enters; `None` outside of all, where most calls of a service are.
+///
+/// They are in a box of their own, because a slice takes two words of the future.
+#[derive(Debug)]
+struct Overlays(Option<Box<Entered>>);
+
+#[derive(Debug)]
+struct Entered(Box<[EnteredOverlay]>);
+
+/// Out of line, so that nothing is saved for it outside of all overlays.
+impl Drop for Overlays {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn drop(entered: Box<Entered>) {
+            std::mem::drop(entered);
+        }
+        if let Some(entered) = self.0.take() {
+            drop(entered);
+        }
+    }
+}
+
+impl<F> InOverlay<F> {
+    /// Returns a future that enters no overlay.
+    ///
+    /// For chaos-tower alone, whose layers return one type whether a request has an overlay or not.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn nowhere(future: F) -> Self {
+        let overlays = Overlays(None);
+        Self { future, overlays }
+    }
+
+    fn entering(overlays: Box<[EnteredOverlay]>, future: F) -> Self {
+        let entered = (!overlays.is_empty()).then(|| Box::new(Entered(overlays)));
+        let overlays = Overlays(entered);
+        Self { future, overlays }
     }
 }
 
 impl<F: Future> Future for InOverlay<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = EnterGuard::new(this.overlays);
-        this.future.poll(cx)
+        match &this.overlays.0 {
+            None => this.future.poll(cx),
+            Some(entered) => poll_inside(entered, this.future, cx),
+        }
     }
+}
+
+/// Polls a future inside of overlays. Cold, so that outside of them nothing is saved for the guard.
+#[cold]
+#[inline(never)]
+fn poll_inside<F: Future>(
+    entered: &Entered,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let _entered = EnterGuard::new(&entered.0);
+    future.poll(cx)
 }

@@ -252,12 +252,12 @@ pub(crate) fn arm() -> Armed {
 pub(super) type Answer = Result<u64, Injected>;
 
 /// Calls a function through a pointer, so that the compiler knows only its type.
-pub(super) fn calls_of(call: impl Fn(u64) -> Answer + 'static) -> Run {
+pub fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
     #[inline(never)]
-    fn opaque(call: &impl Fn(u64) -> Answer, n: u64) -> Answer {
+    fn opaque<T>(call: &impl Fn(u64) -> T, n: u64) -> T {
         call(n)
     }
-    let call: Box<dyn Fn(u64) -> Answer> = black_box(Box::new(move |n| opaque(&call, n)));
+    let call: Box<dyn Fn(u64) -> T> = black_box(Box::new(move |n| opaque(&call, n)));
     Box::new(move |calls| {
         for n in 0..calls {
             // The result is dropped, as a caller would drop an error.

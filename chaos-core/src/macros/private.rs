@@ -10,10 +10,10 @@ pub use linkme;
 pub use serde_json::json;
 
 #[cfg(feature = "tokio")]
-pub use crate::macros::pass::{Pass, waiting, waiting_bare};
+pub use crate::macros::pass::{Pass, waiting, waiting_bare, waiting_bare_in};
 use crate::{call::Label, plan::injected::Injected};
 pub use crate::{
-    macros::pass::{armed, armed_in, blocking, blocking_bare},
+    macros::pass::{armed, armed_in, blocking, blocking_bare, blocking_bare_in},
     site::catalogue::SITES,
 };
 #[cfg(feature = "serde")]

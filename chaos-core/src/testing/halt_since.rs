@@ -9,14 +9,24 @@ use crate::{
 /// A halt of an injector.
 #[derive(Clone, Debug)]
 pub(super) struct Halt {
+    /// The name of who halted.
+    pub(super) by: String,
     pub(super) reason: String,
+    /// Whether the injector has been resumed.
+    pub(super) is_over: bool,
 }
 
 /// Returns the halt in force, or else the last one that was in force at any time since the entry `id` of the
 /// audit.
 pub(super) fn halt_since(injector: &Injector, id: u64) -> Option<Halt> {
-    if let State::Halted { reason, .. } = injector.status().state {
-        return Some(Halt { reason });
+    if let State::Halted { reason, by, .. } = injector.status().state {
+        let by = by.name().to_owned();
+        let is_over = false;
+        return Some(Halt {
+            by,
+            reason,
+            is_over,
+        });
     }
     if injector.audit().last() == id {
         return None;
@@ -24,8 +34,8 @@ pub(super) fn halt_since(injector: &Injector, id: u64) -> Option<Halt> {
     let (mut since, mut last) = (None, None);
     for entry in injector.audit().after(0).entries {
         match entry.action {
-            Action::Halt | Action::Breach if since.is_none() && halts(&entry) => {
-                since = Some(entry);
+            Action::Halt | Action::Breach if halts(&entry) => {
+                since.get_or_insert(entry);
             }
             Action::Resume if entry.id > id => last = since.take().or(last),
             Action::Resume => since = None,
@@ -36,7 +46,9 @@ pub(super) fn halt_since(injector: &Injector, id: u64) -> Option<Halt> {
     let of_breach = entry.what.as_deref();
     let reason = entry.actor.reason().or(of_breach).unwrap_or_default();
     Some(Halt {
+        by: entry.actor.name().to_owned(),
         reason: reason.to_owned(),
+        is_over: true,
     })
 }
 

@@ -13,7 +13,11 @@ use crate::{
         lifetime::Lifetime,
         rule_set::{Change, ChangeError, RuleSet},
     },
-    testing::not_injected::{Gone, NotInjected},
+    site::Site,
+    testing::{
+        halt_since::halt_since,
+        not_injected::{Aim, Gone, NotInjected},
+    },
 };
 
 /// Where the rule is armed.
@@ -49,10 +53,12 @@ enum Holder {
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "the rule is taken out when this is dropped"]
+#[must_use = "the rule is removed when the guard is dropped, which `let _ = …` does at once"]
 pub struct RuleGuard {
     holder: Holder,
     rule: Rule,
+    /// The id of the audit's newest entry before the rule was armed.
+    audited: u64,
 }
 
 impl RuleGuard {
@@ -143,19 +149,21 @@ impl RuleGuard {
         }
     }
 
-    fn overlay(&self) -> Option<&Overlay> {
-        match &self.holder {
+    fn not_injected(&self, expected: Option<u64>) -> NotInjected {
+        let overlay = match &self.holder {
             Holder::Overlay(overlay) => Some(overlay),
             Holder::Injector(_) => None,
-        }
-    }
-
-    fn not_injected(&self, expected: Option<u64>) -> NotInjected {
+        };
+        let injector = self.injector();
         NotInjected::new(
-            &self.rule,
+            &Aim {
+                rule: &self.rule,
+                injector,
+                overlay,
+                halt: halt_since(injector, self.audited),
+            },
             self.armed(),
             expected,
-            (self.injector(), self.overlay()),
         )
     }
 
@@ -181,10 +189,7 @@ impl RuleGuard {
     }
 
     fn injector(&self) -> &Injector {
-        match &self.holder {
-            Holder::Injector(injector) => injector,
-            Holder::Overlay(overlay) => overlay.injector(),
-        }
+        self.holder.injector()
     }
 }
 
@@ -217,6 +222,12 @@ impl Holder {
         if !rule.lifetime.is_said() {
             rule = rule.lifetime(Lifetime::NEVER_ENDS);
         }
+        let audited = self.injector().audit().last();
+        if let Self::Overlay(overlay) = &self {
+            let sites = overlay.injector().sites().into_iter();
+            let aimed_at = sites.filter(|site| rule.site.matches(site.name()));
+            aimed_at.for_each(Site::forget_outside);
+        }
         let default_id = rule.has_default_id.then(|| rule.id.clone());
         loop {
             let rules = self.rules();
@@ -228,8 +239,21 @@ impl Holder {
             match self.apply(Change::Put(rule.clone()), expected) {
                 Err(ChangeError::Stale { .. }) => {}
                 Err(error) => panic!("the rule {} cannot be armed: {error:?}", rule.id),
-                Ok(_) => return RuleGuard { holder: self, rule },
+                Ok(_) => {
+                    return RuleGuard {
+                        holder: self,
+                        rule,
+                        audited,
+                    };
+                }
             }
+        }
+    }
+
+    fn injector(&self) -> &Injector {
+        match self {
+            Self::Injector(injector) => injector,
+            Self::Overlay(overlay) => overlay.injector(),
         }
     }
 

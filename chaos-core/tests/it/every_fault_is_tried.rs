@@ -308,7 +308,11 @@ fn a_halt_that_is_over_is_told() {
     };
     let halted = Untried::Halted("another test".to_owned());
     let in_baseline = blip(1);
-    assert_eq!(in_baseline.untried(), [halted.clone()], "{in_baseline}");
+    assert_eq!(
+        in_baseline.untried(),
+        std::slice::from_ref(&halted),
+        "{in_baseline}"
+    );
     assert!(!in_baseline.is_fine());
     let in_a_run = blip(2);
     assert_eq!(in_a_run.untried(), [halted], "{in_a_run}");

@@ -109,12 +109,14 @@ impl AuditFile {
         })))
     }
 
-    /// Writes injections into the file, too: at most `per_second` in each second, and at least one. Further
-    /// ones are counted in the next line.
+    /// Writes injections into the file, too: at most `per_second` in each second, and at least one. The first call
+    /// of this method decides.
     ///
     /// Each injection is a line with `"action":"inject"`, without an `id`. It has the site, the rule, the fault,
     /// and the method, path, route, trace id and labels of the call, as far as its site knows them. Calls do not
-    /// wait for the disk: at most a thousand lines wait for it, and further ones are counted.
+    /// wait for the disk: at most a thousand lines wait for it. The next line has the number of injections that
+    /// were left out, in `left_out`; after an entry of the audit, and when the file is closed, this is a line of its
+    /// own.
     ///
     /// ```
     /// # fn example(injector: &chaos_core::Injector) -> std::io::Result<()> {

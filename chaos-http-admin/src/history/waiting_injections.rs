@@ -6,8 +6,9 @@ use std::{
 };
 
 use chaos_core::Injection;
+use serde_json::json;
 
-use crate::history::{injection_json::InjectionJson, process_id::process_id};
+use crate::history::{entry, injection_json::InjectionJson, process_id::process_id};
 
 /// The injections that wait to be written, within bounds.
 #[derive(Debug)]
@@ -17,8 +18,9 @@ pub(crate) struct WaitingInjections {
     second: u64,
     in_second: u32,
     waiting: Vec<(SystemTime, Injection)>,
-    /// The number of injections that were left out since the last one that is waiting or was written.
+    /// The number of injections that were left out since the last line, and when the last of them happened.
     left_out: u64,
+    left_out_at: SystemTime,
 }
 
 impl WaitingInjections {
@@ -32,6 +34,7 @@ impl WaitingInjections {
             in_second: 0,
             waiting: Vec::new(),
             left_out: 0,
+            left_out_at: SystemTime::UNIX_EPOCH,
         }
     }
 
@@ -43,6 +46,7 @@ impl WaitingInjections {
         }
         if self.in_second >= self.per_second || self.waiting.len() >= Self::MOST {
             self.left_out += 1;
+            self.left_out_at = at;
             return false;
         }
         self.in_second += 1;
@@ -54,15 +58,17 @@ impl WaitingInjections {
         !self.waiting.is_empty()
     }
 
-    /// Takes those that wait. Calls that are hit wait for this, so their lines are made later.
-    pub(crate) fn take(&mut self) -> TakenInjections {
-        let left_out = match self.waiting.is_empty() {
+    /// Takes those that wait, and the number of those that were left out if there is a line to put it in, or if
+    /// it is to be written `now`. Calls that are hit wait for this, so their lines are made later.
+    pub(crate) fn take(&mut self, now: bool) -> TakenInjections {
+        let left_out = match self.waiting.is_empty() && !now {
             true => 0,
             false => mem::take(&mut self.left_out),
         };
         TakenInjections {
             injections: mem::take(&mut self.waiting),
             left_out,
+            left_out_at: self.left_out_at,
         }
     }
 }
@@ -71,12 +77,23 @@ impl WaitingInjections {
 pub(crate) struct TakenInjections {
     injections: Vec<(SystemTime, Injection)>,
     left_out: u64,
+    left_out_at: SystemTime,
 }
 
 impl TakenInjections {
-    /// Returns the lines. The first has the number of those that were left out before.
+    /// Returns the lines. The first has the number of those that were left out before, and has nothing else if no
+    /// injection waits.
     pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
         let mut left_out = self.left_out;
+        if self.injections.is_empty() && left_out > 0 {
+            let line = json!({
+                "action": "inject",
+                "at": entry::time(self.left_out_at),
+                "left_out": left_out,
+                "run": process_id(),
+            });
+            return vec![format!("{line}\n").into_bytes()];
+        }
         let lines = self.injections.into_iter().map(|(at, injection)| {
             let mut line = InjectionJson::of(&injection, at);
             line.action = Some("inject");

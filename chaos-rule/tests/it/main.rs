@@ -12,6 +12,7 @@ fn slips_are_said_where_they_are() {
     cases.compile_fail("tests/ui/bad_values.rs");
     cases.compile_fail("tests/ui/bad_names.rs");
     cases.compile_fail("tests/ui/not_json.rs");
+    cases.compile_fail("tests/ui/expressions.rs");
 }
 
 #[test]
@@ -126,6 +127,16 @@ fn values_may_be_expressions_and_are_checked_when_they_are_known() {
         (with(1).id().as_str(), with(1).fault_names().as_str()),
         ("db.read", "one_of")
     );
+    // Fields that are valid beside the value of an expression alone.
+    let (path, key, delay, faults) = (
+        "/orders/{id}",
+        "path:id",
+        "1s",
+        json!([{ "error": "lost" }]),
+    );
+    rule!({ "site": "a", "match": { "path": path }, "key": "path:id", "faults": [{ "latency": delay }, { "body": { "truncate_after": "1B" } }] });
+    rule!({ "site": "a", "match": { "path": "/orders/{id}" }, "key": key, "first_attempts": { "n": 1, "key": key }, "faults": faults });
+    rule!({ "id": "literal", "site": site, "match": { "path": "/orders/{id}" }, "key": "path:id", "faults": [{ "value": { "any": ["name", { "is": delay }] } }] });
     let refused = catch_unwind(|| with(-1)).unwrap_err();
     let refused = refused.downcast_ref::<String>().unwrap();
     assert_eq!(
