@@ -2,6 +2,7 @@
 
 pub(crate) mod lifetime;
 mod positions;
+mod rule_list;
 pub(crate) mod rule_set;
 pub(crate) mod weight;
 
@@ -60,7 +61,7 @@ pub struct Rule {
     pub(crate) faults: Vec<Fault>,
     pub(crate) lifetime: Lifetime,
     #[cfg(feature = "window")]
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<Box<Window>>,
     pub(crate) mode: Mode,
     pub(crate) is_final: bool,
     pub(crate) enabled: bool,
@@ -129,7 +130,7 @@ impl Rule {
     #[cfg(feature = "window")]
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
-        self.window = Some(window);
+        self.window = Some(Box::new(window));
         self
     }
 
@@ -234,7 +235,7 @@ impl Rule {
             ..
         } = &self.trigger;
         let keys = [
-            ("key", key.as_ref()),
+            ("key", key.as_deref()),
             (
                 "first_attempts.key",
                 first_attempts.as_ref().map(|first| &first.key),

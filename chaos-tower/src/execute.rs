@@ -2,7 +2,8 @@
 
 mod at_once;
 pub(crate) mod cut_means;
-mod measure;
+pub(crate) mod deadline;
+pub(crate) mod measure;
 pub(crate) mod outcome;
 pub(crate) mod protocol;
 pub(crate) mod race;
@@ -11,28 +12,30 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use chaos_core::Decision;
+use chaos_core::{Decision, decision::WatchedCall};
 use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::{at_once::end_at_once, measure::Watch};
+pub(crate) use self::at_once::end_at_once;
 use crate::{
     body::FaultBody,
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
         cut_means::CutMeans,
-        measure::Report,
+        deadline::Deadline,
+        measure::{Report, over, report},
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, RequestBody, Surface},
 };
 
-/// Serves one request that a rule hits, or whose result guard rails watch, or both.
+/// Serves one request that a rule hits, and measures its result if guard rails watch.
 pub(crate) fn execute<S, M, A, B>(
     inner: S,
     request: Request<A>,
-    mut decision: Decision,
+    decision: Decision,
+    watched_call: Option<WatchedCall>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -40,9 +43,20 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let watch = Watch::of(&mut decision);
-    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.report());
-    watch.over(result)
+    let report = report(watched_call.as_ref());
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, report);
+    over(watched_call, result)
+}
+
+/// Returns the result of a call whose deadline has passed.
+#[cold]
+fn out_of_time<M, B, E>() -> Result<M::Response, M::Error>
+where
+    M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+    B: HttpBody,
+{
+    let result = Outcome::OutOfTime.into_result::<M, B, E>();
+    result.map(|response| response.map(<M as Bodies<B>>::take))
 }
 
 /// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
@@ -90,15 +104,19 @@ where
             };
             // Nobody can have gone for long when a short one is over.
             let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
-            if !looks {
+            if !looks && planned.deadline.is_none() {
                 decision.wait(wait).await;
                 continue;
             }
             let (time, wait) = (wait.time(), decision.wait(wait));
             let upload = (planned.upload).wait(Box::pin(wait), time, &planned.head);
-            match Box::pin(upload).await {
-                Some(upload) => planned.upload = upload,
-                None => return disconnected::<M, B, S::Error>(report),
+            match Box::pin(Deadline::bound(planned.deadline.as_deref(), upload)).await {
+                Ok(Some(upload)) => planned.upload = upload,
+                Ok(None) => return disconnected::<M, B, S::Error>(report),
+                Err(_) => return out_of_time::<M, B, S::Error>(),
+            }
+            if let Some(deadline) = &planned.deadline {
+                deadline.write_grpc(&mut planned.head.headers);
             }
         }
         let PlannedRequest {
@@ -109,6 +127,7 @@ where
             cut_means,
             answer_on_signal,
             cuts_on_signal,
+            deadline,
         } = planned;
         upload.begin(ending.is_none(), &head.headers);
         response_plan.drop_dead_signals();
@@ -142,13 +161,19 @@ where
             Some((_, cut)) => Err(Box::new(cut)),
             None => result,
         };
-        if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
-            return disconnected::<M, B, S::Error>(report);
+        if response_plan.waits() {
+            let waits = response_plan.wait_all(&mut connection);
+            match Box::pin(Deadline::bound(deadline.as_deref(), waits)).await {
+                Ok(true) => {}
+                Ok(false) => return disconnected::<M, B, S::Error>(report),
+                Err(_) => return out_of_time::<M, B, S::Error>(),
+            }
         }
         let (response, changes) = match result {
             Ok(Ok(response)) => {
                 let changes = response_plan.begin(&response, &protocol);
-                let is_measured = report.is_some() && !response.body().is_end_stream();
+                let is_measured = report.as_ref().is_some_and(|report| report.needs_body())
+                    && !response.body().is_end_stream();
                 if !changes && !is_measured {
                     return M::pass(Ok(response));
                 }

@@ -54,27 +54,27 @@ fn checks() -> Vec<Check> {
                 |n| many::put_new(&many_sites, n),
                 |n| many::put_new(&few, n),
             ),
-            5.0,
+            10.0,
         ),
         check(
             "patch a rule: 2,000 sites against 200",
             ratio(|n| many::patch(&many_sites, n), |n| many::patch(&few, n)),
-            5.0,
+            10.0,
         ),
         check(
             "toggle a rule: 2,000 sites against 200",
             ratio(|n| many::toggle(&many_sites, n), |n| many::toggle(&few, n)),
-            5.0,
+            10.0,
         ),
         check(
             "new sites by name: 10,000 against 1,000",
             ratio(|_| many::new_sites(MANY), |_| many::new_sites(MANY / 10)),
-            20.0,
+            30.0,
         ),
         check(
             "what a replace has changed: 10,000 rules against 1,000",
             ratio(|_| many::changes(MANY), |_| many::changes(MANY / 10)),
-            20.0,
+            30.0,
         ),
         check(
             "JSON of 10,000 rules: reading against serde_json alone",

@@ -32,9 +32,9 @@ pub(crate) struct Arming {
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
     /// Present for a rule with `first_attempts`.
-    pub(crate) attempts: Option<Attempts>,
+    pub(crate) attempts: Option<Box<Attempts>>,
     /// Present for a rule whose decisions can be replayed.
-    pub(crate) log: Option<Log>,
+    pub(crate) log: Option<Box<Log>>,
     /// Where calls wait that the rule pauses.
     pub(crate) pauses: Turnstile,
     /// Whether the rule burns now. It orders nothing: relaxed.
@@ -56,13 +56,9 @@ impl Arming {
                 .collect(),
             progress: Progress::default(),
             draw,
-            attempts: rule
-                .trigger
-                .first_attempts
-                .as_ref()
-                .map(|_| Attempts::default()),
+            attempts: rule.trigger.first_attempts.as_ref().map(|_| Box::default()),
             log: (draw.is_repeatable() || is_numbered)
-                .then(|| Log::new(rule.trigger.deciding_key().is_some())),
+                .then(|| Box::new(Log::new(rule.trigger.deciding_key().is_some()))),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),

@@ -64,7 +64,7 @@ impl Rule {
         let by_number = self
             .trigger
             .replay
-            .as_ref()
+            .as_deref()
             .is_some_and(Replay::counts_calls);
         self.trigger.deciding_key().is_some() && !by_number
     }

@@ -4,7 +4,7 @@ use std::{hash::Hasher, sync::Arc};
 
 use fnv::{FnvHashMap, FnvHasher};
 
-use crate::rule::Rule;
+use crate::rule::rule_list::RuleList;
 
 /// The position of each rule, by its id. It holds no ids: the list of the rules is an argument.
 ///
@@ -14,7 +14,7 @@ pub(crate) struct Positions(Arc<FnvHashMap<u64, u32>>);
 
 impl Positions {
     /// Finds the positions of `rules`. The error is the position of a rule whose id an earlier one has.
-    pub(super) fn of(rules: &[Arc<Rule>]) -> Result<Self, usize> {
+    pub(super) fn of(rules: &RuleList) -> Result<Self, usize> {
         let mut positions = FnvHashMap::default();
         positions.reserve(rules.len());
         let mut positions = Self(Arc::new(positions));
@@ -25,13 +25,13 @@ impl Positions {
     }
 
     /// Returns the position of the rule with this id in `rules`, whose positions these are.
-    pub(super) fn find(&self, rules: &[Arc<Rule>], id: &str) -> Option<usize> {
+    pub(super) fn find(&self, rules: &RuleList, id: &str) -> Option<usize> {
         self.look_up(rules, id).ok()
     }
 
     /// Adds the rule at `at`. The error says that another rule has its id.
-    pub(super) fn add(&mut self, rules: &[Arc<Rule>], at: usize) -> Result<(), ()> {
-        let Err(key) = self.look_up(rules, rules[at].id.as_str()) else {
+    pub(super) fn add(&mut self, rules: &RuleList, at: usize) -> Result<(), ()> {
+        let Err(key) = self.look_up(rules, id_at(rules, at)) else {
             return Err(());
         };
         let at = u32::try_from(at).expect("fewer rules than fit in memory");
@@ -41,17 +41,22 @@ impl Positions {
 
     /// Returns the position of the rule with this id, or else the key under which it belongs: the hash of the id, or
     /// one of the next, where others with the same hash stand.
-    fn look_up(&self, rules: &[Arc<Rule>], id: &str) -> Result<usize, u64> {
+    fn look_up(&self, rules: &RuleList, id: &str) -> Result<usize, u64> {
         let mut hasher = FnvHasher::default();
         hasher.write(id.as_bytes());
         let mut key = hasher.finish();
         while let Some(at) = self.0.get(&key) {
             let at = *at as usize;
-            if rules[at].id.as_str() == id {
+            if id_at(rules, at) == id {
                 return Ok(at);
             }
             key = key.wrapping_add(1);
         }
         Err(key)
     }
+}
+
+/// Returns the id of the rule at `at`, which is one of the list.
+fn id_at(rules: &RuleList, at: usize) -> &str {
+    rules.get(at).map_or("", |rule| rule.id.as_str())
 }

@@ -6,7 +6,7 @@ use std::{ops::Add, sync::Arc};
 use crate::{
     error::{OneLine, RuleError, WithCauses},
     name::RuleId,
-    rule::{Rule, positions::Positions, weight::Weight},
+    rule::{Rule, positions::Positions, rule_list::RuleList, weight::Weight},
 };
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
@@ -16,7 +16,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     pub(crate) generation: u64,
-    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) rules: RuleList,
     positions: Positions,
     /// What the rules take together.
     pub(crate) weight: Weight,
@@ -32,13 +32,13 @@ impl RuleSet {
     /// Returns the rules in order.
     #[must_use]
     pub fn rules(&self) -> &[Arc<Rule>] {
-        &self.rules
+        self.rules.as_slice()
     }
 
     /// Returns the rule with this id, at a cost that does not grow with the number of rules.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
-        self.position(id).map(|at| &self.rules[at])
+        self.rules.get(self.position(id)?)
     }
 
     /// Returns the position of the rule with this id.
@@ -49,7 +49,7 @@ impl RuleSet {
     /// Applies `change`, and returns the next rule set.
     pub(crate) fn apply(&self, change: Change) -> Result<Self, ChangeError> {
         let mut next = match change {
-            Change::Replace(rules) => Self::of(rules.into_iter().map(Arc::new).collect())?,
+            Change::Replace(rules) => Self::of(RuleList::of(rules.into_iter().map(Arc::new)))?,
             Change::Put(rule) => match self.position(rule.id.as_str()) {
                 Some(at) => self.with(at, rule),
                 None => self.with_last(rule),
@@ -67,7 +67,7 @@ impl RuleSet {
         Ok(next)
     }
 
-    fn of(rules: Vec<Arc<Rule>>) -> Result<Self, ChangeError> {
+    fn of(rules: RuleList) -> Result<Self, ChangeError> {
         let positions = Positions::of(&rules);
         let positions = positions.map_err(|at| ChangeError::Rule(not_unique(&rules, at)))?;
         let weights = rules.iter().map(|rule| rule.weight());
@@ -81,38 +81,38 @@ impl RuleSet {
 
     /// Returns the rules with `rule` in the place of the one at `at`, which has the same id.
     fn with(&self, at: usize, rule: Rule) -> Self {
-        let mut next = self.clone();
-        next.weight = next.weight + rule.weight() - next.rules[at].weight();
-        next.rules[at] = Arc::new(rule);
-        next
+        let before = self.rules.get(at).map(|rule| rule.weight());
+        Self {
+            generation: self.generation,
+            weight: self.weight + rule.weight() - before.unwrap_or_default(),
+            rules: self.rules.with(at, rule),
+            positions: self.positions.clone(),
+        }
     }
 
     /// Returns the rules with `rule` behind them, whose id none of them has.
     fn with_last(&self, rule: Rule) -> Self {
-        let mut next = self.clone();
-        next.weight = next.weight + rule.weight();
-        next.rules.push(Arc::new(rule));
-        let added = next.positions.add(&next.rules, next.rules.len() - 1);
+        let at = self.rules.len();
+        let mut next = self.with(at, rule);
+        let added = next.positions.add(&next.rules, at);
         debug_assert!(added.is_ok(), "no rule has the id");
         next
     }
 
     /// Returns the rules without the one at `at`.
     fn without(&self, at: usize) -> Self {
-        let mut next = self.clone();
-        next.weight = next.weight - next.rules.remove(at).weight();
+        let rules = self.rules.without(at);
         // Every rule behind it has moved.
-        next.positions = Positions::of(&next.rules).expect("the ids differ");
-        next
+        Self::of(rules).expect("the ids differ")
     }
 }
 
 /// Returns the error of a list in which the rule at `at` has the id of an earlier one.
-fn not_unique(rules: &[Arc<Rule>], at: usize) -> RuleError {
+fn not_unique(rules: &RuleList, at: usize) -> RuleError {
     let problem = "an earlier rule has this id";
     let allowed = "an id that no other rule has";
     let error = RuleError::new(format!("rules[{at}].id"), problem, allowed);
-    error.in_rule(rules[at].id.as_str())
+    error.in_rule(rules.get(at).map_or("", |rule| rule.id.as_str()))
 }
 
 /// An edit of a rule set. It is a value, so that it can be checked, counted and recorded.

@@ -363,7 +363,7 @@ fn lifetime(ttl: Option<&str>) -> Result<Lifetime, RuleError> {
 
 #[cfg(feature = "window")]
 fn window_of(rule: &Rule) -> Option<Object<WindowDoc>> {
-    rule.window.as_ref().map(|window| Object(window.into()))
+    rule.window.as_deref().map(|window| Object(window.into()))
 }
 
 #[cfg(not(feature = "window"))]

@@ -158,15 +158,15 @@ impl From<&Trigger> for TriggerDoc {
         });
         Self {
             rate: (trigger.rate != Rate::ALWAYS).then(|| trigger.rate.get()),
-            key: trigger.key.as_ref().map(Key::to_string),
+            key: trigger.key.as_deref().map(Key::to_string),
             seed: trigger.seed.map(Whole),
             skip: (trigger.skip != 0).then_some(Whole(trigger.skip)),
             every: (trigger.every.get() != 1).then(|| Whole(trigger.every.get())),
             limit: trigger.limit.map(|limit| Whole(limit.get())),
             max_active: trigger.max_active.map(|max| Whole(max.get())),
             first_attempts,
-            replay: trigger.replay.as_ref().map(|calls| Object(calls.into())),
-            program: trigger.program.as_ref().map(ProgramDoc::from),
+            replay: trigger.replay.as_deref().map(|calls| Object(calls.into())),
+            program: trigger.program.as_deref().map(ProgramDoc::from),
             budget: BudgetDoc::of(&trigger.budget),
         }
     }
