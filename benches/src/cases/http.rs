@@ -77,7 +77,7 @@ fn forms() -> [Case; 3] {
         })
         .over(BARE)
         .at_most(80)
-        .held_at(120),
+        .held_at(94),
         Case::new("layer, idle, bodies wrapped, errors boxed", || {
             let layer = layer().boxed_errors().wrapped_bodies();
             calls_of(layer.layer(opaque(Plain)), request)
