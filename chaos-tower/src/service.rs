@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Cuts, Decision, LazyFacts};
+use chaos_core::{Call, Cuts, Decision, FirstLook, LazyFacts};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -86,9 +86,10 @@ where
 
 /// Serves a call of an armed site. Cold, so that the idle path is laid out as the common one.
 ///
-/// The function moves the request and does nothing else, so that the compiler sees that it only reads from
-/// the place of the request; otherwise the idle path would move the request too, and save registers. The
-/// request is the first parameter because that leaves the arguments of the idle path where they are.
+/// The function looks only at what the thread has kept of the rules, and moves the request, so that the
+/// compiler sees that it only reads from the place of the request; otherwise the idle path would move the
+/// request too, and save registers. The request is the first parameter because that leaves the arguments of
+/// the idle path where they are.
 #[cold]
 #[inline(never)]
 fn call_armed<S, M, A, B>(
@@ -101,12 +102,18 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    decide(service, (request,))
+    let look = service.site_ref.first_look();
+    if look.leaves_alone() {
+        ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)))
+    } else {
+        decide(service, look, (request,))
+    }
 }
 
 #[inline(never)]
 fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
+    look: FirstLook,
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
@@ -121,7 +128,7 @@ where
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
-    match service.site_ref.decide(&call) {
+    match service.site_ref.decide_after(look, &call) {
         None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
         Some(decision) => serve(service, request, decision),
     }

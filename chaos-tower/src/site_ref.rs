@@ -4,7 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
-use chaos_core::{Call, Decision, Site};
+use chaos_core::{Call, Decision, FirstLook, Site};
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
@@ -25,6 +25,16 @@ impl SiteRef {
     }
 
     #[inline(always)]
+    pub(crate) fn first_look(self) -> FirstLook {
+        self.site.first_look()
+    }
+
+    #[inline(always)]
+    pub(crate) fn decide_after(self, look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+        self.site.decide_after(look, call)
+    }
+
+    #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
         self.site.decide(call)
     }
@@ -51,6 +61,16 @@ impl SiteRef {
         false
     }
 
+    #[inline(always)]
+    pub(crate) fn first_look(self) -> FirstLook {
+        FirstLook::NOTHING
+    }
+
+    pub(crate) fn decide_after(self, _: FirstLook, _: &Call<'_>) -> Option<Decision> {
+        None
+    }
+
+    #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
     }

@@ -50,6 +50,8 @@ impl SiteMonitors {
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRules {
+    /// The state of the site while it has these rules; 0 before they are installed.
+    pub(crate) number: usize,
     pub(crate) hub: Arc<Hub>,
     pub(crate) rules: Arc<[Arc<Armed>]>,
     /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
@@ -92,6 +94,7 @@ impl SiteRules {
             Arc::new(Index::of(matchers))
         });
         Some(Self {
+            number: 0,
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             newest: newest(&rules),
@@ -181,6 +184,11 @@ impl SiteRules {
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
         self.is_plain
+    }
+
+    /// Returns whether glances settle most calls. A thread then keeps what they take.
+    pub(crate) fn are_settled_by_glances(&self) -> bool {
+        self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
