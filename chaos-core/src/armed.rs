@@ -24,6 +24,7 @@ use crate::{
     call::Call,
     gate::Gate,
     hub::Hub,
+    matcher::compiled::Known,
     policy::Policy,
     rule::Rule,
     trigger::replay::{By, Turn},
@@ -138,7 +139,7 @@ impl Armed {
                 Verdict::Expired
             };
         }
-        if special & MATCHES != 0 && !self.rule.matcher.matches(call) {
+        if special & MATCHES != 0 && !self.precheck.matches(call, Known::Nothing) {
             return Verdict::Pass;
         }
         if special & CLOSELY != 0 {
@@ -147,7 +148,7 @@ impl Armed {
         match self.precheck.settle() {
             Glance::Pass => Verdict::Pass,
             Glance::Hit => Verdict::Hit(Hit::BY_CHANCE),
-            Glance::LookCloser => self.decide(Turn::default(), Duration::ZERO),
+            Glance::LookCloser | Glance::NeedsCall => self.decide(Turn::default(), Duration::ZERO),
         }
     }
 

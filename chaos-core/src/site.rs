@@ -73,7 +73,7 @@ impl Writer {
             return ARMED;
         }
         let slot = *self.slot.get_or_insert_with(SlotId::next);
-        slot.number().unwrap_or(ARMED)
+        slot.number(rules.read_calls()).unwrap_or(ARMED)
     }
 }
 

@@ -106,8 +106,31 @@ where
     if look.leaves_alone() {
         ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)))
     } else {
-        decide(service, look, (request,))
+        look_closer(request, look, service)
     }
+}
+
+/// Serves a call that is not left alone whatever its facts are. Its method and its path may suffice. Nothing of
+/// the request's own memory is lent for that to a function that is not inlined: see [`call_armed`].
+#[inline(never)]
+fn look_closer<S, M, A, B>(
+    request: Request<A>,
+    mut look: FirstLook,
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
+    if service.site_ref.reads_calls() {
+        look = (service.site_ref).first_look_by(request.method(), request.uri().path());
+        if look.leaves_alone() {
+            return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
+        }
+    }
+    decide(service, look, (request,))
 }
 
 #[inline(never)]

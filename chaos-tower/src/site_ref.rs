@@ -5,6 +5,7 @@ use std::fmt;
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
 use chaos_core::{Call, Decision, FirstLook, Site};
+use http::Method;
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
@@ -27,6 +28,16 @@ impl SiteRef {
     #[inline(always)]
     pub(crate) fn first_look(self) -> FirstLook {
         self.site.first_look()
+    }
+
+    #[inline(always)]
+    pub(crate) fn reads_calls(self) -> bool {
+        self.site.reads_calls()
+    }
+
+    #[inline(always)]
+    pub(crate) fn first_look_by(self, method: &Method, path: &str) -> FirstLook {
+        self.site.first_look_by(method, path)
     }
 
     #[inline(always)]
@@ -63,6 +74,15 @@ impl SiteRef {
 
     #[inline(always)]
     pub(crate) fn first_look(self) -> FirstLook {
+        FirstLook::NOTHING
+    }
+
+    #[inline(always)]
+    pub(crate) fn reads_calls(self) -> bool {
+        false
+    }
+
+    pub(crate) fn first_look_by(self, _: &Method, _: &str) -> FirstLook {
         FirstLook::NOTHING
     }
 

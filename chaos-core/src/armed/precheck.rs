@@ -7,7 +7,13 @@ use std::sync::{
     atomic::{AtomicU8, AtomicU64, Ordering::Relaxed},
 };
 
-use crate::{armed::counters::Counters, dice, matcher::Matcher, rule::Rule};
+use crate::{
+    armed::counters::Counters,
+    call::Call,
+    dice,
+    matcher::compiled::{CompiledMatcher, Known, MethodBit},
+    rule::Rule,
+};
 
 /// The deadline was seen to have passed. The flag is never cleared.
 pub(super) const EXPIRED: u8 = 1;
@@ -24,22 +30,26 @@ pub(super) const OF_TOKEN: u8 = 16;
 #[derive(Debug)]
 pub(crate) struct Precheck {
     /// What a glance compares a draw with: `hits`, or a number above all draws once there is anything special
-    /// about the rule. It orders nothing: relaxed.
+    /// about the rule besides a matcher. It orders nothing: relaxed.
     bound: AtomicU64,
     /// What has to be checked before a draw decides. It orders nothing: relaxed.
     special: AtomicU8,
     /// The trigger's rate, as the number of draws of 2^53 that hit.
     hits: u64,
+    matcher: CompiledMatcher,
     counters: Arc<Counters>,
 }
 
 impl Precheck {
     pub(super) fn new(rule: &Rule, counters: &Arc<Counters>) -> Self {
-        let (special, hits) = (special(rule), rule.trigger.hits_of_2_53());
+        let matcher = CompiledMatcher::new(&rule.matcher);
+        let (special, hits) = (special(rule, &matcher), rule.trigger.hits_of_2_53());
+        let is_special = special & !MATCHES != 0;
         Self {
-            bound: AtomicU64::new(if special == 0 { hits } else { u64::MAX }),
+            bound: AtomicU64::new(if is_special { u64::MAX } else { hits }),
             special: AtomicU8::new(special),
             hits,
+            matcher,
             counters: Arc::clone(counters),
         }
     }
@@ -54,12 +64,43 @@ impl Precheck {
         self.bound.store(u64::MAX, Relaxed);
     }
 
-    /// Returns whether [`glance`](Self::glance) can settle a call.
+    /// Returns whether a call may be left alone without the rule: it does not match, or a draw decides.
     pub(crate) fn can_settle(&self) -> bool {
-        self.special() == 0
+        let special = self.special();
+        special & (EXPIRED | OFF) == 0 && special & (MATCHES | CLOSELY) != CLOSELY
+    }
+
+    /// Returns whether the rule takes every call.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.special() & MATCHES == 0
+    }
+
+    /// Returns whether the rule's matcher takes a call.
+    #[inline]
+    pub(crate) fn matches(&self, call: &Call<'_>, known: Known) -> bool {
+        self.matcher.matches(call, known)
+    }
+
+    /// Decides on one HTTP request, if that takes no more than its method, its path and a draw.
+    #[inline(always)]
+    pub(crate) fn glance_by(&self, method: MethodBit, path: &str) -> Glance {
+        match self.matcher.takes_by(method, path) {
+            Some(false) => Glance::Pass,
+            Some(true) => self.glance(),
+            None => Glance::NeedsCall,
+        }
     }
 
     /// Decides on one call, if that takes no more than a draw.
+    #[inline(always)]
+    pub(crate) fn glance_at(&self, call: &Call<'_>, known: Known) -> Glance {
+        match self.matcher.matches(call, known) {
+            true => self.glance(),
+            false => Glance::Pass,
+        }
+    }
+
+    /// Decides on one call that matches, if that takes no more than a draw.
     ///
     /// This function and its callers are what a call costs that is not hit. They read no clock,
     /// allocate nothing and write nothing that other threads write.
@@ -104,11 +145,11 @@ fn has_window(_: &Rule) -> bool {
     false
 }
 
-fn special(rule: &Rule) -> u8 {
+fn special(rule: &Rule, matcher: &CompiledMatcher) -> u8 {
     let trigger = &rule.trigger;
     let flag = |is_set, flag| if is_set { flag } else { 0 };
     flag(!rule.enabled, OFF)
-        | flag(rule.matcher != Matcher::new(), MATCHES)
+        | flag(!matcher.takes_all(), MATCHES)
         | flag(trigger.asks_closely() || has_window(rule), CLOSELY)
 }
 
@@ -117,4 +158,6 @@ pub(crate) enum Glance {
     Pass,
     Hit,
     LookCloser,
+    /// More facts of the call are needed.
+    NeedsCall,
 }

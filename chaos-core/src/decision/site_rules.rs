@@ -90,7 +90,7 @@ impl SiteRules {
         }
         let counts_calls = hub.bounds.load().policy.budget.counts_calls();
         let index = (on > FEW).then(|| {
-            let matchers = rules.iter().map(|rule| &rule.rule.matcher);
+            let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
         Some(Self {
@@ -189,6 +189,11 @@ impl SiteRules {
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
         self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+    }
+
+    /// Returns whether a rule reads the facts of calls.
+    pub(crate) fn read_calls(&self) -> bool {
+        !self.rules.iter().all(|rule| rule.precheck.takes_all())
     }
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use http::Method;
+
 use crate::{
     armed::{Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
@@ -13,6 +15,7 @@ use crate::{
         site_rules::{Evaluation, SiteRules},
     },
     hub::{Hub, reentrancy},
+    matcher::compiled,
     site::{
         IDLE, NEW, Site,
         snapshot::{self, FirstLook},
@@ -20,19 +23,47 @@ use crate::{
 };
 
 impl Site {
-    /// Settles a call by what this thread has kept of the rules, if that is enough to leave the call alone.
+    /// Settles a call by what this thread has kept of the rules, if none of them reads calls and that is enough
+    /// to leave the call alone.
     ///
     /// It takes nothing of the request, so that an integration can ask before it moves the request. A call
-    /// that it does not leave alone goes on with [`decide_after`](Self::decide_after).
+    /// that it does not leave alone goes on with [`first_look_by`](Self::first_look_by) if the rules
+    /// [read calls](Self::reads_calls), and then with [`decide_after`](Self::decide_after).
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
     pub fn first_look(&self) -> FirstLook {
         let state = self.state.load(Ordering::Relaxed);
-        if crate::COMPILED_OUT || state < snapshot::FIRST {
+        if crate::COMPILED_OUT || state < snapshot::FIRST_WITHOUT_CALL {
             return FirstLook::NOTHING;
         }
         snapshot::look(state)
+    }
+
+    /// Returns whether what this thread has kept of the rules may settle a call whose facts are known, and no
+    /// other.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn reads_calls(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        (snapshot::FIRST..snapshot::FIRST_WITHOUT_CALL).contains(&state)
+    }
+
+    /// Settles an HTTP request by its method and its path and what this thread has kept of the rules, if that is
+    /// enough to leave the call alone.
+    ///
+    /// Nothing of the request's own memory is lent to a function that is not inlined, so that an integration
+    /// need not move the request to ask.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn first_look_by(&self, method: &Method, path: &str) -> FirstLook {
+        let state = self.state.load(Ordering::Relaxed);
+        if crate::COMPILED_OUT || state < snapshot::FIRST {
+            return FirstLook::NOTHING;
+        }
+        snapshot::look_by(state, compiled::bit(Some(method)), path)
     }
 
     /// Asks the rules about one call. Returns `None` if the call is left alone.
@@ -48,7 +79,10 @@ impl Site {
     /// Asks the rules about one call, inlined into a caller that is cold itself.
     #[inline(always)]
     pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
-        let look = self.first_look();
+        let mut look = self.first_look();
+        if !look.leaves_alone() && self.reads_calls() {
+            look = snapshot::look_at(self.state.load(Ordering::Relaxed), call);
+        }
         if look.leaves_alone() {
             return None;
         }
@@ -59,14 +93,20 @@ impl Site {
     #[doc(hidden)]
     #[cold]
     #[inline(never)]
-    pub fn decide_after(&self, look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+    pub fn decide_after(&self, mut look: FirstLook, call: &Call<'_>) -> Option<Decision> {
         if crate::COMPILED_OUT {
             return None;
+        }
+        if look.needs_call() {
+            look = snapshot::go_on(look, call);
+            if look.leaves_alone() {
+                return None;
+            }
         }
         let guard = self.rules.load();
         let number = guard.as_ref().map_or(0, |site_rules| site_rules.number);
         // If not, the rules have changed since the look, or nothing was kept of them.
-        let goes_on = look.holds_for(number);
+        let goes_on = look.holds_for(number, call);
         let Some(site_rules) = guard.as_ref() else {
             return self.pass_first(call);
         };

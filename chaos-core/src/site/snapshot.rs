@@ -6,15 +6,20 @@
 
 use std::{
     cell::RefCell,
+    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
 };
 
-use crate::armed::{
-    Armed,
-    precheck::{Glance, Precheck},
+use crate::{
+    armed::{
+        Armed,
+        precheck::{Glance, Precheck},
+    },
+    call::Call,
+    matcher::compiled::{Known, MethodBit},
 };
 
 /// How many sites a thread keeps snapshots of, as a power of two. More sites share them.
@@ -23,6 +28,9 @@ const SLOTS: usize = 1 << SLOT_BITS;
 
 /// The first number of a state that snapshots are kept of. Smaller ones are the other states of a site.
 pub(super) const FIRST: usize = SLOTS;
+
+/// The first number of rules none of which reads the facts of calls.
+pub(super) const FIRST_WITHOUT_CALL: usize = !(usize::MAX >> 1);
 
 /// This many calls that find another number than their own replace a snapshot, so that sites which share a
 /// slot do not replace each other at every call.
@@ -54,11 +62,12 @@ impl SlotId {
     }
 
     /// Returns a number that was never returned before; `None` when there is none left.
-    pub(super) fn number(self) -> Option<usize> {
+    pub(super) fn number(self, reads_calls: bool) -> Option<usize> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let after = |next: usize| (next <= usize::MAX >> SLOT_BITS).then(|| next + 1);
+        let after = |next: usize| (next < FIRST_WITHOUT_CALL >> SLOT_BITS).then(|| next + 1);
         let next = NEXT.fetch_update(Relaxed, Relaxed, after).ok()?;
-        Some((next << SLOT_BITS) | self.0)
+        let without_call = if reads_calls { 0 } else { FIRST_WITHOUT_CALL };
+        Some(without_call | (next << SLOT_BITS) | self.0)
     }
 }
 
@@ -77,7 +86,9 @@ const HIT: usize = 1;
 const CLOSELY: usize = 2;
 /// Nothing is known of the call.
 const UNKNOWN: usize = 3;
-const KIND_BITS: u32 = 2;
+/// The rule takes the method and the path of the call, and reads other facts.
+const NEEDS_CALL: usize = 4;
+const KIND_BITS: u32 = 3;
 
 impl FirstLook {
     /// Nothing is known of the call.
@@ -93,23 +104,30 @@ impl FirstLook {
     /// Returns whether the call was settled so far as the rules at this number settle it. If not, what was
     /// counted of it is taken back.
     #[inline(always)]
-    pub(super) fn holds_for(self, number: usize) -> bool {
-        self.kind() != UNKNOWN && self.is_of(number)
+    pub(super) fn holds_for(self, number: usize, call: &Call<'_>) -> bool {
+        self.kind() != UNKNOWN && self.is_of(number, call)
     }
 
     #[inline(never)]
-    fn is_of(self, number: usize) -> bool {
+    fn is_of(self, number: usize, call: &Call<'_>) -> bool {
         let is_of = SLOTS_OF_THREAD.try_with(|slots| {
             let slots = slots.try_borrow().ok()?;
             let slot = &slots[self.slot()];
             if slot.number != number {
                 let counted = self.at() + usize::from(self.is_hit());
                 let rules = slot.rules.iter().take(counted);
-                rules.for_each(|rule| rule.take_back());
+                let matched = rules.filter(|rule| rule.matches(call, Known::Nothing));
+                matched.for_each(|rule| rule.take_back());
             }
             Some(slot.number == number)
         });
         is_of.ok().flatten().unwrap_or(false)
+    }
+
+    /// Returns whether the call has to be read to settle it.
+    #[inline(always)]
+    pub(super) fn needs_call(self) -> bool {
+        self.kind() == NEEDS_CALL
     }
 
     /// Returns whether a rule hits the call.
@@ -123,7 +141,7 @@ impl FirstLook {
     }
 
     fn kind(self) -> usize {
-        self.0 & UNKNOWN
+        self.0 % (1 << KIND_BITS)
     }
 
     fn slot(self) -> usize {
@@ -131,30 +149,78 @@ impl FirstLook {
     }
 }
 
-/// Settles a call by what this thread has kept under a number.
+/// Settles a call by what this thread has kept under a number of rules that do not read it.
 #[inline(never)]
 pub(super) fn look(number: usize) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, Precheck::glance)
+    })
+}
+
+/// Settles an HTTP request by what this thread has kept under a number, if its method and its path suffice.
+#[inline(never)]
+pub(super) fn look_by(number: usize, method: MethodBit, path: &str) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, |rule| rule.glance_by(method, path))
+    })
+}
+
+/// Settles a call by what this thread has kept under a number.
+#[inline(never)]
+pub(super) fn look_at(number: usize, call: &Call<'_>) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, |rule| rule.glance_at(call, Known::Nothing))
+    })
+}
+
+/// Settles the rest of an HTTP request that has been settled as far as its method and its path suffice.
+#[inline(never)]
+pub(super) fn go_on(look: FirstLook, call: &Call<'_>) -> FirstLook {
+    with_snapshot(look.slot(), |snapshot| {
+        let mut known = Known::Path;
+        snapshot.look(look.at(), |rule| {
+            rule.glance_at(call, mem::replace(&mut known, Known::Nothing))
+        })
+    })
+}
+
+#[inline(always)]
+fn with_snapshot(slot: usize, look: impl FnOnce(&Snapshot) -> FirstLook) -> FirstLook {
     let look = SLOTS_OF_THREAD.try_with(|slots| {
         // It is borrowed already if an allocator passes a site. To borrow it mutably takes less.
         let Ok(slots) = slots.try_borrow_mut() else {
             return FirstLook::NOTHING;
         };
-        let slot = &slots[number % SLOTS];
-        if slot.number != number {
-            return FirstLook::NOTHING;
-        }
-        for (at, rule) in slot.rules.iter().enumerate() {
-            let kind = match rule.glance() {
+        look(&slots[slot])
+    });
+    look.unwrap_or(FirstLook::NOTHING)
+}
+
+impl Snapshot {
+    /// Settles a call by the rules from a position on.
+    #[inline(always)]
+    fn look(&self, from: usize, mut glance: impl FnMut(&Precheck) -> Glance) -> FirstLook {
+        for (at, rule) in self.rules.iter().enumerate().skip(from) {
+            let kind = match glance(rule) {
                 Glance::Pass => continue,
                 Glance::Hit => HIT,
                 Glance::LookCloser => CLOSELY,
+                Glance::NeedsCall => NEEDS_CALL,
             };
-            let place = (at << SLOT_BITS) | (number % SLOTS);
+            let place = (at << SLOT_BITS) | (self.number % SLOTS);
             return FirstLook((place << KIND_BITS) | kind);
         }
         FirstLook(0)
-    });
-    look.unwrap_or(FirstLook::NOTHING)
+    }
 }
 
 /// Keeps what settles calls under a number.
