@@ -1,6 +1,16 @@
-//! Measures how long an edit of ten thousand rules takes, and how it affects concurrent calls.
+//! Measures what edits cost: of ten thousand rules, beside concurrent calls, at thousands of sites, from JSON, and
+//! in memory.
 //!
-//! These are times, which vary between machines, so the table has targets but no check.
+//! Times vary between machines, so the rows of times have targets but no check. [`checked`] compares costs of one run
+//! with each other, and counts bytes: that is checked.
+
+mod checked;
+mod cpu;
+mod halt;
+mod many;
+mod scale;
+
+pub use self::checked::checked;
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -8,7 +18,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Call, Clock, Injector, Matcher, Rule, Site, rule::Change};
+use chaos_core::{Call, Clock, Matcher, Rule, Site, rule::Change};
 use comfy_table::{CellAlignment, Table, presets};
 use http::{HeaderMap, Method, Uri};
 
@@ -20,7 +30,7 @@ use crate::{
 const SITE: &str = "bench.edits";
 const MANY: usize = 10_000;
 
-/// Times each edit, alone and while another thread makes calls, and returns the table as text.
+/// Times each edit, alone and while another thread makes calls, and returns the tables as text.
 ///
 /// # Panics
 /// Panics if an edit is rejected, or if `rounds` is 0.
@@ -62,6 +72,10 @@ pub fn report(rounds: usize) -> String {
             ]);
         }
     }
+    format!("{}\n\n{}", aligned(table), scale::table(rounds))
+}
+
+fn aligned(mut table: Table) -> String {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
@@ -81,7 +95,7 @@ fn times(
     edit: Edit,
     load: Option<&CallLoad>,
 ) -> Vec<Duration> {
-    let injector = Injector::new();
+    let injector = many::roomy();
     let site = injector.site(SITE);
     let apply = |change| injector.apply(change, None).expect("it can be applied");
     apply(replace(matcher, 0));

@@ -1,13 +1,14 @@
 //! The gate at which the delayed calls of a rule wait, so that all of them can be released at once.
 
 pub(crate) mod changed;
+pub(crate) mod held;
 
 #[cfg(feature = "tokio")]
 use std::{future::poll_fn, pin::pin, task::Poll};
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     time::Duration,
 };
@@ -17,8 +18,17 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: AtomicBool,
+    /// Whether the gate has been listed for a halt. It orders nothing: relaxed.
+    listed: AtomicBool,
     /// Greater than the number of any gate that was made before.
     pub(crate) number: u64,
+    /// Made for the first who waits: of thousands of rules, few ever hold a call.
+    waiters: OnceLock<Box<Waiters>>,
+}
+
+/// Who waits at a gate.
+#[derive(Debug, Default)]
+struct Waiters {
     #[cfg(feature = "tokio")]
     tasks: tokio::sync::Notify,
     threads: (Mutex<()>, Condvar),
@@ -31,43 +41,56 @@ impl Default for Gate {
     fn default() -> Self {
         Self {
             open: AtomicBool::default(),
+            listed: AtomicBool::default(),
             // It orders nothing: relaxed.
             number: NEXT.fetch_add(1, Ordering::Relaxed),
-            #[cfg(feature = "tokio")]
-            tasks: tokio::sync::Notify::default(),
-            threads: Default::default(),
+            waiters: OnceLock::new(),
         }
     }
 }
 
 impl Gate {
-    /// Returns the number of the gate that was made last.
-    pub(crate) fn newest() -> u64 {
-        NEXT.load(Ordering::Relaxed) - 1
-    }
-
     /// Returns whether the gate has been opened.
     pub(crate) fn is_open(&self) -> bool {
-        // Pairs with the store in `open`.
+        // Pairs with the store in `mark_open`.
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Returns whether this is the first call of the method.
+    fn list_once(&self) -> bool {
+        !self.listed.load(Ordering::Relaxed) && !self.listed.swap(true, Ordering::Relaxed)
+    }
+
+    /// Opens the gate for those who come, and wakes nobody.
+    pub(crate) fn mark_open(&self) {
+        // Pairs with `is_open`.
+        self.open.store(true, Ordering::Release);
     }
 
     /// Opens the gate and releases all waiters, in about a microsecond each.
     pub(crate) fn open(&self) {
-        // Pairs with `is_open`: a waiter that checks after this store sees it, and one that
-        // registered before it is notified below.
-        self.open.store(true, Ordering::Release);
+        self.mark_open();
+        // Pairs with the fence in `waiters`: either this sees that there may be waiters, or they see the open gate.
+        fence(Ordering::SeqCst);
+        let Some(waiters) = self.waiters.get() else {
+            return;
+        };
+        // Who checks after the store above sees it, and who registered before is notified.
         #[cfg(feature = "tokio")]
-        self.tasks.notify_waiters();
+        waiters.tasks.notify_waiters();
         // Taking the lock orders the store before any check under it, so that no thread misses the
         // notification.
-        drop(
-            self.threads
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        );
-        self.threads.1.notify_all();
+        let (lock, opened) = &waiters.threads;
+        drop(lock.lock().unwrap_or_else(PoisonError::into_inner));
+        opened.notify_all();
+    }
+
+    /// Returns where to wait. Who waits checks [`is_open`](Self::is_open) after this call.
+    fn waiters(&self) -> &Waiters {
+        let waiters = self.waiters.get_or_init(Box::default);
+        // Pairs with the fence in `open`.
+        fence(Ordering::SeqCst);
+        waiters
     }
 
     /// Waits for `time`, counted from the call of this function, or until the gate opens. A wait of no
@@ -89,7 +112,7 @@ impl Gate {
                 return gate.wait_blocking(time);
             };
             let mut sleep = pin!(tokio::time::sleep_until(deadline));
-            let mut opened = pin!(gate.tasks.notified());
+            let mut opened = pin!(gate.waiters().tasks.notified());
             // Registers before it checks; `open` stores before it notifies.
             opened.as_mut().enable();
             if gate.is_open() {
@@ -113,7 +136,7 @@ impl Gate {
         if time.is_zero() {
             return;
         }
-        let (lock, opened) = &self.threads;
+        let (lock, opened) = &self.waiters().threads;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         drop(opened.wait_timeout_while(guard, time, |()| !self.is_open()));
     }
@@ -128,7 +151,12 @@ pub(crate) struct Turnstile(Mutex<Option<Arc<Gate>>>);
 impl Turnstile {
     /// Returns the gate to wait at. The next release opens it.
     pub(crate) fn gate(&self) -> Arc<Gate> {
-        Arc::clone(self.lock().get_or_insert_default())
+        let mut gate = self.lock();
+        // A halt opens it where it stands.
+        if gate.as_ref().is_some_and(|gate| gate.is_open()) {
+            *gate = None;
+        }
+        Arc::clone(gate.get_or_insert_default())
     }
 
     /// Releases those who wait now.

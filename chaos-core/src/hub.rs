@@ -7,18 +7,18 @@ pub(crate) mod reentrancy;
 use std::{
     fmt,
     sync::{
-        OnceLock,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::{
     audit::Audit,
     clock::Clock,
-    gate::changed::ChangeNotifier,
-    guard_rail::{breach::Breach, monitor},
+    gate::{Gate, changed::ChangeNotifier, held::HeldGates},
+    guard_rail::{breach::Breach, injected_by},
     hub::{
         closures::Closures,
         observer::{EventPace, Injection, Observers},
@@ -37,16 +37,23 @@ pub(crate) struct Hub {
     pace: EventPace,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
+    /// Whether the policy bounds what rules with any fault inject.
+    bounds_hits: AtomicBool,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
     /// Those of `active` whose rules came with tokens.
     pub(crate) active_of_tokens: AtomicU64,
     /// The paths under which no rule hits a request, at any site.
     exempt_paths: ArcSwap<Vec<Box<str>>>,
+    /// Whether there are any. It is set after them and never cleared: relaxed, as a call that does not see it yet
+    /// comes before them.
+    exempts_paths: AtomicBool,
     /// The memory that is burnt now, by all rules together.
     burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
     halted: AtomicBool,
+    /// Where calls wait that a halt releases.
+    held: HeldGates,
     pub(crate) changed: ChangeNotifier,
     pub(crate) audit: Audit,
     /// Stops a rule, or everything, when a bound is broken. The injector sets it when it is made.
@@ -58,22 +65,40 @@ type Stop = Box<dyn Fn(&Breach, Option<&RuleId>) + Send + Sync>;
 
 impl Hub {
     pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
+        let policy = Policy::default().and(policy);
         Self {
             clock,
+            bounds_hits: AtomicBool::new(policy.bounds_hits()),
             injected: AtomicU64::new(0),
             observers: Observers::default(),
             pace: EventPace::default(),
             closures: Closures::default(),
-            bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
+            bounds: ArcSwap::from_pointee(Bounds::new(policy)),
             active: AtomicU64::new(0),
             active_of_tokens: AtomicU64::new(0),
             exempt_paths: ArcSwap::default(),
+            exempts_paths: AtomicBool::new(false),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
+            held: HeldGates::default(),
             changed: ChangeNotifier::default(),
             audit: Audit::default(),
             stop: OnceLock::new(),
         }
+    }
+
+    /// Sets the policy, with nothing spent of it.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        let bounds_hits = policy.bounds_hits();
+        self.bounds.store(Arc::new(Bounds::new(policy)));
+        // Pairs with the load in `bounds_of_hits`, which then reads these bounds or later ones.
+        self.bounds_hits.store(bounds_hits, Ordering::Release);
+    }
+
+    /// Returns the bounds on what a rule injects, if there are any: those that hold for its faults `always`, or for
+    /// all.
+    pub(crate) fn bounds_of_hits(&self, always: bool) -> Option<Guard<Arc<Bounds>>> {
+        (always || self.bounds_hits.load(Ordering::Acquire)).then(|| self.bounds.load())
     }
 
     /// Stops `rule`, or everything, because of `breach`.
@@ -88,10 +113,23 @@ impl Hub {
         self.halted.load(Ordering::Acquire)
     }
 
-    /// Sets whether all injection is halted. A halt releases the waiting calls afterwards, so a call that
-    /// has read the old value finds its rule over.
+    /// Sets whether all injection is halted. A halt [releases](Self::release_held) the waiting calls afterwards.
     pub(crate) fn set_halted(&self, halted: bool) {
         self.halted.store(halted, Ordering::Release);
+    }
+
+    /// Makes a gate known to a halt, before a call waits there, and opens it if all injection is halted.
+    pub(crate) fn hold_at(&self, gate: &Arc<Gate>) {
+        self.held.add(gate);
+        // A halt that has not seen the gate in the list has set this before it looked.
+        if self.is_halted() {
+            gate.open();
+        }
+    }
+
+    /// Releases all calls that wait.
+    pub(crate) fn release_held(&self) {
+        self.held.open_all();
     }
 
     /// Exempts the requests whose path is `path`, or below it.
@@ -106,14 +144,17 @@ impl Hub {
             paths.push(path.into());
             paths
         });
+        self.exempts_paths.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether a request with this path is exempt at every site.
     pub(crate) fn exempts_path(&self, path: &str) -> bool {
-        self.exempt_paths.load().iter().any(|exempt| {
-            let below = path.strip_prefix(&**exempt);
+        let exempts = |exempt: &str| {
+            let below = path.strip_prefix(exempt);
             below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-        })
+        };
+        self.exempts_paths.load(Ordering::Relaxed)
+            && (self.exempt_paths.load().iter()).any(|exempt| exempts(exempt))
     }
 
     /// Reserves memory to burn, and returns how much: what the policy leaves.
@@ -139,14 +180,29 @@ impl Hub {
         self.injected.load(Ordering::Relaxed)
     }
 
-    /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order.
-    pub(crate) fn report(&self, injection: &Injection) {
+    /// Returns whether anyone is to be told of injections, with what is known of the call.
+    #[inline]
+    pub(crate) fn wants_calls(&self) -> bool {
+        observer::is_traced() || self.observers.want_calls()
+    }
+
+    /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order. It is made only
+    /// if there is any of the latter two.
+    #[inline]
+    pub(crate) fn report(&self, injection: impl FnOnce() -> Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
-        monitor::note_injection();
+        injected_by::note_injection();
         // Before the observers: one of them may panic.
         self.changed.notify();
+        if observer::is_traced() || self.observers.are_there() {
+            self.tell(&injection());
+        }
+    }
+
+    #[inline(never)]
+    fn tell(&self, injection: &Injection) {
         let _guard = ReentrancyGuard::begin();
-        observer::trace(injection, self.pace.takes(self.clock.now()));
+        observer::trace(injection, || self.pace.takes(self.clock.now()));
         self.observers.notify(injection);
     }
 }

@@ -1,6 +1,8 @@
 //! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
 pub(crate) mod lifetime;
+mod positions;
+mod rule_list;
 pub(crate) mod rule_set;
 pub(crate) mod weight;
 
@@ -61,13 +63,15 @@ pub struct Rule {
     pub(crate) faults: Vec<Fault>,
     pub(crate) lifetime: Lifetime,
     #[cfg(feature = "window")]
-    pub(crate) window: Option<Window>,
+    pub(crate) window: Option<Box<Window>>,
     pub(crate) mode: Mode,
     pub(crate) is_final: bool,
     pub(crate) enabled: bool,
     pub(crate) reason: Option<String>,
     pub(crate) guards: Vec<GuardRail>,
     pub(crate) written: WrittenLength,
+    /// Whether the id is the place of a `rule!`, which all rules that are made there share.
+    pub(crate) has_default_id: bool,
 }
 
 impl Rule {
@@ -90,6 +94,7 @@ impl Rule {
             reason: None,
             guards: Vec::new(),
             written: WrittenLength::default(),
+            has_default_id: false,
         }
     }
 
@@ -127,7 +132,7 @@ impl Rule {
     #[cfg(feature = "window")]
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
-        self.window = Some(window);
+        self.window = Some(Box::new(window));
         self
     }
 
@@ -232,7 +237,7 @@ impl Rule {
             ..
         } = &self.trigger;
         let keys = [
-            ("key", key.as_ref()),
+            ("key", key.as_deref()),
             (
                 "first_attempts.key",
                 first_attempts.as_ref().map(|first| &first.key),
@@ -284,6 +289,7 @@ impl Rule {
             enabled: _,
             reason: _,
             written: _,
+            has_default_id: _,
         } = self;
         #[cfg(feature = "window")]
         if *window != other.window {

@@ -2,7 +2,9 @@
 
 pub(crate) mod catalogue;
 mod decide;
+mod measure;
 mod news;
+mod outside;
 mod peer;
 pub(crate) mod snapshot;
 
@@ -26,7 +28,7 @@ use crate::{
     hub::Hub,
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::{peer::PeerState, snapshot::SlotId},
+    site::{outside::PassedOutside, peer::PeerState, snapshot::SlotId},
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -44,12 +46,17 @@ pub struct Site {
     rules: ArcSwapOption<SiteRules>,
     /// Which calls are exempt; empty where the default of the kind holds.
     exempt: ArcSwapOption<Exemptions>,
+    /// Whether there are others than the default. It is set after them and never cleared: relaxed.
+    has_own_exemptions: AtomicBool,
     /// Held while `state` and `rules` change, so that they change together.
     writer: Mutex<Writer>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether guard rails measure calls here. Like `state`, it only says whether to look: relaxed.
+    is_measured: AtomicBool,
+    passed_outside: PassedOutside,
     peer: PeerState,
     name: &'static str,
     kind: SiteKind,
@@ -88,7 +95,7 @@ impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
     ///
     /// # Panics
-    /// If the name is not a site name; in a `static`, that is a compile error.
+    /// Panics if the name is not a site name; in a `static`, that is a compile error.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -106,10 +113,13 @@ impl Site {
             state: AtomicUsize::new(NEW),
             rules: ArcSwapOption::const_empty(),
             exempt: ArcSwapOption::const_empty(),
+            has_own_exemptions: AtomicBool::new(false),
             writer: Mutex::new(Writer { slot: None }),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            is_measured: AtomicBool::new(false),
+            passed_outside: PassedOutside::new(),
             peer: PeerState::new(),
             name,
             kind,
@@ -135,6 +145,7 @@ impl Site {
     /// This replaces the exemptions that were set before.
     pub fn exempt(&self, exempt: Exemptions) {
         self.exempt.store(Some(Arc::new(exempt)));
+        self.has_own_exemptions.store(true, Ordering::Relaxed);
     }
 
     /// Returns which calls are exempt from all rules.
@@ -148,12 +159,16 @@ impl Site {
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
+    #[inline]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let here = match &*self.exempt.load() {
-            Some(exempt) => exempt.have(call),
-            None => Exemptions::usual_at(self.kind).have(call),
+        let Some(path) = call.path() else {
+            return false;
         };
-        here || call.path().is_some_and(|path| hub.exempts_path(path))
+        let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
+            true => self.exemptions().have(path),
+            false => Exemptions::usual_at(self.kind).have(path),
+        };
+        here || hub.exempts_path(path)
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header
@@ -205,6 +220,17 @@ impl Site {
         is_swapped
     }
 
+    /// Returns whether the site holds what [`SiteRules::of`] would make of these.
+    pub(crate) fn holds(
+        &self,
+        rules: &[Arc<Armed>],
+        overlaid: Option<Duration>,
+        monitors: &SiteMonitors,
+    ) -> bool {
+        let now = self.rules.load();
+        (now.as_ref()).is_some_and(|now| now.are_made_of(rules, overlaid, monitors))
+    }
+
     /// Installs the rules that aim here.
     pub(crate) fn install(&self, rules: Option<SiteRules>) {
         let mut writing = self.write();
@@ -217,6 +243,9 @@ impl Site {
 
     /// Stores the rules and the flag.
     fn store(&self, writing: &mut Writer, rules: Option<SiteRules>) {
+        let watchers = rules.as_ref().and_then(SiteRules::watchers);
+        let is_measured = watchers.is_some() && self.kind == SiteKind::Layer;
+        self.is_measured.store(is_measured, Ordering::Relaxed);
         let state = match (&*self.rules.load(), rules) {
             (Some(old), Some(new)) if old.are_the_same(&new) => old.number,
             (_, Some(mut rules)) => {

@@ -53,10 +53,11 @@ use std::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
     pub(crate) rate: Rate,
-    pub(crate) key: Option<Key>,
-    pub(crate) first_attempts: Option<FirstAttempts>,
-    pub(crate) replay: Option<Replay>,
-    pub(crate) program: Option<Program>,
+    // Few rules have one of these four, and each is larger than a box.
+    pub(crate) key: Option<Box<Key>>,
+    pub(crate) first_attempts: Option<Box<FirstAttempts>>,
+    pub(crate) replay: Option<Box<Replay>>,
+    pub(crate) program: Option<Box<Program>>,
     pub(crate) seed: Option<u64>,
     pub(crate) skip: u64,
     pub(crate) every: NonZeroU64,
@@ -108,7 +109,7 @@ impl Trigger {
     /// no such parameter, no call is hit.
     #[must_use]
     pub fn key(mut self, key: Key) -> Self {
-        self.key = Some(key);
+        self.key = Some(Box::new(key));
         self
     }
 
@@ -116,14 +117,14 @@ impl Trigger {
     /// is the fraction of logical requests.
     #[must_use]
     pub fn first_attempts(mut self, first: FirstAttempts) -> Self {
-        self.first_attempts = Some(first);
+        self.first_attempts = Some(Box::new(first));
         self
     }
 
     /// Hits these calls, whatever `rate`, `skip` and `every` are.
     #[must_use]
     pub fn replay(mut self, calls: Replay) -> Self {
-        self.replay = Some(calls);
+        self.replay = Some(Box::new(calls));
         self
     }
 
@@ -131,7 +132,7 @@ impl Trigger {
     /// [`rate`](Self::rate).
     #[must_use]
     pub fn program(mut self, program: Program) -> Self {
-        self.program = Some(program);
+        self.program = Some(Box::new(program));
         self
     }
 
@@ -183,7 +184,7 @@ impl Trigger {
     /// Returns the key by which calls are decided, if there is one.
     pub(crate) fn deciding_key(&self) -> Option<&Key> {
         let of_tries = self.first_attempts.as_ref().map(|first| &first.key);
-        self.key.as_ref().or(of_tries)
+        self.key.as_deref().or(of_tries)
     }
 
     /// Returns whether calls must be numbered, which costs each of them a write to shared memory.
@@ -192,7 +193,7 @@ impl Trigger {
         by_ordinal
             || self.skip != 0
             || self.every.get() != 1
-            || self.replay.as_ref().is_some_and(Replay::counts_calls)
+            || self.replay.as_deref().is_some_and(Replay::counts_calls)
     }
 
     /// Returns whether the decision needs more of a call than that it matches.

@@ -1,7 +1,8 @@
 //! Executes the plans for one request, in order.
 
+mod at_once;
 pub(crate) mod cut_means;
-mod measure;
+pub(crate) mod measure;
 pub(crate) mod outcome;
 pub(crate) mod protocol;
 pub(crate) mod race;
@@ -10,28 +11,29 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use chaos_core::Decision;
-use http::{Request, Response};
+use chaos_core::{Decision, decision::WatchedCall};
+use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::measure::Watch;
+pub(crate) use self::at_once::end_at_once;
 use crate::{
     body::FaultBody,
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
         cut_means::CutMeans,
-        measure::Report,
+        measure::{Report, over, report},
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, RequestBody, Surface},
 };
 
-/// Serves one request that a rule hits, or whose result guard rails watch, or both.
+/// Serves one request that a rule hits, and measures its result if guard rails watch.
 pub(crate) fn execute<S, M, A, B>(
     inner: S,
     request: Request<A>,
-    mut decision: Decision,
+    decision: Decision,
+    watched_call: Option<WatchedCall>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -39,9 +41,9 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let watch = Watch::of(&mut decision);
-    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.report());
-    watch.over(result)
+    let report = report(watched_call.as_ref());
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, report);
+    over(watched_call, result)
 }
 
 /// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
@@ -77,16 +79,13 @@ where
     let cut_means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
     let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
-        let mut outcome = None;
+        let mut ending = None;
         while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
-            let Some(active_call) = decision.active_call() else {
-                continue;
-            };
-            let wait = match planned.add(plan, active_call) {
+            let wait = match planned.add(plan, &mut decision) {
                 NextAction::Continue => continue,
                 NextAction::Wait(wait) => wait,
-                NextAction::Finish(finished) => {
-                    outcome = Some(finished);
+                NextAction::Finish(ends) => {
+                    ending = Some(ends);
                     continue;
                 }
             };
@@ -108,19 +107,24 @@ where
             head,
             mut upload,
             response: mut response_plan,
+            cut_means,
             answer_on_signal,
             cuts_on_signal,
-            ..
         } = planned;
-        upload.begin(outcome.is_none(), &head.headers);
+        upload.begin(ending.is_none(), &head.headers);
         response_plan.drop_dead_signals();
         let answer_on_signal = answer_on_signal.filter(|answer| answer.0.may_fire());
         let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
-        let result = match (outcome, answer_on_signal) {
-            (Some(outcome), _) => {
+        let result = match (ending, answer_on_signal) {
+            (Some(ending), _) => {
                 // A service releases what it has reserved for the call.
-                drop((inner, upload, head));
-                Err(outcome)
+                drop((inner, upload));
+                let outcome = ending.outcome(&protocol, cut_means, M::HOLDS_ERRORS, head);
+                if response_plan.is_empty() && cuts_on_signal.is_empty() && report.is_none() {
+                    let result = outcome.into_result::<M, B, S::Error>();
+                    return result.map(|response| response.map(<M as Bodies<B>>::take));
+                }
+                Err(Box::new(outcome))
             }
             (None, None) => Ok(inner.call(upload.request::<M::Requests>(head)).await),
             (None, Some(answer_on_signal)) => {
@@ -128,7 +132,10 @@ where
                 let call = inner.call(upload.request::<M::Requests>(head));
                 let result = Box::pin(race::unless(signal.fired(), call)).await;
                 // The inner service has not responded yet, so this is the whole response.
-                result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
+                result.ok_or_else(|| {
+                    let answer = protocol.answer(&answer, HeaderMap::new());
+                    Box::new(Outcome::Answer(answer))
+                })
             }
         };
         let mut cuts = cuts_on_signal.into_iter();
@@ -142,7 +149,8 @@ where
         let (response, changes) = match result {
             Ok(Ok(response)) => {
                 let changes = response_plan.begin(&response, &protocol);
-                let is_measured = report.is_some() && !response.body().is_end_stream();
+                let is_measured = report.as_ref().is_some_and(|report| report.needs_body())
+                    && !response.body().is_end_stream();
                 if !changes && !is_measured {
                     return M::pass(Ok(response));
                 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
-use chaos_core::{Call, Decision, FirstLook, Site};
+use chaos_core::{Call, Decision, FirstLook, Site, decision::WatchedCall};
 use http::Method;
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
@@ -50,6 +50,22 @@ impl SiteRef {
         self.site.decide(call)
     }
 
+    /// Begins to measure a call for guard rails, if any watch it.
+    #[inline(always)]
+    pub(crate) fn measure(
+        self,
+        call: &Call<'_>,
+        decision: Option<&Decision>,
+    ) -> Option<WatchedCall> {
+        self.site.measure(call, decision)
+    }
+
+    /// Returns a decision without plans.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn decide_nothing(self) -> Decision {
+        self.site.decide_nothing()
+    }
+
     #[cfg(feature = "connection")]
     pub(crate) fn has_news(self, asked: Asked) -> bool {
         self.site.has_news(asked)
@@ -93,6 +109,15 @@ impl SiteRef {
     #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
+    }
+
+    pub(crate) fn measure(self, _: &Call<'_>, _: Option<&Decision>) -> Option<WatchedCall> {
+        None
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn decide_nothing(self) -> Decision {
+        unreachable!("a site that is compiled out measures nothing")
     }
 
     #[cfg(feature = "connection")]

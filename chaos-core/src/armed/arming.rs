@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     armed::{counters::Progress, draw::Draw},
+    clock::Clock,
     gate::Turnstile,
     guard_rail::monitor::Monitor,
     policy::{Policy, spending::Spending},
@@ -31,9 +32,9 @@ pub(crate) struct Arming {
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
     /// Present for a rule with `first_attempts`.
-    pub(crate) attempts: Option<Attempts>,
+    pub(crate) attempts: Option<Box<Attempts>>,
     /// Present for a rule whose decisions can be replayed.
-    pub(crate) log: Option<Log>,
+    pub(crate) log: Option<Box<Log>>,
     /// Where calls wait that the rule pauses.
     pub(crate) pauses: Turnstile,
     /// Whether the rule burns now. It orders nothing: relaxed.
@@ -55,13 +56,9 @@ impl Arming {
                 .collect(),
             progress: Progress::default(),
             draw,
-            attempts: rule
-                .trigger
-                .first_attempts
-                .as_ref()
-                .map(|_| Attempts::default()),
+            attempts: rule.trigger.first_attempts.as_ref().map(|_| Box::default()),
             log: (draw.is_repeatable() || is_numbered)
-                .then(|| Log::new(rule.trigger.deciding_key().is_some())),
+                .then(|| Box::new(Log::new(rule.trigger.deciding_key().is_some()))),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
@@ -84,6 +81,12 @@ impl Arming {
 
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
         now >= self.deadline.get()
+    }
+
+    /// Returns whether the rule has expired. The clock is read only if the rule has a deadline.
+    #[inline]
+    pub(crate) fn has_expired_by(&self, clock: &Clock) -> bool {
+        self.deadline.is_set() && self.has_expired(clock.now())
     }
 
     /// Returns whether the rule has expired, and this is the first call to say so.
@@ -121,6 +124,10 @@ impl Deadline {
         deadline.map_or(Self::NEVER, |deadline| {
             u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
         })
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::NEVER
     }
 
     fn get(&self) -> Duration {

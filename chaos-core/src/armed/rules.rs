@@ -2,13 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use fnv::{FnvHashMap, FnvHashSet};
-
 use crate::{
-    armed::{Armed, live_rules::LiveRules, status::Counts},
+    armed::{Armed, aims::Aims, status::Counts},
     audit::Changed,
     guard_rail::monitor::Monitor,
-    name::RuleId,
     policy::Policy,
     rule::{
         Rule,
@@ -21,8 +18,10 @@ use crate::{
 pub(crate) struct ArmedRules {
     pub(crate) set: Arc<RuleSet>,
     pub(crate) armed: Vec<Arc<Armed>>,
-    /// Whether any of the rules may have a guard rail.
-    guarded: bool,
+    /// Which of them aim at which sites, by position.
+    aims: Aims,
+    /// Those of them that have guard rails.
+    guarded: Vec<Arc<Armed>>,
     /// Whether the rules came with a request's token.
     of_token: bool,
 }
@@ -34,9 +33,12 @@ pub(crate) struct Edited {
     pub(crate) changed: Changed,
     /// The rules that are over. Open them when no lock is held, because a task that is woken may take one.
     pub(crate) retired: Retired,
-    /// The rule before and after, where one stands in the place of another.
-    pub(crate) swapped: Option<[Arc<Armed>; 2]>,
+    /// The rule before and after, if no other rule was changed.
+    pub(crate) one: Option<BeforeAndAfterArmed>,
 }
+
+/// A rule before and after an edit. The first is `None` if the rule was added, the second if it was removed.
+pub(crate) type BeforeAndAfterArmed = (Option<Arc<Armed>>, Option<Arc<Armed>>);
 
 /// Rules that are over, and whose waiting calls are to be released.
 #[derive(Debug, Default)]
@@ -44,12 +46,18 @@ pub(crate) struct Edited {
 pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
 
 impl Retired {
-    /// Releases the calls that wait for these rules, which are no longer live.
-    pub(crate) fn open(self, live: &LiveRules) {
+    /// Keeps calls from waiting for these rules from now on, and wakes none of those that wait.
+    pub(crate) fn mark_over(&self) {
+        for rule in &self.0 {
+            rule.gate.mark_open();
+        }
+    }
+
+    /// Releases the calls that wait for these rules.
+    pub(crate) fn open(self) {
         for rule in &self.0 {
             rule.open();
         }
-        live.remove(&self.0);
     }
 }
 
@@ -74,94 +82,126 @@ impl ArmedRules {
         if expected.is_some_and(|expected| expected != current) {
             return Err(ChangeError::Stale { current });
         }
-        let edited = match &change {
-            Change::Put(rule) => Some((rule.id.clone(), true)),
-            Change::Edit(rule) => Some((rule.id.clone(), false)),
-            Change::Remove(_) | Change::Replace(_) => None,
+        let is_put = matches!(change, Change::Put(_));
+        // Where the one rule stands that is edited; behind all if it is new.
+        let at = match &change {
+            Change::Put(rule) | Change::Edit(rule) => Some(&rule.id),
+            Change::Remove(id) => Some(id),
+            Change::Replace(_) => None,
         };
-        let removed = match &change {
-            Change::Remove(id) => self.set.find(id.as_str()).cloned(),
-            _ => None,
-        };
-        let edited_one = edited.is_some();
-        let position = edited.and_then(|(id, put)| Some((self.position(id.as_str())?, put)));
+        let at = at.map(|id| self.position(id.as_str()).unwrap_or(self.armed.len()));
         let set = Arc::new(self.set.apply(change)?);
         let permitted = policy.permits_set(self.set.weight, set.weight);
         permitted.map_err(ChangeError::Rule)?;
-        let generation = set.generation;
-        let changed;
-        let (retired, swapped) = if let Some((at, put)) = position {
-            let rule = Arc::clone(&set.rules[at]);
-            self.guarded |= !rule.guards.is_empty();
-            changed = Changed::One(
-                Some(Arc::clone(&self.set.rules[at])),
-                Some(Arc::clone(&rule)),
-            );
-            let after = Armed::succeed(Some(&self.armed[at]), rule, put, policy, now);
-            let before = std::mem::replace(&mut self.armed[at], Arc::clone(&after));
-            let is_retired = !Arc::ptr_eq(&before.gate, &after.gate);
-            let retired = is_retired.then(|| Arc::clone(&before));
-            (retired.into_iter().collect(), Some([before, after]))
-        } else if edited_one {
-            let rule = set.rules.last().expect("it was put at the end");
-            changed = Changed::One(None, Some(Arc::clone(rule)));
-            self.guarded |= !rule.guards.is_empty();
-            self.armed
-                .push(Armed::succeed(None, Arc::clone(rule), true, policy, now));
-            (Vec::new(), None)
-        } else {
-            changed = match removed {
-                Some(removed) => Changed::One(Some(removed), None),
-                None => Changed::All(Arc::clone(&self.set), Arc::clone(&set)),
-            };
-            (self.rearm(&set, policy, now), None)
+        let before = std::mem::replace(&mut self.set, set);
+        let edited = match at {
+            Some(at) => self.rearm_one(&before, at, is_put, policy, now),
+            None => self.rearm(before, policy, now),
         };
-        self.set = set;
-        if self.of_token {
-            self.armed.iter().for_each(|rule| rule.mark_of_token());
+        Ok(edited)
+    }
+
+    /// Arms the rule at `at`, which alone is not as it was `before`.
+    fn rearm_one(
+        &mut self,
+        before: &RuleSet,
+        at: usize,
+        is_put: bool,
+        policy: &Policy,
+        now: Duration,
+    ) -> Edited {
+        let was = self.armed.get(at).cloned();
+        let is_removed = self.set.rules.len() < before.rules.len();
+        let rule = self.set.rules.get(at).filter(|_| !is_removed).cloned();
+        let changed = Changed::One(before.rules.get(at).cloned(), rule.clone());
+        let is = rule.map(|rule| {
+            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, now);
+            if self.of_token {
+                is.mark_of_token();
+            }
+            is
+        });
+        match (&was, &is) {
+            (Some(was), Some(is)) => {
+                if was.rule.site != is.rule.site {
+                    self.aims.remove(at, &was.rule.site);
+                    self.aims.add(at, &is.rule.site);
+                }
+                self.armed[at] = Arc::clone(is);
+            }
+            (None, Some(is)) => {
+                self.aims.add(at, &is.rule.site);
+                self.armed.push(Arc::clone(is));
+            }
+            (Some(was), None) => {
+                self.aims.remove(at, &was.rule.site);
+                self.aims.close_gap(at);
+                self.armed.remove(at);
+            }
+            (None, None) => {}
         }
-        Ok(Edited {
-            generation,
+        let is_other = |rule: &Arc<Armed>| was.as_ref().is_none_or(|was| !Arc::ptr_eq(rule, was));
+        self.guarded.retain(is_other);
+        self.guarded.extend(is.iter().filter(has_guards).cloned());
+        let gate = is.as_ref().map(|is| &is.gate);
+        let is_over = |was: &&Arc<Armed>| gate.is_none_or(|gate| !Arc::ptr_eq(&was.gate, gate));
+        Edited {
+            generation: self.set.generation,
             changed,
-            retired: Retired(retired),
-            swapped,
-        })
+            retired: Retired(was.iter().filter(is_over).cloned().collect()),
+            one: Some((was, is)),
+        }
     }
 
-    /// Arms another list of rules. Rules that both lists have in common go on. Returns those that are over.
-    fn rearm(&mut self, set: &RuleSet, policy: &Policy, now: Duration) -> Vec<Arc<Armed>> {
-        let before: FnvHashMap<&RuleId, &Arc<Armed>> = (self.armed.iter())
-            .map(|rule| (&rule.rule.id, rule))
-            .collect();
+    /// Arms all rules, which were others `before`. Rules that both lists have in common go on.
+    fn rearm(&mut self, before: Arc<RuleSet>, policy: &Policy, now: Duration) -> Edited {
+        let mut goes_on = vec![false; self.armed.len()];
         let succeed = |rule: &Arc<Rule>| {
-            Armed::succeed(
-                before.get(&rule.id).copied(),
-                Arc::clone(rule),
-                false,
-                policy,
-                now,
-            )
+            let at = before.position(rule.id.as_str());
+            let was = at.map(|at| &self.armed[at]);
+            let is = Armed::succeed(was, Arc::clone(rule), false, policy, now);
+            if let (Some(at), Some(was)) = (at, was) {
+                goes_on[at] = Arc::ptr_eq(&was.gate, &is.gate);
+            }
+            is
         };
-        let armed: Vec<_> = set.rules.iter().map(succeed).collect();
-        let kept: FnvHashSet<_> = armed.iter().map(|rule| Arc::as_ptr(&rule.gate)).collect();
-        self.guarded = set.rules.iter().any(|rule| !rule.guards.is_empty());
-        let mut before = std::mem::replace(&mut self.armed, armed);
-        before.retain(|rule| !kept.contains(&Arc::as_ptr(&rule.gate)));
-        before
+        let armed: Vec<_> = self.set.rules.iter().map(succeed).collect();
+        if self.of_token {
+            armed.iter().for_each(|rule| rule.mark_of_token());
+        }
+        self.guarded = armed.iter().filter(has_guards).cloned().collect();
+        self.aims = Aims::of(armed.iter().map(|rule| &rule.rule.site));
+        let mut retired = std::mem::replace(&mut self.armed, armed);
+        let mut goes_on = goes_on.into_iter();
+        retired.retain(|_| goes_on.next() == Some(false));
+        Edited {
+            generation: self.set.generation,
+            changed: Changed::All(before, Arc::clone(&self.set)),
+            retired: Retired(retired),
+            one: None,
+        }
     }
 
-    /// Puts every rule behind a new gate, and returns the rules whose calls are to be released.
-    pub(crate) fn halt(&mut self) -> Retired {
+    /// Puts every rule behind a new gate, and returns the rules as they were: their calls are to be released.
+    pub(crate) fn put_behind_new_gates(&mut self) -> Retired {
         let behind_new_gates = self.armed.iter().map(|rule| rule.behind_new_gate());
-        let behind_new_gates = behind_new_gates.collect();
+        let behind_new_gates: Vec<_> = behind_new_gates.collect();
+        self.guarded = (behind_new_gates.iter())
+            .filter(has_guards)
+            .cloned()
+            .collect();
         Retired(std::mem::replace(&mut self.armed, behind_new_gates))
     }
 
     /// Returns the rules that aim at a site and have not expired, the disabled ones included.
     pub(crate) fn aimed_at(&self, site: &str, now: Duration) -> Vec<Arc<Armed>> {
-        let aims_here =
-            |rule: &&Arc<Armed>| !rule.arming.has_expired(now) && rule.rule.site.matches(site);
-        self.armed.iter().filter(aims_here).cloned().collect()
+        let aims_here = |at: usize| self.armed[at].rule.site.matches(site);
+        let positions = self.aims.at(site, aims_here).into_iter();
+        let rules = positions.map(|at| &self.armed[at]);
+        rules
+            .filter(|rule| !rule.arming.has_expired(now))
+            .cloned()
+            .collect()
     }
 
     /// Returns the guard rails of rules that can act, each with the rule's deadline.
@@ -169,8 +209,7 @@ impl ArmedRules {
         &self,
         now: Duration,
     ) -> impl Iterator<Item = (&Arc<Monitor>, Option<Duration>)> {
-        let guarded = if self.guarded { &self.armed[..] } else { &[] };
-        let live = guarded.iter().filter(move |rule| rule.is_live(now));
+        let live = self.guarded.iter().filter(move |rule| rule.is_live(now));
         live.flat_map(|rule| {
             let deadline = rule.arming.deadline();
             rule.arming
@@ -227,8 +266,10 @@ impl ArmedRules {
     }
 
     fn position(&self, id: &str) -> Option<usize> {
-        self.armed
-            .iter()
-            .position(|rule| rule.rule.id.as_str() == id)
+        self.set.position(id)
     }
+}
+
+fn has_guards(rule: &&Arc<Armed>) -> bool {
+    !rule.rule.guards.is_empty()
 }

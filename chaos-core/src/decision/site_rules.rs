@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
-    decision::firing::{Before, Firing},
+    decision::{Decision, firing::Firing, watchers::StripedWatchers},
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -21,7 +21,8 @@ pub(crate) struct Evaluation<'c> {
     pub(crate) here: Here,
     /// Whether the call is exempt: its rules are asked, and none fires.
     pub(crate) is_exempt: bool,
-    pub(crate) fired: Vec<Firing>,
+    /// The rules that have fired. In the caller, so that it is not moved with this.
+    pub(crate) decision: &'c mut Decision,
     /// Whether a rule that fired ends the call. Then only what acts on the response can happen.
     pub(crate) has_ended: bool,
 }
@@ -63,6 +64,8 @@ pub(crate) struct SiteRules {
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
     monitors: SiteMonitors,
+    /// The guard rails of `monitors`, as calls hold them.
+    watchers: Option<Arc<StripedWatchers>>,
     /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
     acts_on_responses: bool,
     /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
@@ -93,6 +96,8 @@ impl SiteRules {
             let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
+        let watchers = (monitors.0.as_ref())
+            .map(|(monitors, _)| Arc::new(StripedWatchers::new(hub, monitors)));
         Some(Self {
             number: 0,
             hub: Arc::clone(hub),
@@ -106,6 +111,7 @@ impl SiteRules {
                 && !counts_calls,
             counts_calls,
             monitors,
+            watchers,
             index,
             on,
             overlaid,
@@ -124,10 +130,21 @@ impl SiteRules {
             .zip(&*self.rules)
             .map(|(at, rule)| Arc::clone(if at == place { after } else { rule }));
         let rules: Arc<[_]> = rules.collect();
+        // The other rules are looked at only until one of them is as the rule that has gone.
+        let last = self.last_deadline;
+        let is_last = |rule: &Arc<Armed>| deadline(rule) == last;
+        let last_deadline = match deadline(after) {
+            later if later >= last => later,
+            _ if deadline(before) < last || rules.iter().any(is_last) => last,
+            _ => last_deadline(&rules),
+        };
         (on > FEW).then(|| Self {
-            last_deadline: last_deadline(&rules),
-            newest: newest(&rules),
-            acts_on_responses: act_on_responses(&rules),
+            last_deadline,
+            newest: self.newest.max(after.gate.number),
+            acts_on_responses: match self.acts_on_responses {
+                true => act_on_responses(&rules),
+                false => after.rule.enabled && acts_on_response(after),
+            },
             rules,
             on,
             ..self.clone()
@@ -164,8 +181,8 @@ impl SiteRules {
     }
 
     /// Returns the guard rails that watch this site, if any does.
-    pub(crate) fn monitors(&self) -> Option<&Arc<[Arc<Monitor>]>> {
-        self.monitors.0.as_ref().map(|(monitors, _)| monitors)
+    pub(crate) fn watchers(&self) -> Option<&StripedWatchers> {
+        self.watchers.as_deref()
     }
 
     /// Counts a call, if the policy asks for it.
@@ -188,7 +205,10 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+        // A call that guard rails measure goes the whole way.
+        self.is_plain
+            && self.watchers.is_none()
+            && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether a rule reads the facts of calls.
@@ -198,11 +218,16 @@ impl SiteRules {
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
     pub(crate) fn are_over(&self) -> bool {
+        // No clock is read where a rule never ends.
+        let last = self.last_end();
+        last < Duration::MAX && self.hub.clock.now() >= last
+    }
+
+    /// Returns when the last rule and the last guard rail end, those of overlays included.
+    pub(crate) fn last_end(&self) -> Duration {
         let monitors = self.monitors.0.as_ref().map(|(_, until)| *until);
         let others = [self.overlaid, monitors].into_iter().flatten();
-        let last = others.fold(self.last_deadline, Duration::max);
-        // No clock is read where a rule never ends.
-        last < Duration::MAX && self.hub.clock.now() >= last
+        others.fold(self.last_deadline, Duration::max)
     }
 
     /// Returns whether a site would behave alike with the others installed.
@@ -212,6 +237,23 @@ impl SiteRules {
             && self.monitors.are_the_same(&other.monitors)
             && self.rules.len() == other.rules.len()
             && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+
+    /// Returns whether [`of`](Self::of) would make the same rules of these.
+    pub(crate) fn are_made_of(
+        &self,
+        rules: &[Arc<Armed>],
+        overlaid: Option<Duration>,
+        monitors: &SiteMonitors,
+    ) -> bool {
+        let on = rules.iter().filter(|rule| rule.rule.enabled).count();
+        let mut kept = rules.iter().filter(|rule| on > FEW || rule.rule.enabled);
+        self.overlaid == overlaid
+            && self.on == on
+            && self.monitors.are_the_same(monitors)
+            && self.counts_calls == self.hub.bounds.load().policy.budget.counts_calls()
+            && (self.rules.iter()).all(|rule| kept.next().is_some_and(|it| Arc::ptr_eq(rule, it)))
+            && kept.next().is_none()
     }
 
     /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks.
@@ -243,20 +285,20 @@ impl SiteRules {
         rule: &Arc<Armed>,
         hit: Hit,
     ) -> ControlFlow<bool> {
+        // The rules are asked about exempt calls too, because each call takes an ordinal.
+        if evaluation.is_exempt {
+            if !self.hub.is_halted() {
+                rule.counters.note_exempt();
+            }
+            return ControlFlow::Continue(());
+        }
         let (call, here) = (evaluation.call, evaluation.here);
-        let fired = &evaluation.fired;
-        let before = Before {
-            has_ended: evaluation.has_ended,
-            delayed: fired.iter().map(Firing::planned_delay).sum(),
-            of_token: fired.iter().any(|firing| firing.active.slot.of_token),
-        };
-        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
+        let before = evaluation.decision.before(evaluation.has_ended);
+        let fired = Firing::of(rule, hit, call, here, &self.hub, before);
+        let Some(firing) = evaluation.decision.push(fired) else {
             return ControlFlow::Continue(());
         };
         evaluation.has_ended |= firing.ends_call_at(here.1);
-        // Thousands of calls may be held at once, most of them by one rule each.
-        evaluation.fired.reserve_exact(1);
-        evaluation.fired.push(firing);
         let is_final = rule.rule.is_final;
         if is_final || (evaluation.has_ended && !self.acts_on_responses) {
             return ControlFlow::Break(is_final);
@@ -271,27 +313,39 @@ impl SiteRules {
         &self,
         evaluation: &mut Evaluation<'_>,
         from: usize,
-        mut hit: Option<Hit>,
+        hit: Option<Hit>,
     ) -> ControlFlow<()> {
         let call = evaluation.call;
         if evaluation.has_ended && !self.acts_on_responses {
             return ControlFlow::Continue(());
         }
-        let asked = self.each(call, from, |_, rule| {
+        let is_final = |is_final| match is_final {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let mut next = from;
+        if let Some(hit) = hit {
+            if let ControlFlow::Break(ends) = self.fire_one(evaluation, &self.rules[from], hit) {
+                return is_final(ends);
+            }
+            next += 1;
+        }
+        // At most sites there is no other.
+        if next == self.rules.len() {
+            return ControlFlow::Continue(());
+        }
+        let asked = self.each(call, next, |_, rule| {
             if evaluation.has_ended && !acts_on_response(rule) {
                 return ControlFlow::Continue(());
             }
-            let asked = hit.take().map(Verdict::Hit);
-            let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
-            // The rules are asked about exempt calls too, because each call takes an ordinal.
-            let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
-                return ControlFlow::Continue(());
-            };
-            self.fire_one(evaluation, rule, hit)
+            match rule.consult(call, &self.hub) {
+                Verdict::Hit(hit) => self.fire_one(evaluation, rule, hit),
+                _ => ControlFlow::Continue(()),
+            }
         });
         match asked {
-            ControlFlow::Break(true) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+            ControlFlow::Break(ends) => is_final(ends),
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
         }
     }
 }
@@ -313,7 +367,17 @@ fn newest(rules: &[Arc<Armed>]) -> u64 {
 
 /// Returns when the last of the enabled rules expires; zero if there are none.
 fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
-    let on = rules.iter().filter(|rule| rule.rule.enabled);
-    let deadlines = on.map(|rule| rule.arming.deadline().unwrap_or(Duration::MAX));
-    deadlines.max().unwrap_or_default()
+    rules
+        .iter()
+        .map(|rule| deadline(rule))
+        .max()
+        .unwrap_or_default()
+}
+
+/// Returns when a rule expires, if it is enabled; zero if not.
+fn deadline(rule: &Armed) -> Duration {
+    match rule.rule.enabled {
+        true => rule.arming.deadline().unwrap_or(Duration::MAX),
+        false => Duration::ZERO,
+    }
 }

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
-    armed::rules::ArmedRules,
+    armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
     guard_rail::monitor::Monitor,
+    injector::site_list::SiteList,
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{
@@ -23,7 +24,7 @@ use crate::{
 pub(super) struct Book {
     pub(super) rules: ArmedRules,
     pub(super) overlays: Vec<Arc<OverlayRules>>,
-    pub(super) sites: Vec<&'static Site>,
+    pub(super) sites: SiteList,
     /// Sites that no rule reaches.
     pub(super) exempt: Vec<SiteGlob>,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
@@ -61,6 +62,17 @@ impl Book {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Puts every rule behind a new gate, those of overlays included, and returns the rules as they were.
+    pub(super) fn put_behind_new_gates(&mut self) -> Retired {
+        let mut retired = self.rules.put_behind_new_gates();
+        for overlay in &self.overlays {
+            retired
+                .0
+                .append(&mut overlay.rules().put_behind_new_gates().0);
+        }
+        retired
     }
 
     /// Returns the guard rails of all rules that are armed, whether or not they can act.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::{
-    armed::live_rules::LiveRules,
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -18,7 +17,7 @@ impl Injector {
     /// Adds a rule, or replaces the one with its id in place. Returns the new generation.
     ///
     /// # Panics
-    /// If a guard rail has stopped a rule with this id and nobody has
+    /// Panics if a guard rail has stopped a rule with this id and nobody has
     /// [acknowledged](Self::acknowledge) it, or the [policy](Self::set_policy) allows no more rules, guard
     /// rails or regular expressions. [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
@@ -34,7 +33,8 @@ impl Injector {
     /// Replaces all rules at once. Returns the new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, one is locked by a breach, or the policy does not allow so many.
+    /// Returns an error if two of them have the same id, a breach locks one of them, or the policy does not allow so
+    /// many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }
@@ -56,7 +56,7 @@ impl Injector {
     /// changed, disabled or removed have been released.
     ///
     /// # Errors
-    /// If the edit is refused: the rules in force stay as they are, and the error says why.
+    /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.apply_by(&Actor::code(), change, expected)
     }
@@ -74,19 +74,16 @@ impl Injector {
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
-        let newest = LiveRules::newest();
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
-        self.0.publish(&book, newest);
-        match &edited.swapped {
-            Some(swapped) if self.0.is_local(swapped) => {
-                self.0.install_swapped(&mut book, swapped, now);
-            }
-            _ => self.0.install_own(&mut book, now),
+        self.0.publish(&book);
+        match &edited.one {
+            Some(one) => self.0.install_one(&mut book, one, now),
+            None => self.0.install_own(&mut book, now),
         }
         let draft = EntryDraft::of(action).changed(edited.changed);
         self.note(&book, actor, draft);
         drop(book);
-        edited.retired.open(&self.0.live);
+        edited.retired.open();
         self.notify();
         Ok(edited.generation)
     }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
 use crate::{
-    armed::{live_rules::LiveRules, rules::Retired, status::HolderKind},
+    armed::{rules::Retired, status::HolderKind},
     audit::{EntryDraft, action::Action, actor::Actor},
     guard_rail::breach::Breach,
     injector::{Book, Injector, Inner, holders::Holders},
@@ -78,15 +78,15 @@ impl Injector {
         if held.is_none() {
             self.0.armed.store(false, Ordering::Relaxed);
             // Before the sites are disarmed: that may have to wait for an edit.
-            self.0.live.open_all();
+            self.0.hub.release_held();
             self.0.disarm();
         }
         held
     }
 
-    /// Undoes [`halt`](Self::halt), whoever has halted: the holds of all people end. Rules whose
-    /// deadline has passed meanwhile stay expired. All guard rails measure anew: calls from before do
-    /// not count.
+    /// Undoes [`halt`](Self::halt), and ends the holds of all people, not only those of the caller.
+    /// Rules whose deadline has passed meanwhile stay expired. All guard rails measure anew: calls from
+    /// before do not count.
     ///
     /// The audit has an entry that names whose holds were ended, and one without names if the
     /// injector was not halted.
@@ -118,6 +118,12 @@ impl Injector {
     /// that injection is halted must be able to rely on it.
     fn end_holds(&self, actor: &Actor, halts: u64) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
+        let retired = match self.0.hub.is_halted() {
+            true => book.put_behind_new_gates(),
+            false => Retired::default(),
+        };
+        // A call from before the halt must find its rule over. Those that waited have been released.
+        retired.mark_over();
         let ended = {
             let mut holders = self.0.holders();
             holders.check_unlocked()?;
@@ -128,8 +134,6 @@ impl Injector {
             self.0.hub.set_halted(false);
             holders.end()
         };
-        // A halt that came before the look at the holders may have left this to be done.
-        book.disarm_now();
         let mut draft = EntryDraft::of(Action::Resume);
         if let Some(names) = &ended {
             // What was seen before the halt says nothing of what comes.
@@ -141,6 +145,7 @@ impl Injector {
         self.0.install_all(&mut book, self.now());
         self.note(&book, actor, draft);
         drop(book);
+        retired.open();
         self.notify();
         Ok(ended.is_some())
     }
@@ -225,7 +230,7 @@ impl Injector {
                 let mut book = self.swept_book();
                 let retired = self.stop_rule(&mut book, id, &reason);
                 drop(book);
-                retired.open(&self.0.live);
+                retired.open();
                 self.notify();
             }
         }
@@ -243,10 +248,9 @@ impl Injector {
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
             let off = Change::Edit(Rule::clone(&rule).enabled(false));
             let bounds = self.0.hub.bounds.load();
-            let newest = LiveRules::newest();
             let edited = book.rules.apply(off, None, &bounds.policy, self.now());
             let edited = edited.expect("without an expected generation, the rule is there");
-            self.0.publish(book, newest);
+            self.0.publish(book);
             self.0.install_own(book, self.now());
             draft = draft.changed(edited.changed);
             retired = edited.retired;

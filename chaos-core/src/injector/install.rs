@@ -1,12 +1,15 @@
 //! Which rules each site holds: worked out under the lock, installed by a pointer swap.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use crate::{
-    armed::Armed,
+    armed::rules::BeforeAndAfterArmed,
     decision::{
         overlay_rules::OverlayRules,
         site_rules::{SiteMonitors, SiteRules},
@@ -17,11 +20,9 @@ use crate::{
 };
 
 impl Inner {
-    /// Makes edited rules known, before any site holds them: as they were written, and those behind gates
-    /// made after the gate `newest` to a halt.
-    pub(super) fn publish(&self, book: &Book, newest: u64) {
+    /// Makes edited rules known as they were written, before any site holds them.
+    pub(super) fn publish(&self, book: &Book) {
         self.rules.store(Arc::clone(&book.rules.set));
-        self.live.add(&book.rules.armed, newest);
     }
 
     /// Installs at each site the rules that aim at it, those of overlays included.
@@ -34,50 +35,76 @@ impl Inner {
 
     /// Installs at each site the injector's own rules; those of overlays are as before.
     pub(super) fn install_own(&self, book: &mut Book, now: Duration) {
-        for site in &book.sites {
-            site.install(self.rules_at(book, site, now));
+        let watching = self.watching(book, now);
+        for site in book.sites.iter() {
+            self.install_at(book, site, &watching, now);
         }
         book.first_deadline = book.soonest_deadline(now);
         self.note_armed(book, now);
     }
 
-    /// Installs one rule in the place of another, at the sites that either aims at.
-    pub(super) fn install_swapped(
-        &self,
-        book: &mut Book,
-        swapped: &[Arc<Armed>; 2],
-        now: Duration,
-    ) {
-        let [before, after] = swapped;
-        for site in &book.sites {
-            let aims_here = |rule: &Armed| rule.rule.site.matches(site.name());
-            let is_meant = aims_here(before) || aims_here(after);
-            let is_swapped = || aims_here(before) && aims_here(after) && site.swap(swapped);
-            if is_meant && (self.leaves_alone(book, site) || !is_swapped()) {
-                site.install(self.rules_at(book, site, now));
+    /// Installs one rule that was edited, at the sites that it aims at or did so before.
+    pub(super) fn install_one(&self, book: &mut Book, one: &BeforeAndAfterArmed, now: Duration) {
+        if !self.is_local(one) {
+            return self.install_own(book, now);
+        }
+        let (before, after) = one;
+        let watching = self.watching(book, now);
+        let pair = before.as_ref().zip(after.as_ref());
+        let pair = pair.filter(|(before, after)| before.rule.site == after.rule.site);
+        let pair = pair.map(|(before, after)| [Arc::clone(before), Arc::clone(after)]);
+        let both = [before.as_ref().filter(|_| pair.is_none()), after.as_ref()];
+        for rule in both.into_iter().flatten() {
+            for site in book.sites.aimed_at(&rule.rule.site) {
+                let swaps = |pair| !self.leaves_alone(book, site) && site.swap(pair);
+                if !pair.as_ref().is_some_and(swaps) {
+                    self.install_at(book, site, &watching, now);
+                }
             }
         }
         // The old rule's deadline may still be the first: then nothing expires when it comes.
-        let deadlines = [book.first_deadline, after.arming.deadline()];
-        book.first_deadline = deadlines.into_iter().flatten().min();
+        let deadline = after.as_ref().and_then(|after| after.arming.deadline());
+        book.first_deadline = [book.first_deadline, deadline].into_iter().flatten().min();
         self.note_armed(book, now);
+    }
+
+    /// Installs at one site what it is to hold. Nothing is compiled if it holds that already.
+    pub(super) fn install_at(
+        &self,
+        book: &Book,
+        site: &'static Site,
+        watching: &Watching,
+        now: Duration,
+    ) {
+        if self.leaves_alone(book, site) {
+            return site.install(None);
+        }
+        let overlaid = book.overlaid_until(site);
+        let rules = book.rules.aimed_at(site.name(), now);
+        let monitors = watching.monitors_at(site);
+        if !site.holds(&rules, overlaid, &monitors) {
+            site.install(SiteRules::of(&self.hub, rules, overlaid, monitors));
+        }
     }
 
     /// Installs the rules of one overlay that has changed, and the policy's guard rails, which watch
     /// while any overlay has rules.
     pub(super) fn install_overlay(&self, book: &mut Book, overlay: &OverlayRules, now: Duration) {
         let aims_at = |site: &&'static Site| overlay.aims_at(site.address());
-        let before: Vec<_> = book.sites.iter().copied().filter(aims_at).collect();
+        let before: Vec<_> = book.sites.iter().filter(aims_at).collect();
         self.find_overlay_rules(book, overlay, now);
-        let after = book.sites.iter().copied().filter(aims_at);
+        let after = book.sites.iter().filter(aims_at);
         for site in after.chain(before) {
             let overlaid = book.overlaid_until(site);
             site.overlay(&self.hub, overlaid);
         }
         let bounds = self.hub.bounds.load();
-        let is_watched = |site: &Site| bounds.monitors.iter().any(|it| it.aims_at(site.name()));
-        for site in book.sites.iter().filter(|site| is_watched(site)) {
-            site.install(self.rules_at(book, site, now));
+        if !bounds.monitors.is_empty() {
+            let watching = self.watching(book, now);
+            let is_watched = |site: &Site| bounds.monitors.iter().any(|it| it.aims_at(site.name()));
+            for site in book.sites.iter().filter(|site| is_watched(site)) {
+                self.install_at(book, site, &watching, now);
+            }
         }
         book.first_deadline = book.soonest_deadline(now);
         self.note_armed(book, now);
@@ -109,51 +136,30 @@ impl Inner {
         SiteRules::of(&self.hub, rules, None, SiteMonitors::default())
     }
 
-    /// Returns what a site is to hold; `None` leaves it idle.
-    pub(super) fn rules_at(
-        &self,
-        book: &Book,
-        site: &'static Site,
-        now: Duration,
-    ) -> Option<SiteRules> {
-        if self.leaves_alone(book, site) {
-            return None;
-        }
-        let overlaid = book.overlaid_until(site);
-        let rules = book.rules.aimed_at(site.name(), now);
-        SiteRules::of(
-            &self.hub,
-            rules,
-            overlaid,
-            self.monitors_at(book, site, now),
-        )
-    }
-
-    /// Returns the guard rails that watch a site: those of rules that can act, and, while there are
-    /// such rules or an overlay has any, those of the policy.
-    pub(super) fn monitors_at(&self, book: &Book, site: &Site, now: Duration) -> SiteMonitors {
-        let aims = |watch: &&Arc<Monitor>| watch.aims_at(site.name());
-        let mut until = None;
-        let mut watches = Vec::new();
-        for (watch, deadline) in book.rules.watches(now).filter(|(watch, _)| aims(watch)) {
-            watches.push(Arc::clone(watch));
-            until = until.max(Some(deadline.unwrap_or(Duration::MAX)));
-        }
+    /// Returns the guard rails that watch: those of rules that can act, and, while there are such rules or an
+    /// overlay has any, those of the policy.
+    pub(super) fn watching(&self, book: &Book, now: Duration) -> Watching {
+        let watches = book.rules.watches(now);
+        let watches = watches.map(|(watch, deadline)| {
+            let until = deadline.unwrap_or(Duration::MAX);
+            (Arc::clone(watch), until)
+        });
+        let mut watches: Vec<_> = watches.collect();
         let bounds = self.hub.bounds.load();
         if !bounds.monitors.is_empty()
             && let Some(last) = book.last_deadline(now)
         {
-            watches.extend(bounds.monitors.iter().filter(aims).cloned());
-            until = until.max(Some(last));
+            let of_policy = bounds.monitors.iter();
+            watches.extend(of_policy.map(|watch| (Arc::clone(watch), last)));
         }
-        let until = until.filter(|_| !watches.is_empty());
-        SiteMonitors(until.map(|until| (watches.into(), until)))
+        Watching(watches)
     }
 
-    /// Returns whether swapping one rule for another changes nothing at other sites.
-    pub(super) fn is_local(&self, [before, after]: &[Arc<Armed>; 2]) -> bool {
-        let has_none = |rule: &Armed| rule.arming.watches.is_empty();
-        has_none(before) && has_none(after) && self.hub.bounds.load().monitors.is_empty()
+    /// Returns whether an edit of one rule changes nothing at sites that it does not aim at.
+    fn is_local(&self, (before, after): &BeforeAndAfterArmed) -> bool {
+        let mut rules = [before, after].into_iter().flatten();
+        let have_none = rules.all(|rule| rule.arming.watches.is_empty());
+        have_none && self.hub.bounds.load().monitors.is_empty()
     }
 
     /// Returns whether no rule may reach a site: halted, exempt, or outside the policy.
@@ -167,5 +173,19 @@ impl Inner {
     pub(super) fn note_armed(&self, book: &Book, now: Duration) {
         let is_armed = !self.hub.is_halted() && book.is_live(now);
         self.armed.store(is_armed, Ordering::Relaxed);
+    }
+}
+
+/// Guard rails, and until when each of them watches.
+#[derive(Debug)]
+pub(super) struct Watching(Vec<(Arc<Monitor>, Duration)>);
+
+impl Watching {
+    /// Returns those that watch a site.
+    fn monitors_at(&self, site: &Site) -> SiteMonitors {
+        let watches = self.0.iter();
+        let watches = watches.filter(|(watch, _)| watch.aims_at(site.name()));
+        let until = watches.clone().map(|(_, until)| *until).max();
+        SiteMonitors(until.map(|until| (watches.map(|(it, _)| Arc::clone(it)).collect(), until)))
     }
 }

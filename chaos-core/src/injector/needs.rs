@@ -34,7 +34,7 @@ pub(super) fn needs(rule: &Rule) -> impl Iterator<Item = (String, Fact<'_>)> {
 pub(super) fn keys(rule: &Rule) -> impl Iterator<Item = (&'static str, &Key)> {
     let first = rule.trigger.first_attempts.as_ref();
     let keys = [
-        ("key", rule.trigger.key.as_ref()),
+        ("key", rule.trigger.key.as_deref()),
         ("first_attempts.key", first.map(|first| &first.key)),
     ];
     keys.into_iter()

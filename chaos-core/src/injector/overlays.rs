@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    armed::{live_rules::LiveRules, rules::Retired},
+    armed::rules::Retired,
     decision::overlay_rules::OverlayRules,
     injector::Injector,
     rule::rule_set::{Change, ChangeError},
@@ -26,16 +26,10 @@ impl Injector {
         let mut book = self.book();
         let now = self.now();
         let bounds = self.0.hub.bounds.load();
-        let newest = LiveRules::newest();
-        let edited = {
-            let mut rules = overlay.rules();
-            let edited = rules.apply(change, expected, &bounds.policy, now)?;
-            self.0.live.add(&rules.armed, newest);
-            edited
-        };
+        let edited = (overlay.rules()).apply(change, expected, &bounds.policy, now)?;
         self.0.install_overlay(&mut book, overlay, now);
         drop(book);
-        edited.retired.open(&self.0.live);
+        edited.retired.open();
         self.0.hub.changed.notify();
         Ok(edited.generation)
     }
@@ -46,16 +40,10 @@ impl Injector {
         if !overlay.set_halted(true) {
             return false;
         }
-        let newest = LiveRules::newest();
-        let retired = {
-            let mut rules = overlay.rules();
-            let retired = rules.halt();
-            self.0.live.add(&rules.armed, newest);
-            retired
-        };
+        let retired = overlay.rules().put_behind_new_gates();
         self.0.install_overlay(&mut book, overlay, self.now());
         drop(book);
-        retired.open(&self.0.live);
+        retired.open();
         self.0.hub.changed.notify();
         true
     }
@@ -77,7 +65,7 @@ impl Injector {
         let left = std::mem::take(&mut *overlay.rules());
         self.0.install_overlay(&mut book, overlay, self.now());
         drop(book);
-        Retired(left.armed).open(&self.0.live);
+        Retired(left.armed).open();
         self.0.hub.changed.notify();
     }
 }

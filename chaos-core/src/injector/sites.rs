@@ -1,6 +1,6 @@
 //! The sites of an injector: made by name, taken in from the linker's list, and exempted.
 
-use std::{collections::HashMap, panic::Location, sync::Arc};
+use std::panic::Location;
 
 use crate::{
     call::site_kind::SiteKind,
@@ -16,7 +16,7 @@ impl Injector {
     /// each request, and with names from the code, not from input.
     ///
     /// # Panics
-    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn site(&self, name: &str) -> &'static Site {
@@ -27,7 +27,7 @@ impl Injector {
     /// have one site of each kind.
     ///
     /// # Panics
-    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn site_of(&self, name: &str, kind: SiteKind) -> &'static Site {
@@ -44,21 +44,20 @@ impl Injector {
         line: u32,
         labels: &'static [&'static str],
     ) -> &'static Site {
-        if let Some(site) = self.0.interned.load().get(&(name, kind)) {
+        let interned = &self.0.interned;
+        if let Some(site) = interned.find(name, kind) {
             return site;
         }
         let mut book = self.book();
         // Another thread may have made it in between.
-        let mut interned = HashMap::clone(&self.0.interned.load());
-        if let Some(site) = interned.get(&(name, kind)) {
+        if let Some(site) = interned.find(name, kind) {
             return site;
         }
         let name: &'static str = Box::leak(name.into());
         let site: &'static Site = Box::leak(Box::new(Site::new(name, kind, file, line, labels)));
-        interned.insert((name, kind), site);
         // Armed before any other thread can find it.
         self.add(&mut book, site);
-        self.0.interned.store(Arc::new(interned));
+        interned.add(site);
         site
     }
 
@@ -75,14 +74,12 @@ impl Injector {
     /// Returns every site that this injector can reach, in order of name, file and line.
     #[must_use]
     pub fn sites(&self) -> Vec<&'static Site> {
-        let mut sites = self.swept_book().sites.clone();
-        sites.sort_by_key(|site| (site.name(), site.file(), site.line()));
-        sites
+        self.swept_book().sites.iter().collect()
     }
 
     /// Exempts the sites that `sites` matches from all rules, for as long as the injector lives.
     ///
-    /// An exemption cannot be undone: it is for code that knows what must never fail.
+    /// An exemption cannot be undone. Use it in code that knows which sites must never fail.
     pub fn exempt(&self, sites: SiteGlob) {
         let mut book = self.book();
         book.exempt.push(sites);
@@ -92,9 +89,9 @@ impl Injector {
     /// Exempts the requests whose path is `path`, or below it, from all rules at every site of the
     /// injector, for as long as it lives.
     ///
-    /// It is for what must work whatever is injected, such as an admin port that is nested into the
-    /// service. The path is the one that a layer sees: a layer inside of a nested router sees it without
-    /// the prefix.
+    /// Use it for routes that must work whatever is injected, such as those of an admin port that is
+    /// nested into the service. The path is the one that a layer sees: a layer inside of a nested router
+    /// sees it without the prefix.
     ///
     /// ```
     /// let injector = chaos_core::Injector::new();
@@ -102,20 +99,21 @@ impl Injector {
     /// ```
     ///
     /// # Panics
-    /// If `path` does not begin with `/`, or is `/` alone.
+    /// Panics if `path` does not begin with `/`, or is `/` alone.
     pub fn exempt_path(&self, path: &str) {
         self.0.hub.exempt_path(path);
     }
 
     /// Adds a site, and installs the rules that aim at it, those of overlays included.
     pub(super) fn add(&self, book: &mut Book, site: &'static Site) {
-        book.sites.push(site);
+        book.sites.add(site);
         let now = self.now();
         for overlay in &book.overlays {
             if let Some(rules) = self.0.overlay_rules_at(book, overlay, site, now) {
                 overlay.add(site.address(), rules);
             }
         }
-        site.install(self.0.rules_at(book, site, now));
+        let watching = self.0.watching(book, now);
+        self.0.install_at(book, site, &watching, now);
     }
 }

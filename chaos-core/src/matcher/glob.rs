@@ -57,6 +57,11 @@ impl SiteGlob {
         rest(&self.0, name)
     }
 
+    /// Returns the only name that the pattern matches; `None` if it has a `*`.
+    pub(crate) fn exact(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&*self.0)
+    }
+
     /// Returns whether the pattern matches every site that `other` matches.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {

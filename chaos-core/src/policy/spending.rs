@@ -4,7 +4,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -20,7 +20,8 @@ use crate::{policy::limit::Limit, trigger::budget::Budget};
 pub(crate) struct Spending {
     calls: AtomicU64,
     hits: AtomicU64,
-    delays: Mutex<Delays>,
+    /// Made for the first delay that is charged: few rules have a budget.
+    delays: OnceLock<Box<Mutex<Delays>>>,
 }
 
 /// The delays of the last minute, in slots of a tenth of a second.
@@ -99,7 +100,8 @@ impl Spending {
     }
 
     fn delays(&self) -> MutexGuard<'_, Delays> {
-        self.delays.lock().unwrap_or_else(PoisonError::into_inner)
+        let delays = self.delays.get_or_init(Box::default);
+        delays.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -3,12 +3,10 @@
 
 use std::{ops::Add, sync::Arc};
 
-use fnv::FnvHashSet;
-
 use crate::{
-    error::{OneLine, RuleError},
+    error::{OneLine, RuleError, WithCauses},
     name::RuleId,
-    rule::{Rule, weight::Weight},
+    rule::{Rule, positions::Positions, rule_list::RuleList, weight::Weight},
 };
 
 /// An immutable, ordered list of rules with distinct ids, and its generation.
@@ -18,7 +16,8 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct RuleSet {
     pub(crate) generation: u64,
-    pub(crate) rules: Vec<Arc<Rule>>,
+    pub(crate) rules: RuleList,
+    positions: Positions,
     /// What the rules take together.
     pub(crate) weight: Weight,
 }
@@ -33,72 +32,87 @@ impl RuleSet {
     /// Returns the rules in order.
     #[must_use]
     pub fn rules(&self) -> &[Arc<Rule>] {
-        &self.rules
+        self.rules.as_slice()
     }
 
-    /// Returns the rule with this id.
+    /// Returns the rule with this id, at a cost that does not grow with the number of rules.
     #[must_use]
     pub fn find(&self, id: &str) -> Option<&Arc<Rule>> {
-        self.rules.iter().find(|rule| rule.id.as_str() == id)
+        self.rules.get(self.position(id)?)
+    }
+
+    /// Returns the position of the rule with this id.
+    pub(crate) fn position(&self, id: &str) -> Option<usize> {
+        self.positions.find(&self.rules, id)
     }
 
     /// Applies `change`, and returns the next rule set.
     pub(crate) fn apply(&self, change: Change) -> Result<Self, ChangeError> {
-        let (mut rules, mut weight) = (self.rules.clone(), self.weight);
-        match change {
-            Change::Put(rule) => {
-                weight = weight + rule.weight();
-                match rules.iter_mut().find(|old| old.id == rule.id) {
-                    Some(old) => {
-                        weight = weight - old.weight();
-                        *old = Arc::new(rule);
-                    }
-                    None => rules.push(Arc::new(rule)),
-                }
-            }
-            Change::Edit(rule) => match rules.iter_mut().find(|old| old.id == rule.id) {
-                Some(old) => {
-                    weight = weight + rule.weight() - old.weight();
-                    *old = Arc::new(rule);
-                }
+        let mut next = match change {
+            Change::Replace(rules) => Self::of(RuleList::of(rules.into_iter().map(Arc::new)))?,
+            Change::Put(rule) => match self.position(rule.id.as_str()) {
+                Some(at) => self.with(at, rule),
+                None => self.with_last(rule),
+            },
+            Change::Edit(rule) => match self.position(rule.id.as_str()) {
+                Some(at) => self.with(at, rule),
                 None => return Err(ChangeError::Unknown(rule.id)),
             },
-            Change::Remove(id) => match rules.iter().position(|rule| rule.id == id) {
-                Some(at) => weight = weight - rules.remove(at).weight(),
+            Change::Remove(id) => match self.position(id.as_str()) {
+                Some(at) => self.without(at),
                 None => return Err(ChangeError::Unknown(id)),
             },
-            Change::Replace(new) => {
-                rules = new.into_iter().map(Arc::new).collect();
-                unique(&rules).map_err(ChangeError::Rule)?;
-                let weights = rules.iter().map(|rule| rule.weight());
-                weight = weights.fold(Weight::default(), Weight::add);
-            }
-        }
-        let generation = self.generation + 1;
+        };
+        next.generation = self.generation + 1;
+        Ok(next)
+    }
+
+    fn of(rules: RuleList) -> Result<Self, ChangeError> {
+        let positions = Positions::of(&rules);
+        let positions = positions.map_err(|at| ChangeError::Rule(not_unique(&rules, at)))?;
+        let weights = rules.iter().map(|rule| rule.weight());
         Ok(Self {
-            generation,
+            generation: 0,
+            weight: weights.fold(Weight::default(), Weight::add),
             rules,
-            weight,
+            positions,
         })
+    }
+
+    /// Returns the rules with `rule` in the place of the one at `at`, which has the same id.
+    fn with(&self, at: usize, rule: Rule) -> Self {
+        let before = self.rules.get(at).map(|rule| rule.weight());
+        Self {
+            generation: self.generation,
+            weight: self.weight + rule.weight() - before.unwrap_or_default(),
+            rules: self.rules.with(at, rule),
+            positions: self.positions.clone(),
+        }
+    }
+
+    /// Returns the rules with `rule` behind them, whose id none of them has.
+    fn with_last(&self, rule: Rule) -> Self {
+        let at = self.rules.len();
+        let mut next = self.with(at, rule);
+        let added = next.positions.add(&next.rules, at);
+        debug_assert!(added.is_ok(), "no rule has the id");
+        next
+    }
+
+    /// Returns the rules without the one at `at`.
+    fn without(&self, at: usize) -> Self {
+        let rules = self.rules.without(at);
+        // Every rule behind it has moved.
+        Self::of(rules).expect("the ids differ")
     }
 }
 
-/// Checks that no two rules have one id.
-fn unique(rules: &[Arc<Rule>]) -> Result<(), RuleError> {
-    let mut seen = FnvHashSet::default();
-    match rules
-        .iter()
-        .enumerate()
-        .find(|(_, rule)| !seen.insert(&rule.id))
-    {
-        None => Ok(()),
-        Some((at, rule)) => Err(RuleError::new(
-            format!("rules[{at}].id"),
-            "an earlier rule has this id",
-            "an id that no other rule has",
-        )
-        .in_rule(rule.id.as_str())),
-    }
+/// Returns the error of a list in which the rule at `at` has the id of an earlier one.
+fn not_unique(rules: &RuleList, at: usize) -> RuleError {
+    let problem = "an earlier rule has this id";
+    let allowed = "an id that no other rule has";
+    let error = RuleError::new(format!("rules[{at}].id"), problem, allowed);
+    error.in_rule(rules.get(at).map_or("", |rule| rule.id.as_str()))
 }
 
 /// An edit of a rule set. It is a value, so that it can be checked, counted and recorded.
@@ -151,7 +165,9 @@ impl Change {
 }
 
 /// Why an edit was not accepted. The rule set stays as it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` writes the sentences of the error and of its causes.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The rules have changed since the generation that the caller has seen.
@@ -195,6 +211,12 @@ impl std::fmt::Display for ChangeError {
                 write!(f, "injection stays halted: {}", OneLine(reason))
             }
         }
+    }
+}
+
+impl std::fmt::Debug for ChangeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", WithCauses(self))
     }
 }
 

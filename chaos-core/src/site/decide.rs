@@ -184,18 +184,14 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         self.peer.ask(call);
-        let mut evaluation = self.evaluate(&site_rules.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
-        if evaluation.fired.is_empty() {
+        if decision.is_empty() {
             self.retire(site_rules);
             return None;
         }
-        Some(Decision::new(
-            evaluation.here,
-            Arc::clone(&site_rules.hub),
-            evaluation.fired,
-            self.marks(),
-        ))
+        Some(decision)
     }
 
     /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
@@ -203,27 +199,12 @@ impl Site {
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
-        let Some(monitors) = own.monitors().filter(|_| self.kind == SiteKind::Layer) else {
-            return self.ask_overlays_and_own(own, call);
-        };
-        self.retire(own);
-        let decision = self.ask_overlays_and_own(own, call);
-        // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exempts(&own.hub, call) {
-            return None;
-        }
-        let here = (self.name, self.kind);
-        let decision = decision.unwrap_or_else(|| Decision::nothing(here, &own.hub));
-        Some(decision.watched_by(monitors))
-    }
-
-    /// Asks the rules of the overlays that the call is in, and then the site's own.
-    fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if own.are_overlaid() {
             self.retire(own);
             if overlay_rules::any_entered() {
                 return self.ask_entered(own, call);
             }
+            self.passed_outside.note();
         }
         self.look_closer(own, 0, call)
     }
@@ -231,29 +212,34 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
     #[inline(never)]
     fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        let mut evaluation = self.evaluate(&own.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&own.hub, call, &mut decision);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
-        if evaluation.fired.is_empty() {
+        if evaluation.decision.is_empty() {
             return self.look_closer(own, 0, call);
         }
         if asked.is_continue() {
             let _ = own.fire(&mut evaluation, 0, None);
         }
-        let here = evaluation.here;
-        let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
+        Some(decision.of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
-    fn evaluate<'c>(&self, hub: &Hub, call: &'c Call<'c>) -> Evaluation<'c> {
+    #[inline]
+    fn evaluate<'c>(
+        &self,
+        hub: &Hub,
+        call: &'c Call<'c>,
+        decision: &'c mut Decision,
+    ) -> Evaluation<'c> {
         Evaluation {
             call,
             here: (self.name, self.kind),
+            decision,
             // A site may still hold rules when a halt begins, because an edit works on them.
             is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
-            fired: Vec::new(),
             has_ended: false,
         }
     }
@@ -261,16 +247,8 @@ impl Site {
     /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
     #[cold]
     pub(super) fn retire(&self, seen: &Arc<SiteRules>) {
-        if !seen.are_over() {
-            return;
-        }
-        // A writer that holds the lock installs something newer.
-        let Ok(_writing) = self.writer.try_lock() else {
-            return;
-        };
-        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
-            self.rules.store(None);
-            self.state.store(IDLE, Ordering::Relaxed);
+        if seen.are_over() {
+            self.make_idle(seen);
         }
     }
 }

@@ -10,10 +10,16 @@ use super::{
 use crate::error::RuleError;
 
 /// Reads one document from JSON text.
+///
+/// To know where one stands in a text costs more than to read it, so only a document that is wrong is read so, once
+/// more.
 pub(super) fn document_from_json<T>(json: &[u8]) -> Result<T, RuleError>
 where
     T: Documented + for<'de> Deserialize<'de>,
 {
+    if let Ok(Object(document)) = serde_json::from_slice(json) {
+        return Ok(document);
+    }
     let mut reader = serde_json::Deserializer::from_slice(json);
     let document = document(&mut reader)?;
     let end = reader.end();

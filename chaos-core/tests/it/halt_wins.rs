@@ -66,6 +66,31 @@ fn halt_lets_waiting_threads_go() {
     });
 }
 
+/// A halt opens the gate at which paused calls wait; later ones must not find it open.
+#[test]
+fn a_rule_pauses_again_after_a_halt() {
+    let injector = Injector::new();
+    let pause = Fault::pause(Duration::from_secs(600)).unwrap();
+    let rule = |id: &str| {
+        let (id, site) = (id.parse().unwrap(), "halt.pauses".parse().unwrap());
+        Rule::new(id, site, pause.clone())
+    };
+    injector.put(rule("pause"));
+    for round in 1..=3 {
+        std::thread::scope(|scope| {
+            let call = scope.spawn(|| inject!(injector: injector, "halt.pauses"));
+            while injector.status().injected < round {
+                std::thread::yield_now();
+            }
+            std::thread::park_timeout(Duration::from_millis(20));
+            assert!(!call.is_finished());
+            injector.halt("enough");
+            call.join().unwrap().unwrap();
+            injector.resume();
+        });
+    }
+}
+
 #[test]
 fn nothing_fires_until_resume_whatever_is_edited() {
     let injector = Injector::new();

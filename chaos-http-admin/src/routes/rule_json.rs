@@ -50,9 +50,18 @@ fn stats(counts: &Counts) -> Value {
 /// Returns the names of the registered sites that the rule matches. An empty list is no error: a
 /// site registers on its first pass, which may be yet to come.
 fn known_sites(rule: &Rule, sites: &[&'static Site]) -> Vec<&'static str> {
-    let aimed_at = sites.iter().map(|site| site.name());
-    let mut names: Vec<_> = aimed_at.filter(|name| rule.site().matches(name)).collect();
+    let glob = rule.site();
     // Sites are sorted by name, and several may share one.
+    let sites = match glob.as_str() {
+        pattern if pattern.contains('*') => sites,
+        name => {
+            let first = sites.partition_point(|site| site.name() < name);
+            let end = sites.partition_point(|site| site.name() <= name);
+            &sites[first..end]
+        }
+    };
+    let aimed_at = sites.iter().map(|site| site.name());
+    let mut names: Vec<_> = aimed_at.filter(|name| glob.matches(name)).collect();
     names.dedup();
     names
 }

@@ -7,7 +7,8 @@ use crate::error::RuleError;
 /// A compiled regular expression. It keeps the text it was compiled from.
 #[derive(Clone)]
 pub struct Pattern {
-    pub(super) regex: regex_lite::Regex,
+    /// Boxed, because it is larger than any other condition, and rare.
+    pub(super) regex: Box<regex_lite::Regex>,
     /// Whether the whole of a value must match.
     is_full: bool,
     /// A power of two that is no smaller than the size of the compiled expression, in bytes.
@@ -49,7 +50,7 @@ impl Pattern {
             .take_while(|size| *size < Self::SIZE_LIMIT);
         let size = sizes.into_iter().find(fits).unwrap_or(Self::SIZE_LIMIT);
         Self {
-            regex,
+            regex: Box::new(regex),
             is_full,
             size,
         }

@@ -1,0 +1,105 @@
+//! What is checked of edits: how their cost grows, and the memory of a rule. Both are the same on every machine.
+
+use std::time::Duration;
+
+use comfy_table::{Table, presets};
+
+use crate::edits::{
+    aligned, cpu, many,
+    scale::{own_time, reading_time},
+};
+
+const ROUNDS: usize = 9;
+const MANY: usize = 10_000;
+
+/// A figure and the most that it may be.
+struct Check {
+    name: &'static str,
+    is: f64,
+    at_most: f64,
+}
+
+/// Measures what has a budget. Returns the table as text, and the rows that miss their budgets.
+#[must_use]
+pub fn checked() -> (String, Vec<String>) {
+    let checks = checks();
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["edits: ratios and counts", "is", "at most"]);
+    for check in &checks {
+        table.add_row([
+            check.name.to_owned(),
+            format!("{:.1}", check.is),
+            format!("{:.1}", check.at_most),
+        ]);
+    }
+    let missed = checks.iter().filter(|check| check.is > check.at_most);
+    let missed = missed.map(|check| {
+        let Check { name, is, at_most } = check;
+        format!("{name}: {is:.1}, at most {at_most:.1}")
+    });
+    (aligned(table), missed.collect())
+}
+
+fn checks() -> Vec<Check> {
+    let [few, many_sites] = [200, 2000].map(many::one_rule_for_each_site);
+    let json = many::document(MANY, 0);
+    let bytes = many::bytes_of_rules(MANY);
+    let beyond = bytes.saturating_sub(many::bytes_of_texts(MANY));
+    let check = |name, is, at_most| Check { name, is, at_most };
+    vec![
+        check(
+            "put a new rule: 2,000 sites against 200",
+            ratio(
+                |n| many::put_new(&many_sites, n),
+                |n| many::put_new(&few, n),
+            ),
+            10.0,
+        ),
+        check(
+            "patch a rule: 2,000 sites against 200",
+            ratio(|n| many::patch(&many_sites, n), |n| many::patch(&few, n)),
+            10.0,
+        ),
+        check(
+            "toggle a rule: 2,000 sites against 200",
+            ratio(|n| many::toggle(&many_sites, n), |n| many::toggle(&few, n)),
+            10.0,
+        ),
+        check(
+            "new sites by name: 10,000 against 1,000",
+            ratio(|_| many::new_sites(MANY), |_| many::new_sites(MANY / 10)),
+            30.0,
+        ),
+        check(
+            "what a replace has changed: 10,000 rules against 1,000",
+            ratio(|_| many::changes(MANY), |_| many::changes(MANY / 10)),
+            30.0,
+        ),
+        check(
+            "JSON of 10,000 rules: reading against serde_json alone",
+            ratio(|_| reading_time(&json), |_| own_time(&json)),
+            2.0,
+        ),
+        check("bytes of a rule", per_rule(bytes), 1500.0),
+        check(
+            "bytes of a rule beyond its own texts",
+            per_rule(beyond),
+            1024.0,
+        ),
+    ]
+}
+
+fn per_rule(bytes: u64) -> f64 {
+    bytes as f64 / MANY as f64
+}
+
+/// Returns the ratio of two processor times: of the least of several rounds each, in turn.
+fn ratio(mut this: impl FnMut(usize) -> Duration, mut that: impl FnMut(usize) -> Duration) -> f64 {
+    let mut least = Duration::MAX;
+    let (best, _) = cpu::best_and_median(ROUNDS, |round| {
+        least = least.min(that(round));
+        this(round)
+    });
+    best.as_secs_f64() / least.as_secs_f64()
+}
