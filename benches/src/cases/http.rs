@@ -94,9 +94,7 @@ fn armed() -> [Case; 4] {
             })
         })
         .over(BARE)
-        .at_most(150)
-        // The request is moved to where rules can read it.
-        .held_at(220),
+        .at_most(100),
         Case::new("layer, armed, does not match", || {
             layered(request, |injector| {
                 let post = Matcher::new().method(Text::is("POST"));
