@@ -22,11 +22,13 @@ pub struct Case {
     prepare: fn() -> Run,
 }
 
-/// What a case may add to its base. No case with a target may allocate.
+/// What a case may add to its base.
 #[derive(Clone, Copy, Debug)]
 pub struct Target {
     /// Instructions per call.
     pub instructions: Limit,
+    /// Allocations per call.
+    pub allocations: u32,
     /// Bytes that the future may grow by.
     pub future: Option<usize>,
     /// If the target is not met yet: the number of instructions above which `--check` fails.
@@ -92,6 +94,7 @@ impl Case {
         };
         self.target = Some(Target {
             instructions,
+            allocations: 0,
             future: None,
             held_at: None,
         });
@@ -111,6 +114,16 @@ impl Case {
     pub fn future_at_most(mut self, bytes: usize) -> Self {
         if let Some(target) = &mut self.target {
             target.future = Some(bytes);
+        }
+        self
+    }
+
+    /// Sets how many allocations the case may make per call. A case with a target may make none by default. It has
+    /// no effect on a case without a target.
+    #[must_use]
+    pub fn allocations_at_most(mut self, allocations: u32) -> Self {
+        if let Some(target) = &mut self.target {
+            target.allocations = allocations;
         }
         self
     }

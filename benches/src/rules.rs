@@ -1,4 +1,4 @@
-//! Rules that are evaluated and never fire.
+//! Rules that are evaluated and never fire, and rules that hit each call.
 
 use chaos_core::{Fault, Injector, Lifetime, Matcher, Rate, Rule, SiteGlob, Trigger};
 
@@ -17,6 +17,16 @@ pub(crate) fn never_firing(id: &str, site: &str) -> Rule {
 /// Returns a rule like [`never_firing`], for the calls that `matcher` matches.
 pub(crate) fn matching(id: &str, site: &str, matcher: Matcher) -> Rule {
     never_firing(id, site).matching(matcher)
+}
+
+/// Returns a rule that injects `fault` into each call.
+pub(crate) fn hitting(site: &str, fault: Fault) -> Rule {
+    Rule::new(
+        "hits".parse().expect("an id"),
+        site.parse::<SiteGlob>().expect("a site"),
+        fault,
+    )
+    .lifetime(Lifetime::NEVER_ENDS)
 }
 
 /// Arms a thousand rules on ten other sites.

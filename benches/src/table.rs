@@ -93,7 +93,7 @@ impl Row<'_> {
         let Some(target) = self.case.target else {
             return Verdict::NoTarget;
         };
-        let fits_in_memory = self.allocations < 0.005
+        let fits_in_memory = self.allocations < f64::from(target.allocations) + 0.005
             && (target.future).is_none_or(|limit| self.future_over_base() <= limit as f64);
         if !fits_in_memory {
             return Verdict::Missed;
@@ -154,9 +154,14 @@ impl Row<'_> {
             Limit::As(other) => format!("as {other}"),
             Limit::TwiceAs(other) => format!("≤ 2 × {other}"),
         };
+        let allocations = match target.allocations {
+            0 => None,
+            1 => Some(", ≤ 1 alloc".to_owned()),
+            most => Some(format!(", ≤ {most} allocs")),
+        };
         let future = (target.future).map(|bytes| format!(", ≤ +{bytes} B"));
         let held = (target.held_at).map(|held| format!(" (held at {held})"));
-        [Some(instructions), future, held]
+        [Some(instructions), allocations, future, held]
             .into_iter()
             .flatten()
             .collect()

@@ -16,16 +16,22 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
+
 use crate::{
     armed::{arming::Arming, counters::Counters, draw::Hit},
     call::Call,
     dice,
+    fault::{Fault, prepared::PreparedAnswers},
     gate::Gate,
     hub::Hub,
     matcher::Matcher,
-    policy::Policy,
+    policy::{Policy, limit::Limit},
     rule::Rule,
-    trigger::replay::{By, Turn},
+    trigger::{
+        budget::Budget,
+        replay::{By, Decisions, Turn},
+    },
 };
 
 const EXPIRED: u8 = 1;
@@ -47,8 +53,21 @@ pub(crate) struct Armed {
     special: AtomicU8,
     /// The trigger's rate, as the number of draws of 2^53 that hit.
     hits_of_2_53: u64,
-    /// Made when it is first reported.
-    fault_names: OnceLock<Arc<str>>,
+    /// Whether a budget or the policy bounds its injections, whatever the policy is.
+    pub(crate) is_always_bounded: bool,
+    /// Whether one of its faults is a choice.
+    pub(crate) chooses: bool,
+    /// Made when the rule first fires, because a rule set may hold thousands of rules.
+    prepared: OnceLock<Box<Prepared>>,
+}
+
+/// What a hit needs of a rule, whatever the call.
+#[derive(Debug)]
+struct Prepared {
+    /// The names of the faults in order, joined by `+`.
+    names: Arc<str>,
+    mark: HeaderValue,
+    answers: PreparedAnswers,
 }
 
 impl Armed {
@@ -59,7 +78,9 @@ impl Armed {
             arming: Arc::new(Arming::new(&rule, policy, now)),
             special: AtomicU8::new(special(&rule)),
             hits_of_2_53: rule.trigger.hits_of_2_53(),
-            fault_names: OnceLock::new(),
+            is_always_bounded: is_always_bounded(&rule),
+            chooses: chooses(&rule),
+            prepared: OnceLock::new(),
             rule,
         }
     }
@@ -96,19 +117,43 @@ impl Armed {
 
     fn go_on(&self, rule: Arc<Rule>, gate: Arc<Gate>) -> Self {
         Self {
+            is_always_bounded: is_always_bounded(&rule),
+            chooses: chooses(&rule),
             rule,
             gate,
             counters: Arc::clone(&self.counters),
             arming: Arc::clone(&self.arming),
             hits_of_2_53: self.hits_of_2_53,
             special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
-            fault_names: self.fault_names.clone(),
+            // It knows the faults by where they are, and the rule may be another.
+            prepared: OnceLock::new(),
         }
+    }
+
+    fn prepared(&self) -> &Prepared {
+        self.prepared.get_or_init(|| {
+            let rule = &self.rule;
+            Box::new(Prepared {
+                names: rule.fault_names().into(),
+                mark: rule.id.to_header_value(),
+                answers: PreparedAnswers::of(&rule.id, &rule.faults),
+            })
+        })
     }
 
     /// Returns the names of the rule's faults in order, joined by `+`.
     pub(crate) fn fault_names(&self) -> &Arc<str> {
-        (self.fault_names).get_or_init(|| self.rule.fault_names().into())
+        &self.prepared().names
+    }
+
+    /// Returns the id of the rule as the value of a header.
+    pub(crate) fn mark(&self) -> &HeaderValue {
+        &self.prepared().mark
+    }
+
+    /// Returns the answers of the rule's faults.
+    pub(crate) fn answers(&self) -> &PreparedAnswers {
+        &self.prepared().answers
     }
 
     /// Returns whether the rule can still act: enabled, and not expired.
@@ -132,11 +177,34 @@ impl Armed {
         self.special.load(Ordering::Relaxed) & OF_TOKEN != 0
     }
 
+    /// Returns whether a call is hit by more than chance: its number or key, or the age of the rule.
+    pub(crate) fn decides_closely(&self) -> bool {
+        self.special.load(Ordering::Relaxed) & CLOSELY != 0
+    }
+
     /// Logs that a call was hit, if the rule's decisions can be replayed.
-    pub(crate) fn log(&self, by: &By) {
+    #[inline]
+    pub(crate) fn log(&self, by: impl FnOnce() -> By) {
         if let Some(log) = &self.arming.log {
-            log.add(by.clone());
+            log.add(by());
         }
+    }
+
+    /// Returns which calls were hit, if that is known: from the log, or from the counts of a rule that hits
+    /// each call that it matches.
+    pub(crate) fn decisions(&self) -> Option<Decisions> {
+        if let Some(log) = &self.arming.log {
+            return Some(log.decisions());
+        }
+        let trigger = &self.rule.trigger;
+        // Read in this order: a call that has matched and is not counted further makes them differ.
+        let hit = self.counters.injected() + self.counters.shadowed();
+        let spared = self.counters.overflow().of(Limit::Limit);
+        let matched = self.counters.matched();
+        let is_used_up = trigger.limit.is_some_and(|limit| limit.get() == hit);
+        let is_known =
+            trigger.always_hits() && (hit == matched || is_used_up && hit + spared == matched);
+        is_known.then(|| Decisions::first(hit))
     }
 
     /// Decides on one call, if that takes no more than a draw.
@@ -256,6 +324,15 @@ fn has_window(rule: &Rule) -> bool {
 #[cfg(not(feature = "window"))]
 fn has_window(_: &Rule) -> bool {
     false
+}
+
+fn is_always_bounded(rule: &Rule) -> bool {
+    rule.trigger.budget != Budget::new() || rule.faults.iter().any(Fault::is_always_bounded)
+}
+
+fn chooses(rule: &Rule) -> bool {
+    let mut faults = rule.faults.iter();
+    faults.any(|fault| matches!(fault, Fault::OneOf(_)))
 }
 
 fn special(rule: &Rule) -> u8 {

@@ -1,8 +1,8 @@
-//! The audit: a bounded list of what was done to an injector and by whom, in order.
+//! The audit: a bounded list of the actions on an injector and their actors, in order.
 //!
 //! An entry is added under the injector's own lock, so that the entries of edits have the order of
-//! their generations, one entry for each edit. Those who follow the list are notified after that
-//! lock has been released.
+//! their generations, one entry for each edit. Followers of the list are notified after that lock has
+//! been released.
 
 pub(crate) mod action;
 pub(crate) mod actor;
@@ -30,14 +30,14 @@ pub struct Entry {
     pub id: u64,
     /// The time of day at which it happened, by the injector's clock.
     pub at: SystemTime,
-    /// Who did it, from where and why.
+    /// The actor: who acted, from where and why.
     pub actor: Actor,
-    /// What was done.
+    /// The action that was done.
     pub action: Action,
-    /// Details of the action, where it has some: what was refused and why, which bound was broken,
-    /// the rule whose calls were released, who had halted already, whose holds a resume has ended,
-    /// the subject and the rules of a signed token, or what has changed in a file that was reloaded. At
-    /// most 1,000 characters of what was refused, signed or reloaded are kept.
+    /// Details of the action, if it has any: what was refused and why, which bound was broken, the rule
+    /// whose calls were released, the earlier holders of a halt, the holders whose holds a resume has
+    /// ended, the subject and the rules of a signed token, or what has changed in a file that was
+    /// reloaded. At most 1,000 characters of what was refused, signed or reloaded are kept.
     pub what: Option<Arc<str>>,
     /// The generation of the rule set after the action.
     pub generation: u64,
@@ -133,11 +133,11 @@ impl Entry {
 
 /// The latest entries of an injector's audit. Clones share one list.
 ///
-/// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart
-/// from those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It
-/// keeps old rules of about 64 MiB of memory alive, and drops entries early if they hold more. A
-/// program that must not miss an entry follows the list with [`after`](Self::after) and
-/// [`wait`](Self::wait), and tells how far it has come by an [`AuditFollower`].
+/// The audit holds the last [`MOST`](Self::MOST) entries of actions that took effect and, apart from
+/// those, the last [`MOST`](Self::MOST) refusals, so that refusals never displace an edit. It keeps old
+/// rules of about 64 MiB of memory alive, and drops entries early if they hold more. A program that
+/// must not miss an entry follows the list with [`after`](Self::after) and [`wait`](Self::wait), and
+/// reports its progress with an [`AuditFollower`].
 ///
 /// ```
 /// use chaos_core::{Fault, Injector, Rule};
@@ -171,7 +171,7 @@ struct Ring {
     followers: Followers,
 }
 
-/// What [`Audit::after`] returns: the entries that are still there, and how many are not.
+/// The entries that [`Audit::after`] returns, and the number of those that were dropped.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Entries {
@@ -182,7 +182,8 @@ pub struct Entries {
 }
 
 impl Audit {
-    /// How many entries are kept: so many of actions that took effect, and so many refusals.
+    /// The number of entries that are kept of actions that took effect, and also the number of
+    /// refusals.
     pub const MOST: usize = 1000;
     /// How many bytes of memory the rules may take that the kept entries keep alive.
     const MOST_BYTES: u64 = 64 * 1024 * 1024;
@@ -259,7 +260,7 @@ impl Audit {
     /// Blocks the thread as [`wait_blocking`](Self::wait_blocking) does, unless `is_due` returns `true`, and until
     /// the next [`wake`](Self::wake) at most. A wake after the call of `is_due` is not missed.
     ///
-    /// For chaos-http-admin alone.
+    /// Only chaos-http-admin uses it.
     #[doc(hidden)]
     pub fn wait_blocking_unless(
         &self,
@@ -300,10 +301,10 @@ impl Audit {
         drop(forgotten);
     }
 
-    /// Wakes those who wait for an entry, whether there is one or not. It is cheap, and may be called on the
+    /// Wakes the waiters for an entry, whether there is one or not. It is cheap, and may be called on the
     /// path of a call.
     ///
-    /// For chaos-http-admin alone.
+    /// Only chaos-http-admin uses it.
     #[doc(hidden)]
     pub fn wake(&self) {
         self.tell();

@@ -37,21 +37,22 @@ pub struct Call<'a> {
     lazy: Option<&'a dyn LazyFacts>,
 }
 
-/// Facts of a call that are found out only if a rule reads them. A closure that returns the peer is one.
+/// Facts of a call that are computed only if a rule reads them. A closure that returns the peer
+/// implements it.
 pub trait LazyFacts {
     /// Returns the IP address of the peer, if it is known.
     fn peer(&self) -> Option<IpAddr> {
         None
     }
 
-    /// Returns the route that the service has matched, such as `/orders/{id}`, if it is known. It is asked
-    /// only for a call that is hit.
+    /// Returns the route that the service has matched, such as `/orders/{id}`, if it is known. It is
+    /// called only for a call that is hit.
     fn route(&self) -> Option<&str> {
         None
     }
 
-    /// Returns which faults can cut the call off. It is asked only if a rule would cut the call off at once,
-    /// and a rule fires for none of the others.
+    /// Returns which `abort` faults can cut the call off. It is called only if a rule would cut the call off
+    /// at once; a rule with another abort does not fire.
     fn cuts(&self) -> Cuts {
         Cuts::All
     }
@@ -125,7 +126,7 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Sets how to find out the facts that few rules read.
+    /// Sets the facts that are computed only if a rule reads them.
     #[must_use]
     pub const fn lazy_facts(mut self, facts: &'a dyn LazyFacts) -> Self {
         self.lazy = Some(facts);

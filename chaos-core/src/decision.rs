@@ -7,6 +7,7 @@ pub(crate) mod firing;
 pub(crate) mod overlay_rules;
 pub(crate) mod reservation;
 pub(crate) mod site_rules;
+pub(crate) mod steps;
 pub(crate) mod watched_body;
 pub(crate) mod watched_call;
 
@@ -21,12 +22,19 @@ pub use self::{
     watched_call::{WatchedCall, WatchedFuture},
 };
 
-use std::{process, sync::Arc};
+use std::{collections::VecDeque, process, sync::Arc, time::Duration};
+
+use http::HeaderValue;
 
 use crate::{
     call::site_kind::SiteKind,
-    decision::firing::Firing,
-    fault::{Fault, custom::CustomFault, step::Step},
+    decision::{
+        active_call::Active,
+        firing::{Before, Firing},
+        site_rules::Here,
+    },
+    dice::Dice,
+    fault::{Fault, custom::CustomFault, prepared::PreparedAnswers, step::Step},
     guard_rail::{
         injected_by::InjectedBy,
         monitor::{self, Monitor},
@@ -35,7 +43,7 @@ use crate::{
     plan::{Plan, Wait, WaitKind},
 };
 
-/// What was decided about one call: an iterator of [`Plan`]s, which an integration executes in order.
+/// The decision about one call: an iterator of [`Plan`]s, which an integration executes in order.
 ///
 /// ```
 /// # use chaos_core::{Decision, Injected, Plan};
@@ -58,65 +66,108 @@ use crate::{
 /// ```
 ///
 /// A rule that is halted, changed, deleted or past its deadline when its turn comes hands out no plan. A
-/// rule that was counted hands out its first plan: a halt in between ends a wait at once, and an answer
-/// is given. Dropping the decision abandons the plans that are left.
+/// rule that was counted already hands out its first plan nevertheless: after a halt in between, a wait
+/// ends at once, and an answer is given. Dropping the decision abandons the plans that are left.
 #[derive(Debug)]
-pub struct Decision(Box<Pending>);
-
-/// Boxed, so that the answer to a call that is left alone, as most are, is one word.
-#[derive(Debug)]
-struct Pending {
+pub struct Decision {
     site: &'static str,
     kind: SiteKind,
-    hub: Arc<Hub>,
+    /// The first of the rules that are left.
     current: Option<Firing>,
-    rest: std::vec::IntoIter<Firing>,
+    /// The others in order. Most calls are hit by one rule, and that takes no allocation.
+    rest: Option<Box<Others>>,
     marks: bool,
     /// Whether a rule of an overlay fired.
     of_overlay: bool,
     /// Whether a plan that was handed out has ended the call.
     has_ended: bool,
-    monitors: Option<Arc<[Arc<Monitor>]>>,
+    monitored: Option<(Arc<Hub>, Monitors)>,
 }
 
+/// The guard rails that watch a call.
+type Monitors = Arc<[Arc<Monitor>]>;
+
+/// The rules that fired after the first, in order.
+#[derive(Debug, Default)]
+struct Others(VecDeque<Firing>);
+
 impl Decision {
-    pub(crate) fn new(
-        (site, kind): (&'static str, SiteKind),
-        hub: Arc<Hub>,
-        fired: Vec<Firing>,
-        marks: bool,
-    ) -> Self {
-        let mut rest = fired.into_iter();
-        let current = rest.next();
-        Self(Box::new(Pending {
+    /// Makes a decision without plans.
+    #[inline(always)]
+    pub(crate) fn new((site, kind): Here, marks: bool) -> Self {
+        Self {
             site,
             kind,
-            hub,
-            current,
-            rest,
+            current: None,
+            rest: None,
             marks,
             of_overlay: false,
             has_ended: false,
-            monitors: None,
-        }))
+            monitored: None,
+        }
     }
 
-    /// Makes a decision without plans.
-    pub(crate) fn nothing(here: (&'static str, SiteKind), hub: &Arc<Hub>) -> Self {
-        Self::new(here, Arc::clone(hub), Vec::new(), true)
+    /// Adds a rule if it has fired, and returns it.
+    #[inline(always)]
+    pub(crate) fn push(&mut self, fired: Option<Firing>) -> Option<&Firing> {
+        if self.current.is_some() {
+            return self.push_another(fired?);
+        }
+        self.current = fired;
+        self.current.as_ref()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_another(&mut self, firing: Firing) -> Option<&Firing> {
+        let Others(rest) = &mut **self.rest.get_or_insert_default();
+        // Thousands of calls may be held at once.
+        rest.reserve_exact(1);
+        rest.push_back(firing);
+        rest.back()
+    }
+
+    /// Returns whether no rule has fired.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.current.is_none()
+    }
+
+    /// Returns what the rules that have fired do to the call. `has_ended`: whether one of them ends it.
+    #[inline]
+    pub(crate) fn before(&self, has_ended: bool) -> Before {
+        if self.is_empty() {
+            return Before {
+                has_ended,
+                delayed: Duration::ZERO,
+                of_token: false,
+            };
+        }
+        self.before_another(has_ended)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn before_another(&self, has_ended: bool) -> Before {
+        let rest = || self.rest.iter().flat_map(|rest| rest.0.iter());
+        let all = || self.current.iter().chain(rest());
+        Before {
+            has_ended,
+            delayed: all().map(Firing::planned_delay).sum(),
+            of_token: all().any(|firing| firing.active.taken.is_of_token()),
+        }
     }
 
     /// Records that a rule of an overlay fired, for the guard rails that watch the call, or the one in which it
     /// is made.
     pub(crate) fn of_overlay(mut self) -> Self {
         monitor::note_overlay();
-        self.0.of_overlay = true;
+        self.of_overlay = true;
         self
     }
 
     /// Adds the guard rails that watch the call.
-    pub(crate) fn watched_by(mut self, monitors: &Arc<[Arc<Monitor>]>) -> Self {
-        self.0.monitors = Some(Arc::clone(monitors));
+    pub(crate) fn watched_by(mut self, hub: &Arc<Hub>, monitors: &Monitors) -> Self {
+        self.monitored = Some((Arc::clone(hub), Arc::clone(monitors)));
         self
     }
 
@@ -124,7 +175,7 @@ impl Decision {
     /// [`Site::mark`](crate::Site::mark).
     #[must_use]
     pub fn marks(&self) -> bool {
-        self.0.marks
+        self.marks
     }
 
     /// Returns what measures the call for guard rails, if any watch it.
@@ -133,20 +184,33 @@ impl Decision {
     /// no plan at all.
     #[must_use]
     pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
-        let monitors = self.0.monitors.take()?;
+        let (hub, monitors) = self.monitored.take()?;
         // What is injected from now on is noted while the call is served.
-        let injected = InjectedBy::new(self.0.of_overlay);
-        Some(Box::new(WatchedCall::new(&self.0.hub, &monitors, injected)))
+        let injected = InjectedBy::new(self.of_overlay);
+        Some(Box::new(WatchedCall::new(&hub, &monitors, injected)))
+    }
+
+    /// Returns whether there is no more than one plan, which answers or fails the call at once, and no guard rail
+    /// that watches it. An integration may then execute it in a shorter way.
+    #[must_use]
+    pub fn ends_at_once(&self) -> bool {
+        let current = self.current.as_ref();
+        let only = current.filter(|_| self.rest.is_none() && self.monitored.is_none());
+        match only.and_then(|firing| firing.steps.only()) {
+            Some(Step::Plan(Plan::Answer(answer))) => answer.after_messages().is_none(),
+            Some(Step::Plan(Plan::Fail(_))) => true,
+            _ => false,
+        }
     }
 
     /// Returns the next plan. The first one of each rule counts the injection and notifies observers.
     /// After a plan that ends the call, only those that act on its response are returned.
     ///
-    /// What needs no integration is executed here: burning, calling a closure of the application, and
-    /// ending the process.
+    /// Actions that need no integration are executed here: burning, calling a closure of the
+    /// application, and ending the process.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan(&mut self) -> Option<Plan> {
         self.next_plan_if(|_| true)
     }
@@ -156,22 +220,20 @@ impl Decision {
     /// injection when it begins to execute the plan, which may be never.
     ///
     /// # Panics
-    /// If a rule injects a panic.
+    /// Panics if a rule injects a panic.
     pub fn next_plan_if(&mut self, mut begins: impl FnMut(&Plan) -> bool) -> Option<Plan> {
-        let pending = &mut *self.0;
         loop {
-            let firing = pending.current.as_mut()?;
-            if pending.hub.is_over(&firing.rule) {
-                pending.current = pending.rest.next();
+            let firing = self.current.as_mut()?;
+            if firing.steps.next().is_none() || firing.active.is_over() {
+                self.current = self.next_firing();
                 continue;
             }
             firing.expect_release();
-            let Some(step) = firing.steps.pop_front() else {
-                pending.current = pending.rest.next();
+            let Some(step) = firing.steps.pop() else {
                 continue;
             };
             // A closure may have ended the call, which nobody knew when the rules fired.
-            if pending.has_ended && !step.acts_on_response_at(pending.kind) {
+            if self.has_ended && !step.acts_on_response_at(self.kind) {
                 continue;
             }
             let begins_now = match &step {
@@ -180,40 +242,44 @@ impl Decision {
             };
             // A closure may ask for a cut that cannot act. The call goes on then.
             let cuts_nothing = !begins_now && matches!(step, Step::Plan(Plan::Cut(_)));
-            pending.has_ended |= step.ends_call_at(pending.kind) && !cuts_nothing;
+            self.has_ended |= step.ends_call_at(self.kind) && !cuts_nothing;
             if begins_now {
                 // It is counted, so it happens: a halt that comes now ends only what follows.
                 firing.active.begin();
             }
             match step {
                 Step::Plan(plan) => return Some(plan),
-                Step::Burn(burn) => {
-                    burn_threads::start(burn, &ActiveCall::new(&firing.active));
-                }
-                Step::Custom(custom) => pending.ask(&custom),
+                Step::Burn(burn) => burn_threads::start(*burn, &firing.active.share()),
+                Step::Custom(custom) => self.ask(&custom),
                 Step::Panic => {
-                    panic!(
-                        "injected at {} by rule {}",
-                        pending.site, firing.rule.rule.id
-                    )
+                    let rule = &firing.active.rule.rule.id;
+                    panic!("injected at {} by rule {rule}", self.site)
                 }
                 Step::Exit => process::exit(1),
             }
         }
     }
 
-    /// Drops the rules that are over, of which no plan would be handed out, so that they are no longer active.
-    /// Returns whether any is left.
+    /// Drops the rules that are over, which would hand out no plan, so that they are no longer active. Returns
+    /// whether any rule is left.
     ///
-    /// For an integration that keeps decisions which it has not begun to execute.
+    /// An integration calls it if it keeps decisions that it has not begun to execute.
     pub fn drop_over(&mut self) -> bool {
-        let pending = &mut *self.0;
-        let firings = pending.current.take().into_iter();
-        let firings = firings.chain(std::mem::take(&mut pending.rest));
-        let live = firings.filter(|firing| !pending.hub.is_over(&firing.rule));
-        pending.rest = live.collect::<Vec<_>>().into_iter();
-        pending.current = pending.rest.next();
-        pending.current.is_some()
+        if let Some(rest) = &mut self.rest {
+            rest.0.retain(|firing| !firing.active.is_over());
+        }
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|firing| firing.active.is_over())
+        {
+            self.current = self.next_firing();
+        }
+        self.current.is_some()
+    }
+
+    fn next_firing(&mut self) -> Option<Firing> {
+        self.rest.as_mut()?.0.pop_front()
     }
 
     /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline.
@@ -223,26 +289,28 @@ impl Decision {
     /// outside a tokio runtime.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub async fn wait(&mut self, wait: Wait) {
-        let Some(firing) = &mut self.0.current else {
+        let Some(firing) = &mut self.current else {
             return;
         };
-        let time = self.0.hub.at_most(wait.time, &firing.rule);
+        let Active { rule, hub, .. } = &*firing.active;
+        let time = hub.at_most(wait.time, rule);
+        let gate = Arc::clone(&rule.gate);
         match wait.kind {
             WaitKind::Delay | WaitKind::Hang => {
-                self.0.hub.hold_at(&firing.rule.gate);
-                firing.rule.gate.wait(time).await;
+                hub.hold_at(&gate);
+                gate.wait(time).await;
             }
             WaitKind::Block => {
-                self.0.hub.hold_at(&firing.rule.gate);
-                firing.rule.gate.wait_blocking(time);
+                hub.hold_at(&gate);
+                gate.wait_blocking(time);
             }
             WaitKind::Pause => {
                 let released = firing.pause();
-                self.0.hub.hold_at(&released);
-                if !firing.rule.gate.is_open() {
+                firing.active.hub.hold_at(&released);
+                if !gate.is_open() {
                     released.wait(time).await;
                 }
             }
@@ -251,16 +319,18 @@ impl Decision {
 
     /// Waits as a plan says, or until its rule is over, holding the thread.
     pub fn wait_blocking(&mut self, wait: Wait) {
-        let Some(firing) = &mut self.0.current else {
+        let Some(firing) = &mut self.current else {
             return;
         };
-        let time = self.0.hub.at_most(wait.time, &firing.rule);
+        let Active { rule, hub, .. } = &*firing.active;
+        let time = hub.at_most(wait.time, rule);
+        let gate = Arc::clone(&rule.gate);
         let released = match wait.kind {
-            WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&firing.rule.gate),
+            WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&gate),
             WaitKind::Pause => firing.pause(),
         };
-        self.0.hub.hold_at(&released);
-        if !firing.rule.gate.is_open() {
+        firing.active.hub.hold_at(&released);
+        if !gate.is_open() {
             released.wait_blocking(time);
         }
     }
@@ -269,35 +339,43 @@ impl Decision {
     ///
     /// It belongs to the rule of the plan that was handed out last, so take it together with the plan.
     #[must_use]
-    pub fn active_call(&self) -> Option<ActiveCall> {
-        let firing = self.0.current.as_ref()?;
-        Some(ActiveCall::new(&firing.active))
+    pub fn active_call(&mut self) -> Option<ActiveCall> {
+        let firing = self.current.as_mut()?;
+        Some(firing.active.share())
     }
-}
 
-impl Pending {
+    /// Returns the id of the rule of the plan that was handed out last, as the value of a header.
+    #[must_use]
+    pub fn mark(&self) -> Option<&HeaderValue> {
+        self.current
+            .as_ref()
+            .map(|firing| firing.active.rule.mark())
+    }
+
     /// Calls a closure of the application, and makes the fault that it returns the next step.
     fn ask(&mut self, custom: &CustomFault) {
         let Some(firing) = &mut self.current else {
             return;
         };
-        let rule = &firing.rule.rule.id;
+        let Active { rule, hub, .. } = &*firing.active;
+        let rule = &rule.rule.id;
         let call = CustomCall {
             site: self.site,
             rule,
             arguments: &custom.arguments,
         };
-        let Some(fault) = self.hub.closures.ask(custom, &call) else {
+        let Some(fault) = hub.closures.ask(custom, &call) else {
             return;
         };
         let can_happen = |fault: &Fault| {
-            fault.site_kinds().have(self.kind)
-                && self.hub.bounds.load().policy.permits(fault).is_ok()
+            steps::can_happen(fault, self.kind, Some(&hub.bounds.load().policy))
                 // A closure that names itself would be called without end.
                 && !matches!(fault, Fault::Custom(_))
         };
-        if let Some(chosen) = fault.chosen(&mut firing.dice, can_happen) {
-            let step = chosen.step(rule, self.site, &mut firing.dice);
+        let dice = firing.dice.get_or_insert_with(|| Box::new(Dice::Thread));
+        if let Some(chosen) = fault.chosen(dice, can_happen) {
+            let answers = PreparedAnswers::default();
+            let step = chosen.step(rule, &answers, self.site, dice);
             firing.steps.push_front(step);
         } else {
             tracing::warn!(

@@ -9,7 +9,7 @@ use std::{
 ///
 /// `Display` writes one line: the rule's id if it is known, the field, the problem, and what the
 /// field accepts. Control characters in what it quotes are escaped, and each of these parts is cut after
-/// 1,000 characters.
+/// 1,000 characters. `Debug` writes the same, since that is what a `main` that returns the error prints.
 ///
 /// ```
 /// use chaos_core::Rate;
@@ -18,10 +18,10 @@ use std::{
 /// assert_eq!((error.field(), error.allowed()), ("rate", "a number from 0 to 1"));
 /// assert!(error.to_string().starts_with("rate: "));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RuleError(Box<Details>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Details {
     rule: Option<String>,
     field: String,
@@ -156,4 +156,28 @@ fn breaks_lines(character: char) -> bool {
         )
 }
 
+impl fmt::Debug for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for RuleError {}
+
+/// Displays an error and its causes, separated by colons. The errors of these crates write this as `Debug`, since that
+/// is what a `main` that returns an error prints.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct WithCauses<'e>(pub &'e (dyn Error + 'static));
+
+impl fmt::Display for WithCauses<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(cause) = next {
+            write!(f, ": {cause}")?;
+            next = cause.source();
+        }
+        Ok(())
+    }
+}

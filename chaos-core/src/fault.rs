@@ -5,6 +5,7 @@ pub(crate) mod custom;
 pub(crate) mod latency;
 #[cfg(feature = "serde")]
 pub(crate) mod order;
+pub(crate) mod prepared;
 pub(crate) mod step;
 
 mod error_fault;
@@ -239,8 +240,8 @@ impl Fault {
         }
     }
 
-    /// Returns whether the fault acts on the response of a call, whoever makes that: the service behind
-    /// the site, or another fault that ends the call. A choice does if one of its options does.
+    /// Returns whether the fault acts on the response of a call, which the service behind the site
+    /// makes, or another fault that ends the call. A choice does if one of its options does.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
         match self {

@@ -61,8 +61,8 @@ const SETTLED_AFTER: Duration = Duration::from_millis(100);
 /// The longest wait for files to stop changing. After it, the newest version that is valid is used.
 const SETTLED_AT_MOST: Duration = Duration::from_millis(500);
 
-/// What some files contain, and what is done with it when it has changed. A [`FileFollower`] calls
-/// the methods on its thread.
+/// Reads some files, and uses their contents when they have changed. A [`FileFollower`] calls the
+/// methods on its thread.
 pub trait Followed: Send + 'static {
     /// The contents of the files, or why they cannot be read.
     type Contents: PartialEq + Send;
@@ -70,19 +70,18 @@ pub trait Followed: Send + 'static {
     /// Reads the files.
     fn read(&self) -> Self::Contents;
 
-    /// Returns whether the contents can be used. Of contents that keep changing, the newest valid
-    /// ones are taken.
+    /// Returns whether the contents can be used. If contents keep changing, the newest valid ones are
+    /// taken.
     fn is_valid(&self, contents: &Self::Contents) -> bool;
 
-    /// Takes contents that differ from those that were taken last: uses them, or reports why they
-    /// cannot be used. Returns whether this is settled: if not, the same contents are taken again at the
-    /// next look.
+    /// Uses contents that differ from those that were taken last, or reports why they cannot be used.
+    /// Returns `false` if the same contents are to be taken again at the next look.
     ///
     /// It is not called once the follower was dropped, and dropping the follower waits for a call
     /// that is under way.
     fn take(&mut self, contents: &Self::Contents) -> bool;
 
-    /// Is told at each look whether the system notifies of all changes.
+    /// Called at each look with whether the system notifies of all changes.
     fn set_notified(&mut self, is_notified: bool) {
         let _ = is_notified;
     }
@@ -90,11 +89,11 @@ pub trait Followed: Send + 'static {
 
 /// Follows files on a thread of its own, until this is dropped.
 ///
-/// The system's notifications are watched for the directory of each file and for those of the
-/// symbolic links on the way, so the update of a mounted Kubernetes ConfigMap or Secret is detected
-/// like an edit. Changes of other files in these directories cause no reads. The files are also read
-/// once in a while, because some file systems send no notifications; a system that had no notifications
-/// to give is asked again then, and a directory that was replaced is watched anew.
+/// The system's notifications are watched for the directory of each file and for those of the symbolic
+/// links on the way, so the update of a mounted Kubernetes ConfigMap or Secret is detected like an
+/// edit. Changes of other files in these directories cause no reads. The files are also read once in a
+/// while, because some file systems send no notifications; if the system could not send notifications,
+/// the follower asks for them again then, and it watches a directory anew that was replaced.
 ///
 /// Changed files are read again 100 ms later, and [taken](Followed::take) once two reads agree. If
 /// they keep changing for half a second, the newest valid version is taken, or the newest if none is

@@ -38,8 +38,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, trigger::rate::Rate};
 ///
 /// - Calls that are [exempt](crate::matcher::Exemptions) and were not hit.
 /// - For the guard rail of a rule: calls into which an [`Overlay`](crate::Overlay) or a token has injected, at
-///   this site or at another site of this process in the same task. They are the calls of whoever opened the
-///   overlay or sent the token, and say nothing of other callers. The guard rails of a
+///   this site or at another site of this process in the same task. They are the calls of the owner of the
+///   overlay or the token, and show nothing about other callers. The guard rails of a
 ///   [`Policy`](crate::Policy) count them, because they protect the process.
 ///
 /// A caller's own bad requests count too, if the service answers them with a failure. So set the bound above
@@ -74,7 +74,7 @@ pub struct GuardRail {
     pub(crate) then: Then,
 }
 
-/// What a broken bound stops.
+/// Selects what a broken bound stops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Then {

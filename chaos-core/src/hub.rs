@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Guard};
 
 use crate::{
     audit::Audit,
@@ -37,12 +37,17 @@ pub(crate) struct Hub {
     pace: EventPace,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
+    /// Whether the policy bounds what rules with any fault inject.
+    bounds_hits: AtomicBool,
     /// Injections under way, those of overlays and of deleted rules included.
     pub(crate) active: AtomicU64,
     /// Those of `active` whose rules came with tokens.
     pub(crate) active_of_tokens: AtomicU64,
     /// The paths under which no rule hits a request, at any site.
     exempt_paths: ArcSwap<Vec<Box<str>>>,
+    /// Whether there are any. It is set after them and never cleared: relaxed, as a call that does not see it yet
+    /// comes before them.
+    exempts_paths: AtomicBool,
     /// The memory that is burnt now, by all rules together.
     burning: AtomicU64,
     /// Whether all injection is halted. A call reads it before a rule fires, and so before any lock.
@@ -60,16 +65,19 @@ type Stop = Box<dyn Fn(&Breach, Option<&RuleId>) + Send + Sync>;
 
 impl Hub {
     pub(crate) fn new(clock: Clock, policy: Policy) -> Self {
+        let policy = Policy::default().and(policy);
         Self {
             clock,
+            bounds_hits: AtomicBool::new(policy.bounds_hits()),
             injected: AtomicU64::new(0),
             observers: Observers::default(),
             pace: EventPace::default(),
             closures: Closures::default(),
-            bounds: ArcSwap::from_pointee(Bounds::new(Policy::default().and(policy))),
+            bounds: ArcSwap::from_pointee(Bounds::new(policy)),
             active: AtomicU64::new(0),
             active_of_tokens: AtomicU64::new(0),
             exempt_paths: ArcSwap::default(),
+            exempts_paths: AtomicBool::new(false),
             burning: AtomicU64::new(0),
             halted: AtomicBool::new(false),
             held: HeldGates::default(),
@@ -77,6 +85,20 @@ impl Hub {
             audit: Audit::default(),
             stop: OnceLock::new(),
         }
+    }
+
+    /// Sets the policy, with nothing spent of it.
+    pub(crate) fn set_policy(&self, policy: Policy) {
+        let bounds_hits = policy.bounds_hits();
+        self.bounds.store(Arc::new(Bounds::new(policy)));
+        // Pairs with the load in `bounds_of_hits`, which then reads these bounds or later ones.
+        self.bounds_hits.store(bounds_hits, Ordering::Release);
+    }
+
+    /// Returns the bounds on what a rule injects, if there are any: those that hold for its faults `always`, or for
+    /// all.
+    pub(crate) fn bounds_of_hits(&self, always: bool) -> Option<Guard<Arc<Bounds>>> {
+        (always || self.bounds_hits.load(Ordering::Acquire)).then(|| self.bounds.load())
     }
 
     /// Stops `rule`, or everything, because of `breach`.
@@ -122,14 +144,17 @@ impl Hub {
             paths.push(path.into());
             paths
         });
+        self.exempts_paths.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether a request with this path is exempt at every site.
     pub(crate) fn exempts_path(&self, path: &str) -> bool {
-        self.exempt_paths.load().iter().any(|exempt| {
-            let below = path.strip_prefix(&**exempt);
+        let exempts = |exempt: &str| {
+            let below = path.strip_prefix(exempt);
             below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
-        })
+        };
+        self.exempts_paths.load(Ordering::Relaxed)
+            && (self.exempt_paths.load().iter()).any(|exempt| exempts(exempt))
     }
 
     /// Reserves memory to burn, and returns how much: what the policy leaves.
@@ -155,14 +180,29 @@ impl Hub {
         self.injected.load(Ordering::Relaxed)
     }
 
-    /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order.
-    pub(crate) fn report(&self, injection: &Injection) {
+    /// Returns whether anyone is to be told of injections, with what is known of the call.
+    #[inline]
+    pub(crate) fn wants_calls(&self) -> bool {
+        observer::is_traced() || self.observers.want_calls()
+    }
+
+    /// Counts an injection and reports it: to waiters, to tracing, and to observers, in this order. It is made only
+    /// if there is any of the latter two.
+    #[inline]
+    pub(crate) fn report(&self, injection: impl FnOnce() -> Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
         monitor::note_injection();
         // Before the observers: one of them may panic.
         self.changed.notify();
+        if observer::is_traced() || self.observers.are_there() {
+            self.tell(&injection());
+        }
+    }
+
+    #[inline(never)]
+    fn tell(&self, injection: &Injection) {
         let _guard = ReentrancyGuard::begin();
-        observer::trace(injection, self.pace.takes(self.clock.now()));
+        observer::trace(injection, || self.pace.takes(self.clock.now()));
         self.observers.notify(injection);
     }
 }

@@ -21,7 +21,7 @@ pub(crate) mod warnings;
 use std::{
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -29,7 +29,10 @@ use std::{
 use arc_swap::ArcSwap;
 
 use crate::{
-    armed::status::{Counts, HolderKind, State, Status},
+    armed::{
+        Armed,
+        status::{Counts, HolderKind, State, Status},
+    },
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     clock::Clock,
     hub::{Hub, observer::Injection},
@@ -39,7 +42,7 @@ use crate::{
     },
     rule::rule_set::RuleSet,
     site::catalogue,
-    trigger::replay::{Decisions, Log},
+    trigger::replay::Decisions,
 };
 
 /// Holds the current rules and decides. Clones are handles to one injector.
@@ -51,6 +54,8 @@ pub struct Injector(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// A number that no other injector of the process has, not even a later one.
+    id: u64,
     hub: Arc<Hub>,
     /// Whether any rule is armed at all: what an explicit `injector:` in a macro asks first.
     armed: AtomicBool,
@@ -66,7 +71,10 @@ struct Inner {
     is_disarming: AtomicBool,
 }
 
-/// Returns the injector of the process, which the macros and layers use unless told otherwise.
+/// The number of the next injector. Nothing else depends on it: relaxed.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the injector of the process, which the macros and layers use unless they are given another.
 #[must_use]
 pub fn global() -> &'static Injector {
     static GLOBAL: LazyLock<Injector> = LazyLock::new(|| {
@@ -94,6 +102,7 @@ impl Injector {
             hub.set_halted(true);
         }
         let injector = Self(Arc::new(Inner {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             hub: Arc::clone(&hub),
             armed: AtomicBool::new(false),
             interned: SiteNames::default(),
@@ -130,21 +139,24 @@ impl Injector {
     /// Returns what one rule has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let book = self.book();
-        let rule = book.rules.find(id)?;
-        Some(Counts::of(rule, self.0.hub.clock.now()))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.now()))
     }
 
-    /// Returns which calls a rule has hit since it was armed.
+    /// Returns the rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.book().rules.find(id).cloned()
+    }
+
+    /// Returns which calls a rule has hit.
     ///
-    /// Returns `None` if there is no such rule, or if chance decides: it has neither a seed, nor a
-    /// key, nor another field that numbers its calls.
+    /// They are known, since the rule was armed, for one with a seed, a key, or another field that numbers
+    /// its calls. They are known, since its counts began, for a rule at rate 1 that has hit each call
+    /// that it matched, or each up to its limit. Returns `None` for any other rule, and if there is no such
+    /// rule.
     #[must_use]
     pub fn decisions(&self, id: &str) -> Option<Decisions> {
-        let book = self.book();
-        let rule = Arc::clone(book.rules.find(id)?);
-        drop(book);
-        rule.arming.log.as_deref().map(Log::decisions)
+        self.armed(id)?.decisions()
     }
 
     /// Returns whether the injector is idle, armed or halted, and how much has been injected.
@@ -198,7 +210,19 @@ impl Injector {
     /// through a site does not call itself. An observer lives as long as the injector, so it must not
     /// own one.
     pub fn observe(&self, observer: impl Fn(&Injection) + Send + Sync + 'static) {
-        self.0.hub.observers.add(observer);
+        self.0.hub.observers.add(Arc::new(observer), None);
+    }
+
+    /// Calls `observer` for every injection from now on, as [`observe`](Self::observe) does, and copies the facts
+    /// of the call for it only while `wants_calls` returns `true`. It is asked when a rule fires. While no
+    /// observer wants it, [`Injection::call`] is that of a call of which nothing is known, and a hit costs less.
+    pub fn observe_calls_while(
+        &self,
+        wants_calls: impl Fn() -> bool + Send + Sync + 'static,
+        observer: impl Fn(&Injection) + Send + Sync + 'static,
+    ) {
+        let wants_calls = Arc::new(wants_calls);
+        (self.0.hub.observers).add(Arc::new(observer), Some(wants_calls));
     }
 
     /// Returns whether no rule of this injector is armed: one relaxed load. A rule that has expired
@@ -207,6 +231,11 @@ impl Injector {
     #[must_use]
     pub fn is_idle(&self) -> bool {
         crate::COMPILED_OUT || !self.0.armed.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that no other injector of the process has, not even a later one.
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
     }
 
     fn book(&self) -> BookGuard<'_> {

@@ -1,5 +1,5 @@
-//! Fault injection for Rust services: what can go wrong, where and when. A site where faults may happen
-//! costs a few instructions until someone arms a rule that aims at it.
+//! Fault injection for Rust services. A site, where faults may happen, costs a few instructions until
+//! someone arms a rule that aims at it.
 //!
 //! ```
 //! use chaos_core::{Fault, Injected, Injector, Rule, inject};
@@ -41,9 +41,9 @@
 //!   [`Actor`](audit::Actor) by [`Injector::as_actor`].
 //!
 //! Rules compose. Every rule that matches a call draws for itself, and the faults of all rules that hit
-//! are executed in rule order, until one ends the call. What acts on the response of a call acts on
-//! whatever response there is, in any order: so "every call takes at least 200 ms" and "5 % fail" are two
-//! rules, and both apply to a call that fails.
+//! are executed in rule order, until one ends the call. Faults that act on the response of a call act on
+//! whatever response the call gets, in any order: so "every call takes at least 200 ms" and "5 % fail"
+//! are two rules, and both apply to a call that fails.
 //!
 //! # What it costs
 //!
@@ -134,7 +134,7 @@ pub use crate::{
     },
     clock::Clock,
     decision::Decision,
-    error::{OneLine, RuleError},
+    error::{OneLine, RuleError, WithCauses},
     fault::{Fault, latency::Latency},
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
@@ -156,5 +156,5 @@ pub use chaos_macros::site;
 
 pub mod docs;
 
-/// Whether the feature `compile-out` has taken every site out of this binary.
+/// Whether the feature `compile-out` has removed every site from this binary.
 pub const COMPILED_OUT: bool = cfg!(feature = "compile-out");

@@ -1,7 +1,7 @@
 //! Lines of the log, emitted on a thread apart: a subscriber may block for ever, for example when stderr is
 //! a pipe that nobody reads, and must hold neither the admin port nor a thread that follows the audit or a file.
 //!
-//! For chaos-http-admin and chaos-sources alone.
+//! Only chaos-http-admin and chaos-sources use it.
 
 use std::{
     collections::VecDeque,

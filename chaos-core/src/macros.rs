@@ -1,5 +1,6 @@
 //! The macros `inject!` and `inject_async!`, which declare a site in one line of code.
 
+mod looked_up;
 pub(crate) mod pass;
 #[doc(hidden)]
 pub mod private;
@@ -28,8 +29,8 @@ pub mod private;
 ///   [`Injected`](crate::Injected). It is evaluated only while a rule is armed here. `err` can
 ///   therefore not be the name of a label.
 /// - **Another injector** is given first: `inject!(injector: &injector, "db.read")?`. Idle, a pass
-///   costs the same. Once a rule is armed anywhere on that injector, each pass looks its site up by
-///   name, and only then is the site listed.
+///   costs the same. Once a rule is armed anywhere on that injector, each thread looks the site up by
+///   name on its first pass, and only then is the site listed.
 /// - **A delay** blocks the thread. On a thread of a tokio runtime, the first delay of each site is
 ///   logged as a `tracing` warning; tasks should use `inject_async!`.
 /// - **The error** converts into [`std::io::Error`] and into boxed errors; for others, implement
@@ -72,7 +73,7 @@ macro_rules! inject {
         if injector.is_idle() {
             ::core::result::Result::Ok::<(), $crate::Injected>(())
         } else {
-            $crate::__armed!(blocking else ::core::result::Result::Ok(()), $crate::__private::armed_in(injector, &__CHAOS_SITE), $($($labels)*)?)
+            $crate::__blocking!(injector, __CHAOS_SITE, $($($labels)*)?)
         }
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
@@ -139,7 +140,7 @@ macro_rules! inject_async {
         if injector.is_idle() {
             $crate::__private::Pass::idle()
         } else {
-            $crate::__armed!(waiting else $crate::__private::Pass::idle(), $crate::__private::armed_in(injector, &__CHAOS_SITE), $($($labels)*)?)
+            $crate::__waiting!(injector, __CHAOS_SITE, $($($labels)*)?)
         }
     }};
     ($name:expr $(, $($labels:tt)*)?) => {{
@@ -157,6 +158,10 @@ macro_rules! inject_async {
 #[macro_export]
 macro_rules! __blocking {
     ($site:ident,) => { $crate::__private::blocking_bare(&$site) };
+    ($injector:ident, $site:ident,) => { $crate::__private::blocking_bare_in($injector, &$site) };
+    ($injector:ident, $site:ident, $($labels:tt)+) => {
+        $crate::__armed!(blocking else ::core::result::Result::Ok(()), $crate::__private::armed_in($injector, &$site), $($labels)+)
+    };
     ($site:ident, $($labels:tt)+) => {
         $crate::__armed!(blocking else ::core::result::Result::Ok(()), $crate::__private::armed(&$site), $($labels)+)
     };
@@ -168,6 +173,10 @@ macro_rules! __blocking {
 #[macro_export]
 macro_rules! __waiting {
     ($site:ident,) => { $crate::__private::waiting_bare(&$site) };
+    ($injector:ident, $site:ident,) => { $crate::__private::waiting_bare_in($injector, &$site) };
+    ($injector:ident, $site:ident, $($labels:tt)+) => {
+        $crate::__armed!(waiting else $crate::__private::Pass::idle(), $crate::__private::armed_in($injector, &$site), $($labels)+)
+    };
     ($site:ident, $($labels:tt)+) => {
         $crate::__armed!(waiting else $crate::__private::Pass::idle(), $crate::__private::armed(&$site), $($labels)+)
     };

@@ -10,7 +10,6 @@ pub(crate) mod text;
 pub use self::{
     exempt::Exemptions,
     glob::SiteGlob,
-    plain::IntoText,
     text::{Pattern, Route, Text},
 };
 
@@ -31,12 +30,14 @@ use crate::call::Call;
 /// # drop(matcher);
 /// ```
 ///
-/// A condition that is a text alone means what it means in the JSON of a rule: a path is a route, for example. For
-/// texts that are known at run time only, `Text::route(path)?` and the like return errors.
+/// A condition that is a text alone has the meaning that it has in the JSON of a rule: a path is a route, for
+/// example, also within [`Text::Not`] and [`Text::AnyOf`]. For texts that are known at run time only, use
+/// `Text::route(path)?` and similar functions, which return errors.
 ///
 /// # Panics
-/// A condition panics if its text alone is refused in JSON, too: a path that is no route, as with axum's
-/// `Router::route`, a method with a small letter, a host with a port, or a gRPC method without a service.
+/// The setter of a condition panics if JSON would refuse the text, too: a path that is not a route, as in
+/// axum's `Router::route`, a method with a small letter, a host with a port, a gRPC method without a
+/// service, or a prefix with which no path or gRPC method begins.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Matcher {
     pub(crate) method: Option<Text>,
@@ -58,7 +59,7 @@ impl Matcher {
     /// Sets a condition on the HTTP method, which is in capitals.
     #[must_use]
     #[track_caller]
-    pub fn method(mut self, method: impl IntoText) -> Self {
+    pub fn method(mut self, method: impl Into<Text>) -> Self {
         self.method = Some(text("method", method, plain::method));
         self
     }
@@ -67,7 +68,7 @@ impl Matcher {
     /// percent-encoded.
     #[must_use]
     #[track_caller]
-    pub fn path(mut self, path: impl IntoText) -> Self {
+    pub fn path(mut self, path: impl Into<Text>) -> Self {
         self.path = Some(text("path", path, plain::path));
         self
     }
@@ -75,7 +76,7 @@ impl Matcher {
     /// Sets a condition on the host, which is in lower case and without a port.
     #[must_use]
     #[track_caller]
-    pub fn host(mut self, host: impl IntoText) -> Self {
+    pub fn host(mut self, host: impl Into<Text>) -> Self {
         self.host = Some(text("host", host, plain::host));
         self
     }
@@ -84,7 +85,7 @@ impl Matcher {
     /// another protocol has no such method.
     #[must_use]
     #[track_caller]
-    pub fn grpc(mut self, method: impl IntoText) -> Self {
+    pub fn grpc(mut self, method: impl Into<Text>) -> Self {
         self.grpc = Some(text("grpc", method, plain::grpc));
         self
     }
@@ -95,29 +96,41 @@ impl Matcher {
     /// Panics if `name` is not the name of a header.
     #[must_use]
     #[track_caller]
-    pub fn header<N>(mut self, name: N, value: impl IntoText) -> Self
+    pub fn header<N>(mut self, name: N, value: impl Into<Text>) -> Self
     where
         HeaderName: TryFrom<N, Error: std::error::Error>,
     {
         let name = HeaderName::try_from(name);
         let name = name.unwrap_or_else(|error| panic!("headers: {error}"));
-        set(&mut self.headers, name, text("", value, plain::value));
+        set(
+            &mut self.headers,
+            name,
+            text("headers", value, plain::value),
+        );
         self
     }
 
     /// Sets the condition on a query parameter, percent-decoded, in place of an earlier one on that
     /// parameter.
     #[must_use]
-    pub fn query(mut self, name: &str, value: impl IntoText) -> Self {
-        set(&mut self.query, name.into(), text("", value, plain::value));
+    pub fn query(mut self, name: &str, value: impl Into<Text>) -> Self {
+        set(
+            &mut self.query,
+            name.into(),
+            text("query", value, plain::value),
+        );
         self
     }
 
     /// Sets the condition on a label of the site, as in `inject!("db.read", table = "orders")`, in
     /// place of an earlier one on that label.
     #[must_use]
-    pub fn label(mut self, name: &str, value: impl IntoText) -> Self {
-        set(&mut self.labels, name.into(), text("", value, plain::value));
+    pub fn label(mut self, name: &str, value: impl Into<Text>) -> Self {
+        set(
+            &mut self.labels,
+            name.into(),
+            text("labels", value, plain::value),
+        );
         self
     }
 
@@ -155,10 +168,13 @@ impl Matcher {
     }
 }
 
-/// Returns the condition.
+/// Returns the condition as it is compared.
+///
+/// # Panics
+/// Panics if the field refuses it.
 #[track_caller]
-fn text(field: &str, text: impl IntoText, plain: plain::Plain) -> Text {
-    match text.into_text(plain) {
+pub(crate) fn text(field: &str, text: impl Into<Text>, meaning: plain::Meaning) -> Text {
+    match plain::resolve(text.into(), meaning) {
         Ok(text) => text,
         Err(error) => panic!("{}", error.at(field)),
     }

@@ -2,6 +2,8 @@
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
 
+use http::HeaderValue;
+
 use crate::error::RuleError;
 
 /// The id of a rule: 1 to 128 characters of `A-Z a-z 0-9 . _ : -`, other than `.` and `..`.
@@ -28,6 +30,12 @@ impl RuleId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Returns the id as the value of a header, which has to be made. That of a rule in force is
+    /// [`ActiveCall::mark`](crate::decision::ActiveCall::mark).
+    pub(crate) fn to_header_value(&self) -> HeaderValue {
+        HeaderValue::from_str(&self.0).expect("an id is the value of a header")
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use pin_project_lite::pin_project;
 
 use crate::{
-    armed::status::Counts,
+    armed::{Armed, status::Counts},
     decision::overlay_rules::{self, EnterGuard, EnteredOverlay, OverlayRules},
     injector::Injector,
     name::RuleId,
@@ -18,6 +18,7 @@ use crate::{
         Rule,
         rule_set::{Change, ChangeError, RuleSet},
     },
+    site::Site,
 };
 
 /// Rules that only the calls made inside the overlay can see.
@@ -31,7 +32,7 @@ use crate::{
 /// spawned inside it.
 ///
 /// The guard rails of the [`Policy`](crate::Policy) hold while an overlay has rules. A rule of an
-/// overlay has none of its own, because a guard rail measures everyone's calls.
+/// overlay has no guard rails of its own, because a guard rail measures the calls of all callers.
 ///
 /// Clones are handles to one overlay. When the last clone and the last future that runs in it are dropped,
 /// its rules are gone and the calls that they delay are released. A site at which no overlay aims pays
@@ -79,7 +80,7 @@ impl Overlay {
     /// the overlay, so that it can be passed on.
     ///
     /// # Errors
-    /// If the [policy](Injector::set_policy) of the injector does not allow the rules.
+    /// Returns an error if the [policy](Injector::set_policy) of the injector does not allow the rules.
     #[cfg(feature = "token")]
     pub fn of_token(
         injector: &Injector,
@@ -107,11 +108,11 @@ impl Overlay {
         }
     }
 
-    /// Makes another overlay without rules, on the same injector. If this one was made from a token, so is the
-    /// other: [`current_token`](Self::current_token) returns the token in it, and its rules count as those of a
-    /// token.
+    /// Makes another overlay without rules, on the same injector. If this overlay was made from a token, the
+    /// other one belongs to that token, too: [`current_token`](Self::current_token) returns the token in it,
+    /// and its rules count as those of a token.
     ///
-    /// For chaos-tower alone, which opens one for Envoy's headers.
+    /// Only chaos-tower uses it, for Envoy's headers.
     #[doc(hidden)]
     #[must_use]
     pub fn beside(&self) -> Self {
@@ -148,10 +149,7 @@ impl Overlay {
     /// Code that runs when `future` is dropped before it completes is outside the overlay. Cancel-safe:
     /// dropping the future leaves the overlay as it was.
     pub fn run<F>(&self, future: F) -> InOverlay<F> {
-        InOverlay {
-            overlays: [self.entered()].into(),
-            future,
-        }
+        InOverlay::entering([self.entered()].into(), future)
     }
 
     /// Runs a closure inside the overlay.
@@ -170,8 +168,7 @@ impl Overlay {
     /// # }
     /// ```
     pub fn carry<F>(future: F) -> InOverlay<F> {
-        let overlays = overlay_rules::all_entered();
-        InOverlay { overlays, future }
+        InOverlay::entering(overlay_rules::all_entered(), future)
     }
 
     /// Returns a closure that runs `closure` inside the overlays around this call, for a thread or
@@ -187,7 +184,7 @@ impl Overlay {
     /// Adds a rule, or replaces the one with its id. Returns the overlay's new generation.
     ///
     /// # Panics
-    /// If the rule has a guard rail, or the [policy](Injector::set_policy) allows no more rules.
+    /// Panics if the rule has a guard rail, or the [policy](Injector::set_policy) allows no more rules.
     /// [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
         let put = self.apply(Change::Put(rule), None);
@@ -202,7 +199,7 @@ impl Overlay {
     /// Replaces all rules of the overlay at once. Returns its new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, one has a guard rail, or the policy does not allow so many.
+    /// Returns an error if two of them have the same id, one has a guard rail, or the policy does not allow so many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }
@@ -211,7 +208,7 @@ impl Overlay {
     /// `expected` is given, the edit is applied only if that is the overlay's generation.
     ///
     /// # Errors
-    /// If the edit is refused: the rules stay as they are, and the error says why.
+    /// Returns an error if the edit is refused: the rules stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.injector().apply_in(&self.0.rules, change, expected)
     }
@@ -225,13 +222,22 @@ impl Overlay {
     /// Returns what one of its rules has counted; `None` if there is no such rule.
     #[must_use]
     pub fn counts(&self, id: &str) -> Option<Counts> {
-        let now = self.injector().now();
-        let rules = self.0.rules.rules();
-        rules.find(id).map(|rule| Counts::of(rule, now))
+        let rule = self.armed(id)?;
+        Some(Counts::of(&rule, self.injector().now()))
     }
 
-    /// Stops the rules of the overlay, and those alone: what [`Injector::halt`] does to all. A test of what a
-    /// service does when injection is halted hurts no other test in this way.
+    /// Returns whether a call in the overlay is known to have passed a site since the overlay was last edited.
+    pub(crate) fn has_passed(&self, site: &Site) -> bool {
+        self.0.rules.has_passed(site.address())
+    }
+
+    /// Returns the overlay's rule `id` in force.
+    pub(crate) fn armed(&self, id: &str) -> Option<Arc<Armed>> {
+        self.0.rules.rules().find(id).cloned()
+    }
+
+    /// Stops the rules of this overlay only, as [`Injector::halt`] stops all rules. So a test can halt
+    /// injection without an effect on other tests.
     ///
     /// When it returns, no call in the overlay that begins is hit by its rules, and calls that they delayed
     /// have been released. Returns `false` if the overlay was halted already. The audit has no entry.
@@ -268,11 +274,11 @@ impl Overlay {
 
     /// Releases the calls that a rule's `pause` holds now. Returns `false` if there is no such rule.
     pub fn release(&self, id: &str) -> bool {
-        let found = self.0.rules.rules().find(id).cloned();
-        found.is_some_and(|rule| {
+        let found = self.armed(id);
+        if let Some(rule) = &found {
             rule.arming.pauses.release();
-            true
-        })
+        }
+        found.is_some()
     }
 }
 
@@ -286,22 +292,81 @@ impl fmt::Debug for Overlay {
 
 pin_project! {
     /// A future that runs inside overlays: what [`Overlay::run`] and [`Overlay::carry`] return.
+    ///
+    /// It is eight bytes larger than the future inside.
     #[must_use = "futures do nothing unless they are polled"]
     #[derive(Debug)]
     pub struct InOverlay<F> {
         // The first field, so that it is dropped while its overlays live.
         #[pin]
         future: F,
-        overlays: Box<[EnteredOverlay]>,
+        overlays: Overlays,
+    }
+}
+
+/// The overlays that a future enters; `None` outside of all, where most calls of a service are.
+///
+/// They are in a box of their own, because a slice takes two words of the future.
+#[derive(Debug)]
+struct Overlays(Option<Box<Entered>>);
+
+#[derive(Debug)]
+struct Entered(Box<[EnteredOverlay]>);
+
+/// Out of line, so that nothing is saved for it outside of all overlays.
+impl Drop for Overlays {
+    #[inline(always)]
+    fn drop(&mut self) {
+        #[cold]
+        #[inline(never)]
+        fn drop(entered: Box<Entered>) {
+            std::mem::drop(entered);
+        }
+        if let Some(entered) = self.0.take() {
+            drop(entered);
+        }
+    }
+}
+
+impl<F> InOverlay<F> {
+    /// Returns a future that enters no overlay.
+    ///
+    /// For chaos-tower alone, whose layers return one type whether a request has an overlay or not.
+    #[doc(hidden)]
+    #[inline(always)]
+    pub const fn nowhere(future: F) -> Self {
+        let overlays = Overlays(None);
+        Self { future, overlays }
+    }
+
+    fn entering(overlays: Box<[EnteredOverlay]>, future: F) -> Self {
+        let entered = (!overlays.is_empty()).then(|| Box::new(Entered(overlays)));
+        let overlays = Overlays(entered);
+        Self { future, overlays }
     }
 }
 
 impl<F: Future> Future for InOverlay<F> {
     type Output = F::Output;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _entered = EnterGuard::new(this.overlays);
-        this.future.poll(cx)
+        match &this.overlays.0 {
+            None => this.future.poll(cx),
+            Some(entered) => poll_inside(entered, this.future, cx),
+        }
     }
+}
+
+/// Polls a future inside of overlays. Cold, so that outside of them nothing is saved for the guard.
+#[cold]
+#[inline(never)]
+fn poll_inside<F: Future>(
+    entered: &Entered,
+    future: Pin<&mut F>,
+    cx: &mut Context<'_>,
+) -> Poll<F::Output> {
+    let _entered = EnterGuard::new(&entered.0);
+    future.poll(cx)
 }

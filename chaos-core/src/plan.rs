@@ -18,10 +18,7 @@ use std::time::Duration;
 
 use crate::{
     call::direction::Direction,
-    plan::{
-        bytes::{scaled_size, scaled_time},
-        headers::HeaderEdit,
-    },
+    plan::{bytes::scaled_time, headers::HeaderEdit},
 };
 
 /// One action on a call, which an integration executes: a macro, a layer or a connection.
@@ -31,7 +28,7 @@ use crate::{
 /// existing action expresses changes no integration.
 ///
 /// An integration takes plans from [`Decision::next_plan`](crate::Decision::next_plan), in order. After
-/// one that ends the call, only those are left that act on its response.
+/// a plan that ends the call, only plans that act on its response are left.
 #[derive(Clone, Debug)]
 pub enum Plan {
     /// Wait before going on, with [`Decision::wait`](crate::Decision::wait).
@@ -61,8 +58,8 @@ impl Plan {
         }
     }
 
-    /// Returns whether the plan acts on the response of the call, whoever makes that: the service behind
-    /// the site, or a plan that ends the call. A plan that ends the call may therefore come before it.
+    /// Returns whether the plan acts on the response of the call, which the service behind the site
+    /// makes, or a plan that ends the call. A plan that ends the call may therefore come before it.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
         match self {
@@ -110,13 +107,7 @@ impl Plan {
             Self::Wait(wait) => Self::Wait(wait.scaled(factor)),
             Self::WaitAfter(wait) => Self::WaitAfter(wait.scaled(factor)),
             Self::Bytes(bytes, direction) => Self::Bytes(bytes.scaled(factor), direction),
-            Self::Cut(cut) => Self::Cut(Cut {
-                after: cut.after.map(|after| AfterBytes {
-                    count: scaled_size(after.count, factor),
-                    ..after
-                }),
-                ..cut
-            }),
+            Self::Cut(cut) => Self::Cut(cut.scaled(factor)),
             plan @ (Self::Headers(..) | Self::Answer(_) | Self::Fail(_)) => plan,
         }
     }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    fault::{burn::Burn, step::Step},
+    fault::step::Step,
     guard_rail::GuardRail,
     matcher::glob::SiteGlob,
     policy::set_bounds::SetBounds,
@@ -27,9 +27,9 @@ use crate::{
 /// Bounds on what rules may do, set in code or by the environment. They apply to rules of every
 /// source: the admin API, files, the environment, tokens, overlays, and the program itself.
 ///
-/// [`Injector::check`](crate::Injector::check) tells in advance whether a rule keeps within the
-/// policy. Sources outside of the program call it and refuse a rule that does not; a rule that was
-/// armed all the same is held to the bounds when a fault would happen.
+/// [`Injector::check`](crate::Injector::check) checks in advance whether a rule keeps within the
+/// policy. Sources outside of the program call it and refuse a rule that does not. To a rule that was
+/// armed nevertheless, the bounds apply when a fault would happen.
 ///
 /// The default policy forbids ending the process, and limits a burn to 256 MiB and one minute. It allows
 /// 10,000 rules of 16 MiB in all, with 64 guard rails and 64 KiB of compiled regular expressions, and no
@@ -306,6 +306,19 @@ impl Policy {
         }
     }
 
+    /// Returns whether it bounds what rules with any fault inject, besides [faults that it always
+    /// bounds](Fault::is_always_bounded).
+    pub(crate) fn bounds_hits(&self) -> bool {
+        self.faults.is_some()
+            || self.rate != Rate::ALWAYS
+            || self.max_active.is_some()
+            || self.delay.is_some()
+            || self.shadow_only
+            || self.total.is_some()
+            || self.active.is_some()
+            || self.budget != Budget::new()
+    }
+
     /// Returns whether rules may aim at the site named `name`.
     #[must_use]
     pub fn reaches(&self, name: &str) -> bool {
@@ -329,10 +342,10 @@ impl Policy {
     /// Cuts a step down to the bounds, where a draw or a program has taken it beyond them.
     pub(crate) fn bounded(&self, step: Step) -> Step {
         match step {
-            Step::Burn(burn) => Step::Burn(Burn {
-                memory: burn.memory.min(self.burn_memory),
-                ..burn
-            }),
+            Step::Burn(mut burn) => {
+                burn.memory = burn.memory.min(self.burn_memory);
+                Step::Burn(burn)
+            }
             Step::Plan(plan) => Step::Plan(match self.delay {
                 Some(longest) => plan.no_longer(longest),
                 None => plan,

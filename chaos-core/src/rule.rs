@@ -68,6 +68,8 @@ pub struct Rule {
     pub(crate) reason: Option<String>,
     pub(crate) guards: Vec<GuardRail>,
     pub(crate) written: WrittenLength,
+    /// Whether the id is the place of a `rule!`, which all rules that are made there share.
+    pub(crate) has_default_id: bool,
 }
 
 impl Rule {
@@ -90,6 +92,7 @@ impl Rule {
             reason: None,
             guards: Vec::new(),
             written: WrittenLength::default(),
+            has_default_id: false,
         }
     }
 
@@ -284,6 +287,7 @@ impl Rule {
             enabled: _,
             reason: _,
             written: _,
+            has_default_id: _,
         } = self;
         #[cfg(feature = "window")]
         if *window != other.window {

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 mod news;
+mod outside;
 mod peer;
 
 use std::{
@@ -26,7 +27,7 @@ use crate::{
     hub::{Hub, reentrancy},
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::peer::PeerState,
+    site::{outside::PassedOutside, peer::PeerState},
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -43,12 +44,15 @@ pub struct Site {
     rules: ArcSwapOption<SiteRules>,
     /// Which calls are exempt; empty where the default of the kind holds.
     exempt: ArcSwapOption<Exemptions>,
+    /// Whether there are others than the default. It is set after them and never cleared: relaxed.
+    has_own_exemptions: AtomicBool,
     /// Held while `state` and `rules` change, so that they change together.
     writer: Mutex<()>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    passed_outside: PassedOutside,
     peer: PeerState,
     name: &'static str,
     kind: SiteKind,
@@ -67,7 +71,7 @@ impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
     ///
     /// # Panics
-    /// If the name is not a site name; in a `static`, that is a compile error.
+    /// Panics if the name is not a site name; in a `static`, that is a compile error.
     #[doc(hidden)]
     #[must_use]
     pub const fn new(
@@ -85,10 +89,12 @@ impl Site {
             state: AtomicU8::new(NEW),
             rules: ArcSwapOption::const_empty(),
             exempt: ArcSwapOption::const_empty(),
+            has_own_exemptions: AtomicBool::new(false),
             writer: Mutex::new(()),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            passed_outside: PassedOutside::new(),
             peer: PeerState::new(),
             name,
             kind,
@@ -195,18 +201,14 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         self.peer.ask(call);
-        let mut evaluation = self.evaluate(&site_rules.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
-        if evaluation.fired.is_empty() {
+        if decision.is_empty() {
             self.retire(site_rules);
             return None;
         }
-        Some(Decision::new(
-            evaluation.here,
-            Arc::clone(&site_rules.hub),
-            evaluation.fired,
-            self.marks(),
-        ))
+        Some(decision)
     }
 
     /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
@@ -224,8 +226,8 @@ impl Site {
             return None;
         }
         let here = (self.name, self.kind);
-        let decision = decision.unwrap_or_else(|| Decision::nothing(here, &own.hub));
-        Some(decision.watched_by(monitors))
+        let decision = decision.unwrap_or_else(|| Decision::new(here, true));
+        Some(decision.watched_by(&own.hub, monitors))
     }
 
     /// Asks the rules of the overlays that the call is in, and then the site's own.
@@ -235,6 +237,7 @@ impl Site {
             if overlay_rules::any_entered() {
                 return self.ask_entered(own, call);
             }
+            self.passed_outside.note();
         }
         self.look_closer(own, 0, call)
     }
@@ -242,29 +245,34 @@ impl Site {
     /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
     #[inline(never)]
     fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        let mut evaluation = self.evaluate(&own.hub, call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&own.hub, call, &mut decision);
         let asked = overlay_rules::each_entered(self.address(), |rules| {
             rules.fire(&mut evaluation, 0, None)
         });
-        if evaluation.fired.is_empty() {
+        if evaluation.decision.is_empty() {
             return self.look_closer(own, 0, call);
         }
         if asked.is_continue() {
             let _ = own.fire(&mut evaluation, 0, None);
         }
-        let here = evaluation.here;
-        let (hub, marks) = (Arc::clone(&own.hub), self.marks());
-        Some(Decision::new(here, hub, evaluation.fired, marks).of_overlay())
+        Some(decision.of_overlay())
     }
 
     /// Starts the evaluation of a call on which no rule has fired yet.
-    fn evaluate<'c>(&self, hub: &Hub, call: &'c Call<'c>) -> Evaluation<'c> {
+    #[inline]
+    fn evaluate<'c>(
+        &self,
+        hub: &Hub,
+        call: &'c Call<'c>,
+        decision: &'c mut Decision,
+    ) -> Evaluation<'c> {
         Evaluation {
             call,
             here: (self.name, self.kind),
+            decision,
             // A site may still hold rules when a halt begins, because an edit works on them.
             is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
-            fired: Vec::new(),
             has_ended: false,
         }
     }
@@ -290,6 +298,7 @@ impl Site {
     /// This replaces the exemptions that were set before.
     pub fn exempt(&self, exempt: Exemptions) {
         self.exempt.store(Some(Arc::new(exempt)));
+        self.has_own_exemptions.store(true, Ordering::Relaxed);
     }
 
     /// Returns which calls are exempt from all rules.
@@ -303,12 +312,16 @@ impl Site {
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
+    #[inline]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let here = match &*self.exempt.load() {
-            Some(exempt) => exempt.have(call),
-            None => Exemptions::usual_at(self.kind).have(call),
+        let Some(path) = call.path() else {
+            return false;
         };
-        here || call.path().is_some_and(|path| hub.exempts_path(path))
+        let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
+            true => self.exemptions().have(path),
+            false => Exemptions::usual_at(self.kind).have(path),
+        };
+        here || hub.exempts_path(path)
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header

@@ -4,6 +4,7 @@
 pub(crate) mod rule_guard;
 pub(crate) mod systematic;
 
+mod halt_since;
 mod not_injected;
 mod report;
 mod runs;

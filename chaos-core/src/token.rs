@@ -75,9 +75,8 @@ impl TokenKey {
     /// The longest lifetime that can be set.
     const CAP: Duration = Duration::from_secs(24 * 60 * 60);
 
-    /// Creates a key from a secret of at least 32 bytes. Whoever knows the secret can inject
-    /// faults, so take it from a random number generator: a sentence of 32 bytes is easier to
-    /// guess.
+    /// Creates a key from a secret of at least 32 bytes. Anyone who knows the secret can inject faults,
+    /// so take it from a random number generator: a sentence of 32 bytes is easier to guess.
     ///
     /// # Errors
     /// Returns an error if `secret` is shorter than 32 bytes.

@@ -106,14 +106,15 @@ impl Admin {
     /// - A token that was removed from the file, or has another role or secret, is refused from the next
     ///   request on, and its event streams end. A token that was added is accepted.
     /// - A file that is missing, empty, half-written or [invalid](AccessTokens::from_file) for another
-    ///   reason changes nothing. Why is reported once: as a `tracing` warning with the target `chaos`,
-    ///   as a refusal in the audit, and, until the file is valid again, in `GET /v1/status` and the metric
-    ///   `chaos_source_failing`. So emptying the file revokes no token. Part of a list can be a list: to
-    ///   keep a slow writer from revoking tokens, write another file and rename it.
+    ///   reason changes nothing. So emptying the file revokes no token. The reason is reported once: as a
+    ///   `tracing` warning with the target `chaos`, as a refusal in the audit, and, until the file is
+    ///   valid again, in `GET /v1/status` and the metric `chaos_source_failing`. The beginning of a list
+    ///   can be a valid list: to keep a slow writer from revoking tokens, write another file and rename
+    ///   it.
     /// - The audit records each change: the names of the tokens that were added, removed and changed.
     ///
-    /// A change is in force a fraction of a second after it, where the system notifies of changed files,
-    /// and after five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
+    /// A change takes effect within a fraction of a second where the system notifies of changed files,
+    /// and within five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
     ///
     /// # Errors
     /// Returns an error if the file is not valid now, or no thread can be started to follow it.
@@ -146,9 +147,9 @@ impl Admin {
     ///
     /// Messages are sent from a thread of their own. They are of three kinds: halts and resumes, rules
     /// that a guard rail has stopped, and rules that are armed or end. Those of one kind are sent one
-    /// after the other, in the order of the entries; those of different kinds have connections of
-    /// their own and do not wait for each other, so that a halt may arrive before an earlier entry
-    /// about rules. When more than eight entries of one kind wait, they are told in one message (see
+    /// after the other, in the order of the entries; those of different kinds have connections of their
+    /// own and do not wait for each other, so that a halt may arrive before an earlier entry about
+    /// rules. When more than eight entries of one kind wait, they are combined into one message (see
     /// [`Webhook::json`](crate::Webhook::json)).
     ///
     /// A failed attempt is retried with exponential backoff for one minute, or for the time set with
@@ -238,8 +239,8 @@ impl Admin {
     }
 
     /// Returns a router with the routes below `path`, to be merged into that of the service, and exempts
-    /// `path` from all faults at every layer of the injector: the kill switch is not hit by the rule that it
-    /// is to stop.
+    /// `path` from all faults at every layer of the injector, so that no rule hits the kill switch that is
+    /// to stop it.
     ///
     /// A port of its own, by [`bind`](Self::bind), is the better choice: it has a thread of its own. Here, the
     /// service's runtime does the work, a `block` on all of its threads holds the routes too, and faults at
@@ -257,7 +258,7 @@ impl Admin {
     /// ```
     ///
     /// `path` is the path as the layers see it. If the router is nested once more, at `/ops` for example, and
-    /// a layer stands outside of that, exempt the whole path too, by `injector.exempt_path("/ops/chaos")`.
+    /// a layer is outside of that, exempt the whole path, too, with `injector.exempt_path("/ops/chaos")`.
     ///
     /// # Panics
     /// Panics if `path` does not begin with `/`, is `/` alone, or has a parameter such as `{tenant}`.
@@ -271,12 +272,12 @@ impl Admin {
         Router::new().nest(nested, self.router())
     }
 
-    /// Opens a TCP port as [`bind`](Self::bind) does, for a service that is to start whether the port opens or
-    /// not: if it does not, because its address is taken for example, a `tracing` warning says why, and the
-    /// result is `None`.
+    /// Opens a TCP port as [`bind`](Self::bind) does, for a service that must start with or without the port.
+    /// If the port cannot be opened, for example because its address is in use, this logs a `tracing` warning
+    /// with the reason and returns `None`.
     ///
-    /// Without the port, nobody can halt from outside what the environment or files arm. Where that must not be,
-    /// use [`bind`](Self::bind), and let its error end the service.
+    /// Without the port, nobody can halt from outside the rules that the environment or files arm. If that is
+    /// not acceptable, use [`bind`](Self::bind), and let its error end the service.
     #[must_use = "the port is closed when this is dropped"]
     pub fn bind_or_warn(&self, address: SocketAddr) -> Option<Server> {
         match self.bind(address) {
@@ -306,16 +307,17 @@ impl Admin {
     /// - A connection that is accepted after a change shows the new certificate, and must present a
     ///   certificate of the new authorities. Connections that are open keep what they began with, for at
     ///   most five minutes.
-    /// - Files that are missing, half-written or invalid for another reason, such as a key that is not that of
-    ///   the certificate, change nothing. Why is reported once: as a `tracing` warning with the target
-    ///   `chaos`, as a refusal in the audit, and, until the files are valid again, in `GET /v1/status` and
-    ///   the metric `chaos_source_failing`.
-    /// - A certificate that has expired, or soon will, is warned of when the port is opened and when it is
-    ///   taken, as with [`tls`](Self::tls). One that has expired is also reported in the same places of the status and the metrics.
+    /// - Files that are missing, half-written or invalid for another reason, such as a key that does not
+    ///   belong to the certificate, change nothing. The reason is reported once: as a `tracing` warning with
+    ///   the target `chaos`, as a refusal in the audit, and, until the files are valid again, in
+    ///   `GET /v1/status` and the metric `chaos_source_failing`.
+    /// - A `tracing` warning says that a certificate has expired, or soon will, when the port is opened and when a
+    ///   changed certificate is taken, as with [`tls`](Self::tls). A certificate that has expired is also reported in
+    ///   `GET /v1/status` and the metric `chaos_source_failing`.
     /// - The audit records each change, without the contents.
     ///
-    /// A change is in force a fraction of a second after it, where the system notifies of changed files,
-    /// and after five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
+    /// A change takes effect within a fraction of a second where the system notifies of changed files,
+    /// and within five seconds elsewhere. The links of a mounted Kubernetes Secret are followed.
     ///
     /// # Errors
     /// Returns an error if the files are not valid now, or no thread can be started to follow them.

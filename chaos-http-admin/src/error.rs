@@ -2,10 +2,11 @@
 
 use std::{error::Error, fmt, io, net::SocketAddr, path::PathBuf};
 
+use chaos_core::WithCauses;
+
 /// The reason why an [`Admin`](crate::Admin) could not open its port.
 ///
-/// New variants may be added.
-#[derive(Debug)]
+/// New variants may be added. `Debug` writes the sentences of the error and of its cause.
 #[non_exhaustive]
 pub enum ServeError {
     /// Other machines can reach the address, and no access tokens are set: anyone on those machines
@@ -44,6 +45,12 @@ impl fmt::Display for ServeError {
     }
 }
 
+impl fmt::Debug for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
+    }
+}
+
 impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
@@ -53,14 +60,16 @@ impl Error for ServeError {
     }
 }
 
-/// Returns an error with its causes, in one line.
-#[cfg(any(feature = "follow", feature = "webhooks"))]
-pub(crate) fn with_causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A `main` that returned the error printed `Bind(127.0.0.1:9900, Os { code: 98, … })`.
+    #[test]
+    fn a_main_prints_a_sentence() {
+        let address = ([127, 0, 0, 1], 9900).into();
+        let error = ServeError::Bind(address, io::ErrorKind::AddrInUse.into());
+        let printed = "the admin port cannot listen on 127.0.0.1:9900: address in use";
+        assert_eq!(format!("{error:?}"), printed);
     }
-    text
 }

@@ -91,7 +91,8 @@ fn shown(rule: &Value) -> Value {
     if let Value::Object(shown) = &mut shown {
         shown.remove("examples");
     }
-    shown["description"] = "A rule as it was written, and what it did.".into();
+    shown["description"] =
+        "A rule as it was written, with its counts, its sites and its warnings.".into();
     let required = [
         "id", "site", "enabled", "faults", "stats", "sites", "warnings",
     ];
@@ -104,7 +105,7 @@ fn shown(rule: &Value) -> Value {
         "items": { "type": "string" },
     });
     shown["properties"]["warnings"] = json!({
-        "description": "What the rule cannot do at the sites that there are.",
+        "description": "The warnings about the rule: parts of it that cannot have an effect at the known sites.",
         "type": "array",
         "items": { "$ref": "#/components/schemas/RuleWarning" },
     });
@@ -149,7 +150,10 @@ fn patches(schemas: &mut Map<String, Value>) {
         rule["properties"][field] = nullable(&reference);
         made.push((
             name,
-            patch_of(document, "The fields that change; null takes one away."),
+            patch_of(
+                document,
+                "The fields to change. `null` resets a field to its default.",
+            ),
         ));
     }
     made.push(("RulePatch".to_owned(), rule));

@@ -78,7 +78,8 @@ const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 ///
 /// Dropping this stops the port as [`stop`](Self::stop) does, without waiting for it.
 ///
-/// `A` is where the port is: an address, or for [`bind_unix`](crate::Admin::bind_unix) a socket's file.
+/// `A` says where the port is: a [`SocketAddr`], or for [`bind_unix`](crate::Admin::bind_unix) the file
+/// of the socket.
 #[derive(Debug)]
 #[must_use = "the port is closed when this is dropped"]
 pub struct Server<A = SocketAddr> {
@@ -115,7 +116,7 @@ impl Server {
 
 impl<A> Server<A> {
     /// Halts all injection when `signal` completes. Pass the signal that stops the service: calls that a
-    /// fault delays or holds are then released, and do not hold up the shutdown.
+    /// fault delays or holds are then released, and do not delay the shutdown.
     ///
     /// The signal is polled on the port's thread, so it is noticed although faults hold every thread of
     /// the service.

@@ -60,8 +60,8 @@ impl Webhook {
     /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
     /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
     ///
-    /// When more than eight entries wait for a slow receiver, they are told in one message. Its
-    /// `entry` is the last of them, and its `event` that of the last, or `arm` if a rule is armed
+    /// When more than eight entries wait for a slow receiver, they are combined into one message. Its
+    /// `entry` is the last of them, and its `event` is that of the last, or `arm` if a rule is armed
     /// after them. `folded` describes all of them: the number of `entries`, the id of the `first` and
     /// the time `since` when, the names of up to 100 `actors`, and the rules that were `armed` and
     /// `ended`, each with a `count` and up to 100 ids in `rules`. A rule is counted once, by its last
@@ -95,9 +95,9 @@ impl Webhook {
     /// Slack's incoming webhooks and of services that are compatible with them, such as Mattermost
     /// and Discord.
     ///
-    /// No part of the message notifies a channel or a person, and none is a link under another name:
-    /// `&`, `<` and `>` are escaped, and a space of no width follows each `@` and separates `](`.
-    /// Other Markdown is not changed.
+    /// No part of the message notifies a channel or a person, or is a link under another name: `&`, `<`
+    /// and `>` are escaped, and a space of no width follows each `@` and separates `](`. Other Markdown
+    /// is not changed.
     ///
     /// # Errors
     /// Returns an error if `url` is not an `http` or `https` URL with a host.
@@ -197,7 +197,7 @@ impl fmt::Debug for Webhook {
 
 /// The error for a URL that cannot be that of a webhook. It does not contain the URL, which may
 /// contain secrets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebhookError(());
 
 impl fmt::Display for WebhookError {
@@ -205,6 +205,12 @@ impl fmt::Display for WebhookError {
         f.write_str(
             "the URL of the webhook is not valid; allowed: an http or https URL with a host",
         )
+    }
+}
+
+impl fmt::Debug for WebhookError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

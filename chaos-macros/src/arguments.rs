@@ -14,8 +14,8 @@ mod keyword {
     syn::custom_keyword!(value);
 }
 
-const FORM: &str = "`#[site(\"name\")]`, `#[site(\"name\", label = value, …)]` or \
-                    `#[site(injector: injector, \"name\", …)]`";
+const FORM: &str = "`#[site(\"name\")]` or `#[site(injector: injector, \"name\")]`, and after the name \
+                    `err = …`, the word `value`, and labels such as `label = text`";
 
 /// The arguments of the attribute.
 pub(crate) struct Arguments {
@@ -112,9 +112,12 @@ fn taken(
 /// Checks the syntax of one label.
 fn label(input: ParseStream<'_>) -> Result<()> {
     let is_label = input.peek(Ident::peek_any) && input.peek2(Token![=]);
+    if input.peek(keyword::value) && !is_label {
+        return Err(input.error("`value` is given twice"));
+    }
     if !is_label || input.peek2(Token![==]) {
-        let forms =
-            "this is not a label; allowed: `name = text`, `name = %display` or `name = ?debug`";
+        let forms = "this is not a label; allowed: `name = text`, `name = %display` or `name = ?debug`; \
+                     `err = …`, which makes the error; the word `value`";
         return Err(input.error(forms));
     }
     if input.peek(Token![crate]) {
@@ -130,7 +133,12 @@ fn label(input: ParseStream<'_>) -> Result<()> {
     } else {
         input.parse::<Option<Token![?]>>()?;
     }
-    input.parse::<Expr>()?;
+    let value = input.parse::<Expr>()?;
+    if matches!(value, Expr::Closure(_)) {
+        let problem =
+            "a label is not a closure; the closure that makes the error is given as `err = …`";
+        return Err(Error::new_spanned(value, problem));
+    }
     Ok(())
 }
 

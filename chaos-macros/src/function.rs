@@ -109,8 +109,8 @@ impl Function {
 
 /// Returns the error for a function that cannot return an injected fault.
 fn no_result(at: impl ToTokens) -> Error {
-    let problem = "a site must return `Result<_, E>` with `E: From<chaos_core::Injected>`, \
-                   because an injected fault is returned as an error";
+    let problem = "a site must return `Result<_, E>`, because an injected fault is returned as an error, which \
+                   `E: From<chaos_core::Injected>` or `err = …` makes";
     Error::new_spanned(at, problem)
 }
 

@@ -49,16 +49,16 @@ use crate::{arguments::Arguments, function::Function};
 /// # drop(Shop { injector: Injector::new() }.buy(None));
 /// ```
 ///
-/// - **Return type.** The function must return `Result<_, E>` with `E: From<chaos_core::Injected>`,
-///   because an injected fault is returned as an error. [`std::io::Error`] and boxed errors
-///   implement this conversion.
-/// - **Another error type**, such as that of a database client, is made by `err = …`, a function or
+/// - **Return type.** The function must return `Result<_, E>`, because an injected fault is returned
+///   as an error. Without `err = …`, the error type implements `From<chaos_core::Injected>`, as
+///   [`std::io::Error`] and boxed errors do.
+/// - **Any other error type**, such as that of a database client, is made by `err = …`, a function or
 ///   closure of the `Injected`: `#[site("db.read", err = |injected| Error::Io(injected.into()))]`.
 ///   `err` can therefore not be the name of a label.
 /// - **A value.** With the word `value`, as in `#[site("stock.read", value)]`, the function returns
-///   `Ok` with the value of a rule such as `{"value": 0}`, deserialized to the function's type. If
-///   the value does not fit the type, and for every other fault that fails the call, the function
-///   returns the error. This takes the feature `serde` of chaos-core.
+///   `Ok` with the value of a rule such as `{"value": 0}`, deserialized to the function's type. If the
+///   value does not fit the type, and for every other fault that fails the call, the function returns
+///   the error. This needs the feature `serde` of chaos-core.
 /// - **Labels** can use the function's arguments, including `self`. A label is written `name =
 ///   text`, `name = %display` or `name = ?debug`.
 /// - **Async functions** pass the site when they are first polled, not when they are called. This

@@ -14,22 +14,22 @@ use syn::{
 pub(crate) struct Input {
     /// As they were written, without the braces around them.
     pub(crate) fields: TokenStream,
-    object: Object,
+    pub(crate) object: Object,
 }
 
-struct Object(Punctuated<Field, Token![,]>);
+pub(crate) struct Object(pub(crate) Punctuated<Field, Token![,]>);
 
-struct Field {
-    name: LitStr,
-    value: Value,
+pub(crate) struct Field {
+    pub(crate) name: LitStr,
+    pub(crate) value: Value,
 }
 
-struct Value {
-    span: Span,
-    kind: Kind,
+pub(crate) struct Value {
+    pub(crate) span: Span,
+    pub(crate) kind: Kind,
 }
 
-enum Kind {
+pub(crate) enum Kind {
     Object(Object),
     List(Punctuated<Value, Token![,]>),
     /// A number, a text, `true`, `false` or `null`, in JSON.
@@ -44,19 +44,24 @@ impl Input {
         self.object.get("id").is_some()
     }
 
-    /// Returns the id of a rule that does not name itself: the file, line and column of the macro.
+    /// Returns the id of a rule that does not name itself.
     pub(crate) fn default_id(&self) -> Option<String> {
+        (!self.has_id()).then(|| self.place())
+    }
+
+    /// Returns the file, line and column of the macro.
+    pub(crate) fn place(&self) -> String {
         let place = Span::call_site().unwrap();
         let path = place.file();
         let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
         let is_of_id = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
         let file: String = file.chars().filter(is_of_id).take(64).collect();
-        let id = format!("{file}:{}:{}", place.line(), place.column());
-        (!self.has_id()).then_some(id)
+        format!("{file}:{}:{}", place.line(), place.column())
     }
 
     /// Checks a rule of literals, and returns its JSON. Returns `None` if a value is an expression: such a rule is
-    /// checked when it is evaluated.
+    /// checked by
+    /// [`check_literals`](Self::check_literals) as far as it is known, and again when it is evaluated.
     pub(crate) fn checked(&self) -> syn::Result<Option<String>> {
         let mut json = String::new();
         if !self.object.write(&mut json) {
@@ -70,7 +75,7 @@ impl Input {
     }
 
     /// Returns the error at the value of its field, or of the last one above it that is there.
-    fn at_its_place(&self, error: &RuleError) -> syn::Error {
+    pub(crate) fn at_its_place(&self, error: &RuleError) -> syn::Error {
         let span = place(&self.object, error.field()).unwrap_or_else(Span::call_site);
         syn::Error::new(span, error)
     }
@@ -112,7 +117,7 @@ fn place(object: &Object, path: &str) -> Option<Span> {
 }
 
 impl Object {
-    fn get(&self, name: &str) -> Option<&Value> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         let field = self.0.iter().find(|field| field.name.value() == name)?;
         Some(&field.value)
     }
@@ -128,7 +133,7 @@ impl Object {
 }
 
 impl Value {
-    fn write(&self, json: &mut String) -> bool {
+    pub(crate) fn write(&self, json: &mut String) -> bool {
         match &self.kind {
             Kind::Object(object) => object.write(json),
             Kind::List(values) => write_all(json, "[]", values, Value::write),
@@ -159,7 +164,7 @@ fn write_all<T>(
     true
 }
 
-fn text(text: &LitStr) -> String {
+pub(crate) fn text(text: &LitStr) -> String {
     serde_json::Value::from(text.value()).to_string()
 }
 

@@ -1,4 +1,4 @@
-//! The macro [`rule!`]: a rule in Rust code, in JSON that the compiler checks.
+//! The macro [`rule!`], which makes a rule in Rust code from JSON that the compiler checks.
 //!
 //! It is in a crate of its own because it reads the rule with [`chaos_core`] when it is expanded.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@
 struct Readme;
 
 mod json;
+mod partial;
 
 use proc_macro::TokenStream;
 use quote::quote;
@@ -40,12 +41,16 @@ use crate::json::Input;
 /// - **A rule of literals is checked by the compiler**, with the code that reads it at run time: names, numbers,
 ///   durations, routes and regular expressions. The error stands at the field, and says what is
 ///   allowed.
-/// - **A value may be an expression**, of any type that [`serde::Serialize`] knows: `"limit": retries + 1`. Such a
-///   rule is checked when it is evaluated.
-/// - **Without an `id`**, it is the name of the file with the line and the column of the macro: `checkout.rs:12:9`.
+/// - **A value may be an expression**, of any type that [`serde::Serialize`] knows: `"limit": retries + 1`. The compiler
+///   then checks the names of all fields, and the site, the conditions and each fault that have no expression in them.
+///   The rest is checked when the rule is evaluated.
+/// - **The `id` may be left out.** The default is the name of the file with the line and the column of the macro:
+///   `checkout.rs:12:9`. Each rule that one macro makes has this id, so `put` replaces the one before. `arm` numbers
+///   it instead if another rule has the id (`checkout.rs:12:9:2`), so a function that makes a rule can be called more
+///   than once.
 /// - The braces around the fields may be left out: `rule! { "site": "db.read", … }`.
 ///
-/// It takes chaos-core with its feature `serde`. A rule with a `window` takes its feature `window` as well.
+/// It needs the feature `serde` of chaos-core. A rule with a `window` needs the feature `window` as well.
 ///
 /// [`serde::Serialize`]: https://docs.rs/serde/latest/serde/trait.Serialize.html
 ///
@@ -58,18 +63,19 @@ use crate::json::Input;
 /// ```
 ///
 /// # Panics
-/// A rule with expressions panics, at the place of the macro, if the rule is not valid: the message is that of the
-/// [`RuleError`](chaos_core::RuleError).
+/// The macro panics if the rule has expressions and is not valid. The message is that of the
+/// [`RuleError`](chaos_core::RuleError), and the location is that of the macro.
 ///
 /// # Compile errors
 /// A rule of literals is refused for what [`rule_from_json`](chaos_core::wire::rule_from_json) refuses, and any rule
-/// for what is not JSON.
+/// for an unknown field and for what is not JSON.
 #[proc_macro]
 pub fn rule(input: TokenStream) -> TokenStream {
     let expanded = syn::parse::<Input>(input).and_then(|input| {
         let json = match input.checked()? {
             Some(literals) => quote!(::chaos_core::__private::Json::Text(#literals)),
             None => {
+                input.check_literals()?;
                 let fields = &input.fields;
                 quote!(::chaos_core::__private::Json::Value(
                     ::chaos_core::__private::json!({ #fields })

@@ -1,4 +1,5 @@
-//! What the environment of the process names: `CHAOS_HALT_FILE`, `CHAOS_RULES` and `CHAOS_FILE`.
+//! Rules and files that the environment of the process names: `CHAOS_HALT_FILE`, `CHAOS_RULES` and
+//! `CHAOS_FILE`.
 
 use std::{env, ffi::OsString};
 
@@ -16,9 +17,9 @@ const HALT_FILE: &str = "CHAOS_HALT_FILE";
 const RULES: &str = "CHAOS_RULES";
 const FILE: &str = "CHAOS_FILE";
 
-/// What the environment names: `CHAOS_HALT_FILE` the path of a [`HaltFile`], `CHAOS_RULES` rules in the
-/// [short form](chaos_core::wire::rules_from_short), and `CHAOS_FILE` the path of a file of rules.
-/// Each may be unset or empty.
+/// The rules and files that environment variables name. `CHAOS_HALT_FILE` has the path of a
+/// [`HaltFile`], `CHAOS_RULES` has rules in the [short form](chaos_core::wire::rules_from_short), and
+/// `CHAOS_FILE` has the path of a file of rules. Each may be unset or empty.
 ///
 /// ```
 /// use chaos_core::Injector;

@@ -8,11 +8,11 @@ use chaos_core::{OneLine, RuleError, rule::ChangeError};
 /// force.
 ///
 /// `Display` writes one line with the path or the variable, the line and column if the parser
-/// provides them, and the cause. [`source`](Error::source) is therefore always `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// provides them, and the cause. [`source`](Error::source) is therefore always `None`. `Debug` writes the same.
+#[derive(Clone, PartialEq, Eq)]
 pub struct SourceError(Box<Parts>);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Parts {
     origin: String,
     place: Option<Place>,
@@ -84,6 +84,12 @@ impl fmt::Display for SourceError {
             }
             Problem::Change(error) => write!(f, ": {error}"),
         }
+    }
+}
+
+impl fmt::Debug for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -21,22 +21,23 @@ use crate::{
     halt_file::{follower::Follower, marker::Marker},
 };
 
-/// A file that is there while the injector is halted.
+/// A file that exists while the injector is halted, so that a halt outlives the process.
 ///
-/// - **A file that is there halts.** It is looked for before [`follow`](Self::follow) returns, so a
-///   process that starts while it is there injects nothing, and again whenever its directory changes.
-///   The first line of the file is the reason: `echo 'incident 42' > halt` halts every process that follows
-///   the file, whether its port answers or not.
-/// - **A halt writes it**, whoever halts, and so does a guard rail that stops all injection. The halt does
-///   not wait for it: a thread of its own writes the file, usually within milliseconds. A halt by
-///   [`Injector::halt_when`] or the `halt_on` of a port is not written, because the process ends with it.
-/// - **A resume removes it**, before any rule is armed again. If the file cannot be removed, because
-///   it is mounted read-only for example, the resume is refused with the reason.
-/// - **Removing it resumes**, whoever has halted, once it has been gone for 100 ms. While a guard rail has not
-///   been acknowledged, the file is written again instead.
+/// - **A file that exists halts the injector.** [`follow`](Self::follow) looks for it before it returns, so
+///   a process that starts while the file exists injects nothing. The file is looked for again whenever its
+///   directory changes. The first line of the file is the reason: `echo 'incident 42' > halt` halts every
+///   process that follows the file, whether its port answers or not.
+/// - **A halt by anyone writes the file**, and so does a guard rail that stops all injection. The halt
+///   does not wait for the file: a thread of its own writes the file, usually within milliseconds. A halt
+///   by [`Injector::halt_when`] or the `halt_on` of a port is not written, because the process ends with
+///   it.
+/// - **A resume removes the file**, before any rule is armed again. If the file cannot be removed,
+///   because it is mounted read-only for example, the resume is refused with the reason.
+/// - **Removing the file resumes injection**, once the file has been gone for 100 ms. This ends the holds
+///   of all people. While a guard rail has not been acknowledged, the file is written again instead.
 ///
-/// What cannot be done is a `tracing` warning and an entry of the audit, once for each reason, and
-/// [`problem`](FollowedHaltFile::problem) says it for as long as it lasts:
+/// A failure is reported once for each reason, as a `tracing` warning and an entry of the audit, and
+/// [`problem`](FollowedHaltFile::problem) returns it for as long as it lasts:
 ///
 /// | the file | the injector |
 /// |---|---|
@@ -47,7 +48,8 @@ use crate::{
 /// | cannot be written: the disk is full or read-only | a halt is in force, and ends with the process; the file is tried again every five seconds |
 /// | cannot be removed | stays halted |
 ///
-/// Processes may share a file: each is halted by the halt of another, and resumed with it.
+/// Several processes may share a file. A halt of one halts them all, and a resume of one resumes them
+/// all.
 ///
 /// ```
 /// use chaos_core::Injector;
@@ -89,8 +91,8 @@ impl HaltFile {
         &self.0.path
     }
 
-    /// Halts `injector` if the file is there, and keeps the two together until the last clone of the
-    /// returned value is dropped. Call it before the first rule is armed.
+    /// Halts `injector` if the file exists, and keeps the file and the halt in step until the last
+    /// clone of the returned value is dropped. Call it before the first rule is armed.
     ///
     /// An injector that is halted already keeps its holders, and the file is written.
     ///
@@ -138,8 +140,8 @@ impl FollowedHaltFile {
         self.0.marker.path()
     }
 
-    /// Returns why the file and the halt are not the same at the moment, or `None` if they are: it could
-    /// not be looked for, or not be written. `Admin::source` of `chaos-http-admin` shows it.
+    /// Returns why the file does not match the halt at the moment, because it could not be looked for or
+    /// written; `None` if it matches. `Admin::source` of `chaos-http-admin` shows it.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         self.0.marker.problem()

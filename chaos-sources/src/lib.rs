@@ -1,5 +1,5 @@
-//! Rules for [`chaos_core`] from a file, which is followed while it changes, and from the
-//! environment, and a [file that keeps a halt](HaltFile).
+//! Arms rules of [`chaos_core`] from a file, which it follows while it changes, and from the
+//! environment. A [`HaltFile`] keeps a halt over restarts.
 //!
 //! ```
 //! use chaos_core::{Injector, inject};

@@ -53,7 +53,7 @@ impl ByteFault {
             BytesPlan::Throttle(bytes_per_second) => Kind::Throttle(Pacer::new(bytes_per_second)),
             BytesPlan::TruncateAfter(bytes) => Kind::EndAfter(bytes),
             BytesPlan::StallAfter(bytes, time) => Kind::StallAfter(bytes, time),
-            BytesPlan::Corrupt(corruption) => Kind::Corrupt(corruption, None),
+            BytesPlan::Corrupt(corruption) => Kind::Corrupt(*corruption, None),
             BytesPlan::FirstByte(time) => Kind::FirstByte(time),
             BytesPlan::EachChunk(time) => Kind::EachChunk(time),
         })

@@ -56,7 +56,7 @@ impl ConnectLayer {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn new(site: &str) -> Self {
@@ -67,7 +67,7 @@ impl ConnectLayer {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn with_injector(site: &str, injector: &Injector) -> Self {

@@ -1,5 +1,6 @@
 //! Executes the plans for one request, in order.
 
+mod at_once;
 pub(crate) mod cut_means;
 mod measure;
 pub(crate) mod outcome;
@@ -11,10 +12,10 @@ pub(crate) mod response_wait;
 pub(crate) mod upload;
 
 use chaos_core::Decision;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::measure::Watch;
+pub(crate) use self::{at_once::end_at_once, measure::Watch};
 use crate::{
     body::FaultBody,
     connection::{Connection, peer_watch::INTERVAL},
@@ -77,16 +78,13 @@ where
     let cut_means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
     let mut planned = PlannedRequest::new(request, decision.marks(), cut_means);
     async move {
-        let mut outcome = None;
+        let mut ending = None;
         while let Some(plan) = decision.next_plan_if(|plan| planned.begins(plan)) {
-            let Some(active_call) = decision.active_call() else {
-                continue;
-            };
-            let wait = match planned.add(plan, active_call) {
+            let wait = match planned.add(plan, &mut decision) {
                 NextAction::Continue => continue,
                 NextAction::Wait(wait) => wait,
-                NextAction::Finish(finished) => {
-                    outcome = Some(finished);
+                NextAction::Finish(ends) => {
+                    ending = Some(ends);
                     continue;
                 }
             };
@@ -108,19 +106,24 @@ where
             head,
             mut upload,
             response: mut response_plan,
+            cut_means,
             answer_on_signal,
             cuts_on_signal,
-            ..
         } = planned;
-        upload.begin(outcome.is_none(), &head.headers);
+        upload.begin(ending.is_none(), &head.headers);
         response_plan.drop_dead_signals();
         let answer_on_signal = answer_on_signal.filter(|answer| answer.0.may_fire());
         let mut connection = response_plan.to_look_at(|| Connection::to_look_at(&head));
-        let result = match (outcome, answer_on_signal) {
-            (Some(outcome), _) => {
+        let result = match (ending, answer_on_signal) {
+            (Some(ending), _) => {
                 // A service releases what it has reserved for the call.
-                drop((inner, upload, head));
-                Err(outcome)
+                drop((inner, upload));
+                let outcome = ending.outcome(&protocol, cut_means, M::HOLDS_ERRORS, head);
+                if response_plan.is_empty() && cuts_on_signal.is_empty() && report.is_none() {
+                    let result = outcome.into_result::<M, B, S::Error>();
+                    return result.map(|response| response.map(<M as Bodies<B>>::take));
+                }
+                Err(Box::new(outcome))
             }
             (None, None) => Ok(inner.call(upload.request::<M::Requests>(head)).await),
             (None, Some(answer_on_signal)) => {
@@ -128,7 +131,10 @@ where
                 let call = inner.call(upload.request::<M::Requests>(head));
                 let result = Box::pin(race::unless(signal.fired(), call)).await;
                 // The inner service has not responded yet, so this is the whole response.
-                result.ok_or_else(|| Box::new(Outcome::Answer(protocol.answer(&answer))))
+                result.ok_or_else(|| {
+                    let answer = protocol.answer(&answer, HeaderMap::new());
+                    Box::new(Outcome::Answer(answer))
+                })
             }
         };
         let mut cuts = cuts_on_signal.into_iter();

@@ -15,14 +15,14 @@ use crate::{
 
 /// A [`Layer`] that makes every call of a service pass a site.
 ///
-/// The layer finds or creates the site when it is made. To clone the layer, to apply it (axum may do that
-/// for each request) and to clone the services it makes copies one reference.
+/// The layer finds or creates the site when it is made. Cloning the layer, applying it (axum may do that
+/// for each request) and cloning the services that it makes each copy one reference.
 ///
 /// `M` is the [`Surface`](crate::Surface): it selects how the stack gets injected responses, bodies and
 /// errors. The crate's page has a table of which to use.
 ///
-/// What is exempt from faults, and whether responses name the rule that changed them, are settings of the
-/// site, which all layers of its name share:
+/// The site, which all layers of its name share, has two settings: which requests are exempt from faults,
+/// and whether responses name the rule that changed them:
 ///
 /// ```
 /// use chaos_core::{Injector, Text, matcher::Exemptions};
@@ -34,9 +34,9 @@ use crate::{
 /// layer.site().mark(false);
 /// ```
 ///
-/// The abort `reset` and the key `peer` need the address of a request's peer. tonic's server tells it; axum does
-/// if the router is served as `into_make_service_with_connect_info::<SocketAddr>()`. The first request says
-/// whether it is known, and [`Injector::warnings`] whether a rule needs it in vain.
+/// The abort `reset` and the key `peer` need the address of a request's peer. tonic's server provides it; axum
+/// does if the router is served as `into_make_service_with_connect_info::<SocketAddr>()`. The first request
+/// shows whether the address is known; if it is not, [`Injector::warnings`] reports the rules that need it.
 pub struct InjectLayer<M = SameTypes> {
     site: &'static Site,
     surface: PhantomData<fn() -> M>,
@@ -48,7 +48,7 @@ impl InjectLayer {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn new(site: &str) -> Self {
@@ -61,7 +61,7 @@ impl InjectLayer {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn with_injector(site: &str, injector: &Injector) -> Self {

@@ -43,9 +43,9 @@
 //!
 //! # Cost
 //!
-//! Idle: one relaxed load and one branch in `call`, one branch in `poll`, no allocation, no clone, and at
-//! most eight bytes of future. A call that a rule hits costs one box and one clone of the inner service. The
-//! bench `overhead` of the repository measures both.
+//! An idle layer costs one relaxed load and one branch in `call`, one branch in `poll`, and at most eight
+//! bytes of future. It allocates and clones nothing. A call that a rule hits costs one box and one clone of
+//! the inner service. The bench `overhead` of the repository measures both.
 //!
 //! # Features
 //!

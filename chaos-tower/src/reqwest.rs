@@ -50,8 +50,8 @@
 //!
 //! A client of reqwest-middleware calls the plain client below its middleware, where no layer fits. Write a
 //! middleware that passes a site with [`inject_async!`](chaos_core::inject_async), and that returns
-//! [`Injected::answer`](chaos_core::Injected::answer) as the response for a `status` fault; it stands last, so that a
-//! retry above sees the answer. The repository has it as a test, `examples/tests/it/a_middleware_answers.rs`.
+//! [`Injected::answer`](chaos_core::Injected::answer) as the response for a `status` fault. Add it last, so that a
+//! retry above it sees the answer. The repository has it as a test, `examples/tests/it/a_middleware_answers.rs`.
 //!
 //! # What the caller sees of a fault
 //!

@@ -15,7 +15,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     connection::peer_address::peer_address,
-    execute::{cut_means::CutMeans, execute},
+    execute::{cut_means::CutMeans, end_at_once, execute},
     future::ResponseFuture,
     site_ref::SiteRef,
     surface::{Bodies, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes},
@@ -172,9 +172,10 @@ where
     // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::boxed(boxed_future(execute::<S, M, A, B>(
-        ready, request, decision,
-    )))
+    ResponseFuture::boxed(match decision.ends_at_once() {
+        true => boxed_future(end_at_once::<S, M, A, B>(ready, request, decision)),
+        false => boxed_future(execute::<S, M, A, B>(ready, request, decision)),
+    })
 }
 
 // Derives would require the traits of `M`, of which no value exists.

@@ -86,7 +86,7 @@ pub struct BoxErrors;
 /// Makes bodies [`FaultBody`]s, and treats errors as the surface `E` does: for services and clients of
 /// hyper, and for bodies that another layer has changed.
 ///
-/// `R` selects what becomes of the bodies of requests: they are wrapped, too, or stay as they are with
+/// `R` selects whether the bodies of requests are wrapped, too, or stay as they are, as with
 /// [`WrapResponses`].
 #[derive(Debug, Default)]
 pub struct WrapBodies<E = SameTypes, R = WrapRequests>(PhantomData<fn() -> (E, R)>);
@@ -110,8 +110,8 @@ impl<B> HttpBody for B where B: Body<Data = Bytes, Error: Into<BoxError>> + Send
 /// `E`.
 ///
 /// [`SameTypes`], [`BoxErrors`] and [`WrapBodies`] implement this trait, which names the bounds and
-/// nothing else. It is not implemented if a body type has to stay and cannot hold another, which
-/// [`InjectLayer::wrapped_bodies`](crate::InjectLayer::wrapped_bodies) solves.
+/// nothing else. It is not implemented if a body type has to stay and cannot hold another body. Use
+/// [`InjectLayer::wrapped_bodies`](crate::InjectLayer::wrapped_bodies) then.
 pub trait HttpSurface<A, B, E>:
     Sealed<Requests: Bodies<A>>
     + Bodies<B>

@@ -14,7 +14,7 @@ use crate::{
     rules::{Armed, never_firing},
 };
 
-const BARE: &str = "empty function";
+pub(super) const BARE: &str = "empty function";
 const BARE_CALLER: &str = "function that calls another";
 const BARE_ASYNC: &str = "async fn";
 const BARE_TASK: &str = "async fn in a task";
@@ -249,15 +249,15 @@ pub(crate) fn arm() -> Armed {
     Armed::with(vec![never_firing("never", "bench.armed")])
 }
 
-type Answer = Result<u64, Injected>;
+pub(super) type Answer = Result<u64, Injected>;
 
 /// Calls a function through a pointer, so that the compiler knows only its type.
-fn calls_of(call: impl Fn(u64) -> Answer + 'static) -> Run {
+pub(super) fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
     #[inline(never)]
-    fn opaque(call: &impl Fn(u64) -> Answer, n: u64) -> Answer {
+    fn opaque<T>(call: &impl Fn(u64) -> T, n: u64) -> T {
         call(n)
     }
-    let call: Box<dyn Fn(u64) -> Answer> = black_box(Box::new(move |n| opaque(&call, n)));
+    let call: Box<dyn Fn(u64) -> T> = black_box(Box::new(move |n| opaque(&call, n)));
     Box::new(move |calls| {
         for n in 0..calls {
             // The result is dropped, as a caller would drop an error.
@@ -298,7 +298,7 @@ fn tasks_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Ru
 }
 
 /// Arms rules for as long as the returned function exists.
-fn while_armed(arm: fn() -> Armed, mut run: Run) -> Run {
+pub(super) fn while_armed(arm: fn() -> Armed, mut run: Run) -> Run {
     let armed = arm();
     Box::new(move |calls| {
         let _armed = &armed;

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     armed::{counters::Progress, draw::Draw},
+    clock::Clock,
     gate::Turnstile,
     guard_rail::monitor::Monitor,
     policy::{Policy, spending::Spending},
@@ -82,6 +83,12 @@ impl Arming {
         now >= self.deadline.get()
     }
 
+    /// Returns whether the rule has expired. The clock is read only if the rule has a deadline.
+    #[inline]
+    pub(crate) fn has_expired_by(&self, clock: &Clock) -> bool {
+        self.deadline.is_set() && self.has_expired(clock.now())
+    }
+
     /// Returns whether the rule has expired, and this is the first call to say so.
     pub(crate) fn notice_expiry(&self, now: Duration) -> bool {
         self.has_expired(now) && !self.noticed.swap(true, Ordering::Relaxed)
@@ -117,6 +124,10 @@ impl Deadline {
         deadline.map_or(Self::NEVER, |deadline| {
             u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
         })
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::NEVER
     }
 
     fn get(&self) -> Duration {

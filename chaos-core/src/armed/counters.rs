@@ -9,7 +9,7 @@ use std::{
     cell::Cell,
     sync::{
         LazyLock, OnceLock,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
     },
 };
 
@@ -26,6 +26,8 @@ use crate::policy::limit::{Limit, Overflow, take};
 pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
     active: AtomicU64,
+    /// Whether a call would have been hit and is exempt.
+    spared_exempt: AtomicBool,
     /// Made for the first call that a limit spares: few rules have any.
     overflow: OnceLock<Box<[AtomicU64; Limit::ALL.len()]>>,
 }
@@ -65,6 +67,18 @@ impl Counters {
     pub(crate) fn count_overflow(&self, limit: Limit) {
         let counts = self.overflow.get_or_init(Box::default);
         counts[limit as usize].fetch_add(1, Relaxed);
+    }
+
+    /// Notes that a call would have been hit and is exempt. Only the first such call writes.
+    pub(crate) fn note_exempt(&self) {
+        if !self.spared_exempt.load(Relaxed) {
+            self.spared_exempt.store(true, Relaxed);
+        }
+    }
+
+    /// Returns whether a call would have been hit and is exempt.
+    pub(crate) fn have_spared_exempt(&self) -> bool {
+        self.spared_exempt.load(Relaxed)
     }
 
     pub(crate) fn overflow(&self) -> Overflow {

@@ -10,11 +10,12 @@ use crate::{
     trigger::replay::{Replay, Turn},
 };
 
-/// Tells which calls a rule would hit, by their ordinals or their keys. Nothing is injected or counted.
+/// Computes which calls a rule would hit, by their ordinals or their keys. It injects and counts
+/// nothing.
 ///
-/// It answers for what draws decide: `rate` or `program`, `skip` and `every`, `seed`, `key` and `replay`. What
-/// `limit`, `max_active` and `first_attempts` leave over depends on the calls that there will be, and a
-/// `window` on the time of day.
+/// It considers `rate` or `program`, `skip` and `every`, `seed`, `key` and `replay`. It ignores `limit`,
+/// `max_active` and `first_attempts`, which depend on other calls, and a `window`, which depends on the time
+/// of day.
 ///
 /// ```
 /// use chaos_core::{Fault, Rate, Rule, Trigger};
@@ -36,10 +37,11 @@ pub struct Preview<'r> {
 }
 
 impl Rule {
-    /// Returns what tells which calls the rule would hit.
+    /// Returns a preview of the calls that the rule would hit.
     ///
     /// # Errors
-    /// If chance decides: the rule has neither a seed nor a key, and does not replay.
+    /// Returns an error if the decisions are random: the rule has neither a seed nor a key, and does
+    /// not replay.
     pub fn preview(&self) -> Result<Preview<'_>, RuleError> {
         let draw = Draw::of(self);
         let is_certain =
@@ -56,7 +58,7 @@ impl Rule {
         })
     }
 
-    /// Returns whether the rule tells its calls apart by a key, and not by their ordinals.
+    /// Returns whether the rule identifies its calls by a key, and not by their ordinals.
     #[must_use]
     pub fn is_keyed(&self) -> bool {
         let by_number = self

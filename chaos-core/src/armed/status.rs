@@ -24,19 +24,19 @@ pub struct Status {
     pub active: u64,
     /// The breaches of guard rails that nobody has acknowledged.
     pub breaches: Vec<Arc<str>>,
-    /// Who keeps the injector halted, in the order in which they halted it; empty unless it is
-    /// halted. At most 100 people are listed.
+    /// The holders that keep the injector halted, in the order in which they halted it; empty unless it
+    /// is halted. At most 100 people are listed.
     pub holders: Vec<HaltHolder>,
 }
 
-/// One of those who keep an injector halted.
+/// A holder of a halt, which keeps an injector halted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HaltHolder {
     /// Who halted, from where and why. A guard rail has the name `chaos`, and its breach as the
     /// reason.
     pub by: Actor,
-    /// What kind of holder it is.
+    /// The kind of the holder.
     pub kind: HolderKind,
     /// The time since the holder halted.
     pub ago: Duration,
@@ -45,12 +45,12 @@ pub struct HaltHolder {
     pub locked: bool,
 }
 
-/// What kind of [`HaltHolder`] keeps an injector halted.
+/// The kind of a [`HaltHolder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HolderKind {
-    /// A person, or a program that halted by [`Injector::halt`](crate::Injector::halt). A resume
-    /// ends every hold of this kind, whoever asks.
+    /// A person, or a program that halted by [`Injector::halt`](crate::Injector::halt). A resume by
+    /// anyone ends every hold of this kind.
     Person,
     /// A guard rail. A resume is refused until someone acknowledges the breach.
     GuardRail,
@@ -81,9 +81,9 @@ pub enum State {
     /// Stopped, by hand or by a guard rail.
     #[non_exhaustive]
     Halted {
-        /// The reason of the one who halted first. [`Status::holders`] lists all.
+        /// The reason of the first halt. [`Status::holders`] lists all holders.
         reason: String,
-        /// Who halted first.
+        /// The actor of the first halt.
         by: Actor,
         /// The time since that halt.
         ago: Duration,
@@ -102,8 +102,8 @@ impl State {
     }
 }
 
-/// What a rule has counted. The counts go on until the rule changes in what it does; `enabled` and
-/// `reason` may change.
+/// The counts of a rule. They go on until what the rule does is changed; `enabled` and `reason` may
+/// change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -113,9 +113,10 @@ pub struct Counts {
     pub injected: u64,
     /// Calls that would have been hit, in mode `shadow`.
     pub shadowed: u64,
-    /// Calls that the rule has decided to hit and is not done with.
+    /// Calls that the rule has hit and that are still under its effect.
     pub active: u64,
-    /// Logical requests that `first_attempts` has evicted to make room for others, since the rule was armed.
+    /// Logical requests that `first_attempts` has evicted since the rule was armed, because it remembers too
+    /// many others.
     pub evicted: u64,
     /// Calls that would have been hit and were spared by a limit.
     pub overflow: Overflow,

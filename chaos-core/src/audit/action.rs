@@ -14,9 +14,9 @@ pub enum Action {
     Remove,
     /// All rules were replaced.
     Replace,
-    /// All injection was halted, or someone else halted it, too.
+    /// All injection was halted, or a halt got a further holder.
     Halt,
-    /// A resume: the holds of all who had halted were ended, if there were any.
+    /// Injection was resumed: all holds were ended, if there were any.
     Resume,
     /// The calls that a `pause` held were released.
     Release,

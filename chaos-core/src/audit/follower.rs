@@ -1,4 +1,4 @@
-//! `AuditFollower`: one who must not miss an entry, and says how far it has come.
+//! `AuditFollower`: a reader that must not miss an entry, and reports its progress.
 
 use std::sync::{
     Arc, Weak,
@@ -16,7 +16,7 @@ pub struct AuditFollower {
 }
 
 impl AuditFollower {
-    /// Tells the audit that the entries up to the id `id` may be dropped.
+    /// Records that the entries up to the id `id` were processed, so that the audit may drop them.
     pub fn seen(&self, id: u64) {
         self.seen.store(id, Relaxed);
     }

@@ -15,7 +15,8 @@ pub struct HitCall {
     pub method: Option<Method>,
     /// The path of the request, percent-encoded and without its query.
     pub path: Option<Box<str>>,
-    /// The route that the service has matched, such as `/orders/{id}`. axum tells it to layers of a router.
+    /// The route that the service has matched, such as `/orders/{id}`. axum provides it to layers of a
+    /// router.
     pub route: Option<Box<str>>,
     /// The trace id of a valid `traceparent` header: 32 hexadecimal digits.
     pub trace_id: Option<Box<str>>,
@@ -26,11 +27,18 @@ pub struct HitCall {
 impl HitCall {
     const MOST_LABELS: usize = 16;
 
-    /// Copies the facts of `call`.
-    pub(crate) fn of(call: &Call<'_>) -> Arc<Self> {
+    /// Returns a call of which nothing is known.
+    pub(crate) fn unknown() -> Arc<Self> {
         static UNKNOWN: LazyLock<Arc<HitCall>> = LazyLock::new(Arc::default);
+        Arc::clone(&UNKNOWN)
+    }
+
+    /// Copies the facts of `call`. Cold, because it is asked for only if anyone is to be told.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn of(call: &Call<'_>) -> Arc<Self> {
         if call.http.is_none() && call.labels.is_empty() {
-            return Arc::clone(&UNKNOWN);
+            return Self::unknown();
         }
         let labels = call.labels.iter().take(Self::MOST_LABELS);
         Arc::new(Self {

@@ -1,22 +1,24 @@
 //! One injection under way: counted as active, and able to wait until its rule is over.
 
 use std::{
-    io,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    io, mem,
+    ops::Deref,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
+
+use http::HeaderValue;
 
 use crate::{
     armed::Armed,
     call::hit_call::HitCall,
-    decision::reservation::Reservation,
+    decision::{reservation::Taken, steps::FaultNames},
     hub::{Hub, observer::Injection},
     name::RuleId,
     plan::Injected,
-    policy::{
-        Policy,
-        limit::{Limit, share_of_tokens, take},
-    },
     trigger::replay::By,
 };
 
@@ -28,17 +30,19 @@ use crate::{
 pub struct ActiveCall(Arc<Active>);
 
 impl ActiveCall {
-    pub(crate) fn new(active: &Arc<Active>) -> Self {
-        Self(Arc::clone(active))
-    }
-
     /// Returns the id of the rule.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
-        &self.0.slot.rule.rule.id
+        &self.0.rule.rule.id
     }
 
-    /// Returns an error of this kind that the injection fails something with, such as a body.
+    /// Returns the id of the rule as the value of a header.
+    #[must_use]
+    pub fn mark(&self) -> &HeaderValue {
+        self.0.rule.mark()
+    }
+
+    /// Returns the error of this kind with which the injection fails a body, for example.
     #[must_use]
     pub fn injected(&self, kind: io::ErrorKind, message: &str) -> Injected {
         Injected::new(self.rule().clone(), self.0.site, kind, message.into())
@@ -64,7 +68,7 @@ impl ActiveCall {
     /// The action stops then, and the rest of the call proceeds as if there had been no fault.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.0.slot.hub.is_over(&self.0.slot.rule)
+        self.0.is_over()
     }
 
     /// Waits for `time`, counted from this call and not from the first poll, or until the rule is over.
@@ -74,17 +78,17 @@ impl ActiveCall {
     /// thread when it is polled.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
-        let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        let Active { rule, hub, .. } = &*self.0;
         hub.hold_at(&rule.gate);
         rule.gate.wait(hub.at_most(time, rule))
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
-        let ActiveSlot { rule, hub, .. } = &self.0.slot;
+        let Active { rule, hub, .. } = &*self.0;
         hub.hold_at(&rule.gate);
         rule.gate.wait_blocking(hub.at_most(time, rule));
     }
@@ -94,7 +98,7 @@ impl ActiveCall {
     /// Cancel-safe: dropping the future ends the wait.
     ///
     /// # Panics
-    /// In a tokio runtime that was built without its timer.
+    /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub fn over(&self) -> impl Future<Output = ()> + Send + use<> {
         self.wait(crate::plan::bytes::LONGEST)
@@ -102,117 +106,121 @@ impl ActiveCall {
 
     /// Reserves memory to burn of what all rules of the injector may, and returns how much.
     pub(crate) fn reserve_memory(&self, bytes: u64) -> u64 {
-        self.0.slot.hub.reserve_memory(bytes)
+        self.0.hub.reserve_memory(bytes)
     }
 
     /// Gives back memory that was reserved.
     pub(crate) fn release_memory(&self, bytes: u64) {
-        self.0.slot.hub.release_memory(bytes);
+        self.0.hub.release_memory(bytes);
     }
 
     /// Marks the rule as one that burns. Returns `false` if it burns already.
     pub(crate) fn begin_burn(&self) -> bool {
-        self.0.slot.rule.arming.begin_burn()
+        self.0.rule.arming.begin_burn()
     }
 
     /// Marks the rule as one that does not burn.
     pub(crate) fn end_burn(&self) {
-        self.0.slot.rule.arming.end_burn();
+        self.0.rule.arming.end_burn();
     }
 }
 
 /// A rule that fired on a call. It is injected, and counted, when it begins; if it never does, dropping
-/// this gives back what was reserved of the rule's limits.
+/// this gives back what was taken of the rule's limits.
 #[derive(Debug)]
 pub(crate) struct Active {
-    pub(crate) slot: ActiveSlot,
-    pub(crate) reservation: Reservation,
+    pub(crate) rule: Arc<Armed>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) taken: Taken,
+    /// Whether the injection has begun: then nothing is given back. It orders nothing: relaxed.
+    pub(crate) has_begun: AtomicBool,
     pub(crate) site: &'static str,
-    /// The names of the faults, for a rule that chooses.
-    pub(crate) chosen: Option<Arc<str>>,
+    pub(crate) names: FaultNames,
     pub(crate) delay: Duration,
-    pub(crate) by: By,
-    /// Taken when the injection begins: thousands of calls may be held then.
+    /// `None` if it was hit by chance, as most calls are.
+    pub(crate) by: Option<Box<By>>,
+    /// What is known of the call, if anyone is to be told. Taken when the injection begins: thousands of calls
+    /// may be held then.
     pub(crate) call: Mutex<Option<Arc<HitCall>>>,
 }
 
 impl Active {
     /// Counts the injection and reports it, the first time that it is called.
     pub(crate) fn begin(&self) {
-        if self.reservation.used.swap(true, Relaxed) {
+        if self.has_begun.swap(true, Relaxed) {
             return;
         }
-        let ActiveSlot { rule, hub, .. } = &self.slot;
+        let Self { rule, hub, .. } = self;
         rule.counters.count_injected();
-        rule.log(&self.by);
-        let fault = self.chosen.as_ref().unwrap_or_else(|| rule.fault_names());
-        let call = self
-            .call
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        hub.report(&Injection {
+        rule.log(|| self.by.as_deref().cloned().unwrap_or(By::Chance));
+        hub.report(|| Injection {
             site: self.site,
             rule: rule.rule.id.clone(),
-            fault: Arc::clone(fault),
+            fault: self.names.text(rule),
             delay: self.delay,
-            call: call.unwrap_or_default(),
+            call: self.lock_call().take().unwrap_or_else(HitCall::unknown),
         });
     }
-}
 
-/// One of the active injections of a rule, and of all of them, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct ActiveSlot {
-    pub(crate) rule: Arc<Armed>,
-    pub(crate) hub: Arc<Hub>,
-    /// Whether it is one of those that tokens may have.
-    pub(crate) of_token: bool,
-}
+    fn lock_call(&self) -> MutexGuard<'_, Option<Arc<HitCall>>> {
+        self.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
-impl ActiveSlot {
-    /// Enters one of the active injections that the rule may have, and one of those that the policy allows
-    /// in all, and tokens in all if it is `of_token`. The error is the limit that has no room.
-    pub(crate) fn enter(
-        rule: &Arc<Armed>,
-        hub: &Arc<Hub>,
-        policy: &Policy,
-        of_token: bool,
-    ) -> Result<Self, Limit> {
-        let max = policy.max_active_of(rule.rule.trigger.max_active);
-        if !rule.counters.enter(max) {
-            return Err(Limit::MaxActive);
+    /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
+    pub(crate) fn is_over(&self) -> bool {
+        self.hub.is_over(&self.rule)
+    }
+
+    /// Moves the contents into another place. What is left holds nothing, and gives nothing back.
+    fn moved(&mut self) -> Self {
+        Self {
+            rule: Arc::clone(&self.rule),
+            hub: Arc::clone(&self.hub),
+            taken: mem::take(&mut self.taken),
+            has_begun: AtomicBool::new(*self.has_begun.get_mut()),
+            site: self.site,
+            names: mem::replace(&mut self.names, FaultNames::OfRule),
+            delay: self.delay,
+            by: self.by.take(),
+            call: Mutex::new(self.lock_call().take()),
         }
-        let max = policy.active.map_or(u64::MAX, |max| max.get().into());
-        if of_token && !take(&hub.active_of_tokens, share_of_tokens(max)) {
-            rule.counters.leave();
-            return Err(Limit::PolicyActive);
-        }
-        if !take(&hub.active, max) {
-            leave(rule, hub, of_token);
-            return Err(Limit::PolicyActive);
-        }
-        let (rule, hub) = (Arc::clone(rule), Arc::clone(hub));
-        Ok(Self {
-            rule,
-            hub,
-            of_token,
-        })
     }
 }
 
-impl Drop for ActiveSlot {
+impl Drop for Active {
     fn drop(&mut self) {
-        leave(&self.rule, &self.hub, self.of_token);
-        self.hub.active.fetch_sub(1, Relaxed);
+        let has_begun = *self.has_begun.get_mut();
+        self.taken.put_back(&self.rule, &self.hub, has_begun);
     }
 }
 
-/// Gives back what an active injection takes of its rule, and of what tokens may have.
-fn leave(rule: &Armed, hub: &Hub, of_token: bool) {
-    rule.counters.leave();
-    if of_token {
-        hub.active_of_tokens.fetch_sub(1, Relaxed);
+/// An [`Active`] of a decision: in the decision itself until something shares it, as few calls need that.
+#[derive(Debug)]
+pub(crate) enum MaybeShared {
+    Own(Active),
+    Shared(Arc<Active>),
+}
+
+impl MaybeShared {
+    /// Returns a handle that may outlive the decision.
+    pub(crate) fn share(&mut self) -> ActiveCall {
+        let shared = match self {
+            Self::Own(own) => Arc::new(own.moved()),
+            Self::Shared(shared) => return ActiveCall(Arc::clone(shared)),
+        };
+        *self = Self::Shared(Arc::clone(&shared));
+        ActiveCall(shared)
+    }
+}
+
+impl Deref for MaybeShared {
+    type Target = Active;
+
+    fn deref(&self) -> &Active {
+        match self {
+            Self::Own(own) => own,
+            Self::Shared(shared) => shared,
+        }
     }
 }
 
@@ -220,7 +228,7 @@ impl Hub {
     /// Returns whether a rule is over: halted, changed, deleted or past its deadline.
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
         // A halt opens the gates where calls wait, and leaves the others to a resume.
-        rule.gate.is_open() || self.is_halted() || rule.arming.has_expired(self.clock.now())
+        rule.gate.is_open() || self.is_halted() || rule.arming.has_expired_by(&self.clock)
     }
 
     /// Returns `time`, cut off at the deadline of the rule.

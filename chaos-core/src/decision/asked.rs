@@ -1,9 +1,8 @@
-//! About which rules something that lasts was asked.
+//! `Asked`: which rules have decided about something that lasts, such as a connection.
 
-/// About which rules something that lasts was asked, such as a connection: those in force by then, and none by
-/// default.
+/// Records which rules have decided about something that lasts, such as a connection. By default, none has.
 ///
-/// [`Site::decide_news`](crate::Site::decide_news) notes it.
+/// [`Site::decide_news`](crate::Site::decide_news) updates it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked(
     /// The number of the gate of the rule that was put in force last.

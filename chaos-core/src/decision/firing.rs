@@ -1,8 +1,8 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
 use std::{
-    collections::VecDeque,
-    sync::{Arc, Mutex},
+    borrow::Cow,
+    sync::{Arc, Mutex, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -10,16 +10,19 @@ use crate::{
     armed::{Armed, draw::Hit},
     call::{Call, hit_call::HitCall, site_kind::SiteKind},
     decision::{
-        active_call::{Active, ActiveSlot},
-        reservation::{BudgetReservation, Reservation},
+        active_call::{Active, MaybeShared},
+        reservation::Permits,
+        site_rules::Here,
+        steps::{self, Bounded, Steps},
     },
     dice::Dice,
-    fault::{Fault, step::Step},
+    fault::step::Step,
     gate::Gate,
     hub::Hub,
     plan::Plan,
+    policy::Policy,
     rule::Mode,
-    trigger::replay::Turn,
+    trigger::replay::{By, Turn},
 };
 
 /// A rule that fired on a call, with the steps that are left.
@@ -29,12 +32,87 @@ use crate::{
 /// could act on.
 #[derive(Debug)]
 pub(crate) struct Firing {
-    pub(crate) rule: Arc<Armed>,
-    pub(crate) active: Arc<Active>,
-    pub(crate) steps: VecDeque<Step>,
-    pub(crate) dice: Dice,
+    pub(crate) active: MaybeShared,
+    pub(crate) steps: Steps,
+    /// The dice of a custom fault, whose closure may return one that draws.
+    pub(crate) dice: Option<Box<Dice>>,
     /// Opens when the pause that comes next is released.
     pause: Option<Arc<Gate>>,
+}
+
+/// By what a call was hit, and what that means for what is done to it.
+struct Draw<'c> {
+    ordinal: Option<u64>,
+    key: Option<Cow<'c, str>>,
+    dice: Dice,
+    /// The fraction of calls that the rule hits now.
+    share: f64,
+    /// By what times and sizes are multiplied now.
+    scale: f64,
+}
+
+impl<'c> Draw<'c> {
+    #[inline]
+    fn of(rule: &Armed, hit: Hit, call: &Call<'c>, hub: &Hub) -> Self {
+        let trigger = &rule.rule.trigger;
+        if rule.decides_closely() {
+            return Self::closely(rule, hit, call, hub);
+        }
+        Self {
+            ordinal: None,
+            key: None,
+            dice: Dice::Thread,
+            share: trigger.rate.get(),
+            scale: 1.0,
+        }
+    }
+
+    /// Works out what the rule has decided by. Cold, so that rules that go by chance do not pay for it.
+    #[cold]
+    #[inline(never)]
+    fn closely(rule: &Armed, hit: Hit, call: &Call<'c>, hub: &Hub) -> Self {
+        let trigger = &rule.rule.trigger;
+        let key = trigger.deciding_key();
+        let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
+        let ordinal = hit.ordinal();
+        let turn = Turn {
+            ordinal,
+            key: key.as_deref(),
+        };
+        let dice = rule.arming.draw.dice_behind(turn);
+        // Few rules need the time.
+        let age = trigger.program.as_ref();
+        let age = age.map_or(Duration::ZERO, |_| rule.arming.age(hub.clock.now()));
+        Self {
+            ordinal,
+            key,
+            dice,
+            share: trigger.share_at(age),
+            scale: trigger.scale_at(age),
+        }
+    }
+
+    /// Returns whether the policy keeps the hit.
+    #[cold]
+    #[inline(never)]
+    fn is_kept(&mut self, policy: &Policy) -> bool {
+        policy.rate.keeps(self.share, &mut self.dice)
+    }
+
+    /// Returns whether the call was hit by more than chance.
+    fn is_close(&self) -> bool {
+        self.ordinal.is_some() || self.key.is_some()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn by(&self) -> By {
+        let turn = Turn {
+            ordinal: self.ordinal,
+            key: self.key.as_deref(),
+        };
+        turn.into()
+    }
 }
 
 /// What the rules that fired before do to a call.
@@ -42,7 +120,7 @@ pub(crate) struct Firing {
 pub(crate) struct Before {
     /// Whether one of them ends the call, so that only what acts on its response can happen.
     pub(crate) has_ended: bool,
-    /// How long they delay the call.
+    /// How long they delay the call, if the policy bounds that.
     pub(crate) delayed: Duration,
     /// Whether one of them came with a token. It may hold the call as long as it likes, so what others have
     /// active on the call counts as the token's.
@@ -52,105 +130,69 @@ pub(crate) struct Before {
 impl Firing {
     /// Returns how long the steps delay the call, as planned.
     pub(crate) fn planned_delay(&self) -> Duration {
-        self.steps.iter().map(Step::planned_delay).sum()
+        self.steps.total(Step::planned_delay)
     }
 
     /// Fires `rule` on a call that it hit, unless a limit or the policy spares the call. The checks that cost
-    /// most come last.
+    /// most come last. `before` are the rules that fired before.
+    #[inline(always)]
     pub(crate) fn of(
         rule: &Arc<Armed>,
         hit: Hit,
         call: &Call<'_>,
-        (site, kind): (&'static str, SiteKind),
+        (site, kind): Here,
         hub: &Arc<Hub>,
         before: Before,
     ) -> Option<Self> {
-        let Before {
-            mut has_ended,
-            mut delayed,
-            of_token,
-        } = before;
-        let now = hub.clock.now();
-        if rule.arming.has_expired(now) {
+        if rule.arming.has_expired_by(&hub.clock) {
             rule.note_expiry();
             return None;
         }
-        let bounds = hub.bounds.load_full();
-        let policy = &bounds.policy;
-        let can_happen =
-            |fault: &Fault| fault.site_kinds().have(kind) && policy.permits(fault).is_ok();
-        if !rule.rule.faults.iter().any(can_happen) {
-            return None;
-        }
-        let trigger = &rule.rule.trigger;
-        let key = trigger.deciding_key();
-        let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
-        let turn = Turn {
-            ordinal: hit.ordinal(),
-            key: key.as_deref(),
-        };
-        let mut dice = rule.arming.draw.dice_behind(turn);
-        let age = rule.arming.age(now);
-        if !policy.rate.keeps(trigger.share_at(age), &mut dice) {
-            return None;
-        }
-        let mut reservation = Reservation::of(rule, call, now)?;
-        if rule.rule.mode == Mode::Shadow || policy.shadow_only {
-            rule.counters.count_shadowed();
-            *reservation.used.get_mut() = true;
-            rule.log(&turn.into());
-            return None;
-        }
-        let spared = |limit| rule.counters.count_overflow(limit);
-        let of_token = of_token || rule.is_of_token();
-        let slot = ActiveSlot::enter(rule, hub, policy, of_token);
-        let slot = slot.map_err(spared).ok()?;
+        let bounds = hub.bounds_of_hits(rule.is_always_bounded);
+        let policy = bounds.as_ref().map(|bounds| &bounds.policy);
         let faults = &rule.rule.faults;
-        let scale = trigger.scale_at(age);
-        let chooses = faults.iter().any(|fault| matches!(fault, Fault::OneOf(_)));
-        let (mut steps, mut names) = (VecDeque::with_capacity(faults.len()), Vec::new());
-        for fault in faults {
-            let Some(fault) = fault.chosen(&mut dice, can_happen) else {
-                continue;
-            };
-            let step = fault.step(&rule.rule.id, site, &mut dice).scaled(scale);
-            if has_ended && !step.acts_on_response_at(kind) || !step.can_act_on(call) {
-                continue;
-            }
-            let mut step = policy.bounded(step);
-            if let Some(longest) = policy.delay {
-                let Some(cut) = step.waiting_at_most(longest.saturating_sub(delayed)) else {
-                    continue;
-                };
-                step = cut;
-                delayed += step.planned_delay();
-            }
-            // The option that was chosen may end the call where another would not.
-            has_ended |= step.ends_call_at(kind);
-            steps.push_back(step);
-            names.extend(chooses.then(|| fault.name()));
-        }
-        if steps.is_empty() {
+        if !(faults.iter()).any(|fault| steps::can_happen(fault, kind, policy)) {
             return None;
         }
-        let planned_delay = steps.iter().map(Step::planned_delay).sum();
-        reservation.budget = BudgetReservation::of(rule, &bounds, planned_delay, now)
-            .map_err(spared)
-            .ok()?;
-        let active = Active {
-            slot,
-            reservation,
-            site,
-            chosen: chooses.then(|| names.join("+").into()),
-            delay: steps.iter().map(Step::delay).sum(),
-            by: turn.into(),
-            call: Mutex::new(Some(HitCall::of(call))),
+        let mut draw = Draw::of(rule, hit, call, hub);
+        if let Some(policy) = policy
+            && !draw.is_kept(policy)
+        {
+            return None;
+        }
+        let mut permits = Permits::of_trigger(rule, hub, call)?;
+        if rule.rule.mode == Mode::Shadow || policy.is_some_and(|policy| policy.shadow_only) {
+            rule.counters.count_shadowed();
+            // They are used up, as if the rule had injected.
+            permits.keep();
+            rule.log(|| draw.by());
+            return None;
+        }
+        permits.enter(policy, before.of_token || rule.is_of_token())?;
+        let bounded_by = Bounded {
+            call,
+            here: (site, kind),
+            policy,
+            scale: draw.scale,
         };
+        let (steps, names) = steps::make(rule, &bounded_by, &mut draw.dice, before)?;
+        if let Some(bounds) = &bounds {
+            permits.charge(bounds, steps.total(Step::planned_delay))?;
+        }
         Some(Self {
+            active: MaybeShared::Own(Active {
+                taken: permits.keep(),
+                rule: Arc::clone(rule),
+                hub: Arc::clone(hub),
+                has_begun: AtomicBool::new(false),
+                site,
+                names,
+                delay: steps.total(Step::delay),
+                by: draw.is_close().then(|| Box::new(draw.by())),
+                call: Mutex::new(hub.wants_calls().then(|| HitCall::of(call))),
+            }),
+            dice: steps.has_custom().then(|| Box::new(draw.dice)),
             steps,
-            rule: Arc::clone(rule),
-            active: Arc::new(active),
-            dice,
             pause: None,
         })
     }
@@ -159,15 +201,15 @@ impl Firing {
     /// it at once.
     pub(crate) fn expect_release(&mut self) {
         let pauses = |step: &Step| matches!(step, Step::Plan(Plan::Wait(wait)) if wait.is_pause());
-        if self.pause.is_none() && self.steps.front().is_some_and(pauses) {
-            self.pause = Some(self.rule.arming.pauses.gate());
+        if self.pause.is_none() && self.steps.next().is_some_and(pauses) {
+            self.pause = Some(self.active.rule.arming.pauses.gate());
         }
     }
 
     /// Returns the gate at which a pause waits.
     pub(crate) fn pause(&mut self) -> Arc<Gate> {
         let expected = self.pause.take();
-        expected.unwrap_or_else(|| self.rule.arming.pauses.gate())
+        expected.unwrap_or_else(|| self.active.rule.arming.pauses.gate())
     }
 
     /// Returns whether a step ends the call at a site of this kind.

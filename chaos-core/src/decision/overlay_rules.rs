@@ -24,11 +24,34 @@ use crate::{armed::rules::ArmedRules, decision::site_rules::SiteRules};
 pub(crate) struct OverlayRules {
     /// Locked while the injector's own lock is held, or alone.
     rules: Mutex<ArmedRules>,
-    by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<SiteRules>>>,
+    by_site: ArcSwap<FnvHashMap<SiteAddress, Arc<AimedSite>>>,
     /// The token that the overlay was made from.
     token: Option<Arc<str>>,
     /// Whether the overlay is halted. Written under the injector's lock, so it orders nothing: relaxed.
     is_halted: AtomicBool,
+}
+
+/// A site at which an overlay aims.
+#[derive(Debug)]
+struct AimedSite {
+    rules: SiteRules,
+    /// Whether a call in the overlay has passed the site since the overlay was last edited. It orders nothing:
+    /// relaxed.
+    is_passed: AtomicBool,
+}
+
+impl AimedSite {
+    fn new(rules: SiteRules) -> Arc<Self> {
+        let is_passed = AtomicBool::new(false);
+        Arc::new(Self { rules, is_passed })
+    }
+
+    /// Notes that a call passes. Only the first call writes.
+    fn note_pass(&self) {
+        if !self.is_passed.load(Ordering::Relaxed) {
+            self.is_passed.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The address of a site, which is `'static` and so never moves.
@@ -74,19 +97,26 @@ impl OverlayRules {
         self.by_site
             .load()
             .get(&site)
-            .map(|rules| rules.last_deadline())
+            .map(|site| site.rules.last_deadline())
+    }
+
+    /// Returns whether a call in the overlay is known to have passed a site since the overlay was last edited.
+    pub(crate) fn has_passed(&self, site: SiteAddress) -> bool {
+        let by_site = self.by_site.load();
+        let site = by_site.get(&site);
+        site.is_some_and(|site| site.is_passed.load(Ordering::Relaxed))
     }
 
     /// Replaces the rules that aim at each site.
     pub(crate) fn aim(&self, aims: impl Iterator<Item = (SiteAddress, SiteRules)>) {
-        let by_site = aims.map(|(site, rules)| (site, Arc::new(rules)));
+        let by_site = aims.map(|(site, rules)| (site, AimedSite::new(rules)));
         self.by_site.store(Arc::new(by_site.collect()));
     }
 
     /// Adds the rules that aim at one new site.
     pub(crate) fn add(&self, site: SiteAddress, rules: SiteRules) {
         let mut by_site = FnvHashMap::clone(&self.by_site.load());
-        by_site.insert(site, Arc::new(rules));
+        by_site.insert(site, AimedSite::new(rules));
         self.by_site.store(Arc::new(by_site));
     }
 }
@@ -152,8 +182,9 @@ pub(crate) fn each_entered(
 ) -> ControlFlow<()> {
     let asked = with_entered(|entered| {
         for overlay in entered.iter().rev() {
-            if let Some(rules) = overlay.rules.by_site.load().get(&site) {
-                ask(rules)?;
+            if let Some(site) = overlay.rules.by_site.load().get(&site) {
+                site.note_pass();
+                ask(&site.rules)?;
             }
         }
         ControlFlow::Continue(())

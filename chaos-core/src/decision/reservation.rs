@@ -1,24 +1,24 @@
-//! What a call reserves of a rule's limits, attempts and budgets before the rule fires on it.
+//! What a call takes of a rule's limits, attempts and budgets, and of the policy's, before the rule fires on it.
 
 use std::{
+    mem,
     num::NonZeroU64,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
 use crate::{
     armed::Armed,
     call::Call,
+    hub::Hub,
     policy::{
+        Policy,
         bounds::Bounds,
         limit::{Limit, share_of_tokens, take},
         spending,
     },
     trigger::{
-        attempts::{Digest, digest},
+        attempts::{Attempts, Digest, FirstAttempts, digest},
         budget::Budget,
     },
 };
@@ -26,7 +26,7 @@ use crate::{
 /// What a call has reserved of the budgets of its rule and of the policy. Few rules and policies have
 /// any.
 #[derive(Debug)]
-pub(crate) struct BudgetReservation {
+struct BudgetReservation {
     bounds: Arc<Bounds>,
     total: bool,
     total_of_tokens: bool,
@@ -38,11 +38,11 @@ pub(crate) struct BudgetReservation {
 impl BudgetReservation {
     /// Reserves one injection with such a delay, if there is room for it everywhere. Returns `None` if no
     /// budget bounds it, and the limit that spares the call if there is no room.
-    pub(crate) fn of(
+    fn of(
         rule: &Armed,
         bounds: &Arc<Bounds>,
         delay: Duration,
-        now: Duration,
+        now: impl FnOnce() -> Duration,
     ) -> Result<Option<Box<Self>>, Limit> {
         let policy = &bounds.policy;
         let unbounded = Budget::new();
@@ -58,7 +58,7 @@ impl BudgetReservation {
             of_tokens: spending::Charge::default(),
             own: spending::Charge::default(),
         };
-        match reservation.take(rule, delay, now) {
+        match reservation.take(rule, delay, now()) {
             // Boxed only now: a call that is spared allocates nothing.
             Ok(()) => Ok(Some(Box::new(reservation))),
             Err(limit) => {
@@ -115,62 +115,166 @@ impl BudgetReservation {
     }
 }
 
-/// What a call has reserved of what a rule has a limited number of. It is given back on drop, unless it
-/// was used.
-#[derive(Debug)]
-pub(crate) struct Reservation {
-    rule: Arc<Armed>,
+/// What a call has taken of what a rule and the policy have a limited number of.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
     limit: bool,
     /// Boxed, because few rules have one.
     attempt: Option<Box<Digest>>,
-    pub(crate) budget: Option<Box<BudgetReservation>>,
-    /// Whether the injection has begun: then nothing is given back.
-    pub(crate) used: AtomicBool,
+    /// Boxed for the same reason.
+    budget: Option<Box<BudgetReservation>>,
+    /// Whether the call is one of the active injections, and of those that tokens may have.
+    active: Option<OfToken>,
 }
 
-impl Reservation {
-    /// Reserves one attempt of the call's request, and one of the rule's injections, if both are left.
-    pub(crate) fn of(rule: &Arc<Armed>, call: &Call<'_>, now: Duration) -> Option<Self> {
-        let mut reservation = Self {
-            rule: Arc::clone(rule),
-            limit: false,
-            attempt: None,
-            budget: None,
-            used: AtomicBool::new(false),
-        };
-        let trigger = &rule.rule.trigger;
-        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
-            let request = digest(&first.key.of(call, &rule.rule.matcher)?);
-            if !attempts.take(request, first.n, now) {
-                return None;
-            }
-            reservation.attempt = Some(Box::new(request));
+/// Whether an active injection is one of those that tokens may have.
+pub(crate) type OfToken = bool;
+
+impl Taken {
+    /// Returns whether the call is one of the active injections that tokens may have.
+    pub(crate) fn is_of_token(&self) -> bool {
+        self.active == Some(true)
+    }
+
+    /// Ends the active injection. Gives back the rest, too, unless the injection `has_begun`.
+    #[inline]
+    pub(crate) fn put_back(&mut self, rule: &Armed, hub: &Hub, has_begun: bool) {
+        if let Some(of_token) = self.active.take() {
+            leave(rule, hub, of_token);
+            hub.active.fetch_sub(1, Relaxed);
         }
-        if let Some(limit) = trigger.limit {
-            if !rule.arming.progress.spend(limit.get()) {
-                rule.counters.count_overflow(Limit::Limit);
-                return None;
-            }
-            reservation.limit = true;
+        if !has_begun {
+            self.refund(rule);
         }
-        Some(reservation)
+    }
+
+    /// Gives back what an injection uses up. Cold, because most injections begin.
+    #[cold]
+    #[inline(never)]
+    fn refund(&mut self, rule: &Armed) {
+        let arming = &rule.arming;
+        if mem::take(&mut self.limit) {
+            arming.progress.refund();
+        }
+        if let Some(budget) = self.budget.take() {
+            budget.put_back(rule);
+        }
+        if let (Some(request), Some(attempts)) = (self.attempt.take(), &arming.attempts) {
+            attempts.refund(*request);
+        }
     }
 }
 
-impl Drop for Reservation {
+/// Gives back what an active injection takes of its rule, and of what tokens may have.
+fn leave(rule: &Armed, hub: &Hub, of_token: OfToken) {
+    rule.counters.leave();
+    if of_token {
+        hub.active_of_tokens.fetch_sub(1, Relaxed);
+    }
+}
+
+/// Takes, one after the other, what a rule needs to fire on a call. What was taken is given back on drop, unless
+/// it is [kept](Self::keep).
+#[derive(Debug)]
+pub(crate) struct Permits<'r> {
+    rule: &'r Armed,
+    hub: &'r Hub,
+    taken: Taken,
+}
+
+impl<'r> Permits<'r> {
+    /// Takes one attempt of the call's request, and one of the rule's injections, if both are left.
+    #[inline]
+    pub(crate) fn of_trigger(rule: &'r Armed, hub: &'r Hub, call: &Call<'_>) -> Option<Self> {
+        let taken = Taken::default();
+        let mut permits = Self { rule, hub, taken };
+        let trigger = &rule.rule.trigger;
+        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
+            permits.take_attempt(first, attempts, call)?;
+        }
+        if let Some(limit) = trigger.limit {
+            if !rule.arming.progress.spend(limit.get()) {
+                spare(rule, Limit::Limit)?;
+            }
+            permits.taken.limit = true;
+        }
+        Some(permits)
+    }
+
+    /// Takes one attempt of the call's request. Cold, because few rules have any.
+    #[cold]
+    #[inline(never)]
+    fn take_attempt(
+        &mut self,
+        first: &FirstAttempts,
+        attempts: &Attempts,
+        call: &Call<'_>,
+    ) -> Option<()> {
+        let request = digest(&first.key.of(call, &self.rule.rule.matcher)?);
+        let is_taken = attempts.take(request, first.n, self.hub.clock.now());
+        self.taken.attempt = is_taken.then(|| Box::new(request));
+        is_taken.then_some(())
+    }
+
+    /// Enters one of the active injections that the rule may have, and one of those that the policy allows
+    /// in all, and tokens in all if it is `of_token`. Counts the call as spared and returns `None` if one of them
+    /// has no room.
+    pub(crate) fn enter(&mut self, policy: Option<&Policy>, of_token: OfToken) -> Option<()> {
+        let Self { rule, hub, .. } = *self;
+        let spared = |limit| spare(rule, limit);
+        let own = rule.rule.trigger.max_active;
+        let max = match policy {
+            None => own.map(|own| own.get().into()),
+            Some(policy) => policy.max_active_of(own),
+        };
+        if !rule.counters.enter(max) {
+            return spared(Limit::MaxActive);
+        }
+        let max = policy.and_then(|policy| policy.active);
+        let max = max.map_or(u64::MAX, |max| max.get().into());
+        if of_token && !take(&hub.active_of_tokens, share_of_tokens(max)) {
+            rule.counters.leave();
+            return spared(Limit::PolicyActive);
+        }
+        if !take(&hub.active, max) {
+            leave(rule, hub, of_token);
+            return spared(Limit::PolicyActive);
+        }
+        self.taken.active = Some(of_token);
+        Some(())
+    }
+
+    /// Charges the budgets of the rule and of the policy with an injection of such a delay. Counts the call as
+    /// spared and returns `None` if one of them has no room.
+    pub(crate) fn charge(&mut self, bounds: &Arc<Bounds>, delay: Duration) -> Option<()> {
+        let now = || self.hub.clock.now();
+        match BudgetReservation::of(self.rule, bounds, delay, now) {
+            Ok(budget) => {
+                self.taken.budget = budget;
+                Some(())
+            }
+            Err(limit) => spare(self.rule, limit),
+        }
+    }
+
+    /// Keeps what was taken, which the caller gives back.
+    pub(crate) fn keep(mut self) -> Taken {
+        let taken = mem::take(&mut self.taken);
+        // Nothing is left to give back.
+        mem::forget(self);
+        taken
+    }
+}
+
+/// Counts a call that a limit spares.
+#[cold]
+fn spare(rule: &Armed, limit: Limit) -> Option<()> {
+    rule.counters.count_overflow(limit);
+    None
+}
+
+impl Drop for Permits<'_> {
     fn drop(&mut self) {
-        if *self.used.get_mut() {
-            return;
-        }
-        let arming = &self.rule.arming;
-        if self.limit {
-            arming.progress.refund();
-        }
-        if let Some(budget) = &self.budget {
-            budget.put_back(&self.rule);
-        }
-        if let (Some(request), Some(attempts)) = (&self.attempt, &arming.attempts) {
-            attempts.refund(**request);
-        }
+        self.taken.put_back(self.rule, self.hub, false);
     }
 }

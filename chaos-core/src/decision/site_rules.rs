@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
-    decision::firing::{Before, Firing},
+    decision::{Decision, firing::Firing},
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -21,7 +21,8 @@ pub(crate) struct Evaluation<'c> {
     pub(crate) here: Here,
     /// Whether the call is exempt: its rules are asked, and none fires.
     pub(crate) is_exempt: bool,
-    pub(crate) fired: Vec<Firing>,
+    /// The rules that have fired. In the caller, so that it is not moved with this.
+    pub(crate) decision: &'c mut Decision,
     /// Whether a rule that fired ends the call. Then only what acts on the response can happen.
     pub(crate) has_ended: bool,
 }
@@ -258,20 +259,20 @@ impl SiteRules {
         rule: &Arc<Armed>,
         hit: Hit,
     ) -> ControlFlow<bool> {
+        // The rules are asked about exempt calls too, because each call takes an ordinal.
+        if evaluation.is_exempt {
+            if !self.hub.is_halted() {
+                rule.counters.note_exempt();
+            }
+            return ControlFlow::Continue(());
+        }
         let (call, here) = (evaluation.call, evaluation.here);
-        let fired = &evaluation.fired;
-        let before = Before {
-            has_ended: evaluation.has_ended,
-            delayed: fired.iter().map(Firing::planned_delay).sum(),
-            of_token: fired.iter().any(|firing| firing.active.slot.of_token),
-        };
-        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
+        let before = evaluation.decision.before(evaluation.has_ended);
+        let fired = Firing::of(rule, hit, call, here, &self.hub, before);
+        let Some(firing) = evaluation.decision.push(fired) else {
             return ControlFlow::Continue(());
         };
         evaluation.has_ended |= firing.ends_call_at(here.1);
-        // Thousands of calls may be held at once, most of them by one rule each.
-        evaluation.fired.reserve_exact(1);
-        evaluation.fired.push(firing);
         let is_final = rule.rule.is_final;
         if is_final || (evaluation.has_ended && !self.acts_on_responses) {
             return ControlFlow::Break(is_final);
@@ -286,27 +287,39 @@ impl SiteRules {
         &self,
         evaluation: &mut Evaluation<'_>,
         from: usize,
-        mut hit: Option<Hit>,
+        hit: Option<Hit>,
     ) -> ControlFlow<()> {
         let call = evaluation.call;
         if evaluation.has_ended && !self.acts_on_responses {
             return ControlFlow::Continue(());
         }
-        let asked = self.each(call, from, |_, rule| {
+        let is_final = |is_final| match is_final {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let mut next = from;
+        if let Some(hit) = hit {
+            if let ControlFlow::Break(ends) = self.fire_one(evaluation, &self.rules[from], hit) {
+                return is_final(ends);
+            }
+            next += 1;
+        }
+        // At most sites there is no other.
+        if next == self.rules.len() {
+            return ControlFlow::Continue(());
+        }
+        let asked = self.each(call, next, |_, rule| {
             if evaluation.has_ended && !acts_on_response(rule) {
                 return ControlFlow::Continue(());
             }
-            let asked = hit.take().map(Verdict::Hit);
-            let verdict = asked.unwrap_or_else(|| rule.consult(call, &self.hub));
-            // The rules are asked about exempt calls too, because each call takes an ordinal.
-            let (Verdict::Hit(hit), false) = (verdict, evaluation.is_exempt) else {
-                return ControlFlow::Continue(());
-            };
-            self.fire_one(evaluation, rule, hit)
+            match rule.consult(call, &self.hub) {
+                Verdict::Hit(hit) => self.fire_one(evaluation, rule, hit),
+                _ => ControlFlow::Continue(()),
+            }
         });
         match asked {
-            ControlFlow::Break(true) => ControlFlow::Break(()),
-            _ => ControlFlow::Continue(()),
+            ControlFlow::Break(ends) => is_final(ends),
+            ControlFlow::Continue(()) => ControlFlow::Continue(()),
         }
     }
 }

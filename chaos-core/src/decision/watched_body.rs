@@ -13,8 +13,8 @@ use crate::guard_rail::outcomes::CallEnd;
 use crate::guard_rail::{monitor::Monitor, outcomes::CallStart};
 
 /// The body of a response to a call that guard rails measure. A call whose body fails has failed, although
-/// its head was no failure. A body that is dropped is no failure: its reader has left, and counts for the
-/// latency to the end only if he was late.
+/// its head was no failure. A body that is dropped is no failure: its reader has left, and the call counts
+/// for the latency to the end only if it was late.
 #[derive(Debug)]
 pub struct WatchedBody {
     call: Monitored,

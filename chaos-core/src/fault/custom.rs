@@ -21,8 +21,9 @@ pub struct CustomFault {
 }
 
 impl CustomFault {
-    /// Creates a fault by the name that [`Injector::define`](crate::Injector::define) was given.
-    /// The closure there reads `arguments`, which is a JSON object.
+    /// Creates a fault that calls the closure defined with
+    /// [`Injector::define`](crate::Injector::define) under this name. The closure reads `arguments`,
+    /// which is a JSON object.
     #[must_use]
     pub fn new(name: &str, arguments: &str) -> Self {
         let (name, arguments) = (name.into(), arguments.into());

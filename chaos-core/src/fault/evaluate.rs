@@ -1,9 +1,13 @@
 //! What a fault does on one call: whether it can happen at the site, which option of a choice is
 //! drawn, and the step that is executed. It is a child of `fault`, since it extends the enum.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
-use super::{ErrorFault, Fault, When};
+use super::{ErrorFault, Fault, When, prepared::PreparedAnswers};
 use crate::{
     call::site_kind::SiteKinds,
     dice::Dice,
@@ -11,8 +15,8 @@ use crate::{
     name::RuleId,
     plan::{
         Plan, Wait, WaitAfter, WaitKind,
-        answer::{Answer, Written},
-        cut::{Abort, AfterBytes, Cut, CutKind},
+        answer::{Answer, PreparedAnswer},
+        cut::{Abort, Cut, CutKind},
         injected::Injected,
     },
 };
@@ -31,6 +35,15 @@ impl Fault {
                 let site_kinds = one_of.faults().map(Self::site_kinds);
                 site_kinds.fold(SiteKinds::NONE, SiteKinds::or)
             }
+        }
+    }
+
+    /// Returns whether every policy bounds the fault, or an option of the choice.
+    pub(crate) fn is_always_bounded(&self) -> bool {
+        match self {
+            Self::Abort(Abort::Exit, _) | Self::Burn(_) => true,
+            Self::OneOf(one_of) => one_of.faults().any(Self::is_always_bounded),
+            _ => false,
         }
     }
 
@@ -53,8 +66,14 @@ impl Fault {
         }
     }
 
-    /// Turns the fault into what is done on one call. Draws what has to be drawn.
-    pub(crate) fn step(&self, rule: &RuleId, site: &'static str, dice: &mut Dice) -> Step {
+    /// Turns the fault into what is done on one call. Draws what has to be drawn. `answers` are those of the rule.
+    pub(crate) fn step(
+        &self,
+        rule: &RuleId,
+        answers: &PreparedAnswers,
+        site: &'static str,
+        dice: &mut Dice,
+    ) -> Step {
         let wait = |time: Duration, kind| Plan::Wait(Wait { time, kind });
         Step::Plan(match self {
             Self::Latency(latency, when) => match (latency.sample(dice), when) {
@@ -62,19 +81,27 @@ impl Fault {
                 (time, When::After) => Plan::WaitAfter(WaitAfter::For(time)),
                 (time, When::AtLeast) => Plan::WaitAfter(WaitAfter::AtLeast(time)),
             },
-            Self::Status(answer) => answer_with(rule, site, Written::Http(Arc::clone(answer))),
+            Self::Status(answer) => {
+                let prepare = || PreparedAnswer::http(rule, answer);
+                Plan::Answer(Answer::new(answers.answer(self, prepare), site))
+            }
             Self::Grpc(status, after) => {
-                answer_with(rule, site, Written::Grpc(status.clone(), *after))
+                let prepare = || PreparedAnswer::grpc(rule, status, *after);
+                Plan::Answer(Answer::new(answers.answer(self, prepare), site))
             }
             Self::Error(ErrorFault { kind, message }) => {
                 Plan::Fail(Injected::new(rule.clone(), site, *kind, message.clone()))
             }
             Self::Value(json) => {
-                let message = "a value in place of the real one".into();
-                let injected = Injected::new(rule.clone(), site, io::ErrorKind::Other, message);
+                static MESSAGE: LazyLock<Arc<str>> =
+                    LazyLock::new(|| "a value in place of the real one".into());
+                let (kind, message) = (io::ErrorKind::Other, Arc::clone(&MESSAGE));
+                let injected = Injected::new(rule.clone(), site, kind, message);
                 Plan::Fail(injected.with_value(Arc::clone(json)))
             }
-            Self::Abort(Abort::Cut(kind), after) => cut(rule, site, *kind, *after),
+            Self::Abort(Abort::Cut(kind), after) => {
+                Plan::Cut(Cut::new(rule.clone(), site, *kind, *after))
+            }
             Self::Abort(Abort::Panic, _) => return Step::Panic,
             Self::Abort(Abort::Exit, _) => return Step::Exit,
             Self::Hang(max) => wait(max.0, WaitKind::Hang),
@@ -82,30 +109,11 @@ impl Fault {
             Self::Block(time) => wait(time.0, WaitKind::Block),
             Self::Body(bytes, direction) => Plan::Bytes(bytes.plan(dice), *direction),
             Self::Headers(edit, direction) => Plan::Headers(edit.clone(), *direction),
-            Self::Burn(burn) => return Step::Burn(*burn),
-            Self::Custom(custom) => return Step::Custom(custom.clone()),
+            Self::Burn(burn) => return Step::Burn(Box::new(*burn)),
+            Self::Custom(custom) => return Step::Custom(Box::new(custom.clone())),
             // Callers resolve a choice with `chosen` first. One that forgets to gets the first
             // option.
-            Self::OneOf(one_of) => return one_of.options()[0].1.step(rule, site, dice),
+            Self::OneOf(one_of) => return one_of.options()[0].1.step(rule, answers, site, dice),
         })
     }
-}
-
-fn answer_with(rule: &RuleId, site: &'static str, written: Written) -> Plan {
-    let rule = rule.clone();
-    Plan::Answer(Answer {
-        rule,
-        site,
-        written,
-    })
-}
-
-fn cut(rule: &RuleId, site: &'static str, kind: CutKind, after: Option<AfterBytes>) -> Plan {
-    let rule = rule.clone();
-    Plan::Cut(Cut {
-        rule,
-        site,
-        kind,
-        after,
-    })
 }

@@ -163,7 +163,12 @@ mod tests {
     #[test]
     fn a_choice_has_a_step_even_if_nobody_chose() {
         let fault = Fault::OneOf(choice(&[1, 2]));
-        let step = fault.step(&"r".parse().unwrap(), "s", &mut Dice::Thread);
+        let step = fault.step(
+            &"r".parse().unwrap(),
+            &Default::default(),
+            "s",
+            &mut Dice::Thread,
+        );
         assert!(step.ends_call_at(SiteKind::Layer));
     }
 

@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) enum Step {
     Plan(Plan),
-    Burn(Burn),
-    Custom(CustomFault),
+    Burn(Box<Burn>),
+    Custom(Box<CustomFault>),
     Panic,
     Exit,
 }
@@ -98,10 +98,10 @@ impl Step {
         }
         match self {
             Self::Plan(plan) => Self::Plan(plan.scaled(factor)),
-            Self::Burn(burn) => Self::Burn(Burn {
-                memory: scaled_size(burn.memory, factor),
-                ..burn
-            }),
+            Self::Burn(mut burn) => {
+                burn.memory = scaled_size(burn.memory, factor);
+                Self::Burn(burn)
+            }
             step @ (Self::Custom(_) | Self::Panic | Self::Exit) => step,
         }
     }
@@ -116,7 +116,7 @@ mod tests {
         call::direction::Direction,
         dice::Dice,
         plan::{
-            answer::{Answer, HttpAnswer, Written},
+            answer::{Answer, HttpAnswer, PreparedAnswer},
             bytes::{BytesFault, BytesPlan, LONGEST},
             cut::{AfterBytes, Cut},
             headers::HeaderEdit,
@@ -142,20 +142,15 @@ mod tests {
         let direction = Direction::Response;
         let after = bytes.map(|count| AfterBytes { count, direction });
         let (rule, site, kind) = ("r".parse().unwrap(), "s", CutKind::Close);
-        Step::Plan(Plan::Cut(Cut {
-            rule,
-            site,
-            kind,
-            after,
-        }))
+        Step::Plan(Plan::Cut(Cut::new(rule, site, kind, after)))
     }
 
     fn burn(memory: u64) -> Step {
-        Step::Burn(Burn {
+        Step::Burn(Box::new(Burn {
             cpu: 0.5,
             memory,
             time: 7 * MS,
-        })
+        }))
     }
 
     /// Each step that has a magnitude, with the times and the sizes that are scaled.
@@ -179,11 +174,8 @@ mod tests {
         let rule: crate::name::RuleId = "r".parse().unwrap();
         let dice = &mut Dice::seeded(7, 0);
         let rate = NonZeroU64::new(1000).unwrap();
-        let answer = Answer {
-            rule: rule.clone(),
-            site: "s",
-            written: Written::Http(HttpAnswer::new(503).unwrap().into()),
-        };
+        let answer = HttpAnswer::new(503).unwrap().into();
+        let answer = Answer::new(PreparedAnswer::http(&rule, &answer).into(), "s");
         let kind = std::io::ErrorKind::Other;
         vec![
             wait(100 * MS, WaitKind::Pause),
@@ -193,7 +185,7 @@ mod tests {
             Step::Plan(Plan::Answer(answer)),
             Step::Plan(Plan::Fail(Injected::new(rule, "s", kind, "m".into()))),
             cut(None),
-            Step::Custom(CustomFault::new("c", "{}")),
+            Step::Custom(CustomFault::new("c", "{}").into()),
             Step::Panic,
             Step::Exit,
         ]

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use crate::name::RuleId;
 
-/// What a guard rail measured when its bound was broken.
+/// A broken bound, with the values that the guard rail measured.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Breach {
@@ -12,7 +12,7 @@ pub struct Breach {
     pub rule: Option<RuleId>,
     /// The site at which it measured, or the pattern of sites.
     pub site: String,
-    /// What was measured.
+    /// The quantity that was measured.
     pub measure: Measure,
     /// The measured value: a fraction from 0 to 1 for an error ratio, seconds for a latency.
     pub measured: f64,
@@ -34,7 +34,7 @@ pub struct Breach {
     pub window: Duration,
 }
 
-/// What a guard rail measures.
+/// A quantity that a guard rail measures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Measure {

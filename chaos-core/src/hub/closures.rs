@@ -11,7 +11,7 @@ use crate::{
     name::RuleId,
 };
 
-/// What a closure gets to know of the call that it is asked about.
+/// The call about which the closure of a custom fault decides.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct CustomCall<'a> {

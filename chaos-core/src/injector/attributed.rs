@@ -6,8 +6,8 @@ use crate::{
     rule::rule_set::{Change, ChangeError},
 };
 
-/// An [`Injector`] in the hands of an [`Actor`]: every change made through it is written into the
-/// [audit](Injector::audit) under the actor's name.
+/// An [`Injector`] that records the changes made through it in the [audit](Injector::audit) under the
+/// name of an [`Actor`].
 ///
 /// ```
 /// use chaos_core::{Injector, audit::Actor};
@@ -25,7 +25,7 @@ pub struct AttributedInjector<'i> {
 }
 
 impl Injector {
-    /// Returns this injector in the hands of `actor`.
+    /// Returns a handle to this injector that records changes under the name of `actor`.
     pub fn as_actor(&self, actor: Actor) -> AttributedInjector<'_> {
         let injector = self;
         AttributedInjector { injector, actor }
@@ -36,7 +36,7 @@ impl AttributedInjector<'_> {
     /// Applies one edit, like [`Injector::apply`].
     ///
     /// # Errors
-    /// If the edit is refused: the rules in force stay as they are, and the error says why.
+    /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.injector.apply_by(&self.actor, change, expected)
     }
@@ -47,11 +47,11 @@ impl AttributedInjector<'_> {
         self.injector.halt_by(&self.actor)
     }
 
-    /// Ends the holds of all people, like [`Injector::resume`]. Returns `false` if the injector was not
-    /// halted.
+    /// Resumes injection and ends the holds of all people, like [`Injector::resume`]. Returns `false`
+    /// if the injector was not halted.
     ///
     /// # Errors
-    /// If a guard rail has halted the injector and nobody has acknowledged it, or the environment has.
+    /// Returns an error if a guard rail has halted the injector and nobody has acknowledged it, or the environment has.
     pub fn resume(&self) -> Result<bool, ChangeError> {
         self.injector.resume_by(&self.actor)
     }
@@ -72,7 +72,7 @@ impl AttributedInjector<'_> {
     /// it is sent.
     ///
     /// # Errors
-    /// If the token cannot be signed: the subject, the lifetime or a rule is not acceptable.
+    /// Returns an error if the token cannot be signed: the subject, the lifetime or a rule is not acceptable.
     #[cfg(feature = "token")]
     pub fn sign(
         &self,
@@ -101,8 +101,8 @@ impl AttributedInjector<'_> {
         self.injector.note_by(&self.actor, Action::Reload, what);
     }
 
-    /// Records that the actor was refused something: a login, a request, a file. The audit keeps the first
-    /// thousand characters of `what`.
+    /// Records that something of the actor's was refused: a login, a request or a file. The audit keeps
+    /// the first thousand characters of `what`.
     pub fn refuse(&self, what: impl AsRef<str>) {
         let what = what.as_ref();
         self.injector.note_by(&self.actor, Action::Refuse, what);

@@ -17,7 +17,7 @@ impl Injector {
     /// Adds a rule, or replaces the one with its id in place. Returns the new generation.
     ///
     /// # Panics
-    /// If a guard rail has stopped a rule with this id and nobody has
+    /// Panics if a guard rail has stopped a rule with this id and nobody has
     /// [acknowledged](Self::acknowledge) it, or the [policy](Self::set_policy) allows no more rules, guard
     /// rails or regular expressions. [`apply`](Self::apply) returns an error instead.
     pub fn put(&self, rule: Rule) -> u64 {
@@ -33,7 +33,8 @@ impl Injector {
     /// Replaces all rules at once. Returns the new generation.
     ///
     /// # Errors
-    /// If two of them have the same id, one is locked by a breach, or the policy does not allow so many.
+    /// Returns an error if two of them have the same id, a breach locks one of them, or the policy does not allow so
+    /// many.
     pub fn replace(&self, rules: Vec<Rule>) -> Result<u64, ChangeError> {
         self.apply(Change::Replace(rules), None)
     }
@@ -55,7 +56,7 @@ impl Injector {
     /// changed, disabled or removed have been released.
     ///
     /// # Errors
-    /// If the edit is refused: the rules in force stay as they are, and the error says why.
+    /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.apply_by(&Actor::code(), change, expected)
     }

@@ -84,9 +84,9 @@ impl Injector {
         held
     }
 
-    /// Undoes [`halt`](Self::halt), whoever has halted: the holds of all people end. Rules whose
-    /// deadline has passed meanwhile stay expired. All guard rails measure anew: calls from before do
-    /// not count.
+    /// Undoes [`halt`](Self::halt), and ends the holds of all people, not only those of the caller.
+    /// Rules whose deadline has passed meanwhile stay expired. All guard rails measure anew: calls from
+    /// before do not count.
     ///
     /// The audit has an entry that names whose holds were ended, and one without names if the
     /// injector was not halted.

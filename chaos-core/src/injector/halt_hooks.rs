@@ -1,4 +1,4 @@
-//! `HaltHook`: who keeps a halt outside the process, and must agree to its end.
+//! `HaltHook`: keeps a halt outside the process, and must agree to its end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -8,18 +8,17 @@ use crate::{
     fault::Fault,
     hub::closures::CustomCall,
     injector::{Injector, environment},
-    policy::{Policy, bounds::Bounds},
+    policy::Policy,
     rule::Rule,
     site::Site,
 };
 
 impl Injector {
-    /// Sets the policy: what rules may do from now on, those in force included.
+    /// Sets the policy, which bounds what rules may do from now on, including the rules in force.
     ///
-    /// The policy that the environment sets (`CHAOS_POLICY`) stays in force besides. A rule from
-    /// outside that the policy does not allow is refused by [`check`](Self::check); a fault that
-    /// reaches a site in another way does not happen. A delay that has begun keeps the deadline that
-    /// it began with.
+    /// The policy that the environment sets (`CHAOS_POLICY`) also stays in force. A rule from outside
+    /// that the policy does not allow is refused by [`check`](Self::check); a fault that reaches a site
+    /// in another way does not happen. A delay that has begun keeps the deadline that it began with.
     pub fn set_policy(&self, policy: Policy) {
         let policy = policy.and(environment::policy());
         let mut book = self.book();
@@ -27,7 +26,7 @@ impl Injector {
             rules.hold_to(&policy);
         }
         book.rules.hold_to(&policy);
-        self.0.hub.bounds.store(Arc::new(Bounds::new(policy)));
+        self.0.hub.set_policy(policy);
         self.0.install_all(&mut book, self.now());
         drop(book);
         self.notify();
@@ -44,7 +43,7 @@ impl Injector {
     /// that are no layers.
     ///
     /// # Errors
-    /// For the first rule that cannot; the error names the rule and the field.
+    /// Returns an error for the first rule that cannot. The error names the rule and the field.
     pub fn check<'r>(&self, rules: impl IntoIterator<Item = &'r Rule>) -> Result<(), RuleError> {
         let bounds = self.0.hub.bounds.load();
         for rule in rules {

@@ -16,7 +16,7 @@ impl Injector {
     /// each request, and with names from the code, not from input.
     ///
     /// # Panics
-    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn site(&self, name: &str) -> &'static Site {
@@ -27,7 +27,7 @@ impl Injector {
     /// have one site of each kind.
     ///
     /// # Panics
-    /// If `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `name` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn site_of(&self, name: &str, kind: SiteKind) -> &'static Site {
@@ -79,7 +79,7 @@ impl Injector {
 
     /// Exempts the sites that `sites` matches from all rules, for as long as the injector lives.
     ///
-    /// An exemption cannot be undone: it is for code that knows what must never fail.
+    /// An exemption cannot be undone. Use it in code that knows which sites must never fail.
     pub fn exempt(&self, sites: SiteGlob) {
         let mut book = self.book();
         book.exempt.push(sites);
@@ -89,9 +89,9 @@ impl Injector {
     /// Exempts the requests whose path is `path`, or below it, from all rules at every site of the
     /// injector, for as long as it lives.
     ///
-    /// It is for what must work whatever is injected, such as an admin port that is nested into the
-    /// service. The path is the one that a layer sees: a layer inside of a nested router sees it without
-    /// the prefix.
+    /// Use it for routes that must work whatever is injected, such as those of an admin port that is
+    /// nested into the service. The path is the one that a layer sees: a layer inside of a nested router
+    /// sees it without the prefix.
     ///
     /// ```
     /// let injector = chaos_core::Injector::new();
@@ -99,7 +99,7 @@ impl Injector {
     /// ```
     ///
     /// # Panics
-    /// If `path` does not begin with `/`, or is `/` alone.
+    /// Panics if `path` does not begin with `/`, or is `/` alone.
     pub fn exempt_path(&self, path: &str) {
         self.0.hub.exempt_path(path);
     }

@@ -1,4 +1,4 @@
-//! Waiting until a rule has so many injections.
+//! Waiting until a rule has a number of injections.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Warnings: what an accepted rule says that cannot happen at the sites that there are.
+//! Warnings: parts of an accepted rule that cannot have an effect at the known sites.
 
 use crate::{
     call::site_kind::SiteKind,
@@ -21,7 +21,7 @@ const ALIKE: f64 = 0.8;
 /// How many names a suggestion lists.
 const MOST_LISTED: usize = 8;
 
-/// A part of a rule that cannot have an effect at the sites that there are.
+/// A part of a rule that cannot have an effect at the known sites.
 ///
 /// The rule is accepted all the same, because a site may be made later: a layer when its router is built,
 /// a function in a crate that is loaded lazily.
@@ -32,22 +32,22 @@ pub struct Warning {
     pub rule: RuleId,
     /// The path of the field, such as `faults[0]` or `match.labels.table`.
     pub field: String,
-    /// What cannot happen, and why.
+    /// The problem: what cannot happen, and why.
     pub detail: String,
-    /// What to write instead, or what to do.
+    /// A suggestion: what to write instead, or what to do.
     pub suggestion: String,
 }
 
 impl Injector {
-    /// Returns what the rules say that cannot happen at the sites that this injector knows, in the order
-    /// of the rules.
+    /// Returns the parts of the rules that cannot have an effect at the sites that this injector knows,
+    /// in the order of the rules.
     ///
-    /// There is a warning for a site that nobody has made, with the nearest name that there is, or that
-    /// no rule reaches; for a fault, or an option of a choice, that none of the rule's sites can have;
-    /// for a condition or a key on what no call there has (a path where no request passes, a label that
-    /// no site declares); for a guard rail that measures at no layer; and for `reset` and the key `peer`
-    /// at layers whose first call had no address of its peer. A rule that aims at several sites needs
-    /// one at which all that it says of a call fits together.
+    /// There is a warning for a site that does not exist, with the nearest name that does, or that no
+    /// rule reaches; for a fault, or an option of a choice, that cannot happen at any of the rule's
+    /// sites; for a condition or a key on a fact that no call there has (a path where no request passes,
+    /// a label that no site declares); for a guard rail that measures at no layer; and for `reset` and
+    /// the key `peer` at layers whose first call had no address of its peer. If a rule aims at several
+    /// sites, the calls of at least one of them must have all facts that its conditions and keys read.
     ///
     /// ```
     /// use chaos_core::{Fault, Injector, Rule};

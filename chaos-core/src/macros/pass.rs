@@ -11,6 +11,7 @@ use crate::{
     call::{Call, Label},
     decision::Decision,
     injector::{Injector, global},
+    macros::looked_up,
     plan::{Plan, injected::Injected},
     site::Site,
 };
@@ -31,8 +32,7 @@ pub fn armed(site: &'static Site) -> Option<&'static Site> {
 #[cold]
 #[inline(never)]
 pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Site> {
-    let (file, line) = (site.file(), site.line());
-    let site = injector.site_at(site.name(), site.kind(), file, line, site.labels());
+    let site = looked_up::site_in(injector, site);
     site.is_armed().then_some(site)
 }
 
@@ -47,6 +47,16 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
     site.decide_here(const { &Call::new() })
 }
 
+/// Asks the rules of a site that its injector knows, if any aim there.
+#[inline(always)]
+fn decide_known(site: &'static Site) -> Option<Decision> {
+    if site.is_armed() {
+        site.decide_here(const { &Call::new() })
+    } else {
+        None
+    }
+}
+
 /// Passes a site in plain code without labels, and executes what is decided.
 ///
 /// # Errors
@@ -55,6 +65,20 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
 #[inline(never)]
 pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
     match decide_bare(site) {
+        None => Ok(()),
+        Some(decision) => execute_blocking(site, decision),
+    }
+}
+
+/// Passes a site of `injector` in plain code without labels, and executes what is decided.
+///
+/// # Errors
+/// Returns the fault that fails the call, if one does.
+#[cold]
+#[inline(never)]
+pub fn blocking_bare_in(injector: &Injector, site: &'static Site) -> Result<(), Injected> {
+    let site = looked_up::site_in(injector, site);
+    match decide_known(site) {
         None => Ok(()),
         Some(decision) => execute_blocking(site, decision),
     }
@@ -122,6 +146,18 @@ pub fn waiting_bare(
     site: &'static Site,
 ) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
     let decision = decide_bare(site);
+    Pass(decision.map(|decision| Box::pin(execute(decision))))
+}
+
+/// Passes a site of `injector` in async code without labels: decides now, and executes when awaited.
+#[cfg(feature = "tokio")]
+#[cold]
+#[inline(never)]
+pub fn waiting_bare_in(
+    injector: &Injector,
+    site: &'static Site,
+) -> Pass<impl Future<Output = Result<(), Injected>> + Send + use<>> {
+    let decision = decide_known(looked_up::site_in(injector, site));
     Pass(decision.map(|decision| Box::pin(execute(decision))))
 }
 

@@ -10,10 +10,10 @@ pub use linkme;
 pub use serde_json::json;
 
 #[cfg(feature = "tokio")]
-pub use crate::macros::pass::{Pass, waiting, waiting_bare};
+pub use crate::macros::pass::{Pass, waiting, waiting_bare, waiting_bare_in};
 use crate::{call::Label, plan::injected::Injected};
 pub use crate::{
-    macros::pass::{armed, armed_in, blocking, blocking_bare},
+    macros::pass::{armed, armed_in, blocking, blocking_bare, blocking_bare_in},
     site::catalogue::SITES,
 };
 #[cfg(feature = "serde")]
@@ -121,21 +121,24 @@ pub enum Json {
     Value(serde_json::Value),
 }
 
-/// Reads the rule of a `rule!`.
+/// Reads the rule of a `rule!`, with its default id if it does not name itself.
 ///
 /// # Panics
 /// Panics if the rule is not valid.
 #[cfg(feature = "serde")]
 #[must_use]
 #[track_caller]
-pub fn rule(json: Json, id: Option<&str>) -> Rule {
+pub fn rule(json: Json, default_id: Option<&str>) -> Rule {
     let rule = match json {
-        Json::Text(text) => wire::rule_from_json(text.as_bytes(), id),
-        Json::Value(value) => wire::rule_from_value(value, id),
+        Json::Text(text) => wire::rule_from_json(text.as_bytes(), default_id),
+        Json::Value(value) => wire::rule_from_value(value, default_id),
     };
     // A closure would be the place of the panic, in place of the macro.
     match rule {
-        Ok(rule) => rule,
+        Ok(rule) => Rule {
+            has_default_id: default_id.is_some(),
+            ..rule
+        },
         Err(error) => panic!("{error}"),
     }
 }

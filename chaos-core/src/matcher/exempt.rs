@@ -1,8 +1,8 @@
 //! Calls that no rule may hit: health checks, and the paths that a site declares.
 
 use crate::{
-    call::{Call, site_kind::SiteKind},
-    matcher::text::Text,
+    call::site_kind::SiteKind,
+    matcher::{self, plain, text::Text},
 };
 
 /// The calls of a site that no rule may hit. They still count as matched, and have an ordinal.
@@ -66,10 +66,15 @@ impl Exemptions {
         }
     }
 
-    /// Exempts the calls whose path satisfies `path`, besides those exempt so far.
+    /// Exempts the calls whose path satisfies `path`, besides those exempt so far. A text alone is a route, as with
+    /// [`Matcher::path`](crate::Matcher::path).
+    ///
+    /// # Panics
+    /// Panics if `path` can be satisfied by no path: a text alone that is no route, or a prefix without a `/`.
     #[must_use]
-    pub fn path(mut self, path: Text) -> Self {
-        self.paths.push(path);
+    #[track_caller]
+    pub fn path(mut self, path: impl Into<Text>) -> Self {
+        self.paths.push(matcher::text("path", path, plain::path));
         self
     }
 
@@ -85,11 +90,9 @@ impl Exemptions {
         &self.paths
     }
 
-    /// Returns whether `call` is exempt.
-    pub(crate) fn have(&self, call: &Call<'_>) -> bool {
-        let Some(path) = call.path() else {
-            return false;
-        };
+    /// Returns whether a call with this path is exempt.
+    #[inline]
+    pub(crate) fn have(&self, path: &str) -> bool {
         self.health_checks && is_health_check(path)
             || (self.paths.iter()).any(|exempt| exempt.matches(&|| [path].into_iter()))
     }
@@ -102,5 +105,7 @@ impl Default for Exemptions {
 }
 
 fn is_health_check(path: &str) -> bool {
-    HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH)
+    // The letter tells most paths from all of them.
+    matches!(path.as_bytes(), [b'/', b'g' | b'h' | b'l' | b'r', ..])
+        && (HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH))
 }

@@ -1,78 +1,90 @@
-//! What a condition that is a text alone means: equality, a route, or all methods of a service. JSON and code
-//! have it from here.
+//! What a condition means for the field that it is on: a text alone is equality, a route, or all methods of a
+//! service, and a prefix must be one that a value can have. JSON and code have it from here.
 
 use http::Method;
 
 use crate::{error::RuleError, matcher::text::Text};
 
-/// What a condition of a [`Matcher`](crate::Matcher) can be made of: a [`Text`], or a `&str`, which means what it
-/// means in the JSON of a rule.
-///
-/// A path is a route in axum's syntax, such as `/orders/{id}`; `shop.v1.Orders/*` is every method of a gRPC
-/// service; a host is compared in lower case; anything else is compared byte for byte.
-pub trait IntoText: private::Sealed {
-    #[doc(hidden)]
-    fn into_text(self, plain: fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError>;
+/// What one condition, without others inside, means for a field.
+pub(crate) type Meaning = fn(Text) -> Result<Text, RuleError>;
+
+/// Returns the condition as it is compared: each that it consists of has its meaning.
+pub(crate) fn resolve(text: Text, meaning: Meaning) -> Result<Text, RuleError> {
+    Ok(match text {
+        Text::Not(text) => Text::Not(Box::new(resolve(*text, meaning)?)),
+        Text::AnyOf(texts) => {
+            let texts = texts.into_iter().map(|text| resolve(text, meaning));
+            Text::AnyOf(texts.collect::<Result<_, _>>()?)
+        }
+        text => meaning(text)?,
+    })
 }
 
-/// How a text alone is read.
-pub(crate) type Plain = fn(&str) -> Result<Text, RuleError>;
-
-mod private {
-    pub trait Sealed {}
-    impl Sealed for super::Text {}
-    impl Sealed for &str {}
-    impl Sealed for &String {}
+pub(crate) fn value(text: Text) -> Result<Text, RuleError> {
+    Ok(match text {
+        Text::Plain(value) => Text::Is(value),
+        text => text,
+    })
 }
 
-impl IntoText for Text {
-    fn into_text(self, _: Plain) -> Result<Text, RuleError> {
-        Ok(self)
+pub(crate) fn path(text: Text) -> Result<Text, RuleError> {
+    match text {
+        Text::Plain(path) => Text::route(&path),
+        // The path of `OPTIONS *` is `*`.
+        Text::Prefix(prefix) if !prefix.is_empty() && !prefix.starts_with(['/', '*']) => {
+            Err(error(format_args!(
+                "{prefix:?} begins no path: a path begins with `/`"
+            )))
+        }
+        text => Ok(text),
     }
 }
 
-impl IntoText for &str {
-    fn into_text(self, plain: Plain) -> Result<Text, RuleError> {
-        plain(self)
-    }
-}
-
-impl IntoText for &String {
-    fn into_text(self, plain: Plain) -> Result<Text, RuleError> {
-        plain(self)
-    }
-}
-
-pub(crate) fn value(text: &str) -> Result<Text, RuleError> {
-    Ok(Text::is(text))
-}
-
-pub(crate) fn path(path: &str) -> Result<Text, RuleError> {
-    Text::route(path)
-}
-
-pub(crate) fn method(name: &str) -> Result<Text, RuleError> {
+pub(crate) fn method(text: Text) -> Result<Text, RuleError> {
+    let Text::Plain(name) = text else {
+        return Ok(text);
+    };
     let is_method = Method::from_bytes(name.as_bytes()).is_ok();
     if is_method && !name.bytes().any(|b| b.is_ascii_lowercase()) {
-        return Ok(Text::is(name));
+        return Ok(Text::Is(name));
     }
     Err(error(format_args!("{name:?} is no HTTP method")))
 }
 
-pub(crate) fn host(name: &str) -> Result<Text, RuleError> {
-    let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
-    let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
-    if port || name.is_empty() || !is_sent {
-        return Err(error(format_args!("{name:?} is no host")));
-    }
-    Ok(Text::is(&name.to_ascii_lowercase()))
+/// A host is compared in lower case.
+pub(crate) fn host(text: Text) -> Result<Text, RuleError> {
+    Ok(match text {
+        Text::Plain(name) => {
+            let port = !name.starts_with('[') && name.contains(':') || name.contains("]:");
+            let is_sent = name.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+            if port || name.is_empty() || !is_sent {
+                return Err(error(format_args!("{name:?} is no host")));
+            }
+            Text::is(&name.to_ascii_lowercase())
+        }
+        Text::Prefix(prefix) => Text::prefix(&prefix.to_ascii_lowercase()),
+        Text::Suffix(suffix) => Text::suffix(&suffix.to_ascii_lowercase()),
+        text => text,
+    })
 }
 
-pub(crate) fn grpc(name: &str) -> Result<Text, RuleError> {
+pub(crate) fn grpc(text: Text) -> Result<Text, RuleError> {
+    match text {
+        Text::Plain(name) => grpc_method(name),
+        Text::Prefix(prefix) if prefix.starts_with('/') || prefix.matches('/').count() > 1 => {
+            Err(error(format_args!(
+                "{prefix:?} begins no gRPC method: one is its service, `/` and its name"
+            )))
+        }
+        text => Ok(text),
+    }
+}
+
+fn grpc_method(name: Box<str>) -> Result<Text, RuleError> {
     let is_name = |part: &str| !part.is_empty() && !part.contains(['/', '*']);
     match name.split_once('/') {
         Some((service, "*")) if is_name(service) => Ok(Text::prefix(&format!("{service}/"))),
-        Some((service, method)) if is_name(service) && is_name(method) => Ok(Text::is(name)),
+        Some((service, method)) if is_name(service) && is_name(method) => Ok(Text::Is(name)),
         _ => Err(error(format_args!("{name:?} is no gRPC method"))),
     }
 }

@@ -41,6 +41,11 @@ pub enum Text {
     Not(Box<Text>),
     /// At least one of the conditions holds.
     AnyOf(Box<[Text]>),
+    /// A text alone, as `Text::from` makes it. It means what it means in the JSON of a rule: a [`Matcher`]
+    /// replaces it with what it is for the field that it is on, such as a route for a path.
+    ///
+    /// [`Matcher`]: crate::Matcher
+    Plain(Box<str>),
 }
 
 impl Text {
@@ -111,7 +116,9 @@ impl Text {
         I: Iterator<Item = V>,
     {
         match self {
-            Self::Is(wanted) => values().any(|value| *value.as_ref() == *wanted.as_bytes()),
+            Self::Is(wanted) | Self::Plain(wanted) => {
+                values().any(|value| *value.as_ref() == *wanted.as_bytes())
+            }
             Self::Route(route) => values().any(|value| route.matches(value.as_ref())),
             Self::Prefix(prefix) => {
                 values().any(|value| value.as_ref().starts_with(prefix.as_bytes()))
@@ -128,9 +135,29 @@ impl Text {
 }
 
 impl From<&str> for Text {
-    /// Creates a condition that the value equals `value`, byte for byte, as [`Text::is`] does.
-    fn from(value: &str) -> Self {
-        Self::is(value)
+    /// Creates a condition that means what `text` alone means in the JSON of a rule.
+    ///
+    /// A path is a route in axum's syntax, such as `/orders/{id}`; `shop.v1.Orders/*` is every method of a gRPC
+    /// service; a host is compared in lower case; anything else is compared byte for byte. [`Text::is`] compares
+    /// byte for byte wherever it is.
+    ///
+    /// ```
+    /// use chaos_core::{Matcher, Text};
+    ///
+    /// // Every order and every cart, each a route.
+    /// let both = Text::AnyOf(["/orders/{id}".into(), "/carts/{id}".into()].into());
+    /// let matcher = Matcher::new().path(both);
+    /// # drop(matcher);
+    /// ```
+    fn from(text: &str) -> Self {
+        Self::Plain(text.into())
+    }
+}
+
+impl From<&String> for Text {
+    /// Creates a condition that means what `text` alone means in the JSON of a rule.
+    fn from(text: &String) -> Self {
+        Self::from(&**text)
     }
 }
 

@@ -22,16 +22,67 @@ use crate::{
 /// status becomes an HTTP status, and the other way round.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    pub(crate) rule: RuleId,
-    pub(crate) site: &'static str,
-    pub(crate) written: Written,
+    prepared: Arc<PreparedAnswer>,
+    site: &'static str,
 }
 
-/// The response as the rule wrote it.
-#[derive(Clone, Debug)]
-pub(crate) enum Written {
-    Http(Arc<HttpAnswer>),
-    Grpc(GrpcStatus, Option<AfterMessages>),
+/// What does not depend on the call: made once for a rule, and shared by its answers.
+#[derive(Debug)]
+pub(crate) struct PreparedAnswer {
+    rule: RuleId,
+    mark: HeaderValue,
+    http: Arc<HttpAnswer>,
+    /// The line of text in place of a body: with the rule, and without.
+    lines: [Bytes; 2],
+    grpc: GrpcStatus,
+    grpc_headers: HeaderMap,
+    after: Option<AfterMessages>,
+    /// The message of the error, for code that returns no responses.
+    message: Arc<str>,
+}
+
+impl PreparedAnswer {
+    /// Prepares a response that is written for HTTP.
+    pub(crate) fn http(rule: &RuleId, answer: &Arc<HttpAnswer>) -> Self {
+        let code = answer.status.as_u16();
+        let grpc = GrpcStatus::new(
+            GrpcCode::from_http(answer.status),
+            &format!("injected {code}"),
+        );
+        Self::new(rule, Arc::clone(answer), grpc, format!("status {code}"))
+    }
+
+    /// Prepares a status that is written for gRPC.
+    pub(crate) fn grpc(rule: &RuleId, status: &GrpcStatus, after: Option<AfterMessages>) -> Self {
+        let (code, message) = (status.code(), status.message());
+        let http = HttpAnswer {
+            status: code.to_http(),
+            headers: HeaderMap::new(),
+            body: Some(format!("{message}\n").into()),
+        };
+        let message = format!("gRPC status {code}: {message}");
+        Self {
+            after,
+            ..Self::new(rule, Arc::new(http), status.clone(), message)
+        }
+    }
+
+    fn new(rule: &RuleId, http: Arc<HttpAnswer>, grpc: GrpcStatus, message: String) -> Self {
+        let status = http.status;
+        Self {
+            rule: rule.clone(),
+            mark: rule.to_header_value(),
+            lines: [
+                format!("{status} by chaos rule {rule}\n").into(),
+                format!("{status}\n").into(),
+            ],
+            http,
+            grpc_headers: grpc.to_headers(),
+            grpc,
+            after: None,
+            message: message.into(),
+        }
+    }
 }
 
 /// How many messages of a gRPC stream pass before the status is sent.
@@ -44,10 +95,20 @@ pub struct AfterMessages {
 }
 
 impl Answer {
+    pub(crate) fn new(prepared: Arc<PreparedAnswer>, site: &'static str) -> Self {
+        Self { prepared, site }
+    }
+
     /// Returns the rule whose response it is: the value of the header `x-chaos-fault`.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
-        &self.rule
+        &self.prepared.rule
+    }
+
+    /// Returns the id of the rule as the value of a header.
+    #[must_use]
+    pub fn mark(&self) -> &HeaderValue {
+        &self.prepared.mark
     }
 
     /// Returns the site at which it is injected.
@@ -58,55 +119,49 @@ impl Answer {
 
     /// Returns the response to an HTTP call.
     #[must_use]
-    pub fn http(&self) -> HttpAnswer {
-        match &self.written {
-            Written::Http(answer) => HttpAnswer::clone(answer),
-            Written::Grpc(status, _) => HttpAnswer {
-                status: status.code().to_http(),
-                headers: HeaderMap::new(),
-                body: Some(format!("{}\n", status.message()).into()),
-            },
-        }
+    pub fn http(&self) -> &HttpAnswer {
+        &self.prepared.http
+    }
+
+    /// Returns the line of text for an HTTP response whose body was not set. It names the rule if it is `marked`.
+    #[must_use]
+    pub fn line(&self, marked: bool) -> &Bytes {
+        let [with_rule, without] = &self.prepared.lines;
+        if marked { with_rule } else { without }
     }
 
     /// Returns the status for a gRPC call.
     #[must_use]
-    pub fn grpc(&self) -> GrpcStatus {
-        match &self.written {
-            Written::Http(answer) => {
-                let code = GrpcCode::from_http(answer.status);
-                GrpcStatus::new(code, &format!("injected {}", answer.status.as_u16()))
-            }
-            Written::Grpc(status, _) => status.clone(),
-        }
+    pub fn grpc(&self) -> &GrpcStatus {
+        &self.prepared.grpc
+    }
+
+    /// Returns the status for a gRPC call and its metadata as headers, as [`GrpcStatus::to_headers`] does.
+    #[must_use]
+    pub fn grpc_headers(&self) -> &HeaderMap {
+        &self.prepared.grpc_headers
     }
 
     /// Returns how many messages of a gRPC stream pass before the status is sent; `None` if it is
     /// sent at once.
     #[must_use]
     pub fn after_messages(&self) -> Option<AfterMessages> {
-        match &self.written {
-            Written::Http(_) => None,
-            Written::Grpc(_, after) => *after,
-        }
+        self.prepared.after
     }
 
     /// Converts it into an error, for code that returns no responses. The error has the kind
     /// `Other` and the HTTP response.
     #[must_use]
     pub fn into_injected(self) -> Injected {
-        let (answer, message) = match &self.written {
-            Written::Http(answer) => {
-                let message = format!("status {}", answer.status.as_u16());
-                (Arc::clone(answer), message)
-            }
-            Written::Grpc(status, _) => {
-                let message = format!("gRPC status {}: {}", status.code(), status.message());
-                (Arc::new(self.http()), message)
-            }
-        };
-        Injected::new(self.rule, self.site, io::ErrorKind::Other, message.into())
-            .with_answer(answer)
+        let PreparedAnswer {
+            rule,
+            message,
+            http,
+            ..
+        } = &*self.prepared;
+        let kind = io::ErrorKind::Other;
+        Injected::new(rule.clone(), self.site, kind, Arc::clone(message))
+            .with_answer(Arc::clone(http))
     }
 }
 
@@ -181,6 +236,18 @@ impl HttpAnswer {
             StatusCode::NOT_MODIFIED,
         ];
         !without.contains(&self.status)
+    }
+
+    /// Returns the headers, without those that depend on the body that is sent.
+    #[must_use]
+    pub fn header_map(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Returns the body, if one was set.
+    #[must_use]
+    pub fn content(&self) -> Option<&Bytes> {
+        self.body.as_ref()
     }
 
     /// Returns the status, the headers, and the body if one was set.

@@ -19,7 +19,7 @@ pub enum BytesPlan {
     /// Pass this many bytes, and then nothing for this time.
     StallAfter(u64, Duration),
     /// Change some of the bytes.
-    Corrupt(Corruption),
+    Corrupt(Box<Corruption>),
     /// Delay the first byte by this time.
     FirstByte(Duration),
     /// Delay each chunk (a frame of a body, a read or a write of a connection) by this time.
@@ -134,7 +134,9 @@ impl BytesFault {
             BytesFaultKind::Throttle(rate) => BytesPlan::Throttle(rate),
             BytesFaultKind::TruncateAfter(bytes) => BytesPlan::TruncateAfter(bytes),
             BytesFaultKind::StallAfter(bytes, time) => BytesPlan::StallAfter(bytes, time),
-            BytesFaultKind::Corrupt(share) => BytesPlan::Corrupt(Corruption::new(share, dice)),
+            BytesFaultKind::Corrupt(share) => {
+                BytesPlan::Corrupt(Box::new(Corruption::new(share, dice)))
+            }
             BytesFaultKind::FirstByte(time) => BytesPlan::FirstByte(time),
             BytesFaultKind::EachChunk(time) => BytesPlan::EachChunk(time),
         }

@@ -2,9 +2,14 @@
 
 use std::{fmt, io};
 
-use crate::{call::direction::Direction, error::RuleError, name::RuleId, plan::injected::Injected};
+use crate::{
+    call::direction::Direction,
+    error::RuleError,
+    name::RuleId,
+    plan::{bytes::scaled_size, injected::Injected},
+};
 
-/// What an `abort` fault ends.
+/// The kind of an `abort` fault: what it ends, and how.
 ///
 /// ```
 /// use chaos_core::{Direction, Fault, fault::Abort, plan::CutKind};
@@ -32,7 +37,7 @@ pub enum CutKind {
     /// The connection is closed (FIN), or the HTTP/2 stream reset with `INTERNAL_ERROR`.
     Close,
     /// The connection is reset (RST). At the layer of an HTTP server, this needs the connection or the address
-    /// of its peer: axum tells it with `into_make_service_with_connect_info`. Without it, the connection is
+    /// of its peer: axum provides it with `into_make_service_with_connect_info`. Without it, the connection is
     /// closed.
     Reset,
     /// The connection is refused, or the HTTP/2 stream is reset with `REFUSED_STREAM`.
@@ -68,51 +73,77 @@ pub struct AfterBytes {
 
 /// A cut of the stream or the connection of one call.
 #[derive(Clone, Debug)]
-pub struct Cut {
-    pub(crate) rule: RuleId,
-    pub(crate) site: &'static str,
-    pub(crate) kind: CutKind,
-    pub(crate) after: Option<AfterBytes>,
+pub struct Cut(Box<CutContents>);
+
+/// Boxed, so that the plans of most calls are small.
+#[derive(Clone, Debug)]
+struct CutContents {
+    rule: RuleId,
+    site: &'static str,
+    kind: CutKind,
+    after: Option<AfterBytes>,
 }
 
 impl Cut {
+    pub(crate) fn new(
+        rule: RuleId,
+        site: &'static str,
+        kind: CutKind,
+        after: Option<AfterBytes>,
+    ) -> Self {
+        Self(Box::new(CutContents {
+            rule,
+            site,
+            kind,
+            after,
+        }))
+    }
+
+    /// Multiplies the number of bytes by `factor`.
+    pub(crate) fn scaled(mut self, factor: f64) -> Self {
+        if let Some(after) = &mut self.0.after {
+            after.count = scaled_size(after.count, factor);
+        }
+        self
+    }
+
     /// Returns the rule that injects it.
     #[must_use]
     pub fn rule(&self) -> &RuleId {
-        &self.rule
+        &self.0.rule
     }
 
     /// Returns how the call is cut off.
     #[must_use]
     pub fn kind(&self) -> CutKind {
-        self.kind
+        self.0.kind
     }
 
     /// Returns how many bytes of the request or of the response pass before the cut; `None` if the call is
     /// cut at once, before it is served.
     #[must_use]
     pub fn after_bytes(&self) -> Option<AfterBytes> {
-        self.after
+        self.0.after
     }
 
-    /// Returns whether it acts on the response of the call, whoever makes that, and does not end the
-    /// call itself: a cut after a number of its bytes, and GOAWAY.
+    /// Returns whether the cut acts on the response of the call and does not end the call itself. A cut
+    /// after a number of bytes does, and so does GOAWAY.
     #[must_use]
     pub fn acts_on_response(&self) -> bool {
-        self.kind.acts_on_response(self.after)
+        self.0.kind.acts_on_response(self.0.after)
     }
 
     /// Returns whether it ends the call at once, before it is served.
     #[must_use]
     pub fn ends_call(&self) -> bool {
-        self.kind.ends_call(self.after)
+        self.0.kind.ends_call(self.0.after)
     }
 
     /// Converts it into an error, for code that has nothing to cut. The error has the kind that a
     /// client would see.
     #[must_use]
     pub fn into_injected(self) -> Injected {
-        let (kind, message) = match self.kind {
+        let (kind, message) = match self.0.kind {
             CutKind::Close | CutKind::GoAway => {
                 (io::ErrorKind::ConnectionAborted, "connection closed".into())
             }
@@ -126,7 +157,7 @@ impl Cut {
                 (io::ErrorKind::ConnectionReset, message)
             }
         };
-        Injected::new(self.rule, self.site, kind, message)
+        Injected::new(self.0.rule, self.0.site, kind, message)
     }
 }
 

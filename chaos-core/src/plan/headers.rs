@@ -1,5 +1,7 @@
 //! Changes to the headers of a request or a response, and the headers that no fault may touch.
 
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::error::RuleError;
@@ -53,9 +55,13 @@ pub(crate) fn may_change(name: &HeaderName) -> Result<(), RuleError> {
 /// `http2-settings`, `keep-alive`, `proxy-connection`, `te`, `trailer`, `transfer-encoding` and
 /// `upgrade`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HeaderEdit {
-    pub(crate) set: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) remove: Vec<HeaderName>,
+pub struct HeaderEdit(Arc<Edits>);
+
+/// Shared by the calls that a rule hits.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Edits {
+    set: Vec<(HeaderName, HeaderValue)>,
+    remove: Vec<HeaderName>,
 }
 
 impl HeaderEdit {
@@ -71,7 +77,7 @@ impl HeaderEdit {
     /// Returns an error if the header frames the message.
     pub fn set(mut self, name: HeaderName, value: HeaderValue) -> Result<Self, RuleError> {
         may_change(&name)?;
-        self.set.push((name, value));
+        Arc::make_mut(&mut self.0).set.push((name, value));
         Ok(self)
     }
 
@@ -81,16 +87,33 @@ impl HeaderEdit {
     /// Returns an error if the header frames the message.
     pub fn remove(mut self, name: HeaderName) -> Result<Self, RuleError> {
         may_change(&name)?;
-        self.remove.push(name);
+        Arc::make_mut(&mut self.0).remove.push(name);
         Ok(self)
+    }
+
+    /// Sorts the headers that are set by name.
+    #[cfg(feature = "token")]
+    pub(crate) fn sort(&mut self) {
+        let set = &mut Arc::make_mut(&mut self.0).set;
+        set.sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
+    }
+
+    /// Returns the headers that are set, in order.
+    pub(crate) fn added(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.set
+    }
+
+    /// Returns the headers that are removed, in order.
+    pub(crate) fn removed(&self) -> &[HeaderName] {
+        &self.0.remove
     }
 
     /// Applies the edit to `headers`.
     pub fn apply(&self, headers: &mut HeaderMap) {
-        for name in &self.remove {
+        for name in self.removed() {
             headers.remove(name);
         }
-        for (name, value) in &self.set {
+        for (name, value) in self.added() {
             headers.insert(name.clone(), value.clone());
         }
     }

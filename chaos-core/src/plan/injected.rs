@@ -70,8 +70,8 @@ impl Injected {
         self
     }
 
-    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that
-    /// reads it: hyper, for one, looks there for the reason to reset a stream.
+    /// Sets the cause that [`source`](Error::source) returns, for a library around the site that reads
+    /// it. hyper, for example, looks there for the reason to reset a stream.
     #[must_use]
     pub fn with_source(mut self, source: Box<dyn Error + Send + Sync>) -> Self {
         self.0.source = Some(source.into());
@@ -108,8 +108,8 @@ impl Injected {
         self.answer().map(HttpAnswer::status)
     }
 
-    /// Returns the HTTP response, if a `status` or `grpc` fault hit code that returns no responses of its own: a
-    /// client's middleware, for one, can return it in place of a call.
+    /// Returns the HTTP response, if a `status` or `grpc` fault hit code that returns no responses of its own. A
+    /// client's middleware, for example, can return it in place of a call.
     #[must_use]
     pub fn answer(&self) -> Option<&HttpAnswer> {
         self.0.answer.as_deref()
@@ -163,6 +163,26 @@ impl Injected {
         }
     }
 
+    /// Returns the text that `Display` writes, and a line break.
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let [message, at, site, by, rule, end] = self.texts();
+        [message, at, site, by, rule, end, "\n"].concat()
+    }
+
+    /// Returns what `Display` writes.
+    fn texts(&self) -> [&str; 6] {
+        let (site, rule) = (self.0.site, self.0.rule.as_str());
+        [
+            &self.0.message,
+            " (injected at ",
+            site,
+            " by rule ",
+            rule,
+            ")",
+        ]
+    }
+
     /// Returns the injected fault in `error` or in any of its sources, if there is one.
     ///
     /// It looks inside [`std::io::Error`] too, whose own `source` skips the error it holds.
@@ -188,13 +208,7 @@ impl Injected {
 /// Writes the message, the site and the rule's id.
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contents {
-            rule,
-            site,
-            message,
-            ..
-        } = &*self.0;
-        write!(f, "{message} (injected at {site} by rule {rule})")
+        self.texts().iter().try_for_each(|text| f.write_str(text))
     }
 }
 

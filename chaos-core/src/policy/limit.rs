@@ -86,6 +86,11 @@ impl Overflow {
         Limit::ALL.into_iter().zip(self.0)
     }
 
+    /// Returns how many calls one limit has spared.
+    pub(crate) fn of(&self, limit: Limit) -> u64 {
+        self.0[limit as usize]
+    }
+
     /// Returns how many calls were spared in all.
     #[must_use]
     pub fn total(&self) -> u64 {

@@ -4,7 +4,7 @@
 use std::{ops::Add, sync::Arc};
 
 use crate::{
-    error::{OneLine, RuleError},
+    error::{OneLine, RuleError, WithCauses},
     name::RuleId,
     rule::{Rule, positions::Positions, rule_list::RuleList, weight::Weight},
 };
@@ -165,7 +165,9 @@ impl Change {
 }
 
 /// Why an edit was not accepted. The rule set stays as it was.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` writes the sentences of the error and of its causes.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ChangeError {
     /// The rules have changed since the generation that the caller has seen.
@@ -209,6 +211,12 @@ impl std::fmt::Display for ChangeError {
                 write!(f, "injection stays halted: {}", OneLine(reason))
             }
         }
+    }
+}
+
+impl std::fmt::Debug for ChangeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", WithCauses(self))
     }
 }
 

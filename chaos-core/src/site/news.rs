@@ -1,4 +1,5 @@
-//! Asks about what lasts, such as a connection: each rule once, when it begins or when the rule is armed.
+//! Evaluates each rule once about something that lasts, such as a connection: when it begins, or when the
+//! rule is armed.
 
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ use crate::{
 };
 
 impl Site {
-    /// Returns whether rules aim here about which something that lasts has not been asked.
+    /// Returns whether rules aim here that have not decided yet about something that lasts, such as a
+    /// connection.
     #[inline]
     #[must_use]
     pub fn has_news(&self, asked: Asked) -> bool {
@@ -17,9 +19,9 @@ impl Site {
         !crate::COMPILED_OUT && self.rules.load().as_ref().is_some_and(is_newer)
     }
 
-    /// Asks the rules about something that lasts, such as a connection, and notes that they were asked: each
-    /// rule that it has not been asked about. A rule is asked again when it is put in force again, as by a
-    /// resume. Returns `None` if it is left alone.
+    /// Evaluates the rules that have not decided yet about something that lasts, such as a connection, and
+    /// records them in `asked`. A rule decides again after it is put in force again, for example by a
+    /// resume. Returns `None` if no rule hits.
     #[cold]
     pub fn decide_news(&self, call: &Call<'_>, asked: &mut Asked) -> Option<Decision> {
         let guard = self.rules.load();

@@ -47,7 +47,7 @@ pub struct TriedFault {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Tried {
-    /// What the run injects.
+    /// The faults that the run injects.
     pub faults: Vec<TriedFault>,
     /// The outcome of the run.
     pub outcome: Outcome,
@@ -57,9 +57,9 @@ pub struct Tried {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Untried {
-    /// Nothing or not all, because injection is halted, for the given reason.
+    /// Some or all faults, because injection was halted during a run, for the given reason.
     Halted(String),
-    /// Nothing, because the code passed no site inside its overlay. A spawned task has to be
+    /// All faults, because the code passed no site inside its overlay. A spawned task has to be
     /// [carried](crate::Overlay::carry) into it.
     NoSite,
     /// This site, because none of the faults can happen there.
@@ -68,6 +68,8 @@ pub enum Untried {
     MorePasses(String, u64),
     /// This pass through this site, which is made only after a fault somewhere else.
     NewPass(String, u64),
+    /// This pass through this site, which is made only after two faults somewhere else.
+    NewPassOfPair(String, u64),
     /// This many runs, beyond the most that are allowed.
     MoreRuns(usize),
 }
@@ -129,9 +131,9 @@ impl SystematicReport {
         self.tried.iter().filter(|tried| tried.outcome.is_broken())
     }
 
-    /// Returns whether a fault was injected, and none broke the code. `false` if nothing was shown:
-    /// because no site was passed, or only outside of the overlay, or because injection is not
-    /// allowed. It does not look at [`untried`](Self::untried).
+    /// Returns whether a fault was injected, and none broke the code. Returns `false` if no fault was
+    /// injected: because no site was passed, or only outside of the overlay, or because injection is
+    /// not allowed. It does not look at [`untried`](Self::untried).
     #[must_use]
     pub fn is_fine(&self) -> bool {
         let passed = |tried: &Tried| tried.outcome == Outcome::Passed;
@@ -177,7 +179,7 @@ impl fmt::Display for Tried {
 impl fmt::Display for Untried {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Halted(reason) => write!(f, "injection is halted: {reason}"),
+            Self::Halted(reason) => write!(f, "injection was halted during a run: {reason}"),
             Self::NoSite => f.write_str("no site was passed in the overlay of a run"),
             Self::NoFault(site) => write!(f, "{site}: none of the faults can happen there"),
             Self::MorePasses(site, passes) => {
@@ -188,6 +190,9 @@ impl fmt::Display for Untried {
                     f,
                     "{site}, pass {pass}: made only after a fault, see `pairs`"
                 )
+            }
+            Self::NewPassOfPair(site, pass) => {
+                write!(f, "{site}, pass {pass}: made only after two faults")
             }
             Self::MoreRuns(runs) => write!(f, "{runs} more runs, see `most_runs`"),
         }

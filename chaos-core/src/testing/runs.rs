@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use crate::{
-    armed::status::State,
     fault::Fault,
     overlay::Overlay,
     rule::{Mode, Rule, lifetime::Lifetime},
     testing::{
+        halt_since::halt_since,
         report::{Outcome, Passes, SystematicReport, Tried, TriedFault, Untried},
         systematic::Systematic,
     },
@@ -27,11 +27,15 @@ pub(super) struct Runs<'s> {
     current: Option<(Vec<TriedFault>, Overlay)>,
     /// How often the current run was repeated, because it registered sites.
     repeated: u32,
+    /// The id of the audit's newest entry before the current run.
+    audited: u64,
     left: VecDeque<Vec<TriedFault>>,
     /// The pairs that were or will be tried, smaller one first.
     pairs: HashSet<[(String, Passes, usize); 2]>,
     /// The passes of the run without a fault.
     baseline: SitePasses,
+    /// The passes through each site of which each had a fault in one run.
+    all_hit: SitePasses,
     report: SystematicReport,
 }
 
@@ -42,9 +46,11 @@ impl<'s> Runs<'s> {
             sites: Vec::new(),
             current: None,
             repeated: 0,
+            audited: 0,
             left: [Vec::new()].into(),
             pairs: HashSet::new(),
             baseline: SitePasses::new(),
+            all_hit: SitePasses::new(),
             report: SystematicReport {
                 without: Outcome::Passed,
                 tried: Vec::new(),
@@ -63,6 +69,8 @@ impl<'s> Runs<'s> {
             return None;
         }
         self.sites = self.registered();
+        // An entry of a halt under way was written before.
+        self.audited = self.systematic.injector.audit().last();
         let overlay = Overlay::new(&self.systematic.injector);
         let count = |(at, site): (usize, &&str)| counting(&at.to_string(), site);
         let mut rules: Vec<_> = self.sites.iter().enumerate().map(count).collect();
@@ -86,14 +94,23 @@ impl<'s> Runs<'s> {
             return;
         }
         self.repeated = 0;
-        if let State::Halted { reason, .. } = self.systematic.injector.status().state {
-            self.untried(Untried::Halted(reason));
+        let halt = halt_since(&self.systematic.injector, self.audited);
+        let was_halted = halt.is_some();
+        if let Some(halt) = halt {
+            self.untried(Untried::Halted(halt.reason));
         }
         let counts = self.counts(&overlay);
         if faults.is_empty() {
             self.report.without = outcome;
-            self.plan(counts);
+            self.plan(counts, was_halted);
             return;
+        }
+        for fault in faults.iter().filter(|fault| fault.passes == Passes::All) {
+            let passes = counts.iter().find(|(site, _)| **site == fault.site);
+            if let Some((site, passes)) = passes {
+                let most = self.all_hit.entry(site).or_default();
+                *most = (*most).max(*passes);
+            }
         }
         let is_hit = |at: usize| {
             let counts = overlay.counts(&fault_id(at));
@@ -103,8 +120,8 @@ impl<'s> Runs<'s> {
             Outcome::Passed if !(0..faults.len()).all(is_hit) => Outcome::NotReached,
             outcome => outcome,
         };
-        if let ([first], Outcome::Passed) = (&*faults, &outcome) {
-            self.follow(first, &counts);
+        if outcome == Outcome::Passed {
+            self.follow(&faults, &counts);
         }
         self.report.tried.push(Tried { faults, outcome });
     }
@@ -136,7 +153,7 @@ impl<'s> Runs<'s> {
     }
 
     /// Plans the runs with one fault, and those with a fault at every pass of a site.
-    fn plan(&mut self, counts: SitePasses) {
+    fn plan(&mut self, counts: SitePasses, was_halted: bool) {
         if self.report.without != Outcome::Passed {
             return;
         }
@@ -160,29 +177,48 @@ impl<'s> Runs<'s> {
         if self.systematic.always {
             self.left.extend(always);
         }
-        if counts.values().all(|passes| *passes == 0) {
+        // While it is halted, no pass is counted.
+        if !was_halted && counts.values().all(|passes| *passes == 0) {
             self.untried(Untried::NoSite);
         }
         self.baseline = counts;
     }
 
-    /// Plans the pairs of `first`, or notes the passes that only the run with `first` made.
-    fn follow(&mut self, first: &TriedFault, counts: &SitePasses) {
+    /// Plans the pairs of a run with one fault, and notes the passes that this run has shown and that no run
+    /// injects into.
+    fn follow(&mut self, faults: &[TriedFault], counts: &SitePasses) {
         for (site, passes) in counts {
             for pass in 1..=self.systematic.most_passes.min(*passes) {
-                let is_new = pass > self.baseline.get(site).copied().unwrap_or(0);
                 let at = Passes::Nth(pass);
-                let is_first = first.site == **site && [at, Passes::All].contains(&first.passes);
-                if is_first {
+                let is_hit = |fault: &TriedFault| {
+                    fault.site == **site && [at, Passes::All].contains(&fault.passes)
+                };
+                if faults.iter().any(is_hit) {
                     continue;
                 }
-                if self.systematic.pairs {
-                    self.pair(first, site, at);
-                } else if is_new {
-                    self.untried(Untried::NewPass((*site).to_owned(), pass));
+                match faults {
+                    [first] if self.systematic.pairs => self.pair(first, site, at),
+                    _ if !self.is_tried(site, pass) => {
+                        let is_of_pair = faults.len() > 1;
+                        let new: fn(_, _) -> _ = match is_of_pair {
+                            true => Untried::NewPassOfPair,
+                            false => Untried::NewPass,
+                        };
+                        self.untried(new((*site).to_owned(), pass));
+                    }
+                    _ => {}
                 }
             }
         }
+    }
+
+    /// Returns whether a run injects a fault at a pass, alone or together with another one.
+    fn is_tried(&self, site: &str, pass: u64) -> bool {
+        let made = [&self.baseline, &self.all_hit].map(|passes| passes.get(site));
+        let is_among_all = made.into_iter().flatten().any(|passes| pass <= *passes);
+        let at = |fault: &TriedFault| fault.site == site && fault.passes == Passes::Nth(pass);
+        let tried = self.report.tried.iter().map(|tried| &tried.faults);
+        is_among_all || tried.chain(&self.left).flatten().any(at)
     }
 
     /// Plans the runs with `first` and another fault at the pass `at`.

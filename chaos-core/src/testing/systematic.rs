@@ -12,10 +12,10 @@ pub use crate::testing::report::{Outcome, Passes, SystematicReport, Tried, Tried
 /// Runs a piece of code once for each fault at each pass through each site that it makes, and
 /// reports which of them broke it (Linux's `fail-nth`, Filibuster).
 ///
-/// The code first runs without a fault, which shows the sites it passes, and how often. Each fault is
-/// tried at one pass in each run; [`always`](Self::always) and [`pairs`](Self::pairs) add more runs. The
-/// report says what was not tried. Each run is in an [`Overlay`](crate::Overlay) of its own, so other code on
-/// the injector neither is affected nor interferes. A spawned task takes part if it is
+/// The code first runs without a fault, which shows the sites it passes, and how often. Each fault is tried
+/// at one pass in each run; [`always`](Self::always) and [`pairs`](Self::pairs) add more runs. The report
+/// says what was not tried. Each run is in an [`Overlay`](crate::Overlay) of its own, so it neither affects
+/// other code on the injector nor is affected by it. A spawned task takes part if it is
 /// [carried](crate::Overlay::carry) into the overlay.
 ///
 /// ```

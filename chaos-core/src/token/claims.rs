@@ -97,7 +97,7 @@ impl Claims {
 /// ```
 ///
 /// # Errors
-/// Returns an error if the value is no list of 1 to 16 rules, if the wire format refuses a rule, or
+/// Returns an error if the value is not a list of 1 to 16 rules, if the wire format refuses a rule, or
 /// if a rule has a guard rail or the id of an earlier one.
 pub fn rules_from_value(rules: Value) -> Result<Vec<Rule>, RuleError> {
     let refuse = |problem| RuleError::new("rules", problem, "a list of 1 to 16 rules");

@@ -2,10 +2,12 @@
 
 use std::{error::Error, fmt};
 
-use crate::error::RuleError;
+use crate::error::{RuleError, WithCauses};
 
-/// The reason why a token is not accepted. The request that carried it goes on as if it had none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The reason why a token is not accepted. The request that carried it is served as if it had no token.
+///
+/// `Debug` writes the sentences of the error and of its causes.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
     /// The token is larger than 8 KiB. It was not read.
@@ -66,8 +68,14 @@ impl Error for TokenError {
     }
 }
 
+impl fmt::Debug for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
+    }
+}
+
 /// The reason why a secret is not accepted: it is too short.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TokenKeyError {
     pub(super) length: usize,
 }
@@ -76,6 +84,12 @@ impl fmt::Display for TokenKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { length } = self;
         write!(f, "a secret of {length} bytes; allowed: 32 bytes or more")
+    }
+}
+
+impl fmt::Debug for TokenKeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -31,10 +31,7 @@ fn as_json_has_it(rule: &Rule) -> Rule {
         match fault {
             Fault::Value(json) => *json = compact(json).into(),
             Fault::Custom(custom) => custom.arguments = compact(&custom.arguments).into(),
-            Fault::Headers(edit, _) => {
-                edit.set
-                    .sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));
-            }
+            Fault::Headers(edit, _) => edit.sort(),
             _ => {}
         }
     }

@@ -16,7 +16,7 @@ use std::hash::Hasher;
 
 use crate::trigger::key::Key;
 
-/// Hits the first `n` attempts of each logical request, and none after.
+/// Hits the first `n` attempts of each logical request, and no later one.
 ///
 /// Attempts with equal keys belong to one request, for example those with one idempotency key or
 /// request id. A rule remembers 16,384 requests (about 1.5 MB), each for ten minutes after its last

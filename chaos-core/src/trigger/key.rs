@@ -37,7 +37,7 @@ pub enum Key {
     PathParameter(Box<str>),
     /// A label of the site.
     Label(Box<str>),
-    /// The IP address of the peer, without its port. axum tells it if the router is served with
+    /// The IP address of the peer, without its port. axum provides it if the router is served with
     /// `into_make_service_with_connect_info::<SocketAddr>()`.
     Peer,
     /// The id of the trace that the call belongs to, from the W3C's `traceparent` header.
@@ -84,7 +84,7 @@ impl FromStr for Key {
             None if key == "peer" => Ok(Self::Peer),
             None if key == "trace" => Ok(Self::Trace),
             None => Err(refuse("is not a key")),
-            Some((_, "")) => Err(refuse("names nothing")),
+            Some((_, "")) => Err(refuse("has no name")),
             Some(("header", name)) => {
                 let name = name.parse().map_err(|_| refuse("names no header"))?;
                 Ok(Self::Header(name))

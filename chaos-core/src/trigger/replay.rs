@@ -1,5 +1,5 @@
-//! The calls that a rule hit, by ordinal or by key: the log of them, and the condition to hit the
-//! same ones again.
+//! The log of the calls that a rule hit, by ordinal or by key, and the condition to hit the same calls
+//! again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -148,7 +148,9 @@ impl Log {
         Self { is_keyed, hits }
     }
 
-    /// Logs a hit.
+    /// Logs a hit. Cold, because few rules have a log.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn add(&self, hit: By) {
         let mut hits = self.hits();
         if hits.latest.len() == MOST && !hits.latest.contains(&hit) {
@@ -193,8 +195,7 @@ impl Log {
 
 /// The calls that a rule has hit since it was armed.
 ///
-/// [`Injector::decisions`](crate::Injector::decisions) returns them, for a rule whose calls have a
-/// number or a key: one with a seed, a key, first attempts, or a replay.
+/// [`Injector::decisions`](crate::Injector::decisions) returns them, for a rule of which they are known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Decisions {
@@ -202,4 +203,16 @@ pub struct Decisions {
     pub hits: Replay,
     /// How many earlier hits were dropped from the log.
     pub dropped: u64,
+}
+
+impl Decisions {
+    /// Returns those of a rule that has hit its first `count` calls and no others.
+    pub(crate) fn first(count: u64) -> Self {
+        let dropped = count.saturating_sub(MOST as u64);
+        let ordinals = (dropped..count).collect();
+        Self {
+            hits: Replay(Calls::Ordinals(ordinals)),
+            dropped,
+        }
+    }
 }

@@ -12,12 +12,13 @@ use crate::{
 };
 
 document! {
-    /// What may be spent, whatever rates say; exact.
+    /// A budget: the greatest share of the calls to hit, and the most delay to inject. It is exact,
+    /// whatever the rates are.
     BudgetDoc as "Budget", "share, delay or both";
     optional {
-        /// The greatest share of the calls so far.
+        /// The greatest fraction of the calls so far to hit.
         share: f64 = Shape::SHARE;
-        /// The most delay in any minute, over all calls.
+        /// The most delay to inject in any minute, summed over all calls.
         delay: String = DURATION
             .allowing("a duration such as \"30s\", more than 0s and at most 24h: delay in any minute");
     }

@@ -39,43 +39,46 @@ use crate::{
 };
 
 document! {
-    /// One fault. Several faults are several entries of the list.
+    /// One fault. A list of faults has one entry for each.
     FaultDoc as "Fault", "one fault, and beside it `when` of a latency, `after` of an abort, `on` of body, headers or an abort with `after`";
     optional {
         /// Delays the call.
         latency: LatencyDoc = LATENCY;
-        /// Whether the latency comes `before` the handler, which is the default, or `after` it.
+        /// Whether the delay comes `before` the handler (the default) or `after` it.
         when: String = Shape::word(|| words(WHEN));
         /// Answers with an HTTP status.
         status: Form<StatusDoc> = STATUS;
-        /// Answers with a gRPC status, at once or amid a stream.
+        /// Answers with a gRPC status, at once or in the middle of a stream.
         grpc: Form<GrpcDoc> = GRPC;
-        /// Fails the call with a message, or with an io error of this kind.
+        /// Fails the call with an error that has this message, or with an io error of this kind.
         error: Form<ErrorDoc> = ERROR;
-        /// Hands a value to the code at the site. JSON's null is read where it stands alone in its entry.
+        /// Gives the code at the site a JSON value to use. `null` is accepted if no other field stands
+        /// beside it.
         value: Value = Shape::JSON;
-        /// Cuts the stream, the connection or the process; `exit` only where the policy allows it.
+        /// Aborts the stream, the connection or the process. `exit`, which ends the process, requires a
+        /// policy that allows it.
         abort: Form<StreamDoc> = ABORT;
-        /// How much passes before an abort that cuts.
+        /// The number of bytes that pass before the abort cuts the stream or the connection.
         after: SizeDoc = SIZE;
-        /// Gives no answer, for at most so long.
+        /// Holds the call without an answer, at most for this time.
         hang: String = DURATION;
-        /// Waits to be released.
+        /// Holds the call until it is released.
         pause: Object<PauseDoc> = PauseDoc::SHAPE;
-        /// Holds the worker thread.
+        /// Blocks the worker thread for this time.
         block: String = DURATION;
-        /// Changes the bytes of a body or a connection.
+        /// Changes, delays or cuts off the bytes of a body or a connection.
         body: Object<BodyDoc> = BodyDoc::SHAPE;
-        /// Changes headers.
+        /// Changes the headers of the response or of the request.
         headers: Object<HeadersDoc> = HeadersDoc::SHAPE;
-        /// The direction of `body` or `headers`, or of the bytes that `after` counts: `response` unless it is given.
+        /// The direction on which `body` or `headers` acts, or of the bytes that `after` counts. The default is
+        /// `response`.
         on: String = DIRECTION;
-        /// Takes a share of the machine, within the policy of the process.
+        /// Uses CPU time or memory, within the policy of the process.
         burn: Object<BurnDoc> = BurnDoc::SHAPE;
-        /// Calls a fault that the application defines, with whatever that reads.
+        /// Calls a fault that the application defines, with the fields that it reads.
         custom: Names<Value> = Shape::map("", &Shape::ANY)
             .allowing("an object with a name that the application defines, and whatever that reads");
-        /// Draws one of several faults, by weight, for each call that is hit.
+        /// Injects one of several faults, chosen by weight for each call that is hit.
         one_of: Vec<Object<OptionDoc>> = ONE_OF;
     }
     examples r#"[
@@ -114,10 +117,10 @@ document! {
 }
 
 document! {
-    /// A wait for a release.
+    /// A pause: the call waits until it is released.
     PauseDoc as "PauseFault";
     required {
-        /// How long it waits at most.
+        /// The longest time that the call waits.
         max: String = DURATION;
     }
 }
@@ -129,11 +132,11 @@ document! {
     /// One fault of a choice.
     OptionDoc as "WeightedFault";
     required {
-        /// Any fault but one_of.
+        /// A fault of any kind except `one_of`.
         fault: Object<FaultDoc> = FaultDoc::SHAPE.allowing("a fault other than one_of");
     }
     optional {
-        /// How often it is drawn in relation to the others: 1 unless it is given.
+        /// How often this fault is chosen, in relation to the others. The default is 1.
         weight: Whole<u32> = Shape::whole(1, 1_000_000);
     }
 }
@@ -152,7 +155,7 @@ impl FaultDoc {
             .and_then(|Object(doc)| doc.on.as_ref());
         for (kind, inside) in [("body", body), ("headers", headers)] {
             if self.on.is_some() && inside.is_some() {
-                let problem = format_args!("said twice, in {kind} and beside it");
+                let problem = format_args!("given twice, in {kind} and beside it");
                 return Err(Self::refuse("on", problem));
             }
         }
@@ -309,7 +312,7 @@ impl From<&Fault> for FaultDoc {
     }
 }
 
-/// JSON that code may have written by hand: what is none is a text.
+/// Parses JSON that code may have written by hand. A text that is not JSON becomes a JSON string.
 fn value_of(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|_| json.into())
 }

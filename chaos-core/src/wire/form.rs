@@ -81,7 +81,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Form<T> {
     }
 }
 
-/// An object with names of the user's own; none stands twice.
+/// An object with names of the user's own; none occurs twice.
 #[derive(Serialize)]
 #[serde(transparent)]
 pub(super) struct Names<V>(pub(super) BTreeMap<String, V>);
@@ -107,7 +107,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for Names<V> {
                 let mut names = BTreeMap::new();
                 while let Some((name, value)) = map.next_entry::<String, V>()? {
                     if names.contains_key(&name) {
-                        return Err(A::Error::custom(format_args!("{name:?} stands twice")));
+                        return Err(A::Error::custom(format_args!("{name:?} occurs twice")));
                     }
                     names.insert(name, value);
                 }

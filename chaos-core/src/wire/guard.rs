@@ -34,28 +34,29 @@ const LATENCY: Shape = Shape::map(
 .allowing("an object with one quantile, such as {\"p99\": \"800ms\"}");
 
 document! {
-    /// A bound on what a service shows at a site.
+    /// A guard rail: a bound on the error ratio or the latency of the calls at a site.
     GuardDoc as "GuardRail", "error_ratio, latency, latency_to_end or several of them, and the bounds of a baseline beside over_baseline";
     optional {
-        /// Where it looks: the rule's own site unless it is given.
+        /// The site, or the pattern of sites, to measure. The default is the site of the rule.
         site: String = SITE;
-        /// How far it looks back.
+        /// The length of the sliding window.
         window: String = Shape::text("a duration such as \"10s\", 1s to 10m", "duration-1s-to-10m", DURATION_PATTERN);
-        /// How many calls it wants to see before it judges.
+        /// The number of calls that the window must hold before the bound applies.
         at_least: Whole<u32> = Shape::whole(0, u32::MAX as u64);
-        /// The share of the calls that may fail.
+        /// The greatest fraction of the calls that may fail.
         error_ratio: f64 = Shape::SHARE;
-        /// A quantile that calls may not exceed until the head of their response.
+        /// The longest time to the head of the response, for a quantile of the calls such as `p99`.
         latency: Map<String, Value> = LATENCY;
-        /// A quantile that calls may not exceed until the end of the body of their response.
+        /// The longest time to the end of the response's body, for a quantile of the calls such as
+        /// `p99`.
         latency_to_end: Map<String, Value> = LATENCY;
-        /// Whether the bound is on what injection adds to the calls that are left alone.
+        /// Whether the bound is relative to the calls in the window that were not injected.
         over_baseline: bool = Shape::FLAG;
-        /// The greatest error ratio that the baseline counts for: 0.5 unless it is given.
+        /// The greatest error ratio that the baseline counts for. The default is 0.5.
         max_baseline_error_ratio: f64 = Shape::SHARE;
-        /// The longest latency that the baseline counts for: 10s unless it is given.
+        /// The longest latency that the baseline counts for. The default is 10s.
         max_baseline_latency: String = DURATION;
-        /// What a breach does: `halt` unless it is given.
+        /// Whether a breach halts all injection (`halt`, the default) or disables the rule (`disarm`).
         then: String = Shape::word(|| words(THEN));
     }
     examples r#"[{ "site": "http.server", "window": "10s", "at_least": 100, "error_ratio": 0.05, "then": "disarm" }]"#;

@@ -4,7 +4,7 @@ use http::HeaderName;
 
 use super::{
     document::document,
-    scalar::{HEADER_NAMES, refuse},
+    scalar::HEADER_NAMES,
     shape::{Documented, Shape},
     text::{TEXT_MATCHER, TextDoc, TextsDoc},
 };
@@ -14,7 +14,8 @@ use crate::{
 };
 
 document! {
-    /// Which calls are matched. All that is given must hold; without anything, every call is matched.
+    /// The calls that a rule matches. All given conditions must hold. Without conditions, every call
+    /// matches.
     MatchDoc as "Match";
     optional {
         /// The method of the request.
@@ -54,44 +55,46 @@ impl MatchDoc {
     pub(super) fn into_matcher(self) -> Result<Matcher, RuleError> {
         let mut matcher = Matcher::new();
         if let Some(method) = self.method {
-            matcher = matcher.method(method.into_text(&plain::method).map_err(at("method"))?);
+            matcher.method = Some(text(method, plain::method, "method")?);
         }
         if let Some(path) = self.path {
-            let path = path.into_text(&plain::path);
-            let path = path.and_then(|path| with_prefixes(path, &path_prefix));
-            matcher = matcher.path(path.map_err(at("path"))?);
+            matcher.path = Some(text(path, plain::path, "path")?);
         }
         if let Some(host) = self.host {
-            let host = host.in_lower_case().into_text(&plain::host);
-            matcher = matcher.host(host.map_err(at("host"))?);
+            matcher.host = Some(text(host, plain::host, "host")?);
         }
         if let Some(grpc) = self.grpc {
-            let grpc = grpc.into_text(&plain::grpc);
-            let grpc = grpc.and_then(|grpc| with_prefixes(grpc, &grpc_prefix));
-            matcher = matcher.grpc(grpc.map_err(at("grpc"))?);
+            matcher.grpc = Some(text(grpc, plain::grpc, "grpc")?);
         }
-        for (name, text) in self.headers.unwrap_or_default().0 {
+        for (name, doc) in self.headers.unwrap_or_default().0 {
             let problem = |_| Self::refuse("headers", format_args!("{name:?} is no header name"));
             let header = HeaderName::try_from(&name).map_err(problem)?;
             if matcher.headers.iter().any(|(known, _)| *known == header) {
                 return Err(Self::refuse(
                     "headers",
-                    format_args!("{name:?} stands twice"),
+                    format_args!("{name:?} occurs twice"),
                 ));
             }
-            let text = text.into_text(&plain::value);
-            matcher = matcher.header(header, text.map_err(at(&format!("headers.{name}")))?);
+            let value = text(doc, plain::value, &format!("headers.{name}"))?;
+            matcher = matcher.header(header, value);
         }
-        for (name, text) in self.query.unwrap_or_default().0 {
-            let text = text.into_text(&plain::value);
-            matcher = matcher.query(&name, text.map_err(at(&format!("query.{name}")))?);
+        for (name, doc) in self.query.unwrap_or_default().0 {
+            let value = text(doc, plain::value, &format!("query.{name}"))?;
+            matcher = matcher.query(&name, value);
         }
-        for (name, text) in self.labels.unwrap_or_default().0 {
-            let text = text.into_text(&plain::value);
-            matcher = matcher.label(&name, text.map_err(at(&format!("labels.{name}")))?);
+        for (name, doc) in self.labels.unwrap_or_default().0 {
+            let value = text(doc, plain::value, &format!("labels.{name}"))?;
+            matcher = matcher.label(&name, value);
         }
         Ok(matcher)
     }
+}
+
+/// Reads the condition on a field.
+fn text(doc: TextDoc, meaning: plain::Meaning, field: &str) -> Result<Text, RuleError> {
+    let text = doc.into_text();
+    let text = text.and_then(|text| plain::resolve(text, meaning));
+    text.map_err(at(field))
 }
 
 /// Puts an error at a field, whatever form of it was wrong. What is allowed is said by the form, or else
@@ -102,41 +105,6 @@ fn at(field: &str) -> impl Fn(RuleError) -> RuleError + '_ {
         ("", None) => RuleError::new(field, error.problem(), TEXT_MATCHER.allowed()),
         (allowed, _) => RuleError::new(field, error.problem(), allowed),
     }
-}
-
-/// Checks each prefix in a text matcher: one that no value can have would match nothing.
-fn with_prefixes(
-    text: Text,
-    check: &dyn Fn(&str) -> Result<(), RuleError>,
-) -> Result<Text, RuleError> {
-    fn walk(text: &Text, check: &dyn Fn(&str) -> Result<(), RuleError>) -> Result<(), RuleError> {
-        match text {
-            Text::Prefix(prefix) => check(prefix),
-            Text::Not(text) => walk(text, check),
-            Text::AnyOf(texts) => texts.iter().try_for_each(|text| walk(text, check)),
-            _ => Ok(()),
-        }
-    }
-    walk(&text, check).map(|()| text)
-}
-
-fn path_prefix(prefix: &str) -> Result<(), RuleError> {
-    // The path of `OPTIONS *` is `*`.
-    if prefix.is_empty() || prefix.starts_with(['/', '*']) {
-        return Ok(());
-    }
-    Err(refuse(format_args!(
-        "{prefix:?} begins no path: a path begins with `/`"
-    )))
-}
-
-fn grpc_prefix(prefix: &str) -> Result<(), RuleError> {
-    if !prefix.starts_with('/') && prefix.matches('/').count() <= 1 {
-        return Ok(());
-    }
-    Err(refuse(format_args!(
-        "{prefix:?} begins no gRPC method: one is its service, `/` and its name"
-    )))
 }
 
 impl From<&Matcher> for MatchDoc {

@@ -1,4 +1,4 @@
-//! A policy in JSON: what the environment says, and what the admin port shows.
+//! A policy in JSON, as the environment sets it and the admin port returns it.
 
 use super::{
     budget::BudgetDoc,
@@ -12,7 +12,8 @@ use super::{
 use crate::{error::RuleError, policy::Policy, trigger::rate::Rate};
 
 document! {
-    /// What rules may do at all. What is left out is not bounded, or as it is by default.
+    /// A policy: bounds on what rules may do. A bound that is left out has its default, or does not
+    /// apply.
     PolicyDoc as "Policy";
     optional {
         /// The sites that rules may aim at.
@@ -21,9 +22,9 @@ document! {
         faults: Vec<String> = Shape::list(&Shape::TEXT, 0, usize::MAX).allowing("a list of names of faults");
         /// The greatest rate of a rule.
         rate: f64 = Shape::SHARE;
-        /// The most injections of one rule at once.
+        /// The greatest number of injections that one rule may have under way at a time.
         max_active: Whole<u32> = Shape::COUNT_32;
-        /// The longest delay.
+        /// The longest delay of one fault, and of all delays of one call together.
         max_delay: String = DURATION.allowing("a duration such as \"2s\"");
         /// The lifetime of a rule that names none.
         default_ttl: String = DURATION.allowing("a duration such as \"10m\"");
@@ -31,41 +32,44 @@ document! {
         max_ttl: String = DURATION.allowing("a duration such as \"1h\"");
         /// Whether rules may only have the mode `shadow`.
         shadow_only: bool = Shape::FLAG;
-        /// The most injections of all rules together. Rules of tokens may have half of them.
+        /// The greatest number of injections of all rules together. Rules of tokens may have half of
+        /// it.
         total: Whole<u64> = Shape::COUNT;
-        /// The most injections of all rules at once. Rules of tokens may have half of them.
+        /// The greatest number of injections of all rules that may be under way at a time. Rules of
+        /// tokens may have half of it.
         active: Whole<u32> = Shape::COUNT_32;
-        /// What all rules together may spend. Rules of tokens may have half of it.
+        /// The budget of all rules together. Rules of tokens may have half of it.
         budget: Object<BudgetDoc> = BudgetDoc::SHAPE;
-        /// Bounds on what the service shows while any rule lives.
+        /// Guard rails, which measure while any rule is armed.
         guards: Vec<Object<GuardDoc>> = GUARDS;
         /// Whether an abort may end the process.
         exit: bool = Shape::FLAG;
-        /// The most that one burn may take.
+        /// Bounds on the CPU time and the memory that burns use.
         burn: Object<BurnBoundsDoc> = BurnBoundsDoc::SHAPE;
-        /// The most rules.
+        /// The greatest number of rules.
         max_rules: Whole<u64> = Shape::whole(0, u64::MAX);
-        /// The most bytes of all rules together, as they are written in JSON.
+        /// The greatest size of all rules together, in bytes of the JSON in which they are written.
         max_rule_bytes: SizeDoc = SIZE;
-        /// The most guard rails of all rules together.
+        /// The greatest number of guard rails of all rules together.
         max_guards: Whole<u64> = Shape::whole(0, u64::MAX);
-        /// The most bytes of all compiled regular expressions together.
+        /// The greatest size of all compiled regular expressions together, in bytes.
         max_expressions: SizeDoc = SIZE;
-        /// Whether rules of tokens may block, burn, exit, and reset or close connections.
+        /// Whether rules of tokens may have faults that touch more than their request: `block`, `burn`,
+        /// and the aborts `reset`, `goaway` and `exit`.
         token_process_faults: bool = Shape::FLAG;
     }
     examples r#"[{ "sites": ["db.**"], "rate": 0.1, "max_ttl": "1h", "budget": { "share": 0.05 } }]"#;
 }
 
 document! {
-    /// The most that one burn may take.
+    /// Bounds on the CPU time and the memory that burns use.
     BurnBoundsDoc as "BurnBounds";
     optional {
-        /// The greatest share of each processor.
+        /// The greatest fraction of each processor's time that one rule may use.
         cpu: f64 = Shape::SHARE;
-        /// The most memory.
+        /// The most memory that all rules together may use.
         memory: SizeDoc = SIZE;
-        /// The longest time.
+        /// The longest time of one burn.
         time as "for": String = DURATION;
     }
 }
@@ -81,7 +85,7 @@ document! {
 /// ```
 ///
 /// # Errors
-/// If it is no JSON, has an unknown field, or a value that is not allowed.
+/// Returns an error if the text is not JSON, has an unknown field, or has a value that is not allowed.
 pub fn policy_from_json(json: &[u8]) -> Result<Policy, RuleError> {
     let base = Policy::default();
     read::document_from_json::<PolicyDoc>(json)?.over(base)

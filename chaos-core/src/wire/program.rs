@@ -32,14 +32,14 @@ const RAMP: Shape = Shape::text(
 pub(super) struct ProgramDoc(Vec<Object<PhaseDoc>>);
 
 document! {
-    /// A part of a program.
+    /// A phase of a program.
     PhaseDoc as "ProgramPhase", "rate, scale or both";
     optional {
         /// How long the phase lasts.
         time as "for": String = DURATION.allowing(TIME_ALLOWED);
-        /// The share of the matched calls that are hit.
+        /// The fraction of the matched calls to hit.
         rate: RampDoc = Shape::either(&[Shape::SHARE, RAMP]).allowing(RATE_ALLOWED);
-        /// A factor on delays and sizes.
+        /// The factor by which delays and sizes are multiplied.
         scale: RampDoc = Shape::either(&[Shape::number(100.0), RAMP]).allowing(SCALE_ALLOWED);
     }
 }

@@ -46,59 +46,63 @@ const ID: Shape = Shape::text(
 .at_most(RuleId::MAX_LENGTH);
 
 document! {
-    /// Which calls, where, and what happens to them. A field that is left out has its default.
+    /// A rule: which calls to hit, with which faults, and for how long. A field that is left out has
+    /// its default.
     RuleDoc as "Rule", "an id, unless the address names it, and program or rate";
     required {
-        /// Where the rule aims.
+        /// The sites that the rule aims at, by name or pattern.
         site: String = SITE;
-        /// What happens, in order. One fault at most ends the call (status, grpc, error, value, abort
-        /// without `after`, or a one_of of those alone). What acts on the response (latency with `when`
-        /// or at_least, headers, body, abort with `after`) may stand before it or after it.
+        /// The faults to inject, in order. At most one of them ends the call (status, grpc, error,
+        /// value, abort without `after`, or a one_of of those alone). Faults that act on the response
+        /// (latency with `when` or at_least, headers, body, abort with `after`) may stand before or
+        /// after it.
         faults: Vec<Object<FaultDoc>> =
             Shape::list(&FaultDoc::SHAPE, 1, usize::MAX).allowing("a list of at least one fault");
     }
     optional {
-        /// The name of the rule, neither `.` nor `..`. Where the address names the rule, it is the same
-        /// here or left out; elsewhere it is required.
+        /// The id of the rule, neither `.` nor `..`. It is required unless the URL names the rule; then
+        /// it may be left out, and must not differ.
         id: String = ID;
-        /// Why the rule is there, for those who come across it.
+        /// Free text that the rule list and the audit show.
         reason: String = Shape::TEXT.allowing("a text of at most 1000 bytes").at_most(MAX_REASON);
-        /// Whether the rule is on: true unless it is given.
+        /// Whether the rule is enabled. The default is true.
         enabled: bool = Shape::FLAG;
-        /// What the rule does to the calls that it hits: `inject`, which is the default, or `shadow`, which
-        /// matches, draws and counts, and injects nothing.
+        /// Whether the rule injects (`inject`, the default), or matches, draws and counts without injecting
+        /// (`shadow`).
         mode: String = Shape::word(|| words(MODES));
-        /// Whether no further rule is asked if this one fires: false unless it is given.
+        /// Whether later rules are not evaluated if this one fires. The default is false.
         is_final as "final": bool = Shape::FLAG;
-        /// Which calls.
+        /// The calls that the rule matches. The default is all calls at its sites.
         matching as "match": Object<MatchDoc> = MatchDoc::SHAPE;
-        /// The share of the matched calls that are hit: 1 unless it is given.
+        /// The fraction of the matched calls to hit. The default is 1.
         rate: f64 = Shape::SHARE;
-        /// What makes two calls the same one, which are then hit or spared together.
+        /// Where the key of a call is found. Calls with equal keys get the same decision.
         key: String = KEY;
-        /// Makes the draws a function of seed, rule and the call's key or number.
+        /// Makes each draw a function of the seed, the rule, and the call's key or number.
         seed: Whole<u64> = Shape::whole(0, u64::MAX).allowing("a whole number from 0 to 2^64 - 1");
-        /// How many calls are left alone first: 0 unless it is given.
+        /// The number of matched calls to skip first. The default is 0.
         skip: Whole<u64> = Shape::whole(0, u64::MAX);
-        /// Takes every n-th call: 1, each, unless it is given.
+        /// Considers only every n-th matched call after those. The default is 1.
         every: Whole<u64> = Shape::COUNT;
-        /// The most injections.
+        /// The greatest number of injections since the rule was armed.
         limit: Whole<u64> = Shape::COUNT;
-        /// The most injections at once.
+        /// The greatest number of injections under way at a time.
         max_active: Whole<u32> = Shape::COUNT_32;
-        /// Fails the first tries of each logical request.
+        /// Hits the first attempts of each logical request, and no later one.
         first_attempts: Object<FirstAttemptsDoc> = FirstAttemptsDoc::SHAPE;
         /// Hits these calls and no others.
         replay: Object<ReplayDoc> = ReplayDoc::SHAPE;
-        /// Phases in order, over and over, no longer together than the ttl. A program replaces the rate.
+        /// Phases that repeat in order, and change the rate over time. Together they are not longer than
+        /// the `ttl`. A program takes the place of `rate`.
         program: ProgramDoc = PROGRAM;
-        /// What the rule may spend.
+        /// The budget of the rule.
         budget: Object<BudgetDoc> = BudgetDoc::SHAPE;
-        /// The hours of the week in which the rule lives.
+        /// The hours of the week in which the rule is active.
         window: Object<WindowDoc> = WINDOW;
-        /// Bounds on what the service itself shows while the rule lives. A breach stops it.
+        /// Guard rails: bounds on the error ratio and the latency of the service while the rule is
+        /// armed.
         guards: Vec<Object<GuardDoc>> = GUARDS;
-        /// How long the rule lives once it is armed: ten minutes unless it is given.
+        /// How long the rule stays armed. The default is ten minutes.
         ttl: String = Shape::text(
             "a duration such as \"10m\", more than 0s and at most 365 days, or \"never\"",
             "ttl",
@@ -106,11 +110,11 @@ document! {
         );
     }
     ignored {
-        /// What the rule has counted, as the admin port shows it.
+        /// The counts of the rule, which the admin port returns.
         _stats as "stats";
-        /// The sites that the rule aims at, as the admin port shows them.
+        /// The known sites that the rule aims at, which the admin port returns.
         _sites as "sites";
-        /// What the rule cannot do at the sites that there are, as the admin port shows it.
+        /// The warnings about the rule, which the admin port returns.
         _warnings as "warnings";
     }
     examples r#"[
@@ -143,12 +147,13 @@ document! {
         rules: Vec<Object<RuleDoc>> = Shape::list(&RuleDoc::SHAPE, 0, usize::MAX).allowing("a list of rules");
     }
     ignored {
-        /// The generation of the rules, as the admin port shows it.
+        /// The generation of the rules, which the admin port returns.
         _generation as "generation";
     }
 }
 
-/// Reads a rule. `id` is what the address says: the body may then leave it out, or must agree.
+/// Reads a rule from JSON. If `id` is given, as the path of a request does, the JSON may leave the id
+/// out, and must not have another one.
 ///
 /// ```
 /// let rule = chaos_core::wire::rule_from_json(
@@ -160,14 +165,14 @@ document! {
 /// ```
 ///
 /// # Errors
-/// Returns an error if the text is no JSON, has an unknown field, or a value that is not allowed. `null`
-/// is not allowed for a field that is left out.
+/// Returns an error if the text is not JSON, has an unknown field, or has a value that is not allowed.
+/// `null` is not allowed for a field that is left out.
 pub fn rule_from_json(json: &[u8], id: Option<&str>) -> Result<Rule, RuleError> {
     let rule = read::document_from_json::<RuleDoc>(json)?.into_rule(id)?;
     Ok(rule.written_in(json.len()))
 }
 
-/// Reads a rule from a JSON value, such as a merge patch leaves.
+/// Reads a rule from a JSON value, such as the result of a merge patch.
 ///
 /// # Errors
 /// Returns an error in the cases of [`rule_from_json`].
@@ -216,7 +221,7 @@ fn read_rules<'de, D: Deserializer<'de>>(list: D) -> Result<Vec<Rule>, D::Error>
 ///
 /// # Errors
 /// Returns an error in the cases of [`rule_from_json`]; the field says which rule, as in `rules[2].rate`.
-/// Whether ids repeat is for the rule set to say.
+/// It does not check that the ids are distinct: an edit of the rule set does.
 pub fn rules_from_json(json: &[u8]) -> Result<Vec<Rule>, RuleError> {
     if let Ok(Object(ReadRules { rules, .. })) = serde_json::from_slice(json) {
         let each = json.len() / rules.len().max(1);

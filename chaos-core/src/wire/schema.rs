@@ -12,11 +12,10 @@ use super::{
 /// Returns the JSON Schema (draft 2020-12) of a rule. Its definitions stand under `$defs`: a rule under
 /// `Rule`, a policy under `Policy`.
 ///
-/// The schema takes every rule that this module reads, but for odd spellings of times and sizes, and lists of
-/// matchers in lists. It has no
-/// word for fields that exclude each other, and none for `format`: descriptions say the rest, and the
-/// reader refuses what they exclude. Its objects are flat and none of its fields may be null, so that
-/// generated clients write what is meant.
+/// The schema accepts every rule that this module reads, except for unusual spellings of times and sizes, and
+/// lists of matchers in lists. It does not express which fields exclude each other, and does not use
+/// `format`: the descriptions say the rest, and the reader refuses what they exclude. Its objects are flat
+/// and none of its fields may be null, so that generated clients write what is meant.
 ///
 /// ```
 /// let schema = chaos_core::wire::schema();

@@ -16,9 +16,9 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 /// Reads rules in the short form: `site=term->term; site=…`.
 ///
 /// A term is `[p%][n*]fault(argument)`, and `+` joins several faults of one term. Each term is one
-/// rule. Its percentage is drawn first, and its count is spent only when it fires. The terms of a
-/// site are asked in order, and the first that fires is executed: its rule is `final`, so no rule
-/// after it is asked either. A term that is used up falls through to the next.
+/// rule. Its percentage is drawn first, and its count is spent only when it fires. The terms of a site
+/// are tried in order, and the first that applies is used: its rule is `final`, so later rules are not
+/// evaluated either. A term whose count is exhausted is skipped.
 ///
 /// ```
 /// use chaos_core::{Injector, inject, wire};
@@ -35,8 +35,8 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 ///
 /// # Faults
 ///
-/// A fault has its name in JSON. Its argument is the value that JSON has there: a word or a number without
-/// quotes, and anything else as JSON: `latency(200ms..500ms)`,
+/// A fault has the same name as in JSON. Its argument is the value that JSON has there: a word or a number
+/// without quotes, and anything else as JSON: `latency(200ms..500ms)`,
 /// `latency({"p50":"20ms","p99":"800ms"})`, `status(503)`, `grpc(UNAVAILABLE)`, `abort(reset)`,
 /// `hang(30s)`, `pause(30s)`, `block(50ms)`, `value([1,2])`, `body({"throttle":"10KiB/s"})`.
 /// `error(connection_reset)` is an io error of that kind, and `error(any other text)` a message.
@@ -45,20 +45,20 @@ use crate::{error::RuleError, matcher::glob::SiteGlob, rule::Rule};
 ///
 /// | action | means |
 /// |---|---|
-/// | `off` | what comes after it is not asked: `off` arms nothing, `3*off->…` leaves three calls alone |
+/// | `off` | later terms are not tried: `off` arms no rule, `3*off->…` spares three calls |
 /// | `return(x)` | `value`: JSON, or else a text; `null` without an argument |
 /// | `sleep(50)`, `sleep(1s)` | `latency`, in milliseconds or as a duration |
 /// | `delay(50)` | `block`: holds the thread, as the busy wait of failpoints does |
 /// | `panic(text)` | `abort`: `panic`; the text is the rule's reason |
 /// | `print(text)` | an event of `tracing`, and nothing else |
-/// | `pause` | waits to be released, or for the rule to be changed or expire |
-/// | `yield` | `latency` of a nanosecond: in async code, others have their turn first |
+/// | `pause` | holds the call until it is released, or the rule is changed or expires |
+/// | `yield` | `latency` of a nanosecond: in async code, other tasks run first |
 ///
 /// # Names
 ///
 /// A site may be written as a failpoint is named: each `::` and each `/` in it is read as a dot, so that
-/// `raft::before_save` and `raft/before_save` both name the site `raft.before_save`. Only one of them may be
-/// set.
+/// `raft::before_save` and `raft/before_save` both name the site `raft.before_save`. A text that sets one
+/// site twice, in either spelling, is refused.
 ///
 /// The third term of `db.read` is the rule `env.db.read.3`. In a site, `*` is written `:any` and `**`
 /// is `:all`, which no site is called: `env.db.:any.1`.
@@ -74,7 +74,7 @@ pub fn rules_from_short(text: &str) -> Result<Vec<Rule>, RuleError> {
         let site = site_of(setting.site)?;
         rules.extend(rules_of(site.as_str(), &setting.terms)?);
         if !seen.insert(site.to_string()) {
-            let problem = "stands twice";
+            let problem = "occurs twice";
             let allowed = "each site once, its terms joined by `->`";
             return Err(RuleError::new(setting.site, problem, allowed));
         }

@@ -63,17 +63,19 @@ document! {
     /// One form of a text matcher.
     FormDoc as "TextForm", "one of them";
     optional {
-        /// What the text starts with.
+        /// The text begins with this.
         prefix: String = Shape::TEXT;
-        /// What the text ends with.
+        /// The text ends with this.
         suffix: String = Shape::TEXT;
-        /// What is found somewhere in the text: `/products/[0-9]+` is found in `/x/products/1/picture`.
+        /// This regular expression matches somewhere in the text: `/products/[0-9]+` matches in
+        /// `/x/products/1/picture`.
         regex: String = REGEX;
-        /// What the whole text is, as with `safe_regex` of Envoy and `regex` of Istio.
+        /// This regular expression matches the whole text, as `safe_regex` of Envoy and `regex` of
+        /// Istio do.
         full_regex: String = REGEX;
-        /// Whether there is a text at all.
+        /// The call has such a text (`true`), or has none (`false`).
         present: bool = Shape::FLAG;
-        /// What the text is not.
+        /// This condition does not hold.
         not: TextDoc = TEXT_MATCHER;
     }
 }
@@ -92,40 +94,22 @@ impl TextDoc {
         }
     }
 
-    /// Lowers the case of prefixes and suffixes: hosts are compared in lower case. A text alone is read by
-    /// [`plain::host`](crate::matcher::plain::host), which does so, too.
-    pub(super) fn in_lower_case(self) -> Self {
+    /// Makes the matcher. A text on its own is not yet what it means for its field.
+    pub(super) fn into_text(self) -> Result<Text, RuleError> {
         match self {
-            Self::Plain(text) => Self::Plain(text),
-            Self::Any(docs) => Self::Any(docs.into_iter().map(Self::in_lower_case).collect()),
-            Self::Form(form) => Self::Form(Box::new(FormDoc {
-                prefix: form.prefix.map(|text| text.to_ascii_lowercase()),
-                suffix: form.suffix.map(|text| text.to_ascii_lowercase()),
-                not: form.not.map(Self::in_lower_case),
-                ..*form
-            })),
-        }
-    }
-
-    /// Makes the matcher. `plain` says what a text on its own means: equality, or a route.
-    pub(super) fn into_text(
-        self,
-        plain: &dyn Fn(&str) -> Result<Text, RuleError>,
-    ) -> Result<Text, RuleError> {
-        match self {
-            Self::Plain(text) => plain(&text),
+            Self::Plain(text) => Ok(Text::Plain(text.into())),
             Self::Any(docs) if docs.is_empty() => Err(refuse("an empty list matches nothing")),
             Self::Any(docs) => {
-                let texts = docs.into_iter().map(|doc| doc.into_text(plain));
+                let texts = docs.into_iter().map(Self::into_text);
                 Ok(Text::AnyOf(texts.collect::<Result<_, _>>()?))
             }
-            Self::Form(form) => form.into_text(plain),
+            Self::Form(form) => form.into_text(),
         }
     }
 }
 
 impl FormDoc {
-    fn into_text(self, plain: &dyn Fn(&str) -> Result<Text, RuleError>) -> Result<Text, RuleError> {
+    fn into_text(self) -> Result<Text, RuleError> {
         let mut given: Vec<(&str, Result<Text, RuleError>)> = Vec::with_capacity(1);
         given.extend(self.prefix.map(|text| ("prefix", Ok(Text::prefix(&text)))));
         given.extend(self.suffix.map(|text| ("suffix", Ok(Text::suffix(&text)))));
@@ -136,7 +120,7 @@ impl FormDoc {
             self.present
                 .map(|wanted| ("present", Ok(Text::Present(wanted)))),
         );
-        let not = |doc: TextDoc| Ok(Text::Not(Box::new(doc.into_text(plain)?)));
+        let not = |doc: TextDoc| Ok(Text::Not(Box::new(doc.into_text()?)));
         given.extend(self.not.map(|doc| ("not", not(doc))));
 
         let names: Vec<_> = given.iter().map(|(name, _)| *name).collect();
@@ -158,7 +142,7 @@ impl From<&Text> for TextDoc {
     fn from(text: &Text) -> Self {
         let mut form = FormDoc::default();
         match text {
-            Text::Is(text) => return Self::Plain(text.to_string()),
+            Text::Is(text) | Text::Plain(text) => return Self::Plain(text.to_string()),
             Text::Route(route) => return Self::Plain(route.as_str().to_owned()),
             Text::AnyOf(texts) => return Self::Any(texts.iter().map(Self::from).collect()),
             Text::Prefix(text) => form.prefix = Some(text.to_string()),

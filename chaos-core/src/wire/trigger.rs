@@ -43,22 +43,22 @@ pub(super) struct TriggerDoc {
 }
 
 document! {
-    /// Fails the first tries of each logical request, and lets the next one through.
+    /// Hits the first attempts of each logical request, and no later one.
     FirstAttemptsDoc as "FirstAttempts";
     required {
-        /// How many tries of a request fail.
+        /// The number of attempts to hit.
         n: Whole<u32> = Shape::COUNT_32;
-        /// What makes two tries the same request.
+        /// Where the key of a logical request is found. Attempts with equal keys belong to one request.
         key: String = KEY;
     }
     examples r#"[{ "n": 2, "key": "header:idempotency-key" }]"#;
 }
 
 document! {
-    /// The calls that are hit, and no others. A log of decisions is one.
+    /// The calls to hit; no others are hit. `GET /v1/rules/{id}/decisions` returns such an object.
     ReplayDoc as "Replay", "either ordinals or keys";
     optional {
-        /// The numbers of the calls.
+        /// The numbers of the calls, counted from 0.
         ordinals: Vec<Whole<u64>> = Shape::list(&Shape::whole(0, u64::MAX), 0, 10_000)
             .allowing("a list of at most 10000 whole numbers");
         /// The keys of the calls.
@@ -66,7 +66,7 @@ document! {
             .allowing("a list of at most 10000 texts, in a rule with a key");
     }
     ignored {
-        /// How many calls a log of decisions has forgotten.
+        /// The number of calls that a log of decisions has dropped.
         _dropped as "dropped";
     }
     examples r#"[{ "ordinals": [3, 17] }]"#;

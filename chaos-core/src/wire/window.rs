@@ -49,14 +49,14 @@ const DAYS_PATTERN: &str = concat!("^", days!(), "(,", days!(), ")*$");
 const HOURS_PATTERN: &str = concat!("^", hours!(), "(,", hours!(), "){0,23}$");
 
 document! {
-    /// The hours of the week in which a rule lives, by the clock on the wall of a place.
+    /// The hours of the week in which a rule is active, in the local time of a time zone.
     WindowDoc as "HoursWindow", "days or hours or both";
     optional {
-        /// The days: every day unless they are given.
+        /// The days of the week. The default is every day.
         days: String = Shape::text(DAYS_ALLOWED, "days", DAYS_PATTERN);
-        /// The hours: all of the day unless they are given.
+        /// The hours of the day. The default is the whole day.
         hours: String = Shape::text(HOURS_ALLOWED, "hours", HOURS_PATTERN);
-        /// The time zone: UTC unless it is given.
+        /// The time zone. The default is UTC.
         zone: String = Shape::text(ZONE_ALLOWED, "time-zone", "");
     }
     examples r#"[{ "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" }]"#;

@@ -542,14 +542,14 @@ const BAD: &[(&str, &str, &str, &str, &str)] = &[
         "header twice",
         r#"{"id":"r","site":"s","match":{"headers":{"X-A":"1","x-a":"2"}},"faults":[{"status":503}]}"#,
         "match.headers",
-        "stands twice",
+        "occurs twice",
         "header names",
     ),
     (
         "label twice",
         r#"{"id":"r","site":"s","match":{"labels":{"t":"1","t":"2"}},"faults":[{"status":503}]}"#,
         "match.labels",
-        "stands twice",
+        "occurs twice",
         "label names",
     ),
     (

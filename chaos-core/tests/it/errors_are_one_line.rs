@@ -38,6 +38,8 @@ fn breaks_lines(it: char) -> bool {
 }
 
 fn assert_one_line(error: &dyn std::error::Error) {
+    let printed = format!("{error:?}");
+    assert!(printed.starts_with(&error.to_string()), "{printed}");
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();

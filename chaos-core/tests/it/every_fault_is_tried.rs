@@ -233,7 +233,8 @@ fn retries_are_exhausted_and_fallbacks_fail_too() {
         run(&once.clone().pairs()),
         "1 of 5 broke it\n\
          cache.write, pass 1, error and cache.invalidate, pass 1, error: failed: systematic \
-         (injected at cache.invalidate by rule systematic-1)"
+         (injected at cache.invalidate by rule systematic-1)\n\
+         not tried: replica.read, pass 3: made only after two faults"
     );
     let both = once.clone().always().pairs().run_sync(|| read(&injector));
     assert_eq!(
@@ -266,6 +267,61 @@ fn pairs_at_one_site_hit_both_passes() {
     assert_eq!(seen[3..], [vec![1, 2], vec![1, 3], vec![2, 3]]);
 }
 
+/// `one` falls back on `two`, and `two` on `three`, which fails only after two faults.
+#[test]
+fn a_pass_that_takes_two_faults_is_named() {
+    let injector = Injector::new();
+    let pass = |site| match site {
+        1 => inject!(injector: &injector, "chain.one"),
+        2 => inject!(injector: &injector, "chain.two"),
+        _ => inject!(injector: &injector, "chain.three"),
+    };
+    let systematic = Systematic::new(&injector).always().pairs();
+    let report = systematic.run_sync(|| pass(1).or_else(|_| pass(2)).or_else(|_| pass(3)));
+    assert!(report.is_fine(), "{report}");
+    let three = Untried::NewPassOfPair("chain.three".to_owned(), 1);
+    assert_eq!(report.untried(), [three]);
+    assert_eq!(
+        report.to_string(),
+        "0 of 4 broke it\nnot tried: chain.three, pass 1: made only after two faults"
+    );
+}
+
+/// Another test halts and resumes: the report said that no site was passed.
+#[test]
+fn a_halt_that_is_over_is_told() {
+    let (injector, runs) = (Injector::new(), Cell::new(0));
+    let pass = || inject!(injector: &injector, "blip.site");
+    // The site is registered before: a run that registers sites is repeated.
+    let _ = Systematic::new(&injector).run_sync(pass);
+    let blip = |in_run: u32| {
+        runs.set(0);
+        Systematic::new(&injector).run_sync(|| {
+            runs.set(runs.get() + 1);
+            if runs.get() == in_run {
+                injector.halt("another test");
+            }
+            let passed = pass();
+            injector.resume();
+            passed.or(Ok::<(), Injected>(()))
+        })
+    };
+    let halted = Untried::Halted("another test".to_owned());
+    let in_baseline = blip(1);
+    assert_eq!(
+        in_baseline.untried(),
+        std::slice::from_ref(&halted),
+        "{in_baseline}"
+    );
+    assert!(!in_baseline.is_fine());
+    let in_a_run = blip(2);
+    assert_eq!(in_a_run.untried(), [halted], "{in_a_run}");
+    assert_eq!(in_a_run.tried()[0].outcome, Outcome::NotReached);
+    // What was over before is not told.
+    let after = blip(3);
+    assert!(after.is_fine() && after.untried().is_empty(), "{after}");
+}
+
 #[test]
 fn it_is_said_why_nothing_was_tried() {
     let injector = Injector::new();
@@ -282,8 +338,7 @@ fn it_is_said_why_nothing_was_tried() {
     let halted = Systematic::new(&injector).run_sync(pass);
     assert_eq!(
         halted.to_string(),
-        "0 of 0 broke it\nnot tried: injection is halted: another test\n\
-         not tried: no site was passed in the overlay of a run"
+        "0 of 0 broke it\nnot tried: injection was halted during a run: another test"
     );
     assert!(!(nothing.is_fine() || unfit.is_fine() || halted.is_fine()));
 }

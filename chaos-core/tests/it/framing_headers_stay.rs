@@ -126,5 +126,5 @@ fn metadata_of_a_status_has_names_and_values_of_metadata() {
         assert!(error.allowed().contains("base64"), "{error}");
     }
     let error = read(&json!({"grpc": {"code": 14, "metadata": {"a": "1", "A": "2"}}}));
-    assert!(error.unwrap_err().problem().contains("stands twice"));
+    assert!(error.unwrap_err().problem().contains("occurs twice"));
 }

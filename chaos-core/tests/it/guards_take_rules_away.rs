@@ -9,7 +9,7 @@ use std::{
 
 use chaos_core::{
     Call, Clock, Injected, Injector, Overlay, Plan, Rule, Site, inject, inject_async,
-    wire::rule_from_value,
+    testing::RuleGuard, wire::rule_from_value,
 };
 use serde_json::{Value, json};
 use tokio::{task::spawn, time::timeout};
@@ -114,6 +114,39 @@ fn the_guard_of_the_rule_before_leaves_the_one_after() {
     guard = injector.arm(rule("r", json!({"error": "another"})));
     assert_eq!(pass(&injector).unwrap_err().message(), "another");
     assert_eq!(guard.injected(), 1);
+}
+
+/// Both guards asserted what the second rule had hit, so a test of the first passed.
+#[test]
+fn a_guard_does_not_count_for_another_rule() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    for arm in [
+        &(|rule| injector.arm(rule)) as &dyn Fn(Rule) -> RuleGuard,
+        &|rule| overlay.arm(rule),
+    ] {
+        let first = arm(rule("r", json!({"pause": {"max": "1h"}})));
+        let second = arm(fails("r"));
+        assert!(overlay.run_sync(|| pass(&injector)).is_err());
+        second.assert_injected(1);
+        assert_eq!((first.counts(), first.injected()), (None, 0));
+        for expected in [0, 1] {
+            let why = catch_unwind(AssertUnwindSafe(|| first.assert_injected(expected)));
+            let why = *why.unwrap_err().downcast::<String>().unwrap();
+            let gone = "; it was replaced by another rule with its id, or edited";
+            assert!(why.ends_with(gone), "{why}");
+        }
+        let why = first.wait_for_blocking(1, LONG).unwrap_err();
+        assert!(why.to_string().contains("replaced"), "{why}");
+        drop((first, second));
+        assert!(pass(&injector).is_ok());
+    }
+    // What only switches a rule off and on is no other rule.
+    let guard = overlay.arm(fails("r"));
+    overlay.put(Rule::clone(&overlay.rules().rules()[0]).enabled(false));
+    overlay.put(Rule::clone(&overlay.rules().rules()[0]).enabled(true));
+    assert!(overlay.run_sync(|| pass(&injector)).is_err());
+    guard.assert_injected(1);
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ mod no_time_is_no_wait;
 mod off_is_off;
 mod open_telemetry_shows_injections;
 mod overlays_are_private;
+mod paused_clocks_do_not_wait_for_threads;
 mod replays_and_previews_agree;
 mod rules_change_with_time;
 mod rules_compose;

@@ -102,3 +102,23 @@ fn the_first_calls_of_many_threads_are_all_hit() {
         });
     }
 }
+
+/// A thread keeps the sites that it has looked up, those of injectors that are gone too.
+#[test]
+fn each_injector_has_a_site_of_its_own_behind_one_macro() {
+    let pass = |injector: &Injector| inject!(injector: injector, "off.kept");
+    let pass_with_label =
+        |injector: &Injector| inject!(injector: injector, "off.kept", err = |_| (), n = "1");
+    for _ in 0..200 {
+        let (hit, spared) = (Injector::new(), Injector::new());
+        hit.put(fails("off.kept"));
+        spared.put(fails("off.other"));
+        for _ in 0..2 {
+            assert!(pass(&hit).is_err());
+            assert!(pass_with_label(&hit).is_err());
+            assert!(pass(&spared).is_ok());
+            assert!(pass_with_label(&spared).is_ok());
+        }
+        assert_eq!(hit.sites().len(), 1);
+    }
+}

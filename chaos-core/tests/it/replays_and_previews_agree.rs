@@ -196,6 +196,43 @@ fn chance_alone_is_neither_logged_nor_previewed() {
     assert_eq!(Injector::new().decisions("r"), None);
 }
 
+/// A rule that hits each call that it matches has no log, and its hits are known all the same.
+#[test]
+fn what_hits_every_call_is_known_without_a_log() {
+    let known = |trigger: Value, calls| run(rule(&trigger), calls).1;
+    let first = |calls| Replay::ordinals(0..calls).unwrap();
+    for (trigger, calls, hits) in [
+        (json!({}), 0, 0),
+        (json!({}), 7, 7),
+        (json!({"mode": "shadow"}), 7, 7),
+        (json!({"limit": 3}), 2, 2),
+        (json!({"limit": 3}), 7, 3),
+    ] {
+        let decisions = known(trigger.clone(), calls).unwrap();
+        assert_eq!(
+            (decisions.hits, decisions.dropped),
+            (first(hits), 0),
+            "{trigger}"
+        );
+    }
+    let many = known(json!({}), 10_005).unwrap();
+    assert_eq!(
+        (many.hits, many.dropped),
+        (Replay::ordinals(5..10_005).unwrap(), 5)
+    );
+}
+
+/// A call that left before anything happened to it was not hit, and nobody knows which one it was.
+#[test]
+fn what_hits_every_call_but_one_is_not_known() {
+    let injector = Injector::new();
+    injector.put(rule(&json!({})));
+    let site = injector.site("replays");
+    drop(site.decide(&Call::new()).unwrap());
+    site.decide(&Call::new()).unwrap().next_plan();
+    assert_eq!(injector.decisions("r"), None);
+}
+
 #[test]
 fn the_log_has_the_last_10_000_and_counts_the_others() {
     for trigger in [json!({"seed": 7}), json!({"key": "header:x-user"})] {

@@ -2,13 +2,14 @@
 //! the clock.
 
 use std::{
+    num::NonZeroU64,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
 
 use chaos_core::{
-    Fault, Injected, Injector, Latency, Lifetime, Mode, Overlay, Rate, Rule, Trigger, inject,
-    inject_async, testing::RuleGuard,
+    Call, Direction, Fault, Injected, Injector, Latency, Lifetime, Matcher, Mode, Overlay, Policy,
+    Rate, Rule, Text, Trigger, fault::BytesFault, inject, inject_async, testing::RuleGuard,
 };
 
 /// Longer than any call takes.
@@ -95,7 +96,7 @@ fn a_test_is_told_why_nothing_was_injected() {
     );
     assert_eq!(
         why(&injector.arm(slip)),
-        "there is no such site, only: guarded, http.client"
+        "there is no such site, only: http.client, guarded"
     );
 
     let guard = injector.arm(fails("r"));
@@ -121,8 +122,157 @@ fn a_test_is_told_why_nothing_was_injected() {
     let overlay = Overlay::new(&injector);
     assert_eq!(
         why(&overlay.arm(fails("r"))),
-        "no call that it matches has passed the site"
+        "no call that it matches has passed the site in its overlay"
     );
+}
+
+/// Returns what a guard says of its rule after the number that was expected.
+fn why(guard: &RuleGuard) -> String {
+    let error = guard.wait_for_blocking(u64::MAX, Duration::ZERO);
+    let error = error.unwrap_err().to_string();
+    error.split_once("; ").expect(&error).1.to_owned()
+}
+
+/// All of these were "no call that it matches has passed the site".
+#[test]
+fn it_is_told_which_calls_have_passed() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    let read = || inject!(injector: &injector, "told.read", table = "orders");
+    let of_table = |label: &str, table: &str| {
+        let rule = Rule::new(
+            "r".parse().unwrap(),
+            "told.read".parse().unwrap(),
+            Fault::error("r"),
+        );
+        rule.matching(Matcher::new().label(label, Text::from(table)))
+    };
+    drop(overlay.arm(of_table("table", "orders")));
+    let guard = overlay.arm(of_table("table", "orders"));
+    assert!(read().is_ok());
+    let nothing = "no call that it matches has passed the site in its overlay";
+    assert_eq!(
+        why(&guard),
+        format!(
+            "{nothing}, but calls have outside of any overlay: is a task spawned without \
+             `Overlay::carry`?"
+        )
+    );
+    // What has passed before is not told.
+    drop(guard);
+    let guard = overlay.arm(of_table("table", "orders"));
+    assert_eq!(why(&guard), nothing);
+
+    let guard_of_slip = overlay.arm(of_table("table", "order"));
+    assert!(overlay.run_sync(read).is_ok());
+    let none_matches = "calls have passed the site in its overlay, and it matches none of them";
+    assert_eq!(why(&guard_of_slip), none_matches);
+    assert!(why(&guard).contains("replaced"));
+    let slip = overlay.arm(of_table("tabel", "orders"));
+    assert!(overlay.run_sync(read).is_ok());
+    assert_eq!(
+        why(&slip),
+        format!(
+            "{none_matches}; match.labels.tabel: told.read declares no label \"tabel\", instead: a label \
+             that is declared there: table"
+        )
+    );
+
+    // Another test halts and resumes.
+    for overlay in [Some(&overlay), None] {
+        let rule = of_table("table", "orders");
+        let guard = match overlay {
+            Some(overlay) => overlay.arm(rule),
+            None => injector.arm(rule),
+        };
+        assert!(!why(&guard).contains("halted"));
+        injector.halt("another test");
+        assert!(read().is_ok());
+        injector.resume();
+        let halted = "; meanwhile, injection was halted by code: another test";
+        assert!(why(&guard).ends_with(halted), "{}", why(&guard));
+        injector.halt("still");
+        assert_eq!(why(&guard), "injection is halted by code: still");
+        injector.resume();
+    }
+}
+
+#[test]
+fn it_is_told_what_keeps_a_rule_from_calls_that_it_matches() {
+    let injector = Injector::new();
+    let overlay = Overlay::new(&injector);
+    let site = injector.site("told.http");
+    let pass = |path: &str| {
+        let (uri, headers): (http::Uri, _) = (path.parse().unwrap(), http::HeaderMap::new());
+        let call = Call::http(&http::Method::GET, &uri, &headers);
+        overlay.run_sync(|| site.decide(&call)).is_some()
+    };
+    let rule =
+        |site: &str, fault: Fault| Rule::new("r".parse().unwrap(), site.parse().unwrap(), fault);
+    let lost = || rule("told.http", Fault::error("lost"));
+    let guard = overlay.arm(lost());
+    assert!(!pass("/healthz"));
+    assert_eq!(
+        why(&guard),
+        "calls that it matched: 1, of which some are exempt from all rules"
+    );
+    drop(guard);
+
+    injector.set_policy(Policy::new().faults(["latency"]));
+    let guard = overlay.arm(lost());
+    assert!(!pass("/"));
+    assert_eq!(
+        why(&guard),
+        "calls that it matched: 1; faults[0].error: not a fault that the policy of this process allows; \
+         allowed: latency"
+    );
+    drop(guard);
+    injector.set_policy(Policy::new().sites(["db.**".parse().unwrap()]));
+    let guard = overlay.arm(lost());
+    assert!(!pass("/"));
+    let away = "; site: the policy keeps rules away from told.http, instead: a site that the policy allows";
+    assert!(why(&guard).ends_with(away), "{}", why(&guard));
+    drop(guard);
+    injector.set_policy(Policy::new().shadow_only(true));
+    let guard = overlay.arm(lost());
+    assert!(!pass("/"));
+    assert_eq!(
+        why(&guard),
+        "the policy's mode is shadow, calls that it counted: 1"
+    );
+    drop(guard);
+    injector.set_policy(Policy::new());
+
+    let code = || inject!(injector: &injector, "told.code");
+    let throttle = BytesFault::throttle(NonZeroU64::MIN);
+    let guard = overlay.arm(rule(
+        "told.code",
+        Fault::Body(throttle, Direction::Response),
+    ));
+    assert!(overlay.run_sync(code).is_ok());
+    let cannot = "calls that it matched: 1; faults[0]: body cannot happen at told.code, instead: ";
+    assert!(why(&guard).starts_with(cannot), "{}", why(&guard));
+}
+
+/// The first ten in the order of the alphabet were listed, the one that was meant not among them.
+#[test]
+fn the_nearest_name_is_first() {
+    let injector = Injector::new();
+    for n in 0..20 {
+        let _ = injector.site(&format!("a.site{n}"));
+    }
+    let _ = injector.site("price.fetch");
+    let slip = Rule::new(
+        "r".parse().unwrap(),
+        "price.fetcx".parse().unwrap(),
+        Fault::error("r"),
+    );
+    let why = why(&injector.arm(slip));
+    assert!(
+        why.starts_with("there is no such site, only: price.fetch, a.site"),
+        "{why}"
+    );
+    assert!(why.ends_with(", and 11 more"), "{why}");
 }
 
 #[test]
@@ -134,4 +284,31 @@ fn more_injections_than_expected_are_wrong_too() {
     let assert = catch_unwind(AssertUnwindSafe(|| guard.assert_injected(1)));
     let panic = *assert.unwrap_err().downcast::<String>().unwrap();
     assert_eq!(panic, "the rule r at guarded has hit 2 calls, expected: 1");
+}
+
+/// A slip in the name of a site failed `assert!(… .is_err())`, which does not say why, before `assert_injected` was
+/// reached.
+#[test]
+fn whichever_assertion_fails_the_output_says_why() {
+    // The test that fails is this one in another process.
+    if std::env::var_os("CHAOS_TEST_FAILS").is_some() {
+        let injector = Injector::new();
+        assert!(pass(&injector).is_ok());
+        let id = "slip".parse().unwrap();
+        let slip = Rule::new(id, "guraded".parse().unwrap(), Fault::error("x"));
+        let _slip = injector.arm(slip);
+        assert!(pass(&injector).is_err());
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "tests_are_told_why::whichever_assertion_fails_the_output_says_why",
+            "--exact",
+        ])
+        .env("CHAOS_TEST_FAILS", "1")
+        .output()
+        .unwrap();
+    assert!(!child.status.success());
+    let output = String::from_utf8(child.stdout).unwrap();
+    let why = "the rule slip at guraded has hit 0 calls; there is no such site, only: guarded";
+    assert!(output.contains(why), "{output}");
 }

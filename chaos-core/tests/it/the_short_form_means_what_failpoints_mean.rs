@@ -415,7 +415,7 @@ fn a_site_stands_once() {
     let error = refused("db.read=off; db.write=off; db.read=return");
     assert_eq!(
         (error.field(), error.problem()),
-        ("db.read", "stands twice")
+        ("db.read", "occurs twice")
     );
 }
 
@@ -533,6 +533,6 @@ fn the_separators_of_a_failpoint_are_dots() {
     let error = refused("db.read=off; db::read=return");
     assert_eq!(
         (error.field(), error.problem()),
-        ("db::read", "stands twice")
+        ("db::read", "occurs twice")
     );
 }

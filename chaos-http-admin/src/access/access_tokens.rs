@@ -5,7 +5,7 @@
 
 use std::{env, error::Error, fmt, io, path::Path, sync::Arc};
 
-use chaos_core::OneLine;
+use chaos_core::{OneLine, WithCauses};
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use zeroize::{Zeroize, Zeroizing};
@@ -105,8 +105,8 @@ impl AccessTokens {
     /// not UTF-8, contains no token, or contains one that is not of the [form described
     /// above](Self).
     ///
-    /// On Unix, returns an error if the file's mode allows every user to read or write it. A
-    /// mounted Kubernetes secret does so unless its `defaultMode` is `0400` or the like.
+    /// On Unix, returns an error if the file's mode allows every user to read or write it. A mounted
+    /// Kubernetes secret has such a mode unless its `defaultMode` is `0400` or `0440`.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, AccessTokensError> {
         let path = path.as_ref();
         let place = path.display().to_string();
@@ -250,7 +250,8 @@ impl fmt::Debug for AccessToken {
 
 /// The reason why a list of access tokens was refused. It names the position in the list and does
 /// not contain any part of the text, which may be a secret.
-#[derive(Debug)]
+///
+/// `Debug` writes the sentences of the error and of its cause.
 pub struct AccessTokensError {
     place: String,
     problem: &'static str,
@@ -281,6 +282,12 @@ impl AccessTokensError {
 impl fmt::Display for AccessTokensError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", OneLine(&self.place), self.problem)
+    }
+}
+
+impl fmt::Debug for AccessTokensError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
     }
 }
 

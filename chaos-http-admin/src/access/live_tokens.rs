@@ -72,13 +72,12 @@ mod file {
         sync::Arc,
     };
 
-    use chaos_core::Injector;
+    use chaos_core::{Injector, WithCauses};
     use tokio::sync::watch;
 
     use super::LiveTokens;
     use crate::{
         access::access_tokens::{AccessTokens, AccessTokensError},
-        error::with_causes,
         reload::{Reload, Reloading},
     };
 
@@ -117,7 +116,7 @@ mod file {
         }
 
         fn read(&self) -> Result<AccessTokens, String> {
-            AccessTokens::from_file(&self.path).map_err(|error| with_causes(&error))
+            AccessTokens::from_file(&self.path).map_err(|error| WithCauses(&error).to_string())
         }
 
         fn is_valid(&self, _: &AccessTokens) -> bool {

@@ -1,5 +1,5 @@
-//! The bound on the requests of one client that are under way. Further ones wait, and beyond a number of
-//! those, they are refused: whoever asks for much waits for itself, and keeps nobody else waiting.
+//! The bound on the requests of one client that are under way. Further requests wait, up to a number,
+//! and are refused beyond it. So a client that sends many requests delays itself alone.
 
 use std::{
     collections::HashMap,

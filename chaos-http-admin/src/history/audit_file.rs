@@ -34,15 +34,16 @@ use crate::history::{
 /// to the file before another program truncated it.
 ///
 /// - **Durability.** A line is appended in one write, and each batch of lines is followed by
-///   `fdatasync`; a batch consists of the entries that arrived while the previous one was written.
-///   A killed process loses the entries of its last moment, and a crashed machine those since the
-///   last batch.
+///   `fdatasync`; a batch consists of the entries that arrived while the previous one was written. A
+///   killed process loses the entries of its last moment, and a crashed machine loses the entries since
+///   the last batch.
 /// - **The file always parses.** Opening it completes or removes a last line that a crash has left
 ///   incomplete. A line that did not fit on a full disk is removed. A file whose last line cannot
 ///   be an audit entry is refused.
 /// - **No edit of the port is missing.** An edit by the port waits until the file has room for its entry,
-///   for two seconds, and is refused with 503 after that. What stops faults does not wait: a halt, a
-///   resume, a release, a deletion, and disabling a rule. Nor does the application itself.
+///   for two seconds, and is refused with 503 after that. Requests that stop faults do not wait: a halt,
+///   a resume, a release, a deletion, and disabling a rule. Edits by the application itself do not wait
+///   either.
 /// - **Writing never blocks the service.** If the file cannot be written, the failure is counted,
 ///   logged once (target `chaos`), and writing is retried every second. Meanwhile the entries wait
 ///   in the injector's audit; an entry that the audit drops is [lost](AuditFileStatus::lost).
@@ -53,7 +54,7 @@ use crate::history::{
 ///   and a few may stand in both; `run` and `id` identify an entry.
 /// - **Truncation loses entries.** logrotate's `copytruncate` removes what was written after it has copied
 ///   the file. The next line has the field `truncated`, and the log a warning. The ids of a run have no
-///   gaps other than those that `missed` counts, so that the missing ones can be named. Rename the file
+///   gaps other than those that `missed` counts, so the missing entries can be identified. Rename the file
 ///   instead.
 /// - **One writer.** On Unix, a file that another process writes to is refused. The file is created with
 ///   mode 0600; the mode of a file that exists is not changed. On Linux, a process that may only read the
@@ -108,12 +109,14 @@ impl AuditFile {
         })))
     }
 
-    /// Writes injections into the file, too: at most `per_second` in each second, and at least one. Further
-    /// ones are counted in the next line.
+    /// Writes injections into the file, too: at most `per_second` in each second, and at least one. The first call
+    /// of this method decides.
     ///
-    /// Each is a line with `"action":"inject"`, without an `id`: what was injected, and the method, path, route,
-    /// trace id and labels of the call, as far as its site knows them. Calls do not wait for the disk: a
-    /// thousand lines wait for it, and further ones are counted.
+    /// Each injection is a line with `"action":"inject"`, without an `id`. It has the site, the rule, the fault,
+    /// and the method, path, route, trace id and labels of the call, as far as its site knows them. Calls do not
+    /// wait for the disk: at most a thousand lines wait for it. The next line has the number of injections that
+    /// were left out, in `left_out`; after an entry of the audit, and when the file is closed, this is a line of its
+    /// own.
     ///
     /// ```
     /// # fn example(injector: &chaos_core::Injector) -> std::io::Result<()> {

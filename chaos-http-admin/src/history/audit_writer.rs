@@ -135,7 +135,10 @@ impl Writer {
     fn write_new_entries(&mut self) -> io::Result<()> {
         let entries = self.audit.after(self.progress.seen).entries;
         if self.injections.is_empty() {
-            let taken = self.state.injections().map(|mut waiting| waiting.take());
+            // Nothing may come after these entries, or after the file is closed, to put the number in.
+            let now = !entries.is_empty() || self.state.is_closed.load(Ordering::Acquire);
+            let taken = self.state.injections();
+            let taken = taken.map(|mut waiting| waiting.take(now));
             self.injections = taken.map(TakenInjections::into_lines).unwrap_or_default();
         }
         match entries.first() {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use chaos_core::Injection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::history::{entry, injection_json, process_id::process_id};
 
@@ -18,8 +18,9 @@ pub(crate) struct WaitingInjections {
     second: u64,
     in_second: u32,
     waiting: Vec<(SystemTime, Injection)>,
-    /// The number of injections that were left out since the last one that is waiting or was written.
+    /// The number of injections that were left out since the last line, and when the last of them happened.
     left_out: u64,
+    left_out_at: SystemTime,
 }
 
 impl WaitingInjections {
@@ -33,6 +34,7 @@ impl WaitingInjections {
             in_second: 0,
             waiting: Vec::new(),
             left_out: 0,
+            left_out_at: SystemTime::UNIX_EPOCH,
         }
     }
 
@@ -44,6 +46,7 @@ impl WaitingInjections {
         }
         if self.in_second >= self.per_second || self.waiting.len() >= Self::MOST {
             self.left_out += 1;
+            self.left_out_at = at;
             return false;
         }
         self.in_second += 1;
@@ -55,15 +58,17 @@ impl WaitingInjections {
         !self.waiting.is_empty()
     }
 
-    /// Takes those that wait. Calls that are hit wait for this, so their lines are made later.
-    pub(crate) fn take(&mut self) -> TakenInjections {
-        let left_out = match self.waiting.is_empty() {
+    /// Takes those that wait, and the number of those that were left out if there is a line to put it in, or if
+    /// it is to be written `now`. Calls that are hit wait for this, so their lines are made later.
+    pub(crate) fn take(&mut self, now: bool) -> TakenInjections {
+        let left_out = match self.waiting.is_empty() && !now {
             true => 0,
             false => mem::take(&mut self.left_out),
         };
         TakenInjections {
             injections: mem::take(&mut self.waiting),
             left_out,
+            left_out_at: self.left_out_at,
         }
     }
 }
@@ -72,14 +77,15 @@ impl WaitingInjections {
 pub(crate) struct TakenInjections {
     injections: Vec<(SystemTime, Injection)>,
     left_out: u64,
+    left_out_at: SystemTime,
 }
 
 impl TakenInjections {
-    /// Returns the lines. The first has the number of those that were left out before.
+    /// Returns the lines. The first has the number of those that were left out before, and has nothing else if no
+    /// injection waits.
     pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
         let mut left_out = self.left_out;
-        let lines = self.injections.into_iter().map(|(at, injection)| {
-            let mut line = injection_json::fields(&injection);
+        let mut line = |mut line: Value, at| {
             line["action"] = json!("inject");
             line["at"] = json!(entry::time(at));
             line["run"] = json!(process_id());
@@ -88,7 +94,13 @@ impl TakenInjections {
                 line["left_out"] = json!(left_out);
             }
             format!("{line}\n").into_bytes()
-        });
-        lines.collect()
+        };
+        if self.injections.is_empty() && self.left_out > 0 {
+            return vec![line(json!({}), self.left_out_at)];
+        }
+        let lines = self.injections.into_iter();
+        lines
+            .map(|(at, injection)| line(injection_json::fields(&injection), at))
+            .collect()
     }
 }

@@ -20,7 +20,7 @@ pub(crate) struct Difference {
     unchanged: Vec<String>,
     /// Rules that are unchanged, but whose order relative to the other kept rules has changed.
     moved: Vec<String>,
-    /// What the new rules cannot do at the sites that there are.
+    /// The warnings about the new rules.
     warnings: Vec<Value>,
 }
 

@@ -24,7 +24,7 @@ const ORDINALS: &str =
 const KEYS: &str = "a list of at most 10000 texts";
 const AFTER: &str = "seconds since the rule was armed, 0 or more";
 
-/// Returns the calls that a rule has hit since it was armed, in the form of a `replay`.
+/// Returns the calls that a rule has hit, in the form of a `replay`, if they are known.
 pub(crate) async fn decisions(
     State(injector): State<Injector>,
     Id(id): Id,
@@ -36,7 +36,8 @@ pub(crate) async fn decisions(
         Some(decisions) => Ok(Json(wire::decisions_to_value(&decisions))),
         None => Err(Problem::new(
             StatusCode::CONFLICT,
-            "the rule has neither a seed nor a key, so its decisions are random",
+            "which calls the rule has hit is not known: it has neither a seed nor a key, and has not hit \
+             every call that it matched",
         )
         .at("seed", "a rule with a seed or a key")
         .in_rule(id)),

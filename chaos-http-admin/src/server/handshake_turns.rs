@@ -2,7 +2,7 @@
 //!
 //! A handshake takes the port's thread about a millisecond, and several with a long RSA key, and anyone may
 //! begin one at the cost of a few hundred bytes. If handshakes were computed in the order in which they
-//! arrive, a client would wait for those of all strangers before it. Instead, one step of one
+//! arrive, a client would wait for those of all unauthenticated clients before it. Instead, one step of one
 //! handshake is computed at a time, whatever else the thread has to do comes in between, and the next is
 //! chosen by two criteria:
 //!

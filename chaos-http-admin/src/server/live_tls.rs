@@ -58,11 +58,10 @@ mod files {
     use std::{path::PathBuf, sync::Arc};
 
     use arc_swap::ArcSwap;
-    use chaos_core::{Injector, log::log};
+    use chaos_core::{Injector, WithCauses, log::log};
 
     use super::LiveTls;
     use crate::{
-        error::with_causes,
         reload::{Reload, Reloading},
         server::{
             tls::{Tls, TlsError},
@@ -120,7 +119,9 @@ mod files {
         }
 
         fn read(&self) -> Result<TlsPem, String> {
-            self.files.read().map_err(|error| with_causes(&error))
+            self.files
+                .read()
+                .map_err(|error| WithCauses(&error).to_string())
         }
 
         fn is_valid(&self, pem: &TlsPem) -> bool {
@@ -128,7 +129,7 @@ mod files {
         }
 
         fn replace(&mut self, pem: &TlsPem) -> Result<Option<String>, String> {
-            let tls = pem.tls().map_err(|error| with_causes(&error))?;
+            let tls = pem.tls().map_err(|error| WithCauses(&error).to_string())?;
             let changes = pem.changes_since(&self.pem);
             if changes.is_some() {
                 let (validity, now) = (tls.validity, self.injector.wall());

@@ -5,6 +5,7 @@
 
 use std::{error::Error, fmt, io, sync::Arc};
 
+use chaos_core::WithCauses;
 use rustls::{
     RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
@@ -177,7 +178,8 @@ impl fmt::Debug for Tls {
 
 /// The reason why a certificate, a key or an authority was refused; [`source`](Error::source)
 /// returns the cause.
-#[derive(Debug)]
+///
+/// `Debug` writes the sentences of the error and of its causes.
 pub struct TlsError {
     problem: &'static str,
     cause: Box<dyn Error + Send + Sync>,
@@ -198,6 +200,12 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.problem)
+    }
+}
+
+impl fmt::Debug for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
     }
 }
 

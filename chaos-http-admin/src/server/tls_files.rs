@@ -24,8 +24,8 @@ use crate::{
 /// ```
 ///
 /// On Unix, the private key is refused if its mode allows every user to read or write it, and the other
-/// files if it allows every user to write them. A mounted Kubernetes secret does so unless its
-/// `defaultMode` is `0400` or the like.
+/// files if it allows every user to write them. A mounted Kubernetes secret has such a mode unless its
+/// `defaultMode` is `0400` or `0440`.
 #[derive(Clone, Debug)]
 pub struct TlsFiles {
     certificate: PathBuf,

@@ -6,10 +6,11 @@
 //! message about it.
 
 use std::{
+    collections::BTreeMap,
     io,
     pin::pin,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -17,7 +18,7 @@ use std::{
 };
 
 use backon::{ExponentialBuilder, Retryable};
-use chaos_core::{Injector, log::log};
+use chaos_core::{Injector, WithCauses, log::log};
 use reqwest::{
     Client, StatusCode,
     header::{CONTENT_TYPE, RETRY_AFTER},
@@ -27,7 +28,6 @@ use serde_json::{Value, json};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
-    error::with_causes,
     history::expiry_watch::ExpiryWatch,
     webhook::{Webhook, event::Topic, message::Message, waiting::WaitingEntries},
 };
@@ -53,7 +53,8 @@ struct DeliveryCounts {
     delivered: AtomicU64,
     failed: AtomicU64,
     lost: AtomicU64,
-    error: Mutex<Option<String>>,
+    /// Why the last message about a topic failed. A topic is absent if its last message was delivered.
+    errors: Mutex<BTreeMap<Topic, String>>,
 }
 
 impl Delivery {
@@ -70,7 +71,7 @@ impl Delivery {
         let thread = thread::Builder::new().name("chaos-webhook".to_owned());
         let started = thread.spawn(move || worker.run(stopped));
         if let Err(error) = started {
-            counts.record(&hook, 0, Err(error.to_string()));
+            counts.record(&hook, Topic::Halt, 0, Err(error.to_string()));
         }
         Self(Arc::new(DeliveryHandle {
             hook,
@@ -87,34 +88,42 @@ impl Delivery {
             "delivered": counts.delivered.load(Ordering::Relaxed),
             "failed": counts.failed.load(Ordering::Relaxed),
             "lost": counts.lost.load(Ordering::Relaxed),
-            "error": *counts.error(),
+            "error": counts.errors().values().next(),
         })
     }
 }
 
 impl DeliveryCounts {
-    fn error(&self) -> std::sync::MutexGuard<'_, Option<String>> {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner)
+    fn errors(&self) -> MutexGuard<'_, BTreeMap<Topic, String>> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes the result of the delivery of a message about a number of `entries`. The log says
-    /// when deliveries begin to fail and when they succeed again.
-    fn record(&self, hook: &Webhook, entries: u64, delivered: Result<(), String>) {
+    /// when deliveries begin to fail, about any topic, and when all succeed again.
+    fn record(&self, hook: &Webhook, topic: Topic, entries: u64, delivered: Result<(), String>) {
         let count = match delivered {
             Ok(()) => &self.delivered,
             Err(_) => &self.failed,
         };
         count.fetch_add(entries, Ordering::Relaxed);
-        let error = delivered.err();
-        let before = std::mem::replace(&mut *self.error(), error.clone());
+        let (failed_before, fails, error) = {
+            let mut errors = self.errors();
+            let failed_before = !errors.is_empty();
+            let error = delivered.err();
+            match &error {
+                Some(error) => errors.insert(topic, error.clone()),
+                None => errors.remove(&topic),
+            };
+            (failed_before, !errors.is_empty(), error)
+        };
         let to = hook.origin();
-        match (before, error) {
-            (None, Some(error)) => {
+        match (failed_before, fails, error) {
+            (false, true, Some(error)) => {
                 log(
                     move || tracing::error!(target: "chaos", to, error, "messages to a webhook fail"),
                 );
             }
-            (Some(_), None) => {
+            (true, false, _) => {
                 log(
                     move || tracing::warn!(target: "chaos", to, "messages to a webhook succeed again"),
                 );
@@ -145,7 +154,10 @@ impl DeliveryThread {
                     () = self.follow(&client) => {}
                 }
             }),
-            Err(error) => self.counts.record(&self.hook, 0, Err(error.to_string())),
+            Err(error) => {
+                let error = Err(error.to_string());
+                self.counts.record(&self.hook, Topic::Halt, 0, error);
+            }
         }
     }
 
@@ -209,7 +221,7 @@ impl DeliveryThread {
         loop {
             let (entries, message) = waiting.of(topic).next().await;
             let delivered = self.deliver(client, &message).await;
-            self.counts.record(&self.hook, entries, delivered);
+            self.counts.record(&self.hook, topic, entries, delivered);
         }
     }
 
@@ -273,7 +285,7 @@ impl AttemptError {
         Self {
             is_retryable: true,
             not_before: Duration::ZERO,
-            problem: with_causes(&error.without_url()),
+            problem: WithCauses(&error.without_url()).to_string(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub(crate) struct Event {
 
 /// What a message is about. The messages about one topic are sent in order, and do not wait for those
 /// about another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Topic {
     /// All injection is halted or resumed, also by a guard rail.
     Halt,

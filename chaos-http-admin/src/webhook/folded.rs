@@ -1,5 +1,5 @@
-//! Several audit entries that are told in one message: who did it, and which rules are armed and
-//! which have ended after it. Its size does not depend on the number of entries.
+//! Several audit entries that are combined into one message: their actors, and which rules are armed
+//! and which have ended after them. Its size does not depend on the number of entries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

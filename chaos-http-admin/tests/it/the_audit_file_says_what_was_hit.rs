@@ -113,6 +113,30 @@ fn so_many_in_a_second_and_the_others_are_counted() {
     assert_eq!(injections.len() as u64 + left_out.sum::<u64>(), hits + 1);
 }
 
+/// A number that waited for the next injection was lost if there was none.
+#[test]
+fn what_a_last_burst_left_out_is_written_with_the_halt_and_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (injector, file) = armed(&path, 5);
+    let counted = |lines: &[Value]| {
+        let lines = injections(lines);
+        let injected = lines
+            .iter()
+            .filter(|line| line.get("rule").is_some())
+            .count() as u64;
+        let left_out = lines.iter().filter_map(|line| line["left_out"].as_u64());
+        injected + left_out.sum::<u64>()
+    };
+    (0..100).for_each(|n| hit(&injector, n));
+    injector.halt("enough");
+    until(&path, |lines| counted(lines) == 100);
+    injector.resume();
+    (0..50).for_each(|n| hit(&injector, n));
+    drop(file);
+    until(&path, |lines| counted(lines) == 150);
+}
+
 #[test]
 fn without_the_choice_there_are_none_and_a_disk_that_hangs_holds_no_call() {
     let folder = tempfile::tempdir().unwrap();

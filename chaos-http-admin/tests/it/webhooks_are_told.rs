@@ -442,6 +442,23 @@ async fn what_is_refused_is_given_up_and_the_next_message_has_its_turn() {
     }
 }
 
+/// The messages about rules have a connection of their own: a halt that is told says nothing of them.
+#[tokio::test]
+async fn an_error_is_shown_until_a_message_about_the_same_is_delivered() {
+    let (receiver, address) = Receiver::start(&[404]).await;
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).webhook(Webhook::json(&url(address)).unwrap());
+    injector.put(rule("a"));
+    status(&admin, |it| it["failed"] == 1).await;
+    injector.halt("x");
+    let told = status(&admin, |it| it["delivered"] == 1).await;
+    assert!(told["error"].as_str().unwrap().contains("404"), "{told}");
+    injector.put(rule("b"));
+    let fine = status(&admin, |it| it["delivered"] == 2).await;
+    assert_eq!(fine["error"], Value::Null);
+    assert_eq!(events(&receiver.until(3).await), ["arm", "halt", "arm"]);
+}
+
 /// One that is gone, and one that takes a connection and never says anything.
 #[tokio::test]
 async fn a_dead_receiver_holds_up_neither_the_service_nor_the_port() {

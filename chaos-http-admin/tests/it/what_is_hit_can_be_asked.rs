@@ -71,12 +71,30 @@ async fn keys_are_previewed_without_a_rule_in_force() {
 }
 
 #[tokio::test]
+async fn what_hits_every_call_needs_no_seed() {
+    let port = Port::new();
+    let all = json!({ "site": "foresight.all", "faults": [{ "error": "lost" }] });
+    port.write("PUT", "/v1/rules/all", all).await.expect(201);
+    let injector: &Injector = &port.injector;
+    for _ in 0..3 {
+        assert!(inject!(injector: injector, "foresight.all").is_err());
+    }
+    let hit = port.get("/v1/rules/all/decisions").await.json();
+    assert_eq!(hit["ordinals"], json!([0, 1, 2]));
+}
+
+#[tokio::test]
 async fn what_cannot_be_foreseen_is_refused() {
     let port = Port::new();
-    let chance = json!({ "site": "s", "rate": 0.5, "faults": [{ "status": 503 }] });
+    let chance =
+        json!({ "site": "foresight.chance", "rate": 0.5, "faults": [{ "error": "lost" }] });
     port.write("PUT", "/v1/rules/chance", chance.clone())
         .await
         .expect(201);
+    let injector: &Injector = &port.injector;
+    for _ in 0..100 {
+        let _ = inject!(injector: injector, "foresight.chance");
+    }
     port.get("/v1/rules/chance/decisions").await.expect(409);
     port.get("/v1/rules/none/decisions").await.expect(404);
     let keyed = {

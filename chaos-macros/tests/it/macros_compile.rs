@@ -15,4 +15,5 @@ fn good_uses_compile_and_bad_ones_say_why() {
     cases.compile_fail("tests/ui/attribute_values.rs");
     cases.compile_fail("tests/ui/own_errors.rs");
     cases.compile_fail("tests/ui/layer_of_other_bodies.rs");
+    cases.compile_fail("tests/ui/question_mark.rs");
 }

@@ -42,4 +42,14 @@ pub fn late() -> Pass {
     Ok(())
 }
 
+#[site("ui.word", valu)]
+pub fn word() -> Pass {
+    Ok(())
+}
+
+#[site("ui.closure", erro = |injected| injected)]
+pub fn closure() -> Pass {
+    Ok(())
+}
+
 fn main() {}

@@ -25,8 +25,9 @@ pub(super) enum Source<B> {
     Body(Pin<Box<B>>),
     /// Boxed, so that a body without faults does not become larger.
     Ahead(Box<ReadAhead<B>>),
-    /// A body that the layer made. The bytes are never empty.
-    Made(Option<Bytes>),
+    /// A body that the layer made. The bytes are never empty. Boxed, so that a body without faults does not become
+    /// larger.
+    Made(Option<Box<Bytes>>),
     Stage(Box<Stage<B>>),
     /// A body that guard rails measure.
     Watched(Box<Watched<B>>),
@@ -94,7 +95,7 @@ where
         match self {
             Self::Body(body) => poll_body(body.as_mut(), cx),
             Self::Ahead(ahead) => ahead.poll_frame(cx),
-            Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Made(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(*bytes)))),
             Self::Stage(stage) => stage.poll_frame(cx),
             Self::Watched(watched) => watched.poll_frame(cx),
         }
@@ -134,7 +135,9 @@ where
         match self {
             Self::Body(body) => body.size_hint(),
             Self::Ahead(ahead) => ahead.size_hint(),
-            Self::Made(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Made(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len()) as u64)
+            }
             Self::Stage(stage) => stage.size_hint(),
             Self::Watched(watched) => watched.source.size_hint(),
         }

@@ -21,8 +21,8 @@ use crate::connection::socket::PeerClose;
 
 /// A handle that cuts one connection. It can be cloned, sent between threads, and kept.
 ///
-/// A request that came through a [`FaultIo`](crate::FaultIo) has the handle among its extensions, where
-/// [`of`](Self::of) finds it. Once the connection is closed, the handle does nothing.
+/// A request that came through a [`FaultIo`](crate::FaultIo) has the handle among its extensions, and
+/// [`of`](Self::of) returns it. Once the connection is closed, the handle does nothing.
 ///
 /// The strongest command wins: a connection that was asked to go away can still be closed, and one that is
 /// being closed can still be reset.
@@ -80,7 +80,8 @@ impl ConnectionHandle {
         }
     }
 
-    /// Whether the connection has been closed or reset, by this handle, a clone of it, or a fault.
+    /// Returns whether the connection has been closed or reset, by this handle, a clone of it, or a
+    /// fault.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.0.command() >= Command::Close

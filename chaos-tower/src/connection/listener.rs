@@ -18,9 +18,9 @@ use crate::{
 /// | tonic | `serve_with_incoming(InjectListener::new(TcpIncoming::bind(address)?, "tcp.server"))`: it is a stream of connections, as the inner one is |
 /// | hyper | [`accept`](InjectListener::accept) in an accept loop |
 ///
-/// A rule sees a connection when it is accepted, with the label `peer`, the IP address of the client. One that is
-/// armed later, or resumed after a halt, sees the connections that are open when bytes are next read from them or
-/// written to them. Each rule decides once about a connection.
+/// A rule sees a connection when it is accepted, with the label `peer`, the IP address of the client. A rule that
+/// is armed later, or resumed after a halt, sees an open connection when bytes are next read from it or written
+/// to it. Each rule decides once about a connection.
 ///
 /// `TCP_NODELAY` is set on connections, as tonic does and axum does not: without it, responses to gRPC calls
 /// may wait for 40 ms. [`nodelay`](Self::nodelay) changes that.
@@ -37,7 +37,7 @@ impl<L> InjectListener<L> {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     pub fn new(inner: L, site: &str) -> Self {
         Self::with_injector(inner, site, chaos_core::global())
@@ -48,7 +48,7 @@ impl<L> InjectListener<L> {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     pub fn with_injector(inner: L, site: &str, injector: &Injector) -> Self {
         Self {

@@ -76,8 +76,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// If the descriptors cannot be listed or duplicated, if more than one connection has this peer, or if the
-    /// system refuses the reset.
+    /// Returns an error if the descriptors cannot be listed or duplicated, if more than one connection has this peer,
+    /// or if the system refuses the reset.
     pub fn reset(self) -> io::Result<bool> {
         self.cut(|socket| rustix::net::connect_unspec(socket))
     }
@@ -87,8 +87,8 @@ impl Peer {
     ///
     /// # Errors
     ///
-    /// If the descriptors cannot be listed or duplicated, if more than one connection has this peer, or if the
-    /// system refuses the shutdown.
+    /// Returns an error if the descriptors cannot be listed or duplicated, if more than one connection has this peer,
+    /// or if the system refuses the shutdown.
     pub fn close(self) -> io::Result<bool> {
         self.cut(|socket| rustix::net::shutdown(socket, Shutdown::Both))
     }

@@ -12,7 +12,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// The operations that a [`FaultIo`](crate::FaultIo) needs of the connection it wraps.
+/// The operations that a [`FaultIo`](crate::FaultIo) calls on the connection that it wraps.
 ///
 /// To implement it for a connection type of your own, forward to the socket inside. TLS goes around a
 /// `FaultIo<TcpStream>`, so that the socket is cut below it.
@@ -22,7 +22,7 @@ pub trait Socket {
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// Returns an error if the system refuses.
     fn reset_on_drop(&self) -> io::Result<()>;
 
     /// Shuts the sending side down, so that the peer receives a FIN. Does nothing on sockets that do so only
@@ -30,14 +30,14 @@ pub trait Socket {
     ///
     /// # Errors
     ///
-    /// If the system refuses, usually because the connection is closed.
+    /// Returns an error if the system refuses, usually because the connection is closed.
     fn finish(&self) -> io::Result<()>;
 
     /// Sets whether small writes are sent at once (`TCP_NODELAY`). Does nothing on sockets without the option.
     ///
     /// # Errors
     ///
-    /// If the system refuses.
+    /// Returns an error if the system refuses.
     fn set_nodelay(&self, nodelay: bool) -> io::Result<()>;
 
     /// Returns the IP address of the peer, if it has one. Rules see it as the label `peer`.
@@ -55,9 +55,9 @@ pub trait Socket {
 /// How a peer has closed a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PeerClose {
-    /// It sends no more (FIN). It may still receive.
+    /// The peer sends no more (FIN). It may still receive.
     Finished,
-    /// It neither sends nor receives (RST).
+    /// The peer neither sends nor receives (RST).
     Reset,
 }
 

@@ -41,7 +41,8 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for AddConnection<S> {
     }
 }
 
-/// Wraps what axum makes a service of for each connection, and adds the handle of the connection to requests.
+/// Wraps a maker of services, which axum calls for each connection, and adds the connection's handle to the
+/// extensions of requests.
 ///
 /// ```no_run
 /// # use axum::Router;

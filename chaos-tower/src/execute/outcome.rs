@@ -7,7 +7,7 @@ use chaos_core::{
     Injected,
     decision::ActiveCall,
     fault::StreamReason,
-    plan::{Cut, CutKind},
+    plan::{Answer, Cut, CutKind},
 };
 use http::{HeaderValue, Method, Response, StatusCode, Version, header, request::Parts};
 
@@ -19,11 +19,39 @@ use crate::{
     surface::Surface,
 };
 
+/// How a plan ends a call: what the outcome is made of, once it is known that nothing holds it back.
+pub(crate) enum Ending {
+    Answer(Answer),
+    /// The error, and the rule as the value of a header.
+    Fail(Injected, HeaderValue),
+    Cut(Cut),
+}
+
+impl Ending {
+    /// Returns the outcome. `has_errors`: the surface can return an error.
+    pub(crate) fn outcome(
+        self,
+        protocol: &Protocol,
+        means: CutMeans,
+        has_errors: bool,
+        head: Parts,
+    ) -> Outcome {
+        match self {
+            Self::Answer(answer) => Outcome::Answer(protocol.answer(&answer, head.headers)),
+            Self::Fail(injected, _) if has_errors => Outcome::Fail(error(injected, protocol)),
+            Self::Fail(injected, mark) => {
+                Outcome::Answer(protocol.failure(&injected, &mark, head.headers))
+            }
+            Self::Cut(cut) => Outcome::cut(cut, protocol, means, &head),
+        }
+    }
+}
+
 /// What the caller gets in place of the inner service's result.
 pub(crate) enum Outcome {
     Answer(Response<Option<Bytes>>),
-    /// The error, and the answer for a surface that cannot return an error.
-    Fail(BoxError, Response<Option<Bytes>>),
+    /// The error, for a surface that can return one.
+    Fail(BoxError),
     /// The error; a surface that cannot return it gets a body that fails before its first byte.
     Cut(BoxError, ConnectionCut),
     /// The client has disconnected, and receives nothing, whatever it is.
@@ -41,11 +69,6 @@ pub(crate) enum ConnectionCut {
 }
 
 impl Outcome {
-    pub(crate) fn fail(injected: Injected, protocol: &Protocol) -> Self {
-        let answer = protocol.failure(&injected);
-        Self::Fail(error(injected, protocol), answer)
-    }
-
     /// Cuts the call off, and its connection if the kind of the cut or the method asks for it.
     pub(crate) fn cut(cut: Cut, protocol: &Protocol, means: CutMeans, head: &Parts) -> Self {
         let connection = || means.connection(&head.extensions);
@@ -59,9 +82,9 @@ impl Outcome {
         Self::Cut(cut_error(cut, protocol), connection_cut)
     }
 
-    /// Returns whether it is a response, or becomes one where the surface cannot return an error.
+    /// Returns whether it is a response.
     pub(crate) fn is_response(&self) -> bool {
-        matches!(self, Self::Answer(_) | Self::Fail(..))
+        matches!(self, Self::Answer(_))
     }
 
     /// Returns the response, or the error of the surface. The connection is cut now.
@@ -73,10 +96,7 @@ impl Outcome {
         let cut = |error| Response::new(FaultBody::cut(error));
         match self {
             Self::Answer(made) => Ok(answer(made)),
-            Self::Fail(error, made) => match M::fail(error) {
-                Ok(error) => Err(error),
-                Err(_) => Ok(answer(made)),
-            },
+            Self::Fail(error) => M::fail(error).map_or_else(|error| Ok(cut(error)), Err),
             Self::Cut(error, connection_cut) => {
                 if let ConnectionCut::Reset(connection) = &connection_cut {
                     connection.reset();

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chaos_core::{
-    Injected, RuleId,
-    fault::{GrpcCode, GrpcStatus, HttpAnswer},
+    Injected,
+    fault::{GrpcCode, GrpcStatus},
     plan::Answer,
 };
 use http::{
@@ -64,103 +64,117 @@ impl Protocol {
         !never && !without.contains(&status)
     }
 
-    /// Returns the response for a rule's answer.
-    pub(crate) fn answer(&self, answer: &Answer) -> Response<Option<Bytes>> {
+    /// Returns the response for a rule's answer. Its headers take the place of those of the request.
+    pub(crate) fn answer(&self, answer: &Answer, headers: HeaderMap) -> Response<Option<Bytes>> {
         match &self.grpc {
-            None => self.http(answer.http(), answer.rule()),
-            Some(content_type) => self.grpc(&answer.grpc(), content_type, answer.rule()),
+            None => self.http(answer, emptied(headers)),
+            Some(content_type) => {
+                self.grpc(answer.grpc_headers().clone(), content_type, answer.mark())
+            }
         }
     }
 
-    /// Returns the response for an error, for a surface that cannot return one.
-    pub(crate) fn failure(&self, injected: &Injected) -> Response<Option<Bytes>> {
-        let message = match self.marks {
-            true => injected.to_string(),
-            false => injected.message().to_owned(),
+    /// Returns the response for an error, for a surface that cannot return one. Its headers take the place of those
+    /// of the request.
+    pub(crate) fn failure(
+        &self,
+        injected: &Injected,
+        mark: &HeaderValue,
+        headers: HeaderMap,
+    ) -> Response<Option<Bytes>> {
+        let mut line = match self.marks {
+            true => injected.to_line(),
+            false => [injected.message(), "\n"].concat(),
         };
-        match &self.grpc {
-            None => {
-                let error = HttpAnswer::new(StatusCode::INTERNAL_SERVER_ERROR.as_u16());
-                let error = error.expect("500 is a status of an answer");
-                let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-                self.http(error.body(format!("{message}\n"), plain), injected.rule())
-            }
-            Some(content_type) => {
-                let code = GrpcCode::from(injected.kind());
-                let status = GrpcStatus::new(code, &message);
-                self.grpc(&status, content_type, injected.rule())
-            }
-        }
+        let Some(content_type) = &self.grpc else {
+            let mut headers = emptied(headers);
+            headers.insert(header::CONTENT_TYPE, PLAIN);
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            return self.response(status, headers, Some(line.into()), mark);
+        };
+        // The message of a gRPC status has no line break at its end.
+        line.pop();
+        let status = GrpcStatus::new(GrpcCode::from(injected.kind()), &line);
+        self.grpc(status.to_headers(), content_type, mark)
     }
 
     /// Adds the rule to the headers of a response that it changed.
-    pub(crate) fn mark(&self, headers: &mut HeaderMap, rule: &RuleId) {
+    pub(crate) fn mark(&self, headers: &mut HeaderMap, mark: &HeaderValue) {
         if self.marks {
-            headers.append(FAULT_HEADER, value(rule));
+            headers.append(FAULT_HEADER, mark.clone());
         }
     }
 
-    /// Returns the headers or trailers of a gRPC status, marked with the rule.
-    pub(crate) fn trailers(&self, status: &GrpcStatus, rule: &RuleId) -> HeaderMap {
-        let mut headers = status.to_headers();
-        self.mark_alone(&mut headers, rule);
+    /// Returns the trailers of a rule's gRPC status, marked with the rule.
+    pub(crate) fn trailers(&self, answer: &Answer) -> HeaderMap {
+        let mut headers = answer.grpc_headers().clone();
+        self.mark_alone(&mut headers, answer.mark());
         headers
     }
 
     /// Returns a response of headers and no body, which gRPC calls trailers-only.
     fn grpc(
         &self,
-        status: &GrpcStatus,
+        mut headers: HeaderMap,
         content_type: &HeaderValue,
-        rule: &RuleId,
+        mark: &HeaderValue,
     ) -> Response<Option<Bytes>> {
-        let mut response = Response::new(None);
-        *response.headers_mut() = self.trailers(status, rule);
-        let headers = response.headers_mut();
+        self.mark_alone(&mut headers, mark);
         headers.insert(header::CONTENT_TYPE, content_type.clone());
+        let mut response = Response::new(None);
+        *response.headers_mut() = headers;
         response
     }
 
-    fn http(&self, answer: HttpAnswer, rule: &RuleId) -> Response<Option<Bytes>> {
-        // The others get a line of text for a person who reads it.
-        let is_bare = !answer.allows_body();
-        let (status, headers, body) = answer.into_parts();
-        let line = || match self.marks {
-            true => format!("{status} by chaos rule {rule}\n").into(),
-            false => format!("{status}\n").into(),
-        };
-        let has_line = body.is_none() && !is_bare;
-        let mut body = (!is_bare).then(|| body.unwrap_or_else(line));
-        // A server of HTTP/2 would send the body, and not every router drops it.
-        let unsent = body.take_if(|_| self.is_head);
+    fn http(&self, answer: &Answer, mut headers: HeaderMap) -> Response<Option<Bytes>> {
+        let http = answer.http();
+        for (name, value) in http.header_map() {
+            headers.append(name, value.clone());
+        }
+        let mut body = http.content().filter(|_| http.allows_body());
+        if http.content().is_none() && http.allows_body() {
+            // A line of text for a person who reads it.
+            body = Some(answer.line(self.marks));
+            headers.entry(header::CONTENT_TYPE).or_insert(PLAIN);
+        }
+        self.response(http.status(), headers, body.cloned(), answer.mark())
+    }
 
+    fn response(
+        &self,
+        status: StatusCode,
+        mut headers: HeaderMap,
+        mut body: Option<Bytes>,
+        mark: &HeaderValue,
+    ) -> Response<Option<Bytes>> {
+        // A server of HTTP/2 would send the body, and not every router drops it.
+        if let Some(body) = body.take_if(|_| self.is_head) {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        self.mark_alone(&mut headers, mark);
         let mut response = Response::new(body);
         *response.status_mut() = status;
         *response.headers_mut() = headers;
-        if has_line {
-            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-            let headers = response.headers_mut();
-            headers.entry(header::CONTENT_TYPE).or_insert(plain);
-        }
-        if let Some(body) = unsent {
-            let length = HeaderValue::from(body.len());
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, length);
-        }
-        self.mark_alone(response.headers_mut(), rule);
         response
     }
 
     /// Marks a response that the rule made as a whole.
-    fn mark_alone(&self, headers: &mut HeaderMap, rule: &RuleId) {
+    fn mark_alone(&self, headers: &mut HeaderMap, mark: &HeaderValue) {
         if self.marks {
-            headers.insert(FAULT_HEADER, value(rule));
+            headers.insert(FAULT_HEADER, mark.clone());
         }
     }
 }
 
-/// The value of [`FAULT_HEADER`].
-fn value(rule: &RuleId) -> HeaderValue {
-    HeaderValue::from_str(rule.as_str()).expect("a rule id is a valid header value")
+const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+
+/// Returns the headers of a request without their contents. A response in its place takes over their memory, unless
+/// that is much more than it needs.
+fn emptied(mut headers: HeaderMap) -> HeaderMap {
+    const MOST: usize = 64;
+    if headers.capacity() > MOST {
+        return HeaderMap::new();
+    }
+    headers.clear();
+    headers
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chaos_core::{
-    Direction, Plan,
+    Decision, Direction, Plan,
     decision::ActiveCall,
     fault::{AfterBytes, AfterMessages},
     plan::{Answer, BytesPlan, Cut, CutKind, Wait},
@@ -16,7 +16,7 @@ use crate::{
     error::BoxError,
     execute::{
         cut_means::CutMeans,
-        outcome::{Outcome, cut_error, truncation},
+        outcome::{Ending, Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
         upload::Upload,
@@ -29,7 +29,7 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) head: Parts,
     pub(crate) upload: Upload<A>,
     pub(crate) response: ResponsePlan,
-    cut_means: CutMeans,
+    pub(crate) cut_means: CutMeans,
     /// The answer to give when the signal fires. Boxed, because few calls have one.
     pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
     /// What the call ends with if a signal has fired by the time of its response.
@@ -41,7 +41,7 @@ pub(crate) enum NextAction {
     Continue,
     Wait(Wait),
     /// The inner service is not called.
-    Finish(Box<Outcome>),
+    Finish(Ending),
 }
 
 impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
@@ -75,13 +75,37 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         }
     }
 
-    /// Adds the next plan.
-    pub(crate) fn add(&mut self, plan: Plan, active_call: ActiveCall) -> NextAction {
-        match plan {
+    /// Adds a plan, which `decision` has just returned.
+    pub(crate) fn add(&mut self, plan: Plan, decision: &mut Decision) -> NextAction {
+        let ending = match plan {
             Plan::Wait(wait) => return NextAction::Wait(wait),
+            Plan::Headers(edit, Direction::Request) => {
+                edit.apply(&mut self.head.headers);
+                return NextAction::Continue;
+            }
+            Plan::Answer(answer) if self.messages_before(&answer).is_none() => {
+                Some(Ending::Answer(answer))
+            }
+            Plan::Cut(cut) if self.cuts_now(&cut) => Some(Ending::Cut(cut)),
+            Plan::Fail(injected) => {
+                let mark = decision.mark().cloned();
+                mark.map(|mark| Ending::Fail(injected, mark))
+            }
+            plan => {
+                if let Some(active_call) = decision.active_call() {
+                    self.add_for_later(plan, active_call);
+                }
+                None
+            }
+        };
+        ending.map_or(NextAction::Continue, NextAction::Finish)
+    }
+
+    /// Adds a plan that neither waits nor ends the call now.
+    fn add_for_later(&mut self, plan: Plan, active_call: ActiveCall) {
+        match plan {
             Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
-            Plan::Headers(edit, Direction::Request) => edit.apply(&mut self.head.headers),
-            Plan::Headers(edit, Direction::Response) => self.response.headers(edit, active_call),
+            Plan::Headers(edit, _) => self.response.headers(edit, active_call),
             Plan::Bytes(plan, direction) => {
                 let fault = match plan {
                     BytesPlan::TruncateAfter(bytes) => {
@@ -95,13 +119,10 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                     Direction::Response => self.response.body(fault),
                 }
             }
-            Plan::Answer(answer) => return self.answer(answer, active_call),
-            Plan::Fail(injected) => {
-                return NextAction::Finish(Box::new(Outcome::fail(injected, &self.protocol)));
-            }
-            Plan::Cut(cut) => return self.cut(cut, active_call),
+            Plan::Answer(answer) => self.answer_later(answer, active_call),
+            Plan::Cut(cut) => self.cut_later(cut, active_call),
+            Plan::Wait(_) | Plan::Fail(_) => {}
         }
-        NextAction::Continue
     }
 
     /// Returns how many messages of a gRPC stream pass before an answer. A call of HTTP is answered at once.
@@ -109,17 +130,16 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
         answer.after_messages().filter(|_| self.protocol.is_grpc())
     }
 
-    /// Answers at once, or after a number of messages of a gRPC stream. Messages of gRPC-Web are not counted,
-    /// so that call goes on.
-    fn answer(&mut self, answer: Answer, active_call: ActiveCall) -> NextAction {
+    /// Answers after a number of messages of a gRPC stream. Messages of gRPC-Web are not counted, so that call goes
+    /// on.
+    fn answer_later(&mut self, answer: Answer, active_call: ActiveCall) {
         let Some(messages) = self.messages_before(&answer) else {
-            let outcome = Outcome::Answer(self.protocol.answer(&answer));
-            return NextAction::Finish(Box::new(outcome));
+            return;
         };
         if self.protocol.is_grpc_web() {
-            return NextAction::Continue;
+            return;
         }
-        let trailers = self.protocol.trailers(&answer.grpc(), answer.rule());
+        let trailers = self.protocol.trailers(&answer);
         match messages.direction {
             Direction::Response => {
                 self.response.body(BodyFault::StatusAfter {
@@ -140,11 +160,15 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 });
             }
         }
-        NextAction::Continue
     }
 
-    /// Cuts at once, or after a number of bytes of the request or the response. A call that cannot be cut goes on.
-    fn cut(&mut self, cut: Cut, active_call: ActiveCall) -> NextAction {
+    /// Whether a cut ends the call now.
+    fn cuts_now(&self, cut: &Cut) -> bool {
+        cut.ends_call() && self.cut_means.can_cut(cut.kind(), &self.head)
+    }
+
+    /// Cuts the connection after the call, or the call after a number of bytes. A call that cannot be cut goes on.
+    fn cut_later(&mut self, cut: Cut, active_call: ActiveCall) {
         let connection = self.cut_means.connection(&self.head.extensions);
         match (cut.kind(), cut.after_bytes()) {
             (CutKind::GoAway, _) => self.response.go_away(&connection),
@@ -152,13 +176,8 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
                 let reset = (kind == CutKind::Reset).then_some(connection);
                 self.cut_after(after, cut, reset, active_call);
             }
-            (kind, None) if self.cut_means.can_cut(kind, &self.head) => {
-                let outcome = Outcome::cut(cut, &self.protocol, self.cut_means, &self.head);
-                return NextAction::Finish(Box::new(outcome));
-            }
             (_, None) => {}
         }
-        NextAction::Continue
     }
 
     /// Cuts the call after a number of bytes. One that is cut amid its upload has no response: the service

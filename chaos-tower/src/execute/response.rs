@@ -73,6 +73,11 @@ impl ResponsePlan {
             .flatten()
     }
 
+    /// Returns whether nothing is to be done to the response.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waits.is_empty() && self.changes.is_empty() && !self.closes
+    }
+
     pub(crate) fn waits(&self) -> bool {
         !self.waits.is_empty()
     }
@@ -148,10 +153,10 @@ impl ResponsePlan {
         for change in self.changes {
             match change {
                 Change::Headers(_, active_call) => {
-                    protocol.mark(&mut head.headers, active_call.rule());
+                    protocol.mark(&mut head.headers, active_call.mark());
                 }
                 Change::Body(fault) => {
-                    protocol.mark(&mut head.headers, fault.active_call().rule());
+                    protocol.mark(&mut head.headers, fault.active_call().mark());
                     faults.push(match has_framing {
                         true => fault,
                         false => fault.without_framing(),

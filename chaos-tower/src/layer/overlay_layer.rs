@@ -8,9 +8,9 @@ use tower_service::Service;
 
 /// A [`Layer`] that runs every call of the inner service in one [`Overlay`].
 ///
-/// A test that starts a server cannot run the server in an overlay: each connection is a task of its
-/// own. With this layer outside of the [`InjectLayer`](crate::InjectLayer)s, the requests of that server
-/// are in the overlay, and nothing else is.
+/// Use it in a test that starts a server. The server cannot run in an overlay, because each connection
+/// is a task of its own. With this layer outside of the [`InjectLayer`](crate::InjectLayer)s, the
+/// requests of that server are in the overlay, and nothing else is.
 ///
 /// The overlay covers the call and its future, and overlays around the call stay open. It covers
 /// neither sites that the response's body passes after the head was sent, nor tasks that are not

@@ -30,7 +30,7 @@ use crate::{service::Inject, site_ref::SiteRef, surface::SameTypes};
 /// # }
 /// ```
 ///
-/// Rules decide when [`send`](RequestBuilder::send) or [`execute`](Self::execute) is called. To clone the client is
+/// Rules decide when [`send`](RequestBuilder::send) or [`execute`](Self::execute) is called. Cloning the client is
 /// cheap, and the clones share the connections. The page of the [module](super) says what the caller sees of each
 /// fault.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn new(plain: reqwest::Client, site: &str) -> Self {
@@ -79,7 +79,7 @@ impl Client {
     ///
     /// # Panics
     ///
-    /// If `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
+    /// Panics if `site` is not a site name: parts of `A-Z a-z 0-9 _ -`, separated by dots.
     #[track_caller]
     #[must_use]
     pub fn with_injector(plain: reqwest::Client, site: &str, injector: &Injector) -> Self {
@@ -130,8 +130,8 @@ impl Client {
         self.request(Method::HEAD, url)
     }
 
-    /// Starts a request with this method. A `url` that is none is the error of
-    /// [`send`](RequestBuilder::send).
+    /// Starts a request with this method. If `url` is not a URL, [`send`](RequestBuilder::send) returns
+    /// the error.
     pub fn request<U: IntoUrl>(&self, method: Method, url: U) -> RequestBuilder {
         RequestBuilder::new(self.plain.request(method, url), self.way)
     }

@@ -10,7 +10,7 @@ use super::client::Way;
 
 /// A builder of one request of a [`Client`](super::Client), with the methods of [`reqwest::RequestBuilder`].
 ///
-/// [`with`](Self::with) does what has no method here.
+/// [`with`](Self::with) gives access to the other methods of that builder.
 #[must_use = "a request is sent by `send`"]
 pub struct RequestBuilder {
     inner: reqwest::RequestBuilder,
@@ -95,7 +95,7 @@ impl RequestBuilder {
     ///
     /// # Errors
     ///
-    /// The first error of a method of this builder.
+    /// Returns the first error of a method of this builder.
     pub fn build(self) -> Result<Request, Error> {
         self.inner.build()
     }

@@ -16,7 +16,7 @@ use super::TOKEN_HEADER;
 /// expires. A client that follows redirects to other hosts may send it there.
 ///
 /// Put it above a `Buffer`, which makes its calls in a task of its own. The client of the module `reqwest` adds the
-/// token after `pass_tokens()`. For a client without layers, set the header yourself, with
+/// token if `pass_tokens()` was called. For a client without layers, set the header with
 /// [`Overlay::current_token`].
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PassTokenLayer(());

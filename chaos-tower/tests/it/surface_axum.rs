@@ -7,7 +7,7 @@ use crate::support::{
     answers,
     app::MESSAGE,
     ask::Ask,
-    axum_server::{self, start, start_above_others},
+    axum_server::{self, start, start_above_others, start_amid_others},
     bodies, cuts, exit,
     heard::End,
     peer::Protocol,
@@ -15,45 +15,52 @@ use crate::support::{
     uploads, waits,
 };
 
-/// With the layer alone, and above layers that change the body of the response.
-async fn both(row: impl AsyncFn(&Server)) {
-    row(&start().await).await;
-    row(&start_above_others().await).await;
+/// With the layer alone, above layers that change the body of the response, and between other layers.
+async fn in_each_stack(row: impl AsyncFn(&Server)) {
+    let servers = [
+        start().await,
+        start_above_others().await,
+        start_amid_others().await,
+    ];
+    for server in &servers {
+        // Boxed, because the stack of a test is small.
+        Box::pin(row(server)).await;
+    }
 }
 
 #[tokio::test]
 async fn latency_before() {
-    both(waits::latency_before).await;
+    in_each_stack(waits::latency_before).await;
 }
 
 #[tokio::test]
 async fn latency_after() {
-    both(waits::latency_after).await;
+    in_each_stack(waits::latency_after).await;
 }
 
 #[tokio::test]
 async fn latency_at_least() {
-    both(waits::latency_at_least).await;
+    in_each_stack(waits::latency_at_least).await;
 }
 
 #[tokio::test]
 async fn status() {
-    both(answers::status).await;
+    in_each_stack(answers::status).await;
 }
 
 #[tokio::test]
 async fn grpc() {
-    both(answers::grpc).await;
+    in_each_stack(answers::grpc).await;
 }
 
 #[tokio::test]
 async fn grpc_after_messages() {
-    both(answers::grpc_after_messages).await;
+    in_each_stack(answers::grpc_after_messages).await;
 }
 
 /// axum has no room for errors.
 async fn fails_with_500(fault: serde_json::Value, body: &str) {
-    both(async |server: &Server| fails_there(server, &fault, body).await).await;
+    in_each_stack(async |server: &Server| fails_there(server, &fault, body).await).await;
 }
 
 async fn fails_there(server: &Server, fault: &serde_json::Value, body: &str) {
@@ -88,22 +95,22 @@ async fn a_value_is_an_error_here() {
 
 #[tokio::test]
 async fn abort_close() {
-    both(cuts::abort_close).await;
+    in_each_stack(cuts::abort_close).await;
 }
 
 #[tokio::test]
 async fn abort_close_after() {
-    both(cuts::abort_close_after).await;
+    in_each_stack(cuts::abort_close_after).await;
 }
 
 #[tokio::test]
 async fn abort_refuse() {
-    both(cuts::abort_refuse).await;
+    in_each_stack(cuts::abort_refuse).await;
 }
 
 #[tokio::test]
 async fn abort_h2() {
-    both(cuts::abort_h2).await;
+    in_each_stack(cuts::abort_h2).await;
 }
 
 #[tokio::test]
@@ -111,7 +118,7 @@ async fn abort_reset() {
     cuts::abort_reset(&axum_server::start_with_handles().await).await;
     #[cfg(target_os = "linux")]
     cuts::abort_reset(&axum_server::start_with_addresses().await).await;
-    both(cuts::abort_reset_of_the_unknown).await;
+    in_each_stack(cuts::abort_reset_of_the_unknown).await;
 }
 
 #[tokio::test]
@@ -124,12 +131,12 @@ async fn abort_reset_after() {
 #[tokio::test]
 async fn abort_goaway() {
     cuts::abort_goaway(&axum_server::start_with_handles().await).await;
-    both(cuts::abort_goaway_of_the_unknown).await;
+    in_each_stack(cuts::abort_goaway_of_the_unknown).await;
 }
 
 #[tokio::test]
 async fn abort_panic() {
-    both(cuts::abort_panic).await;
+    in_each_stack(cuts::abort_panic).await;
 }
 
 #[tokio::test]
@@ -139,8 +146,8 @@ async fn abort_exit() {
 
 #[tokio::test]
 async fn hang() {
-    both(waits::hang_until_halt).await;
-    both(waits::hang_at_most).await;
+    in_each_stack(waits::hang_until_halt).await;
+    in_each_stack(waits::hang_at_most).await;
     for fault in [
         json!({"hang": "1h"}),
         json!({"latency": "1h"}),
@@ -148,9 +155,9 @@ async fn hang() {
     ] {
         let held =
             async |server: &Server| waits::held_until_client_goes(server, fault.clone()).await;
-        both(held).await;
+        in_each_stack(held).await;
     }
-    both(waits::hang_until_stream_is_reset).await;
+    in_each_stack(waits::hang_until_stream_is_reset).await;
 }
 
 #[tokio::test]
@@ -160,71 +167,71 @@ async fn hang_ends_with_graceful_shutdown() {
 
 #[tokio::test]
 async fn pause() {
-    both(waits::pause).await;
+    in_each_stack(waits::pause).await;
 }
 
 #[tokio::test]
 async fn block() {
-    both(waits::block).await;
+    in_each_stack(waits::block).await;
 }
 
 #[tokio::test]
 async fn body_throttle() {
-    both(bodies::body_throttle).await;
+    in_each_stack(bodies::body_throttle).await;
 }
 
 #[tokio::test]
 async fn body_truncate() {
-    both(bodies::body_truncate).await;
+    in_each_stack(bodies::body_truncate).await;
 }
 
 #[tokio::test]
 async fn body_stall() {
-    both(bodies::body_stall).await;
+    in_each_stack(bodies::body_stall).await;
 }
 
 #[tokio::test]
 async fn body_corrupt() {
-    both(bodies::body_corrupt).await;
+    in_each_stack(bodies::body_corrupt).await;
 }
 
 #[tokio::test]
 async fn body_first_byte() {
-    both(bodies::body_first_byte).await;
+    in_each_stack(bodies::body_first_byte).await;
 }
 
 #[tokio::test]
 async fn body_chunk() {
-    both(bodies::body_chunk).await;
+    in_each_stack(bodies::body_chunk).await;
 }
 
 #[tokio::test]
 async fn abort_on_request() {
-    both(uploads::abort_on_request).await;
+    in_each_stack(uploads::abort_on_request).await;
 }
 
 #[tokio::test]
 async fn request_body() {
-    both(uploads::request_body).await;
+    in_each_stack(uploads::request_body).await;
 }
 
 #[tokio::test]
 async fn headers() {
-    both(answers::headers).await;
+    in_each_stack(answers::headers).await;
 }
 
 #[tokio::test]
 async fn burn() {
-    both(answers::burn).await;
+    in_each_stack(answers::burn).await;
 }
 
 #[tokio::test]
 async fn custom() {
-    both(answers::custom).await;
+    in_each_stack(answers::custom).await;
 }
 
 /// Each answer is one option's, and both come.
 #[tokio::test]
 async fn one_of() {
-    both(answers::one_of).await;
+    in_each_stack(answers::one_of).await;
 }

@@ -163,7 +163,7 @@ enum Anchor<'t> {
 /// `false` if there are none, or if `each` returns `false` for one.
 fn anchors<'t, F: FnMut(Anchor<'t>) -> bool>(text: &'t Text, each: &mut F) -> bool {
     match text {
-        Text::Is(value) => each(Anchor::Whole(value)),
+        Text::Is(value) | Text::Plain(value) => each(Anchor::Whole(value)),
         Text::Route(route) => each(match route.literal() {
             Some(path) => Anchor::Whole(path),
             None => Anchor::Under(route.literal_prefix()),

@@ -12,16 +12,16 @@ use crate::{
 };
 
 document! {
-    /// A busy machine, within the policy of the process.
+    /// CPU time or memory that is used for a time, within the policy of the process.
     BurnDoc as "BurnFault", "either cpu or memory";
     required {
-        /// How long it lasts.
+        /// How long the burn lasts.
         time as "for": String = DURATION;
     }
     optional {
-        /// The share of each processor.
+        /// The fraction of each processor's time that is used.
         cpu: f64 = Shape::above_0(1.0).allowing("a share of each processor, above 0 and at most 1");
-        /// The memory that is held.
+        /// The amount of memory that is held.
         memory: SizeDoc = SIZE.allowing("a size such as \"256MiB\" or a number of bytes, 1B or more");
     }
 }

@@ -23,21 +23,22 @@ document! {
     /// One effect on the bytes of a body or a connection.
     BodyDoc as "BodyFault", "one effect, and `for` with `stall_after`";
     optional {
-        /// Limits the rate.
+        /// Limits the rate at which bytes pass.
         throttle: String = BYTES_PER_SECOND;
-        /// Breaks the bytes off after so many, as if the sender had gone.
+        /// Cuts the body or the connection off after this many bytes, as if the sender had
+        /// disconnected.
         truncate_after: SizeDoc = SIZE;
-        /// Stops for a while after so many bytes.
+        /// Stops after this many bytes, for the time in `for`.
         stall_after: SizeDoc = SIZE;
-        /// How long a stall lasts.
+        /// How long the stall of `stall_after` lasts.
         time as "for": String = DURATION;
-        /// Changes a share of the bytes.
+        /// Changes this fraction of the bytes.
         corrupt: f64 = Shape::above_0(1.0).allowing("a share of the bytes, above 0 and at most 1");
-        /// Delays the first byte.
+        /// Delays the first byte by this time.
         first_byte: String = DURATION;
-        /// Delays each chunk.
+        /// Delays each chunk by this time.
         chunk: String = DURATION;
-        /// The direction of the bytes: `response` unless it is given.
+        /// The direction of the bytes. The default is `response`.
         on: String = DIRECTION;
     }
 }

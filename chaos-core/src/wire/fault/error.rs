@@ -25,7 +25,7 @@ document! {
         kind: String = Shape::word(|| io_kind::names().collect());
     }
     optional {
-        /// The text of the error; that of its kind unless it is given.
+        /// The text of the error. The default is the text of its kind.
         message: String = Shape::TEXT;
     }
 }

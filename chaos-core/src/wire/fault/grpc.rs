@@ -50,11 +50,11 @@ document! {
             "",
             "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2,3})?=*$",
         );
-        /// What is sent with the status, such as `grpc-retry-pushback-ms`.
+        /// The metadata that is sent with the status, such as `grpc-retry-pushback-ms`.
         metadata: Names<String> = METADATA;
-        /// How many messages of a stream pass before the status.
+        /// The number of messages of the stream that pass before the status is sent.
         after_messages: Whole<u32> = Shape::COUNT_32;
-        /// The direction of the messages that are counted: `response` unless it is given.
+        /// The direction of the messages that are counted. The default is `response`.
         on: String = DIRECTION;
     }
 }
@@ -96,7 +96,7 @@ pub(super) fn fault(doc: Form<GrpcDoc>) -> Result<Fault, RuleError> {
         let refused = GrpcDoc::within("metadata");
         let name = headers::parsed_name(&name).map_err(&refused)?;
         if names.contains(&name) {
-            return Err(refused(refuse(format_args!("{name:?} stands twice"))));
+            return Err(refused(refuse(format_args!("{name:?} occurs twice"))));
         }
         names.push(name.clone());
         status = status

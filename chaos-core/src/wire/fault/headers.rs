@@ -29,14 +29,14 @@ pub(super) const HEADERS: Shape = Shape::map(HEADER_NAMES, &VALUE).allowing(
 );
 
 document! {
-    /// What is set and what is removed among the headers.
+    /// A change of headers: those to set, and those to remove.
     HeadersDoc as "HeadersFault", "set, remove or both";
     optional {
-        /// The headers that are set.
+        /// The headers to set, each with its value.
         set: Names<String> = HEADERS;
-        /// The headers that are removed.
+        /// The names of the headers to remove.
         remove: Vec<String> = Shape::list(&NAME, 0, usize::MAX).allowing("a list of header names, and none that frames the message");
-        /// The direction of the headers: `response` unless it is given.
+        /// The message whose headers change. The default is `response`.
         on: String = DIRECTION;
     }
 }
@@ -62,9 +62,9 @@ pub(super) fn fault(doc: HeadersDoc, beside: Option<Direction>) -> Result<Fault,
 }
 
 pub(super) fn doc(edit: &HeaderEdit, on: Direction) -> HeadersDoc {
-    let remove: Vec<_> = edit.remove.iter().map(ToString::to_string).collect();
+    let remove: Vec<_> = edit.removed().iter().map(ToString::to_string).collect();
     HeadersDoc {
-        set: named(edit.set.iter().map(|(name, value)| (name, value))),
+        set: named(edit.added().iter().map(|(name, value)| (name, value))),
         remove: (!remove.is_empty()).then_some(remove),
         on: direction::doc(on),
     }
@@ -75,7 +75,7 @@ pub(super) fn pairs(names: Names<String>) -> Result<Vec<(HeaderName, HeaderValue
     for (name, value) in names.0 {
         let name = header_name(&name)?;
         if pairs.iter().any(|(known, _)| *known == name) {
-            return Err(refuse(format_args!("{name:?} stands twice")));
+            return Err(refuse(format_args!("{name:?} occurs twice")));
         }
         pairs.push((name, header_value(&value)?));
     }

@@ -34,8 +34,8 @@ pub(super) const LATENCY: Shape = Shape::either(&[RANGE, CurveDoc::SHAPE]).allow
 );
 
 document! {
-    /// A distribution of delays. Two to sixteen quantiles such as `p50` and `p99.9` are a curve through
-    /// these points: more than 0s each, and none above a later one.
+    /// A distribution of delays. Two to sixteen quantiles, such as `p50` and `p99.9`, define a curve
+    /// through these points. Each is more than 0s, and none is longer than a later one.
     CurveDoc as "LatencyCurve", "quantiles, mean and std_dev, pareto or at_least; max and when, but for at_least";
     optional {
         /// The mean of a normal distribution.
@@ -44,12 +44,12 @@ document! {
         std_dev: String = DURATION;
         /// A Pareto distribution.
         pareto: Object<ParetoDoc> = ParetoDoc::SHAPE;
-        /// The longest delay: a longer draw becomes it. It is no less than the last quantile, the mean or the
-        /// shortest delay of the Pareto distribution. 24h unless it is given.
+        /// The longest delay, to which longer draws are cut. It is at least the last quantile, the mean, or
+        /// the shortest delay of the Pareto distribution. The default is 24h.
         max: String = DURATION;
-        /// Pads the call up to a duration.
+        /// Pads the call to this duration.
         at_least: String = RANGE;
-        /// Whether the latency comes `before` the handler, which is the default, or `after` it.
+        /// Whether the delay comes `before` the handler (the default) or `after` it.
         when: String = Shape::word(|| words(WHEN));
     }
     rest Shape::ANY;
@@ -73,7 +73,7 @@ pub(super) fn excludes_when(doc: &LatencyDoc) -> Option<&'static str> {
             Some("beside at_least, which is alongside the whole call")
         }
         Form::Object(Names(fields)) if fields.contains_key("when") => {
-            Some("said twice, in latency and beside it")
+            Some("given twice, in latency and beside it")
         }
         _ => None,
     }

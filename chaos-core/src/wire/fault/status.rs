@@ -28,13 +28,13 @@ document! {
         code: Whole<u16> = CODE;
     }
     optional {
-        /// The body of the answer: a text.
+        /// The body of the answer, as text.
         body: String = Shape::TEXT;
-        /// The body of the answer: JSON.
+        /// The body of the answer, as JSON.
         json: Value = Shape::JSON;
-        /// The headers of the answer, none of which frames the message.
+        /// The headers of the answer. A header that frames the message is not allowed.
         headers: Names<String> = HEADERS;
-        /// The type of the body.
+        /// The content type of the body.
         content_type: String = VALUE.allowing("a media type");
     }
 }

@@ -87,7 +87,7 @@ fn term(text: &str) -> Result<Term<'_>, RuleError> {
             '%' if rate.is_none() => rate = Some(percentage(number)?),
             '*' if count.is_none() => count = Some(whole(number)?),
             _ => {
-                let problem = format!("`{sign}` stands twice");
+                let problem = format!("`{sign}` occurs twice");
                 return Err(RuleError::new(excerpt(text), problem, FORM));
             }
         }

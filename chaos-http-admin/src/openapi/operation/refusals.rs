@@ -24,25 +24,25 @@ struct Extra {
 /// Every refusal of the port. 404 and 405 are also the answers of paths without a route.
 #[rustfmt::skip]
 pub(crate) const REFUSALS: &[Refusal] = &[
-    refusal(400, "BadRequest", "Part of the request cannot be understood, or is not allowed there."),
-    refusal(401, "Unauthorized", "The port requires a token, and the request has none that it knows.")
+    refusal(400, "BadRequest", "A part of the request is invalid or not allowed."),
+    refusal(401, "Unauthorized", "The port requires an access token, and the request has none, or an unknown one.")
         .with("WWW-Authenticate", "Challenge", "A challenge for a bearer token."),
-    refusal(403, "Forbidden", "The request comes from a page of another origin, or its token has another role.")
-        .perhaps_with("WWW-Authenticate", "Challenge", "A challenge for a token of another role."),
+    refusal(403, "Forbidden", "The request comes from a page of another origin, or the role of its token is too low.")
+        .perhaps_with("WWW-Authenticate", "Challenge", "A challenge for a token with a higher role."),
     refusal(404, "NotFound", "There is no such rule, or no route."),
-    refusal(405, "MethodNotAllowed", "The path does not take this method.")
-        .with("Allow", "Methods", "The methods that the path takes."),
+    refusal(405, "MethodNotAllowed", "The route does not have this method.")
+        .with("Allow", "Methods", "The methods that the route has."),
     refusal(408, "RequestTimeout", "The request took too long."),
     refusal(409, "Conflict", "The rule or the port is in a state that does not allow this."),
     refusal(412, "PreconditionFailed", "The generation of the rules is not in If-Match."),
     refusal(413, "ContentTooLarge", "The body is too large."),
     refusal(415, "UnsupportedMediaType", "The content type of the body is not JSON."),
     refusal(421, "MisdirectedRequest", "The host of the request is not a name of this server."),
-    refusal(429, "TooManyRequests", "Too many requests with unknown tokens, or too many requests of one client at a time.")
+    refusal(429, "TooManyRequests", "There were too many requests with unknown tokens, or there are too many requests of this client at a time.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(503, "ServiceUnavailable", "Sixteen clients listen to events already, or four with this token; or the edit cannot be written into the audit file.")
+    refusal(503, "ServiceUnavailable", "There are sixteen event streams already, or four of this token; or the edit cannot be written into the audit file.")
         .with("Retry-After", "Seconds", "When to try again."),
-    refusal(500, "InternalServerError", "The operating system has no random numbers to give."),
+    refusal(500, "InternalServerError", "The operating system cannot provide random bytes."),
 ];
 
 const fn refusal(status: u16, name: &'static str, says: &'static str) -> Refusal {

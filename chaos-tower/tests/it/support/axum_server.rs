@@ -12,7 +12,9 @@ use chaos_core::Injector;
 use chaos_tower::{InjectLayer, InjectListener, WithConnection};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE};
 use tower::{ServiceBuilder, util::MapRequestLayer};
-use tower_http::{compression::CompressionLayer, timeout::TimeoutLayer, trace::TraceLayer};
+use tower_http::{
+    compression::CompressionLayer, cors::CorsLayer, timeout::TimeoutLayer, trace::TraceLayer,
+};
 
 use crate::support::{
     app::{self, SLOW, TEXT},
@@ -78,6 +80,28 @@ pub(crate) async fn start_above_others() -> Server {
                 StatusCode::REQUEST_TIMEOUT,
                 SOON,
             ))
+            .layer(from_fn(async |request, next: Next| next.run(request).await));
+        let app = routes(parts.calls).layer(stack);
+        let stop = stopped(parts.injector, parts.stop);
+        let serving = axum::serve(parts.listener, app).with_graceful_shutdown(stop);
+        serving.await.unwrap();
+    })
+    .await
+}
+
+/// Without anything that knows connections, and with a layer between others, of which those above it need a body
+/// that has a default.
+pub(crate) async fn start_amid_others() -> Server {
+    Server::start(async |parts: Parts| {
+        let stack = ServiceBuilder::new()
+            .layer(TraceLayer::new_for_http())
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::REQUEST_TIMEOUT,
+                SOON,
+            ))
+            .layer(CorsLayer::permissive())
+            .layer(InjectLayer::with_injector(SITE, &parts.injector).wrapped_responses())
+            .layer(CompressionLayer::new())
             .layer(from_fn(async |request, next: Next| next.run(request).await));
         let app = routes(parts.calls).layer(stack);
         let stop = stopped(parts.injector, parts.stop);
