@@ -1,5 +1,6 @@
 //! Takes the tests out of the README and the book, so that `cargo test` runs them as they are printed: a doc test would
-//! leave out what is `#[cfg(test)]`, and each `#[test]`.
+//! leave out what is `#[cfg(test)]`, and each `#[test]`. Those with a `rule!` are also made with a slip in the name of
+//! its site, to see what a reader is told who makes one.
 #![forbid(unsafe_code)]
 
 use std::{
@@ -13,6 +14,7 @@ fn main() -> io::Result<()> {
         .map(PathBuf::from)
         .unwrap_or_default();
     let mut tests = fs::File::create(out.join("tests.rs"))?;
+    let mut slips = fs::File::create(out.join("slips.rs"))?;
     let mut pages = vec![PathBuf::from("../README.md")];
     find(Path::new("pages"), &mut pages)?;
     for page in pages {
@@ -30,10 +32,26 @@ fn main() -> io::Result<()> {
                     .map(|line| line.strip_prefix("# ").unwrap_or(line));
                 let code = lines.collect::<Vec<_>>().join("\n");
                 writeln!(tests, "mod {name}_{number} {{\n{code}\n}}")?;
+                if let Some(slip) = with_slip(&code) {
+                    writeln!(slips, "mod {name}_{number} {{\n{slip}\n}}")?;
+                }
             }
         }
     }
     Ok(())
+}
+
+/// Returns tests with one more letter in the name of the site of each rule, which do not run unless they are asked for.
+/// Returns `None` if they have no rule.
+fn with_slip(code: &str) -> Option<String> {
+    let (before, rules) = code.split_once("\"site\": \"")?;
+    let mut slip = before.to_owned();
+    for rule in rules.split("\"site\": \"") {
+        let (site, rest) = rule.split_once('"')?;
+        slip.extend(["\"site\": \"", site, "x\"", rest]);
+    }
+    let ignored = slip.replace("#[tokio::test", "#[ignore]\n#[tokio::test");
+    Some(ignored.replace("#[test]", "#[ignore]\n#[test]"))
 }
 
 fn find(folder: &Path, pages: &mut Vec<PathBuf>) -> io::Result<()> {

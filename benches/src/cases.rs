@@ -2,6 +2,7 @@
 
 mod axum;
 mod forms;
+mod guarded;
 mod hits;
 mod http;
 mod macros;
@@ -9,7 +10,14 @@ pub(crate) mod many;
 
 use crate::case::Case;
 
-pub(crate) use self::macros::{arm, armed_here, bare as bare_function};
+pub(crate) use self::{
+    guarded::{armed_calls, guarded_calls},
+    macros::{arm, armed_here, bare as bare_function},
+};
+pub use self::{
+    http::{calls_of as requests_of, request as plain_request},
+    macros::calls_of,
+};
 
 /// Returns all cases.
 #[must_use]
@@ -18,6 +26,7 @@ pub fn all() -> Vec<Case> {
     all.extend(http::cases());
     all.extend(forms::cases());
     all.extend(hits::cases());
+    all.extend(guarded::cases());
     all.extend(many::cases());
     all.extend(axum::cases());
     all

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench -p benches                                   # the table
-//! cargo bench -p benches -- --check                        # the table; fails if a target is missed
+//! cargo bench -p benches -- --check                        # the table; fails if a target is missed, or a row grew
+//! cargo bench -p benches --bench overhead -- --write       # the table, and the file of results (`cargo xtask costs`)
 //! cargo bench -p benches --features compile-out -- --check # compiled out: each row must be +0
 //! cargo bench -p benches --bench release                   # how soon a halt releases waiting calls
 //! cargo bench -p benches --bench edits                     # how long edits take, of 10,000 rules or at 2,000 sites
@@ -30,8 +31,9 @@ pub mod cases;
 pub mod clock;
 pub mod edits;
 pub mod release;
+pub mod results;
 mod rules;
-mod service;
+pub mod service;
 pub mod table;
 pub mod threads;
 
@@ -42,20 +44,41 @@ use crate::{
     table::{Row, Verdict},
 };
 
+/// The file of the results of this program.
+const RESULTS: &str = "overhead.json";
+
 /// Runs the bench. `arguments` is its command line without the program's name.
 ///
 /// # Panics
-/// Panics if a case fires or doesn't complete at once, which no case should, or if the internal
-/// arguments after [`callgrind::COUNT`] are invalid.
+/// Panics as [`run`] does.
+#[expect(clippy::print_stdout, reason = "a program: this is its output")]
+pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+    run(arguments, &cases::all(), RESULTS, || {
+        if !chaos_core::COMPILED_OUT {
+            println!("{}\n{}", threads::report(), sizes());
+        }
+    })
+}
+
+/// Runs a bench of `cases`, whose recorded results are in the file called `results`. `more` prints what is
+/// measured besides the table.
+///
+/// # Panics
+/// Panics if a case doesn't complete at once, which every case should, or if the internal arguments after
+/// [`callgrind::COUNT`] are invalid.
 #[expect(
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a program: this is its output"
 )]
-pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
+pub fn run(
+    arguments: impl Iterator<Item = String>,
+    cases: &[Case],
+    results: &str,
+    more: impl FnOnce(),
+) -> ExitCode {
     let arguments: Vec<String> = arguments.collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let cases = cases::all();
 
     if let [callgrind::COUNT, name, calls, shift] = arguments[..] {
         let case = cases.iter().find(|case| case.name == name);
@@ -66,30 +89,43 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
     // `cargo test --benches` only checks that it runs.
     if !arguments.contains(&"--bench") {
-        for case in &cases {
+        for case in cases {
             case.start()(2);
         }
         return ExitCode::SUCCESS;
     }
 
-    let mut rows: Vec<Row<'_>> = cases.iter().map(|case| measure(case, &cases)).collect();
-    let counted = count(&cases, &mut rows);
+    let mut rows: Vec<Row<'_>> = cases.iter().map(|case| measure(case, cases)).collect();
+    let counted = count(cases, &mut rows);
     if let Err(problem) = &counted {
         eprintln!("cannot count instructions: {problem}");
     }
     println!("{}", table::render(&rows));
     println!("{}", table::LEGEND);
-    if !chaos_core::COMPILED_OUT {
-        println!("{}\n{}", threads::report(), sizes());
-    }
+    more();
 
-    let missed = rows.iter().any(|row| row.verdict() == Verdict::Missed);
-    match (arguments.contains(&"--check"), missed, counted.is_err()) {
-        (true, true, _) => eprintln!("a target is missed"),
-        (true, _, true) => eprintln!("--check needs valgrind"),
-        _ => return ExitCode::SUCCESS,
+    let mut problems = Vec::new();
+    if arguments.contains(&"--check") {
+        let missed = rows.iter().filter(|row| row.verdict() == Verdict::Missed);
+        problems.extend(missed.map(|row| format!("{}: misses its target", row.case.name)));
+        problems.extend(counted.err().map(|_| "--check needs valgrind".to_owned()));
+        if !chaos_core::COMPILED_OUT {
+            match results::grown(results, &rows) {
+                Ok(grown) => problems.extend(grown),
+                Err(error) => problems.push(error),
+            }
+        }
     }
-    ExitCode::FAILURE
+    if arguments.contains(&"--write") {
+        problems.extend(results::write(results, &rows).err());
+    }
+    for problem in &problems {
+        eprintln!("{problem}");
+    }
+    match problems.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
 }
 
 /// Counts the instructions of all rows, and those of rows that miss a target once more: a hash seed can add a

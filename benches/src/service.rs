@@ -17,12 +17,14 @@ use tower::Service;
 /// A service that is opaque to the compiler: neither its `call` nor its future is inlined. It has state
 /// of its own, so that the call must use its pointer.
 #[derive(Clone, Debug)]
-pub(crate) struct Opaque<S> {
+pub struct Opaque<S> {
     inner: S,
     calls: u64,
 }
 
-pub(crate) fn opaque<S>(inner: S) -> Opaque<S> {
+/// Makes a service opaque to the compiler.
+#[must_use]
+pub fn opaque<S>(inner: S) -> Opaque<S> {
     Opaque { inner, calls: 0 }
 }
 
@@ -46,8 +48,9 @@ impl<S: Service<R>, R> Service<R> for Opaque<S> {
 }
 
 pin_project! {
+    /// The future of an [`Opaque`].
     #[derive(Debug)]
-    pub(crate) struct OpaqueFuture<F> {
+    pub struct OpaqueFuture<F> {
         #[pin]
         inner: F,
     }
@@ -64,7 +67,7 @@ impl<F: Future> Future for OpaqueFuture<F> {
 
 /// A service that keeps the request in its future, as most services do.
 #[derive(Clone, Debug)]
-pub(crate) struct Plain;
+pub struct Plain;
 
 impl<B> Service<Request<B>> for Plain {
     type Response = Response<Body>;
@@ -80,8 +83,9 @@ impl<B> Service<Request<B>> for Plain {
     }
 }
 
+/// The future of a [`Plain`].
 #[derive(Debug)]
-pub(crate) struct Answer<B>(Option<Request<B>>);
+pub struct Answer<B>(Option<Request<B>>);
 
 impl<B> Unpin for Answer<B> {}
 
@@ -97,7 +101,10 @@ impl<B> Future for Answer<B> {
 }
 
 /// Responds as [`Plain`] does, in an `async fn`.
-pub(crate) async fn handler(request: Request<Body>) -> Result<Response<Body>, Infallible> {
+///
+/// # Errors
+/// Never fails.
+pub async fn handler(request: Request<Body>) -> Result<Response<Body>, Infallible> {
     poll_fn(|cx| Poll::Ready(black_box(cx).waker().clone())).await;
     Ok(respond(request))
 }
@@ -108,8 +115,11 @@ fn respond<B>(request: Request<B>) -> Response<Body> {
 }
 
 /// Makes one call, from `poll_ready` to the response, to a service that responds at once.
+///
+/// # Errors
+/// Returns the error of the service.
 #[inline(never)]
-pub(crate) fn call<S, R>(
+pub fn call<S, R>(
     service: &mut S,
     request: R,
     cx: &mut Context<'_>,
@@ -122,6 +132,6 @@ where
 }
 
 /// Returns the size of a service's future in bytes.
-pub(crate) fn future_size<S: Service<R>, R>(_: &S, _: &impl Fn() -> R) -> usize {
+pub fn future_size<S: Service<R>, R>(_: &S, _: &impl Fn() -> R) -> usize {
     size_of::<S::Future>()
 }

@@ -111,7 +111,8 @@ impl Row<'_> {
         }
     }
 
-    fn future_over_base(&self) -> f64 {
+    /// Returns the bytes that the future is larger than that of the base.
+    pub(crate) fn future_over_base(&self) -> f64 {
         let of = |case: Option<&Case>| case.and_then(|case| case.future).unwrap_or(0) as f64;
         of(Some(self.case)) - of(self.base)
     }

@@ -1,48 +1,58 @@
-//! Measures whether two threads on one armed site slow each other down.
+//! Measures whether two threads on one armed or guarded site slow each other down.
 
 use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
-    cases::{armed_here, bare_function},
+    case::Run,
+    cases::{armed_calls, armed_here, bare_function, guarded_calls},
     clock::{elapsed, median},
 };
 
 const ROUNDS: usize = 101;
 const CALLS: u64 = 5_000;
 
-type Function = fn(u64) -> Result<u64, chaos_core::Injected>;
-
-/// Measures the speed of two threads relative to one, and returns a line of text. It has no check: on a
-/// machine with shared cores, two threads are slower anyway, and the function without a site shows only
-/// by how much on average.
+/// Measures the speed of two threads relative to one, and returns lines of text. It has no check: on a
+/// machine with shared cores, two threads are slower anyway, and what has no site shows only by how much on
+/// average.
 #[must_use]
 pub fn report() -> String {
     let _armed = crate::cases::arm();
     let (bare, armed) = (
-        speed_beside_another(bare_function),
-        speed_beside_another(armed_here),
+        speed_beside_another(|| calls_of(bare_function)),
+        speed_beside_another(|| calls_of(armed_here)),
+    );
+    let (unguarded, guarded) = (
+        speed_beside_another(armed_calls()),
+        speed_beside_another(guarded_calls()),
     );
     format!(
         "two threads on one armed site: each has {:.2} of one thread's speed \
-         ({armed:.2}, against {bare:.2} without a site); the target is at least 0.95",
+         ({armed:.2}, against {bare:.2} without a site); the target is at least 0.95\n\
+         two threads on one guarded layer: each has {:.2} of one thread's speed \
+         ({guarded:.2}, against {unguarded:.2} without a guard rail); the target is at least 0.95",
         armed / bare,
+        guarded / unguarded,
     )
+}
+
+fn calls_of(function: fn(u64) -> Result<u64, chaos_core::Injected>) -> Run {
+    Box::new(move |calls| (0..calls).for_each(|n| drop(std::hint::black_box(function(n)))))
 }
 
 /// Returns the speed of each of two threads as a fraction of the speed of one alone: the median of all
 /// rounds.
-fn speed_beside_another(function: Function) -> f64 {
+fn speed_beside_another(make: impl Fn() -> Run + Sync) -> f64 {
     let mut shares: Vec<f64> = (0..ROUNDS)
-        .map(|_| run(function, 1).as_secs_f64() / run(function, 2).as_secs_f64())
+        .map(|_| run(&make, 1).as_secs_f64() / run(&make, 2).as_secs_f64())
         .collect();
     median(&mut shares).expect("there were rounds")
 }
 
 /// Returns the mean time of `count` threads that start together.
-fn run(function: Function, count: u32) -> Duration {
+fn run(make: &(impl Fn() -> Run + Sync), count: u32) -> Duration {
     let start = Barrier::new(count as usize);
     let work = || {
-        let calls = |calls| (0..calls).for_each(|n| drop(std::hint::black_box(function(n))));
+        let mut calls = make();
         // A thread's first calls assign its number and seed its random number generator.
         calls(100);
         start.wait();

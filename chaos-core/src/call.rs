@@ -2,7 +2,9 @@
 
 pub(crate) mod direction;
 pub(crate) mod hit_call;
+pub(crate) mod meter;
 pub(crate) mod site_kind;
+pub(crate) mod stripe;
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 

@@ -10,10 +10,11 @@ pub(crate) mod site_rules;
 pub(crate) mod steps;
 pub(crate) mod watched_body;
 pub(crate) mod watched_call;
+pub(crate) mod watchers;
 
 #[cfg(feature = "tokio")]
 mod look;
-mod monitored;
+mod measured_calls;
 
 pub use self::{
     active_call::ActiveCall,
@@ -35,11 +36,8 @@ use crate::{
     },
     dice::Dice,
     fault::{Fault, custom::CustomFault, prepared::PreparedAnswers, step::Step},
-    guard_rail::{
-        injected_by::InjectedBy,
-        monitor::{self, Monitor},
-    },
-    hub::{Hub, closures::CustomCall},
+    guard_rail::injected_by,
+    hub::closures::CustomCall,
     plan::{Plan, Wait, WaitKind},
 };
 
@@ -81,11 +79,7 @@ pub struct Decision {
     of_overlay: bool,
     /// Whether a plan that was handed out has ended the call.
     has_ended: bool,
-    monitored: Option<(Arc<Hub>, Monitors)>,
 }
-
-/// The guard rails that watch a call.
-type Monitors = Arc<[Arc<Monitor>]>;
 
 /// The rules that fired after the first, in order.
 #[derive(Debug, Default)]
@@ -103,7 +97,6 @@ impl Decision {
             marks,
             of_overlay: false,
             has_ended: false,
-            monitored: None,
         }
     }
 
@@ -160,15 +153,14 @@ impl Decision {
     /// Records that a rule of an overlay fired, for the guard rails that watch the call, or the one in which it
     /// is made.
     pub(crate) fn of_overlay(mut self) -> Self {
-        monitor::note_overlay();
+        injected_by::note_overlay();
         self.of_overlay = true;
         self
     }
 
-    /// Adds the guard rails that watch the call.
-    pub(crate) fn watched_by(mut self, hub: &Arc<Hub>, monitors: &Monitors) -> Self {
-        self.monitored = Some((Arc::clone(hub), Arc::clone(monitors)));
-        self
+    /// Returns whether a rule of an overlay fired.
+    pub(crate) fn is_of_overlay(&self) -> bool {
+        self.of_overlay
     }
 
     /// Returns whether an answer that a fault changes is to carry the mark of its rule, as set by
@@ -178,24 +170,12 @@ impl Decision {
         self.marks
     }
 
-    /// Returns what measures the call for guard rails, if any watch it.
-    ///
-    /// An integration that sees the outcome of calls takes it once, before the first plan. There may be
-    /// no plan at all.
-    #[must_use]
-    pub fn watched_call(&mut self) -> Option<Box<WatchedCall>> {
-        let (hub, monitors) = self.monitored.take()?;
-        // What is injected from now on is noted while the call is served.
-        let injected = InjectedBy::new(self.of_overlay);
-        Some(Box::new(WatchedCall::new(&hub, &monitors, injected)))
-    }
-
-    /// Returns whether there is no more than one plan, which answers or fails the call at once, and no guard rail
-    /// that watches it. An integration may then execute it in a shorter way.
+    /// Returns whether there is no more than one plan, which answers or fails the call at once. An integration may then
+    /// execute it in a shorter way.
     #[must_use]
     pub fn ends_at_once(&self) -> bool {
         let current = self.current.as_ref();
-        let only = current.filter(|_| self.rest.is_none() && self.monitored.is_none());
+        let only = current.filter(|_| self.rest.is_none());
         match only.and_then(|firing| firing.steps.only()) {
             Some(Step::Plan(Plan::Answer(answer))) => answer.after_messages().is_none(),
             Some(Step::Plan(Plan::Fail(_))) => true,

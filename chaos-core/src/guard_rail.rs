@@ -5,8 +5,10 @@ pub(crate) mod breach;
 pub(crate) mod injected_by;
 pub(crate) mod monitor;
 pub(crate) mod outcomes;
+pub(crate) mod under_way;
 
-mod call_stats;
+#[cfg(test)]
+mod tests;
 
 pub use self::breach::{Breach, Measure};
 

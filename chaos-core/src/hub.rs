@@ -18,7 +18,7 @@ use crate::{
     audit::Audit,
     clock::Clock,
     gate::{Gate, changed::ChangeNotifier, held::HeldGates},
-    guard_rail::{breach::Breach, monitor},
+    guard_rail::{breach::Breach, injected_by},
     hub::{
         closures::Closures,
         observer::{EventPace, Injection, Observers},
@@ -191,7 +191,7 @@ impl Hub {
     #[inline]
     pub(crate) fn report(&self, injection: impl FnOnce() -> Injection) {
         self.injected.fetch_add(1, Ordering::Relaxed);
-        monitor::note_injection();
+        injected_by::note_injection();
         // Before the observers: one of them may panic.
         self.changed.notify();
         if observer::is_traced() || self.observers.are_there() {

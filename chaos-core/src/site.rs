@@ -1,6 +1,7 @@
 //! `Site`: a named place where faults may happen. Idle, passing it is one load and one branch.
 
 pub(crate) mod catalogue;
+mod measure;
 mod news;
 mod outside;
 mod peer;
@@ -52,6 +53,8 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
+    /// Whether guard rails measure calls here. Like `state`, it only says whether to look: relaxed.
+    is_measured: AtomicBool,
     passed_outside: PassedOutside,
     peer: PeerState,
     name: &'static str,
@@ -94,6 +97,7 @@ impl Site {
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
+            is_measured: AtomicBool::new(false),
             passed_outside: PassedOutside::new(),
             peer: PeerState::new(),
             name,
@@ -216,22 +220,6 @@ impl Site {
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
-        let Some(monitors) = own.monitors().filter(|_| self.kind == SiteKind::Layer) else {
-            return self.ask_overlays_and_own(own, call);
-        };
-        self.retire(own);
-        let decision = self.ask_overlays_and_own(own, call);
-        // Exempt calls do not say how the calls fare that may be hit.
-        if decision.is_none() && self.exempts(&own.hub, call) {
-            return None;
-        }
-        let here = (self.name, self.kind);
-        let decision = decision.unwrap_or_else(|| Decision::new(here, true));
-        Some(decision.watched_by(&own.hub, monitors))
-    }
-
-    /// Asks the rules of the overlays that the call is in, and then the site's own.
-    fn ask_overlays_and_own(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if own.are_overlaid() {
             self.retire(own);
             if overlay_rules::any_entered() {
@@ -280,16 +268,8 @@ impl Site {
     /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
     #[cold]
     fn retire(&self, seen: &Arc<SiteRules>) {
-        if !seen.are_over() {
-            return;
-        }
-        // A writer that holds the lock installs something newer.
-        let Ok(_writing) = self.writer.try_lock() else {
-            return;
-        };
-        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
-            self.rules.store(None);
-            self.state.store(IDLE, Ordering::Relaxed);
+        if seen.are_over() {
+            self.make_idle(seen);
         }
     }
 
@@ -335,23 +315,6 @@ impl Site {
         !self.unmarked.load(Ordering::Relaxed)
     }
 
-    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
-    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
-    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
-    pub fn ask_for_peer(&self) {
-        if self.peer.ask_next() {
-            let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.rules.load().is_none() {
-                self.state.store(NEW, Ordering::Relaxed);
-            }
-        }
-    }
-
-    /// Returns whether a call was asked for the address of its peer, and had none.
-    pub(crate) fn lacks_peers(&self) -> bool {
-        self.peer.is_unknown()
-    }
-
     /// Sets until when overlays aim here; `None` if none does.
     pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
         let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -392,6 +355,9 @@ impl Site {
 
     /// Stores the rules and the flag. The caller holds the writer's lock.
     fn store(&self, rules: Option<SiteRules>) {
+        let watchers = rules.as_ref().and_then(SiteRules::watchers);
+        let is_measured = watchers.is_some() && self.kind == SiteKind::Layer;
+        self.is_measured.store(is_measured, Ordering::Relaxed);
         let state = match &rules {
             Some(_) => ARMED,
             None if self.peer.is_to_ask() => NEW,

@@ -2,7 +2,7 @@
 
 mod at_once;
 pub(crate) mod cut_means;
-mod measure;
+pub(crate) mod measure;
 pub(crate) mod outcome;
 pub(crate) mod protocol;
 pub(crate) mod race;
@@ -11,28 +11,29 @@ pub(crate) mod response;
 pub(crate) mod response_wait;
 pub(crate) mod upload;
 
-use chaos_core::Decision;
+use chaos_core::{Decision, decision::WatchedCall};
 use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::{at_once::end_at_once, measure::Watch};
+pub(crate) use self::at_once::end_at_once;
 use crate::{
     body::FaultBody,
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
         cut_means::CutMeans,
-        measure::Report,
+        measure::{Report, over, report},
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
     },
     surface::{Bodies, HttpBody, HttpSurface, RequestBody, Surface},
 };
 
-/// Serves one request that a rule hits, or whose result guard rails watch, or both.
+/// Serves one request that a rule hits, and measures its result if guard rails watch.
 pub(crate) fn execute<S, M, A, B>(
     inner: S,
     request: Request<A>,
-    mut decision: Decision,
+    decision: Decision,
+    watched_call: Option<WatchedCall>,
 ) -> impl Future<Output = Result<M::Response, M::Error>>
 where
     S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -40,9 +41,9 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let watch = Watch::of(&mut decision);
-    let result = execute_plans::<S, M, A, B>(inner, request, decision, watch.report());
-    watch.over(result)
+    let report = report(watched_call.as_ref());
+    let result = execute_plans::<S, M, A, B>(inner, request, decision, report);
+    over(watched_call, result)
 }
 
 /// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
@@ -148,7 +149,8 @@ where
         let (response, changes) = match result {
             Ok(Ok(response)) => {
                 let changes = response_plan.begin(&response, &protocol);
-                let is_measured = report.is_some() && !response.body().is_end_stream();
+                let is_measured = report.as_ref().is_some_and(|report| report.needs_body())
+                    && !response.body().is_end_stream();
                 if !changes && !is_measured {
                     return M::pass(Ok(response));
                 }

@@ -109,7 +109,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Decision};
+use chaos_core::{Call, Decision, decision::WatchedCall};
 use http::Uri;
 use reqwest::{Body, Request, Response};
 use tower_service::Service;
@@ -117,7 +117,7 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     error::BoxError,
-    execute::{Watch, execute_plans},
+    execute::{execute_plans, measure},
     future::ResponseFuture,
     service::Inject,
     surface::{BoxErrors, InnerService, SameTypes, Surface},
@@ -211,10 +211,13 @@ where
 {
     let decided = Uri::try_from(request.url().as_str()).ok().and_then(|uri| {
         let call = Call::http(request.method(), &uri, request.headers());
-        let decision = service.site_ref.decide(&call)?;
-        Some((uri, decision))
+        let decision = service.site_ref.decide(&call);
+        let measured = service.site_ref.measure(&call, decision.as_ref());
+        let nothing = || (measured.as_ref()).map(|_| service.site_ref.decide_nothing());
+        let decision = decision.or_else(nothing)?;
+        Some((uri, decision, measured))
     });
-    let Some((uri, decision)) = decided else {
+    let Some((uri, decision, measured)) = decided else {
         // The client itself refuses a URL that is no URI.
         return ResponseFuture::pass(service.inner.call(request));
     };
@@ -223,7 +226,7 @@ where
     let ready = mem::replace(&mut service.inner, clone);
     let deadline = Deadline::of(&request);
     ResponseFuture::boxed(boxed_future(execute_exchange::<S, M>(
-        ready, request, uri, decision, deadline,
+        ready, request, uri, decision, measured, deadline,
     )))
 }
 
@@ -232,7 +235,8 @@ async fn execute_exchange<S, M>(
     inner: S,
     request: Request,
     uri: Uri,
-    mut decision: Decision,
+    decision: Decision,
+    measured: Option<WatchedCall>,
     deadline: Option<Deadline>,
 ) -> Result<Response, M::Error>
 where
@@ -243,12 +247,11 @@ where
 {
     let url = request.url().clone();
     let (exchange, request) = Exchange::new(inner, request, uri, deadline);
-    let watch = Watch::of(&mut decision);
-    let result =
-        execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, watch.report());
+    let report = measure::report(measured.as_ref());
+    let result = execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, report);
     // Within what guard rails measure: a call that is out of time has failed.
     let result = Deadline::bound(deadline, result);
-    let error = match watch.over(result).await {
+    let error = match measure::over(measured, result).await {
         Ok(answer) => return Ok(exchange::into_response(answer, url, deadline)),
         Err(error) => error,
     };

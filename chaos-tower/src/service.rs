@@ -8,14 +8,14 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Cuts, Decision, LazyFacts};
+use chaos_core::{Call, Cuts, Decision, LazyFacts, decision::WatchedCall};
 use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    boxed_future::boxed_future,
+    boxed_future::{boxed_future, pooled_future},
     connection::peer_address::peer_address,
-    execute::{cut_means::CutMeans, end_at_once, execute},
+    execute::{cut_means::CutMeans, end_at_once, execute, measure::MeasuredCall},
     future::ResponseFuture,
     site_ref::SiteRef,
     surface::{Bodies, HttpBody, HttpSurface, InnerService, RequestBody, SameTypes},
@@ -121,10 +121,34 @@ where
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
-    match service.site_ref.decide(&call) {
-        None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
-        Some(decision) => serve(service, request, decision),
+    let decision = service.site_ref.decide(&call);
+    let watched_call = service.site_ref.measure(&call, decision.as_ref());
+    match decision {
+        Some(decision) => serve(service, request, decision, watched_call),
+        None => match watched_call {
+            Some(watched_call) => serve_measured(service, request, watched_call),
+            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+        },
     }
+}
+
+/// Serves a call that no rule hits, and that guard rails measure.
+#[cold]
+#[inline(never)]
+fn serve_measured<S, M, A, B>(
+    service: &mut Inject<S, M>,
+    request: Request<A>,
+    watched_call: WatchedCall,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
+    let call = MeasuredCall::new(watched_call, &request);
+    let inner = service.inner.call(M::Requests::pass_request(request));
+    ResponseFuture::boxed(pooled_future(call.over::<_, M>(inner)))
 }
 
 /// What rules may ask about a request. Both facts are in one place, so that a call that asks for neither pays
@@ -161,6 +185,7 @@ fn serve<S, M, A, B>(
     service: &mut Inject<S, M>,
     request: Request<A>,
     decision: Decision,
+    watched_call: Option<WatchedCall>,
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -172,9 +197,14 @@ where
     // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::boxed(match decision.ends_at_once() {
+    ResponseFuture::boxed(match watched_call.is_none() && decision.ends_at_once() {
         true => boxed_future(end_at_once::<S, M, A, B>(ready, request, decision)),
-        false => boxed_future(execute::<S, M, A, B>(ready, request, decision)),
+        false => boxed_future(execute::<S, M, A, B>(
+            ready,
+            request,
+            decision,
+            watched_call,
+        )),
     })
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
-use chaos_core::{Call, Decision, Site};
+use chaos_core::{Call, Decision, Site, decision::WatchedCall};
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
@@ -27,6 +27,22 @@ impl SiteRef {
     #[inline(always)]
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
         self.site.decide(call)
+    }
+
+    /// Begins to measure a call for guard rails, if any watch it.
+    #[inline(always)]
+    pub(crate) fn measure(
+        self,
+        call: &Call<'_>,
+        decision: Option<&Decision>,
+    ) -> Option<WatchedCall> {
+        self.site.measure(call, decision)
+    }
+
+    /// Returns a decision without plans.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn decide_nothing(self) -> Decision {
+        self.site.decide_nothing()
     }
 
     #[cfg(feature = "connection")]
@@ -53,6 +69,15 @@ impl SiteRef {
 
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
+    }
+
+    pub(crate) fn measure(self, _: &Call<'_>, _: Option<&Decision>) -> Option<WatchedCall> {
+        None
+    }
+
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn decide_nothing(self) -> Decision {
+        unreachable!("a site that is compiled out measures nothing")
     }
 
     #[cfg(feature = "connection")]

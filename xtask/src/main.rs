@@ -6,6 +6,7 @@
 )]
 
 mod book;
+mod costs;
 mod minimal;
 
 use std::process::{Command, ExitCode};
@@ -142,6 +143,14 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "costs",
+        "measures what the library costs, and writes the results and the tables made of them; needs valgrind",
+        &[
+            "cargo bench -p benches --bench overhead -- --write",
+            "xtask write-costs",
+        ],
+    ),
+    (
         "storm",
         "puts load on the shop while rules change 200 times per second; needs wrk",
         // Optimised, as a service runs: some races come up in no other build.
@@ -200,16 +209,23 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    // mdBook's preprocessor; it asks first whether it may send HTML.
-    if let Some((first, rest)) = asked.split_first()
-        && first == "book-links"
-    {
-        return match rest.is_empty().then(book::copy) {
-            Some(Err(error)) => {
+    // These are no recipes: mdBook and the tests of this crate call them.
+    let done = match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        // mdBook's preprocessor.
+        ["book-links"] => Some(book::copy().map_err(|error| error.to_string())),
+        // mdBook asks first whether it may send HTML.
+        ["book-links", ..] => Some(Ok(())),
+        ["check-costs"] => Some(costs::check()),
+        ["write-costs"] => Some(costs::write()),
+        _ => None,
+    };
+    if let Some(done) = done {
+        return match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
                 eprintln!("{error}");
                 ExitCode::FAILURE
             }
-            _ => ExitCode::SUCCESS,
         };
     }
     if asked.is_empty() {
@@ -248,8 +264,12 @@ fn run(line: &str) -> bool {
     }
     let program = words.next().unwrap_or("true");
     if program == "xtask" {
-        let unpacked = minimal::workspace();
-        return unpacked.inspect_err(|error| eprintln!("{error}")).is_ok();
+        let done = match words.next() {
+            Some("minimal-workspace") => minimal::workspace().map_err(|error| error.to_string()),
+            Some("write-costs") => costs::write(),
+            other => Err(format!("xtask has no `{}`", other.unwrap_or_default())),
+        };
+        return done.inspect_err(|error| eprintln!("{error}")).is_ok();
     }
     let status = Command::new(program).args(words).envs(variables).status();
     status.is_ok_and(|status| status.success())

@@ -21,6 +21,7 @@ pub(super) const BARE: &str = "http service";
 const BARE_ASYNC: &str = "http service, an async fn";
 pub(super) const BARE_HEADERS: &str = "http service, six headers";
 pub(super) const IDLE: &str = "layer, idle";
+pub(super) const ARMED: &str = "layer, armed, does not fire";
 pub(super) const SITE: &str = "bench.layer";
 
 pub(super) fn cases() -> Vec<Case> {
@@ -87,7 +88,7 @@ fn forms() -> [Case; 3] {
 
 fn armed() -> [Case; 4] {
     [
-        Case::new("layer, armed, does not fire", || {
+        Case::new(ARMED, || {
             layered(request, |injector| {
                 injector.put(never_firing("never", SITE));
             })
@@ -128,9 +129,8 @@ fn layer() -> InjectLayer {
 
 pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
     let injector = Injector::new();
-    let layer = InjectLayer::with_injector(SITE, &injector);
+    let mut run = calls_of_layer(&injector, request);
     arm(&injector);
-    let mut run = calls_of(layer.layer(opaque(Plain)), request);
     Box::new(move |calls| {
         // Keeps the injector, and so its rules, alive.
         let _injector = &injector;
@@ -138,11 +138,17 @@ pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
     })
 }
 
+/// Calls a layer of an injector, which has to be kept alive.
+pub(super) fn calls_of_layer(injector: &Injector, request: fn() -> Request<()>) -> Run {
+    let layer = InjectLayer::with_injector(SITE, injector);
+    calls_of(layer.layer(opaque(Plain)), request)
+}
+
 /// Calls a service as hyper would, each time with a copy of the same request.
 ///
 /// # Panics
 /// The returned function panics if the service does not respond at once.
-pub(super) fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
+pub fn calls_of<S>(mut service: S, request: fn() -> Request<()>) -> Run
 where
     S: Service<Request<Body>> + 'static,
 {
@@ -165,7 +171,7 @@ pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 
 /// Returns a request without headers.
 #[must_use]
-pub(super) fn request() -> Request<()> {
+pub fn request() -> Request<()> {
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_static("/products/7");
     request

@@ -252,7 +252,7 @@ pub(crate) fn arm() -> Armed {
 pub(super) type Answer = Result<u64, Injected>;
 
 /// Calls a function through a pointer, so that the compiler knows only its type.
-pub(super) fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
+pub fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
     #[inline(never)]
     fn opaque<T>(call: &impl Fn(u64) -> T, n: u64) -> T {
         call(n)

@@ -5,17 +5,17 @@
 //! deciding (`skip`, `every`, `limit`, `max_active`, `seed`) is one shared number each, which only rules that
 //! use it touch.
 
-use std::{
-    cell::Cell,
-    sync::{
-        LazyLock, OnceLock,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
 };
 
 use crossbeam_utils::CachePadded;
 
-use crate::policy::limit::{Limit, Overflow, take};
+use crate::{
+    call::stripe,
+    policy::limit::{Limit, Overflow, take},
+};
 
 // Nothing here orders other memory: every atomic is a number that is only ever added to or
 // compared, so all accesses are relaxed. A sum read after a thread was joined (or after its answer
@@ -49,7 +49,7 @@ impl Counters {
     #[inline(always)]
     pub(crate) fn count_matched_at_once(&self) -> bool {
         let stripes = self.stripes.get();
-        let stripe = stripes.and_then(|stripes| stripes.get(STRIPE.get()));
+        let stripe = stripes.and_then(|stripes| stripes.get(stripe::index_at_once()));
         if let Some(stripe) = stripe {
             stripe.matched.fetch_add(1, Relaxed);
         }
@@ -117,8 +117,11 @@ impl Counters {
     /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
     /// hold thousands of rules.
     fn stripe(&self) -> &Stripe {
-        let make = || (0..*STRIPES).map(|_| CachePadded::default()).collect();
-        &self.stripes.get_or_init(make)[stripe_of_this_thread()]
+        let make = || {
+            let stripes = 0..stripe::count();
+            stripes.map(|_| CachePadded::default()).collect()
+        };
+        &self.stripes.get_or_init(make)[stripe::index()]
     }
 
     fn sum(&self, count: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
@@ -152,27 +155,4 @@ impl Progress {
     pub(crate) fn refund(&self) {
         self.spent.fetch_sub(1, Relaxed);
     }
-}
-
-/// The number of stripes of each count.
-static STRIPES: LazyLock<usize> = LazyLock::new(|| {
-    let threads = std::thread::available_parallelism().map_or(8, usize::from);
-    (2 * threads).clamp(8, 64)
-});
-
-const NONE: usize = usize::MAX;
-
-thread_local! {
-    /// The index of the stripe that this thread adds to.
-    static STRIPE: Cell<usize> = const { Cell::new(NONE) };
-}
-
-/// Returns this thread's index. Indices are handed out in turn, so that threads share a stripe only when
-/// there are more threads than stripes.
-fn stripe_of_this_thread() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    if STRIPE.get() == NONE {
-        STRIPE.set(NEXT.fetch_add(1, Relaxed) % *STRIPES);
-    }
-    STRIPE.get()
 }

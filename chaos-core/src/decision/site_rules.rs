@@ -5,7 +5,7 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
-    decision::{Decision, firing::Firing},
+    decision::{Decision, firing::Firing, watchers::StripedWatchers},
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -62,6 +62,8 @@ pub(crate) struct SiteRules {
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
     monitors: SiteMonitors,
+    /// The guard rails of `monitors`, as calls hold them.
+    watchers: Option<Arc<StripedWatchers>>,
     /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
     acts_on_responses: bool,
     /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
@@ -92,6 +94,8 @@ impl SiteRules {
             let matchers = rules.iter().map(|rule| &rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
+        let watchers = (monitors.0.as_ref())
+            .map(|(monitors, _)| Arc::new(StripedWatchers::new(hub, monitors)));
         Some(Self {
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
@@ -104,6 +108,7 @@ impl SiteRules {
                 && !counts_calls,
             counts_calls,
             monitors,
+            watchers,
             index,
             on,
             overlaid,
@@ -173,8 +178,8 @@ impl SiteRules {
     }
 
     /// Returns the guard rails that watch this site, if any does.
-    pub(crate) fn monitors(&self) -> Option<&Arc<[Arc<Monitor>]>> {
-        self.monitors.0.as_ref().map(|(monitors, _)| monitors)
+    pub(crate) fn watchers(&self) -> Option<&StripedWatchers> {
+        self.watchers.as_deref()
     }
 
     /// Counts a call, if the policy asks for it.
@@ -197,11 +202,16 @@ impl SiteRules {
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
     pub(crate) fn are_over(&self) -> bool {
+        // No clock is read where a rule never ends.
+        let last = self.last_end();
+        last < Duration::MAX && self.hub.clock.now() >= last
+    }
+
+    /// Returns when the last rule and the last guard rail end, those of overlays included.
+    pub(crate) fn last_end(&self) -> Duration {
         let monitors = self.monitors.0.as_ref().map(|(_, until)| *until);
         let others = [self.overlaid, monitors].into_iter().flatten();
-        let last = others.fold(self.last_deadline, Duration::max);
-        // No clock is read where a rule never ends.
-        last < Duration::MAX && self.hub.clock.now() >= last
+        others.fold(self.last_deadline, Duration::max)
     }
 
     /// Returns whether a site would behave alike with the others installed.

@@ -1,36 +1,37 @@
 //! The body of a response that guard rails measure, from its head to its end.
 
+#[cfg(feature = "tokio")]
+use std::pin::Pin;
 use std::{
     task::{Context, Poll},
     time::Duration,
 };
 
+use super::measured_calls::MeasuredCall;
 #[cfg(feature = "tokio")]
-use super::look::Look;
-use super::monitored::Monitored;
-use crate::guard_rail::outcomes::CallEnd;
-#[cfg(feature = "tokio")]
-use crate::guard_rail::{monitor::Monitor, outcomes::CallStart};
+use super::{look::Look, watched_call::judge_when_late};
+use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
 
 /// The body of a response to a call that guard rails measure. A call whose body fails has failed, although
 /// its head was no failure. A body that is dropped is no failure: its reader has left, and the call counts
 /// for the latency to the end only if it was late.
 #[derive(Debug)]
 pub struct WatchedBody {
-    call: Monitored,
-    /// When the head was there; `None` before that, and after the end.
+    /// `None` after the end.
+    call: Option<MeasuredCall>,
+    /// When the head was there; `None` before that.
     answered: Option<Duration>,
     /// Whether all bytes have passed, so that the reader needs no more.
     is_whole: bool,
     /// When to judge next while the body is pending.
     #[cfg(feature = "tokio")]
-    look: Option<Look>,
+    look: Option<Pin<Box<Look>>>,
 }
 
 impl WatchedBody {
-    pub(super) fn of(call: &Monitored) -> Self {
+    pub(super) fn of(call: &MeasuredCall) -> Self {
         Self {
-            call: call.clone(),
+            call: Some(call.share()),
             answered: None,
             is_whole: false,
             #[cfg(feature = "tokio")]
@@ -38,22 +39,19 @@ impl WatchedBody {
         }
     }
 
+    /// Records that the caller has left, so that nobody receives the response whose body this would be.
+    pub fn left(&self) {
+        if let Some(call) = &self.call {
+            call.leave();
+        }
+    }
+
     /// Begins to measure the body of a response whose head is there, and is no failure.
     #[must_use]
     pub fn answered(mut self) -> Self {
-        let now = self.call.now();
-        self.answered = Some(now);
-        for (start, monitor) in self.call.monitors() {
-            monitor.begin_body(start);
-        }
-        #[cfg(feature = "tokio")]
-        {
-            let late = |(start, monitor): (CallStart, &Monitor)| {
-                let late = monitor.late_to_end()?;
-                Some((late, late.saturating_sub(start.taken(now))))
-            };
-            let first = self.call.monitors().filter_map(late).min();
-            self.look = first.and_then(|(late, left)| Look::when(left, late));
+        if let Some(call) = &self.call {
+            call.begin_body();
+            self.answered = Some(call.watchers().now());
         }
         self
     }
@@ -64,25 +62,28 @@ impl WatchedBody {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
+        let Some(call) = &self.call else {
+            return poll(cx);
+        };
         let polled = {
-            let _serving = self.call.serving();
+            let _serving = Serving::new(call.injected());
             poll(cx)
         };
         #[cfg(feature = "tokio")]
         if polled.is_pending() {
-            self.call.look(&mut self.look, cx);
+            let late = call.watchers().late_to_end;
+            judge_when_late(&mut self.look, call, late, cx);
         }
         polled
     }
 
     /// Counts the call as failed, once, and judges the guard rails.
     pub fn fail(&mut self) {
-        let Some(answered) = self.answered else {
-            return;
-        };
-        let now = self.call.now();
-        for (start, monitor) in self.call.monitors() {
-            monitor.fail(start, answered, now, self.call.injected());
+        if let (Some(call), Some(answered)) = (&self.call, self.answered) {
+            let now = call.watchers().now();
+            let (start, injected) = (call.start(), call.injected().so_far());
+            call.watchers()
+                .judge_those(now, |monitor| monitor.fail(start, injected, answered, now));
         }
         self.end_as(CallEnd::Answered { failed: true });
     }
@@ -98,14 +99,14 @@ impl WatchedBody {
     }
 
     fn end_as(&mut self, end: CallEnd) {
-        if self.answered.take().is_none() {
+        let is_answered = self.answered.take().is_some();
+        let Some(call) = self.call.take().filter(|_| is_answered) else {
             return;
-        }
-        let now = self.call.now();
-        for (start, monitor) in self.call.monitors() {
-            monitor.end_body(start, now, end);
-        }
-        self.call.judge(now);
+        };
+        let (at_end, now) = (call.end_body(), call.watchers().now());
+        call.watchers().judge_those(now, |monitor| {
+            monitor.end_body(at_end.start, at_end.injected, now, end)
+        });
     }
 }
 

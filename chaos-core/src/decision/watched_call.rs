@@ -1,76 +1,151 @@
 //! A call that guard rails measure, from its decision to its answer.
 
 use std::{
+    mem,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use pin_project_lite::pin_project;
 
 #[cfg(feature = "tokio")]
 use super::look::Look;
-use super::{monitored::Monitored, watched_body::WatchedBody};
-use crate::{
-    guard_rail::{injected_by::InjectedBy, monitor::Monitor, outcomes::CallEnd},
-    hub::Hub,
+use super::{
+    measured_calls::{AtEnd, MeasuredCall},
+    watched_body::WatchedBody,
+    watchers::StripedWatchers,
 };
+use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
 
 /// A call that guard rails measure. If it is dropped before its answer, the caller has left: then it
 /// counts only if it was late, and as failed only if a fault has held it. A call that panics counts as failed.
+///
+/// [`Site::measure`](crate::Site::measure) makes it.
 #[derive(Debug)]
 pub struct WatchedCall {
-    call: Monitored,
-    has_ended: bool,
-    /// Whether the call is being polled. If it is dropped like that, it has panicked.
-    is_polled: bool,
+    /// `None` once the call has ended.
+    call: Option<MeasuredCall>,
     /// When to judge next while the call is pending.
     #[cfg(feature = "tokio")]
-    look: Option<Look>,
+    look: Option<Pin<Box<Look>>>,
 }
 
 impl WatchedCall {
-    pub(crate) fn new(
-        hub: &Arc<Hub>,
-        monitors: &Arc<[Arc<Monitor>]>,
-        injected: InjectedBy,
-    ) -> Self {
-        Self {
-            call: Monitored::begin(hub, monitors, injected),
-            has_ended: false,
-            is_polled: false,
+    /// Begins to measure a call. `of_overlay`: whether a rule of an overlay fired on it.
+    pub(crate) fn begin(
+        watchers: &StripedWatchers,
+        now: Duration,
+        of_overlay: bool,
+    ) -> Option<Self> {
+        let call = MeasuredCall::begin(watchers.here(), now, of_overlay)?;
+        Some(Self {
+            call: Some(call),
             #[cfg(feature = "tokio")]
-            look: (monitors.iter().filter_map(|monitor| monitor.late()).min())
-                .and_then(|late| Look::when(late, late)),
+            look: None,
+        })
+    }
+
+    /// Polls what serves the call. What is injected meanwhile is injected into the call.
+    pub fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let Some(call) = &self.call else {
+            return poll(cx);
+        };
+        let injected = call.injected();
+        let panicking = EndAtPanic(self);
+        let polled = {
+            let _serving = Serving::new(injected);
+            poll(cx)
+        };
+        mem::forget(panicking);
+        #[cfg(feature = "tokio")]
+        if polled.is_pending() {
+            self.look(cx);
+        }
+        polled
+    }
+
+    /// Judges while the call is pending, when it is late and from time to time after that: there may be no other
+    /// call that does.
+    #[cfg(feature = "tokio")]
+    fn look(&mut self, cx: &mut Context<'_>) {
+        if let Some(call) = &self.call {
+            let late = call.watchers().late;
+            judge_when_late(&mut self.look, call, late, cx);
         }
     }
 
-    /// Measures the call, and judges the guard rails.
-    fn end(&mut self, end: CallEnd) {
-        if std::mem::replace(&mut self.has_ended, true) {
+    /// Measures the call, and judges the guard rails. This has an effect once.
+    pub fn end(&mut self, failed: bool) {
+        self.end_as(CallEnd::Answered { failed });
+    }
+
+    fn end_as(&mut self, end: CallEnd) {
+        let Some(call) = self.call.take() else {
             return;
-        }
-        let now = self.call.now();
-        for (start, monitor) in self.call.monitors() {
-            monitor.end(start, now, end);
-        }
-        self.call.judge(now);
+        };
+        let AtEnd {
+            start,
+            injected,
+            has_left,
+            has_body,
+        } = call.end_head();
+        let end = if has_left { CallEnd::Left } else { end };
+        let now = call.watchers().now();
+        call.watchers().judge_those(now, |monitor| {
+            monitor.end(start, injected, now, end, has_body)
+        });
     }
 
     /// Returns what measures the body of the response.
     #[must_use]
-    pub fn body(&self) -> WatchedBody {
-        WatchedBody::of(&self.call)
+    pub fn body(&self) -> Option<WatchedBody> {
+        Some(WatchedBody::of(self.call.as_ref()?))
+    }
+
+    /// Returns whether it matters to the guard rails how the body of the response ends, and when.
+    #[must_use]
+    pub fn needs_body(&self) -> bool {
+        let call = self.call.as_ref();
+        call.is_some_and(|call| call.watchers().measure_bodies)
+    }
+}
+
+/// Judges each time that `look` says so, which is made for a call or a body that is late after this time.
+#[cfg(feature = "tokio")]
+pub(super) fn judge_when_late(
+    look: &mut Option<Pin<Box<Look>>>,
+    call: &MeasuredCall,
+    late: Option<Duration>,
+    cx: &mut Context<'_>,
+) {
+    let watchers = call.watchers();
+    let first = || {
+        let (late, now) = (late?, watchers.now());
+        Look::when(late.saturating_sub(call.start().taken(now)), late)
+    };
+    *look = look.take().or_else(first);
+    while look.as_mut().is_some_and(|look| look.as_mut().is_due(cx)) {
+        watchers.judge_those(watchers.now(), |_| true);
+    }
+}
+
+/// Counts the call as failed unless it is forgotten: its caller gets no answer, as if it had been cut off.
+struct EndAtPanic<'a>(&'a mut WatchedCall);
+
+impl Drop for EndAtPanic<'_> {
+    fn drop(&mut self) {
+        self.0.end(true);
     }
 }
 
 impl Drop for WatchedCall {
     fn drop(&mut self) {
-        self.end(match self.is_polled {
-            // The caller gets no answer, as if the call had been cut off.
-            true => CallEnd::Answered { failed: true },
-            false => CallEnd::Left,
-        });
+        self.end_as(CallEnd::Left);
     }
 }
 
@@ -80,17 +155,16 @@ pin_project! {
     #[must_use = "futures do nothing unless they are polled"]
     pub struct WatchedFuture<F, P> {
         // Before the future: if this is dropped early, the call has ended before the future is dropped.
-        watched_call: Option<Box<WatchedCall>>,
+        watched_call: Option<WatchedCall>,
         #[pin]
         future: F,
         has_failed: P,
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> Option<bool>> WatchedFuture<F, P> {
-    /// Measures `future` for guard rails, if there are any. `has_failed` says whether an output is a failure;
-    /// `None` is one that nobody receives, because the caller has left.
-    pub fn new(watched_call: Option<Box<WatchedCall>>, future: F, has_failed: P) -> Self {
+impl<F: Future, P: Fn(&F::Output) -> bool> WatchedFuture<F, P> {
+    /// Measures `future` for guard rails, if there are any. `has_failed` says whether an output is a failure.
+    pub fn new(watched_call: Option<WatchedCall>, future: F, has_failed: P) -> Self {
         Self {
             watched_call,
             future,
@@ -99,7 +173,7 @@ impl<F: Future, P: Fn(&F::Output) -> Option<bool>> WatchedFuture<F, P> {
     }
 }
 
-impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P> {
+impl<F: Future, P: Fn(&F::Output) -> bool> Future for WatchedFuture<F, P> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
@@ -107,20 +181,9 @@ impl<F: Future, P: Fn(&F::Output) -> Option<bool>> Future for WatchedFuture<F, P
         let Some(watched_call) = this.watched_call else {
             return this.future.poll(cx);
         };
-        watched_call.is_polled = true;
-        let poll = {
-            let _serving = watched_call.call.serving();
-            this.future.poll(cx)
-        };
-        watched_call.is_polled = false;
-        #[cfg(feature = "tokio")]
-        if poll.is_pending() {
-            watched_call.call.look(&mut watched_call.look, cx);
-        }
-        let output = ready!(poll);
-        let failed = (this.has_failed)(&output);
-        watched_call.end(failed.map_or(CallEnd::Left, |failed| CallEnd::Answered { failed }));
-        *this.watched_call = None;
+        let future = this.future;
+        let output = ready!(watched_call.poll(cx, |cx| future.poll(cx)));
+        watched_call.end((this.has_failed)(&output));
         Poll::Ready(output)
     }
 }

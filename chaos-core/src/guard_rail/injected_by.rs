@@ -1,6 +1,9 @@
-//! Who has injected into a call that is under way.
+//! Who has injected into a call that is under way, and how that call learns of it.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    cell::RefCell,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
 
 const INJECTED: u8 = 1;
 const OVERLAY: u8 = 2;
@@ -11,29 +14,83 @@ const OVERLAY: u8 = 2;
 pub(crate) struct InjectedBy(AtomicU8);
 
 impl InjectedBy {
-    /// Creates the flags of a call into which nothing was injected yet. `of_overlay`: whether a rule of an overlay
-    /// fired on it.
-    pub(crate) fn new(of_overlay: bool) -> Self {
-        Self(AtomicU8::new(if of_overlay { OVERLAY } else { 0 }))
+    /// Begins a call into which nothing was injected yet. `of_overlay`: whether a rule of an overlay fired on it.
+    pub(crate) fn begin(&self, of_overlay: bool) {
+        self.0.store(if of_overlay { OVERLAY } else { 0 }, Relaxed);
     }
 
     /// Records that a fault was injected.
-    pub(crate) fn note_injection(&self) {
-        self.0.fetch_or(INJECTED, Ordering::Relaxed);
+    fn note_injection(&self) {
+        self.0.fetch_or(INJECTED, Relaxed);
     }
 
     /// Records that a rule of an overlay fired, whose injection may follow.
-    pub(crate) fn note_overlay(&self) {
-        self.0.fetch_or(OVERLAY, Ordering::Relaxed);
+    fn note_overlay(&self) {
+        self.0.fetch_or(OVERLAY, Relaxed);
     }
 
+    /// Returns what has been injected so far.
+    pub(crate) fn so_far(&self) -> InjectedSoFar {
+        InjectedSoFar(self.0.load(Relaxed))
+    }
+}
+
+/// What has been injected into a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InjectedSoFar(u8);
+
+impl InjectedSoFar {
     /// Returns whether any fault was injected.
-    pub(crate) fn anyone(&self) -> bool {
-        self.0.load(Ordering::Relaxed) & INJECTED != 0
+    pub(crate) fn is_by_anyone(self) -> bool {
+        self.0 & INJECTED != 0
     }
 
     /// Returns whether a fault was injected into a call on which a rule of an overlay fired.
-    pub(crate) fn an_overlay(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == INJECTED | OVERLAY
+    pub(crate) fn is_by_overlay(self) -> bool {
+        self.0 == INJECTED | OVERLAY
     }
+}
+
+thread_local! {
+    /// For each measured call that this thread is serving right now, who has injected into it.
+    static SERVED: RefCell<Vec<&'static InjectedBy>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Marks every measured call that this thread is serving as injected.
+pub(crate) fn note_injection() {
+    each_served(InjectedBy::note_injection);
+}
+
+/// Marks every measured call that this thread is serving as one on which a rule of an overlay fired.
+pub(crate) fn note_overlay() {
+    each_served(InjectedBy::note_overlay);
+}
+
+fn each_served(note: fn(&InjectedBy)) {
+    // A thread whose storage is destroyed serves no call any more.
+    let _ = SERVED.try_with(|served| served.borrow().iter().for_each(|call| note(call)));
+}
+
+/// Registers a measured call as being served on this thread, until it is dropped.
+pub(crate) struct Serving(());
+
+impl Serving {
+    /// Registers a call. `injected` is set if a fault is injected into it meanwhile.
+    pub(crate) fn new(injected: &'static InjectedBy) -> Self {
+        SERVED.with_borrow_mut(|served| served.push(injected));
+        Self(())
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = SERVED.try_with(|served| served.borrow_mut().pop());
+    }
+}
+
+#[cfg(test)]
+impl InjectedSoFar {
+    pub(super) const NOTHING: Self = Self(0);
+    pub(super) const BY_A_RULE: Self = Self(INJECTED);
+    pub(super) const BY_AN_OVERLAY: Self = Self(INJECTED | OVERLAY);
 }

@@ -1,18 +1,29 @@
-//! An armed guard rail: what it has measured, and whether it has tripped. Also how it learns that a
-//! call was injected at another site while it was served.
+//! An armed guard rail: what it has measured, and whether it has tripped.
+//!
+//! A call adds to counts and takes no lock. What a judgement reads is behind one, which no call waits for, with
+//! one exception: a call whose body fails corrects what its head was counted as.
 
 use std::{
-    cell::RefCell,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{
+            AtomicBool, AtomicU64,
+            Ordering::{Relaxed, Release, SeqCst},
+            fence,
+        },
+    },
     time::Duration,
 };
+
+use fnv::FnvHashSet;
 
 use crate::{
     guard_rail::{
         GuardRail, Then,
         breach::Breach,
-        injected_by::InjectedBy,
-        outcomes::{CallEnd, CallStart, Outcomes},
+        injected_by::InjectedSoFar,
+        outcomes::{CHECK_INTERVAL, CLEAN, CallEnd, Case, INJECTED, Meters, Outcomes, next_slot},
+        under_way::CallsUnderWay,
     },
     matcher::glob::SiteGlob,
     name::RuleId,
@@ -25,8 +36,49 @@ pub(crate) struct Monitor {
     site: SiteGlob,
     /// The rule that it belongs to; `None` for the policy.
     rule: Option<RuleId>,
-    /// Counters and latencies of the window, and whether their breach was reported.
+    meters: Meters,
+    // What calls read of it, and few of them write. Only `asked` orders anything.
+    /// How often the guard rails of the process had been reset at the last reset of this one.
+    resets: AtomicU64,
+    /// The nanoseconds at which the window's next slot begins.
+    next_slot: AtomicU64,
+    /// The nanoseconds from which on any call judges.
+    next_judgement: AtomicU64,
+    /// After how many more calls there are enough for the bounds; 0 if there are, or nothing has failed.
+    missing: AtomicU64,
+    /// Whether a breach was reported.
+    has_tripped: AtomicBool,
+    /// Whether a call wants to be judged. Who judges looks again when it is done, so that nobody waits.
+    asked: AtomicBool,
     outcomes: Mutex<Outcomes>,
+    /// The numbers of the groups of guard rails, one for each site, that this is among. Edits write them.
+    groups: Mutex<FnvHashSet<u64>>,
+}
+
+/// How often guard rails have been reset, all of the process together.
+static RESETS: AtomicU64 = AtomicU64::new(0);
+
+/// The start of a call.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CallStart {
+    pub(crate) begun: Duration,
+    /// How often guard rails had been reset by then, all of the process together.
+    pub(crate) resets: u64,
+}
+
+impl CallStart {
+    /// Returns the start of a call that begins now.
+    pub(crate) fn at(now: Duration) -> Self {
+        Self {
+            begun: now,
+            resets: RESETS.load(Relaxed),
+        }
+    }
+
+    /// Returns how long the call has taken so far.
+    pub(crate) fn taken(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.begun)
+    }
 }
 
 impl Monitor {
@@ -47,15 +99,41 @@ impl Monitor {
         Self {
             rail: rail.clone(),
             site: site.clone(),
-            // An overlay's injections are nobody else's business, but for the policy.
-            outcomes: Mutex::new(Outcomes::new(rule.is_none())),
             rule,
+            meters: Meters::new(rail),
+            resets: AtomicU64::new(0),
+            next_slot: AtomicU64::new(0),
+            next_judgement: AtomicU64::new(0),
+            missing: AtomicU64::new(0),
+            has_tripped: AtomicBool::new(false),
+            asked: AtomicBool::new(false),
+            outcomes: Mutex::new(Outcomes::new(rail)),
+            groups: Mutex::default(),
         }
     }
 
     /// Returns whether it measures at the site named `site`.
     pub(crate) fn aims_at(&self, site: &str) -> bool {
         self.site.matches(site)
+    }
+
+    /// Joins the guard rails of a site, which have this number.
+    pub(crate) fn join(&self, group: u64) {
+        self.groups().insert(group);
+    }
+
+    /// Leaves the guard rails of a site.
+    pub(crate) fn leave(&self, group: u64) {
+        self.groups().remove(&group);
+    }
+
+    /// Returns whether it is among the guard rails of this number.
+    pub(crate) fn is_among(&self, group: u64) -> bool {
+        self.groups().contains(&group)
+    }
+
+    fn groups(&self) -> MutexGuard<'_, FnvHashSet<u64>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the rule that it stops when it trips, or `None` if it stops all injection.
@@ -81,109 +159,205 @@ impl Monitor {
         self.rail.latency_to_end.map(|(_, longest)| longest)
     }
 
-    /// Records that a call begins. `injected` is set while it is under way.
-    pub(crate) fn begin(&self, now: Duration, injected: &Arc<InjectedBy>) -> CallStart {
-        self.outcomes().begin(now, injected)
-    }
-
-    /// Records that a call ended.
-    pub(crate) fn end(&self, start: CallStart, now: Duration, end: CallEnd) {
-        self.outcomes().end(start, &self.rail, now, end);
-    }
-
-    /// Returns whether it measures when bodies end.
+    /// Returns whether it matters how bodies end, and when.
     pub(crate) fn measures_bodies(&self) -> bool {
-        self.rail.latency_to_end.is_some()
+        self.rail.error_ratio.is_some() || self.rail.latency_to_end.is_some()
     }
 
-    /// Records that the head of a call is there, and that a body follows.
-    pub(crate) fn begin_body(&self, start: CallStart) {
-        if self.measures_bodies() {
-            self.outcomes().begin_body(start, &self.rail);
+    /// Counts the head of a call, or its end, if no body follows. Returns whether to judge now.
+    pub(crate) fn end(
+        &self,
+        start: CallStart,
+        injected: InjectedSoFar,
+        now: Duration,
+        end: CallEnd,
+        has_body: bool,
+    ) -> bool {
+        if !self.counts(start, injected) {
+            return false;
+        }
+        let taken = start.taken(now);
+        let head = self.has_failed(end, taken, injected, self.rail.latency);
+        self.advance(now);
+        if let Some(has_failed) = head {
+            self.meters.heads.add(group(injected), taken, has_failed);
+        }
+        if !has_body {
+            self.add_end(taken, injected, end);
+        }
+        self.is_due(now, head == Some(true))
+    }
+
+    /// Counts the end of a call whose body has ended. Returns whether to judge now.
+    pub(crate) fn end_body(
+        &self,
+        start: CallStart,
+        injected: InjectedSoFar,
+        now: Duration,
+        end: CallEnd,
+    ) -> bool {
+        if !self.counts(start, injected) {
+            return false;
+        }
+        self.advance(now);
+        self.add_end(start.taken(now), injected, end);
+        self.is_due(now, false)
+    }
+
+    fn add_end(&self, taken: Duration, injected: InjectedSoFar, end: CallEnd) {
+        let Some(meter) = &self.meters.ends else {
+            return;
+        };
+        if let Some(has_failed) = self.has_failed(end, taken, injected, self.rail.latency_to_end) {
+            meter.add(group(injected), taken, has_failed);
         }
     }
 
-    /// Records that the body of a call ended.
-    pub(crate) fn end_body(&self, start: CallStart, now: Duration, end: CallEnd) {
-        if self.measures_bodies() {
-            self.outcomes().end_body(start, &self.rail, now, end);
-        }
-    }
-
-    /// Records that a call failed whose head, which was there at `answered`, was no failure.
+    /// Counts a call as failed whose head, which was there at `answered`, was no failure. Returns whether to
+    /// judge now.
     pub(crate) fn fail(
         &self,
         start: CallStart,
+        injected: InjectedSoFar,
         answered: Duration,
         now: Duration,
-        injected: &InjectedBy,
-    ) {
-        self.outcomes()
-            .fail(start, &self.rail, answered, now, injected);
+    ) -> bool {
+        if self.rail.error_ratio.is_none() || !self.counts(start, injected) {
+            return false;
+        }
+        let mut outcomes = self.outcomes();
+        outcomes.advance(&self.rail, &self.meters, now);
+        outcomes.fail(&self.rail, &self.meters, answered, group(injected));
+        self.is_due(now, true)
+    }
+
+    /// Returns whether a call counts. What an overlay injects is nobody else's business, but for the policy.
+    pub(crate) fn counts(&self, start: CallStart, injected: InjectedSoFar) -> bool {
+        start.resets >= self.resets.load(Relaxed)
+            && (self.rule.is_none() || !injected.is_by_overlay())
+    }
+
+    /// Returns whether a call has failed; `None` if it does not count, because the caller has left.
+    fn has_failed(
+        &self,
+        end: CallEnd,
+        taken: Duration,
+        injected: InjectedSoFar,
+        bound: Option<(f64, Duration)>,
+    ) -> Option<bool> {
+        match end {
+            CallEnd::Answered { failed } => Some(failed),
+            CallEnd::Left if injected.is_by_anyone() && taken > self.rail.answered_within() => {
+                Some(true)
+            }
+            // Nobody knows what the answer would have been, but it was late already.
+            CallEnd::Left => bound
+                .is_some_and(|(_, longest)| taken > longest)
+                .then_some(false),
+        }
+    }
+
+    /// Begins the next slot of the window, if it is time, unless a judgement does so.
+    fn advance(&self, now: Duration) {
+        if nanos(now) >= self.next_slot.load(Relaxed)
+            && let Some(mut outcomes) = self.try_outcomes()
+        {
+            outcomes.advance(&self.rail, &self.meters, now);
+            let next = next_slot(&self.rail, now);
+            self.next_slot.store(nanos(next), Relaxed);
+        }
+    }
+
+    /// Returns whether a call that was counted is to judge. A call that has failed is, and the first for which
+    /// there are enough, and one from time to time.
+    fn is_due(&self, now: Duration, has_failed: bool) -> bool {
+        if self.has_tripped.load(Relaxed) {
+            return false;
+        }
+        has_failed && self.rail.error_ratio.is_some()
+            || nanos(now) >= self.next_judgement.load(Relaxed)
+            || self.missing.load(Relaxed) > 0 && self.missing.fetch_sub(1, Relaxed) == 1
     }
 
     /// Returns the breach of a bound, the first time that one is broken since it began to measure
-    /// or to measure anew.
-    pub(crate) fn judge(&self, now: Duration) -> Option<Breach> {
-        let breach = self.outcomes().trip(&self.rail, now)?;
-        Some(Breach {
-            rule: self.rule.clone(),
-            site: self.site.to_string(),
-            ..breach
-        })
+    /// or to measure anew. While another call judges, that one judges once more.
+    pub(crate) fn judge(&self, now: Duration, under_way: &dyn CallsUnderWay) -> Option<Breach> {
+        self.asked.store(true, Release);
+        loop {
+            // With the one below: either the other call sees that it is asked, or this one gets the lock.
+            fence(SeqCst);
+            let mut outcomes = self.try_outcomes()?;
+            if !self.asked.swap(false, SeqCst) || self.has_tripped.load(Relaxed) {
+                return None;
+            }
+            let breach = outcomes.judge(&Case {
+                rail: &self.rail,
+                meters: &self.meters,
+                under_way,
+                now,
+            });
+            let next = nanos(now.saturating_add(CHECK_INTERVAL));
+            self.next_judgement.store(next, Relaxed);
+            self.missing.store(outcomes.missing, Relaxed);
+            if let Some(breach) = breach {
+                self.has_tripped.store(true, Relaxed);
+                return Some(Breach {
+                    rule: self.rule.clone(),
+                    site: self.site.to_string(),
+                    ..breach
+                });
+            }
+            drop(outcomes);
+            fence(SeqCst);
+            if !self.asked.load(Relaxed) {
+                return None;
+            }
+        }
     }
 
     /// Measures anew: forgets all calls, those under way included, and trips again.
     pub(crate) fn reset(&self) {
-        self.outcomes().reset();
+        let mut outcomes = self.outcomes();
+        // No other reset has the same number, and calls that begin from now on have this or a later one.
+        let resets = RESETS.fetch_add(1, Relaxed) + 1;
+        self.resets.store(resets, Relaxed);
+        outcomes.reset(&self.meters);
+        self.next_judgement.store(0, Relaxed);
+        self.missing.store(0, Relaxed);
+        self.has_tripped.store(false, Relaxed);
     }
 
     /// Measures anew if it has tripped.
     pub(crate) fn reset_tripped(&self) {
-        let mut outcomes = self.outcomes();
-        if outcomes.has_tripped() {
-            outcomes.reset();
+        if self.has_tripped.load(Relaxed) {
+            self.reset();
         }
     }
 
     fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-thread_local! {
-    /// For each watched call that this thread is serving right now, who has injected into it.
-    static SERVED: RefCell<Vec<Arc<InjectedBy>>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Marks every watched call that this thread is serving as injected.
-pub(crate) fn note_injection() {
-    each_served(InjectedBy::note_injection);
-}
-
-/// Marks every watched call that this thread is serving as one on which a rule of an overlay fired.
-pub(crate) fn note_overlay() {
-    each_served(InjectedBy::note_overlay);
-}
-
-fn each_served(note: fn(&InjectedBy)) {
-    // A thread whose storage is destroyed serves no call any more.
-    let _ = SERVED.try_with(|served| served.borrow().iter().for_each(|call| note(call)));
-}
-
-/// Registers a watched call as being served on this thread, until it is dropped.
-pub(crate) struct Serving(());
-
-impl Serving {
-    /// Registers a call. `injected` is set if a fault is injected into it meanwhile.
-    pub(crate) fn new(injected: &Arc<InjectedBy>) -> Self {
-        SERVED.with_borrow_mut(|served| served.push(Arc::clone(injected)));
-        Self(())
+    fn try_outcomes(&self) -> Option<MutexGuard<'_, Outcomes>> {
+        match self.outcomes.try_lock() {
+            Ok(outcomes) => Some(outcomes),
+            Err(TryLockError::Poisoned(outcomes)) => Some(outcomes.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = SERVED.try_with(|served| served.borrow_mut().pop());
+fn group(injected: InjectedSoFar) -> usize {
+    if injected.is_by_anyone() {
+        INJECTED
+    } else {
+        CLEAN
     }
+}
+
+/// Returns the nanoseconds of a time, which last for 584 years.
+#[inline]
+pub(crate) fn nanos(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos().into())
 }

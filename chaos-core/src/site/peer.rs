@@ -1,8 +1,14 @@
 //! Whether the calls at a site have the address of their peer, which the first of them is asked for.
 
-use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::sync::{
+    PoisonError,
+    atomic::{AtomicU8, Ordering::Relaxed},
+};
 
-use crate::call::Call;
+use crate::{
+    call::Call,
+    site::{NEW, Site},
+};
 
 /// No call has been asked, and none is to be.
 const NOT_ASKED: u8 = 0;
@@ -51,5 +57,24 @@ impl PeerState {
     /// Returns whether a call was asked, and had no address.
     pub(crate) fn is_unknown(&self) -> bool {
         self.0.load(Relaxed) == UNKNOWN
+    }
+}
+
+impl Site {
+    /// Asks the next call that passes for the address of its peer, unless one was asked before. A layer of a
+    /// server does this when it is made, so that [`Injector::warnings`](crate::Injector::warnings) knows
+    /// whether peers are known before a rule needs one. The call takes the path of an armed site.
+    pub fn ask_for_peer(&self) {
+        if self.peer.ask_next() {
+            let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.rules.load().is_none() {
+                self.state.store(NEW, Relaxed);
+            }
+        }
+    }
+
+    /// Returns whether a call was asked for the address of its peer, and had none.
+    pub(crate) fn lacks_peers(&self) -> bool {
+        self.peer.is_unknown()
     }
 }

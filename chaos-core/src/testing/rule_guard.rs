@@ -53,7 +53,7 @@ enum Holder {
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Debug)]
-#[must_use = "the rule is taken out when this is dropped"]
+#[must_use = "the rule is removed when the guard is dropped, which `let _ = …` does at once"]
 pub struct RuleGuard {
     holder: Holder,
     rule: Rule,

@@ -15,6 +15,7 @@ mod code_means_what_json_means;
 mod deadlines_end_rules;
 mod errors_are_of_ones_own;
 mod errors_are_one_line;
+mod every_call_is_measured;
 mod every_fault_is_tried;
 mod everything_is_written_down;
 mod first_tries_fail;

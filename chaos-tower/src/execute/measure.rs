@@ -1,41 +1,39 @@
 //! What guard rails measure of one call: its result, its body, and whether its client left.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering::Relaxed},
+use std::{
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, ready},
 };
 
-use chaos_core::{
-    Decision,
-    decision::{WatchedBody, WatchedCall, WatchedFuture},
-};
-use http::Response;
-use http_body::Body as _;
+use bytes::Bytes;
+use chaos_core::decision::{WatchedBody, WatchedCall, WatchedFuture};
+use http::{Request, Response};
+use http_body::Body;
+use pin_project_lite::pin_project;
 
 use crate::{
     body::{FaultBody, is_grpc_failure, most_bytes},
-    execute::protocol::Protocol,
-    surface::HttpBody,
+    error::BoxError,
+    execute::protocol::{Protocol, ResponseBodies},
+    surface::{Bodies, HttpBody, Surface},
 };
-
-/// What guard rails measure of one call, if one measures it.
-pub(crate) struct Watch {
-    call: Option<Box<WatchedCall>>,
-    /// Whether the client has left. Only a call that is measured needs to know.
-    left: Option<Arc<AtomicBool>>,
-}
 
 /// What the execution of a call that is measured tells.
 pub(crate) struct Report {
-    /// Set when the client leaves.
-    left: Arc<AtomicBool>,
     body: WatchedBody,
+    needs_body: bool,
 }
 
 impl Report {
     /// Records that the client has left.
     pub(super) fn left(&self) {
-        self.left.store(true, Relaxed);
+        self.body.left();
+    }
+
+    /// Returns whether it matters how the body ends.
+    pub(super) fn needs_body(&self) -> bool {
+        self.needs_body
     }
 
     /// Measures the body of a response, unless its head is a failure already, or there is none.
@@ -45,38 +43,113 @@ impl Report {
         protocol: &Protocol,
     ) -> Response<FaultBody<B>> {
         let has_body = protocol.has_body(response.status()) && !response.body().is_end_stream();
-        if is_failure(&response) || !has_body {
+        if !self.needs_body || is_failure(&response) || !has_body {
             return response;
         }
-        let length = most_bytes(false, &response.body().size_hint(), response.headers());
-        response.map(|body| body.watched(self.body, length))
+        watch(response, self.body)
     }
 }
 
-impl Watch {
-    pub(crate) fn of(decision: &mut Decision) -> Self {
-        let call = decision.watched_call();
-        let left = (call.is_some()).then(|| Arc::new(AtomicBool::new(false)));
-        Self { call, left }
+/// Returns what the execution of a call is to tell, if it is measured.
+pub(crate) fn report(call: Option<&WatchedCall>) -> Option<Box<Report>> {
+    let call = call?;
+    Some(Box::new(Report {
+        body: call.body()?,
+        needs_body: call.needs_body(),
+    }))
+}
+
+/// Measures a call by its result, if it is measured.
+pub(crate) fn over<B, E>(
+    call: Option<WatchedCall>,
+    result: impl Future<Output = Result<Response<B>, E>>,
+) -> impl Future<Output = Result<Response<B>, E>> {
+    WatchedFuture::new(call, result, has_failed)
+}
+
+/// A call that is measured, and that no rule hits.
+pub(crate) struct MeasuredCall {
+    call: WatchedCall,
+    bodies: ResponseBodies,
+}
+
+impl MeasuredCall {
+    pub(crate) fn new<A>(call: WatchedCall, request: &Request<A>) -> Self {
+        let bodies = ResponseBodies::of(request);
+        Self { call, bodies }
     }
 
-    /// Returns what the execution of the call is to tell.
-    pub(crate) fn report(&self) -> Option<Box<Report>> {
-        let (call, left) = (self.call.as_ref()?, self.left.clone()?);
-        let body = call.body();
-        Some(Box::new(Report { left, body }))
+    /// Measures the call by its result, which is converted for the surface `M`.
+    pub(crate) fn over<F, M>(self, inner: F) -> MeasuredFuture<F, M> {
+        MeasuredFuture {
+            call: self,
+            inner,
+            surface: PhantomData,
+        }
     }
 
-    /// Measures the call by its result.
-    pub(crate) fn over<B, E>(
-        self,
-        result: impl Future<Output = Result<Response<B>, E>>,
-    ) -> impl Future<Output = Result<Response<B>, E>> {
-        WatchedFuture::new(self.call, result, move |result| {
-            let has_left = self.left.as_ref().is_some_and(|left| left.load(Relaxed));
-            (!has_left).then(|| has_failed(result))
-        })
+    fn pass<M, B, E>(&mut self, result: Result<Response<B>, E>) -> Result<M::Response, M::Error>
+    where
+        M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+        B: Body<Data = Bytes, Error: Into<BoxError>>,
+    {
+        let has_failed = has_failed(&result);
+        let body = match &result {
+            Ok(response) if !has_failed && self.needs_body(response) => self.call.body(),
+            _ => None,
+        };
+        let result = match (result, body) {
+            (Ok(response), Some(body)) => {
+                let response = watch(response.map(FaultBody::pass), body);
+                Ok(response.map(<M as Bodies<B>>::take))
+            }
+            (result, _) => M::pass(result),
+        };
+        self.call.end(has_failed);
+        result
     }
+
+    fn needs_body<B: Body>(&self, response: &Response<B>) -> bool {
+        !response.body().is_end_stream()
+            && self.bodies.have(response.status())
+            && self.call.needs_body()
+    }
+}
+
+pin_project! {
+    /// The future of the inner service for a call that is measured, and that no rule hits.
+    pub(crate) struct MeasuredFuture<F, M> {
+        // Before the future: if this is dropped early, the call has ended before the future is dropped.
+        call: MeasuredCall,
+        #[pin]
+        inner: F,
+        surface: PhantomData<fn() -> M>,
+    }
+}
+
+impl<F, M, B, E> Future for MeasuredFuture<F, M>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    type Output = Result<M::Response, M::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let inner = this.inner;
+        let result = ready!(this.call.call.poll(cx, |cx| inner.poll(cx)));
+        Poll::Ready(this.call.pass::<M, B, E>(result))
+    }
+}
+
+/// Measures the body of a response.
+fn watch<B>(response: Response<FaultBody<B>>, body: WatchedBody) -> Response<FaultBody<B>>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
+{
+    let length = most_bytes(false, &response.body().size_hint(), response.headers());
+    response.map(|inner| inner.watched(body, length))
 }
 
 /// Whether a result is a failure: an error, or a response whose head says so.

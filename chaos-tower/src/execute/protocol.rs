@@ -18,10 +18,47 @@ pub const FAULT_HEADER: HeaderName = HeaderName::from_static("x-chaos-fault");
 pub(crate) struct Protocol {
     /// The content type of the answer; `None` for HTTP.
     grpc: Option<HeaderValue>,
-    is_head: bool,
-    is_connect: bool,
+    bodies: ResponseBodies,
     is_http2: bool,
     marks: bool,
+}
+
+/// Which responses to a request have a body.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ResponseBodies {
+    /// No response, as to HEAD.
+    None,
+    /// Those that are no success, as to CONNECT.
+    OfFailures,
+    Any,
+}
+
+impl ResponseBodies {
+    /// Reads from a request which responses to it have a body.
+    pub(crate) fn of<A>(request: &Request<A>) -> Self {
+        match *request.method() {
+            Method::HEAD => Self::None,
+            Method::CONNECT => Self::OfFailures,
+            _ => Self::Any,
+        }
+    }
+
+    /// Whether no response has a body.
+    fn is_none(self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// Whether a response has a body (RFC 9110, 6.4.1). After an upgrade, the bytes that follow belong to the
+    /// connection.
+    pub(crate) fn have(self, status: StatusCode) -> bool {
+        let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
+        let never = match self {
+            Self::None => true,
+            Self::OfFailures => status.is_success(),
+            Self::Any => false,
+        };
+        !never && !status.is_informational() && !without.contains(&status)
+    }
 }
 
 impl Protocol {
@@ -31,8 +68,7 @@ impl Protocol {
         let grpc = content_type.filter(|it| it.as_bytes().starts_with(b"application/grpc"));
         Self {
             grpc: grpc.cloned(),
-            is_head: request.method() == Method::HEAD,
-            is_connect: request.method() == Method::CONNECT,
+            bodies: ResponseBodies::of(request),
             is_http2: request.version() == Version::HTTP_2,
             marks,
         }
@@ -55,13 +91,9 @@ impl Protocol {
         self.is_http2
     }
 
-    /// Whether a response to the request has a body (RFC 9110, 6.4.1). After an upgrade, the bytes that
-    /// follow belong to the connection.
+    /// Whether a response to the request has a body.
     pub(crate) fn has_body(&self, status: StatusCode) -> bool {
-        let without = [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED];
-        let is_tunnel = self.is_connect && status.is_success();
-        let never = self.is_head || status.is_informational() || is_tunnel;
-        !never && !without.contains(&status)
+        self.bodies.have(status)
     }
 
     /// Returns the response for a rule's answer. Its headers take the place of those of the request.
@@ -148,7 +180,7 @@ impl Protocol {
         mark: &HeaderValue,
     ) -> Response<Option<Bytes>> {
         // A server of HTTP/2 would send the body, and not every router drops it.
-        if let Some(body) = body.take_if(|_| self.is_head) {
+        if let Some(body) = body.take_if(|_| self.bodies.is_none()) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         self.mark_alone(&mut headers, mark);

@@ -1,6 +1,7 @@
 //! The repository's own rules: its architecture, its packages, its documents and its tests.
 
 mod architecture;
+mod costs;
 mod documents;
 mod packages;
 mod tidy;

@@ -1,0 +1,51 @@
+//! The layer at a site that guard rails watch, on calls that no rule hits.
+
+use chaos_core::{GuardRail, Injector, Rate};
+
+use crate::{
+    case::{Case, Run},
+    cases::http::{ARMED, SITE, layered, request},
+    rules::never_firing,
+};
+
+pub(super) fn cases() -> Vec<Case> {
+    if chaos_core::COMPILED_OUT {
+        return Vec::new();
+    }
+    let cases = [
+        Case::new("layer, guard rail, not hit", || {
+            layered(request, |injector| arm(injector, 1))
+        })
+        .over(ARMED),
+        Case::new("layer, ten guard rails, not hit", || {
+            layered(request, |injector| arm(injector, 10))
+        })
+        .over(ARMED),
+    ];
+    // The rules are judged once in a while.
+    let counted = |case: Case| case.calls(20_000).give_or_take(4);
+    cases.into_iter().map(counted).collect()
+}
+
+/// Arms a rule that never fires, with this many guard rails, none of which trips.
+fn arm(injector: &Injector, rails: usize) {
+    let rail = GuardRail::new().error_ratio(Rate::new(0.5).expect("a share"));
+    let rule = (0..rails).fold(never_firing("never", SITE), |rule, _| {
+        rule.guard(rail.clone())
+    });
+    injector.put(rule);
+}
+
+/// Returns what makes calls of one guarded site, on as many threads as there are runs.
+pub(crate) fn guarded_calls() -> impl Fn() -> Run + Sync {
+    let injector = Injector::new();
+    arm(&injector, 1);
+    move || crate::cases::http::calls_of_layer(&injector, request)
+}
+
+/// Returns what makes calls of one armed site without a guard rail.
+pub(crate) fn armed_calls() -> impl Fn() -> Run + Sync {
+    let injector = Injector::new();
+    injector.put(never_firing("never", SITE));
+    move || crate::cases::http::calls_of_layer(&injector, request)
+}
