@@ -1,9 +1,6 @@
 //! Whether the calls at a site have the address of their peer, which the first of them is asked for.
 
-use std::sync::{
-    PoisonError,
-    atomic::{AtomicU8, Ordering::Relaxed},
-};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 use crate::{
     call::Call,
