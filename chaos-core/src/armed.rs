@@ -4,28 +4,30 @@ mod aims;
 pub(crate) mod arming;
 pub(crate) mod counters;
 pub(crate) mod draw;
+pub(crate) mod precheck;
 pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod status;
 
 use std::{
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicU8, Ordering},
-    },
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use http::HeaderValue;
 
 use crate::{
-    armed::{arming::Arming, counters::Counters, draw::Hit},
+    armed::{
+        arming::Arming,
+        counters::Counters,
+        draw::Hit,
+        precheck::{CLOSELY, EXPIRED, Glance, MATCHES, OF_TOKEN, OFF, Precheck},
+    },
     call::Call,
-    dice,
     fault::{Fault, prepared::PreparedAnswers},
     gate::Gate,
     hub::Hub,
-    matcher::Matcher,
+    matcher::compiled::Known,
     policy::{Policy, limit::Limit},
     rule::Rule,
     trigger::{
@@ -34,12 +36,6 @@ use crate::{
     },
 };
 
-const EXPIRED: u8 = 1;
-const OFF: u8 = 2;
-const MATCHES: u8 = 4;
-const CLOSELY: u8 = 8;
-const OF_TOKEN: u8 = 16;
-
 /// What a site holds of each rule that aims at it.
 #[derive(Debug)]
 pub(crate) struct Armed {
@@ -47,12 +43,8 @@ pub(crate) struct Armed {
     pub(crate) counters: Arc<Counters>,
     pub(crate) gate: Arc<Gate>,
     pub(crate) arming: Arc<Arming>,
-    /// What has to be checked before a draw decides: flags [`EXPIRED`], [`OFF`], [`MATCHES`] and
-    /// [`CLOSELY`]. `EXPIRED` is set when a call has seen that the deadline has passed; it is never
-    /// cleared and orders nothing: relaxed. So is [`OF_TOKEN`], which is set before the rule is installed.
-    special: AtomicU8,
-    /// The trigger's rate, as the number of draws of 2^53 that hit.
-    hits_of_2_53: u64,
+    /// What settles most calls. Threads share it, and may keep it longer than the rule.
+    pub(crate) precheck: Arc<Precheck>,
     /// Whether a budget or the policy bounds its injections, whatever the policy is.
     pub(crate) is_always_bounded: bool,
     /// Whether one of its faults is a choice.
@@ -73,11 +65,10 @@ struct Prepared {
 impl Armed {
     fn new(rule: Arc<Rule>, counters: Arc<Counters>, policy: &Policy, now: Duration) -> Self {
         Self {
+            precheck: Arc::new(Precheck::new(&rule, &counters)),
             counters,
             gate: Arc::default(),
             arming: Arc::new(Arming::new(&rule, policy, now)),
-            special: AtomicU8::new(special(&rule)),
-            hits_of_2_53: rule.trigger.hits_of_2_53(),
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
             prepared: OnceLock::new(),
@@ -123,8 +114,7 @@ impl Armed {
             gate,
             counters: Arc::clone(&self.counters),
             arming: Arc::clone(&self.arming),
-            hits_of_2_53: self.hits_of_2_53,
-            special: AtomicU8::new(self.special.load(Ordering::Relaxed)),
+            precheck: Arc::clone(&self.precheck),
             // It knows the faults by where they are, and the rule may be another.
             prepared: OnceLock::new(),
         }
@@ -163,23 +153,23 @@ impl Armed {
 
     /// Records that the deadline was seen to have passed.
     pub(crate) fn note_expiry(&self) {
-        self.special.fetch_or(EXPIRED, Ordering::Relaxed);
+        self.precheck.set(EXPIRED);
     }
 
     /// Marks the rule as one that came with a request's token.
     pub(crate) fn mark_of_token(&self) {
-        self.special.fetch_or(OF_TOKEN, Ordering::Relaxed);
+        self.precheck.set(OF_TOKEN);
     }
 
     /// Returns whether the rule came with a request's token. All such rules together may use half of what
     /// the policy allows in all.
     pub(crate) fn is_of_token(&self) -> bool {
-        self.special.load(Ordering::Relaxed) & OF_TOKEN != 0
+        self.precheck.special() & OF_TOKEN != 0
     }
 
     /// Returns whether a call is hit by more than chance: its number or key, or the age of the rule.
     pub(crate) fn decides_closely(&self) -> bool {
-        self.special.load(Ordering::Relaxed) & CLOSELY != 0
+        self.precheck.special() & CLOSELY != 0
     }
 
     /// Logs that a call was hit, if the rule's decisions can be replayed.
@@ -207,38 +197,9 @@ impl Armed {
         is_known.then(|| Decisions::first(hit))
     }
 
-    /// Decides on one call, if that takes no more than a draw.
-    ///
-    /// This function and its callers are what a call costs that is not hit. They read no clock,
-    /// allocate nothing and write nothing that other threads write.
-    #[inline(always)]
-    pub(crate) fn glance(&self) -> Glance {
-        if self.special.load(Ordering::Relaxed) == 0 {
-            self.settle()
-        } else {
-            Glance::LookCloser
-        }
-    }
-
-    /// Counts a matched call and draws, unless this thread has first to initialize its counters or dice.
-    #[inline(always)]
-    fn settle(&self) -> Glance {
-        if let Some(draw) = dice::draw_at_once()
-            && self.counters.count_matched_at_once()
-        {
-            if draw >> 11 < self.hits_of_2_53 {
-                Glance::Hit
-            } else {
-                Glance::Pass
-            }
-        } else {
-            Glance::LookCloser
-        }
-    }
-
     /// Decides on one call, whatever the rule needs for that.
     pub(crate) fn consult(&self, call: &Call<'_>, hub: &Hub) -> Verdict {
-        let special = self.special.load(Ordering::Relaxed);
+        let special = self.precheck.special();
         if special & (EXPIRED | OFF) != 0 {
             return if special & OFF != 0 {
                 Verdict::Pass
@@ -246,16 +207,16 @@ impl Armed {
                 Verdict::Expired
             };
         }
-        if special & MATCHES != 0 && !self.rule.matcher.matches(call) {
+        if special & MATCHES != 0 && !self.precheck.matches(call, Known::Nothing) {
             return Verdict::Pass;
         }
         if special & CLOSELY != 0 {
             return self.consult_closely(call, hub);
         }
-        match self.settle() {
+        match self.precheck.settle() {
             Glance::Pass => Verdict::Pass,
             Glance::Hit => Verdict::Hit(Hit::BY_CHANCE),
-            Glance::LookCloser => self.decide(Turn::default(), Duration::ZERO),
+            Glance::LookCloser | Glance::NeedsCall => self.decide(Turn::default(), Duration::ZERO),
         }
     }
 
@@ -316,16 +277,6 @@ impl Armed {
     }
 }
 
-#[cfg(feature = "window")]
-fn has_window(rule: &Rule) -> bool {
-    rule.window.is_some()
-}
-
-#[cfg(not(feature = "window"))]
-fn has_window(_: &Rule) -> bool {
-    false
-}
-
 fn is_always_bounded(rule: &Rule) -> bool {
     rule.trigger.budget != Budget::new() || rule.faults.iter().any(Fault::is_always_bounded)
 }
@@ -333,21 +284,6 @@ fn is_always_bounded(rule: &Rule) -> bool {
 fn chooses(rule: &Rule) -> bool {
     let mut faults = rule.faults.iter();
     faults.any(|fault| matches!(fault, Fault::OneOf(_)))
-}
-
-fn special(rule: &Rule) -> u8 {
-    let trigger = &rule.trigger;
-    let flag = |is_set, flag| if is_set { flag } else { 0 };
-    flag(!rule.enabled, OFF)
-        | flag(rule.matcher != Matcher::new(), MATCHES)
-        | flag(trigger.asks_closely() || has_window(rule), CLOSELY)
-}
-
-/// The result of a glance.
-pub(crate) enum Glance {
-    Pass,
-    Hit,
-    LookCloser,
 }
 
 /// What a rule decides on a call.

@@ -13,7 +13,10 @@ pub use self::{action::Action, actor::Actor, follower::AuditFollower};
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -158,6 +161,8 @@ pub struct Audit(Arc<List>);
 #[derive(Debug, Default)]
 struct List {
     ring: Mutex<Ring>,
+    /// The id of the newest entry, for readers that do not take the lock. Written under it.
+    last: AtomicU64,
     changed: ChangeNotifier,
 }
 
@@ -230,7 +235,8 @@ impl Audit {
     /// Returns the id of the newest entry; 0 if there is none yet.
     #[must_use]
     pub fn last(&self) -> u64 {
-        self.ring().last
+        // Pairs with the store in `add`.
+        self.0.last.load(Ordering::Acquire)
     }
 
     /// Waits until there is an entry with an id above `id`.
@@ -285,6 +291,7 @@ impl Audit {
         } = draft;
         let mut ring = self.ring();
         ring.last += 1;
+        self.0.last.store(ring.last, Ordering::Release);
         ring.weight += changed.weight();
         let entry = Arc::new(Entry {
             id: ring.last,

@@ -182,7 +182,19 @@ impl<'a> Call<'a> {
 
     /// Returns the HTTP method.
     pub(crate) fn method(&self) -> Option<&'a str> {
-        self.http.map(|http| http.method.as_str())
+        self.http_method().map(Method::as_str)
+    }
+
+    /// Returns the HTTP method as it was parsed.
+    #[inline(always)]
+    pub(crate) fn http_method(&self) -> Option<&'a Method> {
+        self.http.map(|http| http.method)
+    }
+
+    /// Returns all headers.
+    #[inline(always)]
+    pub(crate) fn headers(&self) -> Option<&'a HeaderMap> {
+        self.http.map(|http| http.headers)
     }
 
     /// Returns the path of the request's target, percent-encoded.

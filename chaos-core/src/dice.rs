@@ -4,37 +4,54 @@
 //! with one key, or the n-th call, are decided the same way in every run. A rule with neither draws
 //! from a generator of the thread, which no other thread shares.
 
-use std::{cell::RefCell, hash::Hasher};
+use std::{cell::Cell, hash::Hasher};
 
 #[expect(clippy::disallowed_types, reason = "this is the dice file")]
 use rand::rngs::SysRng;
-use rand::{Rng, RngExt, SeedableRng, distr::Distribution};
-use rand_xoshiro::{Xoroshiro128Plus, Xoshiro256PlusPlus};
+use rand::{Rng, RngExt, SeedableRng, TryRng, distr::Distribution};
+use rand_xoshiro::Xoshiro256PlusPlus;
 use siphasher::sip::SipHasher13;
 
 use crate::name::RuleId;
 
 thread_local! {
-    /// The cheapest generator that suffices: only the high bits of a draw decide. `with_thread`
-    /// creates it on its first draw; `draw_at_once` never does.
-    static THREAD: RefCell<Option<Xoroshiro128Plus>> = const { RefCell::new(None) };
+    /// The state of the cheapest generator that suffices, since only the high bits of a draw decide. It is
+    /// zero until `draw_of_thread` seeds it, and no state that follows a seed is zero.
+    static THREAD: Cell<[u64; 2]> = const { Cell::new([0; 2]) };
 }
 
-fn with_thread<T>(draw: impl FnOnce(&mut Xoroshiro128Plus) -> T) -> T {
-    THREAD.with_borrow_mut(|rng| {
-        draw(rng.get_or_insert_with(|| {
-            // Without a system source of randomness there is nothing better than a constant,
-            // and a fault-injection library must not bring the service down for it.
-            Xoroshiro128Plus::try_from_rng(&mut SysRng)
-                .unwrap_or_else(|_| Xoroshiro128Plus::seed_from_u64(0))
-        }))
-    })
-}
-
-/// Draws 64 uniform bits from the thread's generator, or returns `None` if the thread has none yet.
+/// Makes one step of xoroshiro128+. The generator of the crate has to be borrowed from a cell, which would
+/// cost the calls that are left alone as much again as the step.
 #[inline(always)]
-pub(crate) fn draw_at_once() -> Option<u64> {
-    THREAD.with_borrow_mut(|rng| rng.as_mut().map(Rng::next_u64))
+fn step([a, b]: [u64; 2]) -> (u64, [u64; 2]) {
+    let c = a ^ b;
+    let next = [a.rotate_left(24) ^ c ^ (c << 16), c.rotate_left(37)];
+    (a.wrapping_add(b), next)
+}
+
+/// Draws 64 uniform bits from the thread's generator.
+fn draw_of_thread() -> u64 {
+    if !is_thread_seeded() {
+        // Without a system source of randomness there is nothing better than a constant,
+        // and a fault-injection library must not bring the service down for it.
+        let seed = || SysRng.try_next_u64().unwrap_or(0x9E37_79B9_7F4A_7C15);
+        // It must not be zero.
+        THREAD.set([seed(), seed() | 1]);
+    }
+    draw_at_once()
+}
+
+/// Returns whether this thread has drawn before.
+pub(crate) fn is_thread_seeded() -> bool {
+    THREAD.get() != [0; 2]
+}
+
+/// Draws 64 uniform bits from the thread's generator, or returns 0 if the thread has not drawn before.
+#[inline(always)]
+pub(crate) fn draw_at_once() -> u64 {
+    let (draw, next) = step(THREAD.get());
+    THREAD.set(next);
+    draw
 }
 
 /// The random numbers of one call of one rule.
@@ -64,29 +81,28 @@ impl Dice {
     #[inline]
     pub(crate) fn draw(&mut self) -> u64 {
         match self {
-            Self::Thread => with_thread(Rng::next_u64),
+            Self::Thread => draw_of_thread(),
             Self::Seeded(rng) => rng.next_u64(),
         }
     }
 
     /// Draws a uniform number in `low..=high`.
     pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
-        match self {
-            Self::Thread => with_thread(|rng| rng.random_range(low..=high)),
-            Self::Seeded(rng) => rng.random_range(low..=high),
-        }
+        self.with_generator(|rng| rng.random_range(low..=high))
     }
 
     /// Draws once from a distribution.
     pub(crate) fn sample<T>(&mut self, distribution: &impl Distribution<T>) -> T {
+        self.with_generator(|rng| distribution.sample(rng))
+    }
+
+    fn with_generator<T>(&mut self, draw: impl FnOnce(&mut Xoshiro256PlusPlus) -> T) -> T {
         match self {
             // The thread's generator is weak in its low bits, and a distribution may use any bit:
             // the ziggurat of the normal one takes its layer from the lowest eight. So it only
             // seeds a generator that is good in all bits; seeding mixes (SplitMix64).
-            Self::Thread => {
-                distribution.sample(&mut Xoshiro256PlusPlus::seed_from_u64(self.draw()))
-            }
-            Self::Seeded(rng) => distribution.sample(rng),
+            Self::Thread => draw(&mut Xoshiro256PlusPlus::seed_from_u64(draw_of_thread())),
+            Self::Seeded(rng) => draw(rng),
         }
     }
 }
@@ -97,4 +113,25 @@ pub(crate) fn stream(seed: u64, rule: &RuleId) -> u64 {
     hash.write(&seed.to_le_bytes());
     hash.write(rule.as_str().as_bytes());
     hash.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_xoshiro::Xoroshiro128Plus;
+
+    use super::*;
+
+    #[test]
+    fn a_step_is_that_of_the_published_generator() {
+        let mut state = [0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3211_u64];
+        let mut seed = [0; 16];
+        seed[..8].copy_from_slice(&state[0].to_le_bytes());
+        seed[8..].copy_from_slice(&state[1].to_le_bytes());
+        let mut published = Xoroshiro128Plus::from_seed(seed);
+        for _ in 0..1000 {
+            let (draw, next) = step(state);
+            assert_eq!(draw, published.next_u64());
+            state = next;
+        }
+    }
 }

@@ -122,6 +122,8 @@ pub mod log;
 
 #[doc(hidden)]
 pub use crate::macros::private as __private;
+#[doc(hidden)]
+pub use crate::site::snapshot::FirstLook;
 
 #[doc(inline)]
 pub use crate::{

@@ -1,10 +1,13 @@
 //! Which calls a rule applies to. A matcher compares texts with the facts of a call: its labels and,
 //! for an HTTP request, its method, path, headers and query.
 
+pub(crate) mod compiled;
 pub(crate) mod exempt;
 pub(crate) mod glob;
 pub(crate) mod index;
 pub(crate) mod plain;
+#[cfg(test)]
+mod strategies;
 pub(crate) mod text;
 
 pub use self::{
@@ -144,27 +147,28 @@ impl Matcher {
         texts.map(Text::expressions).sum()
     }
 
-    /// Returns whether every condition holds for `call`. The cheap conditions are checked first.
+    /// Returns whether every condition holds for `call`. [`CompiledMatcher`](compiled::CompiledMatcher)
+    /// returns the same sooner; this is what it is tested against.
+    #[cfg(test)]
     pub(crate) fn matches(&self, call: &Call<'_>) -> bool {
         fn holds<'c>(text: &Option<Text>, value: impl Fn() -> Option<&'c str>) -> bool {
             (text.as_ref()).is_none_or(|text| text.matches(&|| value().into_iter()))
         }
         holds(&self.method, || call.method())
             && holds(&self.path, || call.path())
-            && (self.host.as_ref()).is_none_or(|text| text.matches(&|| call.host().into_iter()))
-            && (self.labels.iter())
-                .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
             && (self.headers.iter()).all(|(name, text)| text.matches(&|| call.header(name)))
-            && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))
-            && (self.grpc.is_none() || self.takes_grpc(call))
+            && self.takes_others(call)
     }
 
-    /// Checks the condition on the gRPC method. Cold, to keep it out of the code of matchers
-    /// without one.
-    #[cold]
-    fn takes_grpc(&self, call: &Call<'_>) -> bool {
-        let grpc = self.grpc.as_ref();
-        grpc.is_none_or(|text| text.matches(&|| call.grpc().into_iter()))
+    /// Returns whether the conditions hold that are on neither the method nor the path nor headers. The cheap
+    /// conditions are checked first.
+    #[inline(never)]
+    fn takes_others(&self, call: &Call<'_>) -> bool {
+        (self.host.as_ref()).is_none_or(|text| text.matches(&|| call.host().into_iter()))
+            && (self.labels.iter())
+                .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
+            && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))
+            && (self.grpc.as_ref()).is_none_or(|text| text.matches(&|| call.grpc().into_iter()))
     }
 }
 

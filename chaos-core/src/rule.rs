@@ -11,6 +11,8 @@ pub use self::{
     rule_set::{Change, ChangeError, RuleSet},
 };
 
+use std::sync::Arc;
+
 #[cfg(feature = "window")]
 use crate::trigger::window::Window;
 use crate::{
@@ -56,7 +58,7 @@ pub enum Mode {
 pub struct Rule {
     pub(crate) id: RuleId,
     pub(crate) site: SiteGlob,
-    pub(crate) matcher: Matcher,
+    pub(crate) matcher: Arc<Matcher>,
     pub(crate) trigger: Trigger,
     pub(crate) faults: Vec<Fault>,
     pub(crate) lifetime: Lifetime,
@@ -80,7 +82,7 @@ impl Rule {
         Self {
             id,
             site,
-            matcher: Matcher::new(),
+            matcher: Arc::default(),
             trigger: Trigger::new(),
             faults: vec![fault],
             lifetime: Lifetime::default(),
@@ -106,7 +108,7 @@ impl Rule {
     /// Sets which calls the rule applies to. The default is all calls of its sites.
     #[must_use]
     pub fn matching(mut self, matcher: Matcher) -> Self {
-        self.matcher = matcher;
+        self.matcher = Arc::new(matcher);
         self
     }
 

@@ -1,16 +1,17 @@
 //! `Site`: a named place where faults may happen. Idle, passing it is one load and one branch.
 
 pub(crate) mod catalogue;
+mod decide;
 mod measure;
 mod news;
 mod outside;
 mod peer;
+pub(crate) mod snapshot;
 
 use std::{
-    ops::ControlFlow,
     sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU8, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,17 +19,16 @@ use std::{
 use arc_swap::ArcSwapOption;
 
 use crate::{
-    armed::{Armed, Glance, Verdict, draw::Hit},
+    armed::Armed,
     call::{Call, site_kind::SiteKind},
     decision::{
-        Decision,
-        overlay_rules::{self, SiteAddress},
-        site_rules::{Evaluation, SiteMonitors, SiteRules},
+        overlay_rules::SiteAddress,
+        site_rules::{SiteMonitors, SiteRules},
     },
-    hub::{Hub, reentrancy},
+    hub::Hub,
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::{outside::PassedOutside, peer::PeerState},
+    site::{outside::PassedOutside, peer::PeerState, snapshot::SlotId},
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -38,17 +38,18 @@ use crate::{
 #[doc(alias = "failpoint")]
 #[derive(Debug)]
 pub struct Site {
-    /// `IDLE`, `ARMED` or `NEW`. It is read with a relaxed load, because it only says whether to look
-    /// at the rules; arc-swap publishes those. A reader that sees the flag late passes as an idle
-    /// call would; one that sees it early finds the old rules.
-    state: AtomicU8,
+    /// `IDLE`, `NEW`, `ARMED`, or the number of the rules, from [`snapshot::FIRST`] on. It is read with a
+    /// relaxed load, because it only says whether to look at the rules, and which of them a thread has kept;
+    /// arc-swap publishes the rules. A reader that sees the flag late decides as a call before the edit would;
+    /// one that sees it early finds the old rules.
+    state: AtomicUsize,
     rules: ArcSwapOption<SiteRules>,
     /// Which calls are exempt; empty where the default of the kind holds.
     exempt: ArcSwapOption<Exemptions>,
     /// Whether there are others than the default. It is set after them and never cleared: relaxed.
     has_own_exemptions: AtomicBool,
     /// Held while `state` and `rules` change, so that they change together.
-    writer: Mutex<()>,
+    writer: Mutex<Writer>,
     #[cfg(feature = "tokio")]
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
@@ -64,11 +65,31 @@ pub struct Site {
     labels: &'static [&'static str],
 }
 
-const IDLE: u8 = 0;
-const ARMED: u8 = 1;
+/// What changes together with the rules of a site.
+#[derive(Debug)]
+struct Writer {
+    /// Where threads keep snapshots of the rules; `None` until the site has had rules.
+    slot: Option<SlotId>,
+}
+
+impl Writer {
+    /// Returns the state of a site that has these rules: a number of their own if threads keep snapshots of
+    /// them.
+    fn number(&mut self, rules: &SiteRules) -> usize {
+        if !rules.are_settled_by_glances() {
+            return ARMED;
+        }
+        let slot = *self.slot.get_or_insert_with(SlotId::next);
+        slot.number(rules.read_calls()).unwrap_or(ARMED)
+    }
+}
+
+const IDLE: usize = 0;
+/// Rules aim here, and have to be asked themselves.
+const ARMED: usize = 2;
 /// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
 /// a layer it asks the call for its peer.
-const NEW: u8 = 2;
+const NEW: usize = 1;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -89,11 +110,11 @@ impl Site {
             "a site name is parts of A-Z a-z 0-9 _ - with dots between them"
         );
         Self {
-            state: AtomicU8::new(NEW),
+            state: AtomicUsize::new(NEW),
             rules: ArcSwapOption::const_empty(),
             exempt: ArcSwapOption::const_empty(),
             has_own_exemptions: AtomicBool::new(false),
-            writer: Mutex::new(()),
+            writer: Mutex::new(Writer { slot: None }),
             #[cfg(feature = "tokio")]
             warned: AtomicBool::new(false),
             unmarked: AtomicBool::new(false),
@@ -117,160 +138,6 @@ impl Site {
     #[must_use]
     pub fn is_armed(&self) -> bool {
         !crate::COMPILED_OUT && self.state.load(Ordering::Relaxed) != IDLE
-    }
-
-    /// Asks the rules about one call. Returns `None` if the call is left alone.
-    ///
-    /// Cold, because only calls of an armed site come here. Most of those are left alone, so the code
-    /// after a hit is out of line again.
-    #[cold]
-    #[inline(never)]
-    pub fn decide(&self, call: &Call<'_>) -> Option<Decision> {
-        self.decide_here(call)
-    }
-
-    /// Asks the rules about one call, inlined into a caller that is cold itself.
-    #[inline(always)]
-    pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
-        if crate::COMPILED_OUT {
-            return None;
-        }
-        let guard = self.rules.load();
-        let Some(site_rules) = guard.as_ref() else {
-            return self.pass_first(call);
-        };
-        if !site_rules.are_plain() {
-            return self.ask_many(site_rules, call);
-        }
-        for (at, rule) in site_rules.rules.iter().enumerate() {
-            match rule.glance() {
-                Glance::Pass => {}
-                Glance::Hit => return self.fire(site_rules, at, Hit::BY_CHANCE, call),
-                Glance::LookCloser => return self.look_closer(site_rules, at, call),
-            }
-        }
-        None
-    }
-
-    /// Passes a call where no rule aims, and asks it for the address of its peer if none was asked.
-    #[cold]
-    #[inline(never)]
-    fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
-        self.peer.ask(call);
-        // A site in code is new until it is registered.
-        if self.kind == SiteKind::Layer {
-            let (new, idle, order) = (NEW, IDLE, Ordering::Relaxed);
-            let _ = self.state.compare_exchange(new, idle, order, order);
-        }
-        None
-    }
-
-    /// Asks the rules one by one; `from` is the first one that a glance does not settle.
-    #[inline(never)]
-    fn look_closer(
-        &self,
-        site_rules: &Arc<SiteRules>,
-        from: usize,
-        call: &Call<'_>,
-    ) -> Option<Decision> {
-        let mut expired = false;
-        let hit = site_rules.each(call, from, |at, rule| {
-            match rule.consult(call, &site_rules.hub) {
-                Verdict::Pass => {}
-                // Retired once, when all were asked: that looks at more than this rule.
-                Verdict::Expired => expired = true,
-                Verdict::Hit(hit) => return ControlFlow::Break((at, hit)),
-            }
-            ControlFlow::Continue(())
-        });
-        match hit {
-            ControlFlow::Break((at, hit)) => self.fire(site_rules, at, hit, call),
-            ControlFlow::Continue(()) => {
-                if expired {
-                    self.retire(site_rules);
-                }
-                None
-            }
-        }
-    }
-
-    /// Fires the rule that hit, and those after it that hit too.
-    #[cold]
-    #[inline(never)]
-    fn fire(
-        &self,
-        site_rules: &Arc<SiteRules>,
-        from: usize,
-        hit: Hit,
-        call: &Call<'_>,
-    ) -> Option<Decision> {
-        self.peer.ask(call);
-        let mut decision = Decision::new((self.name, self.kind), self.marks());
-        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
-        let _ = site_rules.fire(&mut evaluation, from, Some(hit));
-        if decision.is_empty() {
-            self.retire(site_rules);
-            return None;
-        }
-        Some(decision)
-    }
-
-    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
-    /// policy.
-    #[inline(never)]
-    fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        own.count_call();
-        if own.are_overlaid() {
-            self.retire(own);
-            if overlay_rules::any_entered() {
-                return self.ask_entered(own, call);
-            }
-            self.passed_outside.note();
-        }
-        self.look_closer(own, 0, call)
-    }
-
-    /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
-    #[inline(never)]
-    fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        let mut decision = Decision::new((self.name, self.kind), self.marks());
-        let mut evaluation = self.evaluate(&own.hub, call, &mut decision);
-        let asked = overlay_rules::each_entered(self.address(), |rules| {
-            rules.fire(&mut evaluation, 0, None)
-        });
-        if evaluation.decision.is_empty() {
-            return self.look_closer(own, 0, call);
-        }
-        if asked.is_continue() {
-            let _ = own.fire(&mut evaluation, 0, None);
-        }
-        Some(decision.of_overlay())
-    }
-
-    /// Starts the evaluation of a call on which no rule has fired yet.
-    #[inline]
-    fn evaluate<'c>(
-        &self,
-        hub: &Hub,
-        call: &'c Call<'c>,
-        decision: &'c mut Decision,
-    ) -> Evaluation<'c> {
-        Evaluation {
-            call,
-            here: (self.name, self.kind),
-            decision,
-            // A site may still hold rules when a halt begins, because an edit works on them.
-            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
-            has_ended: false,
-        }
-    }
-
-    /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
-    #[cold]
-    fn retire(&self, seen: &Arc<SiteRules>) {
-        if seen.are_over() {
-            self.make_idle(seen);
-        }
     }
 
     /// Exempts calls from all rules, at every layer of this name and injector.
@@ -317,21 +184,21 @@ impl Site {
 
     /// Sets until when overlays aim here; `None` if none does.
     pub(crate) fn overlay(&self, hub: &Arc<Hub>, overlaid: Option<Duration>) {
-        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writing = self.write();
         let rules = match &*self.rules.load() {
             Some(rules) => rules.overlaid(overlaid),
             None => SiteRules::of(hub, Vec::new(), overlaid, SiteMonitors::default()),
         };
-        self.store(rules);
+        self.store(&mut writing, rules);
     }
 
     /// Installs one rule in the place of another. Returns `false` if that takes a new compilation.
     pub(crate) fn swap(&self, rules: &[Arc<Armed>; 2]) -> bool {
-        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writing = self.write();
         let swapped = (self.rules.load().as_ref()).and_then(|now| now.swapped(rules));
         let is_swapped = swapped.is_some();
         if is_swapped {
-            self.store(swapped);
+            self.store(&mut writing, swapped);
         }
         is_swapped
     }
@@ -349,28 +216,34 @@ impl Site {
 
     /// Installs the rules that aim here.
     pub(crate) fn install(&self, rules: Option<SiteRules>) {
-        let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        self.store(rules);
+        let mut writing = self.write();
+        self.store(&mut writing, rules);
     }
 
-    /// Stores the rules and the flag. The caller holds the writer's lock.
-    fn store(&self, rules: Option<SiteRules>) {
+    fn write(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Stores the rules and the flag.
+    fn store(&self, writing: &mut Writer, rules: Option<SiteRules>) {
         let watchers = rules.as_ref().and_then(SiteRules::watchers);
         let is_measured = watchers.is_some() && self.kind == SiteKind::Layer;
         self.is_measured.store(is_measured, Ordering::Relaxed);
-        let state = match &rules {
-            Some(_) => ARMED,
-            None if self.peer.is_to_ask() => NEW,
-            None => IDLE,
+        let state = match (&*self.rules.load(), rules) {
+            (Some(old), Some(new)) if old.are_the_same(&new) => old.number,
+            (_, Some(mut rules)) => {
+                rules.number = writing.number(&rules);
+                let number = rules.number;
+                self.rules.store(Some(Arc::new(rules)));
+                number
+            }
+            (old, None) => {
+                if old.is_some() {
+                    self.rules.store(None);
+                }
+                if self.peer.is_to_ask() { NEW } else { IDLE }
+            }
         };
-        let same = match (&*self.rules.load(), &rules) {
-            (None, None) => true,
-            (Some(old), Some(new)) => old.are_the_same(new),
-            _ => false,
-        };
-        if !same {
-            self.rules.store(rules.map(Arc::new));
-        }
         self.state.store(state, Ordering::Relaxed);
     }
 
@@ -389,7 +262,7 @@ impl Site {
     #[inline]
     #[must_use]
     pub fn is_aimed_at(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == ARMED
+        self.state.load(Ordering::Relaxed) >= ARMED
     }
 
     /// Returns its name. Several sites may share one.

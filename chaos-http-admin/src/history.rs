@@ -9,4 +9,5 @@ pub(crate) mod expiry_watch;
 pub(crate) mod feed;
 pub(crate) mod injection_json;
 pub(crate) mod process_id;
+pub(crate) mod recent_injections;
 pub(crate) mod waiting_injections;

@@ -59,11 +59,14 @@ impl Metrics {
         // The injector keeps its observers for ever, so the observer must not keep the counters
         // alive.
         let counting = Arc::downgrade(&injections);
-        injector.observe(move |injection| {
-            if let Some(injections) = counting.upgrade() {
-                injections.count(injection);
-            }
-        });
+        injector.observe_calls_while(
+            || false,
+            move |injection| {
+                if let Some(injections) = counting.upgrade() {
+                    injections.count(injection);
+                }
+            },
+        );
         Self {
             injector: injector.clone(),
             injections,

@@ -2,6 +2,7 @@
 
 mod at_once;
 pub(crate) mod cut_means;
+pub(crate) mod deadline;
 pub(crate) mod measure;
 pub(crate) mod outcome;
 pub(crate) mod protocol;
@@ -21,6 +22,7 @@ use crate::{
     connection::{Connection, peer_watch::INTERVAL},
     execute::{
         cut_means::CutMeans,
+        deadline::Deadline,
         measure::{Report, over, report},
         outcome::Outcome,
         request::{NextAction, PlannedRequest},
@@ -44,6 +46,17 @@ where
     let report = report(watched_call.as_ref());
     let result = execute_plans::<S, M, A, B>(inner, request, decision, report);
     over(watched_call, result)
+}
+
+/// Returns the result of a call whose deadline has passed.
+#[cold]
+fn out_of_time<M, B, E>() -> Result<M::Response, M::Error>
+where
+    M: Bodies<B> + Surface<Response<B>, E, Response = Response<<M as Bodies<B>>::Body>>,
+    B: HttpBody,
+{
+    let result = Outcome::OutOfTime.into_result::<M, B, E>();
+    result.map(|response| response.map(<M as Bodies<B>>::take))
 }
 
 /// Returns the result for a client that has gone, which receives nothing, whatever it is. Reports that.
@@ -91,15 +104,19 @@ where
             };
             // Nobody can have gone for long when a short one is over.
             let looks = wait.time() > INTERVAL && planned.upload.hides_client(&planned.head);
-            if !looks {
+            if !looks && planned.deadline.is_none() {
                 decision.wait(wait).await;
                 continue;
             }
             let (time, wait) = (wait.time(), decision.wait(wait));
             let upload = (planned.upload).wait(Box::pin(wait), time, &planned.head);
-            match Box::pin(upload).await {
-                Some(upload) => planned.upload = upload,
-                None => return disconnected::<M, B, S::Error>(report),
+            match Box::pin(Deadline::bound(planned.deadline.as_deref(), upload)).await {
+                Ok(Some(upload)) => planned.upload = upload,
+                Ok(None) => return disconnected::<M, B, S::Error>(report),
+                Err(_) => return out_of_time::<M, B, S::Error>(),
+            }
+            if let Some(deadline) = &planned.deadline {
+                deadline.write_grpc(&mut planned.head.headers);
             }
         }
         let PlannedRequest {
@@ -110,6 +127,7 @@ where
             cut_means,
             answer_on_signal,
             cuts_on_signal,
+            deadline,
         } = planned;
         upload.begin(ending.is_none(), &head.headers);
         response_plan.drop_dead_signals();
@@ -143,8 +161,13 @@ where
             Some((_, cut)) => Err(Box::new(cut)),
             None => result,
         };
-        if response_plan.waits() && !Box::pin(response_plan.wait_all(&mut connection)).await {
-            return disconnected::<M, B, S::Error>(report);
+        if response_plan.waits() {
+            let waits = response_plan.wait_all(&mut connection);
+            match Box::pin(Deadline::bound(deadline.as_deref(), waits)).await {
+                Ok(true) => {}
+                Ok(false) => return disconnected::<M, B, S::Error>(report),
+                Err(_) => return out_of_time::<M, B, S::Error>(),
+            }
         }
         let (response, changes) = match result {
             Ok(Ok(response)) => {

@@ -117,12 +117,15 @@ use tower_service::Service;
 use crate::{
     boxed_future::boxed_future,
     error::BoxError,
-    execute::{execute_plans, measure},
+    execute::{
+        deadline::{Deadline, DeadlinePassed},
+        execute_plans, measure,
+    },
     future::ResponseFuture,
     service::Inject,
     surface::{BoxErrors, InnerService, SameTypes, Surface},
 };
-use deadline::{Deadline, DeadlinePassed};
+use deadline::deadline;
 use exchange::{Exchange, InnerError};
 
 pub use self::{client::Client, request_builder::RequestBuilder};
@@ -224,7 +227,7 @@ where
     // `inner` was polled ready, so it is the one to call, or to drop.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    let deadline = Deadline::of(&request);
+    let deadline = deadline(&request);
     ResponseFuture::boxed(boxed_future(execute_exchange::<S, M>(
         ready, request, uri, decision, measured, deadline,
     )))
@@ -250,7 +253,7 @@ where
     let report = measure::report(measured.as_ref());
     let result = execute_plans::<_, BoxErrors, Body, Body>(exchange, request, decision, report);
     // Within what guard rails measure: a call that is out of time has failed.
-    let result = Deadline::bound(deadline, result);
+    let result = async { Deadline::bound(deadline.as_ref(), result).await? };
     let error = match measure::over(measured, result).await {
         Ok(answer) => return Ok(exchange::into_response(answer, url, deadline)),
         Err(error) => error,

@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Cuts, Decision, LazyFacts, decision::WatchedCall};
+use chaos_core::{Call, Cuts, Decision, FirstLook, LazyFacts, decision::WatchedCall};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -86,9 +86,10 @@ where
 
 /// Serves a call of an armed site. Cold, so that the idle path is laid out as the common one.
 ///
-/// The function moves the request and does nothing else, so that the compiler sees that it only reads from
-/// the place of the request; otherwise the idle path would move the request too, and save registers. The
-/// request is the first parameter because that leaves the arguments of the idle path where they are.
+/// The function looks only at what the thread has kept of the rules, and moves the request, so that the
+/// compiler sees that it only reads from the place of the request; otherwise the idle path would move the
+/// request too, and save registers. The request is the first parameter because that leaves the arguments of
+/// the idle path where they are.
 #[cold]
 #[inline(never)]
 fn call_armed<S, M, A, B>(
@@ -101,12 +102,41 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    decide(service, (request,))
+    let look = service.site_ref.first_look();
+    if look.leaves_alone() {
+        ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)))
+    } else {
+        look_closer(request, look, service)
+    }
+}
+
+/// Serves a call that is not left alone whatever its facts are. Its method and its path may suffice. Nothing of
+/// the request's own memory is lent for that to a function that is not inlined: see [`call_armed`].
+#[inline(never)]
+fn look_closer<S, M, A, B>(
+    request: Request<A>,
+    mut look: FirstLook,
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
+    if service.site_ref.reads_calls() {
+        look = (service.site_ref).first_look_by(request.method(), request.uri().path());
+        if look.leaves_alone() {
+            return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
+        }
+    }
+    decide(service, look, (request,))
 }
 
 #[inline(never)]
 fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
+    look: FirstLook,
     (request,): (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
@@ -121,7 +151,7 @@ where
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
-    let decision = service.site_ref.decide(&call);
+    let decision = service.site_ref.decide_after(look, &call);
     let watched_call = service.site_ref.measure(&call, decision.as_ref());
     match decision {
         Some(decision) => serve(service, request, decision, watched_call),

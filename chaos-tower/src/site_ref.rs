@@ -4,7 +4,8 @@ use std::fmt;
 
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
-use chaos_core::{Call, Decision, Site, decision::WatchedCall};
+use chaos_core::{Call, Decision, FirstLook, Site, decision::WatchedCall};
+use http::Method;
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
@@ -25,6 +26,26 @@ impl SiteRef {
     }
 
     #[inline(always)]
+    pub(crate) fn first_look(self) -> FirstLook {
+        self.site.first_look()
+    }
+
+    #[inline(always)]
+    pub(crate) fn reads_calls(self) -> bool {
+        self.site.reads_calls()
+    }
+
+    #[inline(always)]
+    pub(crate) fn first_look_by(self, method: &Method, path: &str) -> FirstLook {
+        self.site.first_look_by(method, path)
+    }
+
+    #[inline(always)]
+    pub(crate) fn decide_after(self, look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+        self.site.decide_after(look, call)
+    }
+
+    #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, call: &Call<'_>) -> Option<Decision> {
         self.site.decide(call)
     }
@@ -67,6 +88,25 @@ impl SiteRef {
         false
     }
 
+    #[inline(always)]
+    pub(crate) fn first_look(self) -> FirstLook {
+        FirstLook::NOTHING
+    }
+
+    #[inline(always)]
+    pub(crate) fn reads_calls(self) -> bool {
+        false
+    }
+
+    pub(crate) fn first_look_by(self, _: &Method, _: &str) -> FirstLook {
+        FirstLook::NOTHING
+    }
+
+    pub(crate) fn decide_after(self, _: FirstLook, _: &Call<'_>) -> Option<Decision> {
+        None
+    }
+
+    #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
     }

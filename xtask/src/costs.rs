@@ -1,149 +1,22 @@
 //! The tables of costs in the README and in the book, made of the recorded results in `benches/results`.
 
+mod lines;
+mod peers;
+mod records;
+
 use std::{fs, path::Path};
 
-use serde_json::Value;
+use self::{
+    lines::{HITS, LONG, Line, SHORT},
+    peers::{are_ahead, peers},
+    records::{Record, named, records},
+};
 
 /// The root of the repository: the program may be run in another folder.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The documents that have tables. A table stands between `<!-- costs: NAME -->` and `<!-- end of costs -->`.
 const DOCUMENTS: [&str; 2] = ["README.md", "docs/pages/explanation/cost.md"];
-
-/// A row of a table: its text, and the cases of the bench whose figures it shows. Those of several groups are
-/// separated by a slash.
-type Line = (&'static str, &'static [&'static [&'static str]]);
-
-/// The table of the README.
-const SHORT: &[Line] = &[
-    (
-        "`inject!` or `inject_async!`, idle, whatever is armed elsewhere",
-        &[&[
-            "inject!, idle",
-            "inject!, 1000 rules elsewhere",
-            "inject_async!, idle",
-        ]],
-    ),
-    (
-        "layer, idle, around a service / in `Router::layer`",
-        &[
-            &[
-                "layer, idle",
-                "layer, idle, over an async fn",
-                "layer around the Router, idle",
-            ],
-            &["Router::layer, idle"],
-        ],
-    ),
-    (
-        "`inject!` / layer, one rule armed here, which does not hit",
-        &[
-            &["inject!, armed, does not fire"],
-            &["layer, armed, does not fire"],
-        ],
-    ),
-];
-
-/// The table of the book.
-const LONG: &[Line] = &[
-    (
-        "`inject!`, idle, with or without labels",
-        &[&[
-            "inject!, idle",
-            "inject! with labels, idle",
-            "inject! with err, idle",
-            "#[site] with err, idle",
-            "inject!, idle, in such a one",
-        ]],
-    ),
-    (
-        "`inject!`, idle, 1,000 rules armed on other sites",
-        &[&["inject!, 1000 rules elsewhere"]],
-    ),
-    (
-        "`inject_async!`, idle",
-        &[&[
-            "inject_async!, idle",
-            "inject_async! with labels, idle",
-            "inject_async! with err, idle",
-        ]],
-    ),
-    (
-        "`inject!` with an explicit injector, idle",
-        &[&["inject! with an injector, idle"]],
-    ),
-    (
-        "`inject!` with an explicit injector, 1,000 rules armed on its other sites",
-        &[&["inject! with an injector, 1000 rules elsewhere"]],
-    ),
-    (
-        "layer, idle, around an http service, an `async fn`, an axum `Router`",
-        &[&[
-            "layer, idle",
-            "layer, idle, over an async fn",
-            "layer around the Router, idle",
-        ]],
-    ),
-    (
-        "layer, idle, 1,000 rules armed on other sites",
-        &[&["layer, 1000 rules elsewhere"]],
-    ),
-    (
-        "layer, idle, an open overlay with rules on other sites",
-        &[&["layer, an overlay elsewhere"]],
-    ),
-    (
-        "layer, idle, with `Router::layer`, compared with tower's `Identity`",
-        &[&["Router::layer, idle"]],
-    ),
-    (
-        "layer, idle, with `.boxed_errors()`",
-        &[&["layer, idle, errors boxed"]],
-    ),
-    (
-        "layer, idle, with `.wrapped_bodies()`",
-        &[&["layer, idle, bodies wrapped"]],
-    ),
-    (
-        "`TokenLayer`, a request without headers",
-        &[&["TokenLayer, no header"]],
-    ),
-    (
-        "`TokenLayer`, six headers without a token",
-        &[&["TokenLayer, six headers without a token"]],
-    ),
-    (
-        "`inject!`, armed, one rule, does not hit",
-        &[&["inject!, armed, does not fire"]],
-    ),
-    (
-        "`inject!` with an explicit injector, armed, one rule, does not hit",
-        &[&["inject! with an injector, armed, does not fire"]],
-    ),
-    (
-        "layer, armed, one rule, does not hit",
-        &[&["layer, armed, does not fire"]],
-    ),
-    (
-        "layer, armed, one rule by method, does not match",
-        &[&["layer, armed, does not match"]],
-    ),
-    (
-        "layer, armed, method + path + header match, does not hit",
-        &[&["layer, method + path + header match, does not fire"]],
-    ),
-    (
-        "layer, 10 rules by path, or by header, one matches and does not hit",
-        &[&["layer, 10 rules by path"], &["layer, 10 rules by header"]],
-    ),
-    (
-        "layer, 10,000 rules by path, or by header, one matches and does not hit",
-        &[
-            &["layer, 10,000 rules by path"],
-            &["layer, 10,000 rules by header"],
-        ],
-    ),
-];
 
 /// Writes the tables of all documents.
 ///
@@ -157,10 +30,11 @@ pub(crate) fn write() -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that each document has the tables that [`write`] would write.
+/// Checks that each document has the tables that [`write`] would write, and that the library is ahead of its peers
+/// wherever nothing is injected.
 ///
 /// # Errors
-/// Returns an error that says which document is wrong.
+/// Returns an error that says which document or which case is wrong.
 pub(crate) fn check() -> Result<(), String> {
     for name in DOCUMENTS {
         if with_tables(name)? != read(name)? {
@@ -169,7 +43,7 @@ pub(crate) fn check() -> Result<(), String> {
             ));
         }
     }
-    Ok(())
+    are_ahead(&records("peers.json")?)
 }
 
 fn read(name: &str) -> Result<String, String> {
@@ -195,106 +69,75 @@ fn with_tables(document: &str) -> Result<String, String> {
 
 fn table(name: &str) -> Result<String, String> {
     match name {
-        "short" => lines(SHORT, false),
-        "long" => lines(LONG, true),
+        "short" => lines(SHORT, &[INSTRUCTIONS, NS]),
+        "long" => lines(LONG, &[INSTRUCTIONS, NS, FUTURE, BUDGET]),
+        "hits" => lines(HITS, &[INSTRUCTIONS, NS, ALLOCATIONS, BUDGET]),
+        "points" | "layers" => peers(&records("peers.json")?, name),
         _ => Err(format!("no table is called `{name}`")),
     }
 }
 
-/// What is recorded of a case.
-struct Record {
-    case: String,
-    instructions: f64,
-    ns: f64,
-    allocations: f64,
-    future: Option<f64>,
-    budget: Option<f64>,
-}
+/// A column of a table: its head, and its text for the cases of one group.
+type Column = (&'static str, fn(&[&Record]) -> String);
 
-fn records(name: &str) -> Result<Vec<Record>, String> {
-    let results = results(name)?;
-    let results = results.as_array().cloned().unwrap_or_default();
-    let record = |value: &Value| {
-        let figure = |field: &str| value.get(field).and_then(Value::as_f64);
-        Some(Record {
-            case: value.get("case")?.as_str()?.to_owned(),
-            instructions: figure("instructions")?,
-            ns: figure("ns")?,
-            allocations: figure("allocations")?,
-            future: figure("future"),
-            budget: figure("budget"),
-        })
-    };
-    let records: Option<Vec<_>> = results.iter().map(record).collect();
-    records.ok_or_else(|| format!("{name}: a record lacks a field"))
-}
+const INSTRUCTIONS: Column = ("adds instructions", |group| {
+    range(group, |record| Some(record.instructions))
+});
+const NS: Column = ("ns", |group| range(group, |record| Some(record.ns)));
+const ALLOCATIONS: Column = ("allocations", |group| {
+    range(group, |record| Some(record.allocations))
+});
+const FUTURE: Column = ("bytes of future", |group| {
+    range(group, |record| record.future)
+});
+const BUDGET: Column = ("budget", budget);
 
-fn results(name: &str) -> Result<Value, String> {
-    let text = read(&format!("benches/results/{name}"))?;
-    serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))
-}
-
-/// Returns the table of these lines, with all columns or with the first two.
-fn lines(lines: &[Line], all_columns: bool) -> Result<String, String> {
+/// Returns the table of these lines with these columns. Only a table with the column of allocations may have lines
+/// that allocate: the documents say so of the others.
+fn lines(lines: &[Line], columns: &[Column]) -> Result<String, String> {
     let records = records("overhead.json")?;
-    let mut table = match all_columns {
-        true => {
-            "| | adds instructions | ns | bytes of future | budget |\n|---|---:|---:|---:|---:|\n"
-        }
-        false => "| | adds instructions | ns |\n|---|---:|---:|\n",
-    }
-    .to_owned();
+    let heads: Vec<_> = columns.iter().map(|(head, _)| *head).collect();
+    let mut table = format!("| | {} |\n|---|", heads.join(" | "));
+    table += &"---:|".repeat(columns.len());
     for (label, groups) in lines {
         let mut found = Vec::new();
         for group in *groups {
             found.push(named(&records, group)?);
         }
-        let shown = |figure: fn(&Record) -> Option<f64>| {
-            let ranges = found.iter().map(|group| range(group, figure));
-            let ranges: Vec<_> = ranges.filter(|range| !range.is_empty()).collect();
-            ranges.join(" / ")
-        };
-        let instructions = shown(|record| Some(record.instructions));
-        let ns = shown(|record| Some(record.ns));
-        table += &format!("| {label} | {instructions} | {ns} |");
-        if all_columns {
-            table += &format!(" {} | {} |", shown(|record| record.future), budget(&found));
+        let allocating = found
+            .iter()
+            .flatten()
+            .find(|record| record.allocations > 0.0);
+        if let Some(record) = allocating
+            && !heads.contains(&ALLOCATIONS.0)
+        {
+            return Err(format!("`{}` allocates", record.case));
         }
-        table.push('\n');
+        table += &format!("\n| {label} |");
+        for (_, text) in columns {
+            let texts = found.iter().map(|group| text(group));
+            let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
+            table += &format!(" {} |", texts.join(" / "));
+        }
     }
+    table.push('\n');
     Ok(table)
 }
 
-/// Returns the records of the cases with these names.
-fn named<'r>(records: &'r [Record], cases: &[&str]) -> Result<Vec<&'r Record>, String> {
-    let find = |case: &&str| {
-        let found = records.iter().find(|record| record.case == *case);
-        match found {
-            None => Err(format!("no result of the case `{case}`")),
-            // The documents say so.
-            Some(found) if found.allocations > 0.0 => Err(format!("`{case}` allocates")),
-            Some(found) => Ok(found),
-        }
+/// Returns the budget of a group, and says if it is not met.
+fn budget(group: &[&Record]) -> String {
+    let Some(budget) = group.iter().find_map(|record| record.budget) else {
+        return String::new();
     };
-    cases.iter().map(find).collect()
-}
-
-/// Returns the budgets of some groups, and says if one is not met.
-fn budget(groups: &[Vec<&Record>]) -> String {
-    let budget = |group: &Vec<&Record>| {
-        let budget = group.iter().find_map(|record| record.budget)?;
-        let met = |record: &&Record| {
-            let own = record.budget.unwrap_or(budget);
-            record.instructions.round() <= own.round()
-        };
-        let text = thousands(budget.round() as i64);
-        Some(match group.iter().all(met) {
-            true => text,
-            false => format!("{text}: not met"),
-        })
+    let met = |record: &&Record| {
+        let own = record.budget.unwrap_or(budget);
+        record.instructions.round() <= own.round()
     };
-    let budgets: Vec<_> = groups.iter().filter_map(budget).collect();
-    budgets.join(" / ")
+    let text = thousands(budget.round() as i64);
+    match group.iter().all(met) {
+        true => text,
+        false => format!("{text}: not met"),
+    }
 }
 
 /// Returns the least and the most of a figure, rounded: `7`, `3 to 4`, or nothing if no record has it.

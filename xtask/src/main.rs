@@ -28,6 +28,10 @@ const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude cha
 /// `--examples`: there are none, but Cargo then turns on the same features of the dependencies.
 const BINS: &str = "cargo build --workspace --bins --examples";
 
+/// Measures the peers beside this library. Their crates are in a workspace of their own, which CI does not build.
+const PEERS: &str = "cargo run --profile counted --manifest-path benches/apart/Cargo.toml -p peers \
+                     --target-dir target/apart -- --bench --write";
+
 /// The recipes: each has a name, a purpose and its command lines. The help is made from this table.
 const RECIPES: &[(&str, &str, &[&str])] = &[
     (
@@ -147,6 +151,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         "measures what the library costs, and writes the results and the tables made of them; needs valgrind",
         &[
             "cargo bench -p benches --bench overhead -- --write",
+            PEERS,
             "xtask write-costs",
         ],
     ),

@@ -77,7 +77,7 @@ fn forms() -> [Case; 3] {
         })
         .over(BARE)
         .at_most(80)
-        .held_at(120),
+        .held_at(94),
         Case::new("layer, idle, bodies wrapped, errors boxed", || {
             let layer = layer().boxed_errors().wrapped_bodies();
             calls_of(layer.layer(opaque(Plain)), request)
@@ -94,9 +94,7 @@ fn armed() -> [Case; 4] {
             })
         })
         .over(BARE)
-        .at_most(150)
-        // The request is moved to where rules can read it.
-        .held_at(220),
+        .at_most(100),
         Case::new("layer, armed, does not match", || {
             layered(request, |injector| {
                 let post = Matcher::new().method(Text::is("POST"));

@@ -78,12 +78,12 @@ pub(super) fn cases() -> Vec<Case> {
                 while_armed(arm, calls_of(armed_here))
             })
             .over(BARE)
-            .at_most(150),
+            .at_most(100),
             Case::new("inject_async!, armed, does not fire", || {
                 while_armed(arm, polls_of(armed_async))
             })
             .over(BARE_ASYNC)
-            .at_most(150),
+            .at_most(100),
         ]);
     }
     cases

@@ -56,6 +56,11 @@ impl Counters {
         stripe.is_some()
     }
 
+    /// Takes back one matched call that this thread has counted.
+    pub(crate) fn take_back_matched(&self) {
+        self.stripe().matched.fetch_sub(1, Relaxed);
+    }
+
     pub(crate) fn count_injected(&self) {
         self.stripe().injected.fetch_add(1, Relaxed);
     }

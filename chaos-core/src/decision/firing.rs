@@ -41,7 +41,7 @@ pub(crate) struct Firing {
 }
 
 /// By what a call was hit, and what that means for what is done to it.
-struct Draw<'c> {
+struct HitBy<'c> {
     ordinal: Option<u64>,
     key: Option<Cow<'c, str>>,
     dice: Dice,
@@ -51,7 +51,7 @@ struct Draw<'c> {
     scale: f64,
 }
 
-impl<'c> Draw<'c> {
+impl<'c> HitBy<'c> {
     #[inline]
     fn of(rule: &Armed, hit: Hit, call: &Call<'c>, hub: &Hub) -> Self {
         let trigger = &rule.rule.trigger;
@@ -154,9 +154,9 @@ impl Firing {
         if !(faults.iter()).any(|fault| steps::can_happen(fault, kind, policy)) {
             return None;
         }
-        let mut draw = Draw::of(rule, hit, call, hub);
+        let mut hit_by = HitBy::of(rule, hit, call, hub);
         if let Some(policy) = policy
-            && !draw.is_kept(policy)
+            && !hit_by.is_kept(policy)
         {
             return None;
         }
@@ -165,7 +165,7 @@ impl Firing {
             rule.counters.count_shadowed();
             // They are used up, as if the rule had injected.
             permits.keep();
-            rule.log(|| draw.by());
+            rule.log(|| hit_by.by());
             return None;
         }
         permits.enter(policy, before.of_token || rule.is_of_token())?;
@@ -173,9 +173,9 @@ impl Firing {
             call,
             here: (site, kind),
             policy,
-            scale: draw.scale,
+            scale: hit_by.scale,
         };
-        let (steps, names) = steps::make(rule, &bounded_by, &mut draw.dice, before)?;
+        let (steps, names) = steps::make(rule, &bounded_by, &mut hit_by.dice, before)?;
         if let Some(bounds) = &bounds {
             permits.charge(bounds, steps.total(Step::planned_delay))?;
         }
@@ -188,10 +188,10 @@ impl Firing {
                 site,
                 names,
                 delay: steps.total(Step::delay),
-                by: draw.is_close().then(|| Box::new(draw.by())),
+                by: hit_by.is_close().then(|| Box::new(hit_by.by())),
                 call: Mutex::new(hub.wants_calls().then(|| HitCall::of(call))),
             }),
-            dice: steps.has_custom().then(|| Box::new(draw.dice)),
+            dice: steps.has_custom().then(|| Box::new(hit_by.dice)),
             steps,
             pause: None,
         })

@@ -51,6 +51,8 @@ impl SiteMonitors {
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRules {
+    /// The state of the site while it has these rules; 0 before they are installed.
+    pub(crate) number: usize,
     pub(crate) hub: Arc<Hub>,
     pub(crate) rules: Arc<[Arc<Armed>]>,
     /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
@@ -91,12 +93,13 @@ impl SiteRules {
         }
         let counts_calls = hub.bounds.load().policy.budget.counts_calls();
         let index = (on > FEW).then(|| {
-            let matchers = rules.iter().map(|rule| &rule.rule.matcher);
+            let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
         let watchers = (monitors.0.as_ref())
             .map(|(monitors, _)| Arc::new(StripedWatchers::new(hub, monitors)));
         Some(Self {
+            number: 0,
             hub: Arc::clone(hub),
             last_deadline: last_deadline(&rules),
             newest: newest(&rules),
@@ -198,6 +201,19 @@ impl SiteRules {
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
         self.is_plain
+    }
+
+    /// Returns whether glances settle most calls. A thread then keeps what they take.
+    pub(crate) fn are_settled_by_glances(&self) -> bool {
+        // A call that guard rails measure goes the whole way.
+        self.is_plain
+            && self.watchers.is_none()
+            && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+    }
+
+    /// Returns whether a rule reads the facts of calls.
+    pub(crate) fn read_calls(&self) -> bool {
+        !self.rules.iter().all(|rule| rule.precheck.takes_all())
     }
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.

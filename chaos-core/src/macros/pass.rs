@@ -13,7 +13,7 @@ use crate::{
     injector::{Injector, global},
     macros::looked_up,
     plan::{Plan, injected::Injected},
-    site::Site,
+    site::{Site, snapshot::FirstLook},
 };
 
 /// Returns the site of a macro without an injector, if it is armed. Registers it on its first pass.
@@ -38,13 +38,22 @@ pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Sit
 
 #[inline(always)]
 fn decide_bare(site: &'static Site) -> Option<Decision> {
-    // The check is inlined: calling `armed` on every pass would cost more than the check itself.
+    let look = site.first_look();
+    if look.leaves_alone() {
+        return None;
+    }
+    decide_bare_after(site, look)
+}
+
+#[cold]
+#[inline(never)]
+fn decide_bare_after(site: &'static Site, look: FirstLook) -> Option<Decision> {
     let site = if site.is_aimed_at() {
         site
     } else {
         armed(site)?
     };
-    site.decide_here(const { &Call::new() })
+    site.decide_after(look, const { &Call::new() })
 }
 
 /// Asks the rules of a site that its injector knows, if any aim there.

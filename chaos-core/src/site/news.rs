@@ -29,10 +29,7 @@ impl Site {
         let before = asked.0;
         asked.0 = before.max(site_rules.newest());
         if before == 0 {
-            return match site_rules.are_plain() {
-                true => self.look_closer(site_rules, 0, call),
-                false => self.ask_many(site_rules, call),
-            };
+            return self.ask(site_rules, call);
         }
         site_rules.count_call();
         let news = site_rules.since(before).map(Arc::new);

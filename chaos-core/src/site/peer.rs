@@ -66,7 +66,7 @@ impl Site {
     /// whether peers are known before a rule needs one. The call takes the path of an armed site.
     pub fn ask_for_peer(&self) {
         if self.peer.ask_next() {
-            let _writing = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            let _writing = self.write();
             if self.rules.load().is_none() {
                 self.state.store(NEW, Relaxed);
             }

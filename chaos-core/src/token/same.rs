@@ -3,6 +3,8 @@
 //! A rule made in code can hold what JSON cannot, such as a body that is not text. A token with a
 //! rule that lacks a part would do other harm than its issuer meant, so it is not signed.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::{fault::Fault, matcher::text::Text, rule::Rule};
@@ -15,7 +17,7 @@ pub(super) fn is_same(meant: &Rule, read: &Rule) -> bool {
 /// Returns the rule in the order and the form that JSON gives it, with the same meaning.
 fn as_json_has_it(rule: &Rule) -> Rule {
     let mut rule = rule.clone();
-    let matcher = &mut rule.matcher;
+    let matcher = Arc::make_mut(&mut rule.matcher);
     matcher
         .headers
         .sort_by(|(a, _), (b, _)| a.as_str().cmp(b.as_str()));

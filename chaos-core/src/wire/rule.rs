@@ -375,7 +375,7 @@ impl From<&Rule> for RuleDoc {
     fn from(rule: &Rule) -> Self {
         let trigger = TriggerDoc::from(&rule.trigger);
         let matching =
-            (rule.matcher != Matcher::default()).then(|| Object(MatchDoc::from(&rule.matcher)));
+            (*rule.matcher != Matcher::default()).then(|| Object(MatchDoc::from(&*rule.matcher)));
         let ttl = rule
             .lifetime
             .ttl()

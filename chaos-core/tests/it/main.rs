@@ -38,6 +38,7 @@ mod rules_compose;
 mod same_key_same_fate;
 mod same_seed_same_faults;
 mod sites_are_listed;
+mod snapshots_decide_as_rules_do;
 mod spans_say_what_was_injected;
 mod support;
 mod surface_code;

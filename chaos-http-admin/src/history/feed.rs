@@ -1,43 +1,19 @@
-//! The recent injections, numbered, for event streams. They are retained only while there is a
+//! Who subscribes to the recent injections, for event streams. Injections are retained only while there is a
 //! subscription, and only counted otherwise.
 
 use std::{
-    collections::VecDeque,
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use chaos_core::{Clock, Injection, Injector, audit::Audit};
-use serde_json::{Value, json};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
-use crate::history::{entry, injection_json};
-
-/// An injection in the feed.
-#[derive(Clone, Debug)]
-pub(crate) struct RecordedInjection {
-    /// Its number, counted from 1 since the feed was created.
-    pub(crate) number: u64,
-    /// The id of the newest audit entry at that moment, by which injections and entries are put in
-    /// order.
-    pub(crate) after: u64,
-    pub(crate) at: SystemTime,
-    pub(crate) injection: Injection,
-}
-
-impl RecordedInjection {
-    /// Returns the JSON of the event.
-    pub(crate) fn to_json(&self) -> Value {
-        let mut json = injection_json::fields(&self.injection);
-        json["number"] = json!(self.number);
-        json["at"] = json!(entry::time(self.at));
-        json
-    }
-}
+use crate::history::recent_injections::{RecentInjections, RecordedInjection};
 
 /// The feed of one injector. Clones are handles to the same feed.
 #[derive(Clone)]
@@ -46,10 +22,11 @@ pub(crate) struct Feed(Arc<FeedState>);
 /// The state that all handles, subscriptions and the observer share.
 struct FeedState {
     /// Whether injections are retained: there is a subscription, or there was one a moment ago.
-    is_retaining: AtomicBool,
-    /// The number of injections so far, retained or not.
-    count: AtomicU64,
-    recent: Mutex<Recent>,
+    is_retaining: Arc<AtomicBool>,
+    recent: Arc<RecentInjections>,
+    subscribers: Mutex<Subscribers>,
+    /// Whether a subscription waits for an injection.
+    is_awaited: AtomicBool,
     /// Wakes subscriptions when an injection was retained.
     changed: Notify,
     /// One permit for each further subscription.
@@ -61,8 +38,7 @@ struct FeedState {
 }
 
 #[derive(Default)]
-struct Recent {
-    retained: VecDeque<RecordedInjection>,
+struct Subscribers {
     subscriptions: usize,
     /// The owner of each subscription that has one.
     owners: Vec<Arc<str>>,
@@ -71,8 +47,6 @@ struct Recent {
 }
 
 impl Feed {
-    /// The number of injections that are retained for subscriptions that are slow or resume.
-    pub(crate) const CAPACITY: usize = 1000;
     /// The number of subscriptions at a time.
     pub(crate) const MAX_SUBSCRIBERS: usize = 16;
     /// The number of subscriptions of one owner of an access token.
@@ -83,20 +57,29 @@ impl Feed {
     /// Creates the feed of an injector and registers its observer.
     pub(crate) fn of(injector: &Injector) -> Self {
         let state = Arc::new(FeedState {
-            is_retaining: AtomicBool::new(false),
-            count: AtomicU64::new(0),
-            recent: Mutex::default(),
+            is_retaining: Arc::default(),
+            recent: Arc::new(RecentInjections::new()),
+            subscribers: Mutex::default(),
+            is_awaited: AtomicBool::new(false),
             changed: Notify::new(),
             slots: Arc::new(Semaphore::new(Self::MAX_SUBSCRIBERS)),
             end: watch::Sender::new(()),
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
-        // The injector keeps its observers for ever, so the observer must not keep the feed alive.
-        let feed = Arc::downgrade(&state);
-        injector.observe(move |injection| {
-            if let Some(feed) = feed.upgrade() {
-                feed.record(injection);
+        // The injector keeps its observers for ever, so the observer must not keep the feed alive. What it needs
+        // without a subscription is its own: taking hold of the feed for each injection is a write that all share.
+        let (feed, recent) = (Arc::downgrade(&state), Arc::clone(&state.recent));
+        let is_retaining = Arc::clone(&state.is_retaining);
+        let wants_calls = {
+            let is_retaining = Arc::clone(&is_retaining);
+            move || is_retaining.load(Ordering::Relaxed)
+        };
+        injector.observe_calls_while(wants_calls, move |injection| {
+            if !is_retaining.load(Ordering::Relaxed) {
+                recent.count_only();
+            } else if let Some(feed) = feed.upgrade() {
+                feed.retain(injection);
             }
         });
         Self(state)
@@ -106,20 +89,23 @@ impl Feed {
     /// already, or [`MAX_PER_OWNER`](Self::MAX_PER_OWNER) of this `owner`.
     pub(crate) fn subscribe(&self, owner: Option<Arc<str>>) -> Option<Subscription> {
         let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
-        let mut recent = self.0.recent();
-        let of_owner = recent
+        let mut subscribers = self.0.subscribers();
+        let of_owner = subscribers
             .owners
             .iter()
             .filter(|it| Some(*it) == owner.as_ref());
         if of_owner.count() >= Self::MAX_PER_OWNER {
             return None;
         }
-        recent.owners.extend(owner.clone());
-        recent.subscriptions += 1;
+        if self.0.has_lingered(&subscribers) {
+            self.0.recent.clear();
+        }
+        subscribers.owners.extend(owner.clone());
+        subscribers.subscriptions += 1;
         // Relaxed is enough: an injection that does not see the flag yet is counted, and so
         // reported as missed.
         self.0.is_retaining.store(true, Ordering::Relaxed);
-        drop(recent);
+        drop(subscribers);
         Some(Subscription {
             state: Arc::clone(&self.0),
             end: self.0.end.subscribe(),
@@ -149,42 +135,41 @@ impl fmt::Debug for Feed {
 }
 
 impl FeedState {
-    /// Records an injection. It runs on the thread of the call that is hit; without a subscription,
-    /// it is one load and one addition.
-    fn record(&self, injection: &Injection) {
-        if self.is_retaining.load(Ordering::Relaxed) {
-            self.retain(injection);
-        } else {
-            self.count.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
+    /// Retains an injection. It runs on the thread of the call that is hit; without a subscription, that only counts.
     #[cold]
     fn retain(&self, injection: &Injection) {
         let (after, at) = (self.audit.last(), self.clock.wall());
-        let mut recent = self.recent();
-        let number = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        let idle_for = self.clock.now().saturating_sub(recent.last_ended_at);
-        if recent.subscriptions == 0 && idle_for > Feed::LINGER {
-            self.is_retaining.store(false, Ordering::Relaxed);
-            recent.retained = VecDeque::new();
-            return;
+        if self.recent.add(injection, after, at) {
+            let subscribers = self.subscribers();
+            if self.has_lingered(&subscribers) {
+                self.is_retaining.store(false, Ordering::Relaxed);
+                self.recent.clear();
+            }
         }
-        if recent.retained.len() == Feed::CAPACITY {
-            recent.retained.pop_front();
+        // Pairs with the store in `wait_unless`: either this sees that it is awaited, or the subscription sees the
+        // injection.
+        if self.is_awaited.load(Ordering::SeqCst) && self.is_awaited.swap(false, Ordering::SeqCst) {
+            self.changed.notify_waiters();
         }
-        recent.retained.push_back(RecordedInjection {
-            number,
-            after,
-            at,
-            injection: injection.clone(),
-        });
-        drop(recent);
-        self.changed.notify_waiters();
     }
 
-    fn recent(&self) -> MutexGuard<'_, Recent> {
-        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns whether the last subscription ended so long ago that none resumes.
+    fn has_lingered(&self, subscribers: &Subscribers) -> bool {
+        let idle_for = self.clock.now().saturating_sub(subscribers.last_ended_at);
+        subscribers.subscriptions == 0 && idle_for > Feed::LINGER
+    }
+
+    fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
+        self.subscribers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for FeedState {
+    fn drop(&mut self) {
+        self.is_retaining.store(false, Ordering::Relaxed);
+        self.recent.clear();
     }
 }
 
@@ -199,26 +184,13 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// Returns the number of the newest injection; 0 if there was none.
     pub(crate) fn newest(&self) -> u64 {
-        let _recent = self.state.recent();
-        self.state.count.load(Ordering::Relaxed)
+        self.state.recent.newest()
     }
 
     /// Returns the retained injections that follow the one with this number, and how many of those
     /// that follow it are not retained.
-    pub(crate) fn after(&self, number: u64) -> (Vec<RecordedInjection>, u64) {
-        let recent = self.state.recent();
-        // Numbers are assigned under the lock under which injections are retained, so up to this
-        // number, an injection that is not in the list never will be.
-        let count = self.state.count.load(Ordering::Relaxed);
-        let retained = recent.retained.iter().rev();
-        let mut retained: Vec<_> = retained
-            .take_while(|it| it.number > number)
-            .cloned()
-            .collect();
-        drop(recent);
-        retained.reverse();
-        let missed = count.saturating_sub(number) - retained.len() as u64;
-        (retained, missed)
+    pub(crate) fn after(&self, number: u64) -> (Vec<Arc<RecordedInjection>>, u64) {
+        self.state.recent.after(number)
     }
 
     /// Waits for the next injection, unless `look` returns `true`. An injection between the call of
@@ -226,6 +198,7 @@ impl Subscription {
     pub(crate) async fn wait_unless(&self, look: impl FnOnce() -> bool) {
         let mut changed = std::pin::pin!(self.state.changed.notified());
         changed.as_mut().enable();
+        self.state.is_awaited.store(true, Ordering::SeqCst);
         if !look() {
             changed.await;
         }
@@ -245,12 +218,12 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut recent = self.state.recent();
-        recent.subscriptions -= 1;
+        let mut subscribers = self.state.subscribers();
+        subscribers.subscriptions -= 1;
         let owner = |it: &Arc<str>| Some(it) == self.owner.as_ref();
-        if let Some(at) = recent.owners.iter().position(owner) {
-            recent.owners.swap_remove(at);
+        if let Some(at) = subscribers.owners.iter().position(owner) {
+            subscribers.owners.swap_remove(at);
         }
-        recent.last_ended_at = self.state.clock.now();
+        subscribers.last_ended_at = self.state.clock.now();
     }
 }

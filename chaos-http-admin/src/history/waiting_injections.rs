@@ -6,9 +6,9 @@ use std::{
 };
 
 use chaos_core::Injection;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::history::{entry, injection_json, process_id::process_id};
+use crate::history::{entry, injection_json::InjectionJson, process_id::process_id};
 
 /// The injections that wait to be written, within bounds.
 #[derive(Debug)]
@@ -85,22 +85,24 @@ impl TakenInjections {
     /// injection waits.
     pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
         let mut left_out = self.left_out;
-        let mut line = |mut line: Value, at| {
-            line["action"] = json!("inject");
-            line["at"] = json!(entry::time(at));
-            line["run"] = json!(process_id());
-            let left_out = mem::take(&mut left_out);
-            if left_out > 0 {
-                line["left_out"] = json!(left_out);
-            }
-            format!("{line}\n").into_bytes()
-        };
-        if self.injections.is_empty() && self.left_out > 0 {
-            return vec![line(json!({}), self.left_out_at)];
+        if self.injections.is_empty() && left_out > 0 {
+            let line = json!({
+                "action": "inject",
+                "at": entry::time(self.left_out_at),
+                "left_out": left_out,
+                "run": process_id(),
+            });
+            return vec![format!("{line}\n").into_bytes()];
         }
-        let lines = self.injections.into_iter();
-        lines
-            .map(|(at, injection)| line(injection_json::fields(&injection), at))
-            .collect()
+        let lines = self.injections.into_iter().map(|(at, injection)| {
+            let mut line = InjectionJson::of(&injection, at);
+            line.action = Some("inject");
+            line.run = Some(process_id());
+            line.left_out = Some(mem::take(&mut left_out)).filter(|left_out| *left_out > 0);
+            let mut line = line.to_text();
+            line.push('\n');
+            line.into_bytes()
+        });
+        lines.collect()
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashSet},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -12,6 +12,7 @@ use std::{
 
 use arc_swap::ArcSwap;
 use chaos_core::{Injection, RuleId, rule::RuleSet};
+use fnv::FnvHashMap;
 use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 
 use super::{expected, table::DELAYS};
@@ -47,7 +48,7 @@ struct Series {
     changed_at: AtomicU64,
 }
 
-type AllSeries = HashMap<Key, Arc<Series>>;
+type AllSeries = FnvHashMap<Key, Arc<Series>>;
 
 /// The counters that the observer of an injector increments.
 pub(super) struct InjectionCounters {

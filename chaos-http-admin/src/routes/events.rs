@@ -4,17 +4,19 @@
 //! client blocks nothing: when the lists have dropped what it has not read, it gets an event that
 //! says how much. The id of an event is the position after it, from which a client can resume.
 
-use std::{collections::VecDeque, convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow, collections::VecDeque, convert::Infallible, fmt::Write, future::pending,
+    sync::Arc, time::Duration,
+};
 
 use axum::{
     Extension,
+    body::Body,
     extract::State,
-    http::{StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, Sse},
-    },
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use chaos_core::{Clock, Injector, audit::Entry};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -30,8 +32,9 @@ use crate::{
     history::{
         entry,
         expiry_watch::ExpiryWatch,
-        feed::{Feed, RecordedInjection, Subscription},
+        feed::{Feed, Subscription},
         process_id::process_id,
+        recent_injections::RecordedInjection,
     },
     problem::Problem,
 };
@@ -44,6 +47,11 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const LONGEST: Duration = Duration::from_secs(240);
 /// The time that a client waits before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
+/// The time after a read before a stream reads again, so that a service that is hit often does not pay for one
+/// wake-up and one write for each injection. The list of recent injections has room for 50,000 in a second.
+const PACE: Duration = Duration::from_millis(20);
+/// The number of bytes after which no further event is added to a chunk.
+const CHUNK: usize = 64 * 1024;
 
 /// Serves an event stream, from `Last-Event-ID` on if the request has it.
 pub(crate) async fn listen(
@@ -64,12 +72,17 @@ pub(crate) async fn listen(
         return ([(header::RETRY_AFTER, "10")], problem).into_response();
     };
     let events = EventStream::start(injector, subscription, caller.token, last);
-    let events = stream::unfold(events, |mut events| async {
-        let event = events.next().await?;
-        Some((Ok::<_, Infallible>(event), events))
+    let chunks = stream::unfold(events, |mut events| async {
+        let chunk = events.next().await?;
+        Some((Ok::<_, Infallible>(chunk), events))
     });
-    // Keeps proxies such as nginx from buffering the answer.
-    ([("x-accel-buffering", "no")], Sse::new(events)).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache"),
+        // Keeps proxies such as nginx from buffering the answer.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(chunks)).into_response()
 }
 
 /// An event to be sent.
@@ -85,7 +98,7 @@ enum Item {
         on: EventId,
     },
     Entry(Arc<Entry>),
-    Injection(RecordedInjection),
+    Injection(Arc<RecordedInjection>),
 }
 
 /// The state of one stream.
@@ -102,6 +115,8 @@ struct EventStream {
     sent: EventId,
     /// The position after the last of `items`.
     read: EventId,
+    /// When `items` were last read.
+    read_at: Option<Duration>,
     items: VecDeque<Item>,
 }
 
@@ -135,43 +150,52 @@ impl EventStream {
             sent_at: Duration::ZERO,
             sent: from,
             read: from,
+            read_at: None,
             items,
         }
     }
 
-    /// Waits for the next event. Returns `None` when the stream ends.
-    async fn next(&mut self) -> Option<Event> {
+    /// Waits for the next events. Returns `None` when the stream ends.
+    async fn next(&mut self) -> Option<Bytes> {
         loop {
             let wait = self.expiry_watch.check();
-            self.fill();
             let now = self.clock.now();
+            let pace = self.read_at.map_or(Duration::ZERO, |read_at| {
+                (read_at + PACE).saturating_sub(now)
+            });
+            if self.items.is_empty() && pace.is_zero() {
+                self.fill();
+                self.read_at = (!self.items.is_empty()).then_some(now);
+            }
             let left = LONGEST.saturating_sub(now);
             if left.is_zero() {
                 return None;
             }
-            if let Some(item) = self.items.pop_front() {
-                // This is checked for every item, so that a stream ends even if there is always
+            if !self.items.is_empty() {
+                // This is checked for every chunk, so that a stream ends even if there is always
                 // more to send.
                 if self.subscription.is_ended() || self.is_revoked() {
                     return None;
                 }
                 self.sent_at = now;
-                return Some(self.encode(item));
+                return Some(self.encode());
             }
             let quiet = (self.sent_at + HEARTBEAT).saturating_sub(now);
             if quiet.is_zero() {
                 self.sent_at = now;
-                return Some(Event::default().comment(""));
+                return Some(Bytes::from_static(b":\n\n"));
             }
             let wait = wait.min(left).min(quiet);
+            let is_paced = !pace.is_zero();
+            let wait = if is_paced { wait.min(pace) } else { wait };
             let (audit, subscription) = (self.injector.audit(), &self.subscription);
             let token = &self.token;
             tokio::select! {
                 biased;
                 () = subscription.ended() => return None,
                 () = revoked(token.as_ref()) => return None,
-                () = subscription.wait_unless(|| subscription.newest() > self.read.injection) => {}
-                () = audit.wait(self.read.entry) => {}
+                () = subscription.wait_unless(|| subscription.newest() > self.read.injection), if !is_paced => {}
+                () = audit.wait(self.read.entry), if !is_paced => {}
                 () = sleep(wait) => {}
             }
         }
@@ -181,11 +205,8 @@ impl EventStream {
         self.token.as_ref().is_some_and(AcceptedToken::is_revoked)
     }
 
-    /// Reads what has happened since the last read, once all of that has been sent.
+    /// Reads what has happened since the last read.
     fn fill(&mut self) {
-        if !self.items.is_empty() {
-            return;
-        }
         let entries = self.injector.audit().after(self.read.entry).entries;
         let newest = entries.last().map_or(self.read.entry, |entry| entry.id);
         let (mut happened, injections) = self.subscription.after(self.read.injection);
@@ -232,33 +253,46 @@ impl EventStream {
         });
     }
 
+    /// Formats items as events, up to the size of a chunk.
+    fn encode(&mut self) -> Bytes {
+        let mut chunk = String::new();
+        while chunk.len() < CHUNK
+            && let Some(item) = self.items.pop_front()
+        {
+            self.write(&item, &mut chunk);
+        }
+        chunk.into()
+    }
+
     /// Formats an item as an event, whose id is the position after it.
-    fn encode(&mut self, item: Item) -> Event {
+    fn write(&mut self, item: &Item, chunk: &mut String) {
         let (name, data) = match item {
-            Item::Start { restarted } => ("start", self.now(restarted)),
+            Item::Start { restarted } => ("start", Cow::from(self.now(*restarted).to_string())),
             Item::Dropped {
                 entries,
                 injections,
                 on,
             } => {
-                self.sent = on;
+                self.sent = *on;
                 let dropped = json!({ "entries": entries, "injections": injections });
-                ("dropped", dropped)
+                ("dropped", dropped.to_string().into())
             }
             Item::Entry(entry) => {
                 self.sent.entry = entry.id;
-                (entry.action.as_str(), entry::entry(&entry))
+                let data = entry::entry(entry).to_string();
+                (entry.action.as_str(), data.into())
             }
             Item::Injection(it) => {
                 self.sent.injection = it.number;
-                ("injection", it.to_json())
+                ("injection", it.json().into())
             }
         };
-        let event = Event::default()
-            .event(name)
-            .id(self.sent.to_string())
-            .retry(RETRY);
-        event.data(data.to_string())
+        let (id, retry) = (self.sent, RETRY.as_millis());
+        // JSON has no line breaks. Writing to a string does not fail.
+        let _ = write!(
+            chunk,
+            "event: {name}\nid: {id}\nretry: {retry}\ndata: {data}\n\n"
+        );
     }
 
     fn now(&self, restarted: bool) -> Value {

@@ -134,9 +134,12 @@ fn values_may_be_expressions_and_are_checked_when_they_are_known() {
         "1s",
         json!([{ "error": "lost" }]),
     );
-    rule!({ "site": "a", "match": { "path": path }, "key": "path:id", "faults": [{ "latency": delay }, { "body": { "truncate_after": "1B" } }] });
-    rule!({ "site": "a", "match": { "path": "/orders/{id}" }, "key": key, "first_attempts": { "n": 1, "key": key }, "faults": faults });
-    rule!({ "id": "literal", "site": site, "match": { "path": "/orders/{id}" }, "key": "path:id", "faults": [{ "value": { "any": ["name", { "is": delay }] } }] });
+    let valid = [
+        rule!({ "site": "a", "match": { "path": path }, "key": "path:id", "faults": [{ "latency": delay }, { "body": { "truncate_after": "1B" } }] }),
+        rule!({ "site": "a", "match": { "path": "/orders/{id}" }, "key": key, "first_attempts": { "n": 1, "key": key }, "faults": faults }),
+        rule!({ "id": "literal", "site": site, "match": { "path": "/orders/{id}" }, "key": "path:id", "faults": [{ "value": { "any": ["name", { "is": delay }] } }] }),
+    ];
+    assert_eq!(valid[2].id().as_str(), "literal");
     let refused = catch_unwind(|| with(-1)).unwrap_err();
     let refused = refused.downcast_ref::<String>().unwrap();
     assert_eq!(

@@ -56,6 +56,8 @@ pub(crate) enum Outcome {
     Cut(BoxError, ConnectionCut),
     /// The client has disconnected, and receives nothing, whatever it is.
     Disconnected,
+    /// The deadline of the call has passed. The error is the client's own, and not an injected one.
+    OutOfTime,
 }
 
 /// How cutting a call off affects its connection.
@@ -122,6 +124,7 @@ impl Outcome {
                 let error = io::Error::from(io::ErrorKind::ConnectionAborted);
                 M::fail(error.into()).map_or_else(|error| Ok(cut(error)), Err)
             }
+            Self::OutOfTime => M::fail(out_of_time()).map_or_else(|error| Ok(cut(error)), Err),
         }
     }
 }
@@ -142,6 +145,17 @@ pub(crate) fn cut_error(cut: Cut, protocol: &Protocol) -> BoxError {
         },
         protocol,
     )
+}
+
+/// Returns the error of a call whose deadline has passed: with tonic, the one in which its client finds the status.
+fn out_of_time() -> BoxError {
+    #[cfg(feature = "tonic")]
+    return Box::new(tonic::TimeoutExpired(()));
+    #[cfg(not(feature = "tonic"))]
+    Box::new(io::Error::new(
+        io::ErrorKind::TimedOut,
+        crate::execute::deadline::DeadlinePassed,
+    ))
 }
 
 /// Returns the error of a body that is cut short.

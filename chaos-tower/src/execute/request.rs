@@ -16,6 +16,7 @@ use crate::{
     error::BoxError,
     execute::{
         cut_means::CutMeans,
+        deadline::Deadline,
         outcome::{Ending, Outcome, cut_error, truncation},
         protocol::Protocol,
         response::ResponsePlan,
@@ -34,6 +35,9 @@ pub(crate) struct PlannedRequest<A> {
     pub(crate) answer_on_signal: Option<Box<(EndSignal, Answer)>>,
     /// What the call ends with if a signal has fired by the time of its response.
     pub(crate) cuts_on_signal: Vec<(EndSignal, Outcome)>,
+    /// The deadline of a gRPC call of a client, once a wait is planned: it bounds all waits. Boxed, because few calls
+    /// have one.
+    pub(crate) deadline: Option<Box<Deadline>>,
 }
 
 /// What has to happen before the next plan is taken.
@@ -57,6 +61,7 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             cut_means,
             answer_on_signal: None,
             cuts_on_signal: Vec::new(),
+            deadline: None,
         }
     }
 
@@ -78,7 +83,10 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
     /// Adds a plan, which `decision` has just returned.
     pub(crate) fn add(&mut self, plan: Plan, decision: &mut Decision) -> NextAction {
         let ending = match plan {
-            Plan::Wait(wait) => return NextAction::Wait(wait),
+            Plan::Wait(wait) => {
+                self.begin_deadline();
+                return NextAction::Wait(wait);
+            }
             Plan::Headers(edit, Direction::Request) => {
                 edit.apply(&mut self.head.headers);
                 return NextAction::Continue;
@@ -104,7 +112,10 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
     /// Adds a plan that neither waits nor ends the call now.
     fn add_for_later(&mut self, plan: Plan, active_call: ActiveCall) {
         match plan {
-            Plan::WaitAfter(wait) => self.response.wait(wait, active_call),
+            Plan::WaitAfter(wait) => {
+                self.begin_deadline();
+                self.response.wait(wait, active_call);
+            }
             Plan::Headers(edit, _) => self.response.headers(edit, active_call),
             Plan::Bytes(plan, direction) => {
                 let fault = match plan {
@@ -122,6 +133,14 @@ impl<A: Body<Data = Bytes, Error: Into<BoxError>>> PlannedRequest<A> {
             Plan::Answer(answer) => self.answer_later(answer, active_call),
             Plan::Cut(cut) => self.cut_later(cut, active_call),
             Plan::Wait(_) | Plan::Fail(_) => {}
+        }
+    }
+
+    /// Begins the deadline of a gRPC call, before its first wait. A client measures its timeout from when it is called,
+    /// which is after the wait; a server has been called by then.
+    fn begin_deadline(&mut self) {
+        if self.cut_means.is_client() && self.protocol.is_grpc() && self.deadline.is_none() {
+            self.deadline = Deadline::of_grpc(&self.head.headers).map(Box::new);
         }
     }
 

@@ -12,8 +12,8 @@ use http_body::Body as _;
 use reqwest::{Body, Request, Response, ResponseBuilderExt, Url};
 use tower_service::Service;
 
-use super::deadline::Deadline;
-use crate::execute::upload::CompleteBody;
+use super::deadline::bound_body;
+use crate::execute::{deadline::Deadline, upload::CompleteBody};
 
 /// The inner service for one call, with the request and response types of `http`.
 ///
@@ -114,7 +114,7 @@ pub(super) fn into_response(
 ) -> Response {
     let (mut head, body) = answer.into_parts();
     let body = match deadline {
-        Some(deadline) => deadline.bound_body(body),
+        Some(deadline) => bound_body(deadline, body),
         None => body,
     };
     let mut extensions = with_url(asked);

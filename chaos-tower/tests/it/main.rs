@@ -3,6 +3,7 @@
 #![cfg(not(feature = "compile-out"))]
 
 mod a_blocked_log_stops_no_guard_rail;
+mod a_grpc_timeout_bounds_delays;
 mod a_server_runs_in_an_overlay;
 mod an_upload_breaks_off;
 mod answers_are_marked_or_not;

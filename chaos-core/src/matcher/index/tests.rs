@@ -1,13 +1,13 @@
 //! The index against a naive twin, which checks every matcher.
 
-mod strategies;
-
 use http::HeaderName;
 use proptest::{prelude::*, sample::Index as Pick};
 
-use self::strategies::{Facts, facts, matcher};
 use super::*;
-use crate::matcher::text::Text;
+use crate::matcher::{
+    strategies::{Facts, facts, matcher},
+    text::Text,
+};
 
 fn candidates(index: &Index, facts: &Facts, from: usize) -> Vec<usize> {
     let mut asked = Vec::new();

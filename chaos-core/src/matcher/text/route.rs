@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::RuleError;
+use crate::{error::RuleError, matcher::compiled::same};
 
 /// A path in axum's syntax, which `matchit`, axum's own matcher, has accepted.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ impl Route {
     }
 
     /// Returns whether `path` matches.
-    pub(super) fn matches(&self, path: &[u8]) -> bool {
+    pub(crate) fn matches(&self, path: &[u8]) -> bool {
         match &self.shape {
             RouteShape::Literal => *self.source.as_bytes() == *path,
             RouteShape::Between(between) => matches_between(between, path),
@@ -168,10 +168,13 @@ fn passes_between<'p>(
             segment(at - 1, value);
             path = rest;
         }
-        match path.strip_prefix(literal.as_bytes()) {
-            Some(rest) => path = rest,
-            None => return false,
+        let Some((start, rest)) = path.split_at_checked(literal.len()) else {
+            return false;
+        };
+        if !same(start, literal.as_bytes()) {
+            return false;
         }
+        path = rest;
     }
     path.is_empty()
 }

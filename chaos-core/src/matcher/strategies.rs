@@ -51,7 +51,9 @@ impl Facts {
     }
 }
 
-const HEADERS: [&str; 6] = ["x-a", "x-b", "x-c", "x-d", "x-e", "content-type"];
+const HEADERS: [&str; 7] = ["x-a", "x-b", "x-c", "x-d", "x-e", "content-type", "host"];
+const METHODS: [&str; 4] = ["GET", "PUT", "TRACE", "PURGE"];
+const HOSTS: [&str; 2] = ["a", "a/b"];
 const LABELS: [&str; 3] = ["table", "shard", "tenant"];
 const VALUES: [&str; 5] = ["", "1", "2", "a/b", "application/grpc"];
 
@@ -115,16 +117,18 @@ pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
     let labels = prop::collection::vec((prop::sample::select(&LABELS[..]), value()), 0..2);
     (
         prop::option::of(path_text()),
-        rarely(prop_oneof![Just("GET"), Just("PUT")]),
+        rarely(text(prop::sample::select(&METHODS[..]).prop_map(Text::is))),
         rarely(grpc),
         rarely(value()),
+        rarely(text(prop::sample::select(&HOSTS[..]).prop_map(Text::is))),
         headers,
         labels,
     )
-        .prop_map(|(path, method, grpc, query, headers, labels)| {
+        .prop_map(|(path, method, grpc, query, host, headers, labels)| {
             let mut matcher = Matcher::new();
             matcher.path = path;
-            matcher.method = method.map(Text::is);
+            matcher.method = method;
+            matcher.host = host;
             matcher.grpc = grpc;
             if let Some(query) = query {
                 matcher = matcher.query("q", query);
@@ -144,8 +148,16 @@ pub(super) fn facts() -> impl Strategy<Value = Facts> {
     let headers = prop::collection::vec((prop::sample::select(&HEADERS[..]), value()), 0..24);
     let labels = prop::collection::vec((prop::sample::select(&LABELS[..]), value()), 0..3);
     let query = prop_oneof![Just(""), Just("?q=1&q=2"), Just("?q=")];
-    (path(), query, headers, labels, prop::bool::weighted(0.9)).prop_map(
-        |(path, query, headers, labels, is_http)| {
+    let method = prop::sample::select(&METHODS[..]);
+    (
+        path(),
+        method,
+        query,
+        headers,
+        labels,
+        prop::bool::weighted(0.9),
+    )
+        .prop_map(|(path, method, query, headers, labels, is_http)| {
             let mut facts = Facts::get(&(path + query));
             for (name, value) in headers {
                 facts = facts.header(name, value);
@@ -153,8 +165,8 @@ pub(super) fn facts() -> impl Strategy<Value = Facts> {
             for (name, value) in labels {
                 facts = facts.label(name, value);
             }
+            facts.method = method.parse().unwrap();
             facts.is_http = is_http;
             facts
-        },
-    )
+        })
 }

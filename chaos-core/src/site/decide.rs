@@ -1,0 +1,254 @@
+//! How a site asks its rules about a call: by what the thread has kept of them, or one by one.
+
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, atomic::Ordering},
+};
+
+use http::Method;
+
+use crate::{
+    armed::{Verdict, draw::Hit},
+    call::{Call, site_kind::SiteKind},
+    decision::{
+        Decision, overlay_rules,
+        site_rules::{Evaluation, SiteRules},
+    },
+    hub::{Hub, reentrancy},
+    matcher::compiled,
+    site::{
+        IDLE, NEW, Site,
+        snapshot::{self, FirstLook},
+    },
+};
+
+impl Site {
+    /// Settles a call by what this thread has kept of the rules, if none of them reads calls and that is enough
+    /// to leave the call alone.
+    ///
+    /// It takes nothing of the request, so that an integration can ask before it moves the request. A call
+    /// that it does not leave alone goes on with [`first_look_by`](Self::first_look_by) if the rules
+    /// [read calls](Self::reads_calls), and then with [`decide_after`](Self::decide_after).
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn first_look(&self) -> FirstLook {
+        let state = self.state.load(Ordering::Relaxed);
+        if crate::COMPILED_OUT || state < snapshot::FIRST_WITHOUT_CALL {
+            return FirstLook::NOTHING;
+        }
+        snapshot::look(state)
+    }
+
+    /// Returns whether what this thread has kept of the rules may settle a call whose facts are known, and no
+    /// other.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn reads_calls(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        (snapshot::FIRST..snapshot::FIRST_WITHOUT_CALL).contains(&state)
+    }
+
+    /// Settles an HTTP request by its method and its path and what this thread has kept of the rules, if that is
+    /// enough to leave the call alone.
+    ///
+    /// Nothing of the request's own memory is lent to a function that is not inlined, so that an integration
+    /// need not move the request to ask.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn first_look_by(&self, method: &Method, path: &str) -> FirstLook {
+        let state = self.state.load(Ordering::Relaxed);
+        if crate::COMPILED_OUT || state < snapshot::FIRST {
+            return FirstLook::NOTHING;
+        }
+        snapshot::look_by(state, compiled::bit(Some(method)), path)
+    }
+
+    /// Asks the rules about one call. Returns `None` if the call is left alone.
+    ///
+    /// Cold, because only calls of an armed site come here. Most of those are left alone, so the code
+    /// after a hit is out of line again.
+    #[cold]
+    #[inline(never)]
+    pub fn decide(&self, call: &Call<'_>) -> Option<Decision> {
+        self.decide_here(call)
+    }
+
+    /// Asks the rules about one call, inlined into a caller that is cold itself.
+    #[inline(always)]
+    pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
+        let mut look = self.first_look();
+        if !look.leaves_alone() && self.reads_calls() {
+            look = snapshot::look_at(self.state.load(Ordering::Relaxed), call);
+        }
+        if look.leaves_alone() {
+            return None;
+        }
+        self.decide_after(look, call)
+    }
+
+    /// Asks the rules about a call, from where a look has left it. Returns `None` if the call is left alone.
+    #[doc(hidden)]
+    #[cold]
+    #[inline(never)]
+    pub fn decide_after(&self, mut look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+        if crate::COMPILED_OUT {
+            return None;
+        }
+        if look.needs_call() {
+            look = snapshot::go_on(look, call);
+            if look.leaves_alone() {
+                return None;
+            }
+        }
+        let guard = self.rules.load();
+        let number = guard.as_ref().map_or(0, |site_rules| site_rules.number);
+        // If not, the rules have changed since the look, or nothing was kept of them.
+        let goes_on = look.holds_for(number, call);
+        let Some(site_rules) = guard.as_ref() else {
+            return self.pass_first(call);
+        };
+        if goes_on {
+            return match look.is_hit() {
+                true => self.fire(site_rules, look.at(), Hit::BY_CHANCE, call),
+                false => self.look_closer(site_rules, look.at(), call),
+            };
+        }
+        if number >= snapshot::FIRST {
+            snapshot::keep(number, &site_rules.rules);
+        }
+        self.ask(site_rules, call)
+    }
+
+    /// Asks all rules about a call.
+    #[inline(always)]
+    pub(super) fn ask(&self, site_rules: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        match site_rules.are_plain() {
+            true => self.look_closer(site_rules, 0, call),
+            false => self.ask_many(site_rules, call),
+        }
+    }
+
+    /// Passes a call where no rule aims, and asks it for the address of its peer if none was asked.
+    #[cold]
+    #[inline(never)]
+    fn pass_first(&self, call: &Call<'_>) -> Option<Decision> {
+        self.peer.ask(call);
+        // A site in code is new until it is registered.
+        if self.kind == SiteKind::Layer {
+            let (new, idle, order) = (NEW, IDLE, Ordering::Relaxed);
+            let _ = self.state.compare_exchange(new, idle, order, order);
+        }
+        None
+    }
+
+    /// Asks the rules one by one; `from` is the first one that a glance does not settle.
+    #[inline(never)]
+    pub(super) fn look_closer(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        let mut expired = false;
+        let hit = site_rules.each(call, from, |at, rule| {
+            match rule.consult(call, &site_rules.hub) {
+                Verdict::Pass => {}
+                // Retired once, when all were asked: that looks at more than this rule.
+                Verdict::Expired => expired = true,
+                Verdict::Hit(hit) => return ControlFlow::Break((at, hit)),
+            }
+            ControlFlow::Continue(())
+        });
+        match hit {
+            ControlFlow::Break((at, hit)) => self.fire(site_rules, at, hit, call),
+            ControlFlow::Continue(()) => {
+                if expired {
+                    self.retire(site_rules);
+                }
+                None
+            }
+        }
+    }
+
+    /// Fires the rule that hit, and those after it that hit too.
+    #[cold]
+    #[inline(never)]
+    fn fire(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        self.peer.ask(call);
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
+        let _ = site_rules.fire(&mut evaluation, from, Some(hit));
+        if decision.is_empty() {
+            self.retire(site_rules);
+            return None;
+        }
+        Some(decision)
+    }
+
+    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
+    /// policy.
+    #[inline(never)]
+    fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        own.count_call();
+        if own.are_overlaid() {
+            self.retire(own);
+            if overlay_rules::any_entered() {
+                return self.ask_entered(own, call);
+            }
+            self.passed_outside.note();
+        }
+        self.look_closer(own, 0, call)
+    }
+
+    /// Asks the rules of the overlays that the call is in, which few calls are, and then the site's own.
+    #[inline(never)]
+    fn ask_entered(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&own.hub, call, &mut decision);
+        let asked = overlay_rules::each_entered(self.address(), |rules| {
+            rules.fire(&mut evaluation, 0, None)
+        });
+        if evaluation.decision.is_empty() {
+            return self.look_closer(own, 0, call);
+        }
+        if asked.is_continue() {
+            let _ = own.fire(&mut evaluation, 0, None);
+        }
+        Some(decision.of_overlay())
+    }
+
+    /// Starts the evaluation of a call on which no rule has fired yet.
+    #[inline]
+    fn evaluate<'c>(
+        &self,
+        hub: &Hub,
+        call: &'c Call<'c>,
+        decision: &'c mut Decision,
+    ) -> Evaluation<'c> {
+        Evaluation {
+            call,
+            here: (self.name, self.kind),
+            decision,
+            // A site may still hold rules when a halt begins, because an edit works on them.
+            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
+            has_ended: false,
+        }
+    }
+
+    /// Returns the site to idle when every rule has expired. No timer or task takes part in that.
+    #[cold]
+    pub(super) fn retire(&self, seen: &Arc<SiteRules>) {
+        if seen.are_over() {
+            self.make_idle(seen);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What a thread keeps of the rules of sites, to settle the calls that are left alone.
+//!
+//! The flag of an armed site is a number that no other state of any site ever has. A thread that has kept
+//! what settles calls under this number asks no more than that. Such a call is never hit: whenever a rule
+//! hits it, or has to be asked closely, the call goes on to the rules themselves.
+
+use std::{
+    cell::RefCell,
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use crate::{
+    armed::{
+        Armed,
+        precheck::{Glance, Precheck},
+    },
+    call::Call,
+    matcher::compiled::{Known, MethodBit},
+};
+
+/// How many sites a thread keeps snapshots of, as a power of two. More sites share them.
+const SLOT_BITS: u32 = 5;
+const SLOTS: usize = 1 << SLOT_BITS;
+
+/// The first number of a state that snapshots are kept of. Smaller ones are the other states of a site.
+pub(super) const FIRST: usize = SLOTS;
+
+/// The first number of rules none of which reads the facts of calls.
+pub(super) const FIRST_WITHOUT_CALL: usize = !(usize::MAX >> 1);
+
+/// This many calls that find another number than their own replace a snapshot, so that sites which share a
+/// slot do not replace each other at every call.
+const PATIENCE: u8 = 8;
+
+/// What a thread keeps of one site.
+struct Snapshot {
+    number: usize,
+    /// How many calls have found another number than their own.
+    misses: u8,
+    rules: Vec<Arc<Precheck>>,
+}
+
+thread_local! {
+    static SLOTS_OF_THREAD: RefCell<[Snapshot; SLOTS]> = const {
+        RefCell::new([const { Snapshot { number: 0, misses: 0, rules: Vec::new() } }; SLOTS])
+    };
+}
+
+/// Where a thread keeps the snapshot of a site.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SlotId(usize);
+
+impl SlotId {
+    /// Returns the slots in turn, so that sites share them only if there are more sites than slots.
+    pub(super) fn next() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Relaxed) % SLOTS)
+    }
+
+    /// Returns a number that was never returned before; `None` when there is none left.
+    pub(super) fn number(self, reads_calls: bool) -> Option<usize> {
+        static NEXT: AtomicUsize = AtomicUsize::new(1);
+        let after = |next: usize| (next < FIRST_WITHOUT_CALL >> SLOT_BITS).then(|| next + 1);
+        let next = NEXT.fetch_update(Relaxed, Relaxed, after).ok()?;
+        let without_call = if reads_calls { 0 } else { FIRST_WITHOUT_CALL };
+        Some(without_call | (next << SLOT_BITS) | self.0)
+    }
+}
+
+/// How far a call was settled without the rules themselves. One word, so that it is returned in a register.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct FirstLook(
+    /// Zero if all rules leave the call alone. Or else, from the lowest bit on: one of the kinds below, the
+    /// slot of the snapshot, and the position of the first rule that does not.
+    usize,
+);
+
+/// The rule hits the call.
+const HIT: usize = 1;
+/// The rule has to be asked closely.
+const CLOSELY: usize = 2;
+/// Nothing is known of the call.
+const UNKNOWN: usize = 3;
+/// The rule takes the method and the path of the call, and reads other facts.
+const NEEDS_CALL: usize = 4;
+const KIND_BITS: u32 = 3;
+
+impl FirstLook {
+    /// Nothing is known of the call.
+    pub const NOTHING: Self = Self(UNKNOWN);
+
+    /// Returns whether the call is left alone: nothing else is to be done.
+    #[inline(always)]
+    #[must_use]
+    pub fn leaves_alone(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns whether the call was settled so far as the rules at this number settle it. If not, what was
+    /// counted of it is taken back.
+    #[inline(always)]
+    pub(super) fn holds_for(self, number: usize, call: &Call<'_>) -> bool {
+        self.kind() != UNKNOWN && self.is_of(number, call)
+    }
+
+    #[inline(never)]
+    fn is_of(self, number: usize, call: &Call<'_>) -> bool {
+        let is_of = SLOTS_OF_THREAD.try_with(|slots| {
+            let slots = slots.try_borrow().ok()?;
+            let slot = &slots[self.slot()];
+            if slot.number != number {
+                let counted = self.at() + usize::from(self.is_hit());
+                let rules = slot.rules.iter().take(counted);
+                let matched = rules.filter(|rule| rule.matches(call, Known::Nothing));
+                matched.for_each(|rule| rule.take_back());
+            }
+            Some(slot.number == number)
+        });
+        is_of.ok().flatten().unwrap_or(false)
+    }
+
+    /// Returns whether the call has to be read to settle it.
+    #[inline(always)]
+    pub(super) fn needs_call(self) -> bool {
+        self.kind() == NEEDS_CALL
+    }
+
+    /// Returns whether a rule hits the call.
+    pub(super) fn is_hit(self) -> bool {
+        self.kind() == HIT
+    }
+
+    /// Returns the position of the first rule that does not leave the call alone.
+    pub(super) fn at(self) -> usize {
+        self.0 >> (KIND_BITS + SLOT_BITS)
+    }
+
+    fn kind(self) -> usize {
+        self.0 % (1 << KIND_BITS)
+    }
+
+    fn slot(self) -> usize {
+        (self.0 >> KIND_BITS) % SLOTS
+    }
+}
+
+/// Settles a call by what this thread has kept under a number of rules that do not read it.
+#[inline(never)]
+pub(super) fn look(number: usize) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, Precheck::glance)
+    })
+}
+
+/// Settles an HTTP request by what this thread has kept under a number, if its method and its path suffice.
+#[inline(never)]
+pub(super) fn look_by(number: usize, method: MethodBit, path: &str) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, |rule| rule.glance_by(method, path))
+    })
+}
+
+/// Settles a call by what this thread has kept under a number.
+#[inline(never)]
+pub(super) fn look_at(number: usize, call: &Call<'_>) -> FirstLook {
+    with_snapshot(number % SLOTS, |snapshot| {
+        if snapshot.number != number {
+            return FirstLook::NOTHING;
+        }
+        snapshot.look(0, |rule| rule.glance_at(call, Known::Nothing))
+    })
+}
+
+/// Settles the rest of an HTTP request that has been settled as far as its method and its path suffice.
+#[inline(never)]
+pub(super) fn go_on(look: FirstLook, call: &Call<'_>) -> FirstLook {
+    with_snapshot(look.slot(), |snapshot| {
+        let mut known = Known::Path;
+        snapshot.look(look.at(), |rule| {
+            rule.glance_at(call, mem::replace(&mut known, Known::Nothing))
+        })
+    })
+}
+
+#[inline(always)]
+fn with_snapshot(slot: usize, look: impl FnOnce(&Snapshot) -> FirstLook) -> FirstLook {
+    let look = SLOTS_OF_THREAD.try_with(|slots| {
+        // It is borrowed already if an allocator passes a site. To borrow it mutably takes less.
+        let Ok(slots) = slots.try_borrow_mut() else {
+            return FirstLook::NOTHING;
+        };
+        look(&slots[slot])
+    });
+    look.unwrap_or(FirstLook::NOTHING)
+}
+
+impl Snapshot {
+    /// Settles a call by the rules from a position on.
+    #[inline(always)]
+    fn look(&self, from: usize, mut glance: impl FnMut(&Precheck) -> Glance) -> FirstLook {
+        for (at, rule) in self.rules.iter().enumerate().skip(from) {
+            let kind = match glance(rule) {
+                Glance::Pass => continue,
+                Glance::Hit => HIT,
+                Glance::LookCloser => CLOSELY,
+                Glance::NeedsCall => NEEDS_CALL,
+            };
+            let place = (at << SLOT_BITS) | (self.number % SLOTS);
+            return FirstLook((place << KIND_BITS) | kind);
+        }
+        FirstLook(0)
+    }
+}
+
+/// Keeps what settles calls under a number.
+#[cold]
+pub(super) fn keep(number: usize, rules: &[Arc<Armed>]) {
+    let _ = SLOTS_OF_THREAD.try_with(|slots| {
+        let Ok(mut slots) = slots.try_borrow_mut() else {
+            return;
+        };
+        let slot = &mut slots[number % SLOTS];
+        slot.misses += 1;
+        if slot.number == 0 || slot.misses >= PATIENCE {
+            let prechecks = rules.iter().map(|rule| Arc::clone(&rule.precheck));
+            slot.rules.clear();
+            slot.rules.extend(prechecks);
+            (slot.number, slot.misses) = (number, 0);
+        }
+    });
+}
