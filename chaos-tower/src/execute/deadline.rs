@@ -41,6 +41,7 @@ impl Deadline {
         Some(Self::after(time))
     }
 
+    #[cfg(feature = "reqwest")]
     pub(crate) fn at(self) -> Instant {
         self.0
     }
