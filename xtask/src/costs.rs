@@ -83,7 +83,9 @@ type Column = (&'static str, fn(&[&Record]) -> String);
 const INSTRUCTIONS: Column = ("adds instructions", |group| {
     range(group, |record| Some(record.instructions))
 });
-const NS: Column = ("ns", |group| range(group, |record| Some(record.ns)));
+const NS: Column = ("ns", |group| {
+    range(group, |record| Some(record.ns.max(0.0)))
+});
 const ALLOCATIONS: Column = ("allocations", |group| {
     range(group, |record| Some(record.allocations))
 });
