@@ -45,9 +45,9 @@ proptest! {
         let [none, all] = read(&CallWindow::new(SLOTS, true), &meter);
         prop_assert_eq!((none.calls, none.quantile(quantile, bound)), (0, 0.0));
         let (measured, exact) = (all.quantile(quantile, bound), exact(&latencies, quantile));
-        // Below a microsecond, a bucket is 64 ns wide.
+        // Below a microsecond, a bucket is 64 ns wide. The nanosecond more is for the rounding of the seconds.
         let off = (measured - exact).abs();
-        prop_assert!(off <= exact * 0.05 || off <= 32e-9, "{} is {}", exact, measured);
+        prop_assert!(off <= exact * 0.05 || off <= 33e-9, "{} is {}", exact, measured);
         // It is on the right side of the bound, however near.
         prop_assert_eq!(measured > bound.as_secs_f64(), exact > bound.as_secs_f64());
     }
