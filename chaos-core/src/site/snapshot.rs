@@ -76,7 +76,8 @@ impl SlotId {
 #[derive(Clone, Copy, Debug)]
 pub struct FirstLook(
     /// Zero if all rules leave the call alone. Or else, from the lowest bit on: one of the kinds below, the
-    /// slot of the snapshot, and the position of the first rule that does not.
+    /// slot of the snapshot, the position of the first rule that does not, and as much of the snapshot's number
+    /// as there is room for.
     usize,
 );
 
@@ -89,6 +90,10 @@ const UNKNOWN: usize = 3;
 /// The rule takes the method and the path of the call, and reads other facts.
 const NEEDS_CALL: usize = 4;
 const KIND_BITS: u32 = 3;
+/// Snapshots are kept of a few rules only.
+const AT_BITS: u32 = 8;
+/// Where the number of the snapshot begins.
+const NUMBER_AT: u32 = KIND_BITS + SLOT_BITS + AT_BITS;
 
 impl FirstLook {
     /// Nothing is known of the call.
@@ -105,23 +110,39 @@ impl FirstLook {
     /// counted of it is taken back.
     #[inline(always)]
     pub(super) fn holds_for(self, number: usize, call: &Call<'_>) -> bool {
-        self.kind() != UNKNOWN && self.is_of(number, call)
+        if self.kind() == UNKNOWN {
+            return false;
+        }
+        let holds = self.is_at(number);
+        if !holds {
+            self.take_back(call);
+        }
+        holds
     }
 
+    /// Takes back what was counted, unless the labels of the call, which are evaluated after the look, have
+    /// passed a site that has taken the slot.
+    #[cold]
     #[inline(never)]
-    fn is_of(self, number: usize, call: &Call<'_>) -> bool {
-        let is_of = SLOTS_OF_THREAD.try_with(|slots| {
-            let slots = slots.try_borrow().ok()?;
+    fn take_back(self, call: &Call<'_>) {
+        let _ = SLOTS_OF_THREAD.try_with(|slots| {
+            let Ok(slots) = slots.try_borrow() else {
+                return;
+            };
             let slot = &slots[self.slot()];
-            if slot.number != number {
+            if self.is_at(slot.number) {
                 let counted = self.at() + usize::from(self.is_hit());
                 let rules = slot.rules.iter().take(counted);
                 let matched = rules.filter(|rule| rule.matches(call, Known::Nothing));
                 matched.for_each(|rule| rule.take_back());
             }
-            Some(slot.number == number)
         });
-        is_of.ok().flatten().unwrap_or(false)
+    }
+
+    /// Returns whether the look was at the snapshot with this number.
+    #[inline(always)]
+    fn is_at(self, number: usize) -> bool {
+        self.0 >> NUMBER_AT == number_bits(number) >> NUMBER_AT
     }
 
     /// Returns whether the call has to be read to settle it.
@@ -137,7 +158,7 @@ impl FirstLook {
 
     /// Returns the position of the first rule that does not leave the call alone.
     pub(super) fn at(self) -> usize {
-        self.0 >> (KIND_BITS + SLOT_BITS)
+        (self.0 >> (KIND_BITS + SLOT_BITS)) % (1 << AT_BITS)
     }
 
     fn kind(self) -> usize {
@@ -217,10 +238,15 @@ impl Snapshot {
                 Glance::NeedsCall => NEEDS_CALL,
             };
             let place = (at << SLOT_BITS) | (self.number % SLOTS);
-            return FirstLook((place << KIND_BITS) | kind);
+            return FirstLook(number_bits(self.number) | (place << KIND_BITS) | kind);
         }
         FirstLook(0)
     }
+}
+
+/// Returns the number of a snapshot, without its slot, where a look has it.
+fn number_bits(number: usize) -> usize {
+    (number >> SLOT_BITS) << NUMBER_AT
 }
 
 /// Keeps what settles calls under a number.

@@ -207,6 +207,40 @@ fn an_edit_between_a_look_and_the_decision_counts_no_call_twice() {
     assert_eq!((matched("kept"), matched("lost")), (22, 20));
 }
 
+/// Labels are evaluated after the look. If they pass other sites, one of them takes the slot.
+#[test]
+fn sites_that_are_passed_between_a_look_and_the_decision_keep_their_counts() {
+    let injector = Injector::new();
+    let site = injector.site(SITE);
+    let others: Vec<_> = (0..100)
+        .map(|n| injector.site(&format!("between.n{n}")))
+        .collect();
+    let other = Rule::new(
+        "other".parse().unwrap(),
+        "between.*".parse().unwrap(),
+        Fault::error("x"),
+    );
+    let lost = rule("lost", Fault::error("lost"));
+    injector
+        .replace(vec![
+            noted("kept").trigger(never()),
+            lost,
+            other.trigger(never()),
+        ])
+        .unwrap();
+    let matched = |id| injector.counts(id).unwrap().matched;
+    assert!(site.decide(&Call::new()).is_some());
+    let look = site.first_look();
+    assert!(!look.leaves_alone());
+    for _ in 0..50 {
+        for other in &others {
+            assert!(other.decide(&Call::new()).is_none());
+        }
+    }
+    assert!(site.decide_after(look, &Call::new()).is_some());
+    assert_eq!(["kept", "lost", "other"].map(matched), [2, 2, 5_000],);
+}
+
 /// More sites than a thread keeps snapshots of decide alike.
 #[test]
 fn sites_beyond_those_that_are_kept_decide_alike() {
