@@ -33,8 +33,9 @@ impl Follower {
         }
         // The directory is watched before the file is looked for, so no change in between is missed.
         self.watch_directory();
+        let resumes = self.marker.resumes();
         match self.marker.look() {
-            Ok(found) => self.apply(found),
+            Ok(found) => self.apply(found, resumes),
             Err(error) => {
                 let problem = format!("the halt file cannot be looked for: {error}");
                 self.marker.suppose_there();
@@ -53,9 +54,10 @@ impl Follower {
             if self.marker.is_stopped() {
                 return;
             }
+            let resumes = self.marker.resumes();
             match self.marker.look() {
                 Ok(Found::Removed) => self.look_again(woken),
-                Ok(found) => self.apply(found),
+                Ok(found) => self.apply(found, resumes),
                 Err(error) => self.report_unknown(&error),
             }
         }
@@ -66,21 +68,20 @@ impl Follower {
         self.marker.suppose_there();
         while woken.recv_timeout(GONE_FOR) != Err(RecvTimeoutError::Timeout) {}
         self.watch_directory();
+        let resumes = self.marker.resumes();
         match self.marker.look() {
-            Ok(found) => self.apply(found),
+            Ok(found) => self.apply(found, resumes),
             Err(error) => self.report_unknown(&error),
         }
     }
 
-    /// Brings the halt in line with the file, or the file with the halt.
-    fn apply(&self, found: Found) {
+    /// Brings the halt in line with the file, or the file with the halt. There were so many `resumes` before the
+    /// look: one that came since has removed the file that the look has found.
+    fn apply(&self, found: Found, resumes: u64) {
         let problem = match found {
-            Found::Appeared => {
-                self.halt(&self.marker.reason());
-                None
-            }
-            Found::Stays => {
-                if !self.is_halted() {
+            Found::Appeared | Found::Stays => {
+                let is_to_halt = matches!(found, Found::Appeared) || !self.is_halted();
+                if is_to_halt && self.marker.resumes() == resumes {
                     self.halt(&self.marker.reason());
                 }
                 None

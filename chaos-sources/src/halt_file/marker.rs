@@ -151,6 +151,11 @@ impl Marker {
         self.path.parent().is_none_or(Path::is_dir)
     }
 
+    /// Returns the number of resumes that have removed the file.
+    pub(super) fn resumes(&self) -> u64 {
+        self.asked().resumes
+    }
+
     /// Notes that a halt by `by` is yet to be written.
     pub(super) fn is_to_be_written(&self, by: &Actor) {
         self.asked().unwritten.get_or_insert_with(|| by.clone());
@@ -158,7 +163,7 @@ impl Marker {
 
     /// Returns a halt by `by` that is to be written.
     pub(super) fn pending(&self, by: Actor) -> PendingHalt {
-        let resumes = self.asked().resumes;
+        let resumes = self.resumes();
         PendingHalt { by, resumes }
     }
 

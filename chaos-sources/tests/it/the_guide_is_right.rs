@@ -49,10 +49,10 @@ fn its_variables_can_be_armed() {
         "env.http.server.1"
     );
     let actions = guide
-        .split("Their actions ")
+        .split("The actions ")
         .nth(1)
         .unwrap()
-        .split("are understood")
+        .split("are supported")
         .next()
         .unwrap();
     let actions: Vec<_> = actions.split('`').skip(1).step_by(2).collect();
