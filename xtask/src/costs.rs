@@ -30,7 +30,7 @@ pub(crate) fn write() -> Result<(), String> {
     Ok(())
 }
 
-/// Checks that each document has the tables that [`write`] would write, and that the library is ahead of its peers
+/// Checks that each document has the tables that [`write()`] would write, and that the library is ahead of its peers
 /// wherever nothing is injected.
 ///
 /// # Errors
