@@ -12,8 +12,6 @@ mod install;
 mod limits;
 mod needs;
 mod overlays;
-mod site_list;
-mod site_names;
 mod sites;
 mod wait;
 pub(crate) mod warnings;
@@ -38,7 +36,7 @@ use crate::{
     hub::{Hub, observer::Injection},
     injector::{
         book::Book, book_guard::BookGuard, halt_hooks::HaltHooks, holders::Holders,
-        site_names::SiteNames,
+        sites::names::SiteNames,
     },
     rule::rule_set::RuleSet,
     site::catalogue,

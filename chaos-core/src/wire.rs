@@ -7,15 +7,12 @@
 //! A field of a document is written once, with what it means and what it accepts: the struct that serde
 //! reads, the text of errors and the [`schema`] follow from it.
 
-mod budget;
 mod document;
 mod fault;
 mod form;
 mod guard;
-mod io_kind;
 mod matcher;
 mod policy;
-mod program;
 mod read;
 mod rule;
 mod scalar;
@@ -24,7 +21,6 @@ mod shape;
 mod short;
 mod text;
 mod trigger;
-mod window;
 
 pub(crate) use self::policy::bounds_from_json;
 pub use self::{

@@ -6,7 +6,7 @@ use crate::{
     armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
     guard_rail::monitor::Monitor,
-    injector::site_list::SiteList,
+    injector::sites::list::SiteList,
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{

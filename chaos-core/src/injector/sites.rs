@@ -1,5 +1,8 @@
 //! The sites of an injector: made by name, taken in from the linker's list, and exempted.
 
+pub(super) mod list;
+pub(super) mod names;
+
 use std::panic::Location;
 
 use crate::{

@@ -7,6 +7,7 @@ mod direction;
 mod error;
 mod grpc;
 mod headers;
+pub(super) mod io_kind;
 mod latency;
 mod status;
 

@@ -1,13 +1,13 @@
 //! A policy in JSON, as the environment sets it and the admin port returns it.
 
 use super::{
-    budget::BudgetDoc,
     document::document,
     form::{Object, SizeDoc, Whole},
     guard::{self, GUARDS, GuardDoc},
     read,
     scalar::{DURATION, SITE, SIZE, duration, duration_text, not_zero, size, size_text},
     shape::{Documented, Shape},
+    trigger::budget::BudgetDoc,
 };
 use crate::{error::RuleError, policy::Policy, trigger::rate::Rate};
 

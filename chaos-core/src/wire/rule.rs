@@ -8,18 +8,20 @@ use serde::{
 };
 
 use super::{
-    budget::BudgetDoc,
     document::document,
     fault::FaultDoc,
     form::{Object, Whole},
     guard::{self, GUARDS, GuardDoc},
     matcher::MatchDoc,
-    program::{PROGRAM, ProgramDoc},
     read,
     scalar::{SITE, Words, duration, duration_text, meaning, word, words},
     shape::{Documented, Shape},
-    trigger::{FirstAttemptsDoc, KEY, ReplayDoc, TriggerDoc},
-    window::{WINDOW, WindowDoc},
+    trigger::{
+        FirstAttemptsDoc, KEY, ReplayDoc, TriggerDoc,
+        budget::BudgetDoc,
+        program::{PROGRAM, ProgramDoc},
+        window::{WINDOW, WindowDoc},
+    },
 };
 use crate::{
     error::RuleError,

@@ -1,10 +1,13 @@
 //! The fields of a rule that choose among the matched calls, in JSON.
 
+pub(super) mod budget;
+pub(super) mod program;
+pub(super) mod window;
+
+use self::{budget::BudgetDoc, program::ProgramDoc};
 use super::{
-    budget::BudgetDoc,
     document::document,
     form::{Object, Whole},
-    program::ProgramDoc,
     scalar::{not_zero, refuse},
     shape::{Documented, Shape},
 };

@@ -7,8 +7,8 @@ use crate::{
     fault::{ErrorFault, Fault},
     wire::{
         document::document,
+        fault::io_kind,
         form::Form,
-        io_kind,
         scalar::refuse,
         shape::{Documented, Shape},
     },

@@ -4,7 +4,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::grammar::{TermAction, excerpt};
-use crate::{error::RuleError, wire::io_kind};
+use crate::{error::RuleError, wire::fault::io_kind};
 
 const NAMES: &str = "off, return, sleep, panic, print, pause, yield, delay, or one of latency, \
                      status, grpc, error, value, abort, hang, block, body, headers, burn, custom, \

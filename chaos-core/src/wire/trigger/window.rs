@@ -1,16 +1,21 @@
 //! A window of hours in JSON.
 
-use super::document::document;
-use super::shape::{Documented, Shape};
-use crate::error::RuleError;
 #[cfg(feature = "window")]
 use crate::trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
+use crate::{
+    error::RuleError,
+    wire::{
+        document::document,
+        shape::{Documented, Shape},
+    },
+};
 
 #[cfg(feature = "window")]
-pub(super) const WINDOW: Shape = WindowDoc::SHAPE;
+pub(in crate::wire) const WINDOW: Shape = WindowDoc::SHAPE;
 
 #[cfg(not(feature = "window"))]
-pub(super) const WINDOW: Shape = WindowDoc::SHAPE.allowing("a build with the feature `window`");
+pub(in crate::wire) const WINDOW: Shape =
+    WindowDoc::SHAPE.allowing("a build with the feature `window`");
 
 #[cfg(not(feature = "window"))]
 const DAYS_ALLOWED: &str = "days";
@@ -64,7 +69,7 @@ document! {
 
 impl WindowDoc {
     #[cfg(feature = "window")]
-    pub(super) fn into_window(self) -> Result<Window, RuleError> {
+    pub(in crate::wire) fn into_window(self) -> Result<Window, RuleError> {
         if self.days.is_none() && self.hours.is_none() {
             let problem = "neither days nor hours";
             return Err(RuleError::new("window", problem, WINDOW.allowed()));
@@ -78,7 +83,7 @@ impl WindowDoc {
 
     /// Returns an error: a build without the feature `window` has no windows.
     #[cfg(not(feature = "window"))]
-    pub(super) fn into_window(self) -> Result<std::convert::Infallible, RuleError> {
+    pub(in crate::wire) fn into_window(self) -> Result<std::convert::Infallible, RuleError> {
         let problem = "this build has no windows";
         Err(RuleError::new("window", problem, WINDOW.allowed()))
     }
@@ -105,7 +110,8 @@ impl From<&Window> for WindowDoc {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{super::read, *};
+    use super::*;
+    use crate::wire::read;
 
     fn window(json: Value) -> Result<Window, RuleError> {
         read::document::<WindowDoc, _>(json)?.into_window()

@@ -14,7 +14,7 @@ type ByName = FnvHashMap<(&'static str, SiteKind), &'static Site>;
 
 /// The sites that were made by name, each kind apart. Written under the injector's lock, read without.
 #[derive(Debug)]
-pub(super) struct SiteNames([ArcSwapOption<ByName>; MAPS]);
+pub(in crate::injector) struct SiteNames([ArcSwapOption<ByName>; MAPS]);
 
 impl Default for SiteNames {
     fn default() -> Self {
@@ -24,13 +24,13 @@ impl Default for SiteNames {
 
 impl SiteNames {
     /// Returns the site of this name and kind.
-    pub(super) fn find(&self, name: &str, kind: SiteKind) -> Option<&'static Site> {
+    pub(in crate::injector) fn find(&self, name: &str, kind: SiteKind) -> Option<&'static Site> {
         let sites = self.map(name).load();
         sites.as_ref()?.get(&(name, kind)).copied()
     }
 
     /// Adds a site whose name no other of its kind has.
-    pub(super) fn add(&self, site: &'static Site) {
+    pub(in crate::injector) fn add(&self, site: &'static Site) {
         let map = self.map(site.name());
         let mut sites = map.load().as_deref().cloned().unwrap_or_default();
         sites.insert((site.name(), site.kind()), site);

@@ -4,20 +4,21 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-use super::{
-    document::document,
-    form::Object,
-    scalar::{DURATION, duration, duration_text, refuse},
-    shape::{Documented, Shape},
-};
 use crate::{
     error::RuleError,
     trigger::program::{
         PHASES_ALLOWED, Phase, Program, RATE_ALLOWED, Ramp, SCALE_ALLOWED, TIME_ALLOWED,
     },
+    wire::{
+        document::document,
+        form::Object,
+        scalar::{DURATION, duration, duration_text, refuse},
+        shape::{Documented, Shape},
+    },
 };
 
-pub(super) const PROGRAM: Shape = Shape::list(&PhaseDoc::SHAPE, 1, 100).allowing(PHASES_ALLOWED);
+pub(in crate::wire) const PROGRAM: Shape =
+    Shape::list(&PhaseDoc::SHAPE, 1, 100).allowing(PHASES_ALLOWED);
 
 /// A ramp from one number to another.
 const RAMP: Shape = Shape::text(
@@ -29,7 +30,7 @@ const RAMP: Shape = Shape::text(
 /// A program as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(transparent)]
-pub(super) struct ProgramDoc(Vec<Object<PhaseDoc>>);
+pub(in crate::wire) struct ProgramDoc(Vec<Object<PhaseDoc>>);
 
 document! {
     /// A phase of a program.
@@ -45,13 +46,13 @@ document! {
 }
 
 /// A number, or a text such as `0.01..0.2`.
-pub(super) enum RampDoc {
+pub(in crate::wire) enum RampDoc {
     Number(f64),
     Text(String),
 }
 
 impl ProgramDoc {
-    pub(super) fn into_program(self) -> Result<Program, RuleError> {
+    pub(in crate::wire) fn into_program(self) -> Result<Program, RuleError> {
         let mut phases = Vec::with_capacity(self.0.len());
         for (at, Object(doc)) in self.0.into_iter().enumerate() {
             let here = |error: RuleError| error.under(&format!("program[{at}]"));
@@ -184,7 +185,8 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::{super::read::read, *};
+    use super::*;
+    use crate::wire::read::read;
 
     fn program(json: Value) -> Result<Program, RuleError> {
         read::<ProgramDoc, _>(json, &PROGRAM)?.into_program()

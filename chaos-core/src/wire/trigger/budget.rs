@@ -1,14 +1,14 @@
 //! What a rule or a policy may spend, in JSON.
 
-use super::{
-    document::document,
-    form::Object,
-    scalar::{DURATION, duration, duration_text, refuse},
-    shape::{Documented, Shape},
-};
 use crate::{
     error::RuleError,
     trigger::{budget::Budget, rate::Rate},
+    wire::{
+        document::document,
+        form::Object,
+        scalar::{DURATION, duration, duration_text, refuse},
+        shape::{Documented, Shape},
+    },
 };
 
 document! {
@@ -26,13 +26,13 @@ document! {
 }
 
 impl BudgetDoc {
-    pub(super) fn of(budget: &Budget) -> Option<Object<Self>> {
+    pub(in crate::wire) fn of(budget: &Budget) -> Option<Object<Self>> {
         let share = budget.greatest_share().map(Rate::get);
         let delay = budget.delay_in_a_minute().map(duration_text);
         (*budget != Budget::new()).then_some(Object(Self { share, delay }))
     }
 
-    pub(super) fn into_budget(self) -> Result<Budget, RuleError> {
+    pub(in crate::wire) fn into_budget(self) -> Result<Budget, RuleError> {
         if self.share.is_none() && self.delay.is_none() {
             return Err(refuse("neither share nor delay"));
         }

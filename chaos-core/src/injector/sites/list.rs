@@ -7,21 +7,23 @@ use crate::{matcher::glob::SiteGlob, site::Site};
 /// The sites that an injector knows, in order of name, file and line. Several may share a name, and one site is listed
 /// once.
 #[derive(Debug, Default)]
-pub(super) struct SiteList(BTreeMap<(&'static str, &'static str, u32, usize), &'static Site>);
+pub(in crate::injector) struct SiteList(
+    BTreeMap<(&'static str, &'static str, u32, usize), &'static Site>,
+);
 
 impl SiteList {
-    pub(super) fn add(&mut self, site: &'static Site) {
+    pub(in crate::injector) fn add(&mut self, site: &'static Site) {
         let place = (site.name(), site.file(), site.line(), site.address());
         self.0.insert(place, site);
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &'static Site> {
+    pub(in crate::injector) fn iter(&self) -> impl Iterator<Item = &'static Site> {
         self.0.values().copied()
     }
 
     /// Returns the sites that a rule with this pattern aims at. A name is looked up, and a pattern compared with the
     /// name of each site.
-    pub(super) fn aimed_at<'l>(
+    pub(in crate::injector) fn aimed_at<'l>(
         &'l self,
         glob: &'l SiteGlob,
     ) -> impl Iterator<Item = &'static Site> + use<'l> {
