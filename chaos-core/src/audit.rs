@@ -161,7 +161,7 @@ pub struct Audit(Arc<List>);
 #[derive(Debug, Default)]
 struct List {
     ring: Mutex<Ring>,
-    /// The id of the newest entry, for readers that do not take the lock. Written under it.
+    /// The id of the newest entry. Written under the lock, read without.
     last: AtomicU64,
     changed: ChangeNotifier,
 }
@@ -172,7 +172,6 @@ struct Ring {
     refused: VecDeque<Arc<Entry>>,
     /// About how many bytes of memory the rules take that `done` keeps alive. A refusal keeps none.
     weight: u64,
-    last: u64,
     followers: Followers,
 }
 
@@ -211,8 +210,7 @@ impl Audit {
     #[must_use = "nothing is kept for it when it is dropped"]
     pub fn follow(&self) -> AuditFollower {
         let mut ring = self.ring();
-        let last = ring.last;
-        ring.followers.add(last)
+        ring.followers.add(self.last())
     }
 
     /// Returns the entries with an id above `id`. Pass 0 for all that are kept.
@@ -224,7 +222,7 @@ impl Audit {
             entries.range(first..).cloned().collect::<Vec<_>>()
         };
         let (mut entries, refused) = (newer(&ring.done), newer(&ring.refused));
-        let all = ring.last.saturating_sub(id);
+        let all = self.last().saturating_sub(id);
         drop(ring);
         entries.extend(refused);
         entries.sort_unstable_by_key(|entry| entry.id);
@@ -290,11 +288,11 @@ impl Audit {
             changed,
         } = draft;
         let mut ring = self.ring();
-        ring.last += 1;
-        self.0.last.store(ring.last, Ordering::Release);
+        let id = self.last() + 1;
+        self.0.last.store(id, Ordering::Release);
         ring.weight += changed.weight();
         let entry = Arc::new(Entry {
-            id: ring.last,
+            id,
             at,
             actor,
             action,

@@ -18,7 +18,7 @@ use std::{
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: AtomicBool,
-    /// Whether the gate has been listed for a halt. It orders nothing: relaxed.
+    /// Whether the gate has been listed for a halt.
     listed: AtomicBool,
     /// Greater than the number of any gate that was made before.
     pub(crate) number: u64,
@@ -56,9 +56,16 @@ impl Gate {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Returns whether this is the first call of the method.
-    fn list_once(&self) -> bool {
-        !self.listed.load(Ordering::Relaxed) && !self.listed.swap(true, Ordering::Relaxed)
+    /// Returns whether the gate has been listed for a halt.
+    fn is_listed(&self) -> bool {
+        // Pairs with the store in `mark_listed`.
+        self.listed.load(Ordering::Acquire)
+    }
+
+    /// Notes that the gate has been listed: a call that sees it knows what its lister knew of halts.
+    fn mark_listed(&self) {
+        // Pairs with the load in `is_listed`.
+        self.listed.store(true, Ordering::Release);
     }
 
     /// Opens the gate for those who come, and wakes nobody.

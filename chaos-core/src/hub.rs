@@ -17,7 +17,11 @@ use arc_swap::{ArcSwap, Guard};
 use crate::{
     audit::Audit,
     clock::Clock,
-    gate::{Gate, changed::ChangeNotifier, held::HeldGates},
+    gate::{
+        Gate,
+        changed::ChangeNotifier,
+        held::{HeldGates, TakenGates},
+    },
     guard_rail::{breach::Breach, injected_by},
     hub::{
         closures::Closures,
@@ -113,7 +117,7 @@ impl Hub {
         self.halted.load(Ordering::Acquire)
     }
 
-    /// Sets whether all injection is halted. A halt [releases](Self::release_held) the waiting calls afterwards.
+    /// Sets whether all injection is halted. A halt [takes](Self::take_held) the gates afterwards.
     pub(crate) fn set_halted(&self, halted: bool) {
         self.halted.store(halted, Ordering::Release);
     }
@@ -127,9 +131,9 @@ impl Hub {
         }
     }
 
-    /// Releases all calls that wait.
-    pub(crate) fn release_held(&self) {
-        self.held.open_all();
+    /// Takes the gates at which calls wait.
+    pub(crate) fn take_held(&self) -> TakenGates {
+        self.held.take()
     }
 
     /// Exempts the requests whose path is `path`, or below it.

@@ -4,8 +4,10 @@ use chaos_core::wire;
 
 use crate::json::{Field, Input, Kind, Object, Value, text};
 
-/// A fault beside which every other can stand.
-const FAULT: &str = r#"{"latency":"0s"}"#;
+/// A fault that can stand wherever any fault can: before one that ends the call, or behind it, where only what acts on
+/// the response can. Of a choice, one option that can happen is enough.
+const FAULT: &str =
+    r#"{"one_of":[{"fault":{"latency":"0s"}},{"fault":{"latency":"0s","when":"after"}}]}"#;
 
 impl Input {
     /// Checks the names of all fields, and the values of those whose check needs no other field that may be an

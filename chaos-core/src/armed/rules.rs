@@ -47,7 +47,7 @@ pub(crate) struct Retired(pub(crate) Vec<Arc<Armed>>);
 
 impl Retired {
     /// Keeps calls from waiting for these rules from now on, and wakes none of those that wait.
-    pub(crate) fn mark_over(&self) {
+    pub(crate) fn mark_over(self) {
         for rule in &self.0 {
             rule.gate.mark_open();
         }

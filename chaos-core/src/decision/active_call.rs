@@ -227,8 +227,9 @@ impl Deref for MaybeShared {
 impl Hub {
     /// Returns whether a rule is over: halted, changed, deleted or past its deadline.
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
-        // A halt opens the gates where calls wait, and leaves the others to a resume.
-        rule.gate.is_open() || self.is_halted() || rule.arming.has_expired_by(&self.clock)
+        // A halt opens the gates where calls wait, and leaves the others to a resume, which opens them before it ends
+        // the halt. So the gate is read last.
+        self.is_halted() || rule.gate.is_open() || rule.arming.has_expired_by(&self.clock)
     }
 
     /// Returns `time`, cut off at the deadline of the rule.

@@ -23,24 +23,24 @@ impl HeldGates {
 
     /// Adds a gate, before a call waits there.
     pub(crate) fn add(&self, gate: &Arc<Gate>) {
-        if !gate.list_once() {
+        if gate.is_listed() {
             return;
         }
         let mut gates = self.lock();
+        if gate.is_listed() {
+            return;
+        }
         if gates.list.len() >= gates.full {
             gates.list.retain(|gate| gate.strong_count() > 0);
             gates.full = Self::FEW.max(2 * gates.list.len());
         }
         gates.list.push(Arc::downgrade(gate));
+        gate.mark_listed();
     }
 
-    /// Opens all gates.
-    pub(crate) fn open_all(&self) {
-        // A task that is woken may edit rules, so no lock is held meanwhile.
-        let gates = std::mem::take(&mut self.lock().list);
-        for gate in gates.iter().filter_map(Weak::upgrade) {
-            gate.open();
-        }
+    /// Takes all gates, to be opened when no lock is held.
+    pub(crate) fn take(&self) -> TakenGates {
+        TakenGates(std::mem::take(&mut self.lock().list))
     }
 
     fn lock(&self) -> MutexGuard<'_, Gates> {
@@ -48,9 +48,45 @@ impl HeldGates {
     }
 }
 
+/// The gates at which calls had waited when a halt began. Those that are listed later are not among them.
+#[derive(Debug)]
+#[must_use = "the calls that wait are released when the gates are opened"]
+pub(crate) struct TakenGates(Vec<Weak<Gate>>);
+
+impl TakenGates {
+    /// Opens the gates. A task that is woken may edit rules, so no lock may be held.
+    pub(crate) fn open_all(self) {
+        for gate in self.0.iter().filter_map(Weak::upgrade) {
+            gate.open();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::{ptr, sync::Barrier, thread};
+
     use super::*;
+
+    /// A second call waited at a gate that the first was still to add, and a halt returned meanwhile.
+    #[test]
+    fn a_call_waits_only_at_a_gate_that_is_listed() {
+        let gates = HeldGates::default();
+        for _ in 0..2000 {
+            let (gate, start) = (Arc::default(), Barrier::new(2));
+            let add = || {
+                start.wait();
+                gates.add(&gate);
+                let is_it = |listed: &Weak<Gate>| ptr::eq(listed.as_ptr(), &*gate);
+                gates.lock().list.iter().any(is_it)
+            };
+            thread::scope(|scope| {
+                let other = scope.spawn(add);
+                assert!(add());
+                assert!(other.join().unwrap());
+            });
+        }
+    }
 
     /// Each release of a paused call leaves a gate behind.
     #[test]
@@ -66,8 +102,14 @@ mod tests {
             gates.add(&Arc::default());
         }
         assert!(gates.lock().list.len() <= 2 * HeldGates::FEW);
-        gates.open_all();
+        let taken = gates.take();
+        let later = Arc::default();
+        gates.add(&later);
+        taken.open_all();
         assert!(kept.iter().all(|gate| gate.is_open()));
+        assert!(!later.is_open());
+        gates.take().open_all();
+        assert!(later.is_open());
         assert!(gates.lock().list.is_empty());
     }
 }

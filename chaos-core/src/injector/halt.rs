@@ -68,17 +68,18 @@ impl Injector {
 
     /// Adds a holder, and returns the names of those who held already. The first halts.
     fn hold(&self, kind: HolderKind, by: &Actor) -> Option<String> {
-        let held = {
+        let (held, gates) = {
             let mut holders = self.0.holders();
             let held = holders.names();
             holders.add(kind, by.clone(), self.now());
             self.0.hub.set_halted(true);
-            held
+            // Taken under this lock, which a resume takes, too: the gates that it makes are not for this halt to open.
+            (held, self.0.hub.take_held())
         };
+        // Before the sites are disarmed: that may have to wait for an edit.
+        gates.open_all();
         if held.is_none() {
             self.0.armed.store(false, Ordering::Relaxed);
-            // Before the sites are disarmed: that may have to wait for an edit.
-            self.0.hub.release_held();
             self.0.disarm();
         }
         held
@@ -118,12 +119,10 @@ impl Injector {
     /// that injection is halted must be able to rely on it.
     fn end_holds(&self, actor: &Actor, halts: u64) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
-        let retired = match self.0.hub.is_halted() {
-            true => book.put_behind_new_gates(),
-            false => Retired::default(),
-        };
-        // A call from before the halt must find its rule over. Those that waited have been released.
-        retired.mark_over();
+        if self.0.hub.is_halted() {
+            // A call from before the halt must find its rule over. The halt has released those that wait.
+            book.put_behind_new_gates().mark_over();
+        }
         let ended = {
             let mut holders = self.0.holders();
             holders.check_unlocked()?;
@@ -145,7 +144,6 @@ impl Injector {
         self.0.install_all(&mut book, self.now());
         self.note(&book, actor, draft);
         drop(book);
-        retired.open();
         self.notify();
         Ok(ended.is_some())
     }

@@ -51,7 +51,7 @@ impl Sub for Weight {
     }
 }
 
-/// The length of a rule as it was written, which says nothing about what the rule does: all are equal.
+/// The length of a rule as it was written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WrittenLength(u32);
 
@@ -59,12 +59,6 @@ pub(crate) struct WrittenLength(u32);
 impl Default for WrittenLength {
     fn default() -> Self {
         Self(512)
-    }
-}
-
-impl PartialEq for WrittenLength {
-    fn eq(&self, _: &Self) -> bool {
-        true
     }
 }
 

@@ -91,6 +91,36 @@ fn a_rule_pauses_again_after_a_halt() {
     }
 }
 
+/// A resume released the calls that began while it was at work.
+#[test]
+fn a_call_that_begins_during_a_resume_is_paused() {
+    let injector = Injector::new();
+    let (id, site) = ("pause".parse().unwrap(), "halt.resumes".parse().unwrap());
+    let pause = Fault::pause(Duration::from_secs(600)).unwrap();
+    injector.put(Rule::new(id, site, pause));
+    injector.halt("not yet");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                inject!(injector: injector, "halt.resumes").unwrap();
+            }
+        });
+        for round in 1..=100 {
+            injector.resume();
+            while injector.status().injected < round {
+                std::thread::yield_now();
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+            // A call that was released has been followed by another one.
+            let injected = injector.status().injected;
+            is_over.store(round == 100 || injected != round, Ordering::Relaxed);
+            injector.halt("next");
+            assert_eq!(injected, round);
+        }
+    });
+}
+
 #[test]
 fn nothing_fires_until_resume_whatever_is_edited() {
     let injector = Injector::new();

@@ -275,6 +275,15 @@ fn a_rule_that_json_cannot_say_is_not_signed() {
     }
 }
 
+/// It was refused, because JSON does not say that the id is the place of the macro.
+#[test]
+fn a_rule_of_the_macro_is_signed() {
+    let rule = chaos_rule::rule!({ "site": "http.server", "faults": [{ "status": 503 }] });
+    let signed = key().sign("ann", MINUTE, std::slice::from_ref(&rule), now());
+    let token = key().verify(signed.unwrap(), now()).unwrap();
+    assert_eq!(token.rules(), [rule]);
+}
+
 #[test]
 fn what_json_says_in_its_own_way_is_signed() {
     let a = HeaderName::from_static("x-a");

@@ -140,6 +140,17 @@ fn values_may_be_expressions_and_are_checked_when_they_are_known() {
         rule!({ "id": "literal", "site": site, "match": { "path": "/orders/{id}" }, "key": "path:id", "faults": [{ "value": { "any": ["name", { "is": delay }] } }] }),
     ];
     assert_eq!(valid[2].id().as_str(), "literal");
+    // Faults that are valid behind one that ends the call, or before a panic, alone.
+    let retry = "5";
+    for rule in [
+        rule!({ "site": "a", "faults": [{ "status": 503 }, { "headers": { "set": { "retry-after": retry } } }] }),
+        rule!({ "site": "a", "faults": [{ "status": { "code": 503, "body": "" } }, { "latency": delay, "when": "after" }] }),
+        rule!({ "site": "a", "faults": [{ "abort": "reset" }, { "latency": delay, "when": "after" }] }),
+        rule!({ "site": "a", "faults": [{ "latency": delay }, { "abort": "panic" }] }),
+        rule!({ "site": "a", "faults": [{ "latency": delay }, { "latency": "1s", "when": "after" }, { "status": 204 }] }),
+    ] {
+        assert!(rule.faults().len() > 1, "{rule:?}");
+    }
     let refused = catch_unwind(|| with(-1)).unwrap_err();
     let refused = refused.downcast_ref::<String>().unwrap();
     assert_eq!(

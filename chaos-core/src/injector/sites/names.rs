@@ -1,9 +1,9 @@
 //! `SiteNames`: the sites that were made by name, found without a lock.
 
-use std::sync::Arc;
+use std::{hash::Hasher, sync::Arc};
 
 use arc_swap::ArcSwapOption;
-use fnv::FnvHashMap;
+use fnv::{FnvHashMap, FnvHasher};
 
 use crate::{call::site_kind::SiteKind, site::Site};
 
@@ -37,10 +37,40 @@ impl SiteNames {
         map.store(Some(Arc::new(sites)));
     }
 
-    /// Returns the map that has the sites of this name. The ends of names differ where their beginnings do not.
+    /// Returns the map that has the sites of this name.
     fn map(&self, name: &str) -> &ArcSwapOption<ByName> {
-        let end = name.bytes().rev().take(4);
-        let place = end.fold(name.len(), |place, byte| 31 * place + usize::from(byte));
-        &self.0[place % MAPS]
+        let mut hasher = FnvHasher::default();
+        hasher.write(name.as_bytes());
+        // These bits depend on each byte, the last included. The maps use the lowest and the highest ones.
+        &self.0[(hasher.finish() >> 40) as usize % MAPS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sites of the same last name were all in a few maps, and each new one copied all of them.
+    #[test]
+    fn no_map_has_much_more_than_its_share() {
+        for name in [
+            |at| format!("shop.orders{at}.read"),
+            |at| format!("db.{at}"),
+            |at| format!("route-{at:04}.http.server"),
+        ] as [fn(usize) -> String; 3]
+        {
+            let names = SiteNames::default();
+            let mut sizes = [0; MAPS];
+            for at in 0..100 * MAPS {
+                let map = names.map(&name(at));
+                let place = names.0.iter().position(|other| std::ptr::eq(other, map));
+                sizes[place.unwrap()] += 1;
+            }
+            assert!(
+                sizes.iter().all(|size| *size < 200),
+                "{}: {sizes:?}",
+                name(0)
+            );
+        }
     }
 }
