@@ -212,8 +212,9 @@ impl Injector {
     }
 
     /// Calls `observer` for every injection from now on, as [`observe`](Self::observe) does, and copies the facts
-    /// of the call for it only while `wants_calls` returns `true`. It is asked when a rule fires. While no
-    /// observer wants it, [`Injection::call`] is that of a call of which nothing is known, and a hit costs less.
+    /// of the call for it only while `wants_calls` returns `true`. It is called when a rule fires, and
+    /// must neither block nor pass a site. While no observer wants it, [`Injection::call`] is that of a call of
+    /// which nothing is known, and a hit costs less.
     pub fn observe_calls_while(
         &self,
         wants_calls: impl Fn() -> bool + Send + Sync + 'static,

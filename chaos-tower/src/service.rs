@@ -124,7 +124,7 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    if service.site_ref.reads_calls() {
+    if look.knows_nothing() && service.site_ref.reads_calls() {
         look = (service.site_ref).first_look_by(request.method(), request.uri().path());
         if look.leaves_alone() {
             return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));

@@ -181,7 +181,6 @@ impl Firing {
         }
         Some(Self {
             active: MaybeShared::Own(Active {
-                taken: permits.keep(),
                 rule: Arc::clone(rule),
                 hub: Arc::clone(hub),
                 has_begun: AtomicBool::new(false),
@@ -190,6 +189,9 @@ impl Firing {
                 delay: steps.total(Step::delay),
                 by: hit_by.is_close().then(|| Box::new(hit_by.by())),
                 call: Mutex::new(hub.wants_calls().then(|| HitCall::of(call))),
+                // Last, because code of the application may panic before: it says whether it wants calls, and which
+                // route one has.
+                taken: permits.keep(),
             }),
             dice: steps.has_custom().then(|| Box::new(hit_by.dice)),
             steps,

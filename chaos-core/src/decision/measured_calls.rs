@@ -13,6 +13,7 @@ use std::{
         atomic::{
             AtomicU8, AtomicU32, AtomicU64,
             Ordering::{AcqRel, Acquire, Relaxed, Release},
+            fence,
         },
     },
     time::Duration,
@@ -103,6 +104,8 @@ impl MeasuredCall {
         let number = take()?;
         let record = record(number);
         let start = CallStart::at(now);
+        // Pairs with the fence of a judgement: if it has read any of what follows, it finds that the call is another.
+        fence(Release);
         record.watchers.store(watchers.number(), Relaxed);
         record.resets.store(start.resets, Relaxed);
         record.injected.begin(of_overlay);
@@ -199,7 +202,8 @@ impl CallsUnderWay for CallsOf<'_> {
             let stage = record.stage.load(Relaxed);
             let watchers = record.watchers.load(Relaxed);
             // It may have become another call's meanwhile.
-            if record.begun.load(Acquire) == begun
+            fence(Acquire);
+            if record.begun.load(Relaxed) == begun
                 && nanos(start.begun) == begun
                 && stage & (HEAD | BODY) != 0
                 && self.0.is_among(watchers)
@@ -268,7 +272,8 @@ fn take() -> Option<NonZeroU32> {
         let kept = &mut kept.borrow_mut().0;
         kept.pop().or_else(|| take_from_all(kept))
     });
-    kept.unwrap_or_else(|_| take_from_all(&mut Vec::new()))
+    // The thread ends, and keeps none of them.
+    kept.unwrap_or_else(|_| take_from_all(&mut KeptNumbers(Vec::new()).0))
 }
 
 #[cold]
@@ -302,4 +307,50 @@ fn give(number: NonZeroU32) {
 #[cold]
 fn give_to_all(kept: &mut Vec<NonZeroU32>) {
     unused().numbers.extend(kept.drain(..AT_ONCE));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        sync::mpsc::{Sender, channel},
+        thread,
+    };
+
+    use super::*;
+
+    type Numbers = BTreeSet<NonZeroU32>;
+
+    /// Takes and gives back numbers twice when the thread ends, and sends which.
+    struct TakesAtTheEnd(Sender<[Numbers; 2]>);
+
+    impl Drop for TakesAtTheEnd {
+        fn drop(&mut self) {
+            let taken = [(); 2].map(|()| {
+                let taken: Numbers = (0..KEPT).map_while(|_| take()).collect();
+                taken.iter().copied().for_each(give);
+                taken
+            });
+            self.0.send(taken).unwrap();
+        }
+    }
+
+    thread_local! {
+        static AT_THE_END: RefCell<Option<TakesAtTheEnd>> = const { RefCell::new(None) };
+    }
+
+    /// A call that began while its thread ended once took many records, used one, and forgot the others.
+    #[test]
+    fn a_thread_that_ends_loses_no_record() {
+        let (sender, receiver) = channel();
+        let ended = thread::spawn(|| {
+            // What is used first is dropped last.
+            AT_THE_END.set(Some(TakesAtTheEnd(sender)));
+            KEPT_HERE.with_borrow_mut(|_| ());
+        });
+        ended.join().unwrap();
+        let [first, second] = receiver.recv().unwrap();
+        assert_eq!(first.len(), KEPT);
+        assert_eq!(first, second);
+    }
 }

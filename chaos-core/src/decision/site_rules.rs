@@ -205,10 +205,7 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        // A call that guard rails measure goes the whole way.
-        self.is_plain
-            && self.watchers.is_none()
-            && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+        self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether a rule reads the facts of calls.

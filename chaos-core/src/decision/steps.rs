@@ -1,6 +1,6 @@
 //! The steps of a rule that fires: how they are made of its faults, and in which order they are executed.
 
-use std::{iter, mem, sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crate::{
     armed::Armed,
@@ -16,8 +16,12 @@ use crate::{
 pub(crate) struct Steps {
     next: Option<Step>,
     /// Nothing without a next one.
-    rest: Option<Box<Self>>,
+    rest: Option<Box<Rest>>,
 }
+
+/// The steps after the next one, in order.
+#[derive(Debug)]
+struct Rest(VecDeque<Step>);
 
 impl Steps {
     /// Returns the next step.
@@ -28,28 +32,29 @@ impl Steps {
     /// Removes the next step.
     pub(crate) fn pop(&mut self) -> Option<Step> {
         let next = self.next.take();
-        if let Some(rest) = self.rest.take() {
-            *self = *rest;
+        if let Some(Rest(rest)) = self.rest.as_deref_mut() {
+            self.next = rest.pop_front();
         }
         next
     }
 
     /// Adds a step before all others.
     pub(crate) fn push_front(&mut self, step: Step) {
-        let rest = mem::take(self);
-        self.next = Some(step);
-        self.rest = rest.next.is_some().then(|| Box::new(rest));
+        if let Some(next) = self.next.replace(step) {
+            self.rest().push_front(next);
+        }
     }
 
     /// Returns the next step, if there is no other.
     pub(crate) fn only(&self) -> Option<&Step> {
-        self.next.as_ref().filter(|_| self.rest.is_none())
+        let is_last = |_: &&Step| self.rest.as_ref().is_none_or(|rest| rest.0.is_empty());
+        self.next.as_ref().filter(is_last)
     }
 
     /// Returns all steps in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Step> {
-        let all = iter::successors(Some(self), |steps| steps.rest.as_deref());
-        all.filter_map(|steps| steps.next.as_ref())
+        let rest = self.rest.as_ref().map(|rest| rest.0.iter());
+        self.next.iter().chain(rest.unwrap_or_default())
     }
 
     /// Returns the sum of what `time` returns for each step.
@@ -67,21 +72,22 @@ impl Steps {
     pub(crate) fn has_custom(&self) -> bool {
         let is_custom = |step: &Step| matches!(step, Step::Custom(_));
         self.next.as_ref().is_some_and(is_custom)
-            || self.rest.as_ref().is_some_and(|rest| rest.has_custom())
+            || (self.rest.as_ref()).is_some_and(|rest| rest.0.iter().any(is_custom))
     }
 
     fn push(&mut self, step: Step) {
-        match (&self.next, &mut self.rest) {
-            (None, _) => self.next = Some(step),
-            (Some(_), Some(rest)) => rest.push(step),
-            (Some(_), rest @ None) => {
-                let last = Self {
-                    next: Some(step),
-                    rest: None,
-                };
-                *rest = Some(Box::new(last));
-            }
+        if self.next.is_none() {
+            self.next = Some(step);
+        } else {
+            self.rest().push_back(step);
         }
+    }
+
+    /// Returns the steps after the next one, to add to them. There is room for one at first, because thousands of
+    /// calls may be held at once.
+    fn rest(&mut self) -> &mut VecDeque<Step> {
+        let one = || Box::new(Rest(VecDeque::with_capacity(1)));
+        &mut self.rest.get_or_insert_with(one).0
     }
 }
 

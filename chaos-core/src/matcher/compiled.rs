@@ -43,7 +43,7 @@ const METHODS: [Method; 9] = [
 ];
 /// The bit of a call that has no method.
 const NO_METHOD: u16 = 1 << METHODS.len();
-/// The bit of all other methods. It is set if every one of them satisfies the condition.
+/// The bit of all other methods. It is set only without a condition; with one, they are checked one by one.
 const OTHER_METHOD: u16 = NO_METHOD << 1;
 
 /// A number with one bit: that of a method.
@@ -189,7 +189,6 @@ fn bits(text: &Text) -> u16 {
         .iter()
         .filter(|method| is_taken(Some(method.as_str())));
     let taken = taken.fold(0, |bits, method| bits | bit(Some(method)));
-    // Other methods are checked one by one.
     taken | if is_taken(None) { NO_METHOD } else { 0 }
 }
 

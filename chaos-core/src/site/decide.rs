@@ -26,9 +26,10 @@ impl Site {
     /// Settles a call by what this thread has kept of the rules, if none of them reads calls and that is enough
     /// to leave the call alone.
     ///
-    /// It takes nothing of the request, so that an integration can ask before it moves the request. A call
-    /// that it does not leave alone goes on with [`first_look_by`](Self::first_look_by) if the rules
-    /// [read calls](Self::reads_calls), and then with [`decide_after`](Self::decide_after).
+    /// It takes nothing of the request, so that an integration can ask before it moves the request. A call of which
+    /// [nothing is known](FirstLook::knows_nothing) goes on with [`first_look_by`](Self::first_look_by) if the
+    /// rules [read calls](Self::reads_calls). One that is not left alone goes on with
+    /// [`decide_after`](Self::decide_after).
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
@@ -51,7 +52,8 @@ impl Site {
     }
 
     /// Settles an HTTP request by its method and its path and what this thread has kept of the rules, if that is
-    /// enough to leave the call alone.
+    /// enough to leave the call alone. The rules [read calls](Self::reads_calls), and no earlier look has counted
+    /// the call.
     ///
     /// Nothing of the request's own memory is lent to a function that is not inlined, so that an integration
     /// need not move the request to ask.
@@ -59,10 +61,9 @@ impl Site {
     #[inline(always)]
     #[must_use]
     pub fn first_look_by(&self, method: &Method, path: &str) -> FirstLook {
+        // Another state by now needs no check: nothing is kept under one that is no number of rules, except that
+        // an empty slot leaves calls of an idle site alone.
         let state = self.state.load(Ordering::Relaxed);
-        if crate::COMPILED_OUT || state < snapshot::FIRST {
-            return FirstLook::NOTHING;
-        }
         snapshot::look_by(state, compiled::bit(Some(method)), path)
     }
 
@@ -79,10 +80,15 @@ impl Site {
     /// Asks the rules about one call, inlined into a caller that is cold itself.
     #[inline(always)]
     pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
-        let mut look = self.first_look();
-        if !look.leaves_alone() && self.reads_calls() {
-            look = snapshot::look_at(self.state.load(Ordering::Relaxed), call);
-        }
+        // Read once: a second look, at other rules, would count the call again.
+        let state = self.state.load(Ordering::Relaxed);
+        let look = if crate::COMPILED_OUT || state < snapshot::FIRST {
+            FirstLook::NOTHING
+        } else if state < snapshot::FIRST_WITHOUT_CALL {
+            snapshot::look_at(state, call)
+        } else {
+            snapshot::look(state)
+        };
         if look.leaves_alone() {
             return None;
         }

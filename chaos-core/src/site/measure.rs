@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use crate::{
     call::Call,
     decision::{Decision, WatchedCall, site_rules::SiteRules},
-    site::{IDLE, Site},
+    site::Site,
 };
 
 impl Site {
@@ -57,12 +57,12 @@ impl Site {
     /// Returns the site to idle, unless it has other rules by now.
     pub(super) fn make_idle(&self, seen: &Arc<SiteRules>) {
         // A writer that holds the lock installs something newer.
-        let Ok(_writing) = self.writer.try_lock() else {
+        let Ok(mut writing) = self.writer.try_lock() else {
             return;
         };
-        if (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen)) {
-            self.rules.store(None);
-            self.state.store(IDLE, Ordering::Relaxed);
+        let is_current = (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen));
+        if is_current {
+            self.store(&mut writing, None);
         }
     }
 }

@@ -106,11 +106,19 @@ impl FirstLook {
         self.0 == 0
     }
 
+    /// Returns whether nothing is known of the call, so that nothing was counted of it.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn knows_nothing(self) -> bool {
+        self.0 == UNKNOWN
+    }
+
     /// Returns whether the call was settled so far as the rules at this number settle it. If not, what was
     /// counted of it is taken back.
     #[inline(always)]
     pub(super) fn holds_for(self, number: usize, call: &Call<'_>) -> bool {
-        if self.kind() == UNKNOWN {
+        if self.knows_nothing() {
             return false;
         }
         let holds = self.is_at(number);
@@ -120,8 +128,7 @@ impl FirstLook {
         holds
     }
 
-    /// Takes back what was counted, unless the labels of the call, which are evaluated after the look, have
-    /// passed a site that has taken the slot.
+    /// Takes back what was counted, unless another site has taken the slot since the look.
     #[cold]
     #[inline(never)]
     fn take_back(self, call: &Call<'_>) {
@@ -173,37 +180,33 @@ impl FirstLook {
 /// Settles a call by what this thread has kept under a number of rules that do not read it.
 #[inline(never)]
 pub(super) fn look(number: usize) -> FirstLook {
-    with_snapshot(number % SLOTS, |snapshot| {
-        if snapshot.number != number {
-            return FirstLook::NOTHING;
-        }
-        snapshot.look(0, Precheck::glance)
-    })
+    look_with(number, Precheck::glance)
 }
 
 /// Settles an HTTP request by what this thread has kept under a number, if its method and its path suffice.
 #[inline(never)]
 pub(super) fn look_by(number: usize, method: MethodBit, path: &str) -> FirstLook {
-    with_snapshot(number % SLOTS, |snapshot| {
-        if snapshot.number != number {
-            return FirstLook::NOTHING;
-        }
-        snapshot.look(0, |rule| rule.glance_by(method, path))
-    })
+    look_with(number, |rule| rule.glance_by(method, path))
 }
 
 /// Settles a call by what this thread has kept under a number.
 #[inline(never)]
 pub(super) fn look_at(number: usize, call: &Call<'_>) -> FirstLook {
+    look_with(number, |rule| rule.glance_at(call, Known::Nothing))
+}
+
+#[inline(always)]
+fn look_with(number: usize, glance: impl FnMut(&Precheck) -> Glance) -> FirstLook {
     with_snapshot(number % SLOTS, |snapshot| {
         if snapshot.number != number {
             return FirstLook::NOTHING;
         }
-        snapshot.look(0, |rule| rule.glance_at(call, Known::Nothing))
+        snapshot.look(0, glance)
     })
 }
 
-/// Settles the rest of an HTTP request that has been settled as far as its method and its path suffice.
+/// Settles the rest of an HTTP request that has been settled as far as its method and its path suffice. The
+/// integration has passed no other site since, so the slot still has the snapshot of that look.
 #[inline(never)]
 pub(super) fn go_on(look: FirstLook, call: &Call<'_>) -> FirstLook {
     with_snapshot(look.slot(), |snapshot| {
@@ -257,6 +260,10 @@ pub(super) fn keep(number: usize, rules: &[Arc<Armed>]) {
             return;
         };
         let slot = &mut slots[number % SLOTS];
+        // It is kept already, and the call was none that it settles.
+        if slot.number == number {
+            return;
+        }
         slot.misses += 1;
         if slot.number == 0 || slot.misses >= PATIENCE {
             let prechecks = rules.iter().map(|rule| Arc::clone(&rule.precheck));

@@ -1,8 +1,11 @@
 //! One event per injection, to tracing and to every observer, when it begins.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex},
+};
 
-use chaos_core::{Call, Fault, Injection, Injector, Latency, Plan, Rule};
+use chaos_core::{Call, Fault, Injection, Injector, Latency, LazyFacts, Plan, Rule, Trigger};
 use tracing_subscriber::{Layer, layer::SubscriberExt, registry};
 
 use crate::support::listening::listening;
@@ -245,4 +248,33 @@ fn an_injection_says_which_call_was_hit() {
         "{}",
         events[1]
     );
+}
+
+/// What the rule's limits allow was once taken for good.
+#[test]
+fn a_panic_while_a_call_is_copied_gives_back_what_was_taken() {
+    struct Panics;
+
+    impl LazyFacts for Panics {
+        fn route(&self) -> Option<&str> {
+            panic!("it has no route");
+        }
+    }
+
+    let injector = Injector::new();
+    let site = injector.site("told.panics");
+    let rule = Rule::new(
+        "once".parse().unwrap(),
+        "told.panics".parse().unwrap(),
+        Fault::error("x"),
+    );
+    injector.put(rule.trigger(Trigger::new().limit(1.try_into().unwrap())));
+    injector.observe(|_| {});
+    let (method, uri, headers) = Default::default();
+    let call = Call::http(&method, &uri, &headers);
+    let panics = call.lazy_facts(&Panics);
+    let decided = catch_unwind(AssertUnwindSafe(|| site.decide(&panics).is_some()));
+    assert!(decided.is_err());
+    assert_eq!(injector.counts("once").unwrap().active, 0);
+    assert!(site.decide(&call).is_some(), "the only injection is left");
 }

@@ -141,3 +141,19 @@ fn a_shadow_counts_and_injects_nothing_and_stands_in_nobodys_way() {
         (5, 2, 0)
     );
 }
+
+/// The steps of a call were once a chain of boxes, which overflowed the stack.
+#[test]
+fn a_rule_may_have_thousands_of_faults() {
+    const FAULTS: u32 = 20_000;
+    let delay = Duration::from_micros(1);
+    let fault = || Fault::latency(Latency::fixed(delay).unwrap());
+    let rule = Rule::new("many".parse().unwrap(), "compose".parse().unwrap(), fault());
+    let injector = with(vec![(1..FAULTS).fold(rule, |rule, _| rule.then(fault()))]);
+    let site = injector.site("compose");
+    // One is dropped with all its steps.
+    assert!(site.decide(&Call::new()).is_some());
+    let mut decision = site.decide(&Call::new()).unwrap();
+    let plans = std::iter::from_fn(|| decision.next_plan());
+    assert_eq!(plans.count(), FAULTS as usize);
+}

@@ -207,7 +207,35 @@ fn an_edit_between_a_look_and_the_decision_counts_no_call_twice() {
     assert_eq!((matched("kept"), matched("lost")), (22, 20));
 }
 
-/// Labels are evaluated after the look. If they pass other sites, one of them takes the slot.
+/// Rules that read calls take another look than those that do not: no call has both.
+#[test]
+fn an_edit_between_two_looks_counts_no_call_twice() {
+    const CALLS: u64 = 300_000;
+    let injector = Injector::new();
+    let site = injector.site(SITE);
+    let reading = noted("reading").matching(Matcher::new().path("/never"));
+    let edits = [vec![noted("kept")], vec![noted("kept"), reading]];
+    injector.replace(edits[0].clone()).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for rules in edits.iter().cycle() {
+                if done.load(SeqCst) {
+                    break;
+                }
+                injector.replace(rules.clone()).unwrap();
+                thread::yield_now();
+            }
+        });
+        for _ in 0..CALLS {
+            assert!(site.decide(&Call::new()).is_some());
+        }
+        done.store(true, SeqCst);
+    });
+    assert_eq!(injector.counts("kept").unwrap().matched, CALLS);
+}
+
+/// If an integration passes other sites between a look and the decision, one of them takes the slot.
 #[test]
 fn sites_that_are_passed_between_a_look_and_the_decision_keep_their_counts() {
     let injector = Injector::new();

@@ -1,8 +1,13 @@
 //! A rule that cannot hit what it aims at is accepted with a warning, and only such a rule.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
 
-use chaos_core::{Call, Injector, Rule, Site, SiteKind, inject, inject_async, wire};
+use chaos_core::{
+    Call, Injector, Rule, Site, SiteKind, inject, inject_async, testing::ManualClock, wire,
+};
 use http::{HeaderMap, Method, Uri};
 
 /// A site of each kind, each named for its kind.
@@ -218,6 +223,27 @@ fn peers_that_nobody_tells_are_told() {
     // A listener may hand the handle of a connection to its requests.
     let _ = injector.site_of("tcp.server", SiteKind::Connection);
     assert_eq!(fields(), ["key"]);
+}
+
+/// The call that noticed the end of the last rule once left the site idle, and no call was asked any more.
+#[test]
+fn peers_are_asked_for_after_the_end_of_a_rule() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("http.server");
+    site.ask_for_peer();
+    let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
+    let nobody = || None;
+    let request = Call::http(&Method::GET, &uri, &headers).lazy_facts(&nobody);
+    let program = r#""ttl":"1s","program":[{"for":"1m","rate":0}]"#;
+    injector.put(rule(program, r#"{"error":"lost"}"#, "http.server"));
+    clock.advance(Duration::from_secs(1));
+    for _ in 0..2 {
+        assert!(site.is_armed() && site.decide(&request).is_none());
+    }
+    assert!(!site.is_armed());
+    let keyed = rule(r#""key":"peer""#, r#"{"error":"lost"}"#, "http.server");
+    assert_eq!(injector.warnings([&keyed])[0].field, "key");
 }
 
 #[test]
