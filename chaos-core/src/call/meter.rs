@@ -10,7 +10,7 @@ mod reading;
 mod tests;
 mod window;
 
-pub(crate) use self::{reading::CallStats, window::CallWindow};
+pub(crate) use self::{buckets::nanos, reading::CallStats, window::CallWindow};
 
 use std::{
     sync::{

@@ -20,10 +20,11 @@ use std::{
 };
 
 use crate::{
+    call::meter::nanos,
     decision::watchers::Watchers,
     guard_rail::{
         injected_by::{InjectedBy, InjectedSoFar},
-        monitor::{CallStart, Monitor, nanos},
+        monitor::{CallStart, Monitor},
         under_way::{CallUnderWay, CallsUnderWay},
     },
 };
@@ -104,7 +105,8 @@ impl MeasuredCall {
         let number = take()?;
         let record = record(number);
         let start = CallStart::at(now);
-        // Pairs with the fence of a judgement: if it has read any of what follows, it finds that the call is another.
+        // Pairs with the fence of a judgement: if that has read any of what follows, it sees that the record has been
+        // free since it began to read.
         fence(Release);
         record.watchers.store(watchers.number(), Relaxed);
         record.resets.store(start.resets, Relaxed);
@@ -192,21 +194,26 @@ pub(super) struct CallsOf<'m>(pub(super) &'m Monitor);
 impl CallsUnderWay for CallsOf<'_> {
     fn each_begun_before(&self, time: Duration, each: &mut dyn FnMut(CallUnderWay)) {
         let time = nanos(time);
+        // Locked once, and not for each call: a hundred thousand may be late.
+        let groups = self.0.groups();
         for record in CHUNKS.iter().map_while(OnceLock::get).flatten() {
             // A free one is not: nothing is later.
             let begun = record.begun.load(Acquire);
             if begun >= time {
                 continue;
             }
-            let (start, injected) = (record.start(), record.injected.so_far());
+            let start = CallStart {
+                begun: Duration::from_nanos(begun),
+                resets: record.resets.load(Relaxed),
+            };
+            let injected = record.injected.so_far();
             let stage = record.stage.load(Relaxed);
             let watchers = record.watchers.load(Relaxed);
-            // It may have become another call's meanwhile.
+            // It may have become another call's meanwhile. Pairs with the fence of a call that begins.
             fence(Acquire);
             if record.begun.load(Relaxed) == begun
-                && nanos(start.begun) == begun
                 && stage & (HEAD | BODY) != 0
-                && self.0.is_among(watchers)
+                && groups.contains(&watchers)
                 && self.0.counts(start, injected)
             {
                 each(CallUnderWay {

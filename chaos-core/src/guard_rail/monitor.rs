@@ -18,6 +18,7 @@ use std::{
 use fnv::FnvHashSet;
 
 use crate::{
+    call::meter::nanos,
     guard_rail::{
         GuardRail, Then,
         breach::Breach,
@@ -48,7 +49,7 @@ pub(crate) struct Monitor {
     missing: AtomicU64,
     /// Whether a breach was reported.
     has_tripped: AtomicBool,
-    /// Whether a call wants to be judged. Who judges looks again when it is done, so that nobody waits.
+    /// Whether a call wants to be judged. Who has held the lock looks when it is done, so that nobody waits.
     asked: AtomicBool,
     outcomes: Mutex<Outcomes>,
     /// The numbers of the groups of guard rails, one for each site, that this is among. Edits write them.
@@ -127,12 +128,8 @@ impl Monitor {
         self.groups().remove(&group);
     }
 
-    /// Returns whether it is among the guard rails of this number.
-    pub(crate) fn is_among(&self, group: u64) -> bool {
-        self.groups().contains(&group)
-    }
-
-    fn groups(&self) -> MutexGuard<'_, FnvHashSet<u64>> {
+    /// Returns the numbers of the guard rails that it is among. None is added or removed meanwhile.
+    pub(crate) fn groups(&self) -> MutexGuard<'_, FnvHashSet<u64>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -178,14 +175,14 @@ impl Monitor {
         }
         let taken = start.taken(now);
         let head = self.has_failed(end, taken, injected, self.rail.latency);
-        self.advance(now);
+        let is_asked = self.advance(now);
         if let Some(has_failed) = head {
             self.meters.heads.add(group(injected), taken, has_failed);
         }
         if !has_body {
             self.add_end(taken, injected, end);
         }
-        self.is_due(now, head == Some(true))
+        self.is_due(now, head == Some(true)) || is_asked
     }
 
     /// Counts the end of a call whose body has ended. Returns whether to judge now.
@@ -199,9 +196,9 @@ impl Monitor {
         if !self.counts(start, injected) {
             return false;
         }
-        self.advance(now);
+        let is_asked = self.advance(now);
         self.add_end(start.taken(now), injected, end);
-        self.is_due(now, false)
+        self.is_due(now, false) || is_asked
     }
 
     fn add_end(&self, taken: Duration, injected: InjectedSoFar, end: CallEnd) {
@@ -257,15 +254,19 @@ impl Monitor {
         }
     }
 
-    /// Begins the next slot of the window, if it is time, unless a judgement does so.
-    fn advance(&self, now: Duration) {
-        if nanos(now) >= self.next_slot.load(Relaxed)
-            && let Some(mut outcomes) = self.try_outcomes()
-        {
-            outcomes.advance(&self.rail, &self.meters, now);
-            let next = next_slot(&self.rail, now);
-            self.next_slot.store(nanos(next), Relaxed);
+    /// Begins the next slot of the window, if it is time, unless a judgement does so. Returns whether another call
+    /// wanted to be judged meanwhile.
+    fn advance(&self, now: Duration) -> bool {
+        if nanos(now) < self.next_slot.load(Relaxed) {
+            return false;
         }
+        let Some(mut outcomes) = self.try_outcomes() else {
+            return false;
+        };
+        outcomes.advance(&self.rail, &self.meters, now);
+        self.next_slot.store(next_slot(&self.rail, now), Relaxed);
+        drop(outcomes);
+        self.is_asked()
     }
 
     /// Returns whether a call that was counted is to judge. A call that has failed is, and the first for which
@@ -284,7 +285,7 @@ impl Monitor {
     pub(crate) fn judge(&self, now: Duration, under_way: &dyn CallsUnderWay) -> Option<Breach> {
         self.asked.store(true, Release);
         loop {
-            // With the one below: either the other call sees that it is asked, or this one gets the lock.
+            // With the one in `is_asked`: either the other call sees that it is asked, or this one gets the lock.
             fence(SeqCst);
             let mut outcomes = self.try_outcomes()?;
             if !self.asked.swap(false, SeqCst) || self.has_tripped.load(Relaxed) {
@@ -308,11 +309,16 @@ impl Monitor {
                 });
             }
             drop(outcomes);
-            fence(SeqCst);
-            if !self.asked.load(Relaxed) {
+            if !self.is_asked() {
                 return None;
             }
         }
+    }
+
+    /// Returns whether a call wants to be judged that did not get the lock. Whoever has released it judges then.
+    fn is_asked(&self) -> bool {
+        fence(SeqCst);
+        self.asked.load(Relaxed)
     }
 
     /// Measures anew: forgets all calls, those under way included, and trips again.
@@ -334,7 +340,8 @@ impl Monitor {
         }
     }
 
-    fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
+    /// Returns what a judgement reads. Nobody else judges meanwhile.
+    pub(super) fn outcomes(&self) -> MutexGuard<'_, Outcomes> {
         self.outcomes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -353,11 +360,4 @@ fn group(injected: InjectedSoFar) -> usize {
     } else {
         CLEAN
     }
-}
-
-/// Returns the nanoseconds of a time, which last for 584 years.
-#[inline]
-pub(crate) fn nanos(time: Duration) -> u64 {
-    let seconds = time.as_secs().saturating_mul(1_000_000_000);
-    seconds.saturating_add(time.subsec_nanos().into())
 }

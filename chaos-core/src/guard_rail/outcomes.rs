@@ -7,7 +7,7 @@ pub(super) use self::judge::{CHECK_INTERVAL, Case};
 use std::time::Duration;
 
 use crate::{
-    call::meter::{CallMeter, CallStats, CallWindow},
+    call::meter::{CallMeter, CallStats, CallWindow, nanos},
     guard_rail::GuardRail,
 };
 
@@ -113,13 +113,15 @@ impl Outcomes {
 
 /// Returns the number of the slot of a time.
 fn slot_number(rail: &GuardRail, now: Duration) -> u64 {
-    let slot = rail.window / SLOTS;
-    u64::try_from(now.as_nanos() / slot.as_nanos()).unwrap_or(u64::MAX)
+    nanos(now) / slot_nanos(rail)
 }
 
-/// Returns when the slot begins that follows the one of a time.
-pub(super) fn next_slot(rail: &GuardRail, now: Duration) -> Duration {
-    let slot = rail.window / SLOTS;
-    let number = u32::try_from(slot_number(rail, now) + 1);
-    number.map_or(Duration::MAX, |number| slot.saturating_mul(number))
+/// Returns the nanoseconds at which the slot begins that follows the one of a time.
+pub(super) fn next_slot(rail: &GuardRail, now: Duration) -> u64 {
+    (slot_number(rail, now) + 1).saturating_mul(slot_nanos(rail))
+}
+
+/// Returns the nanoseconds of a slot. They are never 0, because a window has a second or more.
+fn slot_nanos(rail: &GuardRail) -> u64 {
+    nanos(rail.window / SLOTS)
 }

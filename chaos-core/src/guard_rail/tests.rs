@@ -136,6 +136,21 @@ fn what_is_older_than_the_window_is_forgotten() {
     assert!(calls.call(MS, true, true).is_some());
 }
 
+/// The slots of a second of a clock that has run for fourteen years have numbers of more than 32 bits.
+#[test]
+fn the_window_moves_for_decades() {
+    let ratio = rail().at_least(1).error_ratio(Rate::new(0.0).unwrap());
+    let mut calls = Simulation::under(ratio.window(1000 * MS).unwrap());
+    for years in [1, 20, 584] {
+        calls.now = Duration::from_secs(years * 365 * 24 * 60 * 60);
+        assert_eq!(calls.call(MS, false, false), None);
+        calls.now += Duration::from_secs(5);
+        let breach = calls.call(MS, true, false);
+        assert_eq!(breach.map(|breach| breach.calls), Some(1), "{years}");
+        calls.monitor.reset();
+    }
+}
+
 #[test]
 fn over_a_baseline_only_what_is_on_top_counts() {
     let ratio = rail().error_ratio(Rate::new(0.3).unwrap());
@@ -301,6 +316,24 @@ fn the_call_that_makes_them_enough_is_judged() {
     }
     let breach = calls.call(Duration::ZERO, false, true).unwrap();
     assert_eq!((breach.calls, breach.measured), (10, 0.5));
+}
+
+/// A call that failed while another one moved the window was judged by neither.
+#[test]
+fn who_moves_the_window_judges_those_who_found_it_locked() {
+    let mut calls = Simulation::under(rail().error_ratio(Rate::new(0.2).unwrap()));
+    calls.now -= 5 * MS;
+    assert_eq!(calls.call(Duration::ZERO, false, false), None);
+    // A slot begins, too soon after that judgement for a call to judge that has not failed.
+    calls.now += 5 * MS;
+    let lock = calls.monitor.outcomes();
+    let start = CallStart::at(calls.now);
+    for _ in 0..10 {
+        assert_eq!(calls.end(start, true, true), None);
+    }
+    drop(lock);
+    let breach = calls.call(Duration::ZERO, false, false).unwrap();
+    assert_eq!(breach.calls, 12);
 }
 
 /// What an overlay injects counts for the policy, and for no rule.

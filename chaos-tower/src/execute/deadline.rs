@@ -20,7 +20,8 @@ const UNITS: [(&str, u64); 6] = [
     ("H", 3_600_000_000_000),
 ];
 
-/// A timeout of gRPC has eight digits at most.
+/// The most digits of a timeout of gRPC, and the largest number that has so many.
+const DIGITS: usize = 8;
 const MOST: u64 = 99_999_999;
 
 /// When the timeout of a call ends.
@@ -90,10 +91,10 @@ impl fmt::Display for DeadlinePassed {
 fn grpc_timeout(value: &HeaderValue) -> Option<Duration> {
     let value = value.to_str().ok()?;
     let (digits, unit) = value.split_at(value.len().checked_sub(1)?);
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+    if digits.len() > DIGITS || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let count = digits.parse().ok().filter(|count: &u64| *count <= MOST)?;
+    let count: u64 = digits.parse().ok()?;
     let (_, nanos) = UNITS.iter().find(|(name, _)| *name == unit)?;
     let (seconds, rest) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
     Some(Duration::from_secs(count * seconds) + Duration::from_nanos(count * rest))
@@ -136,6 +137,7 @@ mod tests {
             "+1S",
             "1.5S",
             "999999999m",
+            "000000001S",
             "1 S",
         ] {
             assert_eq!(read(text), None, "{text}");

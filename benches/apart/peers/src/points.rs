@@ -12,8 +12,27 @@ use fail_parallel::FailPointRegistry;
 const BARE: &str = "function without a point";
 const BARE_TEXT: &str = "function without a point, errors of text";
 
+/// Makes the cases of a peer. `$run` sets up its point with a configuration, or with none.
+macro_rules! cases_of_peer {
+    ($peer:literal, $run:ident) => {
+        [
+            Case::new(concat!($peer, ": points, idle"), || $run(None)),
+            Case::new(concat!($peer, ": points, armed elsewhere"), || {
+                $run(Some(("other", "return(lost)")))
+            }),
+            Case::new(concat!($peer, ": points, armed, does not fire"), || {
+                $run(Some((NAME, "0.000001%return(lost)")))
+            }),
+            Case::new(concat!($peer, ": points, hit by an error"), || {
+                $run(Some((NAME, "return(lost)")))
+            }),
+        ]
+        .map(|case| case.over(BARE_TEXT))
+    };
+}
+
 pub(crate) fn cases() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         Case::new(BARE, || calls_of(|n| Ok::<u64, Injected>(n))),
         Case::new(BARE_TEXT, || calls_of(|n| Ok::<u64, Text>(n))),
         Case::new("chaos: points, idle", || calls_of(point)).over(BARE),
@@ -43,46 +62,11 @@ pub(crate) fn cases() -> Vec<Case> {
             explicit(Some(lost("peers.explicit", 1.0)))
         })
         .over(BARE),
-        Case::new("fail: points, idle", || of_fail(None)).over(BARE_TEXT),
-        Case::new("fail: points, armed elsewhere", || {
-            of_fail(Some(("other", "return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("fail: points, armed, does not fire", || {
-            of_fail(Some((NAME, "0.000001%return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("fail: points, hit by an error", || {
-            of_fail(Some((NAME, "return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("fail-parallel: points, idle", || of_fail_parallel(None)).over(BARE_TEXT),
-        Case::new("fail-parallel: points, armed elsewhere", || {
-            of_fail_parallel(Some(("other", "return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("fail-parallel: points, armed, does not fire", || {
-            of_fail_parallel(Some((NAME, "0.000001%return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("fail-parallel: points, hit by an error", || {
-            of_fail_parallel(Some((NAME, "return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("failpoints: points, idle", || of_failpoints(None)).over(BARE_TEXT),
-        Case::new("failpoints: points, armed elsewhere", || {
-            of_failpoints(Some(("other", "return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("failpoints: points, armed, does not fire", || {
-            of_failpoints(Some((NAME, "0.000001%return(lost)")))
-        })
-        .over(BARE_TEXT),
-        Case::new("failpoints: points, hit by an error", || {
-            of_failpoints(Some((NAME, "return(lost)")))
-        })
-        .over(BARE_TEXT),
-    ]
+    ];
+    cases.extend(cases_of_peer!("fail", of_fail));
+    cases.extend(cases_of_peer!("fail-parallel", of_fail_parallel));
+    cases.extend(cases_of_peer!("failpoints", of_failpoints));
+    cases
 }
 
 /// The error that the failpoints of the peers return: their own text.

@@ -40,9 +40,9 @@ impl Buckets {
     }
 }
 
-/// Returns the nanoseconds of a time, as far as they fit.
+/// Returns the nanoseconds of a time, at most those of 584 years.
 #[inline]
-fn nanos(time: Duration) -> u64 {
+pub(crate) fn nanos(time: Duration) -> u64 {
     let seconds = time.as_secs().saturating_mul(1_000_000_000);
     seconds.saturating_add(time.subsec_nanos().into())
 }
