@@ -14,9 +14,8 @@ use chaos_core::{
     Injector,
     audit::Actor,
     follow::{FileFollower, Followed},
+    log::log,
 };
-
-use chaos_core::log::log;
 
 /// How often files are read without a notification of the system.
 const LOOK_EVERY: Duration = Duration::from_secs(5);

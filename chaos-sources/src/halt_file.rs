@@ -113,10 +113,12 @@ impl HaltFile {
         follower.begin();
         let thread = thread::Builder::new().name("chaos-halt-file".to_owned());
         let spawned = thread.spawn(move || follower.run(&woken, look_every));
-        spawned.map_err(|error| {
+        let spawned = spawned.map_err(|error| {
             let problem = format!("no thread can be started to follow the halt file: {error}");
             SourceError::new(&self.path().display().to_string(), problem)
         })?;
+        // The thread sets itself, too: either may be the first to need it.
+        marker.set_follower(spawned.thread().id());
         Ok(FollowedHaltFile(Arc::new(Guard { marker, wake })))
     }
 }

@@ -99,31 +99,34 @@ const BUDGET: Column = ("budget", budget);
 fn lines(lines: &[Line], columns: &[Column]) -> Result<String, String> {
     let records = records("overhead.json")?;
     let heads: Vec<_> = columns.iter().map(|(head, _)| *head).collect();
-    let mut table = format!("| | {} |\n|---|", heads.join(" | "));
-    table += &"---:|".repeat(columns.len());
+    let mut rows = Vec::new();
     for (label, groups) in lines {
-        let mut found = Vec::new();
-        for group in *groups {
-            found.push(named(&records, group)?);
-        }
-        let allocating = found
-            .iter()
-            .flatten()
-            .find(|record| record.allocations > 0.0);
-        if let Some(record) = allocating
+        let groups = groups.iter().map(|group| named(&records, group));
+        let groups: Vec<_> = groups.collect::<Result<_, _>>()?;
+        let mut all = groups.iter().flatten();
+        if let Some(record) = all.find(|record| record.allocations > 0.0)
             && !heads.contains(&ALLOCATIONS.0)
         {
             return Err(format!("`{}` allocates", record.case));
         }
-        table += &format!("\n| {label} |");
-        for (_, text) in columns {
-            let texts = found.iter().map(|group| text(group));
+        let cell = |(_, text): &Column| {
+            let texts = groups.iter().map(|group| text(group));
             let texts: Vec<_> = texts.filter(|text| !text.is_empty()).collect();
-            table += &format!(" {} |", texts.join(" / "));
-        }
+            texts.join(" / ")
+        };
+        rows.push((*label, columns.iter().map(cell).collect()));
     }
-    table.push('\n');
-    Ok(table)
+    Ok(markdown(&heads, &rows))
+}
+
+/// Returns a table whose first column has the labels of the rows, and no head.
+fn markdown(heads: &[&str], rows: &[(&str, Vec<String>)]) -> String {
+    let line = "---:|".repeat(heads.len());
+    let mut table = format!("| | {} |\n|---|{line}\n", heads.join(" | "));
+    for (label, cells) in rows {
+        table += &format!("| {label} | {} |\n", cells.join(" | "));
+    }
+    table
 }
 
 /// Returns the budget of a group, and says if it is not met.

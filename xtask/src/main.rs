@@ -214,24 +214,10 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
 
 fn main() -> ExitCode {
     let asked: Vec<String> = std::env::args().skip(1).collect();
-    // These are no recipes: mdBook and the tests of this crate call them.
-    let done = match asked.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        // mdBook's preprocessor.
-        ["book-links"] => Some(book::copy().map_err(|error| error.to_string())),
-        // mdBook asks first whether it may send HTML.
-        ["book-links", ..] => Some(Ok(())),
-        ["check-costs"] => Some(costs::check()),
-        ["write-costs"] => Some(costs::write()),
-        _ => None,
-    };
-    if let Some(done) = done {
-        return match done {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{error}");
-                ExitCode::FAILURE
-            }
-        };
+    let words: Vec<_> = asked.iter().map(String::as_str).collect();
+    if let Some(done) = task(&words) {
+        let done = done.inspect_err(|error| eprintln!("{error}"));
+        return done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS);
     }
     if asked.is_empty() {
         eprintln!("cargo xtask RECIPE…\n");
@@ -259,6 +245,21 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Does what is no recipe: recipes, mdBook and the tests of this crate call it. Returns `None` if the words name nothing
+/// of the kind.
+fn task(words: &[&str]) -> Option<Result<(), String>> {
+    match words {
+        // mdBook's preprocessor.
+        ["book-links"] => Some(book::copy().map_err(|error| error.to_string())),
+        // mdBook asks first whether it may send HTML.
+        ["book-links", ..] => Some(Ok(())),
+        ["check-costs"] => Some(costs::check()),
+        ["write-costs"] => Some(costs::write()),
+        ["minimal-workspace"] => Some(minimal::workspace().map_err(|error| error.to_string())),
+        _ => None,
+    }
+}
+
 /// Runs one command line and returns whether it succeeded. Words of the form `NAME=value` at its
 /// beginning set environment variables.
 fn run(line: &str) -> bool {
@@ -269,11 +270,8 @@ fn run(line: &str) -> bool {
     }
     let program = words.next().unwrap_or("true");
     if program == "xtask" {
-        let done = match words.next() {
-            Some("minimal-workspace") => minimal::workspace().map_err(|error| error.to_string()),
-            Some("write-costs") => costs::write(),
-            other => Err(format!("xtask has no `{}`", other.unwrap_or_default())),
-        };
+        let words: Vec<_> = words.collect();
+        let done = task(&words).unwrap_or_else(|| Err(format!("xtask has no task {words:?}")));
         return done.inspect_err(|error| eprintln!("{error}")).is_ok();
     }
     let status = Command::new(program).args(words).envs(variables).status();

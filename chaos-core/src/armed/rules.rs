@@ -18,9 +18,9 @@ use crate::{
 pub(crate) struct ArmedRules {
     pub(crate) set: Arc<RuleSet>,
     pub(crate) armed: Vec<Arc<Armed>>,
-    /// Which of them aim at which sites, by position.
+    /// Which rules aim at which sites, by their positions in `armed`.
     aims: Aims,
-    /// Those of them that have guard rails.
+    /// The rules that have guard rails.
     guarded: Vec<Arc<Armed>>,
     /// Whether the rules came with a request's token.
     of_token: bool,

@@ -94,10 +94,10 @@ impl Steps {
 /// The names of the faults that happen on a call.
 #[derive(Debug)]
 pub(crate) enum FaultNames {
-    /// Those of the rule, which chooses none.
+    /// The names of the rule itself, which has no choice of faults.
     OfRule,
     One(&'static str),
-    /// Joined by `+`.
+    /// Several names, joined by `+`.
     Several(Box<str>),
 }
 

@@ -7,9 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::IgnoredAny;
-
 use chaos_core::log::log;
+use serde::de::IgnoredAny;
 
 /// An append-only file of JSON lines.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! Who subscribes to the recent injections, for event streams. Injections are retained only while there is a
+//! The subscriptions of event streams to the recent injections. Injections are retained only while there is a
 //! subscription, and only counted otherwise.
 
 use std::{
@@ -135,7 +135,7 @@ impl fmt::Debug for Feed {
 }
 
 impl FeedState {
-    /// Retains an injection. It runs on the thread of the call that is hit; without a subscription, that only counts.
+    /// Retains an injection, on the thread of the call that is hit, and wakes the subscriptions that wait for one.
     #[cold]
     fn retain(&self, injection: &Injection) {
         let (after, at) = (self.audit.last(), self.clock.wall());

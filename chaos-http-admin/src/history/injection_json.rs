@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::history::entry;
 
-/// What was injected, and on which call. What is not known of the call is left out.
+/// The fields of an injection and of the call that it hit. Facts of the call that are not known are left out.
 #[derive(Serialize)]
 pub(crate) struct InjectionJson<'i> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ pub(crate) struct InjectionJson<'i> {
 }
 
 impl<'i> InjectionJson<'i> {
-    /// Returns what the event streams and the audit file say alike.
+    /// Returns the fields that the event streams and the audit file have in common.
     pub(crate) fn of(injection: &'i Injection, at: SystemTime) -> Self {
         let call = &injection.call;
         let labels = call.labels.iter();
@@ -59,7 +59,7 @@ impl<'i> InjectionJson<'i> {
         }
     }
 
-    /// Returns the text.
+    /// Returns the JSON, in one line.
     pub(crate) fn to_text(&self) -> String {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }

@@ -53,7 +53,7 @@ pub(crate) struct RecentInjections {
     merged: Mutex<Merged>,
 }
 
-/// What the threads of one stripe have added since the lists were merged.
+/// The injections that the threads of one stripe have added since the lists were merged.
 #[derive(Default)]
 struct Stripe {
     /// The number of injections that are not retained, and have no number yet.
@@ -65,7 +65,8 @@ struct Stripe {
 struct Merged {
     /// In the order of their numbers, without a gap unless injections were not retained.
     retained: VecDeque<Arc<RecordedInjection>>,
-    /// Those whose number is above that of one which is about to be added.
+    /// The injections whose numbers are beyond the count that the last merge began with. One with a lower number may not
+    /// be in a list yet.
     early: Vec<Arc<RecordedInjection>>,
 }
 
@@ -99,7 +100,7 @@ impl RecentInjections {
             json: OnceLock::new(),
         };
         let mut waiting = lock(&self.stripe().waiting);
-        // Pairs with the load in `merge`, and in `newest`: who then waits for the next injection is woken.
+        // Pairs with the loads in `merge` and `newest`: a stream that does not see this number is woken afterwards.
         recorded.number = self.count.fetch_add(1, SeqCst) + 1;
         waiting.push(Arc::new(recorded));
         let many = waiting.len();

@@ -14,7 +14,7 @@ use crate::history::{entry, injection_json::InjectionJson, process_id::process_i
 #[derive(Debug)]
 pub(crate) struct WaitingInjections {
     per_second: u32,
-    /// The second of the last injection, and the number of those in it.
+    /// The second of the last injection, and the number of injections in it that wait or are written.
     second: u64,
     in_second: u32,
     waiting: Vec<(SystemTime, Injection)>,
@@ -58,8 +58,8 @@ impl WaitingInjections {
         !self.waiting.is_empty()
     }
 
-    /// Takes those that wait, and the number of those that were left out if there is a line to put it in, or if
-    /// it is to be written `now`. Calls that are hit wait for this, so their lines are made later.
+    /// Takes the injections that wait. Takes also the number of injections that were left out, if there is a line to
+    /// put it in, or if it is to be written `now`. Calls that are hit wait for this, so their lines are made later.
     pub(crate) fn take(&mut self, now: bool) -> TakenInjections {
         let left_out = match self.waiting.is_empty() && !now {
             true => 0,
@@ -81,8 +81,8 @@ pub(crate) struct TakenInjections {
 }
 
 impl TakenInjections {
-    /// Returns the lines. The first has the number of those that were left out before, and has nothing else if no
-    /// injection waits.
+    /// Returns the lines. The first has the number of injections that were left out before. If no injection waits, this
+    /// is all that it has.
     pub(crate) fn into_lines(self) -> Vec<Vec<u8>> {
         let mut left_out = self.left_out;
         if self.injections.is_empty() && left_out > 0 {

@@ -51,17 +51,12 @@ fn stats(counts: &Counts) -> Value {
 /// site registers on its first pass, which may be yet to come.
 fn known_sites(rule: &Rule, sites: &[&'static Site]) -> Vec<&'static str> {
     let glob = rule.site();
-    // Sites are sorted by name, and several may share one.
-    let sites = match glob.as_str() {
-        pattern if pattern.contains('*') => sites,
-        name => {
-            let first = sites.partition_point(|site| site.name() < name);
-            let end = sites.partition_point(|site| site.name() <= name);
-            &sites[first..end]
-        }
-    };
-    let aimed_at = sites.iter().map(|site| site.name());
-    let mut names: Vec<_> = aimed_at.filter(|name| glob.matches(name)).collect();
+    // Sites are sorted by name, so those that begin as the pattern does are next to each other. Several may share a name.
+    let start = glob.as_str().split('*').next().unwrap_or_default();
+    let first = sites.partition_point(|site| site.name() < start);
+    let names = sites[first..].iter().map(|site| site.name());
+    let names = names.take_while(|name| name.starts_with(start));
+    let mut names: Vec<_> = names.filter(|name| glob.matches(name)).collect();
     names.dedup();
     names
 }

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+use chaos_core::log::log;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage};
-
-use chaos_core::log::log;
 
 use crate::history::entry::time;
 

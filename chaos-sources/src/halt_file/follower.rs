@@ -1,14 +1,14 @@
 //! The thread that keeps a halt file and the halt together.
 
 use std::{
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    sync::{Arc, mpsc::Receiver},
+    thread,
     time::Duration,
 };
 
-use chaos_core::{HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher, log::log};
+use chaos_core::{
+    Clock, HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher, log::log,
+};
 
 use crate::{
     error::SourceError,
@@ -46,32 +46,34 @@ impl Follower {
     }
 
     pub(super) fn run(mut self, woken: &Receiver<()>, look_every: Duration) {
-        self.marker.follow_on_this_thread();
+        self.marker.set_follower(thread::current().id());
+        let clock = Clock::monotonic();
+        // When the file will have been gone for long enough, while it is gone.
+        let mut gone_until = None;
         while !self.marker.is_stopped() {
+            let wait = gone_until.map_or(look_every, |until: Duration| {
+                until.saturating_sub(clock.now())
+            });
             // Without a notification, the file is looked for as well.
-            let _ = woken.recv_timeout(look_every);
+            let _ = woken.recv_timeout(wait);
             self.watch_directory();
             if self.marker.is_stopped() {
                 return;
             }
             let resumes = self.marker.resumes();
-            match self.marker.look() {
-                Ok(Found::Removed) => self.look_again(woken),
+            let found = self.marker.look();
+            if matches!(found, Ok(Found::Removed)) {
+                let now = clock.now();
+                if now < *gone_until.get_or_insert(now + GONE_FOR) {
+                    self.marker.suppose_there();
+                    continue;
+                }
+            }
+            gone_until = None;
+            match found {
                 Ok(found) => self.apply(found, resumes),
                 Err(error) => self.report_unknown(&error),
             }
-        }
-    }
-
-    /// Looks once more for a file that was gone, after a moment in which nobody has halted.
-    fn look_again(&mut self, woken: &Receiver<()>) {
-        self.marker.suppose_there();
-        while woken.recv_timeout(GONE_FOR) != Err(RecvTimeoutError::Timeout) {}
-        self.watch_directory();
-        let resumes = self.marker.resumes();
-        match self.marker.look() {
-            Ok(found) => self.apply(found, resumes),
-            Err(error) => self.report_unknown(&error),
         }
     }
 
@@ -81,8 +83,12 @@ impl Follower {
         let problem = match found {
             Found::Appeared | Found::Stays => {
                 let is_to_halt = matches!(found, Found::Appeared) || !self.is_halted();
-                if is_to_halt && self.marker.resumes() == resumes {
-                    self.halt(&self.marker.reason());
+                if is_to_halt {
+                    // Read first: a resume may come while the disk is waited for.
+                    let reason = self.marker.reason();
+                    if self.marker.resumes() == resumes {
+                        self.halt(&reason);
+                    }
                 }
                 None
             }

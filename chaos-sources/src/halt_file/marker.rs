@@ -20,7 +20,7 @@ pub(super) struct Marker {
     /// The name in which the file halts and resumes.
     actor: Actor,
     wake: SyncSender<()>,
-    /// The thread that follows the file.
+    /// The thread that follows the file, once there is one.
     follower: OnceLock<ThreadId>,
     /// Locked while the disk is waited for, before `asked` where both are.
     file: Mutex<FileState>,
@@ -85,9 +85,9 @@ impl Marker {
         self.actor.clone()
     }
 
-    /// Makes this thread the one that follows the file. A resume of its own removes no file.
-    pub(super) fn follow_on_this_thread(&self) {
-        self.follower.get_or_init(|| thread::current().id());
+    /// Sets the thread that follows the file. A resume of its own removes no file.
+    pub(super) fn set_follower(&self, thread: ThreadId) {
+        self.follower.get_or_init(|| thread);
     }
 
     pub(super) fn stop(&self) {
@@ -238,8 +238,12 @@ impl Marker {
 
 impl HaltHook for Marker {
     fn halted(&self, by: &Actor) {
-        // The file's own halts need no file.
-        if by.address() != self.actor.address() {
+        // The file's own halts need no file. Another thread tells of one after a resume that was refused, which
+        // may have removed the file.
+        let follows = |id: &ThreadId| *id == thread::current().id();
+        let is_own =
+            by.address() == self.actor.address() && self.follower.get().is_none_or(follows);
+        if !is_own {
             self.is_to_be_written(by);
             // A full channel wakes the thread as well.
             let _ = self.wake.try_send(());
@@ -355,7 +359,7 @@ mod tests {
     fn the_removal_of_a_file_removes_no_other_file() {
         let folder = tempfile::tempdir().unwrap();
         let marker = marker(&folder);
-        marker.follow_on_this_thread();
+        marker.set_follower(thread::current().id());
         assert!(marker.before_resume().is_ok());
         fs::write(marker.path(), "another incident").unwrap();
         assert!(marker.before_resume().unwrap_err().contains("there again"));

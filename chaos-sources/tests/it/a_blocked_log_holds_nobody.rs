@@ -12,13 +12,15 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Clock, Injector, State};
+use chaos_core::{Injector, State};
 use chaos_sources::{FileSource, HaltFile};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::{
     layer::{Context, Layer, SubscriberExt},
     registry,
 };
+
+use crate::support::watched::until;
 
 static IS_OVER: AtomicBool = AtomicBool::new(false);
 static BLOCKED: AtomicU32 = AtomicU32::new(0);
@@ -35,14 +37,6 @@ impl<S: Subscriber> Layer<S> for Blocking {
         while !IS_OVER.load(Ordering::Relaxed) {
             thread::park_timeout(Duration::from_millis(5));
         }
-    }
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let clock = Clock::monotonic();
-    while !is_so() {
-        assert!(clock.now() < Duration::from_secs(20), "never: {what}");
-        thread::park_timeout(Duration::from_millis(5));
     }
 }
 

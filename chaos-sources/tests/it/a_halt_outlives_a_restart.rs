@@ -2,15 +2,15 @@
 //! is said.
 
 use std::{
-    ffi::OsString, fs, future::ready, io::ErrorKind, os::unix::fs::symlink, path::Path,
+    ffi::OsString, fs, future::ready, io::ErrorKind, os::unix::fs::symlink, path::Path, sync::Arc,
     time::Duration,
 };
 
-use chaos_core::{Clock, Injector, State, audit::Actor, rule::ChangeError};
+use chaos_core::{HaltHook, Injector, State, audit::Actor, rule::ChangeError};
 use chaos_sources::{Environment, FollowedHaltFile, HaltFile};
 use tempfile::TempDir;
 
-use crate::support::watched::{LONG, pass, wait};
+use crate::support::watched::{LONG, pass, until, wait};
 
 /// Followed by notifications alone.
 fn follow(path: &Path, injector: &Injector) -> FollowedHaltFile {
@@ -22,14 +22,6 @@ fn follow(path: &Path, injector: &Injector) -> FollowedHaltFile {
 fn look(path: &Path, injector: &Injector) -> FollowedHaltFile {
     let file = HaltFile::new(path).look_every(Duration::ZERO);
     file.follow(injector).unwrap()
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let clock = Clock::monotonic();
-    while !is_so() {
-        assert!(clock.now() < LONG, "never: {what}");
-        wait(Duration::from_millis(5));
-    }
 }
 
 fn is_halted(injector: &Injector) -> bool {
@@ -375,6 +367,49 @@ fn a_file_that_is_replaced_goes_on_halting() {
         (resumes.count(), is_halted(&injector), path.exists()),
         (0, true, true)
     );
+}
+
+/// Each halt put off the look at a file that had been removed, so the file was not written while they went on.
+#[test]
+fn halts_that_go_on_and_on_are_written() {
+    let (_folder, path) = folder();
+    let injector = Injector::new();
+    let _followed = follow(&path, &injector);
+    injector.halt("enough seen");
+    until("written", || path.exists());
+    fs::remove_file(&path).unwrap();
+    // The file is found to be gone before someone halts again.
+    wait(Duration::from_millis(30));
+    until("written again", || {
+        injector.halt("an incident");
+        path.exists()
+    });
+    assert!(is_halted(&injector));
+}
+
+/// Refuses every resume.
+struct Refusing;
+
+impl HaltHook for Refusing {
+    fn halted(&self, _: &Actor) {}
+
+    fn before_resume(&self) -> Result<(), String> {
+        Err("there is an incident".to_owned())
+    }
+}
+
+/// The file was gone afterwards, if it was the first that had halted: a restart would have undone the halt.
+#[test]
+fn a_resume_that_is_refused_leaves_the_file() {
+    let (_folder, path) = folder();
+    fs::write(&path, "incident 42").unwrap();
+    let injector = Injector::new();
+    let _followed = follow(&path, &injector);
+    injector.add_halt_hook(Arc::new(Refusing));
+    assert!(!injector.resume());
+    let text = || fs::read_to_string(&path).unwrap_or_default();
+    until("written again", || text().starts_with("incident 42\n"));
+    assert_eq!(holders(&injector), told("file:halt", "incident 42"));
 }
 
 /// A disk that is unmounted takes its directory along.

@@ -26,10 +26,11 @@ pub(crate) struct Protocol {
 /// Which responses to a request have a body.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ResponseBodies {
-    /// No response, as to HEAD.
+    /// No response has a body, as in answer to HEAD.
     None,
-    /// Those that are no success, as to CONNECT.
+    /// Responses that are no success have a body, as in answer to CONNECT.
     OfFailures,
+    /// Each response may have a body.
     Any,
 }
 

@@ -1,6 +1,6 @@
 //! The tables of this library beside other crates.
 
-use super::{records::Record, thousands};
+use super::{markdown, records::Record, thousands};
 
 /// Splits the name of a case of the peers: `fail: points, idle` is the row `idle` of `fail` in the table `points`.
 fn parts(case: &str) -> Option<(&str, &str, &str)> {
@@ -33,28 +33,25 @@ pub(super) fn peers(records: &[Record], table: &str) -> Result<String, String> {
             "peers.json: the first column of `{table}` is not `{OURS}`"
         ));
     }
-    let mut text = format!("| | {} |\n|---|", columns.join(" | "));
-    text += &"---:|".repeat(columns.len());
-    for what in rows {
-        text += &format!("\n| {what} |");
-        for column in &columns {
-            let found = cases
-                .iter()
-                .find(|(who, of, _)| who == column && *of == what);
-            text += &match found {
-                None => " – |".to_owned(),
-                Some((_, _, record)) if record.allocations < 0.5 => {
-                    format!(" {} |", thousands(record.instructions.round() as i64))
-                }
-                Some((_, _, record)) => {
-                    let count = thousands(record.instructions.round() as i64);
-                    format!(" {count} ({:.0}) |", record.allocations)
-                }
-            };
-        }
+    let row = |what| {
+        let cell = |column| {
+            let mut cases = cases.iter();
+            let found = cases.find(|(who, of, _)| *who == column && *of == what);
+            found.map_or("–".to_owned(), |(_, _, record)| figures(record))
+        };
+        (what, columns.iter().copied().map(cell).collect())
+    };
+    let rows: Vec<_> = rows.into_iter().map(row).collect();
+    Ok(markdown(&columns, &rows))
+}
+
+/// Returns the instructions of a case, and its allocations in parentheses, if there are any.
+fn figures(record: &Record) -> String {
+    let instructions = thousands(record.instructions.round() as i64);
+    match record.allocations.round() as i64 {
+        0 => instructions,
+        allocations => format!("{instructions} ({allocations})"),
     }
-    text.push('\n');
-    Ok(text)
 }
 
 /// Checks that the library costs at most what each peer does, wherever nothing is injected.

@@ -1,10 +1,11 @@
 //! The recorded results of a bench.
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::read;
 
 /// What is recorded of a case.
+#[derive(Deserialize)]
 pub(super) struct Record {
     pub(super) case: String,
     pub(super) instructions: f64,
@@ -16,24 +17,6 @@ pub(super) struct Record {
 
 /// Returns the records of a file in `benches/results`.
 pub(super) fn records(name: &str) -> Result<Vec<Record>, String> {
-    let results = results(name)?;
-    let results = results.as_array().cloned().unwrap_or_default();
-    let record = |value: &Value| {
-        let figure = |field: &str| value.get(field).and_then(Value::as_f64);
-        Some(Record {
-            case: value.get("case")?.as_str()?.to_owned(),
-            instructions: figure("instructions")?,
-            ns: figure("ns")?,
-            allocations: figure("allocations")?,
-            future: figure("future"),
-            budget: figure("budget"),
-        })
-    };
-    let records: Option<Vec<_>> = results.iter().map(record).collect();
-    records.ok_or_else(|| format!("{name}: a record lacks a field"))
-}
-
-fn results(name: &str) -> Result<Value, String> {
     let text = read(&format!("benches/results/{name}"))?;
     serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))
 }

@@ -8,7 +8,8 @@ use chaos_core::{
 };
 use tokio::time::{sleep, timeout};
 
-/// Within this, a change is in force: not by a look every five seconds, but by the system's word.
+/// The time within which a change takes effect if the system notifies of it. Without that, files are read every five
+/// seconds.
 pub(crate) const SOON: Duration = Duration::from_secs(2);
 
 /// Puts a file in the place of another, as careful writers do.

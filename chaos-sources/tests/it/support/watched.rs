@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, sync::mpsc, time::Duration};
 
-use chaos_core::{Injected, Injector, inject};
+use chaos_core::{Clock, Injected, Injector, inject};
 use chaos_sources::{FileSource, SourceStatus, Watching};
 use tempfile::TempDir;
 
@@ -92,6 +92,15 @@ pub(crate) fn ids(injector: &Injector) -> String {
 
 pub(crate) fn wait(time: Duration) {
     mpsc::channel::<()>().1.recv_timeout(time).unwrap_err();
+}
+
+/// Waits until something is so.
+pub(crate) fn until(what: &str, is_so: impl Fn() -> bool) {
+    let clock = Clock::monotonic();
+    while !is_so() {
+        assert!(clock.now() < LONG, "never: {what}");
+        wait(Duration::from_millis(5));
+    }
 }
 
 pub(crate) fn pass(injector: &Injector) -> Result<(), Injected> {

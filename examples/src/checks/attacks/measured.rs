@@ -69,23 +69,18 @@ pub struct Measured {
     name: &'static str,
     case: &'static str,
     by: &'static str,
-    report: Report,
-    quiet: Latencies,
-    under_attack: Latencies,
-    bystander: Latencies,
-    halts: Latencies,
-    memory: u64,
+    measured: Measurements,
     slow: Vec<String>,
     wrong: Vec<String>,
 }
 
 /// Everything that is measured of an attack.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Measurements {
     pub(super) report: Report,
     pub(super) quiet: Latencies,
     pub(super) under_attack: Latencies,
-    /// Those of a service that is not attacked, meanwhile.
+    /// The latencies of a service that is not attacked, meanwhile.
     pub(super) bystander: Latencies,
     pub(super) halts: Latencies,
     /// The most memory that the victim had, in bytes.
@@ -96,48 +91,41 @@ pub(super) struct Measurements {
 
 impl Measured {
     pub(super) fn new(attack: &Attack, measured: Measurements) -> Self {
-        let Measurements {
-            report,
-            quiet,
-            under_attack,
-            bystander,
-            halts,
-            memory,
-            also,
-        } = measured;
         let mut slow = Vec::new();
-        let usual = quiet.percentile(99).max(bystander.percentile(99));
+        let usual = measured
+            .quiet
+            .percentile(99)
+            .max(measured.bystander.percentile(99));
         let mut at_most = |what, took, bound| {
             if took > bound {
                 slow.push(format!("{what} took {took:?}, more than {bound:?}"));
             }
         };
         if !attack.slows_the_service {
-            at_most("a call", under_attack.percentile(99), usual * 2 + SLACK);
+            at_most(
+                "a call",
+                measured.under_attack.percentile(99),
+                usual * 2 + SLACK,
+            );
         }
-        at_most("a halt", halts.percentile(99), HALT);
-        let mut wrong = quiet.failures("calls before the attack");
-        wrong.extend(under_attack.failures("calls"));
-        wrong.extend(bystander.failures("calls of the other service"));
-        wrong.extend(halts.failures("halts"));
-        if memory > attack.memory {
-            let [memory, most] = [memory, attack.memory].map(mebibytes);
+        at_most("a halt", measured.halts.percentile(99), HALT);
+        let mut wrong = measured.quiet.failures("calls before the attack");
+        wrong.extend(measured.under_attack.failures("calls"));
+        wrong.extend(measured.bystander.failures("calls of the other service"));
+        wrong.extend(measured.halts.failures("halts"));
+        if measured.memory > attack.memory {
+            let [memory, most] = [measured.memory, attack.memory].map(mebibytes);
             wrong.push(format!("{memory} of memory, more than {most}"));
         }
-        wrong.extend(also);
-        if report.per_second() <= 0.0 {
+        wrong.extend_from_slice(&measured.also);
+        if measured.report.per_second() <= 0.0 {
             wrong.push("the attacker did nothing".to_owned());
         }
         Self {
             name: attack.name,
             case: attack.case,
             by: attack.by,
-            report,
-            quiet,
-            under_attack,
-            bystander,
-            halts,
-            memory,
+            measured,
             slow,
             wrong,
         }
@@ -157,17 +145,18 @@ impl Measured {
 
     fn cells(&self) -> [String; 11] {
         let is_kept = self.slow.is_empty() && self.wrong.is_empty();
+        let measured = &self.measured;
         [
             self.case.to_owned(),
             self.name.to_owned(),
             self.by.to_owned(),
-            format!("{:.0}", self.report.per_second()),
-            self.report.statuses(),
-            self.quiet.cell(),
-            self.bystander.cell(),
-            self.under_attack.cell(),
-            self.halts.cell(),
-            mebibytes(self.memory),
+            format!("{:.0}", measured.report.per_second()),
+            measured.report.statuses(),
+            measured.quiet.cell(),
+            measured.bystander.cell(),
+            measured.under_attack.cell(),
+            measured.halts.cell(),
+            mebibytes(measured.memory),
             if is_kept { "ok" } else { "FAILED" }.to_owned(),
         ]
     }
