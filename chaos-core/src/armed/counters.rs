@@ -40,8 +40,11 @@ struct Stripe {
 }
 
 impl Counters {
+    #[inline]
     pub(crate) fn count_matched(&self) {
-        self.stripe().matched.fetch_add(1, Relaxed);
+        if !self.count_matched_at_once() {
+            self.stripe().matched.fetch_add(1, Relaxed);
+        }
     }
 
     /// Counts a matched call, unless the stripes or this thread's index have to be made first. Returns whether
@@ -121,6 +124,7 @@ impl Counters {
 
     /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
     /// hold thousands of rules.
+    #[inline(never)]
     fn stripe(&self) -> &Stripe {
         let make = || {
             let stripes = 0..stripe::count();
