@@ -245,7 +245,7 @@ impl Armed {
         let key = key.of(call, &self.rule.matcher);
         self.counters.count_matched();
         match key {
-            Some(key) if draw.hits_key(trigger.hits_of_2_53(), &key) => {
+            Some(key) if draw.hits_key(trigger.hits_of_2_53(), key.as_bytes()) => {
                 Verdict::Hit(Hit::BY_CHANCE)
             }
             _ => Verdict::Pass,

@@ -13,7 +13,7 @@ use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 
-use self::{host::Host, query::Values};
+use self::{bytes::is_visible, host::Host, query::Values};
 
 /// A label of a call: its name, and its value on this call.
 pub type Label<'a> = (&'static str, Cow<'a, str>);
@@ -284,6 +284,13 @@ impl fmt::Debug for Call<'_> {
             .field("labels", &self.labels)
             .finish_non_exhaustive()
     }
+}
+
+/// Cuts the text of a header at [`MAX_LENGTH`]. Returns `None` if it is no text.
+#[inline(always)]
+pub(crate) fn cut_header(value: &HeaderValue) -> Option<&[u8]> {
+    let value = value.as_bytes();
+    is_visible(value).then(|| &value[..value.len().min(MAX_LENGTH)])
 }
 
 /// Returns whether a request has so few headers that to compare their names one by one takes less than to hash

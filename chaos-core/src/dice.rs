@@ -72,7 +72,10 @@ impl Dice {
     /// Creates the dice for every call with this key, of the rule with this [`stream`]. SipHash
     /// gives the same result on every machine, so every replica has the same dice.
     pub(crate) fn keyed(stream: u64, key: &str) -> Self {
-        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(by_key(stream, key)))
+        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(by_key(
+            stream,
+            key.as_bytes(),
+        )))
     }
 
     /// Draws 64 uniform bits.
@@ -113,7 +116,7 @@ pub(crate) fn first_seeded(stream: u64, ordinal: u64) -> u64 {
 
 /// Returns the first number that [`Dice::keyed`] draw.
 #[inline]
-pub(crate) fn first_keyed(stream: u64, key: &str) -> u64 {
+pub(crate) fn first_keyed(stream: u64, key: &[u8]) -> u64 {
     first_of(by_key(stream, key))
 }
 
@@ -124,8 +127,9 @@ fn by_ordinal(stream: u64, ordinal: u64) -> u64 {
 }
 
 /// Returns the seed of the calls with this key.
-fn by_key(stream: u64, key: &str) -> u64 {
-    SipHasher13::new_with_keys(stream, 0).hash(key.as_bytes())
+#[inline(always)]
+fn by_key(stream: u64, key: &[u8]) -> u64 {
+    SipHasher13::new_with_keys(stream, 0).hash(key)
 }
 
 /// Returns the first number of xoshiro256++ with this seed. It takes two of the four numbers that the generator is
@@ -162,8 +166,11 @@ mod tests {
             let mut hash = SipHasher13::new_with_keys(stream, 0);
             hash.write(key.as_bytes());
             let mut published = Xoshiro256PlusPlus::seed_from_u64(hash.finish());
-            assert_eq!(first_keyed(stream, &key), published.next_u64());
-            assert_eq!(Dice::keyed(stream, &key).draw(), first_keyed(stream, &key));
+            assert_eq!(first_keyed(stream, key.as_bytes()), published.next_u64());
+            assert_eq!(
+                Dice::keyed(stream, &key).draw(),
+                first_keyed(stream, key.as_bytes())
+            );
         }
     }
 

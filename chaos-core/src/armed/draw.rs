@@ -60,7 +60,9 @@ impl Draw {
     pub(crate) fn hits(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> bool {
         // Drawn even where the answer is known, so that later draws are the same at every rate.
         let draw = match (self.stream, turn) {
-            (Some(stream), Turn { key: Some(key), .. }) => dice::first_keyed(stream, key),
+            (Some(stream), Turn { key: Some(key), .. }) => {
+                dice::first_keyed(stream, key.as_bytes())
+            }
             (
                 Some(stream),
                 Turn {
@@ -78,7 +80,7 @@ impl Draw {
 
     /// Returns whether a call with this key is hit by a trigger of this rate, without a replay and a program.
     #[inline(always)]
-    pub(super) fn hits_key(self, hits_of_2_53: u64, key: &str) -> bool {
+    pub(super) fn hits_key(self, hits_of_2_53: u64, key: &[u8]) -> bool {
         let stream = self.stream.unwrap_or_default();
         dice::first_keyed(stream, key) >> 11 < hits_of_2_53
     }

@@ -9,7 +9,7 @@ use std::sync::{
 
 use crate::{
     armed::{counters::Counters, draw::Draw},
-    call::Call,
+    call::{Call, cut_header},
     dice,
     matcher::compiled::{self, CompiledMatcher, Known, MethodBit},
     rule::Rule,
@@ -132,8 +132,17 @@ impl Precheck {
         if self.special() & (EXPIRED | OFF) != 0 {
             return Glance::LookCloser;
         }
-        let key = keyed.key.of(call, self.matcher.definition());
-        let is_hit = key.is_some_and(|key| keyed.draw.hits_key(self.hits, &key));
+        let is_hit = match &keyed.key {
+            // Most keys are short values of headers, of which no text has to be made.
+            Key::Header(name) => {
+                let key = call.first_header(name).and_then(cut_header);
+                key.is_some_and(|key| keyed.draw.hits_key(self.hits, key))
+            }
+            key => {
+                let key = key.of(call, self.matcher.definition());
+                key.is_some_and(|key| keyed.draw.hits_key(self.hits, key.as_bytes()))
+            }
+        };
         match (self.counters.count_matched_at_once(), is_hit) {
             (false, _) => Glance::LookCloser,
             (true, true) => Glance::Hit,

@@ -49,6 +49,19 @@ pub(crate) fn has_either(text: &[u8], [a, b]: [u8; 2]) -> bool {
     )
 }
 
+/// Returns whether a text has no other bytes than visible ones of ASCII, spaces and tabs, as
+/// [`HeaderValue::to_str`](http::HeaderValue::to_str) demands it.
+#[inline(always)]
+pub(crate) fn is_visible(text: &[u8]) -> bool {
+    let is_visible = |byte: u8| matches!(byte, b' '..=b'~' | b'\t');
+    let may_be_none = |word: u64| {
+        let low = word & !HIGH;
+        (!(low + LOW * u64::from(0x80 - b' ')) | (low + LOW) | word) & HIGH != 0
+    };
+    // Tabs are rare, so that all bytes are looked at again.
+    !any_word(text, may_be_none, |byte| !is_visible(byte)) || text.iter().copied().all(is_visible)
+}
+
 /// Returns whether a text has a capital letter, a colon, or a byte that is no visible one of ASCII. It may say so of
 /// other texts, too: of one with a tab.
 #[inline(always)]
@@ -75,11 +88,18 @@ fn zeros(word: u64) -> u64 {
 /// Returns whether a function is true for a word of a text, or in a shorter text for a byte.
 #[inline(always)]
 fn any_word(text: &[u8], is_it: impl Fn(u64) -> bool, is_byte: impl Fn(u8) -> bool) -> bool {
-    let Some(last) = text.last_chunk::<8>() else {
-        return text.iter().copied().any(is_byte);
-    };
-    let mut words = text.as_chunks::<8>().0.iter();
-    words.any(|word| is_it(u64::from_le_bytes(*word))) || is_it(u64::from_le_bytes(*last))
+    if let Some(last) = text.last_chunk::<8>() {
+        let mut words = text.as_chunks::<8>().0.iter();
+        return words.any(|word| is_it(u64::from_le_bytes(*word)))
+            || is_it(u64::from_le_bytes(*last));
+    }
+    match (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            let [first, last] = [first, last].map(|half| u64::from(u32::from_le_bytes(*half)));
+            is_it((first << 32) | last)
+        }
+        _ => text.iter().copied().any(is_byte),
+    }
 }
 
 #[cfg(test)]
@@ -111,6 +131,9 @@ mod tests {
                     let expected = text.iter().position(|byte| *byte == wanted);
                     prop_assert_eq!(position(&text, wanted), expected);
                     prop_assert_eq!(has_either(&text, [wanted, wanted]), expected.is_some());
+                }
+                if let Ok(value) = http::HeaderValue::from_bytes(&text) {
+                    prop_assert_eq!(is_visible(&text), value.to_str().is_ok());
                 }
                 let visible = text.iter().all(|byte| matches!(byte, b' '..=b'~'));
                 let is_odd = !visible || text.contains(&b':') || text.iter().any(u8::is_ascii_uppercase);

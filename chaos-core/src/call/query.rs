@@ -4,11 +4,16 @@ use std::borrow::Cow;
 
 use crate::call::bytes::{has_either, position, same};
 
+/// The bytes with which what they stand for begins.
+const ENCODED: [u8; 2] = [b'%', b'+'];
+
 /// The values of one parameter of a query, in order.
 pub(crate) struct Values<'a, 'n> {
     /// The pairs that are left.
     query: &'a [u8],
     name: &'n [u8],
+    /// Whether no part of the query stands for something else.
+    is_plain: bool,
 }
 
 /// A value of a query parameter, as bytes that matchers can compare. It is UTF-8.
@@ -20,6 +25,7 @@ impl<'a, 'n> Values<'a, 'n> {
         Self {
             query: query.as_bytes(),
             name: name.as_bytes(),
+            is_plain: !has_either(query.as_bytes(), ENCODED),
         }
     }
 }
@@ -33,9 +39,9 @@ impl<'a> Iterator for Values<'a, '_> {
             let end = position(self.query, b'&').unwrap_or(self.query.len());
             let (pair, rest) = self.query.split_at(end);
             self.query = rest.get(1..).unwrap_or(&[]);
-            let value = match has_either(pair, [b'%', b'+']) {
-                true => decoded(pair, self.name),
-                false => plain(pair, self.name).map(Cow::Borrowed),
+            let value = match self.is_plain || !has_either(pair, ENCODED) {
+                true => plain(pair, self.name).map(Cow::Borrowed),
+                false => decoded(pair, self.name),
             };
             if let Some(value) = value {
                 return Some(QueryValue(value));

@@ -280,6 +280,9 @@ impl SiteRules {
         from: usize,
         mut ask: impl FnMut(usize, &Arc<Armed>, Known) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
+        if from >= self.rules.len() {
+            return ControlFlow::Continue(());
+        }
         let mut found = Found::new();
         let mut known: &[Known] = &[];
         match &self.index {

@@ -49,17 +49,7 @@ const ALLOWED: &str = "header:NAME, query:NAME, path:PARAMETER, label:NAME, peer
 
 impl Key {
     /// Returns the key of a call, if it has one. `matcher` is that of the rule.
-    #[inline(always)]
     pub(crate) fn of<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
-        match self {
-            // Most keys are short values of headers.
-            Self::Header(name) => Some(cut(call.first_header(name)?.to_str().ok()?.into())),
-            _ => self.of_others(call, matcher),
-        }
-    }
-
-    #[inline(never)]
-    fn of_others<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
         let value = match self {
             Self::Header(name) => call.first_header(name)?.to_str().ok()?.into(),
             Self::Query(name) => call.query(name).next()?.into_text(),

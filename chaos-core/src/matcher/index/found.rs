@@ -7,6 +7,10 @@ use std::ops::Range;
 const MOST: usize = 16;
 
 /// The positions that a call has met.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is made on the stack and never moved, and a box would be an allocation"
+)]
 pub(crate) enum Found<'i> {
     /// One list, which may be empty. Most calls meet no other.
     One(&'i [u32]),
