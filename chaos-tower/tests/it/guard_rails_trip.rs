@@ -687,7 +687,7 @@ async fn the_policys_guard_rail_outlives_the_first_rule_that_expires() {
     // It ends with the last of them.
     sleep(Duration::from_secs(600)).await;
     ask(&service, "/").await;
-    assert!(!injector.site("http.server").is_armed());
+    assert!(!injector.site("http.server").is_aimed_at());
 }
 
 #[tokio::test(start_paused = true)]
