@@ -159,16 +159,19 @@ impl Site {
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
-    #[inline]
+    #[inline(always)]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let Some(path) = call.path() else {
-            return false;
-        };
-        let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
+        let exempts = |path| self.exempts_path(path) || hub.exempts_path(path);
+        call.path().is_some_and(exempts)
+    }
+
+    #[inline]
+    fn exempts_path(&self, path: &str) -> bool {
+        static USUAL_AT_LAYERS: Exemptions = Exemptions::usual_at(SiteKind::Layer);
+        match self.has_own_exemptions.load(Ordering::Relaxed) {
             true => self.exemptions().have(path),
-            false => Exemptions::usual_at(self.kind).have(path),
-        };
-        here || hub.exempts_path(path)
+            false => self.kind == SiteKind::Layer && USUAL_AT_LAYERS.have(path),
+        }
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header

@@ -213,6 +213,12 @@ impl SiteRules {
         !self.rules.iter().all(|rule| rule.precheck.takes_all())
     }
 
+    /// Returns whether a rule, or one of an overlay, never ends, as most of those of tests do.
+    #[inline]
+    pub(crate) fn never_end(&self) -> bool {
+        self.last_deadline == Duration::MAX || self.overlaid == Some(Duration::MAX)
+    }
+
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
     pub(crate) fn are_over(&self) -> bool {
         // No clock is read where a rule never ends.
@@ -272,6 +278,14 @@ impl SiteRules {
         }
     }
 
+    /// Returns whether no other rule is asked after the one at a position has fired.
+    #[inline]
+    pub(crate) fn are_over_after(&self, at: usize, ends_call: bool) -> bool {
+        at + 1 == self.rules.len()
+            || ends_call && !self.acts_on_responses
+            || self.rules[at].rule.is_final
+    }
+
     /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.
     ///
     /// A function of its own, so that a call on which no rule fires does not pay for its variables.
@@ -291,11 +305,11 @@ impl SiteRules {
         }
         let (call, here) = (evaluation.call, evaluation.here);
         let before = evaluation.decision.before(evaluation.has_ended);
-        let fired = Firing::of(rule, hit, call, here, &self.hub, before);
-        let Some(firing) = evaluation.decision.push(fired) else {
+        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
             return ControlFlow::Continue(());
         };
         evaluation.has_ended |= firing.ends_call_at(here.1);
+        evaluation.decision.push(firing);
         let is_final = rule.rule.is_final;
         if is_final || (evaluation.has_ended && !self.acts_on_responses) {
             return ControlFlow::Break(is_final);
