@@ -5,7 +5,7 @@ use std::time::Duration;
 use chaos_core::{Fault, GuardRail, Injector, Rate, SiteKind, wire};
 use serde_json::json;
 
-use super::{MS, errors, rule, service, unavailable};
+use super::{MS, errors, rule, service};
 
 #[test]
 fn a_guard_rail_that_measures_nothing_is_refused() {
