@@ -110,8 +110,9 @@ where
     }
 }
 
-/// Serves a call that is not left alone whatever its facts are. Its method and its path may suffice. Nothing of
-/// the request's own memory is lent for that to a function that is not inlined: see [`call_armed`].
+/// Serves a call that is not left alone whatever its facts are, or that guard rails measure. Its method and its path
+/// may suffice. Nothing of the request's own memory is lent for that to a function that is not inlined: see
+/// [`call_armed`].
 #[inline(never)]
 fn look_closer<S, M, A, B>(
     request: Request<A>,
@@ -129,6 +130,11 @@ where
         if look.leaves_alone() {
             return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
         }
+    }
+    if look.is_to_be_measured()
+        && let Some(watched_call) = service.site_ref.measure_by(request.uri().path())
+    {
+        return serve_measured(request, watched_call, service);
     }
     decide(service, look, (request,))
 }
@@ -156,7 +162,7 @@ where
     match decision {
         Some(decision) => serve(service, request.0, decision, watched_call),
         None => match watched_call {
-            Some(watched_call) => serve_measured(service, request.0, watched_call),
+            Some(watched_call) => serve_measured(request.0, watched_call, service),
             None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request.0))),
         },
     }
@@ -166,9 +172,9 @@ where
 #[cold]
 #[inline(never)]
 fn serve_measured<S, M, A, B>(
-    service: &mut Inject<S, M>,
     request: Request<A>,
     watched_call: WatchedCall,
+    service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,

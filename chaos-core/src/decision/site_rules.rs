@@ -105,10 +105,7 @@ impl SiteRules {
             newest: newest(&rules),
             acts_on_responses: act_on_responses(&rules),
             rules: rules.into(),
-            is_plain: index.is_none()
-                && overlaid.is_none()
-                && monitors.0.is_none()
-                && !counts_calls,
+            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
             watchers,
@@ -167,10 +164,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none()
-                && overlaid.is_none()
-                && self.monitors.0.is_none()
-                && !self.counts_calls,
+            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -205,7 +199,8 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+        // Without a rule, guard rails watch.
+        self.is_plain && (self.rules.first()).is_none_or(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether a rule reads the facts of calls.

@@ -142,6 +142,9 @@ impl Site {
                 return None;
             }
         }
+        if look.is_to_be_measured() {
+            return None;
+        }
         let guard = self.rules.load();
         let number = guard.as_ref().map_or(0, |site_rules| site_rules.number);
         // If not, the rules have changed since the look, or nothing was kept of them.
@@ -156,7 +159,7 @@ impl Site {
             return self.look_closer(site_rules, look.at(), call).map(decided);
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(number, &site_rules.rules);
+            snapshot::keep(number, &site_rules.rules, self.watchers_to_keep(site_rules));
         }
         self.ask(site_rules, call).map(decided)
     }
@@ -289,8 +292,7 @@ impl Site {
         Some(decision)
     }
 
-    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
-    /// policy.
+    /// Asks a site that has more than a few plain rules: overlays, an index, or a counting policy.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
