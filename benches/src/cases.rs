@@ -4,7 +4,7 @@ mod axum;
 mod forms;
 mod guarded;
 mod hits;
-mod http;
+pub(crate) mod http;
 mod macros;
 pub(crate) mod many;
 

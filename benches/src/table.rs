@@ -145,7 +145,8 @@ impl Row<'_> {
         ]
     }
 
-    fn target(&self) -> String {
+    /// Returns the target as text, or nothing.
+    pub(crate) fn target(&self) -> String {
         let Some(target) = self.case.target else {
             return String::new();
         };
