@@ -15,6 +15,10 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let has = |wanted: &str| std::env::args().any(|arg| arg == wanted);
+    if has("--check") {
+        // Times of a machine have no bounds.
+        return ExitCode::SUCCESS;
+    }
     // `cargo test --benches` only checks that it runs.
     let effort = match has("--bench") {
         true => Effort::WHOLE,

@@ -17,6 +17,8 @@ use serde::Serialize;
 
 use crate::results;
 
+pub use self::threads::{Two, two_threads};
+
 /// A point of a line of a picture.
 #[derive(Clone, Debug, Serialize)]
 pub struct Point {
@@ -92,6 +94,14 @@ pub fn points(effort: Effort, mut says: impl FnMut(&str)) -> Vec<Point> {
 /// Returns an error if the file cannot be written.
 pub fn write(points: &[Point]) -> Result<(), String> {
     results::write_lines("growth.json", points)
+}
+
+/// Writes what calls take on one thread and on two to the file of the repository.
+///
+/// # Errors
+/// Returns an error if the file cannot be written.
+pub fn write_two_threads(all: &[Two]) -> Result<(), String> {
+    results::write_lines("peers-threads.json", all)
 }
 
 /// A line of a picture.

@@ -23,6 +23,10 @@
 //!   ([`clock`]). They give the scale and have no target: the layout of the code alone changes them by
 //!   about a nanosecond in either direction.
 //!
+//! With `--check`, a row fails if it misses its budget, or costs more than `benches/results/overhead.json` has, a few
+//! instructions apart ([`gate`]). That file is the one table of what each row was and may be: a row that got better is
+//! written there by `cargo xtask costs`, and may not fall back.
+//!
 //! Without valgrind, the table has no instruction counts and says so; with `--check`, that is a failure.
 #![forbid(unsafe_code)]
 

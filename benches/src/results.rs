@@ -20,6 +20,9 @@ pub struct Record {
     pub instructions: f64,
     /// Nanoseconds per call.
     pub ns: f64,
+    /// The quartiles of the nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quartiles: Option<[f64; 2]>,
     /// Allocations per call.
     pub allocations: f64,
     /// Bytes of the future.
@@ -38,6 +41,7 @@ impl Record {
             over: row.base.map(|base| base.name.to_owned()),
             instructions: tenths(row.instructions?),
             ns: tenths(row.times.over_base.unwrap_or(row.times.case)),
+            quartiles: Some(row.times.quartiles.map(tenths)),
             allocations: tenths(row.allocations),
             future: row.case.future.map(|_| row.future_over_base()),
             budget: row.limit.map(tenths),

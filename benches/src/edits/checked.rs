@@ -33,12 +33,17 @@ pub fn checked() -> (String, Vec<String>) {
             format!("{:.2}", check.at_most),
         ]);
     }
+    (aligned(table), missed(&checks))
+}
+
+/// Returns a line of text for each figure that is more than it may be.
+fn missed(checks: &[Check]) -> Vec<String> {
     let missed = checks.iter().filter(|check| check.is > check.at_most);
-    let missed = missed.map(|check| {
+    let line = |check: &Check| {
         let Check { name, is, at_most } = check;
         format!("{name}: is {is:.2}, may be {at_most:.2}")
-    });
-    (aligned(table), missed.collect())
+    };
+    missed.map(line).collect()
 }
 
 fn checks() -> Vec<Check> {
@@ -116,4 +121,20 @@ fn ratio(mut this: impl FnMut(usize) -> Duration, mut that: impl FnMut(usize) ->
         this(round)
     });
     best.as_secs_f64() / least.as_secs_f64()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Check, missed};
+
+    #[test]
+    fn a_figure_that_is_more_than_it_may_be_is_named() {
+        let check = |name, is| Check {
+            name,
+            is,
+            at_most: 10.0,
+        };
+        let said = missed(&[check("patch a rule", 9.5), check("toggle a rule", 12.0)]);
+        assert_eq!(said, ["toggle a rule: is 12.00, may be 10.00"]);
+    }
 }

@@ -4,16 +4,43 @@ use std::{num::NonZeroU64, sync::Barrier, thread};
 
 use chaos_core::{Fault, GuardRail, Injector, Rate, Rule, Trigger};
 
+use serde::Serialize;
+
 use crate::{
     case::Run,
     cases::http::{SITE, calls_of, calls_of_layer, request},
+    clock::median,
     edits::cpu,
-    growth::{Effort, Line, Point},
+    growth::{Effort, Line, Point, three_digits},
     rules::{hitting, never_firing},
     service::{Plain, opaque},
 };
 
 const CALLS: u64 = 5_000;
+
+/// What a call takes, in nanoseconds of processor time.
+#[derive(Clone, Debug, Serialize)]
+pub struct Two {
+    /// What calls.
+    pub case: String,
+    /// The median on one thread.
+    pub one: f64,
+    /// The median on each of two threads.
+    pub two: f64,
+}
+
+/// Measures the calls of one thread, and of two at once. Each makes the calls of one result of `make`.
+pub fn two_threads(case: &str, make: &(dyn Fn() -> Run + Sync)) -> Two {
+    // In turn, so that a disturbance meets both alike.
+    let rounds = (0..101).map(|_| (per_call(make, 1), per_call(make, 2)));
+    let (mut one, mut two): (Vec<_>, Vec<_>) = rounds.unzip();
+    let median = |times: &mut [f64]| median(times).map_or(0.0, three_digits);
+    Two {
+        case: case.to_owned(),
+        one: median(&mut one),
+        two: median(&mut two),
+    }
+}
 
 /// A line: its name, and its rule.
 type Kind = (&'static str, fn() -> Rule);
