@@ -40,11 +40,8 @@ struct Stripe {
 }
 
 impl Counters {
-    #[inline]
     pub(crate) fn count_matched(&self) {
-        if !self.count_matched_at_once() {
-            self.stripe().matched.fetch_add(1, Relaxed);
-        }
+        self.stripe().matched.fetch_add(1, Relaxed);
     }
 
     /// Counts a matched call, unless the stripes or this thread's index have to be made first. Returns whether
@@ -118,14 +115,32 @@ impl Counters {
         take(&self.active, max.unwrap_or(u64::MAX))
     }
 
+    /// Counts one more active call, where nothing bounds their number.
+    #[inline]
+    pub(crate) fn enter_unbounded(&self) {
+        self.active.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn leave(&self) {
         self.active.fetch_sub(1, Relaxed);
     }
 
+    /// Returns the stripe of this thread.
+    #[inline]
+    fn stripe(&self) -> &Stripe {
+        let stripes = self.stripes.get();
+        let stripe = stripes.and_then(|stripes| stripes.get(stripe::index_at_once()));
+        match stripe {
+            Some(stripe) => stripe,
+            None => self.make_stripe(),
+        }
+    }
+
     /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
     /// hold thousands of rules.
+    #[cold]
     #[inline(never)]
-    fn stripe(&self) -> &Stripe {
+    fn make_stripe(&self) -> &Stripe {
         let make = || {
             let stripes = 0..stripe::count();
             stripes.map(|_| CachePadded::default()).collect()

@@ -202,7 +202,7 @@ impl CompiledMatcher {
     /// headers. The cheap ones are checked first.
     #[inline(never)]
     fn takes_others(&self, call: &Call<'_>, open: Kinds) -> bool {
-        fn holds<'c>(text: &Option<Text>, value: impl Fn() -> Option<&'c str>) -> bool {
+        fn holds<'c>(text: &Option<Box<Text>>, value: impl Fn() -> Option<&'c str>) -> bool {
             (text.as_ref()).is_none_or(|text| text.matches(&|| value().into_iter()))
         }
         let matcher = &*self.matcher;

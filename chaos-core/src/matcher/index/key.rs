@@ -78,7 +78,7 @@ impl<'m> Name<'m> {
     /// Returns each of them, with the matcher's condition on it.
     pub(super) fn all_of(matcher: &'m Matcher) -> impl Iterator<Item = (Self, &'m Text)> {
         let method = matcher.method.iter().map(|text| (Self::Method, text));
-        let host = matcher.host.iter().map(|text| (Self::Host, text));
+        let host = matcher.host.iter().map(|text| (Self::Host, &**text));
         let headers = matcher.headers.iter();
         let headers = headers.map(|(name, text)| (Self::Header(name), text));
         let query = matcher.query.iter();
