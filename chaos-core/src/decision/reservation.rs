@@ -45,9 +45,8 @@ impl BudgetReservation {
         now: impl FnOnce() -> Duration,
     ) -> Result<Option<Box<Self>>, Limit> {
         let policy = &bounds.policy;
-        let unbounded = Budget::new();
-        let is_unbounded = policy.budget == unbounded && policy.total.is_none();
-        if rule.rule.trigger.budget == unbounded && is_unbounded {
+        let is_unbounded = policy.budget == Budget::new() && policy.total.is_none();
+        if rule.rule.trigger.budget.is_none() && is_unbounded {
             return Ok(None);
         }
         let mut reservation = Self {
@@ -82,8 +81,10 @@ impl BudgetReservation {
             _ => Limit::PolicyDelay,
         };
         let take_one = |count, max| take(count, max).then_some(true).ok_or(Limit::PolicyTotal);
-        let budget = &rule.rule.trigger.budget;
-        self.own = rule.arming.spending.take(budget, delay, now)?;
+        let own = rule.rule.trigger.budget.as_ref();
+        if let Some((budget, spending)) = own.zip(rule.arming.spending()) {
+            self.own = spending.take(budget, delay, now)?;
+        }
         let total = policy.total.map(NonZeroU64::get);
         if rule.is_of_token() {
             let half = policy.budget.half();
@@ -103,7 +104,9 @@ impl BudgetReservation {
 
     fn put_back(&self, rule: &Armed) {
         let bounds = &self.bounds;
-        rule.arming.spending.put_back(self.own);
+        if let Some(spending) = rule.arming.spending() {
+            spending.put_back(self.own);
+        }
         bounds.spending.put_back(self.overall);
         bounds.spending_of_tokens.put_back(self.of_tokens);
         if self.total {
@@ -131,6 +134,15 @@ pub(crate) struct Taken {
 pub(crate) type OfToken = bool;
 
 impl Taken {
+    /// Returns a place among the active injections, and one of the rule's injections if it `is_limited`.
+    pub(crate) fn plain(is_limited: bool) -> Self {
+        Self {
+            limit: is_limited,
+            active: Some(false),
+            ..Self::default()
+        }
+    }
+
     /// Returns whether the call is one of the active injections that tokens may have.
     pub(crate) fn is_of_token(&self) -> bool {
         self.active == Some(true)
@@ -141,7 +153,7 @@ impl Taken {
     pub(crate) fn put_back(&mut self, rule: &Armed, hub: &Hub, has_begun: bool) {
         if let Some(of_token) = self.active.take() {
             leave(rule, hub, of_token);
-            hub.active.fetch_sub(1, Relaxed);
+            hub.leave();
         }
         if !has_begun {
             self.refund(rule);
@@ -159,7 +171,7 @@ impl Taken {
         if let Some(budget) = self.budget.take() {
             budget.put_back(rule);
         }
-        if let (Some(request), Some(attempts)) = (self.attempt.take(), &arming.attempts) {
+        if let (Some(request), Some(attempts)) = (self.attempt.take(), arming.attempts()) {
             attempts.refund(*request);
         }
     }
@@ -189,7 +201,7 @@ impl<'r> Permits<'r> {
         let taken = Taken::default();
         let mut permits = Self { rule, hub, taken };
         let trigger = &rule.rule.trigger;
-        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
+        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, rule.arming.attempts()) {
             permits.take_attempt(first, attempts, call)?;
         }
         if let Some(limit) = trigger.limit {
@@ -268,7 +280,7 @@ impl<'r> Permits<'r> {
 
 /// Counts a call that a limit spares.
 #[cold]
-fn spare(rule: &Armed, limit: Limit) -> Option<()> {
+pub(crate) fn spare(rule: &Armed, limit: Limit) -> Option<()> {
     rule.counters.count_overflow(limit);
     None
 }
