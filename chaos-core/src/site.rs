@@ -161,11 +161,13 @@ impl Site {
     /// Returns whether a call is exempt, here or at every site, without an allocation.
     #[inline(always)]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
-        let exempts = |path| self.exempts_path(path) || hub.exempts_path(path);
-        call.path().is_some_and(exempts)
+        let Some(path) = call.path() else {
+            return false;
+        };
+        self.exempts_path(path) || hub.exempts_path(path)
     }
 
-    #[inline]
+    #[inline(always)]
     fn exempts_path(&self, path: &str) -> bool {
         static USUAL_AT_LAYERS: Exemptions = Exemptions::usual_at(SiteKind::Layer);
         match self.has_own_exemptions.load(Ordering::Relaxed) {

@@ -130,14 +130,14 @@ where
             return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
         }
     }
-    decide(service, look, (request,))
+    decide(service, look, request)
 }
 
 #[inline(never)]
 fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
     look: FirstLook,
-    request: (Request<A>,),
+    request: Request<A>,
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -146,18 +146,18 @@ where
     B: HttpBody,
 {
     let facts = RequestFacts {
-        request: &request.0,
+        request: &request,
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
-    let (method, uri, headers) = (request.0.method(), request.0.uri(), request.0.headers());
+    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
     let decision = service.site_ref.decide_after(look, &call);
     let watched_call = service.site_ref.measure(&call, decision.as_ref());
     match decision {
-        Some(decision) => serve(service, request.0, decision, watched_call),
+        Some(decision) => serve(service, request, decision, watched_call),
         None => match watched_call {
-            Some(watched_call) => serve_measured(service, request.0, watched_call),
-            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request.0))),
+            Some(watched_call) => serve_measured(service, request, watched_call),
+            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
         },
     }
 }

@@ -104,6 +104,7 @@ impl Default for Exemptions {
     }
 }
 
+#[inline]
 fn is_health_check(path: &str) -> bool {
     // The letter tells most paths from all of them.
     matches!(path.as_bytes(), [b'/', b'g' | b'h' | b'l' | b'r', ..])
