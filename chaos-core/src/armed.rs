@@ -204,7 +204,7 @@ impl Armed {
     /// Logs that a call was hit, if the rule's decisions can be replayed.
     #[inline]
     pub(crate) fn log(&self, by: impl FnOnce() -> By) {
-        if let Some(log) = &self.arming.log {
+        if let Some(log) = self.arming.log() {
             log.add(by());
         }
     }
@@ -212,7 +212,7 @@ impl Armed {
     /// Returns which calls were hit, if that is known: from the log, or from the counts of a rule that hits
     /// each call that it matches.
     pub(crate) fn decisions(&self) -> Option<Decisions> {
-        if let Some(log) = &self.arming.log {
+        if let Some(log) = self.arming.log() {
             return Some(log.decisions());
         }
         let trigger = &self.rule.trigger;
@@ -260,8 +260,10 @@ impl Armed {
         if (self.rule.window.as_ref()).is_some_and(|window| !window.contains(hub.clock.wall())) {
             return Verdict::Pass;
         }
-        if trigger.budget.counts_calls() {
-            self.arming.spending.count_call();
+        if (trigger.budget.as_deref()).is_some_and(Budget::counts_calls)
+            && let Some(spending) = self.arming.spending()
+        {
+            spending.count_call();
         }
         // The clock is read only where a program depends on it.
         let now = trigger.program.as_ref().map(|_| hub.clock.now());
@@ -307,7 +309,7 @@ impl Armed {
 }
 
 fn is_always_bounded(rule: &Rule) -> bool {
-    rule.trigger.budget != Budget::new() || rule.faults.iter().any(Fault::is_always_bounded)
+    rule.trigger.budget.is_some() || rule.faults.iter().any(Fault::is_always_bounded)
 }
 
 fn chooses(rule: &Rule) -> bool {

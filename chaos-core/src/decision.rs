@@ -15,6 +15,7 @@ pub(crate) mod watched_body;
 pub(crate) mod watched_call;
 pub(crate) mod watchers;
 
+mod call_records;
 #[cfg(feature = "tokio")]
 mod look;
 mod measured_calls;

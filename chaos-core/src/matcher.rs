@@ -16,6 +16,8 @@ pub use self::{
     text::{Pattern, Route, Text},
 };
 
+use std::mem;
+
 use http::HeaderName;
 
 use crate::call::Call;
@@ -45,11 +47,12 @@ use crate::call::Call;
 pub struct Matcher {
     pub(crate) method: Option<Text>,
     pub(crate) path: Option<Text>,
-    pub(crate) host: Option<Text>,
-    pub(crate) grpc: Option<Text>,
-    pub(crate) headers: Vec<(HeaderName, Text)>,
-    pub(crate) query: Vec<(Box<str>, Text)>,
-    pub(crate) labels: Vec<(Box<str>, Text)>,
+    // Few rules have one of these two, and a text is larger than a box.
+    pub(crate) host: Option<Box<Text>>,
+    pub(crate) grpc: Option<Box<Text>>,
+    pub(crate) headers: Box<[(HeaderName, Text)]>,
+    pub(crate) query: Box<[(Box<str>, Text)]>,
+    pub(crate) labels: Box<[(Box<str>, Text)]>,
 }
 
 impl Matcher {
@@ -80,7 +83,7 @@ impl Matcher {
     #[must_use]
     #[track_caller]
     pub fn host(mut self, host: impl Into<Text>) -> Self {
-        self.host = Some(text("host", host, plain::host));
+        self.host = Some(Box::new(text("host", host, plain::host)));
         self
     }
 
@@ -89,7 +92,7 @@ impl Matcher {
     #[must_use]
     #[track_caller]
     pub fn grpc(mut self, method: impl Into<Text>) -> Self {
-        self.grpc = Some(text("grpc", method, plain::grpc));
+        self.grpc = Some(Box::new(text("grpc", method, plain::grpc)));
         self
     }
 
@@ -140,8 +143,9 @@ impl Matcher {
     /// Returns the size of all compiled regular expressions, in bytes.
     pub(crate) fn expressions(&self) -> u64 {
         let named = [&self.query, &self.labels].into_iter().flatten();
-        let texts = [&self.method, &self.path, &self.host, &self.grpc];
-        let texts = texts.into_iter().flatten();
+        let texts = [&self.method, &self.path].into_iter().flatten();
+        let boxed = [&self.host, &self.grpc].into_iter().flatten();
+        let texts = texts.chain(boxed.map(|text| &**text));
         let texts = texts.chain(self.headers.iter().map(|(_, text)| text));
         let texts = texts.chain(named.map(|(_, text)| text));
         texts.map(Text::expressions).sum()
@@ -185,7 +189,10 @@ pub(crate) fn text(field: &str, text: impl Into<Text>, meaning: plain::Meaning) 
 }
 
 /// Replaces the condition on `name`.
-fn set<N: PartialEq>(conditions: &mut Vec<(N, Text)>, name: N, text: Text) {
-    conditions.retain(|(known, _)| *known != name);
-    conditions.push((name, text));
+fn set<N: PartialEq>(conditions: &mut Box<[(N, Text)]>, name: N, text: Text) {
+    let mut all = mem::take(conditions).into_vec();
+    all.retain(|(known, _)| *known != name);
+    all.reserve_exact(1);
+    all.push((name, text));
+    *conditions = all.into();
 }

@@ -60,15 +60,15 @@ pub struct Rule {
     pub(crate) site: SiteGlob,
     pub(crate) matcher: Arc<Matcher>,
     pub(crate) trigger: Trigger,
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Box<[Fault]>,
     pub(crate) lifetime: Lifetime,
     #[cfg(feature = "window")]
     pub(crate) window: Option<Box<Window>>,
     pub(crate) mode: Mode,
     pub(crate) is_final: bool,
     pub(crate) enabled: bool,
-    pub(crate) reason: Option<String>,
-    pub(crate) guards: Vec<GuardRail>,
+    pub(crate) reason: Option<Box<str>>,
+    pub(crate) guards: Box<[GuardRail]>,
     pub(crate) written: WrittenLength,
     /// Whether the id is the place of a `rule!`, which all rules that are made there share.
     pub(crate) has_default_id: bool,
@@ -84,7 +84,7 @@ impl Rule {
             site,
             matcher: Arc::default(),
             trigger: Trigger::new(),
-            faults: vec![fault],
+            faults: Box::new([fault]),
             lifetime: Lifetime::default(),
             #[cfg(feature = "window")]
             window: None,
@@ -92,7 +92,7 @@ impl Rule {
             is_final: false,
             enabled: true,
             reason: None,
-            guards: Vec::new(),
+            guards: Box::default(),
             written: WrittenLength::default(),
             has_default_id: false,
         }
@@ -101,7 +101,7 @@ impl Rule {
     /// Adds a fault. The faults are executed in order, until one ends the call.
     #[must_use]
     pub fn then(mut self, fault: Fault) -> Self {
-        self.faults.push(fault);
+        self.faults = with_last(self.faults, fault);
         self
     }
 
@@ -162,14 +162,14 @@ impl Rule {
     /// Adds a guard rail, which is active while the rule is armed.
     #[must_use]
     pub fn guard(mut self, rail: GuardRail) -> Self {
-        self.guards.push(rail);
+        self.guards = with_last(self.guards, rail);
         self
     }
 
     /// Sets why the rule exists, in free text. Lists of rules and the audit show it.
     #[must_use]
     pub fn because(mut self, reason: impl Into<String>) -> Self {
-        self.reason = Some(reason.into());
+        self.reason = Some(reason.into().into());
         self
     }
 
@@ -305,6 +305,14 @@ impl Rule {
             && *is_final == other.is_final
             && *guards == other.guards
     }
+}
+
+/// Returns the list with one more item, and without room for others: there may be thousands of rules.
+fn with_last<T>(list: Box<[T]>, item: T) -> Box<[T]> {
+    let mut list = list.into_vec();
+    list.reserve_exact(1);
+    list.push(item);
+    list.into()
 }
 
 /// How a rule was written makes no difference: one from a `rule!` equals the one from its JSON.

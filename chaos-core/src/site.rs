@@ -164,16 +164,17 @@ impl Site {
         let Some(path) = call.path() else {
             return false;
         };
-        self.exempts_path(path) || hub.exempts_path(path)
+        self.exempts_path(hub, path)
     }
 
-    #[inline(always)]
-    fn exempts_path(&self, path: &str) -> bool {
-        static USUAL_AT_LAYERS: Exemptions = Exemptions::usual_at(SiteKind::Layer);
-        match self.has_own_exemptions.load(Ordering::Relaxed) {
+    /// Returns whether the calls with a path are exempt, here or at every site.
+    #[inline]
+    fn exempts_path(&self, hub: &Hub, path: &str) -> bool {
+        let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
             true => self.exemptions().have(path),
-            false => self.kind == SiteKind::Layer && USUAL_AT_LAYERS.have(path),
-        }
+            false => Exemptions::usual_have(self.kind, path),
+        };
+        here || hub.exempts_path(path)
     }
 
     /// Sets whether an answer that a fault changes carries the mark of its rule (the header

@@ -53,17 +53,17 @@ use std::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Trigger {
     pub(crate) rate: Rate,
-    // Few rules have one of these four, and each is larger than a box.
+    // Few rules have one of these five, and each is larger than a box.
     pub(crate) key: Option<Box<Key>>,
     pub(crate) first_attempts: Option<Box<FirstAttempts>>,
     pub(crate) replay: Option<Box<Replay>>,
     pub(crate) program: Option<Box<Program>>,
+    pub(crate) budget: Option<Box<Budget>>,
     pub(crate) seed: Option<u64>,
     pub(crate) skip: u64,
     pub(crate) every: NonZeroU64,
     pub(crate) limit: Option<NonZeroU64>,
     pub(crate) max_active: Option<NonZeroU32>,
-    pub(crate) budget: Budget,
     hits_of_2_53: u64,
 }
 
@@ -75,12 +75,12 @@ impl Default for Trigger {
             first_attempts: None,
             replay: None,
             program: None,
+            budget: None,
             seed: None,
             skip: 0,
             every: NonZeroU64::MIN,
             limit: None,
             max_active: None,
-            budget: Budget::new(),
             hits_of_2_53: Rate::ALWAYS.hits_of_2_53(),
         }
     }
@@ -177,7 +177,7 @@ impl Trigger {
     /// any minute, whatever the rate is. Both are exact.
     #[must_use]
     pub fn budget(mut self, budget: Budget) -> Self {
-        self.budget = budget;
+        self.budget = (budget != Budget::new()).then(|| Box::new(budget));
         self
     }
 
@@ -202,7 +202,7 @@ impl Trigger {
             || self.deciding_key().is_some()
             || self.replay.is_some()
             || self.program.is_some()
-            || self.budget.counts_calls()
+            || (self.budget.as_deref()).is_some_and(Budget::counts_calls)
     }
 
     /// Returns whether no draw is needed.

@@ -1,14 +1,17 @@
-//! Idle costs no allocation, and futures keep their size. A program of its own, with an allocator that
-//! counts. Instructions are the bench's to check.
+//! Idle costs no allocation, futures keep their size, and a rule takes a bounded number of bytes. A program of its
+//! own, with an allocator that counts. Instructions are the bench's to check.
 
 use std::{
     mem::{size_of, size_of_val},
     num::{NonZeroU32, NonZeroU64},
 };
 
-use chaos_core::{Call, Fault, Injected, Injector, Matcher, Rate, Rule, Text, Trigger};
+use chaos_core::{
+    Call, Fault, Injected, Injector, Matcher, Policy, Rate, Rule, Text, Trigger, wire,
+};
 use chaos_core::{inject, inject_async, site};
 use http::{HeaderMap, HeaderName, Method, Uri};
+use serde_json::json;
 
 fn allocations(work: impl FnOnce()) -> u64 {
     allocation_counter::measure(work).count_total
@@ -133,4 +136,37 @@ fn sizes_are_pinned() {
     assert!(size_of_val(&with(1)) <= size_of_val(&without(1)) + 8);
     assert_eq!(size_of::<Injected>(), 8);
     assert_eq!(size_of::<Result<(), Injected>>(), 8);
+}
+
+/// A rule took 3,400 bytes. The policy and the audit bound rules by what they take here.
+#[test]
+fn a_rule_takes_a_kilobyte_beyond_its_texts() {
+    const RULES: usize = 5_000;
+    let rule = |n: usize| {
+        let path = format!("/products/{n}");
+        let faults = json!([{ "latency": "200ms..500ms" }, { "status": 503 }]);
+        let (id, calls) = (
+            format!("rule-{n}"),
+            json!({ "method": "GET", "path": path }),
+        );
+        json!({ "id": id, "site": "many.rules", "match": calls, "rate": 0.05, "faults": faults })
+    };
+    let rules: Vec<_> = (0..RULES).map(rule).collect();
+    let text =
+        |rule: &serde_json::Value, field| rule.pointer(field).unwrap().as_str().unwrap().len();
+    let texts = rules
+        .iter()
+        .flat_map(|rule| ["/id", "/site", "/match/path"].map(|it| text(rule, it)));
+    let texts: usize = texts.sum();
+    let json = json!({ "rules": rules }).to_string();
+    let injector = Injector::new();
+    injector.set_policy(Policy::new().max_rules(RULES as u64));
+    let _ = injector.site("many.rules");
+    let counted = allocation_counter::measure(|| {
+        let rules = wire::rules_from_json(json.as_bytes()).unwrap();
+        injector.replace(rules).unwrap();
+    });
+    let beyond = usize::try_from(counted.bytes_current).unwrap() - texts;
+    assert!(beyond <= 1024 * RULES, "{} bytes a rule", beyond / RULES);
+    assert!(injector.clear() > 0);
 }

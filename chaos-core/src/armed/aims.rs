@@ -9,30 +9,32 @@ use crate::matcher::glob::SiteGlob;
 #[derive(Debug, Default)]
 pub(super) struct Aims {
     /// Ascending for each name.
-    named: FnvHashMap<Box<str>, Vec<usize>>,
+    named: FnvHashMap<Box<str>, Vec<u32>>,
     /// Ascending.
-    patterns: Vec<usize>,
+    patterns: Vec<u32>,
 }
 
 impl Aims {
     pub(super) fn of<'g>(globs: impl Iterator<Item = &'g SiteGlob>) -> Self {
         let mut aims = Self::default();
         for (at, glob) in globs.enumerate() {
-            aims.list_of(glob).push(at);
+            aims.list_of(glob).push(narrow(at));
         }
+        let lists = aims.named.values_mut().chain([&mut aims.patterns]);
+        lists.for_each(Vec::shrink_to_fit);
         aims
     }
 
     /// Adds a rule at the position `at`, where none is.
     pub(super) fn add(&mut self, at: usize, glob: &SiteGlob) {
-        let list = self.list_of(glob);
+        let (list, at) = (self.list_of(glob), narrow(at));
         let place = list.partition_point(|other| *other < at);
         list.insert(place, at);
     }
 
     /// Removes the rule at the position `at`, and leaves the others where they are.
     pub(super) fn remove(&mut self, at: usize, glob: &SiteGlob) {
-        let list = self.list_of(glob);
+        let (list, at) = (self.list_of(glob), narrow(at));
         if let Ok(place) = list.binary_search(&at) {
             list.remove(place);
         }
@@ -43,6 +45,7 @@ impl Aims {
 
     /// Moves the rules behind the position `at` up by one.
     pub(super) fn close_gap(&mut self, at: usize) {
+        let at = narrow(at);
         let lists = self.named.values_mut().chain([&mut self.patterns]);
         for list in lists {
             let first_behind = list.partition_point(|other| *other <= at);
@@ -56,14 +59,15 @@ impl Aims {
     /// those with a pattern that `matches` says to match it.
     pub(super) fn at(&self, name: &str, mut matches: impl FnMut(usize) -> bool) -> Vec<usize> {
         let named = self.named.get(name).map_or(&[][..], |list| list);
-        let mut all = named.to_vec();
-        all.extend(self.patterns.iter().copied().filter(|at| matches(*at)));
+        let widen = |at: &u32| *at as usize;
+        let mut all: Vec<_> = named.iter().map(widen).collect();
+        all.extend(self.patterns.iter().map(widen).filter(|at| matches(*at)));
         // Both parts are sorted, and most often one of them is empty.
         all.sort();
         all
     }
 
-    fn list_of(&mut self, glob: &SiteGlob) -> &mut Vec<usize> {
+    fn list_of(&mut self, glob: &SiteGlob) -> &mut Vec<u32> {
         match glob.exact() {
             None => &mut self.patterns,
             Some(name) if self.named.contains_key(name) => {
@@ -72,4 +76,8 @@ impl Aims {
             Some(name) => self.named.entry(name.into()).or_default(),
         }
     }
+}
+
+fn narrow(at: usize) -> u32 {
+    u32::try_from(at).expect("fewer rules than fit in memory")
 }

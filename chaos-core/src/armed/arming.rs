@@ -25,16 +25,10 @@ pub(crate) struct Arming {
     /// When the rule was armed, on the injector's clock.
     pub(crate) since: Duration,
     deadline: Deadline,
-    /// What the rule has spent of its budget.
-    pub(crate) spending: Spending,
-    /// The rule's guard rails.
-    pub(crate) watches: Box<[Arc<Monitor>]>,
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
-    /// Present for a rule with `first_attempts`.
-    pub(crate) attempts: Option<Box<Attempts>>,
-    /// Present for a rule whose decisions can be replayed.
-    pub(crate) log: Option<Box<Log>>,
+    /// Present for a rule that has one of its parts. There may be thousands that have none.
+    rare: Option<Box<RareState>>,
     /// Where calls wait that the rule pauses.
     pub(crate) pauses: Turnstile,
     /// Whether the rule burns now. It orders nothing: relaxed.
@@ -43,26 +37,72 @@ pub(crate) struct Arming {
     noticed: AtomicBool,
 }
 
-impl Arming {
-    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
-        let draw = Draw::of(rule);
-        let is_numbered = rule.trigger.counts_calls();
-        Self {
-            since: now,
-            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
+/// What few rules have.
+#[derive(Debug)]
+struct RareState {
+    /// What the rule has spent of its budget.
+    spending: Spending,
+    /// The rule's guard rails.
+    watches: Box<[Arc<Monitor>]>,
+    /// Present for a rule with `first_attempts`.
+    attempts: Option<Attempts>,
+    /// Present for a rule whose decisions can be replayed.
+    log: Option<Log>,
+}
+
+impl RareState {
+    fn of(rule: &Rule, draw: Draw) -> Option<Self> {
+        let trigger = &rule.trigger;
+        let is_logged = draw.is_repeatable() || trigger.counts_calls();
+        let is_rare = trigger.budget.is_some()
+            || !rule.guards.is_empty()
+            || trigger.first_attempts.is_some()
+            || is_logged;
+        is_rare.then(|| Self {
             spending: Spending::default(),
             watches: (rule.guards.iter())
                 .map(|rail| Arc::new(Monitor::of_rule(rail, &rule.id, &rule.site)))
                 .collect(),
+            attempts: (trigger.first_attempts.as_ref()).map(|_| Attempts::default()),
+            log: is_logged.then(|| Log::new(trigger.deciding_key().is_some())),
+        })
+    }
+}
+
+impl Arming {
+    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
+        let draw = Draw::of(rule);
+        Self {
+            since: now,
+            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
             progress: Progress::default(),
             draw,
-            attempts: rule.trigger.first_attempts.as_ref().map(|_| Box::default()),
-            log: (draw.is_repeatable() || is_numbered)
-                .then(|| Box::new(Log::new(rule.trigger.deciding_key().is_some()))),
+            rare: RareState::of(rule, draw).map(Box::new),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
         }
+    }
+
+    /// Returns what the rule has spent of its budget, if it has one.
+    pub(crate) fn spending(&self) -> Option<&Spending> {
+        self.rare.as_ref().map(|rare| &rare.spending)
+    }
+
+    /// Returns the rule's guard rails.
+    pub(crate) fn watches(&self) -> &[Arc<Monitor>] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.watches)
+    }
+
+    /// Returns the attempts of requests, for a rule with `first_attempts`.
+    pub(crate) fn attempts(&self) -> Option<&Attempts> {
+        self.rare.as_ref()?.attempts.as_ref()
+    }
+
+    /// Returns which calls were hit, for a rule whose decisions can be replayed.
+    #[inline]
+    pub(crate) fn log(&self) -> Option<&Log> {
+        self.rare.as_ref()?.log.as_ref()
     }
 
     /// Returns the deadline, on the injector's clock, if there is one.

@@ -6,7 +6,6 @@ use crate::{
     call::site_kind::{SiteKind, SiteKinds},
     fault::Fault,
     rule::{Mode, Rule},
-    trigger::budget::Budget,
 };
 
 /// What it takes for a rule to fire in the plain way: its one fault waits and goes on, or ends the call at once, and
@@ -31,13 +30,19 @@ impl PlainRule {
         let is_plain = (ends_call || fault.only_waits())
             && trigger.max_active.is_none()
             && trigger.first_attempts.is_none()
-            && trigger.budget == Budget::new();
+            && trigger.budget.is_none();
         is_plain.then(|| Self {
             kinds: Fault::site_kinds(fault),
             limit: trigger.limit,
             is_shadow: rule.mode == Mode::Shadow,
             ends_call,
         })
+    }
+
+    /// Returns whether the rule fires on each call that it hits.
+    #[inline]
+    pub(crate) fn always_fires(&self) -> bool {
+        self.limit.is_none() && !self.is_shadow
     }
 
     /// Returns whether the fault can happen at a site of this kind.

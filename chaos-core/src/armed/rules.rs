@@ -212,10 +212,8 @@ impl ArmedRules {
         let live = self.guarded.iter().filter(move |rule| rule.is_live(now));
         live.flat_map(|rule| {
             let deadline = rule.arming.deadline();
-            rule.arming
-                .watches
-                .iter()
-                .map(move |watch| (watch, deadline))
+            let watches = rule.arming.watches().iter();
+            watches.map(move |watch| (watch, deadline))
         })
     }
 

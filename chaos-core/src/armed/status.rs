@@ -132,7 +132,7 @@ impl Counts {
             injected: rule.counters.injected(),
             shadowed: rule.counters.shadowed(),
             active: rule.counters.active(),
-            evicted: rule.arming.attempts.as_deref().map_or(0, Attempts::evicted),
+            evicted: rule.arming.attempts().map_or(0, Attempts::evicted),
             overflow: rule.counters.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
         }

@@ -45,9 +45,8 @@ impl BudgetReservation {
         now: impl FnOnce() -> Duration,
     ) -> Result<Option<Box<Self>>, Limit> {
         let policy = &bounds.policy;
-        let unbounded = Budget::new();
-        let is_unbounded = policy.budget == unbounded && policy.total.is_none();
-        if rule.rule.trigger.budget == unbounded && is_unbounded {
+        let is_unbounded = policy.budget == Budget::new() && policy.total.is_none();
+        if rule.rule.trigger.budget.is_none() && is_unbounded {
             return Ok(None);
         }
         let mut reservation = Self {
@@ -82,8 +81,10 @@ impl BudgetReservation {
             _ => Limit::PolicyDelay,
         };
         let take_one = |count, max| take(count, max).then_some(true).ok_or(Limit::PolicyTotal);
-        let budget = &rule.rule.trigger.budget;
-        self.own = rule.arming.spending.take(budget, delay, now)?;
+        let own = rule.rule.trigger.budget.as_ref();
+        if let Some((budget, spending)) = own.zip(rule.arming.spending()) {
+            self.own = spending.take(budget, delay, now)?;
+        }
         let total = policy.total.map(NonZeroU64::get);
         if rule.is_of_token() {
             let half = policy.budget.half();
@@ -103,7 +104,9 @@ impl BudgetReservation {
 
     fn put_back(&self, rule: &Armed) {
         let bounds = &self.bounds;
-        rule.arming.spending.put_back(self.own);
+        if let Some(spending) = rule.arming.spending() {
+            spending.put_back(self.own);
+        }
         bounds.spending.put_back(self.overall);
         bounds.spending_of_tokens.put_back(self.of_tokens);
         if self.total {
@@ -168,7 +171,7 @@ impl Taken {
         if let Some(budget) = self.budget.take() {
             budget.put_back(rule);
         }
-        if let (Some(request), Some(attempts)) = (self.attempt.take(), &arming.attempts) {
+        if let (Some(request), Some(attempts)) = (self.attempt.take(), arming.attempts()) {
             attempts.refund(*request);
         }
     }
@@ -198,7 +201,7 @@ impl<'r> Permits<'r> {
         let taken = Taken::default();
         let mut permits = Self { rule, hub, taken };
         let trigger = &rule.rule.trigger;
-        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, &rule.arming.attempts) {
+        if let (Some(first), Some(attempts)) = (&trigger.first_attempts, rule.arming.attempts()) {
             permits.take_attempt(first, attempts, call)?;
         }
         if let Some(limit) = trigger.limit {

@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, Verdict, draw::Hit},
+    armed::{Armed, Verdict, draw::Hit, plain::PlainRule},
     call::{Call, site_kind::SiteKind},
     decision::{Decision, firing::Firing, watchers::StripedWatchers},
     fault::Fault,
@@ -105,10 +105,7 @@ impl SiteRules {
             newest: newest(&rules),
             acts_on_responses: act_on_responses(&rules),
             rules: rules.into(),
-            is_plain: index.is_none()
-                && overlaid.is_none()
-                && monitors.0.is_none()
-                && !counts_calls,
+            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
             watchers,
@@ -167,10 +164,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none()
-                && overlaid.is_none()
-                && self.monitors.0.is_none()
-                && !self.counts_calls,
+            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -205,7 +199,8 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        self.is_plain && (self.rules.first()).is_some_and(|rule| rule.precheck.can_settle())
+        // Without a rule, guard rails watch.
+        self.is_plain && (self.rules.first()).is_none_or(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether a rule reads the facts of calls.
@@ -278,12 +273,11 @@ impl SiteRules {
         }
     }
 
-    /// Returns whether no other rule is asked after the one at a position has fired.
+    /// Returns whether no other rule is asked after the one at a position, which is plain.
     #[inline]
-    pub(crate) fn are_over_after(&self, at: usize, ends_call: bool) -> bool {
-        at + 1 == self.rules.len()
-            || ends_call && !self.acts_on_responses
-            || self.rules[at].rule.is_final
+    pub(crate) fn are_over_after(&self, at: usize, plain: &PlainRule) -> bool {
+        let ends = || plain.ends_call && !self.acts_on_responses || self.rules[at].rule.is_final;
+        at + 1 == self.rules.len() || plain.always_fires() && ends()
     }
 
     /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.

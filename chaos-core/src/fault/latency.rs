@@ -27,14 +27,9 @@ const FIELD: &str = "latency";
 /// # Ok::<(), chaos_core::RuleError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Latency {
-    distribution: Distribution,
-    /// What a longer draw becomes.
-    max: Option<Duration>,
-}
+pub struct Latency(Distribution);
 
-/// The kinds of distribution. Each keeps the parameters as they were written beside what is drawn
-/// from, so that a rule is written back with the same numbers.
+/// A delay, or a distribution of delays.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Distribution {
     Fixed(Duration),
@@ -42,6 +37,22 @@ pub(crate) enum Distribution {
         min: Duration,
         max: Duration,
     },
+    /// Boxed, because few delays have a curve, and it is larger than all else.
+    Curved(Box<CurvedDistribution>),
+}
+
+/// A distribution without an upper end of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CurvedDistribution {
+    pub(crate) curve: DelayCurve,
+    /// What a longer draw becomes.
+    pub(crate) max: Option<Duration>,
+}
+
+/// The kinds of curve. Each keeps the parameters as they were written beside what is drawn from, so that a
+/// rule is written back with the same numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum DelayCurve {
     Quantiles {
         points: Box<[(f64, Duration)]>,
         curve: Curve,
@@ -65,7 +76,7 @@ impl Latency {
     /// Returns an error if `delay` is longer than 24 hours.
     pub fn fixed(delay: Duration) -> Result<Self, RuleError> {
         let delay = not_too_long(FIELD, delay)?;
-        Ok(Self::drawn_from(Distribution::Fixed(delay)))
+        Ok(Self(Distribution::Fixed(delay)))
     }
 
     /// Creates a uniform distribution from `min` to `max`, both included, in steps of a nanosecond.
@@ -78,7 +89,7 @@ impl Latency {
             let problem = format!("{min:?} is above {max:?}");
             return Err(refuse(problem, "a range from low to high"));
         }
-        Ok(Self::drawn_from(Distribution::Uniform { min, max }))
+        Ok(Self(Distribution::Uniform { min, max }))
     }
 
     /// Creates a curve through measured quantiles: `(0.99, 800 ms)` means that 99 of 100 delays
@@ -96,7 +107,7 @@ impl Latency {
     pub fn quantiles(points: &[(f64, Duration)]) -> Result<Self, RuleError> {
         let curve = Curve::through(points)?;
         let points = points.into();
-        Ok(Self::drawn_from(Distribution::Quantiles { points, curve }))
+        Ok(Self::drawn_from(DelayCurve::Quantiles { points, curve }))
     }
 
     /// Creates a normal distribution. Draws below zero become zero.
@@ -108,7 +119,7 @@ impl Latency {
         let std_dev = not_too_long(FIELD, std_dev)?;
         let curve = Normal::new(mean.as_secs_f64(), std_dev.as_secs_f64())
             .map_err(|error| refuse(error, "a mean and a standard deviation, 0s to 24h each"))?;
-        Ok(Self::drawn_from(Distribution::Normal {
+        Ok(Self::drawn_from(DelayCurve::Normal {
             mean,
             std_dev,
             curve,
@@ -135,7 +146,7 @@ impl Latency {
             return Err(bad_alpha(alpha));
         }
         let curve = Pareto::new(min.as_secs_f64(), alpha).map_err(|_| bad_alpha(alpha))?;
-        Ok(Self::drawn_from(Distribution::Pareto { min, alpha, curve }))
+        Ok(Self::drawn_from(DelayCurve::Pareto { min, alpha, curve }))
     }
 
     /// Sets the longest delay of a curve, which has no upper end of its own: every draw above `max` becomes
@@ -158,14 +169,14 @@ impl Latency {
     /// [uniform](Self::uniform), and so has an upper end of its own.
     pub fn at_most(mut self, max: Duration) -> Result<Self, RuleError> {
         let max = not_too_long(FIELD, max)?;
-        let named = match &self.distribution {
-            Distribution::Fixed(_) | Distribution::Uniform { .. } => {
-                let problem = "max beside a delay that has an upper end";
-                return Err(refuse(problem, "max beside quantiles, a mean or pareto"));
-            }
-            Distribution::Quantiles { points, .. } => points.last().map(|(_, delay)| *delay),
-            Distribution::Normal { mean, .. } => Some(*mean),
-            Distribution::Pareto { min, .. } => Some(*min),
+        let Distribution::Curved(curved) = &mut self.0 else {
+            let problem = "max beside a delay that has an upper end";
+            return Err(refuse(problem, "max beside quantiles, a mean or pareto"));
+        };
+        let named = match &curved.curve {
+            DelayCurve::Quantiles { points, .. } => points.last().map(|(_, delay)| *delay),
+            DelayCurve::Normal { mean, .. } => Some(*mean),
+            DelayCurve::Pareto { min, .. } => Some(*min),
         };
         let named = named.unwrap_or_default();
         if max.is_zero() || max < named {
@@ -173,44 +184,50 @@ impl Latency {
                 "a max of more than 0s, and of no less than the last quantile, the mean or the min";
             return Err(refuse(format!("a max of {max:?} over {named:?}"), allowed));
         }
-        self.max = Some(max);
+        curved.max = Some(max);
         Ok(self)
     }
 
-    fn drawn_from(distribution: Distribution) -> Self {
-        let max = None;
-        Self { distribution, max }
+    fn drawn_from(curve: DelayCurve) -> Self {
+        let curved = CurvedDistribution { curve, max: None };
+        Self(Distribution::Curved(Box::new(curved)))
     }
 
     /// Returns the distribution with the parameters it was created from.
     #[cfg(feature = "serde")]
     pub(crate) fn distribution(&self) -> &Distribution {
-        &self.distribution
+        &self.0
     }
 
     /// Returns the longest delay that it can draw, if it is bounded by its parameters.
     pub(crate) fn longest(&self) -> Option<Duration> {
-        match &self.distribution {
+        match &self.0 {
             Distribution::Fixed(time) => Some(*time),
             Distribution::Uniform { max, .. } => Some(*max),
-            Distribution::Quantiles { .. }
-            | Distribution::Normal { .. }
-            | Distribution::Pareto { .. } => self.max,
+            Distribution::Curved(curved) => curved.max,
         }
     }
 
     /// Draws a delay.
     pub(crate) fn sample(&self, dice: &mut Dice) -> Duration {
-        let seconds = match &self.distribution {
-            Distribution::Fixed(delay) => return *delay,
+        match &self.0 {
+            Distribution::Fixed(delay) => *delay,
             Distribution::Uniform { min, max } => {
                 // At most 24 hours, which fit into 64 bits of nanoseconds.
                 let nanos = |d: &Duration| d.as_nanos() as u64;
-                return Duration::from_nanos(dice.between(nanos(min), nanos(max)));
+                Duration::from_nanos(dice.between(nanos(min), nanos(max)))
             }
-            Distribution::Quantiles { curve, .. } => curve.at(dice.sample(&StandardNormal)),
-            Distribution::Normal { curve, .. } => dice.sample(curve),
-            Distribution::Pareto { curve, .. } => dice.sample(curve),
+            Distribution::Curved(curved) => curved.sample(dice),
+        }
+    }
+}
+
+impl CurvedDistribution {
+    fn sample(&self, dice: &mut Dice) -> Duration {
+        let seconds = match &self.curve {
+            DelayCurve::Quantiles { curve, .. } => curve.at(dice.sample(&StandardNormal)),
+            DelayCurve::Normal { curve, .. } => dice.sample(curve),
+            DelayCurve::Pareto { curve, .. } => dice.sample(curve),
         };
         // The number may be infinite, but not NaN: all that went into it was finite.
         let longest = self.max.unwrap_or(LONGEST);

@@ -81,7 +81,7 @@ fn remains(fault: &Fault) -> Option<Remains> {
     }
     Some(match fault {
         Fault::Status(answer) => {
-            let is_empty = answer.body.as_ref().is_some_and(Bytes::is_empty);
+            let is_empty = answer.content().is_some_and(Bytes::is_empty);
             match is_empty || !answer.allows_body() {
                 true => Remains::ResponseWithoutBody,
                 false => Remains::Response,

@@ -78,7 +78,7 @@ impl Book {
     /// Returns the guard rails of all rules that are armed, whether or not they can act.
     pub(super) fn monitors(&self) -> impl Iterator<Item = &Arc<Monitor>> {
         let armed = self.rules.armed.iter();
-        armed.flat_map(|rule| &rule.arming.watches)
+        armed.flat_map(|rule| rule.arming.watches())
     }
 
     /// Returns whether any rule can act.

@@ -105,14 +105,10 @@ impl Injector {
             holders.check_unlocked()?;
             holders.halts()
         };
-        let resumed = self.0.halt_hooks.before_resume();
-        let resumed = resumed.and_then(|()| self.end_holds(actor, halts));
-        if resumed.is_err() {
-            // A hook may have agreed.
-            let first = self.0.holders().first();
-            first.iter().for_each(|by| self.0.halt_hooks.halted(by));
-        }
-        resumed
+        let first = || self.0.holders().first();
+        self.0
+            .halt_hooks
+            .resume(|| self.end_holds(actor, halts), first)
     }
 
     /// Ends the holds of all people, unless someone has halted since there were so many `halts`: who was told

@@ -34,7 +34,7 @@ use crate::{audit::actor::Actor, injector::Injector, rule::rule_set::ChangeError
 pub trait HaltHook: Send + Sync {
     /// Called after a halt in the name of `by` has taken effect, on the thread that has halted, also if the
     /// injector was halted before. It must not block. It is called again, with the first holder, after a resume
-    /// to which a hook has agreed and that was refused nevertheless.
+    /// to which this hook has agreed and that was refused nevertheless.
     ///
     /// [`halt_when`](Injector::halt_when) and the environment do not call it: their halts end with the process.
     fn halted(&self, by: &Actor);
@@ -64,14 +64,30 @@ impl HaltHooks {
         self.all().iter().for_each(|hook| hook.halted(by));
     }
 
-    /// Returns the error of the first hook that refuses the resume.
-    pub(super) fn before_resume(&self) -> Result<(), ChangeError> {
-        self.all().iter().try_for_each(|hook| {
-            let refused = |reason: String| ChangeError::ResumeRefused {
-                reason: reason.into(),
-            };
-            hook.before_resume().map_err(refused)
-        })
+    /// Resumes by `go_on` if all hooks agree, and otherwise returns the error of the first that refuses. If the resume
+    /// is refused, the hooks that have agreed are told of the `first` holder.
+    pub(super) fn resume<T>(
+        &self,
+        go_on: impl FnOnce() -> Result<T, ChangeError>,
+        first: impl FnOnce() -> Option<Actor>,
+    ) -> Result<T, ChangeError> {
+        let hooks = self.all();
+        let mut agreed = 0;
+        let asked = hooks.iter().try_for_each(|hook| {
+            hook.before_resume()?;
+            agreed += 1;
+            Ok(())
+        });
+        let refused = |reason: String| ChangeError::ResumeRefused {
+            reason: reason.into(),
+        };
+        let resumed = asked.map_err(refused).and_then(|()| go_on());
+        if resumed.is_err()
+            && let Some(by) = first()
+        {
+            hooks[..agreed].iter().for_each(|hook| hook.halted(&by));
+        }
+        resumed
     }
 
     /// Returns the hooks. They are called without the lock, which they may need.

@@ -158,7 +158,7 @@ impl Inner {
     /// Returns whether an edit of one rule changes nothing at sites that it does not aim at.
     fn is_local(&self, (before, after): &BeforeAndAfterArmed) -> bool {
         let mut rules = [before, after].into_iter().flatten();
-        let have_none = rules.all(|rule| rule.arming.watches.is_empty());
+        let have_none = rules.all(|rule| rule.arming.watches().is_empty());
         have_none && self.hub.bounds.load().monitors.is_empty()
     }
 

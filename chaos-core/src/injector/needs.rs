@@ -45,13 +45,13 @@ pub(super) fn keys(rule: &Rule) -> impl Iterator<Item = (&'static str, &Key)> {
 fn impossible(matcher: &Matcher) -> impl Iterator<Item = (String, Fact<'_>)> {
     let nothing = || std::iter::empty::<&str>();
     let request = [
-        ("method", &matcher.method),
-        ("path", &matcher.path),
-        ("host", &matcher.host),
-        ("grpc", &matcher.grpc),
+        ("method", matcher.method.as_ref()),
+        ("path", matcher.path.as_ref()),
+        ("host", matcher.host.as_deref()),
+        ("grpc", matcher.grpc.as_deref()),
     ];
     let request = request.into_iter();
-    let request = request.filter_map(|(name, text)| Some((name.to_owned(), text.as_ref()?)));
+    let request = request.filter_map(|(name, text)| Some((name.to_owned(), text?)));
     let headers = matcher.headers.iter();
     let headers = headers.map(|(name, text)| (format!("headers.{name}"), text));
     let query = matcher.query.iter();

@@ -128,8 +128,8 @@ pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
             let mut matcher = Matcher::new();
             matcher.path = path;
             matcher.method = method;
-            matcher.host = host;
-            matcher.grpc = grpc;
+            matcher.host = host.map(Box::new);
+            matcher.grpc = grpc.map(Box::new);
             if let Some(query) = query {
                 matcher = matcher.query("q", query);
             }

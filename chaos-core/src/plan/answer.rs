@@ -1,6 +1,10 @@
 //! A response in place of the service's own, in HTTP and in gRPC.
 
-use std::{io, num::NonZeroU32, sync::Arc};
+use std::{
+    io,
+    num::NonZeroU32,
+    sync::{Arc, LazyLock},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -57,8 +61,10 @@ impl PreparedAnswer {
         let (code, message) = (status.code(), status.message());
         let http = HttpAnswer {
             status: code.to_http(),
-            headers: HeaderMap::new(),
-            body: Some(format!("{message}\n").into()),
+            content: Some(Box::new(Content {
+                headers: HeaderMap::new(),
+                body: Some(format!("{message}\n").into()),
+            })),
         };
         let message = format!("gRPC status {code}: {message}");
         Self {
@@ -180,9 +186,19 @@ impl Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpAnswer {
     pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Option<Bytes>,
+    /// Most answers have neither headers nor a body of their own.
+    content: Option<Box<Content>>,
 }
+
+/// What an answer has besides its status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Content {
+    headers: HeaderMap,
+    body: Option<Bytes>,
+}
+
+/// The headers of an answer that has none.
+static NO_HEADERS: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
 
 impl HttpAnswer {
     /// Creates a response with this status, and with a line of text for a body that names the rule.
@@ -197,16 +213,16 @@ impl HttpAnswer {
         };
         Ok(Self {
             status,
-            headers: HeaderMap::new(),
-            body: None,
+            content: None,
         })
     }
 
     /// Sets the body and its content type, in place of the line of text.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>, content_type: HeaderValue) -> Self {
-        self.body = Some(body.into());
-        self.headers.insert(header::CONTENT_TYPE, content_type);
+        let content = self.content.get_or_insert_default();
+        content.body = Some(body.into());
+        content.headers.insert(header::CONTENT_TYPE, content_type);
         self
     }
 
@@ -217,7 +233,9 @@ impl HttpAnswer {
     /// [`HeaderEdit`](crate::fault::HeaderEdit) lists do.
     pub fn headers(mut self, headers: HeaderMap) -> Result<Self, RuleError> {
         headers.keys().try_for_each(may_change)?;
-        self.headers.extend(headers);
+        if !headers.is_empty() {
+            self.content.get_or_insert_default().headers.extend(headers);
+        }
         Ok(self)
     }
 
@@ -241,18 +259,20 @@ impl HttpAnswer {
     /// Returns the headers, without those that depend on the body that is sent.
     #[must_use]
     pub fn header_map(&self) -> &HeaderMap {
-        &self.headers
+        let content = self.content.as_ref();
+        content.map_or(&NO_HEADERS, |content| &content.headers)
     }
 
     /// Returns the body, if one was set.
     #[must_use]
     pub fn content(&self) -> Option<&Bytes> {
-        self.body.as_ref()
+        self.content.as_ref()?.body.as_ref()
     }
 
     /// Returns the status, the headers, and the body if one was set.
     #[must_use]
     pub fn into_parts(self) -> (StatusCode, HeaderMap, Option<Bytes>) {
-        (self.status, self.headers, self.body)
+        let Content { headers, body } = self.content.map(|content| *content).unwrap_or_default();
+        (self.status, headers, body)
     }
 }

@@ -153,7 +153,7 @@ const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 pub struct GrpcStatus {
     code: GrpcCode,
     message: Arc<str>,
-    details: Option<Arc<str>>,
+    /// The metadata, and the details under their own name. Most statuses have neither.
     metadata: Option<Arc<HeaderMap>>,
 }
 
@@ -168,7 +168,6 @@ impl GrpcStatus {
         Self {
             code,
             message: message.into(),
-            details: None,
             metadata: None,
         }
     }
@@ -179,11 +178,8 @@ impl GrpcStatus {
     /// # Errors
     /// Returns an error if `base64` is not base64.
     pub fn details(mut self, base64: &str) -> Result<Self, RuleError> {
-        self.details = Some(
-            digits_of(base64)
-                .map_err(|error| error.at("details"))?
-                .into(),
-        );
+        let digits = digits_of(base64).map_err(|error| error.at("details"))?;
+        self.set(DETAILS, digits);
         Ok(self)
     }
 
@@ -243,9 +239,13 @@ impl GrpcStatus {
             let problem = format!("{value:?} is no value of metadata");
             return Err(RuleError::new(FIELD, problem, allowed));
         };
+        self.set(name, value);
+        Ok(self)
+    }
+
+    fn set(&mut self, name: HeaderName, value: &str) {
         let metadata = self.metadata.get_or_insert_default();
         Arc::make_mut(metadata).insert(name, header_text(value));
-        Ok(self)
     }
 
     /// Returns the code.
@@ -263,13 +263,15 @@ impl GrpcStatus {
     /// Returns the details in base64 without padding, if there are any.
     #[must_use]
     pub fn details_base64(&self) -> Option<&str> {
-        self.details.as_deref()
+        let details = self.metadata.as_ref()?.get(DETAILS)?;
+        details.to_str().ok()
     }
 
     /// Returns the metadata, which the status is sent with.
     #[cfg(feature = "serde")]
     pub(crate) fn metadata_pairs(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
-        self.metadata.iter().flat_map(|metadata| metadata.iter())
+        let all = self.metadata.iter().flat_map(|metadata| metadata.iter());
+        all.filter(|(name, _)| **name != DETAILS)
     }
 
     /// Returns the status and its metadata as headers: those of a response without messages, or the trailers of one
@@ -284,9 +286,6 @@ impl GrpcStatus {
         if !self.message.is_empty() {
             let message = utf8_percent_encode(&self.message, ENCODED).to_string();
             headers.insert(MESSAGE, header_text(&message));
-        }
-        if let Some(details) = &self.details {
-            headers.insert(DETAILS, header_text(details));
         }
         headers
     }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::{policy::Policy, rule::Rule};
+use crate::{policy::Policy, rule::Rule, trigger::budget::Budget};
 
 /// The limit that spared a call which a rule would have hit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,11 +58,12 @@ impl Limit {
     #[must_use]
     pub fn applies(self, rule: &Rule, policy: &Policy) -> bool {
         let trigger = &rule.trigger;
+        let budget = trigger.budget.as_deref();
         match self {
             Self::Limit => trigger.limit.is_some(),
             Self::MaxActive => trigger.max_active.or(policy.max_active).is_some(),
-            Self::BudgetShare => trigger.budget.greatest_share().is_some(),
-            Self::BudgetDelay => trigger.budget.delay_in_a_minute().is_some(),
+            Self::BudgetShare => budget.and_then(Budget::greatest_share).is_some(),
+            Self::BudgetDelay => budget.and_then(Budget::delay_in_a_minute).is_some(),
             Self::PolicyTotal => policy.total.is_some(),
             Self::PolicyActive => policy.active.is_some(),
             Self::PolicyShare => policy.budget.greatest_share().is_some(),

@@ -142,6 +142,9 @@ impl Site {
                 return None;
             }
         }
+        if look.is_to_be_measured() {
+            return None;
+        }
         let guard = self.rules.load();
         let number = guard.as_ref().map_or(0, |site_rules| site_rules.number);
         // If not, the rules have changed since the look, or nothing was kept of them.
@@ -156,7 +159,7 @@ impl Site {
             return self.look_closer(site_rules, look.at(), call).map(decided);
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(number, &site_rules.rules);
+            snapshot::keep(number, &site_rules.rules, self.watchers_to_keep(site_rules));
         }
         self.ask(site_rules, call).map(decided)
     }
@@ -232,8 +235,8 @@ impl Site {
         )
     }
 
-    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule with no other to ask after it
-    /// fires here, because that is what most do.
+    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule after which no other is asked fires
+    /// here, because that is what most do.
     #[inline(always)]
     fn fire_by<T>(
         &self,
@@ -247,7 +250,7 @@ impl Site {
         self.peer.ask(call);
         let (rule, hub) = (&site_rules.rules[from], &site_rules.hub);
         let Some(plain) = (rule.plain_at(self.kind)).filter(|plain| {
-            (plain.is_shadow || site_rules.are_over_after(from, plain.ends_call))
+            site_rules.are_over_after(from, plain)
                 && !hub.bounds_hits()
                 && !self.is_exempt(hub, call)
                 && !rule.arming.has_expired_by(&hub.clock)
@@ -255,9 +258,7 @@ impl Site {
             return self.fire_any(site_rules, from, hit, call).map(decided);
         };
         if !plain_firing::takes(plain, rule) {
-            let is_last = from + 1 == site_rules.rules.len();
-            let next = || self.look_closer(site_rules, from + 1, call);
-            return (!is_last).then(next).flatten().map(decided);
+            return None;
         }
         if plain.ends_call
             && let Some(failed) = fail(rule, hub)
@@ -289,8 +290,7 @@ impl Site {
         Some(decision)
     }
 
-    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
-    /// policy.
+    /// Asks a site that has more than a few plain rules: overlays, an index, or a counting policy.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();

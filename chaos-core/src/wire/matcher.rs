@@ -61,10 +61,10 @@ impl MatchDoc {
             matcher.path = Some(text(path, plain::path, "path")?);
         }
         if let Some(host) = self.host {
-            matcher.host = Some(text(host, plain::host, "host")?);
+            matcher.host = Some(Box::new(text(host, plain::host, "host")?));
         }
         if let Some(grpc) = self.grpc {
-            matcher.grpc = Some(text(grpc, plain::grpc, "grpc")?);
+            matcher.grpc = Some(Box::new(text(grpc, plain::grpc, "grpc")?));
         }
         for (name, doc) in self.headers.unwrap_or_default().0 {
             let problem = |_| Self::refuse("headers", format_args!("{name:?} is no header name"));
@@ -122,8 +122,8 @@ impl From<&Matcher> for MatchDoc {
         Self {
             method: matcher.method.as_ref().map(TextDoc::from),
             path: matcher.path.as_ref().map(TextDoc::from),
-            host: matcher.host.as_ref().map(TextDoc::from),
-            grpc: matcher.grpc.as_ref().map(TextDoc::from),
+            host: matcher.host.as_deref().map(TextDoc::from),
+            grpc: matcher.grpc.as_deref().map(TextDoc::from),
             headers: texts(headers.map(|(name, text)| (name.as_str(), text)).collect()),
             query: named(&matcher.query),
             labels: named(&matcher.labels),

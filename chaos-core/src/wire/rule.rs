@@ -325,8 +325,8 @@ impl RuleDoc {
             .final_if_fired(self.is_final == Some(true))
             .enabled(self.enabled != Some(false));
         let rule = Rule {
-            reason: self.reason,
-            guards: guard::rails(self.guards.unwrap_or_default())?,
+            reason: self.reason.map(Into::into),
+            guards: guard::rails(self.guards.unwrap_or_default())?.into(),
             ..rule
         };
         #[cfg(feature = "window")]
@@ -387,7 +387,7 @@ impl From<&Rule> for RuleDoc {
         Self {
             id: Some(rule.id.to_string()),
             site: rule.site.to_string(),
-            reason: rule.reason.clone(),
+            reason: rule.reason().map(str::to_owned),
             // The toggle is always shown.
             enabled: Some(rule.enabled),
             mode: mode.filter(|_| rule.mode != Mode::Inject),

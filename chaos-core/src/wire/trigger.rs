@@ -170,7 +170,7 @@ impl From<&Trigger> for TriggerDoc {
             first_attempts,
             replay: trigger.replay.as_deref().map(|calls| Object(calls.into())),
             program: trigger.program.as_deref().map(ProgramDoc::from),
-            budget: BudgetDoc::of(&trigger.budget),
+            budget: trigger.budget.as_deref().and_then(BudgetDoc::of),
         }
     }
 }

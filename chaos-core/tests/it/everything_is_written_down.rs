@@ -161,12 +161,12 @@ fn the_list_is_bounded_and_says_what_it_forgot() {
     }
     // Many rules weigh more than many entries.
     let many = || (0..9000).map(|n| rule(&format!("r{n}"))).collect();
-    for _ in 0..3 {
+    for _ in 0..4 {
         injector.replace(many()).unwrap();
         injector.clear();
     }
     let left = audit.after(0).entries;
-    assert!(left.len() <= 3, "{}", left.len());
+    assert!(left.len() <= 5, "{}", left.len());
     assert_eq!(left.last().unwrap().changes().len(), 9000);
 }
 

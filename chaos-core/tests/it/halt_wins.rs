@@ -473,6 +473,8 @@ async fn a_hook_hears_of_each_halt_and_may_refuse_a_resume() {
         (injector.status().holders.len(), injector.audit().last()),
         (3, before)
     );
+    // It has refused, so there is nothing for it to take back. A halt file was once written anew.
+    assert_eq!(*kept.heard.lock().unwrap(), ["alice", "bob"]);
 
     kept.refuses.store(false, Ordering::Relaxed);
     assert!(injector.resume());

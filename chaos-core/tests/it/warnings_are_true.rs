@@ -235,7 +235,7 @@ fn peers_are_asked_for_after_the_end_of_a_rule() {
     let (headers, uri) = (HeaderMap::new(), Uri::from_static("/"));
     let nobody = || None;
     let request = Call::http(&Method::GET, &uri, &headers).lazy_facts(&nobody);
-    let program = r#""ttl":"1s","program":[{"for":"1m","rate":0}]"#;
+    let program = r#""ttl":"1s","program":[{"for":"1s","rate":0}]"#;
     injector.put(rule(program, r#"{"error":"lost"}"#, "http.server"));
     clock.advance(Duration::from_secs(1));
     for _ in 0..2 {

@@ -56,7 +56,7 @@ async fn not_in_debug_nor_in_the_log_nor_in_answers_nor_in_the_audit() {
     for entry in injector.audit().after(0).entries {
         write!(said, "{entry:?}").unwrap();
     }
-    said += &log.0.lock().unwrap();
+    said += &log.said();
     assert!(said.contains("ann") && said.contains("halted"), "{said}");
     for secret in [ANN, EVE, WRONG] {
         assert!(!said.contains(secret), "{secret} in {said}");
@@ -102,7 +102,7 @@ fn not_in_what_is_told_of_files_that_are_followed() {
     for entry in audit.after(0).entries {
         write!(said, "{entry:?}").unwrap();
     }
-    said += &log.0.lock().unwrap();
+    said += &log.said();
     assert!(
         said.contains("added eve") && said.contains("refused"),
         "{said}"

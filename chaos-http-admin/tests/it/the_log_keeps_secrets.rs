@@ -42,7 +42,7 @@ fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
     }
     thread::park_timeout(Duration::from_millis(500));
     drop((admin, file));
-    let log = log.0.lock().unwrap();
+    let log = log.said();
     assert_eq!(
         log.matches("messages to a webhook fail").count(),
         1,

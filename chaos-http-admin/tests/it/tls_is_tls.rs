@@ -212,7 +212,7 @@ fn a_certificate_that_ends_is_warned_of_when_the_port_opens() {
         let admin = Admin::new(injector.clone()).tls(tls);
         log.0.lock().unwrap().clear();
         drop(admin.bind("127.0.0.1:0".parse().unwrap()).unwrap());
-        let said = log.0.lock().unwrap().clone();
+        let said = log.said();
         match expected {
             Some(expected) => assert!(said.contains(expected), "{from}..{days}: {said}"),
             None => assert!(!said.contains("certificate"), "{from}..{days}: {said}"),

@@ -6,7 +6,7 @@ use crate::{
     error::RuleError,
     fault::{
         Fault, When,
-        latency::{Distribution, Latency},
+        latency::{DelayCurve, Distribution, Latency},
     },
     wire::{
         document::document,
@@ -216,17 +216,19 @@ fn curve_doc(distribution: &Distribution) -> LatencyDoc {
         Distribution::Uniform { min, max } => {
             Form::Text(format!("{}..{}", duration_text(*min), duration_text(*max)))
         }
-        Distribution::Quantiles { points, .. } => {
-            let points = points.iter();
-            let points = points.map(|(quantile, time)| (quantile_name(*quantile), text(time)));
-            Form::Object(Names(points.collect()))
-        }
-        Distribution::Normal { mean, std_dev, .. } => {
-            object([("mean", text(mean)), ("std_dev", text(std_dev))])
-        }
-        Distribution::Pareto { min, alpha, .. } => {
-            let pareto = serde_json::json!({ "min": text(min), "alpha": alpha });
-            object([("pareto", pareto)])
-        }
+        Distribution::Curved(curved) => match &curved.curve {
+            DelayCurve::Quantiles { points, .. } => {
+                let points = points.iter();
+                let points = points.map(|(quantile, time)| (quantile_name(*quantile), text(time)));
+                Form::Object(Names(points.collect()))
+            }
+            DelayCurve::Normal { mean, std_dev, .. } => {
+                object([("mean", text(mean)), ("std_dev", text(std_dev))])
+            }
+            DelayCurve::Pareto { min, alpha, .. } => {
+                let pareto = serde_json::json!({ "min": text(min), "alpha": alpha });
+                object([("pareto", pareto)])
+            }
+        },
     }
 }

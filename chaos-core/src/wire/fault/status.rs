@@ -82,12 +82,12 @@ pub(super) fn fault(doc: Form<StatusDoc>) -> Result<Fault, RuleError> {
 
 pub(super) fn doc(answer: &HttpAnswer) -> Form<StatusDoc> {
     let code = answer.status.as_u16();
-    if answer.headers.is_empty() && answer.body.is_none() {
+    if answer.header_map().is_empty() && answer.content().is_none() {
         return Form::Number(code.into());
     }
-    let mut headers = answer.headers.clone();
+    let mut headers = answer.header_map().clone();
     let content_type = headers.remove(header::CONTENT_TYPE).as_ref().map(text);
-    let body = answer.body.as_ref();
+    let body = answer.content();
     let body = body.map(|body| String::from_utf8_lossy(body).into_owned());
     // As `json`, where that says the same.
     let is_json = content_type.as_deref() == Some("application/json");

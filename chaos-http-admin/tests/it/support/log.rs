@@ -2,9 +2,11 @@
 
 use std::{
     fmt::Write as _,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, mpsc::channel},
+    time::Duration,
 };
 
+use chaos_core::log::log;
 use tracing::{
     Event, Subscriber,
     field::Visit,
@@ -25,6 +27,14 @@ impl Log {
         let log = Self::default();
         tracing::subscriber::set_global_default(registry().with(log.clone())).unwrap();
         log
+    }
+
+    /// Returns what was logged, by the thread of the log too, which emits lines in the order of their making.
+    pub(crate) fn said(&self) -> String {
+        let (emitted, all) = channel();
+        log(move || emitted.send(()).unwrap());
+        all.recv_timeout(Duration::from_secs(60)).unwrap();
+        self.0.lock().unwrap().clone()
     }
 }
 
