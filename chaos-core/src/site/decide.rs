@@ -123,7 +123,7 @@ impl Site {
             };
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(number, &site_rules.rules);
+            snapshot::keep(number, site_rules.rules.first_part());
         }
         self.ask(site_rules, call)
     }
