@@ -9,7 +9,11 @@ use crate::{
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
-    matcher::index::Index,
+    matcher::{
+        compiled::Known,
+        index::{Found, Index},
+    },
+    rule::parted_list::PartedList,
 };
 
 /// The name and kind of the site that a call passes.
@@ -29,6 +33,16 @@ pub(crate) struct Evaluation<'c> {
 
 /// Up to this many rules are asked one by one; more are looked up in an index.
 const FEW: usize = 8;
+
+/// What the rules of a site read of calls to leave them alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Nothing,
+    /// The method or the path, and maybe other facts.
+    MethodOrPath,
+    /// Other facts than the method and the path.
+    Others,
+}
 
 /// The guard rails that watch a site, and until when. Most sites have none.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +68,7 @@ pub(crate) struct SiteRules {
     /// The state of the site while it has these rules; 0 before they are installed.
     pub(crate) number: usize,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) rules: Arc<[Arc<Armed>]>,
+    pub(crate) rules: PartedList<Arc<Armed>>,
     /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
     index: Option<Arc<Index>>,
     /// How many of the rules are enabled.
@@ -68,7 +82,7 @@ pub(crate) struct SiteRules {
     watchers: Option<Arc<StripedWatchers>>,
     /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
     acts_on_responses: bool,
-    /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
+    /// Whether there is nothing but rules. A call checks this flag alone.
     is_plain: bool,
     /// When the last of the rules expires.
     last_deadline: Duration,
@@ -101,11 +115,11 @@ impl SiteRules {
         Some(Self {
             number: 0,
             hub: Arc::clone(hub),
-            last_deadline: last_deadline(&rules),
+            last_deadline: last_deadline(rules.iter()),
             newest: newest(&rules),
-            acts_on_responses: act_on_responses(&rules),
-            rules: rules.into(),
-            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
+            acts_on_responses: act_on_responses(rules.iter()),
+            rules: PartedList::of(rules.into_iter()),
+            is_plain: overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
             watchers,
@@ -123,23 +137,20 @@ impl SiteRules {
         let place = is_indexed.then(place).flatten()?;
         let on = |rule: &Armed| usize::from(rule.rule.enabled);
         let on = self.on + on(after) - on(before);
-        let rules = (0..)
-            .zip(&*self.rules)
-            .map(|(at, rule)| Arc::clone(if at == place { after } else { rule }));
-        let rules: Arc<[_]> = rules.collect();
+        let rules = self.rules.with(place, Arc::clone(after));
         // The other rules are looked at only until one of them is as the rule that has gone.
         let last = self.last_deadline;
         let is_last = |rule: &Arc<Armed>| deadline(rule) == last;
         let last_deadline = match deadline(after) {
             later if later >= last => later,
             _ if deadline(before) < last || rules.iter().any(is_last) => last,
-            _ => last_deadline(&rules),
+            _ => last_deadline(rules.iter()),
         };
         (on > FEW).then(|| Self {
             last_deadline,
             newest: self.newest.max(after.gate.number),
             acts_on_responses: match self.acts_on_responses {
-                true => act_on_responses(&rules),
+                true => act_on_responses(rules.iter()),
                 false => after.rule.enabled && acts_on_response(after),
             },
             rules,
@@ -164,7 +175,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
+            is_plain: overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -191,7 +202,7 @@ impl SiteRules {
         self.last_deadline
     }
 
-    /// Returns whether the rules are asked one by one, and nothing else is to be done.
+    /// Returns whether there is nothing to be done but to ask the rules.
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
         self.is_plain
@@ -200,12 +211,23 @@ impl SiteRules {
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
         // Without a rule, guard rails watch.
-        self.is_plain && (self.rules.first()).is_none_or(|rule| rule.precheck.can_settle())
+        let can_settle = || (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle());
+        self.is_plain && self.index.is_none() && can_settle()
     }
 
-    /// Returns whether a rule reads the facts of calls.
-    pub(crate) fn read_calls(&self) -> bool {
-        !self.rules.iter().all(|rule| rule.precheck.takes_all())
+    /// Returns what glances read of calls.
+    pub(crate) fn reads(&self) -> Reads {
+        let mut prechecks = self.rules.iter().map(|rule| &rule.precheck);
+        if prechecks
+            .clone()
+            .any(|precheck| precheck.reads_method_or_path())
+        {
+            Reads::MethodOrPath
+        } else if prechecks.any(|precheck| precheck.reads_calls()) {
+            Reads::Others
+        } else {
+            Reads::Nothing
+        }
     }
 
     /// Returns whether a rule, or one of an overlay, never ends, as most of those of tests do.
@@ -234,7 +256,7 @@ impl SiteRules {
             && self.counts_calls == other.counts_calls
             && self.monitors.are_the_same(&other.monitors)
             && self.rules.len() == other.rules.len()
-            && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
+            && (self.rules.iter().zip(other.rules.iter())).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
     /// Returns whether [`of`](Self::of) would make the same rules of these.
@@ -254,23 +276,33 @@ impl SiteRules {
             && kept.next().is_none()
     }
 
-    /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks.
-    #[inline]
+    /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks. With
+    /// each rule it passes what is known to hold of its matcher.
+    #[inline(always)]
     pub(crate) fn each<B>(
         &self,
         call: &Call<'_>,
         from: usize,
-        mut ask: impl FnMut(usize, &Arc<Armed>) -> ControlFlow<B>,
+        mut ask: impl FnMut(usize, &Arc<Armed>, Known) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        match &self.index {
-            None => {
-                for at in from..self.rules.len() {
-                    ask(at, &self.rules[at])?;
-                }
-                ControlFlow::Continue(())
-            }
-            Some(index) => index.candidates(call, from, |at| ask(at, &self.rules[at])),
+        if from >= self.rules.len() {
+            return ControlFlow::Continue(());
         }
+        let mut found = Found::new();
+        let mut known: &[Known] = &[];
+        match &self.index {
+            None => found.set_all(self.rules.len()),
+            Some(index) => known = index.find(call, &mut found),
+        }
+        if from > 0 {
+            found.skip_to(from);
+        }
+        while let Some(at) = found.next() {
+            let at = at as usize;
+            let known = known.get(at).copied().unwrap_or(Known::NOTHING);
+            ask(at, &self.rules[at], known)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Returns whether no other rule is asked after the one at a position, which is plain.
@@ -339,11 +371,11 @@ impl SiteRules {
         if next == self.rules.len() {
             return ControlFlow::Continue(());
         }
-        let asked = self.each(call, next, |_, rule| {
+        let asked = self.each(call, next, |_, rule, known| {
             if evaluation.has_ended && !acts_on_response(rule) {
                 return ControlFlow::Continue(());
             }
-            match rule.consult(call, &self.hub) {
+            match rule.consult(call, &self.hub, known) {
                 Verdict::Hit(hit) => self.fire_one(evaluation, rule, hit),
                 _ => ControlFlow::Continue(()),
             }
@@ -360,8 +392,8 @@ fn acts_on_response(rule: &Armed) -> bool {
     rule.rule.faults.iter().any(Fault::acts_on_response)
 }
 
-fn act_on_responses(rules: &[Arc<Armed>]) -> bool {
-    let mut on = rules.iter().filter(|rule| rule.rule.enabled);
+fn act_on_responses<'r>(rules: impl Iterator<Item = &'r Arc<Armed>>) -> bool {
+    let mut on = rules.filter(|rule| rule.rule.enabled);
     on.any(|rule| acts_on_response(rule))
 }
 
@@ -371,12 +403,8 @@ fn newest(rules: &[Arc<Armed>]) -> u64 {
 }
 
 /// Returns when the last of the enabled rules expires; zero if there are none.
-fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
-    rules
-        .iter()
-        .map(|rule| deadline(rule))
-        .max()
-        .unwrap_or_default()
+fn last_deadline<'r>(rules: impl Iterator<Item = &'r Arc<Armed>>) -> Duration {
+    rules.map(|rule| deadline(rule)).max().unwrap_or_default()
 }
 
 /// Returns when a rule expires, if it is enabled; zero if not.
