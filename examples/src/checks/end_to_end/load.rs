@@ -35,15 +35,16 @@ impl Load {
         }
     }
 
-    /// Loads a URL for about a second, and returns the number of requests.
+    /// Loads a URL for about a second, and returns the number of requests. As many connections are open as keep the program
+    /// busy: with few, the number of times that it wakes up decides what a request takes.
     pub(super) async fn run(self, url: &str) -> Result<u64, Error> {
         let mut body = NamedTempFile::new()?;
         body.write_all(HELLO)?;
         let mut command = Command::new(self.name());
         match self {
-            Self::Wrk => command.args(["-t1", "-c16", "-d1", url]),
+            Self::Wrk => command.args(["-t1", "-c64", "-d1", url]),
             Self::H2load => command
-                .args(["-n", "20000", "-c4", "-m8", "-H", "te: trailers"])
+                .args(["-n", "30000", "-c8", "-m32", "-H", "te: trailers"])
                 .args(["-H", "content-type: application/grpc", "-d"])
                 .args([body.path().as_os_str(), url.as_ref()]),
         };
