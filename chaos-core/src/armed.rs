@@ -11,6 +11,7 @@ pub(crate) mod rules;
 pub(crate) mod status;
 
 use std::{
+    ptr,
     sync::{Arc, OnceLock},
     time::Duration,
 };
@@ -31,7 +32,6 @@ use crate::{
     gate::Gate,
     hub::Hub,
     matcher::compiled::Known,
-    plan::injected::Injected,
     policy::{Policy, limit::Limit},
     rule::Rule,
     trigger::{
@@ -66,8 +66,8 @@ struct Prepared {
     names: Arc<str>,
     mark: HeaderValue,
     answers: PreparedAnswers,
-    /// The line of text of the first error that a layer answered with, and where that was.
-    line: OnceLock<(Injected, Bytes)>,
+    /// The line of text of the error of a rule with no other fault, and the first site where a response had it.
+    line: OnceLock<(&'static str, Bytes)>,
 }
 
 impl Armed {
@@ -157,12 +157,11 @@ impl Armed {
         &self.prepared().answers
     }
 
-    /// Returns the line of text of an error that the rule injects. That of one error at one site is made once.
-    pub(crate) fn line(&self, injected: &Injected) -> Bytes {
-        let make = || Bytes::from(injected.to_line());
-        let known = (self.prepared().line).get_or_init(|| (injected.clone(), make()));
-        let (first, line) = known;
-        match first.has_the_texts_of(injected) {
+    /// Returns the line of text of the error of a rule with no other fault, at a site. That of the first site is made
+    /// once.
+    pub(crate) fn line(&self, site: &'static str, make: impl Fn() -> Bytes) -> Bytes {
+        let (first, line) = self.prepared().line.get_or_init(|| (site, make()));
+        match ptr::eq(*first, site) {
             true => line.clone(),
             false => make(),
         }

@@ -3,6 +3,7 @@
 pub(crate) mod active_call;
 pub(crate) mod asked;
 pub(crate) mod burn_threads;
+pub(crate) mod failure;
 pub(crate) mod fired;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
@@ -22,13 +23,13 @@ mod measured_calls;
 pub use self::{
     active_call::ActiveCall,
     asked::Asked,
+    failure::Failure,
     watched_body::WatchedBody,
     watched_call::{WatchedCall, WatchedFuture},
 };
 
 use std::{process, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::HeaderValue;
 
 #[cfg(feature = "tokio")]
@@ -46,7 +47,7 @@ use crate::{
     fault::{Fault, custom::CustomFault, prepared::PreparedAnswers, step::Step},
     guard_rail::injected_by,
     hub::closures::CustomCall,
-    plan::{Injected, Plan, Wait},
+    plan::{Plan, Wait},
 };
 
 /// The decision about one call: an iterator of [`Plan`]s, which an integration executes in order.
@@ -103,9 +104,14 @@ impl Decision {
     /// Makes a decision of one rule that fired in the plain way.
     #[inline(always)]
     pub(crate) fn plain(here: Here, marks: bool, firing: PlainFiring) -> Self {
+        let (site, kind) = here;
         Self {
+            site,
+            kind,
             fired: Fired::Plain(firing),
-            ..Self::new(here, marks)
+            marks,
+            of_overlay: false,
+            has_ended: false,
         }
     }
 
@@ -200,6 +206,17 @@ impl Decision {
             self.fired = Fired::Nothing;
         }
         plan
+    }
+
+    /// Begins the only plan of a decision that [ends the call at once](Self::ends_at_once), if that is the error of an
+    /// `error` fault: counts the injection and notifies observers, as [`next_plan`](Self::next_plan) does. For an
+    /// integration that has a response in the place of the error. Any other decision is left as it is.
+    #[inline]
+    pub fn next_failure(&mut self) -> Option<Failure<'_>> {
+        match &mut self.fired {
+            Fired::Plain(plain) => plain.next_failure(self.site),
+            _ => None,
+        }
     }
 
     /// Returns the next plan of rules that did not fire in the plain way.
@@ -311,16 +328,6 @@ impl Decision {
     #[must_use]
     pub fn mark(&self) -> Option<&HeaderValue> {
         self.fired.current().map(|(rule, _)| rule.mark())
-    }
-
-    /// Returns the line of text of an error that the decision has handed out as its last plan: the body of a response
-    /// that takes its place. It is [`Injected::to_line`], which is made only once for most rules.
-    #[must_use]
-    pub fn line(&self, injected: &Injected) -> Bytes {
-        match self.fired.current() {
-            Some((rule, _)) => rule.line(injected),
-            None => injected.to_line().into(),
-        }
     }
 
     /// Calls a closure of the application, and makes the fault that it returns the next step.

@@ -1,6 +1,7 @@
 //! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
 pub(crate) mod lifetime;
+pub(crate) mod parted_list;
 mod positions;
 mod rule_list;
 pub(crate) mod rule_set;

@@ -16,7 +16,7 @@ use axum::{
 use chaos_core::{Injector, Site};
 use prometheus::TEXT_FORMAT;
 
-use self::{injections::InjectionCounters, table::Snapshot};
+use self::{injections::CountedInjections, table::Snapshot};
 use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker::Worker};
 
 /// The metrics of one injector, which `GET /metrics` serves. Clones are handles to the same
@@ -40,7 +40,7 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker:
 #[derive(Clone)]
 pub struct Metrics {
     injector: Injector,
-    injections: Arc<InjectionCounters>,
+    injections: Arc<CountedInjections>,
     tokens: Option<Arc<RuleTokenCounts>>,
     file: Option<AuditFile>,
     pub(crate) sources: Sources,
@@ -55,21 +55,9 @@ impl Metrics {
     /// Creates the metrics of `injector`. Injections are counted from this call on.
     #[must_use]
     pub fn of(injector: &Injector) -> Self {
-        let injections = Arc::new(InjectionCounters::new());
-        // The injector keeps its observers for ever, so the observer must not keep the counters
-        // alive.
-        let counting = Arc::downgrade(&injections);
-        injector.observe_calls_while(
-            || false,
-            move |injection| {
-                if let Some(injections) = counting.upgrade() {
-                    injections.count(injection);
-                }
-            },
-        );
         Self {
             injector: injector.clone(),
-            injections,
+            injections: Arc::new(CountedInjections::of(injector)),
             tokens: None,
             file: None,
             sources: Sources::default(),
@@ -111,7 +99,7 @@ impl Metrics {
     /// delay is recorded when it begins. This method may be called from any thread at any time.
     #[cfg(feature = "metrics")]
     pub fn publish(&self) {
-        self.injections.publish_delays();
+        self.injections.counters.publish_delays();
         self.published.publish(|| self.snapshot());
     }
 
@@ -121,9 +109,9 @@ impl Metrics {
         let mut sites: Vec<_> = sites.into_iter().map(Site::name).collect();
         sites.dedup();
         Snapshot {
-            injections: self.injections.read(&rules, &sites),
+            injections: self.injections.counters.read(&rules, &sites),
             policy: self.injector.policy(),
-            delays: self.injections.delays(),
+            delays: self.injections.counters.delays(),
             rules,
             counts,
             status: self.injector.status(),

@@ -64,7 +64,9 @@ pub(super) fn cases() -> Vec<Case> {
         })
         .over(BARE_LAYER)
         .at_most(300),
-        Case::new("layer, a limit that is used up", limited).over(BARE_LAYER),
+        Case::new("layer, a limit that is used up", limited)
+            .over(BARE_LAYER)
+            .at_most(300),
     ];
     cases
         .into_iter()

@@ -48,6 +48,7 @@ fn missed(checks: &[Check]) -> Vec<String> {
 
 fn checks() -> Vec<Check> {
     let [few, many_sites] = [200, 2000].map(many::one_rule_for_each_site);
+    let [at_one_site, fewer_at_one_site] = [MANY, MANY / 10].map(many::all_at_one_site);
     let json = many::document(MANY, 0);
     let bytes = many::bytes_of_rules(MANY);
     let beyond = bytes.saturating_sub(many::bytes_of_texts(MANY));
@@ -80,6 +81,22 @@ fn checks() -> Vec<Check> {
             "what a replace has changed: 10,000 rules against 1,000",
             ratio(|_| many::changes(MANY), |_| many::changes(MANY / 10)),
             30.0,
+        ),
+        check(
+            "find each rule by its id: 10,000 rules against 1,000",
+            ratio(
+                |_| many::finds(&at_one_site, MANY),
+                |_| many::finds(&at_one_site, MANY / 10),
+            ),
+            50.0,
+        ),
+        check(
+            "toggle a rule at one site: 10,000 rules against 1,000",
+            ratio(
+                |n| many::toggle(&at_one_site, n),
+                |n| many::toggle(&fewer_at_one_site, n),
+            ),
+            5.0,
         ),
         check(
             "JSON of 10,000 rules: reading against serde_json alone",

@@ -113,6 +113,15 @@ pub(crate) fn finds(injector: &Injector, count: usize) -> Duration {
     time
 }
 
+/// Returns an injector with `count` rules at one site.
+pub(super) fn all_at_one_site(count: usize) -> Injector {
+    let injector = roomy();
+    let _ = injector.site("bench.many");
+    let replaced = injector.replace(at_one_site(count, 0));
+    replaced.expect("the ids differ");
+    injector
+}
+
 /// Returns rules for one site. Those of two rounds differ, so that no counter goes on.
 pub(crate) fn at_one_site(count: usize, of_round: u64) -> Vec<Rule> {
     let rule = |n| {

@@ -41,10 +41,7 @@ pub(super) fn table(rounds: usize) -> String {
         "0.2",
         &mut |n| many::toggle(&injector, n),
     );
-    let one_site = many::roomy();
-    let _ = one_site.site("bench.many");
-    let replaced = one_site.replace(many::at_one_site(MANY, 0));
-    replaced.expect("the ids differ");
+    let one_site = many::all_at_one_site(MANY);
     row("10,000 rules at one site: toggle a rule", "0.2", &mut |n| {
         many::toggle(&one_site, n)
     });

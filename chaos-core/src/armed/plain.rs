@@ -39,6 +39,12 @@ impl PlainRule {
         })
     }
 
+    /// Returns whether the rule fires on each call that it hits.
+    #[inline]
+    pub(crate) fn always_fires(&self) -> bool {
+        self.limit.is_none() && !self.is_shadow
+    }
+
     /// Returns whether the fault can happen at a site of this kind.
     pub(crate) fn can_happen_at(&self, kind: SiteKind) -> bool {
         self.kinds.have(kind)

@@ -5,9 +5,12 @@ use std::{mem, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, plain::PlainRule},
     call::{Call, hit_call::HitCall},
-    decision::reservation::{Taken, spare},
+    decision::{
+        failure::Failure,
+        reservation::{Taken, spare},
+    },
     dice::Dice,
-    fault::step::Step,
+    fault::{Fault, step::Step},
     hub::{Hub, observer::Injection},
     plan::{Plan, Wait, injected::Injected},
     policy::limit::Limit,
@@ -86,7 +89,7 @@ pub(crate) fn fail(
 
 impl PlainFiring {
     /// Fires a rule that [takes](takes) the call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(
         rule: &Arc<Armed>,
         plain: &PlainRule,
@@ -159,6 +162,22 @@ impl PlainFiring {
             self.begin(site);
         }
         Some(plan)
+    }
+
+    /// Begins the plan, as [`next_plan`](Self::next_plan) does, if it is the error of an `error` fault.
+    #[inline]
+    pub(crate) fn next_failure(&mut self, site: &'static str) -> Option<Failure<'_>> {
+        let is_error = matches!(&*self.rule.rule.faults, [Fault::Error(_)]);
+        if !is_error || !self.is_pending || self.is_over() {
+            return None;
+        }
+        self.is_pending = false;
+        self.begin(site);
+        let rule = &*self.rule;
+        match &*rule.rule.faults {
+            [Fault::Error(error)] => Some(Failure { rule, error, site }),
+            _ => None,
+        }
     }
 
     /// Counts the injection and reports it.

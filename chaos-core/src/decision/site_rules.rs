@@ -3,7 +3,7 @@
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, Verdict, draw::Hit},
+    armed::{Armed, Verdict, draw::Hit, plain::PlainRule},
     call::{Call, site_kind::SiteKind},
     decision::{Decision, firing::Firing, watchers::StripedWatchers},
     fault::Fault,
@@ -13,6 +13,7 @@ use crate::{
         compiled::Known,
         index::{Found, Index},
     },
+    rule::parted_list::PartedList,
 };
 
 /// The name and kind of the site that a call passes.
@@ -67,7 +68,7 @@ pub(crate) struct SiteRules {
     /// The state of the site while it has these rules; 0 before they are installed.
     pub(crate) number: usize,
     pub(crate) hub: Arc<Hub>,
-    pub(crate) rules: Arc<[Arc<Armed>]>,
+    pub(crate) rules: PartedList<Arc<Armed>>,
     /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
     index: Option<Arc<Index>>,
     /// How many of the rules are enabled.
@@ -114,10 +115,10 @@ impl SiteRules {
         Some(Self {
             number: 0,
             hub: Arc::clone(hub),
-            last_deadline: last_deadline(&rules),
+            last_deadline: last_deadline(rules.iter()),
             newest: newest(&rules),
-            acts_on_responses: act_on_responses(&rules),
-            rules: rules.into(),
+            acts_on_responses: act_on_responses(rules.iter()),
+            rules: PartedList::of(rules.into_iter()),
             is_plain: overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
@@ -136,23 +137,20 @@ impl SiteRules {
         let place = is_indexed.then(place).flatten()?;
         let on = |rule: &Armed| usize::from(rule.rule.enabled);
         let on = self.on + on(after) - on(before);
-        let rules = (0..)
-            .zip(&*self.rules)
-            .map(|(at, rule)| Arc::clone(if at == place { after } else { rule }));
-        let rules: Arc<[_]> = rules.collect();
+        let rules = self.rules.with(place, Arc::clone(after));
         // The other rules are looked at only until one of them is as the rule that has gone.
         let last = self.last_deadline;
         let is_last = |rule: &Arc<Armed>| deadline(rule) == last;
         let last_deadline = match deadline(after) {
             later if later >= last => later,
             _ if deadline(before) < last || rules.iter().any(is_last) => last,
-            _ => last_deadline(&rules),
+            _ => last_deadline(rules.iter()),
         };
         (on > FEW).then(|| Self {
             last_deadline,
             newest: self.newest.max(after.gate.number),
             acts_on_responses: match self.acts_on_responses {
-                true => act_on_responses(&rules),
+                true => act_on_responses(rules.iter()),
                 false => after.rule.enabled && acts_on_response(after),
             },
             rules,
@@ -213,7 +211,7 @@ impl SiteRules {
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
         // Without a rule, guard rails watch.
-        let can_settle = || (self.rules.first()).is_none_or(|rule| rule.precheck.can_settle());
+        let can_settle = || (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle());
         self.is_plain && self.index.is_none() && can_settle()
     }
 
@@ -258,7 +256,7 @@ impl SiteRules {
             && self.counts_calls == other.counts_calls
             && self.monitors.are_the_same(&other.monitors)
             && self.rules.len() == other.rules.len()
-            && (self.rules.iter().zip(&*other.rules)).all(|(a, b)| Arc::ptr_eq(a, b))
+            && (self.rules.iter().zip(other.rules.iter())).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 
     /// Returns whether [`of`](Self::of) would make the same rules of these.
@@ -307,12 +305,11 @@ impl SiteRules {
         ControlFlow::Continue(())
     }
 
-    /// Returns whether no other rule is asked after the one at a position has fired.
+    /// Returns whether no other rule is asked after the one at a position, which is plain.
     #[inline]
-    pub(crate) fn are_over_after(&self, at: usize, ends_call: bool) -> bool {
-        at + 1 == self.rules.len()
-            || ends_call && !self.acts_on_responses
-            || self.rules[at].rule.is_final
+    pub(crate) fn are_over_after(&self, at: usize, plain: &PlainRule) -> bool {
+        let ends = || plain.ends_call && !self.acts_on_responses || self.rules[at].rule.is_final;
+        at + 1 == self.rules.len() || plain.always_fires() && ends()
     }
 
     /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.
@@ -395,8 +392,8 @@ fn acts_on_response(rule: &Armed) -> bool {
     rule.rule.faults.iter().any(Fault::acts_on_response)
 }
 
-fn act_on_responses(rules: &[Arc<Armed>]) -> bool {
-    let mut on = rules.iter().filter(|rule| rule.rule.enabled);
+fn act_on_responses<'r>(rules: impl Iterator<Item = &'r Arc<Armed>>) -> bool {
+    let mut on = rules.filter(|rule| rule.rule.enabled);
     on.any(|rule| acts_on_response(rule))
 }
 
@@ -406,12 +403,8 @@ fn newest(rules: &[Arc<Armed>]) -> u64 {
 }
 
 /// Returns when the last of the enabled rules expires; zero if there are none.
-fn last_deadline(rules: &[Arc<Armed>]) -> Duration {
-    rules
-        .iter()
-        .map(|rule| deadline(rule))
-        .max()
-        .unwrap_or_default()
+fn last_deadline<'r>(rules: impl Iterator<Item = &'r Arc<Armed>>) -> Duration {
+    rules.map(|rule| deadline(rule)).max().unwrap_or_default()
 }
 
 /// Returns when a rule expires, if it is enabled; zero if not.

@@ -26,7 +26,7 @@ impl ErrorFault {
 
     /// Returns the error that a rule fails a call with.
     #[inline]
-    pub(super) fn injected(&self, rule: &RuleId, site: &'static str) -> Injected {
+    pub(crate) fn injected(&self, rule: &RuleId, site: &'static str) -> Injected {
         Injected::new(rule.clone(), site, self.kind, Arc::clone(&self.message))
     }
 }

@@ -161,7 +161,11 @@ impl Site {
             return self.look_closer(site_rules, look.at(), call).map(decided);
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(number, &site_rules.rules, self.watchers_to_keep(site_rules));
+            snapshot::keep(
+                number,
+                site_rules.rules.first_part(),
+                self.watchers_to_keep(site_rules),
+            );
         }
         self.ask(site_rules, call).map(decided)
     }
@@ -237,8 +241,8 @@ impl Site {
         )
     }
 
-    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule with no other to ask after it
-    /// fires here, because that is what most do.
+    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule after which no other is asked fires
+    /// here, because that is what most do.
     #[inline(always)]
     fn fire_by<T>(
         &self,
@@ -252,7 +256,7 @@ impl Site {
         self.peer.ask(call);
         let (rule, hub) = (&site_rules.rules[from], &site_rules.hub);
         let Some(plain) = (rule.plain_at(self.kind)).filter(|plain| {
-            (plain.is_shadow || site_rules.are_over_after(from, plain.ends_call))
+            site_rules.are_over_after(from, plain)
                 && !hub.bounds_hits()
                 && !self.is_exempt(hub, call)
                 && !rule.arming.has_expired_by(&hub.clock)
@@ -260,9 +264,7 @@ impl Site {
             return self.fire_any(site_rules, from, hit, call).map(decided);
         };
         if !plain_firing::takes(plain, rule) {
-            let is_last = from + 1 == site_rules.rules.len();
-            let next = || self.look_closer(site_rules, from + 1, call);
-            return (!is_last).then(next).flatten().map(decided);
+            return None;
         }
         if plain.ends_call
             && let Some(failed) = fail(rule, hub)
@@ -306,7 +308,7 @@ impl Site {
                 return self.ask_entered(own, call);
             }
             self.passed_outside.note();
-            if own.rules.is_empty() {
+            if own.rules.first_part().is_empty() {
                 return None;
             }
         }

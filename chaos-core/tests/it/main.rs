@@ -32,6 +32,7 @@ mod off_is_off;
 mod open_telemetry_shows_injections;
 mod overlays_are_private;
 mod paused_clocks_do_not_wait_for_threads;
+mod plain_rules_fire_alike;
 mod replays_and_previews_agree;
 mod rules_change_with_time;
 mod rules_compose;

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 
-use chaos_core::{Call, Fault, Injector, Plan, Rule};
+use chaos_core::{Call, Fault, Injector, Plan, Rate, Rule, Trigger};
 
 fn rule(id: &str, message: &str) -> Rule {
     Rule::new(
@@ -78,4 +78,34 @@ fn an_edit_that_is_refused_changes_nothing() {
     assert!(!injector.remove(&"nobody".parse().unwrap()));
     assert_eq!(injector.rules().generation(), before.generation());
     assert!(injector.rules().find("a").is_some());
+}
+
+/// What a thread has kept of a site's rules is good until the site has others.
+#[test]
+fn a_replace_compiles_only_the_sites_whose_rules_differ() {
+    let injector = Injector::new();
+    let sites = ["same.site", "other.site"].map(|name| injector.site(name));
+    let rule = |at: usize, share: f64| {
+        let name = sites[at].name();
+        let rule = Rule::new(
+            name.parse().unwrap(),
+            name.parse().unwrap(),
+            Fault::error("x"),
+        );
+        rule.trigger(Trigger::new().rate(Rate::new(share).unwrap()))
+    };
+    let replace = |share| {
+        injector
+            .replace(vec![rule(0, 0.0), rule(1, share)])
+            .unwrap()
+    };
+    let are_kept = || sites.map(|site| !site.first_look().knows_nothing());
+    let call = || sites.map(|site| drop(site.decide(&Call::new())));
+    replace(0.0);
+    call();
+    assert_eq!(are_kept(), [true, true]);
+    replace(1e-9);
+    assert_eq!(are_kept(), [true, false]);
+    injector.put(rule(1, 2e-9));
+    assert_eq!(are_kept(), [true, false]);
 }

@@ -29,18 +29,21 @@ pub(crate) struct RecordedInjection {
     pub(crate) after: u64,
     pub(crate) at: SystemTime,
     pub(crate) injection: Injection,
-    /// The JSON of the event, which is the same in all streams.
-    json: OnceLock<String>,
+    /// The event as most streams send it.
+    event: OnceLock<Box<str>>,
 }
 
 impl RecordedInjection {
     /// Returns the JSON of the event.
-    pub(crate) fn json(&self) -> &str {
-        self.json.get_or_init(|| {
-            let mut json = InjectionJson::of(&self.injection, self.at);
-            json.number = Some(self.number);
-            json.to_text()
-        })
+    pub(crate) fn json(&self) -> String {
+        let mut json = InjectionJson::of(&self.injection, self.at);
+        json.number = Some(self.number);
+        json.to_text()
+    }
+
+    /// Returns the event as most streams send it, which `write` writes for the first of them.
+    pub(crate) fn event(&self, write: impl FnOnce() -> String) -> &str {
+        self.event.get_or_init(|| write().into())
     }
 }
 
@@ -71,8 +74,9 @@ struct Merged {
 }
 
 impl RecentInjections {
-    /// The number of injections that are retained.
-    pub(crate) const CAPACITY: usize = 1000;
+    /// The number of injections that are retained: those of half a second in which 10,000 are hit, so that a stream may
+    /// read late where the machine is busy.
+    pub(crate) const CAPACITY: usize = 5000;
     const STRIPES: usize = 16;
     /// A thread that finds so many in its list merges the lists.
     const MOST_WAITING: usize = 32;
@@ -97,7 +101,7 @@ impl RecentInjections {
             after,
             at,
             injection: injection.clone(),
-            json: OnceLock::new(),
+            event: OnceLock::new(),
         };
         let mut waiting = lock(&self.stripe().waiting);
         // Pairs with the loads in `merge` and `newest`: a stream that does not see this number is woken afterwards.
@@ -249,15 +253,15 @@ mod tests {
         let (recent, injection) = (RecentInjections::new(), injection());
         recent.count_only();
         assert_eq!(recent.newest(), 1);
-        for _ in 0..1500 {
+        for _ in 0..5500 {
             recent.add(&injection, 0, SystemTime::UNIX_EPOCH);
         }
         let (following, missed) = recent.after(0);
-        assert_eq!((following.len(), missed), (1000, 501));
+        assert_eq!((following.len(), missed), (5000, 501));
         assert_eq!(following[0].number, 502);
-        assert_eq!(recent.after(1500).0[0].number, 1501);
+        assert_eq!(recent.after(5500).0[0].number, 5501);
         recent.clear();
-        let (following, missed) = recent.after(1400);
+        let (following, missed) = recent.after(5400);
         assert_eq!((following.len(), missed), (0, 101));
     }
 }

@@ -2,16 +2,18 @@
 //! number is bounded.
 
 use std::{
+    borrow::Borrow,
     cmp::Reverse,
     collections::{BTreeMap, HashSet},
+    hash::{Hash, Hasher},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
 
-use arc_swap::ArcSwap;
-use chaos_core::{Injection, RuleId, rule::RuleSet};
+use arc_swap::{ArcSwap, ArcSwapOption};
+use chaos_core::{Injection, Injector, RuleId, rule::RuleSet};
 use fnv::FnvHashMap;
 use prometheus::{Histogram, HistogramOpts, core::Collector, proto::Metric};
 
@@ -31,12 +33,57 @@ const BUCKETS: &[f64] = &[
 ];
 
 /// The labels of a series.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     site: &'static str,
     rule: RuleId,
     fault: Arc<str>,
 }
+
+/// What has the labels of a series: its key, and an injection, which is counted without a key made of it. To clone what
+/// a key holds is a write that all threads share.
+trait Labels {
+    /// Returns the site, the rule and the fault.
+    fn labels(&self) -> [&str; 3];
+}
+
+impl Labels for Key {
+    fn labels(&self) -> [&str; 3] {
+        [self.site, self.rule.as_str(), &self.fault]
+    }
+}
+
+impl Labels for Injection {
+    fn labels(&self) -> [&str; 3] {
+        [self.site, self.rule.as_str(), &self.fault]
+    }
+}
+
+impl<'l> Borrow<dyn Labels + 'l> for Key {
+    fn borrow(&self) -> &(dyn Labels + 'l) {
+        self
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.labels().hash(state);
+    }
+}
+
+impl Hash for dyn Labels + '_ {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.labels().hash(state);
+    }
+}
+
+impl PartialEq for dyn Labels + '_ {
+    fn eq(&self, other: &Self) -> bool {
+        self.labels() == other.labels()
+    }
+}
+
+impl Eq for dyn Labels + '_ {}
 
 // Each atomic is a counter or a flag that publishes no other data, so all accesses are relaxed.
 
@@ -49,6 +96,38 @@ struct Series {
 }
 
 type AllSeries = FnvHashMap<Key, Arc<Series>>;
+
+/// The counters of an injector's injections, until the last handle of them is dropped.
+pub(super) struct CountedInjections {
+    pub(super) counters: Arc<InjectionCounters>,
+    /// What the observer counts in. The injector keeps its observers for ever, and the observer must not keep the
+    /// counters alive; to take hold of them for each injection would be a write that all threads share.
+    observed: Arc<ArcSwapOption<InjectionCounters>>,
+}
+
+impl CountedInjections {
+    /// Counts the injections of `injector` from this call on.
+    pub(super) fn of(injector: &Injector) -> Self {
+        let counters = Arc::new(InjectionCounters::new());
+        let observed = Arc::new(ArcSwapOption::new(Some(Arc::clone(&counters))));
+        let counting = Arc::clone(&observed);
+        injector.observe_calls_while(
+            || false,
+            move |injection| {
+                if let Some(counters) = &*counting.load() {
+                    counters.count(injection);
+                }
+            },
+        );
+        Self { counters, observed }
+    }
+}
+
+impl Drop for CountedInjections {
+    fn drop(&mut self) {
+        self.observed.store(None);
+    }
+}
 
 /// The counters that the observer of an injector increments.
 pub(super) struct InjectionCounters {
@@ -87,14 +166,9 @@ impl InjectionCounters {
     /// an addition. Only the first injection of a series copies the map, which blocks no other
     /// thread.
     pub(super) fn count(&self, injection: &Injection) {
-        let key = Key {
-            site: injection.site,
-            rule: injection.rule.clone(),
-            fault: Arc::clone(&injection.fault),
-        };
-        if !self.add(&key) {
-            self.begin(&key);
-            if !self.add(&key) {
+        if !self.add(injection) {
+            self.begin(injection);
+            if !self.add(injection) {
                 self.other.fetch_add(1, Relaxed);
             }
         }
@@ -109,9 +183,9 @@ impl InjectionCounters {
     }
 
     /// Returns `false` if there is no such series.
-    fn add(&self, key: &Key) -> bool {
+    fn add(&self, injection: &dyn Labels) -> bool {
         let all = self.series.load();
-        let series = all.get(key);
+        let series = all.get(injection);
         if let Some(series) = series {
             series.count.fetch_add(1, Relaxed);
         }
@@ -119,10 +193,15 @@ impl InjectionCounters {
     }
 
     #[cold]
-    fn begin(&self, key: &Key) {
+    fn begin(&self, injection: &Injection) {
+        let key = Key {
+            site: injection.site,
+            rule: injection.rule.clone(),
+            fault: Arc::clone(&injection.fault),
+        };
         self.series.rcu(|all| {
             // Another thread may have added it in the meantime.
-            if all.len() >= MAX_SERIES || all.contains_key(key) {
+            if all.len() >= MAX_SERIES || all.contains_key(&key) {
                 return Arc::clone(all);
             }
             let mut all = AllSeries::clone(all);
@@ -150,10 +229,9 @@ impl InjectionCounters {
         drop(reads);
 
         let all = self.series.load();
-        let counted = all.iter().map(|(key, series)| {
-            let labels = [key.site, key.rule.as_str(), &key.fault];
-            (labels.map(str::to_owned), series.count.load(Relaxed))
-        });
+        let counted = all
+            .iter()
+            .map(|(key, series)| (key.labels().map(str::to_owned), series.count.load(Relaxed)));
         let mut counted: BTreeMap<_, _> = counted.collect();
         for rule in rules.rules().iter().filter(|rule| rule.is_enabled()) {
             for labels in expected::series(rule, sites) {

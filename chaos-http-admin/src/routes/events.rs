@@ -5,8 +5,8 @@
 //! says how much. The id of an event is the position after it, from which a client can resume.
 
 use std::{
-    borrow::Cow, collections::VecDeque, convert::Infallible, fmt::Write, future::pending,
-    sync::Arc, time::Duration,
+    borrow::Cow, collections::VecDeque, convert::Infallible, future::pending, sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -48,7 +48,7 @@ const LONGEST: Duration = Duration::from_secs(240);
 /// The time that a client waits before it reconnects.
 const RETRY: Duration = Duration::from_secs(1);
 /// The time after a read before a stream reads again, so that a service that is hit often does not pay for one
-/// wake-up and one write for each injection. The list of recent injections has room for 50,000 in a second.
+/// wake-up and one write for each injection. The list of recent injections has room for 250,000 in a second.
 const PACE: Duration = Duration::from_millis(20);
 /// The number of bytes after which no further event is added to a chunk.
 const CHUNK: usize = 64 * 1024;
@@ -284,15 +284,16 @@ impl EventStream {
             }
             Item::Injection(it) => {
                 self.sent.injection = it.number;
+                // A stream that has sent the entries before it, and none after it, sends what others send.
+                if self.sent.entry == it.after {
+                    let id = self.sent;
+                    chunk.push_str(it.event(|| event("injection", id, &it.json())));
+                    return;
+                }
                 ("injection", it.json().into())
             }
         };
-        let (id, retry) = (self.sent, RETRY.as_millis());
-        // JSON has no line breaks. Writing to a string does not fail.
-        let _ = write!(
-            chunk,
-            "event: {name}\nid: {id}\nretry: {retry}\ndata: {data}\n\n"
-        );
+        chunk.push_str(&event(name, self.sent, &data));
     }
 
     fn now(&self, restarted: bool) -> Value {
@@ -304,6 +305,12 @@ impl EventStream {
             "generation": status.generation,
         })
     }
+}
+
+/// Returns the text of an event. JSON has no line breaks.
+fn event(name: &str, id: EventId, data: &str) -> String {
+    let retry = RETRY.as_millis();
+    format!("event: {name}\nid: {id}\nretry: {retry}\ndata: {data}\n\n")
 }
 
 /// Waits until the token is revoked, or for ever if the port requires none.

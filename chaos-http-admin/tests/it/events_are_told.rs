@@ -191,7 +191,7 @@ async fn what_is_gone_is_counted_once() {
     port.injector.put(rule("a"));
     let mut events = Events::listen(&port).await;
     let start = events.next().await;
-    for _ in 0..1500 {
+    for _ in 0..5500 {
         hit(&port.injector);
     }
     for _ in 0..1100 {
@@ -207,10 +207,10 @@ async fn what_is_gone_is_counted_once() {
     }
     let injection = events.next().await;
     assert_eq!(injection.data["number"], 501);
-    let names = events.names(1999).await;
+    let names = events.names(5999).await;
     assert_eq!(
         names.iter().filter(|name| *name == "injection").count(),
-        999
+        4999
     );
     // Whoever comes back after it was told is not told again.
     let mut resumed = Events::resume(&port, Some(&injection.id)).await.unwrap();

@@ -18,6 +18,8 @@ mod events_are_told;
 mod foreign_pages_stay_out;
 #[cfg(unix)]
 mod halt_asks_for_nothing;
+#[cfg(target_os = "linux")]
+mod listeners_cost_little;
 mod metrics_agree_with_what_happened;
 mod nests_anywhere;
 mod no_edit_is_lost;

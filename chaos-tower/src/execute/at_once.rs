@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{
     body::FaultBody,
-    boxed_future::{BoxedFuture, filled_future},
+    boxed_future::{BoxedFuture, boxed_future},
     execute::{outcome::Outcome, protocol::Protocol},
     surface::{Bodies, HttpBody, HttpSurface, RequestBody},
 };
@@ -33,22 +33,16 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let empty = EndAtOnce::<S, S::Future, M, A, B> {
-        inner: None,
-        request: None,
-        decision: None,
+    boxed_future(EndAtOnce::<S, S::Future, M, A, B> {
+        inner: Some(inner),
+        request: Some(request),
+        decision: Some(decision),
         served: None,
         surface: PhantomData,
-    };
-    filled_future(empty, |future| {
-        future.inner = Some(inner);
-        future.request = Some(request);
-        future.decision = Some(decision);
     })
 }
 
-/// The future of a call that ends at once. It is written by hand, so that the request is not moved again: it is as
-/// large as all else.
+/// The future of a call that ends at once. It is written by hand, so that the request stays where it is.
 struct EndAtOnce<S, F, M, A, B> {
     inner: Option<S>,
     request: Option<Request<A>>,
@@ -72,27 +66,40 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let (Some(decision), Some(request)) = (&mut this.decision, &mut this.request) {
-            let (plan, marks) = (decision.next_plan(), decision.marks());
-            if matches!(plan, Some(Plan::Answer(_) | Plan::Fail(_))) {
+            let marks = decision.marks();
+            let failure = match M::HOLDS_ERRORS {
+                true => None,
+                false => decision.next_failure(),
+            };
+            if let Some(failure) = failure {
                 // A service releases what it has reserved for the call.
                 this.inner = None;
+                let protocol = Protocol::of(request, marks);
+                let error = (failure.kind(), failure.message());
+                let headers = request.headers_mut();
+                let line = || failure.line();
+                let response = protocol.failure(error, line, failure.mark(), headers);
+                return Poll::Ready(Ok(full::<M, B>(response)));
             }
-            match (plan, decision.mark()) {
+            match (decision.next_plan(), decision.mark()) {
                 (Some(Plan::Answer(answer)), _) => {
+                    this.inner = None;
                     let protocol = Protocol::of(request, marks);
                     let response = protocol.answer(&answer, request.headers_mut());
                     return Poll::Ready(Ok(full::<M, B>(response)));
                 }
                 (Some(Plan::Fail(injected)), Some(mark)) => {
+                    this.inner = None;
                     let protocol = Protocol::of(request, marks);
                     if M::HOLDS_ERRORS {
                         let outcome = Outcome::fail(injected, &protocol);
                         let result = outcome.into_result::<M, B, S::Error>();
                         return Poll::Ready(result.map(|it| it.map(<M as Bodies<B>>::take)));
                     }
-                    let line = || decision.line(&injected);
+                    let error = (injected.kind(), injected.message());
+                    let line = || injected.to_line().into();
                     let headers = request.headers_mut();
-                    let response = protocol.failure(&injected, line, mark, headers);
+                    let response = protocol.failure(error, line, mark, headers);
                     return Poll::Ready(Ok(full::<M, B>(response)));
                 }
                 _ => {}

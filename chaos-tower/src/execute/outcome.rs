@@ -41,8 +41,9 @@ impl Ending {
             Self::Answer(answer) => Outcome::Answer(protocol.answer(&answer, headers)),
             Self::Fail(injected, _) if has_errors => Outcome::fail(injected, protocol),
             Self::Fail(injected, mark) => {
+                let error = (injected.kind(), injected.message());
                 let line = || injected.to_line().into();
-                Outcome::Answer(protocol.failure(&injected, line, &mark, headers))
+                Outcome::Answer(protocol.failure(error, line, &mark, headers))
             }
             Self::Cut(cut) => Outcome::cut(cut, protocol, means, &head),
         }

@@ -1,10 +1,9 @@
 //! The protocol of a request, HTTP or gRPC, and the responses that the layer makes in it.
 
-use std::mem;
+use std::{io, mem};
 
 use bytes::Bytes;
 use chaos_core::{
-    Injected,
     fault::{GrpcCode, GrpcStatus},
     plan::Answer,
 };
@@ -117,26 +116,24 @@ impl Protocol {
     /// and a line break. The headers take the memory of those of the request.
     pub(crate) fn failure(
         &self,
-        injected: &Injected,
+        (kind, message): (io::ErrorKind, &str),
         line: impl FnOnce() -> Bytes,
         mark: &HeaderValue,
         headers: &mut HeaderMap,
     ) -> Response<Option<Bytes>> {
+        let line = match self.marks {
+            true => line(),
+            false => [message, "\n"].concat().into(),
+        };
         let Some(content_type) = &self.grpc else {
-            let line = match self.marks {
-                true => line(),
-                false => [injected.message(), "\n"].concat().into(),
-            };
             empty(headers);
-            headers.insert(header::CONTENT_TYPE, PLAIN);
+            set_plain(headers);
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return self.response(status, headers, Some(line), mark);
         };
-        let code = GrpcCode::from(injected.kind());
-        let status = match self.marks {
-            true => GrpcStatus::new(code, &injected.to_string()),
-            false => GrpcStatus::new(code, injected.message()),
-        };
+        // The message of a gRPC status has no line break at its end.
+        let text = String::from_utf8_lossy(&line[..line.len() - 1]);
+        let status = GrpcStatus::new(GrpcCode::from(kind), &text);
         self.grpc(status.to_headers(), content_type, mark)
     }
 
@@ -180,7 +177,7 @@ impl Protocol {
         if http.content().is_none() && http.allows_body() {
             // A line of text for a person who reads it.
             body = Some(answer.line(self.marks));
-            headers.entry(header::CONTENT_TYPE).or_insert(PLAIN);
+            set_plain(headers);
         }
         self.response(http.status(), headers, body.cloned(), answer.mark())
     }
@@ -209,6 +206,11 @@ impl Protocol {
             headers.insert(FAULT_HEADER, mark.clone());
         }
     }
+}
+
+/// Sets the content type of a line of text, unless there is one.
+fn set_plain(headers: &mut HeaderMap) {
+    headers.entry(header::CONTENT_TYPE).or_insert(PLAIN);
 }
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");

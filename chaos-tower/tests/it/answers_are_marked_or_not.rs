@@ -1,10 +1,16 @@
 //! An answer that was changed says by which rule, in HTTP and in gRPC; switched off, it says nothing.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::Request,
+    routing::get,
+};
 use chaos_core::{Injector, wire};
 use chaos_tower::{FAULT_HEADER, InjectLayer};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tower::ServiceExt;
 
 use crate::support::echo::{self, Echo, Kind, armed};
 
@@ -104,4 +110,26 @@ async fn over_tonic() {
 #[test]
 fn the_layer_stays_as_large_as_a_reference() {
     assert_eq!(size_of::<InjectLayer>(), size_of::<&()>());
+}
+
+/// The text of an error is made once for a rule. It names the site, and a rule may aim at several.
+#[tokio::test]
+async fn an_error_names_the_site_of_each_call() {
+    let injector = Injector::new();
+    let rule = json!({ "site": "http.*", "faults": [{ "error": "broken" }] });
+    injector.put(wire::rule_from_value(rule, Some("r")).unwrap());
+    for site in ["http.one", "http.two", "http.one"] {
+        let app = Router::new()
+            .route("/", get(async || "served"))
+            .layer(InjectLayer::with_injector(site, &injector));
+        let request = Request::get("/").body(Body::empty()).unwrap();
+        let response = app.oneshot(request).await.unwrap();
+        assert_eq!(response.headers()[FAULT_HEADER], "r");
+        assert_eq!(
+            response.headers()["content-type"],
+            "text/plain; charset=utf-8"
+        );
+        let body = to_bytes(response.into_body(), 1000).await.unwrap();
+        assert_eq!(body, format!("broken (injected at {site} by rule r)\n"));
+    }
 }

@@ -108,7 +108,7 @@ mod tests {
             let values: Vec<_> = (0..count)
                 .map(|n| "v".repeat(n % 40) + &n.to_string())
                 .collect();
-            let buckets = values.iter().map(|value| value.as_bytes()).zip(0..);
+            let buckets = values.iter().map(String::as_bytes).zip(0..);
             let table = Table::of(buckets.collect::<Vec<_>>().into_iter());
             let find = |value: &str| {
                 table.find(value.as_bytes(), |bucket| {
