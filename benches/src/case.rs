@@ -33,6 +33,8 @@ pub struct Target {
     pub future: Option<usize>,
     /// If the target is not met yet: the number of instructions above which `--check` fails.
     pub held_at: Option<u32>,
+    /// Whether it is known that the target is not met. `--check` fails if the case costs more than is recorded.
+    pub is_missed: bool,
 }
 
 /// A limit on the number of instructions.
@@ -97,6 +99,7 @@ impl Case {
             allocations: 0,
             future: None,
             held_at: None,
+            is_missed: false,
         });
         self
     }
@@ -134,6 +137,16 @@ impl Case {
     pub fn held_at(mut self, instructions: u32) -> Self {
         if let Some(target) = &mut self.target {
             target.held_at = Some(instructions);
+        }
+        self
+    }
+
+    /// Marks the target as not met yet. `--check` fails if the case costs more than is recorded, as each does. It has
+    /// no effect on a case without a target.
+    #[must_use]
+    pub fn not_met_yet(mut self) -> Self {
+        if let Some(target) = &mut self.target {
+            target.is_missed = true;
         }
         self
     }

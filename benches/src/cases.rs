@@ -4,19 +4,20 @@ mod axum;
 mod forms;
 mod guarded;
 mod hits;
-mod http;
+pub(crate) mod http;
 mod macros;
 pub(crate) mod many;
 
 use crate::case::Case;
 
+pub use self::{
+    axum::{calls_of as routed_requests_of, finished, router},
+    http::{calls_of as requests_of, request as plain_request},
+    macros::{calls_of, polls_of},
+};
 pub(crate) use self::{
     guarded::{armed_calls, guarded_calls},
     macros::{arm, armed_here, bare as bare_function},
-};
-pub use self::{
-    http::{calls_of as requests_of, request as plain_request},
-    macros::calls_of,
 };
 
 /// Returns all cases.

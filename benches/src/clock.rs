@@ -11,6 +11,8 @@ pub struct Times {
     pub case: f64,
     /// The median of the differences between the case and its base in the same round.
     pub over_base: Option<f64>,
+    /// The quartiles of the differences, or of the times of a case without a base.
+    pub quartiles: [f64; 2],
 }
 
 const ROUNDS: usize = 401;
@@ -29,9 +31,13 @@ pub fn take_turns(run: &mut Run, mut base: Option<&mut Run>) -> Times {
             differences.push(time - per_call(base, calls));
         }
     }
+    let case = median(&mut times).unwrap_or_default();
+    let over_base = median(&mut differences);
+    let spread = if base.is_some() { differences } else { times };
     Times {
-        case: median(&mut times).unwrap_or_default(),
-        over_base: median(&mut differences),
+        case,
+        over_base,
+        quartiles: [spread[ROUNDS / 4], spread[ROUNDS * 3 / 4]],
     }
 }
 

@@ -5,9 +5,9 @@
 //! with each other, and counts bytes: that is checked.
 
 mod checked;
-mod cpu;
-mod halt;
-mod many;
+pub(crate) mod cpu;
+pub(crate) mod halt;
+pub(crate) mod many;
 mod scale;
 
 pub use self::checked::checked;

@@ -8,6 +8,7 @@
 //! cargo bench -p benches --bench release                   # how soon a halt releases waiting calls
 //! cargo bench -p benches --bench edits                     # how long edits take, of 10,000 rules or at 2,000 sites
 //! cargo bench -p benches --bench edits -- --check          # fails if their cost grows faster than it may
+//! cargo bench -p benches --bench growth -- --write         # how cost grows, and the file of it (`cargo xtask growth`)
 //! ```
 //!
 //! A row is a [`Case`]: it compares an opaque caller that contains a site with an equal caller without
@@ -22,6 +23,10 @@
 //!   ([`clock`]). They give the scale and have no target: the layout of the code alone changes them by
 //!   about a nanosecond in either direction.
 //!
+//! With `--check`, a row fails if it misses its budget, or costs more than `benches/results/overhead.json` has, a few
+//! instructions apart ([`gate`]). That file is the one table of what each row was and may be: a row that got better is
+//! written there by `cargo xtask costs`, and may not fall back.
+//!
 //! Without valgrind, the table has no instruction counts and says so; with `--check`, that is a failure.
 #![forbid(unsafe_code)]
 
@@ -30,6 +35,8 @@ pub mod case;
 pub mod cases;
 pub mod clock;
 pub mod edits;
+pub mod gate;
+pub mod growth;
 pub mod release;
 pub mod results;
 mod rules;
@@ -106,14 +113,10 @@ pub fn run(
 
     let mut problems = Vec::new();
     if arguments.contains(&"--check") {
-        let missed = rows.iter().filter(|row| row.verdict() == Verdict::Missed);
-        problems.extend(missed.map(|row| format!("{}: misses its target", row.case.name)));
         problems.extend(counted.err().map(|_| "--check needs valgrind".to_owned()));
-        if !chaos_core::COMPILED_OUT {
-            match results::grown(results, &rows) {
-                Ok(grown) => problems.extend(grown),
-                Err(error) => problems.push(error),
-            }
+        match check(results, &rows) {
+            Ok(failed) => problems.extend(failed),
+            Err(error) => problems.push(error),
         }
     }
     if arguments.contains(&"--write") {
@@ -126,6 +129,17 @@ pub fn run(
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
+}
+
+/// Returns a line of text for each row that fails the check. Compiled out, the rows have no recorded results, only
+/// budgets of 0.
+fn check(results: &str, rows: &[Row<'_>]) -> Result<Vec<String>, String> {
+    if chaos_core::COMPILED_OUT {
+        return Ok(gate::over_budget(rows));
+    }
+    let mut failed = gate::over_budget(rows);
+    failed.extend(gate::worse(&results::read(results)?, rows));
+    Ok(failed)
 }
 
 /// Counts the instructions of all rows, and those of rows that miss a target once more: a hash seed can add a

@@ -71,14 +71,14 @@ pub fn report(rounds: usize) -> String {
         };
         for (count, target) in [(1_000, "3"), (10_000, "15")] {
             row(&format!("{what}, tasks"), count, target, &|| {
-                of_tasks(&fault, count)
+                of_tasks(&fault, count).released
             });
         }
     }
     let block = Fault::block(MINUTE).expect("a minute");
     for (count, target) in [(100, ""), (1_000, "3")] {
         row("block, threads", count, target, &|| {
-            of_threads(&block, count)
+            of_threads(&block, count).released
         });
     }
     let burns = [
@@ -128,13 +128,21 @@ impl Last {
     }
 }
 
-/// Halts when all wait, and says how long the last one took.
+/// How long a halt took.
+pub(crate) struct Halted {
+    /// Until it had returned.
+    pub(crate) returned: Duration,
+    /// Until the last call was released.
+    pub(crate) released: Duration,
+}
+
+/// Halts when all wait, and says how long it took.
 fn halt(
     injector: &Injector,
     clock: &Clock,
     count: usize,
     last: &mpsc::Receiver<Duration>,
-) -> Duration {
+) -> Halted {
     while injector.status().injected < count as u64 {
         thread::yield_now();
     }
@@ -142,10 +150,13 @@ fn halt(
     thread::park_timeout(Duration::from_millis(300));
     let start = clock.now();
     injector.halt("a bench");
-    last.recv().expect("all calls are released") - start
+    let returned = clock.now() - start;
+    let released = last.recv().expect("all calls are released") - start;
+    Halted { returned, released }
 }
 
-fn of_tasks(fault: &Fault, count: usize) -> Duration {
+/// Halts while `fault` holds the calls of `count` tasks.
+pub(crate) fn of_tasks(fault: &Fault, count: usize) -> Halted {
     let injector = armed(fault);
     let layer = InjectLayer::with_injector("bench.release", &injector);
     let service = layer.layer(service_fn(async |_: Request<Body>| {
@@ -169,7 +180,7 @@ fn of_tasks(fault: &Fault, count: usize) -> Duration {
     halt(&injector, &clock, count, &time)
 }
 
-fn of_threads(fault: &Fault, count: usize) -> Duration {
+fn of_threads(fault: &Fault, count: usize) -> Halted {
     let injector = armed(fault);
     let (last, time) = Last::of(count);
     let clock = last.clock.clone();

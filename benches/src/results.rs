@@ -20,6 +20,9 @@ pub struct Record {
     pub instructions: f64,
     /// Nanoseconds per call.
     pub ns: f64,
+    /// The quartiles of the nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quartiles: Option<[f64; 2]>,
     /// Allocations per call.
     pub allocations: f64,
     /// Bytes of the future.
@@ -31,22 +34,18 @@ pub struct Record {
 }
 
 impl Record {
-    fn of(row: &Row<'_>) -> Option<Self> {
+    /// Returns what is recorded of a row, or `None` if its instructions were not counted.
+    pub(crate) fn of(row: &Row<'_>) -> Option<Self> {
         Some(Self {
             case: row.case.name.to_owned(),
             over: row.base.map(|base| base.name.to_owned()),
             instructions: tenths(row.instructions?),
             ns: tenths(row.times.over_base.unwrap_or(row.times.case)),
+            quartiles: Some(row.times.quartiles.map(tenths)),
             allocations: tenths(row.allocations),
             future: row.case.future.map(|_| row.future_over_base()),
             budget: row.limit.map(tenths),
         })
-    }
-
-    /// Returns the most instructions that a row may have now: the build's directory and the other code of the program
-    /// move a count by a few.
-    fn most_now(&self, noise: u32) -> f64 {
-        self.instructions.max(0.0) * 1.02 + 2.0 + f64::from(noise)
     }
 }
 
@@ -69,38 +68,22 @@ fn path(name: &str) -> PathBuf {
 pub fn write(name: &str, rows: &[Row<'_>]) -> Result<(), String> {
     let records: Option<Vec<_>> = rows.iter().map(Record::of).collect();
     let records = records.ok_or("instructions were not counted")?;
-    let lines: Result<Vec<_>, _> = records.iter().map(serde_json::to_string).collect();
+    write_lines(name, &records)
+}
+
+/// Writes a file of JSON called `name`: a list with a line for each item.
+pub(crate) fn write_lines<T: Serialize>(name: &str, items: &[T]) -> Result<(), String> {
+    let lines: Result<Vec<_>, _> = items.iter().map(serde_json::to_string).collect();
     let lines = lines.map_err(|error| error.to_string())?;
     let text = format!("[\n{}\n]\n", lines.join(",\n"));
     fs::write(path(name), text).map_err(|error| format!("{name}: {error}"))
 }
 
-/// Returns a line of text for each row that costs more than the file called `name` says.
+/// Reads the records in the file called `name`.
 ///
 /// # Errors
 /// Returns an error if the file cannot be read.
-pub fn grown(name: &str, rows: &[Row<'_>]) -> Result<Vec<String>, String> {
+pub fn read(name: &str) -> Result<Vec<Record>, String> {
     let text = fs::read_to_string(path(name)).map_err(|error| format!("{name}: {error}"))?;
-    let known: Vec<Record> =
-        serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))?;
-    let grown = rows.iter().filter_map(|row| {
-        let was = known.iter().find(|record| record.case == row.case.name)?;
-        let is = Record::of(row)?;
-        let costs_more = is.instructions > was.most_now(row.case.noise)
-            || is.allocations > was.allocations + 0.05
-            || is.future > was.future;
-        costs_more.then(|| {
-            format!(
-                "{}: was {} instructions, {} allocations and {} bytes of future; is {}, {} and {}",
-                is.case,
-                was.instructions,
-                was.allocations,
-                was.future.unwrap_or_default(),
-                is.instructions,
-                is.allocations,
-                is.future.unwrap_or_default(),
-            )
-        })
-    });
-    Ok(grown.collect())
+    serde_json::from_str(&text).map_err(|error| format!("{name}: {error}"))
 }

@@ -4,6 +4,7 @@ mod aims;
 pub(crate) mod arming;
 pub(crate) mod counters;
 pub(crate) mod draw;
+pub(crate) mod plain;
 pub(crate) mod precheck;
 pub(crate) mod preview;
 pub(crate) mod rules;
@@ -14,6 +15,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::{
@@ -21,13 +23,15 @@ use crate::{
         arming::Arming,
         counters::Counters,
         draw::Hit,
+        plain::PlainRule,
         precheck::{CLOSELY, EXPIRED, Glance, MATCHES, OF_TOKEN, OFF, Precheck},
     },
-    call::Call,
+    call::{Call, site_kind::SiteKind},
     fault::{Fault, prepared::PreparedAnswers},
     gate::Gate,
     hub::Hub,
     matcher::compiled::Known,
+    plan::injected::Injected,
     policy::{Policy, limit::Limit},
     rule::Rule,
     trigger::{
@@ -49,6 +53,8 @@ pub(crate) struct Armed {
     pub(crate) is_always_bounded: bool,
     /// Whether one of its faults is a choice.
     pub(crate) chooses: bool,
+    /// Present if it may fire in the plain way.
+    plain: Option<PlainRule>,
     /// Made when the rule first fires, because a rule set may hold thousands of rules.
     prepared: OnceLock<Box<Prepared>>,
 }
@@ -60,6 +66,8 @@ struct Prepared {
     names: Arc<str>,
     mark: HeaderValue,
     answers: PreparedAnswers,
+    /// The line of text of the first error that a layer answered with, and where that was.
+    line: OnceLock<(Injected, Bytes)>,
 }
 
 impl Armed {
@@ -71,6 +79,7 @@ impl Armed {
             arming: Arc::new(Arming::new(&rule, policy, now)),
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
+            plain: PlainRule::of(&rule),
             prepared: OnceLock::new(),
             rule,
         }
@@ -110,6 +119,7 @@ impl Armed {
         Self {
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
+            plain: PlainRule::of(&rule),
             rule,
             gate,
             counters: Arc::clone(&self.counters),
@@ -127,6 +137,7 @@ impl Armed {
                 names: rule.fault_names().into(),
                 mark: rule.id.to_header_value(),
                 answers: PreparedAnswers::of(&rule.id, &rule.faults),
+                line: OnceLock::new(),
             })
         })
     }
@@ -144,6 +155,17 @@ impl Armed {
     /// Returns the answers of the rule's faults.
     pub(crate) fn answers(&self) -> &PreparedAnswers {
         &self.prepared().answers
+    }
+
+    /// Returns the line of text of an error that the rule injects. That of one error at one site is made once.
+    pub(crate) fn line(&self, injected: &Injected) -> Bytes {
+        let make = || Bytes::from(injected.to_line());
+        let known = (self.prepared().line).get_or_init(|| (injected.clone(), make()));
+        let (first, line) = known;
+        match first.has_the_texts_of(injected) {
+            true => line.clone(),
+            false => make(),
+        }
     }
 
     /// Returns whether the rule can still act: enabled, and not expired.
@@ -170,6 +192,14 @@ impl Armed {
     /// Returns whether a call is hit by more than chance: its number or key, or the age of the rule.
     pub(crate) fn decides_closely(&self) -> bool {
         self.precheck.special() & CLOSELY != 0
+    }
+
+    /// Returns what it takes to fire at a site of this kind, if that is all that a hit by chance needs.
+    #[inline]
+    pub(crate) fn plain_at(&self, kind: SiteKind) -> Option<&PlainRule> {
+        let is_special = self.precheck.special() & (CLOSELY | OF_TOKEN) != 0;
+        let plain = self.plain.as_ref().filter(|_| !is_special);
+        plain.filter(|plain| plain.can_happen_at(kind))
     }
 
     /// Logs that a call was hit, if the rule's decisions can be replayed.

@@ -3,8 +3,10 @@
 pub(crate) mod active_call;
 pub(crate) mod asked;
 pub(crate) mod burn_threads;
+pub(crate) mod fired;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
+pub(crate) mod plain_firing;
 pub(crate) mod reservation;
 pub(crate) mod site_rules;
 pub(crate) mod steps;
@@ -12,6 +14,7 @@ pub(crate) mod watched_body;
 pub(crate) mod watched_call;
 pub(crate) mod watchers;
 
+mod call_records;
 #[cfg(feature = "tokio")]
 mod look;
 mod measured_calls;
@@ -23,22 +26,27 @@ pub use self::{
     watched_call::{WatchedCall, WatchedFuture},
 };
 
-use std::{collections::VecDeque, process, sync::Arc, time::Duration};
+use std::{process, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::HeaderValue;
 
+#[cfg(feature = "tokio")]
+use crate::plan::WaitKind;
 use crate::{
     call::site_kind::SiteKind,
     decision::{
         active_call::Active,
+        fired::Fired,
         firing::{Before, Firing},
+        plain_firing::PlainFiring,
         site_rules::Here,
     },
     dice::Dice,
     fault::{Fault, custom::CustomFault, prepared::PreparedAnswers, step::Step},
     guard_rail::injected_by,
     hub::closures::CustomCall,
-    plan::{Plan, Wait, WaitKind},
+    plan::{Injected, Plan, Wait},
 };
 
 /// The decision about one call: an iterator of [`Plan`]s, which an integration executes in order.
@@ -70,20 +78,13 @@ use crate::{
 pub struct Decision {
     site: &'static str,
     kind: SiteKind,
-    /// The first of the rules that are left.
-    current: Option<Firing>,
-    /// The others in order. Most calls are hit by one rule, and that takes no allocation.
-    rest: Option<Box<Others>>,
+    fired: Fired,
     marks: bool,
     /// Whether a rule of an overlay fired.
     of_overlay: bool,
     /// Whether a plan that was handed out has ended the call.
     has_ended: bool,
 }
-
-/// The rules that fired after the first, in order.
-#[derive(Debug, Default)]
-struct Others(VecDeque<Firing>);
 
 impl Decision {
     /// Makes a decision without plans.
@@ -92,61 +93,46 @@ impl Decision {
         Self {
             site,
             kind,
-            current: None,
-            rest: None,
+            fired: Fired::Nothing,
             marks,
             of_overlay: false,
             has_ended: false,
         }
     }
 
-    /// Adds a rule if it has fired, and returns it.
+    /// Makes a decision of one rule that fired in the plain way.
     #[inline(always)]
-    pub(crate) fn push(&mut self, fired: Option<Firing>) -> Option<&Firing> {
-        if self.current.is_some() {
-            return self.push_another(fired?);
+    pub(crate) fn plain(here: Here, marks: bool, firing: PlainFiring) -> Self {
+        Self {
+            fired: Fired::Plain(firing),
+            ..Self::new(here, marks)
         }
-        self.current = fired;
-        self.current.as_ref()
     }
 
-    #[cold]
-    #[inline(never)]
-    fn push_another(&mut self, firing: Firing) -> Option<&Firing> {
-        let Others(rest) = &mut **self.rest.get_or_insert_default();
-        // Thousands of calls may be held at once.
-        rest.reserve_exact(1);
-        rest.push_back(firing);
-        rest.back()
+    /// Adds a rule that has fired.
+    pub(crate) fn push(&mut self, firing: Firing) {
+        self.fired.push(firing, self.site);
     }
 
     /// Returns whether no rule has fired.
     pub(crate) fn is_empty(&self) -> bool {
-        self.current.is_none()
+        self.fired.is_nothing()
     }
 
     /// Returns what the rules that have fired do to the call. `has_ended`: whether one of them ends it.
-    #[inline]
     pub(crate) fn before(&self, has_ended: bool) -> Before {
-        if self.is_empty() {
-            return Before {
-                has_ended,
-                delayed: Duration::ZERO,
-                of_token: false,
-            };
-        }
-        self.before_another(has_ended)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn before_another(&self, has_ended: bool) -> Before {
-        let rest = || self.rest.iter().flat_map(|rest| rest.0.iter());
-        let all = || self.current.iter().chain(rest());
+        let (delayed, of_token) = match &self.fired {
+            Fired::Nothing => (Duration::ZERO, false),
+            Fired::Plain(plain) => (plain.planned_delay(), false),
+            Fired::Any(firings) => (
+                firings.iter().map(Firing::planned_delay).sum(),
+                (firings.iter()).any(|firing| firing.active.taken.is_of_token()),
+            ),
+        };
         Before {
             has_ended,
-            delayed: all().map(Firing::planned_delay).sum(),
-            of_token: all().any(|firing| firing.active.taken.is_of_token()),
+            delayed,
+            of_token,
         }
     }
 
@@ -174,8 +160,11 @@ impl Decision {
     /// execute it in a shorter way.
     #[must_use]
     pub fn ends_at_once(&self) -> bool {
-        let current = self.current.as_ref();
-        let only = current.filter(|_| self.rest.is_none());
+        let only = match &self.fired {
+            Fired::Nothing => return false,
+            Fired::Plain(plain) => return plain.ends_call(),
+            Fired::Any(firings) => firings.only(),
+        };
         match only.and_then(|firing| firing.steps.only()) {
             Some(Step::Plan(Plan::Answer(answer))) => answer.after_messages().is_none(),
             Some(Step::Plan(Plan::Fail(_))) => true,
@@ -201,11 +190,28 @@ impl Decision {
     ///
     /// # Panics
     /// Panics if a rule injects a panic.
+    #[inline]
     pub fn next_plan_if(&mut self, mut begins: impl FnMut(&Plan) -> bool) -> Option<Plan> {
+        let Fired::Plain(plain) = &mut self.fired else {
+            return self.next_of_any(&mut begins);
+        };
+        let plan = plain.next_plan(self.site, begins);
+        if plan.is_none() {
+            self.fired = Fired::Nothing;
+        }
+        plan
+    }
+
+    /// Returns the next plan of rules that did not fire in the plain way.
+    #[inline(never)]
+    fn next_of_any(&mut self, begins: &mut dyn FnMut(&Plan) -> bool) -> Option<Plan> {
         loop {
-            let firing = self.current.as_mut()?;
+            let Fired::Any(firings) = &mut self.fired else {
+                return None;
+            };
+            let firing = &mut firings.current;
             if firing.steps.next().is_none() || firing.active.is_over() {
-                self.current = self.next_firing();
+                self.fired.advance();
                 continue;
             }
             firing.expect_release();
@@ -245,21 +251,8 @@ impl Decision {
     ///
     /// An integration calls it if it keeps decisions that it has not begun to execute.
     pub fn drop_over(&mut self) -> bool {
-        if let Some(rest) = &mut self.rest {
-            rest.0.retain(|firing| !firing.active.is_over());
-        }
-        if self
-            .current
-            .as_ref()
-            .is_none_or(|firing| firing.active.is_over())
-        {
-            self.current = self.next_firing();
-        }
-        self.current.is_some()
-    }
-
-    fn next_firing(&mut self) -> Option<Firing> {
-        self.rest.as_mut()?.0.pop_front()
+        self.fired.drop_over();
+        !self.fired.is_nothing()
     }
 
     /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline.
@@ -272,44 +265,34 @@ impl Decision {
     /// Panics in a tokio runtime that was built without its timer.
     #[cfg(feature = "tokio")]
     pub async fn wait(&mut self, wait: Wait) {
-        let Some(firing) = &mut self.current else {
+        let released = wait.is_pause().then(|| self.fired.pause()).flatten();
+        let Some((rule, hub)) = self.fired.current() else {
             return;
         };
-        let Active { rule, hub, .. } = &*firing.active;
         let time = hub.at_most(wait.time, rule);
         let gate = Arc::clone(&rule.gate);
-        match wait.kind {
-            WaitKind::Delay | WaitKind::Hang => {
-                hub.hold_at(&gate);
-                gate.wait(time).await;
-            }
-            WaitKind::Block => {
-                hub.hold_at(&gate);
-                gate.wait_blocking(time);
-            }
-            WaitKind::Pause => {
-                let released = firing.pause();
-                firing.active.hub.hold_at(&released);
+        hub.hold_at(released.as_ref().unwrap_or(&gate));
+        match (wait.kind, released) {
+            (WaitKind::Block, _) => gate.wait_blocking(time),
+            (WaitKind::Pause, Some(released)) => {
                 if !gate.is_open() {
                     released.wait(time).await;
                 }
             }
+            (WaitKind::Delay | WaitKind::Hang | WaitKind::Pause, _) => gate.wait(time).await,
         }
     }
 
     /// Waits as a plan says, or until its rule is over, holding the thread.
     pub fn wait_blocking(&mut self, wait: Wait) {
-        let Some(firing) = &mut self.current else {
+        let released = wait.is_pause().then(|| self.fired.pause()).flatten();
+        let Some((rule, hub)) = self.fired.current() else {
             return;
         };
-        let Active { rule, hub, .. } = &*firing.active;
         let time = hub.at_most(wait.time, rule);
         let gate = Arc::clone(&rule.gate);
-        let released = match wait.kind {
-            WaitKind::Delay | WaitKind::Hang | WaitKind::Block => Arc::clone(&gate),
-            WaitKind::Pause => firing.pause(),
-        };
-        firing.active.hub.hold_at(&released);
+        let released = released.unwrap_or_else(|| Arc::clone(&gate));
+        hub.hold_at(&released);
         if !gate.is_open() {
             released.wait_blocking(time);
         }
@@ -320,23 +303,32 @@ impl Decision {
     /// It belongs to the rule of the plan that was handed out last, so take it together with the plan.
     #[must_use]
     pub fn active_call(&mut self) -> Option<ActiveCall> {
-        let firing = self.current.as_mut()?;
-        Some(firing.active.share())
+        let firings = self.fired.any(self.site)?;
+        Some(firings.current.active.share())
     }
 
     /// Returns the id of the rule of the plan that was handed out last, as the value of a header.
     #[must_use]
     pub fn mark(&self) -> Option<&HeaderValue> {
-        self.current
-            .as_ref()
-            .map(|firing| firing.active.rule.mark())
+        self.fired.current().map(|(rule, _)| rule.mark())
+    }
+
+    /// Returns the line of text of an error that the decision has handed out as its last plan: the body of a response
+    /// that takes its place. It is [`Injected::to_line`], which is made only once for most rules.
+    #[must_use]
+    pub fn line(&self, injected: &Injected) -> Bytes {
+        match self.fired.current() {
+            Some((rule, _)) => rule.line(injected),
+            None => injected.to_line().into(),
+        }
     }
 
     /// Calls a closure of the application, and makes the fault that it returns the next step.
     fn ask(&mut self, custom: &CustomFault) {
-        let Some(firing) = &mut self.current else {
+        let Fired::Any(firings) = &mut self.fired else {
             return;
         };
+        let firing = &mut firings.current;
         let Active { rule, hub, .. } = &*firing.active;
         let rule = &rule.rule.id;
         let call = CustomCall {

@@ -95,14 +95,33 @@ impl Hub {
     pub(crate) fn set_policy(&self, policy: Policy) {
         let bounds_hits = policy.bounds_hits();
         self.bounds.store(Arc::new(Bounds::new(policy)));
-        // Pairs with the load in `bounds_of_hits`, which then reads these bounds or later ones.
+        // Pairs with the load in `bounds_hits`: a caller then reads these bounds or later ones.
         self.bounds_hits.store(bounds_hits, Ordering::Release);
+    }
+
+    /// Returns whether the policy bounds what rules with any fault inject.
+    #[inline]
+    pub(crate) fn bounds_hits(&self) -> bool {
+        // Pairs with the store in `set_policy`.
+        self.bounds_hits.load(Ordering::Acquire)
+    }
+
+    /// Counts one more injection under way, where nothing bounds their number.
+    #[inline]
+    pub(crate) fn enter_unbounded(&self) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one injection less under way.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Returns the bounds on what a rule injects, if there are any: those that hold for its faults `always`, or for
     /// all.
     pub(crate) fn bounds_of_hits(&self, always: bool) -> Option<Guard<Arc<Bounds>>> {
-        (always || self.bounds_hits.load(Ordering::Acquire)).then(|| self.bounds.load())
+        (always || self.bounds_hits()).then(|| self.bounds.load())
     }
 
     /// Stops `rule`, or everything, because of `breach`.

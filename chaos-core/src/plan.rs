@@ -143,6 +143,16 @@ impl Wait {
         self.kind == WaitKind::Hang
     }
 
+    /// Returns the delay that is known in advance. For a hang or a pause it is zero, since how long they last is not
+    /// known yet.
+    #[inline]
+    pub(crate) fn delay(self) -> Duration {
+        match self.kind {
+            WaitKind::Delay | WaitKind::Block => self.time,
+            WaitKind::Hang | WaitKind::Pause => Duration::ZERO,
+        }
+    }
+
     /// Returns whether the wait ends when the call is released.
     pub(crate) fn is_pause(self) -> bool {
         self.kind == WaitKind::Pause

@@ -159,14 +159,20 @@ impl Site {
     }
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
-    #[inline]
+    #[inline(always)]
     fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
         let Some(path) = call.path() else {
             return false;
         };
+        self.exempts_path(hub, path)
+    }
+
+    /// Returns whether the calls with a path are exempt, here or at every site.
+    #[inline]
+    fn exempts_path(&self, hub: &Hub, path: &str) -> bool {
         let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
             true => self.exemptions().have(path),
-            false => Exemptions::usual_at(self.kind).have(path),
+            false => Exemptions::usual_have(self.kind, path),
         };
         here || hub.exempts_path(path)
     }

@@ -37,6 +37,22 @@ pub(crate) fn boxed_future<T>(future: impl Future<Output = T> + Send + 'static) 
     BoxedFuture(Some(Box::pin(Once { future })))
 }
 
+/// Boxes a future that `fill` fills in its box, so that what it holds is moved there once.
+#[cfg(not(feature = "compile-out"))]
+pub(crate) fn filled_future<F>(empty: F, fill: impl FnOnce(&mut F)) -> BoxedFuture<F::Output>
+where
+    F: Future + Unpin + Send + 'static,
+{
+    let mut boxed = Box::new(Once { future: empty });
+    fill(&mut boxed.future);
+    BoxedFuture(Some(Box::into_pin(boxed)))
+}
+
+#[cfg(feature = "compile-out")]
+pub(crate) fn filled_future<F: Future>(_: F, _: impl FnOnce(&mut F)) -> BoxedFuture<F::Output> {
+    unreachable!("a site that is compiled out decides nothing")
+}
+
 /// Boxes a future in a box that the thread has used before for one of this type, if there is any.
 #[cfg(not(feature = "compile-out"))]
 pub(crate) fn pooled_future<F>(future: F) -> BoxedFuture<F::Output>

@@ -151,7 +151,7 @@ where
                 let result = Box::pin(race::unless(signal.fired(), call)).await;
                 // The inner service has not responded yet, so this is the whole response.
                 result.ok_or_else(|| {
-                    let answer = protocol.answer(&answer, HeaderMap::new());
+                    let answer = protocol.answer(&answer, &mut HeaderMap::new());
                     Box::new(Outcome::Answer(answer))
                 })
             }

@@ -110,8 +110,9 @@ where
     }
 }
 
-/// Serves a call that is not left alone whatever its facts are. Its method and its path may suffice. Nothing of
-/// the request's own memory is lent for that to a function that is not inlined: see [`call_armed`].
+/// Serves a call that is not left alone whatever its facts are, or that guard rails measure. Its method and its path
+/// may suffice. Nothing of the request's own memory is lent for that to a function that is not inlined: see
+/// [`call_armed`].
 #[inline(never)]
 fn look_closer<S, M, A, B>(
     request: Request<A>,
@@ -130,6 +131,11 @@ where
             return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
         }
     }
+    if look.is_to_be_measured()
+        && let Some(watched_call) = service.site_ref.measure_by(request.uri().path())
+    {
+        return serve_measured(request, watched_call, service);
+    }
     decide(service, look, (request,))
 }
 
@@ -137,7 +143,7 @@ where
 fn decide<S, M, A, B>(
     service: &mut Inject<S, M>,
     look: FirstLook,
-    (request,): (Request<A>,),
+    request: (Request<A>,),
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -145,19 +151,19 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let (method, uri, headers) = (request.method(), request.uri(), request.headers());
     let facts = RequestFacts {
-        request: &request,
+        request: &request.0,
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),
     };
+    let (method, uri, headers) = (request.0.method(), request.0.uri(), request.0.headers());
     let call = Call::http(method, uri, headers).lazy_facts(&facts);
     let decision = service.site_ref.decide_after(look, &call);
     let watched_call = service.site_ref.measure(&call, decision.as_ref());
     match decision {
-        Some(decision) => serve(service, request, decision, watched_call),
+        Some(decision) => serve(service, request.0, decision, watched_call),
         None => match watched_call {
-            Some(watched_call) => serve_measured(service, request, watched_call),
-            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+            Some(watched_call) => serve_measured(request.0, watched_call, service),
+            None => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request.0))),
         },
     }
 }
@@ -166,9 +172,9 @@ where
 #[cold]
 #[inline(never)]
 fn serve_measured<S, M, A, B>(
-    service: &mut Inject<S, M>,
     request: Request<A>,
     watched_call: WatchedCall,
+    service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -227,15 +233,11 @@ where
     // releases what it reserved.
     let clone = service.inner.clone();
     let ready = mem::replace(&mut service.inner, clone);
-    ResponseFuture::boxed(match watched_call.is_none() && decision.ends_at_once() {
-        true => boxed_future(end_at_once::<S, M, A, B>(ready, request, decision)),
-        false => boxed_future(execute::<S, M, A, B>(
-            ready,
-            request,
-            decision,
-            watched_call,
-        )),
-    })
+    if watched_call.is_none() && decision.ends_at_once() {
+        return ResponseFuture::boxed(end_at_once::<S, M, A, B>(ready, request, decision));
+    }
+    let executed = execute::<S, M, A, B>(ready, request, decision, watched_call);
+    ResponseFuture::boxed(boxed_future(executed))
 }
 
 // Derives would require the traits of `M`, of which no value exists.

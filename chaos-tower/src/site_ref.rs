@@ -50,6 +50,12 @@ impl SiteRef {
         self.site.decide(call)
     }
 
+    /// Begins to measure a call that no rule hits, if its path and what the thread has kept suffice.
+    #[inline(always)]
+    pub(crate) fn measure_by(self, path: &str) -> Option<WatchedCall> {
+        self.site.measure_by(path)
+    }
+
     /// Begins to measure a call for guard rails, if any watch it.
     #[inline(always)]
     pub(crate) fn measure(
@@ -108,6 +114,10 @@ impl SiteRef {
 
     #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
+        None
+    }
+
+    pub(crate) fn measure_by(self, _: &str) -> Option<WatchedCall> {
         None
     }
 

@@ -28,6 +28,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Rules files to load and watch, in addition to those that the environment names.
     pub rules: Vec<PathBuf>,
+    /// Whether the layer `grpc.server` is around the methods. Without it, one measures what it costs.
+    pub layer: bool,
 }
 
 /// A greeter that listens on its ports and doesn't serve yet.
@@ -36,6 +38,7 @@ pub struct Greeter {
     incoming: TcpIncoming,
     address: SocketAddr,
     admin: chaos_http_admin::Server,
+    has_layer: bool,
     /// Dropping it would stop the watching of rules files.
     _sources: Sources,
 }
@@ -61,6 +64,7 @@ impl Greeter {
             // With Nagle's algorithm, a small reply would wait until the previous one is acknowledged.
             incoming: incoming.with_nodelay(Some(true)),
             admin,
+            has_layer: options.layer,
         })
     }
 
@@ -81,11 +85,18 @@ impl Greeter {
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let stopping = Latch::new();
         let methods = Methods::new(stopping.clone());
-        let greeter = Server::builder()
-            .layer(InjectLayer::new("grpc.server"))
-            .add_service(GreeterServer::new(methods))
-            .serve_with_incoming_shutdown(self.incoming, stopping.released());
-        let greeter = tokio::spawn(greeter);
+        let (incoming, methods) = (self.incoming, GreeterServer::new(methods));
+        let greeter = match self.has_layer {
+            true => {
+                let server = Server::builder().layer(InjectLayer::new("grpc.server"));
+                let router = { server }.add_service(methods);
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopping.released()))
+            }
+            false => {
+                let router = Server::builder().add_service(methods);
+                tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopping.released()))
+            }
+        };
 
         stop.await;
         tracing::info!("stopping");

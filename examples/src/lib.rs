@@ -6,6 +6,7 @@
 //! | `attacks` | that nobody can use the admin port against the service, and that a halt is always answered |
 //! | `client` | outgoing calls under tower's retry and timeout, and which faults these hide |
 //! | `commands` | that the commands of the README and of the book do what their pages say |
+//! | `end_to_end` | what the layer adds to the processor time of a request, with wrk and h2load |
 //! | `greeter` | a gRPC service built with tonic: unary, streaming both ways, and bidirectional methods |
 //! | `hello` | one layer and the admin port |
 //! | `peers` | that curl and grpcio observe the documented effect of each fault |

@@ -34,6 +34,8 @@ pub struct Options {
     pub admin: SocketAddr,
     /// Whether the shop sends requests to itself, a few per second.
     pub traffic: bool,
+    /// Whether the layer `http.server` is around the routes. Without it, one measures what it costs.
+    pub layer: bool,
     /// Rules files to load and watch, in addition to those that the environment names.
     pub rules: Vec<PathBuf>,
     /// The audit file to append to.
@@ -89,7 +91,7 @@ impl Shop {
         Ok(Self {
             listener,
             address,
-            router: routes::router(app),
+            router: routes::router(app, options.layer),
             admin,
             provider,
             traffic: options.traffic,

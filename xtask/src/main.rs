@@ -8,6 +8,7 @@
 mod book;
 mod costs;
 mod minimal;
+mod pictures;
 
 use std::process::{Command, ExitCode};
 
@@ -140,9 +141,10 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "bench-check",
-        "prints the table of costs, then that with the sites compiled out; fails if a row misses its target",
+        "prints the table of costs, that with the sites compiled out, and that of edits; fails if a row misses its budget",
         &[
             "cargo bench -p benches --bench overhead -- --check",
+            "cargo bench -p benches --bench edits -- --check",
             "cargo bench -p benches --bench overhead --features compile-out -- --check",
         ],
     ),
@@ -154,6 +156,19 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             PEERS,
             "xtask write-costs",
         ],
+    ),
+    (
+        "growth",
+        "measures how cost grows, and writes the points and the pictures drawn of them",
+        &[
+            "cargo bench -p benches --bench growth -- --write",
+            "xtask draw-pictures",
+        ],
+    ),
+    (
+        "draw",
+        "draws the pictures of the recorded points, without measuring",
+        &["xtask draw-pictures"],
     ),
     (
         "storm",
@@ -255,6 +270,8 @@ fn task(words: &[&str]) -> Option<Result<(), String>> {
         ["book-links", ..] => Some(Ok(())),
         ["check-costs"] => Some(costs::check()),
         ["write-costs"] => Some(costs::write()),
+        ["check-pictures"] => Some(pictures::check()),
+        ["draw-pictures"] => Some(pictures::write()),
         ["minimal-workspace"] => Some(minimal::workspace().map_err(|error| error.to_string())),
         _ => None,
     }

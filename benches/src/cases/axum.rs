@@ -63,7 +63,8 @@ pub(super) fn cases() -> Vec<Case> {
     cases.into_iter().map(counted).collect()
 }
 
-fn router() -> Router {
+/// Returns a router with two routes.
+pub fn router() -> Router {
     Router::new()
         .route("/products/{id}", get(async || "ok"))
         .route("/healthz", get(async || "well"))
@@ -91,7 +92,7 @@ fn inside(arm: fn(&Injector)) -> Run {
 
 /// Converts the router's handlers into services, as axum's server does once. Otherwise, a router that
 /// is called as a service converts them on each request.
-fn finished(router: Router) -> Router {
+pub fn finished(router: Router) -> Router {
     router.with_state(())
 }
 
@@ -106,7 +107,11 @@ fn with_injector(arm: fn(&Injector), make: fn(&Injector) -> Run) -> Run {
     })
 }
 
-fn calls_of<S>(service: S) -> Run
+/// Calls clones of a service, as axum's server does for each request.
+///
+/// # Panics
+/// The returned function panics if the service does not respond at once.
+pub fn calls_of<S>(service: S) -> Run
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + 'static,
 {

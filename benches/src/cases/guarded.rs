@@ -17,13 +17,13 @@ pub(super) fn cases() -> Vec<Case> {
             layered(request, |injector| arm(injector, 1))
         })
         .over(ARMED)
-        // About 150 ns, of which the clock, which is read twice, is a third.
-        .at_most(2_000),
+        // About 135 ns, of which the clock, which is read twice, is a third.
+        .at_most(1_450),
         Case::new("layer, ten guard rails, not hit", || {
             layered(request, |injector| arm(injector, 10))
         })
         .over(ARMED)
-        .at_most(3_300),
+        .at_most(2_350),
     ];
     // The rules are judged once in a while.
     let counted = |case: Case| case.calls(20_000).give_or_take(4);

@@ -23,37 +23,53 @@ pub(super) fn cases() -> Vec<Case> {
         Case::new("inject!, hit by an error", || {
             while_armed(arm_error, calls_of(hit))
         })
-        .over(BARE_FUNCTION),
+        .over(BARE_FUNCTION)
+        .at_most(700)
+        .allocations_at_most(1),
         Case::new("inject!, hit by a rule in shadow mode", || {
             while_armed(arm_shadow, calls_of(hit))
         })
-        .over(BARE_FUNCTION),
-        Case::new("layer, hit by a status", || layered(request, arm_status)).over(BARE_LAYER),
+        .over(BARE_FUNCTION)
+        .at_most(300),
+        Case::new("layer, hit by a status", || layered(request, arm_status))
+            .over(BARE_LAYER)
+            .at_most(1500)
+            .allocations_at_most(2),
         Case::new("layer, hit by a status, six headers", || {
             layered(with_headers, arm_status)
         })
-        .over(BARE_HEADERS),
+        .over(BARE_HEADERS)
+        .at_most(1500)
+        .allocations_at_most(2),
         Case::new("layer, hit by an error", || {
             layered(request, |injector| {
                 injector.put(hitting(SITE, Fault::error("lost")));
             })
         })
-        .over(BARE_LAYER),
+        .over(BARE_LAYER)
+        .at_most(2000)
+        .allocations_at_most(4),
         Case::new("layer, hit by an error, six headers", || {
             layered(with_headers, |injector| {
                 injector.put(hitting(SITE, Fault::error("lost")));
             })
         })
-        .over(BARE_HEADERS),
+        .over(BARE_HEADERS)
+        .at_most(2000)
+        .allocations_at_most(4),
         Case::new("layer, hit by a rule in shadow mode", || {
             layered(request, |injector| {
                 injector.put(hitting(SITE, status()).mode(Mode::Shadow));
             })
         })
-        .over(BARE_LAYER),
+        .over(BARE_LAYER)
+        .at_most(300),
         Case::new("layer, a limit that is used up", limited).over(BARE_LAYER),
     ];
-    cases.into_iter().map(|case| case.calls(5_000)).collect()
+    cases
+        .into_iter()
+        .map(|case| case.calls(5_000).not_met_yet())
+        .collect()
 }
 
 /// Passes a site whose rule hits each call.

@@ -22,7 +22,7 @@ const BARE_ASYNC: &str = "http service, an async fn";
 pub(super) const BARE_HEADERS: &str = "http service, six headers";
 pub(super) const IDLE: &str = "layer, idle";
 pub(super) const ARMED: &str = "layer, armed, does not fire";
-pub(super) const SITE: &str = "bench.layer";
+pub(crate) const SITE: &str = "bench.layer";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
@@ -137,7 +137,7 @@ pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
 }
 
 /// Calls a layer of an injector, which has to be kept alive.
-pub(super) fn calls_of_layer(injector: &Injector, request: fn() -> Request<()>) -> Run {
+pub(crate) fn calls_of_layer(injector: &Injector, request: fn() -> Request<()>) -> Run {
     let layer = InjectLayer::with_injector(SITE, injector);
     calls_of(layer.layer(opaque(Plain)), request)
 }
@@ -165,7 +165,7 @@ fn bodied() -> Request<Body> {
     request().map(|()| Body::empty())
 }
 
-pub(super) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
+pub(crate) const TENANT: HeaderName = HeaderName::from_static("x-tenant");
 
 /// Returns a request without headers.
 #[must_use]
@@ -175,7 +175,7 @@ pub fn request() -> Request<()> {
     request
 }
 
-pub(super) fn with_headers() -> Request<()> {
+pub(crate) fn with_headers() -> Request<()> {
     let mut request = request();
     let headers = [
         ("host", "shop.example"),

@@ -267,8 +267,11 @@ pub fn calls_of<T: 'static>(call: impl Fn(u64) -> T + 'static) -> Run {
 }
 
 /// Polls each future where it is created, so that the compiler sees its state.
-fn polls_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Run {
-    type Call = Box<dyn Fn(u64, &mut Context<'_>) -> Poll<Answer>>;
+///
+/// # Panics
+/// The returned function panics if a future is not ready at once.
+pub fn polls_of<T: 'static, F: Future<Output = T>>(make: impl Fn(u64) -> F + 'static) -> Run {
+    type Call<T> = Box<dyn Fn(u64, &mut Context<'_>) -> Poll<T>>;
     #[inline(never)]
     fn opaque<F: Future>(
         make: &impl Fn(u64) -> F,
@@ -277,7 +280,7 @@ fn polls_of<F: Future<Output = Answer>>(make: impl Fn(u64) -> F + 'static) -> Ru
     ) -> Poll<F::Output> {
         pin!(make(n)).poll(cx)
     }
-    let call: Call = black_box(Box::new(move |n, cx| opaque(&make, n, cx)));
+    let call: Call<T> = black_box(Box::new(move |n, cx| opaque(&make, n, cx)));
     Box::new(move |calls| {
         let mut cx = Context::from_waker(Waker::noop());
         for n in 0..calls {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Calls `work`, and returns the processor time that this thread spent in it, with its result.
-pub(super) fn spent<T>(work: impl FnOnce() -> T) -> (Duration, T) {
+pub(crate) fn spent<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let start = now();
     let result = work();
     (now() - start, result)
 }
 
 /// Returns the least processor time of several calls of `work`, and the median.
-pub(super) fn best_and_median(
+pub(crate) fn best_and_median(
     rounds: usize,
     mut work: impl FnMut(usize) -> Duration,
 ) -> (Duration, Duration) {

@@ -11,9 +11,9 @@ use chaos_core::{Call, Clock, Plan};
 
 use crate::edits::many::{self, at_one_site, holding};
 
-/// Returns the time from the call of `halt` until it has returned and a call that a rule held has been released. A
-/// replace of `count` rules works meanwhile.
-pub(super) fn during_replace(count: usize) -> Duration {
+/// Returns the time from the call of `halt` until it has returned and a call that a rule held has been released, and
+/// the time that the replace of `count` rules takes that works meanwhile.
+pub(crate) fn during_replace(count: usize) -> (Duration, Duration) {
     let injector = many::roomy();
     let _ = injector.site("bench.many");
     let held = injector.site("held.site");
@@ -39,7 +39,9 @@ pub(super) fn during_replace(count: usize) -> Duration {
         until(is_held);
         let edit = scope.spawn(|| {
             is_edited.store(true, Ordering::Release);
-            injector.replace(next)
+            let start = clock.now();
+            injector.replace(next).expect("the ids differ");
+            clock.now() - start
         });
         until(is_edited);
         // Amid the edit, and with the call at its gate.
@@ -52,8 +54,7 @@ pub(super) fn during_replace(count: usize) -> Duration {
         let returned = clock.now();
         let released = call.join().expect("a call does not fail");
         let edited = edit.join().expect("an edit does not fail");
-        edited.expect("the ids differ");
-        returned.max(released) - start
+        (returned.max(released) - start, edited)
     })
 }
 

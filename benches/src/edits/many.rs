@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{cases::many::by_path, edits::cpu, rules::matching};
 
 /// Returns an injector that takes more rules than the default policy allows.
-pub(super) fn roomy() -> Injector {
+pub(crate) fn roomy() -> Injector {
     let injector = Injector::new();
     let policy = Policy::default().max_rules(1_000_000);
     injector.set_policy(policy.max_rule_bytes(1 << 30));
@@ -16,7 +16,7 @@ pub(super) fn roomy() -> Injector {
 }
 
 /// Returns an injector with `count` sites, at each of which one rule aims.
-pub(super) fn one_rule_for_each_site(count: usize) -> Injector {
+pub(crate) fn one_rule_for_each_site(count: usize) -> Injector {
     let injector = roomy();
     make_sites(&injector, count);
     let rule = |n| matching(&format!("rule-{n}"), &site(n), by_path(n));
@@ -26,7 +26,7 @@ pub(super) fn one_rule_for_each_site(count: usize) -> Injector {
 }
 
 /// Makes `count` sites by name.
-pub(super) fn make_sites(injector: &Injector, count: usize) {
+pub(crate) fn make_sites(injector: &Injector, count: usize) {
     for n in 0..count {
         let _ = injector.site(&site(n));
     }
@@ -37,7 +37,7 @@ fn site(n: usize) -> String {
 }
 
 /// Returns the processor time in which a rule that is new is read from JSON, checked and put at one of many sites.
-pub(super) fn put_new(injector: &Injector, round: usize) -> Duration {
+pub(crate) fn put_new(injector: &Injector, round: usize) -> Duration {
     let id = format!("new-{round}");
     let json = in_json(&id, &site(round), "/new").to_string();
     let put = || {
@@ -53,7 +53,7 @@ pub(super) fn put_new(injector: &Injector, round: usize) -> Duration {
 }
 
 /// Returns the processor time in which one rule is written as JSON, changed, read again and put in its place.
-pub(super) fn patch(injector: &Injector, round: usize) -> Duration {
+pub(crate) fn patch(injector: &Injector, round: usize) -> Duration {
     let id = format!("rule-{round}");
     let patch = || {
         let rules = injector.rules();
@@ -69,7 +69,7 @@ pub(super) fn patch(injector: &Injector, round: usize) -> Duration {
 }
 
 /// Returns the processor time in which one rule is disabled or enabled.
-pub(super) fn toggle(injector: &Injector, round: usize) -> Duration {
+pub(crate) fn toggle(injector: &Injector, round: usize) -> Duration {
     let toggle = || {
         let rules = injector.rules();
         let rule = rules.find("rule-7").expect("one of the rules");
@@ -82,13 +82,13 @@ pub(super) fn toggle(injector: &Injector, round: usize) -> Duration {
 }
 
 /// Returns the processor time in which `count` sites are made by name.
-pub(super) fn new_sites(count: usize) -> Duration {
+pub(crate) fn new_sites(count: usize) -> Duration {
     let injector = roomy();
     cpu::spent(|| make_sites(&injector, count)).0
 }
 
 /// Returns the processor time in which the audit's entry of a replace of `count` rules says what was changed.
-pub(super) fn changes(count: usize) -> Duration {
+pub(crate) fn changes(count: usize) -> Duration {
     let injector = roomy();
     for of_round in [1, 2] {
         let replaced = injector.replace(at_one_site(count, of_round));
@@ -102,7 +102,7 @@ pub(super) fn changes(count: usize) -> Duration {
 }
 
 /// Returns the processor time in which each of the rules in force is found by its id.
-pub(super) fn finds(injector: &Injector, count: usize) -> Duration {
+pub(crate) fn finds(injector: &Injector, count: usize) -> Duration {
     let rules = injector.rules();
     let ids: Vec<_> = (0..count).map(|n| format!("rule-{n}")).collect();
     let (time, ()) = cpu::spent(|| {
@@ -123,7 +123,7 @@ pub(super) fn all_at_one_site(count: usize) -> Injector {
 }
 
 /// Returns rules for one site. Those of two rounds differ, so that no counter goes on.
-pub(super) fn at_one_site(count: usize, of_round: u64) -> Vec<Rule> {
+pub(crate) fn at_one_site(count: usize, of_round: u64) -> Vec<Rule> {
     let rule = |n| {
         let rule = matching(&format!("rule-{n}"), "bench.many", by_path(n));
         rule.lifetime(Lifetime::new(Duration::from_secs(3600 + of_round)).expect("a lifetime"))
@@ -132,14 +132,14 @@ pub(super) fn at_one_site(count: usize, of_round: u64) -> Vec<Rule> {
 }
 
 /// Returns a rule that holds each call at the site `held.site`.
-pub(super) fn holding() -> Rule {
+pub(crate) fn holding() -> Rule {
     let fault = Fault::hang(Duration::from_secs(600)).expect("a time");
     let site = "held.site".parse().expect("a site");
     Rule::new("holding".parse().expect("an id"), site, fault).lifetime(Lifetime::NEVER_ENDS)
 }
 
 /// Returns a document of `count` rules, as one writes them by hand.
-pub(super) fn document(count: usize, of_round: usize) -> Vec<u8> {
+pub(crate) fn document(count: usize, of_round: usize) -> Vec<u8> {
     let rule = |n| {
         let path = format!("/products/{n}/{of_round}");
         in_json(&format!("rule-{n}"), "bench.many", &path)
@@ -160,7 +160,7 @@ fn in_json(id: &str, site: &str, path: &str) -> Value {
 }
 
 /// Returns the bytes that `count` rules take that were read from JSON and are in force.
-pub(super) fn bytes_of_rules(count: usize) -> u64 {
+pub(crate) fn bytes_of_rules(count: usize) -> u64 {
     let json = document(count, 0);
     let injector = roomy();
     let _ = injector.site("bench.many");
@@ -172,7 +172,7 @@ pub(super) fn bytes_of_rules(count: usize) -> u64 {
 }
 
 /// Returns the bytes of the texts of `count` rules: ids, sites and paths.
-pub(super) fn bytes_of_texts(count: usize) -> u64 {
+pub(crate) fn bytes_of_texts(count: usize) -> u64 {
     let rules = wire::rules_from_json(&document(count, 0)).expect("rules");
     let text = |rule: &Rule| {
         let path = wire::rule_to_value(rule)["match"]["path"]

@@ -71,7 +71,7 @@ pub(super) fn table(rounds: usize) -> String {
         cpu::spent(replace).0
     });
     let halts = rounds.min(5);
-    let (best, median) = cpu::best_and_median(halts, |_| halt::during_replace(10 * MANY));
+    let (best, median) = cpu::best_and_median(halts, |_| halt::during_replace(10 * MANY).0);
     table.add_row([
         "halt amid a replace of 100,000 rules (time, not processor time)",
         &ms(best),

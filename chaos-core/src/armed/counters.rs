@@ -115,13 +115,32 @@ impl Counters {
         take(&self.active, max.unwrap_or(u64::MAX))
     }
 
+    /// Counts one more active call, where nothing bounds their number.
+    #[inline]
+    pub(crate) fn enter_unbounded(&self) {
+        self.active.fetch_add(1, Relaxed);
+    }
+
     pub(crate) fn leave(&self) {
         self.active.fetch_sub(1, Relaxed);
     }
 
+    /// Returns the stripe of this thread.
+    #[inline]
+    fn stripe(&self) -> &Stripe {
+        let stripes = self.stripes.get();
+        let stripe = stripes.and_then(|stripes| stripes.get(stripe::index_at_once()));
+        match stripe {
+            Some(stripe) => stripe,
+            None => self.make_stripe(),
+        }
+    }
+
     /// Returns the stripe of this thread. Stripes are made when the first call matches, because a rule set may
     /// hold thousands of rules.
-    fn stripe(&self) -> &Stripe {
+    #[cold]
+    #[inline(never)]
+    fn make_stripe(&self) -> &Stripe {
         let make = || {
             let stripes = 0..stripe::count();
             stripes.map(|_| CachePadded::default()).collect()

@@ -11,9 +11,10 @@ use crate::{
     call::{Call, hit_call::HitCall, site_kind::SiteKind},
     decision::{
         active_call::{Active, MaybeShared},
+        plain_firing::PlainParts,
         reservation::Permits,
         site_rules::Here,
-        steps::{self, Bounded, Steps},
+        steps::{self, Bounded, FaultNames, Steps},
     },
     dice::Dice,
     fault::step::Step,
@@ -197,6 +198,28 @@ impl Firing {
             steps,
             pause: None,
         })
+    }
+
+    /// Returns a rule that fired in the plain way as one whose steps may be any.
+    pub(crate) fn of_plain(plain: PlainParts, site: &'static str) -> Self {
+        let mut steps = Steps::default();
+        plain.step.into_iter().for_each(|step| steps.push(step));
+        Self {
+            active: MaybeShared::Own(Active {
+                rule: plain.rule,
+                hub: plain.hub,
+                taken: plain.taken,
+                has_begun: AtomicBool::new(plain.has_begun),
+                site,
+                names: FaultNames::OfRule,
+                delay: plain.delay,
+                by: None,
+                call: Mutex::new(plain.call),
+            }),
+            dice: None,
+            steps,
+            pause: None,
+        }
     }
 
     /// Starts to listen for a release if a pause comes next. A test that sees the call counted may release

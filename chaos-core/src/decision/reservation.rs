@@ -134,6 +134,15 @@ pub(crate) struct Taken {
 pub(crate) type OfToken = bool;
 
 impl Taken {
+    /// Returns a place among the active injections, and one of the rule's injections if it `is_limited`.
+    pub(crate) fn plain(is_limited: bool) -> Self {
+        Self {
+            limit: is_limited,
+            active: Some(false),
+            ..Self::default()
+        }
+    }
+
     /// Returns whether the call is one of the active injections that tokens may have.
     pub(crate) fn is_of_token(&self) -> bool {
         self.active == Some(true)
@@ -144,7 +153,7 @@ impl Taken {
     pub(crate) fn put_back(&mut self, rule: &Armed, hub: &Hub, has_begun: bool) {
         if let Some(of_token) = self.active.take() {
             leave(rule, hub, of_token);
-            hub.active.fetch_sub(1, Relaxed);
+            hub.leave();
         }
         if !has_begun {
             self.refund(rule);
@@ -271,7 +280,7 @@ impl<'r> Permits<'r> {
 
 /// Counts a call that a limit spares.
 #[cold]
-fn spare(rule: &Armed, limit: Limit) -> Option<()> {
+pub(crate) fn spare(rule: &Armed, limit: Limit) -> Option<()> {
     rule.counters.count_overflow(limit);
     None
 }

@@ -106,10 +106,7 @@ impl SiteRules {
             newest: newest(&rules),
             acts_on_responses: act_on_responses(rules.iter()),
             rules: PartedList::of(rules.into_iter()),
-            is_plain: index.is_none()
-                && overlaid.is_none()
-                && monitors.0.is_none()
-                && !counts_calls,
+            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
             watchers,
@@ -165,10 +162,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none()
-                && overlaid.is_none()
-                && self.monitors.0.is_none()
-                && !self.counts_calls,
+            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -203,12 +197,19 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        self.is_plain && (self.rules.get(0)).is_some_and(|rule| rule.precheck.can_settle())
+        // Without a rule, guard rails watch.
+        self.is_plain && (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle())
     }
 
     /// Returns whether a rule reads the facts of calls.
     pub(crate) fn read_calls(&self) -> bool {
         !self.rules.iter().all(|rule| rule.precheck.takes_all())
+    }
+
+    /// Returns whether a rule, or one of an overlay, never ends, as most of those of tests do.
+    #[inline]
+    pub(crate) fn never_end(&self) -> bool {
+        self.last_deadline == Duration::MAX || self.overlaid == Some(Duration::MAX)
     }
 
     /// Returns whether no rule can act any more, those of overlays included, and no guard rail watches.
@@ -270,6 +271,14 @@ impl SiteRules {
         }
     }
 
+    /// Returns whether no other rule is asked after the one at a position has fired.
+    #[inline]
+    pub(crate) fn are_over_after(&self, at: usize, ends_call: bool) -> bool {
+        at + 1 == self.rules.len()
+            || ends_call && !self.acts_on_responses
+            || self.rules[at].rule.is_final
+    }
+
     /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.
     ///
     /// A function of its own, so that a call on which no rule fires does not pay for its variables.
@@ -289,11 +298,11 @@ impl SiteRules {
         }
         let (call, here) = (evaluation.call, evaluation.here);
         let before = evaluation.decision.before(evaluation.has_ended);
-        let fired = Firing::of(rule, hit, call, here, &self.hub, before);
-        let Some(firing) = evaluation.decision.push(fired) else {
+        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
             return ControlFlow::Continue(());
         };
         evaluation.has_ended |= firing.ends_call_at(here.1);
+        evaluation.decision.push(firing);
         let is_final = rule.rule.is_final;
         if is_final || (evaluation.has_ended && !self.acts_on_responses) {
             return ControlFlow::Break(is_final);

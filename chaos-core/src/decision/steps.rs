@@ -75,7 +75,8 @@ impl Steps {
             || (self.rest.as_ref()).is_some_and(|rest| rest.0.iter().any(is_custom))
     }
 
-    fn push(&mut self, step: Step) {
+    /// Adds a step after all others.
+    pub(crate) fn push(&mut self, step: Step) {
         if self.next.is_none() {
             self.next = Some(step);
         } else {

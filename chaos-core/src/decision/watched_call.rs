@@ -3,6 +3,7 @@
 use std::{
     mem,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,7 +15,7 @@ use super::look::Look;
 use super::{
     measured_calls::{AtEnd, MeasuredCall},
     watched_body::WatchedBody,
-    watchers::StripedWatchers,
+    watchers::Watchers,
 };
 use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
 
@@ -33,12 +34,8 @@ pub struct WatchedCall {
 
 impl WatchedCall {
     /// Begins to measure a call. `of_overlay`: whether a rule of an overlay fired on it.
-    pub(crate) fn begin(
-        watchers: &StripedWatchers,
-        now: Duration,
-        of_overlay: bool,
-    ) -> Option<Self> {
-        let call = MeasuredCall::begin(watchers.here(), now, of_overlay)?;
+    pub(crate) fn begin(watchers: Arc<Watchers>, now: Duration, of_overlay: bool) -> Option<Self> {
+        let call = MeasuredCall::begin(watchers, now, of_overlay)?;
         Some(Self {
             call: Some(call),
             #[cfg(feature = "tokio")]

@@ -43,6 +43,10 @@ impl Watchers {
         self.site.number
     }
 
+    pub(crate) fn hub(&self) -> &Hub {
+        &self.site.hub
+    }
+
     pub(super) fn now(&self) -> Duration {
         self.site.hub.clock.now()
     }
@@ -109,9 +113,9 @@ impl StripedWatchers {
     }
 
     /// Returns those of this thread.
-    pub(super) fn here(&self) -> Arc<Watchers> {
+    pub(crate) fn here(&self) -> &Arc<Watchers> {
         let make = || Arc::new(Watchers::new(&self.site));
-        Arc::clone(self.stripes[stripe::index()].get_or_init(make))
+        self.stripes[stripe::index()].get_or_init(make)
     }
 }
 

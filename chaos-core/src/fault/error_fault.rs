@@ -2,6 +2,8 @@
 
 use std::{fmt, io, sync::Arc};
 
+use crate::{name::RuleId, plan::injected::Injected};
+
 /// The error that an `error` fault fails a call with.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ErrorFault {
@@ -20,6 +22,12 @@ impl ErrorFault {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Returns the error that a rule fails a call with.
+    #[inline]
+    pub(super) fn injected(&self, rule: &RuleId, site: &'static str) -> Injected {
+        Injected::new(rule.clone(), site, self.kind, Arc::clone(&self.message))
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{ErrorFault, Fault, When, prepared::PreparedAnswers};
+use super::{Fault, When, prepared::PreparedAnswers};
 use crate::{
     call::site_kind::SiteKinds,
     dice::Dice,
@@ -52,6 +52,41 @@ impl Fault {
         matches!(self, Self::Abort(Abort::Cut(CutKind::Reset), _))
     }
 
+    /// Returns whether the fault ends the call with an answer or an error, and nothing comes before that.
+    pub(crate) fn ends_at_once(&self) -> bool {
+        match self {
+            Self::Status(_) | Self::Error(_) | Self::Value(_) => true,
+            Self::Grpc(_, after) => after.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Returns the error for plain code of a fault that [ends the call at once](Self::ends_at_once).
+    #[inline]
+    pub(crate) fn injected(
+        &self,
+        rule: &RuleId,
+        answers: &PreparedAnswers,
+        site: &'static str,
+    ) -> Option<Injected> {
+        if let Self::Error(error) = self {
+            return Some(error.injected(rule, site));
+        }
+        match self.step(rule, answers, site, &mut Dice::Thread) {
+            Step::Plan(Plan::Fail(injected)) => Some(injected),
+            Step::Plan(Plan::Answer(answer)) => Some(answer.into_injected()),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the fault delays the call before it is served, and cannot be released.
+    pub(crate) fn only_waits(&self) -> bool {
+        matches!(
+            self,
+            Self::Latency(_, When::Before) | Self::Hang(_) | Self::Block(_)
+        )
+    }
+
     /// Returns the fault that happens on this call: itself, or the option that is drawn now, or
     /// `None` if it cannot happen.
     pub(crate) fn chosen(
@@ -89,9 +124,7 @@ impl Fault {
                 let prepare = || PreparedAnswer::grpc(rule, status, *after);
                 Plan::Answer(Answer::new(answers.answer(self, prepare), site))
             }
-            Self::Error(ErrorFault { kind, message }) => {
-                Plan::Fail(Injected::new(rule.clone(), site, *kind, message.clone()))
-            }
+            Self::Error(error) => Plan::Fail(error.injected(rule, site)),
             Self::Value(json) => {
                 static MESSAGE: LazyLock<Arc<str>> =
                     LazyLock::new(|| "a value in place of the real one".into());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::{
     call::{Call, site_kind::SiteKind},
     fault::{burn::Burn, custom::CustomFault},
-    plan::{Plan, Wait, WaitAfter, WaitKind, bytes::scaled_size, cut::CutKind},
+    plan::{Plan, WaitAfter, bytes::scaled_size, cut::CutKind},
 };
 
 /// The next action on a call. The integration executes a plan; everything else is done by
@@ -59,11 +59,8 @@ impl Step {
     /// is not known yet.
     pub(crate) fn delay(&self) -> Duration {
         match self {
-            Self::Plan(Plan::Wait(Wait {
-                time,
-                kind: WaitKind::Delay | WaitKind::Block,
-            }))
-            | Self::Plan(Plan::WaitAfter(WaitAfter::For(time))) => *time,
+            Self::Plan(Plan::Wait(wait)) => wait.delay(),
+            Self::Plan(Plan::WaitAfter(WaitAfter::For(time))) => *time,
             _ => Duration::ZERO,
         }
     }
@@ -116,6 +113,7 @@ mod tests {
         call::direction::Direction,
         dice::Dice,
         plan::{
+            Wait, WaitKind,
             answer::{Answer, HttpAnswer, PreparedAnswer},
             bytes::{BytesFault, BytesPlan, LONGEST},
             cut::{AfterBytes, Cut},

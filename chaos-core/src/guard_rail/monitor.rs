@@ -256,10 +256,14 @@ impl Monitor {
 
     /// Begins the next slot of the window, if it is time, unless a judgement does so. Returns whether another call
     /// wanted to be judged meanwhile.
+    #[inline(always)]
     fn advance(&self, now: Duration) -> bool {
-        if nanos(now) < self.next_slot.load(Relaxed) {
-            return false;
-        }
+        nanos(now) >= self.next_slot.load(Relaxed) && self.begin_slot(now)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_slot(&self, now: Duration) -> bool {
         let Some(mut outcomes) = self.try_outcomes() else {
             return false;
         };

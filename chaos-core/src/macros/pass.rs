@@ -36,36 +36,6 @@ pub fn armed_in(injector: &Injector, site: &'static Site) -> Option<&'static Sit
     site.is_armed().then_some(site)
 }
 
-#[inline(always)]
-fn decide_bare(site: &'static Site) -> Option<Decision> {
-    let look = site.first_look();
-    if look.leaves_alone() {
-        return None;
-    }
-    decide_bare_after(site, look)
-}
-
-#[cold]
-#[inline(never)]
-fn decide_bare_after(site: &'static Site, look: FirstLook) -> Option<Decision> {
-    let site = if site.is_aimed_at() {
-        site
-    } else {
-        armed(site)?
-    };
-    site.decide_after(look, const { &Call::new() })
-}
-
-/// Asks the rules of a site that its injector knows, if any aim there.
-#[inline(always)]
-fn decide_known(site: &'static Site) -> Option<Decision> {
-    if site.is_armed() {
-        site.decide_here(const { &Call::new() })
-    } else {
-        None
-    }
-}
-
 /// Passes a site in plain code without labels, and executes what is decided.
 ///
 /// # Errors
@@ -73,10 +43,20 @@ fn decide_known(site: &'static Site) -> Option<Decision> {
 #[cold]
 #[inline(never)]
 pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
-    match decide_bare(site) {
-        None => Ok(()),
-        Some(decision) => execute_blocking(site, decision),
+    let look = site.first_look();
+    if look.leaves_alone() {
+        return Ok(());
     }
+    blocking_bare_after(site, look)
+}
+
+#[cold]
+#[inline(never)]
+fn blocking_bare_after(site: &'static Site, look: FirstLook) -> Result<(), Injected> {
+    if !site.is_aimed_at() && armed(site).is_none() {
+        return Ok(());
+    }
+    blocking_after(site, look, const { &Call::new() })
 }
 
 /// Passes a site of `injector` in plain code without labels, and executes what is decided.
@@ -87,9 +67,9 @@ pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
 #[inline(never)]
 pub fn blocking_bare_in(injector: &Injector, site: &'static Site) -> Result<(), Injected> {
     let site = looked_up::site_in(injector, site);
-    match decide_known(site) {
-        None => Ok(()),
-        Some(decision) => execute_blocking(site, decision),
+    match site.is_armed() {
+        true => blocking_at(site, const { &Call::new() }),
+        false => Ok(()),
     }
 }
 
@@ -100,9 +80,27 @@ pub fn blocking_bare_in(injector: &Injector, site: &'static Site) -> Result<(), 
 #[cold]
 #[inline(never)]
 pub fn blocking(site: &Site, labels: &[Label<'_>]) -> Result<(), Injected> {
-    match site.decide_here(&Call::new().labels(labels)) {
+    blocking_at(site, &Call::new().labels(labels))
+}
+
+/// Passes a site that its injector knows, in plain code.
+#[inline(always)]
+fn blocking_at(site: &Site, call: &Call<'_>) -> Result<(), Injected> {
+    let look = site.look_here(call);
+    if look.leaves_alone() {
+        return Ok(());
+    }
+    blocking_after(site, look, call)
+}
+
+/// Executes what the rules decide about a call, from where a look has left it.
+#[cold]
+#[inline(never)]
+fn blocking_after(site: &Site, look: FirstLook, call: &Call<'_>) -> Result<(), Injected> {
+    match site.fail_or_decide(look, call) {
         None => Ok(()),
-        Some(decision) => execute_blocking(site, decision),
+        Some(Ok(decision)) => execute_blocking(site, decision),
+        Some(Err(injected)) => Err(injected),
     }
 }
 
@@ -145,6 +143,39 @@ fn warn_of_blocking(site: &Site) {
     }
     #[cfg(not(feature = "tokio"))]
     let _ = site;
+}
+
+#[cfg(feature = "tokio")]
+#[inline(always)]
+fn decide_bare(site: &'static Site) -> Option<Decision> {
+    let look = site.first_look();
+    if look.leaves_alone() {
+        return None;
+    }
+    decide_bare_after(site, look)
+}
+
+#[cfg(feature = "tokio")]
+#[cold]
+#[inline(never)]
+fn decide_bare_after(site: &'static Site, look: FirstLook) -> Option<Decision> {
+    let site = if site.is_aimed_at() {
+        site
+    } else {
+        armed(site)?
+    };
+    site.decide_after(look, const { &Call::new() })
+}
+
+/// Asks the rules of a site that its injector knows, if any aim there.
+#[cfg(feature = "tokio")]
+#[inline(always)]
+fn decide_known(site: &'static Site) -> Option<Decision> {
+    if site.is_armed() {
+        site.decide_here(const { &Call::new() })
+    } else {
+        None
+    }
 }
 
 /// Passes a site in async code without labels: decides now, and executes when awaited.

@@ -66,6 +66,12 @@ impl Exemptions {
         }
     }
 
+    /// Returns whether a call with this path is exempt at a site of this kind that has set nothing else.
+    #[inline]
+    pub(crate) fn usual_have(kind: SiteKind, path: &str) -> bool {
+        Self::usual_at(kind).health_checks && is_health_check(path)
+    }
+
     /// Exempts the calls whose path satisfies `path`, besides those exempt so far. A text alone is a route, as with
     /// [`Matcher::path`](crate::Matcher::path).
     ///
@@ -104,6 +110,7 @@ impl Default for Exemptions {
     }
 }
 
+#[inline]
 fn is_health_check(path: &str) -> bool {
     // The letter tells most paths from all of them.
     matches!(path.as_bytes(), [b'/', b'g' | b'h' | b'l' | b'r', ..])

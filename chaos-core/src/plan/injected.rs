@@ -1,6 +1,6 @@
 //! The fault as application code sees it: an error that stays recognizable however it is wrapped.
 
-use std::{error::Error, fmt, io, sync::Arc};
+use std::{error::Error, fmt, io, ptr, sync::Arc};
 
 use http::StatusCode;
 
@@ -168,6 +168,14 @@ impl Injected {
     pub fn to_line(&self) -> String {
         let [message, at, site, by, rule, end] = self.texts();
         [message, at, site, by, rule, end, "\n"].concat()
+    }
+
+    /// Returns whether `Display` writes the same, as far as that is seen at once: both are one error of a rule at one
+    /// site.
+    pub(crate) fn has_the_texts_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0.message, &other.0.message)
+            && ptr::eq(self.0.site, other.0.site)
+            && ptr::eq(self.rule().as_str(), other.rule().as_str())
     }
 
     /// Returns what `Display` writes.

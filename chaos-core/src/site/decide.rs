@@ -8,14 +8,16 @@ use std::{
 use http::Method;
 
 use crate::{
-    armed::{Verdict, draw::Hit},
+    armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::{
         Decision, overlay_rules,
+        plain_firing::{self, PlainFiring},
         site_rules::{Evaluation, SiteRules},
     },
     hub::{Hub, reentrancy},
     matcher::compiled,
+    plan::injected::Injected,
     site::{
         IDLE, NEW, Site,
         snapshot::{self, FirstLook},
@@ -80,26 +82,57 @@ impl Site {
     /// Asks the rules about one call, inlined into a caller that is cold itself.
     #[inline(always)]
     pub(crate) fn decide_here(&self, call: &Call<'_>) -> Option<Decision> {
-        // Read once: a second look, at other rules, would count the call again.
-        let state = self.state.load(Ordering::Relaxed);
-        let look = if crate::COMPILED_OUT || state < snapshot::FIRST {
-            FirstLook::NOTHING
-        } else if state < snapshot::FIRST_WITHOUT_CALL {
-            snapshot::look_at(state, call)
-        } else {
-            snapshot::look(state)
-        };
+        let look = self.look_here(call);
         if look.leaves_alone() {
             return None;
         }
         self.decide_after(look, call)
     }
 
+    /// Settles a call as far as what this thread has kept of the rules suffices.
+    #[inline(always)]
+    pub(crate) fn look_here(&self, call: &Call<'_>) -> FirstLook {
+        // Read once: a second look, at other rules, would count the call again.
+        let state = self.state.load(Ordering::Relaxed);
+        if crate::COMPILED_OUT || state < snapshot::FIRST {
+            FirstLook::NOTHING
+        } else if state < snapshot::FIRST_WITHOUT_CALL {
+            snapshot::look_at(state, call)
+        } else {
+            snapshot::look(state)
+        }
+    }
+
     /// Asks the rules about a call, from where a look has left it. Returns `None` if the call is left alone.
     #[doc(hidden)]
     #[cold]
     #[inline(never)]
-    pub fn decide_after(&self, mut look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+    pub fn decide_after(&self, look: FirstLook, call: &Call<'_>) -> Option<Decision> {
+        self.decide_by(look, call, |_, _| None, |decision| decision)
+    }
+
+    /// Asks the rules about a call in plain code, from where a look has left it. Returns the error if a plain rule fails
+    /// the call: what is executed at once needs no decision.
+    #[inline(always)]
+    pub(crate) fn fail_or_decide(
+        &self,
+        look: FirstLook,
+        call: &Call<'_>,
+    ) -> Option<Result<Decision, Injected>> {
+        let fail = |rule: &Armed, hub: &Hub| plain_firing::fail(rule, hub, call, self.name);
+        self.decide_by(look, call, |rule, hub| fail(rule, hub).map(Err), Ok)
+    }
+
+    /// Asks the rules about a call, from where a look has left it. `fail` is called for a plain rule that ends the call
+    /// and nothing else, and may do so at once; `decided` with any other decision.
+    #[inline(always)]
+    fn decide_by<T>(
+        &self,
+        mut look: FirstLook,
+        call: &Call<'_>,
+        fail: impl FnOnce(&Armed, &Hub) -> Option<T>,
+        decided: impl FnOnce(Decision) -> T,
+    ) -> Option<T> {
         if crate::COMPILED_OUT {
             return None;
         }
@@ -109,23 +142,27 @@ impl Site {
                 return None;
             }
         }
+        if look.is_to_be_measured() {
+            return None;
+        }
         let guard = self.rules.load();
         let number = guard.as_ref().map_or(0, |site_rules| site_rules.number);
         // If not, the rules have changed since the look, or nothing was kept of them.
         let goes_on = look.holds_for(number, call);
         let Some(site_rules) = guard.as_ref() else {
-            return self.pass_first(call);
+            return self.pass_first(call).map(decided);
         };
+        if goes_on && look.is_hit() {
+            return self.fire_by(site_rules, look.at(), Hit::BY_CHANCE, call, fail, decided);
+        }
         if goes_on {
-            return match look.is_hit() {
-                true => self.fire(site_rules, look.at(), Hit::BY_CHANCE, call),
-                false => self.look_closer(site_rules, look.at(), call),
-            };
+            return self.look_closer(site_rules, look.at(), call).map(decided);
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(number, site_rules.rules.first_part());
+            let rules = site_rules.rules.first_part();
+            snapshot::keep(number, rules, self.watchers_to_keep(site_rules));
         }
-        self.ask(site_rules, call)
+        self.ask(site_rules, call).map(decided)
     }
 
     /// Asks all rules about a call.
@@ -189,7 +226,63 @@ impl Site {
         hit: Hit,
         call: &Call<'_>,
     ) -> Option<Decision> {
+        self.fire_by(
+            site_rules,
+            from,
+            hit,
+            call,
+            |_, _| None,
+            |decision| decision,
+        )
+    }
+
+    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule with no other to ask after it
+    /// fires here, because that is what most do.
+    #[inline(always)]
+    fn fire_by<T>(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+        fail: impl FnOnce(&Armed, &Hub) -> Option<T>,
+        decided: impl FnOnce(Decision) -> T,
+    ) -> Option<T> {
         self.peer.ask(call);
+        let (rule, hub) = (&site_rules.rules[from], &site_rules.hub);
+        let Some(plain) = (rule.plain_at(self.kind)).filter(|plain| {
+            (plain.is_shadow || site_rules.are_over_after(from, plain.ends_call))
+                && !hub.bounds_hits()
+                && !self.is_exempt(hub, call)
+                && !rule.arming.has_expired_by(&hub.clock)
+        }) else {
+            return self.fire_any(site_rules, from, hit, call).map(decided);
+        };
+        if !plain_firing::takes(plain, rule) {
+            let is_last = from + 1 == site_rules.rules.len();
+            let next = || self.look_closer(site_rules, from + 1, call);
+            return (!is_last).then(next).flatten().map(decided);
+        }
+        if plain.ends_call
+            && let Some(failed) = fail(rule, hub)
+        {
+            return Some(failed);
+        }
+        let fired = PlainFiring::of(rule, plain, hub, call, self.name);
+        let here = (self.name, self.kind);
+        Some(decided(Decision::plain(here, self.marks(), fired)))
+    }
+
+    /// Fires the rule that hit, whatever it takes to fire, and those after it that hit too.
+    #[cold]
+    #[inline(never)]
+    fn fire_any(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
         let mut decision = Decision::new((self.name, self.kind), self.marks());
         let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
         let _ = site_rules.fire(&mut evaluation, from, Some(hit));
@@ -200,17 +293,21 @@ impl Site {
         Some(decision)
     }
 
-    /// Asks a site that has more than a few plain rules: overlays, guard rails, an index, or a counting
-    /// policy.
+    /// Asks a site that has more than a few plain rules: overlays, an index, or a counting policy.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
         if own.are_overlaid() {
-            self.retire(own);
+            if !own.never_end() {
+                self.retire(own);
+            }
             if overlay_rules::any_entered() {
                 return self.ask_entered(own, call);
             }
             self.passed_outside.note();
+            if own.rules.is_empty() {
+                return None;
+            }
         }
         self.look_closer(own, 0, call)
     }
@@ -244,10 +341,16 @@ impl Site {
             call,
             here: (self.name, self.kind),
             decision,
-            // A site may still hold rules when a halt begins, because an edit works on them.
-            is_exempt: hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call),
+            is_exempt: self.is_exempt(hub, call),
             has_ended: false,
         }
+    }
+
+    /// Returns whether no rule fires on the call, whichever hits it.
+    #[inline]
+    fn is_exempt(&self, hub: &Hub, call: &Call<'_>) -> bool {
+        // A site may still hold rules when a halt begins, because an edit works on them.
+        hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call)
     }
 
     /// Returns the site to idle when every rule has expired. No timer or task takes part in that.

@@ -1,12 +1,31 @@
 //! How a layer's site measures calls for guard rails.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
 
 use crate::{
-    call::Call,
-    decision::{Decision, WatchedCall, site_rules::SiteRules},
-    site::Site,
+    call::{Call, site_kind::SiteKind},
+    decision::{Decision, WatchedCall, site_rules::SiteRules, watchers::Watchers},
+    site::{Site, snapshot},
 };
+
+/// What a thread keeps of the guard rails of a site, so that it measures calls without the rules. It keeps nothing
+/// alive.
+pub(super) struct KeptWatchers {
+    watchers: Weak<Watchers>,
+    /// When the last rule and the last guard rail end.
+    last_end: Duration,
+}
+
+impl KeptWatchers {
+    /// Returns the guard rails and their end, unless they are gone.
+    #[inline]
+    pub(super) fn get(&self) -> Option<(Arc<Watchers>, Duration)> {
+        Some((self.watchers.upgrade()?, self.last_end))
+    }
+}
 
 impl Site {
     /// Begins to measure a call for guard rails, if any watch it. `decision` is what was decided about it.
@@ -23,11 +42,31 @@ impl Site {
         self.begin_to_measure(call, decision)
     }
 
+    /// Begins to measure an HTTP request that is [to be measured](crate::FirstLook::is_to_be_measured), by its
+    /// path and what this thread has kept of the guard rails. If that does not suffice, or the request is exempt, it
+    /// returns `None`, and [`measure`](Self::measure) decides.
+    #[doc(hidden)]
+    #[cold]
+    #[inline(never)]
+    #[must_use]
+    pub fn measure_by(&self, path: &str) -> Option<WatchedCall> {
+        self.measure_by_kept(Some(path), None)
+    }
+
     /// Returns a decision without plans. For an integration whose calls are measured by what executes decisions.
     #[doc(hidden)]
     #[must_use]
     pub fn decide_nothing(&self) -> Decision {
         Decision::new((self.name, self.kind), true)
+    }
+
+    /// Returns what a thread is to keep of the guard rails that measure calls here, if any do.
+    pub(super) fn watchers_to_keep(&self, rules: &SiteRules) -> Option<KeptWatchers> {
+        let watchers = rules.watchers().filter(|_| self.kind == SiteKind::Layer)?;
+        Some(KeptWatchers {
+            watchers: Arc::downgrade(watchers.here()),
+            last_end: rules.last_end(),
+        })
     }
 
     #[cold]
@@ -37,9 +76,41 @@ impl Site {
         call: &Call<'_>,
         decision: Option<&Decision>,
     ) -> Option<WatchedCall> {
+        (self.measure_by_kept(call.path(), decision))
+            .or_else(|| self.measure_by_rules(call, decision))
+    }
+
+    /// Begins to measure a call by what this thread has kept, if that suffices.
+    #[inline(always)]
+    fn measure_by_kept(
+        &self,
+        path: Option<&str>,
+        decision: Option<&Decision>,
+    ) -> Option<WatchedCall> {
+        let state = self.state.load(Ordering::Relaxed);
+        let (watchers, last_end) = snapshot::watchers(state)?;
+        let hub = watchers.hub();
+        if decision.is_none() && path.is_some_and(|path| self.exempts_path(hub, path)) {
+            return None;
+        }
+        let now = hub.clock.now();
+        if now >= last_end {
+            return None;
+        }
+        begin(watchers, now, decision)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn measure_by_rules(
+        &self,
+        call: &Call<'_>,
+        decision: Option<&Decision>,
+    ) -> Option<WatchedCall> {
         let guard = self.rules.load();
         let rules = guard.as_ref()?;
         let watchers = rules.watchers()?;
+        self.peer.ask(call);
         // Exempt calls do not say how the calls fare that may be hit.
         if decision.is_none() && self.exempts(&rules.hub, call) {
             return None;
@@ -49,9 +120,7 @@ impl Site {
         if now >= rules.last_end() {
             self.make_idle(rules);
         }
-        let of_overlay = decision.is_some_and(Decision::is_of_overlay);
-        // What is injected from now on is noted while the call is served.
-        WatchedCall::begin(watchers, now, of_overlay)
+        begin(Arc::clone(watchers.here()), now, decision)
     }
 
     /// Returns the site to idle, unless it has other rules by now.
@@ -65,4 +134,15 @@ impl Site {
             self.store(&mut writing, None);
         }
     }
+}
+
+/// Begins to measure a call. What is injected from now on is noted while the call is served.
+#[inline(always)]
+fn begin(
+    watchers: Arc<Watchers>,
+    now: Duration,
+    decision: Option<&Decision>,
+) -> Option<WatchedCall> {
+    let of_overlay = decision.is_some_and(Decision::is_of_overlay);
+    WatchedCall::begin(watchers, now, of_overlay)
 }

@@ -2,7 +2,8 @@
 //!
 //! The flag of an armed site is a number that no other state of any site ever has. A thread that has kept
 //! what settles calls under this number asks no more than that. Such a call is never hit: whenever a rule
-//! hits it, or has to be asked closely, the call goes on to the rules themselves.
+//! hits it, or has to be asked closely, the call goes on to the rules themselves. If guard rails are to measure the
+//! call, the look says so.
 
 use std::{
     cell::RefCell,
@@ -11,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
 use crate::{
@@ -19,7 +21,9 @@ use crate::{
         precheck::{Glance, Precheck},
     },
     call::Call,
+    decision::watchers::Watchers,
     matcher::compiled::{Known, MethodBit},
+    site::measure::KeptWatchers,
 };
 
 /// How many sites a thread keeps snapshots of, as a power of two. More sites share them.
@@ -42,11 +46,24 @@ struct Snapshot {
     /// How many calls have found another number than their own.
     misses: u8,
     rules: Vec<Arc<Precheck>>,
+    /// The look at a call that all rules leave alone.
+    settled: FirstLook,
+    watchers: Option<KeptWatchers>,
+}
+
+impl Snapshot {
+    const EMPTY: Self = Self {
+        number: 0,
+        misses: 0,
+        rules: Vec::new(),
+        settled: FirstLook::ALONE,
+        watchers: None,
+    };
 }
 
 thread_local! {
     static SLOTS_OF_THREAD: RefCell<[Snapshot; SLOTS]> = const {
-        RefCell::new([const { Snapshot { number: 0, misses: 0, rules: Vec::new() } }; SLOTS])
+        RefCell::new([const { Snapshot::EMPTY }; SLOTS])
     };
 }
 
@@ -75,7 +92,7 @@ impl SlotId {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct FirstLook(
-    /// Zero if all rules leave the call alone. Or else, from the lowest bit on: one of the kinds below, the
+    /// Zero if all rules leave the call alone, and `MEASURED` if guard rails are to measure it then. Or else, from the lowest bit on: one of the kinds below, the
     /// slot of the snapshot, the position of the first rule that does not, and as much of the snapshot's number
     /// as there is room for.
     usize,
@@ -89,6 +106,8 @@ const CLOSELY: usize = 2;
 const UNKNOWN: usize = 3;
 /// The rule takes the method and the path of the call, and reads other facts.
 const NEEDS_CALL: usize = 4;
+/// All rules leave the call alone, and guard rails measure it.
+const MEASURED: usize = 5;
 const KIND_BITS: u32 = 3;
 /// Snapshots are kept of a few rules only.
 const AT_BITS: u32 = 8;
@@ -99,11 +118,22 @@ impl FirstLook {
     /// Nothing is known of the call.
     pub const NOTHING: Self = Self(UNKNOWN);
 
+    /// The call is left alone.
+    const ALONE: Self = Self(0);
+
     /// Returns whether the call is left alone: nothing else is to be done.
     #[inline(always)]
     #[must_use]
     pub fn leaves_alone(self) -> bool {
         self.0 == 0
+    }
+
+    /// Returns whether all rules leave the call alone, and guard rails are to measure it.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn is_to_be_measured(self) -> bool {
+        self.0 == MEASURED
     }
 
     /// Returns whether nothing is known of the call, so that nothing was counted of it.
@@ -243,8 +273,21 @@ impl Snapshot {
             let place = (at << SLOT_BITS) | (self.number % SLOTS);
             return FirstLook(number_bits(self.number) | (place << KIND_BITS) | kind);
         }
-        FirstLook(0)
+        self.settled
     }
+}
+
+/// Returns the guard rails that this thread has kept under a number, if there are any, and until when there is
+/// anything at the site.
+#[inline]
+pub(super) fn watchers(number: usize) -> Option<(Arc<Watchers>, Duration)> {
+    let kept = SLOTS_OF_THREAD.try_with(|slots| {
+        let slots = slots.try_borrow().ok()?;
+        let snapshot = &slots[number % SLOTS];
+        let kept = snapshot.watchers.as_ref()?;
+        (snapshot.number == number).then(|| kept.get()).flatten()
+    });
+    kept.ok().flatten()
 }
 
 /// Returns the number of a snapshot, without its slot, where a look has it.
@@ -254,7 +297,7 @@ fn number_bits(number: usize) -> usize {
 
 /// Keeps what settles calls under a number.
 #[cold]
-pub(super) fn keep(number: usize, rules: &[Arc<Armed>]) {
+pub(super) fn keep(number: usize, rules: &[Arc<Armed>], watchers: Option<KeptWatchers>) {
     let _ = SLOTS_OF_THREAD.try_with(|slots| {
         let Ok(mut slots) = slots.try_borrow_mut() else {
             return;
@@ -270,6 +313,8 @@ pub(super) fn keep(number: usize, rules: &[Arc<Armed>]) {
             slot.rules.clear();
             slot.rules.extend(prechecks);
             (slot.number, slot.misses) = (number, 0);
+            slot.settled = FirstLook(watchers.as_ref().map_or(0, |_| MEASURED));
+            slot.watchers = watchers;
         }
     });
 }

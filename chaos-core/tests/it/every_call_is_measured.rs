@@ -1,7 +1,7 @@
 //! Guard rails count each call once, whichever threads begin and end it.
 
 use std::{
-    sync::mpsc,
+    sync::{Arc, mpsc},
     task::{Context, Poll, Waker},
     thread,
 };
@@ -18,11 +18,14 @@ fn arm(injector: &Injector, calls: usize) -> &'static Site {
     let rail = GuardRail::new().error_ratio(Rate::new(0.0).unwrap());
     let rail = rail.at_least(calls.try_into().unwrap());
     let rail = rail.window(std::time::Duration::from_secs(600)).unwrap();
+    injector.put(never().guard(rail));
+    injector.site("counted")
+}
+
+fn never() -> Rule {
     let never = Trigger::new().rate(Rate::new(0.0).unwrap());
     let (id, site) = ("never".parse().unwrap(), "counted".parse().unwrap());
-    let rule = Rule::new(id, site, Fault::error("lost")).trigger(never);
-    injector.put(rule.guard(rail));
-    injector.site("counted")
+    Rule::new(id, site, Fault::error("lost")).trigger(never)
 }
 
 fn begin(site: &Site) -> WatchedCall {
@@ -86,4 +89,48 @@ fn a_call_that_panics_has_failed() {
     assert_eq!(breaches(&injector).len(), 0);
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(panics)).unwrap_err();
     assert_eq!(breaches(&injector).len(), 1);
+}
+
+/// A thread measures by what it has kept of the guard rails of now, and keeps nothing of them alive.
+#[test]
+fn what_a_thread_keeps_of_guard_rails_is_of_now() {
+    let shared = Arc::new(());
+    let observed = Arc::clone(&shared);
+    let injector = Injector::new();
+    injector.observe(move |_| assert_eq!(*observed, ()));
+    let site = arm(&injector, 4);
+    let left_alone = || assert!(site.decide_after(site.first_look(), &Call::new()).is_none());
+    // Several calls have to miss what the thread has kept before it keeps something else.
+    let left_alone_often = || (0..8).for_each(|_| left_alone());
+    for call in 1..=3 {
+        // The first call has the thread keep them.
+        assert_eq!(site.first_look().is_to_be_measured(), call > 1);
+        assert_eq!(site.measure_by("/").is_some(), call > 1);
+        left_alone();
+        assert!(site.measure_by("/healthz").is_none());
+        site.measure_by("/").expect("they are kept").end(call == 3);
+    }
+    // They are gone, and then there are others.
+    injector.put(never());
+    assert!(!site.first_look().is_to_be_measured());
+    assert!(site.measure_by("/").is_none());
+    left_alone_often();
+    assert!(site.first_look().leaves_alone());
+    assert!(site.measure(&Call::new(), None).is_none());
+    arm(&injector, 2);
+    left_alone_often();
+    let first = site.measure_by("/").expect("they are kept");
+    let second = begin(site);
+    for mut call in [first, second] {
+        assert_eq!(breaches(&injector), Vec::<String>::new());
+        call.end(true);
+    }
+    assert_eq!(breaches(&injector).len(), 1);
+    injector.acknowledge();
+    injector.resume();
+    left_alone_often();
+    assert!(site.first_look().is_to_be_measured());
+    drop(injector);
+    assert!(site.measure_by("/").is_none());
+    assert_eq!(Arc::strong_count(&shared), 1);
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use chaos_core::decision::{ActiveCall, WatchedBody};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use http_body::{Body, Frame, SizeHint};
 
 use super::{
@@ -293,7 +293,8 @@ fn is_failure(polled: &Polled) -> bool {
 
 /// Whether headers or trailers have a gRPC status other than OK.
 pub(crate) fn is_grpc_failure(headers: &HeaderMap) -> bool {
-    headers.get("grpc-status").is_some_and(|code| code != "0")
+    static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    headers.get(&GRPC_STATUS).is_some_and(|code| code != "0")
 }
 
 fn data(bytes: Bytes) -> Poll<Polled> {

@@ -1,48 +1,115 @@
 //! Ends a call whose only plan is an answer or an error: what most rules do that end a call, in a future that holds no
 //! more than that needs.
 
+use std::{
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
 use chaos_core::{Decision, Plan};
-use http::Request;
+use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
     body::FaultBody,
-    execute::{cut_means::CutMeans, outcome::Ending, protocol::Protocol},
+    boxed_future::{BoxedFuture, filled_future},
+    execute::{outcome::Outcome, protocol::Protocol},
     surface::{Bodies, HttpBody, HttpSurface, RequestBody},
 };
 
 /// Executes the plan of a decision that [ends the call at once](Decision::ends_at_once). Calls `inner` if its rule is
-/// over by now.
-pub(crate) async fn end_at_once<S, M, A, B>(
-    mut inner: S,
+/// over by then.
+pub(crate) fn end_at_once<S, M, A, B>(
+    inner: S,
     request: Request<A>,
-    mut decision: Decision,
-) -> Result<M::Response, M::Error>
+    decision: Decision,
+) -> BoxedFuture<Result<M::Response, M::Error>>
 where
-    S: Service<Request<RequestBody<M, A>>, Response = http::Response<B>>,
+    S: Service<Request<RequestBody<M, A>>, Response = Response<B>> + Send + 'static,
+    S::Future: Send + 'static,
     M: HttpSurface<A, B, S::Error>,
     A: HttpBody,
     B: HttpBody,
 {
-    let ending = match (decision.next_plan(), decision.mark()) {
-        (Some(Plan::Answer(answer)), _) => Ending::Answer(answer),
-        (Some(Plan::Fail(injected)), Some(mark)) => Ending::Fail(injected, mark.clone()),
-        _ => {
-            let call = inner.call(<M::Requests as Bodies<A>>::pass_request(request));
-            // Boxed, because few calls come here.
-            return M::pass(Box::pin(call).await);
-        }
+    let empty = EndAtOnce::<S, S::Future, M, A, B> {
+        inner: None,
+        request: None,
+        decision: None,
+        served: None,
+        surface: PhantomData,
     };
-    let protocol = Protocol::of(&request, decision.marks());
-    let (head, body) = request.into_parts();
-    // A service releases what it has reserved for the call.
-    drop((inner, body));
-    if let Ending::Answer(answer) = &ending {
-        let answer = protocol.answer(answer, head.headers);
-        return Ok(answer.map(|body| <M as Bodies<B>>::take(FaultBody::full(body))));
+    filled_future(empty, |future| {
+        future.inner = Some(inner);
+        future.request = Some(request);
+        future.decision = Some(decision);
+    })
+}
+
+/// The future of a call that ends at once. It is written by hand, so that the request is not moved again: it is as
+/// large as all else.
+struct EndAtOnce<S, F, M, A, B> {
+    inner: Option<S>,
+    request: Option<Request<A>>,
+    decision: Option<Decision>,
+    /// The call of the inner service, if the rule is over. Boxed, because few calls have one.
+    served: Option<Pin<Box<F>>>,
+    surface: PhantomData<fn() -> (M, B)>,
+}
+
+impl<S, F, M, A, B> Unpin for EndAtOnce<S, F, M, A, B> {}
+
+impl<S, M, A, B> Future for EndAtOnce<S, S::Future, M, A, B>
+where
+    S: Service<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
+    type Output = Result<M::Response, M::Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let (Some(decision), Some(request)) = (&mut this.decision, &mut this.request) {
+            let (plan, marks) = (decision.next_plan(), decision.marks());
+            if matches!(plan, Some(Plan::Answer(_) | Plan::Fail(_))) {
+                // A service releases what it has reserved for the call.
+                this.inner = None;
+            }
+            match (plan, decision.mark()) {
+                (Some(Plan::Answer(answer)), _) => {
+                    let protocol = Protocol::of(request, marks);
+                    let response = protocol.answer(&answer, request.headers_mut());
+                    return Poll::Ready(Ok(full::<M, B>(response)));
+                }
+                (Some(Plan::Fail(injected)), Some(mark)) => {
+                    let protocol = Protocol::of(request, marks);
+                    if M::HOLDS_ERRORS {
+                        let outcome = Outcome::fail(injected, &protocol);
+                        let result = outcome.into_result::<M, B, S::Error>();
+                        return Poll::Ready(result.map(|it| it.map(<M as Bodies<B>>::take)));
+                    }
+                    let line = || decision.line(&injected);
+                    let headers = request.headers_mut();
+                    let response = protocol.failure(&injected, line, mark, headers);
+                    return Poll::Ready(Ok(full::<M, B>(response)));
+                }
+                _ => {}
+            }
+        }
+        this.decision = None;
+        if let (Some(inner), Some(request)) = (&mut this.inner, this.request.take()) {
+            let call = inner.call(<M::Requests as Bodies<A>>::pass_request(request));
+            this.served = Some(Box::pin(call));
+        }
+        match &mut this.served {
+            Some(served) => served.as_mut().poll(cx).map(M::pass),
+            None => unreachable!("a future that was ready is not polled"),
+        }
     }
-    let cut_means = CutMeans::of::<M, A, B>(M::HOLDS_ERRORS);
-    let outcome = ending.outcome(&protocol, cut_means, M::HOLDS_ERRORS, head);
-    let result = outcome.into_result::<M, B, S::Error>();
-    result.map(|response| response.map(<M as Bodies<B>>::take))
+}
+
+fn full<M: Bodies<B>, B: HttpBody>(response: Response<Option<Bytes>>) -> Response<M::Body> {
+    response.map(|body| M::take(FaultBody::full(body)))
 }

@@ -34,13 +34,15 @@ impl Ending {
         protocol: &Protocol,
         means: CutMeans,
         has_errors: bool,
-        head: Parts,
+        mut head: Parts,
     ) -> Outcome {
+        let headers = &mut head.headers;
         match self {
-            Self::Answer(answer) => Outcome::Answer(protocol.answer(&answer, head.headers)),
-            Self::Fail(injected, _) if has_errors => Outcome::Fail(error(injected, protocol)),
+            Self::Answer(answer) => Outcome::Answer(protocol.answer(&answer, headers)),
+            Self::Fail(injected, _) if has_errors => Outcome::fail(injected, protocol),
             Self::Fail(injected, mark) => {
-                Outcome::Answer(protocol.failure(&injected, &mark, head.headers))
+                let line = || injected.to_line().into();
+                Outcome::Answer(protocol.failure(&injected, line, &mark, headers))
             }
             Self::Cut(cut) => Outcome::cut(cut, protocol, means, &head),
         }
@@ -71,6 +73,11 @@ pub(crate) enum ConnectionCut {
 }
 
 impl Outcome {
+    /// Fails the call with an error of the kind that the stack returns for the real failure.
+    pub(crate) fn fail(injected: Injected, protocol: &Protocol) -> Self {
+        Self::Fail(error(injected, protocol))
+    }
+
     /// Cuts the call off, and its connection if the kind of the cut or the method asks for it.
     pub(crate) fn cut(cut: Cut, protocol: &Protocol, means: CutMeans, head: &Parts) -> Self {
         let connection = || means.connection(&head.extensions);

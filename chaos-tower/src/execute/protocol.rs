@@ -1,5 +1,7 @@
 //! The protocol of a request, HTTP or gRPC, and the responses that the layer makes in it.
 
+use std::mem;
+
 use bytes::Bytes;
 use chaos_core::{
     Injected,
@@ -97,37 +99,44 @@ impl Protocol {
         self.bodies.have(status)
     }
 
-    /// Returns the response for a rule's answer. Its headers take the place of those of the request.
-    pub(crate) fn answer(&self, answer: &Answer, headers: HeaderMap) -> Response<Option<Bytes>> {
+    /// Returns the response for a rule's answer. Its headers take the memory of those of the request.
+    pub(crate) fn answer(
+        &self,
+        answer: &Answer,
+        headers: &mut HeaderMap,
+    ) -> Response<Option<Bytes>> {
         match &self.grpc {
-            None => self.http(answer, emptied(headers)),
+            None => self.http(answer, headers),
             Some(content_type) => {
                 self.grpc(answer.grpc_headers().clone(), content_type, answer.mark())
             }
         }
     }
 
-    /// Returns the response for an error, for a surface that cannot return one. Its headers take the place of those
-    /// of the request.
+    /// Returns the response for an error, for a surface that cannot return one. `line` returns the text of the error
+    /// and a line break. The headers take the memory of those of the request.
     pub(crate) fn failure(
         &self,
         injected: &Injected,
+        line: impl FnOnce() -> Bytes,
         mark: &HeaderValue,
-        headers: HeaderMap,
+        headers: &mut HeaderMap,
     ) -> Response<Option<Bytes>> {
-        let mut line = match self.marks {
-            true => injected.to_line(),
-            false => [injected.message(), "\n"].concat(),
-        };
         let Some(content_type) = &self.grpc else {
-            let mut headers = emptied(headers);
+            let line = match self.marks {
+                true => line(),
+                false => [injected.message(), "\n"].concat().into(),
+            };
+            empty(headers);
             headers.insert(header::CONTENT_TYPE, PLAIN);
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            return self.response(status, headers, Some(line.into()), mark);
+            return self.response(status, headers, Some(line), mark);
         };
-        // The message of a gRPC status has no line break at its end.
-        line.pop();
-        let status = GrpcStatus::new(GrpcCode::from(injected.kind()), &line);
+        let code = GrpcCode::from(injected.kind());
+        let status = match self.marks {
+            true => GrpcStatus::new(code, &injected.to_string()),
+            false => GrpcStatus::new(code, injected.message()),
+        };
         self.grpc(status.to_headers(), content_type, mark)
     }
 
@@ -159,10 +168,13 @@ impl Protocol {
         response
     }
 
-    fn http(&self, answer: &Answer, mut headers: HeaderMap) -> Response<Option<Bytes>> {
+    fn http(&self, answer: &Answer, headers: &mut HeaderMap) -> Response<Option<Bytes>> {
         let http = answer.http();
-        for (name, value) in http.header_map() {
-            headers.append(name, value.clone());
+        empty(headers);
+        if !http.header_map().is_empty() {
+            for (name, value) in http.header_map() {
+                headers.append(name, value.clone());
+            }
         }
         let mut body = http.content().filter(|_| http.allows_body());
         if http.content().is_none() && http.allows_body() {
@@ -176,7 +188,7 @@ impl Protocol {
     fn response(
         &self,
         status: StatusCode,
-        mut headers: HeaderMap,
+        headers: &mut HeaderMap,
         mut body: Option<Bytes>,
         mark: &HeaderValue,
     ) -> Response<Option<Bytes>> {
@@ -184,10 +196,10 @@ impl Protocol {
         if let Some(body) = body.take_if(|_| self.bodies.is_none()) {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
-        self.mark_alone(&mut headers, mark);
+        self.mark_alone(headers, mark);
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        *response.headers_mut() = headers;
+        mem::swap(response.headers_mut(), headers);
         response
     }
 
@@ -201,13 +213,12 @@ impl Protocol {
 
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
-/// Returns the headers of a request without their contents. A response in its place takes over their memory, unless
-/// that is much more than it needs.
-fn emptied(mut headers: HeaderMap) -> HeaderMap {
+/// Empties the headers of a request. A response in its place takes over their memory, unless that is much more than it
+/// needs.
+fn empty(headers: &mut HeaderMap) {
     const MOST: usize = 64;
-    if headers.capacity() > MOST {
-        return HeaderMap::new();
+    match headers.capacity() > MOST {
+        true => *headers = HeaderMap::new(),
+        false => headers.clear(),
     }
-    headers.clear();
-    headers
 }

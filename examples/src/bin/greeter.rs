@@ -24,6 +24,9 @@ struct Args {
     /// Rules file to load and to watch for changes; may be repeated
     #[arg(long, value_name = "FILE")]
     rules: Vec<PathBuf>,
+    /// Serve without the layer around the methods, to measure what it costs
+    #[arg(long)]
+    no_layer: bool,
 }
 
 #[tokio::main]
@@ -34,6 +37,7 @@ async fn main() -> Result<(), MainError> {
         listen: args.listen,
         admin: args.admin,
         rules: args.rules,
+        layer: !args.no_layer,
     })
     .await?;
 

@@ -28,6 +28,9 @@ struct Args {
     /// Don't send requests to the shop itself
     #[arg(long)]
     no_traffic: bool,
+    /// Serve without the layer around the routes, to measure what it costs
+    #[arg(long)]
+    no_layer: bool,
     /// Append the audit to this file, as JSON Lines
     #[arg(long, value_name = "FILE")]
     audit: Option<PathBuf>,
@@ -45,6 +48,7 @@ async fn main() -> Result<(), MainError> {
         admin: args.admin,
         rules: args.rules,
         traffic: !args.no_traffic,
+        layer: !args.no_layer,
         audit: args.audit,
         webhook: args.webhook,
     })

@@ -1,4 +1,4 @@
-//! The routes. The layer at the end of [`router`] makes them a site.
+//! The routes. The layer around them makes them a site.
 
 use std::{convert::Infallible, net::SocketAddr};
 
@@ -37,8 +37,8 @@ pub(super) struct App {
     pub(super) admin: SocketAddr,
 }
 
-pub(super) fn router(app: App) -> Router {
-    Router::new()
+pub(super) fn router(app: App, has_layer: bool) -> Router {
+    let router = Router::new()
         .route("/", get(index))
         .route("/products", get(products))
         .route("/products/{id}", get(product))
@@ -46,8 +46,11 @@ pub(super) fn router(app: App) -> Router {
         .route("/checkout/{id}", post(checkout))
         .route("/events", get(events))
         .route("/healthz", get(async || "ok\n"))
-        .with_state(app)
-        .layer(InjectLayer::new("http.server"))
+        .with_state(app);
+    match has_layer {
+        true => router.layer(InjectLayer::new("http.server")),
+        false => router,
+    }
 }
 
 async fn index(State(app): State<App>) -> Json<Value> {

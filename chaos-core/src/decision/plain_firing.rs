@@ -1,0 +1,225 @@
+//! A rule that fired in the plain way, as most do: it has one plan, which waits or ends the call.
+
+use std::{mem, sync::Arc, time::Duration};
+
+use crate::{
+    armed::{Armed, plain::PlainRule},
+    call::{Call, hit_call::HitCall},
+    decision::reservation::{Taken, spare},
+    dice::Dice,
+    fault::step::Step,
+    hub::{Hub, observer::Injection},
+    plan::{Plan, Wait, injected::Injected},
+    policy::limit::Limit,
+};
+
+/// A rule that fired in the plain way, until its plan begins and is over. What a call holds of it is little, and
+/// takes no allocation.
+#[derive(Debug)]
+pub(crate) struct PlainFiring {
+    pub(crate) rule: Arc<Armed>,
+    pub(crate) hub: Arc<Hub>,
+    /// What is known of the call, if anyone is to be told when the injection begins.
+    call: Option<Arc<HitCall>>,
+    /// `None` if the plan ends the call. That plan is made when it is asked for.
+    wait: Option<Wait>,
+    is_limited: bool,
+    /// Whether the plan is to be handed out.
+    is_pending: bool,
+    has_begun: bool,
+    /// Whether another holds what was taken.
+    is_moved: bool,
+}
+
+/// What is left of a rule that fired in the plain way, for one whose steps may be any.
+pub(crate) struct PlainParts {
+    pub(crate) rule: Arc<Armed>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) taken: Taken,
+    pub(crate) call: Option<Arc<HitCall>>,
+    pub(crate) delay: Duration,
+    pub(crate) has_begun: bool,
+    /// The plan, unless it was handed out.
+    pub(crate) step: Option<Step>,
+}
+
+/// Returns whether a plain rule fires on a call that it hit by chance: its limit does not spare the call, and it is no
+/// shadow rule, which only counts. The call is not exempt, and the rule has not expired.
+#[inline]
+pub(crate) fn takes(plain: &PlainRule, rule: &Armed) -> bool {
+    if let Some(limit) = plain.limit
+        && !rule.arming.progress.spend(limit.get())
+    {
+        spare(rule, Limit::Limit);
+        return false;
+    }
+    if plain.is_shadow {
+        rule.counters.count_shadowed();
+    }
+    !plain.is_shadow
+}
+
+/// Fails a call in plain code at once by a plain rule that ends the call, and counts the injection. The rule
+/// [takes](takes) the call.
+#[inline]
+pub(crate) fn fail(
+    rule: &Armed,
+    hub: &Hub,
+    call: &Call<'_>,
+    site: &'static str,
+) -> Option<Injected> {
+    let fault = rule.rule.faults.first()?;
+    let injected = fault.injected(&rule.rule.id, rule.answers(), site)?;
+    rule.counters.count_injected();
+    hub.report(|| Injection {
+        site,
+        rule: rule.rule.id.clone(),
+        fault: Arc::clone(rule.fault_names()),
+        delay: Duration::ZERO,
+        call: match hub.wants_calls() {
+            true => HitCall::of(call),
+            false => HitCall::unknown(),
+        },
+    });
+    Some(injected)
+}
+
+impl PlainFiring {
+    /// Fires a rule that [takes](takes) the call.
+    #[inline]
+    pub(crate) fn of(
+        rule: &Arc<Armed>,
+        plain: &PlainRule,
+        hub: &Arc<Hub>,
+        call: &Call<'_>,
+        site: &'static str,
+    ) -> Self {
+        rule.counters.enter_unbounded();
+        hub.enter_unbounded();
+        let mut fired = Self {
+            rule: Arc::clone(rule),
+            hub: Arc::clone(hub),
+            call: None,
+            wait: None,
+            is_limited: plain.limit.is_some(),
+            is_pending: true,
+            has_begun: false,
+            is_moved: false,
+        };
+        if !plain.ends_call {
+            fired.draw_wait(site);
+        }
+        // Code of the application may panic here, which gives back what was taken.
+        if hub.wants_calls() {
+            fired.call = Some(HitCall::of(call));
+        }
+        fired
+    }
+
+    #[cold]
+    fn draw_wait(&mut self, site: &'static str) {
+        if let Some(Step::Plan(Plan::Wait(wait))) = self.step(site) {
+            self.wait = Some(wait);
+        }
+    }
+
+    /// Returns what the rule's fault does.
+    #[inline]
+    fn step(&self, site: &'static str) -> Option<Step> {
+        let rule = &*self.rule;
+        let fault = rule.rule.faults.first()?;
+        Some(fault.step(&rule.rule.id, rule.answers(), site, &mut Dice::Thread))
+    }
+
+    /// Returns the plan, which has not been handed out.
+    #[inline]
+    fn plan(&self, site: &'static str) -> Option<Plan> {
+        if let Some(wait) = self.wait {
+            return Some(Plan::Wait(wait));
+        }
+        match self.step(site)? {
+            Step::Plan(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// Hands out the plan, once, unless the rule is over. Counts the injection if `begins` returns `true` for the
+    /// plan.
+    #[inline]
+    pub(crate) fn next_plan(
+        &mut self,
+        site: &'static str,
+        begins: impl FnOnce(&Plan) -> bool,
+    ) -> Option<Plan> {
+        if !mem::replace(&mut self.is_pending, false) || self.is_over() {
+            return None;
+        }
+        let plan = self.plan(site)?;
+        if begins(&plan) {
+            self.begin(site);
+        }
+        Some(plan)
+    }
+
+    /// Counts the injection and reports it.
+    #[inline]
+    fn begin(&mut self, site: &'static str) {
+        self.has_begun = true;
+        let Self { rule, hub, .. } = self;
+        rule.counters.count_injected();
+        hub.report(|| Injection {
+            site,
+            rule: rule.rule.id.clone(),
+            fault: Arc::clone(rule.fault_names()),
+            delay: self.wait.map_or(Duration::ZERO, Wait::delay),
+            call: self.call.take().unwrap_or_else(HitCall::unknown),
+        });
+    }
+
+    /// Returns whether the plan is to be handed out, and ends the call.
+    #[inline]
+    pub(crate) fn ends_call(&self) -> bool {
+        self.is_pending && self.wait.is_none()
+    }
+
+    /// Returns how long the plan delays the call.
+    pub(crate) fn planned_delay(&self) -> Duration {
+        let pending = self.wait.filter(|_| self.is_pending);
+        pending.map_or(Duration::ZERO, Wait::time)
+    }
+
+    /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.hub.is_over(&self.rule)
+    }
+
+    /// Takes everything apart. What is left of it gives nothing back.
+    pub(crate) fn take(&mut self, site: &'static str) -> PlainParts {
+        let plan = mem::replace(&mut self.is_pending, false).then(|| self.plan(site));
+        self.is_moved = true;
+        PlainParts {
+            rule: Arc::clone(&self.rule),
+            hub: Arc::clone(&self.hub),
+            taken: Taken::plain(self.is_limited),
+            call: self.call.take(),
+            delay: self.wait.map_or(Duration::ZERO, Wait::delay),
+            has_begun: self.has_begun,
+            step: plan.flatten().map(Step::Plan),
+        }
+    }
+}
+
+impl Drop for PlainFiring {
+    #[inline]
+    fn drop(&mut self) {
+        if self.is_moved {
+            return;
+        }
+        self.rule.counters.leave();
+        self.hub.leave();
+        if self.is_limited && !self.has_begun {
+            self.rule.arming.progress.refund();
+        }
+    }
+}
