@@ -305,7 +305,7 @@ impl Site {
                 return self.ask_entered(own, call);
             }
             self.passed_outside.note();
-            if own.rules.first_part().is_empty() {
+            if own.rules.is_empty() {
                 return None;
             }
         }
