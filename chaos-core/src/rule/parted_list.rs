@@ -48,6 +48,10 @@ impl<T: Clone> PartedList<T> {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_empty()
+    }
+
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
         match at.checked_sub(FULL) {
             None => self.first.get(at),

@@ -161,11 +161,8 @@ impl Site {
             return self.look_closer(site_rules, look.at(), call).map(decided);
         }
         if number >= snapshot::FIRST {
-            snapshot::keep(
-                number,
-                site_rules.rules.first_part(),
-                self.watchers_to_keep(site_rules),
-            );
+            let rules = site_rules.rules.first_part();
+            snapshot::keep(number, rules, self.watchers_to_keep(site_rules));
         }
         self.ask(site_rules, call).map(decided)
     }
@@ -308,7 +305,7 @@ impl Site {
                 return self.ask_entered(own, call);
             }
             self.passed_outside.note();
-            if own.rules.first_part().is_empty() {
+            if own.rules.is_empty() {
                 return None;
             }
         }
