@@ -7,7 +7,6 @@ pub(crate) mod failure;
 pub(crate) mod fired;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
-pub(crate) mod plain_firing;
 pub(crate) mod reservation;
 pub(crate) mod site_rules;
 pub(crate) mod steps;
@@ -39,8 +38,7 @@ use crate::{
     decision::{
         active_call::Active,
         fired::Fired,
-        firing::{Before, Firing},
-        plain_firing::PlainFiring,
+        firing::{Before, Firing, plain::PlainFiring},
         site_rules::Here,
     },
     dice::Dice,

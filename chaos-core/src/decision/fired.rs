@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     armed::Armed,
-    decision::{firing::Firing, plain_firing::PlainFiring},
+    decision::firing::{Firing, plain::PlainFiring},
     gate::Gate,
     hub::Hub,
 };

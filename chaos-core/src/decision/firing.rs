@@ -1,5 +1,7 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
+pub(crate) mod plain;
+
 use std::{
     borrow::Cow,
     sync::{Arc, Mutex, atomic::AtomicBool},
@@ -11,7 +13,7 @@ use crate::{
     call::{Call, hit_call::HitCall, site_kind::SiteKind},
     decision::{
         active_call::{Active, MaybeShared},
-        plain_firing::PlainParts,
+        firing::plain::PlainParts,
         reservation::Permits,
         site_rules::Here,
         steps::{self, Bounded, FaultNames, Steps},

@@ -11,8 +11,9 @@ use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::{
-        Decision, overlay_rules,
-        plain_firing::{self, PlainFiring},
+        Decision,
+        firing::plain::{self, PlainFiring},
+        overlay_rules,
         site_rules::{Evaluation, SiteRules},
     },
     hub::{Hub, reentrancy},
@@ -119,7 +120,7 @@ impl Site {
         look: FirstLook,
         call: &Call<'_>,
     ) -> Option<Result<Decision, Injected>> {
-        let fail = |rule: &Armed, hub: &Hub| plain_firing::fail(rule, hub, call, self.name);
+        let fail = |rule: &Armed, hub: &Hub| plain::fail(rule, hub, call, self.name);
         self.decide_by(look, call, |rule, hub| fail(rule, hub).map(Err), Ok)
     }
 
@@ -260,7 +261,7 @@ impl Site {
         }) else {
             return self.fire_any(site_rules, from, hit, call).map(decided);
         };
-        if !plain_firing::takes(plain, rule) {
+        if !plain::takes(plain, rule) {
             return None;
         }
         if plain.ends_call
