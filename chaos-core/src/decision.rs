@@ -3,7 +3,6 @@
 pub(crate) mod active_call;
 pub(crate) mod asked;
 pub(crate) mod burn_threads;
-pub(crate) mod failure;
 pub(crate) mod fired;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
@@ -22,7 +21,7 @@ mod measured_calls;
 pub use self::{
     active_call::ActiveCall,
     asked::Asked,
-    failure::Failure,
+    plain_firing::Failure,
     watched_body::WatchedBody,
     watched_call::{WatchedCall, WatchedFuture},
 };

@@ -1,16 +1,16 @@
 //! A rule that fired in the plain way, as most do: it has one plan, which waits or ends the call.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{io, mem, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::HeaderValue;
 
 use crate::{
     armed::{Armed, plain::PlainRule},
     call::{Call, hit_call::HitCall},
-    decision::{
-        failure::Failure,
-        reservation::{Taken, spare},
-    },
+    decision::reservation::{Taken, spare},
     dice::Dice,
-    fault::{Fault, step::Step},
+    fault::{ErrorFault, Fault, step::Step},
     hub::{Hub, observer::Injection},
     plan::{Plan, Wait, injected::Injected},
     policy::limit::Limit,
@@ -240,5 +240,42 @@ impl Drop for PlainFiring {
         if self.is_limited && !self.has_begun {
             self.rule.arming.progress.refund();
         }
+    }
+}
+
+/// The error of an `error` fault that a call fails with, for an integration that cannot return errors. Most of what
+/// it knows was made when the rule first failed a call, so that it takes no allocation.
+#[derive(Clone, Copy, Debug)]
+pub struct Failure<'d> {
+    rule: &'d Armed,
+    error: &'d ErrorFault,
+    site: &'static str,
+}
+
+impl Failure<'_> {
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.error.kind()
+    }
+
+    /// Returns the message of the rule.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        self.error.message()
+    }
+
+    /// Returns the line of text that [`Injected::to_line`](crate::Injected::to_line) returns for the error.
+    #[must_use]
+    pub fn line(&self) -> Bytes {
+        let id = &self.rule.rule.id;
+        let make = || self.error.injected(id, self.site).to_line().into();
+        self.rule.line(self.site, make)
+    }
+
+    /// Returns the id of the rule as the value of a header.
+    #[must_use]
+    pub fn mark(&self) -> &HeaderValue {
+        self.rule.mark()
     }
 }
