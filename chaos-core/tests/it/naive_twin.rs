@@ -315,7 +315,7 @@ proptest! {
         // Few are asked one by one, and many are looked up.
         mut rules in prop_oneof![
             2 => prop::collection::vec(any_rule(), 1..9),
-            1 => prop::collection::vec(any_rule(), 9..=200),
+            1 => prop::collection::vec(any_rule(), 9..60),
         ],
         toggled in prop::collection::vec(any::<prop::sample::Index>(), 0..10),
         calls in prop::collection::vec(
