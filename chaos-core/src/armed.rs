@@ -24,7 +24,7 @@ use crate::{
         counters::Counters,
         draw::Hit,
         plain::PlainRule,
-        precheck::{CLOSELY, EXPIRED, Glance, MATCHES, OF_TOKEN, OFF, Precheck},
+        precheck::{CLOSELY, EXPIRED, Glance, MATCHES, OF_TOKEN, OFF, Precheck, SIMPLY},
     },
     call::{Call, site_kind::SiteKind},
     fault::{Fault, prepared::PreparedAnswers},
@@ -227,8 +227,9 @@ impl Armed {
         is_known.then(|| Decisions::first(hit))
     }
 
-    /// Decides on one call, whatever the rule needs for that.
-    pub(crate) fn consult(&self, call: &Call<'_>, hub: &Hub) -> Verdict {
+    /// Decides on one call, whatever the rule needs for that, and is inlined into what asks rules. Something of its matcher may be known to hold.
+    #[inline(always)]
+    pub(crate) fn consult(&self, call: &Call<'_>, hub: &Hub, known: Known) -> Verdict {
         let special = self.precheck.special();
         if special & (EXPIRED | OFF) != 0 {
             return if special & OFF != 0 {
@@ -237,16 +238,47 @@ impl Armed {
                 Verdict::Expired
             };
         }
-        if special & MATCHES != 0 && !self.precheck.matches(call, Known::Nothing) {
+        if special & MATCHES != 0 && !self.precheck.matches(call, known) {
             return Verdict::Pass;
         }
         if special & CLOSELY != 0 {
-            return self.consult_closely(call, hub);
+            return match special & SIMPLY {
+                0 => self.consult_closely(call, hub),
+                _ => self.consult_simply(call),
+            };
         }
         match self.precheck.settle() {
             Glance::Pass => Verdict::Pass,
             Glance::Hit => Verdict::Hit(Hit::BY_CHANCE),
-            Glance::LookCloser | Glance::NeedsCall => self.decide(Turn::default(), Duration::ZERO),
+            Glance::LookCloser | Glance::NeedsCall | Glance::NeedsMethod => {
+                self.decide(Turn::default(), Duration::ZERO)
+            }
+        }
+    }
+
+    /// Decides for a rule that needs nothing but the key of a call or, without a key, its number.
+    #[cold]
+    #[inline(never)]
+    fn consult_simply(&self, call: &Call<'_>) -> Verdict {
+        let (trigger, draw) = (&self.rule.trigger, self.arming.draw);
+        let Some(key) = trigger.deciding_key() else {
+            let ordinal = self.arming.progress.next_ordinal();
+            self.counters.count_matched();
+            return match draw.hits_ordinal(trigger, ordinal) {
+                true => Verdict::Hit(Hit::of(Turn {
+                    ordinal: Some(ordinal),
+                    key: None,
+                })),
+                false => Verdict::Pass,
+            };
+        };
+        let key = key.of(call, &self.rule.matcher);
+        self.counters.count_matched();
+        match key {
+            Some(key) if draw.hits_key(trigger.hits_of_2_53(), key.as_bytes()) => {
+                Verdict::Hit(Hit::BY_CHANCE)
+            }
+            _ => Verdict::Pass,
         }
     }
 

@@ -1,14 +1,19 @@
 //! The facts of one call, which matchers and keys read.
 
+pub(crate) mod bytes;
 pub(crate) mod direction;
 pub(crate) mod hit_call;
+mod host;
 pub(crate) mod meter;
+mod query;
 pub(crate) mod site_kind;
 pub(crate) mod stripe;
 
 use std::{borrow::Cow, fmt, net::IpAddr};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+
+use self::{bytes::is_visible, host::Host, query::Values};
 
 /// A label of a call: its name, and its value on this call.
 pub type Label<'a> = (&'static str, Cow<'a, str>);
@@ -205,43 +210,64 @@ impl<'a> Call<'a> {
     /// Returns `package.Service/Method` if this is a gRPC call.
     pub(crate) fn grpc(&self) -> Option<&'a str> {
         let http = self.http?;
-        let content_type = http.headers.get(header::CONTENT_TYPE)?;
+        let content_type = self.first_header(&header::CONTENT_TYPE)?;
         let is_grpc = content_type.as_bytes().starts_with(b"application/grpc");
         http.uri.path().strip_prefix('/').filter(|_| is_grpc)
     }
 
     /// Returns the host in lower case and without its port: that of the request's target (HTTP/2,
     /// proxies), or else that of the `Host` header.
-    pub(crate) fn host(&self) -> Option<FactText<'a>> {
-        let http = self.http?;
-        let host = http.uri.host().or_else(|| {
-            let host = http.headers.get(header::HOST)?.to_str().ok()?;
-            match host.rsplit_once(':') {
-                // The colons of a bare IPv6 address are inside its brackets.
-                Some((host, port)) if !port.contains(']') => Some(host),
-                _ => Some(host),
+    pub(crate) fn host(&self) -> Option<Host<'a>> {
+        match self.http?.uri.host() {
+            Some(host) => Host::of(host.as_bytes()),
+            None => Host::of(self.first_header(&header::HOST)?.as_bytes()),
+        }
+    }
+
+    /// Returns the first value of a header.
+    #[inline]
+    pub(crate) fn first_header(&self, name: &HeaderName) -> Option<&'a HeaderValue> {
+        let headers = self.http?.headers;
+        if !are_few(headers) {
+            return headers.get(name);
+        }
+        for (other, value) in headers {
+            if other == name {
+                return Some(value);
             }
-        })?;
-        Some(FactText(
-            match host.bytes().any(|b| b.is_ascii_uppercase()) {
-                true => host.to_ascii_lowercase().into(),
-                false => host.into(),
-            },
-        ))
+        }
+        None
+    }
+
+    /// Calls `each` with the values of a header, in order, until it returns `None`.
+    #[inline]
+    pub(crate) fn each_header(
+        &self,
+        name: &HeaderName,
+        mut each: impl FnMut(&'a HeaderValue) -> Option<()>,
+    ) -> Option<()> {
+        let Some(Http { headers, .. }) = self.http else {
+            return Some(());
+        };
+        // Most requests have no header twice, and the first value is found sooner than all of them.
+        if headers.len() == headers.keys_len() {
+            return self.first_header(name).map_or(Some(()), each);
+        }
+        headers.get_all(name).iter().try_for_each(&mut each)
     }
 
     /// Returns the values of a header, in order.
+    #[cfg(test)]
     pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a HeaderValue> {
         let values = self.http.map(|http| http.headers.get_all(name).iter());
         values.into_iter().flatten()
     }
 
     /// Returns the values of a query parameter, percent-decoded and in order.
-    pub(crate) fn query(&self, name: &str) -> impl Iterator<Item = FactText<'a>> {
-        let query = self.http.and_then(|http| http.uri.query()).unwrap_or("");
-        form_urlencoded::parse(query.as_bytes())
-            .filter(move |(key, _)| key == name)
-            .map(|(_, value)| FactText(value))
+    #[inline(always)]
+    pub(crate) fn query<'n>(&self, name: &'n str) -> Values<'a, 'n> {
+        let query = self.http.and_then(|http| http.uri.query());
+        Values::new(query.unwrap_or(""), name)
     }
 
     /// Returns the value of a label.
@@ -258,6 +284,20 @@ impl fmt::Debug for Call<'_> {
             .field("labels", &self.labels)
             .finish_non_exhaustive()
     }
+}
+
+/// Cuts the text of a header at [`MAX_LENGTH`]. Returns `None` if it is no text.
+#[inline(always)]
+pub(crate) fn cut_header(value: &HeaderValue) -> Option<&[u8]> {
+    let value = value.as_bytes();
+    is_visible(value).then(|| &value[..value.len().min(MAX_LENGTH)])
+}
+
+/// Returns whether a request has so few headers that to compare their names one by one takes less than to hash
+/// one.
+#[inline(always)]
+pub(crate) fn are_few(headers: &HeaderMap) -> bool {
+    headers.len() <= 8
 }
 
 /// How many bytes of a key, or of a text that is kept, count, since nothing else bounds the length of a value.
@@ -277,22 +317,6 @@ pub(crate) fn cut(value: Cow<'_, str>) -> Cow<'_, str> {
             value.truncate(end);
             value.into()
         }
-    }
-}
-
-/// A fact that was computed from the request, as bytes that matchers can compare.
-pub(crate) struct FactText<'a>(Cow<'a, str>);
-
-impl<'a> FactText<'a> {
-    /// Returns the text.
-    pub(crate) fn into_text(self) -> Cow<'a, str> {
-        self.0
-    }
-}
-
-impl AsRef<[u8]> for FactText<'_> {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
     }
 }
 

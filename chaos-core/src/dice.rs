@@ -9,7 +9,7 @@ use std::{cell::Cell, hash::Hasher};
 #[expect(clippy::disallowed_types, reason = "this is the dice file")]
 use rand::rngs::SysRng;
 use rand::{Rng, RngExt, SeedableRng, TryRng, distr::Distribution};
-use rand_xoshiro::Xoshiro256PlusPlus;
+use rand_xoshiro::{SplitMix64, Xoshiro256PlusPlus};
 use siphasher::sip::SipHasher13;
 
 use crate::name::RuleId;
@@ -64,17 +64,18 @@ pub(crate) enum Dice {
 impl Dice {
     /// Creates the dice for call number `ordinal` of the rule with this [`stream`].
     pub(crate) fn seeded(stream: u64, ordinal: u64) -> Self {
-        // Weyl steps keep neighbouring ordinals apart; `seed_from_u64` mixes them (SplitMix64).
-        let seed = stream.wrapping_add(ordinal.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(seed))
+        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(by_ordinal(
+            stream, ordinal,
+        )))
     }
 
     /// Creates the dice for every call with this key, of the rule with this [`stream`]. SipHash
     /// gives the same result on every machine, so every replica has the same dice.
     pub(crate) fn keyed(stream: u64, key: &str) -> Self {
-        let mut hash = SipHasher13::new_with_keys(stream, 0);
-        hash.write(key.as_bytes());
-        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(hash.finish()))
+        Self::Seeded(Xoshiro256PlusPlus::seed_from_u64(by_key(
+            stream,
+            key.as_bytes(),
+        )))
     }
 
     /// Draws 64 uniform bits.
@@ -107,6 +108,40 @@ impl Dice {
     }
 }
 
+/// Returns the first number that [`Dice::seeded`] draw.
+#[inline]
+pub(crate) fn first_seeded(stream: u64, ordinal: u64) -> u64 {
+    first_of(by_ordinal(stream, ordinal))
+}
+
+/// Returns the first number that [`Dice::keyed`] draw.
+#[inline]
+pub(crate) fn first_keyed(stream: u64, key: &[u8]) -> u64 {
+    first_of(by_key(stream, key))
+}
+
+/// Returns the seed of call number `ordinal`. Weyl steps keep neighbouring ordinals apart; `seed_from_u64` mixes
+/// them (SplitMix64).
+fn by_ordinal(stream: u64, ordinal: u64) -> u64 {
+    stream.wrapping_add(ordinal.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+}
+
+/// Returns the seed of the calls with this key.
+#[inline(always)]
+fn by_key(stream: u64, key: &[u8]) -> u64 {
+    SipHasher13::new_with_keys(stream, 0).hash(key)
+}
+
+/// Returns the first number of xoshiro256++ with this seed. It takes two of the four numbers that the generator is
+/// made of, and most calls need no other number.
+fn first_of(seed: u64) -> u64 {
+    let mut state = SplitMix64::seed_from_u64(seed);
+    let [first, _, _, last] = [(); 4].map(|()| state.next_u64());
+    (first.wrapping_add(last))
+        .rotate_left(23)
+        .wrapping_add(first)
+}
+
 /// Hashes the seed with the rule's id, so that rules with one seed draw different numbers.
 pub(crate) fn stream(seed: u64, rule: &RuleId) -> u64 {
     let mut hash = fnv::FnvHasher::default();
@@ -120,6 +155,24 @@ mod tests {
     use rand_xoshiro::Xoroshiro128Plus;
 
     use super::*;
+
+    #[test]
+    fn the_first_number_is_that_of_the_published_generators() {
+        for at in 0..1000 {
+            let stream = u64::MAX / 1000 * at;
+            let first = Dice::seeded(stream, at).draw();
+            assert_eq!(first_seeded(stream, at), first);
+            let key = "k".repeat(usize::try_from(at % 40).unwrap());
+            let mut hash = SipHasher13::new_with_keys(stream, 0);
+            hash.write(key.as_bytes());
+            let mut published = Xoshiro256PlusPlus::seed_from_u64(hash.finish());
+            assert_eq!(first_keyed(stream, key.as_bytes()), published.next_u64());
+            assert_eq!(
+                Dice::keyed(stream, &key).draw(),
+                first_keyed(stream, key.as_bytes())
+            );
+        }
+    }
 
     #[test]
     fn a_step_is_that_of_the_published_generator() {

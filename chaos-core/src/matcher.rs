@@ -20,6 +20,7 @@ use std::mem;
 
 use http::HeaderName;
 
+#[cfg(test)]
 use crate::call::Call;
 
 /// Conditions on a call, all of which must hold. A matcher without conditions matches every call.
@@ -161,14 +162,7 @@ impl Matcher {
         holds(&self.method, || call.method())
             && holds(&self.path, || call.path())
             && (self.headers.iter()).all(|(name, text)| text.matches(&|| call.header(name)))
-            && self.takes_others(call)
-    }
-
-    /// Returns whether the conditions hold that are on neither the method nor the path nor headers. The cheap
-    /// conditions are checked first.
-    #[inline(never)]
-    fn takes_others(&self, call: &Call<'_>) -> bool {
-        (self.host.as_ref()).is_none_or(|text| text.matches(&|| call.host().into_iter()))
+            && (self.host.as_ref()).is_none_or(|text| text.matches(&|| call.host().into_iter()))
             && (self.labels.iter())
                 .all(|(name, text)| text.matches(&|| call.label(name).into_iter()))
             && (self.query.iter()).all(|(name, text)| text.matches(&|| call.query(name)))

@@ -80,7 +80,7 @@ impl Writer {
             return ARMED;
         }
         let slot = *self.slot.get_or_insert_with(SlotId::next);
-        slot.number(rules.read_calls()).unwrap_or(ARMED)
+        slot.number(rules.reads()).unwrap_or(ARMED)
     }
 }
 

@@ -205,6 +205,16 @@ impl Trigger {
             || (self.budget.as_deref()).is_some_and(Budget::counts_calls)
     }
 
+    /// Returns whether the decision needs the key of a call or its number, and no more.
+    pub(crate) fn is_simple(&self) -> bool {
+        let by_one = self.deciding_key().is_some() || self.seed.is_some();
+        by_one
+            && (self.skip, self.every.get()) == (0, 1)
+            && self.replay.is_none()
+            && self.program.is_none()
+            && !(self.budget.as_deref()).is_some_and(Budget::counts_calls)
+    }
+
     /// Returns whether no draw is needed.
     pub(crate) fn always_hits(&self) -> bool {
         self.rate == Rate::ALWAYS && self.program.is_none()

@@ -1,5 +1,6 @@
 //! The tables of costs in the README and in the book, made of the recorded results in `benches/results`.
 
+mod end_to_end;
 mod lines;
 mod peers;
 mod records;
@@ -8,8 +9,8 @@ use std::{fs, path::Path};
 
 use self::{
     lines::{HITS, LONG, Line, SHORT},
-    peers::{are_ahead, peers},
-    records::{Record, named, records},
+    peers::{Show, are_ahead, are_within_budgets, peers, two_threads},
+    records::{Record, Size, named, records},
 };
 
 /// The root of the repository: the program may be run in another folder.
@@ -43,7 +44,9 @@ pub(crate) fn check() -> Result<(), String> {
             ));
         }
     }
-    are_ahead(&records("peers.json")?)
+    let peers = records("peers.json")?;
+    are_ahead(&peers)?;
+    are_within_budgets(&peers, &records("overhead.json")?)
 }
 
 fn read(name: &str) -> Result<String, String> {
@@ -72,7 +75,16 @@ fn table(name: &str) -> Result<String, String> {
         "short" => lines(SHORT, &[INSTRUCTIONS, NS]),
         "long" => lines(LONG, &[INSTRUCTIONS, NS, FUTURE, BUDGET]),
         "hits" => lines(HITS, &[INSTRUCTIONS, NS, ALLOCATIONS, BUDGET]),
-        "points" | "layers" => peers(&records("peers.json")?, name),
+        "points" | "async points" | "layers" | "axum" => {
+            peers(&records("peers.json")?, name, Show::Counts)
+        }
+        "points in ns" | "layers in ns" => {
+            let table = name.trim_end_matches(" in ns");
+            peers(&records("peers.json")?, table, Show::Nanoseconds)
+        }
+        "two threads" => two_threads(&records("peers-threads.json")?),
+        "sizes" => Ok(sizes(&records("sizes.json")?)),
+        "end to end" => Ok(end_to_end::table(&records("end-to-end.json")?)),
         _ => Err(format!("no table is called `{name}`")),
     }
 }
@@ -97,7 +109,7 @@ const BUDGET: Column = ("budget", budget);
 /// Returns the table of these lines with these columns. Only a table with the column of allocations may have lines
 /// that allocate: the documents say so of the others.
 fn lines(lines: &[Line], columns: &[Column]) -> Result<String, String> {
-    let records = records("overhead.json")?;
+    let records: Vec<Record> = records("overhead.json")?;
     let heads: Vec<_> = columns.iter().map(|(head, _)| *head).collect();
     let mut rows = Vec::new();
     for (label, groups) in lines {
@@ -117,6 +129,24 @@ fn lines(lines: &[Line], columns: &[Column]) -> Result<String, String> {
         rows.push((*label, columns.iter().map(cell).collect()));
     }
     Ok(markdown(&heads, &rows))
+}
+
+/// Returns the table of the binaries of a small service.
+fn sizes(all: &[Size]) -> String {
+    let mut rows = Vec::new();
+    for Size {
+        form,
+        bytes,
+        seconds,
+    } in all
+    {
+        let cells = vec![format!("{:.2} MB", bytes / 1e6), format!("{seconds:.0} s")];
+        rows.push((form.as_str(), cells));
+    }
+    markdown(
+        &["binary, stripped", "processor time of a build from nothing"],
+        &rows,
+    )
 }
 
 /// Returns a table whose first column has the labels of the rows, and no head.
@@ -159,6 +189,7 @@ fn range(records: &[&Record], figure: fn(&Record) -> Option<f64>) -> String {
 
 fn thousands(figure: i64) -> String {
     match figure {
+        ..0 => format!("-{}", thousands(-figure)),
         1000.. => format!("{},{:03}", figure / 1000, figure % 1000),
         _ => figure.to_string(),
     }

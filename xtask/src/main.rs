@@ -9,6 +9,7 @@ mod book;
 mod costs;
 mod minimal;
 mod pictures;
+mod sizes;
 
 use std::process::{Command, ExitCode};
 
@@ -32,6 +33,10 @@ const BINS: &str = "cargo build --workspace --bins --examples";
 /// Measures the peers beside this library. Their crates are in a workspace of their own, which CI does not build.
 const PEERS: &str = "cargo run --profile counted --manifest-path benches/apart/Cargo.toml -p peers \
                      --target-dir target/apart -- --bench --write";
+
+/// The programs under load, as a service is built.
+const END_TO_END: &str =
+    "cargo build --release -p chaos-examples --bin shop --bin greeter --bin end_to_end";
 
 /// The recipes: each has a name, a purpose and its command lines. The help is made from this table.
 const RECIPES: &[(&str, &str, &[&str])] = &[
@@ -171,6 +176,28 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         &["xtask draw-pictures"],
     ),
     (
+        "sizes",
+        "builds a small service from nothing, with and without the library, and writes what that adds to its binary",
+        &["xtask write-sizes", "xtask write-costs"],
+    ),
+    (
+        "end-to-end",
+        "measures what the layer adds to whole requests, and writes the results and the table; needs wrk and h2load",
+        &[
+            END_TO_END,
+            "target/release/end_to_end --write benches/results/end-to-end.json",
+            "xtask write-costs",
+        ],
+    ),
+    (
+        "end-to-end-check",
+        "measures the same for half a minute; fails if the layer adds a quarter to a request; needs wrk and h2load",
+        &[
+            END_TO_END,
+            "target/release/end_to_end --rounds 3 --at-most 0.25",
+        ],
+    ),
+    (
         "storm",
         "puts load on the shop while rules change 200 times per second; needs wrk",
         // Optimised, as a service runs: some races come up in no other build.
@@ -269,6 +296,7 @@ fn task(words: &[&str]) -> Option<Result<(), String>> {
         // mdBook asks first whether it may send HTML.
         ["book-links", ..] => Some(Ok(())),
         ["check-costs"] => Some(costs::check()),
+        ["write-sizes"] => Some(sizes::write()),
         ["write-costs"] => Some(costs::write()),
         ["check-pictures"] => Some(pictures::check()),
         ["draw-pictures"] => Some(pictures::write()),

@@ -2,11 +2,12 @@
 
 use std::{
     hint::black_box,
+    num::NonZeroU64,
     task::{Context, Waker},
 };
 
 use axum::body::Body;
-use chaos_core::{Injector, Matcher, Text};
+use chaos_core::{Injector, Matcher, Rate, Text, Trigger};
 use chaos_tower::InjectLayer;
 use http::{HeaderName, HeaderValue, Request, Uri};
 use tower::{Layer, Service, service_fn};
@@ -26,8 +27,7 @@ pub(crate) const SITE: &str = "bench.layer";
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = vec![
-        Case::new(BARE, || calls_of(opaque(Plain), request))
-            .future(future_size(&opaque(Plain), &bodied)),
+        Case::new(BARE, || bare(request)).future(future_size(&opaque(Plain), &bodied)),
         Case::new(IDLE, || layered(request, |_| {}))
             .over(BARE)
             .at_most(8)
@@ -86,7 +86,7 @@ fn forms() -> [Case; 3] {
     ]
 }
 
-fn armed() -> [Case; 4] {
+fn armed() -> [Case; 7] {
     [
         Case::new(ARMED, || {
             layered(request, |injector| {
@@ -95,14 +95,40 @@ fn armed() -> [Case; 4] {
         })
         .over(BARE)
         .at_most(100),
+        Case::new("layer, armed with a limit, does not fire", || {
+            layered(request, |injector| {
+                let limited = Trigger::new().rate(Rate::new(1e-18).expect("a share"));
+                let limited = limited.limit(NonZeroU64::MAX);
+                injector.put(never_firing("never", SITE).trigger(limited));
+            })
+        })
+        .over(BARE)
+        .at_most(100),
+        Case::new("layer, four rules, none fires", || {
+            layered(request, |injector| {
+                let rules = ["a", "b", "c", "d"].map(|id| never_firing(id, SITE));
+                injector.replace(rules.into()).expect("the ids differ");
+            })
+        })
+        .over(BARE)
+        .at_most(215),
         Case::new("layer, armed, does not match", || {
             layered(request, |injector| {
                 let post = Matcher::new().method(Text::is("POST"));
                 injector.put(matching("never", SITE, post));
             })
         })
-        .over(BARE),
-        Case::new(BARE_HEADERS, || calls_of(opaque(Plain), with_headers)),
+        .over(BARE)
+        .at_most(150),
+        Case::new("layer, armed, does not match the path", || {
+            layered(request, |injector| {
+                let carts = Text::route("/carts/{id}").expect("a route");
+                injector.put(matching("never", SITE, Matcher::new().path(carts)));
+            })
+        })
+        .over(BARE)
+        .at_most(185),
+        Case::new(BARE_HEADERS, || bare(with_headers)),
         Case::new("layer, method + path + header match, does not fire", || {
             layered(with_headers, |injector| {
                 let matcher = Matcher::new()
@@ -134,6 +160,11 @@ pub(super) fn layered(request: fn() -> Request<()>, arm: fn(&Injector)) -> Run {
         let _injector = &injector;
         run(calls);
     })
+}
+
+/// Calls the service without a layer.
+pub(super) fn bare(request: fn() -> Request<()>) -> Run {
+    calls_of(opaque(Plain), request)
 }
 
 /// Calls a layer of an injector, which has to be kept alive.

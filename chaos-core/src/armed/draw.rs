@@ -59,11 +59,37 @@ impl Draw {
     /// Returns whether the call is hit; `age` is the time since the rule was armed.
     pub(crate) fn hits(self, trigger: &Trigger, turn: Turn<'_>, age: Duration) -> bool {
         // Drawn even where the answer is known, so that later draws are the same at every rate.
-        let draw = self.dice(turn).draw();
+        let draw = match (self.stream, turn) {
+            (Some(stream), Turn { key: Some(key), .. }) => {
+                dice::first_keyed(stream, key.as_bytes())
+            }
+            (
+                Some(stream),
+                Turn {
+                    ordinal: Some(ordinal),
+                    ..
+                },
+            ) => dice::first_seeded(stream, ordinal),
+            _ => Dice::Thread.draw(),
+        };
         match &trigger.replay {
             Some(calls) => calls.has(&turn),
             None => draw >> 11 < trigger.hits_of_2_53_at(age),
         }
+    }
+
+    /// Returns whether a call with this key is hit by a trigger of this rate, without a replay and a program.
+    #[inline(always)]
+    pub(super) fn hits_key(self, hits_of_2_53: u64, key: &[u8]) -> bool {
+        let stream = self.stream.unwrap_or_default();
+        dice::first_keyed(stream, key) >> 11 < hits_of_2_53
+    }
+
+    /// Returns whether the call with this number is hit by a trigger without a key, a replay and a program.
+    #[inline(always)]
+    pub(super) fn hits_ordinal(self, trigger: &Trigger, ordinal: u64) -> bool {
+        let stream = self.stream.unwrap_or_default();
+        dice::first_seeded(stream, ordinal) >> 11 < trigger.hits_of_2_53()
     }
 
     /// Returns the dice for what is done to a call that was hit: those that go on behind the draw.

@@ -8,11 +8,12 @@ use std::sync::{
 };
 
 use crate::{
-    armed::counters::Counters,
-    call::Call,
+    armed::{counters::Counters, draw::Draw},
+    call::{Call, cut_header},
     dice,
-    matcher::compiled::{CompiledMatcher, Known, MethodBit},
+    matcher::compiled::{self, CompiledMatcher, Known, MethodBit},
     rule::Rule,
+    trigger::key::Key,
 };
 
 /// The deadline was seen to have passed. The flag is never cleared.
@@ -23,6 +24,8 @@ pub(super) const OFF: u8 = 2;
 pub(super) const MATCHES: u8 = 4;
 /// The decision takes more than a draw.
 pub(super) const CLOSELY: u8 = 8;
+/// Where the decision takes more than a draw: it takes the key of a call or its number, and no more.
+pub(super) const SIMPLY: u8 = 32;
 /// The rule came with a request's token.
 pub(super) const OF_TOKEN: u8 = 16;
 
@@ -37,7 +40,16 @@ pub(crate) struct Precheck {
     /// The trigger's rate, as the number of draws of 2^53 that hit.
     hits: u64,
     matcher: CompiledMatcher,
+    /// What decides by the key of a call, if the key decides and nothing else.
+    keyed: Option<Box<Keyed>>,
     counters: Arc<Counters>,
+}
+
+/// What decides by the key of a call.
+#[derive(Debug)]
+struct Keyed {
+    key: Key,
+    draw: Draw,
 }
 
 impl Precheck {
@@ -49,6 +61,7 @@ impl Precheck {
             bound: AtomicU64::new(if is_special { u64::MAX } else { hits }),
             special: AtomicU8::new(special),
             hits,
+            keyed: (special & SIMPLY != 0).then(|| Keyed::of(rule)).flatten(),
             matcher,
             counters: Arc::clone(counters),
         }
@@ -67,17 +80,28 @@ impl Precheck {
     /// Returns whether a call may be left alone without the rule: it does not match, or a draw decides.
     pub(crate) fn can_settle(&self) -> bool {
         let special = self.special();
-        special & (EXPIRED | OFF) == 0 && special & (MATCHES | CLOSELY) != CLOSELY
+        special & (EXPIRED | OFF) == 0
+            && (special & (MATCHES | CLOSELY) != CLOSELY || self.keyed.is_some())
     }
 
-    /// Returns whether the rule takes every call.
-    pub(crate) fn takes_all(&self) -> bool {
-        self.special() & MATCHES == 0
+    /// Returns whether facts of a call decide.
+    pub(crate) fn reads_calls(&self) -> bool {
+        self.special() & MATCHES != 0 || self.keyed.is_some()
+    }
+
+    /// Returns whether the method or the path of a request decides.
+    pub(crate) fn reads_method_or_path(&self) -> bool {
+        self.matcher.reads_method_or_path()
     }
 
     /// Returns whether the rule's matcher takes a call.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn matches(&self, call: &Call<'_>, known: Known) -> bool {
+        self.matcher.is_settled(known) || self.matches_otherwise(call, known)
+    }
+
+    #[inline(never)]
+    fn matches_otherwise(&self, call: &Call<'_>, known: Known) -> bool {
         self.matcher.matches(call, known)
     }
 
@@ -86,17 +110,43 @@ impl Precheck {
     pub(crate) fn glance_by(&self, method: MethodBit, path: &str) -> Glance {
         match self.matcher.takes_by(method, path) {
             Some(false) => Glance::Pass,
-            Some(true) => self.glance(),
-            None => Glance::NeedsCall,
+            Some(true) if self.keyed.is_none() => self.glance(),
+            Some(true) | None if method == compiled::OTHER_METHOD => Glance::NeedsMethod,
+            Some(true) | None => Glance::NeedsCall,
         }
     }
 
     /// Decides on one call, if that takes no more than a draw.
     #[inline(always)]
     pub(crate) fn glance_at(&self, call: &Call<'_>, known: Known) -> Glance {
-        match self.matcher.matches(call, known) {
-            true => self.glance(),
-            false => Glance::Pass,
+        match (self.matcher.matches(call, known), &self.keyed) {
+            (false, _) => Glance::Pass,
+            (true, None) => self.glance(),
+            (true, Some(keyed)) => self.glance_by_key(keyed, call),
+        }
+    }
+
+    /// Decides on one call that matches by its key.
+    #[inline(never)]
+    fn glance_by_key(&self, keyed: &Keyed, call: &Call<'_>) -> Glance {
+        if self.special() & (EXPIRED | OFF) != 0 {
+            return Glance::LookCloser;
+        }
+        let is_hit = match &keyed.key {
+            // Most keys are short values of headers, of which no text has to be made.
+            Key::Header(name) => {
+                let key = call.first_header(name).and_then(cut_header);
+                key.is_some_and(|key| keyed.draw.hits_key(self.hits, key))
+            }
+            key => {
+                let key = key.of(call, self.matcher.definition());
+                key.is_some_and(|key| keyed.draw.hits_key(self.hits, key.as_bytes()))
+            }
+        };
+        match (self.counters.count_matched_at_once(), is_hit) {
+            (false, _) => Glance::LookCloser,
+            (true, true) => Glance::Hit,
+            (true, false) => Glance::Pass,
         }
     }
 
@@ -135,6 +185,14 @@ impl Precheck {
     }
 }
 
+impl Keyed {
+    fn of(rule: &Rule) -> Option<Box<Self>> {
+        let key = rule.trigger.deciding_key()?.clone();
+        let draw = Draw::of(rule);
+        Some(Box::new(Self { key, draw }))
+    }
+}
+
 #[cfg(feature = "window")]
 fn has_window(rule: &Rule) -> bool {
     rule.window.is_some()
@@ -151,6 +209,7 @@ fn special(rule: &Rule, matcher: &CompiledMatcher) -> u8 {
     flag(!rule.enabled, OFF)
         | flag(!matcher.takes_all(), MATCHES)
         | flag(trigger.asks_closely() || has_window(rule), CLOSELY)
+        | flag(trigger.is_simple() && !has_window(rule), SIMPLY)
 }
 
 /// The result of a glance.
@@ -158,6 +217,8 @@ pub(crate) enum Glance {
     Pass,
     Hit,
     LookCloser,
-    /// More facts of the call are needed.
+    /// More facts of the call are needed than its method and its path.
     NeedsCall,
+    /// The method is needed, and maybe other facts.
+    NeedsMethod,
 }

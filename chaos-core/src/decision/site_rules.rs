@@ -9,7 +9,10 @@ use crate::{
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
-    matcher::index::Index,
+    matcher::{
+        compiled::Known,
+        index::{Found, Index},
+    },
     rule::parted_list::PartedList,
 };
 
@@ -30,6 +33,16 @@ pub(crate) struct Evaluation<'c> {
 
 /// Up to this many rules are asked one by one; more are looked up in an index.
 const FEW: usize = 8;
+
+/// What the rules of a site read of calls to leave them alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    Nothing,
+    /// The method or the path, and maybe other facts.
+    MethodOrPath,
+    /// Other facts than the method and the path.
+    Others,
+}
 
 /// The guard rails that watch a site, and until when. Most sites have none.
 #[derive(Clone, Debug, Default)]
@@ -69,7 +82,7 @@ pub(crate) struct SiteRules {
     watchers: Option<Arc<StripedWatchers>>,
     /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
     acts_on_responses: bool,
-    /// Whether there is nothing but rules that are asked one by one. A call checks this flag alone.
+    /// Whether there is nothing but rules. A call checks this flag alone.
     is_plain: bool,
     /// When the last of the rules expires.
     last_deadline: Duration,
@@ -106,7 +119,7 @@ impl SiteRules {
             newest: newest(&rules),
             acts_on_responses: act_on_responses(rules.iter()),
             rules: PartedList::of(rules.into_iter()),
-            is_plain: index.is_none() && overlaid.is_none() && !counts_calls,
+            is_plain: overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
             watchers,
@@ -162,7 +175,7 @@ impl SiteRules {
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
             overlaid,
-            is_plain: self.index.is_none() && overlaid.is_none() && !self.counts_calls,
+            is_plain: overlaid.is_none() && !self.counts_calls,
             ..self.clone()
         })
     }
@@ -189,7 +202,7 @@ impl SiteRules {
         self.last_deadline
     }
 
-    /// Returns whether the rules are asked one by one, and nothing else is to be done.
+    /// Returns whether there is nothing to be done but to ask the rules.
     #[inline(always)]
     pub(crate) fn are_plain(&self) -> bool {
         self.is_plain
@@ -198,12 +211,23 @@ impl SiteRules {
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
         // Without a rule, guard rails watch.
-        self.is_plain && (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle())
+        let can_settle = || (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle());
+        self.is_plain && self.index.is_none() && can_settle()
     }
 
-    /// Returns whether a rule reads the facts of calls.
-    pub(crate) fn read_calls(&self) -> bool {
-        !self.rules.iter().all(|rule| rule.precheck.takes_all())
+    /// Returns what glances read of calls.
+    pub(crate) fn reads(&self) -> Reads {
+        let mut prechecks = self.rules.iter().map(|rule| &rule.precheck);
+        if prechecks
+            .clone()
+            .any(|precheck| precheck.reads_method_or_path())
+        {
+            Reads::MethodOrPath
+        } else if prechecks.any(|precheck| precheck.reads_calls()) {
+            Reads::Others
+        } else {
+            Reads::Nothing
+        }
     }
 
     /// Returns whether a rule, or one of an overlay, never ends, as most of those of tests do.
@@ -252,23 +276,33 @@ impl SiteRules {
             && kept.next().is_none()
     }
 
-    /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks.
-    #[inline]
+    /// Asks the rules that may match a call, in order and starting at position `from`, until `ask` breaks. With
+    /// each rule it passes what is known to hold of its matcher.
+    #[inline(always)]
     pub(crate) fn each<B>(
         &self,
         call: &Call<'_>,
         from: usize,
-        mut ask: impl FnMut(usize, &Arc<Armed>) -> ControlFlow<B>,
+        mut ask: impl FnMut(usize, &Arc<Armed>, Known) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
-        match &self.index {
-            None => {
-                for at in from..self.rules.len() {
-                    ask(at, &self.rules[at])?;
-                }
-                ControlFlow::Continue(())
-            }
-            Some(index) => index.candidates(call, from, |at| ask(at, &self.rules[at])),
+        if from >= self.rules.len() {
+            return ControlFlow::Continue(());
         }
+        let mut found = Found::new();
+        let mut known: &[Known] = &[];
+        match &self.index {
+            None => found.set_all(self.rules.len()),
+            Some(index) => known = index.find(call, &mut found),
+        }
+        if from > 0 {
+            found.skip_to(from);
+        }
+        while let Some(at) = found.next() {
+            let at = at as usize;
+            let known = known.get(at).copied().unwrap_or(Known::NOTHING);
+            ask(at, &self.rules[at], known)?;
+        }
+        ControlFlow::Continue(())
     }
 
     /// Returns whether no other rule is asked after the one at a position has fired.
@@ -338,11 +372,11 @@ impl SiteRules {
         if next == self.rules.len() {
             return ControlFlow::Continue(());
         }
-        let asked = self.each(call, next, |_, rule| {
+        let asked = self.each(call, next, |_, rule, known| {
             if evaluation.has_ended && !acts_on_response(rule) {
                 return ControlFlow::Continue(());
             }
-            match rule.consult(call, &self.hub) {
+            match rule.consult(call, &self.hub, known) {
                 Verdict::Hit(hit) => self.fire_one(evaluation, rule, hit),
                 _ => ControlFlow::Continue(()),
             }

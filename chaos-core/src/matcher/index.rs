@@ -1,52 +1,57 @@
 //! Finds the matchers that may match a call, at a cost that does not grow with their number.
 //!
-//! A condition on one exact value (a path, the prefix of a route, a header, a label) gives a key,
-//! and a matcher is filed in the buckets of the keys of one condition. A call has a few values and
-//! so meets few buckets; only the matchers in those are checked, and the matchers that could not be
-//! filed.
+//! A condition on exact values (a path, a header, a query parameter, the host), or on what a path begins with,
+//! gives keys, and a matcher is filed in the buckets of the keys of one condition. A call has a few values and
+//! so meets few buckets; only the matchers in those are checked, and the matchers that could not be filed. A
+//! bucket knows its value, so the condition by which a matcher was found is not checked again.
 
 mod draft;
 mod found;
 mod key;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use std::ops::ControlFlow;
-
-use fnv::FnvHashMap;
+pub(crate) use self::found::Found;
 
 use crate::{
-    call::Call,
+    call::{Call, bytes::same},
     matcher::{
         Matcher,
+        compiled::Known,
         index::{
             draft::Draft,
-            found::Found,
-            key::{Dimension, Paths, Source},
+            key::{Dimension, Paths},
+            table::Table,
         },
     },
 };
 
 /// An index over an ordered list of matchers, which it identifies by their positions.
 ///
-/// It is pure data: keys and positions. It does not hold the matchers.
+/// It is pure data: keys, values and positions. It does not hold the matchers.
 #[derive(Debug)]
 pub(crate) struct Index {
-    /// How many matchers there are.
-    len: usize,
     /// How paths become keys; `None` if no matcher is filed by its path.
     paths: Option<Paths>,
-    /// The headers and labels that are looked up in a call.
+    /// What else is looked up in a call.
     dimensions: Vec<Dimension>,
-    /// The bucket of each key. Keys are hashes: two values with the same hash share a bucket, which
-    /// costs a superfluous check and never misses a matcher.
-    buckets: FnvHashMap<u64, u32>,
-    /// Where each bucket starts in `positions`. It ends where the next one starts.
-    starts: Vec<u32>,
+    buckets: Vec<Bucket>,
+    /// The values of the buckets, one after the other.
+    values: Vec<u8>,
     /// The positions in each bucket, ascending within the bucket.
     positions: Vec<u32>,
     /// The matchers in no bucket, ascending.
     always: Vec<u32>,
+    /// Of each matcher, what is known of a call that has met its bucket.
+    known: Vec<Known>,
+}
+
+/// Where the value and the positions of a bucket start and end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    value: (u32, u32),
+    positions: (u32, u32),
 }
 
 impl Index {
@@ -55,55 +60,73 @@ impl Index {
         Draft::new(matchers.collect()).into_index()
     }
 
-    /// Calls `ask` with the position of each matcher that may match `call`, in ascending order and
-    /// once each, from the position `from` on, until `ask` returns `Break`.
+    /// Finds the positions of the matchers that may match `call`, in `found`, which is empty, and returns of each
+    /// matcher what is known to hold, or an empty list if nothing is.
     ///
     /// The matcher at a position may still not match; no position of a matcher that does is left
-    /// out. Allocates nothing.
-    #[inline]
-    pub(crate) fn candidates<B>(
-        &self,
-        call: &Call<'_>,
-        from: usize,
-        ask: impl FnMut(usize) -> ControlFlow<B>,
-    ) -> ControlFlow<B> {
-        let mut found = Found::new(&self.always);
-        match self.find(call, &mut found) {
-            Some(()) => found.each(from, ask),
-            None => (from..self.len).try_for_each(ask),
+    /// out. Allocates nothing, unless a value of the call has to be decoded.
+    #[inline(always)]
+    pub(crate) fn find<'i>(&'i self, call: &Call<'_>, found: &mut Found<'i>) -> &'i [Known] {
+        *found = Found::One(&self.always);
+        if self.meet_all(call, found).is_none() {
+            found.set_all(self.known.len());
+            return &[];
         }
+        &self.known
     }
 
     /// Adds the buckets that the call meets; `None` if they are too many to merge.
-    fn find<'i>(&'i self, call: &Call<'_>, found: &mut Found<'i>) -> Option<()> {
-        if let Some(paths) = &self.paths
-            && let Some(path) = call.path()
-        {
-            paths.keys(path.as_bytes(), |key| found.add(self.bucket(key)))?;
+    #[inline(always)]
+    fn meet_all<'i>(&'i self, call: &Call<'_>, found: &mut Found<'i>) -> Option<()> {
+        if let Some(paths) = &self.paths {
+            self.meet_path(paths, call, found)?;
         }
         for dimension in &self.dimensions {
-            match &dimension.source {
-                Source::Header(name) => {
-                    for value in call.header(name) {
-                        found.add(self.bucket(dimension.key(value.as_bytes())))?;
-                    }
-                }
-                Source::Label(name) => {
-                    if let Some(value) = call.label(name) {
-                        found.add(self.bucket(dimension.key(value.as_bytes())))?;
-                    }
-                }
-            }
+            self.meet_values(dimension, call, found)?;
         }
         Some(())
     }
 
-    /// Returns the positions filed under `key`.
-    fn bucket(&self, key: u64) -> &[u32] {
-        let Some(bucket) = self.buckets.get(&key) else {
-            return &[];
+    #[inline(never)]
+    fn meet_path<'i>(
+        &'i self,
+        paths: &Paths,
+        call: &Call<'_>,
+        found: &mut Found<'i>,
+    ) -> Option<()> {
+        let Some(path) = call.path() else {
+            return Some(());
         };
-        let bucket = *bucket as usize;
-        &self.positions[self.starts[bucket] as usize..self.starts[bucket + 1] as usize]
+        paths.each(path.as_bytes(), |table, value| {
+            self.meet(table, value, found)
+        })
+    }
+
+    #[inline(never)]
+    fn meet_values<'i>(
+        &'i self,
+        dimension: &Dimension,
+        call: &Call<'_>,
+        found: &mut Found<'i>,
+    ) -> Option<()> {
+        dimension.each(call, |table, value| self.meet(table, value, found))
+    }
+
+    /// Adds the bucket of a value, if there is one; `None` if it is one too many.
+    #[inline(never)]
+    fn meet<'i>(&'i self, table: &Table, value: &[u8], found: &mut Found<'i>) -> Option<()> {
+        let bucket = table.find(value, |bucket| {
+            let bucket = self.buckets.get(bucket as usize)?;
+            let known = self
+                .values
+                .get(bucket.value.0 as usize..bucket.value.1 as usize)?;
+            same(known, value).then_some(bucket.positions)
+        });
+        let positions =
+            bucket.and_then(|(start, end)| self.positions.get(start as usize..end as usize));
+        match positions {
+            Some(positions) => found.add(positions),
+            None => Some(()),
+        }
     }
 }

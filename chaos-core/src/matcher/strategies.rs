@@ -105,7 +105,7 @@ fn path_text() -> impl Strategy<Value = Text> {
 }
 
 fn rarely<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>> {
-    prop::option::weighted(0.1, strategy)
+    prop::option::weighted(0.2, strategy)
 }
 
 pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
@@ -119,7 +119,7 @@ pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
         prop::option::of(path_text()),
         rarely(text(prop::sample::select(&METHODS[..]).prop_map(Text::is))),
         rarely(grpc),
-        rarely(value()),
+        prop::collection::vec((prop::sample::select(&["q", "r"][..]), value()), 0..2),
         rarely(text(prop::sample::select(&HOSTS[..]).prop_map(Text::is))),
         headers,
         labels,
@@ -130,8 +130,8 @@ pub(super) fn matcher() -> impl Strategy<Value = Matcher> {
             matcher.method = method;
             matcher.host = host.map(Box::new);
             matcher.grpc = grpc.map(Box::new);
-            if let Some(query) = query {
-                matcher = matcher.query("q", query);
+            for (name, text) in query {
+                matcher = matcher.query(name, text);
             }
             for (name, text) in headers {
                 matcher = matcher.header(HeaderName::from_static(name), text);
@@ -147,7 +147,7 @@ pub(super) fn facts() -> impl Strategy<Value = Facts> {
     let value = || prop::sample::select(&VALUES[..]);
     let headers = prop::collection::vec((prop::sample::select(&HEADERS[..]), value()), 0..24);
     let labels = prop::collection::vec((prop::sample::select(&LABELS[..]), value()), 0..3);
-    let query = prop_oneof![Just(""), Just("?q=1&q=2"), Just("?q=")];
+    let query = prop_oneof![Just(""), Just("?q=1&q=2&r=%31"), Just("?r=2&q=")];
     let method = prop::sample::select(&METHODS[..]);
     (
         path(),

@@ -43,14 +43,14 @@ impl Site {
         snapshot::look(state)
     }
 
-    /// Returns whether what this thread has kept of the rules may settle a call whose facts are known, and no
+    /// Returns whether what this thread has kept of the rules may settle a call by its method and its path, and no
     /// other.
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
     pub fn reads_calls(&self) -> bool {
         let state = self.state.load(Ordering::Relaxed);
-        (snapshot::FIRST..snapshot::FIRST_WITHOUT_CALL).contains(&state)
+        (snapshot::FIRST..snapshot::FIRST_BY_OTHERS).contains(&state)
     }
 
     /// Settles an HTTP request by its method and its path and what this thread has kept of the rules, if that is
@@ -138,11 +138,13 @@ impl Site {
         }
         if look.needs_call() {
             look = snapshot::go_on(look, call);
-            if look.leaves_alone() {
-                return None;
+        } else if look.knows_nothing() {
+            let state = self.state.load(Ordering::Relaxed);
+            if (snapshot::FIRST_BY_OTHERS..snapshot::FIRST_WITHOUT_CALL).contains(&state) {
+                look = snapshot::look_at(state, call);
             }
         }
-        if look.is_to_be_measured() {
+        if look.leaves_alone() || look.is_to_be_measured() {
             return None;
         }
         let guard = self.rules.load();
@@ -196,8 +198,8 @@ impl Site {
         call: &Call<'_>,
     ) -> Option<Decision> {
         let mut expired = false;
-        let hit = site_rules.each(call, from, |at, rule| {
-            match rule.consult(call, &site_rules.hub) {
+        let hit = site_rules.each(call, from, |at, rule, known| {
+            match rule.consult(call, &site_rules.hub, known) {
                 Verdict::Pass => {}
                 // Retired once, when all were asked: that looks at more than this rule.
                 Verdict::Expired => expired = true,
@@ -293,7 +295,7 @@ impl Site {
         Some(decision)
     }
 
-    /// Asks a site that has more than a few plain rules: overlays, an index, or a counting policy.
+    /// Asks a site that has more than rules: overlays, or a counting policy.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();

@@ -7,7 +7,6 @@
 
 use std::{
     cell::RefCell,
-    mem,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -21,7 +20,7 @@ use crate::{
         precheck::{Glance, Precheck},
     },
     call::Call,
-    decision::watchers::Watchers,
+    decision::{site_rules::Reads, watchers::Watchers},
     matcher::compiled::{Known, MethodBit},
     site::measure::KeptWatchers,
 };
@@ -35,6 +34,9 @@ pub(super) const FIRST: usize = SLOTS;
 
 /// The first number of rules none of which reads the facts of calls.
 pub(super) const FIRST_WITHOUT_CALL: usize = !(usize::MAX >> 1);
+
+/// The first number of rules that read facts of calls, but neither the method nor the path.
+pub(super) const FIRST_BY_OTHERS: usize = FIRST_WITHOUT_CALL >> 1;
 
 /// This many calls that find another number than their own replace a snapshot, so that sites which share a
 /// slot do not replace each other at every call.
@@ -79,12 +81,16 @@ impl SlotId {
     }
 
     /// Returns a number that was never returned before; `None` when there is none left.
-    pub(super) fn number(self, reads_calls: bool) -> Option<usize> {
+    pub(super) fn number(self, reads: Reads) -> Option<usize> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let after = |next: usize| (next < FIRST_WITHOUT_CALL >> SLOT_BITS).then(|| next + 1);
+        let after = |next: usize| (next < FIRST_BY_OTHERS >> SLOT_BITS).then(|| next + 1);
         let next = NEXT.fetch_update(Relaxed, Relaxed, after).ok()?;
-        let without_call = if reads_calls { 0 } else { FIRST_WITHOUT_CALL };
-        Some(without_call | (next << SLOT_BITS) | self.0)
+        let first = match reads {
+            Reads::Nothing => FIRST_WITHOUT_CALL,
+            Reads::MethodOrPath => 0,
+            Reads::Others => FIRST_BY_OTHERS,
+        };
+        Some(first | (next << SLOT_BITS) | self.0)
     }
 }
 
@@ -92,9 +98,9 @@ impl SlotId {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct FirstLook(
-    /// Zero if all rules leave the call alone, and `MEASURED` if guard rails are to measure it then. Or else, from the lowest bit on: one of the kinds below, the
-    /// slot of the snapshot, the position of the first rule that does not, and as much of the snapshot's number
-    /// as there is room for.
+    /// Zero if all rules leave the call alone, and `MEASURED` if guard rails are to measure it then. Or else, from
+    /// the lowest bit on: one of the kinds below, the slot of the snapshot, the position of the first rule that does
+    /// not, and as much of the snapshot's number as there is room for.
     usize,
 );
 
@@ -108,6 +114,8 @@ const UNKNOWN: usize = 3;
 const NEEDS_CALL: usize = 4;
 /// All rules leave the call alone, and guard rails measure it.
 const MEASURED: usize = 5;
+/// The rule takes the path of the call, and reads its method, which has no bit, and maybe other facts.
+const NEEDS_METHOD: usize = 6;
 const KIND_BITS: u32 = 3;
 /// Snapshots are kept of a few rules only.
 const AT_BITS: u32 = 8;
@@ -170,7 +178,7 @@ impl FirstLook {
             if self.is_at(slot.number) {
                 let counted = self.at() + usize::from(self.is_hit());
                 let rules = slot.rules.iter().take(counted);
-                let matched = rules.filter(|rule| rule.matches(call, Known::Nothing));
+                let matched = rules.filter(|rule| rule.matches(call, Known::NOTHING));
                 matched.for_each(|rule| rule.take_back());
             }
         });
@@ -185,7 +193,7 @@ impl FirstLook {
     /// Returns whether the call has to be read to settle it.
     #[inline(always)]
     pub(super) fn needs_call(self) -> bool {
-        self.kind() == NEEDS_CALL
+        matches!(self.kind(), NEEDS_CALL | NEEDS_METHOD)
     }
 
     /// Returns whether a rule hits the call.
@@ -222,7 +230,7 @@ pub(super) fn look_by(number: usize, method: MethodBit, path: &str) -> FirstLook
 /// Settles a call by what this thread has kept under a number.
 #[inline(never)]
 pub(super) fn look_at(number: usize, call: &Call<'_>) -> FirstLook {
-    look_with(number, |rule| rule.glance_at(call, Known::Nothing))
+    look_with(number, |rule| rule.glance_at(call, Known::NOTHING))
 }
 
 #[inline(always)]
@@ -240,10 +248,19 @@ fn look_with(number: usize, glance: impl FnMut(&Precheck) -> Glance) -> FirstLoo
 #[inline(never)]
 pub(super) fn go_on(look: FirstLook, call: &Call<'_>) -> FirstLook {
     with_snapshot(look.slot(), |snapshot| {
-        let mut known = Known::Path;
-        snapshot.look(look.at(), |rule| {
-            rule.glance_at(call, mem::replace(&mut known, Known::Nothing))
-        })
+        let at = look.at();
+        let Some(rule) = snapshot.rules.get(at) else {
+            return FirstLook::NOTHING;
+        };
+        let known = match look.kind() {
+            NEEDS_CALL => Known::METHOD_AND_PATH,
+            _ => Known::PATH,
+        };
+        match rule.glance_at(call, known) {
+            Glance::Pass if at + 1 == snapshot.rules.len() => snapshot.settled,
+            Glance::Pass => snapshot.look_on(at + 1, call),
+            glance => snapshot.end_at(at, glance),
+        }
     })
 }
 
@@ -264,16 +281,31 @@ impl Snapshot {
     #[inline(always)]
     fn look(&self, from: usize, mut glance: impl FnMut(&Precheck) -> Glance) -> FirstLook {
         for (at, rule) in self.rules.iter().enumerate().skip(from) {
-            let kind = match glance(rule) {
-                Glance::Pass => continue,
-                Glance::Hit => HIT,
-                Glance::LookCloser => CLOSELY,
-                Glance::NeedsCall => NEEDS_CALL,
-            };
-            let place = (at << SLOT_BITS) | (self.number % SLOTS);
-            return FirstLook(number_bits(self.number) | (place << KIND_BITS) | kind);
+            match glance(rule) {
+                Glance::Pass => {}
+                glance => return self.end_at(at, glance),
+            }
         }
         self.settled
+    }
+
+    /// Settles a call whose facts are known by the rules from a position on.
+    #[inline(never)]
+    fn look_on(&self, from: usize, call: &Call<'_>) -> FirstLook {
+        self.look(from, |rule| rule.glance_at(call, Known::NOTHING))
+    }
+
+    /// Returns how far a call was settled that the rule at a position does not leave alone.
+    #[inline(always)]
+    fn end_at(&self, at: usize, glance: Glance) -> FirstLook {
+        let kind = match glance {
+            Glance::Hit => HIT,
+            Glance::Pass | Glance::LookCloser => CLOSELY,
+            Glance::NeedsCall => NEEDS_CALL,
+            Glance::NeedsMethod => NEEDS_METHOD,
+        };
+        let place = (at << SLOT_BITS) | (self.number % SLOTS);
+        FirstLook(number_bits(self.number) | (place << KIND_BITS) | kind)
     }
 }
 

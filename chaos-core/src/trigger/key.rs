@@ -51,7 +51,7 @@ impl Key {
     /// Returns the key of a call, if it has one. `matcher` is that of the rule.
     pub(crate) fn of<'c>(&self, call: &Call<'c>, matcher: &Matcher) -> Option<Cow<'c, str>> {
         let value = match self {
-            Self::Header(name) => call.header(name).next()?.to_str().ok()?.into(),
+            Self::Header(name) => call.first_header(name)?.to_str().ok()?.into(),
             Self::Query(name) => call.query(name).next()?.into_text(),
             Self::PathParameter(name) => {
                 matcher.path.as_ref()?.parameter(call.path()?, name)?.into()

@@ -331,3 +331,67 @@ fn a_call_that_begins_after_halt_has_returned_is_never_hit() {
         "{during} calls during halts, {hits} hits"
     );
 }
+
+/// A rule alone is asked by what the thread has kept of it; beside others, which are looked up, it is asked itself.
+#[test]
+fn a_key_alone_decides_as_it_does_beside_other_rules() {
+    let keyed = |key: &str, matcher: Matcher| {
+        let trigger = Trigger::new().key(key.parse().unwrap());
+        noted("keyed")
+            .matching(matcher)
+            .trigger(trigger.seed(7).rate(Rate::new(0.3).unwrap()))
+    };
+    let get = || Matcher::new().method("GET");
+    for rule in [
+        keyed("header:x-tenant", Matcher::new()),
+        keyed("header:x-tenant", get()),
+        keyed(
+            "query:user",
+            Matcher::new().header(tenant(), Text::prefix("t")),
+        ),
+        keyed("path:id", Matcher::new().path("/products/{id}")),
+    ] {
+        let (alone, among) = (Injector::new(), Injector::new());
+        alone.put(rule.clone());
+        let elsewhere =
+            |n| noted(&format!("o{n}")).matching(Matcher::new().path(&*format!("/o/{n}")));
+        among
+            .replace((0..20).map(elsewhere).chain([rule.clone()]).collect())
+            .unwrap();
+        let (mut hits, mut matched) = (0, 0);
+        for n in 0..3000_u32 {
+            let uri: Uri = format!("/products/{n}?page=2&user=u%{n:02x}", n = n % 100)
+                .parse()
+                .unwrap();
+            let method = [Method::GET, Method::PUT][(n % 2) as usize].clone();
+            let mut headers = HeaderMap::new();
+            let value = match n % 7 {
+                0 => None,
+                1 => Some(HeaderValue::from_bytes(b"t\xff").unwrap()),
+                2 => Some(format!("t{}", "x".repeat(300)).parse().unwrap()),
+                _ => Some(format!("t{n}").parse().unwrap()),
+            };
+            headers.extend(value.map(|value| (tenant(), value)));
+            let call = Call::http(&method, &uri, &headers);
+            let [hit, expected] = [&alone, &among].map(|injector| {
+                let decision = injector.site(SITE).decide(&call);
+                decision.map(|mut decision| decision.next_plan().is_some())
+            });
+            assert_eq!(hit, expected, "{} on {call:?}", rule.id());
+            hits += u64::from(hit.is_some());
+            matched += 1;
+        }
+        let counts = [&alone, &among].map(|injector| {
+            let (set, counts) = injector.report();
+            let at = set
+                .rules()
+                .iter()
+                .position(|of| of.id() == rule.id())
+                .unwrap();
+            (counts[at].matched, counts[at].injected)
+        });
+        assert_eq!(counts[0], counts[1]);
+        assert_eq!(counts[0].1, hits);
+        assert!((1..=matched).contains(&counts[0].0) && (1..matched).contains(&hits));
+    }
+}

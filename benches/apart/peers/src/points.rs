@@ -8,6 +8,7 @@ use benches::{
 };
 use chaos_core::{Fault, Injected, Injector, Lifetime, Rate, Rule, Trigger, global, inject};
 use fail_parallel::FailPointRegistry;
+use tracing::subscriber::{NoSubscriber, set_global_default};
 
 const BARE: &str = "function without a point";
 const BARE_TEXT: &str = "function without a point, errors of text";
@@ -66,11 +67,25 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(cases_of_peer!("fail", of_fail));
     cases.extend(cases_of_peer!("fail-parallel", of_fail_parallel));
     cases.extend(cases_of_peer!("failpoints", of_failpoints));
+    cases.push(
+        Case::new("tracing::trace!: points, idle", || {
+            // Without one, the compiler sees that nobody ever subscribes. A second one is refused, and is the same.
+            let _ = set_global_default(NoSubscriber::default());
+            calls_of(traced)
+        })
+        .over(BARE),
+    );
     cases
 }
 
+/// Passes an event that the subscriber does not want.
+fn traced(n: u64) -> Result<u64, Injected> {
+    tracing::trace!("passed");
+    Ok(n)
+}
+
 /// The error that the failpoints of the peers return: their own text.
-type Text = Option<String>;
+pub(crate) type Text = Option<String>;
 
 /// The name of the peers' points, as long as that of ours.
 const NAME: &str = "peers.point";
@@ -84,17 +99,17 @@ pub(crate) fn rule(site: &str, rate: f64, fault: Fault) -> Rule {
         .lifetime(Lifetime::NEVER_ENDS)
 }
 
-fn lost(site: &str, rate: f64) -> Rule {
+pub(crate) fn lost(site: &str, rate: f64) -> Rule {
     rule(site, rate, Fault::error("lost"))
 }
 
-fn point(n: u64) -> Result<u64, Injected> {
+pub(crate) fn point(n: u64) -> Result<u64, Injected> {
     inject!("peers.point")?;
     Ok(n)
 }
 
 /// Clears the rules of the process when it is dropped.
-struct Cleared;
+pub(crate) struct Cleared;
 
 impl Drop for Cleared {
     fn drop(&mut self) {
@@ -120,7 +135,7 @@ fn explicit(rule: Option<Rule>) -> Run {
 }
 
 /// Calls `remove` when it is dropped.
-struct Removed<F: FnMut()>(F);
+pub(crate) struct Removed<F: FnMut()>(pub(crate) F);
 
 impl<F: FnMut()> Drop for Removed<F> {
     fn drop(&mut self) {
@@ -136,17 +151,18 @@ pub(crate) fn holding(held: impl Sized + 'static, mut run: Run) -> Run {
     })
 }
 
+pub(crate) fn fail_point(n: u64) -> Result<u64, Text> {
+    fail::fail_point!(NAME, Err);
+    Ok(n)
+}
+
 fn of_fail(configured: Option<(&'static str, &str)>) -> Run {
-    fn pass(n: u64) -> Result<u64, Text> {
-        fail::fail_point!(NAME, Err);
-        Ok(n)
-    }
     let name = configured.map(|(name, actions)| {
         fail::cfg(name, actions).expect("actions");
         name
     });
     let removed = Removed(move || name.into_iter().for_each(|name| fail::remove(name)));
-    holding(removed, calls_of(pass))
+    holding(removed, calls_of(fail_point))
 }
 
 fn of_failpoints(configured: Option<(&'static str, &str)>) -> Run {
@@ -162,14 +178,15 @@ fn of_failpoints(configured: Option<(&'static str, &str)>) -> Run {
     holding(removed, calls_of(pass))
 }
 
+pub(crate) fn parallel_point(registry: &Arc<FailPointRegistry>, n: u64) -> Result<u64, Text> {
+    fail_parallel::fail_point!(registry.clone(), NAME, Err);
+    Ok(n)
+}
+
 fn of_fail_parallel(configured: Option<(&'static str, &str)>) -> Run {
-    fn pass(registry: &Arc<FailPointRegistry>, n: u64) -> Result<u64, Text> {
-        fail_parallel::fail_point!(registry.clone(), NAME, Err);
-        Ok(n)
-    }
     let registry = Arc::new(FailPointRegistry::new());
     if let Some((name, actions)) = configured {
         fail_parallel::cfg(registry.clone(), name, actions).expect("actions");
     }
-    calls_of(move |n| pass(&registry, n))
+    calls_of(move |n| parallel_point(&registry, n))
 }

@@ -6,23 +6,25 @@ use fnv::FnvHashMap;
 
 use crate::matcher::{
     Matcher,
+    compiled::Known,
     index::{
-        Index,
-        key::{Dimension, Name, Paths},
+        Bucket, Index,
+        key::{BucketKey, Dimension, Name, Paths, is_exact},
+        table::Table,
     },
 };
 
 /// This many matchers or fewer are checked one by one, since a lookup costs about as much.
 const FEW: usize = 4;
 
-/// How many headers and labels are looked up on each call, at most.
-const MOST_DIMENSIONS: usize = 4;
+/// How many facts of a call besides its path are looked up, at most.
+const MOST_DIMENSIONS: usize = 6;
 
 /// An index under construction.
 ///
-/// The dimensions are tried one after the other: first the path, then the header or label that is
-/// most common among the matchers whose best bucket still holds too many. So ten thousand rules on
-/// one path that differ by a header are filed by the header, and dimensions that no matcher is
+/// The dimensions are tried one after the other: first the path, then what is most common among the
+/// matchers whose best bucket still holds too many: a header, a query parameter, the host. So ten thousand
+/// rules on one path that differ by a header are filed by the header, and dimensions that no matcher is
 /// filed by are not looked up.
 pub(super) struct Draft<'m> {
     matchers: Vec<&'m Matcher>,
@@ -30,8 +32,8 @@ pub(super) struct Draft<'m> {
     filings: Vec<Option<Filing>>,
     /// The positions of matchers that are unfiled, or whose bucket holds too many.
     unsettled: Vec<u32>,
-    /// The bucket of each key.
-    buckets: FnvHashMap<u64, u32>,
+    /// The dimension of each bucket, and its key.
+    buckets: Vec<(usize, BucketKey<'m>)>,
     /// How many matchers could be filed in each bucket.
     counts: Vec<u32>,
     /// The buckets of all filings, each of which is a range of it. One list, as most have one
@@ -56,7 +58,7 @@ impl<'m> Draft<'m> {
         Self {
             filings: vec![None; matchers.len()],
             unsettled: (0..len).collect(),
-            buckets: FnvHashMap::default(),
+            buckets: Vec::new(),
             counts: Vec::new(),
             options: Vec::new(),
             matchers,
@@ -65,38 +67,27 @@ impl<'m> Draft<'m> {
 
     /// Files the matchers, and builds the index.
     pub(super) fn into_index(mut self) -> Index {
-        let mut paths = Paths::default();
-        self.offer(0, |matcher, keys| paths.keys_of(matcher, keys));
-        let (mut names, mut dimensions) = (Vec::new(), Vec::new());
-        for salt in (1..).take(MOST_DIMENSIONS) {
+        self.offer(0, Paths::keys_of);
+        let mut names = Vec::new();
+        for dimension in 1..=MOST_DIMENSIONS {
             let Some(name) = self.most_common_name(&names) else {
                 break;
             };
-            let dimension = Dimension::new(name, salt);
-            self.offer(salt.into(), |matcher, keys| {
-                let condition = Name::all_of(matcher).find(|(known, _)| *known == name);
-                condition.is_some_and(|(_, text)| dimension.keys_of(text, keys))
-            });
+            self.offer(dimension, |matcher, keys| name.keys_of(matcher, keys));
             names.push(name);
-            dimensions.push(dimension);
         }
-        let mut is_used = [false; 1 + MOST_DIMENSIONS];
-        for filing in self.filings.iter().flatten() {
-            is_used[filing.dimension] = true;
-        }
-        let mut used = is_used[1..].iter();
-        dimensions.retain(|_| used.next() == Some(&true));
-        self.file(is_used[0].then_some(paths), dimensions)
+        self.file(&names)
     }
 
     /// Files the unsettled matchers under the keys that `keys_of` gives, where that is better.
     fn offer(
         &mut self,
         dimension: usize,
-        mut keys_of: impl FnMut(&'m Matcher, &mut Vec<u64>) -> bool,
+        mut keys_of: impl FnMut(&'m Matcher, &mut Vec<BucketKey<'m>>) -> bool,
     ) {
         let (mut keys, mut offers) = (Vec::new(), Vec::new());
-        self.buckets.reserve(self.unsettled.len());
+        let mut buckets = FnvHashMap::default();
+        buckets.reserve(self.unsettled.len());
         for position in &self.unsettled {
             keys.clear();
             if !keys_of(self.matchers[*position as usize], &mut keys) {
@@ -106,12 +97,12 @@ impl<'m> Draft<'m> {
             keys.sort_unstable();
             keys.dedup();
             let start = self.options.len();
-            for key in &keys {
-                let next = u32::try_from(self.counts.len()).expect("fewer keys than fit in memory");
-                let bucket = *self.buckets.entry(*key).or_insert(next);
-                if bucket == next {
+            for key in keys.drain(..) {
+                let bucket = *buckets.entry(key).or_insert_with_key(|key| {
                     self.counts.push(0);
-                }
+                    self.buckets.push((dimension, key.clone()));
+                    u32::try_from(self.counts.len() - 1).expect("fewer keys than fit in memory")
+                });
                 self.counts[bucket as usize] += 1;
                 self.options.push(bucket);
             }
@@ -144,8 +135,8 @@ impl<'m> Draft<'m> {
         });
     }
 
-    /// Returns the header or label that most of the unsettled matchers name values of, among those
-    /// not yet `tried`.
+    /// Returns what most of the unsettled matchers want a value of, among what was not yet `tried`. The method
+    /// comes last, because it has few values.
     fn most_common_name(&self, tried: &[Name<'m>]) -> Option<Name<'m>> {
         let mut counts = FnvHashMap::default();
         for position in &self.unsettled {
@@ -155,39 +146,78 @@ impl<'m> Draft<'m> {
                 }
             }
         }
-        let most = counts.into_iter().max_by_key(|(_, count)| *count);
+        let most = (counts.into_iter()).max_by_key(|(name, count)| (*name != Name::Method, *count));
         most.map(|(name, _)| name)
     }
 
     /// Fills the buckets in the order of the matchers, so that each bucket is sorted.
-    fn file(self, paths: Option<Paths>, dimensions: Vec<Dimension>) -> Index {
-        let mut starts = vec![0; self.counts.len() + 1];
+    fn file(self, names: &[Name<'m>]) -> Index {
+        let length = |list: usize| u32::try_from(list).expect("shorter lists than fit in memory");
+        let mut values = Vec::new();
+        let mut buckets: Vec<_> = (self.buckets.iter())
+            .map(|(_, key)| {
+                let start = length(values.len());
+                values.extend_from_slice(&key.value);
+                Bucket {
+                    value: (start, length(values.len())),
+                    positions: (0, 0),
+                }
+            })
+            .collect();
         let options = |filing: &Filing| self.options[filing.options.clone()].iter();
         for bucket in self.filings.iter().flatten().flat_map(options) {
-            starts[*bucket as usize + 1] += 1;
+            buckets[*bucket as usize].positions.1 += 1;
         }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
+        // A bucket that no matcher is filed in is not looked up.
+        let used = |dimension: usize, is_prefix: bool| {
+            let used = (0..).zip(&self.buckets).filter_map(|(at, (of, key))| {
+                let is_used = buckets[at as usize].positions.1 > 0;
+                let is_it = (*of, key.is_prefix) == (dimension, is_prefix) && is_used;
+                is_it.then_some((&*key.value, at))
+            });
+            used.collect::<Vec<(&[u8], u32)>>()
+        };
+        let (whole, prefixes) = (used(0, false), used(0, true));
+        let has_paths = !whole.is_empty() || !prefixes.is_empty();
+        let paths = has_paths.then(|| Paths::new(&whole, &prefixes));
+        let dimensions = (1..).zip(names).filter_map(|(dimension, name)| {
+            let table = Table::of(used(dimension, false).into_iter());
+            (!table.is_empty()).then(|| Dimension::new(*name, table))
+        });
+        let dimensions = dimensions.collect();
+        let (mut end, mut always) = (0, Vec::new());
+        for bucket in &mut buckets {
+            let start = end;
+            end += bucket.positions.1;
+            bucket.positions = (start, start);
         }
-        let (mut ends, mut always) = (starts.clone(), Vec::new());
-        let mut positions = vec![0; starts.last().map_or(0, |end| *end as usize)];
+        let mut positions = vec![0; end as usize];
         for (position, filing) in (0..).zip(&self.filings) {
             let Some(filing) = filing else {
                 always.push(position);
                 continue;
             };
             for bucket in options(filing) {
-                let end = &mut ends[*bucket as usize];
+                let end = &mut buckets[*bucket as usize].positions.1;
                 positions[*end as usize] = position;
                 *end += 1;
             }
         }
+        let known = (self.filings.iter().zip(&self.matchers)).map(|(filing, matcher)| {
+            let dimension = filing.as_ref().map(|filing| filing.dimension);
+            match (dimension, &matcher.path) {
+                (None, _) => Known::NOTHING,
+                (Some(0), Some(path)) if is_exact(path) => Known::PATH,
+                (Some(0), _) => Known::NOTHING,
+                (Some(at), _) => names[at - 1].known(matcher),
+            }
+        });
         Index {
-            len: self.matchers.len(),
+            known: known.collect(),
             paths,
             dimensions,
-            buckets: self.buckets,
-            starts,
+            buckets,
+            values,
             positions,
             always,
         }

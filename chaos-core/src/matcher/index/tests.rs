@@ -1,35 +1,38 @@
 //! The index against a naive twin, which checks every matcher.
 
+use std::sync::Arc;
+
 use http::HeaderName;
 use proptest::{prelude::*, sample::Index as Pick};
 
 use super::*;
 use crate::matcher::{
+    compiled::CompiledMatcher,
     strategies::{Facts, facts, matcher},
     text::Text,
 };
 
 fn candidates(index: &Index, facts: &Facts, from: usize) -> Vec<usize> {
-    let mut asked = Vec::new();
-    let end = index.candidates(&facts.call(), from, |position| {
-        asked.push(position);
-        ControlFlow::<()>::Continue(())
-    });
-    assert_eq!(end, ControlFlow::Continue(()));
-    asked
+    let mut found = Found::new();
+    index.find(&facts.call(), &mut found);
+    found.skip_to(from);
+    std::iter::from_fn(|| found.next().map(|position| position as usize)).collect()
 }
 
 proptest! {
-    /// Every matcher that matches is visited, in order and once, from the given position on, until
-    /// the visitor stops.
+    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
+
+    /// Every matcher that matches is found, in order and once, from the given position on, and
+    /// what is known to hold of a matcher holds.
     #[test]
     fn no_matcher_is_left_out(
-        matchers in prop::collection::vec(matcher(), 0..60),
+        matchers in prop::collection::vec(matcher(), 0..=200),
         calls in prop::collection::vec(facts(), 1..8),
         from in any::<Pick>(),
-        stop in any::<Pick>(),
     ) {
         let index = Index::of(matchers.iter());
+        let compile = |matcher: &Matcher| CompiledMatcher::new(&Arc::new(matcher.clone()));
+        let compiled: Vec<_> = matchers.iter().map(compile).collect();
         for facts in &calls {
             let asked = candidates(&index, facts, 0);
             prop_assert!(asked.is_sorted_by(|a, b| a < b), "{:?}", asked);
@@ -41,23 +44,17 @@ proptest! {
                 }
             }
 
+            let known = index.find(&call, &mut Found::new());
+            for position in asked.iter().copied() {
+                let known = known.get(position).copied().unwrap_or(Known::NOTHING);
+                let (compiled, matcher) = (&compiled[position], &matchers[position]);
+                let (matches, expected) = (compiled.matches(&call, known), matcher.matches(&call));
+                prop_assert_eq!(matches, expected, "{:?}: {:?} on {:?}", known, matcher, facts);
+            }
+
             let from = from.index(matchers.len() + 2);
             let rest: Vec<_> = asked.iter().copied().filter(|at| *at >= from).collect();
             prop_assert_eq!(candidates(&index, facts, from), &*rest);
-
-            if !asked.is_empty() {
-                let stop = stop.index(asked.len());
-                let mut before = Vec::new();
-                let end = index.candidates(&call, 0, |position| {
-                    before.push(position);
-                    match position == asked[stop] {
-                        true => ControlFlow::Break(position),
-                        false => ControlFlow::Continue(()),
-                    }
-                });
-                prop_assert_eq!(end, ControlFlow::Break(asked[stop]));
-                prop_assert_eq!(&before[..], &asked[..=stop]);
-            }
         }
     }
 }
@@ -78,7 +75,43 @@ fn one_of_ten_thousand_is_asked() {
     let any_of = |values: [String; 2]| Text::AnyOf(values.map(|v| Text::is(&v)).into());
     let id = |prefix: &str, n: usize| format!("{prefix}{n}");
     type Make = Box<dyn Fn(usize) -> Matcher>;
-    let cases: [(&str, Make, Facts); 10] = [
+    let cases: [(&str, Make, Facts); 16] = [
+        (
+            "values of a query parameter",
+            Box::new(move |n| Matcher::new().query("user", Text::is(&id("u", n)))),
+            Facts::get("/?page=2&user=u77"),
+        ),
+        (
+            "values of a query parameter on one route",
+            Box::new(move |n| {
+                let matcher = Matcher::new().path(Text::route("/v1/{id}").unwrap());
+                matcher.query("user", Text::is(&id("u", n)))
+            }),
+            Facts::get("/v1/42?user=%7577"),
+        ),
+        (
+            "hosts",
+            Box::new(move |n| Matcher::new().host(Text::is(&id("h", n)))),
+            Facts::get("/").header("host", "H77:8080"),
+        ),
+        (
+            "a method, and values of a header",
+            Box::new(move |n| {
+                let matcher = Matcher::new().method("GET");
+                matcher.header(user(), Text::is(&id("u", n)))
+            }),
+            Facts::get("/").header("x-user", "u77"),
+        ),
+        (
+            "what paths begin with",
+            Box::new(move |n| Matcher::new().path(Text::prefix(&id("/v1/p", 10_000 + n)))),
+            Facts::get("/v1/p10077/42"),
+        ),
+        (
+            "what gRPC methods begin with",
+            Box::new(move |n| Matcher::new().grpc(Text::prefix(&format!("shop{n}.Orders/")))),
+            Facts::get("/shop77.Orders/Place").header("content-type", "application/grpc"),
+        ),
         (
             "paths",
             Box::new(move |n| Matcher::new().path(Text::is(&id("/p", n)))),
@@ -204,8 +237,9 @@ fn candidates_allocate_nothing() {
     let facts = Facts::get("/p77/42");
     let call = facts.call();
     let info = allocation_counter::measure(|| {
-        let first = index.candidates(&call, 0, ControlFlow::Break);
-        assert_eq!(first, ControlFlow::Break(77));
+        let mut found = Found::new();
+        index.find(&call, &mut found);
+        assert_eq!((found.next(), found.next()), (Some(77), Some(5000)));
     });
     assert_eq!(info.count_total, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{error::RuleError, matcher::compiled::same};
+use crate::{call::bytes::same, error::RuleError};
 
 /// A path in axum's syntax, which `matchit`, axum's own matcher, has accepted.
 #[derive(Clone)]
@@ -85,13 +85,16 @@ impl Route {
     }
 
     /// Returns whether `path` matches.
+    #[inline(always)]
     pub(crate) fn matches(&self, path: &[u8]) -> bool {
         match &self.shape {
-            RouteShape::Literal => *self.source.as_bytes() == *path,
-            RouteShape::Between(between) => matches_between(between, path),
-            RouteShape::Any(router) => {
-                str::from_utf8(path).is_ok_and(|path| router.at(path).is_ok())
-            }
+            RouteShape::Literal => same(self.source.as_bytes(), path),
+            RouteShape::Between(between) => match &**between {
+                // Most routes with a parameter end in it.
+                [start, end] if end.is_empty() => is_child(path, start.as_bytes()),
+                between => matches_between(between, path),
+            },
+            RouteShape::Any(router) => routes(router, path),
         }
     }
 
@@ -146,6 +149,7 @@ impl Route {
     }
 }
 
+#[inline(never)]
 fn matches_between(between: &[Box<str>], path: &[u8]) -> bool {
     passes_between(between, path, |_, _| ())
 }
@@ -177,6 +181,29 @@ fn passes_between<'p>(
         path = rest;
     }
     path.is_empty()
+}
+
+/// Returns whether `path` is `start` and one segment.
+#[inline(always)]
+fn is_child(path: &[u8], start: &[u8]) -> bool {
+    let Some((begin, segment)) = path.split_at_checked(start.len()) else {
+        return false;
+    };
+    if segment.is_empty() || !same(begin, start) {
+        return false;
+    }
+    for byte in segment {
+        if *byte == b'/' {
+            return false;
+        }
+    }
+    true
+}
+
+#[cold]
+#[inline(never)]
+fn routes(router: &matchit::Router<()>, path: &[u8]) -> bool {
+    str::from_utf8(path).is_ok_and(|path| router.at(path).is_ok())
 }
 
 impl PartialEq for Route {
