@@ -11,6 +11,7 @@ pub(crate) struct PartedList<T> {
     first: Arc<[T]>,
     /// The other parts. Each but the last of all is full.
     rest: Vec<Arc<[T]>>,
+    len: usize,
 }
 
 /// The number of items in a full part.
@@ -21,6 +22,7 @@ impl<T> Default for PartedList<T> {
         Self {
             first: Arc::default(),
             rest: Vec::new(),
+            len: 0,
         }
     }
 }
@@ -35,21 +37,17 @@ impl<T: Clone> PartedList<T> {
         };
         let first = part();
         let rest = std::iter::from_fn(|| Some(part()).filter(|part: &Arc<[T]>| !part.is_empty()));
-        Self {
-            first,
-            rest: rest.collect(),
-        }
+        let rest: Vec<_> = rest.collect();
+        let len = first.len() + rest.iter().map(|part| part.len()).sum::<usize>();
+        Self { first, rest, len }
     }
 
     pub(crate) fn len(&self) -> usize {
-        match self.rest.split_last() {
-            None => self.first.len(),
-            Some((last, others)) => (1 + others.len()) * FULL + last.len(),
-        }
+        self.len
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.first.is_empty()
+        self.len == 0
     }
 
     pub(crate) fn get(&self, at: usize) -> Option<&T> {
@@ -72,6 +70,7 @@ impl<T: Clone> PartedList<T> {
     /// Returns the list with `item` in the place of the one at `at`, or behind all if none is there.
     pub(crate) fn with(&self, at: usize, item: T) -> Self {
         let mut next = self.clone();
+        next.len = next.len.max(at + 1);
         let part = match at.checked_sub(FULL) {
             None => &mut next.first,
             Some(at) => {
