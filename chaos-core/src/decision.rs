@@ -21,7 +21,7 @@ mod measured_calls;
 pub use self::{
     active_call::ActiveCall,
     asked::Asked,
-    plain_firing::Failure,
+    firing::plain::Failure,
     watched_body::WatchedBody,
     watched_call::{WatchedCall, WatchedFuture},
 };
