@@ -31,8 +31,6 @@ pub struct Target {
     pub allocations: u32,
     /// Bytes that the future may grow by.
     pub future: Option<usize>,
-    /// If the target is not met yet: the number of instructions above which `--check` fails.
-    pub held_at: Option<u32>,
     /// Whether it is known that the target is not met. `--check` fails if the case costs more than is recorded.
     pub is_missed: bool,
 }
@@ -98,7 +96,6 @@ impl Case {
             instructions,
             allocations: 0,
             future: None,
-            held_at: None,
             is_missed: false,
         });
         self
@@ -127,16 +124,6 @@ impl Case {
     pub fn allocations_at_most(mut self, allocations: u32) -> Self {
         if let Some(target) = &mut self.target {
             target.allocations = allocations;
-        }
-        self
-    }
-
-    /// Marks the target as not met yet. `--check` fails if the case adds more than `instructions`. It has
-    /// no effect on a case without a target.
-    #[must_use]
-    pub fn held_at(mut self, instructions: u32) -> Self {
-        if let Some(target) = &mut self.target {
-            target.held_at = Some(instructions);
         }
         self
     }

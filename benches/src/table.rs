@@ -107,9 +107,7 @@ impl Row<'_> {
         let instructions = (instructions - f64::from(self.case.noise)).round();
         if instructions <= limit.round() {
             Verdict::Met
-        } else if target.is_missed
-            || (target.held_at).is_some_and(|held| instructions <= held.into())
-        {
+        } else if target.is_missed {
             Verdict::Held
         } else {
             Verdict::Missed
@@ -167,8 +165,7 @@ impl Row<'_> {
             most => Some(format!(", ≤ {most} allocs")),
         };
         let future = (target.future).map(|bytes| format!(", ≤ +{bytes} B"));
-        let held = (target.held_at).map(|held| format!(" (held at {held})"));
-        [Some(instructions), allocations, future, held]
+        [Some(instructions), allocations, future]
             .into_iter()
             .flatten()
             .collect()

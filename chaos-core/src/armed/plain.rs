@@ -1,7 +1,5 @@
 //! Whether a rule fires in the plain way, which takes none of what few rules have.
 
-use std::num::NonZeroU64;
-
 use crate::{
     call::site_kind::{SiteKind, SiteKinds},
     fault::Fault,
@@ -9,14 +7,15 @@ use crate::{
 };
 
 /// What it takes for a rule to fire in the plain way: its one fault waits and goes on, or ends the call at once, and
-/// nothing bounds it but a limit.
+/// nothing bounds it but its limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlainRule {
     /// The kinds of sites where the fault can happen.
     kinds: SiteKinds,
-    pub(crate) limit: Option<NonZeroU64>,
     pub(crate) is_shadow: bool,
     pub(crate) ends_call: bool,
+    /// Whether the rule fires on each call that it hits: it has no limit, and is no shadow rule.
+    pub(crate) always_fires: bool,
 }
 
 impl PlainRule {
@@ -31,18 +30,13 @@ impl PlainRule {
             && trigger.max_active.is_none()
             && trigger.first_attempts.is_none()
             && trigger.budget.is_none();
+        let is_shadow = rule.mode == Mode::Shadow;
         is_plain.then(|| Self {
             kinds: Fault::site_kinds(fault),
-            limit: trigger.limit,
-            is_shadow: rule.mode == Mode::Shadow,
+            is_shadow,
             ends_call,
+            always_fires: trigger.limit.is_none() && !is_shadow,
         })
-    }
-
-    /// Returns whether the rule fires on each call that it hits.
-    #[inline]
-    pub(crate) fn always_fires(&self) -> bool {
-        self.limit.is_none() && !self.is_shadow
     }
 
     /// Returns whether the fault can happen at a site of this kind.

@@ -309,7 +309,7 @@ impl SiteRules {
     #[inline]
     pub(crate) fn are_over_after(&self, at: usize, plain: &PlainRule) -> bool {
         let ends = || plain.ends_call && !self.acts_on_responses || self.rules[at].rule.is_final;
-        at + 1 == self.rules.len() || plain.always_fires() && ends()
+        at + 1 == self.rules.len() || plain.always_fires && ends()
     }
 
     /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.

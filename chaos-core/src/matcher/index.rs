@@ -36,9 +36,10 @@ pub(crate) struct Index {
     paths: Option<Paths>,
     /// What else is looked up in a call.
     dimensions: Vec<Dimension>,
-    buckets: Vec<Bucket>,
+    /// Behind the last one is an empty one.
+    buckets: Box<[Bucket]>,
     /// The values of the buckets, one after the other.
-    values: Vec<u8>,
+    values: Box<[u8]>,
     /// The positions in each bucket, ascending within the bucket.
     positions: Vec<u32>,
     /// The matchers in no bucket, ascending.
@@ -47,11 +48,11 @@ pub(crate) struct Index {
     known: Vec<Known>,
 }
 
-/// Where the value and the positions of a bucket start and end.
-#[derive(Clone, Copy, Debug, Default)]
+/// Where the value and the positions of a bucket start. They end where those of the next bucket start.
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
-    value: (u32, u32),
-    positions: (u32, u32),
+    value: u32,
+    positions: u32,
 }
 
 impl Index {
@@ -115,16 +116,12 @@ impl Index {
     /// Adds the bucket of a value, if there is one; `None` if it is one too many.
     #[inline(never)]
     fn meet<'i>(&'i self, table: &Table, value: &[u8], found: &mut Found<'i>) -> Option<()> {
-        let bucket = table.find(value, |bucket| {
-            let bucket = self.buckets.get(bucket as usize)?;
-            let known = self
-                .values
-                .get(bucket.value.0 as usize..bucket.value.1 as usize)?;
-            same(known, value).then_some(bucket.positions)
+        let positions = table.find(value, |bucket| {
+            let [this, next] = self.buckets.get(bucket as usize..)?.first_chunk()?;
+            let known = self.values.get(this.value as usize..next.value as usize)?;
+            same(known, value).then_some(this.positions as usize..next.positions as usize)
         });
-        let positions =
-            bucket.and_then(|(start, end)| self.positions.get(start as usize..end as usize));
-        match positions {
+        match positions.and_then(|positions| self.positions.get(positions)) {
             Some(positions) => found.add(positions),
             None => Some(()),
         }

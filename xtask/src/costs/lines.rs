@@ -115,22 +115,49 @@ pub(super) const LONG: &[Line] = &[
         &[&["layer, armed, does not fire"]],
     ),
     (
-        "layer, armed, one rule by method, does not match",
-        &[&["layer, armed, does not match"]],
+        "layer, armed, one rule with a limit / four rules, none hits",
+        &[
+            &["layer, armed with a limit, does not fire"],
+            &["layer, four rules, none fires"],
+        ],
+    ),
+    (
+        "layer, armed, one rule by method / by path, does not match",
+        &[
+            &["layer, armed, does not match"],
+            &["layer, armed, does not match the path"],
+        ],
     ),
     (
         "layer, armed, method + path + header match, does not hit",
         &[&["layer, method + path + header match, does not fire"]],
     ),
     (
-        "layer, 10 rules by path, or by header, one matches and does not hit",
+        "layer, armed, one rule with a key / with a seed, does not hit",
+        &[
+            &["layer, one rule with a key, does not fire"],
+            &["layer, one rule with a seed, does not fire"],
+        ],
+    ),
+    (
+        "layer, armed, with a guard rail: more than without",
+        &[&["layer, guard rail, not hit"]],
+    ),
+    (
+        "layer, 10 rules by path, by header, one matches and does not hit",
         &[&["layer, 10 rules by path"], &["layer, 10 rules by header"]],
     ),
     (
-        "layer, 10,000 rules by path, or by header, one matches and does not hit",
+        "layer, 10 rules by query, by host, one matches and does not hit",
+        &[&["layer, 10 rules by query"], &["layer, 10 rules by host"]],
+    ),
+    (
+        "the same with 10,000 rules by path, header, query, host",
         &[
             &["layer, 10,000 rules by path"],
             &["layer, 10,000 rules by header"],
+            &["layer, 10,000 rules by query"],
+            &["layer, 10,000 rules by host"],
         ],
     ),
 ];

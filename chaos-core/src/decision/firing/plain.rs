@@ -50,7 +50,7 @@ pub(crate) struct PlainParts {
 /// shadow rule, which only counts. The call is not exempt, and the rule has not expired.
 #[inline]
 pub(crate) fn takes(plain: &PlainRule, rule: &Armed) -> bool {
-    if let Some(limit) = plain.limit
+    if let Some(limit) = rule.rule.trigger.limit
         && !rule.arming.progress.spend(limit.get())
     {
         spare(rule, Limit::Limit);
@@ -104,7 +104,7 @@ impl PlainFiring {
             hub: Arc::clone(hub),
             call: None,
             wait: None,
-            is_limited: plain.limit.is_some(),
+            is_limited: rule.rule.trigger.limit.is_some(),
             is_pending: true,
             has_begun: false,
             is_moved: false,

@@ -153,25 +153,29 @@ impl<'m> Draft<'m> {
     /// Fills the buckets in the order of the matchers, so that each bucket is sorted.
     fn file(self, names: &[Name<'m>]) -> Index {
         let length = |list: usize| u32::try_from(list).expect("shorter lists than fit in memory");
-        let mut values = Vec::new();
-        let mut buckets: Vec<_> = (self.buckets.iter())
-            .map(|(_, key)| {
-                let start = length(values.len());
-                values.extend_from_slice(&key.value);
-                Bucket {
-                    value: (start, length(values.len())),
-                    positions: (0, 0),
-                }
-            })
-            .collect();
         let options = |filing: &Filing| self.options[filing.options.clone()].iter();
+        let mut sizes = vec![0; self.buckets.len()];
         for bucket in self.filings.iter().flatten().flat_map(options) {
-            buckets[*bucket as usize].positions.1 += 1;
+            sizes[*bucket as usize] += 1;
         }
+        let (mut values, mut end) = (Vec::new(), 0);
+        let mut buckets = Vec::with_capacity(self.buckets.len() + 1);
+        for ((_, key), size) in self.buckets.iter().zip(&sizes) {
+            buckets.push(Bucket {
+                value: length(values.len()),
+                positions: end,
+            });
+            values.extend_from_slice(&key.value);
+            end += size;
+        }
+        buckets.push(Bucket {
+            value: length(values.len()),
+            positions: end,
+        });
         // A bucket that no matcher is filed in is not looked up.
         let used = |dimension: usize, is_prefix: bool| {
             let used = (0..).zip(&self.buckets).filter_map(|(at, (of, key))| {
-                let is_used = buckets[at as usize].positions.1 > 0;
+                let is_used = sizes[at as usize] > 0;
                 let is_it = (*of, key.is_prefix) == (dimension, is_prefix) && is_used;
                 is_it.then_some((&*key.value, at))
             });
@@ -185,12 +189,8 @@ impl<'m> Draft<'m> {
             (!table.is_empty()).then(|| Dimension::new(*name, table))
         });
         let dimensions = dimensions.collect();
-        let (mut end, mut always) = (0, Vec::new());
-        for bucket in &mut buckets {
-            let start = end;
-            end += bucket.positions.1;
-            bucket.positions = (start, start);
-        }
+        let mut always = Vec::new();
+        let mut ends: Vec<_> = buckets.iter().map(|bucket| bucket.positions).collect();
         let mut positions = vec![0; end as usize];
         for (position, filing) in (0..).zip(&self.filings) {
             let Some(filing) = filing else {
@@ -198,7 +198,7 @@ impl<'m> Draft<'m> {
                 continue;
             };
             for bucket in options(filing) {
-                let end = &mut buckets[*bucket as usize].positions.1;
+                let end = &mut ends[*bucket as usize];
                 positions[*end as usize] = position;
                 *end += 1;
             }
@@ -216,8 +216,8 @@ impl<'m> Draft<'m> {
             known: known.collect(),
             paths,
             dimensions,
-            buckets,
-            values,
+            buckets: buckets.into(),
+            values: values.into(),
             positions,
             always,
         }

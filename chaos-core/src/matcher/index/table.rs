@@ -3,7 +3,7 @@
 /// The buckets by the hashes of their values. The values are the index's.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// A bucket each, or [`FREE`]; at most a quarter is taken. Empty if there are no buckets.
+    /// A bucket each, or [`FREE`]; at most half of them is taken. Empty if there are no buckets.
     slots: Box<[u32]>,
     /// The slot of a value is its hash shifted by this, or one of those that follow.
     shift: u32,
@@ -21,7 +21,7 @@ impl Table {
                 shift: 0,
             };
         }
-        let len = (4 * count).next_power_of_two();
+        let len = (2 * count).next_power_of_two();
         let mut table = Self {
             slots: vec![FREE; len].into(),
             shift: u64::BITS - len.trailing_zeros(),
