@@ -38,7 +38,7 @@ pub struct Entry {
     /// The action that was done.
     pub action: Action,
     /// Details of the action, if it has any: what was refused and why, which bound was broken, the rule
-    /// whose calls were released, the earlier holders of a halt, the holders whose holds a resume has
+    /// whose calls were released, the rule whose deadline was moved and by how much, the earlier holders of a halt, the holders whose holds a resume has
     /// ended, the subject and the rules of a signed token, or what has changed in a file that was
     /// reloaded. At most 1,000 characters of what was refused, signed or reloaded are kept.
     pub what: Option<Arc<str>>,

@@ -1,14 +1,18 @@
 //! The rules in force of an injector or an overlay: as they were written, and armed.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
-    armed::{Armed, aims::Aims, status::Counts},
-    audit::Changed,
+    armed::{Armed, aims::Aims, arming::ArmedBy, status::Counts},
+    audit::{Changed, actor::Actor},
     guard_rail::monitor::Monitor,
     policy::Policy,
     rule::{
         Rule,
+        extend_error::ExtendError,
         rule_set::{Change, ChangeError, RuleSet},
     },
 };
@@ -180,6 +184,50 @@ impl ArmedRules {
             retired: Retired(retired),
             one: None,
         }
+    }
+
+    /// Notes who has armed the rules that an edit has armed.
+    pub(crate) fn note_armed_by(&self, edited: &Edited, actor: &Actor, at: SystemTime) {
+        let actor = actor.clone();
+        let by = Arc::new(ArmedBy { actor, at });
+        let rules = match &edited.one {
+            Some((_, after)) => after.as_slice(),
+            None => &self.armed,
+        };
+        rules.iter().for_each(|rule| rule.arming.note_armed_by(&by));
+    }
+
+    /// Moves the deadline of the rule `id` by `by`, and returns the rule before and after. It must end within `max_ttl`
+    /// of the moment when it was armed. Nothing else of the rule changes.
+    pub(crate) fn extend(
+        &mut self,
+        id: &str,
+        by: Duration,
+        max_ttl: Duration,
+        now: Duration,
+    ) -> Result<BeforeAndAfterArmed, ExtendError> {
+        let at = self.position(id).ok_or(ExtendError::Unknown)?;
+        let was = Arc::clone(&self.armed[at]);
+        if !was.rule.enabled {
+            return Err(ExtendError::Disabled);
+        }
+        let deadline = was.arming.deadline().ok_or(ExtendError::NoDeadline)?;
+        if now >= deadline {
+            return Err(ExtendError::Ended);
+        }
+        let last = was.arming.since.saturating_add(max_ttl);
+        let most = last.saturating_sub(deadline);
+        if by > most {
+            return Err(ExtendError::TooLong { most, max_ttl });
+        }
+        was.arming.extend_to(deadline + by);
+        let is = was.extended();
+        self.armed[at] = Arc::clone(&is);
+        let same = self.guarded.iter_mut().find(|rule| Arc::ptr_eq(rule, &was));
+        if let Some(same) = same {
+            *same = Arc::clone(&is);
+        }
+        Ok((Some(was), Some(is)))
     }
 
     /// Puts every rule behind a new gate, and returns the rules as they were: their calls are to be released.

@@ -14,6 +14,8 @@ pub enum Action {
     Remove,
     /// All rules were replaced.
     Replace,
+    /// The deadline of a rule was moved to a later time.
+    Extend,
     /// All injection was halted, or a halt got a further holder.
     Halt,
     /// Injection was resumed: all holds were ended, if there were any.
@@ -43,6 +45,7 @@ impl Action {
             Self::Edit => "edit",
             Self::Remove => "remove",
             Self::Replace => "replace",
+            Self::Extend => "extend",
             Self::Halt => "halt",
             Self::Resume => "resume",
             Self::Release => "release",

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
-    guard_rail::monitor::Monitor,
+    guard_rail::{breach::OpenBreach, monitor::Monitor},
     injector::sites::list::SiteList,
     matcher::glob::SiteGlob,
     name::RuleId,
@@ -29,7 +29,7 @@ pub(super) struct Book {
     pub(super) exempt: Vec<SiteGlob>,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
     /// acknowledges it.
-    pub(super) tripped: BTreeMap<RuleId, Arc<str>>,
+    pub(super) tripped: BTreeMap<RuleId, Arc<OpenBreach>>,
     /// When the first of the rules that sites hold expires.
     pub(super) first_deadline: Option<Duration>,
 }
@@ -57,8 +57,8 @@ impl Book {
             Change::Replace(_) | Change::Remove(_) => None,
         };
         match stopped {
-            Some(reason) => Err(ChangeError::Locked {
-                reason: Arc::clone(reason),
+            Some(breach) => Err(ChangeError::Locked {
+                reason: breach.to_string().into(),
             }),
             None => Ok(()),
         }

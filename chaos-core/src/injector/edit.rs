@@ -1,5 +1,7 @@
 //! Edits: one rule or all, all or nothing, under one lock, each with an entry in the audit.
 
+mod extend;
+
 use std::time::Duration;
 
 use crate::{
@@ -75,6 +77,7 @@ impl Injector {
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
         let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
+        book.rules.note_armed_by(&edited, actor, self.wall());
         self.0.publish(&book);
         match &edited.one {
             Some(one) => self.0.install_one(&mut book, one, now),

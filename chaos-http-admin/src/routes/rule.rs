@@ -1,5 +1,7 @@
 //! `/v1/rules/{id}`: reads and writes one rule.
 
+pub(crate) mod extend;
+
 use axum::{
     Extension, Json,
     extract::{FromRequestParts, Path, State, rejection::PathRejection},
@@ -83,7 +85,7 @@ pub(crate) async fn put(
             true => StatusCode::OK,
             false => StatusCode::CREATED,
         };
-        Ok((status, written(&injector, generation, &rule)).into_response())
+        Ok((status, shown(&injector, generation, &rule)).into_response())
     };
     followers.worker.run(put).await
 }
@@ -114,7 +116,7 @@ pub(crate) async fn patch(
             injector.check([&rule])?;
             Ok((Change::Edit(rule.clone()), rule))
         })?;
-        Ok(written(&injector, generation, &rule).into_response())
+        Ok(shown(&injector, generation, &rule).into_response())
     };
     followers.worker.run(patch).await
 }
@@ -155,7 +157,7 @@ pub(crate) async fn release(
 }
 
 /// Returns the rule as it was written, even if it has changed since: the tag is that of the write.
-fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
+fn shown(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
     let counts = injector.counts(rule.id().as_str());
     let warnings = warnings::of(injector, [rule]).collect();
     let body = rule_json::rule(rule, counts.as_ref(), &injector.sites(), warnings);

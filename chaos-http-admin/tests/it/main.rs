@@ -24,6 +24,7 @@ mod no_edit_is_lost;
 mod nobody_gets_in;
 #[cfg(target_os = "linux")]
 mod probes_and_scrapes_get_in;
+mod rules_are_extended;
 mod rules_are_shown_as_they_are;
 mod secrets_stay_secret;
 mod series_stand_at_zero;
@@ -42,6 +43,7 @@ mod the_log_says_what_changed;
 mod the_port_bounds_its_clients;
 mod the_port_signs_tokens;
 mod the_port_stays_responsive;
+mod the_status_says_who_and_since_when;
 mod tls_is_tls;
 #[cfg(target_os = "linux")]
 mod webhooks_are_told;
