@@ -5,6 +5,7 @@ mod book;
 mod book_guard;
 mod edit;
 pub(crate) mod environment;
+pub(crate) mod explain;
 mod halt;
 pub(crate) mod halt_hooks;
 mod holders;

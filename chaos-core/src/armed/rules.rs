@@ -82,10 +82,6 @@ impl ArmedRules {
         policy: &Policy,
         now: Duration,
     ) -> Result<Edited, ChangeError> {
-        let current = self.set.generation;
-        if expected.is_some_and(|expected| expected != current) {
-            return Err(ChangeError::Stale { current });
-        }
         let is_put = matches!(change, Change::Put(_));
         // Where the one rule stands that is edited; behind all if it is new.
         let at = match &change {
@@ -94,15 +90,50 @@ impl ArmedRules {
             Change::Replace(_) => None,
         };
         let at = at.map(|id| self.position(id.as_str()).unwrap_or(self.armed.len()));
-        let set = Arc::new(self.set.apply(change)?);
-        let permitted = policy.permits_set(self.set.weight, set.weight);
-        permitted.map_err(ChangeError::Rule)?;
+        let set = Arc::new(self.next(change, expected, policy)?);
         let before = std::mem::replace(&mut self.set, set);
         let edited = match at {
             Some(at) => self.rearm_one(&before, at, is_put, policy, now),
             None => self.rearm(before, policy, now),
         };
         Ok(edited)
+    }
+
+    /// Returns the rule set that an edit makes, if it is accepted. Nothing changes.
+    pub(crate) fn next(
+        &self,
+        change: Change,
+        expected: Option<u64>,
+        policy: &Policy,
+    ) -> Result<RuleSet, ChangeError> {
+        self.check_generation(expected)?;
+        let set = self.set.apply(change)?;
+        let permitted = policy.permits_set(self.set.weight, set.weight);
+        permitted.map_err(ChangeError::Rule)?;
+        Ok(set)
+    }
+
+    /// Checks that the generation in force is the `expected` one, if one is expected.
+    pub(crate) fn check_generation(&self, expected: Option<u64>) -> Result<(), ChangeError> {
+        let current = self.set.generation;
+        match expected.is_some_and(|expected| expected != current) {
+            true => Err(ChangeError::Stale { current }),
+            false => Ok(()),
+        }
+    }
+
+    /// Replaces all rules by these, some of which are in force: what an undo does.
+    pub(crate) fn restore(
+        &mut self,
+        rules: Vec<Arc<Rule>>,
+        policy: &Policy,
+        now: Duration,
+    ) -> Result<Edited, ChangeError> {
+        let set = Arc::new(self.set.replaced(rules)?);
+        let permitted = policy.permits_set(self.set.weight, set.weight);
+        permitted.map_err(ChangeError::Rule)?;
+        let before = std::mem::replace(&mut self.set, set);
+        Ok(self.rearm(before, policy, now))
     }
 
     /// Arms the rule at `at`, which alone is not as it was `before`.
@@ -117,7 +148,7 @@ impl ArmedRules {
         let was = self.armed.get(at).cloned();
         let is_removed = self.set.rules.len() < before.rules.len();
         let rule = self.set.rules.get(at).filter(|_| !is_removed).cloned();
-        let changed = Changed::One(before.rules.get(at).cloned(), rule.clone());
+        let changed = Changed::one(before, at, rule.clone());
         let is = rule.map(|rule| {
             let is = Armed::succeed(was.as_ref(), rule, is_put, policy, now);
             if self.of_token {

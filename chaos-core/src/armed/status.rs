@@ -6,8 +6,11 @@ use std::{
 };
 
 use crate::{
-    armed::Armed, audit::actor::Actor, guard_rail::breach::OpenBreach, policy::limit::Overflow,
-    trigger::attempts::Attempts,
+    armed::Armed,
+    audit::actor::Actor,
+    guard_rail::breach::OpenBreach,
+    policy::limit::Overflow,
+    trigger::{attempts::Attempts, replay::Log},
 };
 
 /// A snapshot of an injector.
@@ -126,6 +129,9 @@ pub struct Counts {
     pub overflow: Overflow,
     /// The time to the deadline: zero if the rule has expired, `None` if it has no deadline or is disabled.
     pub expires_in: Option<Duration>,
+    /// How many keys the calls had that were hit since the rule was armed, or would have been hit in mode `shadow`, each
+    /// once: how many users, say. No more than 10,000 are counted. `None` for a rule without a key.
+    pub keys: Option<u64>,
     /// Who has armed the rule, or has put it as a disabled rule. Who disables a rule, or extends it, does not arm it.
     pub armed_by: Option<Actor>,
     /// The time of day at which that was, by the injector's clock.
@@ -149,6 +155,7 @@ impl Counts {
             evicted: rule.arming.attempts.as_deref().map_or(0, Attempts::evicted),
             overflow: rule.counters.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
+            keys: rule.arming.log.as_deref().and_then(Log::keys),
             armed_by: armed_by.map(|by| by.actor.clone()),
             since,
             deadline: since

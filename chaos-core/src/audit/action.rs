@@ -16,6 +16,8 @@ pub enum Action {
     Replace,
     /// The deadline of a rule was moved to a later time.
     Extend,
+    /// The changes of an earlier entry were undone.
+    Undo,
     /// All injection was halted, or a halt got a further holder.
     Halt,
     /// Injection was resumed: all holds were ended, if there were any.
@@ -46,6 +48,7 @@ impl Action {
             Self::Remove => "remove",
             Self::Replace => "replace",
             Self::Extend => "extend",
+            Self::Undo => "undo",
             Self::Halt => "halt",
             Self::Resume => "resume",
             Self::Release => "release",

@@ -1,9 +1,9 @@
 //! Edits in the name of an actor, for the ways in from outside: the admin API, files, the environment.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    audit::{action::Action, actor::Actor},
+    audit::{Entry, action::Action, actor::Actor, undo_error::UndoError},
     injector::Injector,
     rule::{
         extend_error::ExtendError,
@@ -58,6 +58,15 @@ impl AttributedInjector<'_> {
         expected: Option<u64>,
     ) -> Result<Duration, ExtendError> {
         self.injector.extend_by(&self.actor, id, by, expected)
+    }
+
+    /// Undoes the changes of an entry of the audit, like [`Injector::undo`], and returns the entry that records this. If
+    /// `expected` is given, they are undone only if that is the generation in force.
+    ///
+    /// # Errors
+    /// Returns an error in the cases of [`Injector::undo`], and if the rules have changed since `expected`.
+    pub fn undo(&self, entry: u64, expected: Option<u64>) -> Result<Arc<Entry>, UndoError> {
+        self.injector.undo_by(&self.actor, entry, expected)
     }
 
     /// Halts, like [`Injector::halt`], for the actor's reason. Returns `false` if the injector was halted

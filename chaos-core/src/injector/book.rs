@@ -50,13 +50,23 @@ impl Book {
 
     /// Checks that a change arms no rule that a guard rail has stopped.
     pub(super) fn admits(&self, change: &Change) -> Result<(), ChangeError> {
-        let stopped = |rule: &Rule| self.tripped.get(&rule.id).filter(|_| rule.enabled);
-        let stopped = match change {
-            Change::Put(rule) | Change::Edit(rule) => stopped(rule),
-            Change::Replace(rules) if !self.tripped.is_empty() => rules.iter().find_map(stopped),
-            Change::Replace(_) | Change::Remove(_) => None,
-        };
-        match stopped {
+        match change {
+            Change::Put(rule) | Change::Edit(rule) => self.admits_rules([rule]),
+            Change::Replace(rules) => self.admits_rules(rules),
+            Change::Remove(_) => Ok(()),
+        }
+    }
+
+    /// Checks that a guard rail has stopped none of the rules that are enabled.
+    pub(super) fn admits_rules<'r>(
+        &self,
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Result<(), ChangeError> {
+        if self.tripped.is_empty() {
+            return Ok(());
+        }
+        let mut on = rules.into_iter().filter(|rule| rule.enabled);
+        match on.find_map(|rule| self.tripped.get(&rule.id)) {
             Some(breach) => Err(ChangeError::Locked {
                 reason: breach.to_string().into(),
             }),

@@ -11,6 +11,7 @@ mod bad_rules_are_refused;
 mod bad_tokens_are_refused;
 mod budgets_are_exact;
 mod chances_are_fair;
+mod changes_are_undone;
 mod choices_keep_their_weights;
 mod code_means_what_json_means;
 mod deadlines_end_rules;

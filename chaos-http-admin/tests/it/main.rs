@@ -1,6 +1,7 @@
 //! The promises of chaos-http-admin, a module each.
 
 mod a_blocked_log_holds_nobody;
+mod a_call_is_explained;
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_nested_port_is_never_hit;
@@ -13,7 +14,9 @@ mod access_tokens_are_followed;
 mod bad_input_changes_nothing;
 #[cfg(target_os = "linux")]
 mod certificates_are_followed;
+mod changes_are_undone;
 mod descriptors_are_left_to_the_service;
+mod dry_runs_change_nothing;
 mod events_are_told;
 mod foreign_pages_stay_out;
 #[cfg(unix)]

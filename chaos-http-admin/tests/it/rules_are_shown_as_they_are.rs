@@ -28,7 +28,7 @@ async fn a_rule_is_made_shown_replaced_and_deleted() {
     let times = ["since", "deadline"].map(|field| made_json["stats"][field].take());
     assert!(times.iter().all(Value::is_string), "{times:?}");
     let stats = json!({ "matched": 0, "injected": 0, "shadowed": 0, "active": 0, "evicted": 0, "overflow": {}, "expires_in": 600.0,
-        "armed_by": "anyone", "since": null, "deadline": null });
+        "keys": null, "armed_by": "anyone", "since": null, "deadline": null });
     let expected = json!({
         "id": "a",
         "site": "db.*",

@@ -265,6 +265,18 @@ fn bad_requests() -> Vec<BadRequest> {
             "{}".to_owned(),
         ));
     }
+    requests.extend([
+        (400, "POST", "/v1/undo", json(), "{}".to_owned()),
+        (404, "POST", "/v1/undo", json(), r#"{"entry":9}"#.to_owned()),
+        (400, "POST", "/v1/explain", json(), "{}".to_owned()),
+        (
+            404,
+            "POST",
+            "/v1/explain",
+            json(),
+            r#"{"site":"none"}"#.to_owned(),
+        ),
+    ]);
     const EXTEND: &str = "/v1/rules/{id}/extend";
     let by = || r#"{"by":"5m"}"#.to_owned();
     requests.extend([

@@ -2,12 +2,7 @@
 
 use std::time::Duration;
 
-use axum::{
-    Extension,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, extract::State, http::StatusCode, response::Response};
 use chaos_core::{Injector, rule::ExtendError, wire};
 use serde_json::Value;
 
@@ -50,7 +45,7 @@ pub(crate) async fn extend(
             };
             let generation = rules.generation();
             match (injector.as_actor(actor)).extend(&id, by, Some(generation)) {
-                Ok(_) => return Ok(shown(&injector, generation, rule).into_response()),
+                Ok(_) => return Ok(shown(&injector, generation, rule)),
                 Err(ExtendError::Stale { .. }) => {}
                 Err(error) => return Err(refuse(&error, &id)),
             }
