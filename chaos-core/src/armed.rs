@@ -104,7 +104,12 @@ impl Armed {
             return Arc::clone(before);
         }
         if rule.enabled != before.rule.enabled || rearmed {
-            return Arc::new(Self::new(rule, Arc::clone(&before.counters), policy, now));
+            let next = Self::new(rule, Arc::clone(&before.counters), policy, now);
+            // Who disables a rule does not arm it.
+            if let Some(by) = before.arming.armed_by().filter(|_| !next.rule.enabled) {
+                next.arming.note_armed_by(by);
+            }
+            return Arc::new(next);
         }
         let gate = Arc::clone(&before.gate);
         Arc::new(before.go_on(rule, gate))
@@ -113,6 +118,17 @@ impl Armed {
     /// Returns the rule with the same arming and a new gate: what a halt leaves for `resume`.
     pub(crate) fn behind_new_gate(&self) -> Arc<Self> {
         Arc::new(self.go_on(Arc::clone(&self.rule), Arc::default()))
+    }
+
+    /// Returns the rule behind the same gate, and without what was seen of an earlier deadline.
+    fn extended(&self) -> Arc<Self> {
+        let extended = self.go_on(Arc::clone(&self.rule), Arc::clone(&self.gate));
+        // A call may have seen the old deadline pass while it was moved.
+        let precheck = Arc::new(Precheck::new(&self.rule, &self.counters));
+        Arc::new(Self {
+            precheck,
+            ..extended
+        })
     }
 
     fn go_on(&self, rule: Arc<Rule>, gate: Arc<Gate>) -> Self {

@@ -140,6 +140,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Returns the call without the facts of a request.
+    pub(crate) fn without_request(self) -> Self {
+        Self { http: None, ..self }
+    }
+
     /// Returns which faults can cut the call off.
     pub(crate) fn cuts(&self) -> Cuts {
         self.lazy.map_or(Cuts::All, LazyFacts::cuts)

@@ -3,14 +3,15 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
     armed::{counters::Progress, draw::Draw},
+    audit::actor::Actor,
     clock::Clock,
     gate::Turnstile,
     guard_rail::monitor::Monitor,
@@ -35,6 +36,17 @@ pub(crate) struct Arming {
     burns: AtomicBool,
     /// Whether its expiry is in the audit. Written under the injector's lock.
     noticed: AtomicBool,
+    /// Who has armed the rule. Set under the injector's lock, right after the rule was armed.
+    armed_by: OnceLock<Arc<ArmedBy>>,
+    /// Whether the deadline was moved to a later time. Written under the injector's lock.
+    is_extended: AtomicBool,
+}
+
+/// Who has armed a rule, and at which time of day. Rules that were armed together share it.
+#[derive(Debug)]
+pub(crate) struct ArmedBy {
+    pub(crate) actor: Actor,
+    pub(crate) at: SystemTime,
 }
 
 /// What few rules have.
@@ -81,6 +93,8 @@ impl Arming {
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
+            armed_by: OnceLock::new(),
+            is_extended: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +119,16 @@ impl Arming {
         self.rare.as_ref()?.log.as_ref()
     }
 
+    /// Notes who has armed the rule, if that is not known yet.
+    pub(crate) fn note_armed_by(&self, by: &Arc<ArmedBy>) {
+        self.armed_by.get_or_init(|| Arc::clone(by));
+    }
+
+    /// Returns who has armed the rule.
+    pub(crate) fn armed_by(&self) -> Option<&Arc<ArmedBy>> {
+        self.armed_by.get()
+    }
+
     /// Returns the deadline, on the injector's clock, if there is one.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let deadline = self.deadline.get();
@@ -113,10 +137,20 @@ impl Arming {
 
     /// Applies a policy that was set after the rule was armed.
     pub(crate) fn shorten(&self, rule: &Rule, policy: &Policy) {
-        let sooner = policy
-            .max_ttl
-            .and_then(|_| policy.deadline(rule.lifetime, self.since));
+        let sooner =
+            policy
+                .max_ttl
+                .and_then(|most| match self.is_extended.load(Ordering::Relaxed) {
+                    true => Some(self.since.saturating_add(most)),
+                    false => policy.deadline(rule.lifetime, self.since),
+                });
         self.deadline.bring_forward(sooner);
+    }
+
+    /// Moves the deadline to a later time. The rule has not expired.
+    pub(crate) fn extend_to(&self, deadline: Duration) {
+        self.is_extended.store(true, Ordering::Relaxed);
+        self.deadline.put_off(deadline);
     }
 
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
@@ -179,5 +213,10 @@ impl Deadline {
 
     fn bring_forward(&self, deadline: Option<Duration>) {
         self.0.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
+    }
+
+    fn put_off(&self, deadline: Duration) {
+        self.0
+            .fetch_max(Self::nanos(Some(deadline)), Ordering::Relaxed);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     armed::rules::Retired,
+    audit::actor::Actor,
     decision::overlay_rules::OverlayRules,
     injector::Injector,
     rule::rule_set::{Change, ChangeError},
@@ -26,7 +27,12 @@ impl Injector {
         let mut book = self.book();
         let now = self.now();
         let bounds = self.0.hub.bounds.load();
-        let edited = (overlay.rules()).apply(change, expected, &bounds.policy, now)?;
+        let edited = {
+            let mut rules = overlay.rules();
+            let edited = rules.apply(change, expected, &bounds.policy, now)?;
+            rules.note_armed_by(&edited, &Actor::code(), self.wall());
+            edited
+        };
         self.0.install_overlay(&mut book, overlay, now);
         drop(book);
         edited.retired.open();

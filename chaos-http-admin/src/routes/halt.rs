@@ -41,7 +41,7 @@ pub(crate) async fn halt(
         true => tracing::warn!(target: "chaos", reason, who = %actor, "halted"),
         false => tracing::warn!(target: "chaos", reason, who = %actor, "halted again"),
     });
-    status(&injector, &followers)
+    status(&injector, &caller, &followers)
 }
 
 /// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules have not changed
@@ -64,7 +64,7 @@ pub(crate) async fn resume(
     if followers.resumes.run(resume).await? {
         log(move || tracing::warn!(target: "chaos", reason, who = %actor, "resumed"));
     }
-    Ok(status(&injector, &followers))
+    Ok(status(&injector, &caller, &followers))
 }
 
 /// Acknowledges breaches of guard rails, and answers with the resulting status. It does not resume.
@@ -79,11 +79,15 @@ pub(crate) async fn acknowledge(
     if injector.as_actor(actor.clone()).acknowledge() > 0 {
         log(move || tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged"));
     }
-    status(&injector, &followers)
+    status(&injector, &caller, &followers)
 }
 
-fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use<> {
-    let (generation, body) = status::report(injector, followers);
+fn status(
+    injector: &Injector,
+    caller: &Caller,
+    followers: &Followers,
+) -> impl IntoResponse + use<> {
+    let (generation, body) = status::report(injector, caller, followers);
     (etag(generation), Json(body))
 }
 

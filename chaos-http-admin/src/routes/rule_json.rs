@@ -1,8 +1,10 @@
 //! The JSON of a rule as the port shows it: the rule as it was written, with its counts, the sites that
 //! it matches, and its warnings.
 
-use chaos_core::{Counts, Rule, Site, wire};
+use chaos_core::{Counts, Rule, Site, audit::Actor, wire};
 use serde_json::{Map, Value, json};
+
+use crate::history::entry::time;
 
 /// Returns the rule's JSON with the additional fields `stats`, `sites` and `warnings`. `counts` is `None`
 /// if the rule has been deleted in the meantime.
@@ -28,6 +30,10 @@ fn stats(counts: &Counts) -> Value {
         evicted,
         overflow,
         expires_in,
+        keys,
+        armed_by,
+        since,
+        deadline,
         ..
     } = counts;
     // Whole milliseconds: a finer value is outdated by the time it is read.
@@ -44,6 +50,10 @@ fn stats(counts: &Counts) -> Value {
         "evicted": evicted,
         "overflow": spared,
         "expires_in": expires_in,
+        "keys": keys,
+        "armed_by": armed_by.as_ref().map(Actor::name),
+        "since": since.map(time),
+        "deadline": deadline.map(time),
     })
 }
 

@@ -34,7 +34,7 @@ impl Event {
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let changes = entry.changes();
         let (name, topic) = match entry.action {
-            Action::Put | Action::Edit | Action::Remove | Action::Replace => {
+            Action::Put | Action::Edit | Action::Remove | Action::Replace | Action::Undo => {
                 if changes.iter().any(is_armed) {
                     ("arm", Topic::Rules)
                 } else if changes.iter().any(is_ended) {

@@ -12,9 +12,10 @@ use serde_json::json;
 use crate::support::port::{Answer, Port, json_request};
 
 /// Every route, with a body that it would take.
-const ROUTES: [(&str, &str, &str); 14] = [
+const ROUTES: [(&str, &str, &str); 17] = [
     ("GET", "/", ""),
     ("GET", "/v1/status", ""),
+    ("GET", "/v1/whoami", ""),
     ("GET", "/v1/sites", ""),
     ("GET", "/v1/rules", ""),
     ("PUT", "/v1/rules", r#"{"rules":[]}"#),
@@ -26,7 +27,9 @@ const ROUTES: [(&str, &str, &str); 14] = [
     ("GET", "/v1/rules/a", ""),
     ("GET", "/v1/rules/a/injections", ""),
     ("PATCH", "/v1/rules/a", "{}"),
+    ("POST", "/v1/rules/a/extend", r#"{"by":"5m"}"#),
     ("DELETE", "/v1/rules/a", ""),
+    ("POST", "/v1/undo", r#"{"entry":1}"#),
     ("POST", "/v1/halt", r#"{"reason":"x"}"#),
     ("POST", "/v1/resume", r#"{"reason":"x"}"#),
     ("GET", "/v1/audit", ""),

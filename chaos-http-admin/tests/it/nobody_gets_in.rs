@@ -12,16 +12,19 @@ const REASON: &str = r#"{"reason":"x"}"#;
 
 /// Every route that needs a role, with a body that it takes. They stand so that each succeeds after
 /// those before it.
-const ROUTES: [(&str, &str, Role); 12] = [
+const ROUTES: [(&str, &str, Role); 15] = [
     ("GET /v1/status", "", Role::Observe),
+    ("GET /v1/whoami", "", Role::Observe),
     ("GET /v1/sites", "", Role::Observe),
     ("GET /v1/rules", "", Role::Observe),
     ("PUT /v1/rules", r#"{"rules":[]}"#, Role::Arm),
     ("PUT /v1/rules/a", RULE, Role::Arm),
     ("GET /v1/rules/a", "", Role::Observe),
     ("PATCH /v1/rules/a", "{}", Role::Arm),
+    ("POST /v1/rules/a/extend", r#"{"by":"5m"}"#, Role::Arm),
     ("POST /v1/rules/a/release", "", Role::Stop),
     ("DELETE /v1/rules/a", "", Role::Arm),
+    ("POST /v1/undo", r#"{"entry":1}"#, Role::Arm),
     ("POST /v1/halt", REASON, Role::Stop),
     ("POST /v1/acknowledge", REASON, Role::Arm),
     ("POST /v1/resume", REASON, Role::Arm),
