@@ -26,9 +26,9 @@ macro_rules! scripts {
 
 /// The modules of the page, each with the name by which the others import it.
 const SCRIPTS: &[(&str, &str)] = scripts! {
-    "api" "breach" "charts" "check" "compose" "dialogs" "dom" "edits" "explain" "filter" "form" "halt"
-    "hand_over" "header" "hurting" "live" "login" "lost" "main" "poll" "rule_row" "rules" "samples"
-    "sentence" "shadow" "sites" "state" "timeline" "told" "whom" "words"
+    "api" "breach" "charts" "check" "compose" "dialogs" "dom" "edits" "explain" "extras" "filter"
+    "form" "halt" "hand_over" "header" "hurting" "live" "login" "lost" "main" "poll" "rule_row"
+    "rules" "samples" "sentence" "shadow" "sites" "state" "timeline" "told" "whom" "words"
 };
 
 /// Whether clients need an access token. The page asks for one before its first request, so that no request has

@@ -2,9 +2,10 @@
 
 import { ask, get, Refusal, rulePath } from "./api.js";
 import { check, clearProblems, showRefusal } from "./check.js";
-import { armWords, command, compose, EXTRAS, fieldsOf, isRail, KINDS, suggest, words } from "./compose.js";
+import { armWords, command, compose, fieldsOf, isRail, KINDS, suggest, words } from "./compose.js";
 import { chips, choose, chosen, element, find, later, soon, write } from "./dom.js";
 import { edit, written } from "./edits.js";
+import { addExtra, extras } from "./extras.js";
 import { refresh } from "./poll.js";
 import { samples } from "./samples.js";
 import { resetShadow, startShadow } from "./shadow.js";
@@ -25,9 +26,7 @@ let base = {}, seen = null, tag = "*", named = false;
 function values() {
   return {
     site: find("f-site").value.trim(), method: find("f-method").value, path: find("f-path").value.trim(),
-    extras: [...find("f-extra").children].map((row) => ({
-      kind: row.querySelector("select").value, name: row.querySelector(".extra-name").value.trim(), value: row.querySelector(".extra-value").value,
-    })),
+    extras: extras(),
     of: chosen("of"), rate: find("f-rate").value.trim(), key: find("f-key").value.trim(), kind: chosen("f-kind"),
     fault: [...find("f-fault").querySelectorAll("input")].map((input) => input.value), ttl: chosen("f-ttl") ?? "5m",
     max: find("f-max").value.trim(), rail: find("f-rail").value.trim(), railSite: railSite(),
@@ -62,20 +61,6 @@ function showFault(given) {
   for (const input of find("f-fault").querySelectorAll("input")) input.setAttribute("aria-describedby", "e-fault w-fault");
 }
 
-function addExtra({ kind = "headers", name = "", value = "" } = {}) {
-  const of = element("select", { ariaLabel: "Kind of condition", onchange: () => { names(); changed(); } },
-    ...Object.entries(EXTRAS).map(([kind, textContent]) => element("option", { value: kind, textContent })));
-  const called = element("input", { className: "w8 extra-name", value: name, placeholder: "name", ariaLabel: "Name", autocomplete: "off", oninput: changed });
-  const is = element("input", { className: "grow extra-value", value, placeholder: "value", ariaLabel: "Value", autocomplete: "off", oninput: changed });
-  const drop = element("button", { type: "button", className: "plain", textContent: "Remove", onclick: () => { row.remove(); find("f-add").focus(); changed(); } });
-  const row = element("div", { className: "row" }, of, called, is, drop);
-  of.value = kind;
-  const names = () => { called.hidden = of.value === "host"; };
-  names();
-  find("f-extra").append(row);
-  return of;
-}
-
 /** Fills the fields with what is given. */
 function fill(fields) {
   find("f-site").value = fields.site;
@@ -85,7 +70,7 @@ function fill(fields) {
   find("f-method").value = fields.method;
   find("f-path").value = fields.path;
   find("f-extra").replaceChildren();
-  fields.extras.forEach(addExtra);
+  for (const extra of fields.extras) addExtra(extra, changed);
   choose("of", fields.of);
   find("f-rate").value = fields.rate;
   find("f-key").value = fields.key;
@@ -200,11 +185,11 @@ function siteWords(name) {
   return `${site.kind}, ${calls === undefined ? "not counted while nobody watches it" : `${rate(calls)} calls/s now`}, ${site.file}:${site.line}`;
 }
 
-const ask4Check = later(() => dialog.open && check(rule(), seen?.id ?? null), 400);
+const checkSoon = later(() => dialog.open && check(rule(), seen?.id ?? null), 400);
 const showSoon = soon(show);
 function changed() {
   showSoon();
-  ask4Check();
+  checkSoon();
 }
 
 /** Arms the rule. */
@@ -236,7 +221,7 @@ dialog.addEventListener("input", changed);
 find("f-id").oninput = () => { named = true; };
 find("f-site").onchange = offerRoutes;
 find("f-site").oninput = soon(offerSites);
-find("f-add").onclick = () => addExtra().focus();
+find("f-add").onclick = () => addExtra({}, changed).focus();
 find("f-try").onclick = () => startShadow(rule());
 dialog.onclose = resetShadow;
 find("new").onclick = () => openNew();

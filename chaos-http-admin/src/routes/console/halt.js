@@ -47,7 +47,7 @@ async function saveReason() {
 /** Says who halts, since when, and the reasons that were given, also those that came later. */
 function showWhy() {
   const { halted, breaches = [] } = state.status ?? {};
-  const people = (halted?.holders ?? []).filter(({ kind }) => kind !== "guard_rail" && kind !== "guard rail");
+  const people = (halted?.holders ?? []).filter(({ kind }) => kind !== "guard_rail");
   // A guard rail's own halt has a banner of its own.
   find("why").hidden = !halted || (breaches.length > 0 && !people.length);
   if (!halted) return;

@@ -33,7 +33,10 @@ function showSites() {
 function limits() {
   const guards = state.rules.filter((rule) => isLive(rule) && !isShadow(rule))
     .flatMap((rule) => (rule.guards ?? []).filter((guard) => (guard.site ?? rule.site) === site() && !guard.over_baseline));
-  const least = (values) => { const given = values.filter((value) => value !== undefined && value !== null); return given.length ? Math.min(...given) : undefined; };
+  const least = (values) => {
+    const given = values.filter((value) => value !== undefined && value !== null);
+    return given.length ? Math.min(...given) : undefined;
+  };
   return {
     latency: least(guards.map((guard) => guard.latency?.p99 && secondsOf(guard.latency.p99) * 1000)),
     errors: least(guards.map((guard) => guard.error_ratio)),
@@ -49,39 +52,52 @@ function latest(values, count = 3) {
 /** Returns the value before anything was armed, or that at the left. */
 const earlier = (values) => latest(values.slice(0, Math.max(3, Math.floor(values.length / 3))), 20);
 
-const share = (part) => (part && part.calls ? part.failed / part.calls : null);
-const all = (counted) => (counted && counted.calls ? counted.failed / counted.calls : null);
+/** Returns the share of calls that failed. */
+const failing = (counted) => (counted?.calls ? counted.failed / counted.calls : null);
 
 function show() {
   if (state.paused || !state.status) return;
   const window = span(), samples = recent(window), now = samples.at(-1)?.at ?? Date.now();
   const line = (read) => spread(samples, now, window, read);
-  const of = (sample) => sample.sites[site()];
   const frame = { seconds: window, bands: bands(samples, now, window), halts: halts(samples, now, window) };
-  if (!samples.some((sample) => of(sample))) return showCounts(line, frame);
+  const of = (sample) => sample.sites[site()];
+  if (!samples.some(of)) return showCounts(line, frame);
   const bound = limits();
-
-  const alone = line((sample) => inMs(of(sample)?.alone?.p99)), hit = line((sample) => inMs(of(sample)?.injected?.p99));
-  latency.update(latencyWords(alone, hit), { ...frame, limit: bound.latency, unit: (value) => milliseconds(value), lines: [{ is: "clean", called: "left alone", values: alone }, ...ifAny({ is: "hit", called: "hit", values: hit })] });
-
-  const clean = line((sample) => share(of(sample)?.alone)), total = line((sample) => all(of(sample)));
-  const armed = hit.some((value) => value !== null);
-  errors.update(errorWords(clean, total, bound.errors), { ...frame, limit: bound.errors, unit: percent, lines: [{ is: "clean", called: "left alone", values: clean }, ...(armed ? [{ is: "hit", called: "all", values: total }] : [])] });
-
-  const every = line((sample) => of(sample)?.calls ?? null), some = line((sample) => of(sample)?.hit || null);
-  calls.update(callWords(every, some), { ...frame, unit: perSecond, lines: [{ is: "clean", called: "all", values: every }, ...ifAny({ is: "hit", called: "hit", values: some })] });
+  const hit = line((sample) => inMs(of(sample)?.injected?.p99));
+  const alone = line((sample) => inMs(of(sample)?.alone?.p99));
+  latency.update(latencyWords(alone, hit), {
+    ...frame, limit: bound.latency, unit: milliseconds,
+    lines: [clean("left alone", alone), ...ifAny(injected("hit", hit))],
+  });
+  const spared = line((sample) => failing(of(sample)?.alone));
+  const failed = line((sample) => failing(of(sample)));
+  const isHit = hit.some((value) => value !== null);
+  errors.update(errorWords(spared, failed, bound.errors), {
+    ...frame, limit: bound.errors, unit: percent,
+    lines: [clean("left alone", spared), ...(isHit ? [injected("all", failed)] : [])],
+  });
+  const every = line((sample) => of(sample)?.calls ?? null);
+  const some = line((sample) => of(sample)?.hit || null);
+  calls.update(callWords(every, some), {
+    ...frame, unit: perSecond, lines: [clean("all", every), ...ifAny(injected("hit", some))],
+  });
 }
 
+const clean = (called, values) => ({ is: "clean", called, values });
+const injected = (called, values) => ({ is: "hit", called, values });
 const inMs = (value) => (value === null || value === undefined ? null : value * 1000);
 const perSecond = (value) => `${rate(value)}/s`;
 const ifAny = (line) => (line.values.some((value) => value !== null) ? [line] : []);
 
 function latencyWords(alone, hit) {
-  const [now, before, hurt] = [latest(alone), earlier(alone), latest(hit)];
+  const [now, before, hurt, was] = [latest(alone), earlier(alone), latest(hit), latest(hit, hit.length)];
   if (now === null && hurt === null) return "No calls.";
   const same = before === null || now === null || Math.abs(now - before) <= Math.max(before * 0.25, 2);
-  if (hurt !== null) return `${now === null ? "No call is left alone" : `${milliseconds(now)} for calls left alone${same ? ", as before" : `, before ${milliseconds(before)}`}`}; ${milliseconds(hurt)} for those hit.`;
-  const was = latest(hit, hit.length);
+  if (hurt !== null) {
+    const spared = now === null ? "No call is left alone" : `${milliseconds(now)} for calls left alone`;
+    const change = now === null ? "" : same ? ", as before" : `, before ${milliseconds(before)}`;
+    return `${spared}${change}; ${milliseconds(hurt)} for those hit.`;
+  }
   if (was !== null) return `${milliseconds(now)} now${same ? ", as before" : ""}; it was ${milliseconds(was)} for those who were hit.`;
   return `${milliseconds(now)}.${state.rules.some(isLive) ? "" : " Nothing is injected."}`;
 }
@@ -107,7 +123,7 @@ function showCounts(line, frame) {
   errors.update(why, null);
   if (latest(matched) === null) return calls.update(why, null);
   calls.update(`${rate(latest(hit) ?? 0)} a second hit, of ${rate(latest(matched))} that rules match.`, {
-    ...frame, unit: perSecond, lines: [{ is: "clean", called: "matched", values: matched }, { is: "hit", called: "hit", values: hit }],
+    ...frame, unit: perSecond, lines: [clean("matched", matched), injected("hit", hit)],
   });
 }
 
