@@ -95,11 +95,11 @@ checks["the keyboard alone"] = (browser) => on(browser, {}, async (page, { port 
   await page.keyboard.type("/products");
   await key("Enter");
   await row(page, "products-503").waitFor();
-  await tabTo("+5 min for slow-payment");
-  const ends = port.find("slow-payment").ends;
+  await tabTo("+5 min for lost-stock");
+  const ends = port.find("lost-stock").ends;
   await key("Enter");
-  await until("it is extended", () => port.find("slow-payment").ends > ends);
-  await until("the button keeps the focus", async () => await focused(page) === "+5 min for slow-payment");
+  await until("it is extended", () => port.find("lost-stock").ends > ends);
+  await until("the button keeps the focus", async () => await focused(page) === "+5 min for lost-stock");
 });
 
 /** Notes how long each interaction takes to the next paint. */
@@ -225,6 +225,25 @@ checks["a service that is gone"] = (browser) => on(browser, {}, async (page, stu
   expect(await page.locator("#state").textContent() === "armed", "it is known again");
 });
 
+checks["what others do is told"] = (browser) => on(browser, {}, async (page, { port }) => {
+  await ready(page);
+  port.halt("carol", "enough");
+  await page.locator("#said", { hasText: "Halted by carol." }).waitFor();
+  await page.locator("#why-h", { hasText: "Halted by carol" }).waitFor();
+  await page.locator("#why-given", { hasText: "carol: enough" }).waitFor();
+});
+
+checks["a rule that has ended is armed anew"] = (browser) => on(browser, {}, async (page, { port }) => {
+  await ready(page);
+  const on = page.getByLabel("tenant-down is on");
+  expect(!await on.isChecked(), "it is shown as on");
+  await on.click();
+  await until("it is armed", () => port.isLive(port.find("tenant-down")));
+  await until("it is shown as on", () => on.isChecked());
+  const { rule } = port.find("tenant-down");
+  expect(!("stats" in rule) && rule.match.headers["x-tenant"] === "acme", `it was sent as ${JSON.stringify(rule)}`);
+});
+
 checks["somebody else's edits are said"] = (browser) => on(browser, {}, async (page, { port }) => {
   await ready(page);
   const edit = async (id) => {
@@ -240,10 +259,17 @@ checks["somebody else's edits are said"] = (browser) => on(browser, {}, async (p
   await page.locator("#form").waitFor({ state: "hidden" });
   const { rule } = port.find("checkout-503");
   expect(rule.rate === 0.4 && rule.max_active === 20 && rule.match.path === "/checkout/{id}" && rule.guards.length === 1, `kept: ${JSON.stringify(rule)}`);
+  // Another reason alone leaves the counts as they are.
+  const { injected } = port.find("checkout-503").stats;
+  await edit("checkout-503");
+  await page.locator("#f-reason").fill("GameDay 13");
+  await page.locator("#f-arm").click();
+  await page.locator("#form").waitFor({ state: "hidden" });
+  expect(port.find("checkout-503").rule.reason === "GameDay 13" && port.find("checkout-503").stats.injected >= injected, "the counts go on");
   // The same rule: said in words, with what has changed.
   await edit("checkout-503");
   await page.locator("#f-rate").fill("50");
-  port.put({ ...rule, rate: 0.9 }, "other");
+  port.put({ ...port.find("checkout-503").rule, rate: 0.9 }, "other");
   await page.locator("#f-arm").click();
   await page.getByText("somebody else has changed checkout-503 meanwhile: rate 0.4 → 0.9").waitFor();
   expect(port.find("checkout-503").rule.rate === 0.9, "nothing is overwritten");

@@ -1,8 +1,8 @@
 // Changes of rules: each is refused if somebody else has changed the rule that is seen here, and says what has changed.
 
-import { ask, allRules, Refusal } from "./api.js";
+import { allRules, ask, Refusal, rulePath } from "./api.js";
 import { refresh } from "./poll.js";
-import { ruleOf, state } from "./state.js";
+import { isOver, ruleOf, state } from "./state.js";
 import { failure, tell, tellRefusal } from "./told.js";
 import { json } from "./words.js";
 
@@ -67,12 +67,14 @@ export async function act(deed, done) {
   }
 }
 
-/** Turns a rule on or off. */
-export const turn = (id, enabled) => act(
-  () => edit(id, ruleOf(id), (tag) => ask("PATCH", path(id), { body: { enabled }, tag })),
-  `${id} is ${enabled ? "on" : "off"}`);
+/** Turns a rule on or off. One that has ended is armed anew, which only a whole rule does. */
+export function turn(id, enabled) {
+  const rule = ruleOf(id);
+  const send = enabled && isOver(rule)
+    ? (tag) => ask("PUT", rulePath(id), { body: written(rule), tag })
+    : (tag) => ask("PATCH", rulePath(id), { body: { enabled }, tag });
+  return act(() => edit(id, rule, send), `${id} is ${enabled ? "on" : "off"}`);
+}
 
 /** Deletes a rule. */
-export const remove = (id) => edit(id, ruleOf(id), (tag) => ask("DELETE", path(id), { tag }));
-
-const path = (id) => `/v1/rules/${encodeURIComponent(id)}`;
+export const remove = (id) => edit(id, ruleOf(id), (tag) => ask("DELETE", rulePath(id), { tag }));

@@ -4,7 +4,7 @@ import { ask, get, Refusal, rulePath } from "./api.js";
 import { check, clearProblems, showRefusal } from "./check.js";
 import { armWords, command, compose, fieldsOf, isRail, KINDS, suggest, words } from "./compose.js";
 import { chips, choose, chosen, element, find, later, soon, write } from "./dom.js";
-import { edit, written } from "./edits.js";
+import { difference, edit, written } from "./edits.js";
 import { addExtra, extras } from "./extras.js";
 import { refresh } from "./poll.js";
 import { samples } from "./samples.js";
@@ -164,7 +164,7 @@ function show() {
   write(find("f-rail-label"), now.railSite ? `Stop all if errors of ${now.railSite} pass, %` : "");
   find("f-rail-label").parentElement.hidden = !now.railSite;
   write(find("f-site-says"), siteWords(now.site));
-  write(find("f-words"), words(now));
+  write(find("f-words"), `${words(now)}${seen ? " Its counts begin anew, unless only the reason changes." : ""}`);
   const made = rule();
   const { id, ...body } = made ?? {};
   write(find("f-json"), made === null ? "" : chosen("as") === "json" ? `PUT /v1/rules/${id}\n${JSON.stringify(body, null, 2)}` : command(made));
@@ -192,6 +192,16 @@ function changed() {
   checkSoon();
 }
 
+/** Returns how a rule is sent: another reason alone leaves its counts as they are. */
+function sending({ id, ...body }) {
+  if (!seen) return () => ask("PUT", rulePath(id), { body });
+  const changes = difference(seen, { id, ...body });
+  const isReason = changes.every(([field]) => field === "reason");
+  return isReason
+    ? (tag) => ask("PATCH", rulePath(id), { body: { reason: body.reason ?? null }, tag })
+    : (tag) => ask("PUT", rulePath(id), { body, tag });
+}
+
 /** Arms the rule. */
 async function send() {
   const made = rule();
@@ -201,8 +211,8 @@ async function send() {
   }
   find("f-arm").disabled = true;
   try {
-    const { id, ...body } = made;
-    const answer = await edit(id, seen, (tag) => ask("PUT", rulePath(id), { body, tag: seen ? tag : null }), tag);
+    const { id } = made;
+    const answer = await edit(id, seen, sending(made), tag);
     dialog.close();
     const warnings = answer.body?.warnings ?? [];
     tell(`${id} is ${seen ? "changed" : state.status?.state === "halted" ? "made, and does nothing until someone resumes" : "armed"}${warnings.length ? `, with a warning: ${warnings[0].detail}` : ""}`);

@@ -50,6 +50,7 @@ find("hand").onclick = () => {
   find("over-text").value = text();
   write(find("over-said"), "");
   find("over").showModal();
+  find("over-text").setSelectionRange(0, 0);
   find("over-text").focus();
 };
 find("over-copy").onclick = () => copy(text(), "The text is copied.");

@@ -4,6 +4,7 @@ import { find, set, write } from "./dom.js";
 import { hasLive } from "./live.js";
 import { samples } from "./samples.js";
 import { isHalted, isLive, isShadow, left, may, on, state } from "./state.js";
+import { tellOfOthers } from "./told.js";
 import { clock, count, many, rate } from "./words.js";
 
 const name = () => state.lost ? "unknown" : state.status?.state ?? "unknown";
@@ -63,5 +64,15 @@ function flow() {
   return `${rate(last.hit)} of ${rate(last.matched)} matched calls/s hit${held}.`;
 }
 
+let wasHalted = null;
+
+/** Tells that somebody else has halted or resumed. */
+function tellOfHalts() {
+  const is = isHalted();
+  if (wasHalted !== null && is !== wasHalted) tellOfOthers(is ? `Halted by ${state.status.halted?.by ?? "somebody"}.` : "Resumed.");
+  wasHalted = is;
+}
+
 on("status lost you", showState);
+on("status", tellOfHalts);
 on("rules counts samples second paused", showTotals);

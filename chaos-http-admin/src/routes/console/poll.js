@@ -11,7 +11,7 @@ const BESIDE_FRAMES = 5000;
 /** Lists are read anew at such a pace. */
 const BYTES_A_SECOND = 8000;
 /** Nothing is known once the last answer is so old. */
-const LOST_AFTER = 2200;
+const LOST_AFTER = 2600;
 const ENTRIES = 200;
 
 /** When each list was read last, its size, and the generation that it shows. */
@@ -76,10 +76,13 @@ async function round(everything) {
   }
 }
 
-/** Says whether a list should be read: after a while that grows with its size, and sooner if it has changed. */
+/**
+ * Says whether a list should be read: after a while that grows with its size, sooner if it has changed, and later if
+ * what changes often comes another way.
+ */
 function isDue(list, now, hasChanged) {
   const pace = Math.max(SECOND, (list.bytes / BYTES_A_SECOND) * SECOND);
-  const usual = list === sites || isFollowed() ? Math.max(pace, 10 * SECOND) : pace;
+  const usual = list === sites || isFollowed() ? Math.max(4 * pace, 10 * SECOND) : pace;
   return now - list.read >= (hasChanged ? pace / 4 : usual) - SECOND / 10;
 }
 

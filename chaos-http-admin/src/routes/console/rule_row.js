@@ -9,7 +9,7 @@ import { openDuplicate, openEdit } from "./form.js";
 import { refresh } from "./poll.js";
 import { line, samples } from "./samples.js";
 import { rails, sentence, warning } from "./sentence.js";
-import { hits, isOn, isOver, isShadow, left, may, owner, ruleOf, state } from "./state.js";
+import { hits, isLive, isOn, isOver, isShadow, left, may, owner, ruleOf, state } from "./state.js";
 import { tell } from "./told.js";
 import { openWhom } from "./whom.js";
 import { clock, count, cut, percent, seconds, time } from "./words.js";
@@ -20,7 +20,14 @@ const SOON = 60;
 /** Makes the row of a rule; `update` shows what it is now. */
 export function ruleRow({ id }) {
   const on = element("input", { type: "checkbox", role: "switch", className: "switch", ariaLabel: `${id} is on` });
-  on.onchange = async () => { if (!await turn(id, on.checked)) on.checked = isOn(ruleOf(id) ?? {}); };
+  // What was pressed stays until the port has answered, whatever frames say meanwhile.
+  let isTurning = false;
+  on.onchange = async () => {
+    isTurning = true;
+    await turn(id, on.checked);
+    isTurning = false;
+    on.checked = isLive(ruleOf(id) ?? {});
+  };
   const title = element("h3", { textContent: id });
   const what = element("span"), site = element("code"), tags = element("div", { className: "row" });
   const number = element("b"), hit = element("span"), share = element("span", { className: "soft" });
@@ -43,7 +50,7 @@ export function ruleRow({ id }) {
   let drawn = "";
   row.update = (rule) => {
     set(row.dataset, "mode", rule.mode ?? "inject");
-    set(on, "checked", isOn(rule));
+    if (!isTurning) set(on, "checked", isLive(rule));
     set(on, "disabled", !may("arm"));
     write(what, sentence(rule));
     write(site, rule.site);

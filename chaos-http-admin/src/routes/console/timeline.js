@@ -63,7 +63,7 @@ const actor = (entry) => (entry.action === "expire" ? "deadline" : entry.action 
 function more(entry) {
   const what = ["refuse", "breach", "resume", "acknowledge", "sign", "reload", "halt"].includes(entry.action) ? entry.what : null;
   const reason = entry.reason ?? (UNDONE.includes(entry.action) ? entry.changes?.[0]?.after?.reason : null);
-  const none = ["expire", "breach", "refuse", "reload"].includes(entry.action) ? "" : "no reason given";
+  const none = ["expire", "breach", "refuse", "reload", "extend", "undo", "release"].includes(entry.action) ? "" : "no reason given";
   return cut([reason ?? (what ? "" : none), what].filter(Boolean).join("; "));
 }
 

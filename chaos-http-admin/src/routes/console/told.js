@@ -4,7 +4,10 @@ import { find, write } from "./dom.js";
 import { NoAnswer } from "./api.js";
 
 const STAYS = 8000;
+/** What this page has done itself is told by the deed. */
+const OWN = 3000;
 let waiting = 0;
+let last = -Infinity;
 
 /** Says what was done. */
 export function tell(text) {
@@ -12,11 +15,17 @@ export function tell(text) {
   waiting = setTimeout(() => show("", false), STAYS);
 }
 
+/** Says what others have done. */
+export function tellOfOthers(text) {
+  if (performance.now() - last > OWN) tell(text);
+}
+
 /** Says what was not done; it stays until it is closed or something else is done. */
 export const tellRefusal = (text) => show(text, true);
 
 function show(text, stays) {
   clearTimeout(waiting);
+  if (text) last = performance.now();
   const had = document.activeElement === find("told-close");
   write(find("said"), text);
   find("told").classList.toggle("warn", stays);

@@ -55,7 +55,7 @@ export function percent(fraction) {
 }
 
 /** Returns a number a second. */
-export const rate = (number) => (number >= 10 || number === 0 ? count(Math.round(number)) : number.toFixed(1));
+export const rate = (number) => (number >= 10 ? count(Math.round(number)) : String(Number(number.toFixed(1))));
 
 /** Returns a value as compact JSON, cut where it is long. */
 export function json(value) {
