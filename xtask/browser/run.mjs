@@ -3,6 +3,8 @@
 import { launch } from "./browser.mjs";
 import { checks } from "./checks.mjs";
 
+/** Of what a failure says; the browser adds all that it has logged. */
+const LINES = 12;
 const TIMED = ["500 rules and 1,000 sites", "a service that is gone"];
 const words = process.argv.slice(2);
 let asked = Object.entries(checks).filter(([name]) => !words.length || words.some((word) => name.includes(word)));
@@ -18,7 +20,7 @@ async function runner() {
     console.log(`${error ? "FAIL" : "ok  "} ${((performance.now() - start) / 1000).toFixed(1).padStart(5)} s  ${name}`);
     if (!error) continue;
     failed += 1;
-    console.log(error.message.replace(/^/gm, "     "));
+    console.log(error.message.split("\n").slice(0, LINES).join("\n").replace(/^/gm, "     "));
   }
 }
 

@@ -40,7 +40,7 @@ export function headers(more = {}) {
  * @param {string} method
  * @param {string} path
  * @param {{ body?: any, tag?: string | null, patience?: number }} [asked]
- * @returns {Promise<{ body: any, tag: string | null }>}
+ * @returns {Promise<{ body: any, tag: string | null, bytes: number }>}
  */
 export async function ask(method, path, { body, tag, patience = PATIENCE } = {}) {
   const more = {};
@@ -62,7 +62,7 @@ export async function ask(method, path, { body, tag, patience = PATIENCE } = {})
   } catch {
     throw new NoAnswer(`what answers is no admin port (${answer.status})`);
   }
-  if (answer.ok) return { body: json, tag: answer.headers.get("etag") };
+  if (answer.ok) return { body: json, tag: answer.headers.get("etag"), bytes: text.length };
   if (answer.status === 401) refused();
   throw new Refusal(answer.status, json ?? {});
 }
@@ -73,13 +73,14 @@ export const get = async (path) => (await ask("GET", path)).body;
 /** Returns the path of a rule. */
 export const rulePath = (id) => `/v1/rules/${encodeURIComponent(id)}`;
 
-/** Reads all rules, page by page, and the tag of what was read. */
+/** Reads all rules, page by page, with the tag and the size of what was read. */
 export async function allRules() {
   const rules = [];
-  for (let next = null, first = true; first || next; first = false) {
-    const { body, tag } = await ask("GET", `/v1/rules${next ? `?after=${encodeURIComponent(next)}` : ""}`);
+  for (let next = null, sum = 0; ;) {
+    const { body, tag, bytes } = await ask("GET", `/v1/rules${next === null ? "" : `?after=${encodeURIComponent(next)}`}`);
     rules.push(...body.rules);
-    next = body.next;
-    if (!next) return { rules, tag, bytes: JSON.stringify(rules).length };
+    sum += bytes;
+    next = body.next ?? null;
+    if (next === null) return { rules, tag, bytes: sum };
   }
 }

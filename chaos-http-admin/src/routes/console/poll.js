@@ -1,6 +1,6 @@
 // Reads the state each second, and the lists when they have changed, but never many bytes a second.
 
-import { allRules, get, NoAnswer, Refusal } from "./api.js";
+import { allRules, ask, get, NoAnswer, Refusal } from "./api.js";
 import { isLive as isFollowed } from "./live.js";
 import { addSample, keepOnly, note } from "./samples.js";
 import { changed, heard, hits, on, state } from "./state.js";
@@ -114,8 +114,8 @@ function sampleOf(status, read, at, seconds) {
 }
 
 async function readSites() {
-  const body = await get("/v1/sites");
-  Object.assign(sites, { read: performance.now(), bytes: JSON.stringify(body).length });
+  const { body, bytes } = await ask("GET", "/v1/sites");
+  Object.assign(sites, { read: performance.now(), bytes });
   // Several sites may share a name; a rule aims at all of them.
   state.sites = [...new Map(body.sites.map((site) => [site.name, site])).values()];
   changed("sites");

@@ -51,10 +51,17 @@ const list = filtered({
   },
 });
 
-on("sites rules", () => {
+/** Counts the rules that aim at each site, and says whether any count has changed. */
+function countRules() {
+  const before = JSON.stringify([...aimed]);
   aimed.clear();
   for (const rule of state.rules) for (const name of rule.sites ?? []) aimed.set(name, (aimed.get(name) ?? 0) + 1);
+  return JSON.stringify([...aimed]) !== before;
+}
+
+on("sites", () => {
   list.show();
   write(find("nav-sites"), count(state.sites.length));
 });
+on("rules", () => countRules() && list.show());
 on("samples paused you", list.update);
