@@ -42,7 +42,7 @@ use crate::{
         operation::{Answers, Asks, Given::*, Operation, answers},
     },
     problem::Problem,
-    routes::tokens::Signer,
+    routes::{console::TokensRequired, tokens::Signer},
 };
 
 /// One row of the table.
@@ -166,12 +166,14 @@ pub(crate) fn router(
         let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))
     };
+    let required = TokensRequired(authorizer.requires_tokens());
     table()
         .into_iter()
-        .fold(Router::new(), add)
+        .fold(console::files(), add)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(injector)
+        .layer(Extension(required))
         .layer(Extension(signer))
         .layer(Extension(DOCUMENT.clone()))
         .layer(Extension(followers.worker.clone()))

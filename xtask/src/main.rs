@@ -240,6 +240,14 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "browser",
+        "checks the console in Chromium, and with axe-core; needs chromium, node and npm",
+        &[
+            "npm ci --ignore-scripts --no-audit --no-fund --prefix xtask/browser",
+            "node xtask/browser/run.mjs",
+        ],
+    ),
+    (
         "kubernetes",
         "checks the manifests in examples/kubernetes; needs python3 with venv",
         &[

@@ -80,10 +80,10 @@ pub(crate) async fn check_host(
         }
     };
     let headers = response.headers_mut();
-    // An answer describes the present state and must not be cached, and browsers must not take it
-    // for a script.
+    // An answer describes the present state and must not be cached, unless it says so, and browsers must
+    // not take it for a script.
     let no_store = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, no_store);
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
@@ -110,6 +110,8 @@ pub(crate) async fn authorize(
     };
     let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
+    // A dry run is a question: that it is refused is its answer, and no event.
+    let is_dry_run = request.uri().query() == Some("dry_run=true");
     let caller = match authorizer.authenticate(credentials.as_ref(), &peer) {
         Ok(caller) => caller,
         Err(failure) => {
@@ -133,6 +135,7 @@ pub(crate) async fn authorize(
     };
     // Neither may a client that has a token fill the audit and its file.
     if is_write
+        && !is_dry_run
         && response.status().is_client_error()
         && let Some(unrecorded) = authorizer.limits.may_record(&client)
     {
@@ -150,6 +153,11 @@ impl Authorizer {
             limits: Limits::new(),
             request_limits: RequestLimits::new(),
         }
+    }
+
+    /// Returns whether clients need an access token.
+    pub(crate) fn requires_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Serves a request of `client`, which waits for others of the same client if `concurrency` says so.

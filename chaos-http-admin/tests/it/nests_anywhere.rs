@@ -39,6 +39,10 @@ async fn under_a_prefix() {
             assert!(html.text().starts_with("<!doctype html>"), "{page}");
             let base = page.trim_end_matches('/');
             let at = |path: &str| format!("{base}{path}");
+            for file in ["/console.css", "/console/main.js"] {
+                assert!(html.text().contains(&format!("\"{}\"", at(file))), "{page}");
+                port.get(&at(file)).await.expect(200);
+            }
             port.write("PUT", &at("/v1/rules/a"), failing("db.read"))
                 .await
                 .expect(201);
