@@ -15,7 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     name = "chaosctl",
     version,
     max_term_width = 100,
-    subcommand_required = true
+    subcommand_required = true,
+    disable_help_subcommand = true
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -95,6 +96,9 @@ pub(crate) enum Command {
     Audit(look::AuditArgs),
     /// Shows injections and changes as they happen, a line each
     Events(look::EventsArgs),
+    /// Shows state and rules live, full screen; h halts, ? helps
+    #[cfg(feature = "watch")]
+    Watch(look::WatchArgs),
     /// Arms a rule in the short form, such as 'http.server=10%latency(200ms)'
     Arm(Box<aim::ArmArgs>),
     /// Makes the rules of a file; shows what changes, and asks on a terminal
@@ -123,6 +127,8 @@ pub(crate) enum Command {
     Ack(change::ReasonArgs),
     /// Lists, chooses and adds contexts
     Context(own::ContextArgs),
+    /// Prints the help of a command; of `faults`, the faults, and of `faults NAME`, one of them
+    Help(own::HelpArgs),
     /// Prints the completions for a shell
     Completion(own::CompletionArgs),
     /// Prints the manual page of the program, or of a command

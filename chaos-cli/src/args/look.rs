@@ -20,6 +20,9 @@ pub(crate) struct RulesArgs {
     /// Only rules in this state
     #[arg(long)]
     pub(crate) state: Option<StateArg>,
+    /// Looks again each second
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
@@ -41,6 +44,9 @@ pub(crate) struct ShowArgs {
     /// Prints the rule as it is written, in this format
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) output: Option<FormatArg>,
+    /// Looks again each second
+    #[arg(short, long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -105,4 +111,12 @@ pub(crate) struct ExplainArgs {
     /// The key of the call: the header or label by which the rule decides has this value
     #[arg(long, value_name = "VALUE")]
     pub(crate) key: Option<String>,
+}
+
+#[cfg(feature = "watch")]
+#[derive(Args, Debug)]
+pub(crate) struct WatchArgs {
+    /// Only rules that aim at these sites
+    #[arg(value_name = "SITE")]
+    pub(crate) sites: Vec<String>,
 }

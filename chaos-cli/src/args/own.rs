@@ -38,3 +38,9 @@ pub(crate) struct ManArgs {
     /// The command
     pub(crate) command: Option<String>,
 }
+
+#[derive(Args, Debug)]
+pub(crate) struct HelpArgs {
+    /// A command, or `faults`, with the name of a fault
+    pub(crate) topic: Vec<String>,
+}

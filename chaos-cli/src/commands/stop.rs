@@ -19,15 +19,19 @@ pub(super) async fn halt(fleet: &Fleet, out: &Output, args: &HaltArgs) -> Report
         true => "none given".to_owned(),
         false => args.reason.join(" "),
     };
-    let body = json!({ "reason": reason });
-    let halted = fleet
-        .ask(async |client: &Client| {
-            let request = Request::post(&["v1", "halt"], body.clone());
-            Ok(client.send(request).await?.body)
-        })
-        .await;
+    let halted = send_halt(fleet, &reason).await;
     fleet.announce(out);
     fleet.report(out, halted, told)
+}
+
+/// Halts all endpoints, and returns their answers.
+pub(super) async fn send_halt(fleet: &Fleet, reason: &str) -> Vec<Result<Value, Failure>> {
+    let body = json!({ "reason": reason });
+    let halt = async |client: &Client| {
+        let request = Request::post(&["v1", "halt"], body.clone());
+        Ok(client.send(request).await?.body)
+    };
+    fleet.ask(halt).await
 }
 
 pub(super) async fn resume(

@@ -5,7 +5,6 @@
 
 mod lease;
 mod prepare;
-mod signals;
 mod take_back;
 
 use std::time::Duration;
@@ -23,7 +22,10 @@ use crate::{
         answer::{number, text},
         rule_list::RuleList,
     },
-    commands::trial::{lease::Lease, prepare::prepare, signals::Signals, take_back::take_back},
+    commands::{
+        signals::Signals,
+        trial::{lease::Lease, prepare::prepare, take_back::take_back},
+    },
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
     fleet::{Fleet, Report},

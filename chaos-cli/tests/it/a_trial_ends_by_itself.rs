@@ -1,11 +1,12 @@
 //! `try` takes its rule back, whatever ends it. Real processes, and the service is asked each time.
 
 use std::{
+    io::Read,
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use chaos_core::inject;
+use chaos_core::{Call, inject};
 
 use crate::support::{
     port::Port,
@@ -103,6 +104,41 @@ fn it_ends_when_somebody_else_takes_the_rule_away() {
     let mut child = start(&port, &["--for", "1h"]);
     chaosctl(&["-e", &port.url, "rm", "trial"]).expect(0);
     assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
+/// The service measures the bound, and disables the rule itself.
+#[test]
+fn it_ends_with_7_when_the_service_shows_the_bound() {
+    let port = Port::new();
+    let site = port.injector.site("http.server");
+    let base = [
+        "-e",
+        &port.url,
+        "try",
+        "http.server=0.1%error(x)",
+        "--for",
+        "1h",
+    ];
+    let until = ["--until", "http.server errors>5%"];
+    for json in [&[][..], &["--json"]] {
+        let mut command = command(&[json, &base, &until].concat());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let code = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status.code();
+            }
+            // Each call of the service fails.
+            if let Some(mut call) = site.measure(&Call::new(), None) {
+                call.end(true);
+            }
+            std::thread::park_timeout(Duration::from_millis(2));
+        };
+        assert_eq!(code, Some(7));
+        let mut text = String::new();
+        child.stdout.unwrap().read_to_string(&mut text).unwrap();
+        assert!(text.contains("stopped by the bound"), "{text}");
+        assert!(port.ids().is_empty());
+    }
 }
 
 #[test]

@@ -47,3 +47,19 @@ fn the_page_names_each_command() {
     );
     chaosctl(&["man", "nothing"]).expect(2);
 }
+
+#[test]
+fn the_help_knows_commands_and_faults() {
+    let help = |topic: &[&str]| chaosctl(&[&["help"], topic].concat());
+    assert!(help(&[]).expect(0).stdout.contains("extend"));
+    assert!(help(&["arm"]).expect(0).stdout.contains("--guard"));
+    let all = help(&["faults"]).expect(0).stdout;
+    for fault in ["latency", "status", "error", "body"] {
+        assert!(all.contains(fault), "{all}");
+    }
+    assert!(!all.contains("\nwhen"), "{all}");
+    let one = help(&["faults", "latency"]).expect(0).stdout;
+    assert!(one.contains("in short  latency(200ms..500ms)"), "{one}");
+    help(&["faults", "latncy"]).expect(2);
+    help(&["nothing"]).expect(2);
+}

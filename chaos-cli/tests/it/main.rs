@@ -11,4 +11,6 @@ mod halt_goes_everywhere;
 mod it_shows_what_there_is;
 mod support;
 mod tokens_stay_private;
+#[cfg(all(feature = "watch", target_os = "linux"))]
+mod watch_is_live;
 mod what_answers_is_not_trusted;

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::{
     client::{Client, no_answer, request::Request},
-    commands::trial::signals::Signals,
+    commands::signals::Signals,
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,

@@ -16,7 +16,7 @@ use crate::{
     output::{Output, table::table},
 };
 
-pub(super) fn run(globals: &Globals, args: &ContextArgs, out: &Output) -> Result<Report, Failure> {
+pub(crate) fn run(globals: &Globals, args: &ContextArgs, out: &Output) -> Result<Report, Failure> {
     let contexts = Contexts::read()?;
     match &args.command {
         ContextCommand::Ls => list(&contexts, out),

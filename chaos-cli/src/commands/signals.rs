@@ -1,16 +1,16 @@
-//! The signals that end a trial.
+//! The signals that end a command which goes on.
 
 use crate::failure::{Exit, Failure};
 
 /// SIGINT, SIGTERM and SIGHUP, from when this is made.
-pub(super) struct Signals {
+pub(crate) struct Signals {
     #[cfg(unix)]
     signals: [(tokio::signal::unix::Signal, u8); 3],
 }
 
 impl Signals {
     #[cfg(unix)]
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         use tokio::signal::unix::{SignalKind, signal};
         let on = |kind, code| signal(kind).map(|signal| (signal, code));
         let make = || -> std::io::Result<_> {
@@ -24,13 +24,13 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    pub(super) fn new() -> Result<Self, Failure> {
+    pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {})
     }
 
     /// Waits for the next signal, and returns the exit code for it.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         let [(interrupt, a), (terminate, b), (hangup, c)] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => *a,
@@ -41,7 +41,7 @@ impl Signals {
 
     /// Waits for Ctrl-C, and returns the exit code for it.
     #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> u8 {
+    pub(crate) async fn next(&mut self) -> u8 {
         match tokio::signal::ctrl_c().await {
             Ok(()) => 130,
             Err(_) => std::future::pending().await,

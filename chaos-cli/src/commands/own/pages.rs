@@ -14,14 +14,14 @@ use crate::{
 
 const NAME: &str = "chaosctl";
 
-pub(super) fn completion(args: &CompletionArgs, out: &Output) -> Report {
+pub(crate) fn completion(args: &CompletionArgs, out: &Output) -> Report {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
     out.print(String::from_utf8_lossy(&script).trim_end());
     Report::printed(Exit::Done)
 }
 
-pub(super) fn man(args: &ManArgs, out: &Output) -> Result<Report, Failure> {
+pub(crate) fn man(args: &ManArgs, out: &Output) -> Result<Report, Failure> {
     let mut program = Cli::command();
     program.build();
     let command = match &args.command {
