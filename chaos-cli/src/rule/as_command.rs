@@ -17,7 +17,11 @@ pub(crate) fn command(rule: &Value) -> String {
         made.is_ok_and(|rules| rules == [written.clone()])
     });
     match arm {
-        Some(args) => words(&args),
+        Some(args) => {
+            let words = words(&args);
+            let words = words.iter().map(|word| quoted(word));
+            words.collect::<Vec<_>>().join(" ")
+        }
         None => {
             let rules = serde_json::json!({ "rules": [written] });
             format!("chaosctl apply -f - <<'RULES'\n{rules}\nRULES")
@@ -80,10 +84,16 @@ fn arguments(rule: &Value) -> Option<RuleArgs> {
     })
 }
 
-fn words(args: &RuleArgs) -> String {
-    let mut words = vec!["chaosctl arm".to_owned(), quoted(&args.short)];
-    let mut add = |flag: &str, value: Option<&str>| {
-        words.extend(value.map(|value| format!("{flag} {}", quoted(value))));
+/// Returns the words of the command, as a program gets them.
+fn words(args: &RuleArgs) -> Vec<String> {
+    let mut words = ["chaosctl", "arm", &args.short].map(str::to_owned).to_vec();
+    let mut add = |flag: &str, value: Option<&str>| match value {
+        None => {}
+        // By itself, it would be taken for another flag.
+        Some(value) if value.starts_with('-') && flag.starts_with("--") => {
+            words.push(format!("{flag}={value}"));
+        }
+        Some(value) => words.extend([flag.to_owned(), value.to_owned()]),
     };
     add("--id", args.id.as_deref());
     for (flag, values) in [
@@ -108,20 +118,18 @@ fn words(args: &RuleArgs) -> String {
         add(flag, value.as_deref());
     }
     add("--seed", args.seed.map(|it| it.to_string()).as_deref());
-    add(
-        "--max-active",
-        args.max_active.map(|it| it.to_string()).as_deref(),
-    );
+    let most = args.max_active.map(|it| it.to_string());
+    add("--max-active", most.as_deref());
     if args.shadow {
         words.push("--shadow".to_owned());
     }
-    words.join(" ")
+    words
 }
 
 /// Returns a word as a shell reads it.
 fn quoted(word: &str) -> String {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._:/=%,@+-".contains(c);
-    match !word.is_empty() && !word.starts_with('-') && word.chars().all(allowed) {
+    match !word.is_empty() && word.chars().all(allowed) {
         true => word.to_owned(),
         false => format!("'{}'", word.replace('\'', "'\\''")),
     }
@@ -129,9 +137,11 @@ fn quoted(word: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
     use serde_json::json;
 
     use super::*;
+    use crate::args::{Cli, Command};
 
     #[test]
     fn a_rule_becomes_a_command() {
@@ -146,6 +156,87 @@ mod tests {
                         -H 'x-tenant: acme' --guard 'http.server errors<10%' --path '/checkout/{id}' \
                         --key header:x-user-id --ttl 5m --reason 'it'\\''s a test'";
         assert_eq!(command(&rule), expected);
+    }
+
+    /// A thousand rules, each of other fields: the arguments of its command make the same rule.
+    #[test]
+    fn a_command_makes_the_same_rule() {
+        let faults = [
+            json!({ "status": 503 }),
+            json!({ "status": { "code": 429, "headers": { "retry-after": "5" } } }),
+            json!({ "latency": "200ms..500ms" }),
+            json!({ "latency": { "p50": "20ms", "p99": "800ms" } }),
+            json!({ "error": "lost: \"it's\" (gone); -> a=b+c" }),
+            json!({ "error": { "kind": "connection_reset" } }),
+            json!({ "value": { "stock": [0, null, "7"] } }),
+            json!({ "value": "7" }),
+            json!({ "grpc": "UNAVAILABLE" }),
+            json!({ "abort": "reset", "after": "1KiB" }),
+            json!({ "body": { "throttle": "10KiB/s" } }),
+            json!({ "hang": "30s" }),
+        ];
+        let fields = [
+            ("rate", json!(0.07)),
+            ("limit", json!(3)),
+            ("key", json!("header:x-user-id")),
+            ("seed", json!(u64::MAX)),
+            ("max_active", json!(20)),
+            ("ttl", json!("5m")),
+            ("reason", json!("-- it's $HOME")),
+            ("mode", json!("shadow")),
+            (
+                "match",
+                json!({ "path": "/a/{id}", "method": ["GET", "POST"], "headers": { "x-a": "b: c" } }),
+            ),
+            (
+                "match",
+                json!({ "labels": { "table": "-orders" }, "query": { "q": "a=b" }, "host": "h" }),
+            ),
+            (
+                "match",
+                json!({ "labels": { "table": { "prefix": "tmp_" } } }),
+            ),
+            (
+                "guards",
+                json!([{ "site": "http.server", "error_ratio": 0.07 }]),
+            ),
+            ("final", json!(true)),
+        ];
+        let (mut state, mut by_arguments) = (1_u64, 0);
+        let mut draw = |most: usize| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (state >> 33) as usize % most
+        };
+        for number in 0..1000 {
+            let id = ["a", "-b", "a:b.c_d"][draw(3)];
+            let site = ["http.server", "db.*", "**"][draw(3)];
+            let fault = &faults[draw(faults.len())];
+            let mut rule = json!({ "id": id, "site": site, "faults": [fault] });
+            for _ in 0..draw(4) {
+                let (name, value) = &fields[draw(fields.len())];
+                rule[*name] = value.clone();
+            }
+            let written = as_written(&rule);
+            let command = command(&rule);
+            if command.starts_with("chaosctl arm ") {
+                let words = words(&arguments(&written).unwrap());
+                let parsed = Cli::try_parse_from(&words)
+                    .unwrap_or_else(|error| panic!("{words:?}: {error}"));
+                let Command::Arm(args) = parsed.command else {
+                    panic!("{words:?}");
+                };
+                let made = from_args::rules(&args.rule, |_| true).unwrap();
+                assert_eq!(made, [written], "{number}: {command}");
+                by_arguments += 1;
+            } else {
+                let document = command.lines().nth(1).unwrap();
+                let document: Value = serde_json::from_str(document).unwrap();
+                assert_eq!(document["rules"][0], written, "{number}");
+            }
+        }
+        assert!((400..1000).contains(&by_arguments), "{by_arguments}");
     }
 
     #[test]
