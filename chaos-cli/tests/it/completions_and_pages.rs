@@ -58,6 +58,10 @@ fn the_help_knows_commands_and_faults() {
         assert!(all.contains(fault), "{all}");
     }
     assert!(!all.contains("\nwhen"), "{all}");
+    assert!(
+        all.lines().all(|line| line.split_whitespace().count() > 1),
+        "{all}"
+    );
     let one = help(&["faults", "latency"]).expect(0).stdout;
     assert!(one.contains("in short  latency(200ms..500ms)"), "{one}");
     help(&["faults", "latncy"]).expect(2);

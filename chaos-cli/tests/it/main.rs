@@ -9,6 +9,7 @@ mod completions_and_pages;
 mod each_exit_code_is_produced;
 mod halt_goes_everywhere;
 mod it_shows_what_there_is;
+mod newer_routes;
 mod support;
 mod tokens_stay_private;
 #[cfg(all(feature = "watch", target_os = "linux"))]

@@ -36,34 +36,45 @@ pub(crate) fn run(args: &HelpArgs, out: &Output) -> Result<Report, Failure> {
     Ok(Report::printed(Exit::Done))
 }
 
-/// Returns the fields that are faults, each with its description.
-fn described(schema: &Value) -> impl Iterator<Item = (&String, &str)> {
-    let fields = schema["properties"].as_object().into_iter().flatten();
+/// Returns the names of the faults, each with its description.
+fn described(schema: &Value) -> Vec<(&str, &str)> {
+    let definitions = &schema["$defs"];
+    let fields = definitions["Fault"]["properties"].as_object();
+    let fields = fields.into_iter().flatten();
     let faults = fields.filter(|(name, _)| !BESIDE.contains(&name.as_str()));
-    faults.map(|(name, field)| (name, field["description"].as_str().unwrap_or_default()))
-}
-
-fn schema() -> Value {
-    wire::schema()["$defs"]["Fault"].take()
+    let described = faults.map(|(name, field)| {
+        let own = field["description"].as_str();
+        let referred = || {
+            let definition = field["$ref"].as_str()?.strip_prefix("#/$defs/")?;
+            definitions[definition]["description"].as_str()
+        };
+        (name.as_str(), own.or_else(referred).unwrap_or_default())
+    });
+    described.collect()
 }
 
 fn faults() -> String {
-    let schema = schema();
-    let rows = described(&schema).map(|(name, does)| vec![name.clone(), does.to_owned()]);
+    let schema = wire::schema();
+    let rows = described(&schema).into_iter().map(|(name, does)| {
+        let first = does.split_once(". ").map_or(does, |(first, _)| first);
+        vec![name.to_owned(), first.trim_end_matches('.').to_owned()]
+    });
     table(&["FAULT", "DOES"], rows.collect(), "no faults")
 }
 
 fn fault(name: &str) -> Result<String, Failure> {
-    let schema = schema();
-    let Some((_, does)) = described(&schema).find(|(known, _)| *known == name) else {
-        let known: Vec<_> = described(&schema)
-            .map(|(known, _)| known.as_str())
-            .collect();
+    let schema = wire::schema();
+    let all = described(&schema);
+    let Some((_, does)) = all.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<_> = all.iter().map(|(known, _)| *known).collect();
         let failure = Failure::usage(format!("there is no fault {name}"));
         return Err(failure.at("NAME", known.join(", ")));
     };
     let mut lines = vec![format!("{name}: {does}"), String::new()];
-    let examples = schema["examples"].as_array().into_iter().flatten();
+    let examples = schema["$defs"]["Fault"]["examples"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let mut examples: Vec<_> = examples.filter(|fault| !fault[name].is_null()).collect();
     examples.dedup();
     for example in examples {
