@@ -87,6 +87,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
             "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
+            "cargo clippy -p chaos-cli --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features window -- -D warnings",
