@@ -45,7 +45,7 @@ pub(crate) struct ArmedBy {
     pub(crate) actor: Actor,
     /// The time of day.
     pub(crate) at: SystemTime,
-    /// The same moment on the injector's clock.
+    /// The moment on the clock of the injector.
     pub(crate) since: Duration,
 }
 
