@@ -6,10 +6,17 @@
 
 pub(crate) mod action;
 pub(crate) mod actor;
+mod changed;
 mod follower;
+pub(crate) mod undo;
+pub(crate) mod undo_error;
 
+pub(crate) use self::changed::Changed;
 use self::follower::Followers;
-pub use self::{action::Action, actor::Actor, follower::AuditFollower};
+pub use self::{
+    action::Action, actor::Actor, changed::BeforeAndAfter, follower::AuditFollower,
+    undo_error::UndoError,
+};
 
 use std::{
     collections::VecDeque,
@@ -20,10 +27,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::{
-    gate::changed::ChangeNotifier,
-    rule::{Rule, rule_set::RuleSet},
-};
+use crate::gate::changed::ChangeNotifier;
 
 /// One entry of an injector's [`Audit`].
 #[derive(Clone, Debug)]
@@ -38,28 +42,13 @@ pub struct Entry {
     /// The action that was done.
     pub action: Action,
     /// Details of the action, if it has any: what was refused and why, which bound was broken, the rule
-    /// whose calls were released, the earlier holders of a halt, the holders whose holds a resume has
+    /// whose calls were released, the rule whose deadline was moved and by how much, the entry that was undone, the earlier holders of a halt, the holders whose holds a resume has
     /// ended, the subject and the rules of a signed token, or what has changed in a file that was
     /// reloaded. At most 1,000 characters of what was refused, signed or reloaded are kept.
     pub what: Option<Arc<str>>,
     /// The generation of the rule set after the action.
     pub generation: u64,
     changed: Changed,
-}
-
-/// A rule before and after an edit. The first is `None` if the rule was added, the second is
-/// `None` if it was removed.
-pub type BeforeAndAfter = (Option<Arc<Rule>>, Option<Arc<Rule>>);
-
-/// Which rules an entry changed.
-#[derive(Clone, Debug, Default)]
-pub(crate) enum Changed {
-    #[default]
-    Nothing,
-    One(Option<Arc<Rule>>, Option<Arc<Rule>>),
-    /// The rule sets before and after. They are compared only when [`Entry::changes`] is called,
-    /// since each may hold thousands of rules.
-    All(Arc<RuleSet>, Arc<RuleSet>),
 }
 
 /// An entry without its id, its time and its actor, which [`Audit::add`] is given apart.
@@ -92,20 +81,6 @@ impl EntryDraft {
     }
 }
 
-impl Changed {
-    /// Returns about how many bytes of memory the rules take that it keeps alive.
-    fn weight(&self) -> u64 {
-        match self {
-            Self::Nothing => 0,
-            Self::One(before, after) => {
-                let rules = [before, after].into_iter().flatten();
-                rules.map(|rule| rule.weight().memory()).sum()
-            }
-            Self::All(before, after) => before.weight.memory() + after.weight.memory(),
-        }
-    }
-}
-
 impl Entry {
     /// How many characters of what was refused, signed or reloaded an entry keeps.
     pub(crate) const LONGEST: usize = 1000;
@@ -116,21 +91,7 @@ impl Entry {
     /// action that changed no rule returns an empty list.
     #[must_use]
     pub fn changes(&self) -> Vec<BeforeAndAfter> {
-        match &self.changed {
-            Changed::Nothing => Vec::new(),
-            Changed::One(before, after) => vec![(before.clone(), after.clone())],
-            Changed::All(before, after) => {
-                let rules = before.rules.iter();
-                let removed = rules.filter(|rule| after.find(rule.id.as_str()).is_none());
-                let removed = removed.map(|rule| (Some(Arc::clone(rule)), None));
-                let kept = after.rules.iter().filter_map(|rule| {
-                    let old = before.find(rule.id.as_str());
-                    let is_same = old.is_some_and(|old| Arc::ptr_eq(old, rule) || old == rule);
-                    (!is_same).then(|| (old.cloned(), Some(Arc::clone(rule))))
-                });
-                removed.chain(kept).collect()
-            }
-        }
+        self.changed.list()
     }
 }
 
@@ -230,6 +191,17 @@ impl Audit {
         Entries { entries, missed }
     }
 
+    /// Returns the entry with this id, if it is kept.
+    #[must_use]
+    pub fn find(&self, id: u64) -> Option<Arc<Entry>> {
+        let ring = self.ring();
+        let find = |entries: &VecDeque<Arc<Entry>>| {
+            let at = entries.binary_search_by_key(&id, |entry| entry.id);
+            at.ok().map(|at| Arc::clone(&entries[at]))
+        };
+        find(&ring.done).or_else(|| find(&ring.refused))
+    }
+
     /// Returns the id of the newest entry; 0 if there is none yet.
     #[must_use]
     pub fn last(&self) -> u64 {
@@ -281,7 +253,13 @@ impl Audit {
     }
 
     /// Adds an entry. Followers are not notified yet, since the caller may hold locks.
-    pub(crate) fn add(&self, at: SystemTime, generation: u64, actor: Actor, draft: EntryDraft) {
+    pub(crate) fn add(
+        &self,
+        at: SystemTime,
+        generation: u64,
+        actor: Actor,
+        draft: EntryDraft,
+    ) -> Arc<Entry> {
         let EntryDraft {
             action,
             what,
@@ -300,10 +278,11 @@ impl Audit {
             generation,
             changed,
         });
-        let forgotten = ring.keep(entry);
+        let forgotten = ring.keep(Arc::clone(&entry));
         // Dropping an entry may drop thousands of rules, so it is done after the lock is released.
         drop(ring);
         drop(forgotten);
+        entry
     }
 
     /// Wakes the waiters for an entry, whether there is one or not. It is cheap, and may be called on the

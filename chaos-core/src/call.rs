@@ -140,6 +140,11 @@ impl<'a> Call<'a> {
         self
     }
 
+    /// Returns the call without the facts of a request.
+    pub(crate) fn without_request(self) -> Self {
+        Self { http: None, ..self }
+    }
+
     /// Returns which faults can cut the call off.
     pub(crate) fn cuts(&self) -> Cuts {
         self.lazy.map_or(Cuts::All, LazyFacts::cuts)
@@ -257,7 +262,6 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the values of a header, in order.
-    #[cfg(test)]
     pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a HeaderValue> {
         let values = self.http.map(|http| http.headers.get_all(name).iter());
         values.into_iter().flatten()

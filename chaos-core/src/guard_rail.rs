@@ -10,7 +10,7 @@ pub(crate) mod under_way;
 #[cfg(test)]
 mod tests;
 
-pub use self::breach::{Breach, Measure};
+pub use self::breach::{Breach, Measure, OpenBreach};
 
 use std::time::Duration;
 

@@ -5,6 +5,7 @@ mod book;
 mod book_guard;
 mod edit;
 pub(crate) mod environment;
+pub(crate) mod explain;
 mod halt;
 pub(crate) mod halt_hooks;
 mod holders;
@@ -67,6 +68,9 @@ struct Inner {
     halt_hooks: HaltHooks,
     /// Whether a halt has begun and the sites still hold rules.
     is_disarming: AtomicBool,
+    /// The name of the service, and the time of day at which the injector was made.
+    service: ArcSwap<String>,
+    since: SystemTime,
 }
 
 /// The number of the next injector. Nothing else depends on it: relaxed.
@@ -109,6 +113,8 @@ impl Injector {
             holders: Mutex::new(holders),
             halt_hooks: HaltHooks::default(),
             is_disarming: AtomicBool::new(false),
+            service: ArcSwap::from_pointee(environment::service().to_owned()),
+            since: hub.clock.wall(),
         }));
         let inner = Arc::downgrade(&injector.0);
         let stop = hub.stop.set(Box::new(move |breach, rule| {
@@ -199,6 +205,24 @@ impl Injector {
     #[must_use]
     pub fn wall(&self) -> SystemTime {
         self.0.hub.clock.wall()
+    }
+
+    /// Returns the time of day at which the injector was made, by its clock.
+    #[must_use]
+    pub fn since(&self) -> SystemTime {
+        self.0.since
+    }
+
+    /// Sets the name of the service, for people who look at several. Without this, it is what `CHAOS_SERVICE` says, or
+    /// else the name of the program's file.
+    pub fn set_service(&self, name: impl AsRef<str>) {
+        self.0.service.store(Arc::new(name.as_ref().to_owned()));
+    }
+
+    /// Returns the name of the service.
+    #[must_use]
+    pub fn service(&self) -> String {
+        String::clone(&self.0.service.load())
     }
 
     /// Calls `observer` for every injection from now on: once each, when it begins, on the thread of

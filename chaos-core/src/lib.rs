@@ -141,7 +141,12 @@ pub use crate::{
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
     injector::{
-        Injector, attributed::AttributedInjector, global, halt_hooks::HaltHook, warnings::Warning,
+        Injector,
+        attributed::AttributedInjector,
+        explain::{Explanation, Obstacle},
+        global,
+        halt_hooks::HaltHook,
+        warnings::Warning,
     },
     matcher::{Matcher, glob::SiteGlob, text::Text},
     name::{RuleId, is_site_name},

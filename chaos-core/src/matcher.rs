@@ -5,6 +5,7 @@ pub(crate) mod compiled;
 pub(crate) mod exempt;
 pub(crate) mod glob;
 pub(crate) mod index;
+pub(crate) mod mismatch;
 pub(crate) mod plain;
 #[cfg(test)]
 mod strategies;
@@ -13,6 +14,7 @@ pub(crate) mod text;
 pub use self::{
     exempt::Exemptions,
     glob::SiteGlob,
+    mismatch::Mismatch,
     text::{Pattern, Route, Text},
 };
 

@@ -1,5 +1,6 @@
 //! A rule: which sites, which calls, how many of them, which faults, and for how long.
 
+pub(crate) mod extend_error;
 pub(crate) mod lifetime;
 pub(crate) mod parted_list;
 mod positions;
@@ -8,6 +9,7 @@ pub(crate) mod rule_set;
 pub(crate) mod weight;
 
 pub use self::{
+    extend_error::ExtendError,
     lifetime::Lifetime,
     rule_set::{Change, ChangeError, RuleSet},
 };

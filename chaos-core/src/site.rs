@@ -160,7 +160,7 @@ impl Site {
 
     /// Returns whether a call is exempt, here or at every site, without an allocation.
     #[inline(always)]
-    fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
+    pub(crate) fn exempts(&self, hub: &Hub, call: &Call<'_>) -> bool {
         let Some(path) = call.path() else {
             return false;
         };

@@ -26,6 +26,7 @@ pub(crate) use self::policy::bounds_from_json;
 pub use self::{
     policy::{policy_from_json, policy_to_value},
     rule::{rule_from_json, rule_from_value, rule_to_value, rules_from_json},
+    scalar::duration_from_text,
     schema::schema,
     short::rules_from_short,
     text::text_to_value,

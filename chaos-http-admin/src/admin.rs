@@ -162,6 +162,7 @@ impl Admin {
     /// of its routers is dropped.
     #[cfg(feature = "webhooks")]
     pub fn webhook(mut self, webhook: crate::webhook::Webhook) -> Self {
+        let webhook = webhook.service_or(&self.injector.service());
         let delivery = crate::webhook::delivery::Delivery::start(&self.injector, webhook);
         self.followers.webhooks.push(delivery);
         self

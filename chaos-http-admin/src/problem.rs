@@ -46,6 +46,15 @@ impl Problem {
         self
     }
 
+    /// Sets another status.
+    pub(crate) fn with_status(self, status: StatusCode) -> Self {
+        Self {
+            title: status.canonical_reason().unwrap_or_default(),
+            status,
+            ..self
+        }
+    }
+
     /// Names the rule that the problem is about.
     pub(crate) fn in_rule(mut self, rule: impl Into<String>) -> Self {
         self.rule = Some(rule.into());

@@ -6,6 +6,7 @@ pub(crate) mod console;
 pub(crate) mod difference;
 pub(crate) mod edit_permit;
 pub(crate) mod events;
+pub(crate) mod explain;
 pub(crate) mod halt;
 pub(crate) mod optimistic_edit;
 pub(crate) mod page;
@@ -41,7 +42,7 @@ use crate::{
         operation::{Answers, Asks, Given::*, Operation, answers},
     },
     problem::Problem,
-    routes::tokens::Signer,
+    routes::{console::TokensRequired, tokens::Signer},
 };
 
 /// One row of the table.
@@ -72,21 +73,25 @@ fn table() -> Vec<Route> {
     vec![
         route(GET, "/", ANYONE, console::console, "Serves the console page.", answers(200, Text("text/html")).refuses(500)),
         route(GET, "/v1/status", OBSERVE, status::status, "Returns whether the injector is idle, armed or halted, the reason of a halt, and the totals.", answers(200, Json("InjectorState"))).unlimited(),
+        route(GET, "/v1/whoami", OBSERVE, status::whoami, "Returns the name and the role of who asks.", answers(200, Json("You"))).unlimited(),
         route(GET, "/v1/sites", OBSERVE, status::sites, "Lists the registered sites, where each is in the code, and the rules that match it.", answers(200, Json("Sites"))),
         route(GET, "/v1/rules", OBSERVE, rules::list, "Lists the rules in order, with their counts and remaining time; `?after=ID`, `?limit=N`.", answers(200, Json("ShownRules")).tagged().refuses(404)),
         route(PUT, "/v1/rules", ARM, rules::replace, "Replaces all rules at once; with `?dry_run=true`, only returns what would change.", answers(200, Json("Difference")).tagged().to("Rules").refuses(409).refuses(503)),
         route(GET, "/v1/rules/{id}", OBSERVE, rule::show, "Returns one rule.", answers(200, Json("ShownRule")).tagged().refuses(404)),
-        route(PUT, "/v1/rules/{id}", ARM, rule::put, "Creates a rule (201) or replaces it in place (200).", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409).refuses(503)),
-        route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "Applies a merge patch (RFC 7396) to a rule; `{\"enabled\":false}` disables it.", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409).refuses(503)),
-        route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "Deletes a rule (204).", answers(204, Nothing).tagged().refuses(404)),
+        route(PUT, "/v1/rules/{id}", ARM, rule::put, "Creates a rule (201) or replaces it in place (200); with `?dry_run=true`, only checks it.", answers(200, Json("ShownRule")).or(201, Json("ShownRule")).tagged().to("Rule").refuses(409).refuses(503)),
+        route(PATCH, "/v1/rules/{id}", ARM, rule::patch, "Applies a merge patch (RFC 7396) to a rule; `{\"enabled\":false}` disables it; with `?dry_run=true`, only checks it.", answers(200, Json("ShownRule")).tagged().to("RulePatch").refuses(404).refuses(409).refuses(503)),
+        route(DELETE, "/v1/rules/{id}", ARM, rule::delete, "Deletes a rule (204); with `?dry_run=true`, only checks whether it could.", answers(204, Nothing).tagged().refuses(404)),
         route(GET, "/v1/rules/{id}/injections", OBSERVE, rule::injections, "Returns the number of a rule's injections as a bare JSON number; `?at_least=3&within=5` waits up to 5 seconds for 3 of them.", answers(200, Json("Count")).refuses(404)).unlimited(),
         route(GET, "/v1/rules/{id}/decisions", OBSERVE, preview::decisions, "Returns which calls a rule has hit since it was armed, in the form of a `replay`.", answers(200, Json("Decisions")).refuses(404).refuses(409)),
+        route(POST, "/v1/rules/{id}/extend", ARM, rule::extend::extend, "Moves the deadline of a rule; the body is `{\"by\":\"5m\"}`. Its counts, limits and draws go on.", answers(200, Json("ShownRule")).tagged().to("Extension").refuses(404).refuses(409).refuses(503)),
         route(POST, "/v1/rules/{id}/release", STOP, rule::release, "Releases the calls that a rule's `pause` fault holds (204).", answers(204, Nothing).refuses(404)).unlimited(),
         route(POST, "/v1/preview", OBSERVE, preview::preview, "Returns which ordinals or keys a rule would hit; injects nothing.", answers(200, Json("Preview")).to("PreviewQuestion").refuses(404)),
+        route(POST, "/v1/explain", OBSERVE, explain::explain, "Explains what each rule that aims at a site would do with a call, and why; injects nothing.", answers(200, Json("Explanations")).to("ExplainQuestion").refuses(404)),
         route(POST, "/v1/tokens", ARM, tokens::sign, "Signs a rule token, which carries rules with the requests that present it; requires a key.", answers(201, Json("Token")).to("TokenQuestion").refuses(409).refuses(503)),
         route(POST, "/v1/halt", STOP, halt::halt, "Halts all injection at once; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).unlimited(),
         route(POST, "/v1/resume", ARM, halt::resume, "Resumes injection after a halt; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason").refuses(409)).unlimited(),
         route(POST, "/v1/acknowledge", ARM, halt::acknowledge, "Acknowledges guard rail breaches, so that what they stopped may be armed or resumed again; the body is `{\"reason\":\"…\"}`.", answers(200, Json("InjectorState")).tagged().to("Reason")).unlimited(),
+        route(POST, "/v1/undo", ARM, audit::undo::undo, "Undoes the changes of an audit entry; the body is `{\"entry\":38}`.", answers(200, Json("AuditEntry")).tagged().to("UndoQuestion").refuses(404).refuses(409).refuses(410).refuses(503)),
         route(GET, "/v1/audit", OBSERVE, audit::list, "Lists who did what, when, from where and why, with each rule before and after; `?after=ID`, `?limit=N`.", answers(200, Json("Audit"))),
         route(GET, "/v1/events", OBSERVE, events::listen, "Streams injections and audit entries as server-sent events; `Last-Event-ID` resumes a stream.", answers(200, Events("StreamEvent")).refuses(503)).unlimited(),
         route(GET, "/metrics", OBSERVE, metrics::serve, "Returns the metrics in Prometheus' text format.", answers(200, Text("text/plain"))),
@@ -157,16 +162,19 @@ pub(crate) fn router(
             authorizer: Arc::clone(&authorizer),
             needs: route.needs,
             concurrency: route.concurrency,
+            has_dry_run: route.operation.asks_for("dry_run"),
         };
         let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))
     };
+    let required = TokensRequired(authorizer.requires_tokens());
     table()
         .into_iter()
-        .fold(Router::new(), add)
+        .fold(console::files(), add)
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .with_state(injector)
+        .layer(Extension(required))
         .layer(Extension(signer))
         .layer(Extension(DOCUMENT.clone()))
         .layer(Extension(followers.worker.clone()))

@@ -37,7 +37,8 @@ use crate::webhook::message::Message;
 pub struct Webhook {
     url: Url,
     format: Format,
-    service: Arc<str>,
+    /// The name of the service; `None` until the webhook is added to an `Admin`, if nobody has named it.
+    service: Option<Arc<str>>,
     signer: Option<Hmac<Sha256>>,
     within: Duration,
 }
@@ -55,7 +56,7 @@ impl Webhook {
     /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
     /// `run` and `entry`, and `folded` if the message is about several entries.
     ///
-    /// `event` is `arm`, `disarm`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
+    /// `event` is `arm`, `disarm`, `extend`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
     /// rules and ends others is an `arm`, whose `text` names both. `entry` is the audit entry as `GET
     /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
     /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.
@@ -110,21 +111,30 @@ impl Webhook {
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(WebhookError(()));
         }
-        let program = std::env::current_exe().ok();
-        let program = program.as_ref().and_then(|path| path.file_stem()?.to_str());
         Ok(Self {
             url,
             format,
-            service: program.unwrap_or("a service").into(),
+            service: None,
             signer: None,
             within: Duration::from_secs(60),
         })
     }
 
-    /// Sets the name of the service in messages. The default is the name of the program's file.
+    /// Sets the name of the service in messages. The default is the injector's
+    /// [`service`](chaos_core::Injector::service) when the webhook is added.
     #[must_use]
     pub fn service(mut self, name: impl AsRef<str>) -> Self {
-        self.service = name.as_ref().into();
+        self.service = Some(name.as_ref().into());
+        self
+    }
+
+    fn service_name(&self) -> &str {
+        self.service.as_deref().unwrap_or("a service")
+    }
+
+    /// Sets the name of the service, unless it has one.
+    pub(crate) fn service_or(mut self, name: &str) -> Self {
+        self.service.get_or_insert_with(|| name.into());
         self
     }
 
@@ -171,8 +181,8 @@ impl Webhook {
 
     pub(crate) fn body(&self, message: &Message) -> Value {
         match self.format {
-            Format::Json => message.to_json(&self.service),
-            Format::Slack => message.to_slack(&self.service),
+            Format::Json => message.to_json(self.service_name()),
+            Format::Slack => message.to_slack(self.service_name()),
         }
     }
 

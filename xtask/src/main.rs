@@ -87,6 +87,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-http-admin --features metrics -- -D warnings",
             "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
+            "cargo clippy -p chaos-cli --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features window -- -D warnings",
@@ -237,6 +238,14 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "python3 -m venv target/api",
             "target/api/bin/python -m pip install --quiet -r examples/tests/api/requirements.txt",
             "target/debug/api --python target/api/bin/python",
+        ],
+    ),
+    (
+        "browser",
+        "checks the console in Chromium, and with axe-core; needs chromium, node and npm",
+        &[
+            "npm ci --ignore-scripts --no-audit --no-fund --prefix xtask/browser",
+            "node xtask/browser/run.mjs",
         ],
     ),
     (

@@ -6,11 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use crate::{
     armed::{counters::Progress, draw::Draw},
+    audit::actor::Actor,
     clock::Clock,
     gate::Turnstile,
     guard_rail::monitor::Monitor,
@@ -22,8 +23,7 @@ use crate::{
 /// One arming of a rule. It goes on when the rule changes only in its reason, its position or the like.
 #[derive(Debug)]
 pub(crate) struct Arming {
-    /// When the rule was armed, on the injector's clock.
-    pub(crate) since: Duration,
+    pub(crate) armed_by: Arc<ArmedBy>,
     deadline: Deadline,
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
@@ -35,6 +35,18 @@ pub(crate) struct Arming {
     burns: AtomicBool,
     /// Whether its expiry is in the audit. Written under the injector's lock.
     noticed: AtomicBool,
+    /// Whether the deadline was moved to a later time. Written under the injector's lock.
+    is_extended: AtomicBool,
+}
+
+/// Who has armed a rule, and when. Rules that were armed together share it.
+#[derive(Debug)]
+pub(crate) struct ArmedBy {
+    pub(crate) actor: Actor,
+    /// The time of day.
+    pub(crate) at: SystemTime,
+    /// The moment on the clock of the injector.
+    pub(crate) since: Duration,
 }
 
 /// What few rules have.
@@ -70,17 +82,18 @@ impl RareState {
 }
 
 impl Arming {
-    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
+    pub(crate) fn new(rule: &Rule, policy: &Policy, armed_by: &Arc<ArmedBy>) -> Self {
         let draw = Draw::of(rule);
         Self {
-            since: now,
-            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
+            deadline: Deadline::at(policy.deadline(rule.lifetime, armed_by.since)),
+            armed_by: Arc::clone(armed_by),
             progress: Progress::default(),
             draw,
             rare: RareState::of(rule, draw).map(Box::new),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
+            is_extended: AtomicBool::new(false),
         }
     }
 
@@ -105,6 +118,11 @@ impl Arming {
         self.rare.as_ref()?.log.as_ref()
     }
 
+    /// Returns when the rule was armed, on the injector's clock.
+    pub(crate) fn since(&self) -> Duration {
+        self.armed_by.since
+    }
+
     /// Returns the deadline, on the injector's clock, if there is one.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let deadline = self.deadline.get();
@@ -113,10 +131,20 @@ impl Arming {
 
     /// Applies a policy that was set after the rule was armed.
     pub(crate) fn shorten(&self, rule: &Rule, policy: &Policy) {
-        let sooner = policy
-            .max_ttl
-            .and_then(|_| policy.deadline(rule.lifetime, self.since));
+        let sooner =
+            policy
+                .max_ttl
+                .and_then(|most| match self.is_extended.load(Ordering::Relaxed) {
+                    true => Some(self.since().saturating_add(most)),
+                    false => policy.deadline(rule.lifetime, self.since()),
+                });
         self.deadline.bring_forward(sooner);
+    }
+
+    /// Moves the deadline to a later time. The rule has not expired.
+    pub(crate) fn extend_to(&self, deadline: Duration) {
+        self.is_extended.store(true, Ordering::Relaxed);
+        self.deadline.put_off(deadline);
     }
 
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
@@ -135,7 +163,7 @@ impl Arming {
     }
 
     pub(crate) fn age(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.since)
+        now.saturating_sub(self.since())
     }
 
     /// Marks the rule as one that burns. Returns `false` if it burns already.
@@ -179,5 +207,10 @@ impl Deadline {
 
     fn bring_forward(&self, deadline: Option<Duration>) {
         self.0.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
+    }
+
+    fn put_off(&self, deadline: Duration) {
+        self.0
+            .fetch_max(Self::nanos(Some(deadline)), Ordering::Relaxed);
     }
 }

@@ -179,6 +179,11 @@ impl Progress {
         self.calls.fetch_add(1, Relaxed)
     }
 
+    /// Returns how many injections of the limit are taken.
+    pub(crate) fn spent(&self) -> u64 {
+        self.spent.load(Relaxed)
+    }
+
     /// Takes one of the `limit` injections, if one is left.
     pub(crate) fn spend(&self, limit: u64) -> bool {
         take(&self.spent, limit)

@@ -92,6 +92,14 @@ impl Draw {
         dice::first_seeded(stream, ordinal) >> 11 < trigger.hits_of_2_53()
     }
 
+    /// Returns what is drawn for the calls with this key, from 0 to 1; a call is hit if that is below the rate. `None` if
+    /// chance decides.
+    pub(crate) fn of_key(self, key: &str) -> Option<f64> {
+        let stream = self.stream?;
+        // The draw has 53 bits, which a float holds exactly.
+        Some((Dice::keyed(stream, key).draw() >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+
     /// Returns the dice for what is done to a call that was hit: those that go on behind the draw.
     pub(crate) fn dice_behind(self, turn: Turn<'_>) -> Dice {
         let mut dice = self.dice(turn);

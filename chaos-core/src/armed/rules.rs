@@ -3,12 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, aims::Aims, status::Counts},
+    armed::{Armed, aims::Aims, arming::ArmedBy, status::Counts},
     audit::Changed,
     guard_rail::monitor::Monitor,
     policy::Policy,
     rule::{
         Rule,
+        extend_error::ExtendError,
         rule_set::{Change, ChangeError, RuleSet},
     },
 };
@@ -76,12 +77,8 @@ impl ArmedRules {
         change: Change,
         expected: Option<u64>,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Result<Edited, ChangeError> {
-        let current = self.set.generation;
-        if expected.is_some_and(|expected| expected != current) {
-            return Err(ChangeError::Stale { current });
-        }
         let is_put = matches!(change, Change::Put(_));
         // Where the one rule stands that is edited; behind all if it is new.
         let at = match &change {
@@ -90,15 +87,50 @@ impl ArmedRules {
             Change::Replace(_) => None,
         };
         let at = at.map(|id| self.position(id.as_str()).unwrap_or(self.armed.len()));
-        let set = Arc::new(self.set.apply(change)?);
+        let set = Arc::new(self.next(change, expected, policy)?);
+        let before = std::mem::replace(&mut self.set, set);
+        let edited = match at {
+            Some(at) => self.rearm_one(&before, at, is_put, policy, by),
+            None => self.rearm(before, policy, by),
+        };
+        Ok(edited)
+    }
+
+    /// Returns the rule set that an edit makes, if it is accepted. Nothing changes.
+    pub(crate) fn next(
+        &self,
+        change: Change,
+        expected: Option<u64>,
+        policy: &Policy,
+    ) -> Result<RuleSet, ChangeError> {
+        self.check_generation(expected)?;
+        let set = self.set.apply(change)?;
+        let permitted = policy.permits_set(self.set.weight, set.weight);
+        permitted.map_err(ChangeError::Rule)?;
+        Ok(set)
+    }
+
+    /// Checks that the generation in force is the `expected` one, if one is expected.
+    pub(crate) fn check_generation(&self, expected: Option<u64>) -> Result<(), ChangeError> {
+        let current = self.set.generation;
+        match expected.is_some_and(|expected| expected != current) {
+            true => Err(ChangeError::Stale { current }),
+            false => Ok(()),
+        }
+    }
+
+    /// Replaces all rules by these, some of which are in force: what an undo does.
+    pub(crate) fn restore(
+        &mut self,
+        rules: Vec<Arc<Rule>>,
+        policy: &Policy,
+        by: &Arc<ArmedBy>,
+    ) -> Result<Edited, ChangeError> {
+        let set = Arc::new(self.set.replaced(rules)?);
         let permitted = policy.permits_set(self.set.weight, set.weight);
         permitted.map_err(ChangeError::Rule)?;
         let before = std::mem::replace(&mut self.set, set);
-        let edited = match at {
-            Some(at) => self.rearm_one(&before, at, is_put, policy, now),
-            None => self.rearm(before, policy, now),
-        };
-        Ok(edited)
+        Ok(self.rearm(before, policy, by))
     }
 
     /// Arms the rule at `at`, which alone is not as it was `before`.
@@ -108,14 +140,14 @@ impl ArmedRules {
         at: usize,
         is_put: bool,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Edited {
         let was = self.armed.get(at).cloned();
         let is_removed = self.set.rules.len() < before.rules.len();
         let rule = self.set.rules.get(at).filter(|_| !is_removed).cloned();
-        let changed = Changed::One(before.rules.get(at).cloned(), rule.clone());
+        let changed = Changed::one(before, at, rule.clone());
         let is = rule.map(|rule| {
-            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, now);
+            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, by);
             if self.of_token {
                 is.mark_of_token();
             }
@@ -154,12 +186,12 @@ impl ArmedRules {
     }
 
     /// Arms all rules, which were others `before`. Rules that both lists have in common go on.
-    fn rearm(&mut self, before: Arc<RuleSet>, policy: &Policy, now: Duration) -> Edited {
+    fn rearm(&mut self, before: Arc<RuleSet>, policy: &Policy, by: &Arc<ArmedBy>) -> Edited {
         let mut goes_on = vec![false; self.armed.len()];
         let succeed = |rule: &Arc<Rule>| {
             let at = before.position(rule.id.as_str());
             let was = at.map(|at| &self.armed[at]);
-            let is = Armed::succeed(was, Arc::clone(rule), false, policy, now);
+            let is = Armed::succeed(was, Arc::clone(rule), false, policy, by);
             if let (Some(at), Some(was)) = (at, was) {
                 goes_on[at] = Arc::ptr_eq(&was.gate, &is.gate);
             }
@@ -180,6 +212,39 @@ impl ArmedRules {
             retired: Retired(retired),
             one: None,
         }
+    }
+
+    /// Moves the deadline of the rule `id` by `by`, and returns the rule before and after. It must end within `max_ttl`
+    /// of the moment when it was armed. Nothing else of the rule changes.
+    pub(crate) fn extend(
+        &mut self,
+        id: &str,
+        by: Duration,
+        max_ttl: Duration,
+        now: Duration,
+    ) -> Result<BeforeAndAfterArmed, ExtendError> {
+        let at = self.position(id).ok_or(ExtendError::Unknown)?;
+        let was = Arc::clone(&self.armed[at]);
+        if !was.rule.enabled {
+            return Err(ExtendError::Disabled);
+        }
+        let deadline = was.arming.deadline().ok_or(ExtendError::NoDeadline)?;
+        if now >= deadline {
+            return Err(ExtendError::Ended);
+        }
+        let last = was.arming.since().saturating_add(max_ttl);
+        let most = last.saturating_sub(deadline);
+        if by > most {
+            return Err(ExtendError::TooLong { most, max_ttl });
+        }
+        was.arming.extend_to(deadline + by);
+        let is = was.extended();
+        self.armed[at] = Arc::clone(&is);
+        let same = self.guarded.iter_mut().find(|rule| Arc::ptr_eq(rule, &was));
+        if let Some(same) = same {
+            *same = Arc::clone(&is);
+        }
+        Ok((Some(was), Some(is)))
     }
 
     /// Puts every rule behind a new gate, and returns the rules as they were: their calls are to be released.

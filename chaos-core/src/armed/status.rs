@@ -1,9 +1,16 @@
 //! What an injector reports: its state, and what its rules have counted.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
-    armed::Armed, audit::actor::Actor, policy::limit::Overflow, trigger::attempts::Attempts,
+    armed::{Armed, arming::ArmedBy},
+    audit::actor::Actor,
+    guard_rail::breach::OpenBreach,
+    policy::limit::Overflow,
+    trigger::{attempts::Attempts, replay::Log},
 };
 
 /// A snapshot of an injector.
@@ -23,7 +30,7 @@ pub struct Status {
     /// Injections under way: calls that are being delayed or changed.
     pub active: u64,
     /// The breaches of guard rails that nobody has acknowledged.
-    pub breaches: Vec<Arc<str>>,
+    pub breaches: Vec<Arc<OpenBreach>>,
     /// The holders that keep the injector halted, in the order in which they halted it; empty unless it
     /// is halted. At most 100 people are listed.
     pub holders: Vec<HaltHolder>,
@@ -104,7 +111,7 @@ impl State {
 
 /// The counts of a rule. They go on until what the rule does is changed; `enabled` and `reason` may
 /// change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
     /// Calls that the rule's site and matcher matched while it was armed.
@@ -122,11 +129,23 @@ pub struct Counts {
     pub overflow: Overflow,
     /// The time to the deadline: zero if the rule has expired, `None` if it has no deadline or is disabled.
     pub expires_in: Option<Duration>,
+    /// How many keys the calls had that were hit since the rule was armed, or would have been hit in mode `shadow`, each
+    /// once: how many users, say. No more than 10,000 are counted. `None` for a rule without a key.
+    pub keys: Option<u64>,
+    /// Who has armed the rule, or has put it as a disabled rule. Who disables a rule, or extends it, does not arm it.
+    pub armed_by: Actor,
+    /// The time of day at which that was, by the injector's clock.
+    pub since: SystemTime,
+    /// The time of day at which the rule ends, if there is such a time: that of `since` and the lifetime, extensions
+    /// included. A clock that is set meanwhile makes no difference to it.
+    pub deadline: Option<SystemTime>,
 }
 
 impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
         let deadline = rule.arming.deadline().filter(|_| rule.rule.enabled);
+        let ArmedBy { actor, at, since } = &*rule.arming.armed_by;
+        let lifetime = deadline.map(|deadline| deadline.saturating_sub(*since));
         Self {
             matched: rule.counters.matched(),
             injected: rule.counters.injected(),
@@ -135,6 +154,10 @@ impl Counts {
             evicted: rule.arming.attempts().map_or(0, Attempts::evicted),
             overflow: rule.counters.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
+            keys: rule.arming.log().and_then(Log::keys),
+            armed_by: actor.clone(),
+            since: *at,
+            deadline: lifetime.and_then(|lifetime| at.checked_add(lifetime)),
         }
     }
 }

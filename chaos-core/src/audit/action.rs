@@ -14,6 +14,10 @@ pub enum Action {
     Remove,
     /// All rules were replaced.
     Replace,
+    /// The deadline of a rule was moved to a later time.
+    Extend,
+    /// The changes of an earlier entry were undone.
+    Undo,
     /// All injection was halted, or a halt got a further holder.
     Halt,
     /// Injection was resumed: all holds were ended, if there were any.
@@ -43,6 +47,8 @@ impl Action {
             Self::Edit => "edit",
             Self::Remove => "remove",
             Self::Replace => "replace",
+            Self::Extend => "extend",
+            Self::Undo => "undo",
             Self::Halt => "halt",
             Self::Resume => "resume",
             Self::Release => "release",

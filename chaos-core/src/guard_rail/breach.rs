@@ -1,6 +1,9 @@
 //! A broken bound: what was measured, and what was allowed.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
 
 use crate::name::RuleId;
 
@@ -44,6 +47,43 @@ pub enum Measure {
     Latency(f64),
     /// A quantile of the latencies to the end of the body of the response, above 0 and below 1.
     LatencyToEnd(f64),
+}
+
+impl Measure {
+    /// Returns the name of the measure in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ErrorRatio => "error_ratio",
+            Self::Latency(_) => "latency",
+            Self::LatencyToEnd(_) => "latency_to_end",
+        }
+    }
+
+    /// Returns the quantile of a latency; `None` for an error ratio.
+    #[must_use]
+    pub const fn quantile(self) -> Option<f64> {
+        match self {
+            Self::ErrorRatio => None,
+            Self::Latency(quantile) | Self::LatencyToEnd(quantile) => Some(quantile),
+        }
+    }
+}
+
+/// A breach that nobody has acknowledged. `Display` writes the sentence of the breach.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct OpenBreach {
+    /// What was measured, and what was allowed.
+    pub breach: Breach,
+    /// The time of day at which the bound was broken, by the injector's clock.
+    pub at: SystemTime,
+}
+
+impl fmt::Display for OpenBreach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.breach.fmt(f)
+    }
 }
 
 impl fmt::Display for Breach {

@@ -1,9 +1,14 @@
 //! Edits in the name of an actor, for the ways in from outside: the admin API, files, the environment.
 
+use std::{sync::Arc, time::Duration};
+
 use crate::{
-    audit::{action::Action, actor::Actor},
+    audit::{Entry, action::Action, actor::Actor, undo_error::UndoError},
     injector::Injector,
-    rule::rule_set::{Change, ChangeError},
+    rule::{
+        extend_error::ExtendError,
+        rule_set::{Change, ChangeError},
+    },
 };
 
 /// An [`Injector`] that records the changes made through it in the [audit](Injector::audit) under the
@@ -39,6 +44,29 @@ impl AttributedInjector<'_> {
     /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
         self.injector.apply_by(&self.actor, change, expected)
+    }
+
+    /// Moves the deadline of a rule by `by`, like [`Injector::extend`], and returns the time until the new one. If
+    /// `expected` is given, the deadline is moved only if that is the generation in force.
+    ///
+    /// # Errors
+    /// Returns an error in the cases of [`Injector::extend`], and if the rules have changed since `expected`.
+    pub fn extend(
+        &self,
+        id: &str,
+        by: Duration,
+        expected: Option<u64>,
+    ) -> Result<Duration, ExtendError> {
+        self.injector.extend_by(&self.actor, id, by, expected)
+    }
+
+    /// Undoes the changes of an entry of the audit, like [`Injector::undo`], and returns the entry that records this. If
+    /// `expected` is given, they are undone only if that is the generation in force.
+    ///
+    /// # Errors
+    /// Returns an error in the cases of [`Injector::undo`], and if the rules have changed since `expected`.
+    pub fn undo(&self, entry: u64, expected: Option<u64>) -> Result<Arc<Entry>, UndoError> {
+        self.injector.undo_by(&self.actor, entry, expected)
     }
 
     /// Halts, like [`Injector::halt`], for the actor's reason. Returns `false` if the injector was halted
@@ -78,7 +106,7 @@ impl AttributedInjector<'_> {
         &self,
         key: &crate::token::TokenKey,
         subject: &str,
-        lifetime: std::time::Duration,
+        lifetime: Duration,
         rules: &[crate::rule::Rule],
     ) -> Result<String, crate::token::TokenError> {
         let permitted = self.injector.policy().permits_in_token(rules);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
-    guard_rail::monitor::Monitor,
+    guard_rail::{breach::OpenBreach, monitor::Monitor},
     injector::sites::list::SiteList,
     matcher::glob::SiteGlob,
     name::RuleId,
@@ -29,7 +29,7 @@ pub(super) struct Book {
     pub(super) exempt: Vec<SiteGlob>,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone
     /// acknowledges it.
-    pub(super) tripped: BTreeMap<RuleId, Arc<str>>,
+    pub(super) tripped: BTreeMap<RuleId, Arc<OpenBreach>>,
     /// When the first of the rules that sites hold expires.
     pub(super) first_deadline: Option<Duration>,
 }
@@ -50,15 +50,25 @@ impl Book {
 
     /// Checks that a change arms no rule that a guard rail has stopped.
     pub(super) fn admits(&self, change: &Change) -> Result<(), ChangeError> {
-        let stopped = |rule: &Rule| self.tripped.get(&rule.id).filter(|_| rule.enabled);
-        let stopped = match change {
-            Change::Put(rule) | Change::Edit(rule) => stopped(rule),
-            Change::Replace(rules) if !self.tripped.is_empty() => rules.iter().find_map(stopped),
-            Change::Replace(_) | Change::Remove(_) => None,
-        };
-        match stopped {
-            Some(reason) => Err(ChangeError::Locked {
-                reason: Arc::clone(reason),
+        match change {
+            Change::Put(rule) | Change::Edit(rule) => self.admits_rules([rule]),
+            Change::Replace(rules) => self.admits_rules(rules),
+            Change::Remove(_) => Ok(()),
+        }
+    }
+
+    /// Checks that a guard rail has stopped none of the rules that are enabled.
+    pub(super) fn admits_rules<'r>(
+        &self,
+        rules: impl IntoIterator<Item = &'r Rule>,
+    ) -> Result<(), ChangeError> {
+        if self.tripped.is_empty() {
+            return Ok(());
+        }
+        let mut on = rules.into_iter().filter(|rule| rule.enabled);
+        match on.find_map(|rule| self.tripped.get(&rule.id)) {
+            Some(breach) => Err(ChangeError::Locked {
+                reason: breach.to_string().into(),
             }),
             None => Ok(()),
         }

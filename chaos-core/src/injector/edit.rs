@@ -1,8 +1,12 @@
 //! Edits: one rule or all, all or nothing, under one lock, each with an entry in the audit.
 
-use std::time::Duration;
+mod extend;
+mod undo;
+
+use std::{sync::Arc, time::Duration};
 
 use crate::{
+    armed::arming::ArmedBy,
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -61,6 +65,29 @@ impl Injector {
         self.apply_by(&Actor::code(), change, expected)
     }
 
+    /// Checks whether [`apply`](Self::apply) would accept an edit, and changes nothing. Returns the current generation.
+    ///
+    /// ```
+    /// use chaos_core::{Fault, Injector, Rule, rule::Change};
+    ///
+    /// let injector = Injector::new();
+    /// let rule = Rule::new("lost".parse()?, "db.read".parse()?, Fault::error("lost"));
+    /// assert_eq!(injector.would_apply(Change::Put(rule), None)?, 0);
+    /// assert!(injector.would_apply(Change::Remove("lost".parse()?), None).is_err());
+    /// assert_eq!(injector.rules().rules().len(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Returns the error that `apply` would return.
+    pub fn would_apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
+        let book = self.swept_book();
+        book.admits(&change)?;
+        let bounds = self.0.hub.bounds.load();
+        book.rules.next(change, expected, &bounds.policy)?;
+        Ok(book.rules.set.generation)
+    }
+
     /// Applies one edit in the name of `actor`.
     pub(crate) fn apply_by(
         &self,
@@ -70,15 +97,15 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         // Sweeping first puts earlier expiries into the audit before this edit.
         let mut book = self.swept_book();
-        let now = self.now();
+        let by = self.armed_by(actor);
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
-        let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
+        let edited = book.rules.apply(change, expected, &bounds.policy, &by)?;
         self.0.publish(&book);
         match &edited.one {
-            Some(one) => self.0.install_one(&mut book, one, now),
-            None => self.0.install_own(&mut book, now),
+            Some(one) => self.0.install_one(&mut book, one, by.since),
+            None => self.0.install_own(&mut book, by.since),
         }
         let draft = EntryDraft::of(action).changed(edited.changed);
         self.note(&book, actor, draft);
@@ -88,16 +115,25 @@ impl Injector {
         Ok(edited.generation)
     }
 
+    /// Returns what is noted of the rules that `actor` arms now.
+    pub(super) fn armed_by(&self, actor: &Actor) -> Arc<ArmedBy> {
+        Arc::new(ArmedBy {
+            actor: actor.clone(),
+            at: self.wall(),
+            since: self.now(),
+        })
+    }
+
     /// Writes an entry into the audit. The lock is held, so that entries stand in the order in which
     /// things happen.
-    pub(super) fn note(&self, book: &Book, actor: &Actor, draft: EntryDraft) {
-        self.note_at(book.rules.set.generation, actor, draft);
+    pub(super) fn note(&self, book: &Book, actor: &Actor, draft: EntryDraft) -> Arc<Entry> {
+        self.note_at(book.rules.set.generation, actor, draft)
     }
 
     /// Writes an entry into the audit without the lock: for what must not wait for it.
-    pub(super) fn note_at(&self, generation: u64, actor: &Actor, draft: EntryDraft) {
+    pub(super) fn note_at(&self, generation: u64, actor: &Actor, draft: EntryDraft) -> Arc<Entry> {
         let Hub { audit, clock, .. } = &*self.0.hub;
-        audit.add(clock.wall(), generation, actor.clone(), draft);
+        audit.add(clock.wall(), generation, actor.clone(), draft)
     }
 
     /// Writes down what has changed no rule. `what` may come from outside, so it is cut to a bounded

@@ -11,11 +11,14 @@ use crate::{audit::actor::Actor, policy::Policy};
 /// `no` or `off`.
 const DISABLED: &str = "CHAOS_DISABLED";
 const POLICY: &str = "CHAOS_POLICY";
+/// The name of the service.
+const SERVICE: &str = "CHAOS_SERVICE";
 
 struct Environment {
     policy: Policy,
     /// Why injection is disabled, if it is.
     disabled: Option<String>,
+    service: String,
 }
 
 static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
@@ -33,8 +36,30 @@ static ENVIRONMENT: LazyLock<Environment> = LazyLock::new(|| {
     if let Some(reason) = &disabled {
         tracing::warn!(target: "chaos", reason, "fault injection is disabled");
     }
-    Environment { policy, disabled }
+    Environment {
+        policy,
+        disabled,
+        service: read_service(),
+    }
 });
+
+/// Returns the name of the service, or else that of the program.
+pub(crate) fn service() -> &'static str {
+    &ENVIRONMENT.service
+}
+
+fn read_service() -> String {
+    let said = env::var_os(SERVICE).map(|name| name.to_string_lossy().trim().to_owned());
+    let said = said.filter(|name| !name.is_empty());
+    said.unwrap_or_else(|| {
+        let program = env::current_exe().ok();
+        let stem = program.as_deref().and_then(|program| program.file_stem());
+        stem.map_or_else(
+            || "unnamed".to_owned(),
+            |stem| stem.to_string_lossy().into(),
+        )
+    })
+}
 
 /// Returns the bounds that hold whatever the code sets.
 pub(crate) fn policy() -> Policy {

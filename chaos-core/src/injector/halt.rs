@@ -5,7 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 use crate::{
     armed::{rules::Retired, status::HolderKind},
     audit::{EntryDraft, action::Action, actor::Actor},
-    guard_rail::breach::Breach,
+    guard_rail::breach::{Breach, OpenBreach},
     injector::{Book, Injector, Inner, holders::Holders},
     name::RuleId,
     rule::{
@@ -56,7 +56,7 @@ impl Injector {
 
     /// Halts without a word to those who keep a halt outside the process.
     fn halt_for_this_process(&self, actor: &Actor) -> bool {
-        let held = self.hold(HolderKind::Person, actor);
+        let held = self.hold(actor, None);
         let mut draft = EntryDraft::of(Action::Halt);
         if let Some(names) = &held {
             draft = draft.what(format!("already held by {names}"));
@@ -66,12 +66,16 @@ impl Injector {
         held.is_none()
     }
 
-    /// Adds a holder, and returns the names of those who held already. The first halts.
-    fn hold(&self, kind: HolderKind, by: &Actor) -> Option<String> {
+    /// Adds a holder, which is a guard rail if there is a breach, and returns the names of those who held already. The
+    /// first halts.
+    fn hold(&self, by: &Actor, breach: Option<Arc<OpenBreach>>) -> Option<String> {
         let (held, gates) = {
             let mut holders = self.0.holders();
             let held = holders.names();
-            holders.add(kind, by.clone(), self.now());
+            match breach {
+                Some(breach) => holders.add_guard_rail(breach, by.clone(), self.now()),
+                None => holders.add(HolderKind::Person, by.clone(), self.now()),
+            }
             self.0.hub.set_halted(true);
             // Taken under this lock, which a resume takes, too: the gates that it makes are not for this halt to open.
             (held, self.0.hub.take_held())
@@ -207,7 +211,8 @@ impl Injector {
         let monitors = book.monitors().chain(&bounds.monitors);
         monitors.for_each(|monitor| monitor.reset_tripped());
         if !breaches.is_empty() {
-            let draft = EntryDraft::of(Action::Acknowledge).what(breaches.join("; "));
+            let sentences: Vec<_> = breaches.iter().map(ToString::to_string).collect();
+            let draft = EntryDraft::of(Action::Acknowledge).what(sentences.join("; "));
             self.note(&book, actor, draft);
         }
         drop(book);
@@ -217,12 +222,15 @@ impl Injector {
 
     /// Stops what broke a bound: the rule given, or everything if there is none.
     pub(super) fn stop(&self, breach: &Breach, rule: Option<&RuleId>) {
-        let reason: Arc<str> = breach.to_string().into();
+        let open = Arc::new(OpenBreach {
+            breach: breach.clone(),
+            at: self.wall(),
+        });
         match rule {
-            None => self.stop_all(&reason),
+            None => self.stop_all(&open),
             Some(id) => {
                 let mut book = self.swept_book();
-                let retired = self.stop_rule(&mut book, id, &reason);
+                let retired = self.stop_rule(&mut book, id, &open);
                 drop(book);
                 retired.open();
                 self.notify();
@@ -233,19 +241,20 @@ impl Injector {
     }
 
     /// Disables one rule, and locks its id until someone acknowledges the breach.
-    pub(super) fn stop_rule(&self, book: &mut Book, id: &RuleId, reason: &Arc<str>) -> Retired {
+    fn stop_rule(&self, book: &mut Book, id: &RuleId, breach: &Arc<OpenBreach>) -> Retired {
         // Even if the rule has been edited or deleted meanwhile, its id is locked.
-        book.tripped.insert(id.clone(), Arc::clone(reason));
-        let mut draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
+        book.tripped.insert(id.clone(), Arc::clone(breach));
+        let mut draft = EntryDraft::of(Action::Breach).what(breach.to_string());
         let mut retired = Retired::default();
         let on = book.rules.set.find(id.as_str());
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
             let off = Change::Edit(Rule::clone(&rule).enabled(false));
             let bounds = self.0.hub.bounds.load();
-            let edited = book.rules.apply(off, None, &bounds.policy, self.now());
+            let by = self.armed_by(&Actor::injector());
+            let edited = book.rules.apply(off, None, &bounds.policy, &by);
             let edited = edited.expect("without an expected generation, the rule is there");
             self.0.publish(book);
-            self.0.install_own(book, self.now());
+            self.0.install_own(book, by.since);
             draft = draft.changed(edited.changed);
             retired = edited.retired;
         }
@@ -254,10 +263,11 @@ impl Injector {
     }
 
     /// Halts, and locks the halt until someone acknowledges the breach.
-    pub(super) fn stop_all(&self, reason: &Arc<str>) {
-        let by = Actor::injector().because(reason);
-        self.hold(HolderKind::GuardRail, &by);
-        let draft = EntryDraft::of(Action::Breach).what(Arc::clone(reason));
+    fn stop_all(&self, breach: &Arc<OpenBreach>) {
+        let reason = breach.to_string();
+        let by = Actor::injector().because(&reason);
+        self.hold(&by, Some(Arc::clone(breach)));
+        let draft = EntryDraft::of(Action::Breach).what(reason);
         self.note_at(self.0.rules.load().generation, &Actor::injector(), draft);
         self.notify();
         self.0.halt_hooks.halted(&by);

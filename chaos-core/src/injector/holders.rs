@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use crate::{
     armed::status::{HaltHolder, HolderKind},
     audit::actor::Actor,
+    guard_rail::breach::OpenBreach,
     rule::rule_set::ChangeError,
 };
 
@@ -25,6 +26,8 @@ struct Hold {
     since: Duration,
     /// Whether a resume is refused because of it.
     locked: bool,
+    /// What a guard rail has measured.
+    breach: Option<Arc<OpenBreach>>,
 }
 
 impl Holders {
@@ -34,16 +37,32 @@ impl Holders {
     /// Adds a holder. One who holds already keeps the reason and the time of the first halt, and is locked again
     /// if someone has acknowledged it.
     pub(super) fn add(&mut self, kind: HolderKind, by: Actor, now: Duration) {
-        self.halts += 1;
-        let hold = Hold {
+        self.add_hold(Hold {
             locked: kind != HolderKind::Person,
             since: now,
             kind,
             by,
-        };
+            breach: None,
+        });
+    }
+
+    /// Adds a guard rail as a holder, as [`add`](Self::add) does, with what it has measured.
+    pub(super) fn add_guard_rail(&mut self, breach: Arc<OpenBreach>, by: Actor, now: Duration) {
+        self.add_hold(Hold {
+            locked: true,
+            since: now,
+            kind: HolderKind::GuardRail,
+            by,
+            breach: Some(breach),
+        });
+    }
+
+    fn add_hold(&mut self, hold: Hold) {
+        self.halts += 1;
         let mut known = self.holds.iter_mut();
         if let Some(known) = known.find(|known| known.is_by_the_same(&hold)) {
             known.locked |= hold.locked;
+            known.breach = hold.breach;
         // A hold that is locked is always listed: it is what keeps a resume away.
         } else if hold.locked || self.holds.len() < Self::MOST {
             self.holds.push(hold);
@@ -85,7 +104,7 @@ impl Holders {
     }
 
     /// Unlocks the holds of guard rails, and returns the breaches that were not acknowledged yet.
-    pub(super) fn acknowledge(&mut self) -> Vec<Arc<str>> {
+    pub(super) fn acknowledge(&mut self) -> Vec<Arc<OpenBreach>> {
         let breaches = self.breaches().collect();
         for hold in &mut self.holds {
             // Only a restart undoes what the environment says.
@@ -95,10 +114,9 @@ impl Holders {
     }
 
     /// Returns the breaches that nobody has acknowledged.
-    pub(super) fn breaches(&self) -> impl Iterator<Item = Arc<str>> {
-        let is_breach = |hold: &&Hold| hold.locked && hold.kind == HolderKind::GuardRail;
-        let breaches = self.holds.iter().filter(is_breach);
-        breaches.map(|hold| hold.reason().into())
+    pub(super) fn breaches(&self) -> impl Iterator<Item = Arc<OpenBreach>> {
+        let locked = self.holds.iter().filter(|hold| hold.locked);
+        locked.filter_map(|hold| hold.breach.clone())
     }
 
     /// Returns the holders as a status lists them.
@@ -144,15 +162,34 @@ impl Hold {
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
+    use crate::guard_rail::breach::{Breach, Measure};
 
     /// Two guard rails with the same bounds break in the same words.
     #[test]
     fn a_breach_locks_again_what_was_acknowledged() {
         let mut holders = Holders::default();
+        let breach = Arc::new(OpenBreach {
+            breach: Breach {
+                rule: None,
+                site: "http.server".to_owned(),
+                measure: Measure::ErrorRatio,
+                measured: 0.2,
+                baseline: None,
+                allowed: 0.1,
+                max_baseline: None,
+                over_baseline: false,
+                calls: 20,
+                injected: 4,
+                window: Duration::from_secs(10),
+            },
+            at: SystemTime::UNIX_EPOCH,
+        });
         let add = |holders: &mut Holders| {
             let by = Actor::code().because("error ratio");
-            holders.add(HolderKind::GuardRail, by, Duration::ZERO);
+            holders.add_guard_rail(Arc::clone(&breach), by, Duration::ZERO);
         };
         add(&mut holders);
         assert_eq!(holders.acknowledge().len(), 1);

@@ -36,7 +36,8 @@ impl Lifetime {
     /// The time to live where neither the rule nor the policy sets one.
     pub(crate) const DEFAULT: Duration = Duration::from_secs(600);
 
-    const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    /// The longest time to live that a rule may have.
+    pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     /// Creates a lifetime of `ttl`, from the moment the rule is armed.
     ///

@@ -67,6 +67,13 @@ impl RuleSet {
         Ok(next)
     }
 
+    /// Returns the next rule set, with these rules in place of all.
+    pub(crate) fn replaced(&self, rules: Vec<Arc<Rule>>) -> Result<Self, ChangeError> {
+        let mut next = Self::of(RuleList::of(rules.into_iter()))?;
+        next.generation = self.generation + 1;
+        Ok(next)
+    }
+
     fn of(rules: RuleList) -> Result<Self, ChangeError> {
         let positions = Positions::of(&rules);
         let positions = positions.map_err(|at| ChangeError::Rule(not_unique(&rules, at)))?;

@@ -160,6 +160,11 @@ impl Log {
         hits.latest.put(hit, ());
     }
 
+    /// Returns how many keys are logged; `None` for a rule that decides by ordinals.
+    pub(crate) fn keys(&self) -> Option<u64> {
+        self.is_keyed.then(|| self.hits().latest.len() as u64)
+    }
+
     /// Returns what was logged.
     pub(crate) fn decisions(&self) -> Decisions {
         // The lock is held only for the copying, since hits of other threads wait for it.

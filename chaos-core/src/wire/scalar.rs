@@ -47,6 +47,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, RuleError> {
     parsed.map_err(|error| refuse(format_args!("{text:?} is no duration: {error}")))
 }
 
+/// Reads a duration as rules write one, such as `5m`, `1h 30m` or `200ms`.
+///
+/// ```
+/// use std::time::Duration;
+/// use chaos_core::wire;
+///
+/// assert_eq!(wire::duration_from_text("1h 30m")?, Duration::from_secs(5400));
+/// assert!(wire::duration_from_text("soon").is_err());
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+///
+/// # Errors
+/// Returns an error without a field if the text is no duration.
+pub fn duration_from_text(text: &str) -> Result<Duration, RuleError> {
+    duration(text)
+}
+
 pub(super) fn duration_text(time: Duration) -> String {
     humantime::format_duration(time).to_string()
 }

@@ -4,12 +4,14 @@
 
 mod a_blocked_log_holds_nobody_else;
 mod a_print_is_an_event;
+mod an_extension_moves_the_deadline_alone;
 mod an_overlay_is_halted_alone;
 mod attribute_makes_a_site;
 mod bad_rules_are_refused;
 mod bad_tokens_are_refused;
 mod budgets_are_exact;
 mod chances_are_fair;
+mod changes_are_undone;
 mod choices_keep_their_weights;
 mod code_means_what_json_means;
 mod deadlines_end_rules;

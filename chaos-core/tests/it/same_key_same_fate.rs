@@ -8,7 +8,9 @@ use std::{
     thread,
 };
 
-use chaos_core::{Call, Injector, Label, Rule, Site, wire::rule_from_value};
+use chaos_core::{
+    Call, Fault, Injector, Label, Mode, Rate, Rule, Site, Trigger, wire::rule_from_value,
+};
 use http::{HeaderMap, Method, Uri};
 use rand::{SeedableRng, seq::SliceRandom};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -83,6 +85,42 @@ fn hits<'u>(rule: Rule, users: impl IntoIterator<Item = &'u String>) -> Hits {
 
 fn in_order() -> Hits {
     hits(by_user("r", 0.1, 42), &users())
+}
+
+/// How many users a rule in shadow would hit, and not only how many calls.
+#[test]
+fn distinct_keys_are_counted_in_shadow_too() {
+    for mode in [Mode::Inject, Mode::Shadow] {
+        let injector = Injector::new();
+        let half = Trigger::new().key("label:user".parse().unwrap());
+        let half = half.rate(Rate::new(0.5).unwrap());
+        let (id, site) = ("r".parse().unwrap(), "keys.counted".parse().unwrap());
+        let rule = Rule::new(id, site, Fault::error("x")).trigger(half);
+        injector.put(rule.mode(mode));
+        let keys = || injector.counts("r").unwrap().keys;
+        assert_eq!(keys(), Some(0));
+        let users: Vec<_> = (0..40).map(|user| format!("user-{user}")).collect();
+        for user in users.iter().cycle().take(200) {
+            let labels = [("user", user.as_str().into())];
+            let site = injector.site("keys.counted");
+            let decision = site.decide(&Call::new().labels(&labels));
+            let is_hit = decision.is_some_and(|mut decision| decision.next_plan().is_some());
+            assert!(!is_hit || mode == Mode::Inject);
+        }
+        let rules = injector.rules();
+        let preview = rules.rules()[0].preview().unwrap();
+        let hit = users.iter().filter(|user| preview.hits_key(user)).count();
+        assert_eq!(keys(), Some(hit as u64), "{mode:?}");
+        assert!((1..40).contains(&hit));
+    }
+    let injector = Injector::new();
+    let rule = Rule::new(
+        "r".parse().unwrap(),
+        "s".parse().unwrap(),
+        Fault::error("x"),
+    );
+    injector.put(rule);
+    assert_eq!(injector.counts("r").unwrap().keys, None);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::{
         request_limits::{Client, RequestLimits, TooMany},
         role::Role,
     },
+    extract::query,
     problem::{Problem, Refused},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct RouteAccess {
     /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
     pub(crate) concurrency: Concurrency,
+    /// Whether a request may ask what it would do.
+    pub(crate) has_dry_run: bool,
 }
 
 /// How the requests of one client to a route wait for each other.
@@ -80,10 +83,10 @@ pub(crate) async fn check_host(
         }
     };
     let headers = response.headers_mut();
-    // An answer describes the present state and must not be cached, and browsers must not take it
-    // for a script.
+    // An answer describes the present state and must not be cached, unless it says so, and browsers must
+    // not take it for a script.
     let no_store = HeaderValue::from_static("no-store");
-    headers.insert(header::CACHE_CONTROL, no_store);
+    headers.entry(header::CACHE_CONTROL).or_insert(no_store);
     let nosniff = HeaderValue::from_static("nosniff");
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     response
@@ -100,6 +103,7 @@ pub(crate) async fn authorize(
         authorizer,
         needs,
         concurrency,
+        has_dry_run,
     } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
@@ -110,6 +114,7 @@ pub(crate) async fn authorize(
     };
     let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
+    let is_dry_run = has_dry_run && query::is_dry_run(request.uri());
     let caller = match authorizer.authenticate(credentials.as_ref(), &peer) {
         Ok(caller) => caller,
         Err(failure) => {
@@ -123,6 +128,8 @@ pub(crate) async fn authorize(
     };
     let actor = caller.because(None::<&str>);
     let client = caller.client.clone();
+    // What a dry run is told by the route is the answer to a question, and no event.
+    let is_event = is_write && !(is_dry_run && caller.role >= needs);
     let response = if caller.role < needs {
         wrong_role(&actor, caller.role, needs)
     } else {
@@ -132,7 +139,7 @@ pub(crate) async fn authorize(
             .await
     };
     // Neither may a client that has a token fill the audit and its file.
-    if is_write
+    if is_event
         && response.status().is_client_error()
         && let Some(unrecorded) = authorizer.limits.may_record(&client)
     {
@@ -150,6 +157,11 @@ impl Authorizer {
             limits: Limits::new(),
             request_limits: RequestLimits::new(),
         }
+    }
+
+    /// Returns whether clients need an access token.
+    pub(crate) fn requires_tokens(&self) -> bool {
+        self.tokens.is_some()
     }
 
     /// Serves a request of `client`, which waits for others of the same client if `concurrency` says so.

@@ -59,6 +59,11 @@ impl Caller {
         )
     }
 
+    /// Returns the name under which the audit records what the caller does.
+    pub(crate) fn name(&self) -> &str {
+        self.actor.name()
+    }
+
     /// Returns the actor for the audit, with the reason that the request gives.
     pub(crate) fn because(&self, reason: Option<impl AsRef<str>>) -> Actor {
         match reason {

@@ -1,5 +1,7 @@
 //! `/v1/audit`: the entries that the injector's audit holds.
 
+pub(crate) mod undo;
+
 use axum::{Extension, extract::State, response::Response};
 use chaos_core::{Injector, audit::Entries};
 use serde_json::json;

@@ -4,7 +4,6 @@
 use axum::{
     Extension, Json,
     extract::{FromRequest, Request, State},
-    http::StatusCode,
     response::IntoResponse,
 };
 use chaos_core::{Injector, log::log};
@@ -16,6 +15,7 @@ use crate::{
     extract::{
         body::JsonBody,
         etag::{IfMatch, etag},
+        fields::{Fields, refuse},
         query::{MAX_REASON, NoQuery},
     },
     followers::Followers,
@@ -41,7 +41,7 @@ pub(crate) async fn halt(
         true => tracing::warn!(target: "chaos", reason, who = %actor, "halted"),
         false => tracing::warn!(target: "chaos", reason, who = %actor, "halted again"),
     });
-    status(&injector, &followers)
+    status(&injector, &caller, &followers)
 }
 
 /// Resumes injection, whoever has halted it. With `If-Match`, it does so only if the rules have not changed
@@ -64,7 +64,7 @@ pub(crate) async fn resume(
     if followers.resumes.run(resume).await? {
         log(move || tracing::warn!(target: "chaos", reason, who = %actor, "resumed"));
     }
-    Ok(status(&injector, &followers))
+    Ok(status(&injector, &caller, &followers))
 }
 
 /// Acknowledges breaches of guard rails, and answers with the resulting status. It does not resume.
@@ -79,11 +79,15 @@ pub(crate) async fn acknowledge(
     if injector.as_actor(actor.clone()).acknowledge() > 0 {
         log(move || tracing::warn!(target: "chaos", reason, who = %actor, "acknowledged"));
     }
-    status(&injector, &followers)
+    status(&injector, &caller, &followers)
 }
 
-fn status(injector: &Injector, followers: &Followers) -> impl IntoResponse + use<> {
-    let (generation, body) = status::report(injector, followers);
+fn status(
+    injector: &Injector,
+    caller: &Caller,
+    followers: &Followers,
+) -> impl IntoResponse + use<> {
+    let (generation, body) = status::report(injector, caller, followers);
     (etag(generation), Json(body))
 }
 
@@ -92,21 +96,10 @@ pub(crate) struct Reason(String);
 
 impl Reason {
     fn read(json: &[u8]) -> Result<Self, Problem> {
-        let refuse = |field: &str, detail: String| {
-            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
-            problem.at(
-                field,
-                "an object with `reason`, a text of 1 to 1000 characters",
-            )
-        };
-        let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
-        let Value::Object(mut body) = body else {
-            return Err(refuse("body", "the body is not a JSON object".to_owned()));
-        };
-        let reason = body.remove("reason");
-        if let Some(other) = body.keys().next() {
-            return Err(refuse(other, format!("unknown field `{other}`")));
-        }
+        const BODY: &str = "an object with `reason`, a text of 1 to 1000 characters";
+        let mut body = Fields::read(json, BODY)?;
+        let reason = body.take("reason");
+        body.end()?;
         match reason {
             Some(Value::String(reason))
                 if !reason.trim().is_empty() && reason.chars().count() <= MAX_REASON =>
@@ -115,9 +108,10 @@ impl Reason {
             }
             Some(_) => Err(refuse(
                 "reason",
-                "the reason is not a text of 1 to 1000 characters".to_owned(),
+                "the reason is not a text of 1 to 1000 characters",
+                BODY,
             )),
-            None => Err(refuse("reason", "the field `reason` is missing".to_owned())),
+            None => Err(refuse("reason", "the field `reason` is missing", BODY)),
         }
     }
 }

@@ -10,20 +10,29 @@ use chaos_core::{
 use crate::problem::Problem;
 
 /// Applies the change that `decide` returns for the current rules, in the name of `actor`. Returns
-/// the new generation and the other value that `decide` returned.
+/// the new generation and the other value that `decide` returned. In a dry run, the change is only checked, and the
+/// generation is the current one.
 ///
 /// If another edit is applied in between, `decide` is called again with the new rules, so no edit
 /// is lost. Each retry means that another edit succeeded, so the loop makes progress.
 pub(crate) fn edit<T>(
     injector: &Injector,
     actor: &Actor,
+    dry_run: bool,
     mut decide: impl FnMut(&RuleSet) -> Result<(Change, T), Problem>,
 ) -> Result<(u64, T), Problem> {
     loop {
         let rules = injector.rules();
         let (change, decided) = decide(&rules)?;
-        let signed = injector.as_actor(with_a_reason(actor, &change));
-        match signed.apply(change, Some(rules.generation())) {
+        let expected = Some(rules.generation());
+        let applied = match dry_run {
+            true => injector.would_apply(change, expected),
+            false => {
+                let signed = injector.as_actor(with_a_reason(actor, &change));
+                signed.apply(change, expected)
+            }
+        };
+        match applied {
             Ok(generation) => return Ok((generation, decided)),
             Err(ChangeError::Stale { .. }) => {}
             Err(error) => return Err(error.into()),

@@ -1,12 +1,14 @@
 //! `/v1/rules/{id}`: reads and writes one rule.
 
+pub(crate) mod extend;
+
 use axum::{
     Extension, Json,
     extract::{FromRequestParts, Path, State, rejection::PathRejection},
     http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
 };
-use chaos_core::{Injector, Rule, rule::Change, wire};
+use chaos_core::{Counts, Injector, Rule, rule::Change, wire};
 use tokio::time::timeout;
 
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
         body::JsonBody,
         etag::{IfMatch, etag},
         patch::Patch,
-        query::{ReasonParam, WaitParams},
+        query::{DryRun, ReasonParam, WaitParams},
     },
     followers::Followers,
     openapi::operation::{Asks, Operation},
@@ -65,25 +67,33 @@ pub(crate) async fn put(
     Extension(followers): Extension<Followers>,
     caller: Caller,
     Id(id): Id,
-    ReasonParam(because): ReasonParam,
+    DryRun { dry_run, because }: DryRun,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
-    let permit = acquire_edit(&followers, Extent::One).await?;
+    let permit = match dry_run {
+        true => None,
+        false => Some(acquire_edit(&followers, Extent::One).await?),
+    };
     let put = move || {
         let _permit = permit;
         let rule = wire::rule_from_json(&json, Some(&id))?;
         injector.check([&rule])?;
-        let (generation, existed) = edit(&injector, &caller.because(because), |current| {
+        let actor = caller.because(because);
+        let (generation, existed) = edit(&injector, &actor, dry_run, |current| {
             let exists = current.find(&id).is_some();
             if_match.check(current.generation(), exists)?;
             Ok((Change::Put(rule.clone()), exists))
         })?;
-        let status = match existed {
+        let status = match existed || dry_run {
             true => StatusCode::OK,
             false => StatusCode::CREATED,
         };
-        Ok((status, written(&injector, generation, &rule)).into_response())
+        let body = match dry_run {
+            true => not_in_force(&injector, generation, &rule),
+            false => shown(&injector, generation, &rule),
+        };
+        Ok((status, body).into_response())
     };
     followers.worker.run(put).await
 }
@@ -95,18 +105,19 @@ pub(crate) async fn patch(
     Extension(followers): Extension<Followers>,
     caller: Caller,
     Id(id): Id,
-    ReasonParam(because): ReasonParam,
+    DryRun { dry_run, because }: DryRun,
     if_match: IfMatch,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let patch = Patch::read(&json)?;
-    let permit = match patch.only_disables() {
+    let permit = match patch.only_disables() || dry_run {
         true => None,
         false => Some(acquire_edit(&followers, Extent::One).await?),
     };
     let patch = move || {
         let _permit = permit;
-        let (generation, rule) = edit(&injector, &caller.because(because), |current| {
+        let actor = caller.because(because);
+        let (generation, rule) = edit(&injector, &actor, dry_run, |current| {
             let rule = current.find(&id);
             let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
             if_match.check(current.generation(), true)?;
@@ -114,7 +125,10 @@ pub(crate) async fn patch(
             injector.check([&rule])?;
             Ok((Change::Edit(rule.clone()), rule))
         })?;
-        Ok(written(&injector, generation, &rule).into_response())
+        Ok(match dry_run {
+            true => not_in_force(&injector, generation, &rule),
+            false => shown(&injector, generation, &rule),
+        })
     };
     followers.worker.run(patch).await
 }
@@ -124,11 +138,12 @@ pub(crate) async fn delete(
     Extension(worker): Extension<Worker>,
     caller: Caller,
     Id(id): Id,
-    ReasonParam(because): ReasonParam,
+    DryRun { dry_run, because }: DryRun,
     if_match: IfMatch,
 ) -> Result<Response, Problem> {
     let delete = move || {
-        let (generation, ()) = edit(&injector, &caller.because(because), |current| {
+        let actor = caller.because(because);
+        let (generation, ()) = edit(&injector, &actor, dry_run, |current| {
             let rule = current.find(&id);
             let rule = rule.ok_or_else(|| Problem::unknown_rule(&id))?;
             if_match.check(current.generation(), true)?;
@@ -155,11 +170,20 @@ pub(crate) async fn release(
 }
 
 /// Returns the rule as it was written, even if it has changed since: the tag is that of the write.
-fn written(injector: &Injector, generation: u64, rule: &Rule) -> impl IntoResponse + use<> {
+fn shown(injector: &Injector, generation: u64, rule: &Rule) -> Response {
     let counts = injector.counts(rule.id().as_str());
+    answer(injector, generation, rule, counts.as_ref())
+}
+
+/// Returns the answer to a dry run: the rule as it would be in force, which it is not, and so without counts.
+fn not_in_force(injector: &Injector, generation: u64, rule: &Rule) -> Response {
+    answer(injector, generation, rule, None)
+}
+
+fn answer(injector: &Injector, generation: u64, rule: &Rule, counts: Option<&Counts>) -> Response {
     let warnings = warnings::of(injector, [rule]).collect();
-    let body = rule_json::rule(rule, counts.as_ref(), &injector.sites(), warnings);
-    (etag(generation), Json(body))
+    let body = rule_json::rule(rule, counts, &injector.sites(), warnings);
+    (etag(generation), Json(body)).into_response()
 }
 
 /// The id in the path, percent-decoded. Whether it is a valid id is checked with the rule.

@@ -4,6 +4,8 @@
 use chaos_core::{Counts, Rule, Site, wire};
 use serde_json::{Map, Value, json};
 
+use crate::history::entry::time;
+
 /// Returns the rule's JSON with the additional fields `stats`, `sites` and `warnings`. `counts` is `None`
 /// if the rule has been deleted in the meantime.
 pub(crate) fn rule(
@@ -28,6 +30,10 @@ fn stats(counts: &Counts) -> Value {
         evicted,
         overflow,
         expires_in,
+        keys,
+        armed_by,
+        since,
+        deadline,
         ..
     } = counts;
     // Whole milliseconds: a finer value is outdated by the time it is read.
@@ -44,6 +50,10 @@ fn stats(counts: &Counts) -> Value {
         "evicted": evicted,
         "overflow": spared,
         "expires_in": expires_in,
+        "keys": keys,
+        "armed_by": armed_by.name(),
+        "since": time(*since),
+        "deadline": deadline.map(time),
     })
 }
 

@@ -97,16 +97,8 @@ pub(crate) async fn replace(
         let _permit = permit;
         let rules = wire::rules_from_json(&json)?;
         injector.check(&rules)?;
-        if dry_run {
-            // An injector without sites validates the list as the real one would.
-            Injector::new().replace(rules.clone())?;
-            let current = injector.rules();
-            if_match.check(current.generation(), true)?;
-            let warnings = warnings::of(&injector, &rules).collect();
-            let difference = Difference::between(&current, &rules).warned(warnings);
-            return Ok(difference.answer().into_response());
-        }
-        let (generation, difference) = edit(&injector, &caller.because(because), |current| {
+        let actor = caller.because(because);
+        let (generation, difference) = edit(&injector, &actor, dry_run, |current| {
             if_match.check(current.generation(), true)?;
             let difference = Difference::between(current, &rules);
             Ok((Change::Replace(rules.clone()), difference))

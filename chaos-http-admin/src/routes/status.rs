@@ -1,29 +1,52 @@
-//! `/v1/status`, `/v1/sites` and `/healthz`: the state of the injector.
+//! `/v1/status`, `/v1/whoami`, `/v1/sites` and `/healthz`: the state of the injector.
 
 use std::time::Duration;
 
 use axum::{Extension, Json, extract::State};
-use chaos_core::{COMPILED_OUT, HaltHolder, Injector, Site, State as Chaos, wire};
+use chaos_core::{
+    COMPILED_OUT, HaltHolder, Injector, RuleId, Site, State as Chaos, guard_rail::OpenBreach, wire,
+};
 use serde_json::{Value, json};
 use tokio::task::yield_now;
 
-use crate::{followers::Followers, worker::Worker};
+use crate::{
+    access::caller::Caller,
+    extract::query::NoQuery,
+    followers::Followers,
+    history::{entry::time, process_id::process_id},
+    worker::Worker,
+};
 
 pub(crate) async fn status(
     State(injector): State<Injector>,
+    caller: Caller,
     Extension(followers): Extension<Followers>,
 ) -> Json<Value> {
     // Those who ask for the status wait for each other, and a halt waits for one of them at most.
     let _turn = followers.status.lock().await;
-    let (_, body) = report(&injector, &followers);
+    let (_, body) = report(&injector, &caller, &followers);
     yield_now().await;
     Json(body)
 }
 
+/// Returns who asks, so that a client can leave out what its role does not allow.
+pub(crate) async fn whoami(caller: Caller, _: NoQuery) -> Json<Value> {
+    Json(you(&caller))
+}
+
+fn you(caller: &Caller) -> Value {
+    json!({ "name": caller.name(), "role": caller.role.as_str() })
+}
+
 /// Returns the status, and the generation that it describes.
-pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value) {
+pub(crate) fn report(injector: &Injector, caller: &Caller, followers: &Followers) -> (u64, Value) {
     let status = injector.status();
     let mut body = json!({
+        "service": injector.service(),
+        "run": process_id(),
+        "since": time(injector.since()),
+        "version": env!("CARGO_PKG_VERSION"),
+        "you": you(caller),
         "state": status.state.as_str(),
         "generation": status.generation,
         "rules": status.rules,
@@ -31,7 +54,7 @@ pub(crate) fn report(injector: &Injector, followers: &Followers) -> (u64, Value)
         "injected": status.injected,
         "active": status.active,
         "compiled_out": COMPILED_OUT,
-        "breaches": status.breaches.iter().map(|breach| &**breach).collect::<Vec<_>>(),
+        "breaches": status.breaches.iter().map(|open| breach(open)).collect::<Vec<_>>(),
         "policy": wire::policy_to_value(&injector.policy()),
     });
     if let Chaos::Halted {
@@ -59,6 +82,27 @@ fn holder(holder: &HaltHolder) -> Value {
         "reason": holder.by.reason(),
         "seconds_ago": seconds(holder.ago),
         "locked": holder.locked,
+    })
+}
+
+/// Returns the JSON of a breach that nobody has acknowledged.
+fn breach(open: &OpenBreach) -> Value {
+    let breach = &open.breach;
+    json!({
+        "rule": breach.rule.as_ref().map(RuleId::as_str),
+        "site": breach.site,
+        "measure": breach.measure.as_str(),
+        "quantile": breach.measure.quantile(),
+        "measured": breach.measured,
+        "baseline": breach.baseline,
+        "max_baseline": breach.max_baseline,
+        "allowed": breach.allowed,
+        "over_baseline": breach.over_baseline,
+        "calls": breach.calls,
+        "injected": breach.injected,
+        "window": seconds(breach.window),
+        "at": time(open.at),
+        "text": open.to_string(),
     })
 }
 

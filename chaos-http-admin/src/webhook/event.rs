@@ -34,7 +34,7 @@ impl Event {
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let changes = entry.changes();
         let (name, topic) = match entry.action {
-            Action::Put | Action::Edit | Action::Remove | Action::Replace => {
+            Action::Put | Action::Edit | Action::Remove | Action::Replace | Action::Undo => {
                 if changes.iter().any(is_armed) {
                     ("arm", Topic::Rules)
                 } else if changes.iter().any(is_ended) {
@@ -47,6 +47,7 @@ impl Event {
             // Without anyone who had halted, it ended nothing.
             Action::Resume if entry.what.is_some() => ("resume", Topic::Halt),
             Action::Expire => ("expire", Topic::Rules),
+            Action::Extend => ("extend", Topic::Rules),
             // A breach stops one rule, or, without a change, all injection.
             Action::Breach if changes.is_empty() => ("breach", Topic::Halt),
             Action::Breach => ("breach", Topic::Breach),

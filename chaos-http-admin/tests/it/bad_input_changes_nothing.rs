@@ -331,10 +331,8 @@ fn misspelt_dry_run() {
 #[test]
 fn dry_run_where_there_is_none() {
     let body = || failing("db.read").to_string();
-    for method in ["PUT", "PATCH", "DELETE"] {
-        let request = json_request(method, "/v1/rules/standing?dry_run=true");
-        refused(request, body(), (400, "dry_run", "no parameter"));
-    }
+    let request = json_request("POST", "/v1/rules/standing/release?dry_run=true");
+    refused(request, body(), (400, "dry_run", "no parameter"));
 }
 
 #[test]

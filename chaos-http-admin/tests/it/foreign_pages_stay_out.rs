@@ -12,9 +12,10 @@ use serde_json::json;
 use crate::support::port::{Answer, Port, json_request};
 
 /// Every route, with a body that it would take.
-const ROUTES: [(&str, &str, &str); 14] = [
+const ROUTES: [(&str, &str, &str); 17] = [
     ("GET", "/", ""),
     ("GET", "/v1/status", ""),
+    ("GET", "/v1/whoami", ""),
     ("GET", "/v1/sites", ""),
     ("GET", "/v1/rules", ""),
     ("PUT", "/v1/rules", r#"{"rules":[]}"#),
@@ -26,7 +27,9 @@ const ROUTES: [(&str, &str, &str); 14] = [
     ("GET", "/v1/rules/a", ""),
     ("GET", "/v1/rules/a/injections", ""),
     ("PATCH", "/v1/rules/a", "{}"),
+    ("POST", "/v1/rules/a/extend", r#"{"by":"5m"}"#),
     ("DELETE", "/v1/rules/a", ""),
+    ("POST", "/v1/undo", r#"{"entry":1}"#),
     ("POST", "/v1/halt", r#"{"reason":"x"}"#),
     ("POST", "/v1/resume", r#"{"reason":"x"}"#),
     ("GET", "/v1/audit", ""),
@@ -256,16 +259,64 @@ async fn the_page_runs_its_own_script_and_no_other() {
         assert_eq!(nonce.len(), 32);
 
         let html = page.text();
-        let script = format!(r#"<script nonce="{nonce}">"#);
-        let style = format!(r#"<style nonce="{nonce}">"#);
-        assert_eq!(
-            html.matches("<script").count(),
-            html.matches(&script).count()
-        );
-        assert_eq!(html.matches("<style").count(), html.matches(&style).count());
+        // Nothing stands in the page itself: what it loads has the nonce.
+        let nonce_only = format!(r#"nonce="{nonce}""#);
+        for line in html.lines() {
+            let loads = line.matches("<script").count()
+                + line.matches("<style").count()
+                + line.matches(r#"rel="stylesheet""#).count()
+                + line.matches(r#"rel="modulepreload""#).count();
+            assert_eq!(loads, line.matches(&nonce_only).count(), "{line}");
+        }
+        assert!(html.contains("></script>") && !html.contains("<style"));
         nonces.push(nonce);
     }
     assert_ne!(nonces[0], nonces[1]);
+}
+
+/// The files that the page at `/` loads, by their paths.
+fn loaded(html: &str) -> Vec<String> {
+    let addresses = html.split(['\n', '<']).filter(|tag| tag.contains("nonce="));
+    let addresses = addresses.filter_map(|tag| {
+        let (_, rest) = tag
+            .split_once("href=\"")
+            .or_else(|| tag.split_once("src=\""))?;
+        let (address, _) = rest.split_once('"')?;
+        address.strip_prefix('.').map(str::to_owned)
+    });
+    addresses.collect()
+}
+
+#[tokio::test]
+async fn files_of_the_page_are_kept_by_browsers_for_as_long_as_they_are_the_same() {
+    let port = Port::new();
+    let files = loaded(&port.get("/").await.text());
+    assert!(files.len() > 20, "{files:?}");
+    for file in files {
+        let answer = port.get(&file).await.expect(200);
+        let expected = match file.ends_with(".css") {
+            true => "text/css; charset=utf-8",
+            false => "text/javascript; charset=utf-8",
+        };
+        assert_eq!(answer.header("content-type"), Some(expected), "{file}");
+        assert_eq!(answer.header("cache-control"), Some("no-cache"), "{file}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+        let tag = answer.header("etag").unwrap().to_owned();
+        let again = Request::get(&file).header("if-none-match", &tag);
+        let again = port.send(again, "").await.expect(304);
+        assert!(again.body.is_empty(), "{file}");
+        let other = Request::get(&file).header("if-none-match", "\"0\"");
+        port.send(other, "").await.expect(200);
+        let foreign = Request::get(&file).header("sec-fetch-site", "cross-site");
+        port.send(foreign, "").await.problem(403);
+    }
+    let problem = port.get("/console/none.js").await.problem(404);
+    assert_eq!(problem["field"], "path");
+    port.get("/console/%FF").await.problem(404);
+    port.get("/console/console.html").await.problem(404);
+    port.send(json_request("POST", "/console.css"), "")
+        .await
+        .problem(405);
 }
 
 /// What a rule says comes from whoever may arm; it must stay text on the page.
@@ -277,17 +328,26 @@ async fn the_page_holds_nothing_of_the_rules_and_nothing_from_elsewhere() {
     });
     port.write("PUT", "/v1/rules/a", rule).await.expect(201);
     let html = port.get("/").await.text();
-    assert!(!html.contains("alert"));
-    for forbidden in [
-        "innerHTML",
-        "outerHTML",
-        "insertAdjacentHTML",
-        "eval(",
-        "http://",
-        "https://",
-        " style=",
-        " onclick=",
-    ] {
-        assert!(!html.contains(forbidden), "{forbidden}");
+    let mut texts = vec![html.clone()];
+    for file in loaded(&html) {
+        texts.push(port.get(&file).await.text());
+    }
+    for text in texts {
+        // The namespace of SVG is a name, and no address that anything is loaded from.
+        let text = text.replace("http://www.w3.org/2000/svg", "");
+        for forbidden in [
+            "alert(",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "eval(",
+            "http://",
+            "https://",
+            " style=",
+            " onclick=",
+            "localStorage",
+        ] {
+            assert!(!text.contains(forbidden), "{forbidden}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The promises of chaos-http-admin, a module each.
 
 mod a_blocked_log_holds_nobody;
+mod a_call_is_explained;
 mod a_halt_has_holders;
 mod a_hundred_writers_lose_nothing;
 mod a_nested_port_is_never_hit;
@@ -13,7 +14,9 @@ mod access_tokens_are_followed;
 mod bad_input_changes_nothing;
 #[cfg(target_os = "linux")]
 mod certificates_are_followed;
+mod changes_are_undone;
 mod descriptors_are_left_to_the_service;
+mod dry_runs_change_nothing;
 mod events_are_told;
 mod foreign_pages_stay_out;
 #[cfg(unix)]
@@ -26,6 +29,7 @@ mod no_edit_is_lost;
 mod nobody_gets_in;
 #[cfg(target_os = "linux")]
 mod probes_and_scrapes_get_in;
+mod rules_are_extended;
 mod rules_are_shown_as_they_are;
 mod secrets_stay_secret;
 mod series_stand_at_zero;
@@ -44,6 +48,7 @@ mod the_log_says_what_changed;
 mod the_port_bounds_its_clients;
 mod the_port_signs_tokens;
 mod the_port_stays_responsive;
+mod the_status_says_who_and_since_when;
 mod tls_is_tls;
 #[cfg(target_os = "linux")]
 mod webhooks_are_told;

@@ -12,16 +12,19 @@ const REASON: &str = r#"{"reason":"x"}"#;
 
 /// Every route that needs a role, with a body that it takes. They stand so that each succeeds after
 /// those before it.
-const ROUTES: [(&str, &str, Role); 12] = [
+const ROUTES: [(&str, &str, Role); 15] = [
     ("GET /v1/status", "", Role::Observe),
+    ("GET /v1/whoami", "", Role::Observe),
     ("GET /v1/sites", "", Role::Observe),
     ("GET /v1/rules", "", Role::Observe),
     ("PUT /v1/rules", r#"{"rules":[]}"#, Role::Arm),
     ("PUT /v1/rules/a", RULE, Role::Arm),
     ("GET /v1/rules/a", "", Role::Observe),
     ("PATCH /v1/rules/a", "{}", Role::Arm),
+    ("POST /v1/rules/a/extend", r#"{"by":"5m"}"#, Role::Arm),
     ("POST /v1/rules/a/release", "", Role::Stop),
     ("DELETE /v1/rules/a", "", Role::Arm),
+    ("POST /v1/undo", r#"{"entry":1}"#, Role::Arm),
     ("POST /v1/halt", REASON, Role::Stop),
     ("POST /v1/acknowledge", REASON, Role::Arm),
     ("POST /v1/resume", REASON, Role::Arm),
@@ -446,4 +449,21 @@ async fn without_tokens_anyone_here_may_do_everything() {
     // Where no token is asked for, one is no harm.
     let answer = port.ask_as(ANN, "GET /v1/status", "").await.expect(200);
     assert_eq!(answer.json()["state"], json!("idle"));
+}
+
+/// A dry run is a question to a route; who may not ask it is refused as for the write.
+#[tokio::test]
+async fn a_refused_role_is_written_down_in_a_dry_run_too() {
+    let port = Running::guarded().await;
+    let headers = format!("Host: localhost\r\nAuthorization: Bearer {EVE}\r\n");
+    for line in [
+        "PUT /v1/rules/a?dry_run=true",
+        "PUT /v1/rules?dry_run=true&reason=x",
+        "POST /v1/tokens?dry_run=true",
+        "POST /v1/resume?dry_run=true",
+    ] {
+        let before = port.refusals().len();
+        port.ask(line, &headers, RULE).await.problem(403);
+        assert_eq!(port.refusals().len(), before + 1, "{line}");
+    }
 }

@@ -17,6 +17,18 @@ fn ids(audit: &Value) -> Vec<u64> {
     entries.map(|entry| entry["id"].as_u64().unwrap()).collect()
 }
 
+/// The console asks after each change of its form what the port would say.
+#[tokio::test]
+async fn a_dry_run_that_is_refused_is_no_entry() {
+    let port = Port::new();
+    let bad = json!({ "rules": [{ "id": "a", "site": "db.read", "rate": 2, "faults": [{ "status": 503 }] }] });
+    let path = "/v1/rules?dry_run=true";
+    port.write("PUT", path, bad.clone()).await.problem(400);
+    assert_eq!(audit(&port, "").await["last"], 0);
+    port.write("PUT", "/v1/rules", bad).await.problem(400);
+    assert_eq!(audit(&port, "").await["last"], 1);
+}
+
 #[tokio::test]
 async fn each_write_is_an_entry_with_the_rule_before_and_after() {
     let port = Port::new();

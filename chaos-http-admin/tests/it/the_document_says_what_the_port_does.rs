@@ -265,6 +265,25 @@ fn bad_requests() -> Vec<BadRequest> {
             "{}".to_owned(),
         ));
     }
+    requests.extend([
+        (400, "POST", "/v1/undo", json(), "{}".to_owned()),
+        (404, "POST", "/v1/undo", json(), r#"{"entry":9}"#.to_owned()),
+        (400, "POST", "/v1/explain", json(), "{}".to_owned()),
+        (
+            404,
+            "POST",
+            "/v1/explain",
+            json(),
+            r#"{"site":"none"}"#.to_owned(),
+        ),
+    ]);
+    const EXTEND: &str = "/v1/rules/{id}/extend";
+    let by = || r#"{"by":"5m"}"#.to_owned();
+    requests.extend([
+        (400, "POST", EXTEND, json(), "{}".to_owned()),
+        (404, "POST", EXTEND, with(json(), "x-id", "none"), by()),
+        (412, "POST", EXTEND, with(json(), "if-match", "\"0\""), by()),
+    ]);
     for (method, path) in [
         ("GET", "/"),
         ("GET", "/v1/status"),

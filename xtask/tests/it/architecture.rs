@@ -9,13 +9,14 @@ use std::{
 
 use crate::{read, root, rust_files};
 
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "chaos-core",
     "chaos-macros",
     "chaos-rule",
     "chaos-tower",
     "chaos-http-admin",
     "chaos-sources",
+    "chaos-cli",
 ];
 
 /// The source files of the published crates, each with its text.

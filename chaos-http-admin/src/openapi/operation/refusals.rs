@@ -29,11 +29,12 @@ pub(crate) const REFUSALS: &[Refusal] = &[
         .with("WWW-Authenticate", "Challenge", "A challenge for a bearer token."),
     refusal(403, "Forbidden", "The request comes from a page of another origin, or the role of its token is too low.")
         .perhaps_with("WWW-Authenticate", "Challenge", "A challenge for a token with a higher role."),
-    refusal(404, "NotFound", "There is no such rule, or no route."),
+    refusal(404, "NotFound", "There is no such rule, entry or site, or no route."),
     refusal(405, "MethodNotAllowed", "The route does not have this method.")
         .with("Allow", "Methods", "The methods that the route has."),
     refusal(408, "RequestTimeout", "The request took too long."),
     refusal(409, "Conflict", "The rule or the port is in a state that does not allow this."),
+    refusal(410, "Gone", "The audit has dropped the entry."),
     refusal(412, "PreconditionFailed", "The generation of the rules is not in If-Match."),
     refusal(413, "ContentTooLarge", "The body is too large."),
     refusal(415, "UnsupportedMediaType", "The content type of the body is not JSON."),

@@ -70,7 +70,7 @@ async fn the_policys_guard_rail_holds_where_only_an_overlay_injects() {
             assert_eq!(asked, 20, "{round} {site}");
             let breaches = injector.status().breaches;
             assert!(
-                breaches[0].contains("at http.server is 1.000"),
+                breaches[0].to_string().contains("at http.server is 1.000"),
                 "{breaches:?}"
             );
             assert_eq!(injector.acknowledge(), 1);

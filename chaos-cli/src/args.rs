@@ -1,0 +1,136 @@
+//! The command line. The help, the completions and the man page are made from it.
+
+pub(crate) mod aim;
+pub(crate) mod change;
+pub(crate) mod look;
+pub(crate) mod own;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Sees, arms and halts the fault injection of running services.
+#[derive(Debug, Parser)]
+#[command(
+    name = "chaosctl",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    disable_help_subcommand = true
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Globals {
+    /// An admin port: http://HOST:PORT, https://HOST:PORT or unix:/PATH; several for several services
+    #[arg(short = 'e', long = "endpoint", value_name = "ENDPOINT", global = true)]
+    pub(crate) endpoints: Vec<String>,
+    /// A context of the file config.toml, in place of the one in use
+    #[arg(
+        short,
+        long,
+        value_name = "CONTEXT",
+        global = true,
+        conflicts_with = "endpoints"
+    )]
+    pub(crate) context: Option<String>,
+    /// The file of the access token; without it, CHAOSCTL_TOKEN or that of the context
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Sends the token over plain HTTP, too, where everyone on the way can read it
+    #[arg(long, global = true)]
+    pub(crate) insecure_token: bool,
+    /// The authorities to trust in place of those of the system, in PEM
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) ca: Option<PathBuf>,
+    /// The certificate to present, in PEM; with --cert-key
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) cert: Option<PathBuf>,
+    /// The key of the certificate to present, in PEM
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) cert_key: Option<PathBuf>,
+    /// Prints one JSON document, a list with an object for each endpoint
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The longest that a request may take
+    #[arg(long, value_name = "TIME", default_value = "5s", global = true)]
+    pub(crate) timeout: humantime::Duration,
+    /// Prints neither notes nor warnings
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Answers yes to all questions
+    #[arg(short, long, global = true)]
+    pub(crate) yes: bool,
+    /// When to use colours; NO_COLOR and TERM=dumb turn them off, too
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub(crate) color: ColorArg,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ColorArg {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Shows whether services are idle, armed or halted, by whom and why
+    Status(look::StatusArgs),
+    /// Lists the rules, what they did, and how long they last
+    #[command(visible_alias = "ls")]
+    Rules(look::RulesArgs),
+    /// Shows one rule
+    Show(look::ShowArgs),
+    /// Lists the sites
+    Sites(look::SitesArgs),
+    /// Explains what a rule would do with a call, and why
+    Explain(look::ExplainArgs),
+    /// Shows who did what
+    Audit(look::AuditArgs),
+    /// Shows injections and changes as they happen, a line each
+    Events(look::EventsArgs),
+    /// Shows state and rules live, full screen; h halts, ? helps
+    #[cfg(feature = "watch")]
+    Watch(look::WatchArgs),
+    /// Arms a rule in the short form, such as 'http.server=10%latency(200ms)'
+    Arm(Box<aim::ArmArgs>),
+    /// Makes the rules of a file; shows what changes, and asks on a terminal
+    Apply(aim::ApplyArgs),
+    /// Arms a rule that ends by itself, whatever happens, and shows what it does
+    Try(Box<aim::TryArgs>),
+    /// Shows which calls or keys a rule would hit
+    Preview(aim::PreviewArgs),
+    /// Enables rules
+    On(change::IdsArgs),
+    /// Disables rules
+    Off(change::IdsArgs),
+    /// Deletes rules
+    Rm(change::RemoveArgs),
+    /// Moves the deadline of a rule; counts and limits go on
+    Extend(change::ExtendArgs),
+    /// Releases the calls that a rule's `pause` holds
+    Release(change::ReleaseArgs),
+    /// Takes back an entry of the audit; without one, your last change
+    Undo(change::UndoArgs),
+    /// Halts all injection, everywhere, at once; never asks
+    Halt(change::HaltArgs),
+    /// Resumes injection after a halt
+    Resume(change::ReasonArgs),
+    /// Acknowledges breaches of guard rails, without a resume
+    Ack(change::ReasonArgs),
+    /// Lists, chooses and adds contexts
+    Context(own::ContextArgs),
+    /// Prints the help of a command; of `faults`, the faults, and of `faults NAME`, one of them
+    Help(own::HelpArgs),
+    /// Prints the completions for a shell
+    Completion(own::CompletionArgs),
+    /// Prints the manual page of the program, or of a command
+    Man(own::ManArgs),
+}

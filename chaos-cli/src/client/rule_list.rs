@@ -1,0 +1,42 @@
+//! The rules of a port.
+
+use serde_json::Value;
+
+use crate::{
+    client::{Client, request::Request},
+    failure::Failure,
+};
+
+/// The rules of an endpoint, and their generation as an entity tag.
+#[derive(Clone, Debug)]
+pub(crate) struct RuleList {
+    pub(crate) etag: Option<String>,
+    pub(crate) rules: Vec<Value>,
+}
+
+impl RuleList {
+    /// Reads all rules, however many pages they take.
+    pub(crate) async fn read(client: &Client) -> Result<Self, Failure> {
+        const PATH: [&str; 2] = ["v1", "rules"];
+        let mut list = Self {
+            etag: None,
+            rules: Vec::new(),
+        };
+        let mut request = Request::get(&PATH);
+        loop {
+            let answer = client.send(request).await?;
+            // Those of the first page: what changes between two pages is found by the next write.
+            list.etag = list.etag.or(answer.etag);
+            let rules = answer.body["rules"].as_array();
+            list.rules.extend(rules.into_iter().flatten().cloned());
+            match answer.body["next"].as_str() {
+                Some(next) => request = Request::get(&PATH).query("after", next),
+                None => return Ok(list),
+            }
+        }
+    }
+
+    pub(crate) fn find(&self, id: &str) -> Option<&Value> {
+        self.rules.iter().find(|rule| rule["id"] == id)
+    }
+}

@@ -1,0 +1,82 @@
+//! What each command does.
+
+mod again;
+mod apply;
+mod arm;
+mod audit;
+mod events;
+mod explain;
+mod extend;
+mod ids;
+mod own;
+mod preview;
+mod rules;
+mod show;
+mod signals;
+mod sites;
+mod status;
+mod stop;
+mod trial;
+mod undo;
+#[cfg(feature = "watch")]
+mod watch;
+
+use crate::{
+    args::{Cli, Command},
+    config,
+    failure::{Exit, Failure},
+    fleet::Report,
+    output::Output,
+};
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
+    let Cli { globals, command } = cli;
+    // What asks no endpoint.
+    match &command {
+        Command::Context(args) => return own::context::run(&globals, args, out),
+        Command::Completion(args) => return Ok(own::pages::completion(args, out)),
+        Command::Man(args) => return own::pages::man(args, out),
+        Command::Help(args) => return own::help::run(args, out),
+        Command::Arm(args) => {
+            if let Some(format) = args.output {
+                return arm::print(args, format, out);
+            }
+        }
+        _ => {}
+    }
+    let fleet = config::fleet(&globals)?;
+    match command {
+        Command::Status(args) => Ok(status::run(&fleet, out, &args).await),
+        Command::Rules(args) => {
+            let look = async || Ok(rules::run(&fleet, out, &args).await);
+            again::again(args.watch, out, look).await
+        }
+        Command::Show(args) => {
+            let look = async || show::run(&fleet, out, &args).await;
+            again::again(args.watch, out, look).await
+        }
+        Command::Sites(args) => Ok(sites::run(&fleet, out, &args).await),
+        Command::Explain(args) => explain::run(&fleet, out, &args).await,
+        Command::Audit(args) => Ok(audit::run(&fleet, out, &args).await),
+        Command::Events(args) => Ok(events::run(&fleet, out, &args).await),
+        #[cfg(feature = "watch")]
+        Command::Watch(args) => watch::run(&fleet, out, &args).await,
+        Command::Arm(args) => arm::run(&fleet, out, &args).await,
+        Command::Apply(args) => apply::run(&fleet, out, &args).await,
+        Command::Try(args) => trial::run(&fleet, out, &args).await,
+        Command::Preview(args) => preview::run(&fleet, out, &args).await,
+        Command::On(args) => ids::switch(&fleet, out, &args, true).await,
+        Command::Off(args) => ids::switch(&fleet, out, &args, false).await,
+        Command::Rm(args) => ids::remove(&fleet, out, &args).await,
+        Command::Extend(args) => extend::run(&fleet, out, &args).await,
+        Command::Release(args) => Ok(extend::release(&fleet, out, &args).await),
+        Command::Undo(args) => undo::run(&fleet, out, &args).await,
+        Command::Halt(args) => Ok(stop::halt(&fleet, out, &args).await),
+        Command::Resume(args) => stop::resume(&fleet, out, &args).await,
+        Command::Ack(args) => Ok(stop::acknowledge(&fleet, out, &args).await),
+        Command::Context(_) | Command::Completion(_) | Command::Man(_) | Command::Help(_) => {
+            Ok(Report::printed(Exit::Done))
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `apply`: makes the rules of a file.
+
+use std::io::{self, IsTerminal};
+
+use serde_json::Value;
+
+use crate::{
+    args::aim::ApplyArgs,
+    client::{Client, answer::text, rule_list::RuleList},
+    edit::{Edit, Terms, all_or_none},
+    failure::{Exit, Failure},
+    fleet::{Fleet, Report},
+    output::Output,
+    rule::{difference, file},
+};
+
+pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result<Report, Failure> {
+    let rules = file::rules(&args.file)?;
+    let mut ids: Vec<_> = rules.iter().map(|rule| text(rule, "id")).collect();
+    ids.sort_unstable();
+    if let Some(twice) = ids.windows(2).find(|two| two[0] == two[1]) {
+        let failure = Failure::usage(format!("the id {} occurs twice", twice[0]));
+        return Err(failure.at(args.file.display().to_string(), "each id once"));
+    }
+    let lists = fleet.ask(RuleList::read).await;
+    let mut shown: Vec<String> = Vec::new();
+    let mut changes = 0;
+    for (name, list) in fleet.clients.iter().map(Client::name).zip(&lists) {
+        let Ok(list) = list else { continue };
+        let changed = differences(list, &rules, args.prune);
+        changes += changed.len();
+        // Endpoints that change alike are shown once.
+        let text = changed.join("\n");
+        if !text.is_empty() && !shown.contains(&text) {
+            if fleet.clients.len() > 1 {
+                out.text(&name);
+            }
+            out.text(printable(&text));
+            shown.push(text);
+        }
+    }
+    if changes > 0 && !args.dry_run {
+        ask(fleet, out, args)?;
+    }
+    let terms = Terms {
+        reason: args.reason.as_deref(),
+        dry_run: args.dry_run,
+    };
+    let plan = |list: &RuleList| Ok(edits(list, &rules, args.prune));
+    let report = all_or_none(fleet, out, terms, lists, plan).await;
+    if report.exit == Exit::Done {
+        let all = fleet.clients.len();
+        out.text(format_args!(
+            "{changes} changed, on {all} of {all} endpoints"
+        ));
+    }
+    Ok(report)
+}
+
+/// Asks where there is somebody to ask. Standard input may be the file.
+fn ask(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result<(), Failure> {
+    if fleet.production.is_some() {
+        return fleet.confirm(out, "apply it");
+    }
+    let is_stdin = args.file.as_os_str() == "-";
+    match !fleet.yes && !is_stdin && io::stdin().is_terminal() && io::stderr().is_terminal() {
+        true => out.confirm("apply it?"),
+        false => Ok(()),
+    }
+}
+
+/// Returns the lines that change for each rule that changes.
+fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<String> {
+    let put = rules.iter().filter_map(|rule| {
+        let before = list.find(text(rule, "id"));
+        difference::lines(before, Some(rule))
+    });
+    let gone = list
+        .rules
+        .iter()
+        .filter(|rule| prune && !holds(rules, rule));
+    let gone = gone.filter_map(|rule| difference::lines(Some(rule), None));
+    put.chain(gone).collect()
+}
+
+fn holds(rules: &[Value], rule: &Value) -> bool {
+    rules.iter().any(|other| other["id"] == rule["id"])
+}
+
+/// Returns the edits that make the rules. Rules that stay as they are keep their counts.
+fn edits(list: &RuleList, rules: &[Value], prune: bool) -> Vec<Edit> {
+    if prune {
+        let rules = rules.to_vec();
+        return vec![Edit::Replace { rules }];
+    }
+    let changed = rules.iter().filter(|rule| {
+        let before = list.find(text(rule, "id"));
+        difference::lines(before, Some(rule)).is_some()
+    });
+    let put = |rule: &Value| Edit::Put {
+        id: text(rule, "id").to_owned(),
+        rule: rule.clone(),
+    };
+    changed.map(put).collect()
+}
+
+/// Returns lines without what would steer a terminal.
+fn printable(text: &str) -> String {
+    let lines = text
+        .lines()
+        .map(|line| chaos_core::OneLine(line).to_string());
+    lines.collect::<Vec<_>>().join("\n")
+}

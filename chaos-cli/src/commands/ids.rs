@@ -1,0 +1,93 @@
+//! `on`, `off` and `rm`: rules by their ids.
+
+use serde_json::json;
+
+use crate::{
+    args::change::{IdsArgs, RemoveArgs},
+    client::{answer::text, rule_list::RuleList},
+    commands::show::unknown,
+    edit::{Edit, Terms, all_or_none},
+    failure::{Exit, Failure},
+    fleet::{Fleet, Report},
+    output::Output,
+};
+
+pub(super) async fn switch(
+    fleet: &Fleet,
+    out: &Output,
+    args: &IdsArgs,
+    on: bool,
+) -> Result<Report, Failure> {
+    let word = if on { "on" } else { "off" };
+    match on {
+        true => fleet.confirm(out, &format!("{word} {}", args.ids.join(", ")))?,
+        false => fleet.announce(out),
+    }
+    let edits = args.ids.iter().map(|id| Edit::Patch {
+        id: id.clone(),
+        patch: json!({ "enabled": on }),
+    });
+    let edits: Vec<_> = edits.collect();
+    edit(fleet, out, args.reason.as_deref(), &args.ids, &edits, word).await
+}
+
+pub(super) async fn remove(
+    fleet: &Fleet,
+    out: &Output,
+    args: &RemoveArgs,
+) -> Result<Report, Failure> {
+    let reason = args.reason.as_deref();
+    if args.all {
+        let question = "delete all rules";
+        match &fleet.production {
+            Some(_) => fleet.confirm(out, question)?,
+            None if fleet.yes => {}
+            None => out.confirm(&format!("{question}?"))?,
+        }
+        let lists = fleet.ask(RuleList::read).await;
+        let terms = Terms {
+            reason,
+            dry_run: false,
+        };
+        let none = |_: &RuleList| Ok(vec![Edit::Replace { rules: Vec::new() }]);
+        let report = all_or_none(fleet, out, terms, lists, none).await;
+        if report.exit == Exit::Done {
+            out.text("deleted all rules");
+        }
+        return Ok(report);
+    }
+    fleet.announce(out);
+    let edits = args.ids.iter().map(|id| Edit::Remove { id: id.clone() });
+    let edits: Vec<_> = edits.collect();
+    edit(fleet, out, reason, &args.ids, &edits, "deleted").await
+}
+
+/// Makes edits of rules that must be there.
+async fn edit(
+    fleet: &Fleet,
+    out: &Output,
+    reason: Option<&str>,
+    ids: &[String],
+    edits: &[Edit],
+    done: &str,
+) -> Result<Report, Failure> {
+    let lists = fleet.ask(RuleList::read).await;
+    let terms = Terms {
+        reason,
+        dry_run: false,
+    };
+    let plan = |list: &RuleList| {
+        let missing = ids.iter().find(|id| list.find(id).is_none());
+        match missing {
+            Some(id) => Err(unknown(id, list.rules.iter().map(|rule| text(rule, "id")))),
+            None => Ok(edits.to_vec()),
+        }
+    };
+    let report = all_or_none(fleet, out, terms, lists, plan).await;
+    if report.exit == Exit::Done {
+        for id in ids {
+            out.text(format_args!("{id} {done}"));
+        }
+    }
+    Ok(report)
+}

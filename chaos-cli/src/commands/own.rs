@@ -1,0 +1,5 @@
+//! The commands about chaosctl itself, which ask no endpoint.
+
+pub(super) mod context;
+pub(super) mod help;
+pub(super) mod pages;

@@ -1,0 +1,87 @@
+//! `halt`, `resume` and `ack`: the kill switch.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::{
+    args::change::{HaltArgs, ReasonArgs},
+    client::{Client, answer::text, request::Request, rule_list::RuleList},
+    failure::Failure,
+    fleet::{Fleet, Report},
+    output::Output,
+};
+
+/// Halts all endpoints at the same time. It reads and asks nothing before, and no failure of one keeps another
+/// from being halted.
+pub(super) async fn halt(fleet: &Fleet, out: &Output, args: &HaltArgs) -> Report {
+    let reason = match args.reason.is_empty() {
+        // A port without tokens needs one, and an operator in a hurry has none.
+        true => "none given".to_owned(),
+        false => args.reason.join(" "),
+    };
+    let halted = send_halt(fleet, &reason).await;
+    fleet.announce(out);
+    fleet.report(out, halted, told)
+}
+
+/// Halts all endpoints, and returns their answers.
+pub(super) async fn send_halt(fleet: &Fleet, reason: &str) -> Vec<Result<Value, Failure>> {
+    let body = json!({ "reason": reason });
+    let halt = async |client: &Client| {
+        let request = Request::post(&["v1", "halt"], body.clone());
+        Ok(client.send(request).await?.body)
+    };
+    fleet.ask(halt).await
+}
+
+pub(super) async fn resume(
+    fleet: &Fleet,
+    out: &Output,
+    args: &ReasonArgs,
+) -> Result<Report, Failure> {
+    let lists = fleet.ask(RuleList::read).await;
+    if !out.is_json() {
+        for list in lists.iter().flatten() {
+            for rule in list.rules.iter().filter(|rule| comes_alive(rule)) {
+                out.note(format_args!("comes alive: {}", text(rule, "id")));
+            }
+        }
+    }
+    fleet.confirm(out, "resume")?;
+    let body = json!({ "reason": args.reason.join(" ") });
+    let pairs = fleet.clients.iter().zip(lists);
+    let resumed = join_all(pairs.map(|(client, list)| go_on(client, list, body.clone()))).await;
+    Ok(fleet.report(out, resumed, told))
+}
+
+/// Resumes one endpoint, if what comes alive is what was shown.
+async fn go_on(
+    client: &Client,
+    list: Result<RuleList, Failure>,
+    body: Value,
+) -> Result<Value, Failure> {
+    let request = Request::post(&["v1", "resume"], body);
+    let request = request.if_match(list?.etag.as_deref());
+    Ok(client.send(request).await?.body)
+}
+
+/// Returns whether a rule injects again after a resume.
+fn comes_alive(rule: &Value) -> bool {
+    rule["enabled"] != false && rule["stats"]["expires_in"] != 0.0
+}
+
+pub(super) async fn acknowledge(fleet: &Fleet, out: &Output, args: &ReasonArgs) -> Report {
+    fleet.announce(out);
+    let body = json!({ "reason": args.reason.join(" ") });
+    let known = fleet
+        .ask(async |client: &Client| {
+            let request = Request::post(&["v1", "acknowledge"], body.clone());
+            Ok(client.send(request).await?.body)
+        })
+        .await;
+    fleet.report(out, known, told)
+}
+
+fn told(name: &str, status: &Value) -> String {
+    format!("{name}  {}", text(status, "state"))
+}

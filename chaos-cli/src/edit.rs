@@ -1,0 +1,130 @@
+//! Writes to several endpoints: all or none.
+//!
+//! 1. Each endpoint is asked for its rules and their entity tag, and makes the edits in a dry run. One that
+//!    refuses or does not answer ends it: nothing has been written anywhere.
+//! 2. All are written to at once, with `If-Match` of what was read, except for a rule that is new: a port takes
+//!    no `If-Match` for it.
+//! 3. If one fails, those that were written to are put back, with `If-Match` of their own write, so nothing
+//!    that somebody else has done meanwhile is lost.
+//!
+//! With one endpoint, the port itself does all or nothing, so its edits go there at once, and those of single
+//! rules do not fail because of somebody else's edit of another rule.
+
+mod dry_run;
+mod fate;
+mod steps;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::{
+    client::{Client, answer::Answer, rule_list::RuleList},
+    edit::{
+        fate::{Fate, report},
+        steps::{Written, take_back, write},
+    },
+    failure::Failure,
+    fleet::{Fleet, Report},
+    output::Output,
+};
+
+/// One edit of the rules of an endpoint.
+#[derive(Clone, Debug)]
+pub(crate) enum Edit {
+    /// Makes or replaces a rule.
+    Put { id: String, rule: Value },
+    /// Merges fields into a rule.
+    Patch { id: String, patch: Value },
+    /// Deletes a rule.
+    Remove { id: String },
+    /// Replaces all rules.
+    Replace { rules: Vec<Value> },
+}
+
+/// How edits are made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Terms<'a> {
+    /// The reason for the audit.
+    pub(crate) reason: Option<&'a str>,
+    /// Whether nothing is to be changed.
+    pub(crate) dry_run: bool,
+}
+
+/// Makes the edits that `plan` returns for the rules of each endpoint, at all endpoints or at none.
+pub(crate) async fn all_or_none(
+    fleet: &Fleet,
+    out: &Output,
+    terms: Terms<'_>,
+    lists: Vec<Result<RuleList, Failure>>,
+    plan: impl Fn(&RuleList) -> Result<Vec<Edit>, Failure>,
+) -> Report {
+    let several = fleet.clients.len() > 1;
+    let is_tried = several || terms.dry_run;
+    let lists = fleet.clients.iter().zip(lists);
+    let prepared = lists.map(|(client, list)| prepare(client, list, &plan, is_tried));
+    let prepared = join_all(prepared).await;
+    if terms.dry_run || prepared.iter().any(Result::is_err) {
+        let fates = prepared.into_iter().map(|prepared| match prepared {
+            Ok(Prepared { expected, .. }) => Fate::WouldTake(expected),
+            Err(failure) => Fate::Refused(failure),
+        });
+        return report(fleet, out, fates.collect(), terms.dry_run);
+    }
+    let prepared: Vec<Prepared<'_>> = prepared.into_iter().flatten().collect();
+    let writes = prepared.iter().map(|it| {
+        let is_whole = it
+            .edits
+            .iter()
+            .any(|edit| matches!(edit, Edit::Replace { .. }));
+        let tag = it.list.etag.as_deref().filter(|_| several || is_whole);
+        write(it.client, &it.list, &it.edits, tag, terms.reason)
+    });
+    let written: Vec<Written> = join_all(writes).await;
+    let failed = written.iter().any(|written| written.failure.is_some());
+    let fates = match failed {
+        true => {
+            let written = prepared.iter().zip(written);
+            join_all(written.map(|(it, written)| take_back(it.client, &it.list, written))).await
+        }
+        false => {
+            let written = written.into_iter();
+            written
+                .map(|written| Fate::Written(answers(written.answers)))
+                .collect()
+        }
+    };
+    report(fleet, out, fates, false)
+}
+
+/// The edits of one endpoint, before any is made.
+struct Prepared<'c> {
+    client: &'c Client,
+    list: RuleList,
+    edits: Vec<Edit>,
+    /// What the dry run has answered.
+    expected: Vec<Value>,
+}
+
+async fn prepare<'c>(
+    client: &'c Client,
+    list: Result<RuleList, Failure>,
+    plan: &impl Fn(&RuleList) -> Result<Vec<Edit>, Failure>,
+    is_tried: bool,
+) -> Result<Prepared<'c>, Failure> {
+    let list = list?;
+    let edits = plan(&list)?;
+    let expected = match is_tried {
+        true => dry_run::check(client, &list, &edits).await?,
+        false => Vec::new(),
+    };
+    Ok(Prepared {
+        client,
+        list,
+        edits,
+        expected,
+    })
+}
+
+fn answers(answers: Vec<(Edit, Answer)>) -> Vec<Value> {
+    answers.into_iter().map(|(_, answer)| answer.body).collect()
+}

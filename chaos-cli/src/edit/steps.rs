@@ -1,0 +1,102 @@
+//! Writing edits to one port, and putting back what was written.
+
+use reqwest::Method;
+
+use crate::{
+    client::{Client, answer::Answer, request::Request, rule_list::RuleList},
+    edit::{Edit, answers, dry_run::replace, fate::Fate},
+    failure::{Exit, Failure},
+};
+
+/// What was written to a port, in order, and why it ended early.
+pub(super) struct Written {
+    pub(super) answers: Vec<(Edit, Answer)>,
+    pub(super) failure: Option<Failure>,
+}
+
+/// Returns the request that makes an edit.
+pub(super) fn request(edit: &Edit) -> Request {
+    let one = |method, id: &str| Request::new(method, &["v1", "rules", id]);
+    match edit {
+        Edit::Put { id, rule } => one(Method::PUT, id).body(rule.clone()),
+        Edit::Patch { id, patch } => one(Method::PATCH, id).body(patch.clone()),
+        Edit::Remove { id } => one(Method::DELETE, id),
+        Edit::Replace { rules } => replace(rules),
+    }
+}
+
+/// Returns the tag for an edit. A port refuses one for a rule that does not exist yet.
+pub(super) fn tag_for<'t>(edit: &Edit, list: &RuleList, tag: Option<&'t str>) -> Option<&'t str> {
+    let is_new = matches!(edit, Edit::Put { id, .. } if list.find(id).is_none());
+    tag.filter(|_| !is_new)
+}
+
+/// Writes edits in order. With a `tag`, each write is refused if anybody else has written since.
+pub(super) async fn write(
+    client: &Client,
+    list: &RuleList,
+    edits: &[Edit],
+    tag: Option<&str>,
+    reason: Option<&str>,
+) -> Written {
+    let (mut answers, mut tag) = (Vec::new(), tag.map(str::to_owned));
+    for edit in edits {
+        let request = request(edit).because(reason);
+        let request = request.if_match(tag_for(edit, list, tag.as_deref()));
+        match client.send(request).await {
+            Ok(answer) => {
+                tag = tag.and(answer.etag.clone());
+                answers.push((edit.clone(), answer));
+            }
+            Err(failure) => {
+                let failure = Some(failure);
+                return Written { answers, failure };
+            }
+        }
+    }
+    Written {
+        answers,
+        failure: None,
+    }
+}
+
+/// Puts back what was written, the last first, as far as nobody has written since.
+pub(super) async fn take_back(client: &Client, before: &RuleList, written: Written) -> Fate {
+    let Written {
+        answers: made,
+        failure,
+    } = written;
+    // A write without an answer may have been made or not.
+    let is_known = failure.as_ref().is_none_or(|it| it.exit != Exit::NoAnswer);
+    let mut tag = made.last().and_then(|(_, answer)| answer.etag.clone());
+    for (edit, _) in made.iter().rev() {
+        let request =
+            inverse(edit, before).because(Some("taken back: it failed at another endpoint"));
+        match client.send(request.if_match(tag.as_deref())).await {
+            Ok(answer) => tag = answer.etag,
+            Err(failure) => return Fate::NotTakenBack(answers(made), failure),
+        }
+    }
+    match failure {
+        Some(failure) if is_known => Fate::Refused(failure),
+        Some(failure) => Fate::Unknown(failure),
+        None => Fate::TakenBack,
+    }
+}
+
+/// Returns the request that puts back what an edit has changed.
+fn inverse(edit: &Edit, before: &RuleList) -> Request {
+    let rule_before = match edit {
+        Edit::Put { id, .. } | Edit::Patch { id, .. } => Some((id, before.find(id))),
+        Edit::Remove { .. } | Edit::Replace { .. } => None,
+    };
+    match rule_before {
+        Some((id, Some(rule))) => request(&Edit::Put {
+            id: id.clone(),
+            rule: rule.clone(),
+        }),
+        Some((id, None)) => request(&Edit::Remove { id: id.clone() }),
+        // The whole list, because the order counts.
+        None => replace(&before.rules),
+    }
+}

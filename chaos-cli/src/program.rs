@@ -1,0 +1,69 @@
+//! The program: reads the command line, runs the command, prints its result and returns its code.
+
+use std::{env, ffi::OsString, process::ExitCode};
+
+use clap::Parser;
+use serde_json::{Value, json};
+use tokio::runtime::Builder;
+
+use crate::{
+    args::{Cli, ColorArg},
+    commands,
+    failure::{Exit, Failure},
+    fleet::Report,
+    output::Output,
+};
+
+/// Runs `chaosctl` with the arguments of the process.
+pub fn main() -> ExitCode {
+    run(env::args_os()).into()
+}
+
+/// Runs `chaosctl` with the given arguments, of which the first is the program's name, and returns its exit
+/// code. It prints to the standard output and the standard error of the process.
+pub fn run<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) => return not_parsed(&error, &arguments),
+    };
+    match cli.globals.color {
+        ColorArg::Auto => {}
+        ColorArg::Always => anstream::ColorChoice::Always.write_global(),
+        ColorArg::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    let out = Output::new(cli.globals.json, cli.globals.quiet);
+    let report = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(commands::run(cli, &out)),
+        Err(error) => Err(Failure::new(Exit::Refused, error.to_string())),
+    };
+    let report = report.unwrap_or_else(|failure| {
+        out.failure(None, &failure);
+        Report {
+            exit: failure.exit,
+            documents: Some(vec![json!({ "error": failure.to_json() })]),
+        }
+    });
+    if let Some(documents) = report.documents {
+        out.json(&Value::from(documents));
+    }
+    report.exit.code()
+}
+
+/// Prints the help or the error of a command line that was not read.
+fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    // Nobody can be told that the output is closed.
+    let _ = error.print();
+    if !error.use_stderr() {
+        return Exit::Done.code();
+    }
+    let before = arguments.iter().take_while(|argument| *argument != "--");
+    if before.into_iter().any(|argument| argument == "--json") {
+        let text = error.to_string();
+        let detail = text.trim_start_matches("error: ").lines().next();
+        let failure = Failure::usage(detail.unwrap_or_default());
+        let out = Output::new(true, false);
+        out.json(&json!([{ "error": failure.to_json() }]));
+    }
+    Exit::Usage.code()
+}

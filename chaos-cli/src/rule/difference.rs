@@ -1,0 +1,54 @@
+//! What edits change, line by line.
+
+use serde_json::Value;
+use similar::{ChangeTag, TextDiff};
+
+use crate::rule::as_command::as_written;
+
+/// Returns the lines of a rule that are taken away and added, under its id; `None` if it stays as it is.
+pub(crate) fn lines(before: Option<&Value>, after: Option<&Value>) -> Option<String> {
+    let rule = before.or(after)?;
+    let (old, new) = (before.map(as_written), after.map(as_written));
+    if old == new {
+        return None;
+    }
+    let (old, new) = (text(old.as_ref()), text(new.as_ref()));
+    let mut lines = format!("  {}", rule["id"].as_str().unwrap_or_default());
+    for change in TextDiff::from_lines(&old, &new).iter_all_changes() {
+        let sign = match change.tag() {
+            ChangeTag::Delete => '-',
+            ChangeTag::Insert => '+',
+            ChangeTag::Equal => continue,
+        };
+        lines += &format!("\n{sign}   {}", change.value().trim_end());
+    }
+    Some(lines)
+}
+
+/// Returns a rule as lines: a field each.
+fn text(rule: Option<&Value>) -> String {
+    let fields = rule.and_then(Value::as_object).into_iter().flatten();
+    let fields = fields.filter(|(name, _)| *name != "id");
+    let lines = fields.map(|(name, value)| format!("{name} = {value}\n"));
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_lines_that_change_are_shown() {
+        let rule = |rate| json!({ "id": "a", "site": "db.read", "rate": rate, "faults": [{ "error": "x" }] });
+        let (old, new) = (rule(0.1), rule(0.3));
+        assert_eq!(lines(Some(&old), Some(&old)), None);
+        let changed = lines(Some(&old), Some(&new)).unwrap();
+        assert_eq!(changed, "  a\n-   rate = 0.1\n+   rate = 0.3");
+        let made = lines(None, Some(&new)).unwrap();
+        assert_eq!(made.matches("\n+").count(), 4, "{made}");
+        let gone = lines(Some(&old), None).unwrap();
+        assert_eq!(gone.matches("\n-").count(), 4, "{gone}");
+    }
+}

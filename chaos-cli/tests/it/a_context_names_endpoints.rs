@@ -1,0 +1,80 @@
+//! A context names endpoints and their access, and its access goes there alone.
+
+use std::{fs, path::Path};
+
+use crate::support::{
+    port::Port,
+    program::{Ran, command, run},
+};
+
+fn with(config: &Path, endpoint: Option<&str>, arguments: &[&str]) -> Ran {
+    let mut command = command(arguments);
+    command.env("CHAOSCTL_CONFIG", config);
+    if let Some(endpoint) = endpoint {
+        command.env("CHAOSCTL_ENDPOINT", endpoint);
+    }
+    run(command)
+}
+
+#[test]
+fn a_context_is_added_used_and_listed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("chaosctl/config.toml");
+    let (one, two) = (Port::new(), Port::new());
+    let run = |arguments: &[&str]| with(&config, None, arguments);
+    run(&["-e", &one.url, "context", "set", "one"]).expect(0);
+    let comment = "# kept\n".to_owned() + &fs::read_to_string(&config).unwrap();
+    fs::write(&config, comment).unwrap();
+    run(&[
+        "-e",
+        &one.url,
+        "-e",
+        &two.url,
+        "context",
+        "set",
+        "both",
+        "--production",
+    ])
+    .expect(0);
+    run(&["-e", &one.url, "context", "set", "one"]).expect(2);
+    run(&["context", "set", "none"]).expect(2);
+    run(&["context", "use", "nowhere"]).expect(2);
+    run(&["context", "use", "both"]).expect(0);
+    assert!(fs::read_to_string(&config).unwrap().starts_with("# kept\n"));
+    let json = run(&["--json", "status"]).expect(0).json();
+    assert_eq!(json.as_array().unwrap().len(), 2);
+    let json = run(&["--json", "-c", "one", "status"]).expect(0).json();
+    assert_eq!(json[0]["endpoint"], one.url);
+    let json = run(&["--json", "context", "ls"]).expect(0).json();
+    assert_eq!(
+        (&json[0]["context"], &json[0]["in_use"]),
+        (&"both".into(), &true.into())
+    );
+    // The environment comes before the context in use, and after one that is named.
+    let json = with(&config, Some(&two.url), &["--json", "status"])
+        .expect(0)
+        .json();
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    let json = with(&config, Some(&two.url), &["--json", "-c", "one", "status"])
+        .expect(0)
+        .json();
+    assert_eq!(json[0]["endpoint"], one.url);
+}
+
+#[test]
+fn a_slip_in_the_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    for (text, expected) in [
+        (
+            "[contexts.a]\nendpoint = [\"http://localhost\"]\n",
+            "config.toml:",
+        ),
+        ("[contexts.a]\nendpoints = []\n", "contexts.a"),
+        ("[contexts.a\n", "config.toml:1"),
+    ] {
+        fs::write(&config, text).unwrap();
+        let ran = with(&config, None, &["status"]).expect(2);
+        assert!(ran.stderr.contains(expected), "{ran:?}");
+    }
+}

@@ -1,0 +1,92 @@
+//! `apply` makes the rules of a file, shows what changes, and leaves the others as they are.
+
+use std::{fs, io::Write, process::Stdio};
+
+use chaos_core::inject;
+
+use crate::support::{
+    port::Port,
+    program::{Ran, chaosctl, command},
+};
+
+const TOML: &str =
+    "[[rules]]\nid = \"b\"\nsite = \"db.read\"\nrate = 0.5\nfaults = [{ error = \"x\" }]\n";
+const YAML: &str =
+    "rules:\n  - id: b\n    site: db.read\n    rate: 0.5\n    faults: [{ error: x }]\n";
+const JSON: &str = r#"{"rules":[{"id":"b","site":"db.read","rate":0.5,"faults":[{"error":"x"}]}]}"#;
+
+#[test]
+fn each_format_says_the_same_and_counts_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [("r.toml", TOML), ("r.yaml", YAML), ("r.json", JSON)] {
+        let port = Port::new();
+        port.put("db.write=error(x)", "a");
+        port.put("db.read=10%error(x)", "b");
+        let injector = &port.injector;
+        assert!(inject!(injector: injector, "db.write").is_err());
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        let apply = |more: &[&str]| -> Ran {
+            let base = ["-e", &port.url, "apply", "-f", file.to_str().unwrap()];
+            chaosctl(&[&base, more].concat()).expect(0)
+        };
+        let ran = apply(&["--dry-run"]);
+        assert!(
+            ran.stdout
+                .starts_with("  b\n-   rate = 0.1\n+   rate = 0.5\n"),
+            "{ran:?}"
+        );
+        assert_eq!(port.rule("b")["rate"], 0.1);
+        let ran = apply(&[]);
+        assert!(
+            ran.stdout.ends_with("1 changed, on 1 of 1 endpoints\n"),
+            "{ran:?}"
+        );
+        assert_eq!(port.rule("b")["rate"], 0.5);
+        assert_eq!(port.injector.counts("a").unwrap().injected, 1);
+        assert!(apply(&[]).stdout.starts_with("0 changed"));
+        apply(&["--prune"]);
+        assert_eq!(port.ids(), ["b"]);
+    }
+}
+
+#[test]
+fn a_slip_in_a_file_changes_nothing() {
+    let (folder, port) = (tempfile::tempdir().unwrap(), Port::new());
+    for (name, text) in [
+        ("r.toml", "[[rules]\n"),
+        (
+            "r.toml",
+            "[[rules]]\nid = \"a\"\nsite = \"db.read\"\nrat = 1\nfaults = [{ error = \"x\" }]\n",
+        ),
+        (
+            "r.json",
+            r#"[{"id":"a","site":"x","faults":[{"error":"x"}]},{"id":"a","site":"y","faults":[{"error":"x"}]}]"#,
+        ),
+        ("r.txt", "{}"),
+    ] {
+        let file = folder.path().join(name);
+        fs::write(&file, text).unwrap();
+        chaosctl(&["-e", &port.url, "apply", "-f", file.to_str().unwrap()]).expect(2);
+    }
+    chaosctl(&["-e", &port.url, "apply", "-f", "/nowhere/r.json"]).expect(2);
+    assert_eq!(port.injector.rules().generation(), 0);
+}
+
+#[test]
+fn standard_input_is_a_file() {
+    let port = Port::new();
+    let mut child = command(&["-e", &port.url, "apply", "-f", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(JSON.as_bytes())
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(port.ids(), ["b"]);
+}

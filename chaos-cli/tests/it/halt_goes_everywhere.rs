@@ -1,0 +1,75 @@
+//! A halt goes to all endpoints at once, never asks, and no failure stops it.
+
+use std::time::Duration;
+
+use axum::Router;
+
+use crate::support::{
+    port::{Port, dead, serve},
+    program::{chaosctl, command, run},
+};
+
+#[test]
+fn two_of_three_are_halted_if_one_is_dead() {
+    let (one, two) = (Port::new(), Port::new());
+    let halt = [
+        "-e",
+        &one.url,
+        "-e",
+        &dead(),
+        "-e",
+        &two.url,
+        "halt",
+        "checkout",
+        "errors",
+        "rise",
+    ];
+    let ran = chaosctl(&halt).expect(6);
+    assert!(one.is_halted() && two.is_halted());
+    assert!(
+        ran.stdout.contains("halted") && ran.stderr.contains("no answer"),
+        "{ran:?}"
+    );
+    let entry = one.injector.audit().after(0).entries.pop().unwrap();
+    assert_eq!(entry.actor.reason(), Some("checkout errors rise"));
+}
+
+/// One that takes the connection and never answers does not hold the others up.
+#[test]
+fn one_that_hangs_holds_nobody_up() {
+    let hangs = serve(Router::new().fallback(async || {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }));
+    let one = Port::new();
+    let halt = ["-e", &hangs, "-e", &one.url, "--timeout", "1s", "halt"];
+    let ran = chaosctl(&halt).expect(6);
+    assert!(one.is_halted());
+    assert!(ran.stderr.contains("it took too long"), "{ran:?}");
+}
+
+#[test]
+fn it_asks_nothing_in_production_and_a_resume_does() {
+    let (folder, port) = (tempfile::tempdir().unwrap(), Port::new());
+    let config = folder.path().join("config.toml");
+    let text = format!(
+        "[contexts.live]\nendpoints = [\"{}\"]\nproduction = true\n",
+        port.url
+    );
+    std::fs::write(&config, text).unwrap();
+    let live = |arguments: &[&str]| {
+        let mut command = command(&[&["-c", "live"], arguments].concat());
+        run({
+            command.env("CHAOSCTL_CONFIG", &config);
+            command
+        })
+    };
+    let ran = live(&["halt"]).expect(0);
+    assert!(ran.stderr.contains("live (production)"), "{ran:?}");
+    assert!(port.is_halted());
+    live(&["resume", "fixed"]).expect(2);
+    live(&["arm", "db.read=error(x)"]).expect(2);
+    assert!(port.is_halted() && port.ids().is_empty());
+    live(&["-y", "arm", "db.read=error(x)"]).expect(0);
+    live(&["-y", "resume", "fixed"]).expect(0);
+    assert!(!port.is_halted());
+}

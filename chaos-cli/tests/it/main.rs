@@ -1,0 +1,17 @@
+//! The promises of chaosctl, a module each. The real program asks real ports of this process.
+
+mod a_context_names_endpoints;
+mod a_file_is_applied;
+mod a_rule_is_made_and_changed;
+mod a_trial_ends_by_itself;
+mod all_or_none;
+mod completions_and_pages;
+mod each_exit_code_is_produced;
+mod halt_goes_everywhere;
+mod it_shows_what_there_is;
+mod newer_routes;
+mod support;
+mod tokens_stay_private;
+#[cfg(all(feature = "watch", target_os = "linux"))]
+mod watch_is_live;
+mod what_answers_is_not_trusted;

@@ -1,0 +1,168 @@
+//! Extensions, undo and explanations, which need routes that not every port has. Where the port of this build has
+//! none, the command says so.
+
+use std::{
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use chaos_core::inject;
+
+use crate::support::{
+    port::Port,
+    program::{chaosctl, command},
+};
+
+/// Returns whether the port of this build has a route; if not, the command must say so, and change nothing.
+fn has(route: &str, port: &Port, arguments: &[&str]) -> bool {
+    if chaos_http_admin::openapi()["paths"][route].is_object() {
+        return true;
+    }
+    let generation = port.injector.rules().generation();
+    let ran = chaosctl(&[&["-e", port.url.as_str()], arguments].concat()).expect(1);
+    assert!(ran.stderr.contains("the service is older"), "{ran:?}");
+    assert_eq!(port.injector.rules().generation(), generation);
+    false
+}
+
+#[test]
+fn an_extension_keeps_the_counts() {
+    let port = Port::new();
+    port.put("db.read=error(x)", "lost");
+    let injector = &port.injector;
+    assert!(inject!(injector: injector, "db.read").is_err());
+    if !has("/v1/rules/{id}/extend", &port, &["extend", "lost", "5m"]) {
+        return;
+    }
+    let left = || port.injector.counts("lost").unwrap().expires_in.unwrap();
+    let before = left();
+    let ran = chaosctl(&["-e", &port.url, "extend", "lost", "5m"]).expect(0);
+    assert!(ran.stdout.starts_with("lost ends in 1"), "{ran:?}");
+    assert!(left() > before + Duration::from_secs(290));
+    assert_eq!(port.injector.counts("lost").unwrap().injected, 1);
+    // Longer than a rule may live.
+    chaosctl(&["-e", &port.url, "extend", "lost", "1000days"]).expect(5);
+}
+
+#[test]
+fn an_undo_brings_a_rule_back_to_its_place() {
+    let port = Port::new();
+    for id in ["a", "b"] {
+        port.put("db.read=error(x)", id);
+    }
+    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
+    if !has("/v1/undo", &port, &["undo"]) {
+        return;
+    }
+    run(&["undo"]).expect(1);
+    run(&["rm", "a"]).expect(0);
+    let ran = run(&["undo"]).expect(0);
+    assert!(ran.stdout.contains("remove a"), "{ran:?}");
+    assert_eq!(port.ids(), ["a", "b"]);
+    run(&["off", "a"]).expect(0);
+    let entry = port.injector.audit().last().to_string();
+    run(&["on", "a"]).expect(0);
+    // Edited since; unknown.
+    run(&["undo", &entry]).expect(5);
+    run(&["undo", "1000"]).expect(1);
+}
+
+#[test]
+fn an_explanation_names_the_condition() {
+    let port = Port::new();
+    let _ = port.injector.site("http.server");
+    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
+    let arm = [
+        "arm",
+        "http.server=status(503)",
+        "--id",
+        "down",
+        "--method",
+        "POST",
+        "--path",
+        "/checkout/{id}",
+    ];
+    run(&arm).expect(0);
+    if !has("/v1/explain", &port, &["explain", "down"]) {
+        return;
+    }
+    let ran = run(&[
+        "explain",
+        "down",
+        "--method",
+        "POST",
+        "--path",
+        "/checkout/7",
+    ])
+    .expect(0);
+    assert_eq!(ran.stdout, "matches, and is hit\n");
+    let ran = run(&[
+        "explain",
+        "down",
+        "--method",
+        "GET",
+        "--path",
+        "/checkout/7",
+    ])
+    .expect(0);
+    assert!(
+        ran.stdout.starts_with("does not match: match.method wants"),
+        "{ran:?}"
+    );
+    let keyed = [
+        "arm",
+        "http.server=30%status(503)",
+        "--id",
+        "some",
+        "--key",
+        "header:x-user-id",
+    ];
+    run(&keyed).expect(0);
+    let ran = run(&["explain", "some", "--key", "carol"]).expect(0);
+    assert!(
+        ran.stdout.contains("key header:x-user-id=carol draws "),
+        "{ran:?}"
+    );
+}
+
+/// Killed without a chance to say anything: the lease ends, long before the trial would.
+#[test]
+fn a_lease_ends_soon_after_the_process() {
+    let port = Port::new();
+    port.put("db.write=error(x)", "other");
+    if !has("/v1/rules/{id}/extend", &port, &["extend", "other", "5m"]) {
+        return;
+    }
+    let injector = port.injector.clone();
+    let is_hit = || inject!(injector: &injector, "db.read").is_err();
+    let arguments = [
+        "-e",
+        &port.url,
+        "try",
+        "db.read=error(x)",
+        "--for",
+        "1h",
+        "--lease",
+        "4s",
+    ];
+    let mut child = command(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    let wait = |seconds: u32, hit: bool| {
+        (0..seconds * 20).any(|_| {
+            std::thread::park_timeout(Duration::from_millis(50));
+            is_hit() == hit
+        })
+    };
+    assert!(wait(20, true));
+    // It is extended: it lives longer than one lease.
+    assert!(!wait(8, false));
+    let id = child.id().to_string();
+    assert!(
+        Command::new("kill")
+            .args(["-KILL", &id])
+            .status()
+            .unwrap()
+            .success()
+    );
+    child.wait().unwrap();
+    assert!(wait(10, false));
+}

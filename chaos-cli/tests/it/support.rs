@@ -1,0 +1,4 @@
+//! What several modules use.
+
+pub(crate) mod port;
+pub(crate) mod program;

@@ -1,0 +1,85 @@
+// What the port would say to the rule of the form, at the fields that it is about: refusals, and warnings beside them.
+
+import { ask, Refusal } from "./api.js";
+import { find, write } from "./dom.js";
+import { warning } from "./sentence.js";
+
+/** Where the problems of a field of a rule are shown: the part of the form, and the input. */
+const PLACES = [
+  [/^site/, "site", "f-site"],
+  [/^match/, "match", "f-path"],
+  [/^rate/, "rate", "f-rate"],
+  [/^key/, "key", "f-key"],
+  [/^faults/, "fault", "f-fault"],
+  [/^ttl/, "ttl", "f-ttls"],
+  [/^max_active/, "max", "f-max"],
+  [/^guards/, "rail", "f-rail"],
+  [/^id/, "id", "f-id"],
+  [/^reason/, "reason", "f-reason"],
+  [/^/, "other", null],
+];
+
+const placeOf = (field = "") => PLACES.find(([pattern]) => pattern.test(field));
+/** A list of one rule is checked, so its fields are named within it. */
+const within = (field) => field?.replace(/^rules\[0\]\.?/, "");
+
+/** Takes all problems away. */
+export function clearProblems() {
+  for (const [, name, input] of PLACES) {
+    for (const node of [find(`e-${name}`), find(`w-${name}`)]) {
+      if (!node) continue;
+      node.hidden = true;
+      write(node, "");
+    }
+    if (input) find(input).removeAttribute("aria-invalid");
+  }
+  for (const input of find("f-fault").querySelectorAll("input")) input.removeAttribute("aria-invalid");
+}
+
+function put(sign, field, text) {
+  const [, name, input] = placeOf(field);
+  const node = find(`${sign}-${name}`) ?? find(`${sign}-other`);
+  node.hidden = false;
+  write(node, node.textContent ? `${node.textContent} ${text}` : text);
+  if (sign !== "e" || !input) return;
+  const invalid = find(input).matches("input") ? find(input) : find(input).querySelector("input");
+  invalid?.setAttribute("aria-invalid", "true");
+}
+
+/** Shows a refusal at its field, and goes there. */
+export function showRefusal(error) {
+  clearProblems();
+  const field = within(error.field) ?? "";
+  put("e", field, `${field ? `${field}: ` : ""}${error.message}.${error.allowed ? ` Allowed: ${error.allowed}.` : ""}`);
+  const [, name, input] = placeOf(field);
+  const at = input && find(input);
+  (at?.matches("input") ? at : at?.querySelector("input"))?.focus();
+  find(`e-${name}`)?.scrollIntoView({ block: "nearest" });
+}
+
+let asked = 0;
+
+/** Asks the port what it would say to a rule, and shows it. Nothing is changed. */
+export async function check(rule, id) {
+  const mine = ++asked;
+  if (rule === null) {
+    clearProblems();
+    return put("e", "faults", "faults: this is no JSON. Allowed: one fault as JSON, such as {\"abort\":\"reset\"}.");
+  }
+  let warnings = [], refusal = null;
+  try {
+    const { body } = await ask("PUT", "/v1/rules?dry_run=true", { body: { rules: [rule] } });
+    warnings = (body.warnings ?? []).filter((one) => one.rule === rule.id);
+  } catch (error) {
+    if (!(error instanceof Refusal)) return;
+    refusal = error;
+  }
+  if (mine !== asked || !find("form").open) return;
+  clearProblems();
+  if (refusal) {
+    const field = within(refusal.field) ?? "";
+    put("e", field, `${field ? `${field}: ` : ""}${refusal.message}.${refusal.allowed ? ` Allowed: ${refusal.allowed}.` : ""}`);
+  }
+  for (const { field, detail, suggestion } of warnings) put("w", field, `${field}: ${warning(field, detail, suggestion)}.`);
+  find("f-arm").disabled = Boolean(refusal) && id === null && refusal.status === 400;
+}

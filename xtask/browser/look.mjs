@@ -1,0 +1,28 @@
+// `node look.mjs [SCENE…]` writes pictures of scenes to `shots`, and prints what axe-core finds.
+
+import { judge, launch, open, SCHEMES, WIDTHS } from "./browser.mjs";
+import { scenes } from "./scenes.mjs";
+import { startStub } from "./stub.mjs";
+
+const asked = process.argv.slice(2);
+const browser = await launch();
+for (const [name, { stub: wanted, come }] of Object.entries(scenes)) {
+  if (asked.length && !asked.includes(name)) continue;
+  const stub = await startStub(wanted);
+  const { page, complaints, close } = await open(browser, stub.url);
+  await come?.(page, stub).catch((error) => complaints.push(error.message));
+  for (const colorScheme of SCHEMES) {
+    for (const width of WIDTHS) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await page.waitForTimeout(100);
+      await page.screenshot({ path: `shots/${name}-${width}-${colorScheme}.png` });
+      for (const one of await judge(page)) console.log(`${name} ${width} ${colorScheme}: ${one}`);
+    }
+  }
+  for (const one of complaints) console.log(`${name}: ${one}`);
+  await close();
+  await stub.stop();
+}
+await browser.close();
+process.exit();
