@@ -262,7 +262,6 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the values of a header, in order.
-    #[cfg(test)]
     pub(crate) fn header(&self, name: &HeaderName) -> impl Iterator<Item = &'a HeaderValue> {
         let values = self.http.map(|http| http.headers.get_all(name).iter());
         values.into_iter().flatten()

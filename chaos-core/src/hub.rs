@@ -13,9 +13,11 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard};
+use crossbeam_utils::CachePadded;
 
 use crate::{
     audit::Audit,
+    call::stripe,
     clock::Clock,
     gate::{
         Gate,
@@ -29,23 +31,23 @@ use crate::{
         reentrancy::ReentrancyGuard,
     },
     name::RuleId,
-    policy::{Policy, bounds::Bounds},
+    policy::{Policy, bounds::Bounds, limit::take_beside},
 };
 
 /// Shared by the injector, its overlays, and every rule that is armed in them.
 pub(crate) struct Hub {
     pub(crate) clock: Clock,
-    /// Injections so far, those of deleted rules included. It is only added to.
-    injected: AtomicU64,
+    /// What each hit counts, for each stripe.
+    counts: Box<[CachePadded<HubCounts>]>,
     pub(crate) observers: Observers,
     pace: EventPace,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
     /// Whether the policy bounds what rules with any fault inject.
     bounds_hits: AtomicBool,
-    /// Injections under way, those of overlays and of deleted rules included.
-    pub(crate) active: AtomicU64,
-    /// Those of `active` whose rules came with tokens.
+    /// How many injections have become active within a bound. It is only added to.
+    entered: AtomicU64,
+    /// Injections under way whose rules came with tokens.
     pub(crate) active_of_tokens: AtomicU64,
     /// The paths under which no rule hits a request, at any site.
     exempt_paths: ArcSwap<Vec<Box<str>>>,
@@ -64,6 +66,16 @@ pub(crate) struct Hub {
     pub(crate) stop: OnceLock<Stop>,
 }
 
+/// What the hits of one stripe count.
+#[derive(Default)]
+struct HubCounts {
+    /// Injections so far, those of deleted rules included.
+    injected: AtomicU64,
+    /// How many injections have become active without a bound, less those that are not active any more, those of overlays
+    /// and of deleted rules included. It wraps, because a call may end on another thread.
+    active: AtomicU64,
+}
+
 /// Called with a breach, and with the rule to stop; `None` stops everything.
 type Stop = Box<dyn Fn(&Breach, Option<&RuleId>) + Send + Sync>;
 
@@ -73,12 +85,14 @@ impl Hub {
         Self {
             clock,
             bounds_hits: AtomicBool::new(policy.bounds_hits()),
-            injected: AtomicU64::new(0),
+            counts: (0..stripe::count())
+                .map(|_| CachePadded::default())
+                .collect(),
             observers: Observers::default(),
             pace: EventPace::default(),
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(policy)),
-            active: AtomicU64::new(0),
+            entered: AtomicU64::new(0),
             active_of_tokens: AtomicU64::new(0),
             exempt_paths: ArcSwap::default(),
             exempts_paths: AtomicBool::new(false),
@@ -106,16 +120,39 @@ impl Hub {
         self.bounds_hits.load(Ordering::Acquire)
     }
 
+    /// Counts one more injection under way, unless that would pass `max`. Returns whether it has.
+    pub(crate) fn enter(&self, max: Option<u64>) -> bool {
+        let Some(max) = max else {
+            self.enter_unbounded();
+            return true;
+        };
+        take_beside(&self.entered, || self.sum(|counts| &counts.active), max)
+    }
+
     /// Counts one more injection under way, where nothing bounds their number.
     #[inline]
     pub(crate) fn enter_unbounded(&self) {
-        self.active.fetch_add(1, Ordering::Relaxed);
+        self.counts().active.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Counts one injection less under way.
     #[inline]
     pub(crate) fn leave(&self) {
-        self.active.fetch_sub(1, Ordering::Relaxed);
+        self.counts().active.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Returns the counts of this thread.
+    #[inline]
+    fn counts(&self) -> &HubCounts {
+        &self.counts[stripe::index()]
+    }
+
+    fn sum(&self, count: impl Fn(&HubCounts) -> &AtomicU64) -> u64 {
+        let counts = self
+            .counts
+            .iter()
+            .map(|counts| count(counts).load(Ordering::Relaxed));
+        counts.fold(0, u64::wrapping_add)
     }
 
     /// Returns the bounds on what a rule injects, if there are any: those that hold for its faults `always`, or for
@@ -200,7 +237,7 @@ impl Hub {
     }
 
     pub(crate) fn injected(&self) -> u64 {
-        self.injected.load(Ordering::Relaxed)
+        self.sum(|counts| &counts.injected)
     }
 
     /// Returns whether anyone is to be told of injections, with what is known of the call.
@@ -213,7 +250,7 @@ impl Hub {
     /// if there is any of the latter two.
     #[inline]
     pub(crate) fn report(&self, injection: impl FnOnce() -> Injection) {
-        self.injected.fetch_add(1, Ordering::Relaxed);
+        self.counts().injected.fetch_add(1, Ordering::Relaxed);
         injected_by::note_injection();
         // Before the observers: one of them may panic.
         self.changed.notify();

@@ -14,7 +14,7 @@ use crossbeam_utils::CachePadded;
 
 use crate::{
     call::stripe,
-    policy::limit::{Limit, Overflow, take},
+    policy::limit::{Limit, Overflow, in_all, take, take_beside},
 };
 
 // Nothing here orders other memory: every atomic is a number that is only ever added to or
@@ -25,7 +25,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     stripes: OnceLock<Box<[CachePadded<Stripe>]>>,
-    active: AtomicU64,
+    /// How many calls have become active within a bound. It is only added to.
+    entered: AtomicU64,
     /// Whether a call would have been hit and is exempt.
     spared_exempt: AtomicBool,
     /// Made for the first call that a limit spares: few rules have any.
@@ -37,6 +38,9 @@ struct Stripe {
     matched: AtomicU64,
     injected: AtomicU64,
     shadowed: AtomicU64,
+    /// How many calls have become active without a bound, less those that are not active any more. It wraps, because a
+    /// call may end on another thread.
+    active: AtomicU64,
 }
 
 impl Counters {
@@ -107,22 +111,29 @@ impl Counters {
     }
 
     pub(crate) fn active(&self) -> u64 {
-        self.active.load(Relaxed)
+        in_all(
+            self.entered.load(Relaxed),
+            self.sum(|stripe| &stripe.active),
+        )
     }
 
     /// Counts one more active call, unless that would pass `max`. Returns whether it has.
     pub(crate) fn enter(&self, max: Option<u64>) -> bool {
-        take(&self.active, max.unwrap_or(u64::MAX))
+        let Some(max) = max else {
+            self.enter_unbounded();
+            return true;
+        };
+        take_beside(&self.entered, || self.sum(|stripe| &stripe.active), max)
     }
 
     /// Counts one more active call, where nothing bounds their number.
     #[inline]
     pub(crate) fn enter_unbounded(&self) {
-        self.active.fetch_add(1, Relaxed);
+        self.stripe().active.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn leave(&self) {
-        self.active.fetch_sub(1, Relaxed);
+        self.stripe().active.fetch_sub(1, Relaxed);
     }
 
     /// Returns the stripe of this thread.
@@ -150,10 +161,8 @@ impl Counters {
 
     fn sum(&self, count: impl Fn(&Stripe) -> &AtomicU64) -> u64 {
         let stripes = self.stripes.get().map_or(&[][..], |stripes| stripes);
-        stripes
-            .iter()
-            .map(|stripe| count(stripe).load(Relaxed))
-            .sum()
+        let counts = stripes.iter().map(|stripe| count(stripe).load(Relaxed));
+        counts.fold(0, u64::wrapping_add)
     }
 }
 

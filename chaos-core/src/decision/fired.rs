@@ -79,7 +79,7 @@ impl Fired {
     pub(crate) fn current(&self) -> Option<(&Arc<Armed>, &Arc<Hub>)> {
         match self {
             Self::Nothing => None,
-            Self::Plain(plain) => Some((&plain.rule, &plain.hub)),
+            Self::Plain(plain) => Some((plain.rule(), plain.hub())),
             Self::Any(firings) => {
                 let active = &*firings.current.active;
                 Some((&active.rule, &active.hub))
@@ -91,7 +91,7 @@ impl Fired {
     pub(crate) fn pause(&mut self) -> Option<Arc<Gate>> {
         match self {
             Self::Nothing => None,
-            Self::Plain(plain) => Some(plain.rule.arming.pauses.gate()),
+            Self::Plain(plain) => Some(plain.rule().arming.pauses.gate()),
             Self::Any(firings) => Some(firings.current.pause()),
         }
     }

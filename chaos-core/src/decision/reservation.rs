@@ -243,12 +243,13 @@ impl<'r> Permits<'r> {
             return spared(Limit::MaxActive);
         }
         let max = policy.and_then(|policy| policy.active);
-        let max = max.map_or(u64::MAX, |max| max.get().into());
-        if of_token && !take(&hub.active_of_tokens, share_of_tokens(max)) {
+        let max = max.map(|max| u64::from(max.get()));
+        let share = max.map_or(u64::MAX, share_of_tokens);
+        if of_token && !take(&hub.active_of_tokens, share) {
             rule.counters.leave();
             return spared(Limit::PolicyActive);
         }
-        if !take(&hub.active, max) {
+        if !hub.enter(max) {
             leave(rule, hub, of_token);
             return spared(Limit::PolicyActive);
         }

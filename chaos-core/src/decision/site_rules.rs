@@ -5,7 +5,14 @@ use std::{ops::ControlFlow, sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, Verdict, draw::Hit, plain::PlainRule},
     call::{Call, site_kind::SiteKind},
-    decision::{Decision, firing::Firing, watchers::StripedWatchers},
+    decision::{
+        Decision,
+        firing::{
+            Firing,
+            held_rules::{HeldRules, StripedRules},
+        },
+        watchers::StripedWatchers,
+    },
     fault::Fault,
     guard_rail::monitor::Monitor,
     hub::Hub,
@@ -69,6 +76,8 @@ pub(crate) struct SiteRules {
     pub(crate) number: usize,
     pub(crate) hub: Arc<Hub>,
     pub(crate) rules: PartedList<Arc<Armed>>,
+    /// The rules, as calls hold them that are hit.
+    held: StripedRules,
     /// Present where there are many rules. It knows them by position, so disabled rules keep theirs.
     index: Option<Arc<Index>>,
     /// How many of the rules are enabled.
@@ -119,6 +128,7 @@ impl SiteRules {
             newest: newest(&rules),
             acts_on_responses: act_on_responses(rules.iter()),
             rules: PartedList::of(rules.into_iter()),
+            held: StripedRules::default(),
             is_plain: overlaid.is_none() && !counts_calls,
             counts_calls,
             monitors,
@@ -183,6 +193,15 @@ impl SiteRules {
     /// Returns whether overlays aim here.
     pub(crate) fn are_overlaid(&self) -> bool {
         self.overlaid.is_some()
+    }
+
+    /// Returns the rules, as a call of this thread holds them that is hit.
+    #[inline]
+    pub(crate) fn held(&self) -> &Arc<HeldRules> {
+        self.held.here(|| HeldRules {
+            rules: self.rules.clone(),
+            hub: Arc::clone(&self.hub),
+        })
     }
 
     /// Returns the guard rails that watch this site, if any does.

@@ -108,7 +108,18 @@ pub(crate) fn share_of_tokens(max: u64) -> u64 {
 /// Adds one to `count` and returns `true`, unless that would pass `max`. The count never overshoots,
 /// not even for a moment.
 pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
-    count
-        .fetch_update(Relaxed, Relaxed, |n| (n < max).then(|| n + 1))
-        .is_ok()
+    take_beside(count, || 0, max)
+}
+
+/// Adds one to `count` and returns `true`, unless `count` and what `others` returns would pass `max` together.
+pub(crate) fn take_beside(count: &AtomicU64, others: impl Fn() -> u64, max: u64) -> bool {
+    let take = |n: u64| (in_all(n, others()) < max).then(|| n.wrapping_add(1));
+    count.fetch_update(Relaxed, Relaxed, take).is_ok()
+}
+
+/// Returns the sum of two counts, of which one is negative if more has been taken from it than was added. It is 0 as long
+/// as what was taken is seen before what was added.
+pub(crate) fn in_all(count: u64, others: u64) -> u64 {
+    let sum = count.wrapping_add(others);
+    u64::try_from(sum.cast_signed()).unwrap_or(0)
 }

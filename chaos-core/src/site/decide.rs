@@ -269,7 +269,7 @@ impl Site {
         {
             return Some(failed);
         }
-        let fired = PlainFiring::of(rule, plain, hub, call, self.name);
+        let fired = PlainFiring::of(site_rules, from, plain, call, self.name);
         let here = (self.name, self.kind);
         Some(decided(Decision::plain(here, self.marks(), fired)))
     }

@@ -23,7 +23,7 @@ use chaos_core::{
 use chaos_tower::InjectLayer;
 use http::{Request, Response, StatusCode};
 use serde_json::json;
-use tokio::time::sleep;
+use tokio::{task::JoinHandle, time::sleep};
 use tower::{Layer, ServiceExt, service_fn, util::BoxCloneSyncService};
 
 type Service = BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>;
@@ -52,6 +52,15 @@ async fn ask(service: &Service, path: &str) -> StatusCode {
     let request = Request::get(path).body(Body::empty()).unwrap();
     let response = service.clone().oneshot(request).await;
     response.unwrap().status()
+}
+
+/// Begins many calls at once, each in a task of its own.
+fn ask_at_once(service: &Service, path: &'static str, calls: usize) -> Vec<JoinHandle<StatusCode>> {
+    let one = |_| {
+        let service = service.clone();
+        tokio::spawn(async move { ask(&service, path).await })
+    };
+    (0..calls).map(one).collect()
 }
 
 fn rule(id: &str, site: &str, fault: Fault) -> Rule {
@@ -348,12 +357,7 @@ async fn calls_of_before_an_acknowledgement_do_not_count_after_it() {
     let none = Trigger::new().rate(Rate::new(0.0).unwrap());
     let watched = rule("none", "http.server", unavailable()).trigger(none);
     injector.put(watched.guard(errors(0.5)));
-    let slow: Vec<_> = (0..25)
-        .map(|_| {
-            let service = service.clone();
-            tokio::spawn(async move { ask(&service, "/slow").await })
-        })
-        .collect();
+    let slow = ask_at_once(&service, "/slow", 25);
     sleep(100 * MS).await;
     assert_eq!(ask_until_halted(&service, &injector).await, 20);
     injector.acknowledge();

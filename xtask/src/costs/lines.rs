@@ -152,7 +152,7 @@ pub(super) const LONG: &[Line] = &[
         &[&["layer, 10 rules by query"], &["layer, 10 rules by host"]],
     ),
     (
-        "the same with 10,000 rules by path, header, query, host",
+        "layer, 10,000 rules by path, header, query, host, one matches and does not hit",
         &[
             &["layer, 10,000 rules by path"],
             &["layer, 10,000 rules by header"],

@@ -8,7 +8,11 @@ use http::HeaderValue;
 use crate::{
     armed::{Armed, plain::PlainRule},
     call::{Call, hit_call::HitCall},
-    decision::reservation::{Taken, spare},
+    decision::{
+        firing::held_rules::HeldRules,
+        reservation::{Taken, spare},
+        site_rules::SiteRules,
+    },
     dice::Dice,
     fault::{ErrorFault, Fault, step::Step},
     hub::{Hub, observer::Injection},
@@ -20,8 +24,9 @@ use crate::{
 /// takes no allocation.
 #[derive(Debug)]
 pub(crate) struct PlainFiring {
-    pub(crate) rule: Arc<Armed>,
-    pub(crate) hub: Arc<Hub>,
+    rules: Arc<HeldRules>,
+    /// The position of the rule.
+    at: usize,
     /// What is known of the call, if anyone is to be told when the injection begins.
     call: Option<Arc<HitCall>>,
     /// `None` if the plan ends the call. That plan is made when it is asked for.
@@ -88,20 +93,22 @@ pub(crate) fn fail(
 }
 
 impl PlainFiring {
-    /// Fires a rule that [takes](takes) the call.
+    /// Fires the rule at a position, which [takes](takes) the call.
     #[inline(always)]
     pub(crate) fn of(
-        rule: &Arc<Armed>,
+        rules: &SiteRules,
+        at: usize,
         plain: &PlainRule,
-        hub: &Arc<Hub>,
         call: &Call<'_>,
         site: &'static str,
     ) -> Self {
+        let rule = &rules.rules[at];
+        let hub = &rules.hub;
         rule.counters.enter_unbounded();
         hub.enter_unbounded();
         let mut fired = Self {
-            rule: Arc::clone(rule),
-            hub: Arc::clone(hub),
+            rules: Arc::clone(rules.held()),
+            at,
             call: None,
             wait: None,
             is_limited: rule.rule.trigger.limit.is_some(),
@@ -119,6 +126,16 @@ impl PlainFiring {
         fired
     }
 
+    #[inline(always)]
+    pub(crate) fn rule(&self) -> &Arc<Armed> {
+        &self.rules.rules[self.at]
+    }
+
+    #[inline(always)]
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.rules.hub
+    }
+
     #[cold]
     fn draw_wait(&mut self, site: &'static str) {
         if let Some(Step::Plan(Plan::Wait(wait))) = self.step(site) {
@@ -129,7 +146,7 @@ impl PlainFiring {
     /// Returns what the rule's fault does.
     #[inline]
     fn step(&self, site: &'static str) -> Option<Step> {
-        let rule = &*self.rule;
+        let rule = self.rule();
         let fault = rule.rule.faults.first()?;
         Some(fault.step(&rule.rule.id, rule.answers(), site, &mut Dice::Thread))
     }
@@ -167,13 +184,13 @@ impl PlainFiring {
     /// Begins the plan, as [`next_plan`](Self::next_plan) does, if it is the error of an `error` fault.
     #[inline]
     pub(crate) fn next_failure(&mut self, site: &'static str) -> Option<Failure<'_>> {
-        let is_error = matches!(&*self.rule.rule.faults, [Fault::Error(_)]);
+        let is_error = matches!(&*self.rule().rule.faults, [Fault::Error(_)]);
         if !is_error || !self.is_pending || self.is_over() {
             return None;
         }
         self.is_pending = false;
         self.begin(site);
-        let rule = &*self.rule;
+        let rule = &**self.rule();
         match &*rule.rule.faults {
             [Fault::Error(error)] => Some(Failure { rule, error, site }),
             _ => None,
@@ -184,14 +201,15 @@ impl PlainFiring {
     #[inline]
     fn begin(&mut self, site: &'static str) {
         self.has_begun = true;
-        let Self { rule, hub, .. } = self;
+        let call = self.call.take();
+        let (rule, hub) = (self.rule(), self.hub());
         rule.counters.count_injected();
         hub.report(|| Injection {
             site,
             rule: rule.rule.id.clone(),
             fault: Arc::clone(rule.fault_names()),
             delay: self.wait.map_or(Duration::ZERO, Wait::delay),
-            call: self.call.take().unwrap_or_else(HitCall::unknown),
+            call: call.unwrap_or_else(HitCall::unknown),
         });
     }
 
@@ -210,7 +228,7 @@ impl PlainFiring {
     /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
     #[inline]
     pub(crate) fn is_over(&self) -> bool {
-        self.hub.is_over(&self.rule)
+        self.hub().is_over(self.rule())
     }
 
     /// Takes everything apart. What is left of it gives nothing back.
@@ -218,8 +236,8 @@ impl PlainFiring {
         let plan = mem::replace(&mut self.is_pending, false).then(|| self.plan(site));
         self.is_moved = true;
         PlainParts {
-            rule: Arc::clone(&self.rule),
-            hub: Arc::clone(&self.hub),
+            rule: Arc::clone(self.rule()),
+            hub: Arc::clone(self.hub()),
             taken: Taken::plain(self.is_limited),
             call: self.call.take(),
             delay: self.wait.map_or(Duration::ZERO, Wait::delay),
@@ -235,10 +253,11 @@ impl Drop for PlainFiring {
         if self.is_moved {
             return;
         }
-        self.rule.counters.leave();
-        self.hub.leave();
+        let rule = self.rule();
+        rule.counters.leave();
+        self.hub().leave();
         if self.is_limited && !self.has_begun {
-            self.rule.arming.progress.refund();
+            rule.arming.progress.refund();
         }
     }
 }

@@ -9,7 +9,7 @@ use http::{Request, Response, StatusCode};
 use tokio::time::{sleep, timeout};
 use tower::{Layer, service_fn, util::BoxCloneSyncService};
 
-use super::{MS, ask, errors, halted, rule, service, unavailable};
+use super::{MS, ask, ask_at_once, errors, halted, rule, service, unavailable};
 
 /// All calls hang, and no other comes: the first that are late say so themselves.
 #[tokio::test(start_paused = true)]
@@ -20,12 +20,7 @@ async fn calls_that_hang_are_noticed_without_others() {
     let hang = Fault::hang(Duration::from_secs(60)).unwrap();
     injector.put(rule("hang", "http.server", hang).guard(rail));
     let clock = chaos_core::Clock::monotonic();
-    let calls: Vec<_> = (0..25)
-        .map(|_| {
-            let service = service.clone();
-            tokio::spawn(async move { ask(&service, "/").await })
-        })
-        .collect();
+    let calls = ask_at_once(&service, "/", 25);
     for call in calls {
         assert_eq!(call.await.unwrap(), StatusCode::OK, "let go by the halt");
     }
@@ -104,12 +99,7 @@ async fn calls_that_are_held_for_half_of_the_window_count_as_failed() {
     let clock = chaos_core::Clock::monotonic();
     for round in 0..2 {
         let before = clock.now();
-        let calls: Vec<_> = (0..40)
-            .map(|_| {
-                let service = service.clone();
-                tokio::spawn(async move { ask(&service, "/").await })
-            })
-            .collect();
+        let calls = ask_at_once(&service, "/", 40);
         for call in calls {
             assert_eq!(call.await.unwrap(), StatusCode::OK, "let go by the halt");
         }
@@ -133,12 +123,7 @@ async fn calls_that_are_held_for_half_of_the_window_count_as_failed() {
     let none = Trigger::new().rate(Rate::new(0.0).unwrap());
     let watched = rule("hang", "http.server", unavailable()).trigger(none);
     injector.put(watched.guard(errors(0.5)));
-    let calls: Vec<_> = (0..40)
-        .map(|_| {
-            let service = service.clone();
-            tokio::spawn(async move { ask(&service, "/").await })
-        })
-        .collect();
+    let calls = ask_at_once(&service, "/", 40);
     for call in calls {
         assert_eq!(call.await.unwrap(), StatusCode::OK);
     }
