@@ -7,7 +7,7 @@ const FOLDER = new URL("../../docs/pages/", import.meta.url).pathname;
 const TOKEN = "t9gTZpkXcT0uoBPqM3sPrw";
 /** The time before a rule is armed, and after that, in seconds: the charts show both. */
 const [BEFORE, AFTER] = [45, 70];
-const WINDOW = { width: 1180, height: 780 };
+const WINDOW = { width: 1180, height: 830 };
 
 const RULES = [
   { id: "checkout-503", site: "http.server", reason: "GameDay 12: does the cart survive a failing checkout?", match: { method: "POST", path: "/checkout/{id}" }, rate: 0.3, max_active: 20, ttl: "10m", faults: [{ status: 503 }], guards: [{ site: "http.server", error_ratio: 0.3, window: "10s" }] },

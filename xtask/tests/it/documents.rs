@@ -125,6 +125,31 @@ fn anchors(document: &Path) -> Vec<String> {
     anchors
 }
 
+/// HTML shows the pictures of the console, one for each colour scheme.
+#[test]
+fn pictures_of_documents_are_there_and_small() {
+    let readme = ("../../README.md".to_owned(), read("README.md"));
+    let mut seen = 0;
+    for (name, text) in pages().into_iter().chain([readme]) {
+        let sources = text.split("src").skip(1);
+        let sources = sources.filter_map(|rest| {
+            let rest = rest.strip_prefix("set").unwrap_or(rest);
+            rest.strip_prefix("=\"")?.split('"').next()
+        });
+        for source in sources {
+            let page = root().join(BOOK).join(&name);
+            let picture = page.parent().unwrap().join(source);
+            let size = fs::metadata(&picture).map_or(0, |file| file.len());
+            assert!(
+                (1..200_000).contains(&size),
+                "{name}: {source} has {size} bytes"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4, "only {seen} were found");
+}
+
 /// Whether a file has a test of this name: in Rust, a function with an attribute of a test.
 fn has_test(file: &Path, name: &str) -> bool {
     let text = read(file);
