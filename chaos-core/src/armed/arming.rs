@@ -45,7 +45,7 @@ pub(crate) struct ArmedBy {
     pub(crate) actor: Actor,
     /// The time of day.
     pub(crate) at: SystemTime,
-    /// The same moment as `at`, on the clock of the injector.
+    /// The moment on the clock of the injector.
     pub(crate) since: Duration,
 }
 

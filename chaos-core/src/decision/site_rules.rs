@@ -9,7 +9,7 @@ use crate::{
         Decision,
         firing::{
             Firing,
-            held_rules::{HeldRules, StripedRules},
+            held_rule::{HeldRule, StripedRules},
         },
         watchers::StripedWatchers,
     },
@@ -195,11 +195,11 @@ impl SiteRules {
         self.overlaid.is_some()
     }
 
-    /// Returns the rules, as a call of this thread holds them that is hit.
+    /// Returns the rule at a position, as a call of this thread holds it that is hit.
     #[inline]
-    pub(crate) fn held(&self) -> &Arc<HeldRules> {
-        self.held.here(|| HeldRules {
-            rules: self.rules.clone(),
+    pub(crate) fn held(&self, at: usize) -> &Arc<HeldRule> {
+        self.held.here(at, self.rules.len(), || HeldRule {
+            rule: Arc::clone(&self.rules[at]),
             hub: Arc::clone(&self.hub),
         })
     }
