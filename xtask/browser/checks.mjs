@@ -27,7 +27,11 @@ async function on(browser, wanted, work, more) {
 
 export const checks = {};
 
+/** The story comes to these at the shop, in each width and colour scheme. */
+const PLAYED = ["halt-reason", "resume", "breach", "delete"];
+
 for (const [name, { stub, come }] of Object.entries(scenes)) {
+  if (PLAYED.includes(name)) continue;
   checks[`scene ${name}`] = (browser) => on(browser, stub, async (page, stub) => {
     await come(page, stub);
     const found = [];

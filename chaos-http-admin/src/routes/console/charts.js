@@ -101,9 +101,10 @@ function draw(picture, { lines, limit, unit, seconds, bands, halts }) {
   // The name of a halt stands there.
   const taken = halts.length ? [HALT] : [];
   for (const line of lines) parts.push(svg("path", { class: line.is, d: path(line.values, x, y) }), ...label(line, x, y, text, taken, height));
-  for (const at of halts) {
-    parts.push(svg("line", { class: "halt", x1: x(at), x2: x(at), y1: 4, y2: height - BOTTOM }),
-      text("t-limit", { x: x(at) + (at > BUCKETS - 12 ? -5 : 5), y: HALT }, "halt", { "text-anchor": at > BUCKETS - 12 ? "end" : "start" }));
+  for (const at of halts) parts.push(svg("line", { class: "halt", x1: x(at), x2: x(at), y1: 4, y2: height - BOTTOM }));
+  // Those before it may be near: the last one has a name.
+  for (const at of halts.slice(-1)) {
+    parts.push(text("t-limit", { x: x(at) + (at > BUCKETS - 12 ? -5 : 5), y: HALT }, "halt", { "text-anchor": at > BUCKETS - 12 ? "end" : "start" }));
   }
   picture.replaceChildren(...parts);
 }

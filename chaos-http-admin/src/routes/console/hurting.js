@@ -106,7 +106,8 @@ function latencyWords(alone, hit) {
 function errorWords(clean, total, limit, halt) {
   const [alone, now] = [latest(clean), latest(total)];
   if (now === null) return "No calls.";
-  const before = isHalted() && halt !== undefined ? latest(total.slice(0, halt)) : null;
+  // A guard rail halts at once, so what led to it may be one bucket.
+  const before = isHalted() && halt !== undefined ? Math.max(...total.slice(Math.max(0, halt - 2), halt + 1)) : null;
   if (before !== null) return `${percent(now)} now; ${percent(before)} before the halt.`;
   const rail = limit === undefined ? "" : ` The rail is at ${percent(limit)}.`;
   return state.rules.some(isLive) ? `${percent(now)} of all calls${alone === null ? "" : `; ${percent(alone)} of those left alone`}.${rail}` : `${percent(now)} of calls.`;
