@@ -66,6 +66,7 @@ const played = (width, colorScheme, by) => async (browser) => at(browser, await 
         await new Promise((done) => { setTimeout(done, 1000); });
         const after = buyers.calls.filter(({ began }) => began > pressed);
         const failed = after.filter(({ status }) => status !== 201).map(({ began }) => began - pressed);
+        console.log(`     ${after.length} calls after the press of Halt, ${failed.length} of them failed${failed.length ? `, the last one began ${failed.at(-1)} ms after it` : ""}`);
         expect(after.length > 5 && after.at(-1).status === 201, `the shop answers ${after.at(-1)?.status}`);
         expect(!failed.some((ms) => ms > HALTED), `${failed.at(-1)} ms after the press a call failed`);
       },
@@ -104,6 +105,12 @@ checks["the shop is killed"] = async (browser) => {
     for (const one of await judge(page)) throw new Error(one);
     await page.getByRole("button", { name: "Halt all" }).click();
     await page.getByText("it is not known whether it is halted").waitFor();
+    await page.locator("#new").click();
+    await page.locator("#f-path").fill("/products");
+    await page.locator("#f-arm").click();
+    await until("the edit is said not to be known", async () => /not known whether/.test(await page.locator("#f-said").textContent()));
+    expect(await page.locator("#f-path").inputValue() === "/products", "what was typed stays");
+    await page.keyboard.press("Escape");
     const again = await startShop({ admin: shop.port.replace("http://", "") });
     try {
       await page.locator("#lost").waitFor({ state: "hidden" });
