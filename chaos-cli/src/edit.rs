@@ -23,7 +23,7 @@ use crate::{
         fate::{Fate, report},
         steps::{Written, take_back, write},
     },
-    failure::Failure,
+    failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,
 };
@@ -48,6 +48,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Whether nothing is to be changed.
     pub(crate) dry_run: bool,
+    /// Whether nothing is to be changed where the service warns of something.
+    pub(crate) strict: bool,
 }
 
 /// Makes the edits that `plan` returns for the rules of each endpoint, at all endpoints or at none.
@@ -59,10 +61,14 @@ pub(crate) async fn all_or_none(
     plan: impl Fn(&RuleList) -> Result<Vec<Edit>, Failure>,
 ) -> Report {
     let several = fleet.clients.len() > 1;
-    let is_tried = several || terms.dry_run;
+    let is_tried = several || terms.dry_run || terms.strict;
     let lists = fleet.clients.iter().zip(lists);
     let prepared = lists.map(|(client, list)| prepare(client, list, &plan, is_tried));
-    let prepared = join_all(prepared).await;
+    let mut prepared = join_all(prepared).await;
+    if terms.strict {
+        let all = prepared.into_iter();
+        prepared = all.map(|it| it.and_then(|it| it.unwarned(out))).collect();
+    }
     if terms.dry_run || prepared.iter().any(Result::is_err) {
         let fates = prepared.into_iter().map(|prepared| match prepared {
             Ok(Prepared { expected, .. }) => Fate::WouldTake(expected),
@@ -103,6 +109,28 @@ struct Prepared<'c> {
     edits: Vec<Edit>,
     /// What the dry run has answered.
     expected: Vec<Value>,
+}
+
+impl Prepared<'_> {
+    /// Returns the edits if the dry run has shown no warning of them; else prints the warnings.
+    fn unwarned(self, out: &Output) -> Result<Self, Failure> {
+        let answers = self.expected.iter();
+        let mut warned = answers.filter_map(|answer| answer["warnings"].as_array()?.first());
+        let Some(first) = warned.next() else {
+            return Ok(self);
+        };
+        let failure = Failure::new(Exit::Refused, "a warning, which --strict does not take");
+        let text = |field: &str| first[field].as_str().map(Into::into);
+        let failure = Failure {
+            rule: text("rule"),
+            field: text("field"),
+            ..failure
+        };
+        for answer in &self.expected {
+            out.warnings(answer);
+        }
+        Err(failure)
+    }
 }
 
 async fn prepare<'c>(

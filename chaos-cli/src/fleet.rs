@@ -34,6 +34,12 @@ impl Report {
         answers.into_iter().flatten()
     }
 
+    /// Returns whether an edit may have been made at an endpoint although the command has failed.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let mut documents = self.documents.iter().flatten();
+        documents.any(|it| it["result"] == "unknown" || it["result"] == "not_taken_back")
+    }
+
     /// Returns the report of a command that has printed what it had to.
     pub(crate) fn printed(exit: Exit) -> Self {
         Self {

@@ -53,6 +53,7 @@ pub(crate) struct ShowArgs {
 pub(crate) enum FormatArg {
     Json,
     Toml,
+    Yaml,
     /// The command that makes the rule
     Cmd,
 }

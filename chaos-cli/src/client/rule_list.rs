@@ -24,7 +24,7 @@ impl RuleList {
         };
         let mut request = Request::get(&PATH);
         loop {
-            let answer = client.send(request).await?;
+            let answer = client.send(request).await?.with("rules")?;
             // Those of the first page: what changes between two pages is found by the next write.
             list.etag = list.etag.or(answer.etag);
             let rules = answer.body["rules"].as_array();

@@ -9,7 +9,7 @@ use crate::{
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::{Output, time},
-    rule::from_args::rules,
+    rule::{file, from_args::rules},
 };
 
 /// Prints the rules, and asks no endpoint.
@@ -22,7 +22,8 @@ pub(super) fn print(
     match format {
         _ if out.is_json() => out.json(&document),
         RuleFormatArg::Json => out.print(format_args!("{document:#}")),
-        RuleFormatArg::Toml => out.print(super::show::toml(&document)?),
+        RuleFormatArg::Toml => out.print(file::to_toml(&document)?),
+        RuleFormatArg::Yaml => out.print(file::to_yaml(&document)?),
     }
     Ok(Report::printed(Exit::Done))
 }
@@ -49,6 +50,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ArmArgs) -> Result<R
     let terms = Terms {
         reason: None,
         dry_run: args.dry_run,
+        strict: args.strict,
     };
     let report = all_or_none(fleet, out, terms, lists, |_| Ok(edits.clone())).await;
     if report.exit == Exit::Done && !args.dry_run {

@@ -16,7 +16,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &SitesArgs) -> Report
     let several = fleet.clients.len() > 1;
     let lists = fleet
         .ask(async |client: &Client| {
-            let body = client.get(&["v1", "sites"]).await?.body;
+            let body = client.get(&["v1", "sites"]).await?.with("sites")?.body;
             let sites = body["sites"].as_array().into_iter().flatten();
             let sites: Vec<_> = sites.filter(|site| is_wanted(site, args)).collect();
             Ok(json!({ "sites": sites }))

@@ -53,11 +53,8 @@ fn exit(status: &Value) -> Exit {
 
 /// Reads the status, and adds how many rules are in shadow and which ends next.
 async fn read(client: &Client) -> Result<Value, Failure> {
-    let mut status = client.get(&["v1", "status"]).await?.body;
-    if text(&status, "state").is_empty() {
-        let detail = "what answers there is no admin port: its status has no state";
-        return Err(Failure::new(Exit::Refused, detail));
-    }
+    let status = client.get(&["v1", "status"]).await?;
+    let mut status = status.with("state")?.body;
     let rules = RuleList::read(client).await?.rules;
     let shadows = rules.iter().filter(|rule| rule["mode"] == "shadow").count();
     let left = |rule: &&Value| {

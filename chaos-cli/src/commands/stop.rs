@@ -29,7 +29,7 @@ pub(super) async fn send_halt(fleet: &Fleet, reason: &str) -> Vec<Result<Value, 
     let body = json!({ "reason": reason });
     let halt = async |client: &Client| {
         let request = Request::post(&["v1", "halt"], body.clone());
-        Ok(client.send(request).await?.body)
+        Ok(client.send(request).await?.with("state")?.body)
     };
     fleet.ask(halt).await
 }
@@ -62,7 +62,7 @@ async fn go_on(
 ) -> Result<Value, Failure> {
     let request = Request::post(&["v1", "resume"], body);
     let request = request.if_match(list?.etag.as_deref());
-    Ok(client.send(request).await?.body)
+    Ok(client.send(request).await?.with("state")?.body)
 }
 
 /// Returns whether a rule injects again after a resume.
@@ -76,7 +76,7 @@ pub(super) async fn acknowledge(fleet: &Fleet, out: &Output, args: &ReasonArgs) 
     let known = fleet
         .ask(async |client: &Client| {
             let request = Request::post(&["v1", "acknowledge"], body.clone());
-            Ok(client.send(request).await?.body)
+            Ok(client.send(request).await?.with("state")?.body)
         })
         .await;
     fleet.report(out, known, told)

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::{
     process::{Child, Command},
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{
@@ -31,6 +31,9 @@ use crate::{
     fleet::{Fleet, Report},
     output::{Output, time},
 };
+
+/// How long the end waits to know how often the rules have hit.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// Why a trial ends.
 enum Ending {
@@ -71,7 +74,7 @@ impl Ending {
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<Report, Failure> {
     let length = *args.length;
-    let mut lease = Lease::of(args, length)?;
+    let lease = Lease::of(args, length)?;
     let rules = prepare(args, lease.ttl())?;
     let ids: Vec<_> = rules
         .iter()
@@ -93,6 +96,9 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     };
     let armed = all_or_none(fleet, out, Terms::default(), lists, plan).await;
     if armed.exit != Exit::Done {
+        if armed.is_unknown() {
+            take_back(fleet, out, &ids, &mut signals).await;
+        }
         return Ok(armed);
     }
     let until = jiff::Timestamp::now() + lease.ttl();
@@ -107,16 +113,8 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
             return Err(failure);
         }
     };
-    let (ending, hits) = wait(
-        fleet,
-        out,
-        &ids,
-        length,
-        &mut lease,
-        &mut signals,
-        &mut child,
-    )
-    .await;
+    let (ending, Look { hits, .. }) =
+        wait(fleet, out, &ids, length, &lease, &mut signals, &mut child).await;
     let (mut report, seconds) = (take_back(fleet, out, &ids, &mut signals).await, lease.age());
     if report.exit == Exit::Done {
         let seconds = time::length(seconds);
@@ -155,44 +153,56 @@ fn spawn(command: &[String]) -> Result<Option<Child>, Failure> {
     })
 }
 
-/// Waits for the end of the trial, and returns the number of injections that it has seen.
+/// Waits for the end of the trial, and returns what it has seen last.
 async fn wait(
     fleet: &Fleet,
     out: &Output,
     ids: &[String],
     length: Duration,
-    lease: &mut Lease,
+    lease: &Lease,
     signals: &mut Signals,
     child: &mut Option<Child>,
-) -> (Ending, u64) {
+) -> (Ending, Look) {
     let over = sleep(length);
     tokio::pin!(over);
     let mut second = interval(Duration::from_secs(1));
     second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hits = 0;
-    loop {
+    let mut seen = Look::default();
+    let ending = loop {
         tokio::select! {
-            code = signals.next() => return (Ending::Signal(code), look(fleet, ids, hits).await.0),
-            code = ended(child) => return (Ending::Command(code), look(fleet, ids, hits).await.0),
-            () = &mut over, if child.is_none() => {
-                return (Ending::Over, look(fleet, ids, hits).await.0);
-            }
+            code = signals.next() => break Ending::Signal(code),
+            code = ended(child) => break Ending::Command(code),
+            () = &mut over, if child.is_none() => break Ending::Over,
             _ = second.tick() => {
-                let ending;
-                (hits, ending) = look(fleet, ids, hits).await;
-                match ending {
+                // A signal does not wait for services that do not answer.
+                seen = tokio::select! {
+                    code = signals.next() => break Ending::Signal(code),
+                    seen = watch(fleet, out, ids, lease, &seen) => seen,
+                };
+                match seen.ending.take() {
                     // The last second, which the service counts by a clock of its own.
                     Some(Ending::Early) if lease.is_nearly_over() => {}
-                    Some(ending) => return (ending, hits),
+                    Some(ending) => return (ending, seen),
                     None => {}
                 }
-                lease.extend(fleet, out, ids).await;
                 if out.is_terminal() {
-                    out.note(format_args!("{:>5}  hit {hits}", time::length(lease.age())));
+                    let (age, Look { hits, matched, .. }) = (time::length(lease.age()), &seen);
+                    out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
                 }
             }
         }
+    };
+    let last = timeout(LAST_LOOK, look(fleet, ids, &seen)).await;
+    (ending, last.unwrap_or(seen))
+}
+
+/// Looks at the rules, and extends the lease of those that go on.
+async fn watch(fleet: &Fleet, out: &Output, ids: &[String], lease: &Lease, before: &Look) -> Look {
+    let seen = look(fleet, ids, before).await;
+    if seen.ending.is_none() {
+        lease.extend(fleet, out, ids, &seen.left).await;
     }
+    seen
 }
 
 /// Waits for the command; for ever if there is none.
@@ -217,36 +227,51 @@ fn exit_code(status: std::process::ExitStatus) -> u8 {
         .unwrap_or(u8::MAX)
 }
 
+/// What the services say of the rules.
+#[derive(Default)]
+struct Look {
+    hits: u64,
+    matched: u64,
+    /// The seconds that are left at each endpoint; `None` for one that has not answered.
+    left: Vec<Option<f64>>,
+    ending: Option<Ending>,
+}
+
 /// Looks at the rules everywhere: how often they have hit, and whether one is over before its time. What cannot
 /// be asked now is asked again.
-async fn look(fleet: &Fleet, ids: &[String], before: u64) -> (u64, Option<Ending>) {
+async fn look(fleet: &Fleet, ids: &[String], before: &Look) -> Look {
     let lists = fleet
         .ask(async |client: &Client| RuleList::read(client).await)
         .await;
-    let (mut hits, mut ending, mut all) = (0, None, true);
+    let mut look = Look::default();
     for list in lists {
         let Ok(list) = list else {
-            all = false;
+            look.left.push(None);
             continue;
         };
-        for id in ids {
-            let Some(rule) = list.find(id) else {
-                ending = Some(Ending::Gone);
-                continue;
-            };
-            hits += number(&rule["stats"], "injected");
-            if rule["stats"]["expires_in"] == 0.0 {
-                ending = Some(Ending::Early);
-            }
-            if rule["enabled"] == false {
-                let is_bound = rule["guards"].is_array();
-                ending = Some(if is_bound {
-                    Ending::Bound
-                } else {
-                    Ending::Gone
-                });
-            }
+        let rules = ids.iter().filter_map(|id| list.find(id));
+        let rules: Vec<_> = rules.collect();
+        if rules.len() < ids.len() {
+            look.ending = Some(Ending::Gone);
         }
+        let mut least = f64::INFINITY;
+        for rule in rules {
+            let stats = &rule["stats"];
+            look.hits += number(stats, "injected");
+            look.matched += number(stats, "matched");
+            least = least.min(stats["expires_in"].as_f64().unwrap_or(f64::INFINITY));
+            look.ending = match (rule["enabled"] == false, rule["guards"].is_array()) {
+                (true, true) => Some(Ending::Bound),
+                (true, false) => Some(Ending::Gone),
+                _ if stats["expires_in"] == 0.0 => Some(Ending::Early),
+                _ => look.ending,
+            };
+        }
+        look.left.push(Some(least));
     }
-    (if all { hits } else { hits.max(before) }, ending)
+    if look.left.contains(&None) {
+        look.hits = look.hits.max(before.hits);
+        look.matched = look.matched.max(before.matched);
+    }
+    look
 }

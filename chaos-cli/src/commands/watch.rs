@@ -36,9 +36,10 @@ use crate::{
 const PACE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result<Report, Failure> {
-    if out.is_json() || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if out.is_json() || is_dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let failure = Failure::usage("there is no terminal to show it on");
-        return Err(failure.at("watch", "a terminal, without --json"));
+        return Err(failure.at("watch", "a terminal with a cursor, without --json"));
     }
     let names = fleet.clients.iter().map(Client::name);
     let model = RefCell::new(Model::new(names, args.sites.clone()));
@@ -74,7 +75,7 @@ async fn poll(client: &Client, at: usize, model: &RefCell<Model>, changed: &Noti
 }
 
 async fn look(client: &Client) -> Result<(serde_json::Value, RuleList), Failure> {
-    let status = client.get(&["v1", "status"]).await?.body;
+    let status = client.get(&["v1", "status"]).await?.with("state")?.body;
     Ok((status, RuleList::read(client).await?))
 }
 

@@ -15,6 +15,7 @@ use chaos_http_admin::Admin;
 use crate::support::{
     port::{Port, dead, serve},
     program::chaosctl,
+    relay::Relay,
 };
 
 /// Whether a request changes something.
@@ -116,6 +117,29 @@ fn one_that_dies_in_between_is_told_and_the_other_is_as_before() {
         let after: Vec<_> = one.ids().iter().map(|id| one.rule(id)).collect();
         assert_eq!(after, before, "{arguments:?}");
         assert_eq!(one.injector.counts("kept").unwrap().injected, 1);
+    }
+}
+
+/// Killed at the moment of the write, so that the connection breaks and nothing listens any longer.
+#[test]
+fn one_that_is_killed_at_the_write_is_told_and_the_other_is_as_before() {
+    for json in [&[][..], &["--json"]] {
+        let (one, two) = (Port::new(), Port::new());
+        one.put("db.write=error(x)", "kept");
+        two.put("db.write=error(x)", "kept");
+        let relay = Relay::that_dies_at_a_write(&two.url);
+        let arguments = [json, &["arm", "db.*=error(lost)"]].concat();
+        let ran = everywhere([&one.url, &relay.url], &arguments).expect(6);
+        assert!(ran.stderr.contains("may have been changed"), "{ran:?}");
+        assert_eq!(
+            (one.ids(), two.ids()),
+            (vec!["kept".to_owned()], vec!["kept".to_owned()])
+        );
+        if !json.is_empty() {
+            let document = ran.json();
+            assert_eq!(document[0]["result"], "taken_back");
+            assert_eq!(document[1]["result"], "unknown");
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! A halt goes to all endpoints at once, never asks, and no failure stops it.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use axum::Router;
+use chaos_core::Clock;
 
 use crate::support::{
     port::{Port, dead, serve},
@@ -32,6 +33,35 @@ fn two_of_three_are_halted_if_one_is_dead() {
     );
     let entry = one.injector.audit().after(0).entries.pop().unwrap();
     assert_eq!(entry.actor.reason(), Some("checkout errors rise"));
+}
+
+/// The soonest of five: the machine may be busy with something else.
+#[test]
+fn two_of_three_are_halted_within_a_second() {
+    let hangs = serve(Router::new().fallback(async || {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }));
+    let clock = Clock::monotonic();
+    let took = (0..5).map(|_| {
+        let (one, two) = (Port::new(), Port::new());
+        let ports = ["-e", &one.url, "-e", &hangs, "-e", &two.url];
+        let began = clock.now();
+        let mut child = command(&[&ports[..], &["--timeout", "3s", "halt"]].concat());
+        let mut child = child
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !(one.is_halted() && two.is_halted()) {
+            assert!(clock.now() - began < Duration::from_secs(20));
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let took = clock.now() - began;
+        assert_eq!(child.wait().unwrap().code(), Some(6));
+        took
+    });
+    let soonest = took.min().unwrap();
+    assert!(soonest < Duration::from_secs(1), "{soonest:?}");
 }
 
 /// One that takes the connection and never answers does not hold the others up.

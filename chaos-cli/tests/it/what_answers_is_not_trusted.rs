@@ -35,6 +35,67 @@ fn what_is_no_admin_port_is_called_so() {
     }
 }
 
+/// Whatever is asked of it: nothing that it answers is taken for that of a port, least of all an answer to a halt.
+#[test]
+fn each_command_finds_out_that_it_is_no_admin_port() {
+    let json = serve(Router::new().fallback(async || Json(json!({ "hello": "world" }))));
+    let page = serve(Router::new().fallback(async || "<html>hello</html>"));
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rule.json");
+    let rule = r#"{"id":"a","site":"db.read","faults":[{"error":"x"}]}"#;
+    std::fs::write(&file, rule).unwrap();
+    let file = file.to_str().unwrap();
+    for url in [json, page] {
+        for command in [
+            &["status"][..],
+            &["status", "--handover"],
+            &["rules"],
+            &["show", "a"],
+            &["sites"],
+            &["explain", "a"],
+            &["events"],
+            &["audit"],
+            &["arm", "db.read=error(x)"],
+            &["apply", "-f", file],
+            &["try", "db.read=error(x)", "--for", "1s"],
+            &["preview", "a", "--calls", "0..3"],
+            &[
+                "token",
+                "--rule",
+                "db.read=error(x)",
+                "--for",
+                "1m",
+                "--subject",
+                "me",
+            ],
+            &["on", "a"],
+            &["off", "a"],
+            &["rm", "a"],
+            &["rm", "--all"],
+            &["extend", "a", "5m"],
+            &["release", "a"],
+            &["undo"],
+            &["undo", "7"],
+            &["halt", "enough"],
+            &["resume", "fixed"],
+            &["ack", "seen"],
+        ] {
+            let ran = chaosctl(&[&["-y", "-e", &url], command].concat());
+            assert_eq!(ran.code, 1, "{command:?}: {ran:?}");
+            assert!(
+                ran.stderr.contains("what answers there is no "),
+                "{command:?}: {ran:?}"
+            );
+            let ran = chaosctl(&[&["--json", "-y", "-e", &url], command].concat()).expect(1);
+            let document = ran.stdout.lines().next().unwrap();
+            assert!(
+                document.contains("what answers there is no "),
+                "{command:?}: {ran:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn an_older_port_is_called_so() {
     let port = Port::new();
@@ -94,12 +155,32 @@ fn texts_of_the_service_cannot_steer_the_terminal() {
     }
 }
 
+/// A megabyte of a reason is cut where people read it, and whole in JSON.
 #[test]
 fn a_long_reason_is_cut() {
+    const LENGTH: usize = 1_000_000;
     let port = Port::new();
-    port.injector.halt("x".repeat(1_000_000));
-    let ran = chaosctl(&["-e", &port.url, "status"]).expect(0);
-    assert!(ran.stdout.len() < 4000, "{}", ran.stdout.len());
+    port.injector.halt("é".repeat(LENGTH / 2));
+    for command in [&["status"][..], &["status", "--handover"], &["audit"]] {
+        let asked = [&["-e", port.url.as_str()], command].concat();
+        let ran = chaosctl(&asked).expect(0);
+        assert!(
+            ran.stdout.len() < 10_000,
+            "{command:?}: {}",
+            ran.stdout.len()
+        );
+        assert!(ran.stdout.contains("éé"), "{command:?}: {ran:?}");
+        let document = chaosctl(&[&["--json"], &asked[..]].concat());
+        let document = document.expect(0).json();
+        assert!(document.to_string().len() >= LENGTH, "{command:?}");
+    }
+    // A rule has no such reason, and the refusal does not repeat it.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rule.json");
+    let rule = json!({ "id": "a", "site": "x", "reason": "é".repeat(LENGTH / 2), "faults": [{ "error": "x" }] });
+    std::fs::write(&file, rule.to_string()).unwrap();
+    let ran = chaosctl(&["-e", &port.url, "apply", "-f", file.to_str().unwrap()]).expect(2);
+    assert!(ran.stderr.contains("reason: the text is too long") && ran.stderr.len() < 1000);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::Clock;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
@@ -16,12 +17,13 @@ use crate::{
 /// The shortest lease: shorter ones end when a request takes its time.
 const SHORTEST: Duration = Duration::from_secs(3);
 
-/// How long the rules last, and until when that is known.
+/// The least by which a deadline is moved, in seconds.
+const LEAST: f64 = 0.5;
+
+/// How long the rules last.
 pub(super) struct Lease {
     clock: Clock,
     began: Duration,
-    /// The deadline at the service, since the beginning.
-    until: Duration,
     /// The length of the lease, if there is one.
     lease: Option<Duration>,
     /// The end of the trial, since the beginning.
@@ -41,7 +43,6 @@ impl Lease {
         Ok(Self {
             began: clock.now(),
             clock,
-            until: lease.map_or(length, |lease| lease.min(length)),
             lease,
             length,
         })
@@ -49,7 +50,8 @@ impl Lease {
 
     /// Returns the time for which the rules are armed at first.
     pub(super) fn ttl(&self) -> Duration {
-        self.until
+        self.lease
+            .map_or(self.length, |lease| lease.min(self.length))
     }
 
     /// Returns the seconds since the beginning.
@@ -66,32 +68,41 @@ impl Lease {
         self.clock.now().saturating_sub(self.began)
     }
 
-    /// Moves the deadline, if a third of the lease has passed since it was moved.
-    pub(super) async fn extend(&mut self, fleet: &Fleet, out: &Output, ids: &[String]) {
+    /// Moves the deadline at each endpoint where a third of the lease has passed. `left` are the seconds that each
+    /// has promised so far: what could not be asked is not extended, and one that was lost is made up for.
+    pub(super) async fn extend(
+        &self,
+        fleet: &Fleet,
+        out: &Output,
+        ids: &[String],
+        left: &[Option<f64>],
+    ) {
         let Some(lease) = self.lease else { return };
-        let wanted = (self.now() + lease).min(self.length);
-        let by = wanted.saturating_sub(self.until);
-        let is_last = wanted == self.length && !by.is_zero();
-        if by < lease / 3 && !is_last {
-            return;
-        }
-        let by_text = humantime::format_duration(by).to_string();
-        let moved = fleet
-            .ask(async |client: &Client| {
-                for id in ids {
-                    let path = ["v1", "rules", id, "extend"];
-                    let request = Request::post(&path, json!({ "by": by_text }));
-                    client.send(request).await?;
-                }
-                Ok(())
-            })
-            .await;
-        for (client, moved) in fleet.clients.iter().zip(&moved) {
-            if let Err(failure) = moved {
-                out.failure(Some(&client.name()), failure);
+        let rest = self.length.saturating_sub(self.now());
+        let wanted = lease.min(rest).as_secs_f64();
+        let each = fleet.clients.iter().zip(left).map(async |(client, left)| {
+            let Some(left) = left else { return };
+            // The end of the trial is a whole deadline, however near it is.
+            let is_last = wanted < lease.as_secs_f64() && wanted - left > LEAST;
+            if wanted - left < lease.as_secs_f64() / 3.0 && !is_last {
+                return;
             }
-        }
-        // Where it failed, the rule ends at its deadline.
-        self.until = wanted;
+            if let Err(failure) = extend(client, ids, wanted - left).await {
+                out.failure(Some(&client.name()), &failure);
+            }
+        });
+        join_all(each).await;
     }
+}
+
+async fn extend(client: &Client, ids: &[String], seconds: f64) -> Result<(), Failure> {
+    let by = Duration::from_millis((seconds * 1e3) as u64);
+    let by = humantime::format_duration(by).to_string();
+    for id in ids {
+        let path = ["v1", "rules", id, "extend"];
+        client
+            .send(Request::post(&path, json!({ "by": by })))
+            .await?;
+    }
+    Ok(())
 }
