@@ -48,6 +48,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         _ => {}
     }
     let fleet = config::fleet(&globals)?;
+    fleet.check(matches!(command, Command::Halt(_)))?;
     match command {
         Command::Status(args) => Ok(status::run(&fleet, out, &args).await),
         Command::Rules(args) => {

@@ -5,7 +5,8 @@
 //! 2. All are written to at once, with `If-Match` of what was read, except for a rule that is new: a port takes
 //!    no `If-Match` for it.
 //! 3. If one fails, those that were written to are put back, with `If-Match` of their own write, so nothing
-//!    that somebody else has done meanwhile is lost.
+//!    that somebody else has done meanwhile is lost. An edit that only takes faults away stays, and a rule that
+//!    had ended is put back disabled: what is put back never arms anything.
 //!
 //! With one endpoint, the port itself does all or nothing, so its edits go there at once, and those of single
 //! rules do not fail because of somebody else's edit of another rule.
@@ -16,7 +17,7 @@ pub(crate) mod meanwhile;
 mod steps;
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     client::{Client, answer::Answer, rule_list::RuleList},
@@ -40,6 +41,18 @@ pub(crate) enum Edit {
     Remove { id: String },
     /// Replaces all rules.
     Replace { rules: Vec<Value> },
+}
+
+impl Edit {
+    /// Returns whether the edit takes faults away and brings none.
+    fn only_removes(&self) -> bool {
+        match self {
+            Self::Remove { .. } => true,
+            Self::Patch { patch, .. } => *patch == json!({ "enabled": false }),
+            Self::Replace { rules } => rules.is_empty(),
+            Self::Put { .. } => false,
+        }
+    }
 }
 
 /// How edits are made.

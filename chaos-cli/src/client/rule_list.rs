@@ -40,3 +40,11 @@ impl RuleList {
         self.rules.iter().find(|rule| rule["id"] == id)
     }
 }
+
+/// Returns whether the time of an enabled rule is over, or its limit is used up: it injects nothing until it is
+/// armed anew.
+pub(crate) fn has_ended(rule: &Value) -> bool {
+    let limit = rule["limit"].as_u64();
+    let is_used_up = limit.is_some_and(|limit| rule["stats"]["injected"].as_u64() >= Some(limit));
+    rule["enabled"] != false && (rule["stats"]["expires_in"] == 0.0 || is_used_up)
+}

@@ -1,9 +1,15 @@
 //! Writing edits to one port, and putting back what was written.
 
 use reqwest::Method;
+use serde_json::Value;
 
 use crate::{
-    client::{Client, answer::Answer, request::Request, rule_list::RuleList},
+    client::{
+        Client,
+        answer::Answer,
+        request::Request,
+        rule_list::{RuleList, has_ended},
+    },
     edit::{Edit, answers, dry_run::replace, fate::Fate},
     failure::{Exit, Failure},
 };
@@ -60,7 +66,8 @@ pub(super) async fn write(
     }
 }
 
-/// Puts back what was written, the last first, as far as nobody has written since.
+/// Puts back what was written, the last first, as far as nobody has written since. Edits that only take faults
+/// away stay, as those of a halt do.
 pub(super) async fn take_back(client: &Client, before: &RuleList, written: Written) -> Fate {
     let Written {
         answers: made,
@@ -69,7 +76,10 @@ pub(super) async fn take_back(client: &Client, before: &RuleList, written: Writt
     // A write without an answer may have been made or not.
     let is_known = failure.as_ref().is_none_or(|it| it.exit != Exit::NoAnswer);
     let mut tag = made.last().and_then(|(_, answer)| answer.etag.clone());
-    for (edit, _) in made.iter().rev() {
+    if failure.is_none() && made.iter().all(|(edit, _)| edit.only_removes()) {
+        return Fate::Written(answers(made));
+    }
+    for (edit, _) in made.iter().rev().filter(|(edit, _)| !edit.only_removes()) {
         let request =
             inverse(edit, before).because(Some("taken back: it failed at another endpoint"));
         match client.send(request.if_match(tag.as_deref())).await {
@@ -78,6 +88,9 @@ pub(super) async fn take_back(client: &Client, before: &RuleList, written: Writt
         }
     }
     match failure {
+        Some(failure) if made.iter().any(|(edit, _)| edit.only_removes()) => {
+            Fate::NotTakenBack(answers(made), failure)
+        }
         Some(failure) if is_known => Fate::Refused(failure),
         Some(failure) => Fate::Unknown(failure),
         None => Fate::TakenBack,
@@ -93,10 +106,22 @@ fn inverse(edit: &Edit, before: &RuleList) -> Request {
     match rule_before {
         Some((id, Some(rule))) => request(&Edit::Put {
             id: id.clone(),
-            rule: rule.clone(),
+            rule: unarmed_if_ended(rule),
         }),
         Some((id, None)) => request(&Edit::Remove { id: id.clone() }),
         // The whole list, because the order counts.
-        None => replace(&before.rules),
+        None => {
+            let rules = before.rules.iter().map(unarmed_if_ended);
+            replace(&rules.collect::<Vec<_>>())
+        }
     }
+}
+
+/// Returns a rule as it was; disabled if it had ended, because putting it back would arm it again.
+fn unarmed_if_ended(rule: &Value) -> Value {
+    let mut rule = rule.clone();
+    if has_ended(&rule) {
+        rule["enabled"] = false.into();
+    }
+    rule
 }

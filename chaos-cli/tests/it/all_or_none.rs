@@ -108,8 +108,7 @@ fn one_that_dies_in_between_is_told_and_the_other_is_as_before() {
     for arguments in [
         &["arm", "db.read=error(lost)"][..],
         &["arm", "db.write=error(other)", "--id", "edited"],
-        &["off", "edited"],
-        &["rm", "edited"],
+        &["on", "edited"],
     ] {
         let ran = everywhere([&one.url, &dying], arguments).expect(6);
         assert!(ran.stderr.contains("taken back"), "{ran:?}");
@@ -117,6 +116,63 @@ fn one_that_dies_in_between_is_told_and_the_other_is_as_before() {
         let after: Vec<_> = one.ids().iter().map(|id| one.rule(id)).collect();
         assert_eq!(after, before, "{arguments:?}");
         assert_eq!(one.injector.counts("kept").unwrap().injected, 1);
+    }
+}
+
+/// What only takes faults away stays at the endpoint that took it: putting it back would arm rules.
+#[test]
+fn what_takes_faults_away_is_not_taken_back() {
+    for arguments in [
+        &["off", "live", "ended"][..],
+        &["rm", "live", "ended"],
+        &["-y", "rm", "--all"],
+    ] {
+        let (one, two) = (Port::new(), Port::new());
+        for port in [&one, &two] {
+            port.put("db.write=error(x)", "live");
+            port.put_ended("ended");
+        }
+        let dying = serve(gone_before_the_write(&two));
+        let ran = everywhere([&one.url, &dying], arguments).expect(6);
+        assert!(!ran.stderr.contains("taken back"), "{ran:?}");
+        assert!(ran.stderr.contains("may have been changed"), "{ran:?}");
+        let injector = &one.injector;
+        assert!(
+            inject!(injector: injector, "db.write").is_ok(),
+            "{arguments:?}"
+        );
+        assert!(
+            inject!(injector: injector, "db.read").is_ok(),
+            "{arguments:?}"
+        );
+        let is_enabled = |id: &String| one.rule(id)["enabled"] != false;
+        assert!(!one.ids().iter().any(is_enabled), "{arguments:?}");
+    }
+}
+
+/// A rule whose time is over is armed by each write: it is put back disabled.
+#[test]
+fn a_rule_that_had_ended_is_not_armed_by_the_way_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule = r#"{"rules":[{"id":"new","site":"db.write","faults":[{"error":"x"}]}]}"#;
+    std::fs::write(&file, rule).unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["arm", "db.read=error(y)", "--id", "ended"][..],
+        &["-y", "apply", "--prune", "-f", file],
+    ] {
+        let (one, two) = (Port::new(), Port::new());
+        for port in [&one, &two] {
+            port.put_ended("ended");
+        }
+        let dying = serve(gone_before_the_write(&two));
+        let ran = everywhere([&one.url, &dying], arguments).expect(6);
+        assert!(ran.stderr.contains("taken back"), "{ran:?}");
+        let injector = &one.injector;
+        assert!(inject!(injector: injector, "db.read").is_ok(), "{ran:?}");
+        assert_eq!(one.ids(), ["ended"]);
+        assert_eq!(one.rule("ended")["enabled"], false);
     }
 }
 
@@ -149,14 +205,15 @@ fn one_that_is_edited_in_between_keeps_that_edit() {
     let (one, two) = (Port::new(), Port::new());
     for port in [&one, &two] {
         port.put("db.read=error(x)", "a");
+        chaosctl(&["-e", &port.url, "off", "a"]).expect(0);
     }
     let edited = serve(edited_before_each_write(&two));
-    let ran = everywhere([&one.url, &edited], &["off", "a"]).expect(6);
+    let ran = everywhere([&one.url, &edited], &["on", "a"]).expect(6);
     assert!(
         ran.stderr.contains("have changed since they were read"),
         "{ran:?}"
     );
-    assert_eq!(one.rule("a")["enabled"], true);
-    assert_eq!(two.rule("a")["enabled"], true);
+    assert_eq!(one.rule("a")["enabled"], false);
+    assert_eq!(two.rule("a")["enabled"], false);
     assert_eq!(two.ids(), ["a", "env.x.1"]);
 }

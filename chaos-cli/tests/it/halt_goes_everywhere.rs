@@ -6,7 +6,7 @@ use axum::Router;
 use chaos_core::Clock;
 
 use crate::support::{
-    port::{Port, dead, serve},
+    port::{ARMER, Port, dead, serve},
     program::{chaosctl, command, run},
 };
 
@@ -102,4 +102,31 @@ fn it_asks_nothing_in_production_and_a_resume_does() {
     live(&["-y", "arm", "db.read=error(x)"]).expect(0);
     live(&["-y", "resume", "fixed"]).expect(0);
     assert!(!port.is_halted());
+}
+
+/// An address with a slip, or one that the token may not go to, is told; the others are halted.
+#[test]
+fn an_unusable_address_keeps_no_other_from_being_halted() {
+    for (slip, says) in [
+        ("unix:relative", "not absolute"),
+        ("http://10.0.0.1:9", "over plain HTTP"),
+    ] {
+        let port = Port::with_tokens();
+        let asked = ["-e", slip, "-e", &port.url];
+        let with = |arguments: &[&str]| {
+            let mut command = command(&[&asked, arguments].concat());
+            command.env("CHAOSCTL_TOKEN", ARMER);
+            run(command)
+        };
+        with(&["status"]).expect(2);
+        let ran = with(&["halt", "enough"]).expect(6);
+        assert!(port.is_halted());
+        assert!(ran.stderr.contains("endpoint 1: "), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+        let document = with(&["--json", "halt", "enough"]).expect(6).json();
+        assert_eq!(document[1]["endpoint"], "endpoint 1");
+        assert_eq!(document[1]["error"]["kind"], "usage");
+        let alone = chaosctl(&["-e", "unix:relative", "halt"]).expect(2);
+        assert!(alone.stderr.contains("not absolute"), "{alone:?}");
+    }
 }
