@@ -16,7 +16,7 @@ pub use self::{
     macros::{calls_of, polls_of},
 };
 pub(crate) use self::{
-    guarded::{armed_calls, guarded_calls},
+    guarded::{armed_calls, guarded_calls, idle_calls, watched_calls},
     macros::{arm, armed_here, bare as bare_function},
 };
 

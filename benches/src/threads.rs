@@ -1,10 +1,10 @@
-//! Measures whether two threads on one armed or guarded site slow each other down.
+//! Measures whether two threads on one armed, guarded or watched site slow each other down.
 
 use std::{sync::Barrier, thread, time::Duration};
 
 use crate::{
     case::Run,
-    cases::{armed_calls, armed_here, bare_function, guarded_calls},
+    cases::{armed_calls, armed_here, bare_function, guarded_calls, idle_calls, watched_calls},
     clock::{elapsed, median},
 };
 
@@ -25,13 +25,20 @@ pub fn report() -> String {
         speed_beside_another(armed_calls()),
         speed_beside_another(guarded_calls()),
     );
+    let (idle, watched) = (
+        speed_beside_another(idle_calls()),
+        speed_beside_another(watched_calls()),
+    );
     format!(
         "two threads on one armed site: each has {:.2} of one thread's speed \
          ({armed:.2}, against {bare:.2} without a site); the target is at least 0.95\n\
          two threads on one guarded layer: each has {:.2} of one thread's speed \
-         ({guarded:.2}, against {unguarded:.2} without a guard rail); the target is at least 0.95",
+         ({guarded:.2}, against {unguarded:.2} without a guard rail); the target is at least 0.95\n\
+         two threads on one watched layer: each has {:.2} of one thread's speed \
+         ({watched:.2}, against {idle:.2} if nobody watches); the target is at least 0.95",
         armed / bare,
         guarded / unguarded,
+        watched / idle,
     )
 }
 

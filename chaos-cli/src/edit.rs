@@ -13,6 +13,7 @@
 
 mod dry_run;
 mod fate;
+pub(crate) mod meanwhile;
 mod steps;
 
 use futures_util::future::join_all;
@@ -102,6 +103,11 @@ pub(crate) async fn all_or_none(
     let failed = written.iter().any(|written| written.failure.is_some());
     let fates = match failed {
         true => {
+            for (it, written) in prepared.iter().zip(&written) {
+                if let Some(failure) = &written.failure {
+                    meanwhile::tell(it.client, out, &it.list, failure).await;
+                }
+            }
             let written = prepared.iter().zip(written);
             join_all(written.map(|(it, written)| take_back(it.client, &it.list, written))).await
         }

@@ -21,7 +21,7 @@ use http::HeaderValue;
 
 use crate::{
     armed::{
-        arming::Arming,
+        arming::{ArmedBy, Arming},
         counters::Counters,
         draw::Hit,
         plain::PlainRule,
@@ -71,12 +71,12 @@ struct Prepared {
 }
 
 impl Armed {
-    fn new(rule: Arc<Rule>, counters: Arc<Counters>, policy: &Policy, now: Duration) -> Self {
+    fn new(rule: Arc<Rule>, counters: Arc<Counters>, policy: &Policy, by: &Arc<ArmedBy>) -> Self {
         Self {
             precheck: Arc::new(Precheck::new(&rule, &counters)),
             counters,
             gate: Arc::default(),
-            arming: Arc::new(Arming::new(&rule, policy, now)),
+            arming: Arc::new(Arming::new(&rule, policy, by)),
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
             plain: PlainRule::of(&rule),
@@ -94,22 +94,23 @@ impl Armed {
         rule: Arc<Rule>,
         put: bool,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Arc<Self> {
         let Some(before) = before.filter(|before| rule.continues(&before.rule)) else {
-            return Arc::new(Self::new(rule, Arc::default(), policy, now));
+            return Arc::new(Self::new(rule, Arc::default(), policy, by));
         };
-        let rearmed = put && before.arming.has_expired(now);
+        let rearmed = put && before.arming.has_expired(by.since);
         if *rule == *before.rule && !rearmed {
             return Arc::clone(before);
         }
         if rule.enabled != before.rule.enabled || rearmed {
-            let next = Self::new(rule, Arc::clone(&before.counters), policy, now);
             // Who disables a rule does not arm it.
-            if let Some(by) = before.arming.armed_by().filter(|_| !next.rule.enabled) {
-                next.arming.note_armed_by(by);
-            }
-            return Arc::new(next);
+            let by = match rule.enabled {
+                true => by,
+                false => &before.arming.armed_by,
+            };
+            let counters = Arc::clone(&before.counters);
+            return Arc::new(Self::new(rule, counters, policy, by));
         }
         let gate = Arc::clone(&before.gate);
         Arc::new(before.go_on(rule, gate))

@@ -6,6 +6,7 @@ pub(crate) mod hit_call;
 mod host;
 pub(crate) mod meter;
 mod query;
+pub(crate) mod seen;
 pub(crate) mod site_kind;
 pub(crate) mod stripe;
 
@@ -53,7 +54,7 @@ pub trait LazyFacts {
     }
 
     /// Returns the route that the service has matched, such as `/orders/{id}`, if it is known. It is
-    /// called only for a call that is hit.
+    /// called only for a call that is hit, or whose facts are kept because its site is watched.
     fn route(&self) -> Option<&str> {
         None
     }
@@ -166,6 +167,11 @@ impl<'a> Call<'a> {
     /// Returns the IP address of the peer, if it is known.
     pub(crate) fn peer(&self) -> Option<IpAddr> {
         self.lazy?.peer()
+    }
+
+    /// Returns the route that the service has matched, if it is known.
+    pub(crate) fn route(&self) -> Option<&'a str> {
+        self.lazy?.route()
     }
 
     /// Returns the trace id of the W3C's `traceparent` header, if the header is valid: 32

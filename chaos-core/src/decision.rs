@@ -7,6 +7,7 @@ pub(crate) mod fired;
 pub(crate) mod firing;
 pub(crate) mod overlay_rules;
 pub(crate) mod reservation;
+pub(crate) mod site_meter;
 pub(crate) mod site_rules;
 pub(crate) mod steps;
 pub(crate) mod watched_body;

@@ -13,7 +13,7 @@ mod install;
 mod limits;
 mod needs;
 mod overlays;
-mod sites;
+pub(crate) mod sites;
 mod wait;
 pub(crate) mod warnings;
 
@@ -248,8 +248,8 @@ impl Injector {
         (self.0.hub.observers).add(Arc::new(observer), Some(wants_calls));
     }
 
-    /// Returns whether no rule of this injector is armed: one relaxed load. A rule that has expired
-    /// counts as armed until a call or a report notices.
+    /// Returns whether no rule of this injector is armed, and nobody [watches](Self::watch) its sites: one relaxed load.
+    /// A rule that has expired counts as armed until a call or a report notices.
     #[inline(always)]
     #[must_use]
     pub fn is_idle(&self) -> bool {

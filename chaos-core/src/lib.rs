@@ -132,7 +132,8 @@ pub use crate::{
         status::{Counts, HaltHolder, HolderKind, State, Status},
     },
     call::{
-        Call, Cuts, Label, LazyFacts, direction::Direction, hit_call::HitCall, site_kind::SiteKind,
+        Call, Cuts, Label, LazyFacts, direction::Direction, hit_call::HitCall, seen::SeenFacts,
+        site_kind::SiteKind,
     },
     clock::Clock,
     decision::Decision,
@@ -146,6 +147,7 @@ pub use crate::{
         explain::{Explanation, Obstacle},
         global,
         halt_hooks::HaltHook,
+        sites::site_watch::{CallFigures, CallLatency, SiteWatch, WatchedSite},
         warnings::Warning,
     },
     matcher::{Matcher, glob::SiteGlob, text::Text},

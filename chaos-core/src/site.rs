@@ -21,10 +21,7 @@ use arc_swap::ArcSwapOption;
 use crate::{
     armed::Armed,
     call::{Call, site_kind::SiteKind},
-    decision::{
-        overlay_rules::SiteAddress,
-        site_rules::{SiteMonitors, SiteRules},
-    },
+    decision::{overlay_rules::SiteAddress, site_rules::SiteRules, watchers::SiteMonitors},
     hub::Hub,
     matcher::exempt::Exemptions,
     name::is_site_name,
@@ -54,7 +51,7 @@ pub struct Site {
     pub(crate) warned: AtomicBool,
     /// Whether answers that a fault changes carry no mark. It orders nothing: relaxed.
     unmarked: AtomicBool,
-    /// Whether guard rails measure calls here. Like `state`, it only says whether to look: relaxed.
+    /// Whether calls are measured here. Like `state`, it only says whether to look: relaxed.
     is_measured: AtomicBool,
     passed_outside: PassedOutside,
     peer: PeerState,
@@ -129,8 +126,8 @@ impl Site {
         }
     }
 
-    /// Returns whether a rule may aim here. This is all that an idle call costs: one relaxed load and
-    /// one branch.
+    /// Returns whether a rule may aim here, or calls are measured here. This is all that an idle call costs: one relaxed
+    /// load and one branch.
     ///
     /// With the feature `compile-out` it is `false` at compile time, and the code behind it is
     /// removed.
@@ -264,10 +261,16 @@ impl Site {
     }
 
     /// Returns whether the site holds rules. [`is_armed`](Self::is_armed) is also `true` at a site whose
-    /// first call is still to pass.
-    #[inline]
+    /// first call is still to pass, and while someone [watches](crate::Injector::watch) the site.
     #[must_use]
     pub fn is_aimed_at(&self) -> bool {
+        let holds_rules = |rules: &Arc<SiteRules>| !rules.are_watched_alone();
+        self.is_asked() && self.rules.load().as_ref().is_some_and(holds_rules)
+    }
+
+    /// Returns whether calls ask anything here: rules, or what counts them.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
         self.state.load(Ordering::Relaxed) >= ARMED
     }
 

@@ -83,6 +83,24 @@ fn an_armed_site_that_does_not_fire_allocates_nothing() {
     assert_eq!(injector.counts("r").unwrap().matched, 2);
 }
 
+#[test]
+fn a_watched_call_allocates_nothing() {
+    let injector = Injector::new();
+    let site = injector.site("idle.watched");
+    let uri: Uri = "/products/7".parse().unwrap();
+    let headers = HeaderMap::new();
+    let call = Call::http(&Method::GET, &uri, &headers);
+    let mut watch = injector.watch(["idle.*".parse().unwrap()]);
+    let pass = || {
+        assert!(site.decide(&call).is_none());
+        site.measure(&call, None).unwrap().end(false);
+    };
+    // Makes the histogram of this thread, and what the thread keeps.
+    (0..10).for_each(|_| pass());
+    assert_eq!(allocations(|| (0..1000).for_each(|_| pass())), 0);
+    assert_eq!(watch.take()[0].alone.calls, 1010);
+}
+
 /// Each call cost two allocations: the dice of the hit, and the exemptions of a site that has set none.
 #[test]
 fn a_rule_that_is_used_up_allocates_nothing() {

@@ -192,13 +192,13 @@ impl Admin {
         self
     }
 
-    /// Closes all open event streams.
+    /// Closes all open streams, of events and of frames.
     ///
     /// A [`Server`] does this itself when it stops. Call it before the graceful shutdown of a
     /// server that the [`router`](Self::router) is nested into, which would otherwise wait for the
     /// streams to end.
     pub fn end_events(&self) {
-        self.followers.feed.end();
+        self.followers.feed.places().end();
     }
 
     /// Adds the metric `chaos_tokens_total`, as [`Metrics::tokens_seen`] does.

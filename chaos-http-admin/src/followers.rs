@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use crate::webhook::delivery::Delivery;
 use crate::{
     followers::sources::Sources,
-    history::{audit_file::AuditFile, feed::Feed},
+    history::{audit_file::AuditFile, feed::Feed, live_frames::LiveFrames},
     worker::Worker,
 };
 
@@ -21,6 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Followers {
     pub(crate) feed: Feed,
+    pub(crate) live: LiveFrames,
     /// Locked while an edit of the port waits for the file and is made.
     pub(crate) edits: Arc<Mutex<()>>,
     /// Resumes, which may wait for a disk.
@@ -38,6 +39,7 @@ impl Followers {
     pub(crate) fn of(injector: &Injector) -> Self {
         Self {
             feed: Feed::of(injector),
+            live: LiveFrames::of(injector),
             edits: Arc::default(),
             status: Arc::default(),
             resumes: Worker::new(),
@@ -72,6 +74,6 @@ impl Followers {
                 .map(|(name, error)| json!({ "name": &*name, "error": error }))
                 .collect();
         }
-        status["listeners"] = json!(self.feed.listeners());
+        status["listeners"] = json!(self.feed.places().taken());
     }
 }

@@ -176,7 +176,7 @@ pub(crate) async fn serve_all(
         }
     }
     drop((listener, running));
-    feed.end();
+    feed.places().end();
     slots.join_all().await;
 }
 

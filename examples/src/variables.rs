@@ -9,4 +9,5 @@ Environment variables:
   CHAOS_FILE               Rules file to watch for changes
   CHAOS_HALT_FILE          File that is there while injection is halted, also over restarts
   CHAOS_POLICY             Bounds on all rules, in JSON: {\"rate\":0.1,\"max_ttl\":\"1h\"}
-  CHAOS_RULES              Rules in the short form: db.read=5%sleep(200)";
+  CHAOS_RULES              Rules in the short form: db.read=5%sleep(200)
+  CHAOS_SERVICE            Name of the service in the status and the console";

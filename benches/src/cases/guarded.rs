@@ -1,10 +1,12 @@
-//! The layer at a site that guard rails watch, on calls that no rule hits.
+//! The layer at a site whose calls are measured, for guard rails or for who watches the site, on calls that no rule hits.
+
+use std::sync::Arc;
 
 use chaos_core::{GuardRail, Injector, Rate};
 
 use crate::{
     case::{Case, Run},
-    cases::http::{ARMED, SITE, layered, request},
+    cases::http::{ARMED, IDLE, SITE, layered, request},
     rules::never_firing,
 };
 
@@ -27,7 +29,15 @@ pub(super) fn cases() -> Vec<Case> {
     ];
     // The rules are judged once in a while.
     let counted = |case: Case| case.calls(20_000).give_or_take(4);
-    cases.into_iter().map(counted).collect()
+    let mut cases: Vec<_> = cases.into_iter().map(counted).collect();
+    let watched = Case::new("layer, watched", || watched_calls()())
+        .over(IDLE)
+        .at_most(1_450)
+        .calls(20_000)
+        // A call is looked at for its facts every millisecond, and so are many while they are counted.
+        .give_or_take(60);
+    cases.push(watched);
+    cases
 }
 
 /// Arms a rule that never fires, with this many guard rails, none of which trips.
@@ -43,6 +53,29 @@ fn arm(injector: &Injector, rails: usize) {
 pub(crate) fn guarded_calls() -> impl Fn() -> Run + Sync {
     let injector = Injector::new();
     arm(&injector, 1);
+    move || crate::cases::http::calls_of_layer(&injector, request)
+}
+
+/// Returns what makes calls of one site that is watched, on as many threads as there are runs.
+pub(crate) fn watched_calls() -> impl Fn() -> Run + Sync {
+    let injector = Injector::new();
+    let watch = injector.watch([SITE.parse().expect("a name")]);
+    let watch = Arc::new(watch);
+    move || {
+        let (mut calls, watch) = (
+            crate::cases::http::calls_of_layer(&injector, request),
+            Arc::clone(&watch),
+        );
+        Box::new(move |count| {
+            let _held = &watch;
+            calls(count);
+        })
+    }
+}
+
+/// Returns what makes calls of one site that is idle, on as many threads as there are runs.
+pub(crate) fn idle_calls() -> impl Fn() -> Run + Sync {
+    let injector = Injector::new();
     move || crate::cases::http::calls_of_layer(&injector, request)
 }
 

@@ -104,3 +104,18 @@ fn per_call(calls: &(dyn Fn() -> Run + Sync), threads: usize) -> f64 {
     });
     spent / (threads as u64 * CALLS) as f64
 }
+
+#[cfg(all(test, not(feature = "compile-out")))]
+mod tests {
+    use crate::cases::watched_calls;
+
+    use super::*;
+
+    /// Threads that wrote to the same counts took several times as long. The bound leaves room for an unoptimized build
+    /// on a busy machine.
+    #[test]
+    fn two_threads_at_a_watched_site_do_not_slow_each_other_down() {
+        let Two { one, two, .. } = two_threads("watched", &watched_calls());
+        assert!(one > 0.0 && two <= 1.5 * one, "{one} ns, and {two} ns");
+    }
+}

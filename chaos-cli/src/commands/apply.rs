@@ -39,7 +39,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result
             if fleet.clients.len() > 1 {
                 out.text(&name);
             }
-            out.text(printable(&text));
+            out.text(&text);
             shown.push(text);
         }
     }
@@ -78,21 +78,9 @@ fn ask(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result<(), Failure> {
 
 /// Returns the id of each rule that changes, with the lines that change.
 fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<(String, String)> {
-    let named = |rule: &Value, lines| Some((text(rule, "id").to_owned(), lines?));
-    let put = rules.iter().filter_map(|rule| {
-        let before = list.find(text(rule, "id"));
-        named(rule, difference::lines(before, Some(rule)))
-    });
-    let gone = list
-        .rules
-        .iter()
-        .filter(|rule| prune && !holds(rules, rule));
-    let gone = gone.filter_map(|rule| named(rule, difference::lines(Some(rule), None)));
-    put.chain(gone).collect()
-}
-
-fn holds(rules: &[Value], rule: &Value) -> bool {
-    rules.iter().any(|other| other["id"] == rule["id"])
+    let is_named = |rule: &&Value| rules.iter().any(|other| other["id"] == rule["id"]);
+    let before = list.rules.iter().filter(|rule| prune || is_named(rule));
+    difference::between(&before.cloned().collect::<Vec<_>>(), rules)
 }
 
 /// Returns the edits that make the rules. Rules that stay as they are keep their counts.
@@ -110,12 +98,4 @@ fn edits(list: &RuleList, rules: &[Value], prune: bool) -> Vec<Edit> {
         rule: rule.clone(),
     };
     changed.map(put).collect()
-}
-
-/// Returns lines without what would steer a terminal.
-fn printable(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| chaos_core::OneLine(line).to_string());
-    lines.collect::<Vec<_>>().join("\n")
 }

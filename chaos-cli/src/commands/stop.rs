@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     args::change::{HaltArgs, ReasonArgs},
     client::{Client, answer::text, request::Request, rule_list::RuleList},
+    edit::meanwhile,
     failure::Failure,
     fleet::{Fleet, Report},
     output::Output,
@@ -50,19 +51,27 @@ pub(super) async fn resume(
     fleet.confirm(out, "resume")?;
     let body = json!({ "reason": args.reason.join(" ") });
     let pairs = fleet.clients.iter().zip(lists);
-    let resumed = join_all(pairs.map(|(client, list)| go_on(client, list, body.clone()))).await;
+    let resumed = pairs.map(|(client, list)| go_on(client, out, list, body.clone()));
+    let resumed = join_all(resumed).await;
     Ok(fleet.report(out, resumed, told))
 }
 
 /// Resumes one endpoint, if what comes alive is what was shown.
 async fn go_on(
     client: &Client,
+    out: &Output,
     list: Result<RuleList, Failure>,
     body: Value,
 ) -> Result<Value, Failure> {
+    let list = list?;
     let request = Request::post(&["v1", "resume"], body);
-    let request = request.if_match(list?.etag.as_deref());
-    Ok(client.send(request).await?.with("state")?.body)
+    match client.send(request.if_match(list.etag.as_deref())).await {
+        Ok(answer) => Ok(answer.with("state")?.body),
+        Err(failure) => {
+            meanwhile::tell(client, out, &list, &failure).await;
+            Err(failure)
+        }
+    }
 }
 
 /// Returns whether a rule injects again after a resume.

@@ -18,3 +18,4 @@ mod tokens_stay_private;
 #[cfg(all(feature = "watch", target_os = "linux"))]
 mod watch_is_live;
 mod what_answers_is_not_trusted;
+mod what_calls_do_is_shown;

@@ -5,3 +5,4 @@ pub(crate) mod program;
 pub(crate) mod relay;
 #[cfg(all(feature = "watch", target_os = "linux"))]
 pub(crate) mod screen;
+pub(crate) mod traffic;

@@ -8,6 +8,7 @@ use crate::support::{
     port::{Port, dead},
     program::chaosctl,
     screen::Screen,
+    traffic::Traffic,
 };
 
 fn watch(columns: u16, arguments: &str) -> Screen {
@@ -51,6 +52,28 @@ fn a_hit_is_seen_and_h_halts_at_80_and_at_40_columns() {
         screen.press("?h");
         screen.wait(&["HALTED", "pressed in", "halted 1 of 1"]);
         assert!(port.is_halted());
+        quit(screen);
+    }
+}
+
+/// Latency and errors of the sites that rules aim at, of calls that were hit beside those left alone.
+#[test]
+fn what_calls_do_is_shown_at_80_and_at_40_columns() {
+    for (columns, expected) in [
+        (
+            80,
+            ["http.server  p99 ", " left alone, ", " hit; errors 0.0 %"],
+        ),
+        (40, ["http.server  ", " ms, hit ", "; errors"]),
+    ] {
+        let port = Port::new();
+        let _traffic = Traffic::new(&port.injector);
+        port.put("http.server=50%latency(30ms)", "slow");
+        let screen = watch(columns, &format!("-e {}", port.url));
+        screen.wait(&expected);
+        // What is watched changes with the rules.
+        chaosctl(&["-e", &port.url, "rm", "slow"]).expect(0);
+        screen.wait(&["IDLE"]);
         quit(screen);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, SystemTime},
@@ -23,8 +23,7 @@ use crate::{
 /// One arming of a rule. It goes on when the rule changes only in its reason, its position or the like.
 #[derive(Debug)]
 pub(crate) struct Arming {
-    /// When the rule was armed, on the injector's clock.
-    pub(crate) since: Duration,
+    pub(crate) armed_by: Arc<ArmedBy>,
     deadline: Deadline,
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
@@ -36,17 +35,18 @@ pub(crate) struct Arming {
     burns: AtomicBool,
     /// Whether its expiry is in the audit. Written under the injector's lock.
     noticed: AtomicBool,
-    /// Who has armed the rule. Set under the injector's lock, right after the rule was armed.
-    armed_by: OnceLock<Arc<ArmedBy>>,
     /// Whether the deadline was moved to a later time. Written under the injector's lock.
     is_extended: AtomicBool,
 }
 
-/// Who has armed a rule, and at which time of day. Rules that were armed together share it.
+/// Who has armed a rule, and when. Rules that were armed together share it.
 #[derive(Debug)]
 pub(crate) struct ArmedBy {
     pub(crate) actor: Actor,
+    /// The time of day.
     pub(crate) at: SystemTime,
+    /// The moment on the clock of the injector.
+    pub(crate) since: Duration,
 }
 
 /// What few rules have.
@@ -82,18 +82,17 @@ impl RareState {
 }
 
 impl Arming {
-    pub(crate) fn new(rule: &Rule, policy: &Policy, now: Duration) -> Self {
+    pub(crate) fn new(rule: &Rule, policy: &Policy, armed_by: &Arc<ArmedBy>) -> Self {
         let draw = Draw::of(rule);
         Self {
-            since: now,
-            deadline: Deadline::at(policy.deadline(rule.lifetime, now)),
+            deadline: Deadline::at(policy.deadline(rule.lifetime, armed_by.since)),
+            armed_by: Arc::clone(armed_by),
             progress: Progress::default(),
             draw,
             rare: RareState::of(rule, draw).map(Box::new),
             pauses: Turnstile::default(),
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
-            armed_by: OnceLock::new(),
             is_extended: AtomicBool::new(false),
         }
     }
@@ -119,14 +118,9 @@ impl Arming {
         self.rare.as_ref()?.log.as_ref()
     }
 
-    /// Notes who has armed the rule, if that is not known yet.
-    pub(crate) fn note_armed_by(&self, by: &Arc<ArmedBy>) {
-        self.armed_by.get_or_init(|| Arc::clone(by));
-    }
-
-    /// Returns who has armed the rule.
-    pub(crate) fn armed_by(&self) -> Option<&Arc<ArmedBy>> {
-        self.armed_by.get()
+    /// Returns when the rule was armed, on the injector's clock.
+    pub(crate) fn since(&self) -> Duration {
+        self.armed_by.since
     }
 
     /// Returns the deadline, on the injector's clock, if there is one.
@@ -141,8 +135,8 @@ impl Arming {
             policy
                 .max_ttl
                 .and_then(|most| match self.is_extended.load(Ordering::Relaxed) {
-                    true => Some(self.since.saturating_add(most)),
-                    false => policy.deadline(rule.lifetime, self.since),
+                    true => Some(self.since().saturating_add(most)),
+                    false => policy.deadline(rule.lifetime, self.since()),
                 });
         self.deadline.bring_forward(sooner);
     }
@@ -169,7 +163,7 @@ impl Arming {
     }
 
     pub(crate) fn age(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.since)
+        now.saturating_sub(self.since())
     }
 
     /// Marks the rule as one that burns. Returns `false` if it burns already.

@@ -1,13 +1,10 @@
 //! The rules in force of an injector or an overlay: as they were written, and armed.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     armed::{Armed, aims::Aims, arming::ArmedBy, status::Counts},
-    audit::{Changed, actor::Actor},
+    audit::Changed,
     guard_rail::monitor::Monitor,
     policy::Policy,
     rule::{
@@ -80,7 +77,7 @@ impl ArmedRules {
         change: Change,
         expected: Option<u64>,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Result<Edited, ChangeError> {
         let is_put = matches!(change, Change::Put(_));
         // Where the one rule stands that is edited; behind all if it is new.
@@ -93,8 +90,8 @@ impl ArmedRules {
         let set = Arc::new(self.next(change, expected, policy)?);
         let before = std::mem::replace(&mut self.set, set);
         let edited = match at {
-            Some(at) => self.rearm_one(&before, at, is_put, policy, now),
-            None => self.rearm(before, policy, now),
+            Some(at) => self.rearm_one(&before, at, is_put, policy, by),
+            None => self.rearm(before, policy, by),
         };
         Ok(edited)
     }
@@ -127,13 +124,13 @@ impl ArmedRules {
         &mut self,
         rules: Vec<Arc<Rule>>,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Result<Edited, ChangeError> {
         let set = Arc::new(self.set.replaced(rules)?);
         let permitted = policy.permits_set(self.set.weight, set.weight);
         permitted.map_err(ChangeError::Rule)?;
         let before = std::mem::replace(&mut self.set, set);
-        Ok(self.rearm(before, policy, now))
+        Ok(self.rearm(before, policy, by))
     }
 
     /// Arms the rule at `at`, which alone is not as it was `before`.
@@ -143,14 +140,14 @@ impl ArmedRules {
         at: usize,
         is_put: bool,
         policy: &Policy,
-        now: Duration,
+        by: &Arc<ArmedBy>,
     ) -> Edited {
         let was = self.armed.get(at).cloned();
         let is_removed = self.set.rules.len() < before.rules.len();
         let rule = self.set.rules.get(at).filter(|_| !is_removed).cloned();
         let changed = Changed::one(before, at, rule.clone());
         let is = rule.map(|rule| {
-            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, now);
+            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, by);
             if self.of_token {
                 is.mark_of_token();
             }
@@ -189,12 +186,12 @@ impl ArmedRules {
     }
 
     /// Arms all rules, which were others `before`. Rules that both lists have in common go on.
-    fn rearm(&mut self, before: Arc<RuleSet>, policy: &Policy, now: Duration) -> Edited {
+    fn rearm(&mut self, before: Arc<RuleSet>, policy: &Policy, by: &Arc<ArmedBy>) -> Edited {
         let mut goes_on = vec![false; self.armed.len()];
         let succeed = |rule: &Arc<Rule>| {
             let at = before.position(rule.id.as_str());
             let was = at.map(|at| &self.armed[at]);
-            let is = Armed::succeed(was, Arc::clone(rule), false, policy, now);
+            let is = Armed::succeed(was, Arc::clone(rule), false, policy, by);
             if let (Some(at), Some(was)) = (at, was) {
                 goes_on[at] = Arc::ptr_eq(&was.gate, &is.gate);
             }
@@ -217,17 +214,6 @@ impl ArmedRules {
         }
     }
 
-    /// Notes who has armed the rules that an edit has armed.
-    pub(crate) fn note_armed_by(&self, edited: &Edited, actor: &Actor, at: SystemTime) {
-        let actor = actor.clone();
-        let by = Arc::new(ArmedBy { actor, at });
-        let rules = match &edited.one {
-            Some((_, after)) => after.as_slice(),
-            None => &self.armed,
-        };
-        rules.iter().for_each(|rule| rule.arming.note_armed_by(&by));
-    }
-
     /// Moves the deadline of the rule `id` by `by`, and returns the rule before and after. It must end within `max_ttl`
     /// of the moment when it was armed. Nothing else of the rule changes.
     pub(crate) fn extend(
@@ -246,7 +232,7 @@ impl ArmedRules {
         if now >= deadline {
             return Err(ExtendError::Ended);
         }
-        let last = was.arming.since.saturating_add(max_ttl);
+        let last = was.arming.since().saturating_add(max_ttl);
         let most = last.saturating_sub(deadline);
         if by > most {
             return Err(ExtendError::TooLong { most, max_ttl });

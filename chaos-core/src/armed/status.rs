@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::{
-    armed::Armed,
+    armed::{Armed, arming::ArmedBy},
     audit::actor::Actor,
     guard_rail::breach::OpenBreach,
     policy::limit::Overflow,
@@ -133,9 +133,9 @@ pub struct Counts {
     /// once: how many users, say. No more than 10,000 are counted. `None` for a rule without a key.
     pub keys: Option<u64>,
     /// Who has armed the rule, or has put it as a disabled rule. Who disables a rule, or extends it, does not arm it.
-    pub armed_by: Option<Actor>,
+    pub armed_by: Actor,
     /// The time of day at which that was, by the injector's clock.
-    pub since: Option<SystemTime>,
+    pub since: SystemTime,
     /// The time of day at which the rule ends, if there is such a time: that of `since` and the lifetime, extensions
     /// included. A clock that is set meanwhile makes no difference to it.
     pub deadline: Option<SystemTime>,
@@ -144,9 +144,8 @@ pub struct Counts {
 impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
         let deadline = rule.arming.deadline().filter(|_| rule.rule.enabled);
-        let armed_by = rule.arming.armed_by();
-        let since = armed_by.map(|by| by.at);
-        let lifetime = deadline.map(|deadline| deadline.saturating_sub(rule.arming.since));
+        let ArmedBy { actor, at, since } = &*rule.arming.armed_by;
+        let lifetime = deadline.map(|deadline| deadline.saturating_sub(*since));
         Self {
             matched: rule.counters.matched(),
             injected: rule.counters.injected(),
@@ -156,11 +155,9 @@ impl Counts {
             overflow: rule.counters.overflow(),
             expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
             keys: rule.arming.log().and_then(Log::keys),
-            armed_by: armed_by.map(|by| by.actor.clone()),
-            since,
-            deadline: since
-                .zip(lifetime)
-                .and_then(|(at, ttl)| at.checked_add(ttl)),
+            armed_by: actor.clone(),
+            since: *at,
+            deadline: lifetime.and_then(|lifetime| at.checked_add(lifetime)),
         }
     }
 }

@@ -44,7 +44,7 @@ impl HitCall {
         Arc::new(Self {
             method: call.http.map(|http| http.method.clone()),
             path: call.path().map(short),
-            route: call.lazy.and_then(|facts| facts.route()).map(short),
+            route: call.route().map(short),
             trace_id: call.trace().map(Into::into),
             labels: labels.map(|(name, value)| (*name, short(value))).collect(),
         })

@@ -85,7 +85,7 @@ impl<const GROUPS: usize> CallMeter<GROUPS> {
     }
 
     /// Reads all that was counted so far.
-    fn read(&self, reading: &mut Reading<GROUPS>) {
+    pub(crate) fn read(&self, reading: &mut Reading<GROUPS>) {
         reading.iter_mut().for_each(CallStats::clear);
         for stripe in &self.stripes {
             for (stats, group) in reading.iter_mut().zip(stripe.iter()) {

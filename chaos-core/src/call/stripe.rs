@@ -33,10 +33,18 @@ pub(crate) fn count() -> usize {
 /// only when there are more threads than stripes.
 #[inline]
 pub(crate) fn index() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    if STRIPE.get() == NONE {
-        STRIPE.set(NEXT.fetch_add(1, Relaxed) % *COUNT);
+    match STRIPE.get() {
+        NONE => take_index(),
+        index => index,
     }
+}
+
+/// Gives this thread the index of its stripe.
+#[cold]
+#[inline(never)]
+fn take_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    STRIPE.set(NEXT.fetch_add(1, Relaxed) % *COUNT);
     STRIPE.get()
 }
 

@@ -1,6 +1,6 @@
 //! A rule that fired on a call: the steps that are left, and what it gives back if they never begin.
 
-pub(crate) mod held_rules;
+pub(crate) mod held_rule;
 pub(crate) mod plain;
 
 use std::{

@@ -156,6 +156,26 @@ impl Drop for MeasuredCall {
     }
 }
 
+/// Calls `each` for each call under way that waits for its head and into which a fault was injected, with the number of
+/// those that measure it.
+pub(super) fn each_injected(mut each: impl FnMut(u64)) {
+    for record in each_taken() {
+        let begun = record.begun.load(Acquire);
+        let injected = record.injected.so_far();
+        let stage = record.stage.load(Relaxed);
+        let watchers = record.watchers.load(Relaxed);
+        // It may have become another call's meanwhile. Pairs with the fence of a call that begins.
+        fence(Acquire);
+        if begun != FREE
+            && record.begun.load(Relaxed) == begun
+            && stage & HEAD != 0
+            && injected.is_by_anyone()
+        {
+            each(watchers);
+        }
+    }
+}
+
 /// The calls under way that a guard rail measures.
 pub(super) struct CallsOf<'m>(pub(super) &'m Monitor);
 

@@ -9,12 +9,12 @@ use crate::{
         Decision,
         firing::{
             Firing,
-            held_rules::{HeldRules, StripedRules},
+            held_rule::{HeldRule, StripedRules},
         },
-        watchers::StripedWatchers,
+        site_meter::SiteMeter,
+        watchers::{SiteMonitors, StripedWatchers},
     },
     fault::Fault,
-    guard_rail::monitor::Monitor,
     hub::Hub,
     matcher::{
         compiled::Known,
@@ -51,24 +51,6 @@ pub(crate) enum Reads {
     Others,
 }
 
-/// The guard rails that watch a site, and until when. Most sites have none.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct SiteMonitors(pub(crate) Option<(Arc<[Arc<Monitor>]>, Duration)>);
-
-impl SiteMonitors {
-    fn are_the_same(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (None, None) => true,
-            (Some((monitors, until)), Some((others, others_until))) => {
-                until == others_until
-                    && monitors.len() == others.len()
-                    && (monitors.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
-            }
-            _ => false,
-        }
-    }
-}
-
 /// The rules that aim at one site, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRules {
@@ -86,8 +68,10 @@ pub(crate) struct SiteRules {
     overlaid: Option<Duration>,
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
+    /// Whether each call is counted: for the policy, or by the meter of a site in code.
+    is_counted: bool,
     monitors: SiteMonitors,
-    /// The guard rails of `monitors`, as calls hold them.
+    /// What of `monitors` measures calls to their end, as calls hold it.
     watchers: Option<Arc<StripedWatchers>>,
     /// Whether a rule acts on responses, and so is asked about a call that another rule ends.
     acts_on_responses: bool,
@@ -108,7 +92,7 @@ impl SiteRules {
         monitors: SiteMonitors,
     ) -> Option<Self> {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
-        if on == 0 && overlaid.is_none() && monitors.0.is_none() {
+        if on == 0 && overlaid.is_none() && monitors.are_none() {
             return None;
         }
         if on <= FEW {
@@ -119,8 +103,7 @@ impl SiteRules {
             let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
-        let watchers = (monitors.0.as_ref())
-            .map(|(monitors, _)| Arc::new(StripedWatchers::new(hub, monitors)));
+        let is_counted = counts_calls || monitors.meter_of_passes().is_some();
         Some(Self {
             number: 0,
             hub: Arc::clone(hub),
@@ -129,10 +112,11 @@ impl SiteRules {
             acts_on_responses: act_on_responses(rules.iter()),
             rules: PartedList::of(rules.into_iter()),
             held: StripedRules::default(),
-            is_plain: overlaid.is_none() && !counts_calls,
+            is_plain: overlaid.is_none() && !is_counted,
             counts_calls,
+            is_counted,
+            watchers: monitors.watchers(hub),
             monitors,
-            watchers,
             index,
             on,
             overlaid,
@@ -183,9 +167,9 @@ impl SiteRules {
 
     /// Returns these rules with or without overlays; `None` if that leaves nothing to ask.
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
-        (self.on > 0 || overlaid.is_some() || self.monitors.0.is_some()).then(|| Self {
+        (self.on > 0 || overlaid.is_some() || !self.monitors.are_none()).then(|| Self {
             overlaid,
-            is_plain: overlaid.is_none() && !self.counts_calls,
+            is_plain: overlaid.is_none() && !self.is_counted,
             ..self.clone()
         })
     }
@@ -195,16 +179,37 @@ impl SiteRules {
         self.overlaid.is_some()
     }
 
-    /// Returns the rules, as a call of this thread holds them that is hit.
+    /// Returns the rule at a position, as a call of this thread holds it that is hit.
     #[inline]
-    pub(crate) fn held(&self) -> &Arc<HeldRules> {
-        self.held.here(|| HeldRules {
-            rules: self.rules.clone(),
+    pub(crate) fn held(&self, at: usize) -> &Arc<HeldRule> {
+        self.held.here(at, self.rules.len(), || HeldRule {
+            rule: Arc::clone(&self.rules[at]),
             hub: Arc::clone(&self.hub),
         })
     }
 
-    /// Returns the guard rails that watch this site, if any does.
+    /// Returns what is left of these when all rules and guard rails are over: nothing, unless someone watches the site.
+    pub(crate) fn when_over(&self) -> Option<Self> {
+        let monitors = SiteMonitors::of_meter(self.monitors.meter.clone());
+        Self::of(&self.hub, Vec::new(), None, monitors)
+    }
+
+    /// Returns whether someone watches the site, and there is nothing else.
+    pub(crate) fn are_watched_alone(&self) -> bool {
+        self.on == 0 && self.overlaid.is_none() && self.monitors.are_a_meter_alone()
+    }
+
+    /// Returns whether each call is counted: for the policy, or by the meter of a site in code.
+    pub(crate) fn are_counted(&self) -> bool {
+        self.is_counted
+    }
+
+    /// Returns the meter in which calls are counted when they pass, if there is one.
+    pub(crate) fn meter_of_passes(&self) -> Option<&SiteMeter> {
+        self.monitors.meter_of_passes()
+    }
+
+    /// Returns what measures the calls of this site, if anything does.
     pub(crate) fn watchers(&self) -> Option<&StripedWatchers> {
         self.watchers.as_deref()
     }
@@ -229,7 +234,7 @@ impl SiteRules {
 
     /// Returns whether glances settle most calls. A thread then keeps what they take.
     pub(crate) fn are_settled_by_glances(&self) -> bool {
-        // Without a rule, guard rails watch.
+        // Without a rule, calls are measured.
         let can_settle = || (self.rules.get(0)).is_none_or(|rule| rule.precheck.can_settle());
         self.is_plain && self.index.is_none() && can_settle()
     }
@@ -262,9 +267,13 @@ impl SiteRules {
         last < Duration::MAX && self.hub.clock.now() >= last
     }
 
-    /// Returns when the last rule and the last guard rail end, those of overlays included.
+    /// Returns when the last rule and the last guard rail end, those of overlays included. What watches a site that has
+    /// none of these does not end.
     pub(crate) fn last_end(&self) -> Duration {
-        let monitors = self.monitors.0.as_ref().map(|(_, until)| *until);
+        if self.are_watched_alone() {
+            return Duration::MAX;
+        }
+        let monitors = self.monitors.rails.as_ref().map(|(_, until)| *until);
         let others = [self.overlaid, monitors].into_iter().flatten();
         others.fold(self.last_deadline, Duration::max)
     }

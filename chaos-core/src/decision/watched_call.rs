@@ -1,4 +1,4 @@
-//! A call that guard rails measure, from its decision to its answer.
+//! A call that is measured, from its decision to its answer: by guard rails, or because someone watches its site.
 
 use std::{
     mem,
@@ -19,8 +19,9 @@ use super::{
 };
 use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
 
-/// A call that guard rails measure. If it is dropped before its answer, the caller has left: then it
-/// counts only if it was late, and as failed only if a fault has held it. A call that panics counts as failed.
+/// A call that is measured: by guard rails, or because someone [watches](crate::Injector::watch) its site. If it is
+/// dropped before its answer, the caller has left: then it counts for guard rails only if it was late, and as failed
+/// only if a fault has held it. A call that panics counts as failed.
 ///
 /// [`Site::measure`](crate::Site::measure) makes it.
 #[derive(Debug)]
@@ -93,6 +94,7 @@ impl WatchedCall {
         } = call.end_head();
         let end = if has_left { CallEnd::Left } else { end };
         let now = call.watchers().now();
+        call.watchers().count_head(start, injected, now, end);
         call.watchers().judge_those(now, |monitor| {
             monitor.end(start, injected, now, end, has_body)
         });

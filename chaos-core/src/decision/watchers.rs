@@ -1,4 +1,4 @@
-//! The guard rails that measure the calls of a site, as one call holds them.
+//! What measures the calls of a site, as one call holds it: guard rails, and the meter of who watches the site.
 
 use std::{
     fmt,
@@ -9,11 +9,19 @@ use std::{
     time::Duration,
 };
 
-use super::measured_calls::CallsOf;
-use crate::{call::stripe, guard_rail::monitor::Monitor, hub::Hub};
+use super::{measured_calls::CallsOf, site_meter::SiteMeter};
+use crate::{
+    call::stripe,
+    guard_rail::{
+        injected_by::InjectedSoFar,
+        monitor::{CallStart, Monitor},
+        outcomes::CallEnd,
+    },
+    hub::Hub,
+};
 
-/// The guard rails that measure the calls of a site. Aligned, so that the counts of those who hold the ones of
-/// different stripes share no cache line.
+/// What measures the calls of a site. Aligned, so that the counts of those who hold the ones of different stripes share
+/// no cache line.
 #[repr(align(64))]
 pub(crate) struct Watchers {
     site: Arc<SiteWatchers>,
@@ -38,7 +46,7 @@ impl Watchers {
         }
     }
 
-    /// Returns the number by which the guard rails know that they are among these.
+    /// Returns the number by which the guard rails and the meter know that they are among these.
     pub(super) fn number(&self) -> u64 {
         self.site.number
     }
@@ -49,6 +57,26 @@ impl Watchers {
 
     pub(super) fn now(&self) -> Duration {
         self.site.hub.clock.now()
+    }
+
+    /// Returns the meter of the site, if someone watches it.
+    #[inline]
+    pub(crate) fn meter(&self) -> Option<&SiteMeter> {
+        self.site.meter.as_deref()
+    }
+
+    /// Counts a call whose head is there, or whose caller has left, if someone watches the site.
+    #[inline]
+    pub(super) fn count_head(
+        &self,
+        start: CallStart,
+        injected: InjectedSoFar,
+        now: Duration,
+        end: CallEnd,
+    ) {
+        if let Some(meter) = self.meter() {
+            meter.end(start.taken(now), injected, end);
+        }
     }
 
     /// Passes each guard rail on, judges those for which that returns `true`, and reports what is broken.
@@ -75,20 +103,75 @@ impl fmt::Debug for Watchers {
     }
 }
 
-/// The guard rails of a site. They know it by its number for as long as a call may have it.
+/// What measures the calls of a site, as the site is given it. Most sites have nothing of it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SiteMonitors {
+    /// The guard rails, and until when they watch.
+    pub(crate) rails: Option<(Arc<[Arc<Monitor>]>, Duration)>,
+    /// The meter of a site that someone watches.
+    pub(crate) meter: Option<Arc<SiteMeter>>,
+}
+
+impl SiteMonitors {
+    /// Returns those of a site without guard rails, which someone may watch.
+    pub(crate) fn of_meter(meter: Option<Arc<SiteMeter>>) -> Self {
+        Self { rails: None, meter }
+    }
+
+    pub(super) fn are_none(&self) -> bool {
+        self.rails.is_none() && self.meter.is_none()
+    }
+
+    pub(super) fn are_a_meter_alone(&self) -> bool {
+        self.rails.is_none() && self.meter.is_some()
+    }
+
+    /// Returns the meter if calls are counted in it when they pass.
+    pub(super) fn meter_of_passes(&self) -> Option<&SiteMeter> {
+        self.meter.as_deref().filter(|meter| meter.is_in_code())
+    }
+
+    /// Returns what measures calls from their beginning to their end, if anything does.
+    pub(super) fn watchers(&self, hub: &Arc<Hub>) -> Option<Arc<StripedWatchers>> {
+        let meter = self.meter.as_ref().filter(|meter| !meter.is_in_code());
+        let rails = self.rails.as_ref().map(|(rails, _)| Arc::clone(rails));
+        (rails.is_some() || meter.is_some()).then(|| {
+            let rails = rails.unwrap_or_default();
+            Arc::new(StripedWatchers::new(hub, rails, meter.cloned()))
+        })
+    }
+
+    pub(super) fn are_the_same(&self, other: &Self) -> bool {
+        let address = |monitors: &Self| monitors.meter.as_ref().map(Arc::as_ptr);
+        let have_the_same_rails = match (&self.rails, &other.rails) {
+            (None, None) => true,
+            (Some((rails, until)), Some((others, others_until))) => {
+                until == others_until
+                    && rails.len() == others.len()
+                    && (rails.iter().zip(&**others)).all(|(a, b)| Arc::ptr_eq(a, b))
+            }
+            _ => false,
+        };
+        have_the_same_rails && address(self) == address(other)
+    }
+}
+
+/// The guard rails and the meter of a site. They know it by its number for as long as a call may have it.
 struct SiteWatchers {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
+    meter: Option<Arc<SiteMeter>>,
     number: u64,
 }
 
 impl Drop for SiteWatchers {
     fn drop(&mut self) {
         self.monitors.iter().for_each(|it| it.leave(self.number));
+        self.meter.iter().for_each(|it| it.leave(self.number));
     }
 }
 
-/// The guard rails of a site, once for each stripe: a call counts itself among those who hold them, and
+/// What measures the calls of a site, once for each stripe: a call counts itself among those who hold it, and
 /// must not write for that where other threads write.
 pub(crate) struct StripedWatchers {
     site: Arc<SiteWatchers>,
@@ -96,14 +179,20 @@ pub(crate) struct StripedWatchers {
 }
 
 impl StripedWatchers {
-    pub(crate) fn new(hub: &Arc<Hub>, monitors: &Arc<[Arc<Monitor>]>) -> Self {
+    pub(crate) fn new(
+        hub: &Arc<Hub>,
+        monitors: Arc<[Arc<Monitor>]>,
+        meter: Option<Arc<SiteMeter>>,
+    ) -> Self {
         /// No two have the same number.
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = NEXT.fetch_add(1, Relaxed);
         monitors.iter().for_each(|it| it.join(number));
+        meter.iter().for_each(|it| it.join(number));
         let site = SiteWatchers {
             hub: Arc::clone(hub),
-            monitors: Arc::clone(monitors),
+            monitors,
+            meter,
             number,
         };
         Self {

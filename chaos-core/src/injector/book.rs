@@ -6,7 +6,7 @@ use crate::{
     armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
     guard_rail::{breach::OpenBreach, monitor::Monitor},
-    injector::sites::list::SiteList,
+    injector::sites::{list::SiteList, watches::Watches},
     matcher::glob::SiteGlob,
     name::RuleId,
     rule::{
@@ -25,6 +25,8 @@ pub(super) struct Book {
     pub(super) rules: ArmedRules,
     pub(super) overlays: Vec<Arc<OverlayRules>>,
     pub(super) sites: SiteList,
+    /// Which of them are watched.
+    pub(super) watches: Watches,
     /// Sites that no rule reaches.
     pub(super) exempt: Vec<SiteGlob>,
     /// The rules that a guard rail has disabled, with the breach. They cannot be armed until someone

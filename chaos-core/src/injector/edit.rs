@@ -6,6 +6,7 @@ mod undo;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    armed::arming::ArmedBy,
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -96,16 +97,15 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         // Sweeping first puts earlier expiries into the audit before this edit.
         let mut book = self.swept_book();
-        let now = self.now();
+        let by = self.armed_by(actor);
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
-        let edited = book.rules.apply(change, expected, &bounds.policy, now)?;
-        book.rules.note_armed_by(&edited, actor, self.wall());
+        let edited = book.rules.apply(change, expected, &bounds.policy, &by)?;
         self.0.publish(&book);
         match &edited.one {
-            Some(one) => self.0.install_one(&mut book, one, now),
-            None => self.0.install_own(&mut book, now),
+            Some(one) => self.0.install_one(&mut book, one, by.since),
+            None => self.0.install_own(&mut book, by.since),
         }
         let draft = EntryDraft::of(action).changed(edited.changed);
         self.note(&book, actor, draft);
@@ -113,6 +113,15 @@ impl Injector {
         edited.retired.open();
         self.notify();
         Ok(edited.generation)
+    }
+
+    /// Returns what is noted of the rules that `actor` arms now.
+    pub(super) fn armed_by(&self, actor: &Actor) -> Arc<ArmedBy> {
+        Arc::new(ArmedBy {
+            actor: actor.clone(),
+            at: self.wall(),
+            since: self.now(),
+        })
     }
 
     /// Writes an entry into the audit. The lock is held, so that entries stand in the order in which

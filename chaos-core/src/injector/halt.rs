@@ -250,10 +250,11 @@ impl Injector {
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
             let off = Change::Edit(Rule::clone(&rule).enabled(false));
             let bounds = self.0.hub.bounds.load();
-            let edited = book.rules.apply(off, None, &bounds.policy, self.now());
+            let by = self.armed_by(&Actor::injector());
+            let edited = book.rules.apply(off, None, &bounds.policy, &by);
             let edited = edited.expect("without an expected generation, the rule is there");
             self.0.publish(book);
-            self.0.install_own(book, self.now());
+            self.0.install_own(book, by.since);
             draft = draft.changed(edited.changed);
             retired = edited.retired;
         }

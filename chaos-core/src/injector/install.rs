@@ -10,10 +10,7 @@ use std::{
 
 use crate::{
     armed::rules::BeforeAndAfterArmed,
-    decision::{
-        overlay_rules::OverlayRules,
-        site_rules::{SiteMonitors, SiteRules},
-    },
+    decision::{overlay_rules::OverlayRules, site_rules::SiteRules, watchers::SiteMonitors},
     guard_rail::monitor::Monitor,
     injector::{Book, Inner},
     site::Site,
@@ -76,12 +73,15 @@ impl Inner {
         watching: &Watching,
         now: Duration,
     ) {
+        let meter = book.watches.meter_at(site);
         if self.leaves_alone(book, site) {
-            return site.install(None);
+            let monitors = SiteMonitors::of_meter(meter);
+            return site.install(SiteRules::of(&self.hub, Vec::new(), None, monitors));
         }
         let overlaid = book.overlaid_until(site);
         let rules = book.rules.aimed_at(site.name(), now);
-        let monitors = watching.monitors_at(site);
+        let rails = watching.rails_at(site);
+        let monitors = SiteMonitors { rails, meter };
         if !site.holds(&rules, overlaid, &monitors) {
             site.install(SiteRules::of(&self.hub, rules, overlaid, monitors));
         }
@@ -171,7 +171,7 @@ impl Inner {
 
     /// Sets the flag that macros with an explicit injector look at first.
     pub(super) fn note_armed(&self, book: &Book, now: Duration) {
-        let is_armed = !self.hub.is_halted() && book.is_live(now);
+        let is_armed = !self.hub.is_halted() && book.is_live(now) || !book.watches.are_none();
         self.armed.store(is_armed, Ordering::Relaxed);
     }
 }
@@ -181,11 +181,11 @@ impl Inner {
 pub(super) struct Watching(Vec<(Arc<Monitor>, Duration)>);
 
 impl Watching {
-    /// Returns those that watch a site.
-    fn monitors_at(&self, site: &Site) -> SiteMonitors {
+    /// Returns those that watch a site, and until when.
+    fn rails_at(&self, site: &Site) -> Option<(Arc<[Arc<Monitor>]>, Duration)> {
         let watches = self.0.iter();
         let watches = watches.filter(|(watch, _)| watch.aims_at(site.name()));
         let until = watches.clone().map(|(_, until)| *until).max();
-        SiteMonitors(until.map(|until| (watches.map(|(it, _)| Arc::clone(it)).collect(), until)))
+        until.map(|until| (watches.map(|(it, _)| Arc::clone(it)).collect(), until))
     }
 }

@@ -25,15 +25,10 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         change.has_no_guard_rail()?;
         let mut book = self.book();
-        let now = self.now();
+        let by = self.armed_by(&Actor::code());
         let bounds = self.0.hub.bounds.load();
-        let edited = {
-            let mut rules = overlay.rules();
-            let edited = rules.apply(change, expected, &bounds.policy, now)?;
-            rules.note_armed_by(&edited, &Actor::code(), self.wall());
-            edited
-        };
-        self.0.install_overlay(&mut book, overlay, now);
+        let edited = (overlay.rules()).apply(change, expected, &bounds.policy, &by)?;
+        self.0.install_overlay(&mut book, overlay, by.since);
         drop(book);
         edited.retired.open();
         self.0.hub.changed.notify();

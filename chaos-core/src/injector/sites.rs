@@ -2,6 +2,8 @@
 
 pub(super) mod list;
 pub(super) mod names;
+pub(crate) mod site_watch;
+pub(super) mod watches;
 
 use std::panic::Location;
 
@@ -110,6 +112,7 @@ impl Injector {
     /// Adds a site, and installs the rules that aim at it, those of overlays included.
     pub(super) fn add(&self, book: &mut Book, site: &'static Site) {
         book.sites.add(site);
+        book.watches.add(site);
         let now = self.now();
         for overlay in &book.overlays {
             if let Some(rules) = self.0.overlay_rules_at(book, overlay, site, now) {

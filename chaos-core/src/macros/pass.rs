@@ -20,7 +20,7 @@ use crate::{
 #[cold]
 #[inline(never)]
 pub fn armed(site: &'static Site) -> Option<&'static Site> {
-    if !site.is_aimed_at() {
+    if !site.is_asked() {
         // This creates the global injector, which registers every site that the linker listed,
         // and registers this one in case the linker did not list it.
         global().register([site]);
@@ -53,7 +53,7 @@ pub fn blocking_bare(site: &'static Site) -> Result<(), Injected> {
 #[cold]
 #[inline(never)]
 fn blocking_bare_after(site: &'static Site, look: FirstLook) -> Result<(), Injected> {
-    if !site.is_aimed_at() && armed(site).is_none() {
+    if !site.is_asked() && armed(site).is_none() {
         return Ok(());
     }
     blocking_after(site, look, const { &Call::new() })
@@ -159,11 +159,7 @@ fn decide_bare(site: &'static Site) -> Option<Decision> {
 #[cold]
 #[inline(never)]
 fn decide_bare_after(site: &'static Site, look: FirstLook) -> Option<Decision> {
-    let site = if site.is_aimed_at() {
-        site
-    } else {
-        armed(site)?
-    };
+    let site = if site.is_asked() { site } else { armed(site)? };
     site.decide_after(look, const { &Call::new() })
 }
 

@@ -294,10 +294,30 @@ impl Site {
         Some(decision)
     }
 
-    /// Asks a site that has more than rules: overlays, or a counting policy.
+    /// Asks a site that has more than rules: overlays, or calls that are counted.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
+        if own.are_counted() {
+            return self.ask_counted(own, call);
+        }
+        self.ask_with_overlays(own, call)
+    }
+
+    /// Counts a call: for the policy, and if someone watches a site in code.
+    #[cold]
+    #[inline(never)]
+    fn ask_counted(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
+        let decision = self.ask_with_overlays(own, call);
+        if let Some(meter) = own.meter_of_passes() {
+            meter.pass(decision.is_some());
+        }
+        decision
+    }
+
+    /// Asks the rules of overlays, if the call is in any, and the site's own.
+    #[inline(always)]
+    fn ask_with_overlays(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         if own.are_overlaid() {
             if !own.never_end() {
                 self.retire(own);

@@ -1,4 +1,4 @@
-//! How a layer's site measures calls for guard rails.
+//! How a layer's site measures calls: for guard rails, and for who watches the site.
 
 use std::{
     sync::{Arc, Weak, atomic::Ordering},
@@ -11,16 +11,16 @@ use crate::{
     site::{Site, snapshot},
 };
 
-/// What a thread keeps of the guard rails of a site, so that it measures calls without the rules. It keeps nothing
+/// What a thread keeps of what measures the calls of a site, so that it measures calls without the rules. It keeps nothing
 /// alive.
 pub(super) struct KeptWatchers {
     watchers: Weak<Watchers>,
-    /// When the last rule and the last guard rail end.
+    /// When the last rule and the last guard rail end; `Duration::MAX` if there are none.
     last_end: Duration,
 }
 
 impl KeptWatchers {
-    /// Returns the guard rails and their end, unless they are gone.
+    /// Returns what measures calls and its end, unless it is gone.
     #[inline]
     pub(super) fn get(&self) -> Option<(Arc<Watchers>, Duration)> {
         Some((self.watchers.upgrade()?, self.last_end))
@@ -28,7 +28,7 @@ impl KeptWatchers {
 }
 
 impl Site {
-    /// Begins to measure a call for guard rails, if any watch it. `decision` is what was decided about it.
+    /// Begins to measure a call, if guard rails do, or someone watches the site. `decision` is what was decided about it.
     ///
     /// An integration that sees the outcomes of calls does this for each call of an armed site, before the
     /// first plan. A call that is exempt and was not hit is not measured, and neither is any at a site that is no
@@ -43,14 +43,14 @@ impl Site {
     }
 
     /// Begins to measure an HTTP request that is [to be measured](crate::FirstLook::is_to_be_measured), by its
-    /// path and what this thread has kept of the guard rails. If that does not suffice, or the request is exempt, it
-    /// returns `None`, and [`measure`](Self::measure) decides.
+    /// path and what this thread has kept. If that does not suffice, or the request is exempt, it returns `None`, and
+    /// [`measure`](Self::measure) decides.
     #[doc(hidden)]
     #[cold]
     #[inline(never)]
     #[must_use]
     pub fn measure_by(&self, path: &str) -> Option<WatchedCall> {
-        self.measure_by_kept(Some(path), None)
+        self.measure_by_kept(Some(path), None, None)
     }
 
     /// Returns a decision without plans. For an integration whose calls are measured by what executes decisions.
@@ -60,7 +60,7 @@ impl Site {
         Decision::new((self.name, self.kind), true)
     }
 
-    /// Returns what a thread is to keep of the guard rails that measure calls here, if any do.
+    /// Returns what a thread is to keep of what measures calls here, if anything does.
     pub(super) fn watchers_to_keep(&self, rules: &SiteRules) -> Option<KeptWatchers> {
         let watchers = rules.watchers().filter(|_| self.kind == SiteKind::Layer)?;
         Some(KeptWatchers {
@@ -76,16 +76,18 @@ impl Site {
         call: &Call<'_>,
         decision: Option<&Decision>,
     ) -> Option<WatchedCall> {
-        (self.measure_by_kept(call.path(), decision))
+        (self.measure_by_kept(call.path(), decision, Some(call)))
             .or_else(|| self.measure_by_rules(call, decision))
     }
 
-    /// Begins to measure a call by what this thread has kept, if that suffices.
+    /// Begins to measure a call by what this thread has kept, if that suffices. It does not if the call is to be looked
+    /// at for its facts, and is not given.
     #[inline(always)]
     fn measure_by_kept(
         &self,
         path: Option<&str>,
         decision: Option<&Decision>,
+        call: Option<&Call<'_>>,
     ) -> Option<WatchedCall> {
         let state = self.state.load(Ordering::Relaxed);
         let (watchers, last_end) = snapshot::watchers(state)?;
@@ -96,6 +98,9 @@ impl Site {
         let now = hub.clock.now();
         if now >= last_end {
             return None;
+        }
+        if let Some(meter) = watchers.meter().filter(|meter| meter.is_to_look(now)) {
+            meter.look_at(call?, now);
         }
         begin(watchers, now, decision)
     }
@@ -120,10 +125,15 @@ impl Site {
         if now >= rules.last_end() {
             self.make_idle(rules);
         }
-        begin(Arc::clone(watchers.here()), now, decision)
+        let watchers = Arc::clone(watchers.here());
+        if let Some(meter) = watchers.meter().filter(|meter| meter.is_to_look(now)) {
+            meter.look_at(call, now);
+        }
+        begin(watchers, now, decision)
     }
 
-    /// Returns the site to idle, unless it has other rules by now.
+    /// Returns the site to idle, unless it has other rules by now. If someone watches the site, its calls are measured
+    /// on.
     pub(super) fn make_idle(&self, seen: &Arc<SiteRules>) {
         // A writer that holds the lock installs something newer.
         let Ok(mut writing) = self.writer.try_lock() else {
@@ -131,7 +141,7 @@ impl Site {
         };
         let is_current = (self.rules.load().as_ref()).is_some_and(|now| Arc::ptr_eq(now, seen));
         if is_current {
-            self.store(&mut writing, None);
+            self.store(&mut writing, seen.when_over());
         }
     }
 }

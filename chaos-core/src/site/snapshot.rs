@@ -2,8 +2,8 @@
 //!
 //! The flag of an armed site is a number that no other state of any site ever has. A thread that has kept
 //! what settles calls under this number asks no more than that. Such a call is never hit: whenever a rule
-//! hits it, or has to be asked closely, the call goes on to the rules themselves. If guard rails are to measure the
-//! call, the look says so.
+//! hits it, or has to be asked closely, the call goes on to the rules themselves. If the call is to be measured, the
+//! look says so.
 
 use std::{
     cell::RefCell,
@@ -98,7 +98,7 @@ impl SlotId {
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct FirstLook(
-    /// Zero if all rules leave the call alone, and `MEASURED` if guard rails are to measure it then. Or else, from
+    /// Zero if all rules leave the call alone, and `MEASURED` if it is to be measured then. Or else, from
     /// the lowest bit on: one of the kinds below, the slot of the snapshot, the position of the first rule that does
     /// not, and as much of the snapshot's number as there is room for.
     usize,
@@ -112,7 +112,7 @@ const CLOSELY: usize = 2;
 const UNKNOWN: usize = 3;
 /// The rule takes the method and the path of the call, and reads other facts.
 const NEEDS_CALL: usize = 4;
-/// All rules leave the call alone, and guard rails measure it.
+/// All rules leave the call alone, and it is measured.
 const MEASURED: usize = 5;
 /// The rule takes the path of the call, and reads its method, which has no bit, and maybe other facts.
 const NEEDS_METHOD: usize = 6;
@@ -136,7 +136,7 @@ impl FirstLook {
         self.0 == 0
     }
 
-    /// Returns whether all rules leave the call alone, and guard rails are to measure it.
+    /// Returns whether all rules leave the call alone, and it is to be measured.
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
@@ -309,7 +309,7 @@ impl Snapshot {
     }
 }
 
-/// Returns the guard rails that this thread has kept under a number, if there are any, and until when there is
+/// Returns what measures calls that this thread has kept under a number, if anything does, and until when there is
 /// anything at the site.
 #[inline]
 pub(super) fn watchers(number: usize) -> Option<(Arc<Watchers>, Duration)> {

@@ -267,13 +267,13 @@ fn counts_say_whose_a_rule_is_and_since_when() {
     let rule = || fails("r", "a", 10 * SECOND);
     let whose = || {
         let counts = injector.counts("r").unwrap();
-        let name = counts.armed_by.map(|actor| actor.name().to_owned());
-        let since = counts.since.unwrap().duration_since(injector.since());
+        let name = counts.armed_by.name().to_owned();
+        let since = counts.since.duration_since(injector.since());
         let ends = counts.deadline.map(|at: SystemTime| {
             let ends = at.duration_since(injector.since());
             ends.unwrap().as_secs()
         });
-        (name.unwrap(), since.unwrap().as_secs(), ends)
+        (name, since.unwrap().as_secs(), ends)
     };
     clock.advance(SECOND);
     by("alice").apply(Change::Put(rule()), None).unwrap();
@@ -295,5 +295,5 @@ fn counts_say_whose_a_rule_is_and_since_when() {
     by("dave").apply(Change::Replace(all), None).unwrap();
     assert_eq!(whose(), ("carol".to_owned(), 3, Some(13)));
     let other = injector.counts("other").unwrap();
-    assert_eq!(other.armed_by.unwrap().name(), "dave");
+    assert_eq!(other.armed_by.name(), "dave");
 }

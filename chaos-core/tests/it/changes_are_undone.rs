@@ -89,7 +89,7 @@ fn an_undo_is_an_entry_which_can_be_undone() {
     };
     assert_eq!(returned.id().as_str(), "b");
     let counts = injector.counts("b").unwrap();
-    assert_eq!(counts.armed_by.unwrap().name(), "bob");
+    assert_eq!(counts.armed_by.name(), "bob");
 
     let again = injector.undo(undo.id).unwrap();
     assert_eq!(order(&injector), "ac");

@@ -54,3 +54,4 @@ mod the_wire_says_what_is_meant;
 mod tokens_carry_rules;
 mod warnings_are_true;
 mod what_is_kept_is_bounded;
+mod what_is_watched_is_counted;

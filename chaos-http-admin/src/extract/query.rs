@@ -7,6 +7,7 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
+use chaos_core::SiteGlob;
 
 use crate::{
     openapi::operation::{Asks, Operation},
@@ -97,6 +98,47 @@ impl Asks for RulesPage {
         let does = "Lists the rules after the one with this id; without it, from the first.";
         operation.query("after", "RuleId", does);
         operation.query("limit", "RulesLimit", "The maximum number of rules.");
+    }
+}
+
+/// `?watch=http.server&watch=db.*`: the sites that a listener watches.
+#[derive(Debug)]
+pub(crate) struct WatchedSites(pub(crate) Vec<SiteGlob>);
+
+impl WatchedSites {
+    /// The number of names and patterns, at most.
+    const MOST: usize = 100;
+}
+
+impl<S: Sync> FromRequestParts<S> for WatchedSites {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut sites = Vec::new();
+        for (name, value) in form_urlencoded::parse(query(parts)) {
+            if name != "watch" {
+                return Err(unknown(name, "watch, or no parameter"));
+            }
+            let site = value.parse::<SiteGlob>();
+            let site =
+                site.map_err(|_| refuse(&name, "a site, or a pattern such as db.* or **"))?;
+            if sites.contains(&site) {
+                continue;
+            }
+            if sites.len() == Self::MOST {
+                return Err(refuse(&name, "at most 100 different ones"));
+            }
+            sites.push(site);
+        }
+        Ok(Self(sites))
+    }
+}
+
+impl Asks for WatchedSites {
+    fn asks(operation: &mut Operation) {
+        let does =
+            "The sites to count calls at, as names or patterns, for as long as the stream is open.";
+        operation.query("watch", "WatchedSites", does);
     }
 }
 

@@ -11,9 +11,12 @@ use std::{
 };
 
 use chaos_core::{Clock, Injection, Injector, audit::Audit};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::Notify;
 
-use crate::history::recent_injections::{RecentInjections, RecordedInjection};
+use crate::history::{
+    places::{Place, Places},
+    recent_injections::{RecentInjections, RecordedInjection},
+};
 
 /// The feed of one injector. Clones are handles to the same feed.
 #[derive(Clone)]
@@ -29,10 +32,8 @@ struct FeedState {
     is_awaited: AtomicBool,
     /// Wakes subscriptions when an injection was retained.
     changed: Notify,
-    /// One permit for each further subscription.
-    slots: Arc<Semaphore>,
-    /// Changes when all subscriptions are to end.
-    end: watch::Sender<()>,
+    /// The places of subscriptions, and of other streams.
+    places: Places,
     clock: Clock,
     audit: Audit,
 }
@@ -40,17 +41,11 @@ struct FeedState {
 #[derive(Default)]
 struct Subscribers {
     subscriptions: usize,
-    /// The owner of each subscription that has one.
-    owners: Vec<Arc<str>>,
     /// When the last subscription ended.
     last_ended_at: Duration,
 }
 
 impl Feed {
-    /// The number of subscriptions at a time.
-    pub(crate) const MAX_SUBSCRIBERS: usize = 16;
-    /// The number of subscriptions of one owner of an access token.
-    pub(crate) const MAX_PER_OWNER: usize = 4;
     /// How long injections are retained after the last subscription has ended, in case it resumes.
     const LINGER: Duration = Duration::from_secs(60);
 
@@ -62,8 +57,7 @@ impl Feed {
             subscribers: Mutex::default(),
             is_awaited: AtomicBool::new(false),
             changed: Notify::new(),
-            slots: Arc::new(Semaphore::new(Self::MAX_SUBSCRIBERS)),
-            end: watch::Sender::new(()),
+            places: Places::new(),
             clock: Clock::monotonic(),
             audit: injector.audit().clone(),
         });
@@ -85,22 +79,13 @@ impl Feed {
         Self(state)
     }
 
-    /// Starts a subscription. Returns `None` if there are [`MAX_SUBSCRIBERS`](Self::MAX_SUBSCRIBERS)
-    /// already, or [`MAX_PER_OWNER`](Self::MAX_PER_OWNER) of this `owner`.
+    /// Starts a subscription. Returns `None` if there is [no place](Places::take) for one.
     pub(crate) fn subscribe(&self, owner: Option<Arc<str>>) -> Option<Subscription> {
-        let slot = Arc::clone(&self.0.slots).try_acquire_owned().ok()?;
+        let place = self.0.places.take(owner)?;
         let mut subscribers = self.0.subscribers();
-        let of_owner = subscribers
-            .owners
-            .iter()
-            .filter(|it| Some(*it) == owner.as_ref());
-        if of_owner.count() >= Self::MAX_PER_OWNER {
-            return None;
-        }
         if self.0.has_lingered(&subscribers) {
             self.0.recent.clear();
         }
-        subscribers.owners.extend(owner.clone());
         subscribers.subscriptions += 1;
         // Relaxed is enough: an injection that does not see the flag yet is counted, and so
         // reported as missed.
@@ -108,26 +93,19 @@ impl Feed {
         drop(subscribers);
         Some(Subscription {
             state: Arc::clone(&self.0),
-            end: self.0.end.subscribe(),
-            owner,
-            _slot: slot,
+            place,
         })
     }
 
-    /// Ends all subscriptions.
-    pub(crate) fn end(&self) {
-        self.0.end.send_replace(());
-    }
-
-    /// Returns the number of subscriptions.
-    pub(crate) fn listeners(&self) -> usize {
-        Self::MAX_SUBSCRIBERS - self.0.slots.available_permits()
+    /// Returns the places of the streams of events and of frames.
+    pub(crate) fn places(&self) -> &Places {
+        &self.0.places
     }
 }
 
 impl fmt::Debug for Feed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let listeners = self.listeners();
+        let listeners = self.0.places.taken();
         f.debug_struct("Feed")
             .field("listeners", &listeners)
             .finish()
@@ -173,12 +151,10 @@ impl Drop for FeedState {
     }
 }
 
-/// A subscription to the feed. Dropping it frees its slot.
+/// A subscription to the feed. Dropping it frees its place.
 pub(crate) struct Subscription {
     state: Arc<FeedState>,
-    end: watch::Receiver<()>,
-    owner: Option<Arc<str>>,
-    _slot: OwnedSemaphorePermit,
+    place: Place,
 }
 
 impl Subscription {
@@ -204,15 +180,9 @@ impl Subscription {
         }
     }
 
-    /// Returns whether the feed has [ended](Feed::end) its subscriptions since this one started.
-    pub(crate) fn is_ended(&self) -> bool {
-        // A feed that was dropped has ended as well.
-        self.end.has_changed().unwrap_or(true)
-    }
-
-    /// Waits until the feed ends its subscriptions.
-    pub(crate) async fn ended(&self) {
-        let _ = self.end.clone().changed().await;
+    /// Returns the place of the subscription.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -220,10 +190,6 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         let mut subscribers = self.state.subscribers();
         subscribers.subscriptions -= 1;
-        let owner = |it: &Arc<str>| Some(it) == self.owner.as_ref();
-        if let Some(at) = subscribers.owners.iter().position(owner) {
-            subscribers.owners.swap_remove(at);
-        }
         subscribers.last_ended_at = self.state.clock.now();
     }
 }

@@ -4,6 +4,8 @@
 //! client blocks nothing: when the lists have dropped what it has not read, it gets an event that
 //! says how much. The id of an event is the position after it, from which a client can resume.
 
+pub(crate) mod live;
+
 use std::{
     borrow::Cow, collections::VecDeque, convert::Infallible, future::pending, sync::Arc,
     time::Duration,
@@ -18,7 +20,7 @@ use axum::{
 };
 use bytes::Bytes;
 use chaos_core::{Clock, Injector, audit::Entry};
-use futures_util::stream;
+use futures_util::{Stream, stream};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -30,11 +32,8 @@ use crate::{
     },
     followers::Followers,
     history::{
-        entry,
-        expiry_watch::ExpiryWatch,
-        feed::{Feed, Subscription},
-        process_id::process_id,
-        recent_injections::RecordedInjection,
+        entry, expiry_watch::ExpiryWatch, feed::Subscription, places::Places,
+        process_id::process_id, recent_injections::RecordedInjection,
     },
     problem::Problem,
 };
@@ -61,21 +60,35 @@ pub(crate) async fn listen(
     NoQuery: NoQuery,
     LastEventId(last): LastEventId,
 ) -> Response {
-    let owner = match caller.client {
-        Client::Token(name) => Some(name),
-        Client::Anyone(_) => None,
-    };
-    let Some(subscription) = followers.feed.subscribe(owner) else {
-        let (all, own) = (Feed::MAX_SUBSCRIBERS, Feed::MAX_PER_OWNER);
-        let detail = format!("there are {all} event streams already, or {own} of this token");
-        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
-        return ([(header::RETRY_AFTER, "10")], problem).into_response();
+    let Some(subscription) = followers.feed.subscribe(owner(&caller)) else {
+        return no_place().into_response();
     };
     let events = EventStream::start(injector, subscription, caller.token, last);
     let chunks = stream::unfold(events, |mut events| async {
         let chunk = events.next().await?;
         Some((Ok::<_, Infallible>(chunk), events))
     });
+    respond(chunks)
+}
+
+/// Returns whose streams are counted together.
+fn owner(caller: &Caller) -> Option<Arc<str>> {
+    match &caller.client {
+        Client::Token(name) => Some(Arc::clone(name)),
+        Client::Anyone(_) => None,
+    }
+}
+
+/// Refuses a stream because all places are taken.
+fn no_place() -> impl IntoResponse {
+    let (all, own) = (Places::MOST, Places::MOST_OF_ONE);
+    let detail = format!("there are {all} event streams already, or {own} of this token");
+    let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+    ([(header::RETRY_AFTER, "10")], problem)
+}
+
+/// Answers with a stream of server-sent events.
+fn respond(chunks: impl Stream<Item = Result<Bytes, Infallible>> + Send + 'static) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -174,7 +187,7 @@ impl EventStream {
             if !self.items.is_empty() {
                 // This is checked for every chunk, so that a stream ends even if there is always
                 // more to send.
-                if self.subscription.is_ended() || self.is_revoked() {
+                if self.subscription.place().is_ended() || self.is_revoked() {
                     return None;
                 }
                 self.sent_at = now;
@@ -192,7 +205,7 @@ impl EventStream {
             let token = &self.token;
             tokio::select! {
                 biased;
-                () = subscription.ended() => return None,
+                () = subscription.place().ended() => return None,
                 () = revoked(token.as_ref()) => return None,
                 () = subscription.wait_unless(|| subscription.newest() > self.read.injection), if !is_paced => {}
                 () = audit.wait(self.read.entry), if !is_paced => {}

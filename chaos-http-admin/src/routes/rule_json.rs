@@ -1,7 +1,7 @@
 //! The JSON of a rule as the port shows it: the rule as it was written, with its counts, the sites that
 //! it matches, and its warnings.
 
-use chaos_core::{Counts, Rule, Site, audit::Actor, wire};
+use chaos_core::{Counts, Rule, Site, wire};
 use serde_json::{Map, Value, json};
 
 use crate::history::entry::time;
@@ -51,8 +51,8 @@ fn stats(counts: &Counts) -> Value {
         "overflow": spared,
         "expires_in": expires_in,
         "keys": keys,
-        "armed_by": armed_by.as_ref().map(Actor::name),
-        "since": since.map(time),
+        "armed_by": armed_by.name(),
+        "since": time(*since),
         "deadline": deadline.map(time),
     })
 }

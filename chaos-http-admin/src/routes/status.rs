@@ -1,10 +1,15 @@
-//! `/v1/status`, `/v1/whoami`, `/v1/sites` and `/healthz`: the state of the injector.
+//! `/v1/status`, `/v1/whoami`, `/v1/sites`, `/v1/sites/{name}/seen` and `/healthz`: the state of the injector.
 
 use std::time::Duration;
 
-use axum::{Extension, Json, extract::State};
+use axum::{
+    Extension, Json,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
+};
 use chaos_core::{
-    COMPILED_OUT, HaltHolder, Injector, RuleId, Site, State as Chaos, guard_rail::OpenBreach, wire,
+    COMPILED_OUT, HaltHolder, Injector, RuleId, Site, State as Chaos, guard_rail::OpenBreach,
+    is_site_name, wire,
 };
 use serde_json::{Value, json};
 use tokio::task::yield_now;
@@ -14,6 +19,8 @@ use crate::{
     extract::query::NoQuery,
     followers::Followers,
     history::{entry::time, process_id::process_id},
+    openapi::operation::{Asks, Operation},
+    problem::Problem,
     worker::Worker,
 };
 
@@ -139,6 +146,51 @@ fn list_sites(injector: &Injector) -> Value {
     });
     let sites: Vec<Value> = sites.collect();
     json!({ "sites": sites })
+}
+
+/// Returns which facts calls of a site had while it was watched.
+pub(crate) async fn seen(
+    State(injector): State<Injector>,
+    SiteName(name): SiteName,
+    _: NoQuery,
+) -> Result<Json<Value>, Problem> {
+    let unknown = || {
+        let detail = format!("no site is named {name}");
+        let allowed = "the name of a site that GET /v1/sites lists";
+        Problem::new(StatusCode::NOT_FOUND, detail).at("name", allowed)
+    };
+    let seen = injector.seen(&name).ok_or_else(unknown)?;
+    Ok(Json(json!({
+        "methods": seen.methods,
+        "paths": seen.paths,
+        "hosts": seen.hosts,
+        "labels": seen.labels,
+    })))
+}
+
+/// The name of a site, from the path.
+#[derive(Debug)]
+pub(crate) struct SiteName(String);
+
+impl<S: Send + Sync> FromRequestParts<S> for SiteName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let name = path.ok().filter(|Path(name)| is_site_name(name));
+        let Path(name) = name.ok_or_else(|| {
+            let detail = "the path has no name of a site";
+            let allowed = "parts of A-Z a-z 0-9 _ - with dots between them";
+            Problem::new(StatusCode::BAD_REQUEST, detail).at("name", allowed)
+        })?;
+        Ok(Self(name))
+    }
+}
+
+impl Asks for SiteName {
+    fn asks(operation: &mut Operation) {
+        operation.path("name", "SiteName", "The name of the site.");
+    }
 }
 
 /// Returns which calls no rule may hit at a site.

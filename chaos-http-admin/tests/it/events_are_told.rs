@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use axum::{
-    body::{Body, BodyDataStream},
-    http::{Request, header},
-};
 use chaos_core::{Clock, Fault, Injector, Lifetime, Rule, inject};
 use chaos_http_admin::Admin;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::support::port::{Answer, Port, failing};
+use crate::support::{
+    port::{Answer, Port, failing},
+    sse::{Sse, field},
+};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -24,10 +23,7 @@ struct Event {
 }
 
 /// One client of the stream.
-struct Events {
-    body: BodyDataStream,
-    text: String,
-}
+struct Events(Sse);
 
 impl Events {
     async fn listen(port: &Port) -> Self {
@@ -35,40 +31,12 @@ impl Events {
     }
 
     async fn resume(port: &Port, last: Option<&str>) -> Result<Self, Answer> {
-        let mut request = Request::get("/v1/events").header(header::HOST, "localhost");
-        if let Some(last) = last {
-            request = request.header("last-event-id", last);
-        }
-        let request = request.body(Body::empty()).unwrap();
-        let response = tower::ServiceExt::oneshot(port.router.clone(), request)
-            .await
-            .unwrap();
-        if response.status() != 200 {
-            let (head, body) = response.into_parts();
-            return Err(Answer {
-                status: head.status,
-                headers: head.headers,
-                body: axum::body::to_bytes(body, usize::MAX).await.unwrap().into(),
-            });
-        }
-        assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Ok(Self {
-            body: response.into_body().into_data_stream(),
-            text: String::new(),
-        })
+        Sse::open(port, "/v1/events", last).await.map(Self)
     }
 
     /// The next block of lines, whatever it is; `None` at the end.
     async fn block(&mut self) -> Option<String> {
-        loop {
-            if let Some((block, rest)) = self.text.split_once("\n\n") {
-                let block = block.to_owned();
-                self.text = rest.to_owned();
-                return Some(block);
-            }
-            let bytes = self.body.next().await?.unwrap();
-            self.text.push_str(std::str::from_utf8(&bytes).unwrap());
-        }
+        self.0.block().await
     }
 
     async fn next(&mut self) -> Event {
@@ -76,15 +44,10 @@ impl Events {
             .await
             .expect("an event")
             .expect("no end");
-        let field = |name: &str| {
-            let mut lines = block.lines().filter_map(|line| line.split_once(": "));
-            let line = lines.find(|(field, _)| *field == name);
-            line.map(|(_, value)| value.to_owned()).unwrap_or_default()
-        };
         Event {
-            name: field("event"),
-            id: field("id"),
-            data: serde_json::from_str(&field("data")).unwrap_or_default(),
+            name: field(&block, "event"),
+            id: field(&block, "id"),
+            data: serde_json::from_str(&field(&block, "data")).unwrap_or_default(),
         }
     }
 

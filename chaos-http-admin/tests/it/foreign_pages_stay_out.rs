@@ -63,6 +63,7 @@ async fn every_route_refuses_a_foreign_page_and_takes_its_own() {
             ("GET", "/none", ""),
             ("POST", "/", ""),
             ("GET", "/v1/events", ""),
+            ("GET", "/v1/live", ""),
         ];
         for (method, path, body) in ROUTES.into_iter().chain(also_nothing) {
             let answer = port

@@ -20,6 +20,7 @@ mod dry_runs_change_nothing;
 mod events_are_told;
 mod foreign_pages_stay_out;
 #[cfg(unix)]
+mod frames_come_each_second;
 mod halt_asks_for_nothing;
 #[cfg(target_os = "linux")]
 mod listeners_cost_little;

@@ -12,10 +12,11 @@ const REASON: &str = r#"{"reason":"x"}"#;
 
 /// Every route that needs a role, with a body that it takes. They stand so that each succeeds after
 /// those before it.
-const ROUTES: [(&str, &str, Role); 15] = [
+const ROUTES: [(&str, &str, Role); 16] = [
     ("GET /v1/status", "", Role::Observe),
     ("GET /v1/whoami", "", Role::Observe),
     ("GET /v1/sites", "", Role::Observe),
+    ("GET /v1/sites/a/seen", "", Role::Observe),
     ("GET /v1/rules", "", Role::Observe),
     ("PUT /v1/rules", r#"{"rules":[]}"#, Role::Arm),
     ("PUT /v1/rules/a", RULE, Role::Arm),
@@ -113,6 +114,7 @@ async fn a_wrong_role() {
     ] {
         let port = Running::guarded().await;
         let injector = &port.injector;
+        let _ = injector.site("a");
         let rule = chaos_core::wire::rule_from_json(RULE.as_bytes(), Some("a")).unwrap();
         injector.put(rule);
         let before = injector.status().generation;
@@ -434,6 +436,7 @@ async fn every_refused_write_stands_in_the_audit() {
 #[tokio::test]
 async fn without_tokens_anyone_here_may_do_everything() {
     let injector = Injector::new();
+    let _ = injector.site("a");
     let port = Running::start(&injector, Admin::new(injector.clone())).await;
     for (line, body, _) in ROUTES {
         let answer = port.ask(line, "Host: localhost\r\n", body).await;

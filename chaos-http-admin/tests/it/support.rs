@@ -7,5 +7,6 @@ pub(crate) mod exposition;
 pub(crate) mod followed;
 pub(crate) mod log;
 pub(crate) mod port;
+pub(crate) mod sse;
 pub(crate) mod tls;
 pub(crate) mod wire;

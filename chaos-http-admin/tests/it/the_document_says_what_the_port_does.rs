@@ -34,6 +34,7 @@ async fn port() -> Port {
 
 fn path(path: &str) -> String {
     path.replace("{id}", "standing")
+        .replace("{name}", "db.read")
 }
 
 /// A body that the operation takes: the first example of its schema.
@@ -256,6 +257,7 @@ fn bad_requests() -> Vec<BadRequest> {
         ("GET", "/v1/rules/{id}/injections"),
         ("GET", "/v1/rules/{id}/decisions"),
         ("POST", "/v1/rules/{id}/release"),
+        ("GET", "/v1/sites/{name}/seen"),
     ] {
         requests.push((
             404,
@@ -316,7 +318,7 @@ async fn each_refusal_is_one_that_the_route_says() {
     for (status, method, template, headers, body) in bad_requests() {
         let port = port().await;
         let path = match headers.iter().any(|(name, _)| *name == "x-id") {
-            true => template.replace("{id}", "none"),
+            true => template.replace("{id}", "none").replace("{name}", "none"),
             false => path(template),
         };
         let mut request = Request::builder().method(method).uri(&path);

@@ -50,7 +50,7 @@ async fn errors_beyond_the_bound_are_over_within_100_ms() -> Result<(), Error> {
 
     let report = shop.admin.ask(Method::GET, "/v1/status", None).await?;
     assert_eq!(report["state"], "halted", "{report}");
-    let breach = report["breaches"][0].as_str().unwrap_or_default();
+    let breach = report["breaches"][0]["text"].as_str().unwrap_or_default();
     for part in [
         "error ratio at http.server is 0.",
         "allowed: 0.200",
@@ -124,7 +124,7 @@ async fn latency_beyond_the_bound_is_over_too() -> Result<(), Error> {
     assert_eq!(rule["enabled"], false, "{rule}");
     let status = shop.admin.ask(Method::GET, "/v1/status", None).await?;
     assert!(
-        status["breaches"][0]
+        status["breaches"][0]["text"]
             .as_str()
             .unwrap_or_default()
             .starts_with("latency p90 at http.server is ")

@@ -144,6 +144,10 @@ pub(super) const LONG: &[Line] = &[
         &[&["layer, guard rail, not hit"]],
     ),
     (
+        "layer, watched by a client of the admin port: more than idle",
+        &[&["layer, watched"]],
+    ),
+    (
         "layer, 10 rules by path, by header, one matches and does not hit",
         &[&["layer, 10 rules by path"], &["layer, 10 rules by header"]],
     ),

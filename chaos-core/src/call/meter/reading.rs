@@ -61,13 +61,18 @@ impl CallStats {
     }
 
     /// Leaves out the calls of `earlier`, which are among these.
-    pub(super) fn subtract(&mut self, earlier: &Self) {
+    pub(crate) fn subtract(&mut self, earlier: &Self) {
         self.calls = self.calls.saturating_sub(earlier.calls);
         self.failed = self.failed.saturating_sub(earlier.failed);
         self.late = self.late.saturating_sub(earlier.late);
         for (count, earlier) in self.latencies.iter_mut().zip(&earlier.latencies) {
             *count = count.wrapping_sub(*earlier);
         }
+    }
+
+    /// Returns whether the latency of any call is kept.
+    pub(crate) fn has_latencies(&self) -> bool {
+        self.latencies.iter().any(|count| *count > 0)
     }
 
     /// Returns a quantile of the latencies in seconds, at most 3.1 percent off, and 0 without any. It is above

@@ -9,7 +9,7 @@ use crate::{
     armed::{Armed, plain::PlainRule},
     call::{Call, hit_call::HitCall},
     decision::{
-        firing::held_rules::HeldRules,
+        firing::held_rule::HeldRule,
         reservation::{Taken, spare},
         site_rules::SiteRules,
     },
@@ -24,9 +24,7 @@ use crate::{
 /// takes no allocation.
 #[derive(Debug)]
 pub(crate) struct PlainFiring {
-    rules: Arc<HeldRules>,
-    /// The position of the rule.
-    at: usize,
+    held: Arc<HeldRule>,
     /// What is known of the call, if anyone is to be told when the injection begins.
     call: Option<Arc<HitCall>>,
     /// `None` if the plan ends the call. That plan is made when it is asked for.
@@ -102,16 +100,17 @@ impl PlainFiring {
         call: &Call<'_>,
         site: &'static str,
     ) -> Self {
-        let rule = &rules.rules[at];
-        let hub = &rules.hub;
+        let held = Arc::clone(rules.held(at));
+        let HeldRule { rule, hub } = &*held;
+        let is_limited = rule.rule.trigger.limit.is_some();
+        let wants_calls = hub.wants_calls();
         rule.counters.enter_unbounded();
         hub.enter_unbounded();
         let mut fired = Self {
-            rules: Arc::clone(rules.held()),
-            at,
+            held,
             call: None,
             wait: None,
-            is_limited: rule.rule.trigger.limit.is_some(),
+            is_limited,
             is_pending: true,
             has_begun: false,
             is_moved: false,
@@ -120,7 +119,7 @@ impl PlainFiring {
             fired.draw_wait(site);
         }
         // Code of the application may panic here, which gives back what was taken.
-        if hub.wants_calls() {
+        if wants_calls {
             fired.call = Some(HitCall::of(call));
         }
         fired
@@ -128,12 +127,12 @@ impl PlainFiring {
 
     #[inline(always)]
     pub(crate) fn rule(&self) -> &Arc<Armed> {
-        &self.rules.rules[self.at]
+        &self.held.rule
     }
 
     #[inline(always)]
     pub(crate) fn hub(&self) -> &Arc<Hub> {
-        &self.rules.hub
+        &self.held.hub
     }
 
     #[cold]

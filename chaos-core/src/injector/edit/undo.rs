@@ -63,7 +63,7 @@ impl Injector {
         // Before the lock, which this may take.
         self.check(returning()).map_err(ChangeError::Rule)?;
         let mut book = self.swept_book();
-        let now = self.now();
+        let by = self.armed_by(actor);
         book.rules.check_generation(expected)?;
         let rules = match entry.undone(&changes, &book.rules.set) {
             Ok(rules) => rules,
@@ -75,10 +75,9 @@ impl Injector {
         book.admits_rules(returning())?;
         let bounds = self.0.hub.bounds.load();
         let before = Arc::clone(&book.rules.set);
-        let edited = book.rules.restore(rules, &bounds.policy, now)?;
-        book.rules.note_armed_by(&edited, actor, self.wall());
+        let edited = book.rules.restore(rules, &bounds.policy, &by)?;
         self.0.publish(&book);
-        self.0.install_own(&mut book, now);
+        self.0.install_own(&mut book, by.since);
         let what = format!(
             "entry {}: {} by {}",
             entry.id,

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use crate::{
     armed::Armed,
-    decision::site_rules::SiteMonitors,
+    decision::watchers::SiteMonitors,
     fault::Fault,
     injector::Injector,
     matcher::glob::SiteGlob,
