@@ -3,28 +3,29 @@
 //! The service ends the rule at its deadline, so a killed process or a lost network leaves nothing behind. What
 //! this process does is only to end it earlier.
 
+mod ending;
 mod lease;
 mod prepare;
 mod take_back;
+mod tally;
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use futures_util::future::select_all;
 use serde_json::{Value, json};
 use tokio::{
     process::{Child, Command},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{interval, sleep},
 };
 
 use crate::{
     args::aim::TryArgs,
-    client::{
-        Client,
-        answer::{number, text},
-        rule_list::RuleList,
-    },
+    client::{answer::text, rule_list::RuleList},
     commands::{
         signals::Signals,
-        trial::{lease::Lease, prepare::prepare, take_back::take_back},
+        trial::{
+            ending::Ending, lease::Lease, prepare::prepare, take_back::take_back, tally::Tally,
+        },
     },
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
@@ -32,49 +33,8 @@ use crate::{
     output::{Output, time},
 };
 
-/// How long the end waits to know how often the rules have hit.
-const LAST_LOOK: Duration = Duration::from_secs(1);
-
-/// Why a trial ends.
-enum Ending {
-    /// The time is over.
-    Over,
-    /// A signal, with the exit code for it.
-    Signal(u8),
-    /// The command ended, with this code.
-    Command(u8),
-    /// The service shows what `--until` names.
-    Bound,
-    /// Somebody else has deleted or disabled the rules.
-    Gone,
-    /// The service has ended the rules before the time was over.
-    Early,
-}
-
-impl Ending {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Over => Exit::Done,
-            Self::Signal(code) | Self::Command(code) => Exit::Other(*code),
-            Self::Bound => Exit::Stopped,
-            Self::Gone => Exit::Changed,
-            Self::Early => Exit::Refused,
-        }
-    }
-
-    fn told(&self) -> &'static str {
-        match self {
-            Self::Over | Self::Signal(_) | Self::Command(_) => "taken back",
-            Self::Bound => "stopped by the bound",
-            Self::Gone => "taken away by somebody else",
-            Self::Early => "ended early, because the lease was not extended",
-        }
-    }
-}
-
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<Report, Failure> {
-    let length = *args.length;
-    let lease = Lease::of(args, length)?;
+    let lease = Lease::of(args, *args.length)?;
     let rules = prepare(args, lease.ttl())?;
     let ids: Vec<_> = rules
         .iter()
@@ -94,10 +54,11 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
             None => Ok(rules.iter().map(put).collect()),
         }
     };
+    let tally = Tally::of(&ids);
     let armed = all_or_none(fleet, out, Terms::default(), lists, plan).await;
     if armed.exit != Exit::Done {
         if armed.is_unknown() {
-            take_back(fleet, out, &ids, &mut signals).await;
+            take_back(fleet, out, &ids, &tally, &mut signals).await;
         }
         return Ok(armed);
     }
@@ -109,13 +70,14 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     let mut child = match spawn(&args.command) {
         Ok(child) => child,
         Err(failure) => {
-            take_back(fleet, out, &ids, &mut signals).await;
+            take_back(fleet, out, &ids, &tally, &mut signals).await;
             return Err(failure);
         }
     };
-    let (ending, Look { hits, .. }) =
-        wait(fleet, out, &ids, length, &lease, &mut signals, &mut child).await;
-    let (mut report, seconds) = (take_back(fleet, out, &ids, &mut signals).await, lease.age());
+    let ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
+    let seconds = lease.age();
+    let mut report = take_back(fleet, out, &ids, &tally, &mut signals).await;
+    let (hits, _) = tally.sum();
     if report.exit == Exit::Done {
         let seconds = time::length(seconds);
         out.text(format_args!(
@@ -153,56 +115,40 @@ fn spawn(command: &[String]) -> Result<Option<Child>, Failure> {
     })
 }
 
-/// Waits for the end of the trial, and returns what it has seen last.
+/// Waits for the end of the trial.
 async fn wait(
     fleet: &Fleet,
     out: &Output,
-    ids: &[String],
-    length: Duration,
+    tally: &Tally<'_>,
     lease: &Lease,
     signals: &mut Signals,
     child: &mut Option<Child>,
-) -> (Ending, Look) {
-    let over = sleep(length);
-    tokio::pin!(over);
-    let mut second = interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut seen = Look::default();
-    let ending = loop {
-        tokio::select! {
-            code = signals.next() => break Ending::Signal(code),
-            code = ended(child) => break Ending::Command(code),
-            () = &mut over, if child.is_none() => break Ending::Over,
-            _ = second.tick() => {
-                // A signal does not wait for services that do not answer.
-                seen = tokio::select! {
-                    code = signals.next() => break Ending::Signal(code),
-                    seen = watch(fleet, out, ids, lease, &seen) => seen,
-                };
-                match seen.ending.take() {
-                    // The last second, which the service counts by a clock of its own.
-                    Some(Ending::Early) if lease.is_nearly_over() => {}
-                    Some(ending) => return (ending, seen),
-                    None => {}
-                }
-                if out.is_terminal() {
-                    let (age, Look { hits, matched, .. }) = (time::length(lease.age()), &seen);
-                    out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
-                }
-            }
-        }
-    };
-    let last = timeout(LAST_LOOK, look(fleet, ids, &seen)).await;
-    (ending, last.unwrap_or(seen))
+) -> Ending {
+    let over = sleep(lease.rest());
+    let is_alone = child.is_none();
+    let followed = fleet.clients.iter();
+    let followed = followed.map(|client| Box::pin(tally.follow(client, out, lease)));
+    // What ends the trial here does not wait for services that do not answer.
+    tokio::select! {
+        biased;
+        code = signals.next() => Ending::Signal(code),
+        code = ended(child) => Ending::Command(code),
+        () = over, if is_alone => Ending::Over,
+        (ending, ..) = select_all(followed) => ending,
+        never = tell(out, tally, lease) => match never {},
+    }
 }
 
-/// Looks at the rules, and extends the lease of those that go on.
-async fn watch(fleet: &Fleet, out: &Output, ids: &[String], lease: &Lease, before: &Look) -> Look {
-    let seen = look(fleet, ids, before).await;
-    if seen.ending.is_none() {
-        lease.extend(fleet, out, ids, &seen.left).await;
+/// Says each second how often the rules have hit, where somebody looks.
+async fn tell(out: &Output, tally: &Tally<'_>, lease: &Lease) -> Infallible {
+    let mut second = interval(Duration::from_secs(1));
+    loop {
+        second.tick().await;
+        if out.is_terminal() {
+            let (age, (hits, matched)) = (time::length(lease.age()), tally.sum());
+            out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
+        }
     }
-    seen
 }
 
 /// Waits for the command; for ever if there is none.
@@ -225,53 +171,4 @@ fn exit_code(status: std::process::ExitStatus) -> u8 {
         .code()
         .and_then(|code| code.try_into().ok())
         .unwrap_or(u8::MAX)
-}
-
-/// What the services say of the rules.
-#[derive(Default)]
-struct Look {
-    hits: u64,
-    matched: u64,
-    /// The seconds that are left at each endpoint; `None` for one that has not answered.
-    left: Vec<Option<f64>>,
-    ending: Option<Ending>,
-}
-
-/// Looks at the rules everywhere: how often they have hit, and whether one is over before its time. What cannot
-/// be asked now is asked again.
-async fn look(fleet: &Fleet, ids: &[String], before: &Look) -> Look {
-    let lists = fleet
-        .ask(async |client: &Client| RuleList::read(client).await)
-        .await;
-    let mut look = Look::default();
-    for list in lists {
-        let Ok(list) = list else {
-            look.left.push(None);
-            continue;
-        };
-        let rules = ids.iter().filter_map(|id| list.find(id));
-        let rules: Vec<_> = rules.collect();
-        if rules.len() < ids.len() {
-            look.ending = Some(Ending::Gone);
-        }
-        let mut least = f64::INFINITY;
-        for rule in rules {
-            let stats = &rule["stats"];
-            look.hits += number(stats, "injected");
-            look.matched += number(stats, "matched");
-            least = least.min(stats["expires_in"].as_f64().unwrap_or(f64::INFINITY));
-            look.ending = match (rule["enabled"] == false, rule["guards"].is_array()) {
-                (true, true) => Some(Ending::Bound),
-                (true, false) => Some(Ending::Gone),
-                _ if stats["expires_in"] == 0.0 => Some(Ending::Early),
-                _ => look.ending,
-            };
-        }
-        look.left.push(Some(least));
-    }
-    if look.left.contains(&None) {
-        look.hits = look.hits.max(before.hits);
-        look.matched = look.matched.max(before.matched);
-    }
-    look
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Call, inject};
+use chaos_core::{Call, Clock, inject};
 
 use crate::support::{
     port::Port,
@@ -233,6 +233,62 @@ fn it_ends_with_7_when_the_service_shows_the_bound() {
         assert!(text.contains("stopped by the bound"), "{text}");
         assert!(port.ids().is_empty());
     }
+}
+
+/// A guard rail that halts the service has stopped the trial, too.
+#[test]
+fn it_ends_with_7_when_a_guard_rail_halts() {
+    let port = Port::new();
+    let site = port.injector.site("http.server");
+    let asked = ["-e", &port.url, "try", "http.server=0.1%error(x)"];
+    let guard = ["--guard", "http.server errors<5%", "--for", "1h"];
+    let mut child = command(&[&asked[..], &guard].concat()).spawn().unwrap();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if let Some(mut call) = site.measure(&Call::new(), None) {
+            call.end(true);
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    };
+    assert_eq!(code, Some(7));
+    assert!(port.is_halted() && port.ids().is_empty());
+}
+
+/// A bound that nothing has measured has stopped nothing: somebody has disabled the rule.
+#[test]
+fn it_ends_with_5_when_somebody_disables_a_rule_with_a_bound() {
+    let port = Port::new();
+    let mut child = start(&port, &["--for", "1h", "--until", "http.server errors>5%"]);
+    chaosctl(&["-e", &port.url, "off", "trial"]).expect(0);
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
+/// One endpoint hangs: the faults at the other end with the command, and its lease goes on.
+#[test]
+fn an_endpoint_that_hangs_holds_up_no_other() {
+    let (one, two) = (Port::new(), Port::new());
+    let relay = Relay::new(&two.url);
+    let both = ["-e", &one.url, "-e", &relay.url, "--timeout", "20s", "try"];
+    let rule = ["db.read=error(x)", "--id", "trial", "--for", "1h"];
+    let lease = ["--lease", "4s", "--", "sleep", "9"];
+    let mut command = command(&[&both[..], &rule, &lease].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("armed as trial until ")));
+    relay.cut();
+    let clock = Clock::monotonic();
+    let began = clock.now();
+    // Longer than the lease, and shorter than the command.
+    while clock.now() - began < Duration::from_secs(7) {
+        assert!(is_hit(&one), "after {:?}", clock.now() - began);
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    wait(&one, false);
+    assert!(clock.now() - began < Duration::from_secs(16));
+    assert_eq!(child.wait().unwrap().code(), Some(6));
 }
 
 #[test]

@@ -3,14 +3,12 @@
 use std::time::Duration;
 
 use chaos_core::Clock;
-use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::{
     args::aim::TryArgs,
     client::{Client, request::Request},
     failure::Failure,
-    fleet::Fleet,
     output::Output,
 };
 
@@ -68,30 +66,24 @@ impl Lease {
         self.clock.now().saturating_sub(self.began)
     }
 
-    /// Moves the deadline at each endpoint where a third of the lease has passed. `left` are the seconds that each
-    /// has promised so far: what could not be asked is not extended, and one that was lost is made up for.
-    pub(super) async fn extend(
-        &self,
-        fleet: &Fleet,
-        out: &Output,
-        ids: &[String],
-        left: &[Option<f64>],
-    ) {
+    /// Returns the time until the end of the trial.
+    pub(super) fn rest(&self) -> Duration {
+        self.length.saturating_sub(self.now())
+    }
+
+    /// Moves the deadline at an endpoint where a third of the lease has passed. `left` are the seconds that it has
+    /// promised so far: an extension that was lost is made up for.
+    pub(super) async fn extend(&self, client: &Client, out: &Output, ids: &[String], left: f64) {
         let Some(lease) = self.lease else { return };
-        let rest = self.length.saturating_sub(self.now());
-        let wanted = lease.min(rest).as_secs_f64();
-        let each = fleet.clients.iter().zip(left).map(async |(client, left)| {
-            let Some(left) = left else { return };
-            // The end of the trial is a whole deadline, however near it is.
-            let is_last = wanted < lease.as_secs_f64() && wanted - left > LEAST;
-            if wanted - left < lease.as_secs_f64() / 3.0 && !is_last {
-                return;
-            }
-            if let Err(failure) = extend(client, ids, wanted - left).await {
-                out.failure(Some(&client.name()), &failure);
-            }
-        });
-        join_all(each).await;
+        let wanted = lease.min(self.rest()).as_secs_f64();
+        // The end of the trial is a whole deadline, however near it is.
+        let is_last = wanted < lease.as_secs_f64() && wanted - left > LEAST;
+        if wanted - left < lease.as_secs_f64() / 3.0 && !is_last {
+            return;
+        }
+        if let Err(failure) = extend(client, ids, wanted - left).await {
+            out.failure(Some(&client.name()), &failure);
+        }
     }
 }
 
