@@ -50,6 +50,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result
         reason: args.reason.as_deref(),
         dry_run: args.dry_run,
         strict: args.strict,
+        ..Terms::default()
     };
     let plan = |list: &RuleList| Ok(edits(list, &rules, args.prune));
     let report = all_or_none(fleet, out, terms, lists, plan).await;

@@ -38,6 +38,15 @@ impl Fate {
         }
     }
 
+    /// Returns whether nothing was changed because somebody else was first.
+    pub(super) fn is_lost_race(&self) -> bool {
+        match self {
+            Self::TakenBack => true,
+            Self::Refused(failure) => failure.status == Some(412),
+            _ => false,
+        }
+    }
+
     fn answers(&self) -> &[Value] {
         match self {
             Self::WouldTake(answers) | Self::Written(answers) | Self::NotTakenBack(answers, _) => {

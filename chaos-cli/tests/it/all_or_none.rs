@@ -19,7 +19,7 @@ use crate::support::{
 };
 
 /// Whether a request changes something.
-fn is_write(request: &Request) -> bool {
+pub(crate) fn is_write(request: &Request) -> bool {
     let is_dry = request
         .uri()
         .query()
@@ -28,7 +28,7 @@ fn is_write(request: &Request) -> bool {
 }
 
 /// The port of an injector that is gone once it has answered the dry run.
-fn gone_before_the_write(port: &Port) -> Router {
+pub(crate) fn gone_before_the_write(port: &Port) -> Router {
     Admin::new(port.injector.clone()).router().layer(from_fn(
         async |request: Request, next: Next| match is_write(&request) {
             true => StatusCode::BAD_GATEWAY.into_response(),

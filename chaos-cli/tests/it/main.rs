@@ -13,6 +13,7 @@ mod examples_of_the_book;
 mod halt_goes_everywhere;
 mod it_shows_what_there_is;
 mod newer_routes;
+mod no_edit_is_lost;
 mod support;
 mod tokens_stay_private;
 #[cfg(all(feature = "watch", target_os = "linux"))]

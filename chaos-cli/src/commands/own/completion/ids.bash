@@ -26,7 +26,10 @@ _chaosctl_with_ids() {
         [[ "$entry" == [\<\[]* ]] || reply+=("$entry")
     done
     # The name of the program stands before what the line says, so that nothing else is ever run.
-    reply+=($(compgen -W "$("${words[0]}" __ids "${globals[@]}" 2>/dev/null)" -- "$current"))
+    # What the service says is compared, and never expanded.
+    while IFS= read -r entry; do
+        [[ "$entry" == "$current"* ]] && reply+=("$entry")
+    done < <("${words[0]}" __ids "${globals[@]}" 2>/dev/null)
     COMPREPLY=("${reply[@]}")
     if [[ "$current" == *:* && "$COMP_WORDBREAKS" == *:* ]]; then
         local before="${current%"${current##*:}"}"
