@@ -107,6 +107,8 @@ pub(crate) enum Command {
     Try(Box<aim::TryArgs>),
     /// Shows which calls or keys a rule would hit
     Preview(aim::PreviewArgs),
+    /// Prints a token that carries rules with the requests that present it
+    Token(Box<aim::TokenArgs>),
     /// Enables rules
     On(change::IdsArgs),
     /// Disables rules
@@ -129,6 +131,11 @@ pub(crate) enum Command {
     Context(own::ContextArgs),
     /// Prints the help of a command; of `faults`, the faults, and of `faults NAME`, one of them
     Help(own::HelpArgs),
+    /// Prints the version of the program
+    Version,
+    /// Prints the ids of the rules, for completions
+    #[command(name = "__ids", hide = true)]
+    Ids,
     /// Prints the completions for a shell
     Completion(own::CompletionArgs),
     /// Prints the manual page of the program, or of a command

@@ -2,6 +2,9 @@
 
 pub(crate) mod address;
 pub(crate) mod answer;
+mod event_parser;
+pub(crate) mod event_stream;
+pub(crate) mod live;
 pub(crate) mod request;
 pub(crate) mod rule_list;
 

@@ -16,6 +16,7 @@ mod signals;
 mod sites;
 mod status;
 mod stop;
+mod token;
 mod trial;
 mod undo;
 #[cfg(feature = "watch")]
@@ -35,9 +36,10 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
     // What asks no endpoint.
     match &command {
         Command::Context(args) => return own::context::run(&globals, args, out),
-        Command::Completion(args) => return Ok(own::pages::completion(args, out)),
+        Command::Completion(args) => return Ok(own::completion::run(args, out)),
         Command::Man(args) => return own::pages::man(args, out),
         Command::Help(args) => return own::help::run(args, out),
+        Command::Version => return Ok(own::pages::version(out)),
         Command::Arm(args) => {
             if let Some(format) = args.output {
                 return arm::print(args, format, out);
@@ -46,12 +48,14 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         _ => {}
     }
     let fleet = config::fleet(&globals)?;
+    fleet.check(matches!(command, Command::Halt(_)))?;
     match command {
         Command::Status(args) => Ok(status::run(&fleet, out, &args).await),
         Command::Rules(args) => {
             let look = async || Ok(rules::run(&fleet, out, &args).await);
             again::again(args.watch, out, look).await
         }
+        Command::Ids => Ok(rules::ids(&fleet, out).await),
         Command::Show(args) => {
             let look = async || show::run(&fleet, out, &args).await;
             again::again(args.watch, out, look).await
@@ -66,6 +70,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Apply(args) => apply::run(&fleet, out, &args).await,
         Command::Try(args) => trial::run(&fleet, out, &args).await,
         Command::Preview(args) => preview::run(&fleet, out, &args).await,
+        Command::Token(args) => token::run(&fleet, out, &args).await,
         Command::On(args) => ids::switch(&fleet, out, &args, true).await,
         Command::Off(args) => ids::switch(&fleet, out, &args, false).await,
         Command::Rm(args) => ids::remove(&fleet, out, &args).await,
@@ -75,8 +80,10 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Halt(args) => Ok(stop::halt(&fleet, out, &args).await),
         Command::Resume(args) => stop::resume(&fleet, out, &args).await,
         Command::Ack(args) => Ok(stop::acknowledge(&fleet, out, &args).await),
-        Command::Context(_) | Command::Completion(_) | Command::Man(_) | Command::Help(_) => {
-            Ok(Report::printed(Exit::Done))
-        }
+        Command::Context(_)
+        | Command::Completion(_)
+        | Command::Man(_)
+        | Command::Help(_)
+        | Command::Version => Ok(Report::printed(Exit::Done)),
     }
 }

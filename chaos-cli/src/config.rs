@@ -25,18 +25,21 @@ const DEFAULT: &str = "http://127.0.0.1:9900";
 pub(crate) fn fleet(globals: &Globals) -> Result<Fleet, Failure> {
     let (written, context) = endpoints(globals)?;
     let access = access(globals, context.as_ref().map(|(_, context)| context))?;
-    let mut clients: Vec<Client> = Vec::new();
-    for endpoint in written {
-        let address: Address = endpoint.parse()?;
-        let client = Client::new(address, &access)?;
-        // Named twice, it would be written to twice.
-        if clients.iter().all(|known| known.name() != client.name()) {
-            clients.push(client);
+    let (mut clients, mut unusable) = (Vec::<Client>::new(), Vec::new());
+    for (at, endpoint) in written.iter().enumerate() {
+        let address = endpoint.parse();
+        match address.and_then(|address: Address| Client::new(address, &access)) {
+            // Named twice, it would be written to twice.
+            Ok(client) if clients.iter().any(|known| known.name() == client.name()) => {}
+            Ok(client) => clients.push(client),
+            // The text may hold a password, so it is not shown.
+            Err(failure) => unusable.push((format!("endpoint {}", at + 1), failure)),
         }
     }
     let production = context.filter(|(_, context)| context.production);
     Ok(Fleet {
         clients,
+        unusable,
         production: production.map(|(name, _)| name),
         yes: globals.yes,
     })
@@ -53,7 +56,14 @@ fn endpoints(globals: &Globals) -> Result<Endpoints, Failure> {
         && let Some(listed) = variable("CHAOSCTL_ENDPOINT")?
     {
         let listed = listed.split(',').map(|one| one.trim().to_owned());
-        return Ok((listed.filter(|one| !one.is_empty()).collect(), None));
+        let listed: Vec<_> = listed.filter(|one| !one.is_empty()).collect();
+        return match listed.is_empty() {
+            true => {
+                let failure = Failure::usage("no endpoint is named");
+                Err(failure.at("CHAOSCTL_ENDPOINT", "at least one, or no variable"))
+            }
+            false => Ok((listed, None)),
+        };
     }
     let contexts = Contexts::read()?;
     match contexts.chosen(globals.context.as_deref())? {

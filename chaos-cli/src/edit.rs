@@ -2,20 +2,22 @@
 //!
 //! 1. Each endpoint is asked for its rules and their entity tag, and makes the edits in a dry run. One that
 //!    refuses or does not answer ends it: nothing has been written anywhere.
-//! 2. All are written to at once, with `If-Match` of what was read, except for a rule that is new: a port takes
-//!    no `If-Match` for it.
+//! 2. All are written to at once, with `If-Match` of what was read. A rule that is new is written last, with
+//!    `If-None-Match`: a port takes no `If-Match` for it.
 //! 3. If one fails, those that were written to are put back, with `If-Match` of their own write, so nothing
-//!    that somebody else has done meanwhile is lost.
+//!    that somebody else has done meanwhile is lost. An edit that only takes faults away stays, and a rule that
+//!    had ended is put back disabled: what is put back never arms anything.
 //!
-//! With one endpoint, the port itself does all or nothing, so its edits go there at once, and those of single
-//! rules do not fail because of somebody else's edit of another rule.
+//! With one endpoint, the port itself does all or nothing, so its edits go there at once, and those that switch
+//! or delete single rules do not fail because of somebody else's edit of another rule.
 
 mod dry_run;
 mod fate;
+pub(crate) mod meanwhile;
 mod steps;
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     client::{Client, answer::Answer, rule_list::RuleList},
@@ -23,7 +25,7 @@ use crate::{
         fate::{Fate, report},
         steps::{Written, take_back, write},
     },
-    failure::Failure,
+    failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,
 };
@@ -41,6 +43,28 @@ pub(crate) enum Edit {
     Replace { rules: Vec<Value> },
 }
 
+impl Edit {
+    /// Returns whether the edit replaces all that is written there.
+    fn is_whole(&self) -> bool {
+        matches!(self, Self::Put { .. } | Self::Replace { .. })
+    }
+
+    /// Returns whether the edit makes a rule that is not among these.
+    fn is_new(&self, list: &RuleList) -> bool {
+        matches!(self, Self::Put { id, .. } if list.find(id).is_none())
+    }
+
+    /// Returns whether the edit takes faults away and brings none.
+    fn only_removes(&self) -> bool {
+        match self {
+            Self::Remove { .. } => true,
+            Self::Patch { patch, .. } => *patch == json!({ "enabled": false }),
+            Self::Replace { rules } => rules.is_empty(),
+            Self::Put { .. } => false,
+        }
+    }
+}
+
 /// How edits are made.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Terms<'a> {
@@ -48,6 +72,10 @@ pub(crate) struct Terms<'a> {
     pub(crate) reason: Option<&'a str>,
     /// Whether nothing is to be changed.
     pub(crate) dry_run: bool,
+    /// Whether nothing is to be changed where the service warns of something.
+    pub(crate) strict: bool,
+    /// Whether the command tries again, and prints nothing, if somebody else has made a rule meanwhile.
+    pub(crate) again: bool,
 }
 
 /// Makes the edits that `plan` returns for the rules of each endpoint, at all endpoints or at none.
@@ -59,10 +87,14 @@ pub(crate) async fn all_or_none(
     plan: impl Fn(&RuleList) -> Result<Vec<Edit>, Failure>,
 ) -> Report {
     let several = fleet.clients.len() > 1;
-    let is_tried = several || terms.dry_run;
+    let is_tried = several || terms.dry_run || terms.strict;
     let lists = fleet.clients.iter().zip(lists);
     let prepared = lists.map(|(client, list)| prepare(client, list, &plan, is_tried));
-    let prepared = join_all(prepared).await;
+    let mut prepared = join_all(prepared).await;
+    if terms.strict {
+        let all = prepared.into_iter();
+        prepared = all.map(|it| it.and_then(|it| it.unwarned(out))).collect();
+    }
     if terms.dry_run || prepared.iter().any(Result::is_err) {
         let fates = prepared.into_iter().map(|prepared| match prepared {
             Ok(Prepared { expected, .. }) => Fate::WouldTake(expected),
@@ -72,10 +104,7 @@ pub(crate) async fn all_or_none(
     }
     let prepared: Vec<Prepared<'_>> = prepared.into_iter().flatten().collect();
     let writes = prepared.iter().map(|it| {
-        let is_whole = it
-            .edits
-            .iter()
-            .any(|edit| matches!(edit, Edit::Replace { .. }));
+        let is_whole = it.edits.iter().any(Edit::is_whole);
         let tag = it.list.etag.as_deref().filter(|_| several || is_whole);
         write(it.client, &it.list, &it.edits, tag, terms.reason)
     });
@@ -83,8 +112,21 @@ pub(crate) async fn all_or_none(
     let failed = written.iter().any(|written| written.failure.is_some());
     let fates = match failed {
         true => {
+            let failures = written.iter().map(|written| written.failure.clone());
+            let failures: Vec<_> = failures.collect();
             let written = prepared.iter().zip(written);
-            join_all(written.map(|(it, written)| take_back(it.client, &it.list, written))).await
+            let taken = written.map(|(it, written)| take_back(it.client, &it.list, written));
+            let fates = join_all(taken).await;
+            if terms.again && fates.iter().all(Fate::is_lost_race) {
+                return Report::printed(Exit::Changed);
+            }
+            let told = prepared.iter().zip(failures).map(async |(it, failure)| {
+                if let Some(failure) = failure {
+                    meanwhile::tell(it.client, out, &it.list, &failure).await;
+                }
+            });
+            join_all(told).await;
+            fates
         }
         false => {
             let written = written.into_iter();
@@ -105,6 +147,28 @@ struct Prepared<'c> {
     expected: Vec<Value>,
 }
 
+impl Prepared<'_> {
+    /// Returns the edits if the dry run has shown no warning of them; else prints the warnings.
+    fn unwarned(self, out: &Output) -> Result<Self, Failure> {
+        let answers = self.expected.iter();
+        let mut warned = answers.filter_map(|answer| answer["warnings"].as_array()?.first());
+        let Some(first) = warned.next() else {
+            return Ok(self);
+        };
+        let failure = Failure::new(Exit::Refused, "a warning, which --strict does not take");
+        let text = |field: &str| first[field].as_str().map(Into::into);
+        let failure = Failure {
+            rule: text("rule"),
+            field: text("field"),
+            ..failure
+        };
+        for answer in &self.expected {
+            out.warnings(answer);
+        }
+        Err(failure)
+    }
+}
+
 async fn prepare<'c>(
     client: &'c Client,
     list: Result<RuleList, Failure>,
@@ -112,7 +176,9 @@ async fn prepare<'c>(
     is_tried: bool,
 ) -> Result<Prepared<'c>, Failure> {
     let list = list?;
-    let edits = plan(&list)?;
+    let mut edits = plan(&list)?;
+    // A new rule is written without a tag, so nothing that needs one comes after it.
+    edits.sort_by_key(|edit| edit.is_new(&list));
     let expected = match is_tried {
         true => dry_run::check(client, &list, &edits).await?,
         false => Vec::new(),

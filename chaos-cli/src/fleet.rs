@@ -12,6 +12,8 @@ use crate::{
 /// The endpoints of a command, and what it may do there.
 pub(crate) struct Fleet {
     pub(crate) clients: Vec<Client>,
+    /// The endpoints that cannot be asked, each with what is wrong in the operator's words.
+    pub(crate) unusable: Vec<(String, Failure)>,
     /// The name of a context that is marked as production.
     pub(crate) production: Option<String>,
     /// Whether questions are answered with yes.
@@ -34,6 +36,12 @@ impl Report {
         answers.into_iter().flatten()
     }
 
+    /// Returns whether an edit may have been made at an endpoint although the command has failed.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let mut documents = self.documents.iter().flatten();
+        documents.any(|it| it["result"] == "unknown" || it["result"] == "not_taken_back")
+    }
+
     /// Returns the report of a command that has printed what it had to.
     pub(crate) fn printed(exit: Exit) -> Self {
         Self {
@@ -44,6 +52,14 @@ impl Report {
 }
 
 impl Fleet {
+    /// Returns an error if an endpoint cannot be asked. With `some`, one that can be asked is enough.
+    pub(crate) fn check(&self, some: bool) -> Result<(), Failure> {
+        match self.unusable.first() {
+            Some((_, failure)) if !some || self.clients.is_empty() => Err(failure.clone()),
+            _ => Ok(()),
+        }
+    }
+
     /// Asks all endpoints at the same time. None waits for another.
     pub(crate) async fn ask<T>(
         &self,
@@ -79,7 +95,10 @@ impl Fleet {
         answers: Vec<Result<Value, Failure>>,
         show: impl Fn(&str, &Value) -> String,
     ) -> Report {
-        let exit = exit_of(&answers);
+        let exit = match exit_of(&answers) {
+            Exit::Done if !self.unusable.is_empty() => Exit::NotEverywhere,
+            exit => exit,
+        };
         let answered = self.clients.iter().map(Client::name).zip(answers);
         let documents = answered.map(|(name, answer)| match answer {
             Ok(body) => {
@@ -94,9 +113,14 @@ impl Fleet {
                 refusal(&name, &failure)
             }
         });
+        let mut documents: Vec<_> = documents.collect();
+        for (name, failure) in &self.unusable {
+            out.failure(Some(name), failure);
+            documents.push(refusal(name, failure));
+        }
         Report {
             exit,
-            documents: Some(documents.collect()),
+            documents: Some(documents),
         }
     }
 }

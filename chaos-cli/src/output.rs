@@ -1,5 +1,6 @@
 //! What is printed: data on standard output, words on standard error.
 
+pub(crate) mod latency;
 pub(crate) mod table;
 pub(crate) mod time;
 

@@ -1,6 +1,6 @@
 //! The program: reads the command line, runs the command, prints its result and returns its code.
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{env, ffi::OsString, io::Write, process::ExitCode};
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -27,11 +27,7 @@ pub fn run<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments),
     };
-    match cli.globals.color {
-        ColorArg::Auto => {}
-        ColorArg::Always => anstream::ColorChoice::Always.write_global(),
-        ColorArg::Never => anstream::ColorChoice::Never.write_global(),
-    }
+    choose(cli.globals.color);
     let out = Output::new(cli.globals.json, cli.globals.quiet);
     let report = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(commands::run(cli, &out)),
@@ -50,15 +46,32 @@ pub fn run<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> u8 {
     report.exit.code()
 }
 
+fn choose(color: ColorArg) {
+    match color {
+        ColorArg::Auto => {}
+        ColorArg::Always => anstream::ColorChoice::Always.write_global(),
+        ColorArg::Never => anstream::ColorChoice::Never.write_global(),
+    }
+}
+
 /// Prints the help or the error of a command line that was not read.
 fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    let before = arguments.iter().take_while(|argument| *argument != "--");
+    let before: Vec<_> = before.filter_map(|argument| argument.to_str()).collect();
+    let is_never = |two: &[&str]| two == ["--color", "never"];
+    if before.contains(&"--color=never") || before.windows(2).any(is_never) {
+        choose(ColorArg::Never);
+    }
+    let text = error.render();
     // Nobody can be told that the output is closed.
-    let _ = error.print();
+    let _ = match error.use_stderr() {
+        true => write!(anstream::stderr().lock(), "{}", text.ansi()),
+        false => write!(anstream::stdout().lock(), "{}", text.ansi()),
+    };
     if !error.use_stderr() {
         return Exit::Done.code();
     }
-    let before = arguments.iter().take_while(|argument| *argument != "--");
-    if before.into_iter().any(|argument| argument == "--json") {
+    if before.contains(&"--json") {
         let text = error.to_string();
         let detail = text.trim_start_matches("error: ").lines().next();
         let failure = Failure::usage(detail.unwrap_or_default());

@@ -12,6 +12,9 @@ pub(crate) struct ArmArgs {
     /// Changes nothing, and says what would be made
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Makes nothing if the service warns of something
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Prints the rules in this format, and asks no endpoint
     #[arg(short, long, value_name = "FORMAT")]
     pub(crate) output: Option<RuleFormatArg>,
@@ -21,6 +24,7 @@ pub(crate) struct ArmArgs {
 pub(crate) enum RuleFormatArg {
     Json,
     Toml,
+    Yaml,
 }
 
 /// A rule in the short form, with the fields that the short form does not have.
@@ -87,6 +91,23 @@ pub(crate) struct RuleArgs {
 }
 
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["rule", "file"]))]
+pub(crate) struct TokenArgs {
+    /// A rule in the short form
+    #[arg(long, value_name = "SITE=TERMS")]
+    pub(crate) rule: Option<String>,
+    /// A file with rules in place of --rule
+    #[arg(short, long)]
+    pub(crate) file: Option<PathBuf>,
+    /// How long the token is accepted
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) length: humantime::Duration,
+    /// Who uses the token, for the logs of the services
+    #[arg(long)]
+    pub(crate) subject: String,
+}
+
+#[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("calls").required(true).args(["keys", "ordinals"]))]
 pub(crate) struct PreviewArgs {
     /// The id of a rule; with --file, the rule of the file with this id
@@ -114,6 +135,9 @@ pub(crate) struct ApplyArgs {
     /// Changes nothing, and shows the difference
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Changes nothing if the service warns of something
+    #[arg(long)]
+    pub(crate) strict: bool,
     /// Why, for the audit
     #[arg(long)]
     pub(crate) reason: Option<String>,

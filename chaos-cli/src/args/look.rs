@@ -10,6 +10,10 @@ pub(crate) struct StatusArgs {
     /// Prints a text for those who take over: rules, halts, breaches and the last changes
     #[arg(long)]
     pub(crate) handover: bool,
+    /// Watches sites for three seconds, and shows latency and errors of calls that were hit beside those left alone:
+    /// at these sites, or at the layers and those that rules aim at or measure
+    #[arg(long, value_name = "SITE", num_args = 0..)]
+    pub(crate) latency: Option<Vec<String>>,
 }
 
 #[derive(Args, Debug)]
@@ -53,6 +57,7 @@ pub(crate) struct ShowArgs {
 pub(crate) enum FormatArg {
     Json,
     Toml,
+    Yaml,
     /// The command that makes the rule
     Cmd,
 }
@@ -64,6 +69,15 @@ pub(crate) struct SitesArgs {
     /// Only sites in files whose name contains this
     #[arg(long)]
     pub(crate) file: Option<String>,
+    /// Watches the sites for this time, and shows which methods, routes, hosts and labels their calls have
+    #[arg(
+        long,
+        value_name = "TIME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "5s"
+    )]
+    pub(crate) seen: Option<humantime::Duration>,
 }
 
 #[derive(Args, Debug)]

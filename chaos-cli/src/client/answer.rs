@@ -21,6 +21,22 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Returns the answer if it has this field, as each answer of an admin port to the request has.
+    pub(crate) fn with(self, field: &str) -> Result<Self, Failure> {
+        match self.body[field].is_null() {
+            true => Err(unlike_a_port(&format!("no `{field}`"))),
+            false => Ok(self),
+        }
+    }
+
+    /// Returns the answer if it has no body, as that of an admin port to the request has none.
+    pub(crate) fn without_body(self) -> Result<Self, Failure> {
+        match self.body.is_null() {
+            true => Ok(self),
+            false => Err(unlike_a_port("a body")),
+        }
+    }
+
     /// Reads an answer to a request to `route`.
     pub(super) async fn read(mut response: Response, route: &str) -> Result<Self, Failure> {
         let status = response.status();
@@ -59,6 +75,11 @@ pub(crate) async fn next_part(response: &mut Response) -> Result<Option<Vec<u8>>
         Ok(part) => Ok(part.map(|bytes| bytes.to_vec())),
         Err(error) => Err(no_answer(&causes(&error))),
     }
+}
+
+fn unlike_a_port(has: &str) -> Failure {
+    let detail = format!("what answers there is no admin port: its answer has {has}");
+    Failure::new(Exit::Refused, detail)
 }
 
 /// Returns the failure for an answer that no admin port gives.

@@ -24,7 +24,7 @@ impl RuleList {
         };
         let mut request = Request::get(&PATH);
         loop {
-            let answer = client.send(request).await?;
+            let answer = client.send(request).await?.with("rules")?;
             // Those of the first page: what changes between two pages is found by the next write.
             list.etag = list.etag.or(answer.etag);
             let rules = answer.body["rules"].as_array();
@@ -39,4 +39,12 @@ impl RuleList {
     pub(crate) fn find(&self, id: &str) -> Option<&Value> {
         self.rules.iter().find(|rule| rule["id"] == id)
     }
+}
+
+/// Returns whether the time of an enabled rule is over, or its limit is used up: it injects nothing until it is
+/// armed anew.
+pub(crate) fn has_ended(rule: &Value) -> bool {
+    let limit = rule["limit"].as_u64();
+    let is_used_up = limit.is_some_and(|limit| rule["stats"]["injected"].as_u64() >= Some(limit));
+    rule["enabled"] != false && (rule["stats"]["expires_in"] == 0.0 || is_used_up)
 }

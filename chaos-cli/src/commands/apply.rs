@@ -1,6 +1,9 @@
 //! `apply`: makes the rules of a file.
 
-use std::io::{self, IsTerminal};
+use std::{
+    collections::BTreeSet,
+    io::{self, IsTerminal},
+};
 
 use serde_json::Value;
 
@@ -24,34 +27,39 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result
     }
     let lists = fleet.ask(RuleList::read).await;
     let mut shown: Vec<String> = Vec::new();
-    let mut changes = 0;
+    let mut changes: BTreeSet<String> = BTreeSet::new();
     for (name, list) in fleet.clients.iter().map(Client::name).zip(&lists) {
         let Ok(list) = list else { continue };
         let changed = differences(list, &rules, args.prune);
-        changes += changed.len();
         // Endpoints that change alike are shown once.
-        let text = changed.join("\n");
+        let lines: Vec<_> = changed.iter().map(|(_, lines)| lines.as_str()).collect();
+        let text = lines.join("\n");
+        changes.extend(changed.into_iter().map(|(id, _)| id));
         if !text.is_empty() && !shown.contains(&text) {
             if fleet.clients.len() > 1 {
                 out.text(&name);
             }
-            out.text(printable(&text));
+            out.text(&text);
             shown.push(text);
         }
     }
-    if changes > 0 && !args.dry_run {
+    if !changes.is_empty() && !args.dry_run {
         ask(fleet, out, args)?;
     }
     let terms = Terms {
         reason: args.reason.as_deref(),
         dry_run: args.dry_run,
+        strict: args.strict,
+        ..Terms::default()
     };
     let plan = |list: &RuleList| Ok(edits(list, &rules, args.prune));
     let report = all_or_none(fleet, out, terms, lists, plan).await;
     if report.exit == Exit::Done {
         let all = fleet.clients.len();
+        let stay = ids.iter().filter(|id| !changes.contains(**id)).count();
+        let changed = changes.len();
         out.text(format_args!(
-            "{changes} changed, on {all} of {all} endpoints"
+            "{changed} changed, {stay} as they were, on {all} of {all} endpoints"
         ));
     }
     Ok(report)
@@ -69,22 +77,11 @@ fn ask(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result<(), Failure> {
     }
 }
 
-/// Returns the lines that change for each rule that changes.
-fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<String> {
-    let put = rules.iter().filter_map(|rule| {
-        let before = list.find(text(rule, "id"));
-        difference::lines(before, Some(rule))
-    });
-    let gone = list
-        .rules
-        .iter()
-        .filter(|rule| prune && !holds(rules, rule));
-    let gone = gone.filter_map(|rule| difference::lines(Some(rule), None));
-    put.chain(gone).collect()
-}
-
-fn holds(rules: &[Value], rule: &Value) -> bool {
-    rules.iter().any(|other| other["id"] == rule["id"])
+/// Returns the id of each rule that changes, with the lines that change.
+fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<(String, String)> {
+    let is_named = |rule: &&Value| rules.iter().any(|other| other["id"] == rule["id"]);
+    let before = list.rules.iter().filter(|rule| prune || is_named(rule));
+    difference::between(&before.cloned().collect::<Vec<_>>(), rules)
 }
 
 /// Returns the edits that make the rules. Rules that stay as they are keep their counts.
@@ -102,12 +99,4 @@ fn edits(list: &RuleList, rules: &[Value], prune: bool) -> Vec<Edit> {
         rule: rule.clone(),
     };
     changed.map(put).collect()
-}
-
-/// Returns lines without what would steer a terminal.
-fn printable(text: &str) -> String {
-    let lines = text
-        .lines()
-        .map(|line| chaos_core::OneLine(line).to_string());
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -9,8 +9,11 @@ use crate::{
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::{Output, time},
-    rule::from_args::rules,
+    rule::{file, from_args::rules},
 };
+
+/// How often an id is drawn while others make rules of the same site.
+const TRIES: u32 = 32;
 
 /// Prints the rules, and asks no endpoint.
 pub(super) fn print(
@@ -22,7 +25,8 @@ pub(super) fn print(
     match format {
         _ if out.is_json() => out.json(&document),
         RuleFormatArg::Json => out.print(format_args!("{document:#}")),
-        RuleFormatArg::Toml => out.print(super::show::toml(&document)?),
+        RuleFormatArg::Toml => out.print(file::to_toml(&document)?),
+        RuleFormatArg::Yaml => out.print(file::to_yaml(&document)?),
     }
     Ok(Report::printed(Exit::Done))
 }
@@ -30,15 +34,29 @@ pub(super) fn print(
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ArmArgs) -> Result<Report, Failure> {
     // A slip is found before anything is asked.
     rules(&args.rule, |_| true)?;
+    if !args.dry_run {
+        fleet.confirm(out, &format!("arm {}", args.rule.short))?;
+    }
+    let mut tries = 0..TRIES;
+    loop {
+        tries.next();
+        // Without an id of the operator's, the next one is free.
+        let again = args.rule.id.is_none() && !tries.is_empty();
+        let report = make(fleet, out, args, again).await?;
+        if !again || report.exit != Exit::Changed {
+            return Ok(report);
+        }
+    }
+}
+
+async fn make(fleet: &Fleet, out: &Output, args: &ArmArgs, again: bool) -> Result<Report, Failure> {
     let lists = fleet.ask(RuleList::read).await;
     let is_free = |id: &str| {
         let mut lists = lists.iter().flatten();
         lists.all(|list| list.find(id).is_none())
     };
     let rules = rules(&args.rule, is_free)?;
-    if !args.dry_run {
-        fleet.confirm(out, &format!("arm {}", args.rule.short))?;
-    }
+    let are_new: Vec<_> = rules.iter().map(|rule| is_free(text(rule, "id"))).collect();
     let edits: Vec<_> = rules
         .iter()
         .map(|rule| Edit::Put {
@@ -49,22 +67,28 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ArmArgs) -> Result<R
     let terms = Terms {
         reason: None,
         dry_run: args.dry_run,
+        strict: args.strict,
+        again,
     };
     let report = all_or_none(fleet, out, terms, lists, |_| Ok(edits.clone())).await;
     if report.exit == Exit::Done && !args.dry_run {
         for made in report.answers() {
-            out.text(told(made));
+            let at = rules.iter().position(|rule| rule["id"] == made["id"]);
+            out.text(told(made, at.is_none_or(|at| are_new[at])));
         }
     }
     Ok(report)
 }
 
-/// Says what was made, and until when it lasts.
-fn told(rule: &Value) -> String {
+/// Says what was made or replaced, and until when it lasts.
+fn told(rule: &Value, is_new: bool) -> String {
     let ends = match rule["stats"]["expires_in"].as_f64() {
         Some(seconds) => format!("ends in {}", time::length(seconds)),
         None => "has no end".to_owned(),
     };
     let id = text(rule, "id");
-    format!("made {id}, {ends}; delete it: chaosctl rm {id}")
+    match is_new {
+        true => format!("made {id}, {ends}; delete it: chaosctl rm {id}"),
+        false => format!("replaced {id}, {ends}; put it back: chaosctl undo"),
+    }
 }

@@ -13,7 +13,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &AuditArgs) -> Report
     let several = fleet.clients.len() > 1;
     let lists = fleet
         .ask(async |client: &Client| {
-            let body = client.get(&["v1", "audit"]).await?.body;
+            let body = client.get(&["v1", "audit"]).await?.with("entries")?.body;
             let entries = body["entries"].as_array().into_iter().flatten();
             let entries: Vec<_> = entries.filter(|entry| is_wanted(entry, args)).collect();
             Ok(json!({ "run": body["run"], "missed": body["missed"], "entries": entries }))

@@ -1,26 +1,28 @@
 //! `events`: what happens, as it happens.
 
-mod parser;
+use std::time::Duration;
 
 use chaos_core::OneLine;
 use reqwest::header::HeaderName;
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::time::sleep;
 
 use crate::{
     args::look::EventsArgs,
     client::{
         Client,
-        answer::{next_part, text},
+        answer::text,
+        event_stream::{Event, EventStream},
         request::Request,
     },
-    commands::{
-        audit,
-        events::parser::{Event, Parser},
-    },
-    failure::{Exit, Failure},
+    commands::audit,
+    failure::Failure,
     fleet::{Fleet, Report, exit_of, refusal},
     output::Output,
 };
+
+/// The time between two streams, so that a service which ends each at once is not asked without a pause.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Prints events until standard output is closed, or a service is gone.
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &EventsArgs) -> Report {
@@ -51,24 +53,22 @@ async fn follow(
         if let Some(last) = &last {
             request = request.header(HeaderName::from_static("last-event-id"), last.as_str());
         }
-        let mut response = client.open(request).await?;
-        let mut parser = Parser::default();
-        while let Some(bytes) = next_part(&mut response).await? {
-            for event in parser.read(&bytes)? {
-                last = event.id.clone().or(last);
-                if !(args.no_injections && event.name == "injection") {
-                    print(client, out, &event, several);
-                }
+        let mut stream = EventStream::open(client, request).await?;
+        while let Some(event) = stream.next().await? {
+            last = event.id.clone().or(last);
+            if !(args.no_injections && event.name == "injection") {
+                print(client, out, &event, several);
             }
             if out.is_closed() {
                 return Ok(());
             }
         }
+        sleep(PAUSE).await;
     }
 }
 
 fn print(client: &Client, out: &Output, event: &Event, several: bool) {
-    let data: Value = serde_json::from_str(&event.data).unwrap_or(Value::Null);
+    let data = event.json();
     if out.is_json() {
         out.json(&json!({ "endpoint": client.name(), "event": event.name, "data": data }));
         return;
@@ -99,12 +99,4 @@ fn print(client: &Client, out: &Output, event: &Event, several: bool) {
         )),
         false => out.text(format_args!("{time}  {}", OneLine(line.trim()))),
     }
-}
-
-/// Returns the failure for a stream that no port sends.
-fn too_long() -> Failure {
-    Failure::new(
-        Exit::Refused,
-        "what answers there is no event stream of an admin port",
-    )
 }

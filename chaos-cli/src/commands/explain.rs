@@ -61,7 +61,8 @@ async fn explain(
     let question = json!({ "site": site, "call": call });
     let answer = client
         .send(Request::post(&["v1", "explain"], question))
-        .await?;
+        .await?
+        .with("rules")?;
     let rules = answer.body["rules"].as_array().into_iter().flatten();
     let mut rules = rules.filter(|explained| explained["rule"] == args.id.as_str());
     rules.next().cloned().ok_or_else(|| {

@@ -35,7 +35,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ExtendArgs) -> Resul
             let path = ["v1", "rules", &args.id, "extend"];
             let request = Request::post(&path, json!({ "by": args.by }));
             let answer = client.send(request.because(args.reason.as_deref())).await?;
-            Ok(answer.body)
+            Ok(answer.with("stats")?.body)
         })
         .await;
     Ok(fleet.report(out, extended, |_, rule| told(&args.id, rule)))
@@ -51,7 +51,8 @@ pub(super) async fn release(fleet: &Fleet, out: &Output, args: &ReleaseArgs) -> 
     let released = fleet
         .ask(async |client: &Client| {
             let path = ["v1", "rules", &args.id, "release"];
-            client.send(Request::new(Method::POST, &path)).await?;
+            let answer = client.send(Request::new(Method::POST, &path)).await?;
+            answer.without_body()?;
             Ok(json!({ "released": args.id }))
         })
         .await;

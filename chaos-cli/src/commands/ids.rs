@@ -47,7 +47,7 @@ pub(super) async fn remove(
         let lists = fleet.ask(RuleList::read).await;
         let terms = Terms {
             reason,
-            dry_run: false,
+            ..Terms::default()
         };
         let none = |_: &RuleList| Ok(vec![Edit::Replace { rules: Vec::new() }]);
         let report = all_or_none(fleet, out, terms, lists, none).await;
@@ -74,7 +74,7 @@ async fn edit(
     let lists = fleet.ask(RuleList::read).await;
     let terms = Terms {
         reason,
-        dry_run: false,
+        ..Terms::default()
     };
     let plan = |list: &RuleList| {
         let missing = ids.iter().find(|id| list.find(id).is_none());

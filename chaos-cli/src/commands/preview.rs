@@ -24,7 +24,7 @@ pub(super) async fn run(
     let hits = fleet
         .ask(async |client: &Client| {
             let request = Request::post(&["v1", "preview"], question.clone());
-            Ok(client.send(request).await?.body)
+            Ok(client.send(request).await?.with("hits")?.body)
         })
         .await;
     let several = fleet.clients.len() > 1;

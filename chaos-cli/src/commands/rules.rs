@@ -1,15 +1,19 @@
 //! `rules`: the list of rules.
 
+use std::{collections::BTreeSet, time::Duration};
+
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     args::look::{RulesArgs, StateArg},
     client::{
         Client,
         answer::{number, text},
+        no_answer,
         rule_list::RuleList,
     },
-    fleet::{Fleet, Report},
+    fleet::{Fleet, Report, exit_of},
     output::{Output, table::table, time},
     rule::as_short,
 };
@@ -33,6 +37,29 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &RulesArgs) -> Report
             false => table,
         }
     })
+}
+
+/// The longest that completions wait for a service.
+const MOST: Duration = Duration::from_secs(1);
+
+/// Prints the ids of all rules, each once.
+pub(super) async fn ids(fleet: &Fleet, out: &Output) -> Report {
+    // Somebody has pressed a key and waits.
+    let read = async |client: &Client| match timeout(MOST, RuleList::read(client)).await {
+        Ok(list) => list,
+        Err(_) => Err(no_answer("it took too long")),
+    };
+    let lists = fleet.ask(read).await;
+    let rules = lists.iter().flatten().flat_map(|list| &list.rules);
+    let ids: BTreeSet<&str> = rules.map(|rule| text(rule, "id")).collect();
+    for id in &ids {
+        out.text(id);
+    }
+    let documents = ids.into_iter().map(Value::from).collect();
+    Report {
+        exit: exit_of(&lists),
+        documents: Some(documents),
+    }
 }
 
 /// Returns the generation that an entity tag names.

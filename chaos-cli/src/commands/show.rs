@@ -10,7 +10,7 @@ use crate::{
     failure::{Exit, Failure},
     fleet::{Fleet, Report, exit_of},
     output::{Output, time},
-    rule::{as_command, as_short},
+    rule::{as_command, as_short, file},
 };
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ShowArgs) -> Result<Report, Failure> {
@@ -31,7 +31,8 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ShowArgs) -> Result<
         match format {
             _ if out.is_json() => {}
             FormatArg::Json => out.print(format_args!("{written:#}")),
-            FormatArg::Toml => out.print(toml(&written)?),
+            FormatArg::Toml => out.print(file::to_toml(&written)?),
+            FormatArg::Yaml => out.print(file::to_yaml(&written)?),
             FormatArg::Cmd => out.print(as_command::command(rule)),
         }
     }
@@ -60,16 +61,6 @@ pub(super) fn unknown<'l>(id: &str, known: impl Iterator<Item = &'l str>) -> Fai
         },
         _ => failure,
     }
-}
-
-/// Returns JSON as TOML.
-pub(super) fn toml(value: &Value) -> Result<String, Failure> {
-    toml::to_string(value).map_err(|error| {
-        Failure::new(
-            Exit::Refused,
-            format!("the rule has no form in TOML: {error}"),
-        )
-    })
 }
 
 fn whole(name: &str, rule: &Value) -> String {

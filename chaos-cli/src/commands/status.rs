@@ -2,26 +2,38 @@
 
 mod handover;
 
+use std::time::Duration;
+
 use chaos_core::OneLine;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     args::look::StatusArgs,
     client::{
         Client,
         answer::{number, text},
+        live::{self, Live},
         rule_list::RuleList,
     },
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
-    output::{Output, time},
+    output::{Output, latency, time},
 };
+
+/// How long `--latency` watches.
+const WATCHED: Duration = Duration::from_millis(3500);
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &StatusArgs) -> Report {
     let states = fleet
-        .ask(async |client: &Client| match args.handover {
-            true => handover::read(client).await,
-            false => read(client).await,
+        .ask(async |client: &Client| {
+            let mut status = match args.handover {
+                true => handover::read(client).await?,
+                false => read(client).await?,
+            };
+            if let Some(sites) = &args.latency {
+                status["latency"] = latency(client, sites).await?.into();
+            }
+            Ok(status)
         })
         .await;
     let worst = states
@@ -53,11 +65,8 @@ fn exit(status: &Value) -> Exit {
 
 /// Reads the status, and adds how many rules are in shadow and which ends next.
 async fn read(client: &Client) -> Result<Value, Failure> {
-    let mut status = client.get(&["v1", "status"]).await?.body;
-    if text(&status, "state").is_empty() {
-        let detail = "what answers there is no admin port: its status has no state";
-        return Err(Failure::new(Exit::Refused, detail));
-    }
+    let status = client.get(&["v1", "status"]).await?;
+    let mut status = status.with("state")?.body;
     let rules = RuleList::read(client).await?.rules;
     let shadows = rules.iter().filter(|rule| rule["mode"] == "shadow").count();
     let left = |rule: &&Value| {
@@ -75,6 +84,18 @@ async fn read(client: &Client) -> Result<Value, Failure> {
     Ok(status)
 }
 
+/// Watches sites for a while, and returns what their calls do.
+async fn latency(client: &Client, sites: &[String]) -> Result<Map<String, Value>, Failure> {
+    let aimed_at = match sites {
+        [] => live::sites_that_matter(client, &RuleList::read(client).await?.rules).await?,
+        sites => sites.to_vec(),
+    };
+    match aimed_at.is_empty() {
+        true => Ok(Map::new()),
+        false => Live::watch(client, &aimed_at).await?.figures(WATCHED).await,
+    }
+}
+
 fn lines(name: &str, status: &Value) -> String {
     let mut lines = vec![format!("{}  {}", head(status), name)];
     let mut add = |label: &str, value: String| {
@@ -84,6 +105,12 @@ fn lines(name: &str, status: &Value) -> String {
         let left = status["next_to_end"]["expires_in"].as_f64();
         let left = time::length(left.unwrap_or_default());
         add("next to end", format!("{rule} in {left}"));
+    }
+    let is_called = |figures: &Value| figures["calls"] != 0.0;
+    for (site, figures) in status["latency"].as_object().into_iter().flatten() {
+        if is_called(figures) {
+            add(site, latency::latency(figures));
+        }
     }
     for line in halts(status) {
         add("halted", line);

@@ -5,7 +5,13 @@ use serde_json::{Value, json};
 
 use crate::{
     args::change::{HaltArgs, ReasonArgs},
-    client::{Client, answer::text, request::Request, rule_list::RuleList},
+    client::{
+        Client,
+        answer::text,
+        request::Request,
+        rule_list::{RuleList, has_ended},
+    },
+    edit::meanwhile,
     failure::Failure,
     fleet::{Fleet, Report},
     output::Output,
@@ -29,7 +35,7 @@ pub(super) async fn send_halt(fleet: &Fleet, reason: &str) -> Vec<Result<Value, 
     let body = json!({ "reason": reason });
     let halt = async |client: &Client| {
         let request = Request::post(&["v1", "halt"], body.clone());
-        Ok(client.send(request).await?.body)
+        Ok(client.send(request).await?.with("state")?.body)
     };
     fleet.ask(halt).await
 }
@@ -50,24 +56,32 @@ pub(super) async fn resume(
     fleet.confirm(out, "resume")?;
     let body = json!({ "reason": args.reason.join(" ") });
     let pairs = fleet.clients.iter().zip(lists);
-    let resumed = join_all(pairs.map(|(client, list)| go_on(client, list, body.clone()))).await;
+    let resumed = pairs.map(|(client, list)| go_on(client, out, list, body.clone()));
+    let resumed = join_all(resumed).await;
     Ok(fleet.report(out, resumed, told))
 }
 
 /// Resumes one endpoint, if what comes alive is what was shown.
 async fn go_on(
     client: &Client,
+    out: &Output,
     list: Result<RuleList, Failure>,
     body: Value,
 ) -> Result<Value, Failure> {
+    let list = list?;
     let request = Request::post(&["v1", "resume"], body);
-    let request = request.if_match(list?.etag.as_deref());
-    Ok(client.send(request).await?.body)
+    match client.send(request.if_match(list.etag.as_deref())).await {
+        Ok(answer) => Ok(answer.with("state")?.body),
+        Err(failure) => {
+            meanwhile::tell(client, out, &list, &failure).await;
+            Err(failure)
+        }
+    }
 }
 
 /// Returns whether a rule injects again after a resume.
 fn comes_alive(rule: &Value) -> bool {
-    rule["enabled"] != false && rule["stats"]["expires_in"] != 0.0
+    rule["enabled"] != false && !has_ended(rule)
 }
 
 pub(super) async fn acknowledge(fleet: &Fleet, out: &Output, args: &ReasonArgs) -> Report {
@@ -76,7 +90,7 @@ pub(super) async fn acknowledge(fleet: &Fleet, out: &Output, args: &ReasonArgs) 
     let known = fleet
         .ask(async |client: &Client| {
             let request = Request::post(&["v1", "acknowledge"], body.clone());
-            Ok(client.send(request).await?.body)
+            Ok(client.send(request).await?.with("state")?.body)
         })
         .await;
     fleet.report(out, known, told)

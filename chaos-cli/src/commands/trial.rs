@@ -3,28 +3,29 @@
 //! The service ends the rule at its deadline, so a killed process or a lost network leaves nothing behind. What
 //! this process does is only to end it earlier.
 
+mod ending;
 mod lease;
 mod prepare;
 mod take_back;
+mod tally;
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use futures_util::future::select_all;
 use serde_json::{Value, json};
 use tokio::{
     process::{Child, Command},
-    time::{MissedTickBehavior, interval, sleep},
+    time::{interval, sleep},
 };
 
 use crate::{
     args::aim::TryArgs,
-    client::{
-        Client,
-        answer::{number, text},
-        rule_list::RuleList,
-    },
+    client::{answer::text, rule_list::RuleList},
     commands::{
         signals::Signals,
-        trial::{lease::Lease, prepare::prepare, take_back::take_back},
+        trial::{
+            ending::Ending, lease::Lease, prepare::prepare, take_back::take_back, tally::Tally,
+        },
     },
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
@@ -32,46 +33,8 @@ use crate::{
     output::{Output, time},
 };
 
-/// Why a trial ends.
-enum Ending {
-    /// The time is over.
-    Over,
-    /// A signal, with the exit code for it.
-    Signal(u8),
-    /// The command ended, with this code.
-    Command(u8),
-    /// The service shows what `--until` names.
-    Bound,
-    /// Somebody else has deleted or disabled the rules.
-    Gone,
-    /// The service has ended the rules before the time was over.
-    Early,
-}
-
-impl Ending {
-    fn exit(&self) -> Exit {
-        match self {
-            Self::Over => Exit::Done,
-            Self::Signal(code) | Self::Command(code) => Exit::Other(*code),
-            Self::Bound => Exit::Stopped,
-            Self::Gone => Exit::Changed,
-            Self::Early => Exit::Refused,
-        }
-    }
-
-    fn told(&self) -> &'static str {
-        match self {
-            Self::Over | Self::Signal(_) | Self::Command(_) => "taken back",
-            Self::Bound => "stopped by the bound",
-            Self::Gone => "taken away by somebody else",
-            Self::Early => "ended early, because the lease was not extended",
-        }
-    }
-}
-
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<Report, Failure> {
-    let length = *args.length;
-    let mut lease = Lease::of(args, length)?;
+    let lease = Lease::of(args, *args.length)?;
     let rules = prepare(args, lease.ttl())?;
     let ids: Vec<_> = rules
         .iter()
@@ -91,8 +54,12 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
             None => Ok(rules.iter().map(put).collect()),
         }
     };
+    let tally = Tally::of(&ids);
     let armed = all_or_none(fleet, out, Terms::default(), lists, plan).await;
     if armed.exit != Exit::Done {
+        if armed.is_unknown() {
+            take_back(fleet, out, &ids, &tally, &mut signals).await;
+        }
         return Ok(armed);
     }
     let until = jiff::Timestamp::now() + lease.ttl();
@@ -103,21 +70,14 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     let mut child = match spawn(&args.command) {
         Ok(child) => child,
         Err(failure) => {
-            take_back(fleet, out, &ids, &mut signals).await;
+            take_back(fleet, out, &ids, &tally, &mut signals).await;
             return Err(failure);
         }
     };
-    let (ending, hits) = wait(
-        fleet,
-        out,
-        &ids,
-        length,
-        &mut lease,
-        &mut signals,
-        &mut child,
-    )
-    .await;
-    let (mut report, seconds) = (take_back(fleet, out, &ids, &mut signals).await, lease.age());
+    let ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
+    let seconds = lease.age();
+    let mut report = take_back(fleet, out, &ids, &tally, &mut signals).await;
+    let (hits, _) = tally.sum();
     if report.exit == Exit::Done {
         let seconds = time::length(seconds);
         out.text(format_args!(
@@ -155,42 +115,38 @@ fn spawn(command: &[String]) -> Result<Option<Child>, Failure> {
     })
 }
 
-/// Waits for the end of the trial, and returns the number of injections that it has seen.
+/// Waits for the end of the trial.
 async fn wait(
     fleet: &Fleet,
     out: &Output,
-    ids: &[String],
-    length: Duration,
-    lease: &mut Lease,
+    tally: &Tally<'_>,
+    lease: &Lease,
     signals: &mut Signals,
     child: &mut Option<Child>,
-) -> (Ending, u64) {
-    let over = sleep(length);
-    tokio::pin!(over);
+) -> Ending {
+    let over = sleep(lease.rest());
+    let is_alone = child.is_none();
+    let followed = fleet.clients.iter();
+    let followed = followed.map(|client| Box::pin(tally.follow(client, out, lease)));
+    // What ends the trial here does not wait for services that do not answer.
+    tokio::select! {
+        biased;
+        code = signals.next() => Ending::Signal(code),
+        code = ended(child) => Ending::Command(code),
+        () = over, if is_alone => Ending::Over,
+        (ending, ..) = select_all(followed) => ending,
+        never = tell(out, tally, lease) => match never {},
+    }
+}
+
+/// Says each second how often the rules have hit, where somebody looks.
+async fn tell(out: &Output, tally: &Tally<'_>, lease: &Lease) -> Infallible {
     let mut second = interval(Duration::from_secs(1));
-    second.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut hits = 0;
     loop {
-        tokio::select! {
-            code = signals.next() => return (Ending::Signal(code), look(fleet, ids, hits).await.0),
-            code = ended(child) => return (Ending::Command(code), look(fleet, ids, hits).await.0),
-            () = &mut over, if child.is_none() => {
-                return (Ending::Over, look(fleet, ids, hits).await.0);
-            }
-            _ = second.tick() => {
-                let ending;
-                (hits, ending) = look(fleet, ids, hits).await;
-                match ending {
-                    // The last second, which the service counts by a clock of its own.
-                    Some(Ending::Early) if lease.is_nearly_over() => {}
-                    Some(ending) => return (ending, hits),
-                    None => {}
-                }
-                lease.extend(fleet, out, ids).await;
-                if out.is_terminal() {
-                    out.note(format_args!("{:>5}  hit {hits}", time::length(lease.age())));
-                }
-            }
+        second.tick().await;
+        if out.is_terminal() {
+            let (age, (hits, matched)) = (time::length(lease.age()), tally.sum());
+            out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
         }
     }
 }
@@ -215,38 +171,4 @@ fn exit_code(status: std::process::ExitStatus) -> u8 {
         .code()
         .and_then(|code| code.try_into().ok())
         .unwrap_or(u8::MAX)
-}
-
-/// Looks at the rules everywhere: how often they have hit, and whether one is over before its time. What cannot
-/// be asked now is asked again.
-async fn look(fleet: &Fleet, ids: &[String], before: u64) -> (u64, Option<Ending>) {
-    let lists = fleet
-        .ask(async |client: &Client| RuleList::read(client).await)
-        .await;
-    let (mut hits, mut ending, mut all) = (0, None, true);
-    for list in lists {
-        let Ok(list) = list else {
-            all = false;
-            continue;
-        };
-        for id in ids {
-            let Some(rule) = list.find(id) else {
-                ending = Some(Ending::Gone);
-                continue;
-            };
-            hits += number(&rule["stats"], "injected");
-            if rule["stats"]["expires_in"] == 0.0 {
-                ending = Some(Ending::Early);
-            }
-            if rule["enabled"] == false {
-                let is_bound = rule["guards"].is_array();
-                ending = Some(if is_bound {
-                    Ending::Bound
-                } else {
-                    Ending::Gone
-                });
-            }
-        }
-    }
-    (if all { hits } else { hits.max(before) }, ending)
 }

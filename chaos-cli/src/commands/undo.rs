@@ -43,7 +43,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &UndoArgs) -> Result<
 
 async fn undo(client: &Client, entry: Value, reason: Option<&str>) -> Result<Value, Failure> {
     let request = Request::post(&["v1", "undo"], json!({ "entry": entry["id"] }));
-    let answer = client.send(request.because(reason)).await?;
+    let answer = client.send(request.because(reason)).await?.with("id")?;
     Ok(json!({ "entry": entry["id"], "what": what(&entry), "answer": answer.body }))
 }
 
@@ -61,8 +61,8 @@ fn what(entry: &Value) -> String {
 
 /// Returns the last change of who asks; where nobody has a name, the last change of anybody.
 async fn last_change(client: &Client) -> Result<Value, Failure> {
-    let you = client.get(&["v1", "whoami"]).await?.body;
-    let audit = client.get(&["v1", "audit"]).await?.body;
+    let you = client.get(&["v1", "whoami"]).await?.with("role")?.body;
+    let audit = client.get(&["v1", "audit"]).await?.with("entries")?.body;
     let entries = audit["entries"].as_array().into_iter().flatten().rev();
     let mut mine = entries
         .filter(|entry| CHANGES.contains(&text(entry, "action")) && entry["actor"] == you["name"]);

@@ -18,7 +18,11 @@ use tokio::{sync::Notify, time::sleep};
 
 use crate::{
     args::look::WatchArgs,
-    client::{Client, rule_list::RuleList},
+    client::{
+        Client,
+        live::{self, Live},
+        rule_list::RuleList,
+    },
     commands::{
         signals::Signals,
         stop,
@@ -36,9 +40,10 @@ use crate::{
 const PACE: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result<Report, Failure> {
-    if out.is_json() || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if out.is_json() || is_dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let failure = Failure::usage("there is no terminal to show it on");
-        return Err(failure.at("watch", "a terminal, without --json"));
+        return Err(failure.at("watch", "a terminal with a cursor, without --json"));
     }
     let names = fleet.clients.iter().map(Client::name);
     let model = RefCell::new(Model::new(names, args.sites.clone()));
@@ -46,7 +51,13 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result
     let mut signals = Signals::new()?;
     let mut terminal = ratatui::try_init().map_err(|error| broken(&error))?;
     let polled = fleet.clients.iter().enumerate();
-    let polled = polled.map(|(at, client)| poll(client, at, &model, &changed));
+    let polled = polled.map(async |(at, client)| {
+        let (model, changed) = (&model, &changed);
+        tokio::join!(
+            poll(client, at, model, changed),
+            follow(client, at, model, changed)
+        )
+    });
     let ended = tokio::select! {
         ended = show(fleet, &mut terminal, &model, &changed) => ended,
         _ = join_all(polled) => Ok(Exit::Done),
@@ -73,8 +84,46 @@ async fn poll(client: &Client, at: usize, model: &RefCell<Model>, changed: &Noti
     }
 }
 
+/// Follows the live frames of an endpoint, of the sites that the rules aim at now.
+async fn follow(client: &Client, at: usize, model: &RefCell<Model>, changed: &Notify) {
+    loop {
+        // A port without them is asked again now and then: it may have been replaced.
+        let pause = match frames(client, at, model, changed).await {
+            Ok(()) => PACE,
+            Err(_) => PACE * 4,
+        };
+        sleep(pause).await;
+    }
+}
+
+async fn frames(
+    client: &Client,
+    at: usize,
+    model: &RefCell<Model>,
+    changed: &Notify,
+) -> Result<(), Failure> {
+    let (aims, rules, named) = {
+        let model = model.borrow();
+        (model.aims(at), model.rules(at), model.sites.clone())
+    };
+    let sites = match named.is_empty() {
+        false => named,
+        true => live::sites_that_matter(client, &rules).await?,
+    };
+    let mut live = Live::watch(client, &sites).await?;
+    // Other rules may aim at other sites.
+    while model.borrow().aims(at) == aims {
+        let Some(frame) = live.next().await? else {
+            break;
+        };
+        model.borrow_mut().live(at, &frame);
+        changed.notify_one();
+    }
+    Ok(())
+}
+
 async fn look(client: &Client) -> Result<(serde_json::Value, RuleList), Failure> {
-    let status = client.get(&["v1", "status"]).await?.body;
+    let status = client.get(&["v1", "status"]).await?.with("state")?.body;
     Ok((status, RuleList::read(client).await?))
 }
 

@@ -7,7 +7,7 @@ use crate::{
     client::{Client, answer::Answer, request::Request, rule_list::RuleList},
     edit::{
         Edit,
-        steps::{request, tag_for},
+        steps::{conditional, request},
     },
     failure::Failure,
 };
@@ -20,9 +20,8 @@ pub(super) async fn check(
 ) -> Result<Vec<Value>, Failure> {
     let mut answers = Vec::with_capacity(edits.len());
     for edit in edits {
-        let request = request(edit).query("dry_run", "true");
-        let tag = tag_for(edit, list, list.etag.as_deref());
-        match client.send(request.if_match(tag)).await {
+        let request = conditional(edit, list, list.etag.as_deref());
+        match client.send(request.query("dry_run", "true")).await {
             Ok(Answer { body, .. }) => answers.push(body),
             // An older port has dry runs of the whole list alone.
             Err(failure) if failure.field.as_deref() == Some("dry_run") => {

@@ -20,7 +20,7 @@ pub(super) enum Fate {
     Written(Vec<Value>),
     /// They were made, and then taken back.
     TakenBack,
-    /// They were made, and could not be taken back.
+    /// Some were made, and were not taken back.
     NotTakenBack(Vec<Value>, Failure),
     /// There was no answer: they may have been made.
     Unknown(Failure),
@@ -35,6 +35,15 @@ impl Fate {
             Self::TakenBack => "taken_back",
             Self::NotTakenBack(..) => "not_taken_back",
             Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// Returns whether nothing was changed because somebody else was first.
+    pub(super) fn is_lost_race(&self) -> bool {
+        match self {
+            Self::TakenBack => true,
+            Self::Refused(failure) => failure.status == Some(412),
+            _ => false,
         }
     }
 
@@ -100,9 +109,7 @@ fn say(out: &Output, name: &str, fate: &Fate, several: bool) {
         Fate::Refused(failure) => out.failure(Some(name), failure),
         Fate::NotTakenBack(_, failure) => {
             out.failure(Some(name), failure);
-            out.note(format_args!(
-                "{name}  was changed, and could not be put back"
-            ));
+            out.note(format_args!("{name}  was changed, and was not put back"));
         }
         Fate::Unknown(failure) => {
             out.failure(Some(name), failure);
@@ -117,7 +124,7 @@ fn exit(fates: &[Fate]) -> Exit {
     let touched = fates.iter().any(|fate| {
         matches!(
             fate,
-            Fate::TakenBack | Fate::NotTakenBack(..) | Fate::Unknown(_)
+            Fate::Written(_) | Fate::TakenBack | Fate::NotTakenBack(..) | Fate::Unknown(_)
         )
     });
     match fates.iter().find_map(Fate::failure) {

@@ -1,5 +1,6 @@
 //! What edits change, line by line.
 
+use chaos_core::OneLine;
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
@@ -23,6 +24,30 @@ pub(crate) fn lines(before: Option<&Value>, after: Option<&Value>) -> Option<Str
         lines += &format!("\n{sign}   {}", change.value().trim_end());
     }
     Some(lines)
+}
+
+/// Returns the id of each rule that differs between two lists, with the lines that do, for a terminal.
+pub(crate) fn between(before: &[Value], after: &[Value]) -> Vec<(String, String)> {
+    let find = |list: &'_ [Value], rule: &Value| {
+        let found = list.iter().find(|other| other["id"] == rule["id"]);
+        found.cloned()
+    };
+    let named = |rule: &Value, lines: Option<String>| {
+        let id = rule["id"].as_str().unwrap_or_default();
+        Some((id.to_owned(), printable(&lines?)))
+    };
+    let put = after
+        .iter()
+        .filter_map(|rule| named(rule, lines(find(before, rule).as_ref(), Some(rule))));
+    let gone = before.iter().filter(|rule| find(after, rule).is_none());
+    let gone = gone.filter_map(|rule| named(rule, lines(Some(rule), None)));
+    put.chain(gone).collect()
+}
+
+/// Returns lines without what would steer a terminal.
+fn printable(text: &str) -> String {
+    let lines = text.lines().map(|line| OneLine(line).to_string());
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 /// Returns a rule as lines: a field each.

@@ -4,7 +4,11 @@ use std::{fs, io::Read, path::Path};
 
 use serde_json::Value;
 
-use crate::{config::unreadable, failure::Failure, rule::from_args::checked};
+use crate::{
+    config::unreadable,
+    failure::{Exit, Failure},
+    rule::from_args::checked,
+};
 
 /// Reads the rules of a file; `-` is standard input, in JSON. Each is as the wire format writes it.
 pub(crate) fn rules(path: &Path) -> Result<Vec<Value>, Failure> {
@@ -53,4 +57,93 @@ fn yaml(text: &str) -> Result<Value, String> {
     };
     let read = serde_saphyr::from_str_with_options(text, options);
     read.map_err(|error| error.without_snippet().to_string())
+}
+
+/// Writes JSON as TOML.
+pub(crate) fn to_toml(value: &Value) -> Result<String, Failure> {
+    let written = toml::to_string(value).map_err(|error| no_form("TOML", &error.to_string()))?;
+    Ok(written.trim_end().to_owned())
+}
+
+/// Writes JSON as YAML.
+pub(crate) fn to_yaml(value: &Value) -> Result<String, Failure> {
+    let written = serde_saphyr::to_string(value);
+    let written = written.map_err(|error| no_form("YAML", &error.to_string()))?;
+    Ok(written.trim_end().to_owned())
+}
+
+fn no_form(format: &str, problem: &str) -> Failure {
+    let detail = format!("the rule has no form in {format}: {problem}");
+    Failure::new(Exit::Refused, detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Texts that YAML would take for something else are written so that they are read as texts.
+    #[test]
+    fn what_is_written_is_read_again() {
+        let texts = [
+            "on",
+            "off",
+            "yes",
+            "null",
+            "~",
+            "1e3",
+            "0x1f",
+            "0o7",
+            "1_000",
+            "10m",
+            "2026-11-27",
+            "12:30",
+            ".inf",
+            "- a",
+            "a: b",
+            "a #b",
+            "#",
+            "",
+            " a ",
+            "{a}",
+            "[a]",
+            "&a",
+            "*a",
+            "!a",
+            "|",
+            ">",
+            "%",
+            "@",
+            "`",
+            "\"",
+            "'",
+            "a\nb\n",
+            "\u{1b}[2J",
+            "\u{7f}",
+            "\u{202e}",
+            "日本語",
+            "<script>",
+            "---",
+            "...",
+            "=",
+            "<<",
+        ];
+        for text in texts {
+            let rule = json!({
+                "id": "a", "site": "http.server", "rate": 0.07, "seed": u64::MAX, "reason": text,
+                "match": { "headers": { text: text }, "method": ["GET", "POST"] },
+                "faults": [{ "body": { "throttle": "1KiB/s", "on": "request" } }, { "value": { "a": [text, true, 1.5] } }],
+            });
+            let rules = json!({ "rules": [rule] });
+            let written = to_yaml(&rules).unwrap();
+            assert_eq!(yaml(&written).unwrap(), rules, "{text:?}:\n{written}");
+            let written = to_toml(&rules).unwrap();
+            assert_eq!(
+                toml::from_str::<Value>(&written).unwrap(),
+                rules,
+                "{text:?}:\n{written}"
+            );
+        }
+    }
 }

@@ -78,3 +78,15 @@ fn a_slip_in_the_file_is_named() {
         assert!(ran.stderr.contains(expected), "{ran:?}");
     }
 }
+
+/// A variable that names none is a slip: a halt that reached nobody would be taken for one.
+#[test]
+fn a_variable_that_names_no_endpoint_is_refused() {
+    let nowhere = Path::new("/nowhere/config.toml");
+    for listed in [",", " ", " , "] {
+        for command in [&["halt", "enough"][..], &["status"]] {
+            let ran = with(nowhere, Some(listed), command).expect(2);
+            assert!(ran.stderr.contains("no endpoint is named"), "{ran:?}");
+        }
+    }
+}

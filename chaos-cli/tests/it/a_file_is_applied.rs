@@ -39,12 +39,13 @@ fn each_format_says_the_same_and_counts_stay() {
         assert_eq!(port.rule("b")["rate"], 0.1);
         let ran = apply(&[]);
         assert!(
-            ran.stdout.ends_with("1 changed, on 1 of 1 endpoints\n"),
+            ran.stdout
+                .ends_with("1 changed, 0 as they were, on 1 of 1 endpoints\n"),
             "{ran:?}"
         );
         assert_eq!(port.rule("b")["rate"], 0.5);
         assert_eq!(port.injector.counts("a").unwrap().injected, 1);
-        assert!(apply(&[]).stdout.starts_with("0 changed"));
+        assert!(apply(&[]).stdout.starts_with("0 changed, 1 as they were"));
         apply(&["--prune"]);
         assert_eq!(port.ids(), ["b"]);
     }

@@ -65,6 +65,43 @@ fn a_warning_does_not_change_the_code() {
     );
 }
 
+/// With `--strict`, a warning of one service keeps the rule from all.
+#[test]
+fn a_warning_is_a_refusal_where_it_is_to_be_one() {
+    let (one, two) = (Port::new(), Port::new());
+    for (port, site) in [(&one, "db.read"), (&two, "db.raed")] {
+        let _ = port.injector.site(site);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rule.toml");
+    let rule = "id = \"a\"\nsite = \"db.read\"\nfaults = [{ error = \"x\" }]\n";
+    std::fs::write(&file, rule).unwrap();
+    let file = file.to_str().unwrap();
+    let both = ["-e", &one.url, "-e", &two.url];
+    for command in [
+        &["arm", "db.read=error(x)", "--strict"][..],
+        &["apply", "-f", file, "--strict"],
+        &["arm", "db.read=error(x)", "--strict", "--dry-run"],
+    ] {
+        let ran = chaosctl(&[&both, command].concat()).expect(1);
+        for expected in [
+            "would take it",
+            "warning: site: no site is called \"db.read\"; try: db.raed",
+            "site: a warning, which --strict does not take",
+            "nothing was changed anywhere",
+        ] {
+            assert!(ran.stderr.contains(expected), "{expected}: {ran:?}");
+        }
+        let json = chaosctl(&[&["--json"], &both[..], command].concat())
+            .expect(1)
+            .json();
+        assert_eq!(json[1]["error"]["field"], "site");
+        assert!(one.ids().is_empty() && two.ids().is_empty());
+        chaosctl(&[&["-e", &one.url], command].concat()).expect(0);
+        chaosctl(&["-y", "-e", &one.url, "rm", "--all"]).expect(0);
+    }
+}
+
 #[test]
 fn rules_are_switched_and_deleted() {
     let port = Port::new();
@@ -117,6 +154,36 @@ fn a_rule_is_shown_as_the_command_that_makes_it() {
             .unwrap();
         assert!(made.status.success(), "{line}: {made:?}");
         assert_eq!(port.rule(&id), before);
+    }
+}
+
+/// In each format, a rule is written as `apply` reads it.
+#[test]
+fn a_rule_is_shown_as_the_file_that_makes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shown, made) = (Port::new(), Port::new());
+    let arm = [
+        "arm",
+        "http.server=30%status(503)",
+        "--id",
+        "a",
+        "--path",
+        "/a/{id}",
+        "--reason",
+        "on: it's",
+    ];
+    chaosctl(&[&["-e", &shown.url], &arm[..]].concat()).expect(0);
+    let show = ["-e", &shown.url, "show", "a", "-o"];
+    for format in ["json", "toml", "yaml"] {
+        let printed = [&arm[..], &["-o", format]].concat();
+        for command in [&[&show[..], &[format]].concat(), &printed] {
+            let text = chaosctl(command).expect(0).stdout;
+            let file = folder.path().join(format!("rule.{format}"));
+            std::fs::write(&file, text).unwrap();
+            chaosctl(&["-e", &made.url, "apply", "-f", file.to_str().unwrap()]).expect(0);
+            assert_eq!(made.rule("a"), shown.rule("a"), "{format}");
+            chaosctl(&["-e", &made.url, "rm", "a"]).expect(0);
+        }
     }
 }
 

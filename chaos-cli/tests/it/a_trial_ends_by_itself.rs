@@ -1,16 +1,17 @@
 //! `try` takes its rule back, whatever ends it. Real processes, and the service is asked each time.
 
 use std::{
-    io::Read,
+    io::{BufRead, BufReader, Read},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use chaos_core::{Call, inject};
+use chaos_core::{Call, Clock, inject};
 
 use crate::support::{
     port::Port,
     program::{chaosctl, command},
+    relay::Relay,
 };
 
 fn is_hit(port: &Port) -> bool {
@@ -32,11 +33,18 @@ fn wait(port: &Port, hit: bool) {
 }
 
 fn start(port: &Port, arguments: &[&str]) -> Child {
-    let base = ["-e", &port.url, "try", "db.read=error(x)", "--id", "trial"];
+    start_at(&port.url, port, arguments)
+}
+
+fn start_at(url: &str, port: &Port, arguments: &[&str]) -> Child {
+    let base = ["-e", url, "try", "db.read=error(x)", "--id", "trial"];
     let mut command = command(&[&base, arguments].concat());
-    command.stdout(Stdio::null()).stderr(Stdio::null());
-    let child = command.spawn().unwrap();
-    wait(port, true);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("armed as trial until ")));
+    std::thread::spawn(|| lines.for_each(drop));
+    assert!(is_hit(port));
     child
 }
 
@@ -67,7 +75,93 @@ fn it_ends_with_each_signal() {
     }
 }
 
-/// Killed, or cut off from the network: the service ends the rule at its deadline.
+/// Cut off from the network: the service ends the rule at its deadline, and the program says that it does not know.
+#[test]
+fn it_ends_when_the_network_is_cut() {
+    let port = Port::new();
+    let relay = Relay::new(&port.url);
+    let arguments = ["--for", "3s", "--timeout", "1s"];
+    let mut child = start_at(&relay.url, &port, &arguments);
+    relay.cut();
+    assert!(is_hit(&port));
+    wait(&port, false);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+/// The rule was made, and the program was not told: it is taken back.
+#[test]
+fn it_ends_when_the_answer_is_lost() {
+    let port = Port::new();
+    let relay = Relay::that_loses_an_answer(&port.url);
+    let entries = port.injector.audit().last();
+    let arguments = ["-e", &relay.url, "try", "db.read=error(x)", "--for", "1h"];
+    let ran = chaosctl(&arguments).expect(3);
+    assert!(ran.stderr.contains("no answer"), "{ran:?}");
+    // It was made, and deleted.
+    assert_eq!(port.injector.audit().last(), entries + 2);
+    assert!(port.ids().is_empty());
+}
+
+/// With a lease, it ends long before the trial would; and a network that comes back does not bring it back.
+#[test]
+fn its_lease_ends_when_the_network_is_cut() {
+    let port = Port::new();
+    let relay = Relay::new(&port.url);
+    let arguments = ["--for", "1h", "--lease", "4s", "--timeout", "1s"];
+    let mut child = start_at(&relay.url, &port, &arguments);
+    relay.cut();
+    assert!(is_hit(&port));
+    wait(&port, false);
+    assert!(child.try_wait().unwrap().is_none());
+    relay.mend();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    assert!(!is_hit(&port) && port.ids().is_empty());
+}
+
+/// A network that is cut for less than the lease costs nothing: the extension that was lost is made up for.
+#[test]
+fn a_lease_outlives_a_short_cut() {
+    let port = Port::new();
+    let relay = Relay::new(&port.url);
+    let arguments = ["--for", "1h", "--lease", "10s", "--timeout", "1s"];
+    let mut child = start_at(&relay.url, &port, &arguments);
+    let left = || {
+        let counts = port.injector.counts("trial");
+        counts.and_then(|counts| counts.expires_in)
+    };
+    let is_more_than = |seconds| left().is_some_and(|left| left > Duration::from_secs(seconds));
+    let wait = |is_reached: &dyn Fn() -> bool| {
+        (0..600).any(|_| {
+            std::thread::park_timeout(Duration::from_millis(50));
+            is_reached()
+        })
+    };
+    relay.cut();
+    assert!(wait(&|| !is_more_than(4)));
+    relay.mend();
+    // Nearly the whole lease again.
+    assert!(wait(&|| is_more_than(8)));
+    kill(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(port.ids().is_empty());
+}
+
+/// A signal does not wait for a service that does not answer.
+#[test]
+fn it_ends_at_a_signal_although_the_network_is_cut() {
+    let port = Port::new();
+    let relay = Relay::new(&port.url);
+    let mut child = start_at(&relay.url, &port, &["--for", "1h", "--timeout", "10m"]);
+    relay.cut();
+    kill(&child, "-INT");
+    let ended = (0..600).find_map(|_| {
+        std::thread::park_timeout(Duration::from_millis(50));
+        child.try_wait().unwrap()
+    });
+    assert_eq!(ended.unwrap().code(), Some(3));
+}
+
+/// Killed, it says nothing: the service ends the rule at its deadline.
 #[test]
 fn it_ends_when_the_process_is_killed() {
     let port = Port::new();
@@ -139,6 +233,62 @@ fn it_ends_with_7_when_the_service_shows_the_bound() {
         assert!(text.contains("stopped by the bound"), "{text}");
         assert!(port.ids().is_empty());
     }
+}
+
+/// A guard rail that halts the service has stopped the trial, too.
+#[test]
+fn it_ends_with_7_when_a_guard_rail_halts() {
+    let port = Port::new();
+    let site = port.injector.site("http.server");
+    let asked = ["-e", &port.url, "try", "http.server=0.1%error(x)"];
+    let guard = ["--guard", "http.server errors<5%", "--for", "1h"];
+    let mut child = command(&[&asked[..], &guard].concat()).spawn().unwrap();
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if let Some(mut call) = site.measure(&Call::new(), None) {
+            call.end(true);
+        }
+        std::thread::park_timeout(Duration::from_millis(2));
+    };
+    assert_eq!(code, Some(7));
+    assert!(port.is_halted() && port.ids().is_empty());
+}
+
+/// A bound that nothing has measured has stopped nothing: somebody has disabled the rule.
+#[test]
+fn it_ends_with_5_when_somebody_disables_a_rule_with_a_bound() {
+    let port = Port::new();
+    let mut child = start(&port, &["--for", "1h", "--until", "http.server errors>5%"]);
+    chaosctl(&["-e", &port.url, "off", "trial"]).expect(0);
+    assert_eq!(child.wait().unwrap().code(), Some(5));
+}
+
+/// One endpoint hangs: the faults at the other end with the command, and its lease goes on.
+#[test]
+fn an_endpoint_that_hangs_holds_up_no_other() {
+    let (one, two) = (Port::new(), Port::new());
+    let relay = Relay::new(&two.url);
+    let both = ["-e", &one.url, "-e", &relay.url, "--timeout", "20s", "try"];
+    let rule = ["db.read=error(x)", "--id", "trial", "--for", "1h"];
+    let lease = ["--lease", "4s", "--", "sleep", "9"];
+    let mut command = command(&[&both[..], &rule, &lease].concat());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("armed as trial until ")));
+    relay.cut();
+    let clock = Clock::monotonic();
+    let began = clock.now();
+    // Longer than the lease, and shorter than the command.
+    while clock.now() - began < Duration::from_secs(7) {
+        assert!(is_hit(&one), "after {:?}", clock.now() - began);
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    wait(&one, false);
+    assert!(clock.now() - began < Duration::from_secs(16));
+    assert_eq!(child.wait().unwrap().code(), Some(6));
 }
 
 #[test]

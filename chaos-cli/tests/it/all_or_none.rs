@@ -15,10 +15,11 @@ use chaos_http_admin::Admin;
 use crate::support::{
     port::{Port, dead, serve},
     program::chaosctl,
+    relay::Relay,
 };
 
 /// Whether a request changes something.
-fn is_write(request: &Request) -> bool {
+pub(crate) fn is_write(request: &Request) -> bool {
     let is_dry = request
         .uri()
         .query()
@@ -27,7 +28,7 @@ fn is_write(request: &Request) -> bool {
 }
 
 /// The port of an injector that is gone once it has answered the dry run.
-fn gone_before_the_write(port: &Port) -> Router {
+pub(crate) fn gone_before_the_write(port: &Port) -> Router {
     Admin::new(port.injector.clone()).router().layer(from_fn(
         async |request: Request, next: Next| match is_write(&request) {
             true => StatusCode::BAD_GATEWAY.into_response(),
@@ -107,8 +108,7 @@ fn one_that_dies_in_between_is_told_and_the_other_is_as_before() {
     for arguments in [
         &["arm", "db.read=error(lost)"][..],
         &["arm", "db.write=error(other)", "--id", "edited"],
-        &["off", "edited"],
-        &["rm", "edited"],
+        &["on", "edited"],
     ] {
         let ran = everywhere([&one.url, &dying], arguments).expect(6);
         assert!(ran.stderr.contains("taken back"), "{ran:?}");
@@ -119,20 +119,101 @@ fn one_that_dies_in_between_is_told_and_the_other_is_as_before() {
     }
 }
 
+/// What only takes faults away stays at the endpoint that took it: putting it back would arm rules.
+#[test]
+fn what_takes_faults_away_is_not_taken_back() {
+    for arguments in [
+        &["off", "live", "ended"][..],
+        &["rm", "live", "ended"],
+        &["-y", "rm", "--all"],
+    ] {
+        let (one, two) = (Port::new(), Port::new());
+        for port in [&one, &two] {
+            port.put("db.write=error(x)", "live");
+            port.put_ended("ended");
+        }
+        let dying = serve(gone_before_the_write(&two));
+        let ran = everywhere([&one.url, &dying], arguments).expect(6);
+        assert!(!ran.stderr.contains("taken back"), "{ran:?}");
+        assert!(ran.stderr.contains("may have been changed"), "{ran:?}");
+        let injector = &one.injector;
+        assert!(
+            inject!(injector: injector, "db.write").is_ok(),
+            "{arguments:?}"
+        );
+        assert!(
+            inject!(injector: injector, "db.read").is_ok(),
+            "{arguments:?}"
+        );
+        let is_enabled = |id: &String| one.rule(id)["enabled"] != false;
+        assert!(!one.ids().iter().any(is_enabled), "{arguments:?}");
+    }
+}
+
+/// A rule whose time is over is armed by each write: it is put back disabled.
+#[test]
+fn a_rule_that_had_ended_is_not_armed_by_the_way_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule = r#"{"rules":[{"id":"new","site":"db.write","faults":[{"error":"x"}]}]}"#;
+    std::fs::write(&file, rule).unwrap();
+    let file = file.to_str().unwrap();
+    for arguments in [
+        &["arm", "db.read=error(y)", "--id", "ended"][..],
+        &["-y", "apply", "--prune", "-f", file],
+    ] {
+        let (one, two) = (Port::new(), Port::new());
+        for port in [&one, &two] {
+            port.put_ended("ended");
+        }
+        let dying = serve(gone_before_the_write(&two));
+        let ran = everywhere([&one.url, &dying], arguments).expect(6);
+        assert!(ran.stderr.contains("taken back"), "{ran:?}");
+        let injector = &one.injector;
+        assert!(inject!(injector: injector, "db.read").is_ok(), "{ran:?}");
+        assert_eq!(one.ids(), ["ended"]);
+        assert_eq!(one.rule("ended")["enabled"], false);
+    }
+}
+
+/// Killed at the moment of the write, so that the connection breaks and nothing listens any longer.
+#[test]
+fn one_that_is_killed_at_the_write_is_told_and_the_other_is_as_before() {
+    for json in [&[][..], &["--json"]] {
+        let (one, two) = (Port::new(), Port::new());
+        one.put("db.write=error(x)", "kept");
+        two.put("db.write=error(x)", "kept");
+        let relay = Relay::that_dies_at_a_write(&two.url);
+        let arguments = [json, &["arm", "db.*=error(lost)"]].concat();
+        let ran = everywhere([&one.url, &relay.url], &arguments).expect(6);
+        assert!(ran.stderr.contains("may have been changed"), "{ran:?}");
+        assert_eq!(
+            (one.ids(), two.ids()),
+            (vec!["kept".to_owned()], vec!["kept".to_owned()])
+        );
+        if !json.is_empty() {
+            let document = ran.json();
+            assert_eq!(document[0]["result"], "taken_back");
+            assert_eq!(document[1]["result"], "unknown");
+        }
+    }
+}
+
 /// Edited by somebody else in between: that edit stays, and ours is at neither.
 #[test]
 fn one_that_is_edited_in_between_keeps_that_edit() {
     let (one, two) = (Port::new(), Port::new());
     for port in [&one, &two] {
         port.put("db.read=error(x)", "a");
+        chaosctl(&["-e", &port.url, "off", "a"]).expect(0);
     }
     let edited = serve(edited_before_each_write(&two));
-    let ran = everywhere([&one.url, &edited], &["off", "a"]).expect(6);
+    let ran = everywhere([&one.url, &edited], &["on", "a"]).expect(6);
     assert!(
         ran.stderr.contains("have changed since they were read"),
         "{ran:?}"
     );
-    assert_eq!(one.rule("a")["enabled"], true);
-    assert_eq!(two.rule("a")["enabled"], true);
+    assert_eq!(one.rule("a")["enabled"], false);
+    assert_eq!(two.rule("a")["enabled"], false);
     assert_eq!(two.ids(), ["a", "env.x.1"]);
 }

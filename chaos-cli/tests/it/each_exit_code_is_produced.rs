@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::support::{
     port::{ARMER, OBSERVER, Port, dead},
-    program::{Ran, command, run},
+    program::{Ran, chaosctl, command, run},
 };
 
 /// Runs a command without and with `--json`, and returns the document. Both have the same code.
@@ -119,6 +119,17 @@ fn changed_meanwhile_is_5() {
     );
     assert_eq!(json[0]["error"]["status"], 412);
     assert!(port.ids().contains(&"stopped".to_owned()));
+    // What it was that changed.
+    assert!(
+        text.stderr
+            .contains("was changed meanwhile:\n  env.x.1\n+   enabled = true\n"),
+        "{text:?}"
+    );
+    port.injector.halt("enough");
+    chaosctl(&["-e", &port.url, "rm", "env.x.1"]).expect(0);
+    let (text, _) = both(5, &["-e", &edited, "resume", "fixed"], None);
+    assert!(text.stderr.contains("was changed meanwhile:\n"), "{text:?}");
+    assert!(port.is_halted());
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! A halt goes to all endpoints at once, never asks, and no failure stops it.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use axum::Router;
+use chaos_core::Clock;
 
 use crate::support::{
-    port::{Port, dead, serve},
+    port::{ARMER, Port, dead, serve},
     program::{chaosctl, command, run},
 };
 
@@ -32,6 +33,35 @@ fn two_of_three_are_halted_if_one_is_dead() {
     );
     let entry = one.injector.audit().after(0).entries.pop().unwrap();
     assert_eq!(entry.actor.reason(), Some("checkout errors rise"));
+}
+
+/// The soonest of five: the machine may be busy with something else.
+#[test]
+fn two_of_three_are_halted_within_a_second() {
+    let hangs = serve(Router::new().fallback(async || {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }));
+    let clock = Clock::monotonic();
+    let took = (0..5).map(|_| {
+        let (one, two) = (Port::new(), Port::new());
+        let ports = ["-e", &one.url, "-e", &hangs, "-e", &two.url];
+        let began = clock.now();
+        let mut child = command(&[&ports[..], &["--timeout", "3s", "halt"]].concat());
+        let mut child = child
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !(one.is_halted() && two.is_halted()) {
+            assert!(clock.now() - began < Duration::from_secs(20));
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let took = clock.now() - began;
+        assert_eq!(child.wait().unwrap().code(), Some(6));
+        took
+    });
+    let soonest = took.min().unwrap();
+    assert!(soonest < Duration::from_secs(1), "{soonest:?}");
 }
 
 /// One that takes the connection and never answers does not hold the others up.
@@ -72,4 +102,31 @@ fn it_asks_nothing_in_production_and_a_resume_does() {
     live(&["-y", "arm", "db.read=error(x)"]).expect(0);
     live(&["-y", "resume", "fixed"]).expect(0);
     assert!(!port.is_halted());
+}
+
+/// An address with a slip, or one that the token may not go to, is told; the others are halted.
+#[test]
+fn an_unusable_address_keeps_no_other_from_being_halted() {
+    for (slip, says) in [
+        ("unix:relative", "not absolute"),
+        ("http://10.0.0.1:9", "over plain HTTP"),
+    ] {
+        let port = Port::with_tokens();
+        let asked = ["-e", slip, "-e", &port.url];
+        let with = |arguments: &[&str]| {
+            let mut command = command(&[&asked, arguments].concat());
+            command.env("CHAOSCTL_TOKEN", ARMER);
+            run(command)
+        };
+        with(&["status"]).expect(2);
+        let ran = with(&["halt", "enough"]).expect(6);
+        assert!(port.is_halted());
+        assert!(ran.stderr.contains("endpoint 1: "), "{ran:?}");
+        assert!(ran.stderr.contains(says), "{ran:?}");
+        let document = with(&["--json", "halt", "enough"]).expect(6).json();
+        assert_eq!(document[1]["endpoint"], "endpoint 1");
+        assert_eq!(document[1]["error"]["kind"], "usage");
+        let alone = chaosctl(&["-e", "unix:relative", "halt"]).expect(2);
+        assert!(alone.stderr.contains("not absolute"), "{alone:?}");
+    }
 }

@@ -9,8 +9,8 @@ use chaos_core::inject;
 use serde_json::Value;
 
 use crate::support::{
-    port::Port,
-    program::{chaosctl, command},
+    port::{ARMER, Port},
+    program::{chaosctl, command, run},
 };
 
 fn hit(port: &Port) -> bool {
@@ -29,7 +29,7 @@ fn status_says_state_counts_and_who_halted() {
             .contains("armed  1 rule; 1 injection, 0 under way"),
         "{ran:?}"
     );
-    assert!(ran.stdout.contains("lost in "), "{ran:?}");
+    assert!(ran.stdout.contains("\n  next to end  lost in "), "{ran:?}");
     chaosctl(&["-e", &port.url, "halt", "errors rise"]).expect(0);
     let ran = chaosctl(&["-e", &port.url, "status"]).expect(0);
     for expected in ["by anyone, ", " s ago: errors rise"] {
@@ -70,6 +70,38 @@ fn rules_are_listed_with_what_they_did() {
     assert_eq!(ids(&["--state", "off"]), [Value::Null; 0]);
     chaosctl(&["-e", &port.url, "off", "lost"]).expect(0);
     assert_eq!(ids(&["--state", "off"]), ["lost"]);
+}
+
+/// Whose a rule is and why, and what the service warns of.
+#[test]
+fn a_rule_is_listed_with_whose_it_is_and_what_is_wrong_with_it() {
+    let port = Port::with_tokens();
+    let _ = port.injector.site("db.read");
+    let run = |arguments: &[&str]| {
+        let mut command = command(&[&["-e", port.url.as_str()], arguments].concat());
+        command.env("CHAOSCTL_TOKEN", ARMER);
+        run(command).expect(0)
+    };
+    run(&["arm", "db.read=error(x)", "--reason", "GameDay 12"]);
+    run(&["arm", "db.raed=error(x)", "--id", "typo", "--shadow"]);
+    let listed = run(&["rules"]).stdout;
+    let lines: Vec<_> = listed.lines().collect();
+    let head: Vec<_> = lines[0].split_whitespace().collect();
+    assert_eq!(head, ["ID", "WHERE", "DOES", "HIT", "ENDS", "WHOSE"]);
+    assert!(lines[1].ends_with("ann: GameDay 12"), "{listed}");
+    assert!(lines[2].contains("0 of 0 in shadow"), "{listed}");
+    let warned = "ann  ! no site is called \"db.raed\"; try: db.read";
+    assert!(lines[2].ends_with(warned), "{listed}");
+    let shown = run(&["show", "typo"]).stdout;
+    for expected in [
+        "whose     ann",
+        "state     shadow",
+        "warning   site: no site is called",
+    ] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let status = run(&["status"]).stdout;
+    assert!(status.contains("armed  2 rules, 1 in shadow; "), "{status}");
 }
 
 #[test]

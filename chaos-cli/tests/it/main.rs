@@ -7,11 +7,16 @@ mod a_trial_ends_by_itself;
 mod all_or_none;
 mod completions_and_pages;
 mod each_exit_code_is_produced;
+#[cfg(all(feature = "watch", target_os = "linux"))]
+mod escape_codes_are_for_terminals;
+mod examples_of_the_book;
 mod halt_goes_everywhere;
 mod it_shows_what_there_is;
 mod newer_routes;
+mod no_edit_is_lost;
 mod support;
 mod tokens_stay_private;
 #[cfg(all(feature = "watch", target_os = "linux"))]
 mod watch_is_live;
 mod what_answers_is_not_trusted;
+mod what_calls_do_is_shown;

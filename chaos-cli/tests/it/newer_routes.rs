@@ -1,29 +1,16 @@
-//! Extensions, undo and explanations, which need routes that not every port has. Where the port of this build has
-//! none, the command says so.
+//! Extensions, undo, explanations and tokens, which need routes that older ports do not have.
 
 use std::{
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
-use chaos_core::inject;
+use chaos_core::{inject, token::TokenKey};
 
 use crate::support::{
     port::Port,
     program::{chaosctl, command},
 };
-
-/// Returns whether the port of this build has a route; if not, the command must say so, and change nothing.
-fn has(route: &str, port: &Port, arguments: &[&str]) -> bool {
-    if chaos_http_admin::openapi()["paths"][route].is_object() {
-        return true;
-    }
-    let generation = port.injector.rules().generation();
-    let ran = chaosctl(&[&["-e", port.url.as_str()], arguments].concat()).expect(1);
-    assert!(ran.stderr.contains("the service is older"), "{ran:?}");
-    assert_eq!(port.injector.rules().generation(), generation);
-    false
-}
 
 #[test]
 fn an_extension_keeps_the_counts() {
@@ -31,9 +18,6 @@ fn an_extension_keeps_the_counts() {
     port.put("db.read=error(x)", "lost");
     let injector = &port.injector;
     assert!(inject!(injector: injector, "db.read").is_err());
-    if !has("/v1/rules/{id}/extend", &port, &["extend", "lost", "5m"]) {
-        return;
-    }
     let left = || port.injector.counts("lost").unwrap().expires_in.unwrap();
     let before = left();
     let ran = chaosctl(&["-e", &port.url, "extend", "lost", "5m"]).expect(0);
@@ -51,9 +35,6 @@ fn an_undo_brings_a_rule_back_to_its_place() {
         port.put("db.read=error(x)", id);
     }
     let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
-    if !has("/v1/undo", &port, &["undo"]) {
-        return;
-    }
     run(&["undo"]).expect(1);
     run(&["rm", "a"]).expect(0);
     let ran = run(&["undo"]).expect(0);
@@ -83,9 +64,6 @@ fn an_explanation_names_the_condition() {
         "/checkout/{id}",
     ];
     run(&arm).expect(0);
-    if !has("/v1/explain", &port, &["explain", "down"]) {
-        return;
-    }
     let ran = run(&[
         "explain",
         "down",
@@ -125,14 +103,40 @@ fn an_explanation_names_the_condition() {
     );
 }
 
+/// A token is printed alone, so that `$(chaosctl token …)` is one.
+#[test]
+fn a_token_carries_rules() {
+    const KEY: &[u8] = b"a key of at least thirty-two bytes";
+    let key = TokenKey::new(KEY).unwrap();
+    let port = Port::of(|admin| admin.token_key(TokenKey::new(KEY).unwrap()));
+    let sign = [
+        "token",
+        "--rule",
+        "stock.read=error(lost)",
+        "--for",
+        "1m",
+        "--subject",
+        "alice",
+    ];
+    let run = |port: &Port| chaosctl(&[&["-e", port.url.as_str()], &sign[..]].concat());
+    let ran = run(&port).expect(0);
+    let token = key
+        .verify(ran.stdout.trim(), SystemTime::from(jiff::Timestamp::now()))
+        .unwrap();
+    assert_eq!(token.subject(), "alice");
+    assert_eq!(token.rules()[0].site().as_str(), "stock.read");
+    let ran = run(&Port::new()).expect(5);
+    assert!(
+        ran.stderr.contains("no key for signing rule tokens"),
+        "{ran:?}"
+    );
+}
+
 /// Killed without a chance to say anything: the lease ends, long before the trial would.
 #[test]
 fn a_lease_ends_soon_after_the_process() {
     let port = Port::new();
     port.put("db.write=error(x)", "other");
-    if !has("/v1/rules/{id}/extend", &port, &["extend", "other", "5m"]) {
-        return;
-    }
     let injector = port.injector.clone();
     let is_hit = || inject!(injector: &injector, "db.read").is_err();
     let arguments = [

@@ -2,3 +2,7 @@
 
 pub(crate) mod port;
 pub(crate) mod program;
+pub(crate) mod relay;
+#[cfg(all(feature = "watch", target_os = "linux"))]
+pub(crate) mod screen;
+pub(crate) mod traffic;

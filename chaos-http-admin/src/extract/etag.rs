@@ -1,4 +1,4 @@
-//! The generation as an entity tag, and the `If-Match` precondition, which prevents lost updates.
+//! The generation as an entity tag, and the preconditions that prevent lost updates.
 
 use axum::{
     extract::FromRequestParts,
@@ -93,6 +93,60 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
             let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
             problem.at("If-Match", "the ETag of an answer, such as \"7\", or *")
         })
+    }
+}
+
+/// The preconditions that a write of one rule sets: `If-Match`, and `If-None-Match: *` for a rule that is new.
+#[derive(Debug)]
+pub(crate) struct Preconditions {
+    if_match: IfMatch,
+    is_new: bool,
+}
+
+impl Preconditions {
+    /// Checks the preconditions, as [`IfMatch::check`] does.
+    pub(crate) fn check(&self, generation: u64, exists: bool) -> Result<(), Problem> {
+        self.if_match.check(generation, exists)?;
+        match self.is_new && exists {
+            true => {
+                let detail = "the rule exists, and If-None-Match requires that it does not";
+                let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
+                Err(problem.at("If-None-Match", "no If-None-Match, to replace the rule"))
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Preconditions {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let if_match = IfMatch::from_request_parts(parts, state).await?;
+        let mut lines = parts.headers.get_all(header::IF_NONE_MATCH).iter();
+        match (lines.next(), lines.next()) {
+            (None, _) => Ok(Self {
+                if_match,
+                is_new: false,
+            }),
+            (Some(line), None) if line.as_bytes().trim_ascii() == b"*" => Ok(Self {
+                if_match,
+                is_new: true,
+            }),
+            _ => {
+                let detail = "If-None-Match is not `*`";
+                let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+                Err(problem.at("If-None-Match", "*"))
+            }
+        }
+    }
+}
+
+impl Asks for Preconditions {
+    fn asks(operation: &mut Operation) {
+        IfMatch::asks(operation);
+        let does = "Refuses the write if the rule exists.";
+        operation.header("If-None-Match", "Any", does);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     access::caller::Caller,
     extract::{
         body::JsonBody,
-        etag::{IfMatch, etag},
+        etag::{IfMatch, Preconditions, etag},
         patch::Patch,
         query::{DryRun, ReasonParam, WaitParams},
     },
@@ -68,7 +68,7 @@ pub(crate) async fn put(
     caller: Caller,
     Id(id): Id,
     DryRun { dry_run, because }: DryRun,
-    if_match: IfMatch,
+    preconditions: Preconditions,
     JsonBody(json): JsonBody,
 ) -> Result<Response, Problem> {
     let permit = match dry_run {
@@ -82,7 +82,7 @@ pub(crate) async fn put(
         let actor = caller.because(because);
         let (generation, existed) = edit(&injector, &actor, dry_run, |current| {
             let exists = current.find(&id).is_some();
-            if_match.check(current.generation(), exists)?;
+            preconditions.check(current.generation(), exists)?;
             Ok((Change::Put(rule.clone()), exists))
         })?;
         let status = match existed || dry_run {

@@ -99,6 +99,44 @@ async fn of_twenty_puts_of_a_new_rule_exactly_one_made_it() {
     assert!(answers.iter().all(StatusCode::is_success));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_twenty_puts_that_ask_for_a_new_rule_exactly_one_succeeds() {
+    let port = Port::new();
+    let put = |_| {
+        let port = port.clone();
+        async move {
+            let request = json_request("PUT", "/v1/rules/a").header(header::IF_NONE_MATCH, "*");
+            port.send(request, failing("db.read").to_string()).await
+        }
+    };
+    let answers = at_once((0..20).map(put)).await;
+    let (made, refused): (Vec<_>, Vec<_>) = answers
+        .into_iter()
+        .partition(|answer| answer.status == StatusCode::CREATED);
+    assert_eq!((made.len(), refused.len()), (1, 19));
+    for answer in refused {
+        assert_eq!(answer.problem(412)["field"], "If-None-Match");
+    }
+    assert_eq!(port.rules().await["generation"], 1);
+    // And in a dry run, with both preconditions, and with what is neither.
+    for (path, tag, expected) in [
+        ("/v1/rules/a?dry_run=true", "*", 412),
+        ("/v1/rules/b?dry_run=true", " * ", 200),
+        ("/v1/rules/b", "\"1\"", 400),
+        ("/v1/rules/b", "", 400),
+    ] {
+        let request = json_request("PUT", path).header(header::IF_NONE_MATCH, tag);
+        let answer = port.send(request, failing("db.read").to_string()).await;
+        assert_eq!(answer.status, expected, "{path} {tag}");
+    }
+    let both = json_request("PUT", "/v1/rules/b")
+        .header(header::IF_MATCH, "*")
+        .header(header::IF_NONE_MATCH, "*");
+    let answer = port.send(both, failing("db.read").to_string()).await;
+    assert_eq!(answer.problem(412)["field"], "If-Match");
+    assert_eq!(port.rules().await["generation"], 1);
+}
+
 #[tokio::test]
 async fn if_match_is_read_as_rfc_9110_writes_it() {
     // At generation 1, with a rule `here` and none `gone`.

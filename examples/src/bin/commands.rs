@@ -1,5 +1,5 @@
 //! Runs the commands of the README and of the book; see [`chaos_examples::checks::commands`]. It needs bash and curl, and the
-//! programs `shop` and `greeter` built in the same profile.
+//! programs `shop`, `greeter` and `chaosctl` built in the same profile.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints the result")]
 

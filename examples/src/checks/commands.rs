@@ -2,12 +2,14 @@
 //!
 //! A block of `sh` has one command to a line, or to several lines. Three-digit numbers in the comment behind a command
 //! are the HTTP statuses that it may have, and `name: value` is a header; without a number, the status must be a
-//! success. Where a page sends `$SECRET`, the shop asks for access tokens, and the page's other commands send one, too.
+//! success. A command without `curl` in it has no status: it must succeed. `chaosctl` asks the admin port of the shop. Where a page sends `$SECRET`, the shop asks for access tokens, and the page's other commands send one, too.
 //!
 //! A block of `json` or `text` right behind it is what its last command answers; of an object, the fields that are
 //! printed.
 
 use std::{
+    env,
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::Stdio,
@@ -139,6 +141,8 @@ struct Session {
     asks_for_tokens: bool,
     /// The folders with curl's configuration, without a token and with one.
     homes: [PathBuf; 2],
+    /// Where programs are found, these first.
+    path: OsString,
 }
 
 /// What a command answered.
@@ -162,6 +166,11 @@ impl Session {
             greeter: RunningGreeter::start(programs.join("greeter")).await?,
             asks_for_tokens,
             homes: homes.clone(),
+            path: env::join_paths(
+                [programs.to_owned()]
+                    .into_iter()
+                    .chain(env::split_paths(&env::var_os("PATH").unwrap_or_default())),
+            )?,
         })
     }
 
@@ -226,6 +235,9 @@ impl Session {
             .args(["-c", &script])
             .env("CURL_HOME", &self.homes[usize::from(adds_token)])
             .env("SECRET", SECRET)
+            .env("PATH", &self.path)
+            .env("CHAOSCTL_ENDPOINT", self.shop.admin.url(""))
+            .env("CHAOSCTL_CONFIG", "/nowhere/config.toml")
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .output()
@@ -255,6 +267,7 @@ fn differs(line: &Line, answer: &Answer) -> Option<String> {
         .filter_map(|word| word.parse().ok())
         .collect();
     let is_right = match &*statuses {
+        [] if !line.command.contains("curl") => true,
         [] => (200..300).contains(&answer.status),
         statuses => statuses.contains(&answer.status),
     };

@@ -1,24 +1,23 @@
-//! `completion` and `man`: what is made of the command line's definition.
+//! `man` and `version`: what the program says of itself.
 
 use clap::CommandFactory;
+use serde_json::json;
 
 use crate::{
-    args::{
-        Cli,
-        own::{CompletionArgs, ManArgs},
-    },
+    args::{Cli, own::ManArgs},
+    commands::own::NAME,
     failure::{Exit, Failure},
     fleet::Report,
     output::Output,
 };
 
-const NAME: &str = "chaosctl";
-
-pub(crate) fn completion(args: &CompletionArgs, out: &Output) -> Report {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), NAME, &mut script);
-    out.print(String::from_utf8_lossy(&script).trim_end());
-    Report::printed(Exit::Done)
+pub(crate) fn version(out: &Output) -> Report {
+    let version = env!("CARGO_PKG_VERSION");
+    out.text(format_args!("{NAME} {version}"));
+    Report {
+        exit: Exit::Done,
+        documents: Some(vec![json!({ "version": version })]),
+    }
 }
 
 pub(crate) fn man(args: &ManArgs, out: &Output) -> Result<Report, Failure> {

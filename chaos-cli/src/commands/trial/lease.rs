@@ -9,19 +9,19 @@ use crate::{
     args::aim::TryArgs,
     client::{Client, request::Request},
     failure::Failure,
-    fleet::Fleet,
     output::Output,
 };
 
 /// The shortest lease: shorter ones end when a request takes its time.
 const SHORTEST: Duration = Duration::from_secs(3);
 
-/// How long the rules last, and until when that is known.
+/// The least by which a deadline is moved, in seconds.
+const LEAST: f64 = 0.5;
+
+/// How long the rules last.
 pub(super) struct Lease {
     clock: Clock,
     began: Duration,
-    /// The deadline at the service, since the beginning.
-    until: Duration,
     /// The length of the lease, if there is one.
     lease: Option<Duration>,
     /// The end of the trial, since the beginning.
@@ -41,7 +41,6 @@ impl Lease {
         Ok(Self {
             began: clock.now(),
             clock,
-            until: lease.map_or(length, |lease| lease.min(length)),
             lease,
             length,
         })
@@ -49,7 +48,8 @@ impl Lease {
 
     /// Returns the time for which the rules are armed at first.
     pub(super) fn ttl(&self) -> Duration {
-        self.until
+        self.lease
+            .map_or(self.length, |lease| lease.min(self.length))
     }
 
     /// Returns the seconds since the beginning.
@@ -66,32 +66,35 @@ impl Lease {
         self.clock.now().saturating_sub(self.began)
     }
 
-    /// Moves the deadline, if a third of the lease has passed since it was moved.
-    pub(super) async fn extend(&mut self, fleet: &Fleet, out: &Output, ids: &[String]) {
+    /// Returns the time until the end of the trial.
+    pub(super) fn rest(&self) -> Duration {
+        self.length.saturating_sub(self.now())
+    }
+
+    /// Moves the deadline at an endpoint where a third of the lease has passed. `left` are the seconds that it has
+    /// promised so far: an extension that was lost is made up for.
+    pub(super) async fn extend(&self, client: &Client, out: &Output, ids: &[String], left: f64) {
         let Some(lease) = self.lease else { return };
-        let wanted = (self.now() + lease).min(self.length);
-        let by = wanted.saturating_sub(self.until);
-        let is_last = wanted == self.length && !by.is_zero();
-        if by < lease / 3 && !is_last {
+        let wanted = lease.min(self.rest()).as_secs_f64();
+        // The end of the trial is a whole deadline, however near it is.
+        let is_last = wanted < lease.as_secs_f64() && wanted - left > LEAST;
+        if wanted - left < lease.as_secs_f64() / 3.0 && !is_last {
             return;
         }
-        let by_text = humantime::format_duration(by).to_string();
-        let moved = fleet
-            .ask(async |client: &Client| {
-                for id in ids {
-                    let path = ["v1", "rules", id, "extend"];
-                    let request = Request::post(&path, json!({ "by": by_text }));
-                    client.send(request).await?;
-                }
-                Ok(())
-            })
-            .await;
-        for (client, moved) in fleet.clients.iter().zip(&moved) {
-            if let Err(failure) = moved {
-                out.failure(Some(&client.name()), failure);
-            }
+        if let Err(failure) = extend(client, ids, wanted - left).await {
+            out.failure(Some(&client.name()), &failure);
         }
-        // Where it failed, the rule ends at its deadline.
-        self.until = wanted;
     }
+}
+
+async fn extend(client: &Client, ids: &[String], seconds: f64) -> Result<(), Failure> {
+    let by = Duration::from_millis((seconds * 1e3) as u64);
+    let by = humantime::format_duration(by).to_string();
+    for id in ids {
+        let path = ["v1", "rules", id, "extend"];
+        client
+            .send(Request::post(&path, json!({ "by": by })))
+            .await?;
+    }
+    Ok(())
 }

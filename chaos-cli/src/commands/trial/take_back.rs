@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use crate::{
     client::{Client, no_answer, request::Request},
-    commands::signals::Signals,
+    commands::{signals::Signals, trial::tally::Tally},
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,
@@ -17,20 +17,19 @@ use crate::{
 /// How long the end waits for each service.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Deletes the rules. A further signal ends the wait: what is not deleted ends at its deadline.
+/// Deletes the rules, after a last look at them. A further signal ends the wait: what is not deleted ends at its deadline.
 pub(super) async fn take_back(
     fleet: &Fleet,
     out: &Output,
     ids: &[String],
+    tally: &Tally<'_>,
     signals: &mut Signals,
 ) -> Report {
-    let deleted =
-        fleet.ask(
-            async |client: &Client| match timeout(PATIENCE, delete(client, ids)).await {
-                Ok(deleted) => deleted,
-                Err(_) => Err(no_answer("it took too long")),
-            },
-        );
+    let deleted = fleet.ask(async |client: &Client| {
+        tally.finish(client).await;
+        let deleted = timeout(PATIENCE, delete(client, ids)).await;
+        deleted.unwrap_or_else(|_| Err(no_answer("it took too long")))
+    });
     let report = tokio::select! {
         deleted = deleted => {
             let deleted = deleted.into_iter().map(|deleted| deleted.map(|()| json!({})));

@@ -1,6 +1,6 @@
 //! What is known of the endpoints.
 
-use std::{collections::HashMap, time::Duration};
+use std::{cmp::Ordering, collections::HashMap, time::Duration};
 
 use chaos_core::Clock;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     client::{
         answer::{number, text},
+        live,
         rule_list::RuleList,
     },
     commands::watch::keys::Key,
@@ -17,7 +18,8 @@ use crate::{
 /// What is shown.
 pub(super) struct Model {
     clock: Clock,
-    sites: Vec<String>,
+    /// The sites that are asked for; none for those that matter.
+    pub(super) sites: Vec<String>,
     pub(super) endpoints: Vec<Watched>,
     /// What has become of the last key.
     pub(super) message: String,
@@ -33,6 +35,8 @@ pub(super) struct Watched {
     /// `null` until it has answered.
     pub(super) status: Value,
     pub(super) rules: Vec<Value>,
+    /// What calls of sites do, those that are hit most first.
+    pub(super) latencies: Vec<(String, Value)>,
     /// The number of injections in a second, by rule.
     pub(super) rates: HashMap<String, f64>,
     counts: HashMap<String, u64>,
@@ -47,6 +51,7 @@ impl Model {
             name,
             status: Value::Null,
             rules: Vec::new(),
+            latencies: Vec::new(),
             rates: HashMap::new(),
             counts: HashMap::new(),
             answered_at: None,
@@ -84,6 +89,36 @@ impl Model {
                 endpoint.count(since);
             }
         }
+    }
+
+    /// Takes a live frame of an endpoint, unless the view is paused.
+    pub(super) fn live(&mut self, at: usize, frame: &Value) {
+        if self.paused {
+            return;
+        }
+        let sites = frame["sites"].as_object().into_iter().flatten();
+        let mut sites: Vec<_> = sites
+            .filter(|(_, site)| site["calls"] != 0.0)
+            .map(|(name, site)| (name.clone(), site.clone()))
+            .collect();
+        sites.sort_by(|(_, a), (_, b)| {
+            let order = |site: &Value| (live::number(site, "hit"), live::number(site, "calls"));
+            order(b).partial_cmp(&order(a)).unwrap_or(Ordering::Equal)
+        });
+        if let Some(endpoint) = self.endpoints.get_mut(at) {
+            endpoint.latencies = sites;
+        }
+    }
+
+    /// Returns the rules of an endpoint that are shown.
+    pub(super) fn rules(&self, at: usize) -> Vec<Value> {
+        let endpoint = self.endpoints.get(at);
+        endpoint.map_or_else(Vec::new, |endpoint| endpoint.rules.clone())
+    }
+
+    /// Returns the sites that these rules aim at or measure.
+    pub(super) fn aims(&self, at: usize) -> Vec<String> {
+        live::sites_of(&self.rules(at))
     }
 
     /// Returns how many seconds ago an endpoint has answered.

@@ -16,12 +16,15 @@ use crate::{
         rules,
         watch::model::{Model, Watched},
     },
-    output::time,
+    output::{latency, time},
     rule::as_short,
 };
 
 /// The width from which on all columns are shown.
 const WIDE: u16 = 70;
+
+/// How many sites are shown if none is asked for.
+const MOST_SITES: usize = 4;
 
 const HELP: &str = "h      halt all endpoints, at once\n\
                     p      pause, and go on\n\
@@ -34,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
     let heads: Vec<_> = model
         .endpoints
         .iter()
-        .flat_map(|it| head(model, it))
+        .flat_map(|it| head(model, it, frame.area().width))
         .collect();
     let rows = [
         Constraint::Length(u16::try_from(heads.len()).unwrap_or(u16::MAX)),
@@ -57,7 +60,7 @@ pub(super) fn draw(frame: &mut Frame<'_>, model: &Model) {
 }
 
 /// Returns the lines of one endpoint: its state, and why it is halted or not known.
-fn head(model: &Model, endpoint: &Watched) -> Vec<Line<'static>> {
+fn head(model: &Model, endpoint: &Watched, width: u16) -> Vec<Line<'static>> {
     let status = &endpoint.status;
     let line = |text: String, style| Line::styled(OneLine(&text).to_string(), style);
     if let Some(failure) = &endpoint.failure {
@@ -94,6 +97,18 @@ fn head(model: &Model, endpoint: &Watched) -> Vec<Line<'static>> {
             text(&status["halted"], "reason"),
         );
         lines.push(line(format!("  by {by}: {why}"), Style::new()));
+    }
+    let most = if model.sites.is_empty() {
+        MOST_SITES
+    } else {
+        usize::MAX
+    };
+    for (site, figures) in endpoint.latencies.iter().take(most) {
+        let figures = match width >= WIDE {
+            true => latency::latency(figures),
+            false => latency::latency_in_short(figures),
+        };
+        lines.push(line(format!("  {site}  {figures}"), Style::new()));
     }
     for breach in status["breaches"].as_array().into_iter().flatten() {
         let sentence = breach.as_str().unwrap_or(text(breach, "text"));

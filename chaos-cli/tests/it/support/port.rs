@@ -1,11 +1,11 @@
 //! Admin ports in this process, and servers that are none.
 
-use std::{net::SocketAddr, sync::mpsc, thread};
+use std::{net::SocketAddr, sync::mpsc, thread, time::Duration};
 
 use axum::Router;
 use chaos_core::{Injector, Rule, wire};
 use chaos_http_admin::{AccessTokens, Admin, Role, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Builder};
 
 /// The tokens of [`Port::with_tokens`].
@@ -50,6 +50,20 @@ impl Port {
         rule["id"] = id.into();
         rule.as_object_mut().unwrap().remove("final");
         self.injector.put(read(rule));
+    }
+
+    /// Puts a rule at `db.read` whose time is over.
+    pub(crate) fn put_ended(&self, id: &str) {
+        let rule =
+            json!({ "id": id, "site": "db.read", "ttl": "1ms", "faults": [{ "error": "x" }] });
+        self.injector.put(read(rule));
+        let is_over = || {
+            let counts = self.injector.counts(id);
+            counts.and_then(|counts| counts.expires_in) == Some(Duration::ZERO)
+        };
+        while !is_over() {
+            thread::park_timeout(Duration::from_millis(1));
+        }
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {

@@ -35,7 +35,7 @@ pub(crate) const REFUSALS: &[Refusal] = &[
     refusal(408, "RequestTimeout", "The request took too long."),
     refusal(409, "Conflict", "The rule or the port is in a state that does not allow this."),
     refusal(410, "Gone", "The audit has dropped the entry."),
-    refusal(412, "PreconditionFailed", "The generation of the rules is not in If-Match."),
+    refusal(412, "PreconditionFailed", "The generation of the rules is not in If-Match, or the rule exists and If-None-Match is `*`."),
     refusal(413, "ContentTooLarge", "The body is too large."),
     refusal(415, "UnsupportedMediaType", "The content type of the body is not JSON."),
     refusal(421, "MisdirectedRequest", "The host of the request is not a name of this server."),

@@ -1,16 +1,16 @@
 //! Server-sent events, from bytes that come in parts.
 
-use crate::{commands::events::too_long, failure::Failure};
+use crate::{client::event_stream::no_stream, failure::Failure};
 
 /// The longest line that is kept. Those of a port are far shorter.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// One event.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Event {
-    pub(super) name: String,
-    pub(super) data: String,
-    pub(super) id: Option<String>,
+pub(crate) struct Event {
+    pub(crate) name: String,
+    pub(crate) data: String,
+    pub(crate) id: Option<String>,
 }
 
 /// What has come, and is no whole event yet.
@@ -31,7 +31,7 @@ impl Parser {
             self.line(line.trim_end_matches(['\r', '\n']), &mut events);
         }
         match self.bytes.len() + self.event.data.len() > MAX_BYTES {
-            true => Err(too_long()),
+            true => Err(no_stream()),
             false => Ok(events),
         }
     }

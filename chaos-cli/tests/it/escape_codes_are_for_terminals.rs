@@ -1,0 +1,80 @@
+//! Escape codes are written to a terminal that takes them, and to nothing else.
+
+use crate::support::{
+    port::Port,
+    program::{command, run},
+    screen::Screen,
+};
+
+const ESCAPE: char = '\u{1b}';
+
+/// Commands whose output goes to standard output, to standard error and to both.
+const COMMANDS: [&str; 9] = [
+    "--help",
+    "help",
+    "help faults",
+    "status",
+    "rules",
+    "show lost",
+    "arm 'db.read=5%latency(200ms)+statsu(503)'",
+    "arm db.read=error",
+    "try 'db.read=error(x)' --for 1s",
+];
+
+#[test]
+fn a_terminal_that_wants_none_gets_none() {
+    let port = Port::new();
+    port.put("db.read=error(x)", "lost");
+    let program = env!("CARGO_BIN_EXE_chaosctl");
+    for (arguments, variable) in [
+        ("", ("NO_COLOR", "1")),
+        ("", ("TERM", "dumb")),
+        ("--color never", ("TERM", "xterm")),
+    ] {
+        // One after the other, on one terminal.
+        let lines =
+            COMMANDS.map(|command| format!("{program} -e {} {arguments} {command}", port.url));
+        let (_, written) = Screen::start(80, &lines.join("; "), &[variable]).end();
+        for expected in [
+            "Usage: ",
+            "FAULT",
+            "next to end",
+            "statsu",
+            "taken back after",
+        ] {
+            assert!(written.contains(expected), "{expected}: {written}");
+        }
+        assert!(
+            !written.contains(ESCAPE),
+            "{variable:?} {arguments}: {written:?}"
+        );
+    }
+    // Where nothing is said against them, there are some.
+    let (_, written) = Screen::chaosctl(80, "--help", &[]).end();
+    assert!(written.contains(ESCAPE), "{written:?}");
+}
+
+#[test]
+fn a_pipe_gets_none() {
+    let port = Port::new();
+    port.put("db.read=error(x)", "lost");
+    for line in COMMANDS {
+        let program = format!(
+            "exec {} -e {} {line}",
+            env!("CARGO_BIN_EXE_chaosctl"),
+            port.url
+        );
+        // Through a shell, for the quotes.
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .args(["-c", &program])
+            .env("TERM", "xterm")
+            .env("CHAOSCTL_CONFIG", "/nowhere/config.toml");
+        let ran = run(shell);
+        assert!(!ran.stdout.contains(ESCAPE), "{ran:?}");
+        assert!(!ran.stderr.contains(ESCAPE), "{ran:?}");
+    }
+    let mut forced = command(&["--color", "auto", "--help"]);
+    forced.env("CLICOLOR_FORCE", "1");
+    assert!(run(forced).stdout.contains(ESCAPE));
+}
