@@ -2,6 +2,7 @@
 
 import { launch } from "./browser.mjs";
 import { checks as stubChecks } from "./checks.mjs";
+import { checks as meanwhileChecks } from "./meanwhile_checks.mjs";
 import { checks as shopChecks } from "./shop_checks.mjs";
 
 /** Of what a failure says; the browser adds all that it has logged. */
@@ -9,7 +10,8 @@ const LINES = 12;
 const TIMED = ["500 rules and 1,000 sites", "the shop is killed"];
 const words = process.argv.slice(2);
 // Those at services first: they take longest.
-let asked = Object.entries({ ...shopChecks, ...stubChecks }).filter(([name]) => !words.length || words.some((word) => name.includes(word)));
+let asked = Object.entries({ ...shopChecks, ...stubChecks, ...meanwhileChecks }).filter(([name]) => !words.length || words.some((word) => name.includes(word)));
+if (!asked.length) throw new Error(`no check has a name with ${words.join(" or ")}`);
 const browser = await launch();
 const began = performance.now();
 let failed = 0;

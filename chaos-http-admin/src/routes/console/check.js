@@ -19,6 +19,8 @@ const PLACES = [
   [/^/, "other", null],
 ];
 
+let asked = 0;
+
 const placeOf = (field = "") => PLACES.find(([pattern]) => pattern.test(field));
 /** A list of one rule is checked, so its fields are named within it. */
 const within = (field) => field?.replace(/^rules\[0\]\.?/, "");
@@ -52,8 +54,9 @@ function put(sign, field, text) {
   invalid?.setAttribute("aria-invalid", "true");
 }
 
-/** Shows a refusal at its field, and goes there. */
+/** Shows a refusal at its field, and goes there. What was asked before does not take it away. */
 export function showRefusal(error) {
+  asked += 1;
   clearProblems();
   const field = within(error.field) ?? "";
   put("e", field, words(field, error));
@@ -62,8 +65,6 @@ export function showRefusal(error) {
   (at?.matches("input") ? at : at?.querySelector("input"))?.focus();
   find(`e-${name}`)?.scrollIntoView({ block: "nearest" });
 }
-
-let asked = 0;
 
 /** Asks the port what it would say to a rule, and shows it. Nothing is changed. */
 export async function check(rule, id) {

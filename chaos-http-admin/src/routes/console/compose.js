@@ -1,6 +1,7 @@
 // From the fields of the form to a rule and back: what is not among the fields of the form stays as it is.
 
-import { duration, seconds, size } from "./words.js";
+import { faultWords } from "./sentence.js";
+import { count, duration, seconds, size } from "./words.js";
 
 /** The kinds of faults that the form knows: their fields, and the fault made of them. The last takes any. */
 export const KINDS = {
@@ -141,17 +142,19 @@ export function fieldsOf(rule, railSite) {
   };
 }
 
-/** Says the fields in words. @param {Values} values */
-export function words(values) {
-  const share = `${values.rate} %`;
-  const who = { users: `${share} of users, always the same,`, calls: `${share} of calls`, all: "All calls" }[values.of];
+/** Says the fields in words, with what else the rule `base` does. @param {Values} values */
+export function words(values, base = {}) {
+  const share = base.program ? "A share, by a program," : `${values.rate} %`;
+  const who = { users: `${share} of users, always the same,`, calls: `${share} of calls`, all: base.program ? `${share} of calls` : "All calls" }[values.of];
   const method = values.method === "any" ? "" : `${values.method} `;
   const extras = values.extras.filter(({ value }) => value).map(({ kind, name, value }) => `${EXTRAS[kind]} ${name ? `${name}: ` : ""}${value}`);
-  const most = values.max === "" ? "" : `, at most ${values.max} at once`;
+  const most = `${values.max === "" ? "" : `, at most ${values.max} at once`}${base.limit === undefined ? "" : `, at most ${count(base.limit)} in all`}`;
+  const more = (base.faults ?? []).slice(1).map((fault) => ` and ${faultWords(fault)}`).join("");
+  const mode = base.mode === "shadow" ? "In shadow, so that nobody is hit: " : "";
   const end = values.ttl === "never" ? "until someone ends it" : `for ${duration(values.ttl)}`;
   const rail = values.railSite && values.rail !== "" ? ` All stops if more than ${values.rail} % of ${values.railSite}'s calls fail.` : "";
   const to = `${method}${values.path || values.site || "…"}${extras.length ? ` with ${extras.join(", ")}` : ""}`;
-  return `${who} to ${to} ${KINDS[values.kind].says(values.fault)}${most}, ${end}.${rail}`;
+  return `${mode}${who} to ${to} ${KINDS[values.kind].says(values.fault)}${more}${most}, ${end}.${rail}`;
 }
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;

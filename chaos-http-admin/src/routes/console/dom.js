@@ -54,13 +54,15 @@ export function soon(work) {
   };
 }
 
-/** Returns a function that does `work` when it was not called again for some time. */
+/** Returns a function that does `work` when it was not called again for some time, unless its `cancel` is called. */
 export function later(work, milliseconds) {
   let waiting = 0;
-  return () => {
-    clearTimeout(waiting);
+  const cancel = () => clearTimeout(waiting);
+  const wait = () => {
+    cancel();
     waiting = setTimeout(work, milliseconds);
   };
+  return Object.assign(wait, { cancel });
 }
 
 /** Fills `where` with one radio button for each option; the first one is chosen. */

@@ -19,8 +19,9 @@ function showState() {
   write(find("service"), service);
   write(find("process"), [state.status?.run, `on ${location.host}`].filter(Boolean).join(" "));
   find("main").hidden = !state.status && !state.lost;
-  find("halt").hidden = !state.status || isHalted() || !may("stop");
-  find("resume").hidden = !isHalted() || !may("arm");
+  // Where the state is not known, a halt is what somebody may want.
+  find("halt").hidden = is === "halted" || state.isLocked || !may("stop");
+  find("resume").hidden = is !== "halted" || !may("arm");
   for (const one of document.querySelectorAll("[data-role]")) one.hidden = !may(one.dataset.role);
   showTotals();
 }
@@ -37,6 +38,7 @@ function showTotals() {
 }
 
 function totals() {
+  if (state.status.rules > 0 && !state.rules.length) return ["", ""];
   const live = state.rules.filter(isLive);
   const out = state.status.compiled_out ? " Its sites are compiled out: no rule can do anything." : "";
   if (isHalted()) {

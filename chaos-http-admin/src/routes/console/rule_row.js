@@ -121,7 +121,7 @@ function tagsOf(rule) {
 async function lengthen(id) {
   const send = async () => {
     const answer = await ask("POST", `${rulePath(id)}/extend`, { body: { by: "5m" } });
-    takeOver(answer, id);
+    takeOver(answer, id, 0);
     return answer;
   };
   await act(send, ({ body }) => {
@@ -170,11 +170,11 @@ const deeds = (id) => [
 ];
 
 function askDelete(id) {
-  const rule = ruleOf(id);
+  const rule = ruleOf(id), { tag } = state;
   if (!rule) return;
   sure({
     title: `Delete ${id}?`, button: "Delete",
     says: [`${sentence(rule)} at ${rule.site}: ${count(hits(rule))} hit. Its counts go with it; the timeline can undo it.`],
-    work: async () => { await remove(id); tell(`${id} is deleted`); await refresh(); },
+    work: async () => { await remove(rule, tag); tell(`${id} is deleted`); await refresh(); },
   });
 }
