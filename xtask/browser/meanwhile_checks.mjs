@@ -146,3 +146,129 @@ checks["a copy of a rule that is off is armed"] = (browser) => on(browser, {}, a
   await row(page, "copy").waitFor();
   expect(port.isLive(port.find("copy")), "it is armed");
 });
+
+checks["what is refused as it is sent stays"] = (browser) => on(browser, {}, async (page) => {
+  await ready(page);
+  await page.locator("#new").click();
+  await page.locator("#f-id").fill("checkout-503");
+  await page.locator("#f-arm").click();
+  await page.locator("#e-id", { hasText: "there is a rule checkout-503 already" }).waitFor();
+  await page.waitForTimeout(1200);
+  expect(await page.locator("#e-id").isVisible(), "the check of what was typed takes it away");
+  await page.locator("#f-id").fill("");
+  await page.locator("#e-id", { hasText: "is no id" }).waitFor();
+});
+
+checks["asking again begins no other rounds"] = (browser) => on(browser, { isOld: true }, async (page, stub) => {
+  await ready(page);
+  late(stub.port, "GET", "/v1/status", 3000);
+  await page.locator("#lost").waitFor();
+  for (let times = 0; times < 6; times++) await page.locator("#lost-now").click();
+  stub.port.hold = null;
+  await page.locator("#lost").waitFor({ state: "hidden" });
+  await page.waitForTimeout(1000);
+  const asked = () => stub.seen.filter(({ url }) => url === "/v1/status").length, before = asked();
+  await page.waitForTimeout(4000);
+  expect(asked() - before <= 5, `${asked() - before} times within 4 s`);
+});
+
+checks["another process is read anew"] = (browser) => on(browser, {}, async (page, { port }) => {
+  await ready(page);
+  await page.locator("#log-list", { hasText: "ended tenant-down" }).waitFor();
+  const last = port.entries.length;
+  Object.assign(port, { run: "shop-1", entries: [] });
+  port.rules = port.rules.slice(0, 1);
+  for (let at = 0; at < last; at++) port.note("dave", "halt", { reason: `again ${at}` });
+  await page.locator("#log-list", { hasText: "dave" }).waitFor({ timeout: 10_000 });
+  expect(!/tenant-down/.test(await text(page, "log-list")), "entries of the process before are gone");
+  await until("its rules are shown", async () => await page.locator("#rule-list h3").count() === 1);
+});
+
+checks["who this is comes with each status"] = (browser) => on(browser, { tokens: { secret: { name: "guest", role: "observe" } } }, async (page, { port }) => {
+  await page.locator("#token").fill("secret");
+  await page.keyboard.press("Enter");
+  await ready(page);
+  port.hold = ({ url, socket }) => { if (url === "/v1/whoami") socket.destroy(); };
+  await page.reload();
+  await ready(page);
+  await until("halt is hidden", () => page.locator("#halt").isHidden());
+  expect(await page.locator("#new").isHidden(), "a role that only looks makes no rule");
+});
+
+checks["a pause keeps numbers, and no state"] = (browser) => on(browser, {}, async (page, { port }) => {
+  await ready(page);
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  const ends = () => row(page, "checkout-503").locator(".left .number").textContent(), before = await ends();
+  await page.waitForTimeout(2500);
+  expect(await ends() === before, `the time left goes on: ${before}, ${await ends()}`);
+  port.halt("carol", "enough");
+  await until("the line is that of a halt", async () => /Nothing is injected/.test(await text(page, "totals")));
+});
+
+checks["any JSON may be typed, and commands say what was typed"] = (browser) => on(browser, {}, async (page) => {
+  await ready(page);
+  await page.locator("#new").click();
+  await page.getByLabel("all others").check();
+  for (const typed of ["{}", "null", "5", "[]"]) {
+    await page.locator("#f-fault input").fill(typed);
+    await until("the words follow", async () => (await text(page, "f-words")).includes(`get ${typed},`));
+    await page.getByLabel("chaosctl").check();
+    expect(/^chaosctl apply/.test(await text(page, "f-json")), `${typed}: ${await text(page, "f-json")}`);
+    await page.getByLabel("JSON", { exact: true }).check();
+  }
+  const commands = await page.evaluate(async () => {
+    const { command, fieldsOf, words } = await import("/console/compose.js");
+    const of = (fault, more = {}) => ({ id: "a", site: "s", ttl: "5m", faults: [fault], ...more });
+    const odd = of({ status: 503 }, { mode: "shadow", limit: 3, program: [{ for: "2m", rate: "0.01..0.2" }], faults: [{ status: 503 }, { latency: "1s" }] });
+    return [{ error: "a)b + c->d" }, { error: "connection_reset" }, { error: "it is lost" }, { value: "7" }].map((fault) => command(of(fault)).split(" \\")[0])
+      .concat(words(fieldsOf(odd, "s"), odd));
+  });
+  expect(commands[0] === "chaosctl arm 's=error(\"a)b + c->d\")'", commands[0]);
+  expect(commands[1].startsWith("chaosctl apply"), commands[1]);
+  expect(commands[2] === "chaosctl arm 's=error(it is lost)'", commands[2]);
+  expect(commands[3] === "chaosctl arm 's=value(\"7\")'", commands[3]);
+  expect(commands[4] === "In shadow, so that nobody is hit: A share, by a program, of calls to s get 503 and 1 s, at most 3 in all, for 5 min.", commands[4]);
+}, { bypassCSP: true });
+
+checks["a press of watch draws once"] = (browser) => on(browser, { isBig: true }, async (page, { port }) => {
+  // What a stream begins with tells of each rule in each second.
+  const counts = Object.fromEntries(port.rules.map(({ rule }) => [rule.id, [9, 3, 0, 0, 100]]));
+  port.replayed = counts;
+  await ready(page);
+  await page.locator("#site-list tr").nth(5).waitFor();
+  await page.waitForTimeout(2000);
+  await page.evaluate(() => {
+    window.longest = 0;
+    new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration); }).observe({ type: "longtask" });
+  });
+  await page.getByRole("button", { name: /^watch / }).first().click();
+  await page.waitForTimeout(3000);
+  const longest = await page.evaluate(() => window.longest);
+  console.log(`     the longest task takes ${Math.round(longest)} ms`);
+  expect(longest < 1000, `a task of ${Math.round(longest)} ms`);
+});
+
+checks["a menu closes by a press elsewhere, and by Escape"] = (browser) => on(browser, {}, async (page) => {
+  await ready(page);
+  const more = page.getByLabel("More for checkout-503"), menu = page.locator(".menu:not([hidden])");
+  await more.click();
+  await menu.waitFor();
+  await page.locator("#service").click();
+  await until("it is closed", async () => await menu.count() === 0);
+  await more.click();
+  await page.keyboard.press("Escape");
+  await until("Escape closes it", async () => await menu.count() === 0);
+  expect(await more.evaluate((button) => button === document.activeElement), "the button keeps the focus");
+});
+
+checks["the address is written now and then"] = (browser) => on(browser, {}, async (page) => {
+  await ready(page);
+  await page.evaluate(() => {
+    window.written = 0;
+    const write = history.replaceState.bind(history);
+    history.replaceState = (...of) => { window.written += 1; write(...of); };
+  });
+  await page.locator("#find-rule").pressSequentially("checkout", { delay: 50 });
+  await until("the address holds it", () => page.url().endsWith("?rule=checkout"));
+  expect(await page.evaluate(() => window.written) <= 3, "once, and not at each key");
+});

@@ -103,7 +103,7 @@ class Port {
     if (!sites.length) found.push({ rule: rule.id, field: "site", detail: `no such site ${rule.site}`, suggestion: "db.read" });
     if (sites.length && sites.every((site) => site.kind !== "layer")) {
       if (/^(header|query)/.test(rule.key ?? "")) found.push({ rule: rule.id, field: "key", detail: `calls at ${rule.site} have no headers and no query: nobody would ever be hit`, suggestion: `a label: ${sites[0].labels.join(", ") || "it has none"}` });
-      if (rule.faults.some((fault) => "status" in fault)) found.push({ rule: rule.id, field: "faults[0]", detail: `a status cannot happen at ${rule.site}`, suggestion: "error or latency" });
+      if (rule.faults.some((fault) => fault?.status !== undefined)) found.push({ rule: rule.id, field: "faults[0]", detail: `a status cannot happen at ${rule.site}`, suggestion: "error or latency" });
     }
     return found;
   }
@@ -114,7 +114,7 @@ class Port {
     if (rule.rate !== undefined && !(rule.rate >= 0 && rule.rate <= 1)) throw new Refused(400, `${rule.rate} is no rate`, "rate", "a number from 0 to 1");
     const status = rule.faults?.[0]?.status;
     if (status !== undefined && !(status >= 100 && status <= 999)) throw new Refused(400, `${status} is no status`, "faults[0].status", "200 to 599");
-    if (rule.faults?.some((fault) => fault.abort === "exit")) throw new Refused(400, "exit is not allowed by the policy", "faults[0].abort", "close, reset, refuse, panic");
+    if (rule.faults?.some((fault) => fault?.abort === "exit")) throw new Refused(400, "exit is not allowed by the policy", "faults[0].abort", "close, reset, refuse, panic");
   }
 
   shown(one) {
@@ -246,7 +246,7 @@ function live(port, { query }) {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
       port.places += 1;
       request.socket.once("close", () => { port.places -= 1; });
-      response.write(port.frames.map((frame) => written(frame, {})).join(""));
+      response.write(port.frames.map((frame) => written(frame, port.replayed ?? {})).join(""));
       const tell = (frame, rules) => {
         const text = written(frame, rules);
         port.bytes += text.length;
@@ -267,11 +267,6 @@ const routes = [
   ["GET", /^\/v1\/sites$/, "observe", (port) => ({ body: { sites: port.sites } })],
   ["GET", /^\/v1\/sites\/([^/]+)\/seen$/, "observe", () => ({ body: { methods: ["GET", "POST"], paths: ["/products", "/products/{id}", "/checkout/{id}"], hosts: [], labels: [] } }), true],
   ["GET", /^\/v1\/rules$/, "observe", (port) => tagged(port, { rules: port.rules.map((one) => port.shown(one)), generation: port.generation })],
-  ["PUT", /^\/v1\/rules$/, "arm", (port, { body, query }) => {
-    if (query.get("dry_run") !== "true") throw new Refused(400, "the stub has dry runs only");
-    body.rules.forEach((rule) => { port.check(rule); seconds(rule.ttl ?? "10m"); });
-    return { body: { warnings: body.rules.flatMap((rule) => port.warnings(rule)) } };
-  }],
   ["GET", RULE, "observe", (port, { id }) => tagged(port, port.shown(port.find(id)))],
   ["PUT", RULE, "arm", (port, { id, body, you, tag, isNew, query }) => {
     port.matches(tag);

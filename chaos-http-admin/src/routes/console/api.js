@@ -77,8 +77,8 @@ export async function ask(method, path, { body, tag, isNew = false, patience = P
 /** Reads one thing. */
 export const get = async (path) => (await ask("GET", path)).body;
 
-/** Returns the path of a rule. */
-export const rulePath = (id) => `/v1/rules/${encodeURIComponent(id)}`;
+/** Returns the path of a rule. Without a name it would be that of the list; a space is refused as a name. */
+export const rulePath = (id) => `/v1/rules/${encodeURIComponent(id || " ")}`;
 
 /** Reads all rules, page by page, with the tag and the size of what was read. */
 export async function allRules() {

@@ -159,11 +159,20 @@ export function words(values, base = {}) {
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
+/** What the short grammar reads as the kind of an error, and JSON as its message. */
+const MAY_BE_KIND = /^([a-z]+(_[a-z]+)+|interrupted|other|unsupported)$/;
+/** A text that needs no quotes in the short grammar. */
+const PLAIN = /^[\w.:-]([\w ._:-]*[\w.:-])?$/;
+
 /** Returns the fault in the short grammar; `null` if it has none. */
 function term(fault) {
-  const [[kind, value], ...more] = Object.entries(fault);
-  if (more.length) return null;
-  return `${kind}(${typeof value === "object" ? JSON.stringify(value) : value})`;
+  if (fault === null || typeof fault !== "object") return null;
+  const [entry, ...more] = Object.entries(fault);
+  if (!entry || more.length) return null;
+  const [kind, value] = entry;
+  if (typeof value !== "string") return `${kind}(${JSON.stringify(value)})`;
+  if (kind === "error" && MAY_BE_KIND.test(value)) return null;
+  return `${kind}(${PLAIN.test(value) && kind !== "value" ? value : JSON.stringify(value)})`;
 }
 
 /** What the command has options for. */
@@ -173,7 +182,7 @@ const OPTIONS = ["id", "site", "match", "rate", "key", "limit", "max_active", "t
 export function command(rule) {
   const terms = rule.faults.map(term);
   const matching = rule.match ?? {};
-  const isSimple = !terms.includes(null) && Object.keys(rule).every((field) => OPTIONS.includes(field)) && rule.enabled !== false
+  const isSimple = terms.length > 0 && !terms.includes(null) && Object.keys(rule).every((field) => OPTIONS.includes(field)) && rule.enabled !== false
     && (rule.guards ?? []).every((guard) => isRail(guard) && Object.keys(guard).every((field) => ["site", "error_ratio"].includes(field)))
     && Object.values(matching).flatMap((value) => (typeof value === "object" && !Array.isArray(value) ? Object.values(value) : value)).every((value) => typeof value === "string");
   if (!isSimple) return `chaosctl apply -f - <<'END'\n${JSON.stringify({ rules: [rule] }, null, 2)}\nEND`;

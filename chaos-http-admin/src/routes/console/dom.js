@@ -45,6 +45,11 @@ export function place(list, nodes) {
   while (list.children.length > nodes.length) list.lastElementChild.remove();
 }
 
+/** Drops what was made for keys that are gone. */
+export function forget(made, keys) {
+  for (const key of made.keys()) if (!keys.has(key)) made.delete(key);
+}
+
 /** Returns a function that does `work` once the next frame is painted: what is typed comes first. */
 export function soon(work) {
   let waiting = 0;

@@ -29,9 +29,13 @@ function showState() {
 /** Returns the name of the service, if the port has one to say. */
 export const serviceName = () => state.status?.service ?? "This service";
 
-/** Says the rules and the calls of the last second. */
+/** The state that the totals speak of. */
+let told = "";
+
+/** Says the rules and the calls of the last second. A pause keeps them until the state is another one. */
 function showTotals() {
-  if (state.paused || !state.status) return;
+  if (!state.status || (state.paused && name() === told)) return;
+  told = name();
   const [armed, rest] = totals();
   write(find("totals-armed"), armed);
   write(find("totals"), rest);

@@ -8,24 +8,33 @@ const AGAIN = 1000;
 /** A port whose places are all taken is asked again later. */
 const LATER = 10_000;
 
-/** The sites that are counted while this page is open. @type {Set<string>} */
+/** So many sites the port counts for one page. */
+const MOST = 100;
+
+/** The sites that are counted while this page is open, the latest last. @type {Set<string>} */
 export const watched = new Set();
 
 let stream = null;
 /** When the last frames came, and the time of the newest one at the service. */
 let last = -Infinity, newest = 0;
 let generation = null;
-let isThere = true;
+let isThere = true, isFull = false;
 
 /** Says whether frames come. */
 export const isLive = () => performance.now() - last < 3000;
 /** Says whether the port has such frames at all. */
 export const hasLive = () => isThere;
 
+/** Says whether the port counts for as many pages as it can. */
+export const isRefused = () => isFull;
+
 /** Counts a site while this page is open. */
 export function watch(site) {
-  if (!site || watched.has(site)) return;
+  if (!site) return;
+  const isKnown = watched.delete(site);
   watched.add(site);
+  if (isKnown) return;
+  if (watched.size > MOST) watched.delete([...watched][0]);
   changed("sites");
   // The next stream names all sites.
   stream?.abort();
@@ -54,7 +63,8 @@ document.addEventListener("visibilitychange", () => { if (document.hidden) strea
 async function read(signal) {
   const query = [...watched].map((site) => `watch=${encodeURIComponent(site)}`).join("&");
   const answer = await fetch(`${base}/v1/live?${query}`, { headers: headers(), signal, cache: "no-store" });
-  if (!answer.ok) return [400, 404, 405].includes(answer.status) ? null : LATER;
+  isFull = answer.status === 503;
+  if (!answer.ok) return [404, 405].includes(answer.status) ? null : LATER;
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   for (let text = ""; ;) {
     const { done, value } = await reader.read();
