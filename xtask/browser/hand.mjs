@@ -19,8 +19,10 @@ export function keyboard(page) {
   const key = (name) => page.keyboard.press(name);
   const tabTo = async (what, isThere) => {
     await what.waitFor();
+    // Found once: to look for it at each stop takes long.
+    const target = await what.elementHandle();
     for (let stops = 0; stops < STOPS; stops++) {
-      if (await what.evaluate(isThere)) return;
+      if (await target.evaluate(isThere)) return;
       await key("Tab");
     }
     throw new Error(`Tab does not come to ${what}`);
