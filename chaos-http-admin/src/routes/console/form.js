@@ -180,12 +180,17 @@ function show() {
   write(find("f-rail-label"), now.railSite ? `Stop all if errors of ${now.railSite} pass, %` : "");
   find("f-rail-label").parentElement.hidden = !now.railSite;
   write(find("f-site-says"), siteWords(now.site));
-  write(find("f-words"), `${words(now, base)}${seen ? " Its counts begin anew, unless only the reason changes." : ""}`);
   const made = rule();
+  write(find("f-words"), `${words(now, base)}${seen ? made && isReason(made) ? " Its counts go on." : " Its counts begin anew." : ""}`);
   const { id, ...body } = made ?? {};
-  write(find("f-json"), made === null ? "" : chosen("as") === "json" ? `PUT /v1/rules/${id}\n${JSON.stringify(body, null, 2)}` : command(made));
+  write(find("f-json"), made === null ? "" : chosen("as") === "json" ? request(id, body) : command(made));
   write(find("f-arm"), seen ? "Save the changes" : armWords(now.ttl));
   showEnd(now.ttl);
+}
+
+function request(id, body) {
+  const [verb, sent] = isReason({ id, ...body }) ? ["PATCH", { reason: body.reason ?? null }] : ["PUT", body];
+  return `${verb} /v1/rules/${id}\n${JSON.stringify(sent, null, 2)}`;
 }
 
 function showEnd(ttl) {
@@ -208,6 +213,9 @@ function changed() {
   checkSoon();
 }
 
+/** Says whether another reason is all that differs from the rule that is seen. */
+const isReason = (made) => seen !== null && difference(seen, made).every(([field]) => field === "reason");
+
 /** Returns how a rule is sent: another reason alone leaves its counts as they are. */
 function sending({ id, ...body }) {
   if (!seen) {
@@ -216,9 +224,7 @@ function sending({ id, ...body }) {
       return ask("PUT", rulePath(id), { body, isNew: true });
     };
   }
-  const changes = difference(seen, { id, ...body });
-  const isReason = changes.every(([field]) => field === "reason");
-  return isReason
+  return isReason({ id, ...body })
     ? (tag) => ask("PATCH", rulePath(id), { body: { reason: body.reason ?? null }, tag })
     : (tag) => ask("PUT", rulePath(id), { body, tag });
 }

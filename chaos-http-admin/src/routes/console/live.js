@@ -14,6 +14,10 @@ const MOST = 100;
 /** The sites that are counted while this page is open, the latest last. @type {Set<string>} */
 export const watched = new Set();
 
+/** What comes in many pieces is drawn after so many milliseconds. */
+const DRAWN = 100;
+let drawing = 0;
+
 let stream = null;
 /** When the last frames came, and the time of the newest one at the service. */
 let last = -Infinity, newest = 0;
@@ -95,10 +99,15 @@ function show(frames) {
   frames.forEach(takeOver);
   [last, generation] = [performance.now(), generation ?? frame.generation];
   heard();
-  changed("counts");
-  changed("samples");
+  drawing ||= setTimeout(draw, DRAWN);
   if (frame.generation !== generation || frame.state !== state.status?.state) changed("stale");
   generation = frame.generation;
+}
+
+function draw() {
+  drawing = 0;
+  changed("counts");
+  changed("samples");
 }
 
 function takeOver(frame) {
