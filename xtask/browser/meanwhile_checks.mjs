@@ -272,3 +272,31 @@ checks["the address is written now and then"] = (browser) => on(browser, {}, asy
   await until("the address holds it", () => page.url().endsWith("?rule=checkout"));
   expect(await page.evaluate(() => window.written) <= 3, "once, and not at each key");
 });
+
+checks["a clock that is wrong changes no reason"] = (browser) => on(browser, {}, async (page, { port }) => {
+  await page.addInitScript(() => { const { now } = Date; Date.now = () => now() + 3_600_000; });
+  await page.reload();
+  await ready(page);
+  await page.locator("#halt").click();
+  await page.locator("#reason").fill("Errors rise");
+  await page.keyboard.press("Enter");
+  await page.locator("#why-given", { hasText: "anyone: Errors rise" }).waitFor();
+  port.halt("anyone", "and rise");
+  await page.locator("#why-given", { hasText: "and rise" }).waitFor();
+  await page.getByRole("button", { name: "Hand over…" }).click();
+  const says = await page.locator("#over-text").inputValue();
+  expect(/Halted by anyone: Errors rise; anyone: and rise/.test(says), says);
+});
+
+checks["a mistake of the page ends no polling"] = (browser) => on(browser, { isOld: true }, async (page, { seen }) => {
+  await ready(page);
+  await page.evaluate(async () => {
+    const { on } = await import("/console/state.js");
+    window.addEventListener("error", (event) => { event.preventDefault(); event.stopImmediatePropagation(); }, true);
+    let times = 0;
+    on("status", () => { if (!times++) throw new Error("a mistake"); });
+  });
+  await page.waitForTimeout(2500);
+  const before = seen.length;
+  await until("it goes on", () => seen.slice(before).some(({ url }) => url === "/v1/status"));
+}, { bypassCSP: true });

@@ -40,7 +40,7 @@ function reply(port, tokens, prefix, { method, url, headers }, text) {
   const { pathname, searchParams } = new URL(url, "http://x");
   if (!pathname.startsWith(prefix)) return problem(404, "there is no route");
   const path = pathname.slice(prefix.length) || "/";
-  const file = page(path, prefix, Boolean(tokens));
+  const file = page(path, `./${pathname.split("/").at(-1)}`.replace(/\/$/, ""), Boolean(tokens));
   if (file) return file;
   const you = tokens ? tokens[/^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1]] : { name: "anyone", role: "arm" };
   if (!you) return problem(401, "the access token is not valid", "Authorization");
