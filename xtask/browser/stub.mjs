@@ -87,7 +87,7 @@ class Port {
 
   armed(rule, by, stats = {}, left) {
     const ttl = left ?? seconds(rule.ttl ?? "10m");
-    return { rule, by, since: Date.now(), ends: ttl === null ? null : Date.now() + ttl * 1000, stats: { matched: 0, injected: 0, shadowed: 0, active: 0, evicted: 0, overflow: {}, ...stats } };
+    return { rule: inItsWords(rule), by, since: Date.now(), ends: ttl === null ? null : Date.now() + ttl * 1000, stats: { matched: 0, injected: 0, shadowed: 0, active: 0, evicted: 0, overflow: {}, ...stats } };
   }
 
   isLive = (one) => one.rule.enabled !== false && (one.ends === null || one.ends > Date.now());
@@ -137,10 +137,10 @@ class Port {
     this.entries.push({ id: this.entries.length + 1, at: new Date().toISOString(), actor, address: "127.0.0.1", action, what, reason, generation: this.generation, changes });
   }
 
-  /** Puts a rule, at its place if there is one, and writes it in the words of a port. */
+  /** Puts a rule, at its place if there is one. */
   put(rule, by, at) {
     const before = this.rules.findIndex((one) => one.rule.id === rule.id);
-    const made = this.armed(inItsWords(rule), by);
+    const made = this.armed(rule, by);
     if (before >= 0) this.rules[before] = made;
     else this.rules.splice(at ?? this.rules.length, 0, made);
     this.generation += 1;

@@ -134,7 +134,7 @@ async function readDue(everything, status) {
  */
 function isDue(list, now, hasChanged) {
   const pace = Math.max(SECOND, (list.bytes / BYTES_A_SECOND) * SECOND);
-  const usual = list === sites || isFollowed() ? Math.max(4 * pace, 10 * SECOND) : pace;
+  const usual = list === sites || isFollowed() || document.hidden ? Math.max(4 * pace, 10 * SECOND) : pace;
   return now - list.read >= (hasChanged ? pace / 2 : usual) - SECOND / 10;
 }
 
