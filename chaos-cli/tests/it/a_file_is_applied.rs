@@ -91,3 +91,29 @@ fn standard_input_is_a_file() {
     assert!(child.wait().unwrap().success());
     assert_eq!(port.ids(), ["b"]);
 }
+
+/// A file that was applied yesterday: its rules have ended, and are armed anew.
+#[test]
+fn rules_that_have_ended_are_armed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule = r#"{"id":"b","site":"db.read","ttl":"1h","limit":1,"faults":[{"error":"x"}]}"#;
+    fs::write(&file, format!("[{rule}]")).unwrap();
+    for prune in [&[][..], &["--prune"]] {
+        let port = Port::new();
+        let injector = &port.injector;
+        let is_hit = || inject!(injector: injector, "db.read").is_err();
+        let base = ["-e", &port.url, "apply", "-f", file.to_str().unwrap()];
+        let apply = || chaosctl(&[&base, prune].concat()).expect(0);
+        apply();
+        assert!(apply().stdout.starts_with("0 changed, 1 as they were"));
+        assert!(is_hit() && !is_hit());
+        let ran = apply();
+        assert!(
+            ran.stdout.contains("had ended, and is armed anew"),
+            "{ran:?}"
+        );
+        assert!(ran.stdout.contains("1 changed, 0 as they were"), "{ran:?}");
+        assert!(is_hit());
+    }
+}

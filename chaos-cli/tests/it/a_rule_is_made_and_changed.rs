@@ -1,5 +1,6 @@
 //! Rules are made from the short form, changed by their ids, and shown as the command that makes them.
 
+use chaos_core::inject;
 use serde_json::json;
 
 use crate::support::{port::Port, program::chaosctl};
@@ -200,4 +201,26 @@ fn an_arm_that_is_only_printed_asks_nobody() {
     .expect(0);
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(document["rules"][0]["id"], "db.read-1");
+}
+
+/// Only a write of the whole rule arms it anew.
+#[test]
+fn a_rule_that_has_ended_is_armed_by_on() {
+    let port = Port::new();
+    let injector = &port.injector;
+    for id in ["ended", "off"] {
+        port.put_ended(id);
+    }
+    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
+    run(&["off", "off"]).expect(0);
+    assert!(inject!(injector: injector, "db.read").is_ok());
+    for id in ["ended", "off"] {
+        let before = port.injector.rules().generation();
+        run(&["on", id]).expect(0);
+        assert_eq!(port.injector.rules().generation(), before + 1);
+        assert_eq!(port.rule(id)["enabled"], true);
+        // A millisecond may be over by now.
+        let puts = port.injector.audit().after(0).entries;
+        assert_eq!(puts.last().unwrap().action.as_str(), "put", "{id}");
+    }
 }
