@@ -3,6 +3,7 @@
 
 pub(crate) mod body;
 pub(crate) mod etag;
+pub(crate) mod fields;
 pub(crate) mod last_event_id;
 pub(crate) mod patch;
 pub(crate) mod query;

@@ -164,6 +164,7 @@ pub(crate) fn router(
             authorizer: Arc::clone(&authorizer),
             needs: route.needs,
             concurrency: route.concurrency,
+            has_dry_run: route.operation.asks_for("dry_run"),
         };
         let pass = middleware::from_fn_with_state(lock, authorize::authorize);
         router.route(route.path, route.handler.route_layer(pass))

@@ -56,7 +56,7 @@ impl Webhook {
     /// Creates a webhook that receives JSON objects with the fields `event`, `service`, `text`,
     /// `run` and `entry`, and `folded` if the message is about several entries.
     ///
-    /// `event` is `arm`, `disarm`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
+    /// `event` is `arm`, `disarm`, `extend`, `halt`, `resume`, `expire` or `breach`; an edit that arms some
     /// rules and ends others is an `arm`, whose `text` names both. `entry` is the audit entry as `GET
     /// /v1/audit` shows it, with at most 100 changes; `changes_left_out` is the number of further
     /// ones. A message may be delivered twice; `run` and the entry's `id` together identify it.

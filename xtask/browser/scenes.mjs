@@ -22,7 +22,7 @@ export const scenes = {
   "halt-reason": { come: async (page) => { await ready(page); await press(page, "Halt all"); await page.locator("#why").waitFor(); } },
   resume: { come: async (page) => { await ready(page); await press(page, "Halt all"); await press(page, "Resume…"); await page.locator("#again[open] li").first().waitFor(); } },
   breach: { come: async (page, { port }) => { await ready(page); port.breach(); await page.locator("#breach dl").waitFor(); } },
-  lost: { come: async (page, stub) => { await ready(page); await stub.stop(); await page.locator("#lost").waitFor(); } },
+  lost: { come: async (page, stub) => { await ready(page); await page.locator("#charts path.hit").first().waitFor(); await stub.stop(); await page.locator("#lost").waitFor(); } },
   refused: { come: async (page, { port }) => { await ready(page); port.find("lost-stock").ends += 83_400_000; await page.getByLabel("+5 min for lost-stock").click(); await page.getByText("Refused:").waitFor(); } },
   form: { come: async (page) => { await ready(page); await press(page, "New rule"); await page.getByLabel("share of users").check(); await page.getByRole("button", { name: "+ header" }).click(); await press(page, "Count in shadow, 30 s"); await page.getByText(/calls? in [0-9]+ s/).waitFor(); } },
   "form-bad": { come: async (page) => { await ready(page); await page.getByLabel("Aim at db.read").click(); await page.getByLabel("Share, %").fill("130"); await page.getByText("is no rate").waitFor(); } },

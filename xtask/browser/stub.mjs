@@ -110,7 +110,7 @@ class Port {
   check(rule) {
     if (!/^[\w.:-]{1,128}$/.test(rule.id ?? "")) throw new Refused(400, `${rule.id} is no id`, "id", "1 to 128 of A-Z a-z 0-9 . _ : -");
     if (typeof rule.site !== "string" || !rule.site) throw new Refused(400, "the site is missing", "site", "a site or a pattern");
-    if (rule.rate !== undefined && !(rule.rate >= 0 && rule.rate <= 1)) throw new Refused(400, `${rule.rate} is no rate`, "rate", "0 to 1");
+    if (rule.rate !== undefined && !(rule.rate >= 0 && rule.rate <= 1)) throw new Refused(400, `${rule.rate} is no rate`, "rate", "a number from 0 to 1");
     const status = rule.faults?.[0]?.status;
     if (status !== undefined && !(status >= 100 && status <= 999)) throw new Refused(400, `${status} is no status`, "faults[0].status", "200 to 599");
     if (rule.faults?.some((fault) => fault.abort === "exit")) throw new Refused(400, "exit is not allowed by the policy", "faults[0].abort", "close, reset, refuse, panic");

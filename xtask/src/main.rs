@@ -34,6 +34,9 @@ const BINS: &str = "cargo build --workspace --bins --examples";
 const PEERS: &str = "cargo run --profile counted --manifest-path benches/apart/Cargo.toml -p peers \
                      --target-dir target/apart -- --bench --write";
 
+/// What drives the browser, as the lock file names it.
+const NPM: &str = "npm ci --ignore-scripts --no-audit --no-fund --prefix xtask/browser";
+
 /// The programs under load, as a service is built.
 const END_TO_END: &str =
     "cargo build --release -p chaos-examples --bin shop --bin greeter --bin end_to_end";
@@ -242,11 +245,13 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "browser",
-        "checks the console in Chromium, and with axe-core; needs chromium, node and npm",
-        &[
-            "npm ci --ignore-scripts --no-audit --no-fund --prefix xtask/browser",
-            "node xtask/browser/run.mjs",
-        ],
+        "checks the console of the running shop in Chromium, and with axe-core; needs chromium, node and npm",
+        &[BINS, NPM, "node xtask/browser/run.mjs"],
+    ),
+    (
+        "screenshots",
+        "makes the pictures of the console, of the running shop; needs chromium, node and npm",
+        &[BINS, NPM, "node xtask/browser/pictures.mjs"],
     ),
     (
         "kubernetes",

@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    client::{Client, answer::text, event_stream::EventStream, request::Request},
+    client::{
+        Client, answer::text, event_stream::EventStream, request::Request, rule_list::has_ended,
+    },
     failure::Failure,
 };
 
@@ -134,7 +136,7 @@ pub(crate) fn sites_of(rules: &[Value]) -> Vec<String> {
     let mut sites: Vec<String> = Vec::new();
     let in_force = rules
         .iter()
-        .filter(|rule| rule["enabled"] != false && rule["stats"]["expires_in"] != 0.0);
+        .filter(|rule| rule["enabled"] != false && !has_ended(rule));
     for rule in in_force {
         let guards = rule["guards"].as_array().into_iter().flatten();
         for part in guards.chain([rule]) {

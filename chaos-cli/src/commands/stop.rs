@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{
     args::change::{HaltArgs, ReasonArgs},
-    client::{Client, answer::text, request::Request, rule_list::RuleList},
+    client::{
+        Client,
+        answer::text,
+        request::Request,
+        rule_list::{RuleList, has_ended},
+    },
     edit::meanwhile,
     failure::Failure,
     fleet::{Fleet, Report},
@@ -76,7 +81,7 @@ async fn go_on(
 
 /// Returns whether a rule injects again after a resume.
 fn comes_alive(rule: &Value) -> bool {
-    rule["enabled"] != false && rule["stats"]["expires_in"] != 0.0
+    rule["enabled"] != false && !has_ended(rule)
 }
 
 pub(super) async fn acknowledge(fleet: &Fleet, out: &Output, args: &ReasonArgs) -> Report {

@@ -30,20 +30,29 @@ const COMMANDS: [&str; 9] = [
 fn a_terminal_that_wants_none_gets_none() {
     let port = Port::new();
     port.put("db.read=error(x)", "lost");
-    for command in COMMANDS {
-        for (arguments, variable) in [
-            ("", ("NO_COLOR", "1")),
-            ("", ("TERM", "dumb")),
-            ("--color never", ("TERM", "xterm")),
+    let program = env!("CARGO_BIN_EXE_chaosctl");
+    for (arguments, variable) in [
+        ("", ("NO_COLOR", "1")),
+        ("", ("TERM", "dumb")),
+        ("--color never", ("TERM", "xterm")),
+    ] {
+        // One after the other, on one terminal.
+        let lines =
+            COMMANDS.map(|command| format!("{program} -e {} {arguments} {command}", port.url));
+        let (_, written) = Screen::start(80, &lines.join("; "), &[variable]).end();
+        for expected in [
+            "Usage: ",
+            "FAULT",
+            "next to end",
+            "statsu",
+            "taken back after",
         ] {
-            let arguments = format!("-e {} {arguments} {command}", port.url);
-            let (_, written) = Screen::chaosctl(80, &arguments, &[variable]).end();
-            assert!(!written.trim().is_empty(), "{arguments}");
-            assert!(
-                !written.contains(ESCAPE),
-                "{variable:?} {arguments}: {written:?}"
-            );
+            assert!(written.contains(expected), "{expected}: {written}");
         }
+        assert!(
+            !written.contains(ESCAPE),
+            "{variable:?} {arguments}: {written:?}"
+        );
     }
     // Where nothing is said against them, there are some.
     let (_, written) = Screen::chaosctl(80, "--help", &[]).end();

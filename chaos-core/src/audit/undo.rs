@@ -33,6 +33,11 @@ impl Entry {
         is_edit && !matches!(self.changed, Changed::Nothing)
     }
 
+    /// Returns whether the action was one of a single rule, which has left the others in their order.
+    pub(crate) fn is_of_one_rule(&self) -> bool {
+        !matches!(self.changed, Changed::All(..))
+    }
+
     /// Returns the rules of `current` in order, with `changes` undone, which are those of the entry. A rule that was
     /// removed comes back to its place.
     pub(crate) fn undone(

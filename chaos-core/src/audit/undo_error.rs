@@ -29,6 +29,8 @@ pub enum UndoError {
         /// The action of the entry.
         action: Action,
     },
+    /// The entry has put a rule as it was, which has armed it anew at most. Nothing that is written differs.
+    NothingWritten,
     /// A rule of the entry was changed after it.
     #[non_exhaustive]
     EditedSince {
@@ -58,6 +60,9 @@ impl fmt::Display for UndoError {
                     action.as_str()
                 )
             }
+            Self::NothingWritten => f.write_str(
+                "the entry has changed nothing that is written in a rule; disable or delete the rule to end it",
+            ),
             Self::EditedSince { rule, by, .. } => {
                 write!(f, "the rule `{rule}` has changed since")?;
                 match by {

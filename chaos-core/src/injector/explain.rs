@@ -15,7 +15,11 @@ use crate::{
     policy::Policy,
     rule::{Mode, Rule},
     site::Site,
-    trigger::{key::Key, replay::Turn},
+    trigger::{
+        budget::Budget,
+        key::Key,
+        replay::{Replay, Turn},
+    },
 };
 
 /// What a rule would do with a call, and why.
@@ -159,7 +163,7 @@ impl Injector {
             false => Some(false),
         };
         // What is spent of a budget, and what the policy drops, is not known before.
-        let is_bounded = rule.is_always_bounded || asked.policy.rate.get() < share;
+        let is_bounded = rule.is_always_bounded || asked.may_spare(share);
         let hits = hits.filter(|hits| !hits || !is_bounded);
         Explanation {
             rule: Arc::clone(&rule.rule),
@@ -176,6 +180,10 @@ impl Injector {
 /// Returns whether a rule that nothing keeps from it hits a call with this key; `None` if that is not known.
 fn foreseen(rule: &Armed, key: Option<&str>, age: Duration, share: f64) -> Option<bool> {
     let trigger = &rule.rule.trigger;
+    let replays = trigger.replay.as_deref();
+    if replays.is_some_and(Replay::counts_calls) {
+        return None;
+    }
     // Which calls came before decides.
     let depends = trigger.first_attempts.is_some() || trigger.counts_calls();
     match key {
@@ -204,6 +212,18 @@ struct CallInQuestion<'a> {
 }
 
 impl CallInQuestion<'_> {
+    /// Returns whether the policy may spare calls of which a rule hits a fraction of `share`.
+    fn may_spare(&self, share: f64) -> bool {
+        let Policy {
+            rate,
+            active,
+            total,
+            budget,
+            ..
+        } = self.policy;
+        rate.get() < share || active.is_some() || total.is_some() || *budget != Budget::new()
+    }
+
     /// Returns what keeps a rule from injecting, besides its window and its key.
     fn obstacles(&self, rule: &Armed) -> Vec<Obstacle> {
         let Rule {

@@ -2,9 +2,12 @@
 //! [`CompiledMatcher`](super::compiled::CompiledMatcher) and learn no more than yes or no.
 
 use crate::{
-    call::Call,
+    call::{Call, cut},
     matcher::{Matcher, text::Text},
 };
+
+/// How many values of a call a mismatch keeps.
+const MOST_VALUES: usize = 8;
 
 /// A condition of a matcher that does not hold for a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,7 +17,8 @@ pub struct Mismatch {
     pub field: String,
     /// The condition.
     pub wanted: Text,
-    /// The values that the call has; empty if it has none. Bytes that are no UTF-8 are replaced.
+    /// The values that the call has; empty if it has none. Bytes that are no UTF-8 are replaced. The first 256 bytes of the
+    /// first eight values are kept.
     pub got: Vec<String>,
 }
 
@@ -65,13 +69,12 @@ impl Mismatches {
         if text.matches(&|| values.iter()) {
             return;
         }
-        let got = values.iter();
+        let got = values.iter().take(MOST_VALUES);
+        let got = got.map(|value| cut(String::from_utf8_lossy(value)).into_owned());
         self.0.push(Mismatch {
             field: format!("match.{name}"),
             wanted: text.clone(),
-            got: got
-                .map(|value| String::from_utf8_lossy(value).into_owned())
-                .collect(),
+            got: got.collect(),
         });
     }
 }

@@ -140,6 +140,17 @@ fn what_cannot_be_extended_is_refused_and_stays() {
 }
 
 #[test]
+fn a_policy_without_an_end_allows_no_more_than_a_rule_may_have() {
+    let (injector, _) = with_clock();
+    injector.set_policy(Policy::new().max_ttl(Duration::MAX));
+    injector.put(fails("r", "a", 30 * SECOND));
+    let most = 365 * 24 * 60 * 60 * SECOND;
+    let refused = injector.extend("r", most).unwrap_err();
+    assert!(matches!(refused, ExtendError::TooLong { max_ttl, .. } if max_ttl == most));
+    assert_eq!(injector.extend("r", most - 30 * SECOND), Ok(most));
+}
+
+#[test]
 fn the_policy_bounds_the_whole_life_of_a_rule() {
     let (injector, clock) = with_clock();
     injector.set_policy(Policy::new().max_ttl(60 * SECOND));

@@ -221,6 +221,30 @@ fn what_may_not_be_armed_does_not_come_back() {
 }
 
 #[test]
+fn what_wrote_nothing_has_nothing_to_undo() {
+    let injector = with_rules("a");
+    injector.put(rule("a"));
+    let put = injector.audit().last();
+    let error = injector.undo(put).unwrap_err();
+    assert!(matches!(error, UndoError::NothingWritten), "{error}");
+    assert_eq!(injector.audit().last(), put);
+}
+
+#[test]
+fn an_undo_of_an_undo_restores_the_order() {
+    let injector = with_rules("abc");
+    let order_of = |ids: &str| ids.chars().map(|id| rule(&id.to_string())).collect();
+    let mut rules: Vec<Rule> = order_of("cba");
+    rules[2] = rules[2].clone().enabled(false);
+    injector.apply(Change::Replace(rules), None).unwrap();
+    let undo = injector.undo(injector.audit().last()).unwrap();
+    assert_eq!(order(&injector), "abc");
+    injector.undo(undo.id).unwrap();
+    assert_eq!(order(&injector), "cba");
+    assert!(!injector.rules().find("a").unwrap().is_enabled());
+}
+
+#[test]
 fn an_undo_keeps_to_the_generation_that_was_seen() {
     let injector = with_rules("ab");
     let code = injector.as_actor(Actor::code());
@@ -265,10 +289,20 @@ proptest! {
                 states.push((injector.audit().last(), before));
             }
         }
+        let rules = || injector.rules().rules().to_vec();
         for (entry, before) in states.into_iter().rev() {
-            injector.undo(entry).unwrap();
-            let rules = injector.rules();
-            prop_assert_eq!(rules.rules(), &before[..]);
+            let after = rules();
+            let undone = injector.undo(entry);
+            if let Err(UndoError::NothingWritten) = undone {
+                prop_assert_eq!(&after, &before);
+                continue;
+            }
+            prop_assert_eq!(&rules(), &before);
+            // An undo is undone as well, and that once more.
+            injector.undo(undone.unwrap().id).unwrap();
+            prop_assert_eq!(&rules(), &after);
+            injector.undo(injector.audit().last()).unwrap();
+            prop_assert_eq!(&rules(), &before);
         }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         request_limits::{Client, RequestLimits, TooMany},
         role::Role,
     },
+    extract::query,
     problem::{Problem, Refused},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct RouteAccess {
     /// The least role that may use the route; `None` if the route requires no access token.
     pub(crate) needs: Option<Role>,
     pub(crate) concurrency: Concurrency,
+    /// Whether a request may ask what it would do.
+    pub(crate) has_dry_run: bool,
 }
 
 /// How the requests of one client to a route wait for each other.
@@ -100,6 +103,7 @@ pub(crate) async fn authorize(
         authorizer,
         needs,
         concurrency,
+        has_dry_run,
     } = lock;
     let credentials = take_credentials(request.headers_mut());
     let Some(needs) = needs else {
@@ -110,8 +114,7 @@ pub(crate) async fn authorize(
     };
     let (peer, request_line) = (Peer::of(request.extensions()), RequestLine::of(&request));
     let is_write = needs > Role::Observe;
-    // A dry run is a question: that it is refused is its answer, and no event.
-    let is_dry_run = request.uri().query() == Some("dry_run=true");
+    let is_dry_run = has_dry_run && query::is_dry_run(request.uri());
     let caller = match authorizer.authenticate(credentials.as_ref(), &peer) {
         Ok(caller) => caller,
         Err(failure) => {
@@ -125,6 +128,8 @@ pub(crate) async fn authorize(
     };
     let actor = caller.because(None::<&str>);
     let client = caller.client.clone();
+    // What a dry run is told by the route is the answer to a question, and no event.
+    let is_event = is_write && !(is_dry_run && caller.role >= needs);
     let response = if caller.role < needs {
         wrong_role(&actor, caller.role, needs)
     } else {
@@ -134,8 +139,7 @@ pub(crate) async fn authorize(
             .await
     };
     // Neither may a client that has a token fill the audit and its file.
-    if is_write
-        && !is_dry_run
+    if is_event
         && response.status().is_client_error()
         && let Some(unrecorded) = authorizer.limits.may_record(&client)
     {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::{
     extract::FromRequestParts,
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, Uri, request::Parts},
 };
 use chaos_core::SiteGlob;
 
@@ -213,6 +213,13 @@ impl<S: Sync> FromRequestParts<S> for DryRun {
         }
         Ok(Self { dry_run, because })
     }
+}
+
+/// Returns whether a request to a route with a [`DryRun`] is one.
+pub(crate) fn is_dry_run(uri: &Uri) -> bool {
+    let parameters = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let said = parameters.filter(|(name, _)| name == "dry_run").last();
+    said.is_some_and(|(_, value)| value == "true")
 }
 
 impl Asks for PageParams {

@@ -99,6 +99,12 @@ impl Operation {
     }
 
     /// Adds a parameter of the query with the schema of this name.
+    /// Returns whether there is a query parameter of this name.
+    pub(crate) fn asks_for(&self, name: &str) -> bool {
+        let mut parameters = self.parameters.iter();
+        parameters.any(|parameter| parameter["in"] == "query" && parameter["name"] == name)
+    }
+
     pub(crate) fn query(&mut self, name: &str, schema: &str, does: &str) {
         self.parameter("query", name, schema, does);
     }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use axum::{
     Extension, Router,
-    extract::{OriginalUri, Path},
+    extract::{OriginalUri, Path, rejection::PathRejection},
     http::{HeaderMap, HeaderName, StatusCode, Uri, header},
     response::{Html, IntoResponse, Response},
     routing::get,
@@ -73,13 +73,14 @@ pub(crate) async fn console(
     Ok((headers, Html(page)))
 }
 
-/// Returns the path below which the client finds the routes, as it stands in an attribute of the page.
+/// Returns where the routes are, relative to the page, as it stands in an attribute of the page. A proxy may have taken
+/// the beginning of the path away, so no more of it is used than its end.
 fn base(page: &Uri) -> String {
-    let mut base = String::new();
-    // A path that began with two slashes would name another host.
-    for part in page.path().split('/').filter(|part| !part.is_empty()) {
+    let mut base = ".".to_owned();
+    let last = page.path().rsplit('/').next();
+    if let Some(last) = last.filter(|last| !last.is_empty()) {
         base.push('/');
-        for character in part.chars() {
+        for character in last.chars() {
             match character {
                 '&' => base.push_str("&amp;"),
                 '"' => base.push_str("%22"),
@@ -96,7 +97,10 @@ fn base(page: &Uri) -> String {
 /// access token, and they are no part of the API, so they are not in the table.
 pub(crate) fn files() -> Router<Injector> {
     let style = async |headers: HeaderMap| File::find("console.css", &headers);
-    let script = async |Path(name): Path<String>, headers: HeaderMap| File::find(&name, &headers);
+    let script = async |path: Result<Path<String>, PathRejection>, headers: HeaderMap| match path {
+        Ok(Path(name)) => File::find(&name, &headers),
+        Err(_) => File::find("of this name", &headers),
+    };
     Router::new()
         .route("/console.css", get(style))
         .route("/console/{script}", get(script))
@@ -133,7 +137,8 @@ impl File {
     fn find(name: &str, headers: &HeaderMap) -> Result<Response, Problem> {
         let Some(file) = FILES.iter().find(|file| file.name == name) else {
             let detail = format!("the console has no file {name}");
-            return Err(Problem::new(StatusCode::NOT_FOUND, detail));
+            let problem = Problem::new(StatusCode::NOT_FOUND, detail);
+            return Err(problem.at("path", "a file that the console loads"));
         };
         let known = headers.get_all(header::IF_NONE_MATCH).iter();
         let mut known = known.filter_map(|tags| tags.to_str().ok());
@@ -179,11 +184,13 @@ mod tests {
     #[test]
     fn the_base_names_no_other_host_and_ends_no_attribute() {
         for (page, expected) in [
-            ("/", ""),
-            ("/chaos", "/chaos"),
-            ("/ops/chaos/", "/ops/chaos"),
-            ("//evil.example/", "/evil.example"),
-            ("/a\"b&c", "/a%22b&amp;c"),
+            ("/", "."),
+            ("/chaos", "./chaos"),
+            ("/ops/chaos", "./chaos"),
+            ("/ops/chaos/", "."),
+            ("//evil.example/", "."),
+            ("//evil.example", "./evil.example"),
+            ("/a\"b&c", "./a%22b&amp;c"),
         ] {
             assert_eq!(base(&page.parse().unwrap()), expected, "{page}");
         }

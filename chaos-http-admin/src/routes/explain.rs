@@ -4,10 +4,14 @@ mod asked_call;
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use chaos_core::{Explanation, Injector, Site, SiteKind, matcher::Mismatch, wire};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
-    extract::{body::JsonBody, query::NoQuery},
+    extract::{
+        body::JsonBody,
+        fields::{Fields, refuse},
+        query::NoQuery,
+    },
     problem::Problem,
     routes::explain::asked_call::AskedCall,
     worker::Worker,
@@ -15,8 +19,6 @@ use crate::{
 
 const BODY: &str = "an object with `site` and optionally `call`";
 const SITE: &str = "the name of a site that `GET /v1/sites` lists";
-const CALL: &str =
-    "an object with `method`, `path`, `host`, `headers`, `query` and `labels`, all optional";
 /// How many names of sites a refusal lists.
 const MOST_LISTED: usize = 20;
 
@@ -30,13 +32,9 @@ pub(crate) async fn explain(
 }
 
 fn answer(injector: &Injector, json: &[u8]) -> Result<Json<Value>, Problem> {
-    let body =
-        serde_json::from_slice(json).map_err(|error| refuse("body", error.to_string(), BODY))?;
-    let Value::Object(mut body) = body else {
-        return Err(refuse("body", "the body is not a JSON object", BODY));
-    };
-    let (site, call) = (body.remove("site"), body.remove("call"));
-    nothing_else(&body, "", BODY)?;
+    let mut body = Fields::read(json, BODY)?;
+    let (site, call) = (body.take("site"), body.take("call"));
+    body.end()?;
     let Some(Value::String(site)) = site else {
         return Err(refuse(
             "site",
@@ -51,7 +49,7 @@ fn answer(injector: &Injector, json: &[u8]) -> Result<Json<Value>, Problem> {
     };
     let call = AskedCall::read(call, &sites)?;
     let passed = layer_for(&call, &sites).unwrap_or(first);
-    let rules = injector.explain(passed, &call.as_call()).into_iter();
+    let rules = call.with(|call| injector.explain(passed, call)).into_iter();
     Ok(Json(json!({
         "site": site,
         "kind": passed.kind().as_str(),
@@ -99,19 +97,4 @@ fn mismatch(mismatch: &Mismatch) -> Value {
         "wanted": wire::text_to_value(&mismatch.wanted),
         "got": mismatch.got,
     })
-}
-
-/// Refuses a body that has other fields than those that were taken from it.
-fn nothing_else(rest: &Map<String, Value>, under: &str, allowed: &str) -> Result<(), Problem> {
-    match rest.keys().next() {
-        Some(other) => {
-            let detail = format!("unknown field `{other}`");
-            Err(refuse(&format!("{under}{other}"), detail, allowed))
-        }
-        None => Ok(()),
-    }
-}
-
-fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
 }

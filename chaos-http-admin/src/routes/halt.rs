@@ -4,7 +4,6 @@
 use axum::{
     Extension, Json,
     extract::{FromRequest, Request, State},
-    http::StatusCode,
     response::IntoResponse,
 };
 use chaos_core::{Injector, log::log};
@@ -16,6 +15,7 @@ use crate::{
     extract::{
         body::JsonBody,
         etag::{IfMatch, etag},
+        fields::{Fields, refuse},
         query::{MAX_REASON, NoQuery},
     },
     followers::Followers,
@@ -96,21 +96,10 @@ pub(crate) struct Reason(String);
 
 impl Reason {
     fn read(json: &[u8]) -> Result<Self, Problem> {
-        let refuse = |field: &str, detail: String| {
-            let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
-            problem.at(
-                field,
-                "an object with `reason`, a text of 1 to 1000 characters",
-            )
-        };
-        let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string()))?;
-        let Value::Object(mut body) = body else {
-            return Err(refuse("body", "the body is not a JSON object".to_owned()));
-        };
-        let reason = body.remove("reason");
-        if let Some(other) = body.keys().next() {
-            return Err(refuse(other, format!("unknown field `{other}`")));
-        }
+        const BODY: &str = "an object with `reason`, a text of 1 to 1000 characters";
+        let mut body = Fields::read(json, BODY)?;
+        let reason = body.take("reason");
+        body.end()?;
         match reason {
             Some(Value::String(reason))
                 if !reason.trim().is_empty() && reason.chars().count() <= MAX_REASON =>
@@ -119,9 +108,10 @@ impl Reason {
             }
             Some(_) => Err(refuse(
                 "reason",
-                "the reason is not a text of 1 to 1000 characters".to_owned(),
+                "the reason is not a text of 1 to 1000 characters",
+                BODY,
             )),
-            None => Err(refuse("reason", "the field `reason` is missing".to_owned())),
+            None => Err(refuse("reason", "the field `reason` is missing", BODY)),
         }
     }
 }

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
 use chaos_core::{Injector, Rule, wire};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::{
-    extract::{body::JsonBody, query::NoQuery},
+    extract::{
+        body::JsonBody,
+        fields::{Fields, refuse},
+        query::NoQuery,
+    },
     problem::Problem,
     routes::{rule::Id, warnings},
     worker::Worker,
@@ -55,15 +59,12 @@ pub(crate) async fn preview(
 }
 
 fn answer(injector: &Injector, json: &[u8]) -> Result<Json<Value>, Problem> {
-    let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string(), BODY))?;
-    let Value::Object(mut body) = body else {
-        return Err(refuse("body", "the body is not a JSON object", BODY));
-    };
-    let rule = rule(injector, body.remove("rule"))?;
-    let age = age(body.remove("after"))?;
+    let mut body = Fields::read(json, BODY)?;
+    let rule = rule(injector, body.take("rule"))?;
+    let age = age(body.take("after"))?;
     let preview = rule.preview()?.after(age);
-    let (ordinals, keys) = (body.remove("ordinals"), body.remove("keys"));
-    nothing_else(&body)?;
+    let (ordinals, keys) = (body.take("ordinals"), body.take("keys"));
+    body.end()?;
     let hits = match (ordinals, keys) {
         (Some(range), None) if !rule.is_keyed() => {
             let hits = range_of(&range)?.filter(|ordinal| preview.hits_ordinal(*ordinal));
@@ -160,15 +161,4 @@ fn texts(keys: Value) -> Result<Vec<String>, Problem> {
         0..=MOST => Ok(keys),
         many => Err(refuse("keys", format!("there are {many} keys"), KEYS)),
     }
-}
-
-fn nothing_else(rest: &Map<String, Value>) -> Result<(), Problem> {
-    match rest.keys().next() {
-        Some(other) => Err(refuse(other, format!("unknown field `{other}`"), BODY)),
-        None => Ok(()),
-    }
-}
-
-fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
 }

@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 
 use crate::{
     access::caller::Caller,
-    extract::{body::JsonBody, query::NoQuery},
+    extract::{
+        body::JsonBody,
+        fields::{Fields, refuse},
+        query::NoQuery,
+    },
     followers::Followers,
     problem::Problem,
     routes::edit_permit::{Extent, acquire_edit},
@@ -55,20 +59,15 @@ fn answer(
         let detail = "this port has no key for signing rule tokens";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     };
-    let body = serde_json::from_slice(json).map_err(|e| refuse("body", e.to_string(), BODY))?;
-    let Value::Object(mut body) = body else {
-        return Err(refuse("body", "the body is not a JSON object", BODY));
-    };
-    let Some(Value::String(subject)) = body.remove("subject") else {
+    let mut body = Fields::read(json, BODY)?;
+    let Some(Value::String(subject)) = body.take("subject") else {
         return Err(refuse(
             "subject",
             "the field `subject` is not a text",
             SUBJECT,
         ));
     };
-    let seconds = body
-        .remove("expires_in")
-        .and_then(|seconds| seconds.as_f64());
+    let seconds = body.take("expires_in").and_then(|seconds| seconds.as_f64());
     let lifetime = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
     let lifetime = lifetime.ok_or_else(|| {
@@ -78,12 +77,10 @@ fn answer(
             EXPIRES_IN,
         )
     })?;
-    let Some(rules) = body.remove("rules") else {
+    let Some(rules) = body.take("rules") else {
         return Err(refuse("rules", "the field `rules` is missing", RULES));
     };
-    if let Some(other) = body.keys().next() {
-        return Err(refuse(other, format!("unknown field `{other}`"), BODY));
-    }
+    body.end()?;
     // As a service reads them from the token.
     let rules = token::rules_from_value(rules)?;
     injector.check(&rules)?;
@@ -100,8 +97,4 @@ fn answer(
     })?;
     log(move || tracing::info!(target: "chaos", who = %actor, subject, "signed a rule token"));
     Ok((StatusCode::CREATED, Json(json!({ "token": token }))))
-}
-
-fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
 }

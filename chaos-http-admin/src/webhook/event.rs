@@ -47,6 +47,7 @@ impl Event {
             // Without anyone who had halted, it ended nothing.
             Action::Resume if entry.what.is_some() => ("resume", Topic::Halt),
             Action::Expire => ("expire", Topic::Rules),
+            Action::Extend => ("extend", Topic::Rules),
             // A breach stops one rule, or, without a change, all injection.
             Action::Breach if changes.is_empty() => ("breach", Topic::Halt),
             Action::Breach => ("breach", Topic::Breach),

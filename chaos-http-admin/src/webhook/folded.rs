@@ -153,6 +153,10 @@ impl Folded {
                 let parts: Vec<_> = parts
                     .map(|(these, what)| format!("{} {what}", rules(these)))
                     .collect();
+                // Of extensions alone, the last is told.
+                if parts.is_empty() {
+                    return (last.name, line(entry, last));
+                }
                 let parts = parts.join(", ");
                 let line = format!("{parts} since {since}, by {by}");
                 (if armed.0 > 0 { "arm" } else { last.name }, line)

@@ -89,6 +89,7 @@ pub(crate) fn line(entry: &Entry, event: &Event) -> String {
         },
         Action::Resume => format!("{by} resumed injection ({})", what(entry)),
         Action::Expire => format!("{} has expired", what(entry)),
+        Action::Extend => format!("{by} extended {}", what(entry)),
         Action::Breach => match event.changes.first() {
             Some((Some(rule), _)) => {
                 format!("a guard rail stopped {}: {}", rule.id(), what(entry))

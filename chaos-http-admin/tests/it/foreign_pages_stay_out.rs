@@ -275,14 +275,15 @@ async fn the_page_runs_its_own_script_and_no_other() {
     assert_ne!(nonces[0], nonces[1]);
 }
 
-/// The files that a page loads, by their addresses in it.
+/// The files that the page at `/` loads, by their paths.
 fn loaded(html: &str) -> Vec<String> {
     let addresses = html.split(['\n', '<']).filter(|tag| tag.contains("nonce="));
     let addresses = addresses.filter_map(|tag| {
         let (_, rest) = tag
             .split_once("href=\"")
             .or_else(|| tag.split_once("src=\""))?;
-        rest.split_once('"').map(|(address, _)| address.to_owned())
+        let (address, _) = rest.split_once('"')?;
+        address.strip_prefix('.').map(str::to_owned)
     });
     addresses.collect()
 }
@@ -310,7 +311,9 @@ async fn files_of_the_page_are_kept_by_browsers_for_as_long_as_they_are_the_same
         let foreign = Request::get(&file).header("sec-fetch-site", "cross-site");
         port.send(foreign, "").await.problem(403);
     }
-    port.get("/console/none.js").await.problem(404);
+    let problem = port.get("/console/none.js").await.problem(404);
+    assert_eq!(problem["field"], "path");
+    port.get("/console/%FF").await.problem(404);
     port.get("/console/console.html").await.problem(404);
     port.send(json_request("POST", "/console.css"), "")
         .await

@@ -453,3 +453,20 @@ async fn without_tokens_anyone_here_may_do_everything() {
     let answer = port.ask_as(ANN, "GET /v1/status", "").await.expect(200);
     assert_eq!(answer.json()["state"], json!("idle"));
 }
+
+/// A dry run is a question to a route; who may not ask it is refused as for the write.
+#[tokio::test]
+async fn a_refused_role_is_written_down_in_a_dry_run_too() {
+    let port = Running::guarded().await;
+    let headers = format!("Host: localhost\r\nAuthorization: Bearer {EVE}\r\n");
+    for line in [
+        "PUT /v1/rules/a?dry_run=true",
+        "PUT /v1/rules?dry_run=true&reason=x",
+        "POST /v1/tokens?dry_run=true",
+        "POST /v1/resume?dry_run=true",
+    ] {
+        let before = port.refusals().len();
+        port.ask(line, &headers, RULE).await.problem(403);
+        assert_eq!(port.refusals().len(), before + 1, "{line}");
+    }
+}

@@ -349,6 +349,23 @@ async fn an_expiry_is_told_on_time_though_nobody_asks() {
 }
 
 #[tokio::test]
+async fn an_extension_is_told() {
+    let (receiver, address) = Receiver::start(&[]).await;
+    let injector = Injector::new();
+    let hook = Webhook::json(&url(address)).unwrap().service("shop");
+    let _admin = Admin::new(injector.clone()).webhook(hook);
+    injector.put(rule("a"));
+    receiver.until(1).await;
+    let alice = injector.as_actor(Actor::new("alice").because("two minutes more"));
+    alice.extend("a", Duration::from_secs(120), None).unwrap();
+    let got = receiver.until(2).await;
+    assert_eq!(events(&got), ["arm", "extend"]);
+    let text = got[1]["text"].as_str().unwrap();
+    assert!(text.starts_with("shop: alice extended a by 120s"), "{text}");
+    assert!(text.ends_with(": two minutes more"), "{text}");
+}
+
+#[tokio::test]
 async fn the_last_word_about_a_rule_is_how_it_ended() {
     let (receiver, address) = Receiver::start(&[]).await;
     let injector = Injector::new();

@@ -96,17 +96,19 @@ fn links_of_documents_lead_somewhere() {
 }
 
 /// The anchors of a document's headings, as GitHub makes them, with those of what it includes; of a file of tests, the
-/// functions, since FAULTS.md names the test in the anchor.
+/// functions, since FAULTS.md and the book name the test in the anchor.
 fn anchors(document: &Path) -> Vec<String> {
     let text = read(document);
-    if document
-        .extension()
-        .is_some_and(|extension| extension == "rs")
-    {
-        let tests = text
-            .lines()
-            .filter_map(|line| line.split_once("fn ")?.1.split_once('('));
-        return tests.map(|(name, _)| name.to_owned()).collect();
+    let extension = document.extension().and_then(|name| name.to_str());
+    let functions = |keyword: &str| {
+        let lines = text.lines();
+        let found = lines.filter_map(|line| line.split_once(keyword)?.1.split_once('('));
+        found.map(|(name, _)| name.to_owned()).collect()
+    };
+    match extension {
+        Some("rs") => return functions("fn "),
+        Some("mjs") => return functions("function "),
+        _ => {}
     }
     let headings = prose(&text).filter(|line| line.starts_with('#'));
     let anchor = |heading: &str| -> String {
@@ -121,6 +123,80 @@ fn anchors(document: &Path) -> Vec<String> {
         anchors.extend(self::anchors(&document.parent().unwrap().join(included)));
     }
     anchors
+}
+
+/// HTML shows the pictures of the console, one for each colour scheme.
+#[test]
+fn pictures_of_documents_are_there_and_small() {
+    let readme = ("../../README.md".to_owned(), read("README.md"));
+    let mut seen = 0;
+    for (name, text) in pages().into_iter().chain([readme]) {
+        let sources = text.split("src").skip(1);
+        let sources = sources.filter_map(|rest| {
+            let rest = rest.strip_prefix("set").unwrap_or(rest);
+            rest.strip_prefix("=\"")?.split('"').next()
+        });
+        for source in sources {
+            let page = root().join(BOOK).join(&name);
+            let picture = page.parent().unwrap().join(source);
+            let size = fs::metadata(&picture).map_or(0, |file| file.len());
+            assert!(
+                (1..200_000).contains(&size),
+                "{name}: {source} has {size} bytes"
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen >= 4, "only {seen} were found");
+}
+
+/// Whether a file has a test of this name: in Rust, a function with an attribute of a test.
+fn has_test(file: &Path, name: &str) -> bool {
+    let text = read(file);
+    if file.extension().is_some_and(|extension| extension == "mjs") {
+        return text.contains(&format!("function {name}("));
+    }
+    let mut is_test = false;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_test = true;
+        } else if line.contains(&format!("fn {name}(")) {
+            return is_test;
+        } else if !line.starts_with("#[") {
+            is_test = false;
+        }
+    }
+    false
+}
+
+/// Each feature that the book says this library has, in its tables beside the peers, is shown by the test that it links to.
+#[test]
+fn each_feature_of_the_comparison_has_its_test() {
+    let page = Path::new(BOOK).join("explanation/comparison.md");
+    let text = read(&page);
+    let folder = root().join(page.parent().unwrap());
+    let (mut wrong, mut seen, mut is_table) = (Vec::new(), 0, false);
+    for line in text.lines() {
+        is_table = line.starts_with("| feature | chaos |") || (is_table && line.starts_with('|'));
+        let mut cells = line.split(" | ");
+        let (Some(feature), Some(ours), true) = (cells.next(), cells.next(), is_table) else {
+            continue;
+        };
+        if line.starts_with("| feature |") || line.starts_with("|---") || ours == "no" {
+            continue;
+        }
+        let link = ours
+            .strip_prefix("[yes](")
+            .and_then(|link| link.strip_suffix(')'));
+        let test = link.and_then(|link| link.split_once('#'));
+        let is_there = test.is_some_and(|(file, name)| has_test(&folder.join(file), name));
+        if !is_there {
+            wrong.push(format!("{feature}: no test {ours}"));
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 60, "only {seen} were found");
 }
 
 /// mdBook leaves out a page that its summary does not name, and prints an include that leads nowhere as it is.

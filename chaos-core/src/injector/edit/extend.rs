@@ -57,7 +57,7 @@ impl Injector {
             return Err(ExtendError::Stale { current });
         }
         let max_ttl = self.0.hub.bounds.load().policy.max_ttl;
-        let max_ttl = max_ttl.unwrap_or(Lifetime::LONGEST);
+        let max_ttl = max_ttl.map_or(Lifetime::LONGEST, |most| most.min(Lifetime::LONGEST));
         let extended = book.rules.extend(id, by, max_ttl, now)?;
         self.0.install_one(&mut book, &extended, now);
         let deadline = extended.1.and_then(|rule| rule.arming.deadline());

@@ -40,7 +40,7 @@ impl Injector {
     ///
     /// # Errors
     /// Returns an error if there is no such entry or it is no longer kept, if it is none of an edit of rules, if one of
-    /// its rules was changed since, or if a rule that would come back is refused.
+    /// its rules was changed since, if it has changed nothing that is written, or if a rule that would come back is refused.
     pub fn undo(&self, entry: u64) -> Result<Arc<Entry>, UndoError> {
         self.undo_by(&Actor::code(), entry, None)
     }
@@ -59,6 +59,10 @@ impl Injector {
             return Err(UndoError::NotAnEdit { action });
         }
         let changes = entry.changes();
+        let is_same = |(before, after): &BeforeAndAfter| before == after;
+        if !changes.is_empty() && changes.iter().all(is_same) {
+            return Err(UndoError::NothingWritten);
+        }
         let returning = || changes.iter().filter_map(|(before, _)| before.as_deref());
         // Before the lock, which this may take.
         self.check(returning()).map_err(ChangeError::Rule)?;
@@ -84,7 +88,10 @@ impl Injector {
             entry.action.as_str(),
             entry.actor
         );
-        let changed = narrowed(&changes, &before, edited.changed);
+        let changed = match &changes[..] {
+            [change] if entry.is_of_one_rule() => narrowed(change, &before, edited.changed),
+            _ => edited.changed,
+        };
         let draft = EntryDraft::of(Action::Undo).what(what).changed(changed);
         let undo = self.note(&book, actor, draft);
         drop(book);
@@ -128,11 +135,8 @@ impl Injector {
     }
 }
 
-/// Returns what an undo has changed, in a form that keeps no more rules alive than it must.
-fn narrowed(undone: &[BeforeAndAfter], before: &RuleSet, all: Changed) -> Changed {
-    let [(earlier, later)] = undone else {
-        return all;
-    };
+/// Returns what the undo of an edit of one rule has changed, in a form that keeps no more rules alive than it must.
+fn narrowed((earlier, later): &BeforeAndAfter, before: &RuleSet, all: Changed) -> Changed {
     match later {
         Some(later) => match before.position(later.id.as_str()) {
             Some(at) => Changed::one(before, at, earlier.clone()),

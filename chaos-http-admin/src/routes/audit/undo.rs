@@ -14,6 +14,7 @@ use crate::{
     extract::{
         body::JsonBody,
         etag::{IfMatch, etag},
+        fields::{self, Fields},
         query::ReasonParam,
     },
     followers::Followers,
@@ -56,23 +57,12 @@ pub(crate) async fn undo(
 
 /// Reads a body `{"entry":38}`.
 fn read(json: &[u8]) -> Result<u64, Problem> {
-    let wrong =
-        |field: &str, detail: String| Problem::new(StatusCode::BAD_REQUEST, detail).at(field, BODY);
-    let body = serde_json::from_slice(json).map_err(|error| wrong("body", error.to_string()))?;
-    let Value::Object(mut body) = body else {
-        return Err(wrong("body", "the body is not a JSON object".to_owned()));
-    };
-    let entry = body.remove("entry");
-    if let Some(other) = body.keys().next() {
-        return Err(wrong(other, format!("unknown field `{other}`")));
-    }
+    let mut body = Fields::read(json, BODY)?;
+    let entry = body.take("entry");
+    body.end()?;
     let id = entry.as_ref().and_then(Value::as_u64);
-    id.ok_or_else(|| {
-        wrong(
-            "entry",
-            "the field `entry` is no id, or is missing".to_owned(),
-        )
-    })
+    let detail = "the field `entry` is no id, or is missing";
+    id.ok_or_else(|| fields::refuse("entry", detail, "the id of an entry, a whole number"))
 }
 
 fn refuse(error: UndoError) -> Problem {
@@ -91,6 +81,9 @@ fn refuse(error: UndoError) -> Problem {
             "entry",
             "an entry of the action put, edit, remove, replace or undo",
         ),
+        UndoError::NothingWritten => {
+            conflict(detail).at("entry", "an entry that changes what is written in a rule")
+        }
         UndoError::EditedSince {
             rule,
             left,

@@ -5,8 +5,10 @@ import { element, svg, write } from "./dom.js";
 const BUCKETS = 60;
 /** Space for the axes, in pixels. */
 const [LEFT, RIGHT, TOP, BOTTOM] = [50, 4, 8, 18];
-/** Where a halt has its name. */
-const HALT = 34;
+/** Where a halt has its name, and the highest name of a line. */
+const [HALT, HIGHEST] = [34, 12];
+/** Below such a width, there is no space for whole names, and below the second for the middle of the time. */
+const [NARROW, SHORT] = [160, 240];
 const ROUND = [1, 1.5, 2, 3, 4, 5, 8, 10];
 
 /**
@@ -68,7 +70,7 @@ function fillTable(table, { lines, unit, seconds }) {
 }
 
 const ago = (at, seconds) => (at === BUCKETS - 1 ? "now" : `${Math.round((1 - at / BUCKETS) * seconds)} s ago`);
-const minutes = (seconds) => `${seconds / 60} min ago`;
+const minutes = (seconds, isNarrow) => (isNarrow ? `−${seconds / 60} min` : `${seconds / 60} min ago`);
 
 /** Returns the number above `most` at which an axis ends. */
 function roundUp(most) {
@@ -89,18 +91,20 @@ function draw(picture, { lines, limit, unit, seconds, bands, halts }) {
     parts.push(svg("line", { class: "grid", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }),
       text("axis", { x: LEFT - 6, y: at + 4 }, unit(round * part), { "text-anchor": "end" }));
   }
-  const ticks = [[0, minutes(seconds), "start"], ...(width > 240 ? [[(BUCKETS - 1) / 2, minutes(seconds / 2), "middle"]] : []), [BUCKETS - 1, "now", "end"]];
+  const isNarrow = width < NARROW;
+  const ticks = [[0, minutes(seconds, isNarrow), "start"], ...(width > SHORT ? [[(BUCKETS - 1) / 2, minutes(seconds / 2), "middle"]] : []), [BUCKETS - 1, "now", "end"]];
   for (const [at, words, anchor] of ticks) parts.push(text("axis", { x: x(at), y: height - 2 }, words, { "text-anchor": anchor }));
   if (limit !== undefined) {
     parts.push(svg("line", { class: "limit", x1: LEFT, x2: width - RIGHT, y1: y(limit), y2: y(limit) }),
-      text("t-limit", { x: LEFT + 4, y: y(limit) - 5 }, `guard rail ${unit(limit)}`));
+      text("t-limit", { x: LEFT + 4, y: y(limit) - 5 }, `${isNarrow ? "" : "guard "}rail ${unit(limit)}`));
   }
   // The name of a halt stands there.
   const taken = halts.length ? [HALT] : [];
   for (const line of lines) parts.push(svg("path", { class: line.is, d: path(line.values, x, y) }), ...label(line, x, y, text, taken, height));
-  for (const at of halts) {
-    parts.push(svg("line", { class: "halt", x1: x(at), x2: x(at), y1: 4, y2: height - BOTTOM }),
-      text("t-limit", { x: x(at) + (at > BUCKETS - 12 ? -5 : 5), y: HALT }, "halt", { "text-anchor": at > BUCKETS - 12 ? "end" : "start" }));
+  for (const at of halts) parts.push(svg("line", { class: "halt", x1: x(at), x2: x(at), y1: 4, y2: height - BOTTOM }));
+  // Those before it may be near: the last one has a name.
+  for (const at of halts.slice(-1)) {
+    parts.push(text("t-limit", { x: x(at) + (at > BUCKETS - 12 ? -5 : 5), y: HALT }, "halt", { "text-anchor": at > BUCKETS - 12 ? "end" : "start" }));
   }
   picture.replaceChildren(...parts);
 }
@@ -121,7 +125,7 @@ function label({ is, called, values }, x, y, text, taken, height) {
   const last = values.findLastIndex((value) => value !== null);
   if (last < 0) return [];
   const top = Math.max(...values.slice(Math.max(0, last - 14), last + 1).filter((value) => value !== null));
-  let at = Math.max(20, y(top) - 7);
+  let at = Math.max(HIGHEST, y(top) - 7);
   while (taken.some((other) => Math.abs(other - at) < 14) && at < height - BOTTOM) at += 14;
   taken.push(at);
   return [text(`t-${is}`, { x: x(Math.max(last, 14)) - (last < values.length - 1 ? 6 : 0), y: at }, called, { "text-anchor": "end" })];

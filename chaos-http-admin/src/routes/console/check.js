@@ -36,6 +36,12 @@ export function clearProblems() {
   for (const input of find("f-fault").querySelectorAll("input")) input.removeAttribute("aria-invalid");
 }
 
+/** Says a refusal: a share is typed in per cent here, and is a fraction to the port. */
+function words(field, { message, allowed }) {
+  const shown = /^(rate|guards)/.test(field) ? allowed?.replace(/\b0 to 1$/, "0 to 100") : allowed;
+  return `${field ? `${field}: ` : ""}${message}.${shown ? ` Allowed: ${shown}.` : ""}`;
+}
+
 function put(sign, field, text) {
   const [, name, input] = placeOf(field);
   const node = find(`${sign}-${name}`) ?? find(`${sign}-other`);
@@ -50,7 +56,7 @@ function put(sign, field, text) {
 export function showRefusal(error) {
   clearProblems();
   const field = within(error.field) ?? "";
-  put("e", field, `${field ? `${field}: ` : ""}${error.message}.${error.allowed ? ` Allowed: ${error.allowed}.` : ""}`);
+  put("e", field, words(field, error));
   const [, name, input] = placeOf(field);
   const at = input && find(input);
   (at?.matches("input") ? at : at?.querySelector("input"))?.focus();
@@ -78,7 +84,7 @@ export async function check(rule, id) {
   clearProblems();
   if (refusal) {
     const field = within(refusal.field) ?? "";
-    put("e", field, `${field ? `${field}: ` : ""}${refusal.message}.${refusal.allowed ? ` Allowed: ${refusal.allowed}.` : ""}`);
+    put("e", field, words(field, refusal));
   }
   for (const { field, detail, suggestion } of warnings) put("w", field, `${field}: ${warning(field, detail, suggestion)}.`);
   find("f-arm").disabled = Boolean(refusal) && id === null && refusal.status === 400;

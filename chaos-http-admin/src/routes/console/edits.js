@@ -1,7 +1,7 @@
 // Changes of rules: each is refused if somebody else has changed the rule that is seen here, and says what has changed.
 
 import { allRules, ask, Refusal, rulePath } from "./api.js";
-import { refresh } from "./poll.js";
+import { refresh, takeOver } from "./poll.js";
 import { isOver, ruleOf, state } from "./state.js";
 import { failure, tell, tellRefusal } from "./told.js";
 import { json } from "./words.js";
@@ -35,7 +35,9 @@ export const differenceWords = (changes) =>
 export async function edit(id, seen, send, tag = state.tag) {
   for (let tries = 0; ; tries++) {
     try {
-      return await send(tag);
+      const answer = await send(tag);
+      takeOver(answer, id);
+      return answer;
     } catch (error) {
       if (!(error instanceof Refusal) || error.status !== 412 || tries === 3) throw error;
       const now = await allRules();

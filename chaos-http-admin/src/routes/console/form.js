@@ -204,6 +204,8 @@ function sending({ id, ...body }) {
 
 /** Arms the rule. */
 async function send() {
+  // What was typed last may not have been painted yet, and the name follows from it.
+  show();
   const made = rule();
   if (made === null) return check(null, null);
   if (!seen && ruleOf(made.id)) {

@@ -4,7 +4,7 @@ import { bucketOf, chart, spread } from "./charts.js";
 import { element, find, place } from "./dom.js";
 import { hasLive, watch } from "./live.js";
 import { recent } from "./samples.js";
-import { changed, isLive, isShadow, on, state } from "./state.js";
+import { changed, isHalted, isLive, isShadow, on, state } from "./state.js";
 import { milliseconds, percent, rate, seconds as secondsOf } from "./words.js";
 
 const latency = chart("Latency, p99"), errors = chart("Errors"), calls = chart("Calls");
@@ -72,7 +72,7 @@ function show() {
   const spared = line((sample) => failing(of(sample)?.alone));
   const failed = line((sample) => failing(of(sample)));
   const isHit = hit.some((value) => value !== null);
-  errors.update(errorWords(spared, failed, bound.errors), {
+  errors.update(errorWords(spared, failed, bound.errors, frame.halts.at(-1)), {
     ...frame, limit: bound.errors, unit: percent,
     lines: [clean("left alone", spared), ...(isHit ? [injected("all", failed)] : [])],
   });
@@ -102,9 +102,13 @@ function latencyWords(alone, hit) {
   return `${milliseconds(now)}.${state.rules.some(isLive) ? "" : " Nothing is injected."}`;
 }
 
-function errorWords(clean, total, limit) {
+/** `halt` is where injection was halted last. */
+function errorWords(clean, total, limit, halt) {
   const [alone, now] = [latest(clean), latest(total)];
   if (now === null) return "No calls.";
+  // A guard rail halts at once, so what led to it may be one bucket.
+  const before = isHalted() && halt !== undefined ? Math.max(...total.slice(Math.max(0, halt - 2), halt + 1)) : null;
+  if (before !== null) return `${percent(now)} now; ${percent(before)} before the halt.`;
   const rail = limit === undefined ? "" : ` The rail is at ${percent(limit)}.`;
   return state.rules.some(isLive) ? `${percent(now)} of all calls${alone === null ? "" : `; ${percent(alone)} of those left alone`}.${rail}` : `${percent(now)} of calls.`;
 }
@@ -118,7 +122,7 @@ function callWords(every, some) {
 /** Without frames, the rules' own counts are all that is known. */
 function showCounts(line, frame) {
   const matched = line((sample) => sample.matched), hit = line((sample) => sample.hit);
-  const why = hasLive() && site() ? "Not counted yet." : "This port does not measure it.";
+  const why = hasLive() ? "Not counted yet." : "This port does not measure it.";
   latency.update(why, null);
   errors.update(why, null);
   if (latest(matched) === null) return calls.update(why, null);

@@ -22,10 +22,10 @@ const audit = { run: "", last: 0 };
 let turn = Promise.resolve();
 let timer = 0;
 
-/** The round that reads everything and has not begun: who asks meanwhile gets the same. @type {Promise<void> | null} */
+/** The round that waits for nothing and has not begun: who asks meanwhile gets the same. @type {Promise<void> | null} */
 let next = null;
 
-/** Reads everything now. */
+/** Reads now what has changed. */
 export function refresh() {
   next ??= turn = turn.then(() => {
     next = null;
@@ -35,6 +35,27 @@ export function refresh() {
 }
 
 on("stale", refresh);
+
+/**
+ * Shows what an edit of one rule was answered with. If no other edit came between, the list, which may be long, need not
+ * be read for it.
+ * @param {{ body: any, tag: string | null }} answer
+ * @param {string} id
+ */
+export function takeOver({ body, tag }, id) {
+  const generation = Number(tag?.replaceAll('"', "") ?? NaN);
+  const isNext = generation === rules.generation + 1 || generation === rules.generation;
+  if (!isNext || (body && !body.stats)) return;
+  const at = state.rules.findIndex((rule) => rule.id === id);
+  const others = state.rules.toSpliced(at < 0 ? state.rules.length : at, at < 0 ? 0 : 1, ...(body ? [body] : []));
+  if (body) {
+    body.read = performance.now();
+    note(id, Date.now(), hits(body));
+  }
+  Object.assign(rules, { generation });
+  Object.assign(state, { rules: others, tag });
+  changed("rules");
+}
 
 /** Reads what is due, again and again. */
 export async function start() {
@@ -64,7 +85,8 @@ async function round(everything) {
   try {
     const status = await get("/v1/status");
     heard();
-    if (everything || isDue(rules, now, status.generation !== rules.generation)) await readRules(status);
+    const hasChanged = status.generation !== rules.generation;
+    if ((everything && hasChanged) || isDue(rules, now, hasChanged)) await readRules(status);
     state.status = status;
     state.statusRead = performance.now();
     changed("status");

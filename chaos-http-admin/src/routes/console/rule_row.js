@@ -6,7 +6,7 @@ import { element, set, svg, write } from "./dom.js";
 import { act, remove, turn } from "./edits.js";
 import { openExplain } from "./explain.js";
 import { openDuplicate, openEdit } from "./form.js";
-import { refresh } from "./poll.js";
+import { refresh, takeOver } from "./poll.js";
 import { line, samples } from "./samples.js";
 import { rails, sentence, warning } from "./sentence.js";
 import { hits, isLive, isOn, isOver, isShadow, left, may, owner, ruleOf, state } from "./state.js";
@@ -119,11 +119,15 @@ function tagsOf(rule) {
 }
 
 async function lengthen(id) {
-  await act(() => ask("POST", `${rulePath(id)}/extend`, { body: { by: "5m" } }),
-    ({ body }) => {
-      const expires = body?.stats?.expires_in ?? body?.expires_in;
-      return `${id} ends ${typeof expires === "number" ? `in ${clock(expires)}` : "5 min later"}; its counts go on`;
-    });
+  const send = async () => {
+    const answer = await ask("POST", `${rulePath(id)}/extend`, { body: { by: "5m" } });
+    takeOver(answer, id);
+    return answer;
+  };
+  await act(send, ({ body }) => {
+    const expires = body?.stats?.expires_in ?? body?.expires_in;
+    return `${id} ends ${typeof expires === "number" ? `in ${clock(expires)}` : "5 min later"}; its counts go on`;
+  });
 }
 
 /** The menu that is open. @type {{ close: () => void } | null} */

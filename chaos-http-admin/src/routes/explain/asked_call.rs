@@ -1,21 +1,27 @@
 //! `AskedCall`: a call as a question describes it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::IpAddr};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use chaos_core::{Call, Label, Site};
+use chaos_core::{Call, Label, Site, SiteKind};
 use serde_json::{Map, Value};
 
-use super::{CALL, nothing_else, refuse};
-use crate::problem::Problem;
+use crate::{extract::fields::refuse, problem::Problem};
 
-const TEXTS: &str = "an object of texts";
+const CALL: &str = "an object with `method`, `path`, `host`, `headers`, `query`, `peer` and `labels`, all optional";
+const TEXT: &str = "a text of at most 8192 bytes";
+const TEXTS: &str = "an object of at most 100 texts of at most 8192 bytes";
+/// How many headers, parameters or labels a call may have.
+const MOST: usize = 100;
+/// How many bytes a text may have: what servers take for all headers together.
+const LONGEST: usize = 8192;
 
 /// The facts of a call, owned.
 #[derive(Debug, Default)]
 pub(super) struct AskedCall {
     /// `None` if the question names no fact of a request.
     request: Option<(Method, Uri, HeaderMap)>,
+    peer: Option<IpAddr>,
     labels: Vec<Label<'static>>,
 }
 
@@ -27,7 +33,13 @@ impl AskedCall {
             Some(Value::Object(call)) => call,
             Some(_) => return Err(refuse("call", "the call is not an object", CALL)),
         };
-        let labels = labels(&texts(&mut call, "labels")?, sites)?;
+        let peer = peer(text(&mut call, "peer")?)?;
+        let mut labels = labels(&texts(&mut call, "labels")?, sites)?;
+        if let Some(peer) = peer
+            && sites.iter().any(|site| site.kind() == SiteKind::Connection)
+        {
+            labels.push(("peer", peer.to_string().into()));
+        }
         let names = ["method", "path", "host", "headers", "query"];
         let is_request = names.iter().any(|name| call.contains_key(*name));
         let method = method(text(&mut call, "method")?)?;
@@ -39,9 +51,16 @@ impl AskedCall {
             let value = value.map_err(|_| refuse("call.host", "not a host", "a host"))?;
             headers.insert(header::HOST, value);
         }
-        nothing_else(&call, "call.", CALL)?;
+        if let Some(other) = call.keys().next() {
+            let detail = format!("unknown field `{other}`");
+            return Err(refuse(&format!("call.{other}"), detail, CALL));
+        }
         let request = is_request.then_some((method, uri, headers));
-        Ok(Self { request, labels })
+        Ok(Self {
+            request,
+            peer,
+            labels,
+        })
     }
 
     /// Returns whether the question names a fact of a request.
@@ -49,40 +68,63 @@ impl AskedCall {
         self.request.is_some()
     }
 
-    /// Returns the call.
-    pub(super) fn as_call(&self) -> Call<'_> {
+    /// Returns what `ask` returns about the call.
+    pub(super) fn with<T>(&self, ask: impl FnOnce(&Call<'_>) -> T) -> T {
         let call = match &self.request {
             Some((method, uri, headers)) => Call::http(method, uri, headers),
             None => Call::new(),
         };
-        call.labels(&self.labels)
+        let peer = || self.peer;
+        ask(&call.labels(&self.labels).lazy_facts(&peer))
     }
 }
 
 fn text(call: &mut Map<String, Value>, name: &str) -> Result<Option<String>, Problem> {
-    match call.remove(name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(refuse(&format!("call.{name}"), "not a text", "a text")),
-    }
+    let value = call.remove(name);
+    value
+        .map(|value| short(value, || format!("call.{name}")))
+        .transpose()
 }
 
 /// Takes names and their values.
 fn texts(call: &mut Map<String, Value>, name: &str) -> Result<Vec<(String, String)>, Problem> {
     let texts = match call.remove(name) {
         None => return Ok(Vec::new()),
-        Some(Value::Object(texts)) => texts,
+        Some(Value::Object(texts)) if texts.len() <= MOST => texts,
+        Some(Value::Object(texts)) => {
+            let detail = format!("there are {}", texts.len());
+            return Err(refuse(&format!("call.{name}"), detail, TEXTS));
+        }
         Some(_) => return Err(refuse(&format!("call.{name}"), "not an object", TEXTS)),
     };
-    let texts = texts.into_iter().map(|(key, value)| match value {
-        Value::String(value) => Ok((key, value)),
-        _ => Err(refuse(
-            &format!("call.{name}.{key}"),
-            "not a text",
-            "a text",
-        )),
+    let texts = texts.into_iter().map(|(key, value)| {
+        let value = short(value, || format!("call.{name}.{key}"))?;
+        Ok((key, value))
     });
     texts.collect()
+}
+
+/// Returns a text that is not too long: explanations repeat it for each rule that it does not match.
+fn short(value: Value, field: impl Fn() -> String) -> Result<String, Problem> {
+    match value {
+        Value::String(text) if text.len() <= LONGEST => Ok(text),
+        Value::String(text) => {
+            let detail = format!("the text has {} bytes", text.len());
+            Err(refuse(&field(), detail, TEXT))
+        }
+        _ => Err(refuse(&field(), "not a text", TEXT)),
+    }
+}
+
+fn peer(peer: Option<String>) -> Result<Option<IpAddr>, Problem> {
+    let Some(peer) = peer else {
+        return Ok(None);
+    };
+    let parsed = peer.parse().map(Some);
+    parsed.map_err(|_| {
+        let detail = format!("{peer:?} is no IP address");
+        refuse("call.peer", detail, "an IP address, without a port")
+    })
 }
 
 fn method(method: Option<String>) -> Result<Method, Problem> {
@@ -103,8 +145,14 @@ fn uri(path: &str, query: &[(String, String)]) -> Result<Uri, Problem> {
         pairs.extend_pairs(query);
         target.push_str(&pairs.finish());
     }
-    let uri = target.parse().ok().filter(|_| path.starts_with('/'));
-    uri.ok_or_else(|| refuse("call.path", format!("{path:?} is no path"), ALLOWED))
+    let is_path = path.starts_with('/') && !path.contains('#') && path.parse::<Uri>().is_ok();
+    if !is_path {
+        return Err(refuse("call.path", format!("{path:?} is no path"), ALLOWED));
+    }
+    target.parse().map_err(|_| {
+        let detail = "the parameters do not fit into a request";
+        refuse("call.query", detail, TEXTS)
+    })
 }
 
 fn headers(all: &[(String, String)]) -> Result<HeaderMap, Problem> {

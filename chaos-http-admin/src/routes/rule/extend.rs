@@ -8,7 +8,12 @@ use serde_json::Value;
 
 use crate::{
     access::caller::Caller,
-    extract::{body::JsonBody, etag::IfMatch, query::ReasonParam},
+    extract::{
+        body::JsonBody,
+        etag::IfMatch,
+        fields::{self, Fields},
+        query::ReasonParam,
+    },
     followers::Followers,
     problem::Problem,
     routes::{
@@ -56,27 +61,21 @@ pub(crate) async fn extend(
 
 /// Reads a body `{"by":"5m"}`.
 fn read(json: &[u8]) -> Result<Duration, Problem> {
-    let wrong = |field: &str, detail: String, allowed: &str| {
-        Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
-    };
-    let body =
-        serde_json::from_slice(json).map_err(|error| wrong("body", error.to_string(), BODY))?;
-    let Value::Object(mut body) = body else {
-        let detail = "the body is not a JSON object".to_owned();
-        return Err(wrong("body", detail, BODY));
-    };
-    let by = body.remove("by");
-    if let Some(other) = body.keys().next() {
-        return Err(wrong(other, format!("unknown field `{other}`"), BODY));
-    }
+    let mut body = Fields::read(json, BODY)?;
+    let by = body.take("by");
+    body.end()?;
     let Some(Value::String(by)) = by else {
-        let detail = "the field `by` is no text, or is missing".to_owned();
-        return Err(wrong("by", detail, BY));
+        let detail = "the field `by` is no text, or is missing";
+        return Err(fields::refuse("by", detail, BY));
     };
     let time = wire::duration_from_text(&by);
-    let time = time.map_err(|error| wrong("by", error.problem().to_owned(), BY))?;
+    let time = time.map_err(|error| fields::refuse("by", error.problem(), BY))?;
     match time.is_zero() {
-        true => Err(wrong("by", format!("{by:?} is no time at all"), BY)),
+        true => Err(fields::refuse(
+            "by",
+            format!("{by:?} is no time at all"),
+            BY,
+        )),
         false => Ok(time),
     }
 }
