@@ -48,14 +48,8 @@ impl RuleList {
     }
 }
 
-/// Returns whether an enabled rule injects nothing until it is armed anew.
+/// Returns whether the time of an enabled rule is over: it injects nothing until it is armed anew. Whether a limit
+/// is used up is not known, because the counts go on when a rule is armed anew.
 pub(crate) fn has_ended(rule: &Value) -> bool {
-    rule["enabled"] != false && is_over(rule)
-}
-
-/// Returns whether the time of a rule is over, or its limit is used up.
-pub(crate) fn is_over(rule: &Value) -> bool {
-    let limit = rule["limit"].as_u64();
-    let is_used_up = limit.is_some_and(|limit| rule["stats"]["injected"].as_u64() >= Some(limit));
-    rule["stats"]["expires_in"] == 0.0 || is_used_up
+    rule["enabled"] != false && rule["stats"]["expires_in"] == 0.0
 }

@@ -6,7 +6,7 @@ use crate::{
     args::change::{IdsArgs, RemoveArgs},
     client::{
         answer::text,
-        rule_list::{RuleList, is_over},
+        rule_list::{RuleList, has_ended},
     },
     commands::show::unknown,
     edit::{Edit, Terms, all_or_none},
@@ -27,7 +27,7 @@ pub(super) async fn switch(
         true => fleet.confirm(out, &format!("{word} {}", args.ids.join(", ")))?,
         false => fleet.announce(out),
     }
-    let edit_of = |id: &String, rule: &Value| match on && is_over(rule) {
+    let edit_of = |id: &String, rule: &Value| match on && has_ended(rule) {
         // Only a write of the whole rule arms it anew.
         true => {
             let mut rule = as_written(rule);

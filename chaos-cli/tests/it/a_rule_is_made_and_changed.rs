@@ -1,6 +1,5 @@
 //! Rules are made from the short form, changed by their ids, and shown as the command that makes them.
 
-use chaos_core::inject;
 use serde_json::json;
 
 use crate::support::{port::Port, program::chaosctl};
@@ -207,20 +206,11 @@ fn an_arm_that_is_only_printed_asks_nobody() {
 #[test]
 fn a_rule_that_has_ended_is_armed_by_on() {
     let port = Port::new();
-    let injector = &port.injector;
-    for id in ["ended", "off"] {
-        port.put_ended(id);
-    }
-    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
-    run(&["off", "off"]).expect(0);
-    assert!(inject!(injector: injector, "db.read").is_ok());
-    for id in ["ended", "off"] {
-        let before = port.injector.rules().generation();
-        run(&["on", id]).expect(0);
-        assert_eq!(port.injector.rules().generation(), before + 1);
-        assert_eq!(port.rule(id)["enabled"], true);
-        // A millisecond may be over by now.
-        let puts = port.injector.audit().after(0).entries;
-        assert_eq!(puts.last().unwrap().action.as_str(), "put", "{id}");
-    }
+    port.put_ended("ended");
+    let before = port.injector.audit().last();
+    chaosctl(&["-e", &port.url, "on", "ended"]).expect(0);
+    // Its millisecond may be over by now.
+    let mut entries = port.injector.audit().after(before).entries.into_iter();
+    assert!(entries.any(|entry| entry.action.as_str() == "put"));
+    assert_eq!(port.rule("ended")["enabled"], true);
 }

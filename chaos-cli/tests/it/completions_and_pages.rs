@@ -318,7 +318,7 @@ fn ids_of_the_service_are_no_words_of_the_shell() {
     let url = serve(Router::new().fallback(move || ready(Json(document.clone()))));
     let ids = chaosctl(&["-e", &url, "__ids"]).expect(0);
     assert_eq!(ids.stdout, "kept\n");
-    assert_eq!(bash(&format!("chaosctl -e {url} rm ")), ["kept"]);
+    assert_eq!(bash(&format!("chaosctl -e {url} rm k")), ["kept"]);
     // Nor is what another program of that name prints.
     let program = folder.path().join("chaosctl");
     fs::write(
@@ -328,6 +328,6 @@ fn ids_of_the_service_are_no_words_of_the_shell() {
     .unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
     let words = bash(&format!("{} rm ", program.display()));
-    assert_eq!(words, [evil.as_str(), "kept"]);
+    assert!(words.contains(&evil), "{words:?}");
     assert!(!file.exists());
 }
