@@ -324,11 +324,14 @@ impl Drop for LiveListener {
         }
         frames.left_at = live.clock.now();
         drop(frames);
-        let live = Arc::clone(live);
+        let live = Arc::downgrade(live);
         // Without a runtime, the next listener forgets them.
         if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move {
                 sleep(LINGER).await;
+                let Some(live) = live.upgrade() else {
+                    return;
+                };
                 let mut frames = live.frames();
                 if frames.listeners.is_empty() && live.is_forgotten(&frames) {
                     frames.forget();

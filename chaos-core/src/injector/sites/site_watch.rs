@@ -97,9 +97,9 @@ impl Injector {
     /// - At a site in code, calls and hits are counted, and nothing else.
     /// - The sites of connections are not counted.
     ///
-    /// Sites that become known later are counted, too. At most 200 are counted at a time: of more, the first ones by
-    /// name. A halt leaves the counts as they are: calls are counted on. Counting a call takes no lock, and, after the
-    /// first calls of a thread, no allocation. A site that nobody watches costs nothing more than before.
+    /// Sites that become known later are counted, too. At most 200 are counted at a time, and further ones are not. A
+    /// halt leaves the counts as they are: calls are counted on. A call that is counted takes no lock that another one
+    /// waits for, and, after the first calls of a thread, no allocation. A site that nobody watches costs nothing.
     ///
     /// ```
     /// use chaos_core::{Fault, Injector, Rule, inject};
