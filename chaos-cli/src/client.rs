@@ -95,14 +95,17 @@ impl Client {
     /// Sends a request whose answer goes on: the head of the answer is waited for, and no longer.
     pub(crate) async fn open(&self, request: Request) -> Result<Response, Failure> {
         let route = request.route();
-        let head = tokio::time::timeout(self.access.timeout, self.start(request, None));
-        let response = head.await.map_err(|_| no_answer("it took too long"))??;
-        match response.status().is_success() {
-            true => Ok(response),
-            false => Answer::read(response, &route)
-                .await
-                .and(Err(no_answer("the answer is no stream"))),
-        }
+        let opened = async {
+            let response = self.start(request, None).await?;
+            match response.status().is_success() {
+                true => Ok(response),
+                false => Answer::read(response, &route)
+                    .await
+                    .and(Err(no_answer("the answer is no stream"))),
+            }
+        };
+        let opened = tokio::time::timeout(self.access.timeout, opened).await;
+        opened.unwrap_or_else(|_| Err(no_answer("it took too long")))
     }
 
     async fn start(

@@ -34,6 +34,12 @@ use crate::{
 pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
     let Cli { globals, command } = cli;
     // What asks no endpoint.
+    if out.is_json()
+        && let Command::Completion(_) | Command::Man(_) | Command::Help(_) = &command
+    {
+        let failure = Failure::usage("the command prints text alone");
+        return Err(failure.at("--json", "no --json"));
+    }
     match &command {
         Command::Context(args) => return own::context::run(&globals, args, out),
         Command::Completion(args) => return Ok(own::completion::run(args, out)),

@@ -15,6 +15,9 @@ use serde_json::Value;
 
 use crate::failure::{Exit, Failure};
 
+/// The number of characters of which [`OneLine`] cuts none.
+const PART: usize = 1000;
+
 /// Where a command prints. Escape codes are removed where nobody can see colours.
 #[derive(Debug)]
 pub(crate) struct Output {
@@ -50,7 +53,7 @@ impl Output {
     /// Prints a line for people to standard output; nothing with `--json`.
     pub(crate) fn text(&self, line: impl Display) {
         if !self.json {
-            self.print(line);
+            self.write(harmless(&line.to_string()));
         }
     }
 
@@ -61,8 +64,15 @@ impl Output {
         }
     }
 
-    /// Prints a line to standard output, whatever the format.
+    /// Prints a line to standard output, whatever the format: exactly, except on a terminal.
     pub(crate) fn print(&self, line: impl Display) {
+        match io::stdout().is_terminal() {
+            true => self.write(harmless(&line.to_string())),
+            false => self.write(line),
+        }
+    }
+
+    fn write(&self, line: impl Display) {
         let mut out = anstream::stdout().lock();
         let printed = writeln!(out, "{line}").and_then(|()| out.flush());
         if printed.is_err() {
@@ -73,7 +83,7 @@ impl Output {
     /// Prints a line to standard error, unless `--quiet` says otherwise.
     pub(crate) fn note(&self, line: impl Display) {
         if !self.quiet {
-            print_error(line);
+            print_error(harmless(&line.to_string()));
         }
     }
 
@@ -101,17 +111,22 @@ impl Output {
         }
     }
 
+    /// Returns whether there is a terminal to ask on.
+    pub(crate) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
     /// Asks a question on the terminal.
     ///
     /// # Errors
     /// Returns a failure if there is no terminal to ask on, or the answer is not yes.
     pub(crate) fn confirm(&self, question: &str) -> Result<(), Failure> {
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !self.can_ask() {
             let failure = Failure::usage("there is no terminal to ask on");
             return Err(failure.at("--yes", "-y, to answer yes"));
         }
         let mut out = anstream::stderr().lock();
-        let _ = write!(out, "{question} [y/N] ").and_then(|()| out.flush());
+        let _ = write!(out, "{} [y/N] ", harmless(question)).and_then(|()| out.flush());
         drop(out);
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);
@@ -125,4 +140,15 @@ impl Output {
 fn print_error(line: impl Display) {
     // Nobody can be told that standard error is closed.
     let _ = writeln!(anstream::stderr().lock(), "{line}");
+}
+
+/// Returns lines without what would steer a terminal, however long they are.
+fn harmless(text: &str) -> String {
+    let lines = text.split('\n').map(|line| {
+        let characters: Vec<char> = line.chars().collect();
+        let parts = characters.chunks(PART);
+        let parts = parts.map(|part| OneLine(&String::from_iter(part)).to_string());
+        parts.collect::<String>()
+    });
+    lines.collect::<Vec<_>>().join("\n")
 }

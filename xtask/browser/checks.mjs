@@ -7,12 +7,12 @@ import { startStub } from "./stub.mjs";
 import { HOSTILE } from "./stub_data.mjs";
 
 const tokens = { "secret-of-oncall": { name: "oncall", role: "arm" } };
-const row = (page, id) => page.locator("#rule-list > li", { has: page.getByRole("heading", { name: id, exact: true }) });
-const ready = (page) => page.locator("#rule-list h3").first().waitFor();
+export const row = (page, id) => page.locator("#rule-list > li", { has: page.getByRole("heading", { name: id, exact: true }) });
+export const ready = (page) => page.locator("#rule-list h3").first().waitFor();
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.textContent);
 
 /** Does something with a page and a stub, and ends both; the page must not complain. */
-async function on(browser, wanted, work, more) {
+export async function on(browser, wanted, work, more) {
   const stub = await startStub(wanted);
   const { page, complaints, close } = await open(browser, stub.url, more);
   try {

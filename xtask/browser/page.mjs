@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const FOLDER = new URL("../../chaos-http-admin/src/routes/console/", import.meta.url);
 
-/** Answers a request for a file of the console; `null` if it is none. */
+/** Answers a request for a file of the console; `null` if it is none. `base` is where the routes are, relative to the page. */
 export function page(path, base, isTokenRequired) {
   if (path === "/") return html(base, isTokenRequired);
   if (path === "/console.css") return file("console.css", "text/css");

@@ -19,6 +19,7 @@ export async function startStub({ tokens, prefix = "", isBig = false, isIdle = f
   const server = createServer(async (request, response) => {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
+    await port.hold?.(request);
     const answer = reply(port, tokens, prefix, request, Buffer.concat(chunks).toString());
     seen.push({ method: request.method, url: request.url, status: answer.status ?? 200, headers: request.headers });
     if (answer.stream) return answer.stream(request, response);
@@ -39,7 +40,7 @@ function reply(port, tokens, prefix, { method, url, headers }, text) {
   const { pathname, searchParams } = new URL(url, "http://x");
   if (!pathname.startsWith(prefix)) return problem(404, "there is no route");
   const path = pathname.slice(prefix.length) || "/";
-  const file = page(path, prefix, Boolean(tokens));
+  const file = page(path, `./${pathname.split("/").at(-1)}`.replace(/\/$/, ""), Boolean(tokens));
   if (file) return file;
   const you = tokens ? tokens[/^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1]] : { name: "anyone", role: "arm" };
   if (!you) return problem(401, "the access token is not valid", "Authorization");
@@ -49,7 +50,7 @@ function reply(port, tokens, prefix, { method, url, headers }, text) {
   if (ROLES.indexOf(you.role) < ROLES.indexOf(role)) return problem(403, `the access token \`${you.name}\` has the role ${you.role}; the route requires ${role}`, "Authorization");
   try {
     const id = decodeURIComponent(pattern.exec(path)[1] ?? "");
-    return work(port, { id, you, query: searchParams, body: text ? JSON.parse(text) : null, tag: headers["if-match"] });
+    return work(port, { id, you, query: searchParams, body: text ? JSON.parse(text) : null, tag: headers["if-match"], isNew: headers["if-none-match"] === "*" });
   } catch (error) {
     if (error instanceof Refused) return problem(error.status, error.message, error.field, error.allowed);
     throw error;
@@ -69,7 +70,7 @@ const problem = (status, detail, field, allowed) =>
 /** What the port holds. */
 class Port {
   constructor({ isBig, isIdle, isOld }) {
-    Object.assign(this, { isOld, generation: 1, run: Math.random().toString(36), bytes: 0, halted: null, breaches: [], frames: [] });
+    Object.assign(this, { isOld, generation: 1, run: "shop-7c9f", bytes: 0, halted: null, breaches: [], frames: [], places: 0 });
     this.sites = isBig ? manySites(1000) : usualSites();
     const made = isIdle ? [] : isBig ? manyRules(500, this.sites) : usualRules();
     this.rules = made.map((rule) => this.armed(rule.rule, rule.by, rule.stats, rule.left));
@@ -86,7 +87,7 @@ class Port {
 
   armed(rule, by, stats = {}, left) {
     const ttl = left ?? seconds(rule.ttl ?? "10m");
-    return { rule, by, since: Date.now(), ends: ttl === null ? null : Date.now() + ttl * 1000, stats: { matched: 0, injected: 0, shadowed: 0, active: 0, evicted: 0, overflow: {}, ...stats } };
+    return { rule: inItsWords(rule), by, since: Date.now(), ends: ttl === null ? null : Date.now() + ttl * 1000, stats: { matched: 0, injected: 0, shadowed: 0, active: 0, evicted: 0, overflow: {}, ...stats } };
   }
 
   isLive = (one) => one.rule.enabled !== false && (one.ends === null || one.ends > Date.now());
@@ -102,7 +103,7 @@ class Port {
     if (!sites.length) found.push({ rule: rule.id, field: "site", detail: `no such site ${rule.site}`, suggestion: "db.read" });
     if (sites.length && sites.every((site) => site.kind !== "layer")) {
       if (/^(header|query)/.test(rule.key ?? "")) found.push({ rule: rule.id, field: "key", detail: `calls at ${rule.site} have no headers and no query: nobody would ever be hit`, suggestion: `a label: ${sites[0].labels.join(", ") || "it has none"}` });
-      if (rule.faults.some((fault) => "status" in fault)) found.push({ rule: rule.id, field: "faults[0]", detail: `a status cannot happen at ${rule.site}`, suggestion: "error or latency" });
+      if (rule.faults.some((fault) => fault?.status !== undefined)) found.push({ rule: rule.id, field: "faults[0]", detail: `a status cannot happen at ${rule.site}`, suggestion: "error or latency" });
     }
     return found;
   }
@@ -113,7 +114,7 @@ class Port {
     if (rule.rate !== undefined && !(rule.rate >= 0 && rule.rate <= 1)) throw new Refused(400, `${rule.rate} is no rate`, "rate", "a number from 0 to 1");
     const status = rule.faults?.[0]?.status;
     if (status !== undefined && !(status >= 100 && status <= 999)) throw new Refused(400, `${status} is no status`, "faults[0].status", "200 to 599");
-    if (rule.faults?.some((fault) => fault.abort === "exit")) throw new Refused(400, "exit is not allowed by the policy", "faults[0].abort", "close, reset, refuse, panic");
+    if (rule.faults?.some((fault) => fault?.abort === "exit")) throw new Refused(400, "exit is not allowed by the policy", "faults[0].abort", "close, reset, refuse, panic");
   }
 
   shown(one) {
@@ -146,13 +147,13 @@ class Port {
     return made;
   }
 
-  status() {
+  status(you) {
     const { halted } = this;
     return {
       state: this.state(), generation: this.generation, rules: this.rules.length, overlays: 0, active: this.halted ? 0 : 3, compiled_out: false,
       injected: this.rules.reduce((sum, one) => sum + one.stats.injected, 0),
       breaches: this.isOld ? this.breaches.map((breach) => breach.text) : this.breaches, policy: {}, audit: { last: this.entries.length }, listeners: 0,
-      ...(this.isOld ? {} : { service: "shop", run: "shop-7c9f" }),
+      ...(this.isOld ? {} : { service: "shop", run: this.run, you }),
       ...(halted && { halted: { ...halted.holders[0], seconds_ago: (Date.now() - halted.at) / 1000, holders: halted.holders } }),
     };
   }
@@ -211,6 +212,12 @@ function seconds(text) {
   return parts.reduce((sum, [, number, unit]) => sum + number * { ms: 0.001, s: 1, m: 60, h: 3600 }[unit], 0);
 }
 
+/** A port leaves out what is usual, and sorts what has no order. */
+function inItsWords({ ttl, match, ...rule }) {
+  const sorted = (value) => (value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort().map(([name, one]) => [name, sorted(one)])) : value);
+  return { ...rule, ...(match && { match: sorted(match) }), ...(ttl !== undefined && ttl !== "10m" && { ttl }) };
+}
+
 /** What a rule would do with a call. */
 function explained(rule, call) {
   const { method } = rule.match ?? {};
@@ -237,7 +244,9 @@ function live(port, { query }) {
   return {
     stream(request, response) {
       response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-      response.write(port.frames.map((frame) => written(frame, {})).join(""));
+      port.places += 1;
+      request.socket.once("close", () => { port.places -= 1; });
+      response.write(port.frames.map((frame) => written(frame, port.replayed ?? {})).join(""));
       const tell = (frame, rules) => {
         const text = written(frame, rules);
         port.bytes += text.length;
@@ -253,22 +262,22 @@ const RULE = /^\/v1\/rules\/([^/]+)$/;
 
 /** Method, path, role, deed, and whether an old port lacks it. */
 const routes = [
-  ["GET", /^\/v1\/status$/, "observe", (port) => ({ body: port.status() })],
+  ["GET", /^\/v1\/status$/, "observe", (port, { you }) => ({ body: port.status(you) })],
   ["GET", /^\/v1\/whoami$/, "observe", (_, { you }) => ({ body: you }), true],
   ["GET", /^\/v1\/sites$/, "observe", (port) => ({ body: { sites: port.sites } })],
   ["GET", /^\/v1\/sites\/([^/]+)\/seen$/, "observe", () => ({ body: { methods: ["GET", "POST"], paths: ["/products", "/products/{id}", "/checkout/{id}"], hosts: [], labels: [] } }), true],
   ["GET", /^\/v1\/rules$/, "observe", (port) => tagged(port, { rules: port.rules.map((one) => port.shown(one)), generation: port.generation })],
-  ["PUT", /^\/v1\/rules$/, "arm", (port, { body, query }) => {
-    if (query.get("dry_run") !== "true") throw new Refused(400, "the stub has dry runs only");
-    body.rules.forEach((rule) => { port.check(rule); seconds(rule.ttl ?? "10m"); });
-    return { body: { warnings: body.rules.flatMap((rule) => port.warnings(rule)) } };
-  }],
   ["GET", RULE, "observe", (port, { id }) => tagged(port, port.shown(port.find(id)))],
-  ["PUT", RULE, "arm", (port, { id, body, you, tag }) => {
+  ["PUT", RULE, "arm", (port, { id, body, you, tag, isNew, query }) => {
     port.matches(tag);
-    const rule = { id, ...body };
+    const rule = { ...body, id };
     port.check(rule);
+    if (query.get("dry_run") === "true") {
+      seconds(rule.ttl ?? "10m");
+      return { body: { ...rule, warnings: port.warnings(rule) } };
+    }
     const before = port.rules.find((one) => one.rule.id === id);
+    if (isNew && before) throw new Refused(412, `there is a rule \`${id}\` already`, "If-None-Match");
     const made = port.put(rule, you.name);
     port.note(you.name, "put", { reason: rule.reason ?? null, changes: [{ rule: id, before: before ? written(before) : null, after: rule }] });
     return tagged(port, port.shown(made), before ? 200 : 201);
@@ -311,7 +320,7 @@ const routes = [
       else { port.rules = port.rules.filter((one) => one.rule.id !== rule); port.generation += 1; }
     }
     port.note(you.name, "undo", { what: `entry ${entry.id}`, changes: entry.changes.map(({ rule, before, after }) => ({ rule, before: after, after: before })) });
-    return tagged(port, port.status());
+    return tagged(port, port.status(you));
   }, true],
   ["POST", /^\/v1\/explain$/, "observe", (port, { body }) => {
     const site = port.sites.find((site) => site.name === body.site);
@@ -319,19 +328,19 @@ const routes = [
     const rules = port.rules.filter((one) => port.known(one.rule.site).includes(site)).map(({ rule }) => explained(rule, body.call ?? {}));
     return { body: { site: site.name, kind: site.kind, rules } };
   }, true],
-  ["POST", /^\/v1\/halt$/, "stop", (port, { you, body }) => { port.halt(you.name, body.reason); return tagged(port, port.status()); }],
+  ["POST", /^\/v1\/halt$/, "stop", (port, { you, body }) => { port.halt(you.name, body.reason); return tagged(port, port.status(you)); }],
   ["POST", /^\/v1\/resume$/, "arm", (port, { you, body, tag }) => {
     port.matches(tag);
     if (port.breaches.length) throw new Refused(409, port.breaches[0].text, "enabled", "false, until POST /v1/acknowledge");
     port.halted = null;
     port.note(you.name, "resume", { reason: body.reason });
-    return tagged(port, port.status());
+    return tagged(port, port.status(you));
   }],
   ["POST", /^\/v1\/acknowledge$/, "arm", (port, { you, body }) => {
     port.breaches = [];
     if (port.halted) port.halted.holders = [{ kind: "person", by: "guard rail", reason: body.reason, seconds_ago: 0, locked: false }];
     port.note(you.name, "acknowledge", { reason: body.reason });
-    return tagged(port, port.status());
+    return tagged(port, port.status(you));
   }],
   ["GET", /^\/v1\/audit$/, "observe", (port, { query }) => {
     const after = query.get("after");

@@ -77,7 +77,8 @@ pub(crate) async fn next_part(response: &mut Response) -> Result<Option<Vec<u8>>
     }
 }
 
-fn unlike_a_port(has: &str) -> Failure {
+/// Returns the failure for an answer that no admin port gives to the request.
+pub(super) fn unlike_a_port(has: &str) -> Failure {
     let detail = format!("what answers there is no admin port: its answer has {has}");
     Failure::new(Exit::Refused, detail)
 }

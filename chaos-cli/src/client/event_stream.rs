@@ -1,15 +1,19 @@
 //! A stream of server-sent events from a port.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use reqwest::{Response, header};
 use serde_json::Value;
+use tokio::time::timeout;
 
 pub(crate) use crate::client::event_parser::Event;
 use crate::{
-    client::{Client, answer::next_part, event_parser::Parser, request::Request},
+    client::{Client, answer::next_part, event_parser::Parser, no_answer, request::Request},
     failure::{Exit, Failure},
 };
+
+/// The longest time in which nothing comes. A port sends at least a comment each 15 seconds.
+const SILENCE: Duration = Duration::from_secs(40);
 
 /// The events that answer a request.
 pub(crate) struct EventStream {
@@ -41,7 +45,9 @@ impl EventStream {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(Some(event));
             }
-            match next_part(&mut self.response).await? {
+            let part = timeout(SILENCE, next_part(&mut self.response)).await;
+            let part = part.unwrap_or_else(|_| Err(no_answer("the stream has fallen silent")));
+            match part? {
                 Some(bytes) => self.ready.extend(self.parser.read(&bytes)?),
                 None => return Ok(None),
             }

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::{
-    client::{Client, request::Request},
+    client::{Client, answer::unlike_a_port, request::Request},
     failure::Failure,
 };
+
+/// The most rules that are read.
+const MOST: usize = 100_000;
 
 /// The rules of an endpoint, and their generation as an entity tag.
 #[derive(Clone, Debug)]
@@ -27,11 +30,15 @@ impl RuleList {
             let answer = client.send(request).await?.with("rules")?;
             // Those of the first page: what changes between two pages is found by the next write.
             list.etag = list.etag.or(answer.etag);
+            let before = list.rules.len();
             let rules = answer.body["rules"].as_array();
             list.rules.extend(rules.into_iter().flatten().cloned());
             match answer.body["next"].as_str() {
-                Some(next) => request = Request::get(&PATH).query("after", next),
                 None => return Ok(list),
+                Some(next) if (before + 1..MOST).contains(&list.rules.len()) => {
+                    request = Request::get(&PATH).query("after", next);
+                }
+                Some(_) => return Err(unlike_a_port("pages without an end")),
             }
         }
     }
@@ -41,10 +48,8 @@ impl RuleList {
     }
 }
 
-/// Returns whether the time of an enabled rule is over, or its limit is used up: it injects nothing until it is
-/// armed anew.
+/// Returns whether the time of an enabled rule is over: it injects nothing until it is armed anew. Whether a limit
+/// is used up is not known, because the counts go on when a rule is armed anew.
 pub(crate) fn has_ended(rule: &Value) -> bool {
-    let limit = rule["limit"].as_u64();
-    let is_used_up = limit.is_some_and(|limit| rule["stats"]["injected"].as_u64() >= Some(limit));
-    rule["enabled"] != false && (rule["stats"]["expires_in"] == 0.0 || is_used_up)
+    rule["enabled"] != false && rule["stats"]["expires_in"] == 0.0
 }

@@ -9,7 +9,11 @@ use serde_json::Value;
 
 use crate::{
     args::aim::ApplyArgs,
-    client::{Client, answer::text, rule_list::RuleList},
+    client::{
+        Client,
+        answer::text,
+        rule_list::{RuleList, has_ended},
+    },
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
@@ -81,22 +85,41 @@ fn ask(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result<(), Failure> {
 fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<(String, String)> {
     let is_named = |rule: &&Value| rules.iter().any(|other| other["id"] == rule["id"]);
     let before = list.rules.iter().filter(|rule| prune || is_named(rule));
-    difference::between(&before.cloned().collect::<Vec<_>>(), rules)
+    let mut changed = difference::between(&before.cloned().collect::<Vec<_>>(), rules);
+    let anew = rules.iter().filter(|rule| is_armed_anew(list, rule));
+    changed.extend(anew.map(|rule| {
+        let id = text(rule, "id");
+        (
+            id.to_owned(),
+            format!("  {id}\n    had ended, and is armed anew"),
+        )
+    }));
+    changed
+}
+
+/// Returns whether a rule is there as it is to be, and has ended.
+fn is_armed_anew(list: &RuleList, rule: &Value) -> bool {
+    let before = list.find(text(rule, "id"));
+    before.is_some_and(has_ended) && difference::lines(before, Some(rule)).is_none()
 }
 
 /// Returns the edits that make the rules. Rules that stay as they are keep their counts.
 fn edits(list: &RuleList, rules: &[Value], prune: bool) -> Vec<Edit> {
-    if prune {
-        let rules = rules.to_vec();
-        return vec![Edit::Replace { rules }];
-    }
-    let changed = rules.iter().filter(|rule| {
-        let before = list.find(text(rule, "id"));
-        difference::lines(before, Some(rule)).is_some()
-    });
     let put = |rule: &Value| Edit::Put {
         id: text(rule, "id").to_owned(),
         rule: rule.clone(),
     };
+    if prune {
+        let whole = Edit::Replace {
+            rules: rules.to_vec(),
+        };
+        // In a list, a rule that stays as it is stays ended, too.
+        let anew = rules.iter().filter(|rule| is_armed_anew(list, rule));
+        return std::iter::once(whole).chain(anew.map(put)).collect();
+    }
+    let changed = rules.iter().filter(|rule| {
+        let before = list.find(text(rule, "id"));
+        difference::lines(before, Some(rule)).is_some() || before.is_some_and(has_ended)
+    });
     changed.map(put).collect()
 }

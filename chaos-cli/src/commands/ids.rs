@@ -1,15 +1,19 @@
 //! `on`, `off` and `rm`: rules by their ids.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     args::change::{IdsArgs, RemoveArgs},
-    client::{answer::text, rule_list::RuleList},
+    client::{
+        answer::text,
+        rule_list::{RuleList, has_ended},
+    },
     commands::show::unknown,
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,
+    rule::as_command::as_written,
 };
 
 pub(super) async fn switch(
@@ -23,12 +27,22 @@ pub(super) async fn switch(
         true => fleet.confirm(out, &format!("{word} {}", args.ids.join(", ")))?,
         false => fleet.announce(out),
     }
-    let edits = args.ids.iter().map(|id| Edit::Patch {
-        id: id.clone(),
-        patch: json!({ "enabled": on }),
-    });
-    let edits: Vec<_> = edits.collect();
-    edit(fleet, out, args.reason.as_deref(), &args.ids, &edits, word).await
+    let edit_of = |id: &String, rule: &Value| match on && has_ended(rule) {
+        // Only a write of the whole rule arms it anew.
+        true => {
+            let mut rule = as_written(rule);
+            rule["enabled"] = true.into();
+            Edit::Put {
+                id: id.clone(),
+                rule,
+            }
+        }
+        false => Edit::Patch {
+            id: id.clone(),
+            patch: json!({ "enabled": on }),
+        },
+    };
+    edit(fleet, out, args.reason.as_deref(), &args.ids, edit_of, word).await
 }
 
 pub(super) async fn remove(
@@ -57,9 +71,8 @@ pub(super) async fn remove(
         return Ok(report);
     }
     fleet.announce(out);
-    let edits = args.ids.iter().map(|id| Edit::Remove { id: id.clone() });
-    let edits: Vec<_> = edits.collect();
-    edit(fleet, out, reason, &args.ids, &edits, "deleted").await
+    let remove = |id: &String, _: &Value| Edit::Remove { id: id.clone() };
+    edit(fleet, out, reason, &args.ids, remove, "deleted").await
 }
 
 /// Makes edits of rules that must be there.
@@ -68,7 +81,7 @@ async fn edit(
     out: &Output,
     reason: Option<&str>,
     ids: &[String],
-    edits: &[Edit],
+    edit_of: impl Fn(&String, &Value) -> Edit,
     done: &str,
 ) -> Result<Report, Failure> {
     let lists = fleet.ask(RuleList::read).await;
@@ -77,11 +90,11 @@ async fn edit(
         ..Terms::default()
     };
     let plan = |list: &RuleList| {
-        let missing = ids.iter().find(|id| list.find(id).is_none());
-        match missing {
-            Some(id) => Err(unknown(id, list.rules.iter().map(|rule| text(rule, "id")))),
-            None => Ok(edits.to_vec()),
-        }
+        let edits = ids.iter().map(|id| match list.find(id) {
+            Some(rule) => Ok(edit_of(id, rule)),
+            None => Err(unknown(id, list.rules.iter().map(|rule| text(rule, "id")))),
+        });
+        edits.collect()
     };
     let report = all_or_none(fleet, out, terms, lists, plan).await;
     if report.exit == Exit::Done {

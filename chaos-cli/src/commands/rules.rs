@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use chaos_core::RuleId;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -51,7 +52,9 @@ pub(super) async fn ids(fleet: &Fleet, out: &Output) -> Report {
     };
     let lists = fleet.ask(read).await;
     let rules = lists.iter().flatten().flat_map(|list| &list.rules);
-    let ids: BTreeSet<&str> = rules.map(|rule| text(rule, "id")).collect();
+    let ids = rules.map(|rule| text(rule, "id"));
+    // What is no id may be meant for the shell.
+    let ids: BTreeSet<&str> = ids.filter(|id| id.parse::<RuleId>().is_ok()).collect();
     for id in &ids {
         out.text(id);
     }

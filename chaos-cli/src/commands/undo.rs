@@ -11,8 +11,8 @@ use crate::{
     output::Output,
 };
 
-/// The changes that can be taken back.
-const CHANGES: [&str; 4] = ["put", "edit", "remove", "replace"];
+/// The changes of rules. All but an extension can be taken back.
+const CHANGES: [&str; 6] = ["put", "edit", "remove", "replace", "extend", "undo"];
 
 /// Takes back the entry, or the last change of who asks, at each endpoint.
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &UndoArgs) -> Result<Report, Failure> {
@@ -32,7 +32,13 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &UndoArgs) -> Result<
         }));
     }
     let what: Vec<_> = entries.iter().flatten().map(what).collect();
-    fleet.confirm(out, &format!("take back {}", what.join(", ")))?;
+    let question = format!("take back {}", what.join(", "));
+    match fleet.production.is_some() || args.entry.is_some() || fleet.yes {
+        true => fleet.confirm(out, &question)?,
+        // Where nobody has a name, it may be the change of somebody else.
+        false if out.can_ask() => out.confirm(&format!("{question}?"))?,
+        false => out.note(&question),
+    }
     let pairs = fleet.clients.iter().zip(entries.into_iter().flatten());
     let reason = args.reason.as_deref();
     let undone = join_all(pairs.map(|(client, entry)| undo(client, entry, reason))).await;
@@ -66,10 +72,13 @@ async fn last_change(client: &Client) -> Result<Value, Failure> {
     let entries = audit["entries"].as_array().into_iter().flatten().rev();
     let mut mine = entries
         .filter(|entry| CHANGES.contains(&text(entry, "action")) && entry["actor"] == you["name"]);
-    mine.next().cloned().ok_or_else(|| {
-        Failure::new(
-            Exit::Refused,
-            "the audit holds no change of yours to take back",
-        )
-    })
+    let refuse = |detail: &str| Failure::new(Exit::Refused, detail);
+    match mine.next() {
+        Some(last) if last["action"] == "extend" => {
+            let detail = format!("{}: an extension cannot be taken back", what(last));
+            Err(refuse(&detail).at("ENTRY", "another entry, of `chaosctl audit`"))
+        }
+        Some(last) => Ok(last.clone()),
+        None => Err(refuse("the audit holds no change of yours to take back")),
+    }
 }

@@ -9,18 +9,26 @@ mod view;
 use std::{
     cell::RefCell,
     io::{self, IsTerminal},
+    pin::pin,
     time::Duration,
 };
 
-use futures_util::future::join_all;
+use futures_util::{
+    FutureExt,
+    future::{Fuse, FusedFuture, join_all},
+};
 use ratatui::DefaultTerminal;
-use tokio::{sync::Notify, time::sleep};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 
 use crate::{
     args::look::WatchArgs,
     client::{
         Client,
         live::{self, Live},
+        no_answer,
         rule_list::RuleList,
     },
     commands::{
@@ -90,7 +98,12 @@ async fn follow(client: &Client, at: usize, model: &RefCell<Model>, changed: &No
         // A port without them is asked again now and then: it may have been replaced.
         let pause = match frames(client, at, model, changed).await {
             Ok(()) => PACE,
-            Err(_) => PACE * 4,
+            Err(_) => {
+                // They would be taken for those of now.
+                model.borrow_mut().forget_latencies(at);
+                changed.notify_one();
+                PACE * 4
+            }
         };
         sleep(pause).await;
     }
@@ -113,7 +126,10 @@ async fn frames(
     let mut live = Live::watch(client, &sites).await?;
     // Other rules may aim at other sites.
     while model.borrow().aims(at) == aims {
-        let Some(frame) = live.next().await? else {
+        // Frames come each second.
+        let next = timeout(PACE * 20, live.next()).await;
+        let next = next.unwrap_or_else(|_| Err(no_answer("there are no frames")));
+        let Some(frame) = next? else {
             break;
         };
         model.borrow_mut().live(at, &frame);
@@ -135,18 +151,25 @@ async fn show(
     changed: &Notify,
 ) -> Result<Exit, Failure> {
     let mut keys = keys();
+    // A service that does not answer to a halt keeps no key from being read.
+    let mut halt = pin!(Fuse::terminated());
     loop {
         let drawn = terminal.draw(|frame| view::draw(frame, &model.borrow()));
         drawn.map_err(|error| broken(&error))?;
         tokio::select! {
             () = changed.notified() => {}
+            answers = &mut halt => {
+                let answers: Vec<_> = answers;
+                model.borrow_mut().halted(&answers);
+            }
             // Ages grow although nothing answers.
             () = sleep(Duration::from_secs(1)) => {}
             key = keys.recv() => match key {
                 None | Some(Key::Quit) => return Ok(Exit::Done),
+                Some(Key::Halt) if !halt.is_terminated() => {}
                 Some(Key::Halt) => {
-                    let answers = stop::send_halt(fleet, "pressed in chaosctl watch").await;
-                    model.borrow_mut().halted(&answers);
+                    "halting".clone_into(&mut model.borrow_mut().message);
+                    halt.set(stop::send_halt(fleet, "pressed in chaosctl watch").fuse());
                 }
                 Some(key) => model.borrow_mut().press(key),
             },

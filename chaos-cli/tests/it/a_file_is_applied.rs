@@ -1,6 +1,6 @@
 //! `apply` makes the rules of a file, shows what changes, and leaves the others as they are.
 
-use std::{fs, io::Write, process::Stdio};
+use std::{fs, io::Write, process::Stdio, time::Duration};
 
 use chaos_core::inject;
 
@@ -90,4 +90,36 @@ fn standard_input_is_a_file() {
         .unwrap();
     assert!(child.wait().unwrap().success());
     assert_eq!(port.ids(), ["b"]);
+}
+
+/// A file that was applied yesterday: its rules have ended, and are armed anew.
+#[test]
+fn rules_that_have_ended_are_armed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule = r#"{"id":"b","site":"db.read","ttl":"1s","faults":[{"error":"x"}]}"#;
+    fs::write(&file, format!("[{rule}]")).unwrap();
+    for prune in [&[][..], &["--prune"]] {
+        let port = Port::new();
+        let injector = &port.injector;
+        let is_hit = || inject!(injector: injector, "db.read").is_err();
+        let base = ["-e", &port.url, "apply", "-f", file.to_str().unwrap()];
+        let apply = || chaosctl(&[&base, prune].concat()).expect(0);
+        apply();
+        while is_hit() {
+            std::thread::park_timeout(Duration::from_millis(20));
+        }
+        let before = port.injector.audit().last();
+        let ran = apply();
+        assert!(
+            ran.stdout.contains("had ended, and is armed anew"),
+            "{ran:?}"
+        );
+        assert!(ran.stdout.contains("1 changed, 0 as they were"), "{ran:?}");
+        let mut entries = port.injector.audit().after(before).entries.into_iter();
+        assert!(
+            entries.any(|entry| entry.action.as_str() == "put"),
+            "{prune:?}"
+        );
+    }
 }

@@ -201,3 +201,16 @@ fn an_arm_that_is_only_printed_asks_nobody() {
     let document: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(document["rules"][0]["id"], "db.read-1");
 }
+
+/// Only a write of the whole rule arms it anew.
+#[test]
+fn a_rule_that_has_ended_is_armed_by_on() {
+    let port = Port::new();
+    port.put_ended("ended");
+    let before = port.injector.audit().last();
+    chaosctl(&["-e", &port.url, "on", "ended"]).expect(0);
+    // Its millisecond may be over by now.
+    let mut entries = port.injector.audit().after(before).entries.into_iter();
+    assert!(entries.any(|entry| entry.action.as_str() == "put"));
+    assert_eq!(port.rule("ended")["enabled"], true);
+}

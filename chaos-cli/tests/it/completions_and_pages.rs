@@ -1,11 +1,16 @@
 //! Completions and manual pages are made of the command line, and are what shells and `man` read.
 
-use std::{env, ffi::OsString, fs, path::Path, process::Command};
+use std::{
+    env, ffi::OsString, fs, future::ready, os::unix::fs::PermissionsExt, path::Path,
+    process::Command,
+};
 
+use axum::{Json, Router};
 use chaos_core::Clock;
+use serde_json::json;
 
 use crate::support::{
-    port::{Port, dead},
+    port::{Port, dead, serve},
     program::chaosctl,
 };
 
@@ -300,4 +305,29 @@ fn the_help_knows_commands_and_faults() {
     help(&["nothing"]).expect(2);
     let version = chaosctl(&["version"]).expect(0).stdout;
     assert_eq!(version, chaosctl(&["--version"]).expect(0).stdout);
+}
+
+/// What the service says of its rules is neither expanded nor run by the shell.
+#[test]
+fn ids_of_the_service_are_no_words_of_the_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("run");
+    let evil = format!("$(touch${{IFS}}{})", file.display());
+    let document =
+        json!({ "rules": [{ "id": evil }, { "id": "`id`" }, { "id": "kept" }, { "id": "~" }] });
+    let url = serve(Router::new().fallback(move || ready(Json(document.clone()))));
+    let ids = chaosctl(&["-e", &url, "__ids"]).expect(0);
+    assert_eq!(ids.stdout, "kept\n");
+    assert_eq!(bash(&format!("chaosctl -e {url} rm k")), ["kept"]);
+    // Nor is what another program of that name prints.
+    let program = folder.path().join("chaosctl");
+    fs::write(
+        &program,
+        format!("#!/bin/sh\ncat <<'END'\n{evil}\nkept\nEND\n"),
+    )
+    .unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let words = bash(&format!("{} rm ", program.display()));
+    assert!(words.contains(&evil), "{words:?}");
+    assert!(!file.exists());
 }

@@ -159,3 +159,11 @@ fn armed_is_10_and_halted_is_20() {
         None,
     );
 }
+
+#[test]
+fn text_is_no_json() {
+    for command in [&["help"][..], &["completion", "bash"], &["man"]] {
+        let document = chaosctl(&[&["--json"], command].concat()).expect(2).json();
+        assert_eq!(document[0]["error"]["field"], "--json", "{command:?}");
+    }
+}

@@ -1,7 +1,12 @@
 //! Escape codes are written to a terminal that takes them, and to nothing else.
 
+use std::future::ready;
+
+use axum::{Json, Router};
+use serde_json::json;
+
 use crate::support::{
-    port::Port,
+    port::{Port, serve},
     program::{command, run},
     screen::Screen,
 };
@@ -77,4 +82,38 @@ fn a_pipe_gets_none() {
     let mut forced = command(&["--color", "auto", "--help"]);
     forced.env("CLICOLOR_FORCE", "1");
     assert!(run(forced).stdout.contains(ESCAPE));
+}
+
+/// Whatever a service puts into the texts that commands print.
+#[test]
+fn texts_of_answers_cannot_steer_the_terminal() {
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}";
+    let document = json!({
+        "state": evil, "token": evil, "role": "arm", "name": evil, "generation": 1,
+        "rules": [{ "id": "a", "site": evil, "stats": { "expires_in": 1.0 }, "faults": [{ "error": evil }] }],
+        "entries": [{ "id": 7, "action": "put", "actor": evil, "changes": [{ "rule": evil }] }],
+        "id": evil, "stats": { "expires_in": 1.0 },
+    });
+    let url = serve(Router::new().fallback(move || ready(Json(document.clone()))));
+    for command in [
+        "halt enough",
+        "resume fixed",
+        "ack seen",
+        "undo",
+        "undo 7",
+        "arm db.read=error(x)",
+        "arm db.read=error(x) --id a",
+        "show a",
+        "show a -o cmd",
+        "show a -o toml",
+        "token --rule db.read=error(x) --for 1m --subject me",
+    ] {
+        let command = command.replace("db.read=error(x)", "'db.read=error(x)'");
+        let variables = [("CLICOLOR_FORCE", "1")];
+        let screen = Screen::chaosctl(200, &format!("-y -e {url} {command}"), &variables);
+        let (_, written) = screen.end();
+        assert!(!written.is_empty(), "{command}");
+        let steers = |c: char| (c.is_control() && c != '\n' && c != '\r') || c == '\u{202e}';
+        assert!(!written.contains(steers), "{command}: {written:?}");
+    }
 }

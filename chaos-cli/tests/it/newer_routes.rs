@@ -48,6 +48,29 @@ fn an_undo_brings_a_rule_back_to_its_place() {
     run(&["undo", "1000"]).expect(1);
 }
 
+/// The last change is taken back, whatever it was, and none before it.
+#[test]
+fn an_undo_skips_no_change() {
+    let port = Port::new();
+    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
+    run(&["arm", "db.read=error(x)", "--id", "x"]).expect(0);
+    run(&["extend", "x", "5m"]).expect(0);
+    let ran = run(&["undo"]).expect(1);
+    assert!(
+        ran.stderr.contains("an extension cannot be taken back"),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("ENTRY"), "{ran:?}");
+    assert_eq!(port.ids(), ["x"]);
+    run(&["off", "x"]).expect(0);
+    let ran = run(&["undo"]).expect(0);
+    assert!(ran.stderr.contains("take back entry "), "{ran:?}");
+    assert_eq!(port.rule("x")["enabled"], true);
+    // An undo is a change like any other.
+    run(&["undo"]).expect(0);
+    assert_eq!(port.rule("x")["enabled"], false);
+}
+
 #[test]
 fn an_explanation_names_the_condition() {
     let port = Port::new();

@@ -2,10 +2,11 @@
 
 use std::{thread, time::Duration};
 
+use axum::Router;
 use chaos_core::{Clock, inject};
 
 use crate::support::{
-    port::{Port, dead},
+    port::{Port, dead, serve},
     program::chaosctl,
     screen::Screen,
     traffic::Traffic,
@@ -98,4 +99,21 @@ fn it_needs_a_terminal() {
     let (code, written) = Screen::chaosctl(80, &arguments, &[("TERM", "dumb")]).end();
     assert_eq!(code, 2, "{written}");
     assert!(!written.contains('\u{1b}'), "{written:?}");
+}
+
+/// One service does not answer to the halt: the other is halted, and keys are read.
+#[test]
+fn a_halt_without_an_answer_keeps_no_key_waiting() {
+    let port = Port::new();
+    let hangs = serve(Router::new().fallback(async || {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }));
+    let screen = watch(80, &format!("--timeout 60s -e {} -e {hangs}", port.url));
+    screen.wait(&["IDLE"]);
+    screen.press("h");
+    screen.wait(&["HALTED", "halting"]);
+    assert!(port.is_halted());
+    screen.press("?");
+    screen.wait(&["halt all endpoints"]);
+    quit(screen);
 }

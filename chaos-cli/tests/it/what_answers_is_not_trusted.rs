@@ -1,9 +1,10 @@
 //! What answers may be no admin port, an older one, or one with texts that are meant for a terminal.
 
-use std::process::Stdio;
+use std::{convert::Infallible, future::ready, process::Stdio};
 
 use axum::{
     Json, Router,
+    body::{Body, Bytes},
     extract::Request,
     http::{StatusCode, header},
     middleware::{Next, from_fn},
@@ -219,6 +220,36 @@ fn texts_of_the_service_cannot_steer_the_terminal() {
         assert!(ran.stdout.contains("日本語"), "{command:?}: {ran:?}");
         assert!(!ran.stdout.contains("\nhalted\n"), "{command:?}: {ran:?}");
     }
+}
+
+/// Pages that never end are not read for ever.
+#[test]
+fn a_list_without_an_end_is_no_list() {
+    let empty = json!({ "rules": [], "next": "a" });
+    let rules: Vec<_> = (0..10_000)
+        .map(|at| json!({ "id": format!("r{at}") }))
+        .collect();
+    let full = json!({ "rules": rules, "next": "a" });
+    for page in [empty, full] {
+        let url = serve(Router::new().fallback(move || ready(Json(page.clone()))));
+        let ran = chaosctl(&["-e", &url, "rules"]).expect(1);
+        assert!(
+            ran.stderr.contains("pages without an end"),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+/// An answer whose body never comes is waited for as long as any other.
+#[test]
+fn a_body_that_never_comes_is_not_waited_for() {
+    let stalls = serve(Router::new().fallback(async || {
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        (StatusCode::INTERNAL_SERVER_ERROR, never)
+    }));
+    let ran = chaosctl(&["-e", &stalls, "--timeout", "1s", "events"]).expect(3);
+    assert!(ran.stderr.contains("it took too long"), "{ran:?}");
 }
 
 /// A megabyte of a reason is cut where people read it, and whole in JSON.

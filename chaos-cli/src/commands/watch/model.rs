@@ -110,6 +110,13 @@ impl Model {
         }
     }
 
+    /// Forgets what sites have done, because nothing is heard of it any longer.
+    pub(super) fn forget_latencies(&mut self, at: usize) {
+        if let Some(endpoint) = self.endpoints.get_mut(at) {
+            endpoint.latencies.clear();
+        }
+    }
+
     /// Returns the rules of an endpoint that are shown.
     pub(super) fn rules(&self, at: usize) -> Vec<Value> {
         let endpoint = self.endpoints.get(at);

@@ -1,6 +1,6 @@
 // What the port would say to the rule of the form, at the fields that it is about: refusals, and warnings beside them.
 
-import { ask, Refusal } from "./api.js";
+import { ask, Refusal, rulePath } from "./api.js";
 import { find, write } from "./dom.js";
 import { warning } from "./sentence.js";
 
@@ -19,10 +19,9 @@ const PLACES = [
   [/^/, "other", null],
 ];
 
-const placeOf = (field = "") => PLACES.find(([pattern]) => pattern.test(field));
-/** A list of one rule is checked, so its fields are named within it. */
-const within = (field) => field?.replace(/^rules\[0\]\.?/, "");
+let asked = 0;
 
+const placeOf = (field = "") => PLACES.find(([pattern]) => pattern.test(field));
 /** Takes all problems away. */
 export function clearProblems() {
   for (const [, name, input] of PLACES) {
@@ -52,18 +51,17 @@ function put(sign, field, text) {
   invalid?.setAttribute("aria-invalid", "true");
 }
 
-/** Shows a refusal at its field, and goes there. */
+/** Shows a refusal at its field, and goes there. What was asked before does not take it away. */
 export function showRefusal(error) {
+  asked += 1;
   clearProblems();
-  const field = within(error.field) ?? "";
+  const field = error.field ?? "";
   put("e", field, words(field, error));
   const [, name, input] = placeOf(field);
   const at = input && find(input);
   (at?.matches("input") ? at : at?.querySelector("input"))?.focus();
   find(`e-${name}`)?.scrollIntoView({ block: "nearest" });
 }
-
-let asked = 0;
 
 /** Asks the port what it would say to a rule, and shows it. Nothing is changed. */
 export async function check(rule, id) {
@@ -74,8 +72,9 @@ export async function check(rule, id) {
   }
   let warnings = [], refusal = null;
   try {
-    const { body } = await ask("PUT", "/v1/rules?dry_run=true", { body: { rules: [rule] } });
-    warnings = (body.warnings ?? []).filter((one) => one.rule === rule.id);
+    const { id: name, ...body } = rule;
+    const answer = await ask("PUT", `${rulePath(name)}?dry_run=true`, { body });
+    warnings = answer.body.warnings ?? [];
   } catch (error) {
     if (!(error instanceof Refusal)) return;
     refusal = error;
@@ -83,7 +82,7 @@ export async function check(rule, id) {
   if (mine !== asked || !find("form").open) return;
   clearProblems();
   if (refusal) {
-    const field = within(refusal.field) ?? "";
+    const field = refusal.field ?? "";
     put("e", field, words(field, refusal));
   }
   for (const { field, detail, suggestion } of warnings) put("w", field, `${field}: ${warning(field, detail, suggestion)}.`);

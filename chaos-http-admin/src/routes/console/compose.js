@@ -1,6 +1,7 @@
 // From the fields of the form to a rule and back: what is not among the fields of the form stays as it is.
 
-import { duration, seconds, size } from "./words.js";
+import { faultWords } from "./sentence.js";
+import { count, duration, seconds, size } from "./words.js";
 
 /** The kinds of faults that the form knows: their fields, and the fault made of them. The last takes any. */
 export const KINDS = {
@@ -141,26 +142,37 @@ export function fieldsOf(rule, railSite) {
   };
 }
 
-/** Says the fields in words. @param {Values} values */
-export function words(values) {
-  const share = `${values.rate} %`;
-  const who = { users: `${share} of users, always the same,`, calls: `${share} of calls`, all: "All calls" }[values.of];
+/** Says the fields in words, with what else the rule `base` does. @param {Values} values */
+export function words(values, base = {}) {
+  const share = base.program ? "A share, by a program," : `${values.rate} %`;
+  const who = { users: `${share} of users, always the same,`, calls: `${share} of calls`, all: base.program ? `${share} of calls` : "All calls" }[values.of];
   const method = values.method === "any" ? "" : `${values.method} `;
   const extras = values.extras.filter(({ value }) => value).map(({ kind, name, value }) => `${EXTRAS[kind]} ${name ? `${name}: ` : ""}${value}`);
-  const most = values.max === "" ? "" : `, at most ${values.max} at once`;
+  const most = `${values.max === "" ? "" : `, at most ${values.max} at once`}${base.limit === undefined ? "" : `, at most ${count(base.limit)} in all`}`;
+  const more = (base.faults ?? []).slice(1).map((fault) => ` and ${faultWords(fault)}`).join("");
+  const mode = base.mode === "shadow" ? "In shadow, so that nobody is hit: " : "";
   const end = values.ttl === "never" ? "until someone ends it" : `for ${duration(values.ttl)}`;
   const rail = values.railSite && values.rail !== "" ? ` All stops if more than ${values.rail} % of ${values.railSite}'s calls fail.` : "";
   const to = `${method}${values.path || values.site || "…"}${extras.length ? ` with ${extras.join(", ")}` : ""}`;
-  return `${who} to ${to} ${KINDS[values.kind].says(values.fault)}${most}, ${end}.${rail}`;
+  return `${mode}${who} to ${to} ${KINDS[values.kind].says(values.fault)}${more}${most}, ${end}.${rail}`;
 }
 
 const quoted = (text) => `'${String(text).replaceAll("'", "'\\''")}'`;
 
+/** What the short grammar reads as the kind of an error, and JSON as its message. */
+const MAY_BE_KIND = /^([a-z]+(_[a-z]+)+|interrupted|other|unsupported)$/;
+/** A text that needs no quotes in the short grammar. */
+const PLAIN = /^[\w.:-]([\w ._:-]*[\w.:-])?$/;
+
 /** Returns the fault in the short grammar; `null` if it has none. */
 function term(fault) {
-  const [[kind, value], ...more] = Object.entries(fault);
-  if (more.length) return null;
-  return `${kind}(${typeof value === "object" ? JSON.stringify(value) : value})`;
+  if (fault === null || typeof fault !== "object") return null;
+  const [entry, ...more] = Object.entries(fault);
+  if (!entry || more.length) return null;
+  const [kind, value] = entry;
+  if (typeof value !== "string") return `${kind}(${JSON.stringify(value)})`;
+  if (kind === "error" && MAY_BE_KIND.test(value)) return null;
+  return `${kind}(${PLAIN.test(value) && kind !== "value" ? value : JSON.stringify(value)})`;
 }
 
 /** What the command has options for. */
@@ -170,7 +182,7 @@ const OPTIONS = ["id", "site", "match", "rate", "key", "limit", "max_active", "t
 export function command(rule) {
   const terms = rule.faults.map(term);
   const matching = rule.match ?? {};
-  const isSimple = !terms.includes(null) && Object.keys(rule).every((field) => OPTIONS.includes(field)) && rule.enabled !== false
+  const isSimple = terms.length > 0 && !terms.includes(null) && Object.keys(rule).every((field) => OPTIONS.includes(field)) && rule.enabled !== false
     && (rule.guards ?? []).every((guard) => isRail(guard) && Object.keys(guard).every((field) => ["site", "error_ratio"].includes(field)))
     && Object.values(matching).flatMap((value) => (typeof value === "object" && !Array.isArray(value) ? Object.values(value) : value)).every((value) => typeof value === "string");
   if (!isSimple) return `chaosctl apply -f - <<'END'\n${JSON.stringify({ rules: [rule] }, null, 2)}\nEND`;

@@ -45,6 +45,11 @@ export function place(list, nodes) {
   while (list.children.length > nodes.length) list.lastElementChild.remove();
 }
 
+/** Drops what was made for keys that are gone. */
+export function forget(made, keys) {
+  for (const key of made.keys()) if (!keys.has(key)) made.delete(key);
+}
+
 /** Returns a function that does `work` once the next frame is painted: what is typed comes first. */
 export function soon(work) {
   let waiting = 0;
@@ -54,13 +59,15 @@ export function soon(work) {
   };
 }
 
-/** Returns a function that does `work` when it was not called again for some time. */
+/** Returns a function that does `work` when it was not called again for some time, unless its `cancel` is called. */
 export function later(work, milliseconds) {
   let waiting = 0;
-  return () => {
-    clearTimeout(waiting);
+  const cancel = () => clearTimeout(waiting);
+  const wait = () => {
+    cancel();
     waiting = setTimeout(work, milliseconds);
   };
+  return Object.assign(wait, { cancel });
 }
 
 /** Fills `where` with one radio button for each option; the first one is chosen. */

@@ -78,5 +78,5 @@ export function turn(id, enabled) {
   return act(() => edit(id, rule, send), `${id} is ${enabled ? "on" : "off"}`);
 }
 
-/** Deletes a rule. */
-export const remove = (id) => edit(id, ruleOf(id), (tag) => ask("DELETE", rulePath(id), { tag }));
+/** Deletes a rule, as it was seen in the list with this tag. */
+export const remove = (rule, tag) => edit(rule.id, rule, (tag) => ask("DELETE", rulePath(rule.id), { tag }), tag);

@@ -1,20 +1,32 @@
 // Search, filters and pages of a list. The address holds them, so that a link carries them; the first page is short,
 // and a row is made once and moved, not made anew at each key.
 
-import { chips, choose, chosen, find, place, set, soon, write } from "./dom.js";
+import { chips, choose, chosen, find, forget, later, place, set, soon, write } from "./dom.js";
 import { count } from "./words.js";
 
 const PAGE = 25;
 
 /** Returns the address of this page with the filters, and nothing else. */
-export const link = () => `${location.origin}${location.pathname}${location.search}`;
+export function link() {
+  remember();
+  return `${location.origin}${location.pathname}${location.search}`;
+}
 
-function remember(name, value, usual) {
+/** What the address does not say yet: by name, the value and the usual one. @type {Map<string, [string, string]>} */
+const typed = new Map();
+
+/** Writes the address. A browser lets a page do so only now and then. */
+function remember() {
   const query = new URLSearchParams(location.search);
-  if (value === usual) query.delete(name);
-  else query.set(name, value);
+  for (const [name, [value, usual]] of typed) {
+    if (value === usual) query.delete(name);
+    else query.set(name, value);
+  }
+  typed.clear();
   history.replaceState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}${location.hash}`);
 }
+
+const rememberSoon = later(remember, 300);
 
 /**
  * Makes a list with a search field, filters and pages.
@@ -53,9 +65,9 @@ export function filtered({ name, kinds, items, words, key, row, head, none }) {
 
   const changed = () => {
     pages = 1;
-    remember(name, field.value.trim(), "");
-    remember(`${name}s`, kind(), names[0]);
     show();
+    typed.set(name, [field.value.trim(), ""]).set(`${name}s`, [kind(), names[0]]);
+    rememberSoon();
   };
   chips(find(`${name}-chips`), `${name}-kind`, names.map((one) => [one, one]), soon(changed));
   set(field, "value", query.get(name) ?? "");
@@ -75,9 +87,4 @@ export function filtered({ name, kinds, items, words, key, row, head, none }) {
     }
   };
   return { show, each, update: () => each((row, item) => row.update(item)) };
-}
-
-/** Drops rows of items that are gone. */
-function forget(made, keys) {
-  for (const id of made.keys()) if (!keys.has(id)) made.delete(id);
 }

@@ -19,8 +19,11 @@ const FIRST_SITE = "http.server";
 const OFFERED = 40;
 
 const dialog = find("form");
-/** The rule whose other fields stay, and the rule that is changed as it was seen, with the tag of its list. */
-let base = {}, seen = null, tag = "*", named = false;
+/**
+ * The rule whose other fields stay; the rule that is changed as it was seen, with the tag of its list; and what its fields
+ * say of it: a port writes much in other words, and what nobody has touched is sent as it was written.
+ */
+let base = {}, seen = null, tag = "*", said = null, named = false;
 
 /** Returns what the fields hold. */
 function values() {
@@ -47,10 +50,21 @@ function railSite() {
 /** Returns the rule of the fields; `null` if what is typed as JSON is none. */
 function rule() {
   try {
-    return compose(values(), base);
+    const made = compose(values(), base);
+    return said ? upon(base, difference(said, made)) : made;
   } catch {
     return null;
   }
+}
+
+/** Returns a rule with changes. */
+function upon(rule, changes) {
+  const made = { ...rule };
+  for (const [field, , value] of changes) {
+    if (value === undefined) delete made[field];
+    else made[field] = value;
+  }
+  return made;
 }
 
 /** Shows the fields of the chosen kind of fault. */
@@ -93,12 +107,13 @@ function showTtls(ttl) {
 
 /** Opens the form with these fields. */
 function open(title, fields, { id = null, of = {} } = {}) {
-  [base, seen, tag, named] = [of, id === null ? null : ruleOf(id), state.tag, id !== null];
+  [base, seen, tag, said, named] = [of, id === null ? null : ruleOf(id), state.tag, null, id !== null];
   write(find("f-said"), "");
   clearProblems();
   resetShadow();
   find("f-arm").disabled = false;
   fill(fields);
+  if (id !== null) said = rule();
   find("f-id").readOnly = id !== null;
   write(find("form-h"), title);
   offerSites();
@@ -131,7 +146,8 @@ export function openEdit(id) {
 
 /** Opens the form for a new rule like another one. */
 export function openDuplicate(id) {
-  const { id: _, ...of } = written(ruleOf(id)) ?? {};
+  // A copy is armed, whatever the rule is.
+  const { id: _, enabled: __, ...of } = written(ruleOf(id)) ?? {};
   if (!of.site) return;
   open(`Duplicate ${id}`, { ...fieldsOf({ ...of, id: "" }, railSite()), id: "" }, { of });
 }
@@ -164,12 +180,17 @@ function show() {
   write(find("f-rail-label"), now.railSite ? `Stop all if errors of ${now.railSite} pass, %` : "");
   find("f-rail-label").parentElement.hidden = !now.railSite;
   write(find("f-site-says"), siteWords(now.site));
-  write(find("f-words"), `${words(now)}${seen ? " Its counts begin anew, unless only the reason changes." : ""}`);
   const made = rule();
+  write(find("f-words"), `${words(now, base)}${seen ? made && isReason(made) ? " Its counts go on." : " Its counts begin anew." : ""}`);
   const { id, ...body } = made ?? {};
-  write(find("f-json"), made === null ? "" : chosen("as") === "json" ? `PUT /v1/rules/${id}\n${JSON.stringify(body, null, 2)}` : command(made));
+  write(find("f-json"), made === null ? "" : chosen("as") === "json" ? request(id, body) : command(made));
   write(find("f-arm"), seen ? "Save the changes" : armWords(now.ttl));
   showEnd(now.ttl);
+}
+
+function request(id, body) {
+  const [verb, sent] = isReason({ id, ...body }) ? ["PATCH", { reason: body.reason ?? null }] : ["PUT", body];
+  return `${verb} /v1/rules/${id}\n${JSON.stringify(sent, null, 2)}`;
 }
 
 function showEnd(ttl) {
@@ -192,14 +213,29 @@ function changed() {
   checkSoon();
 }
 
+/** Says whether another reason is all that differs from the rule that is seen. */
+const isReason = (made) => seen !== null && difference(seen, made).every(([field]) => field === "reason");
+
 /** Returns how a rule is sent: another reason alone leaves its counts as they are. */
 function sending({ id, ...body }) {
-  if (!seen) return () => ask("PUT", rulePath(id), { body });
-  const changes = difference(seen, { id, ...body });
-  const isReason = changes.every(([field]) => field === "reason");
-  return isReason
+  if (!seen) {
+    return async () => {
+      await expectNone(id);
+      return ask("PUT", rulePath(id), { body, isNew: true });
+    };
+  }
+  return isReason({ id, ...body })
     ? (tag) => ask("PATCH", rulePath(id), { body: { reason: body.reason ?? null }, tag })
     : (tag) => ask("PUT", rulePath(id), { body, tag });
+}
+
+/** Refuses a name that a rule has, also one that somebody else has just made. A port may not know how to refuse it. */
+async function expectNone(id) {
+  const other = await get(rulePath(id)).catch((error) => {
+    if (error.status !== 404) throw error;
+    return null;
+  });
+  if (other) throw new Refusal(409, { field: "id", detail: `there is a rule ${id} already`, allowed: "another name, or Edit of that rule" });
 }
 
 /** Arms the rule. */
@@ -208,9 +244,7 @@ async function send() {
   show();
   const made = rule();
   if (made === null) return check(null, null);
-  if (!seen && ruleOf(made.id)) {
-    return showRefusal(new Refusal(409, { field: "id", detail: `there is a rule ${made.id} already`, allowed: "another name, or Edit of that rule" }));
-  }
+  checkSoon.cancel();
   find("f-arm").disabled = true;
   try {
     const { id } = made;

@@ -1,11 +1,11 @@
 // Halt in one press, the reason afterwards; and the way back, which lists what comes alive.
 
-import { allRules, ask, Refusal } from "./api.js";
+import { allRules, ask, get, Refusal } from "./api.js";
 import { onSend } from "./dialogs.js";
 import { element, find, set, write } from "./dom.js";
 import { refresh } from "./poll.js";
 import { sentence } from "./sentence.js";
-import { isHalted, isLive, left, may, on, state } from "./state.js";
+import { isHalted, isLive, left, may, on, state, takeStatus } from "./state.js";
 import { failure, tell, tellRefusal } from "./told.js";
 import { clock, span } from "./words.js";
 
@@ -16,24 +16,24 @@ const PATIENCE = 10_000;
 const LISTED = 50;
 
 async function halt() {
-  find("halt").disabled = true;
   try {
     const { body } = await ask("POST", "/v1/halt", { body: { reason: PRESSED }, patience: PATIENCE });
-    state.status = body;
     tell("Halted. Nothing is injected. You may say why.");
+    takeStatus(body);
+    if (!find("why").hidden) find("reason").focus();
   } catch (error) {
     tellRefusal(error instanceof Refusal ? failure(error) : "The service did not answer: it is not known whether it is halted. Press again.");
-    return;
-  } finally {
-    find("halt").disabled = false;
-    await refresh();
   }
-  if (!find("why").hidden) find("reason").focus();
+  await refresh();
 }
 
 async function saveReason() {
   const reason = find("reason").value;
   try {
+    // Somebody may have resumed meanwhile, and a reason alone halts nothing.
+    const status = await get("/v1/status");
+    takeStatus(status);
+    if (!isHalted()) return tellRefusal("Somebody has resumed meanwhile. The reason is not saved, and nothing is halted.");
     // A halt that there is already gets one more entry, and stands as it is.
     await ask("POST", "/v1/halt", { body: { reason } });
     find("reason").value = "";
@@ -47,24 +47,32 @@ async function saveReason() {
 /** Says who halts, since when, and the reasons that were given, also those that came later. */
 function showWhy() {
   const { halted, breaches = [] } = state.status ?? {};
-  const people = (halted?.holders ?? []).filter(({ kind }) => kind !== "guard_rail");
   // A guard rail's own halt has a banner of its own.
-  find("why").hidden = !halted || (breaches.length > 0 && !people.length);
+  find("why").hidden = !halted || (breaches.length > 0 && !people().length);
   if (!halted) return;
   find("why-form").hidden = !may("stop");
   showSince();
-  const given = [...people.map(({ by, reason }) => ({ by, reason })), ...halted.also ?? [], ...laterReasons(halted)];
-  const words = [...new Set(given.filter(({ reason }) => reason && reason !== PRESSED).map(({ by, reason }) => `${by}: ${reason}`))];
+  const words = reasons();
   write(find("why-given"), words.join("; "));
   find("why-given").hidden = !words.length;
 }
 
-/** Returns the reasons of halts since this one began: who halts again gives a reason, and holds as before. */
-function laterReasons({ seconds_ago: ago }) {
-  const since = Date.now() - ago * 1000 - 2000;
-  const halts = state.entries.filter(({ action, at }) => action === "halt" && Date.parse(at) >= since);
+/** Returns the reasons of halts since the last resume: who halts again gives a reason, and holds as before. */
+function laterReasons() {
+  const resumed = state.entries.findIndex(({ action }) => action === "resume");
+  const halts = state.entries.slice(0, resumed < 0 ? undefined : resumed).filter(({ action }) => action === "halt");
   return halts.map(({ actor, reason }) => ({ by: actor, reason })).reverse();
 }
+
+/** Returns who has halted and why, also what was said later, as `name: reason`. */
+export function reasons() {
+  const { halted } = state.status ?? {};
+  if (!halted) return [];
+  const given = [...people().map(({ by, reason }) => ({ by, reason })), ...halted.also ?? [], ...laterReasons()];
+  return [...new Set(given.filter(({ reason }) => reason && reason !== PRESSED).map(({ by, reason }) => `${by}: ${reason}`))];
+}
+
+const people = () => (state.status?.halted?.holders ?? []).filter(({ kind }) => kind !== "guard_rail");
 
 function showSince() {
   const halted = state.status?.halted;

@@ -3,6 +3,7 @@
 import { base } from "./api.js";
 import { find, write } from "./dom.js";
 import { link } from "./filter.js";
+import { reasons } from "./halt.js";
 import { serviceName } from "./header.js";
 import { sentence } from "./sentence.js";
 import { hits, isLive, isShadow, left, owner, state } from "./state.js";
@@ -26,7 +27,7 @@ function text() {
   const halted = state.status?.halted;
   return [
     `${serviceName()}, ${is}, ${utc(new Date())}`,
-    ...(halted ? [`Halted by ${halted.by}: ${halted.reason}`] : []),
+    ...(halted ? [`Halted by ${reasons().join("; ") || `${halted.by}: ${halted.reason}`}`] : []),
     ...live.slice(0, LISTED).map(line),
     ...(live.length > LISTED ? [`- and ${live.length - LISTED} more`] : []),
     ...(latest ? [`Last: ${utc(new Date(latest.at))} ${latest.actor} ${entryWords(latest)}`] : []),

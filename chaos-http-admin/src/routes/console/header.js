@@ -19,8 +19,9 @@ function showState() {
   write(find("service"), service);
   write(find("process"), [state.status?.run, `on ${location.host}`].filter(Boolean).join(" "));
   find("main").hidden = !state.status && !state.lost;
-  find("halt").hidden = !state.status || isHalted() || !may("stop");
-  find("resume").hidden = !isHalted() || !may("arm");
+  // Where the state is not known, a halt is what somebody may want.
+  find("halt").hidden = is === "halted" || state.isLocked || !may("stop");
+  find("resume").hidden = is !== "halted" || !may("arm");
   for (const one of document.querySelectorAll("[data-role]")) one.hidden = !may(one.dataset.role);
   showTotals();
 }
@@ -28,15 +29,20 @@ function showState() {
 /** Returns the name of the service, if the port has one to say. */
 export const serviceName = () => state.status?.service ?? "This service";
 
-/** Says the rules and the calls of the last second. */
+/** The state that the totals speak of. */
+let told = "";
+
+/** Says the rules and the calls of the last second. A pause keeps them until the state is another one. */
 function showTotals() {
-  if (state.paused || !state.status) return;
+  if (!state.status || (state.paused && name() === told)) return;
+  told = name();
   const [armed, rest] = totals();
   write(find("totals-armed"), armed);
   write(find("totals"), rest);
 }
 
 function totals() {
+  if (state.status.rules > 0 && !state.rules.length) return ["", ""];
   const live = state.rules.filter(isLive);
   const out = state.status.compiled_out ? " Its sites are compiled out: no rule can do anything." : "";
   if (isHalted()) {

@@ -2,7 +2,7 @@
 
 import { bucketOf, chart, spread } from "./charts.js";
 import { element, find, place } from "./dom.js";
-import { hasLive, watch } from "./live.js";
+import { hasLive, isRefused, watch } from "./live.js";
 import { recent } from "./samples.js";
 import { changed, isHalted, isLive, isShadow, on, state } from "./state.js";
 import { milliseconds, percent, rate, seconds as secondsOf } from "./words.js";
@@ -122,7 +122,7 @@ function callWords(every, some) {
 /** Without frames, the rules' own counts are all that is known. */
 function showCounts(line, frame) {
   const matched = line((sample) => sample.matched), hit = line((sample) => sample.hit);
-  const why = hasLive() ? "Not counted yet." : "This port does not measure it.";
+  const why = isRefused() ? "The port counts for as many pages as it can, and is asked again." : hasLive() ? "Not counted yet." : "This port does not measure it.";
   latency.update(why, null);
   errors.update(why, null);
   if (latest(matched) === null) return calls.update(why, null);

@@ -1,7 +1,7 @@
 // The service does not answer: how old everything is, and when the last rule ends by itself.
 
 import { find, write } from "./dom.js";
-import { tryNow } from "./poll.js";
+import { refresh } from "./poll.js";
 import { isLive, left, on, state } from "./state.js";
 import { span, time } from "./words.js";
 
@@ -22,5 +22,5 @@ function ends() {
   return `Rules end by themselves at their deadlines, the last one at ${time(last)}, even if this page never hears from the service again.`;
 }
 
-find("lost-now").onclick = tryNow;
+find("lost-now").onclick = refresh;
 on("lost second", show);

@@ -3,13 +3,13 @@
 import { allRules, ask, get, NoAnswer, Refusal } from "./api.js";
 import { isLive as isFollowed } from "./live.js";
 import { addSample, keepOnly, note } from "./samples.js";
-import { changed, heard, hits, on, state } from "./state.js";
+import { changed, hits, on, state, takeStatus } from "./state.js";
 
 const SECOND = 1000;
 /** How often the status is read while frames come each second. */
 const BESIDE_FRAMES = 5000;
 /** Lists are read anew at such a pace. */
-const BYTES_A_SECOND = 8000;
+const BYTES_A_SECOND = 6000;
 /** Nothing is known once the last answer is so old. */
 const LOST_AFTER = 2600;
 const ENTRIES = 200;
@@ -19,33 +19,44 @@ const rules = { read: -Infinity, bytes: 0, generation: -1, hit: 0, matched: 0 };
 const sites = { read: -Infinity, bytes: 0 };
 const audit = { run: "", last: 0 };
 
-let turn = Promise.resolve();
-let timer = 0;
+/** The process that the lists are of. */
+let run = null;
 
-/** The round that waits for nothing and has not begun: who asks meanwhile gets the same. @type {Promise<void> | null} */
+/** Whether a frame has said that something has changed. */
+let isStale = false;
+on("stale", () => { isStale = true; });
+
+let turn = Promise.resolve();
+/** The lists that are read now: a long one does not hold up the status. */
+let lists = Promise.resolve(), isReading = false;
+
+/** The round that waits for nothing and has not begun: who asks meanwhile gets the same. @type {Promise<any> | null} */
 let next = null;
 
 /** Reads now what has changed. */
 export function refresh() {
-  next ??= turn = turn.then(() => {
+  next ??= queue(() => {
     next = null;
     return round(true);
-  });
+  }).then((isKnown) => isKnown && readLists(true));
   return next;
 }
 
-on("stale", refresh);
+/** Does something once what was asked before is done. An exception is reported, and ends nothing. */
+const queue = (work) => (turn = turn.then(work).catch(reportError));
+
+const generationOf = (tag) => Number(tag?.replaceAll('"', "") ?? NaN);
 
 /**
  * Shows what an edit of one rule was answered with. If no other edit came between, the list, which may be long, need not
  * be read for it.
  * @param {{ body: any, tag: string | null }} answer
  * @param {string} id
+ * @param {number} [edits] By how many edits the rules are then newer: an extension is none.
  */
-export function takeOver({ body, tag }, id) {
-  const generation = Number(tag?.replaceAll('"', "") ?? NaN);
-  const isNext = generation === rules.generation + 1 || generation === rules.generation;
-  if (!isNext || (body && !body.stats)) return;
+export function takeOver({ body, tag }, id, edits = 1) {
+  const generation = generationOf(tag);
+  if (generation !== rules.generation + edits || (body && !body.stats)) return;
   const at = state.rules.findIndex((rule) => rule.id === id);
   const others = state.rules.toSpliced(at < 0 ? state.rules.length : at, at < 0 ? 0 : 1, ...(body ? [body] : []));
   if (body) {
@@ -59,15 +70,8 @@ export function takeOver({ body, tag }, id) {
 
 /** Reads what is due, again and again. */
 export async function start() {
-  turn = turn.then(() => round(false));
-  await turn;
-  timer = setTimeout(start, SECOND);
-}
-
-/** Begins the next round at once. */
-export function tryNow() {
-  clearTimeout(timer);
-  start();
+  await queue(() => round(false));
+  setTimeout(start, SECOND);
 }
 
 setInterval(() => {
@@ -78,24 +82,50 @@ setInterval(() => {
   changed("second");
 }, 250);
 
+/** Reads the status, and returns whether it was answered. `everything`: even while frames come, and without lists. */
 async function round(everything) {
   const now = performance.now();
-  if (state.isLocked) return;
-  if (!everything && isFollowed() && now - state.statusRead < BESIDE_FRAMES) return;
-  try {
+  if (state.isLocked) return false;
+  if (!everything && !isStale && isFollowed() && now - state.statusRead < BESIDE_FRAMES) return false;
+  isStale = false;
+  return attempt(async () => {
     const status = await get("/v1/status");
-    heard();
-    const hasChanged = status.generation !== rules.generation;
-    if ((everything && hasChanged) || isDue(rules, now, hasChanged)) await readRules(status);
-    state.status = status;
-    state.statusRead = performance.now();
-    changed("status");
-    if (isDue(sites, now, false)) await readSites();
-    if (status.audit?.last !== audit.last) await readAudit();
-  } catch (error) {
-    // Said by the age of the last answer, or by the login.
-    if (!(error instanceof NoAnswer || error instanceof Refusal)) throw error;
-  }
+    if ((status.run ?? "") !== run) forget(status.run ?? "");
+    // A halt may have been answered meanwhile, which is newer.
+    if (state.statusRead <= now) takeStatus(status);
+    if (!everything && !isReading) readLists(false);
+    return true;
+  });
+}
+
+/** Does something that may fail as the age of the last answer, or the login, says. */
+const attempt = (work) => work().catch((error) => {
+  if (!(error instanceof NoAnswer || error instanceof Refusal)) throw error;
+});
+
+/** Forgets what another process has said: its generations and entries begin anew. */
+function forget(now) {
+  run = now;
+  Object.assign(rules, { read: -Infinity, generation: -1 });
+  Object.assign(sites, { read: -Infinity });
+  Object.assign(audit, { run: "", last: 0 });
+  state.entries = [];
+}
+
+/** Reads the lists that are due. */
+function readLists(everything) {
+  lists = lists.then(async () => {
+    isReading = true;
+    await attempt(() => readDue(everything, state.status));
+  }).catch(reportError).finally(() => { isReading = false; });
+  return lists;
+}
+
+async function readDue(everything, status) {
+  const now = performance.now(), hasChanged = status.generation !== rules.generation;
+  if ((everything && hasChanged) || isDue(rules, now, hasChanged)) await readRules(status);
+  if (isDue(sites, now, false)) await readSites();
+  if (status.audit?.last !== audit.last) await readAudit();
 }
 
 /**
@@ -104,8 +134,8 @@ async function round(everything) {
  */
 function isDue(list, now, hasChanged) {
   const pace = Math.max(SECOND, (list.bytes / BYTES_A_SECOND) * SECOND);
-  const usual = list === sites || isFollowed() ? Math.max(4 * pace, 10 * SECOND) : pace;
-  return now - list.read >= (hasChanged ? pace / 4 : usual) - SECOND / 10;
+  const usual = list === sites || isFollowed() || document.hidden ? Math.max(4 * pace, 10 * SECOND) : pace;
+  return now - list.read >= (hasChanged ? pace / 2 : usual) - SECOND / 10;
 }
 
 async function readRules(status) {
@@ -117,7 +147,7 @@ async function readRules(status) {
   }
   keepOnly(new Set(read.map((rule) => rule.id)));
   if (!isFollowed()) sampleOf(status, read, at, (now - rules.read) / 1000);
-  Object.assign(rules, { read: now, bytes, generation: status.generation });
+  Object.assign(rules, { read: now, bytes, generation: generationOf(tag) });
   Object.assign(state, { rules: read, tag });
   changed("rules");
 }

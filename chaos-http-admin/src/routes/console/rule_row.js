@@ -47,7 +47,7 @@ export function ruleRow({ id }) {
     element("div", { className: "left" }, element("div", { className: "row small" }, ends, extend), bar),
     element("div", { className: "acts row" }, more.button), more.list);
 
-  let drawn = "";
+  let drawn = "", timed = "";
   row.update = (rule) => {
     set(row.dataset, "mode", rule.mode ?? "inject");
     if (!isTurning) set(on, "checked", isLive(rule));
@@ -63,8 +63,11 @@ export function ruleRow({ id }) {
     write(who, by ?? "not known");
     write(why, rule.reason ? `: ${cut(rule.reason)}` : ": gave no reason");
     set(why, "className", rule.reason ? "" : "soft");
-    if (!state.paused) counts(rule);
-    tick(rule);
+    // A pause keeps the numbers, and not what somebody has done.
+    const now = `${isOn(rule)} ${isOver(rule)} ${rule.stats?.deadline}`;
+    if (!state.paused || !timed) counts(rule);
+    if (!state.paused || now !== timed) tick(rule);
+    timed = now;
   };
   const counts = (rule) => {
     const [done, matched] = [hits(rule), rule.stats?.matched ?? 0];
@@ -121,7 +124,7 @@ function tagsOf(rule) {
 async function lengthen(id) {
   const send = async () => {
     const answer = await ask("POST", `${rulePath(id)}/extend`, { body: { by: "5m" } });
-    takeOver(answer, id);
+    takeOver(answer, id, 0);
     return answer;
   };
   await act(send, ({ body }) => {
@@ -130,14 +133,16 @@ async function lengthen(id) {
   });
 }
 
-/** The menu that is open. @type {{ close: () => void } | null} */
+/** The menu that is open. @type {{ close: () => void, holds: (node: any) => boolean } | null} */
 let opened = null;
+document.addEventListener("click", ({ target }) => { if (!opened?.holds(target)) opened?.close(); });
 
 /** Returns the button and the menu of a rule. The menu's buttons are made when it is opened: they would be many. */
 function menu(id) {
   const list = element("ul", { className: "menu", hidden: true });
   const button = element("button", { type: "button", textContent: "More", ariaLabel: `More for ${id}`, ariaExpanded: "false" });
   const me = {
+    holds: (node) => button.contains(node) || list.contains(node),
     open: () => {
       opened?.close();
       opened = me;
@@ -152,8 +157,8 @@ function menu(id) {
     button.ariaExpanded = String(isOpen);
   };
   button.onclick = () => (list.hidden ? me.open() : me.close());
-  list.onkeydown = ({ key }) => {
-    if (key !== "Escape") return;
+  list.onkeydown = button.onkeydown = ({ key }) => {
+    if (key !== "Escape" || list.hidden) return;
     me.close();
     button.focus();
   };
@@ -170,11 +175,11 @@ const deeds = (id) => [
 ];
 
 function askDelete(id) {
-  const rule = ruleOf(id);
+  const rule = ruleOf(id), { tag } = state;
   if (!rule) return;
   sure({
     title: `Delete ${id}?`, button: "Delete",
     says: [`${sentence(rule)} at ${rule.site}: ${count(hits(rule))} hit. Its counts go with it; the timeline can undo it.`],
-    work: async () => { await remove(id); tell(`${id} is deleted`); await refresh(); },
+    work: async () => { await remove(rule, tag); tell(`${id} is deleted`); await refresh(); },
   });
 }

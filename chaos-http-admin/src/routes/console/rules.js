@@ -41,4 +41,4 @@ on("rules", () => {
   write(find("nav-rules"), count(state.rules.length));
 });
 on("counts entries status you paused", list.update);
-on("second", () => list.each((row, rule) => row.tick(rule)));
+on("second", () => state.paused || list.each((row, rule) => row.tick(rule)));

@@ -31,7 +31,7 @@ function stop() {
 export async function startShadow(rule) {
   if (!rule) return;
   if (isHalted()) return write(find("f-shadow"), "Everything is halted, so a shadow counts nothing.");
-  const { id: name, guards: _, ...fields } = rule;
+  const { id: name, guards: _, enabled: __, ...fields } = rule;
   const id = `${name.slice(0, 100)}-shadow-${crypto.getRandomValues(new Uint32Array(1))[0].toString(36)}`;
   const body = { ...fields, mode: "shadow", ttl: `${LONG + 5}s`, reason: `the console counts for ${name}` };
   const mine = { id, ends: performance.now() + LONG * 1000 };

@@ -49,6 +49,17 @@ export function heard() {
   changed("lost");
 }
 
+/** Takes over a status that the port has answered with, and who this page is to it, which the answer says, too. */
+export function takeStatus(status) {
+  Object.assign(state, { status, statusRead: performance.now() });
+  const { name, role } = status.you ?? state.you;
+  if (name !== state.you.name || role !== state.you.role) {
+    state.you = { name, role };
+    changed("you");
+  }
+  changed("status");
+}
+
 export const isHalted = () => state.status?.state === "halted";
 
 /** Returns the seconds until a rule ends: `null` if it has no end or is off, 0 if it has ended. */

@@ -2,7 +2,7 @@
 
 import { ask } from "./api.js";
 import { sure } from "./dialogs.js";
-import { element, find, place } from "./dom.js";
+import { element, find, forget, place } from "./dom.js";
 import { difference, differenceWords } from "./edits.js";
 import { refresh } from "./poll.js";
 import { isHalted, may, on, state } from "./state.js";
@@ -10,13 +10,15 @@ import { tell } from "./told.js";
 import { cut, many, time } from "./words.js";
 
 const PAGE = 25;
-const UNDONE = ["put", "edit", "remove", "replace"];
+const UNDONE = ["put", "edit", "remove", "replace", "undo"];
 /** The colour of an entry's dot. */
 const DOTS = { put: "arm", edit: "arm", replace: "arm", resume: "arm", extend: "arm", undo: "arm", halt: "halt", breach: "breach" };
 
 let pages = 1;
 /** Entries never change, so each is made once. */
 const made = new Map();
+
+const keyOf = ({ id, at }) => `${id} ${at}`;
 
 /** Says what an entry did. */
 export function entryWords({ action, what, changes = [] }) {
@@ -104,11 +106,12 @@ function askUndo(entry) {
 function show() {
   const shown = state.entries.slice(0, pages * PAGE);
   const rows = shown.map((entry) => {
-    const key = `${entry.id} ${entry.at}`;
+    const key = keyOf(entry);
     if (!made.has(key)) made.set(key, row(entry));
     return made.get(key);
   });
   place(find("log-list"), rows.length ? rows : [element("li", { textContent: "Nothing yet in this process." })]);
+  forget(made, new Set(state.entries.map(keyOf)));
   find("log-more").hidden = shown.length === state.entries.length;
 }
 
