@@ -2,6 +2,7 @@
 
 pub(crate) mod catalogue;
 mod decide;
+mod fire;
 mod measure;
 mod news;
 mod outside;

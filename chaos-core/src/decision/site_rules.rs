@@ -83,6 +83,11 @@ pub(crate) struct SiteRules {
     newest: u64,
 }
 
+/// Returns whether calls are counted for the policy's share, which is one of the calls at sites where a rule may hit them.
+fn counts_calls(hub: &Hub, on: usize, overlaid: Option<Duration>) -> bool {
+    (on > 0 || overlaid.is_some()) && hub.bounds.load().policy.budget.counts_calls()
+}
+
 impl SiteRules {
     /// Makes the rules of a site from those that aim at it. Returns `None` if there is nothing to ask.
     pub(crate) fn of(
@@ -98,7 +103,7 @@ impl SiteRules {
         if on <= FEW {
             rules.retain(|rule| rule.rule.enabled);
         }
-        let counts_calls = hub.bounds.load().policy.budget.counts_calls();
+        let counts_calls = counts_calls(hub, on, overlaid);
         let index = (on > FEW).then(|| {
             let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
@@ -167,10 +172,16 @@ impl SiteRules {
 
     /// Returns these rules with or without overlays; `None` if that leaves nothing to ask.
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
-        (self.on > 0 || overlaid.is_some() || !self.monitors.are_none()).then(|| Self {
-            overlaid,
-            is_plain: overlaid.is_none() && !self.is_counted,
-            ..self.clone()
+        (self.on > 0 || overlaid.is_some() || !self.monitors.are_none()).then(|| {
+            let counts_calls = counts_calls(&self.hub, self.on, overlaid);
+            let is_counted = counts_calls || self.monitors.meter_of_passes().is_some();
+            Self {
+                overlaid,
+                counts_calls,
+                is_counted,
+                is_plain: overlaid.is_none() && !is_counted,
+                ..self.clone()
+            }
         })
     }
 
@@ -299,7 +310,7 @@ impl SiteRules {
         self.overlaid == overlaid
             && self.on == on
             && self.monitors.are_the_same(monitors)
-            && self.counts_calls == self.hub.bounds.load().policy.budget.counts_calls()
+            && self.counts_calls == counts_calls(&self.hub, on, overlaid)
             && (self.rules.iter()).all(|rule| kept.next().is_some_and(|it| Arc::ptr_eq(rule, it)))
             && kept.next().is_none()
     }

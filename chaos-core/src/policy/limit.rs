@@ -111,10 +111,23 @@ pub(crate) fn take(count: &AtomicU64, max: u64) -> bool {
     take_beside(count, || 0, max)
 }
 
-/// Adds one to `count` and returns `true`, unless `count` and what `others` returns would pass `max` together.
+/// Adds one to `count` and returns `true`, unless `count` and what `others` returns would pass `max` together. It never
+/// overshoots as long as `others` only falls meanwhile.
 pub(crate) fn take_beside(count: &AtomicU64, others: impl Fn() -> u64, max: u64) -> bool {
-    let take = |n: u64| (in_all(n, others()) < max).then(|| n.wrapping_add(1));
-    count.fetch_update(Relaxed, Relaxed, take).is_ok()
+    let (mut n, mut beside) = (count.load(Relaxed), others());
+    loop {
+        if in_all(n, beside) >= max {
+            // Only a refusal needs the others as they are now: what was read earlier is no less.
+            beside = others();
+            if in_all(n, beside) >= max {
+                return false;
+            }
+        }
+        match count.compare_exchange_weak(n, n.wrapping_add(1), Relaxed, Relaxed) {
+            Ok(_) => return true,
+            Err(now) => n = now,
+        }
+    }
 }
 
 /// Returns the sum of two counts, of which one is negative if more has been taken from it than was added. It is 0 as long

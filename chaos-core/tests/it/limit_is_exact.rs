@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering::SeqCst},
 };
 
-use chaos_core::{Call, Decision, Fault, Injector, Rule, Site, Trigger, inject};
+use chaos_core::{Call, Decision, Fault, Injector, Policy, Rule, Site, Trigger, inject};
 
 fn armed(trigger: Trigger) -> (Injector, &'static Site) {
     let injector = Injector::new();
@@ -121,4 +121,34 @@ fn arming_again_starts_the_trigger_anew_and_keeps_the_counts() {
     injector.put(rule.then(Fault::error("changed")));
     assert_eq!(injector.counts("r").unwrap().injected, 0, "another rule");
     assert_eq!(injector.status().injected, 4, "the total forgets nothing");
+}
+
+/// Calls that began without a bound count for one that is set meanwhile, wherever they end, and the other way around.
+#[test]
+fn bounds_that_change_count_the_calls_under_way() {
+    let fire = |site: &'static Site| site.decide(&Call::new());
+    let end_elsewhere = |held: Vec<Option<Decision>>| {
+        std::thread::spawn(move || drop(held)).join().unwrap();
+    };
+    let bounded = |most: u32| Policy::new().active(most.try_into().unwrap());
+    let (injector, site) = armed(Trigger::new());
+    let mut held = vec![fire(site), fire(site)];
+    injector.set_policy(bounded(3));
+    held.push(fire(site));
+    assert!(held.iter().all(Option::is_some));
+    assert!(fire(site).is_none());
+    assert_eq!(injector.status().active, 3);
+    end_elsewhere(held.drain(..2).collect());
+    held.extend([fire(site), fire(site)]);
+    assert!(held.iter().all(Option::is_some));
+    assert!(fire(site).is_none());
+    injector.set_policy(Policy::new());
+    held.push(fire(site));
+    assert_eq!(injector.counts("r").unwrap().active, 4);
+    end_elsewhere(held);
+    assert_eq!(injector.counts("r").unwrap().active, 0);
+    assert_eq!(injector.status().active, 0);
+    injector.set_policy(bounded(1));
+    let last = fire(site);
+    assert!(last.is_some() && fire(site).is_none());
 }

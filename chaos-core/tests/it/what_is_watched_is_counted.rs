@@ -8,9 +8,9 @@ use std::{
 };
 
 use chaos_core::{
-    Call, Decision, Fault, GuardRail, Injector, Label, LazyFacts, Lifetime, Rate, Rule, Site,
-    SiteGlob, SiteKind, SiteWatch, State, WatchedSite, decision::WatchedCall, inject, inject_async,
-    testing::ManualClock,
+    Call, Decision, Fault, GuardRail, Injector, Label, LazyFacts, Lifetime, Policy, Rate, Rule,
+    Site, SiteGlob, SiteKind, SiteWatch, State, WatchedSite, decision::WatchedCall, inject,
+    inject_async, testing::ManualClock, trigger::Budget,
 };
 use http::{HeaderMap, Method, Uri, header};
 
@@ -363,4 +363,23 @@ fn no_call_is_lost_while_others_come_and_go() {
         assert_eq!(injected, (0, 0));
         assert_eq!([sum[0] + calls, sum[1] + failed], [2 * CALLS, CALLS / 2]);
     });
+}
+
+/// The policy's share is one of the calls at sites with rules, whoever looks at others.
+#[test]
+fn who_watches_adds_nothing_to_the_share_of_calls_that_may_be_hit() {
+    let injector = Injector::new();
+    let half = Budget::new().share(Rate::new(0.5).unwrap());
+    injector.set_policy(Policy::new().budget(half));
+    injector.put(lost("db.read"));
+    let (idle, hit) = (injector.site("http.server"), injector.site("db.read"));
+    let _watch = injector.watch(vec![glob("http.server")]);
+    for _ in 0..100 {
+        assert!(idle.decide(&Call::new()).is_none());
+    }
+    let hits = (0..10).filter(|_| {
+        hit.decide(&Call::new())
+            .is_some_and(|mut hit| hit.next_plan().is_some())
+    });
+    assert_eq!(hits.count(), 5);
 }

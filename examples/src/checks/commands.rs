@@ -76,7 +76,7 @@ fn find(folder: &Path, pages: &mut Vec<PathBuf>) -> Result<(), Error> {
         let path = entry?.path();
         if path.is_dir() {
             find(&path, pages)?;
-        } else {
+        } else if path.extension().is_some_and(|extension| extension == "md") {
             pages.push(path);
         }
     }

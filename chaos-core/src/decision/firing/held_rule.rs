@@ -12,7 +12,11 @@ pub(crate) struct HeldRule {
     pub(crate) hub: Arc<Hub>,
 }
 
-/// The rules of a site, once for each stripe: a call that is hit counts itself among those who hold its rule, and must not
+/// The most rules of a site that are held once for each stripe. Where there are more, hits spread over them, and a list
+/// for each stripe would take more memory than it saves time.
+const MOST: usize = 128;
+
+/// The rules of a site, once for each stripe if they are few: a call that is hit counts itself among those who hold its rule, and must not
 /// write for that where other threads write. They are made when a call is first hit.
 #[derive(Debug, Default)]
 pub(crate) struct StripedRules(OnceLock<Box<[OnceLock<HeldHere>]>>);
@@ -30,7 +34,12 @@ impl StripedRules {
         make: impl FnOnce() -> HeldRule,
     ) -> &Arc<HeldRule> {
         let stripes = self.0.get();
-        let here = stripes.and_then(|stripes| stripes.get(stripe::index_at_once())?.get());
+        let stripe = if len > MOST {
+            0
+        } else {
+            stripe::index_at_once()
+        };
+        let here = stripes.and_then(|stripes| stripes.get(stripe)?.get());
         match here.and_then(|here| here.get(at)?.get()) {
             Some(held) => held,
             None => self.make(at, len, make),
@@ -41,7 +50,8 @@ impl StripedRules {
     #[inline(never)]
     fn make(&self, at: usize, len: usize, make: impl FnOnce() -> HeldRule) -> &Arc<HeldRule> {
         let stripes = (self.0).get_or_init(|| empty(stripe::count()));
-        let here = stripes[stripe::index()].get_or_init(|| empty(len));
+        let stripe = if len > MOST { 0 } else { stripe::index() };
+        let here = stripes[stripe].get_or_init(|| empty(len));
         here[at].get_or_init(|| Arc::new(make()))
     }
 }

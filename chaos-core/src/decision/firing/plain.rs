@@ -66,7 +66,7 @@ pub(crate) fn takes(plain: &PlainRule, rule: &Armed) -> bool {
 }
 
 /// Fails a call in plain code at once by a plain rule that ends the call, and counts the injection. The rule
-/// [takes](takes) the call.
+/// [takes](takes) the call. Returns `None` if it is over, or its fault is no error.
 #[inline]
 pub(crate) fn fail(
     rule: &Armed,
@@ -74,6 +74,10 @@ pub(crate) fn fail(
     call: &Call<'_>,
     site: &'static str,
 ) -> Option<Injected> {
+    // It may be over since the call has loaded it: a halt may even have ended again.
+    if rule.gate.is_open() {
+        return None;
+    }
     let fault = rule.rule.faults.first()?;
     let injected = fault.injected(&rule.rule.id, rule.answers(), site)?;
     rule.counters.count_injected();
@@ -103,7 +107,6 @@ impl PlainFiring {
         let held = Arc::clone(rules.held(at));
         let HeldRule { rule, hub } = &*held;
         let is_limited = rule.rule.trigger.limit.is_some();
-        let wants_calls = hub.wants_calls();
         rule.counters.enter_unbounded();
         hub.enter_unbounded();
         let mut fired = Self {
@@ -119,7 +122,7 @@ impl PlainFiring {
             fired.draw_wait(site);
         }
         // Code of the application may panic here, which gives back what was taken.
-        if wants_calls {
+        if fired.hub().wants_calls() {
             fired.call = Some(HitCall::of(call));
         }
         fired

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// How many lists can be merged. A call meets more only if it is crafted to: one list for each
-/// level of its path and each value of a header.
+/// level of its path and each value of a header or a parameter that differs.
 const MOST: usize = 16;
 
 /// The positions that a call has met.
@@ -53,6 +53,11 @@ impl<'i> Found<'i> {
             self.add_another(first)?;
         }
         if let Self::Several(lists) = self {
+            // A value that is repeated finds the same list again.
+            let mut known = lists.lists[..lists.len].iter();
+            if known.any(|known| std::ptr::eq(*known, list)) {
+                return Some(());
+            }
             *lists.lists.get_mut(lists.len)? = list;
             lists.len += 1;
         }
@@ -121,5 +126,22 @@ impl Lists<'_> {
             lists.swap(ended, self.len - 1);
             self.len -= 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_met_again_takes_no_room() {
+        let (first, second) = ([1, 3], [2, 3]);
+        let mut found = Found::new();
+        for _ in 0..=MOST {
+            found.add(&first).unwrap();
+            found.add(&second).unwrap();
+        }
+        let all: Vec<_> = std::iter::from_fn(|| found.next()).collect();
+        assert_eq!(all, [1, 2, 3]);
     }
 }

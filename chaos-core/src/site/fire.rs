@@ -1,0 +1,116 @@
+//! What a site does when a rule hits a call: in the plain way, or in the general one.
+
+use std::sync::Arc;
+
+use crate::{
+    armed::{Armed, draw::Hit},
+    call::Call,
+    decision::{
+        Decision,
+        firing::plain::{self, PlainFiring},
+        site_rules::{Evaluation, SiteRules},
+    },
+    hub::{Hub, reentrancy},
+    site::Site,
+};
+
+impl Site {
+    /// Fires the rule that hit, and those after it that hit too.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fire(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        self.fire_by(
+            site_rules,
+            from,
+            hit,
+            call,
+            |_, _| None,
+            |decision| decision,
+        )
+    }
+
+    /// Fires the rule that hit, as [`decide_by`](Self::decide_by) says. A plain rule after which no other is asked fires
+    /// here, because that is what most do.
+    #[inline(always)]
+    pub(super) fn fire_by<T>(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+        fail: impl FnOnce(&Armed, &Hub) -> Option<T>,
+        decided: impl FnOnce(Decision) -> T,
+    ) -> Option<T> {
+        self.peer.ask(call);
+        let (rule, hub) = (&site_rules.rules[from], &site_rules.hub);
+        let Some(plain) = (rule.plain_at(self.kind)).filter(|plain| {
+            site_rules.are_over_after(from, plain)
+                && !hub.bounds_hits()
+                && !self.is_exempt(hub, call)
+                && !rule.arming.has_expired_by(&hub.clock)
+        }) else {
+            return self.fire_any(site_rules, from, hit, call).map(decided);
+        };
+        if !plain::takes(plain, rule) {
+            return None;
+        }
+        if plain.ends_call
+            && let Some(failed) = fail(rule, hub)
+        {
+            return Some(failed);
+        }
+        let fired = PlainFiring::of(site_rules, from, plain, call, self.name);
+        let here = (self.name, self.kind);
+        Some(decided(Decision::plain(here, self.marks(), fired)))
+    }
+
+    /// Fires the rule that hit, whatever it takes to fire, and those after it that hit too.
+    #[cold]
+    #[inline(never)]
+    fn fire_any(
+        &self,
+        site_rules: &Arc<SiteRules>,
+        from: usize,
+        hit: Hit,
+        call: &Call<'_>,
+    ) -> Option<Decision> {
+        let mut decision = Decision::new((self.name, self.kind), self.marks());
+        let mut evaluation = self.evaluate(&site_rules.hub, call, &mut decision);
+        let _ = site_rules.fire(&mut evaluation, from, Some(hit));
+        if decision.is_empty() {
+            self.retire(site_rules);
+            return None;
+        }
+        Some(decision)
+    }
+
+    /// Starts the evaluation of a call on which no rule has fired yet.
+    #[inline]
+    pub(super) fn evaluate<'c>(
+        &self,
+        hub: &Hub,
+        call: &'c Call<'c>,
+        decision: &'c mut Decision,
+    ) -> Evaluation<'c> {
+        Evaluation {
+            call,
+            here: (self.name, self.kind),
+            decision,
+            is_exempt: self.is_exempt(hub, call),
+            has_ended: false,
+        }
+    }
+
+    /// Returns whether no rule fires on the call, whichever hits it.
+    #[inline]
+    fn is_exempt(&self, hub: &Hub, call: &Call<'_>) -> bool {
+        // A site may still hold rules when a halt begins, because an edit works on them.
+        hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call)
+    }
+}
