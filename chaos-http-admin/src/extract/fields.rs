@@ -43,3 +43,13 @@ impl Fields {
 pub(crate) fn refuse(field: &str, detail: impl Into<String>, allowed: &str) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, detail).at(field, allowed)
 }
+
+/// Returns the value of a whole number, which may be written `1.0`.
+pub(crate) fn whole(number: &Value) -> Option<u64> {
+    let of_float = || {
+        let number = number.as_f64()?;
+        let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
+        fits.then_some(number as u64)
+    };
+    number.as_u64().or_else(of_float)
+}

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     extract::{
         body::JsonBody,
-        fields::{Fields, refuse},
+        fields::{Fields, refuse, whole},
         query::NoQuery,
     },
     problem::Problem,
@@ -142,16 +142,6 @@ fn range_of(range: &Value) -> Result<std::ops::Range<u64>, Problem> {
         Some(count) if count <= MOST as u64 => Ok(first..end),
         _ => Err(wrong()),
     }
-}
-
-/// Returns a whole number, which may be written `1.0`.
-fn whole(number: &Value) -> Option<u64> {
-    let of_float = || {
-        let number = number.as_f64()?;
-        let fits = (0.0..u64::MAX as f64).contains(&number) && number.fract() == 0.0;
-        fits.then_some(number as u64)
-    };
-    number.as_u64().or_else(of_float)
 }
 
 fn texts(keys: Value) -> Result<Vec<String>, Problem> {

@@ -60,7 +60,7 @@ fn read(json: &[u8]) -> Result<u64, Problem> {
     let mut body = Fields::read(json, BODY)?;
     let entry = body.take("entry");
     body.end()?;
-    let id = entry.as_ref().and_then(Value::as_u64);
+    let id = entry.as_ref().and_then(fields::whole);
     let detail = "the field `entry` is no id, or is missing";
     id.ok_or_else(|| fields::refuse("entry", detail, "the id of an entry, a whole number"))
 }
