@@ -3,20 +3,21 @@
 //! The listeners take the frames: whoever is the first to ask when a second has passed takes the frame for all. So
 //! nothing is taken and no site is counted while nobody listens, whichever runtimes serve the listeners.
 
+mod frame;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, HashMap, HashSet, VecDeque},
     fmt,
+    mem::replace,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use chaos_core::{
-    CallFigures, Clock, Counts, Injector, RuleId, SiteGlob, SiteWatch, State, WatchedSite,
-};
-use serde_json::{Map, Value, json};
-use tokio::{runtime::Handle, time::sleep};
+use chaos_core::{Clock, Injector, RuleId, SiteGlob, SiteWatch, State};
+use serde_json::{Value, json};
+use tokio::{runtime::Handle, task::AbortHandle, time::sleep};
 
-use crate::history::entry::time;
+use self::frame::{Frame, RuleFigures, Told};
 
 /// The time from one frame to the next.
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,8 +25,8 @@ const SECOND: Duration = Duration::from_secs(1);
 const KEPT: usize = 120;
 /// How long frames are kept after the last listener has left.
 const LINGER: Duration = Duration::from_secs(60);
-/// A frame that is not the newest keeps the rules that had changed only if there are no more of them.
-const KEPT_RULES: usize = 500;
+/// The number of bytes of changed rules in a frame, so that it has at most 20 KB together with the sites of a page.
+const RULES: usize = 12 * 1024;
 /// The number of bytes after which no further event is added to a chunk.
 const CHUNK: usize = 64 * 1024;
 
@@ -46,6 +47,8 @@ struct Frames {
     last_listener: u64,
     /// Counts at the sites of all listeners; `None` without any.
     watch: Option<SiteWatch>,
+    /// The patterns whose sites have been counted since the newest frame was taken, without a break.
+    whole: Vec<SiteGlob>,
     kept: VecDeque<Frame>,
     /// The number of the next frame.
     next: u64,
@@ -54,56 +57,14 @@ struct Frames {
     due: Duration,
     /// What the newest frame knows of each rule, in order.
     rules: Vec<(RuleId, RuleFigures)>,
+    /// What the frames have said of each rule.
+    told: HashMap<RuleId, Told>,
+    /// The place in the list of the rule that the next frame begins with.
+    turn: usize,
     /// When the last listener left.
     left_at: Duration,
-}
-
-struct Frame {
-    at: SystemTime,
-    state: &'static str,
-    generation: u64,
-    active: u64,
-    /// The rules whose counts have changed since the frame before.
-    rules: Vec<(RuleId, RuleFigures)>,
-    /// Whether rules that had changed are left out, because there were too many to keep.
-    is_shortened: bool,
-    /// The time in which calls were counted.
-    elapsed: Duration,
-    sites: Vec<WatchedSite>,
-}
-
-/// What a frame says of a rule.
-#[derive(Clone, Copy, Debug)]
-struct RuleFigures {
-    counts: [u64; 4],
-    expires_in: Option<Duration>,
-    /// When the rule ends, to notice that it was extended.
-    deadline: Option<SystemTime>,
-}
-
-impl RuleFigures {
-    fn of(counts: &Counts) -> Self {
-        Self {
-            counts: [
-                counts.matched,
-                counts.injected,
-                counts.shadowed,
-                counts.active,
-            ],
-            expires_in: counts.expires_in,
-            deadline: counts.deadline,
-        }
-    }
-
-    fn has_changed_since(&self, before: &Self) -> bool {
-        (self.counts, self.deadline) != (before.counts, before.deadline)
-    }
-
-    fn json(&self) -> Value {
-        let [matched, injected, shadowed, active] = self.counts;
-        let expires_in = self.expires_in.map(|time| time.as_millis() as f64 / 1e3);
-        json!([matched, injected, shadowed, active, expires_in])
-    }
+    /// The task that forgets the frames.
+    forgets: Option<AbortHandle>,
 }
 
 impl LiveFrames {
@@ -132,8 +93,11 @@ impl LiveFrames {
             self.0.take_frame(&mut frames, false);
         }
         LiveListener {
+            left: Some(Left {
+                live: self.clone(),
+                number,
+            }),
             live: self.clone(),
-            number,
             sites,
             next: frames.first(),
             knows_rules: false,
@@ -157,17 +121,10 @@ impl LiveState {
 
     /// Counts at the sites of all listeners, and nowhere without any.
     fn set_sites(&self, frames: &mut Frames) {
-        if frames.listeners.is_empty() {
-            frames.watch = None;
-            return;
-        }
-        let mut sites: Vec<SiteGlob> = Vec::new();
-        for site in frames.listeners.values().flat_map(|sites| sites.iter()) {
-            if !sites.contains(site) {
-                sites.push(site.clone());
-            }
-        }
+        let sites = frames.watched();
+        frames.whole.retain(|site| sites.contains(site));
         match &mut frames.watch {
+            watch if frames.listeners.is_empty() => *watch = None,
             Some(watch) => watch.set_sites(sites),
             watch @ None => *watch = Some(self.injector.watch(sites)),
         }
@@ -184,10 +141,14 @@ impl LiveState {
         let (set, counts) = self.injector.report();
         let status = self.injector.status();
         let now = self.clock.now();
-        let sites = match &mut frames.watch {
+        let mut sites = match &mut frames.watch {
             Some(watch) if with_sites => watch.take(),
             _ => Vec::new(),
         };
+        // A part of a second says nothing of a whole one.
+        let watched = frames.watched();
+        let whole = replace(&mut frames.whole, watched);
+        sites.retain(|site| whole.iter().any(|glob| glob.matches(site.name)));
         let rules = set.rules().iter().zip(&counts);
         let rules: Vec<_> = rules
             .map(|(rule, counts)| (rule.id().clone(), RuleFigures::of(counts)))
@@ -197,16 +158,14 @@ impl LiveState {
             state: State::as_str(&status.state),
             generation: set.generation(),
             active: status.active,
-            rules: changed(&frames.rules, &rules),
-            is_shortened: false,
+            // Without sites it is the first frame, whose listener gets all rules.
+            rules: match with_sites {
+                true => frames.tell(&rules),
+                false => frames.tell_all(&rules),
+            },
             elapsed: now.saturating_sub(frames.taken_at),
             sites,
         };
-        if let Some(before) = frames.kept.back_mut()
-            && before.rules.len() > KEPT_RULES
-        {
-            (before.rules, before.is_shortened) = (Vec::new(), true);
-        }
         frames.rules = rules;
         frames.kept.push_back(frame);
         if frames.kept.len() > KEPT {
@@ -230,46 +189,68 @@ impl LiveState {
     }
 }
 
-/// Returns the rules of `now` that are new, or have changed since `before`.
-fn changed(
-    before: &[(RuleId, RuleFigures)],
-    now: &[(RuleId, RuleFigures)],
-) -> Vec<(RuleId, RuleFigures)> {
-    // Most often, the rules are the same.
-    let in_place = |at: usize, id: &RuleId| before.get(at).filter(|(known, _)| known == id);
-    let are_the_same = now.len() == before.len()
-        && (now.iter().enumerate()).all(|(at, (id, _))| in_place(at, id).is_some());
-    let by_id: BTreeMap<_, _> = match are_the_same {
-        true => BTreeMap::new(),
-        false => before.iter().map(|(id, figures)| (id, figures)).collect(),
-    };
-    let has_changed = |(at, (id, figures)): &(usize, &(RuleId, RuleFigures))| {
-        let before = match are_the_same {
-            true => in_place(*at, id).map(|(_, figures)| figures),
-            false => by_id.get(id).copied(),
-        };
-        before.is_none_or(|before| figures.has_changed_since(before))
-    };
-    let changed = now.iter().enumerate().filter(has_changed);
-    changed.map(|(_, rule)| rule.clone()).collect()
-}
-
 impl Frames {
     /// Returns the number of the oldest frame that is kept.
     fn first(&self) -> u64 {
         self.next - self.kept.len() as u64
     }
 
+    /// Returns the patterns of all listeners.
+    fn watched(&self) -> Vec<SiteGlob> {
+        let mut watched: Vec<SiteGlob> = Vec::new();
+        for site in self.listeners.values().flat_map(|sites| sites.iter()) {
+            if !watched.contains(site) {
+                watched.push(site.clone());
+            }
+        }
+        watched
+    }
+
+    /// Returns the rules that differ from what the frames have said of them. Those beyond [`RULES`] bytes are left to
+    /// the next frame, which begins with them.
+    fn tell(&mut self, rules: &[(RuleId, RuleFigures)]) -> Vec<(RuleId, RuleFigures)> {
+        let (head, tail) = rules.split_at(self.turn.min(rules.len()));
+        let (mut news, mut bytes) = (Vec::new(), 0);
+        for (at, (id, figures)) in (head.len()..).zip(tail).chain((0..).zip(head)) {
+            if self.told.get(id) == Some(&figures.told()) {
+                continue;
+            }
+            bytes += json!({ id.as_str(): figures.json() }).to_string().len();
+            if bytes > RULES {
+                self.turn = at;
+                break;
+            }
+            self.told.insert(id.clone(), figures.told());
+            news.push((id.clone(), *figures));
+        }
+        if self.told.len() > rules.len() {
+            let known: HashSet<&RuleId> = rules.iter().map(|(id, _)| id).collect();
+            self.told.retain(|id, _| known.contains(id));
+        }
+        news
+    }
+
+    /// Notes that all rules are told. Whoever listens gets them from the list of all rules.
+    fn tell_all(&mut self, rules: &[(RuleId, RuleFigures)]) -> Vec<(RuleId, RuleFigures)> {
+        let told = rules.iter();
+        self.told = told
+            .map(|(id, figures)| (id.clone(), figures.told()))
+            .collect();
+        Vec::new()
+    }
+
     fn forget(&mut self) {
         self.kept = VecDeque::new();
         self.rules = Vec::new();
+        self.told = HashMap::new();
     }
 }
 
 /// A listener. Dropping it ends the counting at its sites, unless others watch them.
 pub(crate) struct LiveListener {
+    /// `None` once it is dropped.
+    left: Option<Left>,
     live: LiveFrames,
-    number: u64,
     sites: Arc<[SiteGlob]>,
     /// The number of the frame that it gets next.
     next: u64,
@@ -293,7 +274,6 @@ impl LiveListener {
             && let Some(frame) = frames.kept.get((self.next - first) as usize)
         {
             self.next += 1;
-            self.knows_rules &= !frame.is_shortened;
             let rules = match self.next == frames.next && !self.knows_rules {
                 true => {
                     self.knows_rules = true;
@@ -314,6 +294,22 @@ impl LiveListener {
 }
 
 impl Drop for LiveListener {
+    /// Leaves on a thread apart. The thread of the port drops it, and cannot wait until nobody else holds the frames or
+    /// the injector's rules.
+    fn drop(&mut self) {
+        if let (Some(left), Ok(runtime)) = (self.left.take(), Handle::try_current()) {
+            runtime.spawn_blocking(move || drop(left));
+        }
+    }
+}
+
+/// Dropping it ends what a listener has begun.
+struct Left {
+    live: LiveFrames,
+    number: u64,
+}
+
+impl Drop for Left {
     fn drop(&mut self) {
         let live = &self.live.0;
         let mut frames = live.frames();
@@ -323,80 +319,25 @@ impl Drop for LiveListener {
             return;
         }
         frames.left_at = live.clock.now();
-        drop(frames);
-        let live = Arc::downgrade(live);
         // Without a runtime, the next listener forgets them.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move {
-                sleep(LINGER).await;
-                let Some(live) = live.upgrade() else {
-                    return;
-                };
-                let mut frames = live.frames();
-                if frames.listeners.is_empty() && live.is_forgotten(&frames) {
-                    frames.forget();
-                }
-            });
-        }
-    }
-}
-
-impl Frame {
-    /// Returns the frame for a listener that watches these sites.
-    fn json(&self, rules: &[(RuleId, RuleFigures)], watched: &[SiteGlob]) -> Value {
-        let rules = rules.iter();
-        let rules: Map<_, _> = rules
-            .map(|(id, figures)| (id.as_str().to_owned(), figures.json()))
-            .collect();
-        let is_watched = |site: &&WatchedSite| watched.iter().any(|glob| glob.matches(site.name));
-        let sites = self.sites.iter().filter(is_watched);
-        let sites: Map<_, _> = sites
-            .map(|site| (site.name.to_owned(), self.site(site)))
-            .collect();
-        json!({
-            "at": time(self.at),
-            "state": self.state,
-            "generation": self.generation,
-            "active": self.active,
-            "rules": rules,
-            "sites": sites,
-        })
-    }
-
-    fn site(&self, site: &WatchedSite) -> Value {
-        let WatchedSite {
-            alone, injected, ..
-        } = site;
-        let mut value = json!({
-            "calls": self.per_second(alone.calls + injected.calls),
-            "hit": self.per_second(injected.calls),
-            "failed": self.per_second(alone.failed + injected.failed),
-            "held": site.held,
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let live = Arc::downgrade(live);
+        let forgets = runtime.spawn(async move {
+            sleep(LINGER).await;
+            let Some(live) = live.upgrade() else {
+                return;
+            };
+            let mut frames = live.frames();
+            if frames.listeners.is_empty() && live.is_forgotten(&frames) {
+                frames.forget();
+            }
         });
-        value["alone"] = self.group(alone);
-        value["injected"] = self.group(injected);
-        value
-    }
-
-    fn group(&self, figures: &CallFigures) -> Value {
-        let seconds = |time: Duration| time.as_nanos() as f64 / 1e9;
-        let latency = figures.latency;
-        json!({
-            "calls": self.per_second(figures.calls),
-            "failed": self.per_second(figures.failed),
-            "p50": latency.map(|latency| seconds(latency.p50)),
-            "p90": latency.map(|latency| seconds(latency.p90)),
-            "p99": latency.map(|latency| seconds(latency.p99)),
-        })
-    }
-
-    /// Returns a number of calls for each second, with two digits after the point.
-    fn per_second(&self, calls: u64) -> f64 {
-        let seconds = self.elapsed.as_secs_f64();
-        if seconds <= 0.0 {
-            return 0.0;
+        // There is one such task at a time.
+        if let Some(before) = frames.forgets.replace(forgets.abort_handle()) {
+            before.abort();
         }
-        (calls as f64 / seconds * 100.0).round() / 100.0
     }
 }
 
@@ -404,4 +345,63 @@ impl Frame {
 fn event(name: &str, data: &Value) -> String {
     let retry = SECOND.as_millis();
     format!("event: {name}\nretry: {retry}\ndata: {data}\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc::{self, RecvTimeoutError},
+        thread,
+    };
+
+    use super::*;
+
+    /// A halt waited for all that.
+    #[tokio::test]
+    async fn who_leaves_does_not_wait_for_the_frames() {
+        let injector = Injector::new();
+        let live = LiveFrames::of(&injector);
+        let listener = live.listen(vec!["http.server".parse().unwrap()]);
+        let site = injector.site("http.server");
+        assert!(site.is_armed());
+        let (held, is_held) = mpsc::channel();
+        let (left, has_left) = mpsc::channel();
+        let holder = live.clone();
+        let holder = thread::spawn(move || {
+            let _frames = holder.0.frames();
+            held.send(()).unwrap();
+            has_left.recv_timeout(Duration::from_secs(10))
+        });
+        is_held.recv().unwrap();
+        drop(listener);
+        // Nobody is there to hear it any more, if it took too long.
+        let _ = left.send(());
+        let waited: Result<(), RecvTimeoutError> = holder.join().unwrap();
+        assert_eq!(waited, Ok(()));
+        while site.is_armed() {
+            sleep(Duration::from_millis(1)).await;
+        }
+        assert!(live.0.frames().listeners.is_empty());
+    }
+
+    /// Each page that was closed left a task for a minute.
+    #[tokio::test]
+    async fn one_task_waits_to_forget() {
+        let live = LiveFrames::of(&Injector::new());
+        let tasks = Handle::current().metrics().num_alive_tasks();
+        for _ in 0..20 {
+            drop(live.listen(Vec::new()));
+            while !live.0.frames().listeners.is_empty() {
+                sleep(Duration::from_millis(1)).await;
+            }
+        }
+        let are_gone = || Handle::current().metrics().num_alive_tasks() <= tasks + 1;
+        for _ in 0..1000 {
+            if are_gone() {
+                break;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        assert!(are_gone());
+    }
 }

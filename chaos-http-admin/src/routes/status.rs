@@ -151,15 +151,17 @@ fn list_sites(injector: &Injector) -> Value {
 /// Returns which facts calls of a site had while it was watched.
 pub(crate) async fn seen(
     State(injector): State<Injector>,
+    Extension(worker): Extension<Worker>,
     SiteName(name): SiteName,
     _: NoQuery,
 ) -> Result<Json<Value>, Problem> {
+    let detail = format!("no site is named {name}");
     let unknown = || {
-        let detail = format!("no site is named {name}");
         let allowed = "the name of a site that GET /v1/sites lists";
         Problem::new(StatusCode::NOT_FOUND, detail).at("name", allowed)
     };
-    let seen = injector.seen(&name).ok_or_else(unknown)?;
+    let seen = worker.run(move || injector.seen(&name)).await;
+    let seen = seen.ok_or_else(unknown)?;
     Ok(Json(json!({
         "methods": seen.methods,
         "paths": seen.paths,

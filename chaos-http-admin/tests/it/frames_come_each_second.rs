@@ -1,6 +1,6 @@
 //! `GET /v1/live` tells each second what rules and watched sites count, and sites are counted only for that.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get};
 use chaos_core::{
@@ -69,6 +69,16 @@ fn pass(site: &Site, failed: bool) {
     call.expect("it is watched").end(failed);
 }
 
+/// Waits until a site is idle: the port returns it to that on a thread apart.
+async fn until_idle(site: &Site) {
+    let idle = async {
+        while site.is_armed() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(LONG, idle).await.expect("it is idle again");
+}
+
 #[tokio::test(start_paused = true)]
 async fn rules_are_told_whose_counts_have_changed() {
     let clock = ManualClock::new();
@@ -130,8 +140,11 @@ async fn sites_are_counted_for_those_who_watch_them_and_no_longer() {
     let [server, client] = ["http.server", "http.client"].map(|name| port.injector.site(name));
     let mut first = Frames::listen(&port, "http.server").await;
     let mut second = Frames::listen(&port, "http.client,db.*").await;
-    first.next().await;
-    second.next().await;
+    // From the second frame on, all of them are counted for a whole second.
+    for frames in [&mut first, &mut second] {
+        frames.next().await;
+        frames.next().await;
+    }
     for n in 0..10 {
         pass(server, n < 3);
         pass(client, false);
@@ -168,7 +181,8 @@ async fn sites_are_counted_for_those_who_watch_them_and_no_longer() {
     );
     // The lease of each ends with its connection.
     drop(second);
-    assert!(server.is_armed() && !client.is_armed());
+    until_idle(client).await;
+    assert!(server.is_armed());
     let read = port.injector.sites();
     let read = read.iter().find(|site| site.kind() == SiteKind::Sync);
     assert!(!read.unwrap().is_armed());
@@ -181,7 +195,7 @@ async fn sites_are_counted_for_those_who_watch_them_and_no_longer() {
         (&json!("halted"), &json!(1.0))
     );
     drop(first);
-    assert!(!server.is_armed());
+    until_idle(server).await;
     let mut third = Frames::listen(&port, "").await;
     for _ in 0..3 {
         assert_eq!(third.next().await["sites"], json!({}));
@@ -203,11 +217,7 @@ async fn who_comes_late_gets_the_last_two_minutes() {
     for at in &seen[10..] {
         let frame = late.next().await;
         assert_eq!(frame["at"], *at);
-        let is_first = *at == seen[0];
-        assert_eq!(
-            frame["sites"]["http.server"]["calls"] == json!(1.0),
-            !is_first
-        );
+        assert_eq!(frame["sites"]["http.server"]["calls"], 1.0);
     }
     assert_eq!(frames.next().await, late.next().await);
     // They are kept for a minute after the last one has left.
@@ -248,19 +258,73 @@ async fn who_does_not_read_is_told_what_was_dropped() {
     assert_eq!(slow.next().await["rules"].as_object().unwrap().len(), 1);
 }
 
-/// The frames of rules that all change once took as much memory as 120 lists of them.
+/// The rate of a site is that of a whole second, whenever somebody has begun to watch it.
 #[tokio::test(start_paused = true)]
-async fn many_rules_that_change_are_kept_for_the_newest_frame() {
+async fn a_site_that_was_counted_for_a_part_of_a_second_is_left_out() {
     let port = Port::new();
-    let rules = (0..600).map(|n| lost(&format!("r{n}"), "db.read"));
+    let [server, client] = ["http.server", "http.client"].map(|name| port.injector.site(name));
+    let mut first = Frames::listen(&port, "http.server").await;
+    first.next().await;
+    sleep(SECOND * 9 / 10).await;
+    let mut late = Frames::listen(&port, "http.*").await;
+    late.next().await;
+    for _ in 0..10 {
+        pass(server, false);
+        pass(client, false);
+    }
+    for frames in [&mut first, &mut late] {
+        let sites = &frames.next().await["sites"];
+        assert_eq!(sites["http.server"]["calls"], 10.0);
+        assert!(sites["http.client"].is_null(), "{sites}");
+    }
+    for _ in 0..10 {
+        pass(client, false);
+    }
+    let sites = &late.next().await["sites"];
+    assert_eq!(sites["http.client"]["calls"], 10.0);
+    assert_eq!(sites["http.server"]["calls"], 0.0);
+}
+
+/// A frame of them all had more than 20 KB, each second.
+#[tokio::test(start_paused = true)]
+async fn many_rules_that_count_share_a_few_frames() {
+    let port = Port::new();
+    let never = || Trigger::new().rate(Rate::new(0.0).unwrap());
+    let rules = (0..500).map(|n| {
+        let id = format!("tenant-{n}-of-the-shop-is-slow");
+        lost(&id, "db.read").trigger(never())
+    });
     port.injector.replace(rules.collect()).unwrap();
     let mut frames = Frames::listen(&port, "").await;
-    let len = |frame: &Value| frame["rules"].as_object().unwrap().len();
-    assert_eq!(len(&frames.next().await), 600);
-    assert_eq!(len(&frames.next().await), 0);
+    let rules_of = |frame: &Value| frame["rules"].as_object().unwrap().clone();
+    let mut known = rules_of(&frames.next().await);
+    assert_eq!(known.len(), 500);
+    assert!(frames.next().await["rules"].as_object().unwrap().is_empty());
+    let mut told = Vec::new();
+    for _ in 0..12 {
+        inject!(injector: port.injector, "db.read").unwrap();
+        let frame = frames.next().await;
+        assert!(frame.to_string().len() < 20_000);
+        told.push(rules_of(&frame));
+    }
+    for few in told.windows(3) {
+        let ids: BTreeSet<_> = few.iter().flat_map(|rules| rules.keys()).collect();
+        assert_eq!(ids.len(), 500);
+    }
+    // Whoever comes late gets all of them, with the newest frame.
     let mut late = Frames::listen(&port, "").await;
-    assert_eq!(len(&late.next().await), 0);
-    assert_eq!(len(&late.next().await), 600);
+    for _ in 0..13 {
+        assert!(late.next().await.to_string().len() < 20_000);
+    }
+    let all = rules_of(&late.next().await);
+    assert_eq!(all.len(), 500);
+    // The last counts are told, too, although the rules count no more.
+    told.push(rules_of(&frames.next().await));
+    told.push(rules_of(&frames.next().await));
+    known.extend(told.into_iter().flatten());
+    assert_eq!(known, all);
+    assert!(known.values().all(|counts| counts[0] == 12), "{known:?}");
+    assert_eq!(frames.next().await["rules"], json!({}));
 }
 
 #[tokio::test]
@@ -317,7 +381,7 @@ async fn a_stream_of_frames_ends_with_the_port() {
     let end = timeout(LONG, async { while frames.0.block().await.is_some() {} });
     end.await.expect("an end");
     drop(frames);
-    assert!(!site.is_armed());
+    until_idle(site).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -498,12 +562,7 @@ async fn a_delay_at_half_of_the_calls_stands_beside_those_left_alone() {
     let site = service.injector.site("http.server");
     assert!(site.is_armed());
     drop(stream);
-    let idle = async {
-        while site.is_armed() {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(LONG, idle).await.expect("it is idle again");
+    until_idle(site).await;
     calls.iter().for_each(tokio::task::JoinHandle::abort);
     service.port.stop().await;
 }

@@ -35,7 +35,8 @@ pub struct WatchedSite {
     pub name: &'static str,
     /// The calls that were left alone.
     pub alone: CallFigures,
-    /// The calls into which a fault was injected, at this site or further inside.
+    /// The calls into which a fault was injected, at this site or further inside. At a site in code: the calls that a
+    /// rule has decided to hit.
     pub injected: CallFigures,
     /// How many calls wait for their answer now and have been hit by a fault, such as a delay. It is 0 at a site in code.
     pub held: u64,

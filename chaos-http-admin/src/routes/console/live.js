@@ -8,8 +8,8 @@ const AGAIN = 1000;
 /** A port whose places are all taken is asked again later. */
 const LATER = 10_000;
 
-/** So many sites the port counts for one page. */
-const MOST = 100;
+/** So many sites are counted for one page: a frame of 100, as many as the port counts for one, has more than 20 KB. */
+const MOST = 25;
 
 /** The sites that are counted while this page is open, the latest last. @type {Set<string>} */
 export const watched = new Set();
