@@ -6,7 +6,8 @@
 //!    `If-None-Match`: a port takes no `If-Match` for it.
 //! 3. If one fails, those that were written to are put back, with `If-Match` of their own write, so nothing
 //!    that somebody else has done meanwhile is lost. An edit that only takes faults away stays, and a rule that
-//!    had ended is put back disabled: what is put back never arms anything.
+//!    had ended is put back disabled. A rule that was live and was replaced is put back live: its time and its limit
+//!    begin anew.
 //!
 //! With one endpoint, the port itself does all or nothing, so its edits go there at once, and those that switch
 //! or delete single rules do not fail because of somebody else's edit of another rule.
@@ -74,7 +75,8 @@ pub(crate) struct Terms<'a> {
     pub(crate) dry_run: bool,
     /// Whether nothing is to be changed where the service warns of something.
     pub(crate) strict: bool,
-    /// Whether the command tries again, and prints nothing, if somebody else has made a rule meanwhile.
+    /// Whether the command tries again, and prints nothing, if an id cannot be had that was free when the rules were
+    /// read.
     pub(crate) again: bool,
 }
 
@@ -95,12 +97,17 @@ pub(crate) async fn all_or_none(
         let all = prepared.into_iter();
         prepared = all.map(|it| it.and_then(|it| it.unwarned(out))).collect();
     }
-    if terms.dry_run || prepared.iter().any(Result::is_err) {
+    let is_refused = prepared.iter().any(Result::is_err);
+    if terms.dry_run || is_refused {
         let fates = prepared.into_iter().map(|prepared| match prepared {
             Ok(Prepared { expected, .. }) => Fate::WouldTake(expected),
             Err(failure) => Fate::Refused(failure),
         });
-        return report(fleet, out, fates.collect(), terms.dry_run);
+        let fates: Vec<_> = fates.collect();
+        if terms.again && is_refused && fates.iter().all(Fate::may_take_another_id) {
+            return Report::printed(Exit::Changed);
+        }
+        return report(fleet, out, fates, terms.dry_run);
     }
     let prepared: Vec<Prepared<'_>> = prepared.into_iter().flatten().collect();
     let writes = prepared.iter().map(|it| {
@@ -117,7 +124,7 @@ pub(crate) async fn all_or_none(
             let written = prepared.iter().zip(written);
             let taken = written.map(|(it, written)| take_back(it.client, &it.list, written));
             let fates = join_all(taken).await;
-            if terms.again && fates.iter().all(Fate::is_lost_race) {
+            if terms.again && fates.iter().all(Fate::may_take_another_id) {
                 return Report::printed(Exit::Changed);
             }
             let told = prepared.iter().zip(failures).map(async |(it, failure)| {

@@ -144,12 +144,16 @@ pub(crate) struct ApplyArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["short", "file"]))]
+#[command(
+    group = clap::ArgGroup::new("what").required(true).args(["short", "file"]),
+    // `--for` is how long the rule lasts.
+    mut_arg("ttl", |ttl| ttl.hide(true).conflicts_with("length"))
+)]
 pub(crate) struct TryArgs {
     #[command(flatten)]
     pub(crate) rule: RuleArgs,
-    /// A file with rules in place of SITE=TERMS
-    #[arg(short, long)]
+    /// A file with rules in place of SITE=TERMS and its arguments
+    #[arg(short, long, conflicts_with = "RuleArgs")]
     pub(crate) file: Option<PathBuf>,
     /// How long to try; the service ends the rule then, whatever becomes of this process
     #[arg(long = "for", value_name = "TIME")]

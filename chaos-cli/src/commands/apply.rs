@@ -36,7 +36,13 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ApplyArgs) -> Result
         let Ok(list) = list else { continue };
         let changed = differences(list, &rules, args.prune);
         // Endpoints that change alike are shown once.
-        let lines: Vec<_> = changed.iter().map(|(_, lines)| lines.as_str()).collect();
+        let mut lines: Vec<_> = changed.iter().map(|(_, lines)| lines.clone()).collect();
+        let moved = moved(list, &rules);
+        if args.prune && !moved.is_empty() {
+            let order: Vec<_> = rules.iter().map(|rule| text(rule, "id")).collect();
+            lines.push(format!("  order: {}", order.join(", ")));
+            changes.extend(moved.into_iter().map(str::to_owned));
+        }
         let text = lines.join("\n");
         changes.extend(changed.into_iter().map(|(id, _)| id));
         if !text.is_empty() && !shown.contains(&text) {
@@ -86,21 +92,31 @@ fn differences(list: &RuleList, rules: &[Value], prune: bool) -> Vec<(String, St
     let is_named = |rule: &&Value| rules.iter().any(|other| other["id"] == rule["id"]);
     let before = list.rules.iter().filter(|rule| prune || is_named(rule));
     let mut changed = difference::between(&before.cloned().collect::<Vec<_>>(), rules);
-    let anew = rules.iter().filter(|rule| is_armed_anew(list, rule));
-    changed.extend(anew.map(|rule| {
+    for rule in rules.iter().filter(|rule| is_armed_anew(list, rule)) {
+        const TOLD: &str = "\n    had ended, and is armed anew";
         let id = text(rule, "id");
-        (
-            id.to_owned(),
-            format!("  {id}\n    had ended, and is armed anew"),
-        )
-    }));
+        match changed.iter_mut().find(|(other, _)| other == id) {
+            Some((_, lines)) => *lines += TOLD,
+            None => changed.push((id.to_owned(), format!("  {id}{TOLD}"))),
+        }
+    }
     changed
 }
 
-/// Returns whether a rule is there as it is to be, and has ended.
+/// Returns whether a rule is there, has ended, and is to inject again, be it changed or not.
 fn is_armed_anew(list: &RuleList, rule: &Value) -> bool {
     let before = list.find(text(rule, "id"));
-    before.is_some_and(has_ended) && difference::lines(before, Some(rule)).is_none()
+    rule["enabled"] != false && before.is_some_and(has_ended)
+}
+
+/// Returns the ids that have another place among the rules that are both here and in the file.
+fn moved<'r>(list: &'r RuleList, rules: &[Value]) -> Vec<&'r str> {
+    let places = rules.iter().filter_map(|rule| list.find(text(rule, "id")));
+    let is_named = |rule: &&Value| rules.iter().any(|other| other["id"] == rule["id"]);
+    let before = list.rules.iter().filter(is_named);
+    let pairs = before.zip(places);
+    let moved = pairs.filter(|(before, after)| before["id"] != after["id"]);
+    moved.map(|(before, _)| text(before, "id")).collect()
 }
 
 /// Returns the edits that make the rules. Rules that stay as they are keep their counts.
@@ -113,13 +129,16 @@ fn edits(list: &RuleList, rules: &[Value], prune: bool) -> Vec<Edit> {
         let whole = Edit::Replace {
             rules: rules.to_vec(),
         };
-        // In a list, a rule that stays as it is stays ended, too.
+        let differs = !difference::between(&list.rules, rules).is_empty();
+        let is_other = differs || !moved(list, rules).is_empty();
+        // A list arms no rule anew that has ended.
         let anew = rules.iter().filter(|rule| is_armed_anew(list, rule));
-        return std::iter::once(whole).chain(anew.map(put)).collect();
+        let whole = is_other.then_some(whole).into_iter();
+        return whole.chain(anew.map(put)).collect();
     }
     let changed = rules.iter().filter(|rule| {
         let before = list.find(text(rule, "id"));
-        difference::lines(before, Some(rule)).is_some() || before.is_some_and(has_ended)
+        difference::lines(before, Some(rule)).is_some() || is_armed_anew(list, rule)
     });
     changed.map(put).collect()
 }

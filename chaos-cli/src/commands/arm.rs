@@ -37,25 +37,36 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ArmArgs) -> Result<R
     if !args.dry_run {
         fleet.confirm(out, &format!("arm {}", args.rule.short))?;
     }
-    let mut tries = 0..TRIES;
+    let (mut tries, mut taken) = (0..TRIES, Vec::new());
     loop {
         tries.next();
         // Without an id of the operator's, the next one is free.
         let again = args.rule.id.is_none() && !tries.is_empty();
-        let report = make(fleet, out, args, again).await?;
-        if !again || report.exit != Exit::Changed {
+        let report = make(fleet, out, args, again, &mut taken).await?;
+        // What is not printed is tried again.
+        if !again || report.exit != Exit::Changed || report.documents.is_some() {
             return Ok(report);
         }
     }
 }
 
-async fn make(fleet: &Fleet, out: &Output, args: &ArmArgs, again: bool) -> Result<Report, Failure> {
+/// Makes the rules, with ids that are not `taken`, and adds theirs to it.
+async fn make(
+    fleet: &Fleet,
+    out: &Output,
+    args: &ArmArgs,
+    again: bool,
+    taken: &mut Vec<String>,
+) -> Result<Report, Failure> {
     let lists = fleet.ask(RuleList::read).await;
     let is_free = |id: &str| {
         let mut lists = lists.iter().flatten();
         lists.all(|list| list.find(id).is_none())
     };
-    let rules = rules(&args.rule, is_free)?;
+    let rules = rules(&args.rule, |id| {
+        is_free(id) && !taken.iter().any(|other| other == id)
+    })?;
+    taken.extend(rules.iter().map(|rule| text(rule, "id").to_owned()));
     let are_new: Vec<_> = rules.iter().map(|rule| is_free(text(rule, "id"))).collect();
     let edits: Vec<_> = rules
         .iter()

@@ -84,13 +84,21 @@ async fn edit(
     edit_of: impl Fn(&String, &Value) -> Edit,
     done: &str,
 ) -> Result<Report, Failure> {
+    // A rule that is named twice is edited once.
+    let mut once: Vec<&String> = Vec::new();
+    for id in ids {
+        if !once.contains(&id) {
+            once.push(id);
+        }
+    }
+    let ids = once;
     let lists = fleet.ask(RuleList::read).await;
     let terms = Terms {
         reason,
         ..Terms::default()
     };
     let plan = |list: &RuleList| {
-        let edits = ids.iter().map(|id| match list.find(id) {
+        let edits = ids.iter().map(|&id| match list.find(id) {
             Some(rule) => Ok(edit_of(id, rule)),
             None => Err(unknown(id, list.rules.iter().map(|rule| text(rule, "id")))),
         });

@@ -17,13 +17,17 @@ use crate::{
     output::Output,
 };
 
+/// The number of characters of a reason that a port takes. A halt is not refused because of a longer one.
+const MAX_REASON: usize = 1000;
+
 /// Halts all endpoints at the same time. It reads and asks nothing before, and no failure of one keeps another
 /// from being halted.
 pub(super) async fn halt(fleet: &Fleet, out: &Output, args: &HaltArgs) -> Report {
-    let reason = match args.reason.is_empty() {
+    let reason = args.reason.join(" ");
+    let reason: String = match reason.trim() {
         // A port without tokens needs one, and an operator in a hurry has none.
-        true => "none given".to_owned(),
-        false => args.reason.join(" "),
+        "" => "none given".to_owned(),
+        reason => reason.chars().take(MAX_REASON).collect(),
     };
     let halted = send_halt(fleet, &reason).await;
     fleet.announce(out);

@@ -3,6 +3,7 @@
 //! The service ends the rule at its deadline, so a killed process or a lost network leaves nothing behind. What
 //! this process does is only to end it earlier.
 
+mod each;
 mod ending;
 mod lease;
 mod prepare;
@@ -58,7 +59,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     let armed = all_or_none(fleet, out, Terms::default(), lists, plan).await;
     if armed.exit != Exit::Done {
         if armed.is_unknown() {
-            take_back(fleet, out, &ids, &tally, &mut signals).await;
+            take_back(fleet, out, &ids, &tally).await;
         }
         return Ok(armed);
     }
@@ -67,16 +68,20 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     out.note(format_args!(
         "armed as {names} until {until:.0}, even if this ends"
     ));
-    let mut child = match spawn(&args.command) {
+    let mut child = match spawn(&args.command, out) {
         Ok(child) => child,
         Err(failure) => {
-            take_back(fleet, out, &ids, &tally, &mut signals).await;
+            take_back(fleet, out, &ids, &tally).await;
             return Err(failure);
         }
     };
-    let ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
+    let mut ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
     let seconds = lease.age();
-    let mut report = take_back(fleet, out, &ids, &tally, &mut signals).await;
+    let mut report = take_back(fleet, out, &ids, &tally).await;
+    // A last look has been taken: a command or a time that is over has shown nothing if no call could be hit.
+    if tally.is_halted() && matches!(ending, Ending::Over | Ending::Command(0)) {
+        ending = Ending::Halted;
+    }
     let (hits, _) = tally.sum();
     if report.exit == Exit::Done {
         let seconds = time::length(seconds);
@@ -101,15 +106,17 @@ fn put(rule: &Value) -> Edit {
     }
 }
 
-fn spawn(command: &[String]) -> Result<Option<Child>, Failure> {
+fn spawn(command: &[String], out: &Output) -> Result<Option<Child>, Failure> {
     let Some((program, arguments)) = command.split_first() else {
         return Ok(None);
     };
-    let child = Command::new(program)
-        .args(arguments)
-        .kill_on_drop(true)
-        .spawn();
-    child.map(Some).map_err(|error| {
+    let mut command = Command::new(program);
+    command.args(arguments).kill_on_drop(true);
+    if out.is_json() {
+        // Standard output is one JSON document.
+        command.stdout(std::io::stderr());
+    }
+    command.spawn().map(Some).map_err(|error| {
         let failure = Failure::usage(format!("{program} cannot be run: {error}"));
         failure.at("COMMAND", "a program that can be run")
     })

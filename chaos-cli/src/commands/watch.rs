@@ -18,8 +18,9 @@ use futures_util::{
     future::{Fuse, FusedFuture, join_all},
 };
 use ratatui::DefaultTerminal;
+use serde_json::Value;
 use tokio::{
-    sync::Notify,
+    sync::{Notify, mpsc::UnboundedReceiver},
     time::{sleep, timeout},
 };
 
@@ -40,12 +41,18 @@ use crate::{
         },
     },
     failure::{Exit, Failure},
-    fleet::{Fleet, Report},
+    fleet::{Fleet, Report, exit_of},
     output::Output,
 };
 
 /// The time between two looks at an endpoint.
 const PACE: Duration = Duration::from_millis(500);
+
+/// How long the end waits for the answers to a halt.
+const LAST_WAIT: Duration = Duration::from_secs(10);
+
+/// The answer of each endpoint to a halt.
+type Halted = Vec<Result<Value, Failure>>;
 
 pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result<Report, Failure> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -66,13 +73,23 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result
             follow(client, at, model, changed)
         )
     });
-    let ended = tokio::select! {
-        ended = show(fleet, &mut terminal, &model, &changed) => ended,
-        _ = join_all(polled) => Ok(Exit::Done),
-        code = signals.next() => Ok(Exit::Other(code)),
+    let shown = tokio::select! {
+        shown = show(fleet, &mut terminal, &model, &changed, &mut signals) => shown,
+        _ = join_all(polled) => (Ok(Exit::Done), Ok(Vec::new())),
     };
     ratatui::restore();
-    Ok(Report::printed(ended?))
+    let (ended, halted) = shown;
+    let mut exit = ended?;
+    let halted = halted?;
+    for (client, answer) in fleet.clients.iter().zip(&halted) {
+        if let Err(failure) = answer {
+            out.failure(Some(&client.name()), failure);
+        }
+    }
+    if exit == Exit::Done {
+        exit = exit_of(&halted);
+    }
+    Ok(Report::printed(exit))
 }
 
 fn broken(error: &io::Error) -> Failure {
@@ -138,34 +155,37 @@ async fn frames(
     Ok(())
 }
 
-async fn look(client: &Client) -> Result<(serde_json::Value, RuleList), Failure> {
+async fn look(client: &Client) -> Result<(Value, RuleList), Failure> {
     let status = client.get(&["v1", "status"]).await?.with("state")?.body;
     Ok((status, RuleList::read(client).await?))
 }
 
-/// Draws what is known, and does what keys ask for, until one ends it.
+/// Draws what is known, and does what keys ask for, until one or a signal ends it. Returns the answers to a halt that
+/// was under way by then, too.
 async fn show(
     fleet: &Fleet,
     terminal: &mut DefaultTerminal,
     model: &RefCell<Model>,
     changed: &Notify,
-) -> Result<Exit, Failure> {
+    signals: &mut Signals,
+) -> (Result<Exit, Failure>, Result<Halted, Failure>) {
     let mut keys = keys();
     // A service that does not answer to a halt keeps no key from being read.
     let mut halt = pin!(Fuse::terminated());
-    loop {
-        let drawn = terminal.draw(|frame| view::draw(frame, &model.borrow()));
-        drawn.map_err(|error| broken(&error))?;
+    let ended = loop {
+        if let Err(error) = terminal.draw(|frame| view::draw(frame, &model.borrow())) {
+            break Err(broken(&error));
+        }
         tokio::select! {
             () = changed.notified() => {}
             answers = &mut halt => {
-                let answers: Vec<_> = answers;
+                let answers: Halted = answers;
                 model.borrow_mut().halted(&answers);
             }
             // Ages grow although nothing answers.
             () = sleep(Duration::from_secs(1)) => {}
             key = keys.recv() => match key {
-                None | Some(Key::Quit) => return Ok(Exit::Done),
+                None | Some(Key::Quit) => break Ok(Exit::Done),
                 Some(Key::Halt) if !halt.is_terminated() => {}
                 Some(Key::Halt) => {
                     "halting".clone_into(&mut model.borrow_mut().message);
@@ -173,6 +193,30 @@ async fn show(
                 }
                 Some(key) => model.borrow_mut().press(key),
             },
+            code = signals.next() => break Ok(Exit::Other(code)),
+        }
+    };
+    if halt.is_terminated() {
+        return (ended, Ok(Vec::new()));
+    }
+    "halting; q again ends the wait".clone_into(&mut model.borrow_mut().message);
+    // A terminal that is gone keeps no halt from being sent.
+    let _ = terminal.draw(|frame| view::draw(frame, &model.borrow()));
+    let unknown = || no_answer("whether all services are halted is not known");
+    let halted = tokio::select! {
+        answers = halt => Ok(answers),
+        () = quit_again(&mut keys) => Err(unknown()),
+        () = sleep(LAST_WAIT) => Err(unknown()),
+    };
+    (ended, halted)
+}
+
+/// Waits until the key that quits is pressed once more; for ever if the terminal is gone.
+async fn quit_again(keys: &mut UnboundedReceiver<Key>) {
+    while let Some(key) = keys.recv().await {
+        if key == Key::Quit {
+            return;
         }
     }
+    std::future::pending().await
 }

@@ -44,7 +44,8 @@ struct ConfigFile {
 pub(crate) struct Contexts {
     path: PathBuf,
     pub(crate) all: BTreeMap<String, Context>,
-    pub(crate) in_use: Option<String>,
+    /// A failure if what is kept beside the file cannot be read.
+    pub(crate) in_use: Result<Option<String>, Failure>,
 }
 
 impl Contexts {
@@ -71,18 +72,27 @@ impl Contexts {
                 return Err(failure.at(format!("contexts.{name}"), "at least one"));
             }
         }
-        let in_use = fs::read_to_string(path.with_file_name("context"));
-        let in_use = in_use.ok().map(|name| name.trim().to_owned());
+        let kept = path.with_file_name("context");
+        let in_use = match fs::read_to_string(&kept) {
+            Ok(name) => Ok(Some(name.trim().to_owned()).filter(|name| !name.is_empty())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            // Taken for none, it would send a command to the endpoint that nothing names.
+            Err(error) => Err(unreadable(&kept, &error)),
+        };
         Ok(Self {
             path,
             all: contexts,
-            in_use: in_use.filter(|name| !name.is_empty()),
+            in_use,
         })
     }
 
     /// Returns the context of this name, or the one in use.
     pub(crate) fn chosen(&self, name: Option<&str>) -> Result<Option<(String, Context)>, Failure> {
-        let Some(name) = name.or(self.in_use.as_deref()) else {
+        let in_use = match name {
+            Some(_) => None,
+            None => self.in_use.clone()?,
+        };
+        let Some(name) = name.or(in_use.as_deref()) else {
             return Ok(None);
         };
         match self.all.get(name) {

@@ -38,11 +38,16 @@ impl Fate {
         }
     }
 
-    /// Returns whether nothing was changed because somebody else was first.
-    pub(super) fn is_lost_race(&self) -> bool {
+    /// Returns whether nothing was changed, and another id may be taken: somebody else has made a rule with this one
+    /// meanwhile, or a guard rail has stopped the rule that had it.
+    pub(super) fn may_take_another_id(&self) -> bool {
         match self {
-            Self::TakenBack => true,
-            Self::Refused(failure) => failure.status == Some(412),
+            Self::TakenBack | Self::WouldTake(_) => true,
+            Self::Refused(failure) => match failure.status {
+                Some(412) => true,
+                Some(409) => failure.field.as_deref() == Some("enabled"),
+                _ => false,
+            },
             _ => false,
         }
     }

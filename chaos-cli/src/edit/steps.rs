@@ -131,7 +131,15 @@ async fn tag_now(
 /// Returns the request that puts back what an edit has changed.
 fn inverse(edit: &Edit, before: &RuleList) -> Request {
     let rule_before = match edit {
-        Edit::Put { id, .. } | Edit::Patch { id, .. } => Some((id, before.find(id))),
+        Edit::Put { id, .. } => Some((id, before.find(id))),
+        // Other fields may have been edited between the read and the write.
+        Edit::Patch { id, patch } => {
+            let rule = before.find(id);
+            return request(&Edit::Patch {
+                id: id.clone(),
+                patch: fields_before(patch, rule),
+            });
+        }
         Edit::Remove { .. } | Edit::Replace { .. } => None,
     };
     match rule_before {
@@ -146,6 +154,23 @@ fn inverse(edit: &Edit, before: &RuleList) -> Request {
             replace(&rules.collect::<Vec<_>>())
         }
     }
+}
+
+/// Returns the patch that puts back the fields of another.
+fn fields_before(patch: &Value, rule: Option<&Value>) -> Value {
+    let names = patch
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, _)| name);
+    let value = |name: &String| match rule.and_then(|rule| rule.get(name)) {
+        Some(value) => value.clone(),
+        // A rule without it is enabled, and it takes no `null`.
+        None if name == "enabled" => true.into(),
+        None => Value::Null,
+    };
+    let fields = names.map(|name| (name.clone(), value(name)));
+    Value::Object(fields.collect())
 }
 
 /// Returns a rule as it was; disabled if it had ended, because putting it back would arm it again.

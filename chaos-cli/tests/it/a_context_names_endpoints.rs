@@ -90,3 +90,17 @@ fn a_variable_that_names_no_endpoint_is_refused() {
         }
     }
 }
+
+/// Taken for no context, it would send a halt to an endpoint that nothing names.
+#[test]
+fn a_context_in_use_that_cannot_be_read_is_told() {
+    let (folder, port) = (tempfile::tempdir().unwrap(), Port::new());
+    let config = folder.path().join("config.toml");
+    with(&config, None, &["-e", &port.url, "context", "set", "one"]).expect(0);
+    fs::create_dir(folder.path().join("context")).unwrap();
+    let ran = with(&config, None, &["halt", "enough"]).expect(2);
+    assert!(ran.stderr.contains("cannot be read"), "{ran:?}");
+    with(&config, None, &["context", "ls"]).expect(2);
+    with(&config, None, &["-c", "one", "halt", "enough"]).expect(0);
+    assert!(port.is_halted());
+}

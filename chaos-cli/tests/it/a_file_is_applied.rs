@@ -123,3 +123,68 @@ fn rules_that_have_ended_are_armed_anew() {
         );
     }
 }
+
+/// A rule that has ended and is changed, too, is armed anew with the list and without it.
+#[test]
+fn a_rule_that_has_ended_and_is_changed_is_armed_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule =
+        r#"{"id":"b","site":"db.read","ttl":"1h","reason":"again","faults":[{"error":"x"}]}"#;
+    for (prune, text, is_hit) in [
+        (&[][..], rule.to_owned(), true),
+        (&["--prune"], rule.to_owned(), true),
+        (&["--prune"], rule.replace("1h", "1ms"), false),
+        (
+            &["--prune"],
+            rule.replace("{\"id", "{\"enabled\":false,\"id"),
+            false,
+        ),
+    ] {
+        fs::write(&file, format!("[{text}]")).unwrap();
+        let port = Port::new();
+        port.put_ended("b");
+        let base = ["-e", &port.url, "apply", "-f", file.to_str().unwrap()];
+        let ran = chaosctl(&[&base, prune].concat()).expect(0);
+        assert_eq!(port.rule("b")["reason"], "again");
+        let is_anew = ran.stdout.contains("armed anew");
+        assert_eq!(is_anew, !text.contains("enabled"), "{ran:?}");
+        std::thread::park_timeout(Duration::from_millis(5));
+        let injector = &port.injector;
+        assert_eq!(
+            inject!(injector: injector, "db.read").is_err(),
+            is_hit,
+            "{text}"
+        );
+    }
+}
+
+/// The order decides which rule hits first, so another order is a change, and the same one is none.
+#[test]
+fn another_order_is_a_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rules.json");
+    let rule = |id| format!(r#"{{"id":"{id}","site":"db.read","faults":[{{"error":"x"}}]}}"#);
+    fs::write(&file, format!("[{},{}]", rule("b"), rule("a"))).unwrap();
+    let port = Port::new();
+    let base = ["-e", &port.url, "apply", "-f", file.to_str().unwrap()];
+    chaosctl(&base).expect(0);
+    fs::write(&file, format!("[{},{}]", rule("a"), rule("b"))).unwrap();
+    let ran = chaosctl(&base).expect(0);
+    assert!(ran.stdout.starts_with("0 changed"), "{ran:?}");
+    assert_eq!(port.ids(), ["b", "a"]);
+    let prune = [&base[..], &["--prune"]].concat();
+    let ran = chaosctl(&prune).expect(0);
+    assert!(
+        ran.stdout.starts_with("  order: a, b\n2 changed"),
+        "{ran:?}"
+    );
+    assert_eq!(port.ids(), ["a", "b"]);
+    let generation = port.injector.rules().generation();
+    let ran = chaosctl(&prune).expect(0);
+    assert!(
+        ran.stdout.starts_with("0 changed, 2 as they were"),
+        "{ran:?}"
+    );
+    assert_eq!(port.injector.rules().generation(), generation);
+}

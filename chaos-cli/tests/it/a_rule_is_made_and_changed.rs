@@ -214,3 +214,16 @@ fn a_rule_that_has_ended_is_armed_by_on() {
     assert!(entries.any(|entry| entry.action.as_str() == "put"));
     assert_eq!(port.rule("ended")["enabled"], true);
 }
+
+#[test]
+fn a_rule_that_is_named_twice_is_edited_once() {
+    let port = Port::new();
+    port.put("db.read=error(x)", "a");
+    let entries = port.injector.audit().last();
+    for command in ["off", "on", "rm"] {
+        let ran = chaosctl(&["-e", &port.url, command, "a", "a"]).expect(0);
+        assert_eq!(ran.stdout.lines().count(), 1, "{ran:?}");
+    }
+    assert_eq!(port.injector.audit().last(), entries + 3);
+    assert!(port.ids().is_empty());
+}

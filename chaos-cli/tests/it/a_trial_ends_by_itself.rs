@@ -6,10 +6,16 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    extract::Request,
+    http::Method,
+    middleware::{Next, from_fn},
+};
 use chaos_core::{Call, Clock, inject};
+use chaos_http_admin::Admin;
 
 use crate::support::{
-    port::Port,
+    port::{Port, serve},
     program::{chaosctl, command},
     relay::Relay,
 };
@@ -335,4 +341,103 @@ fn it_says_what_it_did() {
         let base = ["-e", &port.url, "try", "db.read=error(x)"];
         chaosctl(&[&base, arguments].concat()).expect(2);
     }
+}
+
+/// Many rules, each of whose deletions takes its time, and a second signal meanwhile, as of a terminal that is closed.
+#[test]
+fn it_deletes_many_rules_although_signals_come() {
+    let (port, folder) = (Port::new(), tempfile::tempdir().unwrap());
+    let (sender, deletions) = std::sync::mpsc::channel();
+    let slow = Admin::new(port.injector.clone()).router();
+    let slow = serve(slow.layer(from_fn(move |request: Request, next: Next| {
+        let sender = sender.clone();
+        async move {
+            if request.method() == Method::DELETE {
+                sender.send(()).unwrap();
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            next.run(request).await
+        }
+    })));
+    let file = folder.path().join("rules.json");
+    let rule = |at| format!(r#"{{"id":"r{at}","site":"db.read","faults":[{{"error":"x"}}]}}"#);
+    let rules: Vec<_> = (0..40).map(rule).collect();
+    std::fs::write(&file, format!("[{}]", rules.join(","))).unwrap();
+    let arguments = [
+        "-e",
+        &slow,
+        "try",
+        "-f",
+        file.to_str().unwrap(),
+        "--for",
+        "1h",
+    ];
+    let mut child = command(&arguments).stderr(Stdio::null()).spawn().unwrap();
+    wait(&port, true);
+    while port.ids().len() < 40 {
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    kill(&child, "-HUP");
+    deletions.recv().unwrap();
+    kill(&child, "-HUP");
+    kill(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(129));
+    assert!(port.ids().is_empty(), "{:?}", port.ids());
+}
+
+/// What a trial would not do is refused.
+#[test]
+fn it_takes_no_argument_that_does_nothing() {
+    let (port, folder) = (Port::new(), tempfile::tempdir().unwrap());
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let rule = r#"{"id":"a","site":"db.read","faults":[{"error":"x"}]}"#;
+    let good = file("good.json", rule);
+    let off = file(
+        "off.json",
+        &rule.replace("{\"id", "{\"enabled\":false,\"id"),
+    );
+    let none = file("none.json", r#"{"rules":[]}"#);
+    let base = ["-e", &port.url, "try", "--for", "1s"];
+    for arguments in [
+        &["-f", &good, "--shadow"][..],
+        &["-f", &good, "--limit", "1"],
+        &["-f", &good, "--path", "/a"],
+        &["-f", &good, "-H", "a: b"],
+        &["-f", &good, "--ttl", "1s"],
+        &["-f", &good, "db.read=error(x)"],
+        &["db.read=error(x)", "--ttl", "1s"],
+        &["-f", &off],
+        &["-f", &none],
+    ] {
+        chaosctl(&[&base, arguments].concat()).expect(2);
+    }
+    assert_eq!(port.injector.rules().generation(), 0);
+    chaosctl(&[&base[..], &["-f", &good, "--", "true"]].concat()).expect(0);
+}
+
+/// No call can be hit, so the command has shown nothing.
+#[test]
+fn it_ends_with_5_where_injection_is_halted() {
+    let port = Port::new();
+    chaosctl(&["-e", &port.url, "halt"]).expect(0);
+    let base = ["-e", &port.url, "try", "db.read=error(x)", "--for", "1h"];
+    for (command, code) in [(&[][..], 5), (&["--", "true"], 5), (&["--", "false"], 1)] {
+        let ran = chaosctl(&[&base, command].concat()).expect(code);
+        let is_told = ran.stdout.starts_with("halted by somebody else");
+        assert_eq!(is_told, code == 5, "{ran:?}");
+        assert!(port.ids().is_empty());
+    }
+}
+
+#[test]
+fn what_its_command_prints_is_not_in_the_json() {
+    let port = Port::new();
+    let base = ["--json", "-e", &port.url, "try", "db.read=error(x)"];
+    let ran = chaosctl(&[&base[..], &["--for", "1h", "--", "echo", "hello"]].concat()).expect(0);
+    assert_eq!(ran.json()[0]["ended"], "taken back");
+    assert!(ran.stderr.contains("hello"), "{ran:?}");
 }

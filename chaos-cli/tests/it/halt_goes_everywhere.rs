@@ -130,3 +130,20 @@ fn an_unusable_address_keeps_no_other_from_being_halted() {
         assert!(alone.stderr.contains("not absolute"), "{alone:?}");
     }
 }
+
+/// A variable that is not set, and a reason that is longer than a port takes.
+#[test]
+fn no_reason_keeps_it_from_halting() {
+    let long = "é".repeat(1001);
+    for (reason, expected) in [
+        ("", "none given"),
+        (" \n", "none given"),
+        (long.as_str(), &long[2..]),
+    ] {
+        let port = Port::new();
+        chaosctl(&["-e", &port.url, "halt", reason]).expect(0);
+        assert!(port.is_halted());
+        let entry = port.injector.audit().after(0).entries.pop().unwrap();
+        assert_eq!(entry.actor.reason(), Some(expected));
+    }
+}

@@ -4,8 +4,11 @@ use std::{fs, process::Stdio};
 
 use axum::{
     extract::Request,
+    http::StatusCode,
     middleware::{Next, from_fn},
+    response::IntoResponse,
 };
+use chaos_core::Call;
 use chaos_http_admin::Admin;
 
 use crate::{
@@ -96,4 +99,67 @@ fn the_way_back_stops_at_an_edit_of_somebody_else() {
     let document = chaosctl(&[&asked[..], &apply].concat()).expect(6).json();
     assert_eq!(document[0]["result"], "not_taken_back", "{document}");
     assert_eq!(one.rule("a")["site"], "db.other");
+}
+
+/// At one endpoint, the way back of `on a b` puts back what it has written, and no more.
+#[test]
+fn the_way_back_keeps_what_was_edited_before_the_write() {
+    let port = Port::new();
+    port.put("db.read=error(x)", "a");
+    port.put("db.read=error(x)", "b");
+    chaosctl(&["-e", &port.url, "off", "a", "b"]).expect(0);
+    let other = port.injector.clone();
+    let edited = serve(Admin::new(port.injector.clone()).router().layer(from_fn(
+        move |request: Request, next: Next| {
+            let is_enabling = is_write(&request) && request.uri().path().ends_with("/a");
+            // The first write alone.
+            if is_enabling
+                && other
+                    .rules()
+                    .find("a")
+                    .is_some_and(|rule| rule.site().as_str() == "db.read")
+            {
+                let rule =
+                    r#"{"id":"a","site":"db.other","enabled":false,"faults":[{"error":"x"}]}"#;
+                other.put(chaos_core::wire::rule_from_json(rule.as_bytes(), None).unwrap());
+            }
+            let is_lost = is_write(&request) && request.uri().path().ends_with("/b");
+            async move {
+                match is_lost {
+                    true => StatusCode::BAD_GATEWAY.into_response(),
+                    false => next.run(request).await,
+                }
+            }
+        },
+    )));
+    chaosctl(&["-e", &edited, "on", "a", "b"]).expect(3);
+    assert_eq!(port.rule("a")["site"], "db.other");
+    assert_eq!(port.rule("a")["enabled"], false);
+}
+
+/// A guard rail has stopped a rule, which was deleted: its id stays locked, and another is drawn.
+#[test]
+fn an_id_that_is_locked_is_not_drawn() {
+    let port = Port::new();
+    let site = port.injector.site("http.server");
+    let base = ["-e", &port.url, "try", "http.server=0.1%error(x)"];
+    let trial = ["--id", "http.server-1", "--for", "1h"];
+    let until = ["--until", "http.server errors>5%"];
+    let mut child = command(&[&base[..], &trial, &until].concat());
+    let mut child = child.stdout(Stdio::null()).spawn().unwrap();
+    while child.try_wait().unwrap().is_none() {
+        if let Some(mut call) = site.measure(&Call::new(), None) {
+            call.end(true);
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(2));
+    }
+    let arm = ["-e", &port.url, "arm", "http.server=error(x)"];
+    let named = chaosctl(&[&arm[..], &["--id", "http.server-1"]].concat()).expect(5);
+    assert!(
+        named.stderr.contains("a guard rail has stopped"),
+        "{named:?}"
+    );
+    let ran = chaosctl(&arm).expect(0);
+    assert!(ran.stdout.starts_with("made http.server-2, "), "{ran:?}");
+    assert!(!ran.stderr.contains("guard rail"), "{ran:?}");
 }

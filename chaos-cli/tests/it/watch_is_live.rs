@@ -115,5 +115,23 @@ fn a_halt_without_an_answer_keeps_no_key_waiting() {
     assert!(port.is_halted());
     screen.press("?");
     screen.wait(&["halt all endpoints"]);
-    quit(screen);
+    // The first waits for the answers.
+    screen.press("q");
+    screen.wait(&["q again"]);
+    screen.press("q");
+    let (code, written) = screen.end();
+    assert_eq!(code, 3, "{written}");
+    assert!(written.contains("is not known"), "{written}");
+}
+
+#[test]
+fn a_halt_is_sent_although_it_is_quit_at_once() {
+    let port = Port::new();
+    let screen = watch(80, &format!("-e {} -e {}", port.url, dead()));
+    screen.wait(&["IDLE"]);
+    screen.press("hq");
+    let (code, written) = screen.end();
+    assert!(port.is_halted(), "{written}");
+    assert_eq!(code, 6, "{written}");
+    assert!(written.contains("no answer"), "{written}");
 }

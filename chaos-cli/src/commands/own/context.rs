@@ -44,7 +44,8 @@ fn done(document: serde_json::Value) -> Report {
 }
 
 fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
-    let is_used = |name: &str| contexts.in_use.as_deref() == Some(name);
+    let in_use = contexts.in_use.clone()?;
+    let is_used = |name: &str| in_use.as_deref() == Some(name);
     let rows = contexts.all.iter().map(|(name, context)| {
         vec![
             if is_used(name) { "*" } else { "" }.to_owned(),

@@ -14,6 +14,8 @@ pub(super) enum Ending {
     Bound,
     /// Somebody else has deleted or disabled the rules.
     Gone,
+    /// Injection is halted at a service, and no guard rail of the rules has done it.
+    Halted,
     /// The service has ended the rules before the time was over.
     Early,
 }
@@ -24,7 +26,7 @@ impl Ending {
             Self::Over => Exit::Done,
             Self::Signal(code) | Self::Command(code) => Exit::Other(*code),
             Self::Bound => Exit::Stopped,
-            Self::Gone => Exit::Changed,
+            Self::Gone | Self::Halted => Exit::Changed,
             Self::Early => Exit::Refused,
         }
     }
@@ -34,6 +36,7 @@ impl Ending {
             Self::Over | Self::Signal(_) | Self::Command(_) => "taken back",
             Self::Bound => "stopped by the bound",
             Self::Gone => "taken away by somebody else",
+            Self::Halted => "halted by somebody else",
             Self::Early => "ended early, because the lease was not extended",
         }
     }

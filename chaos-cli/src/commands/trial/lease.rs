@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::{
     args::aim::TryArgs,
     client::{Client, request::Request},
+    commands::trial::each::each,
     failure::Failure,
     output::Output,
 };
@@ -90,11 +91,9 @@ impl Lease {
 async fn extend(client: &Client, ids: &[String], seconds: f64) -> Result<(), Failure> {
     let by = Duration::from_millis((seconds * 1e3) as u64);
     let by = humantime::format_duration(by).to_string();
-    for id in ids {
+    each(ids, async |id| {
         let path = ["v1", "rules", id, "extend"];
-        client
-            .send(Request::post(&path, json!({ "by": by })))
-            .await?;
-    }
-    Ok(())
+        client.send(Request::post(&path, json!({ "by": by }))).await
+    })
+    .await
 }

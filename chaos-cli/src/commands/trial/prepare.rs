@@ -1,11 +1,12 @@
 //! The rules of a trial.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
     args::aim::{RuleArgs, TryArgs},
+    config::shown,
     failure::Failure,
     rule::{file, from_args, guard},
 };
@@ -13,7 +14,7 @@ use crate::{
 /// Returns the rules to try, which end after `ttl`.
 pub(super) fn prepare(args: &TryArgs, ttl: Duration) -> Result<Vec<Value>, Failure> {
     let mut rules = match &args.file {
-        Some(path) => file::rules(path)?,
+        Some(path) => enabled(file::rules(path)?, path)?,
         None => {
             let named = RuleArgs {
                 id: Some(args.rule.id.clone().unwrap_or_else(id)),
@@ -34,6 +35,21 @@ pub(super) fn prepare(args: &TryArgs, ttl: Duration) -> Result<Vec<Value>, Failu
         }
     }
     rules.into_iter().map(from_args::checked).collect()
+}
+
+/// Returns the rules of a file if there are some, and all of them can inject.
+fn enabled(rules: Vec<Value>, path: &Path) -> Result<Vec<Value>, Failure> {
+    if rules.is_empty() {
+        let failure = Failure::usage("the file has no rule to try");
+        return Err(failure.at(shown(path), "at least one rule"));
+    }
+    match rules.iter().find(|rule| rule["enabled"] == false) {
+        Some(rule) => Err(Failure {
+            rule: rule["id"].as_str().map(Into::into),
+            ..Failure::usage("a trial of a disabled rule shows nothing").at("enabled", "true")
+        }),
+        None => Ok(rules),
+    }
 }
 
 /// Returns a name that no other trial has.

@@ -1,6 +1,10 @@
 //! What the services say of the rules of a trial.
 
-use std::{cell::RefCell, collections::HashMap, time::Duration};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -28,6 +32,7 @@ pub(super) struct Tally<'t> {
     ids: &'t [String],
     /// The calls that were hit and those that were matched, by endpoint.
     calls: RefCell<HashMap<String, (u64, u64)>>,
+    is_halted: Cell<bool>,
 }
 
 impl<'t> Tally<'t> {
@@ -35,6 +40,7 @@ impl<'t> Tally<'t> {
         Self {
             ids,
             calls: RefCell::default(),
+            is_halted: Cell::new(false),
         }
     }
 
@@ -43,6 +49,11 @@ impl<'t> Tally<'t> {
         let calls = self.calls.borrow();
         let (hits, matched) = (calls.values().map(|it| it.0), calls.values().map(|it| it.1));
         (hits.sum(), matched.sum())
+    }
+
+    /// Returns whether a service was seen to be halted by somebody else.
+    pub(super) fn is_halted(&self) -> bool {
+        self.is_halted.get()
     }
 
     /// Looks at an endpoint until the rules are over there, and extends the lease of those that go on. What
@@ -87,11 +98,15 @@ impl<'t> Tally<'t> {
         let left = left.fold(f64::INFINITY, f64::min);
         let ending = match () {
             () if rules.iter().any(|rule| is_stopped(rule, &status)) => Some(Ending::Bound),
+            () if status["state"] == "halted" => Some(Ending::Halted),
             () if rules.len() < self.ids.len() => Some(Ending::Gone),
             () if rules.iter().any(|rule| rule["enabled"] == false) => Some(Ending::Gone),
             () if left == 0.0 => Some(Ending::Early),
             () => None,
         };
+        if let Some(Ending::Halted) = ending {
+            self.is_halted.set(true);
+        }
         Ok((ending, left))
     }
 }
