@@ -218,5 +218,5 @@ async fn quit_again(keys: &mut UnboundedReceiver<Key>) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

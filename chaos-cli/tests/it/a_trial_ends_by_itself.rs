@@ -6,16 +6,10 @@ use std::{
     time::Duration,
 };
 
-use axum::{
-    extract::Request,
-    http::Method,
-    middleware::{Next, from_fn},
-};
 use chaos_core::{Call, Clock, inject};
-use chaos_http_admin::Admin;
 
 use crate::support::{
-    port::{Port, serve},
+    port::Port,
     program::{chaosctl, command},
     relay::Relay,
 };
@@ -27,7 +21,7 @@ fn is_hit(port: &Port) -> bool {
 
 /// Waits until calls are hit, or no longer.
 #[track_caller]
-fn wait(port: &Port, hit: bool) {
+pub(crate) fn wait(port: &Port, hit: bool) {
     for _ in 0..600 {
         if is_hit(port) == hit {
             return;
@@ -54,7 +48,7 @@ fn start_at(url: &str, port: &Port, arguments: &[&str]) -> Child {
     child
 }
 
-fn kill(child: &Child, signal: &str) {
+pub(crate) fn kill(child: &Child, signal: &str) {
     let id = child.id().to_string();
     let killed = Command::new("kill").args([signal, &id]).status().unwrap();
     assert!(killed.success());
@@ -341,48 +335,6 @@ fn it_says_what_it_did() {
         let base = ["-e", &port.url, "try", "db.read=error(x)"];
         chaosctl(&[&base, arguments].concat()).expect(2);
     }
-}
-
-/// Many rules, each of whose deletions takes its time, and a second signal meanwhile, as of a terminal that is closed.
-#[test]
-fn it_deletes_many_rules_although_signals_come() {
-    let (port, folder) = (Port::new(), tempfile::tempdir().unwrap());
-    let (sender, deletions) = std::sync::mpsc::channel();
-    let slow = Admin::new(port.injector.clone()).router();
-    let slow = serve(slow.layer(from_fn(move |request: Request, next: Next| {
-        let sender = sender.clone();
-        async move {
-            if request.method() == Method::DELETE {
-                sender.send(()).unwrap();
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
-            next.run(request).await
-        }
-    })));
-    let file = folder.path().join("rules.json");
-    let rule = |at| format!(r#"{{"id":"r{at}","site":"db.read","faults":[{{"error":"x"}}]}}"#);
-    let rules: Vec<_> = (0..40).map(rule).collect();
-    std::fs::write(&file, format!("[{}]", rules.join(","))).unwrap();
-    let arguments = [
-        "-e",
-        &slow,
-        "try",
-        "-f",
-        file.to_str().unwrap(),
-        "--for",
-        "1h",
-    ];
-    let mut child = command(&arguments).stderr(Stdio::null()).spawn().unwrap();
-    wait(&port, true);
-    while port.ids().len() < 40 {
-        std::thread::park_timeout(Duration::from_millis(20));
-    }
-    kill(&child, "-HUP");
-    deletions.recv().unwrap();
-    kill(&child, "-HUP");
-    kill(&child, "-INT");
-    assert_eq!(child.wait().unwrap().code(), Some(129));
-    assert!(port.ids().is_empty(), "{:?}", port.ids());
 }
 
 /// What a trial would not do is refused.

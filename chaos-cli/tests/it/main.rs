@@ -4,6 +4,7 @@ mod a_context_names_endpoints;
 mod a_file_is_applied;
 mod a_rule_is_made_and_changed;
 mod a_trial_ends_by_itself;
+mod a_trial_has_many_rules;
 mod all_or_none;
 mod completions_and_pages;
 mod each_exit_code_is_produced;
