@@ -106,8 +106,8 @@ impl Asks for RulesPage {
 pub(crate) struct WatchedSites(pub(crate) Vec<SiteGlob>);
 
 impl WatchedSites {
-    /// The number of names and patterns, at most.
-    const MOST: usize = 100;
+    /// The number of names and patterns, at most: as many as fit into the target of a request, however long they are.
+    const MOST: usize = 25;
 }
 
 impl<S: Sync> FromRequestParts<S> for WatchedSites {
@@ -126,7 +126,7 @@ impl<S: Sync> FromRequestParts<S> for WatchedSites {
                 continue;
             }
             if sites.len() == Self::MOST {
-                return Err(refuse(&name, "at most 100 different ones"));
+                return Err(refuse(&name, "at most 25 different ones"));
             }
             sites.push(site);
         }

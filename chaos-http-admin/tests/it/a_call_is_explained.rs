@@ -365,7 +365,7 @@ async fn a_bad_question_is_refused_by_field() {
             "call.query.a",
         ),
         (
-            400,
+            404,
             json!({ "site": "http.server", "call": { "labels": { "table": "a" } } }),
             "call.labels.table",
         ),

@@ -347,7 +347,7 @@ async fn bad_patterns_are_refused() {
         (&refused["field"], &refused["allowed"]),
         (&json!("wach"), &json!("watch, or no parameter"))
     );
-    let fits = format!("/v1/live?{}&watch=a0", many[..100].join("&"));
+    let fits = format!("/v1/live?{}&watch=a0", many[..25].join("&"));
     port.get(&fits).await.expect(200);
 }
 

@@ -8,7 +8,7 @@ const AGAIN = 1000;
 /** A port whose places are all taken is asked again later. */
 const LATER = 10_000;
 
-/** So many sites are counted for one page: a frame of 100, as many as the port counts for one, has more than 20 KB. */
+/** So many sites are counted for one page, as many as the port counts for one listener. */
 const MOST = 25;
 
 /** The sites that are counted while this page is open, the latest last. @type {Set<string>} */

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use chaos_core::{Call, Label, Site, SiteKind};
 use serde_json::{Map, Value};
 
@@ -190,7 +190,9 @@ fn labels(
                 _ => format!("a label that the site declares: {}", names.join(", ")),
             };
             let field = format!("call.labels.{name}");
-            refuse(&field, "the site has no such label", &allowed)
+            let problem = refuse(&field, "the site has no such label", &allowed);
+            // Which labels there are is not in the question, as which sites there are.
+            problem.with_status(StatusCode::NOT_FOUND)
         })?;
         Ok((known, Cow::Owned(value.clone())))
     });
