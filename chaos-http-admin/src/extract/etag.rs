@@ -133,9 +133,10 @@ impl<S: Sync> FromRequestParts<S> for Preconditions {
                 if_match,
                 is_new: true,
             }),
+            // Nothing else is a condition that is known to hold.
             _ => {
                 let detail = "If-None-Match is not `*`";
-                let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
+                let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
                 Err(problem.at("If-None-Match", "*"))
             }
         }
