@@ -133,10 +133,9 @@ impl<S: Sync> FromRequestParts<S> for Preconditions {
                 if_match,
                 is_new: true,
             }),
-            // Nothing else is a condition that is known to hold.
             _ => {
                 let detail = "If-None-Match is not `*`";
-                let problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
+                let problem = Problem::new(StatusCode::BAD_REQUEST, detail);
                 Err(problem.at("If-None-Match", "*"))
             }
         }

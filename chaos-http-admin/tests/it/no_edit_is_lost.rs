@@ -122,8 +122,8 @@ async fn of_twenty_puts_that_ask_for_a_new_rule_exactly_one_succeeds() {
     for (path, tag, expected) in [
         ("/v1/rules/a?dry_run=true", "*", 412),
         ("/v1/rules/b?dry_run=true", " * ", 200),
-        ("/v1/rules/b", "\"1\"", 412),
-        ("/v1/rules/b", "", 412),
+        ("/v1/rules/b", "\"1\"", 400),
+        ("/v1/rules/b", "", 400),
     ] {
         let request = json_request("PUT", path).header(header::IF_NONE_MATCH, tag);
         let answer = port.send(request, failing("db.read").to_string()).await;
