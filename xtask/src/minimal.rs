@@ -8,6 +8,8 @@ use std::{fs, io, path::Path};
 use crate::run;
 
 const PLACE: &str = "target/minimal";
+/// It is installed with its lock file, so its lower bounds bind nobody.
+const PROGRAM: &str = "chaos-cli";
 
 /// Unpacks what `cargo package` has left in `target/package` into a workspace of its own.
 pub(crate) fn workspace() -> io::Result<()> {
@@ -20,7 +22,7 @@ pub(crate) fn workspace() -> io::Result<()> {
     for package in fs::read_dir("target/package")? {
         let package = package?.path();
         let file = package.file_name().unwrap_or_default().to_string_lossy();
-        let Some(name) = file.strip_suffix(suffix) else {
+        let Some(name) = file.strip_suffix(suffix).filter(|name| *name != PROGRAM) else {
             continue;
         };
         if !run(&format!("tar -xzf {} -C {PLACE}", package.display())) {

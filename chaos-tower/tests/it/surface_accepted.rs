@@ -120,12 +120,20 @@ async fn pause() {
     let server = slower(json!({"pause": {"max": "60ms"}})).await;
     aim(&server, json!({"pause": {"max": "1h"}}));
     let asking = server.asking(Protocol::Http1, Ask::get("/"));
-    // An active call that is not counted yet may begin to wait after a release.
-    while injected(&server) == 0 {
-        sleep(Duration::from_millis(1)).await;
-    }
-    assert!(server.injector.release("r"));
-    let heard = timeout(SOON, asking).await.unwrap().unwrap();
+    // A call that is counted may begin to wait after a release, and waits for the next then.
+    let release = async {
+        loop {
+            assert!(server.injector.release("r"));
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let released = async {
+        tokio::select! {
+            heard = asking => heard.unwrap(),
+            () = release => unreachable!("it goes on for ever"),
+        }
+    };
+    let heard = timeout(SOON, released).await.unwrap();
     heard.is_served(TEXT);
 }
 
