@@ -69,7 +69,7 @@ pub(crate) struct SiteRules {
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
     /// Whether each call is counted: for the policy, or by the meter of a site in code.
-    is_counted: bool,
+    pub(crate) is_counted: bool,
     monitors: SiteMonitors,
     /// What of `monitors` measures calls to their end, as calls hold it.
     watchers: Option<Arc<StripedWatchers>>,
@@ -83,7 +83,7 @@ pub(crate) struct SiteRules {
     newest: u64,
 }
 
-/// Returns whether calls are counted for the policy's share, which is one of the calls at sites where a rule may hit them.
+/// Returns whether the policy counts calls: those at sites where a rule may hit them.
 fn counts_calls(hub: &Hub, on: usize, overlaid: Option<Duration>) -> bool {
     (on > 0 || overlaid.is_some()) && hub.bounds.load().policy.budget.counts_calls()
 }
@@ -173,15 +173,12 @@ impl SiteRules {
     /// Returns these rules with or without overlays; `None` if that leaves nothing to ask.
     pub(crate) fn overlaid(&self, overlaid: Option<Duration>) -> Option<Self> {
         (self.on > 0 || overlaid.is_some() || !self.monitors.are_none()).then(|| {
-            let counts_calls = counts_calls(&self.hub, self.on, overlaid);
-            let is_counted = counts_calls || self.monitors.meter_of_passes().is_some();
-            Self {
-                overlaid,
-                counts_calls,
-                is_counted,
-                is_plain: overlaid.is_none() && !is_counted,
-                ..self.clone()
-            }
+            let mut rules = self.clone();
+            rules.overlaid = overlaid;
+            rules.counts_calls = counts_calls(&self.hub, self.on, overlaid);
+            rules.is_counted = rules.counts_calls || self.monitors.meter_of_passes().is_some();
+            rules.is_plain = overlaid.is_none() && !rules.is_counted;
+            rules
         })
     }
 
@@ -208,11 +205,6 @@ impl SiteRules {
     /// Returns whether someone watches the site, and there is nothing else.
     pub(crate) fn are_watched_alone(&self) -> bool {
         self.on == 0 && self.overlaid.is_none() && self.monitors.are_a_meter_alone()
-    }
-
-    /// Returns whether each call is counted: for the policy, or by the meter of a site in code.
-    pub(crate) fn are_counted(&self) -> bool {
-        self.is_counted
     }
 
     /// Returns the meter in which calls are counted when they pass, if there is one.

@@ -217,7 +217,7 @@ impl Site {
     /// Asks a site that has more than rules: overlays, or calls that are counted.
     #[inline(never)]
     fn ask_many(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
-        if own.are_counted() {
+        if own.is_counted {
             return self.ask_counted(own, call);
         }
         self.ask_with_overlays(own, call)
