@@ -3,24 +3,16 @@
 mod again;
 mod apply;
 mod arm;
-mod audit;
-mod events;
-mod explain;
 mod extend;
 mod ids;
+mod look;
 mod own;
 mod preview;
-mod rules;
-mod show;
 mod signals;
-mod sites;
-mod status;
 mod stop;
 mod token;
 mod trial;
 mod undo;
-#[cfg(feature = "watch")]
-mod watch;
 
 use crate::{
     args::{Cli, Command},
@@ -56,22 +48,22 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
     let fleet = config::fleet(&globals)?;
     fleet.check(matches!(command, Command::Halt(_)))?;
     match command {
-        Command::Status(args) => Ok(status::run(&fleet, out, &args).await),
+        Command::Status(args) => Ok(look::status::run(&fleet, out, &args).await),
         Command::Rules(args) => {
-            let look = async || Ok(rules::run(&fleet, out, &args).await);
+            let look = async || Ok(look::rules::run(&fleet, out, &args).await);
             again::again(args.watch, out, look).await
         }
-        Command::Ids => Ok(rules::ids(&fleet, out).await),
+        Command::Ids => Ok(look::rules::ids(&fleet, out).await),
         Command::Show(args) => {
-            let look = async || show::run(&fleet, out, &args).await;
+            let look = async || look::show::run(&fleet, out, &args).await;
             again::again(args.watch, out, look).await
         }
-        Command::Sites(args) => Ok(sites::run(&fleet, out, &args).await),
-        Command::Explain(args) => explain::run(&fleet, out, &args).await,
-        Command::Audit(args) => Ok(audit::run(&fleet, out, &args).await),
-        Command::Events(args) => Ok(events::run(&fleet, out, &args).await),
+        Command::Sites(args) => Ok(look::sites::run(&fleet, out, &args).await),
+        Command::Explain(args) => look::explain::run(&fleet, out, &args).await,
+        Command::Audit(args) => Ok(look::audit::run(&fleet, out, &args).await),
+        Command::Events(args) => Ok(look::events::run(&fleet, out, &args).await),
         #[cfg(feature = "watch")]
-        Command::Watch(args) => watch::run(&fleet, out, &args).await,
+        Command::Watch(args) => look::watch::run(&fleet, out, &args).await,
         Command::Arm(args) => arm::run(&fleet, out, &args).await,
         Command::Apply(args) => apply::run(&fleet, out, &args).await,
         Command::Try(args) => trial::run(&fleet, out, &args).await,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     args::change::{ExtendArgs, ReleaseArgs},
     client::{Client, request::Request, rule_list::RuleList},
-    commands::show::find,
+    commands::look::show::find,
     failure::{Exit, Failure},
     fleet::{Fleet, Report, exit_of},
     output::{Output, time},

@@ -8,7 +8,7 @@ use crate::{
         answer::text,
         rule_list::{RuleList, has_ended},
     },
-    commands::show::unknown,
+    commands::look::show::unknown,
     edit::{Edit, Terms, all_or_none},
     failure::{Exit, Failure},
     fleet::{Fleet, Report},

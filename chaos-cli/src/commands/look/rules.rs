@@ -19,7 +19,7 @@ use crate::{
     rule::as_short,
 };
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &RulesArgs) -> Report {
+pub(in crate::commands) async fn run(fleet: &Fleet, out: &Output, args: &RulesArgs) -> Report {
     let several = fleet.clients.len() > 1;
     let lists = fleet
         .ask(async |client: &Client| {
@@ -44,7 +44,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &RulesArgs) -> Report
 const MOST: Duration = Duration::from_secs(1);
 
 /// Prints the ids of all rules, each once.
-pub(super) async fn ids(fleet: &Fleet, out: &Output) -> Report {
+pub(in crate::commands) async fn ids(fleet: &Fleet, out: &Output) -> Report {
     // Somebody has pressed a key and waits.
     let read = async |client: &Client| match timeout(MOST, RuleList::read(client)).await {
         Ok(list) => list,
@@ -90,7 +90,7 @@ fn state_of(rule: &Value) -> StateArg {
 }
 
 /// Returns the state of a rule in a word.
-pub(super) fn state(rule: &Value) -> &'static str {
+pub(in crate::commands) fn state(rule: &Value) -> &'static str {
     match state_of(rule) {
         StateArg::On => "on",
         StateArg::Off => "off",
@@ -100,7 +100,7 @@ pub(super) fn state(rule: &Value) -> &'static str {
 }
 
 /// Returns how many of the calls a rule has hit.
-pub(super) fn hits(rule: &Value) -> String {
+pub(in crate::commands) fn hits(rule: &Value) -> String {
     let stats = &rule["stats"];
     let (hit, matched) = (number(stats, "injected"), number(stats, "matched"));
     match rule["mode"] == "shadow" {
@@ -110,7 +110,7 @@ pub(super) fn hits(rule: &Value) -> String {
 }
 
 /// Returns who has armed a rule, and why.
-pub(super) fn whose(rule: &Value) -> String {
+pub(in crate::commands) fn whose(rule: &Value) -> String {
     let (who, why) = (text(&rule["stats"], "armed_by"), text(rule, "reason"));
     match (who, why) {
         ("", why) => why.to_owned(),

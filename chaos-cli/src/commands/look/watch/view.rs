@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     client::answer::{number, text},
-    commands::{
+    commands::look::{
         rules,
         watch::model::{Model, Watched},
     },

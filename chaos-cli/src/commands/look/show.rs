@@ -6,14 +6,18 @@ use serde_json::Value;
 use crate::{
     args::look::{FormatArg, ShowArgs},
     client::{Client, answer::text, rule_list::RuleList},
-    commands::rules,
+    commands::look::rules,
     failure::{Exit, Failure},
     fleet::{Fleet, Report, exit_of},
     output::{Output, time},
     rule::{as_command, as_short, file},
 };
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ShowArgs) -> Result<Report, Failure> {
+pub(in crate::commands) async fn run(
+    fleet: &Fleet,
+    out: &Output,
+    args: &ShowArgs,
+) -> Result<Report, Failure> {
     let rules = fleet
         .ask(async |client: &Client| {
             let list = RuleList::read(client).await?;
@@ -40,13 +44,13 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &ShowArgs) -> Result<
 }
 
 /// Returns the rule with this id, or the failure that names the nearest one.
-pub(super) fn find<'l>(list: &'l RuleList, id: &str) -> Result<&'l Value, Failure> {
+pub(in crate::commands) fn find<'l>(list: &'l RuleList, id: &str) -> Result<&'l Value, Failure> {
     let ids = || list.rules.iter().map(|rule| text(rule, "id"));
     list.find(id).ok_or_else(|| unknown(id, ids()))
 }
 
 /// Returns the failure for an id that no rule has.
-pub(super) fn unknown<'l>(id: &str, known: impl Iterator<Item = &'l str>) -> Failure {
+pub(in crate::commands) fn unknown<'l>(id: &str, known: impl Iterator<Item = &'l str>) -> Failure {
     let failure = Failure {
         status: Some(404),
         ..Failure::new(Exit::Refused, format!("there is no rule `{id}`"))

@@ -16,7 +16,7 @@ use crate::{
     output::{Output, table::table},
 };
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &SitesArgs) -> Report {
+pub(in crate::commands) async fn run(fleet: &Fleet, out: &Output, args: &SitesArgs) -> Report {
     let several = fleet.clients.len() > 1;
     let lists = fleet
         .ask(async |client: &Client| {

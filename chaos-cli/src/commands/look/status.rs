@@ -23,7 +23,7 @@ use crate::{
 /// How long `--latency` watches.
 const WATCHED: Duration = Duration::from_millis(3500);
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &StatusArgs) -> Report {
+pub(in crate::commands) async fn run(fleet: &Fleet, out: &Output, args: &StatusArgs) -> Report {
     let states = fleet
         .ask(async |client: &Client| {
             let mut status = match args.handover {

@@ -15,7 +15,7 @@ use crate::{
         event_stream::{Event, EventStream},
         request::Request,
     },
-    commands::audit,
+    commands::look::audit,
     failure::Failure,
     fleet::{Fleet, Report, exit_of, refusal},
     output::Output,
@@ -25,7 +25,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Prints events until standard output is closed, or a service is gone.
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &EventsArgs) -> Report {
+pub(in crate::commands) async fn run(fleet: &Fleet, out: &Output, args: &EventsArgs) -> Report {
     let several = fleet.clients.len() > 1;
     let ended = fleet
         .ask(async |client: &Client| {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, answer::text, request::Request, rule_list::RuleList},
-    commands::{audit, rules},
+    commands::look::{audit, rules},
     failure::Failure,
     output::time,
     rule::as_short,

@@ -9,7 +9,7 @@ use crate::{
     output::{Output, table::table, time},
 };
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &AuditArgs) -> Report {
+pub(in crate::commands) async fn run(fleet: &Fleet, out: &Output, args: &AuditArgs) -> Report {
     let several = fleet.clients.len() > 1;
     let lists = fleet
         .ask(async |client: &Client| {
@@ -41,7 +41,7 @@ fn is_wanted(entry: &Value, args: &AuditArgs) -> bool {
 }
 
 /// Returns what an entry is about: the rules that it changed, or its own text.
-pub(super) fn what(entry: &Value) -> String {
+pub(in crate::commands) fn what(entry: &Value) -> String {
     let changes = entry["changes"].as_array().into_iter().flatten();
     let rules: Vec<_> = changes.map(|change| text(change, "rule")).collect();
     match rules.as_slice() {

@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 use crate::{
     args::look::ExplainArgs,
     client::{Client, answer::text, request::Request, rule_list::RuleList},
-    commands::show::find,
+    commands::look::show::find,
     failure::{Exit, Failure},
     fleet::{Fleet, Report},
     output::Output,
     rule::from_args::pairs,
 };
 
-pub(super) async fn run(
+pub(in crate::commands) async fn run(
     fleet: &Fleet,
     out: &Output,
     args: &ExplainArgs,

@@ -11,7 +11,7 @@ use crate::{
         live,
         rule_list::RuleList,
     },
-    commands::watch::keys::Key,
+    commands::look::watch::keys::Key,
     failure::Failure,
 };
 

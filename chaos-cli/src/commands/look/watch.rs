@@ -33,12 +33,12 @@ use crate::{
         rule_list::RuleList,
     },
     commands::{
-        signals::Signals,
-        stop,
-        watch::{
+        look::watch::{
             keys::{Key, keys},
             model::Model,
         },
+        signals::Signals,
+        stop,
     },
     failure::{Exit, Failure},
     fleet::{Fleet, Report, exit_of},
@@ -54,7 +54,11 @@ const LAST_WAIT: Duration = Duration::from_secs(10);
 /// The answer of each endpoint to a halt.
 type Halted = Vec<Result<Value, Failure>>;
 
-pub(super) async fn run(fleet: &Fleet, out: &Output, args: &WatchArgs) -> Result<Report, Failure> {
+pub(in crate::commands) async fn run(
+    fleet: &Fleet,
+    out: &Output,
+    args: &WatchArgs,
+) -> Result<Report, Failure> {
     let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if out.is_json() || is_dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let failure = Failure::usage("there is no terminal to show it on");
