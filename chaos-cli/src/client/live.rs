@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The most sites and patterns that a port takes at a time.
-pub(crate) const MOST_SITES: usize = 100;
+pub(crate) const MOST_SITES: usize = 25;
 
 /// A stream of frames. The port counts at the sites for as long as it is open.
 pub(crate) struct Live(EventStream);
