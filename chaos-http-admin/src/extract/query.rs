@@ -126,7 +126,8 @@ impl<S: Sync> FromRequestParts<S> for WatchedSites {
                 continue;
             }
             if sites.len() == Self::MOST {
-                return Err(refuse(&name, "at most 25 different ones"));
+                let allowed = format!("at most {} different ones", Self::MOST);
+                return Err(refuse(&name, &allowed));
             }
             sites.push(site);
         }
