@@ -39,7 +39,9 @@ fn a_terminal_that_wants_none_gets_none() {
         // One after the other, on one terminal.
         let lines =
             COMMANDS.map(|command| format!("{program} -e {} {arguments} {command}", port.url));
-        let (_, written) = Screen::start(80, &lines.join("; "), &[variable]).end();
+        let written = Screen::start(80, &lines.join("; "), &[variable])
+            .end()
+            .written;
         for expected in [
             "Usage: ",
             "FAULT",
@@ -55,7 +57,7 @@ fn a_terminal_that_wants_none_gets_none() {
         );
     }
     // Where nothing is said against them, there are some.
-    let (_, written) = Screen::chaosctl(80, "--help", &[]).end();
+    let written = Screen::chaosctl(80, "--help", &[]).end().written;
     assert!(written.contains(ESCAPE), "{written:?}");
 }
 
@@ -111,7 +113,7 @@ fn texts_of_answers_cannot_steer_the_terminal() {
         let command = command.replace("db.read=error(x)", "'db.read=error(x)'");
         let variables = [("CLICOLOR_FORCE", "1")];
         let screen = Screen::chaosctl(200, &format!("-y -e {url} {command}"), &variables);
-        let (_, written) = screen.end();
+        let written = screen.end().written;
         assert!(!written.is_empty(), "{command}");
         let steers = |c: char| (c.is_control() && c != '\n' && c != '\r') || c == '\u{202e}';
         assert!(!written.contains(steers), "{command}: {written:?}");

@@ -1,6 +1,6 @@
 //! `watch` in a pseudo-terminal: it shows hits, halts with a key, and gives the screen back.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use axum::Router;
 use chaos_core::{Clock, inject};
@@ -8,7 +8,7 @@ use chaos_core::{Clock, inject};
 use crate::support::{
     port::{Port, dead, serve},
     program::chaosctl,
-    screen::Screen,
+    screen::{Ended, Screen},
     traffic::Traffic,
 };
 
@@ -17,17 +17,12 @@ fn watch(columns: u16, arguments: &str) -> Screen {
 }
 
 /// Quits, and waits until the program has ended and the screen is as it was.
-fn quit(mut screen: Screen) {
+fn quit(screen: Screen) {
     assert!(screen.is_alternate());
     screen.press("q");
-    assert!(screen.child.wait().unwrap().success());
-    for _ in 0..100 {
-        if !screen.is_alternate() {
-            return;
-        }
-        thread::park_timeout(Duration::from_millis(20));
-    }
-    panic!("the screen was not given back");
+    let ended = screen.end();
+    assert_eq!(ended.code, 0, "{}", ended.written);
+    assert!(!ended.is_alternate, "the screen was not given back");
 }
 
 #[test]
@@ -96,7 +91,7 @@ fn it_needs_a_terminal() {
         .expect(2)
         .json();
     let arguments = format!("-e {} watch", port.url);
-    let (code, written) = Screen::chaosctl(80, &arguments, &[("TERM", "dumb")]).end();
+    let Ended { code, written, .. } = Screen::chaosctl(80, &arguments, &[("TERM", "dumb")]).end();
     assert_eq!(code, 2, "{written}");
     assert!(!written.contains('\u{1b}'), "{written:?}");
 }
@@ -119,7 +114,7 @@ fn a_halt_without_an_answer_keeps_no_key_waiting() {
     screen.press("q");
     screen.wait(&["q again"]);
     screen.press("q");
-    let (code, written) = screen.end();
+    let Ended { code, written, .. } = screen.end();
     assert_eq!(code, 3, "{written}");
     assert!(written.contains("is not known"), "{written}");
 }
@@ -130,7 +125,7 @@ fn a_halt_is_sent_although_it_is_quit_at_once() {
     let screen = watch(80, &format!("-e {} -e {}", port.url, dead()));
     screen.wait(&["IDLE"]);
     screen.press("hq");
-    let (code, written) = screen.end();
+    let Ended { code, written, .. } = screen.end();
     assert!(port.is_halted(), "{written}");
     assert_eq!(code, 6, "{written}");
     assert!(written.contains("no answer"), "{written}");

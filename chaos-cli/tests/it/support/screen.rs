@@ -2,18 +2,24 @@
 
 use std::{
     io::{Read, Write},
-    process::{Child, Command, Stdio},
+    process::Child,
     sync::{Arc, Mutex},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
+use pty_process::{
+    Size,
+    blocking::{Command, Pty, open},
+};
 use vt100::Parser;
 
 /// The program on a terminal of 24 rows.
 pub(crate) struct Screen {
-    pub(crate) child: Child,
+    child: Child,
+    terminal: Arc<Pty>,
     seen: Arc<Mutex<Seen>>,
+    reader: JoinHandle<()>,
 }
 
 struct Seen {
@@ -30,45 +36,40 @@ impl Screen {
 
     /// Runs a line of shell.
     pub(crate) fn start(columns: u16, line: &str, variables: &[(&str, &str)]) -> Self {
-        let line = format!("stty cols {columns} rows 24; {line}");
-        // The one of util-linux, which gives the program a terminal.
-        let mut command = Command::new("script");
-        command
-            .args(["-qec", &line, "/dev/null"])
+        let (terminal, end) = open().unwrap();
+        terminal.resize(Size::new(24, columns)).unwrap();
+        let command = Command::new("sh")
+            .args(["-c", line])
             .env("TERM", "xterm")
             .env("CHAOSCTL_CONFIG", "/nowhere/config.toml")
             .env_remove("NO_COLOR")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        for (name, value) in variables {
-            command.env(name, value);
-        }
-        let child = command.spawn();
-        let mut child = child.expect("`script` of util-linux is installed");
+            .envs(variables.iter().copied());
+        let child = command.spawn(end).unwrap();
+        let terminal = Arc::new(terminal);
         let seen = Arc::new(Mutex::new(Seen {
             parser: Parser::new(24, columns, 0),
             bytes: Vec::new(),
         }));
-        let (mut output, shared) = (child.stdout.take().unwrap(), Arc::clone(&seen));
-        thread::spawn(move || {
+        let (output, shared) = (Arc::clone(&terminal), Arc::clone(&seen));
+        let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
-            while let Ok(read @ 1..) = output.read(&mut bytes) {
+            while let Ok(read @ 1..) = (&*output).read(&mut bytes) {
                 let mut seen = shared.lock().unwrap();
                 seen.parser.process(&bytes[..read]);
                 seen.bytes.extend_from_slice(&bytes[..read]);
             }
         });
-        Self { child, seen }
+        Self {
+            child,
+            terminal,
+            seen,
+            reader,
+        }
     }
 
     /// What is on the screen.
     pub(crate) fn text(&self) -> String {
         self.seen.lock().unwrap().parser.screen().contents()
-    }
-
-    /// All that was written to the terminal.
-    pub(crate) fn written(&self) -> String {
-        String::from_utf8_lossy(&self.seen.lock().unwrap().bytes).into_owned()
     }
 
     pub(crate) fn is_alternate(&self) -> bool {
@@ -89,19 +90,27 @@ impl Screen {
     }
 
     pub(crate) fn press(&self, keys: &str) {
-        let mut input = self.child.stdin.as_ref().unwrap();
-        input.write_all(keys.as_bytes()).unwrap();
+        (&*self.terminal).write_all(keys.as_bytes()).unwrap();
     }
 
-    /// Waits until the program has ended, and returns its code and all that it has written.
-    pub(crate) fn end(mut self) -> (i32, String) {
-        let code = self.child.wait().unwrap().code().unwrap_or(-1);
-        // What it wrote last may be on its way.
-        let mut before = usize::MAX;
-        while before != self.written().len() {
-            before = self.written().len();
-            thread::park_timeout(Duration::from_millis(100));
+    /// Waits until the program has ended.
+    pub(crate) fn end(mut self) -> Ended {
+        let status = self.child.wait().unwrap();
+        // Reading ends when no process has the terminal any longer.
+        self.reader.join().unwrap();
+        let seen = self.seen.lock().unwrap();
+        Ended {
+            code: status.code().unwrap_or(-1),
+            written: String::from_utf8_lossy(&seen.bytes).into_owned(),
+            is_alternate: seen.parser.screen().alternate_screen(),
         }
-        (code, self.written())
     }
+}
+
+/// What a program that has ended left behind.
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    /// All that was written to the terminal.
+    pub(crate) written: String,
+    pub(crate) is_alternate: bool,
 }
