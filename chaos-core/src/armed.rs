@@ -9,6 +9,7 @@ pub(crate) mod precheck;
 pub(crate) mod preview;
 pub(crate) mod rules;
 pub(crate) mod status;
+pub(crate) mod ties;
 
 use std::{
     ptr,
@@ -26,6 +27,7 @@ use crate::{
         draw::Hit,
         plain::PlainRule,
         precheck::{CLOSELY, EXPIRED, Glance, MATCHES, OF_TOKEN, OFF, Precheck, SIMPLY},
+        ties::Ties,
     },
     call::{Call, site_kind::SiteKind},
     fault::{Fault, prepared::PreparedAnswers},
@@ -71,12 +73,18 @@ struct Prepared {
 }
 
 impl Armed {
-    fn new(rule: Arc<Rule>, counters: Arc<Counters>, policy: &Policy, by: &Arc<ArmedBy>) -> Self {
+    fn new(
+        rule: Arc<Rule>,
+        counters: Arc<Counters>,
+        policy: &Policy,
+        by: &Arc<ArmedBy>,
+        ties: Option<Arc<Ties>>,
+    ) -> Self {
         Self {
             precheck: Arc::new(Precheck::new(&rule, &counters)),
             counters,
             gate: Arc::default(),
-            arming: Arc::new(Arming::new(&rule, policy, by)),
+            arming: Arc::new(Arming::new(&rule, policy, by, ties)),
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
             plain: PlainRule::of(&rule),
@@ -89,18 +97,29 @@ impl Armed {
     ///
     /// An unchanged rule goes on. One that was disabled, or that had expired and is put again, is armed
     /// anew with its counts kept. Any other change starts from nothing.
+    ///
+    /// A rule that is put hangs on what `by` says. One that is edited stays on what it hung on, unless `by` says
+    /// something else. Of a list, those hang on what `by` says that are new or changed.
     pub(crate) fn succeed(
         before: Option<&Arc<Self>>,
         rule: Arc<Rule>,
-        put: bool,
+        way: WayIn,
         policy: &Policy,
         by: &Arc<ArmedBy>,
     ) -> Arc<Self> {
-        let Some(before) = before.filter(|before| rule.continues(&before.rule)) else {
-            return Arc::new(Self::new(rule, Arc::default(), policy, by));
+        let was_tied = before.and_then(|before| before.arming.ties());
+        let is_same = before.is_some_and(|before| *rule == *before.rule);
+        let ties = match way {
+            WayIn::Put => by.ties.clone(),
+            WayIn::Edit => by.ties.clone().or_else(|| was_tied.clone()),
+            WayIn::Replace if is_same => was_tied.clone(),
+            WayIn::Replace => by.ties.clone(),
         };
-        let rearmed = put && before.arming.has_expired(by.since);
-        if *rule == *before.rule && !rearmed {
+        let Some(before) = before.filter(|before| rule.continues(&before.rule)) else {
+            return Arc::new(Self::new(rule, Arc::default(), policy, by, ties));
+        };
+        let rearmed = way == WayIn::Put && before.arming.has_expired(by.since);
+        if is_same && !rearmed && ties == was_tied {
             return Arc::clone(before);
         }
         if rule.enabled != before.rule.enabled || rearmed {
@@ -110,8 +129,10 @@ impl Armed {
                 false => &before.arming.armed_by,
             };
             let counters = Arc::clone(&before.counters);
-            return Arc::new(Self::new(rule, counters, policy, by));
+            return Arc::new(Self::new(rule, counters, policy, by, ties));
         }
+        // A call that waits already keeps the leash with which it began.
+        before.arming.hang_on(ties);
         let gate = Arc::clone(&before.gate);
         Arc::new(before.go_on(rule, gate))
     }
@@ -184,14 +205,23 @@ impl Armed {
         }
     }
 
-    /// Returns whether the rule can still act: enabled, and not expired.
+    /// Returns whether the rule can still act: enabled, and not expired. Its leash may be over.
     pub(crate) fn is_live(&self, now: Duration) -> bool {
         self.rule.enabled && !self.arming.has_expired(now)
     }
 
-    /// Records that the deadline was seen to have passed.
-    pub(crate) fn note_expiry(&self) {
-        self.precheck.set(EXPIRED);
+    /// Returns whether the rule can act now: live, and its leash is not over.
+    pub(crate) fn can_act(&self, now: Duration) -> bool {
+        self.rule.enabled && !self.arming.is_over(now)
+    }
+
+    /// Records that the rule was seen to be over, if that is for good: a leash may be extended again.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn note_over(&self, now: Duration) {
+        if self.arming.has_expired(now) {
+            self.precheck.set(EXPIRED);
+        }
     }
 
     /// Marks the rule as one that came with a request's token.
@@ -316,8 +346,8 @@ impl Armed {
         }
         // The clock is read only where a program depends on it.
         let now = trigger.program.as_ref().map(|_| hub.clock.now());
-        if now.is_some_and(|now| self.arming.has_expired(now)) {
-            self.note_expiry();
+        if let Some(now) = now.filter(|now| self.arming.has_expired(*now)) {
+            self.note_over(now);
             return Verdict::Expired;
         }
         let ordinal = (trigger.counts_calls()).then(|| self.arming.progress.next_ordinal());
@@ -364,6 +394,15 @@ fn is_always_bounded(rule: &Rule) -> bool {
 fn chooses(rule: &Rule) -> bool {
     let mut faults = rule.faults.iter();
     faults.any(|fault| matches!(fault, Fault::OneOf(_)))
+}
+
+/// How a rule comes into force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayIn {
+    Put,
+    Edit,
+    /// In a list of all rules.
+    Replace,
 }
 
 /// What a rule decides on a call.

@@ -223,7 +223,7 @@ impl Audit {
             if self.last() > id {
                 return;
             }
-            next.wait(LONGEST).await;
+            next.wait(LONGEST, None).await;
         }
     }
 
@@ -247,7 +247,7 @@ impl Audit {
         let listening = self.0.changed.listen();
         let next = listening.next();
         if self.last() <= id && !is_due() {
-            next.wait_blocking(at_most);
+            next.wait_blocking(at_most, None);
         }
         self.last() > id
     }

@@ -70,7 +70,7 @@ use crate::{
 /// }
 /// ```
 ///
-/// A rule that is halted, changed, deleted or past its deadline when its turn comes hands out no plan. A
+/// A rule that is halted, changed, deleted, past its deadline or whose leash is over when its turn comes hands out no plan. A
 /// rule that was counted already hands out its first plan nevertheless: after a halt in between, a wait
 /// ends at once, and an answer is given. Dropping the decision abandons the plans that are left.
 #[derive(Debug)]
@@ -270,7 +270,7 @@ impl Decision {
         !self.fired.is_nothing()
     }
 
-    /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline.
+    /// Waits as a plan says, or until its rule is over: halted, changed, deleted or past its deadline, or its leash is over.
     /// Tokio's timer adds about a millisecond.
     ///
     /// Cancel-safe: dropping the future ends the wait. A `block` holds the thread, and so does any wait
@@ -284,17 +284,19 @@ impl Decision {
         let Some((rule, hub)) = self.fired.current() else {
             return;
         };
-        let time = hub.at_most(wait.time, rule);
+        let (time, leash) = (hub.at_most(wait.time, rule), rule.arming.leash());
         let gate = Arc::clone(&rule.gate);
         hub.hold_at(released.as_ref().unwrap_or(&gate));
         match (wait.kind, released) {
-            (WaitKind::Block, _) => gate.wait_blocking(time),
+            (WaitKind::Block, _) => gate.wait_blocking(time, leash.as_ref()),
             (WaitKind::Pause, Some(released)) => {
                 if !gate.is_open() {
-                    released.wait(time).await;
+                    released.wait(time, leash).await;
                 }
             }
-            (WaitKind::Delay | WaitKind::Hang | WaitKind::Pause, _) => gate.wait(time).await,
+            (WaitKind::Delay | WaitKind::Hang | WaitKind::Pause, _) => {
+                gate.wait(time, leash).await;
+            }
         }
     }
 
@@ -304,12 +306,12 @@ impl Decision {
         let Some((rule, hub)) = self.fired.current() else {
             return;
         };
-        let time = hub.at_most(wait.time, rule);
+        let (time, leash) = (hub.at_most(wait.time, rule), rule.arming.leash());
         let gate = Arc::clone(&rule.gate);
         let released = released.unwrap_or_else(|| Arc::clone(&gate));
         hub.hold_at(&released);
         if !gate.is_open() {
-            released.wait_blocking(time);
+            released.wait_blocking(time, leash.as_ref());
         }
     }
 

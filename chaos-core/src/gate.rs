@@ -2,6 +2,7 @@
 
 pub(crate) mod changed;
 pub(crate) mod held;
+pub(crate) mod leash;
 
 #[cfg(feature = "tokio")]
 use std::{future::poll_fn, pin::pin, task::Poll};
@@ -12,6 +13,8 @@ use std::{
     },
     time::Duration,
 };
+
+use crate::{clock::Stopwatch, gate::leash::Leash};
 
 /// A one-shot release of waiters: closed while its rule is armed, and opened for good when the rule
 /// is halted, changed or removed. Threads and tasks can wait at the same gate.
@@ -77,12 +80,18 @@ impl Gate {
     /// Opens the gate and releases all waiters, in about a microsecond each.
     pub(crate) fn open(&self) {
         self.mark_open();
-        // Pairs with the fence in `waiters`: either this sees that there may be waiters, or they see the open gate.
+        self.nudge();
+    }
+
+    /// Wakes all waiters, so that they look at what they wait for.
+    fn nudge(&self) {
+        // Pairs with the fence in `waiters`: either this sees that there may be waiters, or they see the open gate, or
+        // the end of their leash.
         fence(Ordering::SeqCst);
         let Some(waiters) = self.waiters.get() else {
             return;
         };
-        // Who checks after the store above sees it, and who registered before is notified.
+        // Who checks after the store before this sees it, and who registered before is notified.
         #[cfg(feature = "tokio")]
         waiters.tasks.notify_waiters();
         // Taking the lock orders the store before any check under it, so that no thread misses the
@@ -100,52 +109,79 @@ impl Gate {
         waiters
     }
 
-    /// Waits for `time`, counted from the call of this function, or until the gate opens. A wait of no
-    /// time is ready at once. Outside a runtime, the future blocks the thread.
+    /// Waits for `time`, counted from the call of this function, or until the gate opens, or the leash is over if there is
+    /// one. A wait of no time is ready at once. Outside a runtime, the future blocks the thread.
     ///
     /// Cancel safe: dropping the future ends the wait.
     #[cfg(feature = "tokio")]
     pub(crate) fn wait(
         self: &Arc<Self>,
         time: Duration,
+        leash: Option<Leash>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let gate = Arc::clone(self);
         let in_runtime = tokio::runtime::Handle::try_current().is_ok();
         // The deadline and not the timer itself, for which the future would reserve room twice. A wait
         // of no time has none: tokio's timer would make a millisecond of it.
-        let deadline = (in_runtime && !time.is_zero()).then(|| tokio::time::sleep(time).deadline());
+        let end = (in_runtime && !time.is_zero()).then(|| tokio::time::sleep(time).deadline());
         async move {
-            let Some(deadline) = deadline else {
-                return gate.wait_blocking(time);
+            let Some(end) = end else {
+                return gate.wait_blocking(time, leash.as_ref());
             };
-            let mut sleep = pin!(tokio::time::sleep_until(deadline));
-            let mut opened = pin!(gate.waiters().tasks.notified());
-            // Registers before it checks; `open` stores before it notifies.
-            opened.as_mut().enable();
-            if gate.is_open() {
-                return;
-            }
-            poll_fn(|cx| {
-                let is_over =
-                    opened.as_mut().poll(cx).is_ready() || sleep.as_mut().poll(cx).is_ready();
-                if is_over {
-                    Poll::Ready(())
-                } else {
-                    Poll::Pending
+            loop {
+                let mut next = end;
+                if let Some(leash) = &leash {
+                    leash.add(&gate);
+                    next = end.min(tokio::time::sleep(leash.left()).deadline());
                 }
-            })
-            .await;
+                let mut sleep = pin!(tokio::time::sleep_until(next));
+                let mut nudged = pin!(gate.waiters().tasks.notified());
+                // Registers before it checks; `open` stores before it notifies, and so does the end of a leash.
+                nudged.as_mut().enable();
+                if gate.is_open() || leash.as_ref().is_some_and(Leash::is_over) {
+                    return;
+                }
+                let has_slept = poll_fn(|cx| {
+                    if nudged.as_mut().poll(cx).is_ready() {
+                        Poll::Ready(false)
+                    } else {
+                        sleep.as_mut().poll(cx).map(|()| true)
+                    }
+                });
+                // A leash may have nudged on which the rule did not hang when the call began to wait.
+                if has_slept.await && next == end || gate.is_open() {
+                    return;
+                }
+            }
         }
     }
 
-    /// Blocks the thread for `time`, or until the gate opens.
-    pub(crate) fn wait_blocking(&self, time: Duration) {
+    /// Blocks the thread for `time`, or until the gate opens, or the leash is over if there is one.
+    pub(crate) fn wait_blocking(self: &Arc<Self>, time: Duration, leash: Option<&Leash>) {
         if time.is_zero() {
             return;
         }
-        let (lock, opened) = &self.waiters().threads;
+        let Some(leash) = leash else {
+            return self.wait_while(time, || !self.is_open());
+        };
+        let stopwatch = Stopwatch::start();
+        loop {
+            leash.add(self);
+            let left = time.saturating_sub(stopwatch.elapsed());
+            // The leash may be extended meanwhile, so the call may have to wait for longer.
+            let next = left.min(leash.left());
+            if next.is_zero() || self.is_open() {
+                return;
+            }
+            self.wait_while(next, || !self.is_open() && !leash.is_over());
+        }
+    }
+
+    /// Blocks the thread for `time`, or until a condition ceases to hold and someone wakes the waiters.
+    fn wait_while(&self, time: Duration, holds: impl Fn() -> bool) {
+        let (lock, woken) = &self.waiters().threads;
         let guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(opened.wait_timeout_while(guard, time, |()| !self.is_open()));
+        drop(woken.wait_timeout_while(guard, time, |()| holds()));
     }
 }
 

@@ -178,7 +178,7 @@ impl Injector {
                 by: first.by.clone(),
                 ago: first.ago,
             },
-            None if book.is_live(now) => State::Armed,
+            None if book.can_act(now) => State::Armed,
             None => State::Idle,
         };
         Status {

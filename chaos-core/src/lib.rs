@@ -139,6 +139,7 @@ pub use crate::{
     decision::Decision,
     error::{OneLine, RuleError, WithCauses},
     fault::{Fault, latency::Latency},
+    gate::leash::Leash,
     guard_rail::GuardRail,
     hub::{closures::CustomCall, observer::Injection},
     injector::{

@@ -9,11 +9,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use arc_swap::ArcSwapOption;
+
 use crate::{
-    armed::{counters::Progress, draw::Draw},
+    armed::{counters::Progress, draw::Draw, ties::Ties},
     audit::actor::Actor,
     clock::Clock,
-    gate::Turnstile,
+    gate::{Turnstile, leash::Leash},
     guard_rail::monitor::Monitor,
     policy::{Policy, spending::Spending},
     rule::Rule,
@@ -25,6 +27,8 @@ use crate::{
 pub(crate) struct Arming {
     pub(crate) armed_by: Arc<ArmedBy>,
     deadline: Deadline,
+    /// What the rule hangs on. Written under the injector's lock.
+    ties: ArcSwapOption<Ties>,
     pub(crate) progress: Progress,
     pub(crate) draw: Draw,
     /// Present for a rule that has one of its parts. There may be thousands that have none.
@@ -47,6 +51,8 @@ pub(crate) struct ArmedBy {
     pub(crate) at: SystemTime,
     /// The moment on the clock of the injector.
     pub(crate) since: Duration,
+    /// What the rules hang on, if they hang on anything.
+    pub(crate) ties: Option<Arc<Ties>>,
 }
 
 /// What few rules have.
@@ -82,10 +88,16 @@ impl RareState {
 }
 
 impl Arming {
-    pub(crate) fn new(rule: &Rule, policy: &Policy, armed_by: &Arc<ArmedBy>) -> Self {
+    pub(crate) fn new(
+        rule: &Rule,
+        policy: &Policy,
+        armed_by: &Arc<ArmedBy>,
+        ties: Option<Arc<Ties>>,
+    ) -> Self {
         let draw = Draw::of(rule);
-        Self {
+        let arming = Self {
             deadline: Deadline::at(policy.deadline(rule.lifetime, armed_by.since)),
+            ties: ArcSwapOption::empty(),
             armed_by: Arc::clone(armed_by),
             progress: Progress::default(),
             draw,
@@ -94,7 +106,34 @@ impl Arming {
             burns: AtomicBool::new(false),
             noticed: AtomicBool::new(false),
             is_extended: AtomicBool::new(false),
-        }
+        };
+        arming.hang_on(ties);
+        arming
+    }
+
+    /// Returns what the rule hangs on, if it hangs on anything.
+    pub(crate) fn ties(&self) -> Option<Arc<Ties>> {
+        self.ties.load_full()
+    }
+
+    /// Hangs the rule on other ties than before, or on none.
+    pub(crate) fn hang_on(&self, ties: Option<Arc<Ties>>) {
+        let is_leashed = (ties.as_ref()).is_some_and(|ties| ties.leash.is_some());
+        // Before the deadline sends anyone there.
+        self.ties.store(ties);
+        self.deadline.set_leashed(is_leashed);
+    }
+
+    /// Returns the leash on which the rule hangs, if there is one.
+    #[inline]
+    pub(crate) fn leash(&self) -> Option<Leash> {
+        self.deadline.is_leashed().then(|| self.leash_of_ties())?
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn leash_of_ties(&self) -> Option<Leash> {
+        self.ties.load().as_ref()?.leash.clone()
     }
 
     /// Returns what the rule has spent of its budget, if it has one.
@@ -123,7 +162,7 @@ impl Arming {
         self.armed_by.since
     }
 
-    /// Returns the deadline, on the injector's clock, if there is one.
+    /// Returns the rule's own deadline, on the injector's clock, if there is one.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         let deadline = self.deadline.get();
         (deadline < Duration::MAX).then_some(deadline)
@@ -147,14 +186,33 @@ impl Arming {
         self.deadline.put_off(deadline);
     }
 
+    /// Returns whether the rule has reached its own deadline.
     pub(crate) fn has_expired(&self, now: Duration) -> bool {
         now >= self.deadline.get()
     }
 
-    /// Returns whether the rule has expired. The clock is read only if the rule has a deadline.
+    /// Returns whether the rule has expired, or its leash is over, which may be extended again.
     #[inline]
-    pub(crate) fn has_expired_by(&self, clock: &Clock) -> bool {
-        self.deadline.is_set() && self.has_expired(clock.now())
+    pub(crate) fn is_over(&self, now: Duration) -> bool {
+        now >= self.deadline.to_look_at() && self.is_over_at_close_look(now)
+    }
+
+    /// Returns whether the rule has expired, or its leash is over. The clock is read only if the rule has a deadline.
+    #[inline]
+    pub(crate) fn is_over_by(&self, clock: &Clock) -> bool {
+        self.deadline.is_to_look_at() && self.is_over(clock.now())
+    }
+
+    /// Out of line, so that rules without a leash that have not expired do not pay for leashes.
+    #[cold]
+    #[inline(never)]
+    fn is_over_at_close_look(&self, now: Duration) -> bool {
+        self.has_expired(now)
+            || self
+                .ties
+                .load()
+                .as_ref()
+                .is_some_and(|ties| ties.are_over())
     }
 
     /// Returns whether the rule has expired, and this is the first call to say so.
@@ -176,15 +234,26 @@ impl Arming {
     }
 }
 
-/// The end of an arming, in nanoseconds of the injector's clock. It orders nothing: relaxed.
+/// The end of an arming, in nanoseconds of the injector's clock. It is written under the injector's lock, and orders
+/// nothing: relaxed.
 #[derive(Debug)]
-struct Deadline(AtomicU64);
+struct Deadline {
+    own: AtomicU64,
+    /// The time from which on it takes a close look to know whether the rule is over: its own deadline, or zero if it hangs
+    /// on a leash. So a rule without a leash is asked nothing more than its deadline.
+    to_look_at: AtomicU64,
+}
 
 impl Deadline {
     const NEVER: u64 = u64::MAX;
+    const LEASHED: u64 = 0;
 
     fn at(deadline: Option<Duration>) -> Self {
-        Self(AtomicU64::new(Self::nanos(deadline)))
+        let own = Self::nanos(deadline);
+        Self {
+            own: AtomicU64::new(own),
+            to_look_at: AtomicU64::new(own),
+        }
     }
 
     /// Converts a deadline; one that is more than 584 years away counts as none.
@@ -194,23 +263,45 @@ impl Deadline {
         })
     }
 
-    fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != Self::NEVER
-    }
-
-    fn get(&self) -> Duration {
-        match self.0.load(Ordering::Relaxed) {
+    fn time(nanos: &AtomicU64) -> Duration {
+        match nanos.load(Ordering::Relaxed) {
             Self::NEVER => Duration::MAX,
             nanos => Duration::from_nanos(nanos),
         }
     }
 
+    fn get(&self) -> Duration {
+        Self::time(&self.own)
+    }
+
+    fn is_to_look_at(&self) -> bool {
+        self.to_look_at.load(Ordering::Relaxed) != Self::NEVER
+    }
+
+    fn to_look_at(&self) -> Duration {
+        Self::time(&self.to_look_at)
+    }
+
+    fn is_leashed(&self) -> bool {
+        self.to_look_at.load(Ordering::Relaxed) == Self::LEASHED
+    }
+
+    fn set_leashed(&self, is_leashed: bool) {
+        let to_look_at = match is_leashed {
+            true => Self::LEASHED,
+            false => self.own.load(Ordering::Relaxed),
+        };
+        self.to_look_at.store(to_look_at, Ordering::Relaxed);
+    }
+
     fn bring_forward(&self, deadline: Option<Duration>) {
-        self.0.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
+        self.own.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
+        self.set_leashed(self.is_leashed());
     }
 
     fn put_off(&self, deadline: Duration) {
-        self.0
+        self.own
             .fetch_max(Self::nanos(Some(deadline)), Ordering::Relaxed);
+        self.set_leashed(self.is_leashed());
     }
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, aims::Aims, arming::ArmedBy, status::Counts},
+    armed::{Armed, WayIn, aims::Aims, arming::ArmedBy, status::Counts},
     audit::Changed,
     guard_rail::monitor::Monitor,
     policy::Policy,
@@ -79,7 +79,10 @@ impl ArmedRules {
         policy: &Policy,
         by: &Arc<ArmedBy>,
     ) -> Result<Edited, ChangeError> {
-        let is_put = matches!(change, Change::Put(_));
+        let way = match change {
+            Change::Put(_) => WayIn::Put,
+            _ => WayIn::Edit,
+        };
         // Where the one rule stands that is edited; behind all if it is new.
         let at = match &change {
             Change::Put(rule) | Change::Edit(rule) => Some(&rule.id),
@@ -90,7 +93,7 @@ impl ArmedRules {
         let set = Arc::new(self.next(change, expected, policy)?);
         let before = std::mem::replace(&mut self.set, set);
         let edited = match at {
-            Some(at) => self.rearm_one(&before, at, is_put, policy, by),
+            Some(at) => self.rearm_one(&before, at, way, policy, by),
             None => self.rearm(before, policy, by),
         };
         Ok(edited)
@@ -138,7 +141,7 @@ impl ArmedRules {
         &mut self,
         before: &RuleSet,
         at: usize,
-        is_put: bool,
+        way: WayIn,
         policy: &Policy,
         by: &Arc<ArmedBy>,
     ) -> Edited {
@@ -147,7 +150,7 @@ impl ArmedRules {
         let rule = self.set.rules.get(at).filter(|_| !is_removed).cloned();
         let changed = Changed::one(before, at, rule.clone());
         let is = rule.map(|rule| {
-            let is = Armed::succeed(was.as_ref(), rule, is_put, policy, by);
+            let is = Armed::succeed(was.as_ref(), rule, way, policy, by);
             if self.of_token {
                 is.mark_of_token();
             }
@@ -191,7 +194,7 @@ impl ArmedRules {
         let succeed = |rule: &Arc<Rule>| {
             let at = before.position(rule.id.as_str());
             let was = at.map(|at| &self.armed[at]);
-            let is = Armed::succeed(was, Arc::clone(rule), false, policy, by);
+            let is = Armed::succeed(was, Arc::clone(rule), WayIn::Replace, policy, by);
             if let (Some(at), Some(was)) = (at, was) {
                 goes_on[at] = Arc::ptr_eq(&was.gate, &is.gate);
             }
@@ -290,7 +293,12 @@ impl ArmedRules {
             .max()
     }
 
-    /// Returns whether any rule can act.
+    /// Returns whether any rule can act now.
+    pub(crate) fn can_act(&self, now: Duration) -> bool {
+        self.armed.iter().any(|rule| rule.can_act(now))
+    }
+
+    /// Returns whether any rule can act, as soon as its leash is extended if that is over.
     pub(crate) fn is_live(&self, now: Duration) -> bool {
         self.armed.iter().any(|rule| rule.is_live(now))
     }

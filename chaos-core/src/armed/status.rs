@@ -127,8 +127,12 @@ pub struct Counts {
     pub evicted: u64,
     /// Calls that would have been hit and were spared by a limit.
     pub overflow: Overflow,
-    /// The time to the deadline: zero if the rule has expired, `None` if it has no deadline or is disabled.
+    /// The time until the rule ends: at its own deadline, or sooner with its leash. Zero if it has ended, `None` if it has
+    /// neither or is disabled.
     pub expires_in: Option<Duration>,
+    /// The time that is left of the [`Leash`](crate::Leash) on which the rule hangs: zero if that is over, `None` if it
+    /// hangs on none.
+    pub leash: Option<Duration>,
     /// How many keys the calls had that were hit since the rule was armed, or would have been hit in mode `shadow`, each
     /// once: how many users, say. No more than 10,000 are counted. `None` for a rule without a key.
     pub keys: Option<u64>,
@@ -136,7 +140,7 @@ pub struct Counts {
     pub armed_by: Actor,
     /// The time of day at which that was, by the injector's clock.
     pub since: SystemTime,
-    /// The time of day at which the rule ends, if there is such a time: that of `since` and the lifetime, extensions
+    /// The time of day of the rule's own deadline, if it has one: that of `since` and the lifetime, extensions
     /// included. A clock that is set meanwhile makes no difference to it.
     pub deadline: Option<SystemTime>,
 }
@@ -144,8 +148,13 @@ pub struct Counts {
 impl Counts {
     pub(crate) fn of(rule: &Armed, now: Duration) -> Self {
         let deadline = rule.arming.deadline().filter(|_| rule.rule.enabled);
-        let ArmedBy { actor, at, since } = &*rule.arming.armed_by;
+        let ArmedBy {
+            actor, at, since, ..
+        } = &*rule.arming.armed_by;
         let lifetime = deadline.map(|deadline| deadline.saturating_sub(*since));
+        let left = deadline.map(|deadline| deadline.saturating_sub(now));
+        let leash = rule.arming.leash().map(|leash| leash.left());
+        let leash_of_enabled = leash.filter(|_| rule.rule.enabled);
         Self {
             matched: rule.counters.matched(),
             injected: rule.counters.injected(),
@@ -153,7 +162,8 @@ impl Counts {
             active: rule.counters.active(),
             evicted: rule.arming.attempts().map_or(0, Attempts::evicted),
             overflow: rule.counters.overflow(),
-            expires_in: deadline.map(|deadline| deadline.saturating_sub(now)),
+            expires_in: left.into_iter().chain(leash_of_enabled).min(),
+            leash,
             keys: rule.arming.log().and_then(Log::keys),
             armed_by: actor.clone(),
             since: *at,

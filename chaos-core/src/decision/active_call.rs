@@ -63,7 +63,7 @@ impl ActiveCall {
         !is_over
     }
 
-    /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
+    /// Returns whether the rule is over: halted, changed, deleted or past its deadline, or its leash is over.
     ///
     /// The action stops then, and the rest of the call proceeds as if there had been no fault.
     #[must_use]
@@ -83,14 +83,15 @@ impl ActiveCall {
     pub fn wait(&self, time: Duration) -> impl Future<Output = ()> + Send + use<> {
         let Active { rule, hub, .. } = &*self.0;
         hub.hold_at(&rule.gate);
-        rule.gate.wait(hub.at_most(time, rule))
+        rule.gate.wait(hub.at_most(time, rule), rule.arming.leash())
     }
 
     /// Waits for `time`, or until the rule is over, holding the thread.
     pub fn wait_blocking(&self, time: Duration) {
         let Active { rule, hub, .. } = &*self.0;
         hub.hold_at(&rule.gate);
-        rule.gate.wait_blocking(hub.at_most(time, rule));
+        let leash = rule.arming.leash();
+        (rule.gate).wait_blocking(hub.at_most(time, rule), leash.as_ref());
     }
 
     /// Waits until the rule is over, for at most a day.
@@ -166,7 +167,7 @@ impl Active {
         self.call.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns whether the rule is over: halted, changed, deleted or past its deadline.
+    /// Returns whether the rule is over: halted, changed, deleted or past its deadline, or its leash is over.
     pub(crate) fn is_over(&self) -> bool {
         self.hub.is_over(&self.rule)
     }
@@ -225,14 +226,14 @@ impl Deref for MaybeShared {
 }
 
 impl Hub {
-    /// Returns whether a rule is over: halted, changed, deleted or past its deadline.
+    /// Returns whether a rule is over: halted, changed, deleted or past its deadline, or its leash is over.
     pub(crate) fn is_over(&self, rule: &Armed) -> bool {
         // A halt opens the gates where calls wait, and leaves the others to a resume, which opens them before it ends
         // the halt. So the gate is read last.
-        self.is_halted() || rule.gate.is_open() || rule.arming.has_expired_by(&self.clock)
+        self.is_halted() || rule.gate.is_open() || rule.arming.is_over_by(&self.clock)
     }
 
-    /// Returns `time`, cut off at the deadline of the rule.
+    /// Returns `time`, cut off at the rule's own deadline.
     pub(crate) fn at_most(&self, time: Duration, rule: &Armed) -> Duration {
         match rule.arming.deadline() {
             Some(deadline) => time.min(deadline.saturating_sub(self.clock.now())),

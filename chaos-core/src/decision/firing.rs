@@ -148,8 +148,8 @@ impl Firing {
         hub: &Arc<Hub>,
         before: Before,
     ) -> Option<Self> {
-        if rule.arming.has_expired_by(&hub.clock) {
-            rule.note_expiry();
+        if rule.arming.is_over_by(&hub.clock) {
+            rule.note_over(hub.clock.now());
             return None;
         }
         let bounds = hub.bounds_of_hits(rule.is_always_bounded);

@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
+    armed::ties::Ties,
     audit::{Entry, action::Action, actor::Actor, undo_error::UndoError},
+    gate::leash::Leash,
     injector::Injector,
     rule::{
         extend_error::ExtendError,
@@ -27,23 +29,53 @@ use crate::{
 pub struct AttributedInjector<'i> {
     injector: &'i Injector,
     actor: Actor,
+    /// What the rules hang on that are armed through this handle.
+    ties: Option<Arc<Ties>>,
 }
 
 impl Injector {
     /// Returns a handle to this injector that records changes under the name of `actor`.
     pub fn as_actor(&self, actor: Actor) -> AttributedInjector<'_> {
-        let injector = self;
-        AttributedInjector { injector, actor }
+        AttributedInjector {
+            injector: self,
+            actor,
+            ties: None,
+        }
+    }
+
+    /// Makes a leash, which ends `hold` from now on the injector's clock unless it is [extended](Leash::extend). Rules hang
+    /// on it that are put through [`AttributedInjector::on_leash`]. A `hold` of zero is over at once.
+    #[must_use]
+    pub fn leash(&self, hold: Duration) -> Leash {
+        Leash::new(self.0.hub.clock.clone(), hold)
     }
 }
 
 impl AttributedInjector<'_> {
+    /// Hangs the rules on a leash that are armed through this handle: they act until their own deadline, and no longer than
+    /// the leash.
+    ///
+    /// - A rule that is *put* hangs on what the handle of the last put has: on its leash, or on none. The rest of an
+    ///   unchanged rule goes on: its counts, its limit and its own deadline.
+    /// - If all rules are *replaced*, those hang on the handle's leash that are new or changed. An unchanged rule stays on
+    ///   what it hung on, so that whoever writes a list with the rules of others neither takes nor frees them.
+    /// - A rule that is *edited* through a handle without a leash stays on the one that it hung on.
+    /// - A rule that comes back by an undo hangs on none.
+    ///
+    /// A call that the rule delays keeps the leash, or the lack of one, with which it began to wait.
+    pub fn on_leash(mut self, leash: &Leash) -> Self {
+        let ties = Arc::make_mut(self.ties.get_or_insert_default());
+        ties.leash = Some(leash.clone());
+        self
+    }
+
     /// Applies one edit, like [`Injector::apply`].
     ///
     /// # Errors
     /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        self.injector.apply_by(&self.actor, change, expected)
+        let ties = self.ties.as_ref();
+        self.injector.apply_by(&self.actor, ties, change, expected)
     }
 
     /// Moves the deadline of a rule by `by`, like [`Injector::extend`], and returns the time until the new one. If

@@ -93,7 +93,13 @@ impl Book {
         armed.flat_map(|rule| rule.arming.watches())
     }
 
-    /// Returns whether any rule can act.
+    /// Returns whether any rule can act now.
+    pub(super) fn can_act(&self, now: Duration) -> bool {
+        let mut overlays = self.overlays.iter();
+        self.rules.can_act(now) || overlays.any(|overlay| overlay.rules().can_act(now))
+    }
+
+    /// Returns whether any rule can act, as soon as its leash is extended if that is over.
     pub(super) fn is_live(&self, now: Duration) -> bool {
         self.rules.is_live(now)
             || self

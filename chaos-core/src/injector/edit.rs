@@ -6,7 +6,7 @@ mod undo;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    armed::arming::ArmedBy,
+    armed::{arming::ArmedBy, ties::Ties},
     audit::{Entry, EntryDraft, action::Action, actor::Actor},
     hub::Hub,
     injector::{Book, Injector},
@@ -62,7 +62,7 @@ impl Injector {
     /// # Errors
     /// Returns an error if the edit is refused: the rules in force stay as they are, and the error says why.
     pub fn apply(&self, change: Change, expected: Option<u64>) -> Result<u64, ChangeError> {
-        self.apply_by(&Actor::code(), change, expected)
+        self.apply_by(&Actor::code(), None, change, expected)
     }
 
     /// Checks whether [`apply`](Self::apply) would accept an edit, and changes nothing. Returns the current generation.
@@ -88,16 +88,17 @@ impl Injector {
         Ok(book.rules.set.generation)
     }
 
-    /// Applies one edit in the name of `actor`.
+    /// Applies one edit in the name of `actor`, whose rules hang on `ties`.
     pub(crate) fn apply_by(
         &self,
         actor: &Actor,
+        ties: Option<&Arc<Ties>>,
         change: Change,
         expected: Option<u64>,
     ) -> Result<u64, ChangeError> {
         // Sweeping first puts earlier expiries into the audit before this edit.
         let mut book = self.swept_book();
-        let by = self.armed_by(actor);
+        let by = self.armed_by(actor, ties);
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
@@ -115,12 +116,13 @@ impl Injector {
         Ok(edited.generation)
     }
 
-    /// Returns what is noted of the rules that `actor` arms now.
-    pub(super) fn armed_by(&self, actor: &Actor) -> Arc<ArmedBy> {
+    /// Returns what is noted of the rules that `actor` arms now, and that hang on `ties`.
+    pub(super) fn armed_by(&self, actor: &Actor, ties: Option<&Arc<Ties>>) -> Arc<ArmedBy> {
         Arc::new(ArmedBy {
             actor: actor.clone(),
             at: self.wall(),
             since: self.now(),
+            ties: ties.cloned(),
         })
     }
 

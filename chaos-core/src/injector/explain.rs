@@ -52,6 +52,8 @@ pub enum Obstacle {
     Disabled,
     /// The deadline of the rule has passed.
     Ended,
+    /// The leash on which the rule hangs is over, and may be extended again.
+    Lapsed,
     /// The rule, or the policy, only counts.
     Shadow,
     /// The call is exempt, or its site is.
@@ -78,6 +80,7 @@ impl Obstacle {
             Self::Halted => "halted",
             Self::Disabled => "disabled",
             Self::Ended => "ended",
+            Self::Lapsed => "lapsed",
             Self::Shadow => "shadow",
             Self::Exempt => "exempt",
             Self::OutsideOfPolicy => "outside_of_policy",
@@ -236,10 +239,12 @@ impl CallInQuestion<'_> {
             .is_some_and(|limit| rule.arming.progress.spent() >= limit.get());
         let most_active = self.policy.max_active_of(trigger.max_active);
         let is_shadow = rule.rule.mode == Mode::Shadow || self.policy.shadow_only;
+        let is_lapsed = rule.arming.leash().is_some_and(|leash| leash.is_over());
         let all = [
             (self.is_halted, Obstacle::Halted),
             (!rule.rule.enabled, Obstacle::Disabled),
             (rule.arming.has_expired(self.now), Obstacle::Ended),
+            (is_lapsed, Obstacle::Lapsed),
             (is_shadow, Obstacle::Shadow),
             (self.is_exempt, Obstacle::Exempt),
             (

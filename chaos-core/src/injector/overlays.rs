@@ -25,7 +25,7 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         change.has_no_guard_rail()?;
         let mut book = self.book();
-        let by = self.armed_by(&Actor::code());
+        let by = self.armed_by(&Actor::code(), None);
         let bounds = self.0.hub.bounds.load();
         let edited = (overlay.rules()).apply(change, expected, &bounds.policy, &by)?;
         self.0.install_overlay(&mut book, overlay, by.since);

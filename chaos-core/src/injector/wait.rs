@@ -30,7 +30,7 @@ impl Injector {
             if left.is_zero() {
                 return None;
             }
-            next.wait(left).await;
+            next.wait(left, None).await;
         }
     }
 
@@ -58,7 +58,7 @@ impl Injector {
             if expires_in.is_some_and(|left| left.is_zero()) {
                 return None;
             }
-            next.wait_blocking(left.min(expires_in.unwrap_or(left)));
+            next.wait_blocking(left.min(expires_in.unwrap_or(left)), None);
         }
     }
 }

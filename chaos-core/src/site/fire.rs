@@ -53,7 +53,7 @@ impl Site {
             site_rules.are_over_after(from, plain)
                 && !hub.bounds_hits()
                 && !self.is_exempt(hub, call)
-                && !rule.arming.has_expired_by(&hub.clock)
+                && !rule.arming.is_over_by(&hub.clock)
         }) else {
             return self.fire_any(site_rules, from, hit, call).map(decided);
         };

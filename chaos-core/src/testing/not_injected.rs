@@ -145,6 +145,9 @@ impl Aim<'_> {
                 "{whose} is shadow, calls that it counted: {counted}"
             ));
         }
+        if counts.leash.is_some_and(|left| left.is_zero()) {
+            return Some("its leash is over".to_owned());
+        }
         if counts.expires_in.is_some_and(|left| left.is_zero()) {
             return Some("its ttl is over".to_owned());
         }

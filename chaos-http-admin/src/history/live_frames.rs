@@ -151,7 +151,7 @@ impl LiveState {
         sites.retain(|site| whole.iter().any(|glob| glob.matches(site.name)));
         let rules = set.rules().iter().zip(&counts);
         let rules: Vec<_> = rules
-            .map(|(rule, counts)| (rule.id().clone(), RuleFigures::of(counts)))
+            .map(|(rule, counts)| (rule.id().clone(), RuleFigures::of(counts, now)))
             .collect();
         let frame = Frame {
             at: self.clock.wall(),

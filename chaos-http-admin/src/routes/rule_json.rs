@@ -1,6 +1,8 @@
 //! The JSON of a rule as the port shows it: the rule as it was written, with its counts, the sites that
 //! it matches, and its warnings.
 
+use std::time::Duration;
+
 use chaos_core::{Counts, Rule, Site, wire};
 use serde_json::{Map, Value, json};
 
@@ -30,6 +32,7 @@ fn stats(counts: &Counts) -> Value {
         evicted,
         overflow,
         expires_in,
+        leash,
         keys,
         armed_by,
         since,
@@ -37,12 +40,13 @@ fn stats(counts: &Counts) -> Value {
         ..
     } = counts;
     // Whole milliseconds: a finer value is outdated by the time it is read.
-    let expires_in = expires_in.map(|time| time.as_millis() as f64 / 1e3);
+    let seconds = |time: &Duration| time.as_millis() as f64 / 1e3;
+    let expires_in = expires_in.as_ref().map(seconds);
     let spared = overflow.iter().filter(|(_, calls)| *calls > 0);
     let spared: Map<_, _> = spared
         .map(|(limit, calls)| (limit.as_str().to_owned(), calls.into()))
         .collect();
-    json!({
+    let mut stats = json!({
         "matched": matched,
         "injected": injected,
         "shadowed": shadowed,
@@ -54,7 +58,12 @@ fn stats(counts: &Counts) -> Value {
         "armed_by": armed_by.name(),
         "since": time(*since),
         "deadline": deadline.map(time),
-    })
+    });
+    // Most rules hang on none.
+    if let Some(left) = leash {
+        stats["leash"] = seconds(left).into();
+    }
+    stats
 }
 
 /// Returns the names of the registered sites that the rule matches. An empty list is no error: a

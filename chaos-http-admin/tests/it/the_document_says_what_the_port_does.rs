@@ -1,14 +1,14 @@
 //! The OpenAPI document, the front page and the port agree: what a route takes and what it answers is
 //! what the document says, for good requests and for bad ones.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::{
     Router,
     body::{Body, Bytes},
     http::{Request, header},
 };
-use chaos_core::{Injector, testing::ManualClock, token::TokenKey};
+use chaos_core::{Injector, audit::Actor, rule::Change, testing::ManualClock, token::TokenKey};
 use chaos_http_admin::{AccessTokens, Admin, Role};
 use serde_json::{Value, json};
 
@@ -151,6 +151,17 @@ async fn what_is_shown_in_other_states_is_as_it_says() {
         .expect(200);
     let log = get("/v1/rules/standing/decisions").await.json();
     assert_eq!(log, json!({ "keys": [], "dropped": 0 }));
+    let fleet = port.injector.as_actor(Actor::new("fleet"));
+    let leash = port.injector.leash(Duration::from_secs(1));
+    let standing = port.injector.rules().rules()[0].as_ref().clone();
+    let put = fleet.on_leash(&leash).apply(Change::Put(standing), None);
+    put.unwrap();
+    let stats = get("/v1/rules/standing").await.json()["stats"].take();
+    assert!(stats["leash"].as_f64() > Some(0.0) && stats["leash"].as_f64() <= Some(1.0));
+    assert!(stats["expires_in"].as_f64() <= Some(1.0));
+    leash.end();
+    let stats = get("/v1/rules/standing").await.json()["stats"].take();
+    assert_eq!([&stats["leash"], &stats["expires_in"]], [&json!(0.0); 2]);
 }
 
 type Headers = Vec<(&'static str, &'static str)>;

@@ -87,6 +87,17 @@ fn whole(name: &str, rule: &Value) -> String {
     if let Some(left) = stats["expires_in"].as_f64() {
         add("ends in", time::length(left));
     }
+    match stats["leash"].as_f64() {
+        Some(left) if left > 0.0 => add(
+            "leash",
+            format!("{} unless it is extended", time::length(left)),
+        ),
+        Some(_) => add(
+            "leash",
+            "over; the rule goes on if it is extended".to_owned(),
+        ),
+        None => {}
+    }
     add("whose", rules::whose(rule));
     for warning in rule["warnings"].as_array().into_iter().flatten() {
         let (detail, hint) = (text(warning, "detail"), text(warning, "suggestion"));

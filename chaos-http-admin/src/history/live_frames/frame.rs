@@ -20,8 +20,8 @@ pub(super) struct Frame {
     pub(super) sites: Vec<WatchedSite>,
 }
 
-/// The counts of a rule, and when it ends, to notice that it was extended.
-pub(super) type Told = ([u64; 4], Option<SystemTime>);
+/// The counts of a rule, when it ends, and when its leash does, to notice that one of them was extended.
+pub(super) type Told = ([u64; 4], Option<SystemTime>, Option<u64>);
 
 /// What a frame says of a rule.
 #[derive(Clone, Copy, Debug)]
@@ -29,11 +29,18 @@ pub(super) struct RuleFigures {
     counts: [u64; 4],
     expires_in: Option<Duration>,
     deadline: Option<SystemTime>,
+    /// The second in which the leash ends; zero if it has ended.
+    leash_ends: Option<u64>,
 }
 
 impl RuleFigures {
-    pub(super) fn of(counts: &Counts) -> Self {
+    pub(super) fn of(counts: &Counts, now: Duration) -> Self {
+        let leash_ends = counts.leash.map(|left| match left {
+            Duration::ZERO => 0,
+            left => now.saturating_add(left).as_secs(),
+        });
         Self {
+            leash_ends,
             counts: [
                 counts.matched,
                 counts.injected,
@@ -46,7 +53,7 @@ impl RuleFigures {
     }
 
     pub(super) fn told(&self) -> Told {
-        (self.counts, self.deadline)
+        (self.counts, self.deadline, self.leash_ends)
     }
 
     pub(super) fn json(&self) -> Value {

@@ -91,7 +91,7 @@ find("explain").querySelector("form").onsubmit = async (event) => {
 const OBSTACLES = {
   halted: "everything is halted", disabled: "the rule is off", ended: "the rule has ended", shadow: "the rule is in shadow",
   exempt: "the site exempts such calls", outside_of_policy: "the policy does not allow it", no_fault: "none of its faults can happen here",
-  outside_of_window: "it is outside of its hours", no_key: "the call has no key", limit_used_up: "its limit is used up",
+  outside_of_window: "it is outside of its hours", no_key: "the call has no key", limit_used_up: "its limit is used up", lapsed: "its leash is over",
   max_active: "as many calls as it may are hit now",
 };
 

@@ -9,7 +9,7 @@ import { openDuplicate, openEdit } from "./form.js";
 import { refresh, takeOver } from "./poll.js";
 import { line, samples } from "./samples.js";
 import { rails, sentence, warning } from "./sentence.js";
-import { hits, isLive, isOn, isOver, isShadow, left, may, owner, ruleOf, state } from "./state.js";
+import { hits, isLeashed, isLive, isOn, isOver, isShadow, left, may, owner, ruleOf, state } from "./state.js";
 import { tell } from "./told.js";
 import { openWhom } from "./whom.js";
 import { clock, count, cut, percent, seconds, time } from "./words.js";
@@ -84,7 +84,7 @@ export function ruleRow({ id }) {
     const time = left(rule), goesOn = isOn(rule) && !isOver(rule);
     write(ends, endWords(rule, time));
     extend.hidden = !goesOn || time === null || !may("arm");
-    bar.hidden = !goesOn || time === null;
+    bar.hidden = !goesOn || time === null || isLeashed(rule);
     if (bar.hidden) return;
     const total = Math.max(seconds(rule.ttl ?? "") ?? USUAL_TTL, rule.stats.expires_in);
     set(bar, "max", total);
@@ -98,6 +98,8 @@ export function ruleRow({ id }) {
 function endWords(rule, time) {
   if (!isOn(rule)) return "off";
   if (time === null) return "no end";
+  const isLapsed = isLeashed(rule) && !(Date.parse(rule.stats.deadline) <= Date.now());
+  if (time === 0 && isLapsed) return "its leash is over";
   return time > 0 ? `ends in ${clock(time)}` : endedAt(rule);
 }
 
@@ -115,6 +117,7 @@ function tagsOf(rule) {
   const broke = (state.status?.breaches ?? []).some((breach) => breach.rule === rule.id);
   return [
     ...(isShadow(rule) ? [["shadow", "shadow: hits nobody"]] : []),
+    ...(isLeashed(rule) ? [["", "on a leash"]] : []),
     ...(rule.warnings ?? []).map(({ detail, suggestion, field }) => ["warn", warning(field, detail, suggestion)]),
     ...rails(rule).map((rail) => ["", `rail: ${rail}`]),
     ...(broke ? [["stop", "broke its rail"]] : []),

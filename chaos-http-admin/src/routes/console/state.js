@@ -70,6 +70,8 @@ export function left(rule) {
 }
 
 export const isOn = (rule) => rule.enabled !== false;
+/** Returns whether a rule hangs on a leash, which its holder extends for as long as it is alive. */
+export const isLeashed = (rule) => rule.stats?.leash !== undefined;
 export const isOver = (rule) => isOn(rule) && left(rule) === 0;
 export const isLive = (rule) => isOn(rule) && !isOver(rule);
 export const isShadow = (rule) => rule.mode === "shadow";

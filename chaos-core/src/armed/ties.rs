@@ -1,0 +1,17 @@
+//! `Ties`: what the rules that are armed through one handle hang on.
+
+use crate::gate::leash::Leash;
+
+/// What rules hang on besides their own deadlines. Rules that were armed together share it; most hang on nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Ties {
+    /// Until when the rules may act at most.
+    pub(crate) leash: Option<Leash>,
+}
+
+impl Ties {
+    /// Returns whether the leash is over, if there is one.
+    pub(crate) fn are_over(&self) -> bool {
+        self.leash.as_ref().is_some_and(Leash::is_over)
+    }
+}
