@@ -30,7 +30,7 @@ use arc_swap::ArcSwap;
 use crate::{
     armed::{
         Armed,
-        status::{Counts, HolderKind, State, Status},
+        status::{Counts, State, Status},
     },
     audit::{Audit, EntryDraft, action::Action, actor::Actor},
     clock::Clock,
@@ -100,7 +100,7 @@ impl Injector {
         let mut holders = Holders::default();
         let hub = Arc::new(Hub::new(clock.into(), environment::policy()));
         if let Some(by) = environment::disabled() {
-            holders.add(HolderKind::Environment, by, Duration::ZERO);
+            holders.add_environment(by);
             hub.set_halted(true);
         }
         let injector = Self(Arc::new(Inner {

@@ -45,10 +45,12 @@ pub struct HaltHolder {
     pub by: Actor,
     /// The kind of the holder.
     pub kind: HolderKind,
+    /// The name of the fleet for which the actor has halted, if the holder is one.
+    pub fleet: Option<Arc<str>>,
     /// The time since the holder halted.
     pub ago: Duration,
     /// Whether a resume is refused because of this holder: a guard rail whose breach nobody has
-    /// acknowledged, or the environment.
+    /// acknowledged, a fleet, or the environment.
     pub locked: bool,
 }
 
@@ -63,6 +65,9 @@ pub enum HolderKind {
     GuardRail,
     /// `CHAOS_DISABLED`, or a `CHAOS_POLICY` that cannot be read: for as long as the process lives.
     Environment,
+    /// A fleet of which the process is a part, by
+    /// [`halt_for_fleet`](crate::AttributedInjector::halt_for_fleet). Only the fleet ends its hold.
+    Fleet,
 }
 
 impl HolderKind {
@@ -73,6 +78,7 @@ impl HolderKind {
             Self::Person => "person",
             Self::GuardRail => "guard_rail",
             Self::Environment => "environment",
+            Self::Fleet => "fleet",
         }
     }
 }

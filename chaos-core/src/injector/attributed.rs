@@ -107,11 +107,47 @@ impl AttributedInjector<'_> {
         self.injector.halt_by(&self.actor)
     }
 
+    /// Halts, as [`halt`](Self::halt) does, for a fleet of which the process is a part. Returns `false` if the injector was
+    /// halted already: the fleet is one more holder then.
+    ///
+    /// Only [`resume_for_fleet`](Self::resume_for_fleet) ends the fleet's hold. A resume by a person is refused meanwhile,
+    /// and an acknowledgement does not unlock it. A fleet that halts again stays one holder, with the actor and the reason of
+    /// its last halt. A [`HaltHook`](crate::HaltHook) is not called: whoever halts a fleet keeps that outside the process.
+    ///
+    /// ```
+    /// use chaos_core::{HolderKind, Injector, audit::Actor};
+    ///
+    /// let injector = Injector::new();
+    /// let alice = injector.as_actor(Actor::new("alice").because("an incident"));
+    /// assert!(alice.halt_for_fleet("shop-prod"));
+    /// assert_eq!(injector.status().holders[0].kind, HolderKind::Fleet);
+    /// let refused = alice.resume().unwrap_err();
+    /// let said = "injection stays halted until the fleet `shop-prod` resumes it: an incident";
+    /// assert_eq!(refused.to_string(), said);
+    /// assert_eq!(alice.resume_for_fleet("shop-prod"), Ok(true));
+    /// assert!(injector.status().holders.is_empty());
+    /// ```
+    pub fn halt_for_fleet(&self, fleet: &str) -> bool {
+        self.injector.halt_for_fleet_by(&self.actor, fleet)
+    }
+
+    /// Ends the hold of a fleet, and resumes injection if nobody else holds. It frees nobody whom a person, a guard rail,
+    /// the environment or another fleet has stopped: the injector stays halted by them. Returns `false`, and does nothing, if
+    /// the fleet does not hold.
+    ///
+    /// # Errors
+    /// Returns an error, and the fleet holds on, if a [`HaltHook`](crate::HaltHook) refuses that injection is resumed, or
+    /// someone else halts meanwhile. In that case, the next attempt ends the fleet's hold.
+    pub fn resume_for_fleet(&self, fleet: &str) -> Result<bool, ChangeError> {
+        self.injector.resume_for_fleet_by(&self.actor, fleet)
+    }
+
     /// Resumes injection and ends the holds of all people, like [`Injector::resume`]. Returns `false`
     /// if the injector was not halted.
     ///
     /// # Errors
-    /// Returns an error if a guard rail has halted the injector and nobody has acknowledged it, or the environment has.
+    /// Returns an error if a guard rail has halted the injector and nobody has acknowledged it, or a fleet or the environment
+    /// has.
     pub fn resume(&self) -> Result<bool, ChangeError> {
         self.injector.resume_by(&self.actor)
     }

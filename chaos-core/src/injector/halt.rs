@@ -1,12 +1,17 @@
 //! The kill switch, by hand and by guard rail: halt, resume, acknowledge, release.
 
+mod fleet;
+
 use std::sync::{Arc, MutexGuard, PoisonError, atomic::Ordering};
 
 use crate::{
-    armed::{rules::Retired, status::HolderKind},
+    armed::rules::Retired,
     audit::{EntryDraft, action::Action, actor::Actor},
     guard_rail::breach::{Breach, OpenBreach},
-    injector::{Book, Injector, Inner, holders::Holders},
+    injector::{
+        Book, Injector, Inner,
+        holders::{Halter, Holders},
+    },
     name::RuleId,
     rule::{
         Rule,
@@ -56,7 +61,7 @@ impl Injector {
 
     /// Halts without a word to those who keep a halt outside the process.
     fn halt_for_this_process(&self, actor: &Actor) -> bool {
-        let held = self.hold(actor, None);
+        let held = self.hold(actor, &Halter::Person);
         let mut draft = EntryDraft::of(Action::Halt);
         if let Some(names) = &held {
             draft = draft.what(format!("already held by {names}"));
@@ -66,16 +71,12 @@ impl Injector {
         held.is_none()
     }
 
-    /// Adds a holder, which is a guard rail if there is a breach, and returns the names of those who held already. The
-    /// first halts.
-    fn hold(&self, by: &Actor, breach: Option<Arc<OpenBreach>>) -> Option<String> {
+    /// Adds a holder, and returns the names of those who held already. The first halts.
+    pub(super) fn hold(&self, by: &Actor, halter: &Halter<'_>) -> Option<String> {
         let (held, gates) = {
             let mut holders = self.0.holders();
             let held = holders.names();
-            match breach {
-                Some(breach) => holders.add_guard_rail(breach, by.clone(), self.now()),
-                None => holders.add(HolderKind::Person, by.clone(), self.now()),
-            }
+            holders.add(halter, by.clone(), self.now());
             self.0.hub.set_halted(true);
             // Taken under this lock, which a resume takes, too: the gates that it makes are not for this halt to open.
             (held, self.0.hub.take_held())
@@ -96,7 +97,7 @@ impl Injector {
     /// The audit has an entry that names whose holds were ended, and one without names if the
     /// injector was not halted.
     ///
-    /// Returns `false` if the injector was not halted, or if a guard rail, the environment or a
+    /// Returns `false` if the injector was not halted, or if a guard rail, a fleet, the environment or a
     /// [`HaltHook`](crate::HaltHook) keeps it halted: nothing changes then.
     pub fn resume(&self) -> bool {
         self.resume_by(&Actor::code()).unwrap_or(false)
@@ -110,14 +111,21 @@ impl Injector {
             holders.halts()
         };
         let first = || self.0.holders().first();
-        self.0
-            .halt_hooks
-            .resume(|| self.end_holds(actor, halts), first)
+        self.0.halt_hooks.resume(
+            |hook| hook.before_resume(),
+            || self.end_holds(actor, halts, false),
+            first,
+        )
     }
 
-    /// Ends the holds of all people, unless someone has halted since there were so many `halts`: who was told
-    /// that injection is halted must be able to rely on it.
-    fn end_holds(&self, actor: &Actor, halts: u64) -> Result<bool, ChangeError> {
+    /// Ends the holds of all people, or that of a fleet that holds alone if it is `for_fleet`, unless someone has halted since there
+    /// were so many `halts`: who was told that injection is halted must be able to rely on it.
+    pub(super) fn end_holds(
+        &self,
+        actor: &Actor,
+        halts: u64,
+        for_fleet: bool,
+    ) -> Result<bool, ChangeError> {
         let mut book = self.swept_book();
         if self.0.hub.is_halted() {
             // A call from before the halt must find its rule over. The halt has released those that wait.
@@ -125,7 +133,10 @@ impl Injector {
         }
         let ended = {
             let mut holders = self.0.holders();
-            holders.check_unlocked()?;
+            // A fleet that held alone does so unless someone has halted since.
+            if !for_fleet {
+                holders.check_unlocked()?;
+            }
             if holders.halts() != halts {
                 let reason = "someone has halted meanwhile".into();
                 return Err(ChangeError::ResumeRefused { reason });
@@ -266,7 +277,7 @@ impl Injector {
     fn stop_all(&self, breach: &Arc<OpenBreach>) {
         let reason = breach.to_string();
         let by = Actor::injector().because(&reason);
-        self.hold(&by, Some(Arc::clone(breach)));
+        self.hold(&by, &Halter::GuardRail(breach));
         let draft = EntryDraft::of(Action::Breach).what(reason);
         self.note_at(self.0.rules.load().generation, &Actor::injector(), draft);
         self.notify();

@@ -45,6 +45,17 @@ pub trait HaltHook: Send + Sync {
     /// # Errors
     /// An error refuses the resume: the injector stays halted for the reason in it.
     fn before_resume(&self) -> Result<(), String>;
+
+    /// Called in place of [`before_resume`](Self::before_resume) when it is a fleet that
+    /// [resumes](crate::AttributedInjector::resume_for_fleet), which nobody else has halted as far as the injector knows. A
+    /// hook that ends a halt of its own when a person resumes has to refuse here instead: a fleet frees nobody whom a person
+    /// has stopped. Unless a hook says otherwise, both are alike.
+    ///
+    /// # Errors
+    /// An error refuses the resume: the injector stays halted by the fleet.
+    fn before_fleet_resume(&self) -> Result<(), String> {
+        self.before_resume()
+    }
 }
 
 /// The hooks of one injector.
@@ -64,17 +75,18 @@ impl HaltHooks {
         self.all().iter().for_each(|hook| hook.halted(by));
     }
 
-    /// Resumes by `go_on` if all hooks agree, and otherwise returns the error of the first that refuses. If the resume
-    /// is refused, the hooks that have agreed are told of the `first` holder.
+    /// Resumes by `go_on` if all hooks agree, whom `ask` asks, and otherwise returns the error of the first that refuses. If
+    /// the resume is refused, the hooks that have agreed are told of the `first` holder.
     pub(super) fn resume<T>(
         &self,
+        ask: impl Fn(&dyn HaltHook) -> Result<(), String>,
         go_on: impl FnOnce() -> Result<T, ChangeError>,
         first: impl FnOnce() -> Option<Actor>,
     ) -> Result<T, ChangeError> {
         let hooks = self.all();
         let mut agreed = 0;
         let asked = hooks.iter().try_for_each(|hook| {
-            hook.before_resume()?;
+            ask(&**hook)?;
             agreed += 1;
             Ok(())
         });

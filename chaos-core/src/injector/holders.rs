@@ -28,32 +28,51 @@ struct Hold {
     locked: bool,
     /// What a guard rail has measured.
     breach: Option<Arc<OpenBreach>>,
+    /// The name of the fleet that holds.
+    fleet: Option<Arc<str>>,
+}
+
+/// Who halts besides the environment.
+#[derive(Clone, Debug)]
+pub(super) enum Halter<'h> {
+    Person,
+    /// A guard rail, with what it has measured.
+    GuardRail(&'h Arc<OpenBreach>),
+    /// The fleet of this name.
+    Fleet(&'h str),
 }
 
 impl Holders {
     /// How many holders are listed. Further ones are in the audit alone: who halts may have any name.
     const MOST: usize = 100;
 
-    /// Adds a holder. One who holds already keeps the reason and the time of the first halt, and is locked again
-    /// if someone has acknowledged it.
-    pub(super) fn add(&mut self, kind: HolderKind, by: Actor, now: Duration) {
+    /// Adds the environment as a holder.
+    pub(super) fn add_environment(&mut self, by: Actor) {
         self.add_hold(Hold {
-            locked: kind != HolderKind::Person,
-            since: now,
-            kind,
             by,
+            kind: HolderKind::Environment,
+            since: Duration::ZERO,
+            locked: true,
             breach: None,
+            fleet: None,
         });
     }
 
-    /// Adds a guard rail as a holder, as [`add`](Self::add) does, with what it has measured.
-    pub(super) fn add_guard_rail(&mut self, breach: Arc<OpenBreach>, by: Actor, now: Duration) {
+    /// Adds a holder. One who holds already keeps the time of the first halt, and is locked again if someone has
+    /// acknowledged it. It keeps its reason, too, unless it is a fleet.
+    pub(super) fn add(&mut self, halter: &Halter<'_>, by: Actor, now: Duration) {
+        let (kind, breach, fleet) = match halter {
+            Halter::Person => (HolderKind::Person, None, None),
+            Halter::GuardRail(breach) => (HolderKind::GuardRail, Some(Arc::clone(breach)), None),
+            Halter::Fleet(fleet) => (HolderKind::Fleet, None, Some(Arc::from(*fleet))),
+        };
         self.add_hold(Hold {
-            locked: true,
-            since: now,
-            kind: HolderKind::GuardRail,
             by,
-            breach: Some(breach),
+            kind,
+            since: now,
+            locked: kind != HolderKind::Person,
+            breach,
+            fleet,
         });
     }
 
@@ -63,6 +82,10 @@ impl Holders {
         if let Some(known) = known.find(|known| known.is_by_the_same(&hold)) {
             known.locked |= hold.locked;
             known.breach = hold.breach;
+            // Of people, and of breaches, others may have seen the first. A fleet says what holds for it now.
+            if hold.fleet.is_some() {
+                known.by = hold.by;
+            }
         // A hold that is locked is always listed: it is what keeps a resume away.
         } else if hold.locked || self.holds.len() < Self::MOST {
             self.holds.push(hold);
@@ -74,19 +97,31 @@ impl Holders {
         self.halts
     }
 
-    /// Returns who was the first to halt, apart from the environment, whose halt ends with the process.
+    /// Returns who was the first to halt, apart from the environment and fleets: those who keep a halt outside the process
+    /// have not to keep theirs.
     pub(super) fn first(&self) -> Option<Actor> {
-        let others = |hold: &&Hold| hold.kind != HolderKind::Environment;
+        let others =
+            |hold: &&Hold| !matches!(hold.kind, HolderKind::Environment | HolderKind::Fleet);
         self.holds.iter().find(others).map(|hold| hold.by.clone())
+    }
+
+    /// Returns whether a fleet holds, and nobody else.
+    pub(super) fn are_alone(&self, fleet: &str) -> bool {
+        !self.holds.is_empty() && self.holds.iter().all(|hold| hold.is_of(fleet))
+    }
+
+    /// Ends the hold of a fleet, and returns whether it has held.
+    pub(super) fn end_fleet(&mut self, fleet: &str) -> bool {
+        let before = self.holds.len();
+        self.holds.retain(|hold| !hold.is_of(fleet));
+        self.holds.len() < before
     }
 
     /// Returns an error if a resume is refused because of a holder.
     pub(super) fn check_unlocked(&self) -> Result<(), ChangeError> {
         match self.holds.iter().find(|hold| hold.locked) {
             None => Ok(()),
-            Some(hold) => Err(ChangeError::Locked {
-                reason: hold.reason().into(),
-            }),
+            Some(hold) => Err(hold.refusal()),
         }
     }
 
@@ -103,12 +138,12 @@ impl Holders {
         (!names.is_empty()).then(|| names.join(", "))
     }
 
-    /// Unlocks the holds of guard rails, and returns the breaches that were not acknowledged yet.
+    /// Unlocks the holds of guard rails, and no others, and returns the breaches that were not acknowledged yet.
     pub(super) fn acknowledge(&mut self) -> Vec<Arc<OpenBreach>> {
         let breaches = self.breaches().collect();
         for hold in &mut self.holds {
-            // Only a restart undoes what the environment says.
-            hold.locked &= hold.kind == HolderKind::Environment;
+            // Only a restart undoes what the environment says, and only a fleet what it says.
+            hold.locked &= hold.kind != HolderKind::GuardRail;
         }
         breaches
     }
@@ -124,6 +159,7 @@ impl Holders {
         let holders = self.holds.iter().map(|hold| HaltHolder {
             by: hold.by.clone(),
             kind: hold.kind,
+            fleet: hold.fleet.clone(),
             ago: now.saturating_sub(hold.since),
             locked: hold.locked,
         });
@@ -136,23 +172,43 @@ impl Hold {
         self.by.reason().unwrap_or_default()
     }
 
+    /// Returns whether the hold is that of a fleet.
+    fn is_of(&self, fleet: &str) -> bool {
+        self.fleet.as_deref() == Some(fleet)
+    }
+
+    /// Returns the error of a resume that is refused because of this hold.
+    fn refusal(&self) -> ChangeError {
+        let reason = self.reason().into();
+        match &self.fleet {
+            Some(fleet) => ChangeError::HeldByFleet {
+                fleet: Arc::clone(fleet),
+                reason,
+            },
+            None => ChangeError::Locked { reason },
+        }
+    }
+
     /// Returns who holds, as an entry of the audit names them.
     fn name(&self) -> String {
         match self.kind {
             HolderKind::Person => self.by.to_string(),
             HolderKind::GuardRail => "a guard rail".to_owned(),
             HolderKind::Environment => "the environment".to_owned(),
+            HolderKind::Fleet => {
+                format!("the fleet {}", self.fleet.as_deref().unwrap_or_default())
+            }
         }
     }
 
-    /// Returns whether both are holds of one person, from whatever port of one address, or of one
-    /// breach.
+    /// Returns whether both are holds of one person, from whatever port of one address, of one breach, or of one fleet.
     fn is_by_the_same(&self, other: &Self) -> bool {
         let host = |hold: &Self| -> Option<IpAddr> {
             let address: std::net::SocketAddr = hold.by.address()?.parse().ok()?;
             Some(address.ip())
         };
         let is_one = match self.kind {
+            HolderKind::Fleet => return self.fleet == other.fleet,
             HolderKind::Person => host(self) == host(other),
             _ => self.by.reason() == other.by.reason(),
         };
@@ -189,7 +245,7 @@ mod tests {
         });
         let add = |holders: &mut Holders| {
             let by = Actor::code().because("error ratio");
-            holders.add_guard_rail(Arc::clone(&breach), by, Duration::ZERO);
+            holders.add(&Halter::GuardRail(&breach), by, Duration::ZERO);
         };
         add(&mut holders);
         assert_eq!(holders.acknowledge().len(), 1);

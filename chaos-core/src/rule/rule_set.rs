@@ -195,6 +195,14 @@ pub enum ChangeError {
         /// Which bound was broken by what, or the setting of the environment.
         reason: Arc<str>,
     },
+    /// A fleet of which the process is a part has halted injection, and only the fleet resumes it.
+    #[non_exhaustive]
+    HeldByFleet {
+        /// The name of the fleet.
+        fleet: Arc<str>,
+        /// Why the fleet has halted.
+        reason: Arc<str>,
+    },
     /// A [`HaltHook`](crate::HaltHook) has refused a resume.
     #[non_exhaustive]
     ResumeRefused {
@@ -213,6 +221,13 @@ impl std::fmt::Display for ChangeError {
             Self::Rule(_) => f.write_str("the rules cannot be accepted"),
             Self::Locked { reason } => {
                 write!(f, "stopped, and cannot be armed again yet: {reason}")
+            }
+            Self::HeldByFleet { fleet, reason } => {
+                let (fleet, reason) = (OneLine(fleet), OneLine(reason));
+                write!(
+                    f,
+                    "injection stays halted until the fleet `{fleet}` resumes it: {reason}"
+                )
             }
             Self::ResumeRefused { reason } => {
                 write!(f, "injection stays halted: {}", OneLine(reason))
@@ -234,6 +249,7 @@ impl std::error::Error for ChangeError {
             Self::Stale { .. }
             | Self::Unknown(_)
             | Self::Locked { .. }
+            | Self::HeldByFleet { .. }
             | Self::ResumeRefused { .. } => None,
         }
     }

@@ -3,6 +3,7 @@
 #![cfg(not(feature = "compile-out"))]
 
 mod a_blocked_log_holds_nobody_else;
+mod a_fleet_halts;
 mod a_leash_ends_rules;
 mod a_print_is_an_event;
 mod an_extension_moves_the_deadline_alone;

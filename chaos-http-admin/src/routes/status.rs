@@ -82,14 +82,18 @@ pub(crate) fn report(injector: &Injector, caller: &Caller, followers: &Followers
 
 /// Returns the JSON of one of those who keep the injector halted.
 fn holder(holder: &HaltHolder) -> Value {
-    json!({
+    let mut value = json!({
         "kind": holder.kind.as_str(),
         "by": holder.by.name(),
         "address": holder.by.address(),
         "reason": holder.by.reason(),
         "seconds_ago": seconds(holder.ago),
         "locked": holder.locked,
-    })
+    });
+    if let Some(fleet) = &holder.fleet {
+        value["fleet"] = (**fleet).into();
+    }
+    value
 }
 
 /// Returns the JSON of a breach that nobody has acknowledged.

@@ -4,7 +4,7 @@
 use chaos_core::audit::Actor;
 use serde_json::{Value, json};
 
-use crate::support::port::Port;
+use crate::support::{document::Document, port::Port};
 
 fn reason(text: &str) -> Value {
     json!({ "reason": text })
@@ -71,4 +71,33 @@ async fn a_second_halt_by_someone_else_is_listed_and_a_resume_names_whose_holds_
             ]),
         ]
     );
+}
+
+#[tokio::test]
+async fn a_fleet_is_shown_by_its_name_and_a_person_cannot_resume() {
+    let (port, document) = (Port::new(), Document::new());
+    let alice = Actor::new("alice").because("an incident");
+    port.injector.as_actor(alice).halt_for_fleet("shop-prod");
+    let status = port.get("/v1/status").await.expect(200);
+    document.assert_said(&document.0["paths"]["/v1/status"]["get"], &status);
+    let holder = &status.json()["halted"]["holders"][0];
+    let shown = ["kind", "fleet", "by", "reason", "locked"].map(|field| &holder[field]);
+    let expected = [
+        json!("fleet"),
+        json!("shop-prod"),
+        json!("alice"),
+        json!("an incident"),
+        json!(true),
+    ];
+    assert_eq!(shown, expected.each_ref());
+    port.write("POST", "/v1/acknowledge", reason("seen"))
+        .await
+        .expect(200);
+    let refused = port
+        .write("POST", "/v1/resume", reason("go on"))
+        .await
+        .expect(409);
+    document.assert_said(&document.0["paths"]["/v1/resume"]["post"], &refused);
+    let said = "injection stays halted until the fleet `shop-prod` resumes it: an incident";
+    assert_eq!(refused.json()["detail"], said);
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use chaos_core::{
-    Clock, HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher, log::log,
+    Clock, HaltHolder, HolderKind, Injector, State, audit::Actor, follow::DirectoryWatcher,
+    log::log,
 };
 
 use crate::{
@@ -108,10 +109,12 @@ impl Follower {
         matches!(self.injector.status().state, State::Halted { .. })
     }
 
-    /// Returns who has halted, apart from the environment, whose halt ends with the process.
+    /// Returns who has halted, apart from the environment, whose halt ends with the process, and from fleets, which keep
+    /// their own.
     fn holder(&self) -> Option<Actor> {
         let holders = self.injector.status().holders.into_iter();
-        let mut others = holders.filter(|it| it.kind != HolderKind::Environment);
+        let is_kept = |kind| !matches!(kind, HolderKind::Environment | HolderKind::Fleet);
+        let mut others = holders.filter(|it| is_kept(it.kind));
         others.next().map(|holder| holder.by)
     }
 
@@ -121,7 +124,7 @@ impl Follower {
         log(move || tracing::warn!(target: "chaos", who = %by, "halted by a file"));
     }
 
-    /// Resumes because the file was removed. If a guard rail does not let it, the file is written again.
+    /// Resumes because the file was removed. If a guard rail or a fleet does not let it, the file is written again.
     fn resume(&self) -> Option<String> {
         if !self.is_halted() {
             return None;
@@ -134,9 +137,12 @@ impl Follower {
             return None;
         };
         let holders = self.injector.status().holders;
-        let is_rail = |kind| kind == HolderKind::GuardRail;
-        let rail = holders.iter().find(|it| it.locked && is_rail(it.kind));
-        let problem = rail.and_then(|rail| self.write(&self.marker.pending(rail.by.clone())));
+        let is_rail = |it: &&HaltHolder| it.locked && it.kind == HolderKind::GuardRail;
+        let rail = holders.iter().find(is_rail).map(|rail| rail.by.clone());
+        let is_held_by_fleet = holders.iter().any(|it| it.kind == HolderKind::Fleet);
+        // Who halted with the file holds on, and has to be found when the fleet has resumed.
+        let first = || self.holder().filter(|_| is_held_by_fleet);
+        let problem = (rail.or_else(first)).and_then(|by| self.write(&self.marker.pending(by)));
         log(
             move || tracing::warn!(target: "chaos", who = %by, %error, "the halt file was removed, and injection stays halted"),
         );

@@ -269,6 +269,21 @@ impl HaltHook for Marker {
         asked.resumes += 1;
         Ok(())
     }
+
+    /// A file that is there is a person's halt, which was not noticed yet.
+    fn before_fleet_resume(&self) -> Result<(), String> {
+        if self.is_stopped() {
+            return Ok(());
+        }
+        let path = self.path.display();
+        match is_there(&self.path) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(format!("the halt file {path} is there")),
+            Err(error) => Err(format!(
+                "the halt file {path} cannot be looked for: {error}"
+            )),
+        }
+    }
 }
 
 /// Returns the contents of a file that is written for a halt.

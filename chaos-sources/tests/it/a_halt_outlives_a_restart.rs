@@ -412,6 +412,39 @@ fn a_resume_that_is_refused_leaves_the_file() {
     assert_eq!(holders(&injector), told("file:halt", "incident 42"));
 }
 
+/// A fleet keeps its halt itself, and what the file says is a person's.
+#[test]
+fn the_halt_of_a_fleet_and_that_of_the_file_are_two() {
+    let (_folder, path) = folder();
+    let injector = Injector::new();
+    let fleet = injector.as_actor(Actor::new("alice").because("for all"));
+    fleet.halt_for_fleet("shop");
+    let followed = follow(&path, &injector);
+    fleet.halt_for_fleet("shop");
+    wait(Duration::from_millis(200));
+    assert!(!path.exists() && followed.problem().is_none());
+
+    // A file that nobody has noticed yet is not removed by the fleet's resume.
+    fs::write(&path, "incident 42").unwrap();
+    match fleet.resume_for_fleet("shop") {
+        Err(ChangeError::ResumeRefused { .. }) => {}
+        // It was noticed: the file holds.
+        resumed => assert_eq!(resumed, Ok(true)),
+    }
+    assert!(path.exists() && is_halted(&injector));
+    let is_file = |holder: &(String, String)| holder.0 == "file:halt";
+    until("noticed", || holders(&injector).iter().any(is_file));
+    fleet.halt_for_fleet("shop");
+
+    // Whoever removes it while the fleet holds finds it there again.
+    fs::remove_file(&path).unwrap();
+    until("written again", || path.exists());
+    assert_eq!(fleet.resume_for_fleet("shop"), Ok(true));
+    assert_eq!(holders(&injector), told("file:halt", "incident 42"));
+    fs::remove_file(&path).unwrap();
+    until_resumed(&injector);
+}
+
 /// A disk that is unmounted takes its directory along.
 #[test]
 fn a_directory_that_is_gone_is_no_resume() {

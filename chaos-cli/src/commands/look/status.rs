@@ -151,7 +151,12 @@ fn halts(status: &Value) -> Vec<String> {
     let line = |holder: &Value| {
         let ago = time::length(holder["seconds_ago"].as_f64().unwrap_or_default());
         let (by, reason) = (text(holder, "by"), text(holder, "reason"));
-        format!("by {by}, {ago} ago: {reason}")
+        match text(holder, "fleet") {
+            "" => format!("by {by}, {ago} ago: {reason}"),
+            fleet => {
+                format!("by {by} for the fleet {fleet}, which alone resumes, {ago} ago: {reason}")
+            }
+        }
     };
     let lines: Vec<_> = holders.map(line).collect();
     match lines.is_empty() && halted.is_object() {

@@ -68,16 +68,19 @@ function laterReasons() {
 export function reasons() {
   const { halted } = state.status ?? {};
   if (!halted) return [];
-  const given = [...people().map(({ by, reason }) => ({ by, reason })), ...halted.also ?? [], ...laterReasons()];
+  const given = [...people().map((holder) => ({ by: nameOf(holder), reason: holder.reason })), ...halted.also ?? [], ...laterReasons()];
   return [...new Set(given.filter(({ reason }) => reason && reason !== PRESSED).map(({ by, reason }) => `${by}: ${reason}`))];
 }
+
+/** Says who holds: the actor, and the fleet for which they do, if it is one. */
+const nameOf = ({ by, fleet }) => fleet === undefined ? by : `${by} for the fleet ${fleet}`;
 
 const people = () => (state.status?.halted?.holders ?? []).filter(({ kind }) => kind !== "guard_rail");
 
 function showSince() {
   const halted = state.status?.halted;
   if (!halted) return;
-  const by = [...new Set((halted.holders ?? [halted]).map((holder) => holder.by))].join(", ");
+  const by = [...new Set((halted.holders ?? [halted]).map(nameOf))].join(", ");
   const ago = halted.seconds_ago + (performance.now() - state.statusRead) / 1000;
   const free = halted.released ? ` ${halted.released} waiting calls were let go.` : "";
   write(find("why-h"), `Halted by ${by}, ${span(ago)} ago.${free}`);
