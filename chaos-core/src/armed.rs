@@ -55,6 +55,8 @@ pub(crate) struct Armed {
     pub(crate) is_always_bounded: bool,
     /// Whether one of its faults is a choice.
     pub(crate) chooses: bool,
+    /// Whether each injection takes a permit from an allowance.
+    pub(crate) is_fed: bool,
     /// Present if it may fire in the plain way.
     plain: Option<PlainRule>,
     /// Made when the rule first fires, because a rule set may hold thousands of rules.
@@ -80,14 +82,17 @@ impl Armed {
         by: &Arc<ArmedBy>,
         ties: Option<Arc<Ties>>,
     ) -> Self {
+        let arming = Arming::new(&rule, policy, by, ties);
+        let is_fed = arming.is_fed();
         Self {
             precheck: Arc::new(Precheck::new(&rule, &counters)),
             counters,
             gate: Arc::default(),
-            arming: Arc::new(Arming::new(&rule, policy, by, ties)),
+            arming: Arc::new(arming),
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
-            plain: PlainRule::of(&rule),
+            is_fed,
+            plain: PlainRule::of(&rule).filter(|_| !is_fed),
             prepared: OnceLock::new(),
             rule,
         }
@@ -154,10 +159,12 @@ impl Armed {
     }
 
     fn go_on(&self, rule: Arc<Rule>, gate: Arc<Gate>) -> Self {
+        let is_fed = self.arming.is_fed();
         Self {
             is_always_bounded: is_always_bounded(&rule),
             chooses: chooses(&rule),
-            plain: PlainRule::of(&rule),
+            is_fed,
+            plain: PlainRule::of(&rule).filter(|_| !is_fed),
             rule,
             gate,
             counters: Arc::clone(&self.counters),

@@ -155,7 +155,7 @@ pub use crate::{
     name::{RuleId, is_site_name},
     overlay::Overlay,
     plan::{Plan, injected::Injected},
-    policy::Policy,
+    policy::{Policy, allowance::Allowance},
     rule::{Mode, Rule, lifetime::Lifetime},
     site::Site,
     trigger::{Trigger, key::Key, rate::Rate},

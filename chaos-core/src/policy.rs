@@ -1,5 +1,6 @@
 //! The policy: bounds on what rules may do, whichever source they come from.
 
+pub(crate) mod allowance;
 pub(crate) mod bounds;
 pub(crate) mod limit;
 pub(crate) mod set_bounds;

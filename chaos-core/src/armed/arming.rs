@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     gate::{Turnstile, leash::Leash},
     guard_rail::monitor::Monitor,
-    policy::{Policy, spending::Spending},
+    policy::{Policy, allowance::Allowance, spending::Spending},
     rule::Rule,
     trigger::{attempts::Attempts, replay::Log},
 };
@@ -114,6 +114,16 @@ impl Arming {
     /// Returns what the rule hangs on, if it hangs on anything.
     pub(crate) fn ties(&self) -> Option<Arc<Ties>> {
         self.ties.load_full()
+    }
+
+    /// Returns whether an allowance feeds the rule.
+    pub(crate) fn is_fed(&self) -> bool {
+        (self.ties.load().as_ref()).is_some_and(|ties| ties.allowance.is_some())
+    }
+
+    /// Returns what each injection of the rule takes a permit from, if it is fed.
+    pub(crate) fn allowance(&self) -> Option<Allowance> {
+        self.ties.load().as_ref()?.allowance.clone()
     }
 
     /// Hangs the rule on other ties than before, or on none.

@@ -1,12 +1,14 @@
-//! `Ties`: what the rules that are armed through one handle hang on.
+//! `Ties`: what the rules that are armed through one handle hang on, and are fed by.
 
-use crate::gate::leash::Leash;
+use crate::{gate::leash::Leash, policy::allowance::Allowance};
 
-/// What rules hang on besides their own deadlines. Rules that were armed together share it; most hang on nothing.
+/// What rules hang on, and are fed by, besides what is written in them. Rules that were armed together share it; most hang on nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ties {
     /// Until when the rules may act at most.
     pub(crate) leash: Option<Leash>,
+    /// What each injection takes a permit from.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl Ties {

@@ -13,6 +13,7 @@ use crate::{
     hub::Hub,
     policy::{
         Policy,
+        allowance::Allowance,
         bounds::Bounds,
         limit::{Limit, share_of_tokens, take},
         spending,
@@ -122,12 +123,20 @@ impl BudgetReservation {
 #[derive(Debug, Default)]
 pub(crate) struct Taken {
     limit: bool,
-    /// Boxed, because few rules have one.
-    attempt: Option<Box<Digest>>,
+    /// Boxed, because few rules have any of it.
+    rare: Option<Box<RarelyTaken>>,
     /// Boxed for the same reason.
     budget: Option<Box<BudgetReservation>>,
     /// Whether the call is one of the active injections, and of those that tokens may have.
     active: Option<OfToken>,
+}
+
+/// What a call takes of what few rules have.
+#[derive(Debug, Default)]
+struct RarelyTaken {
+    attempt: Option<Digest>,
+    /// The allowance of which a permit was taken. The rule may be fed by another by the time that it is given back.
+    allowance: Option<Allowance>,
 }
 
 /// Whether an active injection is one of those that tokens may have.
@@ -171,8 +180,13 @@ impl Taken {
         if let Some(budget) = self.budget.take() {
             budget.put_back(rule);
         }
-        if let (Some(request), Some(attempts)) = (self.attempt.take(), arming.attempts()) {
-            attempts.refund(*request);
+        let RarelyTaken { attempt, allowance } =
+            self.rare.take().map(|rare| *rare).unwrap_or_default();
+        if let (Some(request), Some(attempts)) = (attempt, arming.attempts()) {
+            attempts.refund(request);
+        }
+        if let Some(allowance) = allowance {
+            allowance.refund();
         }
     }
 }
@@ -195,7 +209,8 @@ pub(crate) struct Permits<'r> {
 }
 
 impl<'r> Permits<'r> {
-    /// Takes one attempt of the call's request, and one of the rule's injections, if both are left.
+    /// Takes one attempt of the call's request, one of the rule's injections, and one permit of what feeds it, if all are
+    /// left.
     #[inline]
     pub(crate) fn of_trigger(rule: &'r Armed, hub: &'r Hub, call: &Call<'_>) -> Option<Self> {
         let taken = Taken::default();
@@ -210,7 +225,25 @@ impl<'r> Permits<'r> {
             }
             permits.taken.limit = true;
         }
+        if rule.is_fed {
+            permits.take_permit()?;
+        }
         Some(permits)
+    }
+
+    /// Takes one permit of what feeds the rule. Cold, because few rules are fed.
+    #[cold]
+    #[inline(never)]
+    fn take_permit(&mut self) -> Option<()> {
+        // Put again, the rule is fed no more.
+        let Some(allowance) = self.rule.arming.allowance() else {
+            return Some(());
+        };
+        if !allowance.take() {
+            return spare(self.rule, Limit::Allowance);
+        }
+        self.taken.rare.get_or_insert_default().allowance = Some(allowance);
+        Some(())
     }
 
     /// Takes one attempt of the call's request. Cold, because few rules have any.
@@ -224,7 +257,9 @@ impl<'r> Permits<'r> {
     ) -> Option<()> {
         let request = digest(&first.key.of(call, &self.rule.rule.matcher)?);
         let is_taken = attempts.take(request, first.n, self.hub.clock.now());
-        self.taken.attempt = is_taken.then(|| Box::new(request));
+        if is_taken {
+            self.taken.rare.get_or_insert_default().attempt = Some(request);
+        }
         is_taken.then_some(())
     }
 

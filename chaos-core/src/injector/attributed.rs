@@ -7,6 +7,7 @@ use crate::{
     audit::{Entry, action::Action, actor::Actor, undo_error::UndoError},
     gate::leash::Leash,
     injector::Injector,
+    policy::allowance::Allowance,
     rule::{
         extend_error::ExtendError,
         rule_set::{Change, ChangeError},
@@ -66,6 +67,15 @@ impl AttributedInjector<'_> {
     pub fn on_leash(mut self, leash: &Leash) -> Self {
         let ties = Arc::make_mut(self.ties.get_or_insert_default());
         ties.leash = Some(leash.clone());
+        self
+    }
+
+    /// Feeds the rules that are armed through this handle: each injection of any of them takes a permit from `allowance`, and
+    /// while that is dry, none of them injects. Which rules it feeds is as [`on_leash`](Self::on_leash) says which hang on
+    /// the leash: a handle with one of the two alone takes the other away from a rule that is put.
+    pub fn fed_by(mut self, allowance: &Allowance) -> Self {
+        let ties = Arc::make_mut(self.ties.get_or_insert_default());
+        ties.allowance = Some(allowance.clone());
         self
     }
 

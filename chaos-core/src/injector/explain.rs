@@ -66,7 +66,7 @@ pub enum Obstacle {
     OutsideOfWindow,
     /// The call does not have the key by which the rule decides.
     NoKey,
-    /// The rule's limit is used up.
+    /// The rule's limit is used up, or the allowance is that feeds it, which may be added to.
     LimitUsedUp,
     /// As many injections of the rule are under way as may be.
     MaxActive,
@@ -237,6 +237,7 @@ impl CallInQuestion<'_> {
         let is_used_up = trigger
             .limit
             .is_some_and(|limit| rule.arming.progress.spent() >= limit.get());
+        let is_dry = (rule.arming.allowance()).is_some_and(|allowance| allowance.left() == 0);
         let most_active = self.policy.max_active_of(trigger.max_active);
         let is_shadow = rule.rule.mode == Mode::Shadow || self.policy.shadow_only;
         let is_lapsed = rule.arming.leash().is_some_and(|leash| leash.is_over());
@@ -252,7 +253,7 @@ impl CallInQuestion<'_> {
                 Obstacle::OutsideOfPolicy,
             ),
             (!happens(Some(self.policy)), Obstacle::NoFault),
-            (is_used_up, Obstacle::LimitUsedUp),
+            (is_used_up || is_dry, Obstacle::LimitUsedUp),
             (
                 most_active.is_some_and(|most| rule.counters.active() >= most),
                 Obstacle::MaxActive,

@@ -24,11 +24,13 @@ pub enum Limit {
     PolicyShare,
     /// The delay in the policy's budget.
     PolicyDelay,
+    /// The [`Allowance`](crate::Allowance) that feeds the rule.
+    Allowance,
 }
 
 impl Limit {
     /// In the order of their discriminants.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Limit,
         Self::MaxActive,
         Self::BudgetShare,
@@ -37,6 +39,7 @@ impl Limit {
         Self::PolicyActive,
         Self::PolicyShare,
         Self::PolicyDelay,
+        Self::Allowance,
     ];
 
     /// Returns its name in JSON and in the label `limit` of the metrics.
@@ -51,10 +54,11 @@ impl Limit {
             Self::PolicyActive => "policy.active",
             Self::PolicyShare => "policy.budget.share",
             Self::PolicyDelay => "policy.budget.delay",
+            Self::Allowance => "allowance",
         }
     }
 
-    /// Returns whether `rule` has this limit, or has it from `policy`.
+    /// Returns whether `rule` has this limit, or has it from `policy`. An allowance is written in neither.
     #[must_use]
     pub fn applies(self, rule: &Rule, policy: &Policy) -> bool {
         let trigger = &rule.trigger;
@@ -68,6 +72,7 @@ impl Limit {
             Self::PolicyActive => policy.active.is_some(),
             Self::PolicyShare => policy.budget.greatest_share().is_some(),
             Self::PolicyDelay => policy.budget.delay_in_a_minute().is_some(),
+            Self::Allowance => false,
         }
     }
 }

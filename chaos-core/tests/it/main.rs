@@ -6,6 +6,7 @@ mod a_blocked_log_holds_nobody_else;
 mod a_fleet_halts;
 mod a_leash_ends_rules;
 mod a_print_is_an_event;
+mod an_allowance_is_never_exceeded;
 mod an_extension_moves_the_deadline_alone;
 mod an_overlay_is_halted_alone;
 mod attribute_makes_a_site;
