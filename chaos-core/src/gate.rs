@@ -8,11 +8,13 @@ pub(crate) mod leash;
 use std::{future::poll_fn, pin::pin, task::Poll};
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Condvar, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering, fence},
     },
     time::Duration,
 };
+
+use arc_swap::ArcSwapOption;
 
 use crate::{clock::Stopwatch, gate::leash::Leash};
 
@@ -187,31 +189,40 @@ impl Gate {
 
 /// A reusable gate, at which paused calls wait to be released. Each release opens the current
 /// [`Gate`] and puts a closed one in its place, so a turnstile lets through those who wait and
-/// stops those who come later.
+/// stops those who come later. It takes one word: each rule has one, and few rules pause.
 #[derive(Debug, Default)]
-pub(crate) struct Turnstile(Mutex<Option<Arc<Gate>>>);
+pub(crate) struct Turnstile(ArcSwapOption<Gate>);
 
 impl Turnstile {
     /// Returns the gate to wait at. The next release opens it.
     pub(crate) fn gate(&self) -> Arc<Gate> {
-        let mut gate = self.lock();
-        // A halt opens it where it stands.
-        if gate.as_ref().is_some_and(|gate| gate.is_open()) {
-            *gate = None;
+        let mut now = self.0.load_full();
+        loop {
+            // A halt opens it where it stands.
+            if let Some(gate) = now.as_ref().filter(|gate| !gate.is_open()) {
+                // Pairs with the fence in `Gate::open`: who opens the rule's own gate sees this one, or the caller, who
+                // looks at the rule's own gate next, sees that open.
+                fence(Ordering::SeqCst);
+                return Arc::clone(gate);
+            }
+            let new = Some(Arc::default());
+            let before = self.0.compare_and_swap(&now, new.clone());
+            let is_ours = match (&*before, &now) {
+                (Some(before), Some(now)) => Arc::ptr_eq(before, now),
+                (before, now) => before.is_none() && now.is_none(),
+            };
+            now = if is_ours { new } else { before.clone() };
         }
-        Arc::clone(gate.get_or_insert_default())
     }
 
     /// Releases those who wait now.
     pub(crate) fn release(&self) {
         // The first waiter creates the gate, so that a rule set of thousands of rules has none.
-        let gate = self.lock().take();
-        if let Some(gate) = gate {
+        if self.0.load().is_none() {
+            return;
+        }
+        if let Some(gate) = self.0.swap(None) {
             gate.open();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Gate>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -265,10 +265,16 @@ impl Injector {
         self.0.lock()
     }
 
-    /// Locks the book, after disarming sites whose rules have expired without a call to notice.
+    /// Locks the book, after disarming sites whose rules have expired without a call to notice, and noting which rules' leashes
+    /// are over.
     fn swept_book(&self) -> BookGuard<'_> {
         let mut book = self.book();
         let now = self.now();
+        for rule in book.newly_lapsed(now) {
+            let by = Actor::injector().because("its leash is over; extended again, it goes on");
+            let draft = EntryDraft::of(Action::Expire).what(rule.id.as_str());
+            self.note(&book, &by, draft);
+        }
         if book.first_deadline.is_some_and(|deadline| now >= deadline) {
             for rule in book.rules.newly_expired(now) {
                 let draft = EntryDraft::of(Action::Expire).what(rule.id.as_str());

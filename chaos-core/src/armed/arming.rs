@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::{Duration, SystemTime},
 };
@@ -204,7 +204,7 @@ impl Arming {
     /// Returns whether the rule has expired, or its leash is over, which may be extended again.
     #[inline]
     pub(crate) fn is_over(&self, now: Duration) -> bool {
-        now >= self.deadline.to_look_at() && self.is_over_at_close_look(now)
+        self.deadline.is_past_at_a_glance(now) && self.is_over_at_close_look(now)
     }
 
     /// Returns whether the rule has expired, or its leash is over. The clock is read only if the rule has a deadline.
@@ -244,74 +244,76 @@ impl Arming {
     }
 }
 
-/// The end of an arming, in nanoseconds of the injector's clock. It is written under the injector's lock, and orders
-/// nothing: relaxed.
+/// The end of an arming, in nanoseconds of the injector's clock, and whether the rule hangs on a leash: then the number is
+/// negative, which every time is past. So a rule without a leash is asked nothing more than its deadline, in one word, and
+/// one with a leash always takes a closer look. It is written under the injector's lock, and orders nothing: relaxed.
 #[derive(Debug)]
-struct Deadline {
-    own: AtomicU64,
-    /// The time from which on it takes a close look to know whether the rule is over: its own deadline, or zero if it hangs
-    /// on a leash. So a rule without a leash is asked nothing more than its deadline.
-    to_look_at: AtomicU64,
-}
+struct Deadline(AtomicI64);
 
 impl Deadline {
-    const NEVER: u64 = u64::MAX;
-    const LEASHED: u64 = 0;
+    const NEVER: i64 = i64::MAX;
+    /// The sign.
+    const LEASHED: i64 = i64::MIN;
 
     fn at(deadline: Option<Duration>) -> Self {
-        let own = Self::nanos(deadline);
-        Self {
-            own: AtomicU64::new(own),
-            to_look_at: AtomicU64::new(own),
-        }
+        Self(AtomicI64::new(Self::nanos(deadline)))
     }
 
-    /// Converts a deadline; one that is more than 584 years away counts as none.
-    fn nanos(deadline: Option<Duration>) -> u64 {
+    /// Converts a deadline; one that is more than 292 years away counts as none.
+    fn nanos(deadline: Option<Duration>) -> i64 {
         deadline.map_or(Self::NEVER, |deadline| {
-            u64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
+            i64::try_from(deadline.as_nanos()).unwrap_or(Self::NEVER)
         })
     }
 
-    fn time(nanos: &AtomicU64) -> Duration {
-        match nanos.load(Ordering::Relaxed) {
+    /// Returns the rule's own deadline.
+    fn own(&self) -> i64 {
+        self.0.load(Ordering::Relaxed) & !Self::LEASHED
+    }
+
+    /// Returns the rule's own deadline; `Duration::MAX` if it has none.
+    fn get(&self) -> Duration {
+        match self.own() {
             Self::NEVER => Duration::MAX,
-            nanos => Duration::from_nanos(nanos),
+            nanos => Duration::from_nanos(nanos.unsigned_abs()),
         }
     }
 
-    fn get(&self) -> Duration {
-        Self::time(&self.own)
-    }
-
+    #[inline]
     fn is_to_look_at(&self) -> bool {
-        self.to_look_at.load(Ordering::Relaxed) != Self::NEVER
+        self.0.load(Ordering::Relaxed) != Self::NEVER
     }
 
-    fn to_look_at(&self) -> Duration {
-        Self::time(&self.to_look_at)
+    /// Returns whether it takes a closer look to know whether the rule is over at a time.
+    #[inline]
+    fn is_past_at_a_glance(&self, now: Duration) -> bool {
+        // No clock goes beyond 584 years.
+        let nanos = now.as_secs().wrapping_mul(1_000_000_000);
+        let nanos = nanos.wrapping_add(now.subsec_nanos().into());
+        let nanos = nanos.min(Self::NEVER.unsigned_abs()).cast_signed();
+        nanos >= self.0.load(Ordering::Relaxed)
     }
 
+    #[inline]
     fn is_leashed(&self) -> bool {
-        self.to_look_at.load(Ordering::Relaxed) == Self::LEASHED
+        self.0.load(Ordering::Relaxed) < 0
     }
 
     fn set_leashed(&self, is_leashed: bool) {
-        let to_look_at = match is_leashed {
-            true => Self::LEASHED,
-            false => self.own.load(Ordering::Relaxed),
-        };
-        self.to_look_at.store(to_look_at, Ordering::Relaxed);
+        let sign = if is_leashed { Self::LEASHED } else { 0 };
+        self.0.store(self.own() | sign, Ordering::Relaxed);
+    }
+
+    fn set_own(&self, own: i64) {
+        let sign = self.0.load(Ordering::Relaxed) & Self::LEASHED;
+        self.0.store(own | sign, Ordering::Relaxed);
     }
 
     fn bring_forward(&self, deadline: Option<Duration>) {
-        self.own.fetch_min(Self::nanos(deadline), Ordering::Relaxed);
-        self.set_leashed(self.is_leashed());
+        self.set_own(self.own().min(Self::nanos(deadline)));
     }
 
     fn put_off(&self, deadline: Duration) {
-        self.own
-            .fetch_max(Self::nanos(Some(deadline)), Ordering::Relaxed);
-        self.set_leashed(self.is_leashed());
+        self.set_own(self.own().max(Self::nanos(Some(deadline))));
     }
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     armed::{Armed, WayIn, aims::Aims, arming::ArmedBy, status::Counts},
     audit::Changed,
+    gate::leash::Leash,
     guard_rail::monitor::Monitor,
     policy::Policy,
     rule::{
@@ -323,6 +324,13 @@ impl ArmedRules {
             .iter()
             .filter(|rule| rule.rule.enabled && rule.arming.notice_expiry(now));
         expired.map(|rule| Arc::clone(&rule.rule)).collect()
+    }
+
+    /// Returns the rules on a leash that are enabled and have not expired.
+    pub(crate) fn live_on(&self, leash: &Leash, now: Duration) -> impl Iterator<Item = Arc<Rule>> {
+        let live = self.armed.iter().filter(move |rule| rule.is_live(now));
+        let hang = live.filter(|rule| rule.arming.leash().as_ref() == Some(leash));
+        hang.map(|rule| Arc::clone(&rule.rule))
     }
 
     pub(crate) fn find(&self, id: &str) -> Option<&Arc<Armed>> {

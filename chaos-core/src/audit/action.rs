@@ -28,7 +28,7 @@ pub enum Action {
     Acknowledge,
     /// A token was signed. It carries rules to the requests that bear it.
     Sign,
-    /// A rule reached its deadline.
+    /// A rule reached its deadline, or the end of its [`Leash`](crate::Leash), as the reason of the entry says then.
     Expire,
     /// A guard rail stopped a rule, or all injection.
     Breach,

@@ -39,20 +39,20 @@ use crate::{clock::Clock, gate::Gate};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Leash(Arc<Inner>);
+pub struct Leash(Arc<SharedEnd>);
 
 #[derive(Debug)]
-struct Inner {
+struct SharedEnd {
     clock: Clock,
     hold: Duration,
     /// The end, in nanoseconds of the clock. Relaxed where a rule is about to act, as a deadline is.
     end: AtomicU64,
     /// The gates at which calls wait for no longer than this, by their numbers.
-    gates: Mutex<Gates>,
+    gates: Mutex<LeashedGates>,
 }
 
 #[derive(Debug, Default)]
-struct Gates {
+struct LeashedGates {
     by_number: BTreeMap<u64, Weak<Gate>>,
     /// The number of gates at which those are removed that are gone.
     full: usize,
@@ -64,7 +64,7 @@ impl Leash {
 
     /// Makes a leash that ends `hold` from now.
     pub(crate) fn new(clock: Clock, hold: Duration) -> Self {
-        let leash = Self(Arc::new(Inner {
+        let leash = Self(Arc::new(SharedEnd {
             clock,
             hold,
             end: AtomicU64::new(0),
@@ -113,6 +113,11 @@ impl Leash {
         self.0.hold
     }
 
+    /// Returns whether there is no other handle to the leash, so that nobody can extend it and no rule hangs on it.
+    pub(crate) fn is_last(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     /// Notes that a call is about to wait at a gate. It looks whether the leash is over afterwards.
     pub(super) fn add(&self, gate: &Arc<Gate>) {
         let mut gates = self.lock();
@@ -124,7 +129,7 @@ impl Leash {
         known.or_insert_with(|| Arc::downgrade(gate));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Gates> {
+    fn lock(&self) -> MutexGuard<'_, LeashedGates> {
         (self.0.gates.lock()).unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use crate::{
     armed::rules::{ArmedRules, Retired},
     decision::overlay_rules::OverlayRules,
+    gate::leash::Leash,
     guard_rail::{breach::OpenBreach, monitor::Monitor},
     injector::sites::{list::SiteList, watches::Watches},
     matcher::glob::SiteGlob,
@@ -34,6 +35,8 @@ pub(super) struct Book {
     pub(super) tripped: BTreeMap<RuleId, Arc<OpenBreach>>,
     /// When the first of the rules that sites hold expires.
     pub(super) first_deadline: Option<Duration>,
+    /// The leashes on which rules hang, and whether each was over when someone last looked.
+    leashes: Vec<(Leash, bool)>,
 }
 
 impl Book {
@@ -74,6 +77,33 @@ impl Book {
             }),
             None => Ok(()),
         }
+    }
+
+    /// Takes in a leash on which rules hang from now on, and forgets those on which none does any more.
+    pub(super) fn add_leash(&mut self, leash: &Leash) {
+        self.leashes.retain(|(known, _)| !known.is_last());
+        if !self.leashes.iter().any(|(known, _)| known == leash) {
+            self.leashes.push((leash.clone(), leash.is_over()));
+        }
+    }
+
+    /// Returns the rules that could act until their leash was over, which nobody had noticed yet.
+    pub(super) fn newly_lapsed(&mut self, now: Duration) -> Vec<Arc<Rule>> {
+        let mut lapsed = Vec::new();
+        for (leash, was_over) in &mut self.leashes {
+            let is_over = leash.is_over();
+            if is_over && !*was_over {
+                lapsed.extend(self.rules.live_on(leash, now));
+            }
+            *was_over = is_over;
+        }
+        lapsed
+    }
+
+    /// Returns the time until the first leash ends, unless it is extended.
+    pub(super) fn soonest_lapse(&self) -> Option<Duration> {
+        let left = self.leashes.iter().map(|(leash, _)| leash.left());
+        left.filter(|left| !left.is_zero()).min()
     }
 
     /// Puts every rule behind a new gate, those of overlays included, and returns the rules as they were.

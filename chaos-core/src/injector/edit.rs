@@ -103,6 +103,9 @@ impl Injector {
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
         let edited = book.rules.apply(change, expected, &bounds.policy, &by)?;
+        if let Some(leash) = ties.and_then(|ties| ties.leash.as_ref()) {
+            book.add_leash(leash);
+        }
         self.0.publish(&book);
         match &edited.one {
             Some(one) => self.0.install_one(&mut book, one, by.since),
@@ -157,14 +160,19 @@ impl Injector {
         self.0.hub.audit.tell();
     }
 
-    /// Writes into the audit which rules have expired, and returns the time until the next rule does.
+    /// Writes into the audit which rules have expired or reached the end of their leash, and returns the time until the next
+    /// rule does, unless its leash is extended.
     ///
     /// Rules expire without it. It is for those who want to be notified of it on time.
     pub fn sweep(&self) -> Option<Duration> {
         let book = self.swept_book();
-        let next = book.first_deadline;
+        let now = self.now();
+        let next = book
+            .first_deadline
+            .map(|deadline| deadline.saturating_sub(now));
+        let lapse = book.soonest_lapse();
         drop(book);
         self.notify();
-        next.map(|deadline| deadline.saturating_sub(self.now()))
+        [next, lapse].into_iter().flatten().min()
     }
 }

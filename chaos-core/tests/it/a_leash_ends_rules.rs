@@ -3,14 +3,21 @@
 
 use std::{
     num::NonZeroU64,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::Duration,
 };
 
 use chaos_core::{
     AttributedInjector, Clock, Fault, Injector, Latency, Leash, Lifetime, Mode, Rule, State,
-    Trigger, audit::Actor, inject, inject_async, rule::Change, testing::ManualClock,
+    Trigger,
+    audit::{Action, Actor, Entry},
+    inject, inject_async,
+    rule::Change,
+    testing::ManualClock,
 };
 use proptest::prelude::*;
 
@@ -203,6 +210,45 @@ fn nothing_but_an_extension_revives_a_rule() {
     );
     leash.extend();
     assert!(pass());
+}
+
+#[test]
+fn the_end_of_a_leash_is_written_down_once_each_time() {
+    let (injector, clock) = with_clock();
+    let leash = injector.leash(HOLD);
+    put(&injector, &leash, fails("a", "leash.audit"));
+    put(&injector, &leash, lasting(fails("b", "leash.audit"), 50));
+    put(
+        &injector,
+        &leash,
+        fails("off", "leash.audit").enabled(false),
+    );
+    injector.put(lasting(fails("mine", "leash.audit"), 3600));
+    let seen = injector.audit().last();
+    assert_eq!(injector.sweep(), Some(HOLD));
+    let ended = || -> Vec<_> {
+        let _ = injector.status();
+        let entries = injector.audit().after(seen).entries;
+        assert!(entries.iter().all(|entry| entry.action == Action::Expire));
+        let told = |entry: &Arc<Entry>| {
+            let what = entry.what.as_deref().unwrap_or_default().to_owned();
+            (what, entry.actor.reason().is_some())
+        };
+        entries.iter().map(told).collect()
+    };
+    let a = ("a".to_owned(), true);
+    let b = |by_leash| ("b".to_owned(), by_leash);
+    assert_eq!(ended(), []);
+    clock.advance(HOLD);
+    assert_eq!(ended(), [a.clone(), b(true)]);
+    assert_eq!(injector.sweep(), Some(Duration::from_secs(20)));
+    leash.extend();
+    assert_eq!(ended().len(), 2);
+    clock.advance(20 * SECOND);
+    assert_eq!(ended()[2..], [b(false)], "its own deadline");
+    leash.end();
+    assert_eq!(ended()[3..], [a], "once more, and b no more");
+    assert_eq!(injector.sweep(), Some(Duration::from_secs(3550)));
 }
 
 #[tokio::test(start_paused = true)]
