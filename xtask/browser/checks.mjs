@@ -23,22 +23,6 @@ export async function on(browser, wanted, work, options) {
 
 export const checks = {};
 
-/** The story comes to these at the shop, in each width and colour scheme. */
-const PLAYED = ["halt-reason", "resume", "breach", "delete"];
-
-for (const [name, { stub, come }] of Object.entries(scenes)) {
-  if (PLAYED.includes(name)) continue;
-  checks[`scene ${name}`] = (browser) => on(browser, stub, async (page, stub) => {
-    await come(page, stub);
-    const found = [];
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 900 });
-      found.push(...await judge(page));
-    }
-    expect(!found.length, found.join("\n"));
-  });
-}
-
 checks["the keyboard alone"] = (browser) => on(browser, {}, async (page, { port }) => {
   await ready(page);
   const key = (name) => page.keyboard.press(name);
@@ -245,3 +229,19 @@ checks["the form keeps what it has no fields for"] = (browser) => on(browser, {}
   expect(made[3].command.startsWith("chaosctl apply -f -"), made[3].command);
   expect(made[2].sentence === "200 ms to 500 ms and 503 before GET or POST /a… with gRPC s/m, host x, b: c, d: any, q=1, by a program", made[2].sentence);
 }, { bypassCSP: true });
+
+/** The story comes to these at the shop, in each width and colour scheme. */
+const PLAYED = ["halt-reason", "resume", "breach", "delete"];
+
+for (const [name, { stub, come }] of Object.entries(scenes)) {
+  if (PLAYED.includes(name)) continue;
+  checks[`scene ${name}`] = (browser) => on(browser, stub, async (page, stub) => {
+    await come(page, stub);
+    const found = [];
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      found.push(...await judge(page));
+    }
+    expect(!found.length, found.join("\n"));
+  });
+}

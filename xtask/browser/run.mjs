@@ -14,7 +14,7 @@ const words = process.argv.slice(2);
 const isAsked = ([name]) => !words.length || words.some((word) => name.includes(word));
 const isTimed = ([name]) => TIMED.includes(name);
 const all = Object.entries({ ...shopChecks, ...stubChecks, ...meanwhileChecks }).filter(isAsked);
-// What is timed has the machine to itself. Two at a time work, the longest first; the others wait for the page more.
+// What is timed has the machine to itself. Two at a time work, those that take long first; the others wait for the page more.
 const timed = all.filter(isTimed), untimed = all.filter((one) => !isTimed(one));
 const waiting = untimed.filter(([name]) => name in meanwhileChecks);
 const working = untimed.filter(([name]) => !(name in meanwhileChecks));
