@@ -1,50 +1,27 @@
 // What the page promises, each with a page of its own against the stub: what takes long to come to at a service, or what
 // other people and other ports do.
 
-import { expect, judge, open, SCHEMES, until, WIDTHS } from "./browser.mjs";
-import { scenes } from "./scenes.mjs";
+import { expect, judge, until, WIDTHS, withPage } from "./browser.mjs";
+import { ready, scenes } from "./scenes.mjs";
 import { startStub } from "./stub.mjs";
 import { HOSTILE } from "./stub_data.mjs";
 
 const tokens = { "secret-of-oncall": { name: "oncall", role: "arm" } };
 export const row = (page, id) => page.locator("#rule-list > li", { has: page.getByRole("heading", { name: id, exact: true }) });
-export const ready = (page) => page.locator("#rule-list h3").first().waitFor();
 const focused = (page) => page.evaluate(() => document.activeElement.id || document.activeElement.getAttribute("aria-label") || document.activeElement.textContent);
 
-/** Does something with a page and a stub, and ends both; the page must not complain. */
-export async function on(browser, wanted, work, more) {
+/** Does something with a page and a stub, and ends the stub; the page must not complain. */
+export async function on(browser, wanted, work, options) {
   const stub = await startStub(wanted);
-  const { page, complaints, close } = await open(browser, stub.url, more);
   try {
-    await work(page, stub);
-    expect(!complaints.length, complaints.join("\n"));
+    await withPage(browser, stub.url, (page) => work(page, stub), options);
   } finally {
-    await close();
     await stub.stop();
     stub.port.close();
   }
 }
 
 export const checks = {};
-
-/** The story comes to these at the shop, in each width and colour scheme. */
-const PLAYED = ["halt-reason", "resume", "breach", "delete"];
-
-for (const [name, { stub, come }] of Object.entries(scenes)) {
-  if (PLAYED.includes(name)) continue;
-  checks[`scene ${name}`] = (browser) => on(browser, stub, async (page, stub) => {
-    await come(page, stub);
-    const found = [];
-    for (const colorScheme of SCHEMES) {
-      for (const width of WIDTHS) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 900 });
-        for (const one of await judge(page, { isOfColours: colorScheme === "dark" })) found.push(`${width} ${colorScheme}: ${one}`);
-      }
-    }
-    expect(!found.length, found.join("\n"));
-  });
-}
 
 checks["the keyboard alone"] = (browser) => on(browser, {}, async (page, { port }) => {
   await ready(page);
@@ -252,3 +229,19 @@ checks["the form keeps what it has no fields for"] = (browser) => on(browser, {}
   expect(made[3].command.startsWith("chaosctl apply -f -"), made[3].command);
   expect(made[2].sentence === "200 ms to 500 ms and 503 before GET or POST /a… with gRPC s/m, host x, b: c, d: any, q=1, by a program", made[2].sentence);
 }, { bypassCSP: true });
+
+/** The story comes to these at the shop, in each width and colour scheme. */
+const PLAYED = ["halt-reason", "resume", "breach", "delete"];
+
+for (const [name, { stub, come }] of Object.entries(scenes)) {
+  if (PLAYED.includes(name)) continue;
+  checks[`scene ${name}`] = (browser) => on(browser, stub, async (page, stub) => {
+    await come(page, stub);
+    const found = [];
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 900 });
+      found.push(...await judge(page));
+    }
+    expect(!found.length, found.join("\n"));
+  });
+}

@@ -9,19 +9,19 @@ const browser = await launch();
 for (const [name, { stub: wanted, come }] of Object.entries(scenes)) {
   if (asked.length && !asked.includes(name)) continue;
   const stub = await startStub(wanted);
-  const { page, complaints, close } = await open(browser, stub.url);
+  const { page, complaints } = await open(browser, stub.url);
   await come?.(page, stub).catch((error) => complaints.push(error.message));
-  for (const colorScheme of SCHEMES) {
-    for (const width of WIDTHS) {
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 900 });
+    for (const colorScheme of SCHEMES) {
       await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height: 900 });
       await page.waitForTimeout(100);
       await page.screenshot({ path: `shots/${name}-${width}-${colorScheme}.png` });
-      for (const one of await judge(page)) console.log(`${name} ${width} ${colorScheme}: ${one}`);
     }
+    for (const one of await judge(page)) console.log(`${name}: ${one}`);
   }
   for (const one of complaints) console.log(`${name}: ${one}`);
-  await close();
+  await page.close();
   await stub.stop();
 }
 await browser.close();

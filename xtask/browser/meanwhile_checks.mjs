@@ -1,7 +1,8 @@
 // What the page does while others edit, while answers are late, and while the service is another one.
 
 import { expect, until } from "./browser.mjs";
-import { on, ready, row } from "./checks.mjs";
+import { on, row } from "./checks.mjs";
+import { ready } from "./scenes.mjs";
 
 const text = (page, id) => page.locator(`#${id}`).textContent();
 const edit = async (page, id, item = "Edit…") => {
@@ -62,7 +63,6 @@ for (const isLate of [false, true]) {
       // Between the page's question and its edit.
       port.hold = ({ method, url }) => { if (method === "PUT" && url === "/v1/rules/carols") make(); };
     } else {
-      late(port, "GET", "/v1/rules?", 3000);
       make();
     }
     await page.locator("#f-arm").click();
@@ -213,7 +213,7 @@ checks["any JSON may be typed, and commands say what was typed"] = (browser) => 
     await page.locator("#f-fault input").fill(typed);
     await until("the words follow", async () => (await text(page, "f-words")).includes(`get ${typed},`));
     await page.getByLabel("chaosctl").check();
-    expect(/^chaosctl apply/.test(await text(page, "f-json")), `${typed}: ${await text(page, "f-json")}`);
+    await until(`the command for ${typed} is shown`, async () => /^chaosctl apply/.test(await text(page, "f-json")));
     await page.getByLabel("JSON", { exact: true }).check();
   }
   const commands = await page.evaluate(async () => {
@@ -230,7 +230,7 @@ checks["any JSON may be typed, and commands say what was typed"] = (browser) => 
   expect(commands[4] === "In shadow, so that nobody is hit: A share, by a program, of calls to s get 503 and 1 s, at most 3 in all, for 5 min.", commands[4]);
 }, { bypassCSP: true });
 
-checks["a press of watch draws once"] = (browser) => on(browser, { isBig: true }, async (page, { port }) => {
+checks["a press of watch draws once"] = (browser) => on(browser, { isBig: true }, async (page, { port, seen }) => {
   // What a stream begins with tells of each rule in each second.
   const counts = Object.fromEntries(port.rules.map(({ rule }) => [rule.id, [9, 3, 0, 0, 100]]));
   port.replayed = counts;
@@ -244,9 +244,10 @@ checks["a press of watch draws once"] = (browser) => on(browser, { isBig: true }
   await page.getByRole("button", { name: /^watch / }).first().click();
   await page.waitForTimeout(3000);
   const longest = await page.evaluate(() => window.longest);
+  expect(seen.some(({ url }) => /^\/v1\/live\?watch=.+&watch=/.test(url)), "the stream names the site");
   console.log(`     the longest task takes ${Math.round(longest)} ms`);
   expect(longest < 1000, `a task of ${Math.round(longest)} ms`);
-});
+}, { isNew: true });
 
 checks["a menu closes by a press elsewhere, and by Escape"] = (browser) => on(browser, {}, async (page) => {
   await ready(page);
@@ -274,8 +275,9 @@ checks["the address is written now and then"] = (browser) => on(browser, {}, asy
 });
 
 checks["a clock that is wrong changes no reason"] = (browser) => on(browser, {}, async (page, { port }) => {
-  await page.addInitScript(() => { const { now } = Date; Date.now = () => now() + 3_600_000; });
+  const script = await page.addInitScript(() => { const { now } = Date; Date.now = () => now() + 3_600_000; });
   await page.reload();
+  await script.dispose();
   await ready(page);
   await page.locator("#halt").click();
   await page.locator("#reason").fill("Errors rise");

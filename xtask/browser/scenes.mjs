@@ -3,7 +3,11 @@
 import { until } from "./browser.mjs";
 
 const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
-const ready = (page) => page.locator("#rule-list h3").first().waitFor();
+/** Waits until the rules are listed and the charts above them have their height, so that nothing moves below a press. */
+export async function ready(page) {
+  await page.locator("#rule-list h3").first().waitFor();
+  await page.locator("#charts path").first().waitFor({ state: "attached" });
+}
 const more = async (page, id, item) => {
   await page.getByLabel(`More for ${id}`).click();
   if (item) await page.locator(".menu").getByRole("button", { name: item, exact: true }).click();
