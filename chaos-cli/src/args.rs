@@ -2,6 +2,8 @@
 
 pub(crate) mod aim;
 pub(crate) mod change;
+#[cfg(feature = "fleet")]
+pub(crate) mod fleet;
 pub(crate) mod look;
 pub(crate) mod own;
 
@@ -127,6 +129,9 @@ pub(crate) enum Command {
     Resume(change::ReasonArgs),
     /// Acknowledges breaches of guard rails, without a resume
     Ack(change::ReasonArgs),
+    /// Injects one fault on a whole fleet, through etcd: apply, status, halt
+    #[cfg(feature = "fleet")]
+    Fleet(fleet::FleetArgs),
     /// Lists, chooses and adds contexts
     Context(own::ContextArgs),
     /// Prints the help of a command; of `faults`, the faults, and of `faults NAME`, one of them

@@ -4,6 +4,8 @@ mod again;
 mod apply;
 mod arm;
 mod extend;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod ids;
 mod look;
 mod own;
@@ -38,6 +40,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Man(args) => return own::pages::man(args, out),
         Command::Help(args) => return own::help::run(args, out),
         Command::Version => return Ok(own::pages::version(out)),
+        #[cfg(feature = "fleet")]
+        Command::Fleet(args) => return fleet::run(&globals, args, out).await,
         Command::Arm(args) => {
             if let Some(format) = args.output {
                 return arm::print(args, format, out);
@@ -78,6 +82,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Halt(args) => Ok(stop::halt(&fleet, out, &args).await),
         Command::Resume(args) => stop::resume(&fleet, out, &args).await,
         Command::Ack(args) => Ok(stop::acknowledge(&fleet, out, &args).await),
+        #[cfg(feature = "fleet")]
+        Command::Fleet(_) => Ok(Report::printed(Exit::Done)),
         Command::Context(_)
         | Command::Completion(_)
         | Command::Man(_)

@@ -1,6 +1,8 @@
 //! Which endpoints a command asks, and with which access: the arguments, the environment, or a context.
 
 pub(crate) mod contexts;
+#[cfg(feature = "fleet")]
+pub(crate) mod etcd;
 pub(crate) mod secret_file;
 
 use std::{env, fs, path::Path};
@@ -67,6 +69,10 @@ fn endpoints(globals: &Globals) -> Result<Endpoints, Failure> {
     }
     let contexts = Contexts::read()?;
     match contexts.chosen(globals.context.as_deref())? {
+        Some((name, context)) if context.endpoints.is_empty() => {
+            let failure = Failure::usage("the context has a fleet, and no endpoint");
+            Err(failure.at(format!("contexts.{name}"), "endpoints, or `chaosctl fleet`"))
+        }
         Some((name, context)) => Ok((context.endpoints.clone(), Some((name, context)))),
         None => Ok((vec![DEFAULT.to_owned()], None)),
     }

@@ -110,6 +110,29 @@ impl Failure {
         }
     }
 
+    /// Returns the failure for a document or a setting that is not acceptable to a fleet.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn of_refusal(refusal: &chaos_fleet::Refusal) -> Self {
+        Self::usage(refusal.problem()).at(refusal.field(), refusal.allowed())
+    }
+
+    /// Returns the failure for what cannot be done with a fleet.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn of_fleet(error: &chaos_fleet::FleetError) -> Self {
+        use chaos_fleet::{FleetError, StoreError};
+        let exit = match error {
+            FleetError::Refused(refusal) => return Self::of_refusal(refusal),
+            FleetError::Store(StoreError::Denied { .. }) => Exit::MayNot,
+            FleetError::Store(_) => Exit::NoAnswer,
+            FleetError::Held(_) | FleetError::Gone(_) => Exit::Changed,
+            _ => Exit::Refused,
+        };
+        let error: &dyn std::error::Error = error;
+        let causes = std::iter::successors(Some(error), |&error| error.source());
+        let causes: Vec<_> = causes.map(ToString::to_string).collect();
+        Self::new(exit, causes.join(": "))
+    }
+
     /// Returns the object that `--json` prints.
     pub(crate) fn to_json(&self) -> Value {
         let texts = [

@@ -71,14 +71,7 @@ impl Fleet {
 
     /// Asks before a write that injects faults: in production, where it is written to always.
     pub(crate) fn confirm(&self, out: &Output, what: &str) -> Result<(), Failure> {
-        let Some(context) = &self.production else {
-            return Ok(());
-        };
-        out.note(format_args!("context {context} (production)"));
-        match self.yes {
-            true => Ok(()),
-            false => out.confirm(&format!("{what} in {context}?")),
-        }
+        confirm(out, self.production.as_deref(), self.yes, what)
     }
 
     /// Names the context before a write that only takes faults away.
@@ -122,6 +115,23 @@ impl Fleet {
             exit,
             documents: Some(documents),
         }
+    }
+}
+
+/// Asks before a write that injects faults, if the context is one of production.
+pub(crate) fn confirm(
+    out: &Output,
+    production: Option<&str>,
+    yes: bool,
+    what: &str,
+) -> Result<(), Failure> {
+    let Some(context) = production else {
+        return Ok(());
+    };
+    out.note(format_args!("context {context} (production)"));
+    match yes {
+        true => Ok(()),
+        false => out.confirm(&format!("{what} in {context}?")),
     }
 }
 

@@ -152,3 +152,8 @@ fn harmless(text: &str) -> String {
     });
     lines.collect::<Vec<_>>().join("\n")
 }
+
+/// Returns whether the terminal takes no escape codes, by its own word.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}

@@ -11,7 +11,7 @@ use crate::{
     commands,
     failure::{Exit, Failure},
     fleet::Report,
-    output::Output,
+    output::{Output, is_dumb},
 };
 
 /// Runs `chaosctl` with the arguments of the process.
@@ -48,6 +48,8 @@ pub fn run<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> u8 {
 
 fn choose(color: ColorArg) {
     match color {
+        // By itself, anstream would colour a dumb terminal where the variable `CI` is set.
+        ColorArg::Auto if is_dumb() => anstream::ColorChoice::Never.write_global(),
         ColorArg::Auto => {}
         ColorArg::Always => anstream::ColorChoice::Always.write_global(),
         ColorArg::Never => anstream::ColorChoice::Never.write_global(),
@@ -56,6 +58,7 @@ fn choose(color: ColorArg) {
 
 /// Prints the help or the error of a command line that was not read.
 fn not_parsed(error: &clap::Error, arguments: &[OsString]) -> u8 {
+    choose(ColorArg::Auto);
     let before = arguments.iter().take_while(|argument| *argument != "--");
     let before: Vec<_> = before.filter_map(|argument| argument.to_str()).collect();
     let is_never = |two: &[&str]| two == ["--color", "never"];

@@ -13,6 +13,8 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use serde_json::Value;
+
 pub use self::{
     claims::rules_from_value,
     error::{TokenError, TokenKeyError},
@@ -145,6 +147,32 @@ impl TokenKey {
     /// Returns the first check that failed, in this order: size, signature, claims, times, rules.
     pub fn verify(&self, token: impl AsRef<[u8]>, now: SystemTime) -> Result<Token, TokenError> {
         self.verify_at(token.as_ref(), now)
+    }
+
+    /// Signs other claims than those of a token, such as a document for a fleet. They are not checked, and no time is
+    /// added to them.
+    ///
+    /// Claims without the rules of a token are no token: [`verify`](Self::verify) refuses them.
+    #[must_use]
+    pub fn sign_claims(&self, claims: &Value) -> String {
+        self.secrets[0].sign(claims.to_string().as_bytes())
+    }
+
+    /// Verifies the signature of claims that [`sign_claims`](Self::sign_claims) has signed, at most `most_bytes` long, and
+    /// returns them. What they say, such as when they expire, is for the caller to check.
+    ///
+    /// # Errors
+    /// Returns an error if the text is too long, is no JWT, or no secret of this key has signed it.
+    pub fn open_claims(
+        &self,
+        signed: impl AsRef<[u8]>,
+        most_bytes: usize,
+    ) -> Result<Value, TokenError> {
+        let signed = signed.as_ref();
+        match signed.len() > most_bytes {
+            true => Err(TokenError::Oversized),
+            false => jwt::open(signed, &self.secrets),
+        }
     }
 
     /// Verifies a token; `verify` without its type parameter.

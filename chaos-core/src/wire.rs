@@ -23,6 +23,8 @@ mod text;
 mod trigger;
 
 pub(crate) use self::policy::bounds_from_json;
+#[cfg(feature = "window")]
+pub use self::trigger::window::window_from_value;
 pub use self::{
     policy::{policy_from_json, policy_to_value},
     rule::{rule_from_json, rule_from_value, rule_to_value, rules_from_json},

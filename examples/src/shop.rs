@@ -6,6 +6,8 @@
 mod db;
 mod events;
 mod failure;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod payment;
 mod picture;
 mod routes;
@@ -17,6 +19,8 @@ use axum::{Router, serve::ListenerExt};
 use chaos_http_admin::{Admin, AuditFile, Webhook};
 use tokio::net::TcpListener;
 
+#[cfg(feature = "fleet")]
+pub use self::fleet::FleetArgs;
 use crate::{
     Error,
     access::guarded,
@@ -42,6 +46,9 @@ pub struct Options {
     pub audit: Option<PathBuf>,
     /// The webhook that is notified when rules are armed or injection is halted.
     pub webhook: Option<String>,
+    /// The fleet that the shop takes part in.
+    #[cfg(feature = "fleet")]
+    pub fleet: FleetArgs,
 }
 
 /// A shop that listens on its ports and doesn't serve yet.
@@ -56,6 +63,9 @@ pub struct Shop {
     stopping: Latch,
     /// Dropping it would stop the watching of rules files.
     _sources: Sources,
+    /// Dropping it would end the rules of the fleet.
+    #[cfg(feature = "fleet")]
+    _member: Option<chaos_fleet::Member>,
 }
 
 impl Shop {
@@ -79,6 +89,13 @@ impl Shop {
         if let Some(url) = &options.webhook {
             admin = admin.webhook(Webhook::json(url)?.service("shop"));
         }
+        #[cfg(feature = "fleet")]
+        let member = options.fleet.join(chaos_core::global())?;
+        #[cfg(feature = "fleet")]
+        if let Some(member) = &member {
+            let handle = member.handle();
+            admin = admin.source("fleet", move || handle.problem());
+        }
         // Polled on the port's thread: a fault that holds every thread of the shop cannot hold it.
         let admin = admin.bind(options.admin)?.halt_on(stop::asked());
         let app = App {
@@ -97,6 +114,8 @@ impl Shop {
             traffic: options.traffic,
             stopping,
             _sources: sources,
+            #[cfg(feature = "fleet")]
+            _member: member,
         })
     }
 

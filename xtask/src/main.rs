@@ -13,22 +13,33 @@ mod sizes;
 
 use std::process::{Command, ExitCode};
 
-/// Every feature that is not on by default, except `compile-out`: what docs.rs shows of the crates.
+/// Every feature of a library that is not on by default, except `compile-out`: what docs.rs shows of the crates.
 macro_rules! every_feature {
     () => {
         "chaos-core/follow,chaos-core/macros,chaos-core/serde,chaos-core/token,\
          chaos-tower/client,chaos-tower/reqwest,chaos-tower/reset,chaos-tower/token,chaos-tower/tonic,\
-         chaos-http-admin/follow,chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks"
+         chaos-http-admin/follow,chaos-http-admin/metrics,chaos-http-admin/tls,chaos-http-admin/webhooks,\
+         chaos-fleet/picker,chaos-fleet/tls"
+    };
+}
+
+/// What is off unless `protoc` is there. All that is built in CI has it, so that nothing is built twice.
+macro_rules! fleet {
+    () => {
+        "chaos-cli/fleet,chaos-examples/fleet,chaos-fleet/picker"
     };
 }
 
 /// Packs what is published, without a build: `minimal` has one of all the packages together.
-const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-docs --exclude chaos-examples --exclude xtask \
+const PACKAGE: &str = "cargo package --workspace --exclude benches --exclude chaos-docs --exclude chaos-examples --exclude etcd-cluster --exclude xtask \
                        --allow-dirty --no-verify --locked";
 
 /// The programs as `cargo test --workspace` builds them for the tests, which take them from there.
-/// `--examples`: there are none, but Cargo then turns on the same features of the dependencies.
-const BINS: &str = "cargo build --workspace --bins --examples";
+/// `--examples`: Cargo then turns on the same features of the dependencies.
+const BINS: &str = concat!(
+    "cargo build --workspace --bins --examples --features ",
+    fleet!()
+);
 
 /// Measures the peers beside this library. Their crates are in a workspace of their own, which CI does not build.
 const PEERS: &str = "cargo run --profile counted --manifest-path benches/apart/Cargo.toml -p peers \
@@ -48,7 +59,11 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         "checks formatting and clippy; warnings are errors",
         &[
             "cargo fmt --all -- --check",
-            "cargo clippy --workspace --all-targets -- -D warnings",
+            concat!(
+                "cargo clippy --workspace --all-targets --features ",
+                fleet!(),
+                " -- -D warnings"
+            ),
         ],
     ),
     (
@@ -60,6 +75,8 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "RUSTDOC=xtask/rustdoc RUSTDOCFLAGS=--cfg=docsrs ",
             "cargo doc --workspace --no-deps --lib --bins --examples --features ",
             every_feature!(),
+            ",",
+            fleet!(),
         )],
     ),
     (
@@ -91,6 +108,10 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
             "cargo clippy -p chaos-http-admin --features tls -- -D warnings",
             "cargo clippy -p chaos-http-admin --features webhooks -- -D warnings",
             "cargo clippy -p chaos-cli --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-cli --no-default-features --features fleet -- -D warnings",
+            "cargo clippy -p chaos-fleet --no-default-features -- -D warnings",
+            "cargo clippy -p chaos-fleet --no-default-features --features picker -- -D warnings",
+            "cargo clippy -p chaos-fleet --no-default-features --features tls -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features toml -- -D warnings",
             "cargo clippy -p chaos-sources --no-default-features --features window -- -D warnings",
@@ -140,8 +161,21 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
     ),
     (
         "test",
-        "runs all tests that need no external program",
-        &["cargo test --workspace"],
+        "runs all tests; those of chaos-fleet need protoc and etcd",
+        &[concat!("cargo test --workspace --features ", fleet!())],
+    ),
+    (
+        "fleet",
+        "measures a fleet of 200 replicas, and kills who answers for its faults; needs protoc and etcd",
+        &[
+            concat!("cargo build --workspace --examples --features ", fleet!()),
+            "target/debug/examples/fleet",
+        ],
+    ),
+    (
+        "fleet-long",
+        "the same with 1,000 replicas, and more deaths; takes ten minutes",
+        &["cargo run --release -p chaos-fleet --features picker,tls --example fleet -- --long"],
     ),
     (
         "bench",

@@ -22,6 +22,7 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Context {
+    #[serde(default)]
     pub(crate) endpoints: Vec<String>,
     pub(crate) token_file: Option<PathBuf>,
     pub(crate) ca: Option<PathBuf>,
@@ -30,6 +31,25 @@ pub(crate) struct Context {
     /// Whether each write names the context, and those that inject faults ask.
     #[serde(default)]
     pub(crate) production: bool,
+    #[cfg(feature = "fleet")]
+    pub(crate) fleet: Option<FleetContext>,
+    /// One file is for programs with the feature and without it.
+    #[cfg(not(feature = "fleet"))]
+    fleet: Option<serde::de::IgnoredAny>,
+}
+
+/// The fleet of a context.
+#[cfg(feature = "fleet")]
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FleetContext {
+    /// The etcd and the name of the fleet, as `--fleet` takes them.
+    pub(crate) url: String,
+    pub(crate) user: Option<String>,
+    pub(crate) password_file: Option<PathBuf>,
+    pub(crate) key_file: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) trust_the_store: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -63,11 +83,12 @@ impl Contexts {
             let place = format!("{}:{line}", path.display());
             let problem = error.message().lines().next().unwrap_or_default();
             let allowed =
-                "[contexts.NAME] with endpoints, token_file, ca, cert, cert_key, production";
+                "[contexts.NAME] with endpoints, token_file, ca, cert, cert_key, production, and fleet: \
+                 url, user, password_file, key_file, trust_the_store";
             Failure::usage(problem).at(place, allowed)
         })?;
         for (name, context) in &contexts {
-            if context.endpoints.is_empty() {
+            if context.endpoints.is_empty() && context.fleet.is_none() {
                 let failure = Failure::usage("the context has no endpoint");
                 return Err(failure.at(format!("contexts.{name}"), "at least one"));
             }

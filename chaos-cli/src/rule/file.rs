@@ -5,14 +5,32 @@ use std::{fs, io::Read, path::Path};
 use serde_json::Value;
 
 use crate::{
-    config::unreadable,
+    config::{shown, unreadable},
     failure::{Exit, Failure},
     rule::from_args::checked,
 };
 
 /// Reads the rules of a file; `-` is standard input, in JSON. Each is as the wire format writes it.
 pub(crate) fn rules(path: &Path) -> Result<Vec<Value>, Failure> {
-    let place = path.display().to_string();
+    let rules = match document(path, "a rule, or a list of `rules`")? {
+        Value::Object(mut fields) if fields.contains_key("rules") && fields.len() == 1 => {
+            match fields.remove("rules") {
+                Some(Value::Array(rules)) => rules,
+                _ => {
+                    let failure = Failure::usage("`rules` is no list");
+                    return Err(failure.at(shown(path), "a list of rules"));
+                }
+            }
+        }
+        Value::Array(rules) => rules,
+        rule => vec![rule],
+    };
+    rules.into_iter().map(checked).collect()
+}
+
+/// Reads a file in the format that its extension names; `-` is standard input, in JSON. `allowed` says what belongs there.
+pub(crate) fn document(path: &Path, allowed: &str) -> Result<Value, Failure> {
+    let place = shown(path);
     let text = match path.to_str() {
         Some("-") => {
             let mut text = String::new();
@@ -32,21 +50,10 @@ pub(crate) fn rules(path: &Path) -> Result<Vec<Value>, Failure> {
             return Err(failure.at(place, ".json, .toml, .yaml, .yml"));
         }
     };
-    let document: Value = read.map_err(|problem| {
+    read.map_err(|problem| {
         let problem = problem.lines().next().unwrap_or_default().to_owned();
-        Failure::usage(problem).at(place.as_str(), "a rule, or a list of `rules`")
-    })?;
-    let rules = match document {
-        Value::Object(mut fields) if fields.contains_key("rules") && fields.len() == 1 => {
-            match fields.remove("rules") {
-                Some(Value::Array(rules)) => rules,
-                _ => return Err(Failure::usage("`rules` is no list").at(place, "a list of rules")),
-            }
-        }
-        Value::Array(rules) => rules,
-        rule => vec![rule],
-    };
-    rules.into_iter().map(checked).collect()
+        Failure::usage(problem).at(place, allowed)
+    })
 }
 
 fn yaml(text: &str) -> Result<Value, String> {

@@ -211,6 +211,8 @@ fn man_reads_the_pages_without_a_warning() {
         "completion",
         "man",
     ];
+    let fleet = cfg!(feature = "fleet").then_some("fleet");
+    let commands: Vec<_> = commands.into_iter().chain(fleet).collect();
     let topics = commands.iter().map(|command| vec!["man", command]);
     for topic in topics.chain([vec!["man"]]) {
         let page = chaosctl(&topic).expect(0).stdout;
@@ -234,7 +236,7 @@ fn man_reads_the_pages_without_a_warning() {
             "{title}: {text}"
         );
         if topic.len() == 1 {
-            for command in commands {
+            for command in &commands {
                 assert!(
                     text.contains(&format!("chaosctl-{command}(1)")),
                     "{command}: {text}"

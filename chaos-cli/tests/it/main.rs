@@ -2,6 +2,10 @@
 
 mod a_context_names_endpoints;
 mod a_file_is_applied;
+#[cfg(feature = "fleet")]
+mod a_fleet_is_held;
+#[cfg(feature = "fleet")]
+mod a_fleet_is_shown;
 mod a_rule_is_made_and_changed;
 mod a_trial_ends_by_itself;
 mod a_trial_has_many_rules;

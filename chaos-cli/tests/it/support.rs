@@ -1,5 +1,7 @@
 //! What several modules use.
 
+#[cfg(feature = "fleet")]
+pub(crate) mod etcd;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod relay;

@@ -78,7 +78,14 @@ impl Leash {
     ///
     /// It takes no lock, and wakes nobody: a call that waits looks at the end when the one comes that it has seen.
     pub fn extend(&self) {
-        let end = nanos(self.0.clock.now().saturating_add(self.0.hold));
+        self.extend_since(Duration::ZERO);
+    }
+
+    /// Moves the end to one [hold](Self::hold) from a moment that lies `ago` back, unless it is later already. Whoever hears
+    /// of its holder may hear of it late, such as on a runtime that a fault has blocked meanwhile.
+    pub fn extend_since(&self, ago: Duration) {
+        let since = self.0.clock.now().saturating_sub(ago);
+        let end = nanos(since.saturating_add(self.0.hold));
         // The latest wins, whichever thread is the last to write.
         self.0.end.fetch_max(end, Ordering::Relaxed);
     }

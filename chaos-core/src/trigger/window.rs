@@ -87,9 +87,22 @@ impl Window {
         &self.zone_text
     }
 
+    /// Returns whether one of the days is this one; 0 is Monday, and 6 is Sunday.
+    #[must_use]
+    pub fn has_day(&self, day: u8) -> bool {
+        day < 7 && self.week.has(day)
+    }
+
+    /// Returns the ranges of hours as they were written, each as its start and its end in minutes since
+    /// midnight. The end is not part of the range. An end that is not above its start is on the next day.
+    pub fn ranges(&self) -> impl Iterator<Item = (u16, u16)> {
+        self.hours.iter().map(|hours| (hours.start, hours.end))
+    }
+
     /// Returns whether the window is open at this moment. A moment outside of the years -9999 to
     /// 9999 is in no window.
-    pub(crate) fn contains(&self, at: SystemTime) -> bool {
+    #[must_use]
+    pub fn contains(&self, at: SystemTime) -> bool {
         let Ok(at) = Timestamp::try_from(at) else {
             return false;
         };

@@ -37,6 +37,9 @@ struct Args {
     /// Notify this URL, in JSON, when rules are armed or injection is halted
     #[arg(long, value_name = "URL")]
     webhook: Option<String>,
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    fleet: chaos_examples::shop::FleetArgs,
 }
 
 #[tokio::main]
@@ -51,6 +54,8 @@ async fn main() -> Result<(), MainError> {
         layer: !args.no_layer,
         audit: args.audit,
         webhook: args.webhook,
+        #[cfg(feature = "fleet")]
+        fleet: args.fleet,
     })
     .await?;
 

@@ -9,13 +9,14 @@ use std::{
 
 use crate::{read, root, rust_files};
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "chaos-core",
     "chaos-macros",
     "chaos-rule",
     "chaos-tower",
     "chaos-http-admin",
     "chaos-sources",
+    "chaos-fleet",
     "chaos-cli",
 ];
 

@@ -42,7 +42,7 @@ use crate::{
     },
     failure::{Exit, Failure},
     fleet::{Fleet, Report, exit_of},
-    output::Output,
+    output::{Output, is_dumb},
 };
 
 /// The time between two looks at an endpoint.
@@ -59,7 +59,7 @@ pub(in crate::commands) async fn run(
     out: &Output,
     args: &WatchArgs,
 ) -> Result<Report, Failure> {
-    let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let is_dumb = is_dumb();
     if out.is_json() || is_dumb || !io::stdout().is_terminal() || !io::stdin().is_terminal() {
         let failure = Failure::usage("there is no terminal to show it on");
         return Err(failure.at("watch", "a terminal with a cursor, without --json"));

@@ -14,6 +14,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     for variable in [
         "CHAOSCTL_ENDPOINT",
         "CHAOSCTL_TOKEN",
+        "CHAOSCTL_FLEET",
         "NO_COLOR",
         "CLICOLOR_FORCE",
     ] {

@@ -227,6 +227,15 @@ fn what_is_no_window_is_refused_by_field() {
 }
 
 #[test]
+fn days_and_ranges_are_those_that_were_written() {
+    let shift = window("fri-mon", "22:00-06:00, 12:00-24:00", "UTC");
+    let days: Vec<_> = (0..=u8::MAX).filter(|day| shift.has_day(*day)).collect();
+    assert_eq!(days, [0, 4, 5, 6]);
+    let ranges: Vec<_> = shift.ranges().collect();
+    assert_eq!(ranges, [(22 * 60, 6 * 60), (12 * 60, 24 * 60)]);
+}
+
+#[test]
 fn what_was_written_is_what_is_shown() {
     let window = window(" Mon-FRI", "09:00-17:00 ", "europe/berlin");
     let texts = (window.days(), window.hours(), window.zone());

@@ -1,13 +1,16 @@
 //! A window of hours in JSON.
 
-#[cfg(feature = "window")]
-use crate::trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED};
 use crate::{
     error::RuleError,
     wire::{
         document::document,
         shape::{Documented, Shape},
     },
+};
+#[cfg(feature = "window")]
+use crate::{
+    trigger::window::{DAYS_ALLOWED, HOURS_ALLOWED, Window, ZONE_ALLOWED},
+    wire::read,
 };
 
 #[cfg(feature = "window")]
@@ -67,6 +70,24 @@ document! {
     examples r#"[{ "days": "mon-fri", "hours": "09:00-17:00", "zone": "Europe/Berlin" }]"#;
 }
 
+/// Reads a window of hours from JSON, as the `window` of a rule.
+///
+/// ```
+/// let json = serde_json::json!({ "days": "mon-fri", "hours": "09:00-17:00" });
+/// let window = chaos_core::wire::window_from_value(json)?;
+/// assert_eq!((window.days(), window.zone()), ("mon-fri", "UTC"));
+/// # Ok::<(), chaos_core::RuleError>(())
+/// ```
+///
+/// # Errors
+/// Returns an error if it is no object, has an unknown field, has neither days nor hours, or has a value
+/// that is not allowed. The path of the field begins with `window`.
+#[cfg(feature = "window")]
+pub fn window_from_value(value: serde_json::Value) -> Result<Window, RuleError> {
+    let doc = read::document::<WindowDoc, _>(value).map_err(|error| error.under("window"))?;
+    doc.into_window()
+}
+
 impl WindowDoc {
     #[cfg(feature = "window")]
     pub(in crate::wire) fn into_window(self) -> Result<Window, RuleError> {
@@ -111,7 +132,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::wire::read;
 
     fn window(json: Value) -> Result<Window, RuleError> {
         read::document::<WindowDoc, _>(json)?.into_window()
@@ -203,6 +223,11 @@ mod tests {
         ] {
             let error = window(json.clone()).expect_err(&json.to_string());
             assert_eq!(error.field(), field, "{json}: {error}");
+            // By itself, it has the path that it has in a rule.
+            let error = window_from_value(json.clone()).expect_err(&json.to_string());
+            let path = [".", field].concat();
+            let path = format!("window{}", path.trim_end_matches('.'));
+            assert_eq!(error.field(), path, "{json}: {error}");
         }
     }
 }

@@ -1,0 +1,10 @@
+//! The crate against a real etcd.
+
+mod a_controller_holds_a_fleet;
+mod a_document_arms_replicas;
+mod documents_reach_whom_they_are_meant_for;
+mod etcd_is_not_usable;
+mod faults_end_without_anybody;
+mod support;
+mod what_holds_for_all_together;
+mod what_is_bad_is_refused;
