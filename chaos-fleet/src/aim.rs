@@ -141,7 +141,7 @@ pub(crate) struct Decided {
 #[serde(rename_all = "snake_case")]
 enum Who {
     All,
-    /// Those that draw less than this.
+    /// The replicas whose draw is below this number.
     Below(u64),
     Ids(Vec<Name>),
 }

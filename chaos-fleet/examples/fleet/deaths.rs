@@ -1,4 +1,4 @@
-//! Whoever answers for the faults dies: they end in time, and nobody is armed again.
+//! The controller or etcd dies: the faults end in time, and no replica is armed again.
 
 use std::{
     error::Error,

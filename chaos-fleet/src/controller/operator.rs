@@ -1,4 +1,4 @@
-//! Whoever reads a fleet, and takes away: without a lease.
+//! `Operator`: reads a fleet, halts it and removes documents. It needs no lease for that.
 
 use std::{fmt, sync::Arc, time::Duration};
 

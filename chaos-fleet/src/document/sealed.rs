@@ -25,9 +25,9 @@ const SLACK: u64 = 60;
 /// Who may put documents. There are these two ways, and no more.
 #[derive(Clone, Debug)]
 pub enum Trust {
-    /// Whoever knows a secret of the key: documents are signed with its first secret, and each of its secrets is accepted.
+    /// Anyone who knows a secret of the key may put documents. They are signed with its first secret, and each is accepted.
     Key(TokenKey),
-    /// Whoever may write to etcd: documents are not signed, and nobody is kept from putting one as somebody else.
+    /// Anyone who may write to etcd may put documents. They are not signed, so one can be put in the name of somebody else.
     Store,
 }
 

@@ -141,7 +141,7 @@ async fn a_controller_whose_key_is_removed_is_over() {
     assert!(matches!(ended.await.unwrap(), Ended::Lost));
 }
 
-/// Whoever was held up between the loss of the lease and the put must not put.
+/// A controller that loses its lease and is slow to notice must not put a document.
 #[tokio::test]
 async fn nothing_is_put_for_a_fleet_that_somebody_else_holds() {
     let cluster = Cluster::start();
