@@ -6,6 +6,8 @@ mod follow;
 mod hold;
 mod lease;
 mod operator;
+#[cfg(feature = "picker")]
+mod picks;
 mod place;
 mod status;
 mod view;
@@ -112,10 +114,7 @@ impl Controller {
         by: &str,
         hold: Duration,
     ) -> Result<Self, FleetError> {
-        if !(Self::SHORTEST_HOLD..=Self::LONGEST_HOLD).contains(&hold) {
-            let problem = format!("{hold:?} is out of range");
-            return Err(Refusal::new("hold", problem, "a time from 5s to 5m").into());
-        }
+        Self::check_hold(hold)?;
         let operator = Operator::new(etcd, fleet).trusting(trust);
         let shared = Arc::clone(&operator.shared);
         let asked = shared.clock.now();
@@ -158,6 +157,23 @@ impl Controller {
             release,
             task,
         })
+    }
+
+    /// Returns an error if a hold is out of its range.
+    pub(crate) fn check_hold(hold: Duration) -> Result<(), Refusal> {
+        match (Self::SHORTEST_HOLD..=Self::LONGEST_HOLD).contains(&hold) {
+            true => Ok(()),
+            false => {
+                let problem = format!("{hold:?} is out of range");
+                Err(Refusal::new("hold", problem, "a time from 5s to 5m"))
+            }
+        }
+    }
+
+    /// Returns whether the controller is over, so that nothing of it is in force for longer than a hold.
+    #[cfg(feature = "picker")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.borrow().is_some()
     }
 
     /// Returns the operator of the same fleet, over the same session.

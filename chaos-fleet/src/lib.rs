@@ -52,6 +52,8 @@ mod member;
 mod name;
 #[cfg(feature = "picker")]
 pub mod picker;
+#[cfg(feature = "picker")]
+mod picking;
 mod replica;
 mod report;
 mod store;
@@ -60,6 +62,8 @@ pub use crate::controller::{
     Answers, Content, Controller, DocumentEnd, DocumentStatus, Ended, FleetError, FleetStatus,
     Holder, Operator, Placed, Preview,
 };
+#[cfg(feature = "picker")]
+pub use crate::picking::{Made, PickEnd, Picker, Turn};
 pub use crate::{
     aim::Aim,
     document::{Document, FleetTerms, LeashKind, sealed::Trust},

@@ -8,13 +8,14 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::Uri;
 use toml::{Table, Value};
 
 use self::fields::{Field, Fields, allowed, shown};
 use crate::picker::{
     error::PickError,
     pick::{self, Pick},
-    probe::Probe,
+    probe::{Probe, http_url},
 };
 
 /// The most picks in one file.
@@ -64,6 +65,10 @@ const PICK: &[Field] = &[
         "probe",
         "a URL such as \"http://shop:8080/health\", or a table with url and optionally status",
     ),
+    (
+        "webhooks",
+        "a list of at most 16 URLs, such as [\"http://chat:8080/picks\"]",
+    ),
     ("seed", "a whole number from 0 to 2^63 - 1"),
 ];
 
@@ -72,6 +77,7 @@ const PROBE: &[Field] = &[
     ("status", "a whole number from 200 to 599"),
 ];
 
+const MOST_WEBHOOKS: usize = 16;
 const MOST_LABELS: usize = 32;
 const MOST_GROUP_LABELS: usize = 8;
 const LONGEST_NAME: usize = 64;
@@ -149,6 +155,7 @@ fn pick_of(table: Table) -> Result<Pick, PickError> {
         return Err(fields.refuse("probability", format!("{probability} is no probability")));
     }
     let probe = probe(&mut fields)?;
+    let webhooks = webhooks(&mut fields)?;
     Ok(Pick {
         faults: pick::kinds(&rules),
         name,
@@ -163,6 +170,7 @@ fn pick_of(table: Table) -> Result<Pick, PickError> {
         probability,
         is_leashed,
         probe,
+        webhooks,
         seed: fields.whole("seed", 0, i64::MAX as u64)?,
     })
 }
@@ -241,4 +249,21 @@ fn probe(fields: &mut Fields) -> Result<Option<Probe>, PickError> {
         Some(probe) => Ok(Some(probe)),
         None => Err(fields.refuse("probe", format!("{url:?} is no URL of an HTTP server"))),
     }
+}
+
+fn webhooks(fields: &mut Fields) -> Result<Vec<Uri>, PickError> {
+    let urls = match fields.take("webhooks") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(urls)) => urls,
+        Some(_) => return Err(fields.refuse("webhooks", "not a list")),
+    };
+    if urls.len() > MOST_WEBHOOKS {
+        return Err(fields.refuse("webhooks", format!("{} URLs", urls.len())));
+    }
+    let url = |value: &Value| {
+        let url = value.as_str().and_then(http_url);
+        let problem = || format!("{} is no URL of an HTTP server", shown(value));
+        url.ok_or_else(|| fields.refuse("webhooks", problem()))
+    };
+    urls.iter().map(url).collect()
 }
