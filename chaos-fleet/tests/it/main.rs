@@ -5,6 +5,8 @@ mod a_document_arms_replicas;
 mod documents_reach_whom_they_are_meant_for;
 mod etcd_is_not_usable;
 mod faults_end_without_anybody;
+#[cfg(feature = "picker")]
+mod pickers_make_each_pick_once;
 mod support;
 mod what_holds_for_all_together;
 mod what_is_bad_is_refused;

@@ -13,7 +13,11 @@ pub(crate) fn name(name: &str) -> Name {
 }
 
 pub(crate) fn trust() -> Trust {
-    Trust::Key(TokenKey::new(&[7; 32]).unwrap())
+    Trust::Key(key())
+}
+
+pub(crate) fn key() -> TokenKey {
+    TokenKey::new(&[7; 32]).unwrap()
 }
 
 pub(crate) fn etcd(cluster: &Cluster) -> Etcd {
@@ -88,6 +92,40 @@ impl Raw {
         let answer = self.0.kv_client().get(key, None).await.unwrap();
         let value = answer.kvs().first();
         value.map(|kv| kv.value_str().unwrap().to_owned())
+    }
+
+    /// Returns the revisions in which a key was put, of the whole history of etcd.
+    #[cfg(feature = "picker")]
+    pub(crate) async fn puts(&self, key: &str) -> Vec<i64> {
+        use etcd_client::{EventType, WatchOptions};
+        let key = format!("/chaos/shop/{key}");
+        let got = self.0.kv_client().get("/", None).await.unwrap();
+        let now = got.header().unwrap().revision();
+        // The end of the history is told by a put of another key.
+        let (end, mut puts) = (format!("{key}~"), vec![]);
+        let put = self.0.kv_client().put(end.as_str(), "", None).await;
+        put.unwrap();
+        let options = WatchOptions::new()
+            .with_range(format!("{key}~~"))
+            .with_start_revision(1);
+        let mut watch = self
+            .0
+            .watch_client()
+            .watch(key.as_str(), Some(options))
+            .await
+            .unwrap();
+        loop {
+            let answer = watch.message().await.unwrap().unwrap();
+            for event in answer.events() {
+                let kv = event.kv().unwrap();
+                if kv.key() == end.as_bytes() && kv.mod_revision() > now {
+                    return puts;
+                }
+                if kv.key() == key.as_bytes() && event.event_type() == EventType::Put {
+                    puts.push(kv.mod_revision());
+                }
+            }
+        }
     }
 
     /// Registers replicas, in one zone or another by turns.

@@ -24,6 +24,20 @@ impl Shop {
         Self { injector, member }
     }
 
+    /// Joins as one at which pickers may inject a kind of fault, with a hold of five seconds.
+    #[cfg(feature = "picker")]
+    pub(crate) fn opted_in(endpoints: &[String], id: &str, fault: &str) -> Self {
+        let injector = Injector::new();
+        let etcd = Etcd::new(endpoints.iter().map(String::as_str)).unwrap();
+        let replica = Replica::new(id.parse().unwrap()).opt_in(fault);
+        let fleet = Fleet::etcd(etcd, "shop".parse().unwrap())
+            .replica(replica.label("zone", "a").unwrap())
+            .hold(Duration::from_secs(5))
+            .signed_by(super::fleet::key());
+        let member = fleet.join(&injector).unwrap();
+        Self { injector, member }
+    }
+
     /// Returns whether a call at `db.read` is hit.
     pub(crate) fn is_hit(&self) -> bool {
         inject!(injector: &self.injector, "db.read").is_err()
