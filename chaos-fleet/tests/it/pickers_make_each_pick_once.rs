@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::support::{
-    fleet::{Raw, etcd, etcdctl, leases, name, operator, report, take, trust, within},
+    fleet::{Raw, etcd, leases, name, operator, report, take, trust, within},
     shop::Shop,
     until,
 };
@@ -265,7 +265,7 @@ async fn what_was_picked_ends_in_time_and_with_its_picker() {
         "{ended:?}"
     );
     until("the rule is over", || !shop.is_hit()).await;
-    assert!(!first.is_armed() && etcdctl(&cluster, &["get", "/chaos/shop/controller"]).is_empty());
+    assert!(!first.is_armed() && cluster.ctl(&["get", "/chaos/shop/controller"]).is_empty());
 
     // What a person removes is told once.
     let made = next(&mut first, &pick, &mut now).await;

@@ -5,7 +5,7 @@ use chaos_fleet::{
     picker::{Choice, Pick},
 };
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::webhooks::Webhooks;
 use crate::{
@@ -127,8 +127,7 @@ impl Teller<'_> {
 fn line(made: &Made, arming: &Arming) -> String {
     match (&made.choice, arming) {
         (Choice::Replica { id, group }, arming) => {
-            let group: Vec<Value> = group.values().map(|value| value.as_str().into()).collect();
-            let group: Vec<_> = group.iter().filter_map(Value::as_str).collect();
+            let group: Vec<_> = group.values().map(String::as_str).collect();
             let group = group.join("/");
             match arming {
                 Arming::Nobody | Arming::Applied => format!("{id} of {group}: applied"),

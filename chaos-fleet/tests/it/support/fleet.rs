@@ -1,6 +1,6 @@
 //! A fleet whose replicas only write reports.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use chaos_core::{Clock, token::TokenKey};
 use chaos_fleet::{Controller, Document, Etcd, FleetError, Name, Operator, Trust};
@@ -144,21 +144,9 @@ impl Raw {
     }
 }
 
-/// Runs `etcdctl`, and returns what it prints.
-pub(crate) fn etcdctl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = Command::new("etcdctl")
-        .env("ETCDCTL_API", "3")
-        .args(["--endpoints", &cluster.endpoints()[0]])
-        .args(arguments)
-        .output();
-    let output = output.expect("`etcdctl` of Debian's etcd-client is installed");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Returns the leases there are, as `etcdctl` writes them.
 pub(crate) fn leases(cluster: &Cluster) -> Vec<String> {
-    let listed = etcdctl(cluster, &["lease", "list"]);
+    let listed = cluster.ctl(&["lease", "list"]);
     listed.lines().skip(1).map(str::to_owned).collect()
 }
 
