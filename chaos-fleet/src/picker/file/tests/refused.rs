@@ -150,6 +150,13 @@ fn a_bad_value_is_refused_by_field_with_what_is_allowed() {
             "probe.method",
             "probe = { url = 'http://shop/', method = 'GET' }".to_owned(),
         ),
+        ("webhooks", "webhooks = 'http://chat/'".to_owned()),
+        ("webhooks", "webhooks = [1]".to_owned()),
+        ("webhooks", "webhooks = ['chat']".to_owned()),
+        (
+            "webhooks",
+            format!("webhooks = [{}]", "'http://chat/',".repeat(17)),
+        ),
         ("seed", "seed = -1".to_owned()),
         ("seed", "seed = 'x'".to_owned()),
         ("seed", "seed = 1.0".to_owned()),
