@@ -35,7 +35,8 @@ use self::{
 };
 use crate::{
     document::{Document, LeashKind, sealed::Trust},
-    error::{Refusal, StoreError},
+    error::StoreError,
+    hold_range,
     name::Name,
     store::Etcd,
 };
@@ -90,11 +91,11 @@ pub struct Controller {
 
 impl Controller {
     /// The hold that is right for an etcd of three members: longer than the election of a leader, with all that goes with it.
-    pub const USUAL_HOLD: Duration = Duration::from_secs(30);
+    pub const USUAL_HOLD: Duration = hold_range::USUAL;
     /// The shortest hold.
-    pub const SHORTEST_HOLD: Duration = Duration::from_secs(5);
+    pub const SHORTEST_HOLD: Duration = hold_range::SHORTEST;
     /// The longest hold.
-    pub const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
+    pub const LONGEST_HOLD: Duration = hold_range::LONGEST;
 
     /// Takes hold of a fleet, as `by`.
     ///
@@ -114,7 +115,7 @@ impl Controller {
         by: &str,
         hold: Duration,
     ) -> Result<Self, FleetError> {
-        Self::check_hold(hold)?;
+        hold_range::check(hold)?;
         let operator = Operator::new(etcd, fleet).trusting(trust);
         let shared = Arc::clone(&operator.shared);
         let asked = shared.clock.now();
@@ -157,17 +158,6 @@ impl Controller {
             release,
             task,
         })
-    }
-
-    /// Returns an error if a hold is out of its range.
-    pub(crate) fn check_hold(hold: Duration) -> Result<(), Refusal> {
-        match (Self::SHORTEST_HOLD..=Self::LONGEST_HOLD).contains(&hold) {
-            true => Ok(()),
-            false => {
-                let problem = format!("{hold:?} is out of range");
-                Err(Refusal::new("hold", problem, "a time from 5s to 5m"))
-            }
-        }
     }
 
     /// Returns whether the controller is over, so that nothing of it is in force for longer than a hold.

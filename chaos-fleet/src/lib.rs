@@ -52,6 +52,7 @@ mod aim;
 mod controller;
 mod document;
 mod error;
+mod hold_range;
 mod keys;
 mod member;
 mod name;

@@ -22,6 +22,7 @@ use crate::{
     controller::{Answers, Controller, FleetError, Operator, Placed},
     document::{Document, sealed::Trust},
     error::Refusal,
+    hold_range,
     name::Name,
     picker::{Choice, Pick, Probe, State},
     replica::Replica,
@@ -79,7 +80,7 @@ impl Picker {
         by: &str,
         hold: Duration,
     ) -> Result<Self, Refusal> {
-        Controller::check_hold(hold)?;
+        hold_range::check(hold)?;
         Ok(Self {
             operator: Operator::new(etcd.clone(), fleet.clone()).trusting(trust.clone()),
             etcd,

@@ -10,7 +10,7 @@ use std::{path::Path, time::Duration};
 use chaos_core::WithCauses;
 use chaos_fleet::{
     FleetError, Made, Picker,
-    picker::{Pick, PickError, Probe, picks_from_toml},
+    picker::{Pick, Probe, picks_from_toml},
 };
 use jiff::Timestamp;
 
@@ -138,15 +138,10 @@ fn picker(target: &Target, hold: Duration) -> Result<Picker, Failure> {
 
 fn read(file: &Path) -> Result<Vec<Pick>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|error| unreadable(file, &error))?;
-    picks_from_toml(&text).map_err(|error| not_accepted(&error, &shown(file)))
-}
-
-/// Returns the failure for a file of picks: `picks.toml: shop: window.zone`.
-fn not_accepted(error: &PickError, file: &str) -> Failure {
-    let field = [Some(file), error.pick(), Some(error.field())];
-    let field: Vec<_> = field.into_iter().flatten().collect();
-    let field = field.join(": ");
-    Failure::usage(error.problem()).at(field.trim_end_matches(": "), error.allowed())
+    picks_from_toml(&text).map_err(|refusal| {
+        let place = [&*shown(file), refusal.field()].join(": ");
+        Failure::usage(refusal.problem()).at(place.trim_end_matches(": "), refusal.allowed())
+    })
 }
 
 /// Returns what asks probes and tells webhooks. As everywhere in `chaosctl`, proxies of the environment are not used, and

@@ -346,18 +346,18 @@ fn what_is_bad_has_its_exit_code() {
     for (text, expected) in [
         (
             "[[pick]]",
-            "bad.toml: pick 1: group_by: the field is missing",
+            "bad.toml: pick[0].group_by: the field is missing",
         ),
         ("pick = 1", "bad.toml: pick: no list of picks"),
         ("x", "bad.toml: line 1"),
         (
             "[[pick]]\nname = 'shop'\ngroup_by = ['zone']\nfault = 'abort(exit)'\nwindow = { days = 'moonday' }",
-            "bad.toml: shop: window.days",
+            "bad.toml: pick[shop].window.days",
         ),
         (
             "[[pick]]\nname = 'shop'\ngroup_by = ['zone']\nfault = 'abort(exit)'\nwindow = { days = 'mon' }\n\
              webhooks = ['chat']",
-            "bad.toml: shop: webhooks: \"chat\" is no URL",
+            "bad.toml: pick[shop].webhooks: \"chat\" is no URL",
         ),
     ] {
         let ran = monkey(&etcd, &["run", "-f", &write(text)]).expect(2);

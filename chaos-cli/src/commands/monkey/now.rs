@@ -64,7 +64,8 @@ pub(super) fn picks(args: &MonkeyNowArgs) -> Result<Vec<Pick>, Failure> {
     let file = Table::from_iter([("pick".to_owned(), Value::Array(picks))]);
     picks_from_toml(&file.to_string()).map_err(|error| {
         // The fields have the names of the arguments.
-        let field = match error.field() {
+        let (_, field) = error.field().rsplit_once("].").unwrap_or_default();
+        let field = match field {
             "group_by" | "labels" => "--group".to_owned(),
             "webhooks" => "--webhook".to_owned(),
             field => format!("--{field}"),

@@ -13,11 +13,7 @@ pub(crate) fn name(name: &str) -> Name {
 }
 
 pub(crate) fn trust() -> Trust {
-    Trust::Key(key())
-}
-
-pub(crate) fn key() -> TokenKey {
-    TokenKey::new(&[7; 32]).unwrap()
+    Trust::Key(TokenKey::new(&[7; 32]).unwrap())
 }
 
 pub(crate) fn etcd(cluster: &Cluster) -> Etcd {
