@@ -116,10 +116,7 @@ impl Picker {
         probe: impl AsyncFn(&Probe) -> Result<(), String>,
     ) -> Result<Made, FleetError> {
         let state = pick.start(random(), at);
-        let choice = self.choose(pick, &state, probe).await?;
-        if let Choice::Replica { .. } = &choice {
-            self.take().await?;
-        }
+        let choice = self.prepare(pick, &state, probe).await?;
         Ok(self.arm(pick, 0, at, choice).await)
     }
 
@@ -144,7 +141,21 @@ impl Picker {
         self.let_go().await
     }
 
-    /// Decides what comes of a pick that is due.
+    /// Decides what comes of a pick that is due, and takes hold of the fleet if a replica is chosen.
+    async fn prepare(
+        &mut self,
+        pick: &Pick,
+        state: &State,
+        probe: impl AsyncFn(&Probe) -> Result<(), String>,
+    ) -> Result<Choice, FleetError> {
+        let choice = self.choose(pick, state, probe).await?;
+        if let Choice::Replica { .. } = &choice {
+            self.take().await?;
+        }
+        Ok(choice)
+    }
+
+    /// Decides what comes of a pick that is due. While somebody else holds the fleet, nothing does.
     async fn choose(
         &self,
         pick: &Pick,
@@ -156,6 +167,12 @@ impl Picker {
             let reason = format!("the fleet is halted by {}", halt.by);
             return Ok(Choice::Withheld { reason });
         }
+        // The probe is not asked again and again while the pick waits.
+        if let Some(holder) = status.controller
+            && !self.holds()
+        {
+            return Err(FleetError::Held(holder));
+        }
         if let Some(asked) = pick.probe()
             && let Err(reason) = probe(asked).await
         {
@@ -166,12 +183,15 @@ impl Picker {
         Ok(pick.choose(state, &replicas))
     }
 
+    /// Returns whether this picker holds the fleet.
+    fn holds(&self) -> bool {
+        let controller = self.controller.as_ref();
+        controller.is_some_and(|controller| !controller.is_over())
+    }
+
     /// Takes hold of the fleet, unless this picker has it.
     async fn take(&mut self) -> Result<(), FleetError> {
-        if self.controller.as_ref().is_some_and(Controller::is_over) {
-            self.controller = None;
-        }
-        if self.controller.is_none() {
+        if !self.holds() {
             let (etcd, fleet) = (self.etcd.clone(), self.fleet.clone());
             let taken = Controller::take(etcd, fleet, self.trust.clone(), &self.by, self.hold);
             self.controller = Some(taken.await?);

@@ -1,8 +1,7 @@
 //! `monkey` makes picks, tells them, and takes back what it has put. Real processes, and a real etcd.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::TcpListener,
+    io::{BufRead, BufReader},
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -19,53 +18,13 @@ use crate::{
     a_trial_ends_by_itself::kill,
     support::{
         etcd::{Answering, Etcd, until},
+        hook::Hook,
         program::{Ran, chaosctl, command},
     },
 };
 
 const WINDOW: &str = "window = { days = 'mon-sun' }";
 const LONG: Duration = Duration::from_secs(20);
-
-/// A receiver of webhooks, which refuses the first of the requests.
-struct Hook {
-    url: String,
-    bodies: Receiver<Value>,
-}
-
-impl Hook {
-    fn start(mut refused: usize) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/picks", listener.local_addr().unwrap());
-        let (sender, bodies) = channel();
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let mut stream = BufReader::new(stream.unwrap());
-                let (mut length, mut line) = (0, String::new());
-                while stream.read_line(&mut line).unwrap() > 2 {
-                    let header = line.to_ascii_lowercase();
-                    if let Some(value) = header.strip_prefix("content-length:") {
-                        length = value.trim().parse().unwrap();
-                    }
-                    line.clear();
-                }
-                let mut body = vec![0; length];
-                stream.read_exact(&mut body).unwrap();
-                let status = match refused {
-                    0 => "204 No Content",
-                    _ => "503 Service Unavailable",
-                };
-                let answer =
-                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-                stream.get_mut().write_all(answer.as_bytes()).unwrap();
-                match refused {
-                    0 => drop(sender.send(serde_json::from_slice(&body).unwrap())),
-                    _ => refused -= 1,
-                }
-            }
-        });
-        Self { url, bodies }
-    }
-}
 
 /// A `monkey` that goes on.
 struct Monkey {

@@ -72,14 +72,11 @@ impl Picker {
                 }
                 Next::Due(planned) => planned,
             };
-            let choice = self.choose(pick, &state, &probe).await?;
-            if let Choice::Replica { .. } = &choice {
-                match self.take().await {
-                    Ok(()) => {}
-                    Err(FleetError::Held(holder)) => return Ok(Turn::Busy(planned, holder)),
-                    Err(error) => return Err(error),
-                }
-            }
+            let choice = match self.prepare(pick, &state, &probe).await {
+                Ok(choice) => choice,
+                Err(FleetError::Held(holder)) => return Ok(Turn::Busy(planned, holder)),
+                Err(error) => return Err(error),
+            };
             let next = written(&pick.record(&state, now, choice.clone()));
             match self.operator.swap_pick(&name, revision, &next).await {
                 Ok(true) => {

@@ -59,8 +59,10 @@ impl Webhooks {
             }
         };
         if timeout(PATIENCE, all).await.is_err() {
-            let many = self.messages.len();
-            failures.push(format!("webhooks were not told: {many} messages were left"));
+            let left = self.messages.len();
+            failures.push(format!(
+                "webhooks have not been told: messages left: {left}"
+            ));
         }
         failures
     }
