@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use chaos_fleet::picker::picks_from_toml;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -210,6 +211,34 @@ fn a_probe_that_does_not_hold_withholds_a_pick() {
         reason.as_str().unwrap().ends_with("was answered with 503"),
         "{reason}"
     );
+    assert!(etcd.revision("orders/rules/pick.shop").is_none());
+}
+
+#[test]
+fn an_etcd_that_is_gone_for_a_while_is_waited_for() {
+    let etcd = Arc::new(Etcd::start());
+    let _one = replica(&etcd, "pick.shop");
+    let file = due(&etcd, "seed = 1");
+    let pick = picks_from_toml(&std::fs::read_to_string(&file).unwrap())
+        .unwrap()
+        .remove(0);
+    // Planned for when etcd is gone.
+    let now = Timestamp::now();
+    let gap = pick.start(0, now).planned().at.duration_since(now);
+    let state = pick.start(0, now + SignedDuration::from_secs(4) - gap);
+    etcd.put("picks/shop", &json!(state));
+    let monkey = Monkey::start(&etcd, &["--timeout", "1s", "run", "-f", &file]);
+    monkey.says("1 pick; Ctrl-C ends it");
+    etcd.0.pause();
+    let line = monkey.says("no picks: ");
+    assert!(
+        line.contains("does not answer") || line.contains("cannot be used"),
+        "{line}"
+    );
+    etcd.0.go_on();
+    monkey.says("shop-1 of a: applied");
+    kill(&monkey.child, "-TERM");
+    monkey.ends_with(143);
     assert!(etcd.revision("orders/rules/pick.shop").is_none());
 }
 

@@ -224,7 +224,7 @@ fn in_force(shop: &Shop) -> BTreeMap<String, String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn random_sequences() {
-    let sequences = std::env::var("CHAOS_FLEET_SEQUENCES").map_or(3, |it| it.parse().unwrap());
+    let sequences = std::env::var("CHAOS_FLEET_SEQUENCES").map_or(2, |it| it.parse().unwrap());
     for seed in 0..sequences {
         let mut sequence = Sequence::begin(seed).await;
         for at in 0..STEPS {
