@@ -202,16 +202,30 @@ fn a_probe_that_does_not_hold_withholds_a_pick() {
     let _one = replica(&etcd, "pick.shop");
     let receiver = Hook::start(usize::MAX);
     let file = due(&etcd, &format!("probe = '{}'", receiver.url));
-    let monkey = Monkey::start(&etcd, &["run", "-f", &file]);
-    monkey.says("withheld: the probe http://127.0.0.1:");
-    kill(&monkey.child, "-TERM");
-    monkey.ends_with(143);
+    let running = Monkey::start(&etcd, &["run", "-f", &file]);
+    running.says("withheld: the probe http://127.0.0.1:");
+    kill(&running.child, "-TERM");
+    running.ends_with(143);
     let reason = state(&etcd)["last"]["choice"]["withheld"]["reason"].clone();
     assert!(
         reason.as_str().unwrap().ends_with("was answered with 503"),
         "{reason}"
     );
     assert!(etcd.revision("orders/rules/pick.shop").is_none());
+    let now = ["now", "--group", "zone=a", "--fault", "db.read=error(lost)"];
+    let ran = monkey(&etcd, &[&now[..], &["--probe", &receiver.url]].concat()).expect(5);
+    assert!(ran.stderr.contains("was answered with 503"), "{ran:?}");
+}
+
+#[test]
+fn the_file_of_the_guide_is_read() {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/pages/guides/fleet.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    let (_, file) = guide.split_once("```toml\n").unwrap();
+    let (file, _) = file.split_once("```").unwrap();
+    let picks = picks_from_toml(file).unwrap();
+    assert_eq!(picks[0].name(), "shop");
+    assert!(picks[0].is_leashed() && picks[0].faults().contains("exit"));
 }
 
 #[test]
