@@ -5,6 +5,8 @@ pub(crate) mod change;
 #[cfg(feature = "fleet")]
 pub(crate) mod fleet;
 pub(crate) mod look;
+#[cfg(feature = "fleet")]
+pub(crate) mod monkey;
 pub(crate) mod own;
 
 use std::path::PathBuf;
@@ -132,6 +134,9 @@ pub(crate) enum Command {
     /// Injects one fault on a whole fleet, through etcd: apply, status, halt
     #[cfg(feature = "fleet")]
     Fleet(fleet::FleetArgs),
+    /// Picks replicas of a fleet at random, at random times or at once, and injects there
+    #[cfg(feature = "fleet")]
+    Monkey(monkey::MonkeyArgs),
     /// Lists, chooses and adds contexts
     Context(own::ContextArgs),
     /// Prints the help of a command; of `faults`, the faults, and of `faults NAME`, one of them

@@ -8,6 +8,8 @@ mod extend;
 mod fleet;
 mod ids;
 mod look;
+#[cfg(feature = "fleet")]
+mod monkey;
 mod own;
 mod preview;
 mod signals;
@@ -42,6 +44,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Version => return Ok(own::pages::version(out)),
         #[cfg(feature = "fleet")]
         Command::Fleet(args) => return fleet::run(&globals, args, out).await,
+        #[cfg(feature = "fleet")]
+        Command::Monkey(args) => return monkey::run(&globals, args, out).await,
         Command::Arm(args) => {
             if let Some(format) = args.output {
                 return arm::print(args, format, out);
@@ -83,7 +87,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Resume(args) => stop::resume(&fleet, out, &args).await,
         Command::Ack(args) => Ok(stop::acknowledge(&fleet, out, &args).await),
         #[cfg(feature = "fleet")]
-        Command::Fleet(_) => Ok(Report::printed(Exit::Done)),
+        Command::Fleet(_) | Command::Monkey(_) => Ok(Report::printed(Exit::Done)),
         Command::Context(_)
         | Command::Completion(_)
         | Command::Man(_)

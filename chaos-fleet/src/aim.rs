@@ -19,6 +19,7 @@ use crate::{
 /// that joins later decides for itself whether it is among them.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Aim {
     /// The labels that a replica must have.
     #[serde(default, skip_serializing_if = "Labels::is_empty")]

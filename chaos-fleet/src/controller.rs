@@ -6,6 +6,8 @@ mod follow;
 mod hold;
 mod lease;
 mod operator;
+#[cfg(feature = "picker")]
+mod picks;
 mod place;
 mod status;
 mod view;
@@ -33,7 +35,8 @@ use self::{
 };
 use crate::{
     document::{Document, LeashKind, sealed::Trust},
-    error::{Refusal, StoreError},
+    error::StoreError,
+    hold_range,
     name::Name,
     store::Etcd,
 };
@@ -88,11 +91,11 @@ pub struct Controller {
 
 impl Controller {
     /// The hold that is right for an etcd of three members: longer than the election of a leader, with all that goes with it.
-    pub const USUAL_HOLD: Duration = Duration::from_secs(30);
+    pub const USUAL_HOLD: Duration = hold_range::USUAL;
     /// The shortest hold.
-    pub const SHORTEST_HOLD: Duration = Duration::from_secs(5);
+    pub const SHORTEST_HOLD: Duration = hold_range::SHORTEST;
     /// The longest hold.
-    pub const LONGEST_HOLD: Duration = Duration::from_secs(5 * 60);
+    pub const LONGEST_HOLD: Duration = hold_range::LONGEST;
 
     /// Takes hold of a fleet, as `by`.
     ///
@@ -112,10 +115,7 @@ impl Controller {
         by: &str,
         hold: Duration,
     ) -> Result<Self, FleetError> {
-        if !(Self::SHORTEST_HOLD..=Self::LONGEST_HOLD).contains(&hold) {
-            let problem = format!("{hold:?} is out of range");
-            return Err(Refusal::new("hold", problem, "a time from 5s to 5m").into());
-        }
+        hold_range::check(hold)?;
         let operator = Operator::new(etcd, fleet).trusting(trust);
         let shared = Arc::clone(&operator.shared);
         let asked = shared.clock.now();
@@ -158,6 +158,12 @@ impl Controller {
             release,
             task,
         })
+    }
+
+    /// Returns whether the controller is over, so that nothing of it is in force for longer than a hold.
+    #[cfg(feature = "picker")]
+    pub(crate) fn is_over(&self) -> bool {
+        self.ended.borrow().is_some()
     }
 
     /// Returns the operator of the same fleet, over the same session.

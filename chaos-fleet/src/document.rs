@@ -50,6 +50,7 @@ pub enum LeashKind {
 /// What holds for all replicas together.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct FleetTerms {
     /// The greatest number of injections by all replicas together, whatever happens to any of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -36,6 +36,26 @@ impl Refusal {
         }
     }
 
+    /// Puts the field under another, which it is a part of.
+    #[cfg(feature = "picker")]
+    pub(crate) fn under(self, place: &str) -> Self {
+        let field = match self.field.as_str() {
+            "" => place.to_owned(),
+            field => format!("{place}.{field}"),
+        };
+        Self::new(field, self.problem, self.allowed)
+    }
+
+    /// Moves the refusal to a field. The path that it had becomes a part of the problem.
+    #[cfg(feature = "picker")]
+    pub(crate) fn moved_to(self, field: &str) -> Self {
+        let problem = match self.field.as_str() {
+            "" => self.problem,
+            inner => format!("{inner}: {}", self.problem),
+        };
+        Self::new(field, problem, self.allowed)
+    }
+
     /// Returns the path of the field, such as `rules[0].rate`; empty if the refusal concerns the whole.
     #[must_use]
     pub fn field(&self) -> &str {

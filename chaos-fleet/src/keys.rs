@@ -8,6 +8,7 @@
 //! | `replicas/<replica>` | what a replica is and what it has done: its report | the lease of the replica |
 //! | `orders/halt` | who has halted the fleet, and why | until the fleet is resumed |
 //! | `orders/beat` | a number that changes while the controller lives | the lease of the controller |
+//! | `picks/<pick>` | what pickers remember of a pick, and when the next is due | until somebody deletes it |
 //! | `controller` | who holds the fleet | the lease of the controller |
 //!
 //! Each replica follows `orders/`, and nothing else: a thousand replicas that read each other's reports would be a million
@@ -35,6 +36,8 @@ pub(crate) enum Key {
     Beat,
     /// A counter of given-out injections: it is read when it is used, and never followed.
     Limit,
+    /// The state of a pick: pickers read and replace it, and nobody follows it.
+    Pick,
     /// None of the layout.
     Foreign,
 }
@@ -80,6 +83,11 @@ impl Keys {
         self.under(&format!("limits/{document}/"))
     }
 
+    #[cfg(feature = "picker")]
+    pub(crate) fn pick(&self, pick: &Name) -> String {
+        self.under(&format!("picks/{pick}"))
+    }
+
     pub(crate) fn replicas(&self) -> String {
         self.under("replicas/")
     }
@@ -118,6 +126,7 @@ impl Keys {
             ["limits", document, life] => name(document)
                 .and_then(|_| life.parse::<i64>().ok())
                 .map(|_| Key::Limit),
+            ["picks", pick] => name(pick).map(|_| Key::Pick),
             ["replicas", replica] => name(replica).map(Key::Replica),
             ["orders", "halt"] => Some(Key::Halt),
             ["controller"] => Some(Key::Controller),
@@ -145,6 +154,7 @@ mod tests {
             (keys.document(&lost), Key::Document(lost.clone())),
             (keys.stop(&lost, &one), stop),
             (keys.limit(&lost, 7), Key::Limit),
+            ("/chaos/shop/picks/lost".to_owned(), Key::Pick),
             (keys.replica(&one), Key::Replica(one.clone())),
             (keys.halt(), Key::Halt),
             (keys.controller(), Key::Controller),

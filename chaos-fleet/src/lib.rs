@@ -18,6 +18,11 @@
 //! it comes back, is no sign of life: etcd gives leases their whole time again when it restarts or elects another leader, and
 //! with it the documents of a controller that is dead.
 //!
+//! # Picks at random
+//!
+//! With the feature `picker`, `Picker` picks replicas at random in the hours of a schedule, and puts rules there for a while;
+//! `chaosctl monkey` runs it.
+//!
 //! # What holds for each, and what for all
 //!
 //! A `rate`, with or without a key, means the same at each replica and at all of them. A `limit`, `max_active`, `skip` and a
@@ -47,11 +52,14 @@ mod aim;
 mod controller;
 mod document;
 mod error;
+mod hold_range;
 mod keys;
 mod member;
 mod name;
 #[cfg(feature = "picker")]
 pub mod picker;
+#[cfg(feature = "picker")]
+mod picking;
 mod replica;
 mod report;
 mod store;
@@ -60,6 +68,8 @@ pub use crate::controller::{
     Answers, Content, Controller, DocumentEnd, DocumentStatus, Ended, FleetError, FleetStatus,
     Holder, Operator, Placed, Preview,
 };
+#[cfg(feature = "picker")]
+pub use crate::picking::{Made, PickEnd, Picker, Turn};
 pub use crate::{
     aim::Aim,
     document::{Document, FleetTerms, LeashKind, sealed::Trust},

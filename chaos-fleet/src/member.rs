@@ -13,13 +13,14 @@ use std::{
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use chaos_core::{Clock, Injector, token::TokenKey};
+use chaos_core::{Clock, Injector};
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 pub use self::status::MemberStatus;
 use crate::{
     document::sealed::Trust,
     error::{Refusal, StoreError},
+    hold_range,
     keys::Keys,
     member::{follower::Follower, status::Condition},
     name::Name,
@@ -33,15 +34,14 @@ use crate::{
 /// use std::time::Duration;
 ///
 /// use chaos_core::{Injector, token::TokenKey};
-/// use chaos_fleet::{Etcd, Fleet, Replica};
+/// use chaos_fleet::{Etcd, Fleet, Replica, Trust};
 ///
 /// # async fn join() -> Result<(), Box<dyn std::error::Error>> {
 /// let injector = Injector::new();
 /// let etcd = Etcd::new(["http://127.0.0.1:2379"])?;
 /// let replica = Replica::new("shop-7f9c".parse()?).label("zone", "a")?;
-/// let member = Fleet::etcd(etcd, "shop-prod".parse()?)
-///     .replica(replica)
-///     .signed_by(TokenKey::new(b"32 bytes or more, and only you know")?)
+/// let trust = Trust::Key(TokenKey::new(b"32 bytes or more, and only you know")?);
+/// let member = Fleet::etcd(etcd, "shop-prod".parse()?, replica, trust)
 ///     .hold(Duration::from_secs(30))
 ///     .join(&injector)?;
 /// // Faults that are aimed at the fleet now happen here too, until `member` is dropped.
@@ -54,49 +54,29 @@ use crate::{
 pub struct Fleet {
     etcd: Etcd,
     name: Name,
-    replica: Option<Replica>,
+    replica: Replica,
+    trust: Trust,
     hold: Duration,
-    trust: Option<Trust>,
 }
 
-/// The shortest and the longest hold.
-pub(crate) const HOLDS: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
-
 impl Fleet {
-    /// Names a fleet in an etcd. Nothing is connected yet.
-    pub fn etcd(etcd: Etcd, name: Name) -> Self {
+    /// Names a fleet in an etcd, the replica that takes part in it, and whose documents it takes: those that a key has
+    /// signed, or, with [`Trust::Store`], all: whoever may write to etcd may then inject faults here. Nothing is connected yet.
+    pub fn etcd(etcd: Etcd, name: Name, replica: Replica, trust: Trust) -> Self {
         Self {
             etcd,
             name,
-            replica: None,
-            hold: Duration::from_secs(30),
-            trust: None,
+            replica,
+            trust,
+            hold: hold_range::USUAL,
         }
     }
 
-    /// Says which replica this is.
-    pub fn replica(mut self, replica: Replica) -> Self {
-        self.replica = Some(replica);
-        self
-    }
-
-    /// Sets how long rules go on after the last sign of life of their controller: 30 seconds unless it is set, at least 5
-    /// seconds and at most 5 minutes; another time is cut to these. It must be longer than etcd needs for the election of
-    /// a leader, or faults end whenever a member of etcd is restarted.
+    /// Sets how long rules go on after the last sign of life of their controller, from 5 seconds to 5 minutes: 30 seconds
+    /// unless it is set. It must be longer than etcd needs for the election of a leader, or faults end whenever a member of
+    /// etcd is restarted.
     pub fn hold(mut self, hold: Duration) -> Self {
-        self.hold = hold.clamp(HOLDS.0, HOLDS.1);
-        self
-    }
-
-    /// Takes documents that this key has signed, and no others.
-    pub fn signed_by(mut self, key: TokenKey) -> Self {
-        self.trust = Some(Trust::Key(key));
-        self
-    }
-
-    /// Takes documents without a signature: whoever may write to etcd may then inject faults here.
-    pub fn trust_the_store(mut self) -> Self {
-        self.trust = Some(Trust::Store);
+        self.hold = hold;
         self
     }
 
@@ -104,21 +84,19 @@ impl Fleet {
     /// be reached, the application goes on without it.
     ///
     /// # Errors
-    /// Returns an error if no replica was named, nobody is trusted, or there is no runtime.
+    /// Returns an error if the hold is out of its range, or there is no runtime.
     pub fn join(self, injector: &Injector) -> Result<Member, Refusal> {
-        let replica = self
-            .replica
-            .ok_or_else(|| Refusal::new("replica", "it is not given", "the id of this replica"))?;
-        let trust = self.trust.ok_or_else(|| {
-            let allowed = "a key (`signed_by`), or `trust_the_store`";
-            Refusal::new("trust", "nobody is trusted to put documents", allowed)
-        })?;
+        hold_range::check(self.hold)?;
         let runtime = tokio::runtime::Handle::try_current()
             .map_err(|error| Refusal::new("", error, "a call of `join` on a runtime of tokio"))?;
         let shared = Arc::new(Membership {
             keys: Keys::of(&self.name),
             follower: Mutex::new(Follower::new(
-                injector, self.name, replica, trust, self.hold,
+                injector,
+                self.name,
+                self.replica,
+                self.trust,
+                self.hold,
             )),
             etcd: self.etcd,
             hold: self.hold,

@@ -6,7 +6,6 @@
 mod calendar;
 mod choice;
 mod dice;
-mod error;
 mod file;
 mod pick;
 mod probe;
@@ -17,7 +16,6 @@ mod tests;
 
 pub use self::{
     choice::Choice,
-    error::PickError,
     file::picks_from_toml,
     pick::Pick,
     probe::Probe,

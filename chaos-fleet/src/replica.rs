@@ -84,6 +84,7 @@ impl From<Labels> for BTreeMap<String, String> {
 
 /// One replica: what documents aim at.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Replica {
     /// Which one. No two replicas of a fleet have one id.
     pub id: Name,

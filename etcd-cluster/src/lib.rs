@@ -6,7 +6,9 @@
 )]
 
 use std::{
+    fs::{self, Permissions},
     net::{SocketAddr, TcpListener, TcpStream},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -21,7 +23,9 @@ use tempfile::TempDir;
 #[derive(Debug)]
 pub struct Cluster {
     members: Vec<Member>,
-    _folder: TempDir,
+    /// Of the URLs of clients.
+    scheme: &'static str,
+    folder: TempDir,
 }
 
 #[derive(Debug)]
@@ -41,16 +45,29 @@ impl Cluster {
     /// Starts so many members, each with these further arguments.
     #[must_use]
     pub fn of(members: usize, arguments: &[&str]) -> Self {
+        let cluster = Self::spawned("http", members, arguments);
+        cluster.wait();
+        cluster
+    }
+
+    /// Starts one member whose clients use HTTPS. It may not serve yet: without a certificate, it cannot be asked.
+    #[must_use]
+    pub fn over_tls(arguments: &[&str]) -> Self {
+        Self::spawned("https", 1, arguments)
+    }
+
+    fn spawned(scheme: &'static str, members: usize, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let ports: Vec<_> = (0..members).map(|_| (free(), free())).collect();
         let url = |address: &SocketAddr| format!("http://{address}");
+        let client_url = |address: &SocketAddr| format!("{scheme}://{address}");
         let all = ports.iter().enumerate();
         let all: Vec<_> = all
             .map(|(at, (_, peer))| format!("m{at}={}", url(peer)))
             .collect();
         let members = ports.iter().enumerate().map(|(at, (client, peer))| {
             let data = folder.path().join(at.to_string());
-            let own = own_arguments(at, &data, &url(client), &url(peer), &all.join(","));
+            let own = own_arguments(at, &data, &client_url(client), &url(peer), &all.join(","));
             let others = arguments.iter().map(|argument| (*argument).to_owned());
             Member {
                 command: own.into_iter().chain(others).collect(),
@@ -60,12 +77,12 @@ impl Cluster {
         });
         let mut cluster = Self {
             members: members.collect(),
-            _folder: folder,
+            scheme,
+            folder,
         };
         for at in 0..cluster.members.len() {
             cluster.spawn(at);
         }
-        cluster.wait();
         cluster
     }
 
@@ -75,8 +92,30 @@ impl Cluster {
         let urls = self
             .members
             .iter()
-            .map(|it| format!("http://{}", it.client));
+            .map(|it| format!("{}://{}", self.scheme, it.client));
         urls.collect()
+    }
+
+    /// Writes a file beside the data, which only its owner may read, and returns its path.
+    #[must_use]
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
+    /// Runs `etcdctl` of Debian's etcd-client at the first member, and returns what it prints.
+    #[expect(clippy::must_use_candidate, reason = "what it does is what matters")]
+    pub fn ctl(&self, arguments: &[&str]) -> String {
+        let output = Command::new("etcdctl")
+            .env("ETCDCTL_API", "3")
+            .args(["--endpoints", &self.endpoints()[0]])
+            .args(arguments)
+            .output();
+        let output = output.expect("`etcdctl` of Debian's etcd-client is installed");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn spawn(&mut self, at: usize) {

@@ -1,7 +1,7 @@
 //! `fleet`: one fault on the whole fleet, through etcd.
 
 mod apply;
-mod ending;
+pub(super) mod ending;
 mod hold;
 mod lines;
 

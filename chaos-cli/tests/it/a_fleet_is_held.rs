@@ -271,7 +271,7 @@ fn without_a_leash_it_stays() {
 fn it_ends_in_time_when_etcd_does_not_answer() {
     let fleet = Fleet::start(json!({}));
     let applying = fleet.apply(&["--hold", "5s", "--timeout", "1s"]);
-    fleet.etcd.signal("-STOP");
+    fleet.etcd.0.pause();
     let clock = Clock::monotonic();
     applying.ends_with(6, "for 5s at most");
     assert!(clock.now() < Duration::from_secs(12), "{:?}", clock.now());
@@ -281,5 +281,5 @@ fn it_ends_in_time_when_etcd_does_not_answer() {
         .expect(3);
     assert!(ran.stderr.contains("does not answer"), "{ran:?}");
     assert!(clock.now() < Duration::from_secs(6), "{:?}", clock.now());
-    fleet.etcd.signal("-CONT");
+    fleet.etcd.0.go_on();
 }

@@ -2,6 +2,7 @@
 
 use std::{fs, net::TcpListener, sync::Arc};
 
+use etcd_cluster::Cluster;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::json;
 
@@ -256,18 +257,15 @@ fn certificates_are_checked_and_presented() {
     };
     let ca = file("ca.pem", &authority.pem());
     let ((server, server_key), (client, client_key)) = (signed("server"), signed("client"));
-    let etcd = Etcd::spawn(
-        "https",
-        &[
-            "--cert-file",
-            &server,
-            "--key-file",
-            &server_key,
-            "--client-cert-auth",
-            "--trusted-ca-file",
-            &ca,
-        ],
-    );
+    let etcd = Etcd(Cluster::over_tls(&[
+        "--cert-file",
+        &server,
+        "--key-file",
+        &server_key,
+        "--client-cert-auth",
+        "--trusted-ca-file",
+        &ca,
+    ]));
     let fleet = etcd.fleet();
     let base = ["fleet", "--fleet", &fleet, "status"];
     let with = |arguments: &[&str]| chaosctl(&[&base[..], arguments].concat());

@@ -211,7 +211,8 @@ fn man_reads_the_pages_without_a_warning() {
         "completion",
         "man",
     ];
-    let fleet = cfg!(feature = "fleet").then_some("fleet");
+    let fleet = ["fleet", "monkey"].into_iter();
+    let fleet = fleet.filter(|_| cfg!(feature = "fleet"));
     let commands: Vec<_> = commands.into_iter().chain(fleet).collect();
     let topics = commands.iter().map(|command| vec!["man", command]);
     for topic in topics.chain([vec!["man"]]) {

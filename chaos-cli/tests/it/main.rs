@@ -6,6 +6,8 @@ mod a_file_is_applied;
 mod a_fleet_is_held;
 #[cfg(feature = "fleet")]
 mod a_fleet_is_shown;
+#[cfg(feature = "fleet")]
+mod a_monkey_picks;
 mod a_rule_is_made_and_changed;
 mod a_trial_ends_by_itself;
 mod a_trial_has_many_rules;

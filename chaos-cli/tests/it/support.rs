@@ -2,6 +2,8 @@
 
 #[cfg(feature = "fleet")]
 pub(crate) mod etcd;
+#[cfg(feature = "fleet")]
+pub(crate) mod hook;
 pub(crate) mod port;
 pub(crate) mod program;
 pub(crate) mod relay;

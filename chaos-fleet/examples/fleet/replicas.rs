@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{Clock, Injector, inject};
-use chaos_fleet::{Etcd, Fleet, Member, Replica};
+use chaos_fleet::{Etcd, Fleet, Member, Replica, Trust};
 use tokio::time::sleep;
 
 use crate::fleet;
@@ -31,8 +31,8 @@ impl Replicas {
         let one = |at: usize| {
             let injector = Injector::new();
             let replica = Replica::new(format!("{prefix}-{at}").parse().expect("it is a name"));
-            let fleet = Fleet::etcd(etcd.clone(), fleet()).replica(replica);
-            let member = fleet.hold(hold).trust_the_store().join(&injector);
+            let fleet = Fleet::etcd(etcd.clone(), fleet(), replica, Trust::Store);
+            let member = fleet.hold(hold).join(&injector);
             (injector, member.expect("there is a runtime"))
         };
         let replicas = Self((0..number).map(one).collect());

@@ -21,8 +21,8 @@ pub enum FleetError {
     #[error("the fleet is held by {}, since {}", .0.by, .0.since())]
     Held(Holder),
     /// The controller is over, so it puts nothing more.
-    #[error("the controller is over: {0}")]
-    Over(Ended),
+    #[error("the controller is over")]
+    Over(#[source] Ended),
     /// The document is no longer there in this revision: it was removed, or put anew.
     #[error("the document `{0}` is no longer there: it was removed, or put anew")]
     Gone(Name),

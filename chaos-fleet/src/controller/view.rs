@@ -122,7 +122,7 @@ impl View {
                 self.lease = entry.as_ref().map_or(0, |entry| entry.lease);
                 self.controller = entry.map(|_| holder.unwrap_or_else(Holder::unknown));
             }
-            Key::Beat | Key::Limit => {}
+            Key::Beat | Key::Limit | Key::Pick => {}
             Key::Foreign => {
                 if entry.is_some() {
                     let problem = "no key of a fleet has this name";

@@ -84,6 +84,12 @@ impl Pick {
         }
     }
 
+    /// Returns whether a replica may be picked: it has the labels, and has opted in to all faults.
+    #[must_use]
+    pub fn is_for(&self, replica: &Replica) -> bool {
+        self.group_of(replica).is_some() && self.faults().is_subset(&replica.opted_in)
+    }
+
     /// Returns the values of the labels that the pick groups by; `None` if the replica lacks one of these, or is not
     /// meant.
     fn group_of<'r>(&self, replica: &'r Replica) -> Option<Vec<&'r str>> {

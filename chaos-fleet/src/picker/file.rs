@@ -8,13 +8,16 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::Uri;
 use toml::{Table, Value};
 
 use self::fields::{Field, Fields, allowed, shown};
-use crate::picker::{
-    error::PickError,
-    pick::{self, Pick},
-    probe::Probe,
+use crate::{
+    error::Refusal,
+    picker::{
+        pick::{self, Pick},
+        probe::{Probe, http_url},
+    },
 };
 
 /// The most picks in one file.
@@ -64,6 +67,10 @@ const PICK: &[Field] = &[
         "probe",
         "a URL such as \"http://shop:8080/health\", or a table with url and optionally status",
     ),
+    (
+        "webhooks",
+        "a list of at most 16 URLs, such as [\"http://chat:8080/picks\"]",
+    ),
     ("seed", "a whole number from 0 to 2^63 - 1"),
 ];
 
@@ -72,6 +79,7 @@ const PROBE: &[Field] = &[
     ("status", "a whole number from 200 to 599"),
 ];
 
+const MOST_WEBHOOKS: usize = 16;
 const MOST_LABELS: usize = 32;
 const MOST_GROUP_LABELS: usize = 8;
 const LONGEST_NAME: usize = 64;
@@ -89,13 +97,14 @@ const LONGEST_NAME: usize = 64;
 /// )?;
 /// assert_eq!(picks[0].name(), "service-zone");
 /// assert!(picks[0].is_leashed());
-/// # Ok::<(), chaos_fleet::picker::PickError>(())
+/// # Ok::<(), chaos_fleet::Refusal>(())
 /// ```
 ///
 /// # Errors
 /// Returns an error if the text is not TOML, has an unknown field, lacks one that is required, or has a value that is not
-/// allowed. It names the pick, the field and what is allowed.
-pub fn picks_from_toml(text: &str) -> Result<Vec<Pick>, PickError> {
+/// allowed. It names the field, such as `pick[0].window.zone`, or `pick[shop].window.zone` if the pick has a name, and what
+/// is allowed.
+pub fn picks_from_toml(text: &str) -> Result<Vec<Pick>, Refusal> {
     let table: Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
     let mut file = Fields::new("", table, FILE)?;
     let Some(Value::Array(picks)) = file.take("pick") else {
@@ -106,16 +115,19 @@ pub fn picks_from_toml(text: &str) -> Result<Vec<Pick>, PickError> {
     }
     let mut names = BTreeSet::new();
     let read = |(at, value): (usize, Value)| {
-        let number = format!("pick {}", at + 1);
-        let Value::Table(table) = value else {
-            return Err(file.refuse("pick", "not a table").in_pick(number));
+        let name = value.get("name").and_then(Value::as_str);
+        let place = match name {
+            Some(name) => format!("pick[{name}]"),
+            None => format!("pick[{at}]"),
         };
-        let given = table.get("name").and_then(Value::as_str);
-        let label = given.map_or(number, str::to_owned);
-        let pick = pick_of(table).map_err(|error| error.in_pick(&*label))?;
+        let Value::Table(table) = value else {
+            return Err(Refusal::new(place, "not a table", allowed(FILE, "pick")));
+        };
+        let pick = pick_of(table).map_err(|error| error.under(&place))?;
         if !names.insert(pick.name.clone()) {
             let problem = format!("two picks are named {:?}", pick.name);
-            return Err(PickError::new("name", problem, allowed(PICK, "name")).in_pick(label));
+            let error = Refusal::new("name", problem, allowed(PICK, "name"));
+            return Err(error.under(&place));
         }
         Ok(pick)
     };
@@ -123,17 +135,17 @@ pub fn picks_from_toml(text: &str) -> Result<Vec<Pick>, PickError> {
 }
 
 /// Says where the text is no TOML.
-fn syntax(text: &str, error: &toml::de::Error) -> PickError {
+fn syntax(text: &str, error: &toml::de::Error) -> Refusal {
     let problem = error.message().lines().next().unwrap_or_default();
     let before = error.span().and_then(|span| text.get(..span.start));
     let problem = match before {
         Some(before) => format!("line {}: {problem}", before.matches('\n').count() + 1),
         None => problem.to_owned(),
     };
-    PickError::new("", problem, "TOML with a list of `[[pick]]`")
+    Refusal::new("", problem, "TOML with a list of `[[pick]]`")
 }
 
-fn pick_of(table: Table) -> Result<Pick, PickError> {
+fn pick_of(table: Table) -> Result<Pick, Refusal> {
     let mut fields = Fields::new("", table, PICK)?;
     let group_by = group_by(&mut fields)?;
     let name = name(&mut fields, &group_by)?;
@@ -149,6 +161,7 @@ fn pick_of(table: Table) -> Result<Pick, PickError> {
         return Err(fields.refuse("probability", format!("{probability} is no probability")));
     }
     let probe = probe(&mut fields)?;
+    let webhooks = webhooks(&mut fields)?;
     Ok(Pick {
         faults: pick::kinds(&rules),
         name,
@@ -163,11 +176,12 @@ fn pick_of(table: Table) -> Result<Pick, PickError> {
         probability,
         is_leashed,
         probe,
+        webhooks,
         seed: fields.whole("seed", 0, i64::MAX as u64)?,
     })
 }
 
-fn group_by(fields: &mut Fields) -> Result<Vec<String>, PickError> {
+fn group_by(fields: &mut Fields) -> Result<Vec<String>, Refusal> {
     let Some(value) = fields.take("group_by") else {
         return Err(fields.missing("group_by"));
     };
@@ -196,7 +210,7 @@ fn group_by(fields: &mut Fields) -> Result<Vec<String>, PickError> {
 }
 
 /// Reads the name, or makes one of the labels that the pick groups by.
-fn name(fields: &mut Fields, group_by: &[String]) -> Result<String, PickError> {
+fn name(fields: &mut Fields, group_by: &[String]) -> Result<String, Refusal> {
     let name = fields.text("name")?;
     let name = name.unwrap_or_else(|| group_by.join("-"));
     let is_fine = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
@@ -206,7 +220,7 @@ fn name(fields: &mut Fields, group_by: &[String]) -> Result<String, PickError> {
     }
 }
 
-fn labels(fields: &mut Fields) -> Result<BTreeMap<String, String>, PickError> {
+fn labels(fields: &mut Fields) -> Result<BTreeMap<String, String>, Refusal> {
     let table = match fields.take("labels") {
         None => return Ok(BTreeMap::new()),
         Some(Value::Table(table)) => table,
@@ -222,7 +236,7 @@ fn labels(fields: &mut Fields) -> Result<BTreeMap<String, String>, PickError> {
     table.into_iter().map(label).collect()
 }
 
-fn probe(fields: &mut Fields) -> Result<Option<Probe>, PickError> {
+fn probe(fields: &mut Fields) -> Result<Option<Probe>, Refusal> {
     let (url, status) = match fields.take("probe") {
         None => return Ok(None),
         Some(Value::String(url)) => (url, None),
@@ -241,4 +255,21 @@ fn probe(fields: &mut Fields) -> Result<Option<Probe>, PickError> {
         Some(probe) => Ok(Some(probe)),
         None => Err(fields.refuse("probe", format!("{url:?} is no URL of an HTTP server"))),
     }
+}
+
+fn webhooks(fields: &mut Fields) -> Result<Vec<Uri>, Refusal> {
+    let urls = match fields.take("webhooks") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(urls)) => urls,
+        Some(_) => return Err(fields.refuse("webhooks", "not a list")),
+    };
+    if urls.len() > MOST_WEBHOOKS {
+        return Err(fields.refuse("webhooks", format!("{} URLs", urls.len())));
+    }
+    let url = |value: &Value| {
+        let url = value.as_str().and_then(http_url);
+        let problem = || format!("{} is no URL of an HTTP server", shown(value));
+        url.ok_or_else(|| fields.refuse("webhooks", problem()))
+    };
+    urls.iter().map(url).collect()
 }

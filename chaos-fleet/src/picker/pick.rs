@@ -10,6 +10,7 @@ use chaos_core::{
     fault::{Abort, OneOf},
     trigger::Window,
 };
+use http::Uri;
 use jiff::{SignedDuration, civil::Date};
 
 use super::{calendar::Calendar, probe::Probe};
@@ -30,6 +31,7 @@ pub struct Pick {
     pub(super) probability: f64,
     pub(super) is_leashed: bool,
     pub(super) probe: Option<Probe>,
+    pub(super) webhooks: Vec<Uri>,
     pub(super) seed: Option<u64>,
 }
 
@@ -118,6 +120,12 @@ impl Pick {
     #[must_use]
     pub fn probe(&self) -> Option<&Probe> {
         self.probe.as_ref()
+    }
+
+    /// Returns the URLs, of `http` or `https`, that are told of each pick that is made. Whoever runs the picker tells them.
+    #[must_use]
+    pub fn webhooks(&self) -> &[Uri] {
+        &self.webhooks
     }
 
     /// Returns the seed that the file has. Without one, it is drawn at the [start](Self::start), and written down in the

@@ -19,9 +19,7 @@ impl Probe {
 
     /// Returns `None` if it is not the URL of an HTTP server.
     pub(super) fn new(url: &str, status: u16) -> Option<Self> {
-        let url: Uri = url.parse().ok()?;
-        let is_http = matches!(url.scheme_str(), Some("http" | "https"));
-        (is_http && url.host().is_some_and(|host| !host.is_empty())).then_some(Self { url, status })
+        http_url(url).map(|url| Self { url, status })
     }
 
     /// Returns the URL to get, which is one of `http` or `https`.
@@ -35,6 +33,13 @@ impl Probe {
     pub fn status(&self) -> u16 {
         self.status
     }
+}
+
+/// Returns `None` if it is not the URL of an HTTP server.
+pub(super) fn http_url(url: &str) -> Option<Uri> {
+    let url: Uri = url.parse().ok()?;
+    let is_http = matches!(url.scheme_str(), Some("http" | "https"));
+    (is_http && url.host().is_some_and(|host| !host.is_empty())).then_some(url)
 }
 
 impl fmt::Display for Probe {

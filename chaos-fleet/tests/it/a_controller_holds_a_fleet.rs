@@ -8,7 +8,7 @@ use etcd_cluster::Cluster;
 use serde_json::json;
 use tokio::{runtime::Runtime, time::timeout};
 
-use crate::support::fleet::{Raw, document, etcdctl, leases, name, operator, take, within};
+use crate::support::fleet::{Raw, document, leases, name, operator, take, within};
 
 const SHORTEST: Duration = Duration::from_secs(5);
 const USUAL: Duration = Duration::from_secs(30);
@@ -109,7 +109,7 @@ async fn a_controller_that_loses_its_lease_is_over() {
     let controller = take(&cluster, "ann", USUAL).await.unwrap();
     let placed = controller.put(&document(&json!({})), None).await.unwrap();
     let clock = Clock::monotonic();
-    etcdctl(&cluster, &["lease", "revoke", &leases(&cluster)[0]]);
+    cluster.ctl(&["lease", "revoke", &leases(&cluster)[0]]);
     // Its documents were not removed by somebody.
     let over = timeout(Duration::from_secs(3), controller.over(&placed));
     assert!(matches!(

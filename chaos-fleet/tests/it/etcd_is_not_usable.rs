@@ -7,7 +7,7 @@ use chaos_fleet::{Controller, Etcd, FleetError, Operator, StoreError};
 use etcd_cluster::Cluster;
 use tokio::time::timeout;
 
-use crate::support::fleet::{etcd, etcdctl, name, trust};
+use crate::support::fleet::{etcd, name, trust};
 
 async fn status(etcd: Etcd) -> Result<(), FleetError> {
     let operator = Operator::new(etcd, name("shop"));
@@ -24,7 +24,7 @@ async fn etcd_that_wants_a_password() {
         &["user", "add", "eve:other"],
         &["auth", "enable"],
     ] {
-        etcdctl(&cluster, arguments);
+        cluster.ctl(arguments);
     }
     status(etcd(&cluster).user("root", "secret")).await.unwrap();
     for etcd in [

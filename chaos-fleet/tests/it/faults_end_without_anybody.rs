@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{Clock, Injector, inject_async};
+use chaos_fleet::Trust;
 use etcd_cluster::Cluster;
 use serde_json::json;
 use tokio::time::sleep;
@@ -191,9 +192,7 @@ fn a_blocked_runtime_is_freed_at_the_end_of_the_hold() {
     let (joined, calls) = (injector.clone(), injector.clone());
     let served = std::thread::spawn(move || {
         inside.block_on(async move {
-            let member = fleet(&endpoints, "one")
-                .hold(Duration::from_secs(5))
-                .trust_the_store();
+            let member = fleet(&endpoints, "one", Trust::Store).hold(Duration::from_secs(5));
             let _member = member.join(&joined).unwrap();
             let clock = Clock::monotonic();
             loop {

@@ -3,6 +3,7 @@
 pub(crate) mod fleet;
 pub(crate) mod hand;
 pub(crate) mod shop;
+pub(crate) mod slow;
 
 use std::time::Duration;
 

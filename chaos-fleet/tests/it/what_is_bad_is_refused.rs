@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chaos_core::{audit::Action, token::TokenKey};
-use chaos_fleet::Fate;
+use chaos_core::{Injector, audit::Action, token::TokenKey};
+use chaos_fleet::{Fate, Trust};
 use etcd_cluster::Cluster;
 use serde_json::json;
 use tokio::time::sleep;
@@ -121,12 +121,7 @@ async fn only_what_is_signed_is_taken() {
         TokenKey::new(&[1; 32]).unwrap(),
         TokenKey::new(&[2; 32]).unwrap(),
     );
-    let injector = chaos_core::Injector::new();
-    let fleet = fleet(&etcd.endpoints(), "one").signed_by(key.clone());
-    let shop = Shop {
-        member: fleet.join(&injector).unwrap(),
-        injector,
-    };
+    let shop = Shop::of(fleet(&etcd.endpoints(), "one", Trust::Key(key.clone())));
     let mut hand = Hand::new(&etcd.endpoints()[0]).await;
     let never = |name| document(name, json!({ "document": { "leash": "never" } }));
     hand.put("orders/rules/unsigned", never("unsigned").to_string(), 0)
@@ -228,4 +223,17 @@ async fn an_endpoint_that_is_no_etcd_is_no_harm() {
     );
     until("the next endpoint is used", || shop.is_followed()).await;
     sleep(Duration::from_millis(10)).await;
+}
+
+#[tokio::test]
+async fn a_hold_out_of_its_range_is_refused() {
+    let endpoints = ["http://127.0.0.1:1".to_owned()];
+    for hold in [4_999, 300_001] {
+        let fleet = fleet(&endpoints, "one", Trust::Store).hold(Duration::from_millis(hold));
+        let refusal = fleet.join(&Injector::new()).unwrap_err();
+        assert_eq!(
+            (refusal.field(), refusal.allowed()),
+            ("hold", "a time from 5s to 5m")
+        );
+    }
 }

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use chaos_core::{Injector, token::TokenKey, wire};
-use chaos_fleet::{Etcd, Fleet, Member, Replica};
+use chaos_fleet::{Etcd, Fleet, Member, Replica, Trust};
 use clap::Args;
 
 use crate::Error;
@@ -57,17 +57,15 @@ impl FleetArgs {
                 .ok_or_else(|| format!("--label {label}: no NAME=VALUE"))?;
             replica = replica.label(name, value)?;
         }
-        let fleet = Fleet::etcd(etcd, name.parse()?)
-            .replica(replica)
-            .hold(self.hold);
-        let fleet = match &self.fleet_key {
+        let trust = match &self.fleet_key {
             Some(path) => {
                 let key = std::fs::read(path);
                 let key = key.map_err(|error| format!("{}: {error}", path.display()))?;
-                fleet.signed_by(TokenKey::new(key.trim_ascii())?)
+                Trust::Key(TokenKey::new(key.trim_ascii())?)
             }
-            None => fleet.trust_the_store(),
+            None => Trust::Store,
         };
-        Ok(Some(fleet.join(injector)?))
+        let fleet = Fleet::etcd(etcd, name.parse()?, replica, trust);
+        Ok(Some(fleet.hold(self.hold).join(injector)?))
     }
 }

@@ -5,7 +5,7 @@ use chaos_fleet::{DocumentEnd, Ended};
 use crate::failure::Exit;
 
 /// Why an application is over.
-pub(super) enum ApplyEnding {
+pub(in crate::commands) enum ApplyEnding {
     /// The document's time is over.
     Over,
     /// A signal, with the exit code for it.
@@ -17,7 +17,7 @@ pub(super) enum ApplyEnding {
 }
 
 impl ApplyEnding {
-    pub(super) fn exit(&self) -> Exit {
+    pub(in crate::commands) fn exit(&self) -> Exit {
         match self {
             Self::Over => Exit::Done,
             Self::Signal(code) => Exit::Other(*code),
@@ -32,7 +32,7 @@ impl ApplyEnding {
     }
 
     /// Returns what has happened.
-    pub(super) fn told(&self) -> String {
+    pub(in crate::commands) fn told(&self) -> String {
         match self {
             Self::Over | Self::Signal(_) | Self::NotAll => "taken back".to_owned(),
             Self::Fleet(DocumentEnd::Stopped(stops)) => match stops.keys().next() {
@@ -50,7 +50,7 @@ impl ApplyEnding {
     }
 
     /// Returns the reason that somebody has given for it.
-    pub(super) fn reason(&self) -> Option<&str> {
+    pub(in crate::commands) fn reason(&self) -> Option<&str> {
         match self {
             Self::Fleet(DocumentEnd::Stopped(stops)) => {
                 stops.values().next().map(|stop| stop.reason.as_str())

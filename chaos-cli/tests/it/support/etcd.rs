@@ -1,10 +1,6 @@
-//! An etcd of the test's own, of one member, and replicas that only write reports.
+//! What tests do with an etcd, and replicas that only write reports.
 
 use std::{
-    io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -14,98 +10,30 @@ use std::{
 };
 
 use chaos_core::Clock;
+use etcd_cluster::Cluster;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-/// It is killed when it is dropped.
-pub(crate) struct Etcd {
-    child: Child,
-    address: SocketAddr,
-    folder: TempDir,
-    scheme: String,
-}
+/// The fleet `demo` in an etcd of one member.
+pub(crate) struct Etcd(pub(crate) Cluster);
 
 impl Etcd {
     pub(crate) fn start() -> Self {
-        let etcd = Self::spawn("http", &[]);
-        until("etcd serves", || etcd.is_healthy());
-        etcd
+        Self(Cluster::start())
     }
 
-    /// Starts one whose clients use this scheme, with these further arguments. It may not serve yet.
-    pub(crate) fn spawn(scheme: &str, arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let free = || {
-            TcpListener::bind("127.0.0.1:0")
-                .unwrap()
-                .local_addr()
-                .unwrap()
-        };
-        let (client, peer) = (free(), free());
-        let (client_url, peer_url) = (format!("{scheme}://{client}"), format!("http://{peer}"));
-        let child = Command::new("etcd")
-            .arg("--data-dir")
-            .arg(folder.path().join("data"))
-            .args(["--name", "m0", "--log-level", "error"])
-            .args(["--listen-client-urls", &client_url])
-            .args(["--advertise-client-urls", &client_url])
-            .args(["--listen-peer-urls", &peer_url])
-            .args(["--initial-advertise-peer-urls", &peer_url])
-            .args(["--initial-cluster", &format!("m0={peer_url}")])
-            .args(arguments)
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        Self {
-            child: child.expect("`etcd` of Debian's etcd-server is installed"),
-            address: client,
-            folder,
-            scheme: scheme.to_owned(),
-        }
-    }
-
-    /// Returns the fleet `demo` as `--fleet` names it.
+    /// Returns the fleet as `--fleet` names it.
     pub(crate) fn fleet(&self) -> String {
-        format!("{}://{}/demo", self.scheme, self.address)
+        format!("{}/demo", self.0.endpoints()[0])
     }
 
     /// Writes a file that only its owner may read.
     pub(crate) fn file(&self, name: &str, text: &str) -> String {
-        use std::os::unix::fs::PermissionsExt;
-        let path: PathBuf = self.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        path.to_str().unwrap().to_owned()
-    }
-
-    fn is_healthy(&self) -> bool {
-        let ask = || -> std::io::Result<String> {
-            let mut stream = TcpStream::connect(self.address)?;
-            stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-            stream.write_all(b"GET /health HTTP/1.0\r\n\r\n")?;
-            let mut answer = String::new();
-            stream.read_to_string(&mut answer)?;
-            Ok(answer)
-        };
-        ask().is_ok_and(|answer| answer.contains(r#""health":"true""#))
-    }
-
-    pub(crate) fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
-        let done = Command::new("kill").args([signal, &id]).status();
-        assert!(done.unwrap().success());
+        self.0.file(name, text)
     }
 
     /// Runs `etcdctl`, and returns what it prints.
     pub(crate) fn ctl(&self, arguments: &[&str]) -> String {
-        let output = Command::new("etcdctl")
-            .env("ETCDCTL_API", "3")
-            .args(["--endpoints", &format!("http://{}", self.address)])
-            .args(arguments)
-            .output();
-        let output = output.expect("`etcdctl` of Debian's etcd-client is installed");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        self.0.ctl(arguments)
     }
 
     pub(crate) fn put(&self, key: &str, value: &Value) {
@@ -125,13 +53,6 @@ impl Etcd {
     }
 }
 
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
 fn report(id: &str, zone: &str, documents: &Value) -> Value {
     json!({
         "id": id,
@@ -144,7 +65,7 @@ fn report(id: &str, zone: &str, documents: &Value) -> Value {
     })
 }
 
-/// A replica that answers to the document `lost`, until it is dropped.
+/// A replica that answers to a document, `lost` unless it is said, until it is dropped.
 pub(crate) struct Answering {
     is_over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -152,20 +73,32 @@ pub(crate) struct Answering {
 
 impl Answering {
     pub(crate) fn start(etcd: &Arc<Etcd>, id: &str, zone: &str, outcome: Value) -> Self {
+        Self::to("lost", etcd, report(id, zone, &json!({})), outcome)
+    }
+
+    /// Starts one of zone `a` that lets pickers inject errors, and answers to a document.
+    pub(crate) fn opted_in(etcd: &Arc<Etcd>, id: &str, document: &str, outcome: Value) -> Self {
+        let mut report = report(id, "a", &json!({}));
+        report["opted_in"] = json!(["error"]);
+        Self::to(document, etcd, report, outcome)
+    }
+
+    fn to(document: &str, etcd: &Arc<Etcd>, mut report: Value, outcome: Value) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
-        etcd.register(id, zone);
+        let place = format!("replicas/{}", report["id"].as_str().unwrap());
+        etcd.put(&place, &report);
         let (etcd, over) = (Arc::clone(etcd), Arc::clone(&is_over));
-        let (id, zone) = (id.to_owned(), zone.to_owned());
+        let document = document.to_owned();
         let answer = move || {
             let mut seen = None;
             // The flag alone is of interest.
             while !over.load(Ordering::Relaxed) {
-                let revision = etcd.revision("orders/rules/lost");
+                let revision = etcd.revision(&format!("orders/rules/{document}"));
                 if revision.is_some() && revision != seen {
                     let mut outcome = outcome.clone();
                     outcome["revision"] = revision.into();
-                    let report = report(&id, &zone, &json!({ "lost": outcome }));
-                    etcd.put(&format!("replicas/{id}"), &report);
+                    report["documents"] = json!({ &document: outcome });
+                    etcd.put(&place, &report);
                     seen = revision;
                 }
                 thread::park_timeout(Duration::from_millis(50));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chaos_core::wire;
 use toml::{Table, Value};
 
-use crate::picker::error::PickError;
+use crate::error::Refusal;
 
 /// The name of a field, and what it accepts.
 pub(super) type Field = (&'static str, &'static str);
@@ -43,7 +43,7 @@ impl Fields {
         path: &'static str,
         table: Table,
         known: &'static [Field],
-    ) -> Result<Self, PickError> {
+    ) -> Result<Self, Refusal> {
         let fields = Self { path, table, known };
         let is_known = |name: &&String| known.iter().any(|(known, _)| known == name);
         match fields.table.keys().find(|name| !is_known(name)) {
@@ -51,7 +51,7 @@ impl Fields {
             Some(unknown) => {
                 let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
                 let path = fields.path_of(unknown);
-                Err(PickError::new(path, "unknown field", names.join(", ")))
+                Err(Refusal::new(path, "unknown field", names.join(", ")))
             }
         }
     }
@@ -63,11 +63,11 @@ impl Fields {
         }
     }
 
-    pub(super) fn refuse(&self, name: &str, problem: impl std::fmt::Display) -> PickError {
-        PickError::new(self.path_of(name), problem, allowed(self.known, name))
+    pub(super) fn refuse(&self, name: &str, problem: impl std::fmt::Display) -> Refusal {
+        Refusal::new(self.path_of(name), problem, allowed(self.known, name))
     }
 
-    pub(super) fn missing(&self, name: &str) -> PickError {
+    pub(super) fn missing(&self, name: &str) -> Refusal {
         self.refuse(name, "the field is missing")
     }
 
@@ -81,7 +81,7 @@ impl Fields {
         self.table
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, PickError> {
+    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -89,7 +89,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, PickError> {
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, Refusal> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Boolean(flag)) => Ok(Some(flag)),
@@ -99,7 +99,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn number(&mut self, name: &str) -> Result<Option<f64>, PickError> {
+    pub(super) fn number(&mut self, name: &str) -> Result<Option<f64>, Refusal> {
         match self.take(name) {
             None => Ok(None),
             Some(Value::Float(number)) => Ok(Some(number)),
@@ -114,7 +114,7 @@ impl Fields {
         name: &str,
         least: u64,
         most: u64,
-    ) -> Result<Option<u64>, PickError> {
+    ) -> Result<Option<u64>, Refusal> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
@@ -125,7 +125,7 @@ impl Fields {
         }
     }
 
-    pub(super) fn duration(&mut self, name: &str) -> Result<Option<Duration>, PickError> {
+    pub(super) fn duration(&mut self, name: &str) -> Result<Option<Duration>, Refusal> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use chaos_core::{Rule, wire};
+use chaos_core::{Rule, RuleError, wire};
 use serde_json::{Map, Number, Value as Json, json};
 use toml::Value;
 
 use super::fields::Fields;
-use crate::picker::error::PickError;
+use crate::error::Refusal;
 
 const MOST_RULES: usize = 100;
 
@@ -20,7 +20,7 @@ pub(super) fn rules(
     name: &str,
     ttl: Duration,
     is_leashed: bool,
-) -> Result<Vec<Rule>, PickError> {
+) -> Result<Vec<Rule>, Refusal> {
     let (fault, rules) = (fields.text("fault")?, fields.take("rules"));
     let settle = |rules| settled(rules, name, ttl, is_leashed);
     match (fault, rules) {
@@ -28,7 +28,7 @@ pub(super) fn rules(
         (None, None) => Err(fields.missing("fault")),
         (Some(fault), None) => {
             let rules = short(&fault).and_then(settle);
-            rules.map_err(|error| error.within("fault"))
+            rules.map_err(|error| error.moved_to("fault"))
         }
         (None, Some(Value::Array(rules))) => {
             if !(1..=MOST_RULES).contains(&rules.len()) {
@@ -43,16 +43,16 @@ pub(super) fn rules(
 }
 
 /// Reads the short form. Without a site, it is meant for every site.
-fn short(fault: &str) -> Result<Vec<Map<String, Json>>, PickError> {
+fn short(fault: &str) -> Result<Vec<Map<String, Json>>, Refusal> {
     let site = fault.find(['=', '(', '"', '{']);
     let has_site = site.is_some_and(|at| fault[at..].starts_with('='));
     let rules = match has_site {
         true => wire::rules_from_short(fault),
         false => wire::rules_from_short(&format!("**={fault}")),
     };
-    let rules = rules?;
+    let rules = rules.map_err(|error| of_rule(&error))?;
     if rules.is_empty() {
-        return Err(PickError::new("", "it arms no rule", "at least one fault"));
+        return Err(Refusal::new("", "it arms no rule", "at least one fault"));
     }
     let object = |rule: &Rule| match wire::rule_to_value(rule) {
         // The names of the short form are meant for an environment.
@@ -67,15 +67,15 @@ fn short(fault: &str) -> Result<Vec<Map<String, Json>>, PickError> {
 }
 
 /// Reads a rule of the file, which has yet to get what is said for the whole pick.
-fn written(rule: Value, path: &str) -> Result<Map<String, Json>, PickError> {
+fn written(rule: Value, path: &str) -> Result<Map<String, Json>, Refusal> {
     let Json::Object(rule) = json(rule, path)? else {
-        return Err(PickError::new(path, "not a table", "a rule"));
+        return Err(Refusal::new(path, "not a table", "a rule"));
     };
     for (field, of_pick) in FOR_THE_PICK {
         if rule.contains_key(field) {
             let path = format!("{path}.{field}");
             let problem = "the pick says it for all of its rules";
-            return Err(PickError::new(
+            return Err(Refusal::new(
                 path,
                 problem,
                 format!("`{of_pick}` of the pick"),
@@ -91,7 +91,7 @@ fn settled(
     name: &str,
     ttl: Duration,
     is_leashed: bool,
-) -> Result<Vec<Rule>, PickError> {
+) -> Result<Vec<Rule>, Refusal> {
     let settle = |(at, mut rule): (usize, Map<String, Json>)| {
         let id = || format!("{name}.{}", at + 1).into();
         rule.entry("id").or_insert_with(id);
@@ -104,38 +104,35 @@ fn settled(
     };
     let rules: Vec<_> = rules.into_iter().enumerate().map(settle).collect();
     let document = json!({ "rules": rules }).to_string();
-    let rules = wire::rules_from_json(document.as_bytes())?;
+    let rules = wire::rules_from_json(document.as_bytes()).map_err(|error| of_rule(&error))?;
     let mut ids = BTreeSet::new();
     for (at, rule) in rules.iter().enumerate() {
         if !ids.insert(rule.id().as_str()) {
             let problem = format!("`{}` occurs twice", rule.id());
             let path = format!("rules[{at}].id");
-            return Err(PickError::new(
-                path,
-                problem,
-                "an id that no other rule has",
-            ));
+            return Err(Refusal::new(path, problem, "an id that no other rule has"));
         }
     }
     Ok(rules)
 }
 
+/// Leaves out the id of the rule, which may be one that was made here.
+fn of_rule(error: &RuleError) -> Refusal {
+    Refusal::new(error.field(), error.problem(), error.allowed())
+}
+
 /// Converts a value to JSON, and refuses what JSON does not have.
-fn json(value: Value, path: &str) -> Result<Json, PickError> {
+fn json(value: Value, path: &str) -> Result<Json, Refusal> {
     Ok(match value {
         Value::String(text) => text.into(),
         Value::Integer(number) => number.into(),
         Value::Boolean(flag) => flag.into(),
         Value::Float(number) => match Number::from_f64(number) {
             Some(number) => number.into(),
-            None => return Err(PickError::new(path, "not finite", "a finite number")),
+            None => return Err(Refusal::new(path, "not finite", "a finite number")),
         },
         Value::Datetime(_) => {
-            return Err(PickError::new(
-                path,
-                "a date or a time",
-                "a text, in quotes",
-            ));
+            return Err(Refusal::new(path, "a date or a time", "a text, in quotes"));
         }
         Value::Array(values) => {
             let values = values.into_iter().enumerate();
@@ -148,7 +145,7 @@ fn json(value: Value, path: &str) -> Result<Json, PickError> {
                 Ok((name, value))
             };
             let fields = table.into_iter().map(field);
-            Json::Object(fields.collect::<Result<_, PickError>>()?)
+            Json::Object(fields.collect::<Result<_, Refusal>>()?)
         }
     })
 }

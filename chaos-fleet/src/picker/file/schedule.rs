@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use toml::{Value, value::Datetime};
 
 use super::fields::{Field, Fields, allowed, shown};
-use crate::picker::{calendar::Calendar, error::PickError};
+use crate::{error::Refusal, picker::calendar::Calendar};
 
 const WINDOW: &[Field] = &[
     ("days", "days such as \"mon-fri\""),
@@ -32,7 +32,7 @@ const LEAST_MEAN: Duration = Duration::from_secs(60);
 /// The longest mean, in weeks by the calendar.
 const MOST_WEEKS: i32 = 53;
 
-pub(super) fn ttl(fields: &mut Fields) -> Result<Duration, PickError> {
+pub(super) fn ttl(fields: &mut Fields) -> Result<Duration, Refusal> {
     let ttl = fields.duration("ttl")?.unwrap_or(DEFAULT_TTL);
     match (Duration::from_secs(1)..=LONGEST_TTL).contains(&ttl) {
         true => Ok(ttl),
@@ -40,7 +40,7 @@ pub(super) fn ttl(fields: &mut Fields) -> Result<Duration, PickError> {
     }
 }
 
-pub(super) fn calendar(fields: &mut Fields) -> Result<Calendar, PickError> {
+pub(super) fn calendar(fields: &mut Fields) -> Result<Calendar, Refusal> {
     let table = match fields.take("window") {
         None => return Err(fields.missing("window")),
         Some(Value::Table(table)) => table,
@@ -52,7 +52,7 @@ pub(super) fn calendar(fields: &mut Fields) -> Result<Calendar, PickError> {
     for (name, value) in window.rest() {
         let Value::String(text) = value else {
             let problem = format!("{} is no text", shown(&value));
-            return Err(PickError::new(
+            return Err(Refusal::new(
                 format!("window.{name}"),
                 problem,
                 allowed(WINDOW, &name),
@@ -67,7 +67,7 @@ pub(super) fn calendar(fields: &mut Fields) -> Result<Calendar, PickError> {
     Ok(Calendar::new(window, zone, holidays))
 }
 
-fn holidays(window: &mut Fields) -> Result<BTreeSet<Date>, PickError> {
+fn holidays(window: &mut Fields) -> Result<BTreeSet<Date>, Refusal> {
     let dates = match window.take("holidays") {
         None => return Ok(BTreeSet::new()),
         Some(Value::Array(dates)) => dates,
@@ -113,7 +113,7 @@ fn date_of(date: &Datetime) -> Option<Date> {
 pub(super) fn mean_and_min(
     fields: &mut Fields,
     calendar: &Calendar,
-) -> Result<(SignedDuration, SignedDuration), PickError> {
+) -> Result<(SignedDuration, SignedDuration), Refusal> {
     let given = fields.duration("mean_time_between")?;
     let mean = given.unwrap_or(DEFAULT_MEAN);
     let min = fields.duration("min_time_between")?.unwrap_or(mean / 2);

@@ -34,11 +34,11 @@ impl Store {
 
 /// One of several pickers: what it is about to write, and on the strength of which revision.
 #[derive(Default)]
-struct Picker {
+struct Simulated {
     intent: Option<(State, u64, bool)>,
 }
 
-impl Picker {
+impl Simulated {
     /// Reads, or writes what the last reading came to. Returns whether it has made a pick.
     fn step(&mut self, pick: &Pick, store: &mut Store, now: Timestamp, random: u64) -> bool {
         if let Some((state, seen, is_pick)) = self.intent.take() {
@@ -74,11 +74,11 @@ fn three(
         state: None,
         revision: 0,
     };
-    let mut pickers = [(); 3].map(|()| Picker::default());
+    let mut pickers = [(); 3].map(|()| Simulated::default());
     let mut made: BTreeMap<u64, Vec<Timestamp>> = BTreeMap::new();
     for second in (0..hours * 3600).step_by(120) {
         if pause.is_some_and(|(from, until)| (from..until).contains(&(second / 3600))) {
-            pickers = [(); 3].map(|()| Picker::default());
+            pickers = [(); 3].map(|()| Simulated::default());
             continue;
         }
         for _ in 0..4 {
@@ -86,7 +86,7 @@ fn three(
             let skew = SignedDuration::from_millis(dice.random_range(-1000..=1000));
             let now = from + SignedDuration::from_secs(second) + skew;
             if dice.random_bool(0.02) {
-                pickers[who] = Picker::default();
+                pickers[who] = Simulated::default();
             }
             if pickers[who].step(pick, &mut store, now, dice.random()) {
                 let (state, _) = store.read();

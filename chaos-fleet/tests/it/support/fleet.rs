@@ -1,6 +1,6 @@
 //! A fleet whose replicas only write reports.
 
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 
 use chaos_core::{Clock, token::TokenKey};
 use chaos_fleet::{Controller, Document, Etcd, FleetError, Name, Operator, Trust};
@@ -90,6 +90,40 @@ impl Raw {
         value.map(|kv| kv.value_str().unwrap().to_owned())
     }
 
+    /// Returns the revisions in which a key was put, of the whole history of etcd.
+    #[cfg(feature = "picker")]
+    pub(crate) async fn puts(&self, key: &str) -> Vec<i64> {
+        use etcd_client::{EventType, WatchOptions};
+        let key = format!("/chaos/shop/{key}");
+        let got = self.0.kv_client().get("/", None).await.unwrap();
+        let now = got.header().unwrap().revision();
+        // The end of the history is told by a put of another key.
+        let (end, mut puts) = (format!("{key}~"), vec![]);
+        let put = self.0.kv_client().put(end.as_str(), "", None).await;
+        put.unwrap();
+        let options = WatchOptions::new()
+            .with_range(format!("{key}~~"))
+            .with_start_revision(1);
+        let mut watch = self
+            .0
+            .watch_client()
+            .watch(key.as_str(), Some(options))
+            .await
+            .unwrap();
+        loop {
+            let answer = watch.message().await.unwrap().unwrap();
+            for event in answer.events() {
+                let kv = event.kv().unwrap();
+                if kv.key() == end.as_bytes() && kv.mod_revision() > now {
+                    return puts;
+                }
+                if kv.key() == key.as_bytes() && event.event_type() == EventType::Put {
+                    puts.push(kv.mod_revision());
+                }
+            }
+        }
+    }
+
     /// Registers replicas, in one zone or another by turns.
     pub(crate) async fn register(&self, ids: impl Iterator<Item = usize>) {
         let puts: Vec<_> = ids
@@ -106,21 +140,9 @@ impl Raw {
     }
 }
 
-/// Runs `etcdctl`, and returns what it prints.
-pub(crate) fn etcdctl(cluster: &Cluster, arguments: &[&str]) -> String {
-    let output = Command::new("etcdctl")
-        .env("ETCDCTL_API", "3")
-        .args(["--endpoints", &cluster.endpoints()[0]])
-        .args(arguments)
-        .output();
-    let output = output.expect("`etcdctl` of Debian's etcd-client is installed");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// Returns the leases there are, as `etcdctl` writes them.
 pub(crate) fn leases(cluster: &Cluster) -> Vec<String> {
-    let listed = etcdctl(cluster, &["lease", "list"]);
+    let listed = cluster.ctl(&["lease", "list"]);
     listed.lines().skip(1).map(str::to_owned).collect()
 }
 

@@ -40,6 +40,12 @@ impl Hand {
         Some(serde_json::from_slice(&value).unwrap())
     }
 
+    /// Returns how often a key has been put.
+    pub(crate) async fn version(&mut self, key: &str) -> i64 {
+        let answer = self.client.get(format!("/chaos/shop/{key}"), None).await;
+        answer.unwrap().kvs()[0].version()
+    }
+
     /// Puts a document without a signature, and returns the revision.
     pub(crate) async fn document(&mut self, name: &str, changes: Value, lease: i64) -> i64 {
         let document = document(name, changes).to_string();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chaos_core::{Injector, inject};
-use chaos_fleet::{Etcd, Fate, Fleet, Member, Replica, Report};
+use chaos_fleet::{Etcd, Fate, Fleet, Member, Replica, Report, Trust};
 
 /// A replica with an injector of its own, which trusts the store.
 pub(crate) struct Shop {
@@ -18,8 +18,23 @@ impl Shop {
     }
 
     pub(crate) fn with_hold(endpoints: &[String], id: &str, hold: Duration) -> Self {
+        let fleet = fleet(endpoints, id, Trust::Store);
+        Self::of(fleet.hold(hold))
+    }
+
+    /// Joins as one at which pickers may inject a kind of fault, and that trusts the key of the tests, with a hold of five
+    /// seconds.
+    #[cfg(feature = "picker")]
+    pub(crate) fn opted_in(endpoints: &[String], id: &str, fault: &str) -> Self {
+        let replica = replica(id).opt_in(fault);
+        let trust = super::fleet::trust();
+        let fleet = Fleet::etcd(etcd(endpoints), "shop".parse().unwrap(), replica, trust);
+        Self::of(fleet.hold(Duration::from_secs(5)))
+    }
+
+    /// Joins a fleet.
+    pub(crate) fn of(fleet: Fleet) -> Self {
         let injector = Injector::new();
-        let fleet = fleet(endpoints, id).hold(hold).trust_the_store();
         let member = fleet.join(&injector).unwrap();
         Self { injector, member }
     }
@@ -65,9 +80,15 @@ impl Shop {
 }
 
 /// A fleet that is not joined yet.
-pub(crate) fn fleet(endpoints: &[String], id: &str) -> Fleet {
-    let etcd = Etcd::new(endpoints.iter().map(String::as_str)).unwrap();
+pub(crate) fn fleet(endpoints: &[String], id: &str, trust: Trust) -> Fleet {
+    Fleet::etcd(etcd(endpoints), "shop".parse().unwrap(), replica(id), trust)
+}
+
+fn etcd(endpoints: &[String]) -> Etcd {
+    Etcd::new(endpoints.iter().map(String::as_str)).unwrap()
+}
+
+fn replica(id: &str) -> Replica {
     let replica = Replica::new(id.parse().unwrap());
-    let replica = replica.label("zone", "a").unwrap();
-    Fleet::etcd(etcd, "shop".parse().unwrap()).replica(replica)
+    replica.label("zone", "a").unwrap()
 }
