@@ -44,6 +44,19 @@ impl WatchedCall {
         })
     }
 
+    /// Begins to serve the call, for an integration that makes the future of an inner service before it polls that. If a rule
+    /// is observed, what is decided meanwhile is decided in the call.
+    #[doc(hidden)]
+    #[inline]
+    pub fn begin_to_serve<T>(&self, begin: impl FnOnce() -> T) -> T {
+        let observed = self
+            .call
+            .as_ref()
+            .filter(|call| call.watchers().is_observed);
+        let _serving = observed.map(|call| Serving::new(call.injected()));
+        begin()
+    }
+
     /// Polls what serves the call. What is injected meanwhile is injected into the call.
     pub fn poll<T>(
         &mut self,
@@ -95,6 +108,9 @@ impl WatchedCall {
         let end = if has_left { CallEnd::Left } else { end };
         let now = call.watchers().now();
         call.watchers().count_head(start, injected, now, end);
+        if call.watchers().is_observed {
+            call.count_outcome(start.taken(now), now, end);
+        }
         call.watchers().judge_those(now, |monitor| {
             monitor.end(start, injected, now, end, has_body)
         });

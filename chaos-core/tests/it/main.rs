@@ -35,6 +35,7 @@ mod naive_twin;
 mod no_time_is_no_wait;
 mod off_is_off;
 mod open_telemetry_shows_injections;
+mod outcomes_are_counted;
 mod overlays_are_private;
 mod paused_clocks_do_not_wait_for_threads;
 mod plain_rules_fire_alike;

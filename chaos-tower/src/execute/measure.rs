@@ -79,6 +79,12 @@ impl MeasuredCall {
         Self { call, bodies }
     }
 
+    /// Calls the inner service, which decides on faults of its own when it is called.
+    #[inline]
+    pub(crate) fn begin_to_serve<T>(&self, begin: impl FnOnce() -> T) -> T {
+        self.call.begin_to_serve(begin)
+    }
+
     /// Measures the call by its result, which is converted for the surface `M`.
     pub(crate) fn over<F, M>(self, inner: F) -> MeasuredFuture<F, M> {
         MeasuredFuture {
