@@ -230,11 +230,9 @@ fn no_injection_is_lost_under_load() {
         let [above, own] = <[_; 2]>::try_from(outcomes(&injector).sites).unwrap();
         assert!(counts.injected > 100, "{counts:?}");
         assert_eq!(own.hit.calls, counts.injected, "{site}: {counts:?}");
-        assert_eq!(
-            own.hit.calls + own.spared.calls,
-            counts.matched,
-            "{site}: {counts:?}"
-        );
+        // A call that was to be hit when the rule was disabled is neither.
+        let neither = counts.matched - own.hit.calls - own.spared.calls;
+        assert!(neither <= THREADS, "{site}: {neither} of {counts:?}");
         // Each request passes the site once, and each thread had one under way when the observation began.
         let missed = own.hit.calls - above.hit.calls;
         assert!(missed <= THREADS, "{site}: {missed}");
