@@ -120,6 +120,7 @@ async fn a_wrong_role() {
         let _ = injector.site("a");
         let rule = chaos_core::wire::rule_from_json(RULE.as_bytes(), Some("a")).unwrap();
         injector.put(rule);
+        injector.observe_outcomes("a", ["a"]).unwrap();
         let before = injector.status().generation;
         let mut refused = 0;
         for (line, body, needs) in ROUTES {
