@@ -51,7 +51,7 @@ impl Injector {
     ///
     /// injector.observe_outcomes("lost", ["db.read"])?;
     /// assert!(read().is_err());
-    /// injector.delete("lost");
+    /// injector.remove(&"lost".parse()?);
     ///
     /// let outcomes = injector.outcomes("lost").expect("it is observed");
     /// assert!(outcomes.is_over);
