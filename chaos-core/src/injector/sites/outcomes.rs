@@ -21,7 +21,8 @@ impl Injector {
     ///   is served.
     /// - It is *spared* if the rule matched it, or a call below it, and its draw, its limits or the policy left all of these
     ///   alone. With a rate, the draw decides between hit and spared, so the two can be compared: they are calls of the same
-    ///   process and time. A call without the rule's key is not spared: no draw could hit it.
+    ///   process and time. A rule in mode shadow spares each call. A call without the rule's key is not spared: no draw could
+    ///   hit it.
     /// - It is *unmatched* otherwise. So is a call whose fault never began, because a response had no body for it, for
     ///   example, and one of a rule that is halted or over.
     ///
