@@ -6,10 +6,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{
-            AtomicBool, AtomicU64,
-            Ordering::{Relaxed, Release},
-        },
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, SystemTime},
 };
@@ -21,7 +18,8 @@ use crate::{call::meter::nanos, name::RuleId};
 
 /// The observed rules of one injector. Everything is written under the injector's lock.
 pub(crate) struct Observations {
-    /// Whether there are any. It only says whether to look at the list.
+    /// Whether there are any. It only says whether to look at the list: relaxed. Who arms a rule after it was observed
+    /// hands this on with the rule.
     are_there: AtomicBool,
     list: ArcSwap<Vec<Arc<Observation>>>,
     /// The nanoseconds at which the first lease is over. It orders nothing: relaxed.
@@ -167,8 +165,7 @@ impl Observations {
         let are_there = !list.is_empty();
         self.list.store(Arc::new(list));
         self.first_end.store(first.unwrap_or(u64::MAX), Relaxed);
-        // After the list: a call that sees it finds the list. One that does not comes before it.
-        self.are_there.store(are_there, Release);
+        self.are_there.store(are_there, Relaxed);
     }
 }
 

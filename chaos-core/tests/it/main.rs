@@ -4,6 +4,7 @@
 
 mod a_blocked_log_holds_nobody_else;
 mod a_fleet_halts;
+mod a_leash_ends_calls_under_way;
 mod a_leash_ends_rules;
 mod a_print_is_an_event;
 mod an_allowance_is_never_exceeded;
@@ -30,6 +31,7 @@ mod halt_wins;
 mod injected_is_recognised;
 mod injections_are_told_once;
 mod latency_keeps_its_curve;
+mod leashes_do_what_a_model_does;
 mod limit_is_exact;
 mod naive_twin;
 mod no_time_is_no_wait;

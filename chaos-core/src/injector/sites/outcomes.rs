@@ -11,6 +11,7 @@ use crate::{
     hub::observations::{Observation, observed_site::ObservedSite},
     injector::{Injector, book::Book},
     name::RuleId,
+    site::Site,
 };
 
 impl Injector {
@@ -158,7 +159,7 @@ fn observed_sites<S: AsRef<str>>(
             return Err(ObserveError::TooManySites);
         }
         let named = book.sites.iter().filter(|site| site.name() == name);
-        let kinds: Vec<_> = named.map(|site| site.kind()).collect();
+        let kinds: Vec<_> = named.map(Site::kind).collect();
         let are_calls = |kind: &SiteKind| *kind != SiteKind::Connection;
         if !kinds.iter().any(are_calls) {
             let name = name.to_owned();
