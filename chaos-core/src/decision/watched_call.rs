@@ -44,17 +44,19 @@ impl WatchedCall {
         })
     }
 
-    /// Begins to serve the call, for an integration that makes the future of an inner service before it polls that. If a rule
-    /// is observed, what is decided meanwhile is decided in the call.
+    /// Serves the call until the result is dropped, for an integration that makes the future of an inner service before it
+    /// polls that. If a rule is observed, what is decided meanwhile is decided in the call.
+    ///
+    /// It takes no closure: a request would be moved into that, and once more out of it.
     #[doc(hidden)]
     #[inline]
-    pub fn begin_to_serve<T>(&self, begin: impl FnOnce() -> T) -> T {
+    #[must_use = "the call is served until it is dropped"]
+    pub fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
         let observed = self
             .call
             .as_ref()
             .filter(|call| call.watchers().is_observed);
-        let _serving = observed.map(|call| Serving::new(call.injected()));
-        begin()
+        observed.map(|call| Serving::new(call.injected()))
     }
 
     /// Polls what serves the call. What is injected meanwhile is injected into the call.

@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroU64,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     task::{Context, Poll, Waker},
     thread,
     time::Duration,
@@ -170,21 +170,24 @@ fn a_layer_below_is_decided_on_when_it_is_called() {
     let decision = above.decide(&Call::new());
     let mut watched = above.measure(&Call::new(), decision.as_ref()).unwrap();
     // As a service does that calls an inner service before it polls its future.
-    watched.begin_to_serve(|| assert!(!pass(below, &Call::new(), || false)));
+    let serving = watched.begin_to_serve();
+    assert!(!pass(below, &Call::new(), || false));
+    drop(serving);
     watched.end(false);
     for site in outcomes(&injector).sites {
         assert_eq!(groups(&site), [(0, 0), (1, 0), (0, 0)], "{}", site.site);
     }
 }
 
-/// Passes all sites on several threads until `done`.
-fn under_load(injector: &Injector, done: &AtomicBool) {
+/// Serves requests, each of which passes all sites, until `done`.
+fn under_load(injector: &Injector, served: &AtomicU64, done: &AtomicBool) {
     let [above, own] = ["http.server", "cart"].map(|name| injector.site(name));
     while !done.load(Relaxed) {
         pass(above, &Call::new(), || {
             let has_failed = pass(own, &Call::new(), || false);
             inject!(injector: injector, "cart.read").is_err() || has_failed
         });
+        served.fetch_add(1, Relaxed);
     }
 }
 
@@ -206,21 +209,27 @@ fn no_injection_is_lost_under_load() {
     ] {
         let rule = lost(site).trigger(trigger);
         injector.put(rule.clone().enabled(false));
-        let done = AtomicBool::new(false);
+        let (served, done) = (AtomicU64::new(0), AtomicBool::new(false));
+        let serve = |calls: u64| {
+            let before = served.load(Relaxed);
+            while served.load(Relaxed) < before + calls {
+                thread::yield_now();
+            }
+        };
         thread::scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| under_load(&injector, &done));
+                scope.spawn(|| under_load(&injector, &served, &done));
             }
-            thread::sleep(Duration::from_millis(5));
+            serve(20);
             injector
                 .observe_outcomes("lost", ["http.server", site])
                 .unwrap();
-            thread::sleep(Duration::from_millis(5));
+            serve(20);
             injector.put(rule.clone());
             for _ in 0..20 {
-                // Edits of other rules, and of this one, come and go.
+                // Edits of other rules come and go.
                 injector.put(other.clone().trigger(one_in(10.0)));
-                thread::sleep(Duration::from_millis(2));
+                serve(100);
                 injector.remove(&id("other"));
             }
             injector.put(rule.clone().enabled(false));

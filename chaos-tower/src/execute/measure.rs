@@ -79,10 +79,10 @@ impl MeasuredCall {
         Self { call, bodies }
     }
 
-    /// Calls the inner service, which decides on faults of its own when it is called.
+    /// Serves the call until the result is dropped: an inner service decides on faults of its own when it is called.
     #[inline]
-    pub(crate) fn begin_to_serve<T>(&self, begin: impl FnOnce() -> T) -> T {
-        self.call.begin_to_serve(begin)
+    pub(crate) fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
+        self.call.begin_to_serve()
     }
 
     /// Measures the call by its result, which is converted for the surface `M`.
