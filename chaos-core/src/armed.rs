@@ -242,6 +242,11 @@ impl Armed {
         self.precheck.special() & OF_TOKEN != 0
     }
 
+    /// Returns whether the rule belongs to an overlay.
+    pub(crate) fn is_of_overlay(&self) -> bool {
+        self.arming.armed_by.of_overlay
+    }
+
     /// Returns whether a call is hit by more than chance: its number or key, or the age of the rule.
     pub(crate) fn decides_closely(&self) -> bool {
         self.precheck.special() & CLOSELY != 0
@@ -301,7 +306,7 @@ impl Armed {
             };
         }
         match self.precheck.settle() {
-            Glance::Pass => Verdict::Pass,
+            Glance::Pass => Verdict::Spared,
             Glance::Hit => Verdict::Hit(Hit::BY_CHANCE),
             Glance::LookCloser | Glance::NeedsCall | Glance::NeedsMethod => {
                 self.decide(Turn::default(), Duration::ZERO)
@@ -322,7 +327,7 @@ impl Armed {
                     ordinal: Some(ordinal),
                     key: None,
                 })),
-                false => Verdict::Pass,
+                false => Verdict::Spared,
             };
         };
         let key = key.of(call, &self.rule.matcher);
@@ -331,7 +336,8 @@ impl Armed {
             Some(key) if draw.hits_key(trigger.hits_of_2_53(), key.as_bytes()) => {
                 Verdict::Hit(Hit::BY_CHANCE)
             }
-            _ => Verdict::Pass,
+            Some(_) => Verdict::Spared,
+            None => Verdict::Pass,
         }
     }
 
@@ -360,11 +366,15 @@ impl Armed {
         let ordinal = (trigger.counts_calls()).then(|| self.arming.progress.next_ordinal());
         let key = trigger.deciding_key().map(|key| key.of(call, matcher));
         // A call without the deciding key is left alone, and so is one that `skip` or `every` passes over.
-        let is_out = matches!(key, Some(None))
+        let is_without_key = matches!(key, Some(None));
+        let is_out = is_without_key
             || trigger.replay.is_none() && ordinal.is_some_and(|ordinal| !trigger.takes(ordinal));
         if is_out {
             self.counters.count_matched();
-            return Verdict::Pass;
+            return match is_without_key {
+                true => Verdict::Pass,
+                false => Verdict::Spared,
+            };
         }
         let key = key.flatten();
         let turn = Turn {
@@ -382,7 +392,7 @@ impl Armed {
         if self.arming.draw.hits(&self.rule.trigger, turn, age) {
             Verdict::Hit(Hit::of(turn))
         } else {
-            Verdict::Pass
+            Verdict::Spared
         }
     }
 
@@ -414,7 +424,10 @@ pub(crate) enum WayIn {
 
 /// What a rule decides on a call.
 pub(crate) enum Verdict {
+    /// The rule does not match the call, or the call has no key to decide by.
     Pass,
+    /// The rule matches the call, and leaves it alone.
+    Spared,
     Expired,
     /// The rule hits the call, and fires unless a limit spares the call.
     Hit(Hit),

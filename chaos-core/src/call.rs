@@ -4,6 +4,7 @@ pub(crate) mod bytes;
 pub(crate) mod direction;
 pub(crate) mod hit_call;
 mod host;
+pub(crate) mod marks;
 pub(crate) mod meter;
 mod query;
 pub(crate) mod seen;

@@ -5,6 +5,7 @@ pub(crate) mod asked;
 pub(crate) mod burn_threads;
 pub(crate) mod fired;
 pub(crate) mod firing;
+pub(crate) mod outcome_notes;
 pub(crate) mod overlay_rules;
 pub(crate) mod reservation;
 pub(crate) mod site_meter;
@@ -14,7 +15,6 @@ pub(crate) mod watched_body;
 pub(crate) mod watched_call;
 pub(crate) mod watchers;
 
-mod call_records;
 #[cfg(feature = "tokio")]
 mod look;
 mod measured_calls;

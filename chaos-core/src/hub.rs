@@ -1,6 +1,7 @@
 //! What the rules of one injector share: its clock, its bounds, its audit, and who is notified.
 
 pub(crate) mod closures;
+pub(crate) mod observations;
 pub(crate) mod observer;
 pub(crate) mod reentrancy;
 
@@ -27,6 +28,7 @@ use crate::{
     guard_rail::{breach::Breach, injected_by},
     hub::{
         closures::Closures,
+        observations::Observations,
         observer::{EventPace, Injection, Observers},
         reentrancy::ReentrancyGuard,
     },
@@ -40,6 +42,8 @@ pub(crate) struct Hub {
     /// What each hit counts, for each stripe.
     counts: Box<[CachePadded<HubCounts>]>,
     pub(crate) observers: Observers,
+    /// Which rules are observed.
+    pub(crate) observations: Observations,
     pace: EventPace,
     pub(crate) closures: Closures,
     pub(crate) bounds: ArcSwap<Bounds>,
@@ -89,6 +93,7 @@ impl Hub {
                 .map(|_| CachePadded::default())
                 .collect(),
             observers: Observers::default(),
+            observations: Observations::default(),
             pace: EventPace::default(),
             closures: Closures::default(),
             bounds: ArcSwap::from_pointee(Bounds::new(policy)),

@@ -123,6 +123,13 @@ impl Injector {
             }
         }));
         debug_assert!(stop.is_ok(), "the hub was made above");
+        let inner = Arc::downgrade(&injector.0);
+        let end_lapsed = hub.observations.end_lapsed.set(Box::new(move || {
+            if let Some(inner) = inner.upgrade() {
+                Self(inner).try_to_end_lapsed_observations();
+            }
+        }));
+        debug_assert!(end_lapsed.is_ok(), "the hub was made above");
         injector
     }
 
@@ -265,10 +272,11 @@ impl Injector {
         self.0.lock()
     }
 
-    /// Locks the book, after disarming sites whose rules have expired without a call to notice, and noting which rules' leashes
-    /// are over.
+    /// Locks the book, after disarming sites whose rules have expired without a call to notice, noting which rules' leashes
+    /// are over, and ending the observations of which nobody has asked for the counts.
     fn swept_book(&self) -> BookGuard<'_> {
         let mut book = self.book();
+        self.end_lapsed_observations(&mut book);
         let now = self.now();
         for rule in book.newly_lapsed(now) {
             let by = Actor::injector().because("its leash is over; extended again, it goes on");

@@ -148,7 +148,11 @@ pub use crate::{
         explain::{Explanation, Obstacle},
         global,
         halt_hooks::HaltHook,
-        sites::site_watch::{CallFigures, CallLatency, SiteWatch, WatchedSite},
+        sites::{
+            observe_error::ObserveError,
+            rule_outcomes::{KeyOutcomes, OutcomeGroup, RuleOutcomes, SiteOutcomes},
+            site_watch::{CallFigures, CallLatency, SiteWatch, WatchedSite},
+        },
         warnings::Warning,
     },
     matcher::{Matcher, glob::SiteGlob, text::Text},

@@ -5,6 +5,7 @@ mod decide;
 mod fire;
 mod measure;
 mod news;
+mod observed;
 mod outside;
 mod peer;
 pub(crate) mod snapshot;

@@ -183,7 +183,9 @@ where
     B: HttpBody,
 {
     let call = MeasuredCall::new(watched_call, &request);
+    let serving = call.begin_to_serve();
     let inner = service.inner.call(M::Requests::pass_request(request));
+    drop(serving);
     ResponseFuture::boxed(pooled_future(call.over::<_, M>(inner)))
 }
 

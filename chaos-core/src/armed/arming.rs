@@ -53,6 +53,8 @@ pub(crate) struct ArmedBy {
     pub(crate) since: Duration,
     /// What the rules hang on, if they hang on anything.
     pub(crate) ties: Option<Arc<Ties>>,
+    /// Whether the rules are those of an overlay.
+    pub(crate) of_overlay: bool,
 }
 
 /// What few rules have.

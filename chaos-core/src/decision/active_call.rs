@@ -15,7 +15,7 @@ use http::HeaderValue;
 use crate::{
     armed::Armed,
     call::hit_call::HitCall,
-    decision::{reservation::Taken, steps::FaultNames},
+    decision::{outcome_notes::note_hit, reservation::Taken, steps::FaultNames},
     hub::{Hub, observer::Injection},
     name::RuleId,
     plan::Injected,
@@ -154,6 +154,7 @@ impl Active {
         let Self { rule, hub, .. } = self;
         rule.counters.count_injected();
         rule.log(|| self.by.as_deref().cloned().unwrap_or(By::Chance));
+        note_hit(hub, rule, self.site, self.by.as_deref());
         hub.report(|| Injection {
             site: self.site,
             rule: rule.rule.id.clone(),

@@ -3,6 +3,8 @@
 //! Each has a [`Record`]. A judgement looks for calls that are late through all records that threads have. It may read
 //! one while that becomes the record of another call, which it notices by the time when the call began.
 
+mod call_records;
+
 use std::{
     num::NonZeroU32,
     sync::{
@@ -15,15 +17,14 @@ use std::{
     time::Duration,
 };
 
-use super::{
-    call_records::{FREE, Record, each_taken, give, record, take},
-    watchers::Watchers,
-};
+use self::call_records::{FREE, Record, each_taken, give, record, take};
+use super::{outcome_notes::marks_of_next, watchers::Watchers};
 use crate::{
     call::meter::nanos,
     guard_rail::{
         injected_by::{InjectedBy, InjectedSoFar},
         monitor::{CallStart, Monitor},
+        outcomes::CallEnd,
         under_way::{CallUnderWay, CallsUnderWay},
     },
 };
@@ -79,6 +80,9 @@ impl MeasuredCall {
         record.watchers.store(watchers.number(), Relaxed);
         record.resets.store(start.resets, Relaxed);
         record.injected.begin(of_overlay);
+        if watchers.is_observed {
+            record.injected.begin_marks(marks_of_next(&watchers));
+        }
         record.stage.store(HEAD, Relaxed);
         record.holders.store(1, Relaxed);
         let begun = nanos(start.begun).min(FREE - 1);
@@ -124,6 +128,21 @@ impl MeasuredCall {
             injected: record.injected.so_far(),
             has_left: stage & LEFT != 0,
             has_body: stage & !what & BODY != 0,
+        }
+    }
+
+    /// Counts a call whose head is there, or whose caller has left, for each observation that counts it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn count_outcome(&self, taken: Duration, now: Duration, end: CallEnd) {
+        let marks = self.record().injected.take_marks();
+        for site in self.watchers.observers() {
+            let mark = marks.as_ref().and_then(|marks| marks.of(site.observation));
+            site.end(mark, taken, end);
+        }
+        let observations = &self.watchers.hub().observations;
+        if observations.are_over(now) {
+            observations.try_to_end_lapsed();
         }
     }
 

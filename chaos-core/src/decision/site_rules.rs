@@ -1,16 +1,16 @@
 //! The rules that aim at one site, in order, and how they are asked about a call.
 
+mod fire;
+
+pub(crate) use self::fire::Evaluation;
+
 use std::{ops::ControlFlow, sync::Arc, time::Duration};
 
 use crate::{
-    armed::{Armed, Verdict, draw::Hit, plain::PlainRule},
+    armed::{Armed, plain::PlainRule},
     call::{Call, site_kind::SiteKind},
     decision::{
-        Decision,
-        firing::{
-            Firing,
-            held_rule::{HeldRule, StripedRules},
-        },
+        firing::held_rule::{HeldRule, StripedRules},
         site_meter::SiteMeter,
         watchers::{SiteMonitors, StripedWatchers},
     },
@@ -25,18 +25,6 @@ use crate::{
 
 /// The name and kind of the site that a call passes.
 pub(crate) type Here = (&'static str, SiteKind);
-
-/// One call, and the rules that have fired on it so far.
-pub(crate) struct Evaluation<'c> {
-    pub(crate) call: &'c Call<'c>,
-    pub(crate) here: Here,
-    /// Whether the call is exempt: its rules are asked, and none fires.
-    pub(crate) is_exempt: bool,
-    /// The rules that have fired. In the caller, so that it is not moved with this.
-    pub(crate) decision: &'c mut Decision,
-    /// Whether a rule that fired ends the call. Then only what acts on the response can happen.
-    pub(crate) has_ended: bool,
-}
 
 /// Up to this many rules are asked one by one; more are looked up in an index.
 const FEW: usize = 8;
@@ -68,7 +56,9 @@ pub(crate) struct SiteRules {
     overlaid: Option<Duration>,
     /// Whether calls must be counted, because the policy bounds the share that is hit.
     counts_calls: bool,
-    /// Whether each call is counted: for the policy, or by the meter of a site in code.
+    /// Whether a rule is observed, so that it has to be known which calls are spared.
+    pub(crate) is_observed: bool,
+    /// Whether each call is counted: for the policy, by the meter of a site in code, or because a rule is observed.
     pub(crate) is_counted: bool,
     monitors: SiteMonitors,
     /// What of `monitors` measures calls to their end, as calls hold it.
@@ -81,6 +71,14 @@ pub(crate) struct SiteRules {
     last_deadline: Duration,
     /// The number of the gate of the rule that was put in force last.
     newest: u64,
+}
+
+/// Returns whether any of the rules is observed.
+fn is_observed<'r>(hub: &Hub, rules: impl IntoIterator<Item = &'r Arc<Armed>>) -> bool {
+    let is_observed = |rule: &Arc<Armed>| {
+        !rule.is_of_overlay() && hub.observations.of(rule.rule.id.as_str()).is_some()
+    };
+    hub.observations.are_there() && rules.into_iter().any(is_observed)
 }
 
 /// Returns whether the policy counts calls: those at sites where a rule may hit them.
@@ -108,7 +106,8 @@ impl SiteRules {
             let matchers = rules.iter().map(|rule| &*rule.rule.matcher);
             Arc::new(Index::of(matchers))
         });
-        let is_counted = counts_calls || monitors.meter_of_passes().is_some();
+        let is_observed = is_observed(hub, &rules);
+        let is_counted = counts_calls || is_observed || monitors.meter_of_passes().is_some();
         Some(Self {
             number: 0,
             hub: Arc::clone(hub),
@@ -119,6 +118,7 @@ impl SiteRules {
             held: StripedRules::default(),
             is_plain: overlaid.is_none() && !is_counted,
             counts_calls,
+            is_observed,
             is_counted,
             watchers: monitors.watchers(hub),
             monitors,
@@ -176,7 +176,8 @@ impl SiteRules {
             let mut rules = self.clone();
             rules.overlaid = overlaid;
             rules.counts_calls = counts_calls(&self.hub, self.on, overlaid);
-            rules.is_counted = rules.counts_calls || self.monitors.meter_of_passes().is_some();
+            rules.is_counted =
+                rules.counts_calls || self.is_observed || self.monitors.meter_of_passes().is_some();
             rules.is_plain = overlaid.is_none() && !rules.is_counted;
             rules
         })
@@ -198,13 +199,13 @@ impl SiteRules {
 
     /// Returns what is left of these when all rules and guard rails are over: nothing, unless someone watches the site.
     pub(crate) fn when_over(&self) -> Option<Self> {
-        let monitors = SiteMonitors::of_meter(self.monitors.meter.clone());
+        let monitors = self.monitors.clone().without_rails();
         Self::of(&self.hub, Vec::new(), None, monitors)
     }
 
     /// Returns whether someone watches the site, and there is nothing else.
     pub(crate) fn are_watched_alone(&self) -> bool {
-        self.on == 0 && self.overlaid.is_none() && self.monitors.are_a_meter_alone()
+        self.on == 0 && self.overlaid.is_none() && self.monitors.are_without_rails()
     }
 
     /// Returns the meter in which calls are counted when they pass, if there is one.
@@ -285,6 +286,7 @@ impl SiteRules {
     pub(crate) fn are_the_same(&self, other: &Self) -> bool {
         self.overlaid == other.overlaid
             && self.counts_calls == other.counts_calls
+            && self.is_observed == other.is_observed
             && self.monitors.are_the_same(&other.monitors)
             && self.rules.len() == other.rules.len()
             && (self.rules.iter().zip(other.rules.iter())).all(|(a, b)| Arc::ptr_eq(a, b))
@@ -299,8 +301,10 @@ impl SiteRules {
     ) -> bool {
         let on = rules.iter().filter(|rule| rule.rule.enabled).count();
         let mut kept = rules.iter().filter(|rule| on > FEW || rule.rule.enabled);
+        let is_observed = is_observed(&self.hub, kept.clone());
         self.overlaid == overlaid
             && self.on == on
+            && self.is_observed == is_observed
             && self.monitors.are_the_same(monitors)
             && self.counts_calls == counts_calls(&self.hub, on, overlaid)
             && (self.rules.iter()).all(|rule| kept.next().is_some_and(|it| Arc::ptr_eq(rule, it)))
@@ -341,80 +345,6 @@ impl SiteRules {
     pub(crate) fn are_over_after(&self, at: usize, plain: &PlainRule) -> bool {
         let ends = || plain.ends_call && !self.acts_on_responses || self.rules[at].rule.is_final;
         at + 1 == self.rules.len() || plain.always_fires && ends()
-    }
-
-    /// Fires one rule that hit. Breaks with whether the rule is final if no other rule is to be asked.
-    ///
-    /// A function of its own, so that a call on which no rule fires does not pay for its variables.
-    #[inline(never)]
-    fn fire_one(
-        &self,
-        evaluation: &mut Evaluation<'_>,
-        rule: &Arc<Armed>,
-        hit: Hit,
-    ) -> ControlFlow<bool> {
-        // The rules are asked about exempt calls too, because each call takes an ordinal.
-        if evaluation.is_exempt {
-            if !self.hub.is_halted() {
-                rule.counters.note_exempt();
-            }
-            return ControlFlow::Continue(());
-        }
-        let (call, here) = (evaluation.call, evaluation.here);
-        let before = evaluation.decision.before(evaluation.has_ended);
-        let Some(firing) = Firing::of(rule, hit, call, here, &self.hub, before) else {
-            return ControlFlow::Continue(());
-        };
-        evaluation.has_ended |= firing.ends_call_at(here.1);
-        evaluation.decision.push(firing);
-        let is_final = rule.rule.is_final;
-        if is_final || (evaluation.has_ended && !self.acts_on_responses) {
-            return ControlFlow::Break(is_final);
-        }
-        ControlFlow::Continue(())
-    }
-
-    /// Fires the rules that hit, in order and starting at position `from`. If a `hit` is given, the rule
-    /// at `from` has been asked already. After a rule that ends the call, only those that act on the
-    /// response are asked. Breaks after a rule that is final.
-    pub(crate) fn fire(
-        &self,
-        evaluation: &mut Evaluation<'_>,
-        from: usize,
-        hit: Option<Hit>,
-    ) -> ControlFlow<()> {
-        let call = evaluation.call;
-        if evaluation.has_ended && !self.acts_on_responses {
-            return ControlFlow::Continue(());
-        }
-        let is_final = |is_final| match is_final {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let mut next = from;
-        if let Some(hit) = hit {
-            if let ControlFlow::Break(ends) = self.fire_one(evaluation, &self.rules[from], hit) {
-                return is_final(ends);
-            }
-            next += 1;
-        }
-        // At most sites there is no other.
-        if next == self.rules.len() {
-            return ControlFlow::Continue(());
-        }
-        let asked = self.each(call, next, |_, rule, known| {
-            if evaluation.has_ended && !acts_on_response(rule) {
-                return ControlFlow::Continue(());
-            }
-            match rule.consult(call, &self.hub, known) {
-                Verdict::Hit(hit) => self.fire_one(evaluation, rule, hit),
-                _ => ControlFlow::Continue(()),
-            }
-        });
-        match asked {
-            ControlFlow::Break(ends) => is_final(ends),
-            ControlFlow::Continue(()) => ControlFlow::Continue(()),
-        }
     }
 }
 

@@ -44,6 +44,21 @@ impl WatchedCall {
         })
     }
 
+    /// Serves the call until the result is dropped, for an integration that makes the future of an inner service before it
+    /// polls that. If a rule is observed, what is decided meanwhile is decided in the call.
+    ///
+    /// It takes no closure: a request would be moved into that, and once more out of it.
+    #[doc(hidden)]
+    #[inline]
+    #[must_use = "the call is served until it is dropped"]
+    pub fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
+        let observed = self
+            .call
+            .as_ref()
+            .filter(|call| call.watchers().is_observed);
+        observed.map(|call| Serving::new(call.injected()))
+    }
+
     /// Polls what serves the call. What is injected meanwhile is injected into the call.
     pub fn poll<T>(
         &mut self,
@@ -95,6 +110,9 @@ impl WatchedCall {
         let end = if has_left { CallEnd::Left } else { end };
         let now = call.watchers().now();
         call.watchers().count_head(start, injected, now, end);
+        if call.watchers().is_observed {
+            call.count_outcome(start.taken(now), now, end);
+        }
         call.watchers().judge_those(now, |monitor| {
             monitor.end(start, injected, now, end, has_body)
         });

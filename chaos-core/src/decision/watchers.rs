@@ -17,7 +17,7 @@ use crate::{
         monitor::{CallStart, Monitor},
         outcomes::CallEnd,
     },
-    hub::Hub,
+    hub::{Hub, observations::observed_site::ObservedSite},
 };
 
 /// What measures the calls of a site. Aligned, so that the counts of those who hold the ones of different stripes share
@@ -31,6 +31,8 @@ pub(crate) struct Watchers {
     #[cfg(feature = "tokio")]
     pub(super) late_to_end: Option<Duration>,
     pub(super) measure_bodies: bool,
+    /// Whether the calls are counted for observed rules.
+    pub(super) is_observed: bool,
 }
 
 impl Watchers {
@@ -42,6 +44,7 @@ impl Watchers {
             #[cfg(feature = "tokio")]
             late_to_end: monitors.iter().filter_map(|it| it.late_to_end()).min(),
             measure_bodies: monitors.iter().any(|it| it.measures_bodies()),
+            is_observed: !site.observers.is_empty(),
             site: Arc::clone(site),
         }
     }
@@ -63,6 +66,11 @@ impl Watchers {
     #[inline]
     pub(crate) fn meter(&self) -> Option<&SiteMeter> {
         self.site.meter.as_deref()
+    }
+
+    /// Returns what counts the calls of the site for observed rules.
+    pub(super) fn observers(&self) -> &[Arc<ObservedSite>] {
+        &self.site.observers
     }
 
     /// Counts a call whose head is there, or whose caller has left, if someone watches the site.
@@ -110,20 +118,30 @@ pub(crate) struct SiteMonitors {
     pub(crate) rails: Option<(Arc<[Arc<Monitor>]>, Duration)>,
     /// The meter of a site that someone watches.
     pub(crate) meter: Option<Arc<SiteMeter>>,
+    /// What counts the calls of a layer's site for observed rules.
+    pub(crate) observers: Vec<Arc<ObservedSite>>,
 }
 
 impl SiteMonitors {
-    /// Returns those of a site without guard rails, which someone may watch.
-    pub(crate) fn of_meter(meter: Option<Arc<SiteMeter>>) -> Self {
-        Self { rails: None, meter }
+    /// Returns what is left of these when all guard rails are over.
+    pub(crate) fn without_rails(self) -> Self {
+        Self {
+            rails: None,
+            ..self
+        }
     }
 
     pub(super) fn are_none(&self) -> bool {
-        self.rails.is_none() && self.meter.is_none()
+        self.rails.is_none() && !self.count()
     }
 
-    pub(super) fn are_a_meter_alone(&self) -> bool {
-        self.rails.is_none() && self.meter.is_some()
+    pub(super) fn are_without_rails(&self) -> bool {
+        self.rails.is_none() && self.count()
+    }
+
+    /// Returns whether calls are counted, because someone watches the site or observes a rule.
+    fn count(&self) -> bool {
+        self.meter.is_some() || !self.observers.is_empty()
     }
 
     /// Returns the meter if calls are counted in it when they pass.
@@ -135,9 +153,10 @@ impl SiteMonitors {
     pub(super) fn watchers(&self, hub: &Arc<Hub>) -> Option<Arc<StripedWatchers>> {
         let meter = self.meter.as_ref().filter(|meter| !meter.is_in_code());
         let rails = self.rails.as_ref().map(|(rails, _)| Arc::clone(rails));
-        (rails.is_some() || meter.is_some()).then(|| {
+        (rails.is_some() || meter.is_some() || !self.observers.is_empty()).then(|| {
             let rails = rails.unwrap_or_default();
-            Arc::new(StripedWatchers::new(hub, rails, meter.cloned()))
+            let (meter, observers) = (meter.cloned(), self.observers.clone());
+            Arc::new(StripedWatchers::new(hub, rails, meter, observers))
         })
     }
 
@@ -152,7 +171,11 @@ impl SiteMonitors {
             }
             _ => false,
         };
-        have_the_same_rails && address(self) == address(other)
+        let (mine, theirs) = (&self.observers, &other.observers);
+        have_the_same_rails
+            && address(self) == address(other)
+            && mine.len() == theirs.len()
+            && (mine.iter().zip(theirs)).all(|(a, b)| Arc::ptr_eq(a, b))
     }
 }
 
@@ -161,6 +184,7 @@ struct SiteWatchers {
     hub: Arc<Hub>,
     monitors: Arc<[Arc<Monitor>]>,
     meter: Option<Arc<SiteMeter>>,
+    observers: Vec<Arc<ObservedSite>>,
     number: u64,
 }
 
@@ -183,6 +207,7 @@ impl StripedWatchers {
         hub: &Arc<Hub>,
         monitors: Arc<[Arc<Monitor>]>,
         meter: Option<Arc<SiteMeter>>,
+        observers: Vec<Arc<ObservedSite>>,
     ) -> Self {
         /// No two have the same number.
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -193,6 +218,7 @@ impl StripedWatchers {
             hub: Arc::clone(hub),
             monitors,
             meter,
+            observers,
             number,
         };
         Self {

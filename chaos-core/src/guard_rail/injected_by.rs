@@ -2,36 +2,72 @@
 
 use std::{
     cell::RefCell,
-    sync::atomic::{AtomicU8, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering::Relaxed},
+    },
 };
+
+use crate::call::marks::{CallMarks, Mark};
 
 const INJECTED: u8 = 1;
 const OVERLAY: u8 = 2;
 
 /// Whether a fault was injected into a call, and whether a rule of an overlay or a token fired on it. The flags
 /// are set while the call is under way, and order nothing: relaxed.
+///
+/// If observations of rules count the call, there are their marks, too.
 #[derive(Debug, Default)]
-pub(crate) struct InjectedBy(AtomicU8);
+pub(crate) struct InjectedBy {
+    flags: AtomicU8,
+    /// Whether there are marks. The one who begins and ends the call sets it, and looks behind the lock: relaxed.
+    is_observed: AtomicBool,
+    marks: Mutex<Option<CallMarks>>,
+}
 
 impl InjectedBy {
     /// Begins a call into which nothing was injected yet. `of_overlay`: whether a rule of an overlay fired on it.
     pub(crate) fn begin(&self, of_overlay: bool) {
-        self.0.store(if of_overlay { OVERLAY } else { 0 }, Relaxed);
+        self.flags
+            .store(if of_overlay { OVERLAY } else { 0 }, Relaxed);
     }
 
     /// Records that a fault was injected.
     fn note_injection(&self) {
-        self.0.fetch_or(INJECTED, Relaxed);
+        self.flags.fetch_or(INJECTED, Relaxed);
     }
 
     /// Records that a rule of an overlay fired, whose injection may follow.
     fn note_overlay(&self) {
-        self.0.fetch_or(OVERLAY, Relaxed);
+        self.flags.fetch_or(OVERLAY, Relaxed);
     }
 
     /// Returns what has been injected so far.
     pub(crate) fn so_far(&self) -> InjectedSoFar {
-        InjectedSoFar(self.0.load(Relaxed))
+        InjectedSoFar(self.flags.load(Relaxed))
+    }
+
+    /// Sets the marks of a call that observations count, which begins.
+    #[cold]
+    pub(crate) fn begin_marks(&self, marks: CallMarks) {
+        *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = Some(marks);
+        self.is_observed.store(true, Relaxed);
+    }
+
+    /// Takes the marks of a call that ends.
+    #[cold]
+    pub(crate) fn take_marks(&self) -> Option<CallMarks> {
+        self.is_observed.store(false, Relaxed);
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        marks.take()
+    }
+
+    /// Marks the call for the observation of this number, if that counts it.
+    fn mark(&self, number: u64, mark: Mark) {
+        if self.is_observed.load(Relaxed) {
+            let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+            marks.iter().for_each(|marks| marks.note(number, mark));
+        }
     }
 }
 
@@ -66,7 +102,12 @@ pub(crate) fn note_overlay() {
     each_served(InjectedBy::note_overlay);
 }
 
-fn each_served(note: fn(&InjectedBy)) {
+/// Marks every measured call that this thread is serving for the observation of this number, if that counts it.
+pub(crate) fn mark_served(number: u64, mark: Mark) {
+    each_served(|call| call.mark(number, mark));
+}
+
+fn each_served(note: impl Fn(&InjectedBy)) {
     // A thread whose storage is destroyed serves no call any more.
     let _ = SERVED.try_with(|served| served.borrow().iter().for_each(|call| note(call)));
 }

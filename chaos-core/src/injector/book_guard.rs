@@ -29,6 +29,20 @@ impl Inner {
         }
     }
 
+    /// Locks the book, unless somebody holds it.
+    pub(super) fn try_lock(&self) -> Option<BookGuard<'_>> {
+        let mut book = match self.book.try_lock() {
+            Ok(book) => book,
+            Err(TryLockError::Poisoned(book)) => book.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        self.disarm_now(&mut book);
+        Some(BookGuard {
+            inner: self,
+            book: Some(book),
+        })
+    }
+
     /// Disarms the sites for a halt: now if nobody holds the book, and when it is released otherwise.
     pub(super) fn disarm(&self) {
         self.is_disarming.store(true, Ordering::SeqCst);

@@ -126,6 +126,7 @@ impl Injector {
             at: self.wall(),
             since: self.now(),
             ties: ties.cloned(),
+            of_overlay: false,
         })
     }
 

@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     armed::rules::BeforeAndAfterArmed,
+    call::site_kind::SiteKind,
     decision::{overlay_rules::OverlayRules, site_rules::SiteRules, watchers::SiteMonitors},
     guard_rail::monitor::Monitor,
     injector::{Book, Inner},
@@ -73,17 +74,27 @@ impl Inner {
         watching: &Watching,
         now: Duration,
     ) {
-        let meter = book.watches.meter_at(site);
+        let counting = self.counting_at(book, site);
         if self.leaves_alone(book, site) {
-            let monitors = SiteMonitors::of_meter(meter);
-            return site.install(SiteRules::of(&self.hub, Vec::new(), None, monitors));
+            return site.install(SiteRules::of(&self.hub, Vec::new(), None, counting));
         }
         let overlaid = book.overlaid_until(site);
         let rules = book.rules.aimed_at(site.name(), now);
         let rails = watching.rails_at(site);
-        let monitors = SiteMonitors { rails, meter };
+        let monitors = SiteMonitors { rails, ..counting };
         if !site.holds(&rules, overlaid, &monitors) {
             site.install(SiteRules::of(&self.hub, rules, overlaid, monitors));
+        }
+    }
+
+    /// Returns what counts the calls of a site: for who watches it, and for observed rules.
+    fn counting_at(&self, book: &Book, site: &Site) -> SiteMonitors {
+        let is_layer = site.kind() == SiteKind::Layer;
+        let observers = is_layer.then(|| self.hub.observations.at(site.name()));
+        SiteMonitors {
+            rails: None,
+            meter: book.watches.meter_at(site),
+            observers: observers.unwrap_or_default(),
         }
     }
 
@@ -171,7 +182,9 @@ impl Inner {
 
     /// Sets the flag that macros with an explicit injector look at first.
     pub(super) fn note_armed(&self, book: &Book, now: Duration) {
-        let is_armed = !self.hub.is_halted() && book.is_live(now) || !book.watches.are_none();
+        let is_armed = !self.hub.is_halted() && book.is_live(now)
+            || !book.watches.are_none()
+            || self.hub.observations.are_there();
         self.armed.store(is_armed, Ordering::Relaxed);
     }
 }

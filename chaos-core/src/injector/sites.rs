@@ -2,6 +2,9 @@
 
 pub(super) mod list;
 pub(super) mod names;
+pub(crate) mod observe_error;
+mod outcomes;
+pub(crate) mod rule_outcomes;
 pub(crate) mod site_watch;
 pub(super) mod watches;
 

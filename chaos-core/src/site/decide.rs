@@ -196,7 +196,7 @@ impl Site {
         let mut expired = false;
         let hit = site_rules.each(call, from, |at, rule, known| {
             match rule.consult(call, &site_rules.hub, known) {
-                Verdict::Pass => {}
+                Verdict::Pass | Verdict::Spared => {}
                 // Retired once, when all were asked: that looks at more than this rule.
                 Verdict::Expired => expired = true,
                 Verdict::Hit(hit) => return ControlFlow::Break((at, hit)),
@@ -223,12 +223,15 @@ impl Site {
         self.ask_with_overlays(own, call)
     }
 
-    /// Counts a call: for the policy, and if someone watches a site in code.
+    /// Counts a call: for the policy, and if someone watches a site in code, or observes a rule.
     #[cold]
     #[inline(never)]
     fn ask_counted(&self, own: &Arc<SiteRules>, call: &Call<'_>) -> Option<Decision> {
         own.count_call();
-        let decision = self.ask_with_overlays(own, call);
+        let decision = match own.is_observed {
+            true => self.ask_observed(own, call),
+            false => self.ask_with_overlays(own, call),
+        };
         if let Some(meter) = own.meter_of_passes() {
             meter.pass(decision.is_some());
         }

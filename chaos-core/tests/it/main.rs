@@ -4,6 +4,7 @@
 
 mod a_blocked_log_holds_nobody_else;
 mod a_fleet_halts;
+mod a_leash_ends_calls_under_way;
 mod a_leash_ends_rules;
 mod a_print_is_an_event;
 mod an_allowance_is_never_exceeded;
@@ -30,11 +31,13 @@ mod halt_wins;
 mod injected_is_recognised;
 mod injections_are_told_once;
 mod latency_keeps_its_curve;
+mod leashes_do_what_a_model_does;
 mod limit_is_exact;
 mod naive_twin;
 mod no_time_is_no_wait;
 mod off_is_off;
 mod open_telemetry_shows_injections;
+mod outcomes_are_counted;
 mod overlays_are_private;
 mod paused_clocks_do_not_wait_for_threads;
 mod plain_rules_fire_alike;

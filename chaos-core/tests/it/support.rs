@@ -1,3 +1,4 @@
 //! What several modules use.
 
+pub(crate) mod leashes;
 pub(crate) mod listening;

@@ -1,6 +1,7 @@
 //! `/v1/rules/{id}`: reads and writes one rule.
 
 pub(crate) mod extend;
+pub(crate) mod outcomes;
 
 use axum::{
     Extension, Json,

@@ -29,6 +29,7 @@ mod nests_anywhere;
 mod no_edit_is_lost;
 mod nobody_gets_in;
 #[cfg(target_os = "linux")]
+mod outcomes_are_shown;
 mod probes_and_scrapes_get_in;
 mod rules_are_extended;
 mod rules_are_shown_as_they_are;

@@ -12,7 +12,7 @@ const REASON: &str = r#"{"reason":"x"}"#;
 
 /// Every route that needs a role, with a body that it takes. They stand so that each succeeds after
 /// those before it.
-const ROUTES: [(&str, &str, Role); 16] = [
+const ROUTES: [(&str, &str, Role); 19] = [
     ("GET /v1/status", "", Role::Observe),
     ("GET /v1/whoami", "", Role::Observe),
     ("GET /v1/sites", "", Role::Observe),
@@ -22,6 +22,9 @@ const ROUTES: [(&str, &str, Role); 16] = [
     ("PUT /v1/rules/a", RULE, Role::Arm),
     ("GET /v1/rules/a", "", Role::Observe),
     ("PATCH /v1/rules/a", "{}", Role::Arm),
+    ("PUT /v1/rules/a/outcomes", r#"{"sites":["a"]}"#, Role::Arm),
+    ("GET /v1/rules/a/outcomes", "", Role::Observe),
+    ("DELETE /v1/rules/a/outcomes", "", Role::Arm),
     ("POST /v1/rules/a/extend", r#"{"by":"5m"}"#, Role::Arm),
     ("POST /v1/rules/a/release", "", Role::Stop),
     ("DELETE /v1/rules/a", "", Role::Arm),
@@ -117,6 +120,7 @@ async fn a_wrong_role() {
         let _ = injector.site("a");
         let rule = chaos_core::wire::rule_from_json(RULE.as_bytes(), Some("a")).unwrap();
         injector.put(rule);
+        injector.observe_outcomes("a", ["a"]).unwrap();
         let before = injector.status().generation;
         let mut refused = 0;
         for (line, body, needs) in ROUTES {

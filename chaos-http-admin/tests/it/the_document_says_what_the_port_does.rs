@@ -17,7 +17,7 @@ use crate::support::{
     port::{Answer, Port, failing, json_request},
 };
 
-/// A port that can sign, with a rule `standing` that can be foreseen.
+/// A port that can sign, with a rule `standing` that can be foreseen, and is observed.
 async fn port() -> Port {
     let injector = Injector::with_clock(ManualClock::new());
     let key = TokenKey::new(b"this secret is of 32 bytes, fine").unwrap();
@@ -29,6 +29,8 @@ async fn port() -> Port {
     port.write("PUT", "/v1/rules/standing", rule)
         .await
         .expect(201);
+    let observed = port.injector.observe_outcomes("standing", ["db.read"]);
+    observed.expect("it can be observed");
     port
 }
 
@@ -261,6 +263,7 @@ fn bad_requests() -> Vec<BadRequest> {
             r#"{"reason":"x"}"#.to_owned(),
         ),
     ];
+    const OUTCOMES: &str = "/v1/rules/{id}/outcomes";
     for (method, path) in [
         ("GET", RULE),
         ("PATCH", RULE),
@@ -269,6 +272,8 @@ fn bad_requests() -> Vec<BadRequest> {
         ("GET", "/v1/rules/{id}/decisions"),
         ("POST", "/v1/rules/{id}/release"),
         ("GET", "/v1/sites/{name}/seen"),
+        ("GET", OUTCOMES),
+        ("DELETE", OUTCOMES),
     ] {
         requests.push((
             404,
@@ -289,6 +294,11 @@ fn bad_requests() -> Vec<BadRequest> {
             json(),
             r#"{"site":"none"}"#.to_owned(),
         ),
+    ]);
+    let sites = || r#"{"sites":["db.read"]}"#.to_owned();
+    requests.extend([
+        (400, "PUT", OUTCOMES, json(), "{}".to_owned()),
+        (404, "PUT", OUTCOMES, with(json(), "x-id", "none"), sites()),
     ]);
     const EXTEND: &str = "/v1/rules/{id}/extend";
     let by = || r#"{"by":"5m"}"#.to_owned();

@@ -79,6 +79,12 @@ impl MeasuredCall {
         Self { call, bodies }
     }
 
+    /// Serves the call until the result is dropped: an inner service decides on faults of its own when it is called.
+    #[inline]
+    pub(crate) fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
+        self.call.begin_to_serve()
+    }
+
     /// Measures the call by its result, which is converted for the surface `M`.
     pub(crate) fn over<F, M>(self, inner: F) -> MeasuredFuture<F, M> {
         MeasuredFuture {

@@ -21,6 +21,7 @@ mod keys_of_real_callers;
 mod late_ends_trip;
 mod one_request_through_three_services;
 mod open_connections_obey_rules;
+mod outcomes_are_counted;
 mod readiness_is_kept;
 mod requests_are_written_as_with_reqwest;
 mod retry_and_timeout_around_clients;

@@ -61,11 +61,16 @@ pub(super) fn index_of(latency: Duration) -> usize {
 
 /// Returns the shortest latency of a bucket, in seconds; the number of buckets is that of one past the last.
 pub(super) fn start_of(index: usize) -> f64 {
+    start_nanos(index) as f64 / 1e9
+}
+
+/// Returns the shortest latency of a bucket, in nanoseconds; the number of buckets is that of one past the last.
+pub(super) fn start_nanos(index: usize) -> u64 {
     let units = match index.checked_sub(IN_ONE) {
         None => index as u64,
         Some(above) => ((IN_ONE + above % IN_ONE) as u64) << (above / IN_ONE),
     };
-    (units << UNIT_BITS) as f64 / 1e9
+    units << UNIT_BITS
 }
 
 #[cfg(test)]

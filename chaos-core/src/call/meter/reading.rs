@@ -75,6 +75,13 @@ impl CallStats {
         self.latencies.iter().any(|count| *count > 0)
     }
 
+    /// Returns the buckets of latencies that have calls: the nanoseconds at which each ends, and the number of its calls.
+    pub(crate) fn histogram(&self) -> impl Iterator<Item = (u64, u64)> {
+        let counts = self.latencies.iter().enumerate();
+        let counts = counts.filter(|(_, count)| **count > 0);
+        counts.map(|(index, count)| (buckets::start_nanos(index + 1), u64::from(*count)))
+    }
+
     /// Returns a quantile of the latencies in seconds, at most 3.1 percent off, and 0 without any. It is above
     /// `late_after`, the meter's own, only if the latency is.
     pub(crate) fn quantile(&self, quantile: f64, late_after: Duration) -> f64 {

@@ -10,6 +10,7 @@ use crate::{
     call::{Call, hit_call::HitCall},
     decision::{
         firing::held_rule::HeldRule,
+        outcome_notes::note_hit,
         reservation::{Taken, spare},
         site_rules::SiteRules,
     },
@@ -81,6 +82,7 @@ pub(crate) fn fail(
     let fault = rule.rule.faults.first()?;
     let injected = fault.injected(&rule.rule.id, rule.answers(), site)?;
     rule.counters.count_injected();
+    note_hit(hub, rule, site, None);
     hub.report(|| Injection {
         site,
         rule: rule.rule.id.clone(),
@@ -206,6 +208,7 @@ impl PlainFiring {
         let call = self.call.take();
         let (rule, hub) = (self.rule(), self.hub());
         rule.counters.count_injected();
+        note_hit(hub, rule, site, None);
         hub.report(|| Injection {
             site,
             rule: rule.rule.id.clone(),

@@ -69,7 +69,7 @@ pub struct CallLatency {
 }
 
 impl CallFigures {
-    fn of(stats: &CallStats) -> Self {
+    pub(super) fn of(stats: &CallStats) -> Self {
         let quantile = |quantile| {
             let seconds = stats.quantile(quantile, Duration::MAX);
             Duration::from_secs_f64(seconds)

@@ -1,0 +1,128 @@
+//! What observed rules have done to a call that is under way, and how groups of such calls are told apart.
+
+use std::{
+    hash::Hasher,
+    sync::atomic::{AtomicU8, Ordering::Relaxed},
+};
+
+use fnv::FnvHasher;
+
+/// What a rule did to a call, or to a call below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The rule matched, and left the call alone.
+    Spared,
+    /// The rule injected.
+    Hit,
+}
+
+/// How many groups of keys are told apart, as a power of two.
+const KEY_BITS: u32 = 6;
+
+/// The number of groups of keys that are told apart.
+pub(crate) const KEY_GROUPS: usize = 1 << KEY_BITS;
+
+/// What a rule did to a call with which key: one byte, larger for a hit than for a spared call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mark(u8);
+
+impl Mark {
+    const NOTHING: u8 = 0;
+
+    /// Returns the mark of a call that has this key, if the rule has one.
+    pub(crate) fn of(fate: Fate, key: Option<&str>) -> Self {
+        let fate = match fate {
+            Fate::Spared => 1,
+            Fate::Hit => 2,
+        };
+        Self(fate << KEY_BITS | key.map_or(0, group_of))
+    }
+
+    fn read(mark: u8) -> Option<Self> {
+        (mark != Self::NOTHING).then_some(Self(mark))
+    }
+
+    /// Returns what the rule did.
+    pub(crate) fn fate(self) -> Fate {
+        match self.0 >> KEY_BITS {
+            1 => Fate::Spared,
+            _ => Fate::Hit,
+        }
+    }
+
+    /// Returns the group of the key.
+    pub(crate) fn key_group(self) -> usize {
+        usize::from(self.0) % KEY_GROUPS
+    }
+}
+
+/// Returns the group of a key, by another hash than the one by which keys are hit.
+fn group_of(key: &str) -> u8 {
+    let mut hasher = FnvHasher::default();
+    hasher.write(key.as_bytes());
+    // The upper bits of a product depend on all bits of the hash.
+    let mixed = hasher.finish().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> (u64::BITS - KEY_BITS)) as u8
+}
+
+/// What each observation that counts a call knows of it. An observation has a number that no other one has. The marks
+/// are set while the call is under way, and order nothing: relaxed.
+#[derive(Debug)]
+pub(crate) struct CallMarks(Box<[(u64, AtomicU8)]>);
+
+impl CallMarks {
+    /// Makes the marks of a call that observations of these numbers count.
+    pub(crate) fn new(numbers: impl Iterator<Item = u64>) -> Self {
+        let marks = numbers.map(|number| (number, AtomicU8::new(Mark::NOTHING)));
+        Self(marks.collect())
+    }
+
+    /// Marks the call for an observation, if that counts it. A hit outweighs a call that is spared.
+    pub(crate) fn note(&self, number: u64, mark: Mark) {
+        for (known, marked) in &self.0 {
+            if *known == number {
+                marked.fetch_max(mark.0, Relaxed);
+            }
+        }
+    }
+
+    /// Returns what was marked for the observation of this number; `None` if the rule has matched nothing.
+    pub(crate) fn of(&self, number: u64) -> Option<Mark> {
+        let known = self.0.iter().find(|(known, _)| *known == number);
+        Mark::read(known?.1.load(Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_outweighs_a_call_that_is_spared() {
+        let marks = CallMarks::new([3, 5].into_iter());
+        assert_eq!(marks.of(3), None);
+        let (spared, hit) = (
+            Mark::of(Fate::Spared, Some("a")),
+            Mark::of(Fate::Hit, Some("b")),
+        );
+        marks.note(3, spared);
+        assert_eq!(marks.of(3), Some(spared));
+        marks.note(3, hit);
+        marks.note(3, spared);
+        assert_eq!(marks.of(3), Some(hit));
+        assert_eq!(marks.of(3).map(Mark::fate), Some(Fate::Hit));
+        assert_eq!(marks.of(5), None);
+    }
+
+    #[test]
+    fn keys_are_spread_over_the_groups() {
+        let mut calls = [0; KEY_GROUPS];
+        for user in 0..6400 {
+            let mark = Mark::of(Fate::Spared, Some(&format!("user-{user}")));
+            assert_eq!(mark.fate(), Fate::Spared);
+            calls[mark.key_group()] += 1;
+        }
+        // Each has 100 on average, and 50 is five standard deviations off.
+        assert!(calls.iter().all(|calls| (50..=150).contains(calls)));
+    }
+}

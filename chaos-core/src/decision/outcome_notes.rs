@@ -1,0 +1,91 @@
+//! What calls note for observed rules: that a rule has hit them, or spared them.
+//!
+//! A call that is measured, at the rule's own site or above it, has marks, and is counted by them when it ends. A call
+//! of a site in code has no end, and is counted at once.
+
+use std::cell::RefCell;
+
+use super::{site_rules::Here, watchers::Watchers};
+use crate::{
+    armed::Armed,
+    call::{
+        Call,
+        marks::{CallMarks, Fate, Mark},
+        site_kind::SiteKind,
+    },
+    guard_rail::injected_by,
+    hub::{Hub, observations::Observation},
+    trigger::replay::By,
+};
+
+thread_local! {
+    /// The marks of a call that was spared at its own site, for which it is measured next.
+    static OF_NEXT: RefCell<Vec<(u64, Mark)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that a rule injects into the calls that this thread is serving. `by` is what the rule has decided by.
+#[inline(always)]
+pub(super) fn note_hit(hub: &Hub, rule: &Armed, site: &str, by: Option<&By>) {
+    if hub.observations.are_there() {
+        note_observed_hit(hub, rule, site, by);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn note_observed_hit(hub: &Hub, rule: &Armed, site: &str, by: Option<&By>) {
+    let key = match by {
+        Some(By::Key(key)) => Some(&**key),
+        _ => None,
+    };
+    if !rule.is_of_overlay()
+        && let Some(observation) = hub.observations.of(rule.rule.id.as_str())
+    {
+        note(&observation, site, Mark::of(Fate::Hit, key));
+    }
+}
+
+/// Notes that a rule spares a call at a site, and so the calls that this thread is serving.
+#[cold]
+#[inline(never)]
+pub(super) fn note_spared(hub: &Hub, rule: &Armed, call: &Call<'_>, (site, kind): Here) {
+    if rule.is_of_overlay() {
+        return;
+    }
+    let Some(observation) = hub.observations.of(rule.rule.id.as_str()) else {
+        return;
+    };
+    let key = rule.rule.trigger.deciding_key();
+    let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
+    let mark = Mark::of(Fate::Spared, key.as_deref());
+    note(&observation, site, mark);
+    if kind == SiteKind::Layer && observation.at(site).is_some() {
+        OF_NEXT.with_borrow_mut(|marks| marks.push((observation.number, mark)));
+    }
+}
+
+fn note(observation: &Observation, site: &str, mark: Mark) {
+    injected_by::mark_served(observation.number, mark);
+    if let Some(site) = observation.at(site).filter(|site| site.is_in_code) {
+        site.pass(mark);
+    }
+}
+
+/// Forgets what was noted for a call that was not measured.
+pub(crate) fn forget() {
+    OF_NEXT.with_borrow_mut(Vec::clear);
+}
+
+/// Returns the marks of a call that begins to be measured right after it was decided.
+#[cold]
+#[inline(never)]
+pub(super) fn marks_of_next(watchers: &Watchers) -> CallMarks {
+    let observers = watchers.observers();
+    let marks = CallMarks::new(observers.iter().map(|site| site.observation));
+    OF_NEXT.with_borrow_mut(|noted| {
+        for (number, mark) in noted.drain(..) {
+            marks.note(number, mark);
+        }
+    });
+    marks
+}
