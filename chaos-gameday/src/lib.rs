@@ -1,0 +1,25 @@
+//! Experiments of fault injection in a file.
+#![forbid(unsafe_code)]
+// On docs.rs, each item shows the feature that it requires.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Invalid input never panics; an internal invariant that does not hold panics with `expect`.
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod error;
+mod experiment;
+mod span;
+
+pub use crate::{
+    error::ExperimentError,
+    experiment::{
+        AtLeast, Compare, Conclusive, Estimate, Experiment, FleetTarget, FollowUp, Format,
+        HttpAnswer, HttpExpect, HttpRequest, Hypothesis, JsonExpect, NumberBounds, Observe,
+        Pattern, Phase, PhaseRule, Probe, PromqlQuery, QuantileBound, Question, SiteExpect, Stage,
+        Stop, Target, WorseThanControl, experiment_from, experiment_schema,
+    },
+    span::Span,
+};
