@@ -12,6 +12,7 @@ struct Readme;
 mod error;
 mod experiment;
 mod span;
+mod statistics;
 
 pub use crate::{
     error::ExperimentError,
@@ -22,4 +23,8 @@ pub use crate::{
         Stop, Target, WorseThanControl, experiment_from, experiment_schema,
     },
     span::Span,
+    statistics::{
+        Difference, EProcess, Finding, Group, KeyGroup, Method, Quantile, design_effect,
+        error_ratio_difference, error_ratio_difference_by_keys, quantile_difference,
+    },
 };
