@@ -11,8 +11,10 @@ struct Readme;
 
 mod error;
 mod experiment;
+mod judgement;
 mod span;
 mod statistics;
+mod verdict;
 
 pub use crate::{
     error::ExperimentError,
@@ -22,9 +24,11 @@ pub use crate::{
         Pattern, Phase, PhaseRule, Probe, PromqlQuery, QuantileBound, Question, SiteExpect, Stage,
         Stop, Target, WorseThanControl, experiment_from, experiment_schema,
     },
+    judgement::{judge_comparison, judge_site},
     span::Span,
     statistics::{
         Difference, EProcess, Finding, Group, KeyGroup, Method, Quantile, design_effect,
         error_ratio_difference, error_ratio_difference_by_keys, quantile_difference,
     },
+    verdict::{ProbeOutcome, ProbeSeen, Seen, Signal, Verdict, verdict},
 };

@@ -2,4 +2,5 @@
 
 mod experiments_are_read;
 mod statistics_are_true;
+mod verdicts_are_earned;
 mod what_is_not_allowed_is_refused;
