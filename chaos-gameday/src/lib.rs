@@ -11,6 +11,7 @@ struct Readme;
 
 mod error;
 mod experiment;
+mod journal;
 mod judgement;
 mod span;
 mod statistics;
@@ -23,6 +24,12 @@ pub use crate::{
         HttpAnswer, HttpExpect, HttpRequest, Hypothesis, JsonExpect, NumberBounds, Observe,
         Pattern, Phase, PhaseRule, Probe, PromqlQuery, QuantileBound, Question, SiteExpect, Stage,
         Stop, Target, WorseThanControl, experiment_from, experiment_schema,
+    },
+    journal::{
+        Activity, ActivityKind, ActivityStatus, AuditNote, Comparison, Details, Entry,
+        EstimateOutcome, Journal, JournalFile, Moment, PhaseTimes, ProbeSample, ProbeSeries,
+        SampleCounts, SiteSample, SiteSeries, Status, SteadyState, SteadyStates, TargetFate,
+        TargetOutcome, journal_schema,
     },
     judgement::{judge_comparison, judge_site},
     span::Span,

@@ -31,7 +31,10 @@ impl Group {
         }
         // The number of calls below the quantile is binomial, so its own quantiles are the ranks of the interval.
         let below = Binomial::new(quantile, timed).ok()?;
-        let (low, high) = (below.inverse_cdf(0.025), below.inverse_cdf(0.975) + 1);
+        let (low, high) = (
+            most_below(&below, timed, 0.025),
+            most_below(&below, timed, 0.975) + 1,
+        );
         // 0.99 of 100 is more than 99, by the last bit.
         let rank = (quantile * timed as f64 - 1e-9).ceil() as u64;
         Some(Quantile {
@@ -41,4 +44,19 @@ impl Group {
             upper: self.ranked(high),
         })
     }
+}
+
+/// Returns the least number that as many calls or fewer are below the quantile with a probability of at least `share`. The
+/// search of statrs 0.18 itself panics for few calls.
+fn most_below(below: &Binomial, calls: u64, share: f64) -> u64 {
+    let (mut low, mut high) = (0, calls);
+    while low < high {
+        let middle = low.midpoint(high);
+        if below.cdf(middle) < share {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }

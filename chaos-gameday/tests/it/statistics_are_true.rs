@@ -255,6 +255,24 @@ fn too_few_calls_do_not_decide() {
     assert_eq!(few.quantile(1.0), None);
 }
 
+/// statrs 0.18 panicked for some small numbers.
+#[test]
+fn any_number_of_calls_has_quantiles() {
+    for calls in (1..300).chain([10_000, 1 << 40]) {
+        for quantile in [0.001, 0.5, 0.9, 0.95, 0.99, 0.999] {
+            let group = Group {
+                latencies: vec![(7, calls)],
+                ..Group::of(calls, 0)
+            };
+            let found = group.quantile(quantile).unwrap();
+            assert_eq!(found.nanos, 7);
+            // Not even the greatest of so few is known to be beyond the quantile.
+            let is_known = 1.0 - quantile.powf(calls as f64) >= 0.975;
+            assert_eq!(found.upper.is_some(), is_known, "{quantile} of {calls}");
+        }
+    }
+}
+
 #[test]
 fn counts_are_added_and_taken_apart() {
     let first = Group {
