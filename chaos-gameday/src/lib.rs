@@ -11,6 +11,7 @@ struct Readme;
 
 mod error;
 mod experiment;
+mod export;
 mod journal;
 mod judgement;
 mod span;
@@ -25,6 +26,7 @@ pub use crate::{
         Pattern, Phase, PhaseRule, Probe, PromqlQuery, QuantileBound, Question, SiteExpect, Stage,
         Stop, Target, WorseThanControl, experiment_from, experiment_schema,
     },
+    export::chaos_toolkit,
     journal::{
         Activity, ActivityKind, ActivityStatus, AuditNote, Comparison, Details, Entry,
         EstimateOutcome, Journal, JournalFile, Moment, PhaseTimes, ProbeSample, ProbeSeries,

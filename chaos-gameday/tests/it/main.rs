@@ -1,5 +1,6 @@
 //! What chaos-gameday promises.
 
+mod chaos_toolkit_takes_the_export;
 mod experiments_are_read;
 mod journals_are_whole;
 mod statistics_are_true;
