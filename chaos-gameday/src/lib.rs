@@ -14,6 +14,7 @@ mod experiment;
 mod export;
 mod journal;
 mod judgement;
+mod report;
 mod span;
 mod statistics;
 mod verdict;
@@ -34,6 +35,7 @@ pub use crate::{
         TargetOutcome, journal_schema,
     },
     judgement::{judge_comparison, judge_site},
+    report::{report_html, report_markdown},
     span::Span,
     statistics::{
         Difference, EProcess, Finding, Group, KeyGroup, Method, Quantile, design_effect,
