@@ -55,7 +55,7 @@ pub struct Experiment {
     pub target: Target,
     /// What is believed to hold, and how it is asked.
     pub hypothesis: Hypothesis,
-    /// The same rules in shadow mode before anything is injected, if it is asked for.
+    /// How long the rules run in shadow mode before anything is injected, if they do.
     pub estimate: Option<Estimate>,
     /// How long is observed before and after the phases.
     pub observe: Observe,

@@ -168,8 +168,8 @@ impl Journal {
             last.end.get_or_insert(seconds);
         }
         self.status = match verdict {
-            Verdict::Held | Verdict::Deviated | Verdict::Inconclusive => Status::Completed,
-            Verdict::NotSteady | Verdict::NotReverted => Status::Failed,
+            Verdict::Held | Verdict::Inconclusive => Status::Completed,
+            Verdict::Deviated | Verdict::NotSteady | Verdict::NotReverted => Status::Failed,
             Verdict::Stopped => Status::Aborted,
             Verdict::Interrupted(_) => Status::Interrupted,
         };

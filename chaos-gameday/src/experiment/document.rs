@@ -40,7 +40,7 @@ pub(crate) struct ExperimentDoc {
     pub(crate) target: TargetDoc,
     /// What is believed to hold, and how it is asked.
     pub(crate) hypothesis: HypothesisDoc,
-    /// The same rules in shadow mode before anything is injected: whom would they hit?
+    /// How long the rules run in shadow mode first, and whom they have to find.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) estimate: Option<Estimate>,
     /// How long is observed before and after the phases.

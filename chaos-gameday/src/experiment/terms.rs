@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::limits;
 use crate::{error::ExperimentError, span::Span};
 
-/// The same rules in shadow mode, before anything is injected: whom would they hit?
+/// How long the rules run in shadow mode before anything is injected, and how many calls they have to find: whom would they hit?
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Estimate {

@@ -17,9 +17,9 @@ use crate::{
 #[derive(Clone, Copy, Debug, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It came to its end: the verdict is held, deviated or inconclusive.
+    /// It came to its end: the verdict is held or inconclusive.
     Completed,
-    /// Nothing was injected because a probe did not hold before, or it is not known that the faults are gone.
+    /// A probe did not hold, before anything was injected or later, or it is not known that the faults are gone.
     Failed,
     /// A bound ended it before its time.
     Aborted,

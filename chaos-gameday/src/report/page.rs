@@ -11,6 +11,7 @@ use crate::{
     experiment::{Experiment, Probe, Target},
     journal::{Comparison, Journal, TargetFate, TargetOutcome},
     span::Span,
+    verdict::Verdict,
 };
 
 /// How much of a journal has room on a page.
@@ -119,7 +120,7 @@ impl Page {
                 .map(|it| room.cut(it))
                 .collect(),
         };
-        let class = match details.verdict.map(crate::Verdict::exit_code) {
+        let class = match details.verdict.map(Verdict::exit_code) {
             Some(0) => "good",
             Some(11 | 13 | 15) => "bad",
             _ => "open",
