@@ -38,6 +38,10 @@ impl ExperimentError {
         }
     }
 
+    pub(crate) fn at(self, place: Option<(u64, u64)>) -> Self {
+        Self { place, ..self }
+    }
+
     pub(crate) fn rule(field: &str, error: &RuleError) -> Self {
         let problem = match error.rule() {
             Some(rule) => format!("rule `{}`: {}", OneLine(rule), error.problem()),
@@ -48,8 +52,8 @@ impl ExperimentError {
         Self::new(format!("{field}{dot}{inner}"), problem, error.allowed())
     }
 
-    /// Returns the line and the column at which the text cannot be read, both counted from 1; `None` if the text can be
-    /// read but what it says is not allowed.
+    /// Returns the line and the column at which the text cannot be read, or at which the field stands, both counted from 1. For
+    /// a field that is missing, it is the place of what it should be in. `None` if the error concerns the whole text.
     #[must_use]
     pub fn line_and_column(&self) -> Option<(u64, u64)> {
         self.place

@@ -5,6 +5,7 @@ mod expectation;
 mod format;
 mod limits;
 mod phase;
+mod place;
 mod probe;
 mod probe_document;
 mod probe_reader;
@@ -103,10 +104,14 @@ pub struct Hypothesis {
 ///
 /// # Errors
 /// Returns an error if the text cannot be read, has an unknown field, or says what is not allowed. It has the line and the
-/// column, or the field.
+/// column, and the field if the text can be read.
 pub fn experiment_from(text: &str, format: Format) -> Result<Experiment, ExperimentError> {
     limits::at_most("", text, limits::DOCUMENT)?;
-    Experiment::read(format.read(text)?)
+    let read = Experiment::read(format.read(text)?);
+    read.map_err(|error| {
+        let place = format.place_of(text, error.field());
+        error.at(place)
+    })
 }
 
 impl Experiment {

@@ -64,7 +64,7 @@ pub struct Journal {
 
 impl Journal {
     /// The most changes of probes that are kept each for itself while faults are injected. The series have all of them.
-    const MOST_CHANGES: usize = 10_000;
+    const MOST_CHANGES: usize = 1000;
 
     /// Creates the journal of a run that begins: until [`finish`](Self::finish), it says that the run was interrupted.
     /// `platform` and `node` are what the program says of its system and its host.

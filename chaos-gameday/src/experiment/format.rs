@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::document::ExperimentDoc;
+use serde::de::DeserializeSeed;
+
+use super::{document::ExperimentDoc, place};
 use crate::error::ExperimentError;
 
 /// The format of a text.
@@ -51,6 +53,34 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Returns the line and the column of a field of a text that can be read.
+    pub(super) fn place_of(self, text: &str, field: &str) -> Option<(u64, u64)> {
+        place::find(field, |probe| match self {
+            Self::Json => {
+                let mut reader = serde_json::Deserializer::from_str(text);
+                let error = probe.deserialize(&mut reader).err()?;
+                Some((error.line() as u64, error.column() as u64))
+            }
+            Self::Toml => {
+                let reader = toml::Deserializer::parse(text).ok()?;
+                let span = probe.deserialize(reader).err()?.span()?;
+                Some(place_of(text, span.start))
+            }
+            Self::Yaml => {
+                let read = |reader: serde_saphyr::Deserializer<'_, '_>| probe.deserialize(reader);
+                let read = serde_saphyr::with_deserializer_from_str_with_options(
+                    text,
+                    yaml_options(),
+                    read,
+                );
+                let place = read.err()?.location()?;
+                Some((place.line(), place.column()))
+            }
+        })
+    }
+}
+
 type Unreadable = (String, Option<(u64, u64)>);
 
 fn without_place(message: &str) -> String {
@@ -75,14 +105,17 @@ fn toml(text: &str) -> Result<ExperimentDoc, Unreadable> {
     })
 }
 
-fn yaml(text: &str) -> Result<ExperimentDoc, Unreadable> {
-    let options = serde_saphyr::options! {
+fn yaml_options() -> serde_saphyr::Options {
+    serde_saphyr::options! {
         // `on` and `off` are strings, as in YAML 1.2: `on: request` is a valid field of a rule.
         strict_booleans: true,
         reject_unsupported_tags: true,
         with_snippet: false,
-    };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+    }
+}
+
+fn yaml(text: &str) -> Result<ExperimentDoc, Unreadable> {
+    serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| {
         let place = error.location();
         let place = place.map(|location| (location.line(), location.column()));
         (without_place(&error.without_snippet().to_string()), place)

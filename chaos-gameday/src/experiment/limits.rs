@@ -27,8 +27,18 @@ pub(super) const EVERY: RangeInclusive<Duration> =
 pub(super) const TIMEOUT: RangeInclusive<Duration> =
     Duration::from_millis(1)..=Duration::from_secs(60);
 
-/// Checks a text that has to say something.
+/// Checks a text of one line that has to say something. It is printed on terminals, so control characters are refused.
 pub(super) fn text(field: &str, text: &str, longest: usize) -> Result<(), ExperimentError> {
+    if let Some(control) = text.chars().find(|c| c.is_control()) {
+        let problem = format!("the text has the control character {control:?}");
+        let allowed = "a text of one line, without control characters";
+        return Err(ExperimentError::new(field, problem, allowed));
+    }
+    lines(field, text, longest)
+}
+
+/// Checks a text of any number of lines that has to say something.
+pub(super) fn lines(field: &str, text: &str, longest: usize) -> Result<(), ExperimentError> {
     let allowed = || format!("a text of 1 to {longest} bytes");
     if text.trim().is_empty() {
         return Err(ExperimentError::new(field, "the text is empty", allowed()));

@@ -49,7 +49,7 @@ impl Probe {
             }
             (None, Some(query), None) => {
                 limits::url(&format!("{at}.promql.url"), &query.url)?;
-                limits::text(&format!("{at}.promql.query"), &query.query, limits::QUERY)?;
+                limits::lines(&format!("{at}.promql.query"), &query.query, limits::QUERY)?;
                 refuse_compare(at, doc.compare)?;
                 let expect = doc.expect.unwrap_or_default();
                 let expect = expect.number(&format!("{at}.expect"))?;

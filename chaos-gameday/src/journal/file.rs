@@ -13,8 +13,8 @@ use super::Journal;
 /// `interrupted`, and where the run was.
 ///
 /// Each time it is written whole, beside itself, and put in its place at once. One write to the end of the file would not do:
-/// the system may cut a write in two where a page ends if the program is killed. A journal is bounded, so this costs the
-/// same however long the run is.
+/// the system may cut a write in two where a page ends if the program is killed. What comes of probes and
+/// sites is bounded in a journal, so a write costs the same however long the run is.
 #[derive(Debug)]
 pub struct JournalFile {
     path: PathBuf,

@@ -205,6 +205,18 @@ fn newcombes_own_examples_come_out() {
         None
     );
     assert_eq!(error_ratio_difference_by_keys(&[]), None);
+    // One group says nothing of how groups differ.
+    let one = KeyGroup {
+        hit: Group::of(50, 0),
+        spared: Group::of(50, 50),
+    };
+    for groups in 1..4 {
+        let found = error_ratio_difference_by_keys(&vec![one.clone(); groups]).unwrap();
+        assert!(
+            found.lower <= -1.0 + 1e-9 && found.upper > -1.0,
+            "{found:?}"
+        );
+    }
 }
 
 #[test]

@@ -61,6 +61,11 @@ fn a_value_that_is_not_allowed_is_refused_by_its_field() {
             "title",
         ),
         (
+            "title: Lost reads do not reach shoppers",
+            "title: \"a\\e[2Jb\"",
+            "title",
+        ),
+        (
             "endpoint: \"http://127.0.0.1:9900\"",
             "endpoint: \"127.0.0.1:9900\"",
             "target.endpoint",
@@ -168,6 +173,50 @@ fn a_value_that_is_not_allowed_is_refused_by_its_field() {
         assert_eq!(error.field(), field, "{to}: {error}");
         assert!(!error.allowed().is_empty(), "{error}");
     }
+}
+
+/// A field is found in each format, also within a rule.
+#[test]
+fn what_is_not_allowed_is_shown_where_it_stands() {
+    let place = |error: ExperimentError| error.line_and_column();
+    for (from, to) in [
+        ("rate: 0.01,", "rate: 5,"),
+        ("rate: 0.01,", "rat: 5,"),
+        ("breaches: 1", "breaches: 0"),
+        ("every: 500ms", "every: 1ms"),
+    ] {
+        let text = LOST_READS.replacen(from, to, 1);
+        let before = text.split(to).next().unwrap();
+        let line = before.matches('\n').count() as u64 + 1;
+        let column = before.lines().last().unwrap().chars().count() + 1;
+        assert_eq!(
+            place(changed(from, to)),
+            Some((line, column as u64)),
+            "{to}"
+        );
+    }
+    // What is missing is shown by what it is missing in.
+    let error = changed("{ endpoint: \"http://127.0.0.1:9900\" }", "{}");
+    assert_eq!(place(error).map(|it| it.0), Some(7));
+    let rest = "[hypothesis]\ntitle = \"a\"\nprobes = [{ name = \"p\", site = \"s\", expect = { error_ratio = { at_most = 0 } } }]\n\
+                [[phases]]\nname = \"one\"\nfor = \"1s\"\n[[phases.rules]]\nid = \"a\"\nsite = \"s\"\nrate = 5\nfaults = [{ status = 503 }]\n";
+    let toml = format!("title = \"a\"\ntarget.endpoint = \"http://a:1\"\n{rest}");
+    let error = refused(&toml, Format::Toml);
+    assert_eq!(error.field(), "phases[0].rules[0].rate");
+    assert_eq!(place(error).map(|it| it.0), Some(12));
+    let json = serde_json::to_string_pretty(&crate::experiments_are_read::lost_reads()).unwrap();
+    let json = json.replacen("\"rate\": 0.01", "\"rate\": 5", 1);
+    let line = json
+        .lines()
+        .position(|line| line.contains("\"rate\": 5"))
+        .unwrap() as u64
+        + 1;
+    let error = refused(&json, Format::Json);
+    assert_eq!(
+        error.line_and_column().map(|it| it.0),
+        Some(line),
+        "{error}"
+    );
 }
 
 /// A bound is said where it is exceeded.
