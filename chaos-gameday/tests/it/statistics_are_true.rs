@@ -149,6 +149,12 @@ fn the_interval_by_keys_covers_the_truth() {
         (0.2, 0.1, [60, 1140]),
         (0.1, 0.01, [120, 2280]),
         (0.05, 0.05, [600, 600]),
+        (0.01, 0.01, [60, 1140]),
+        (0.05, 0.01, [60, 1140]),
+        // 10 calls hit and 190 spared a second, for a minute.
+        (0.1, 0.01, [12, 228]),
+        (0.1, 0.1, [12, 228]),
+        (0.3, 0.1, [12, 228]),
     ] {
         let count = |by: &dyn Fn(&[KeyGroup]) -> Difference| {
             let groups = |seed| keyed(hit, spared, keys, seed);
