@@ -9,7 +9,7 @@ use std::{
 
 use crate::{read, root, rust_files};
 
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "chaos-core",
     "chaos-macros",
     "chaos-rule",
@@ -17,6 +17,7 @@ const CRATES: [&str; 8] = [
     "chaos-http-admin",
     "chaos-sources",
     "chaos-fleet",
+    "chaos-gameday",
     "chaos-cli",
 ];
 

@@ -1,0 +1,69 @@
+//! The journal on disk: at any moment a whole one.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use super::Journal;
+
+/// A journal on disk. Whatever happens to the program, the file is a whole journal: until it is finished one that says
+/// `interrupted`, and where the run was.
+///
+/// Each time it is written whole, beside itself, and put in its place at once. One write to the end of the file would not do:
+/// the system may cut a write in two where a page ends if the program is killed. What comes of probes and
+/// sites is bounded in a journal, so a write costs the same however long the run is.
+#[derive(Debug)]
+pub struct JournalFile {
+    path: PathBuf,
+    journal: Journal,
+}
+
+impl JournalFile {
+    /// Writes a journal for the first time. A file that is there is replaced.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written. It should be made before anything is injected.
+    pub fn create(path: impl Into<PathBuf>, journal: Journal) -> io::Result<Self> {
+        let path = path.into();
+        let file = Self { path, journal };
+        file.write()?;
+        Ok(file)
+    }
+
+    /// Returns the journal.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Changes the journal and writes it, about once a second.
+    ///
+    /// # Errors
+    /// Returns an error if the file cannot be written: it is then as it was before. The change is kept, and written the next
+    /// time.
+    pub fn record(&mut self, now: SystemTime, change: impl FnOnce(&mut Journal)) -> io::Result<()> {
+        change(&mut self.journal);
+        self.journal.ended(now);
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let part = part_of(&self.path);
+        let mut file = File::create(&part)?;
+        let mut text = serde_json::to_vec(&self.journal)?;
+        text.push(b'\n');
+        file.write_all(&text)?;
+        // Without it, a loss of power could leave an empty file in the place of the last one.
+        file.sync_data()?;
+        fs::rename(&part, &self.path)
+    }
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    path.with_file_name(name)
+}

@@ -1,0 +1,238 @@
+//! What is drawn: samples over time, as many as a journal can hold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::{experiment::Stage, statistics::Group, verdict::ProbeOutcome};
+
+/// The most samples of a series. With more, each two neighbours become one: an hour has one each second, two hours have one
+/// each two seconds.
+const MOST: usize = 3600;
+
+/// What came of a probe over time.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ProbeSeries {
+    /// The name of the probe.
+    pub probe: String,
+    /// The samples, in order of time.
+    pub samples: Vec<ProbeSample>,
+    /// How many answers go into a sample.
+    pub merged: u64,
+    #[serde(skip)]
+    filled: u64,
+    #[serde(skip)]
+    pub(super) last: Option<(Stage, ProbeOutcome)>,
+}
+
+/// What came of a probe at a time.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct ProbeSample {
+    /// The seconds since the start of the run.
+    pub at: f64,
+    /// How often the probe was asked.
+    pub asked: u64,
+    /// How often it held.
+    pub held: u64,
+    /// What is drawn of it: the seconds that an HTTP request took, or a number; the greatest of several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+/// How the calls of a site fared over time.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SiteSeries {
+    /// The name of the site.
+    pub site: String,
+    /// The samples, in order of time.
+    pub samples: Vec<SiteSample>,
+    /// How many samples have become one.
+    pub merged: u64,
+    #[serde(skip)]
+    filled: u64,
+}
+
+/// How the calls of a site fared at a time.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+pub struct SiteSample {
+    /// The seconds since the start of the run.
+    pub at: f64,
+    /// The calls that a rule hit.
+    pub hit: SampleCounts,
+    /// The calls that it spared.
+    pub spared: SampleCounts,
+}
+
+/// How some calls fared.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
+pub struct SampleCounts {
+    /// The number of calls.
+    pub calls: u64,
+    /// The number of those that failed.
+    pub failed: u64,
+    /// The median of their latencies in nanoseconds; the greatest of several samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50: Option<u64>,
+    /// The quantile 0.99 of their latencies in nanoseconds; the greatest of several samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99: Option<u64>,
+}
+
+impl SampleCounts {
+    /// Returns what is kept of a group of calls.
+    #[must_use]
+    pub fn of(group: &Group) -> Self {
+        let nanos = |quantile| group.quantile(quantile).map(|it| it.nanos);
+        Self {
+            calls: group.calls,
+            failed: group.failed,
+            p50: nanos(0.5),
+            p99: nanos(0.99),
+        }
+    }
+
+    /// Puts two of them together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            calls: self.calls + other.calls,
+            failed: self.failed + other.failed,
+            p50: self.p50.max(other.p50),
+            p99: self.p99.max(other.p99),
+        }
+    }
+}
+
+impl ProbeSample {
+    pub(crate) fn and(self, other: Self) -> Self {
+        let greater = |a: f64, b: f64| a.max(b);
+        Self {
+            at: self.at,
+            asked: self.asked + other.asked,
+            held: self.held + other.held,
+            value: match (self.value, other.value) {
+                (Some(one), Some(other)) => Some(greater(one, other)),
+                (one, other) => one.or(other),
+            },
+        }
+    }
+}
+
+impl SiteSample {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            at: self.at,
+            hit: self.hit.and(other.hit),
+            spared: self.spared.and(other.spared),
+        }
+    }
+}
+
+impl ProbeSeries {
+    pub(super) fn new(probe: &str) -> Self {
+        Self {
+            probe: probe.into(),
+            samples: Vec::new(),
+            merged: 1,
+            filled: 0,
+            last: None,
+        }
+    }
+
+    pub(super) fn add(&mut self, sample: ProbeSample) {
+        let Self {
+            samples,
+            merged,
+            filled,
+            ..
+        } = self;
+        add(samples, merged, filled, sample, ProbeSample::and);
+    }
+}
+
+impl SiteSeries {
+    pub(super) fn new(site: &str) -> Self {
+        Self {
+            site: site.into(),
+            samples: Vec::new(),
+            merged: 1,
+            filled: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, sample: SiteSample) {
+        let Self {
+            samples,
+            merged,
+            filled,
+            ..
+        } = self;
+        add(samples, merged, filled, sample, SiteSample::and);
+    }
+}
+
+/// Adds a sample. `merged` is how many go into one, `filled` how many the last one has.
+fn add<S: Copy>(
+    samples: &mut Vec<S>,
+    merged: &mut u64,
+    filled: &mut u64,
+    sample: S,
+    and: fn(S, S) -> S,
+) {
+    match samples.last_mut() {
+        Some(last) if *filled < *merged => {
+            *last = and(*last, sample);
+            *filled += 1;
+        }
+        _ => {
+            samples.push(sample);
+            *filled = 1;
+        }
+    }
+    if samples.len() > MOST {
+        // The last one has no neighbour, and is half full now.
+        let pairs = samples
+            .chunks(2)
+            .filter_map(|pair| pair.iter().copied().reduce(and));
+        *samples = pairs.collect();
+        *merged *= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_bounded_and_loses_no_count() {
+        let (mut probe, mut site) = (ProbeSeries::new("a"), SiteSeries::new("b"));
+        for at in 0..20_000_u32 {
+            let at = f64::from(at);
+            let held = u64::from(at != 77.0);
+            let value = Some(at);
+            probe.add(ProbeSample {
+                at,
+                asked: 1,
+                held,
+                value,
+            });
+            let hit = SampleCounts {
+                calls: 2,
+                failed: 1,
+                p50: Some(at as u64),
+                p99: None,
+            };
+            let spared = SampleCounts::default();
+            site.add(SiteSample { at, hit, spared });
+            assert!(probe.samples.len() <= MOST && site.samples.len() <= MOST);
+        }
+        assert_eq!((probe.merged, site.merged), (8, 8));
+        let asked: u64 = probe.samples.iter().map(|it| it.asked).sum();
+        let held: u64 = probe.samples.iter().map(|it| it.held).sum();
+        let hit: u64 = site.samples.iter().map(|it| it.hit.calls).sum();
+        assert_eq!((asked, held, hit), (20_000, 19_999, 40_000));
+        let gaps = probe.samples.windows(2).map(|pair| pair[1].at - pair[0].at);
+        assert!(gaps.into_iter().all(|gap| gap == 8.0));
+        assert_eq!(probe.samples.last().unwrap().value, Some(19_999.0));
+    }
+}

@@ -1,0 +1,216 @@
+//! Whenever the program is gone, its journal can be read.
+
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
+
+use chaos_gameday::{
+    AuditNote, Comparison, Entry, EstimateOutcome, Group, Journal, JournalFile, ProbeOutcome,
+    SampleCounts, SiteSample, Stage, Status, TargetFate, TargetOutcome, Verdict,
+    error_ratio_difference, journal_schema,
+};
+use serde_json::{Value, json};
+
+use crate::experiments_are_read::{assert_committed, lost_reads};
+
+pub(crate) fn moment(seconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds)
+}
+
+/// The seconds at which the stages of a run begin, and its end.
+const STAGES: [(Option<Stage>, &str, u64); 6] = [
+    (Some(Stage::Before), "before", 0),
+    (None, "estimate", 30),
+    (Some(Stage::During), "one in a hundred", 60),
+    (Some(Stage::During), "pause", 120),
+    (Some(Stage::During), "ramp", 130),
+    (Some(Stage::After), "after", 250),
+];
+pub(crate) const END: u64 = 310;
+
+/// One change of the journal of a whole run after another, with its second.
+pub(crate) fn run(mut record: impl FnMut(u64, &dyn Fn(&mut Journal))) {
+    for second in 0..END {
+        let now = moment(second);
+        if let Some((stage, name, _)) = STAGES.iter().find(|it| it.2 == second) {
+            record(second, &|journal| journal.enter(*stage, name, now));
+        }
+        if second == 60 {
+            record(second, &|journal| {
+                journal.details.estimate = Some(EstimateOutcome {
+                    matched: 5000,
+                    hits: 50,
+                });
+                let output = Ok(json!({ "id": "lost" }));
+                journal
+                    .run
+                    .push(Entry::of_action("arm lost", output, now, moment(61)));
+                journal.details.audit.push(AuditNote {
+                    at: now.into(),
+                    target: "http://127.0.0.1:9900".into(),
+                    actor: "ann".into(),
+                    action: "armed lost".into(),
+                    reason: "GameDay".into(),
+                });
+            });
+        }
+        let stage = match second {
+            0..30 => Some(Stage::Before),
+            60..250 => Some(Stage::During),
+            250.. => Some(Stage::After),
+            _ => None,
+        };
+        let Some(stage) = stage else { continue };
+        record(second, &|journal| {
+            let outcome = if second == 100 {
+                ProbeOutcome::NotHeld("the status is 500".into())
+            } else {
+                ProbeOutcome::Held
+            };
+            let took = Some(0.004 + (second % 7) as f64 / 1000.0);
+            journal.note_probe("products", stage, &outcome, took, (now, now));
+            if stage == Stage::During {
+                let counts = |calls, failed, millis: u64| {
+                    let latencies = vec![(millis * 1_000_000, calls)];
+                    SampleCounts::of(&Group {
+                        latencies,
+                        ..Group::of(calls, failed)
+                    })
+                };
+                let sample = SiteSample {
+                    at: journal.seconds(now),
+                    hit: counts(2, second % 2, 12),
+                    spared: counts(198, 1, 4),
+                };
+                journal.note_site("http.server", sample);
+                journal.details.hits += 2;
+            }
+        });
+    }
+    record(END, &|journal| {
+        let (hit, spared) = (Group::of(380, 95), Group::of(37_620, 190));
+        journal.details.comparisons.push(Comparison {
+            site: "http.server".into(),
+            rule: "lost".into(),
+            error_ratio: error_ratio_difference(&hit, &spared),
+            hit,
+            spared,
+            evidence: Some(12.5),
+        });
+        let target = |target: &str, fate, problem: &str, hits| TargetOutcome {
+            target: target.into(),
+            fate,
+            problem: problem.into(),
+            hits,
+        };
+        journal.details.targets = vec![
+            target("http://127.0.0.1:9900", TargetFate::Applied, "", 380),
+            target("shop-2", TargetFate::Refused, "rate: 5 is out of range", 0),
+        ];
+        journal.details.seed = Some(42);
+        let reasons = vec!["the probe \"products\" did not hold".into()];
+        journal.finish(Verdict::Deviated, reasons, moment(END));
+    });
+}
+
+pub(crate) fn whole() -> Journal {
+    let mut journal = Journal::new(&lost_reads(), moment(0), "Linux", "here");
+    run(|_, change| change(&mut journal));
+    journal
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_types() {
+    assert_committed("journal.schema.json", &journal_schema());
+}
+
+/// What is on disk after each write, as if the program were killed then.
+#[test]
+fn a_run_that_is_cut_off_leaves_a_whole_journal() {
+    let schema = jsonschema::draft202012::new(&journal_schema()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.json");
+    let journal = Journal::new(&lost_reads(), moment(0), "Linux", "here");
+    let mut file = JournalFile::create(&path, journal).unwrap();
+    let mut writes = 0;
+    run(|second, change| {
+        file.record(moment(second), change).unwrap();
+        // What a write that was cut off left behind is never read.
+        fs::write(folder.path().join("journal.json.part"), "{\"chaosl").unwrap();
+        writes += 1;
+        let text = fs::read_to_string(&path).unwrap();
+        let json: Value = serde_json::from_str(&text).unwrap();
+        let errors: Vec<_> = schema
+            .iter_errors(&json)
+            .map(|error| error.to_string())
+            .collect();
+        assert!(errors.is_empty(), "{second}: {errors:?}");
+        let read = Journal::from_json(&text).unwrap();
+        let passed = STAGES.iter().rev().find(|it| it.2 <= second).unwrap();
+        assert_eq!(read.details.ended_in, passed.1);
+        if second == END {
+            return;
+        }
+        assert_eq!(
+            (read.status, read.details.verdict),
+            (Status::Interrupted, None)
+        );
+        assert_eq!(read.duration, second as f64);
+        assert_eq!(read.details.phases.last().unwrap().end, None);
+    });
+    assert!(writes > 280, "{writes}");
+    let read = Journal::from_json(&fs::read_to_string(&path).unwrap()).unwrap();
+    assert_eq!((read.status, read.deviated), (Status::Failed, true));
+    assert_eq!(read.details.exit_code, Some(11));
+    assert_eq!(read.details.phases.len(), STAGES.len());
+    assert_eq!(read.details.phases[2].end, Some(120.0));
+}
+
+/// The fields of a journal that chaostoolkit-lib 1.44.0 wrote.
+#[test]
+fn the_fields_are_those_of_chaos_toolkit() {
+    let json = serde_json::to_value(whole()).unwrap();
+    for field in [
+        "chaoslib-version",
+        "platform",
+        "node",
+        "experiment",
+        "start",
+        "status",
+        "deviated",
+        "steady_states",
+        "run",
+        "rollbacks",
+        "end",
+        "duration",
+    ] {
+        assert!(json.get(field).is_some(), "{field}");
+    }
+    for field in ["activity", "output", "status", "start", "end", "duration"] {
+        assert!(json["run"][0].get(field).is_some(), "{field}");
+    }
+    let states = &json["steady_states"];
+    assert_eq!(states["before"]["steady_state_met"], true);
+    assert_eq!(states["before"]["probes"][0]["tolerance_met"], true);
+    // Held, not held, held again.
+    let during = states["during"].as_array().unwrap();
+    let met: Vec<_> = during
+        .iter()
+        .map(|it| it["steady_state_met"].as_bool().unwrap())
+        .collect();
+    assert_eq!(met, [true, false, true]);
+    // As it writes of an experiment whose hypothesis does not hold after the method.
+    assert_eq!(json["status"], "failed");
+    assert_eq!(json["deviated"], true);
+    assert_eq!(json["start"], "2026-09-21T14:13:20.000Z");
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("missing/journal.json");
+    let journal = Journal::new(&lost_reads(), moment(0), "Linux", "here");
+    assert!(JournalFile::create(&path, journal).is_err());
+    assert!(Journal::from_json("{}").is_err());
+}

@@ -1,0 +1,9 @@
+//! What chaos-gameday promises.
+
+mod chaos_toolkit_takes_the_export;
+mod experiments_are_read;
+mod journals_are_whole;
+mod reports_can_be_trusted;
+mod statistics_are_true;
+mod verdicts_are_earned;
+mod what_is_not_allowed_is_refused;

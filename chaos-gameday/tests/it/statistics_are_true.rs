@@ -1,0 +1,312 @@
+//! What is said of differences is true as often as it should be, tried with rates that are known.
+
+use chaos_gameday::{
+    Difference, EProcess, Finding, Group, KeyGroup, Method, error_ratio_difference,
+    error_ratio_difference_by_keys, quantile_difference,
+};
+use rand::{RngExt, SeedableRng};
+use rand_distr::{Binomial, Distribution};
+use rand_xoshiro::Xoshiro256PlusPlus;
+
+const RUNS: u64 = 1000;
+const SECONDS: u32 = 60;
+const HIT: u64 = 10;
+const SPARED: u64 = 190;
+
+fn failing(calls: u64, ratio: f64, dice: &mut Xoshiro256PlusPlus) -> Group {
+    Group::of(calls, Binomial::new(calls, ratio).unwrap().sample(dice))
+}
+
+/// The second in which each run was stopped.
+fn stopped(hit: f64, spared: f64, allowed: f64) -> Vec<Option<u32>> {
+    let run = |seed| {
+        let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut test = EProcess::new(allowed);
+        (1..=SECONDS).find(|_| {
+            test.add(
+                &failing(HIT, hit, &mut dice),
+                &failing(SPARED, spared, &mut dice),
+            );
+            test.stops()
+        })
+    };
+    (0..RUNS).map(run).collect()
+}
+
+fn within(stopped: &[Option<u32>], second: u32) -> usize {
+    let stopped = stopped.iter().flatten();
+    stopped.filter(|at| **at <= second).count()
+}
+
+/// Nothing is wrong, and one looks each second.
+#[test]
+fn runs_without_a_difference_are_not_stopped() {
+    for (hit, spared, allowed) in [
+        (0.01, 0.01, 0.0),
+        (0.01, 0.01, 0.02),
+        (0.03, 0.01, 0.02),
+        (0.5, 0.5, 0.0),
+        (0.0, 0.0, 0.0),
+        (0.0, 0.3, 0.0),
+    ] {
+        let stopped = within(&stopped(hit, spared, allowed), SECONDS);
+        println!("{hit} against {spared}, {allowed} allowed: {stopped} of {RUNS} stopped");
+        assert!(
+            stopped <= 50,
+            "{stopped} at {hit} against {spared}, {allowed} allowed"
+        );
+    }
+}
+
+#[test]
+fn runs_with_a_difference_are_stopped_soon() {
+    let all = stopped(0.1, 0.01, 0.0);
+    for second in 1..10 {
+        println!("within {second} s: {}", within(&all, second));
+    }
+    assert!(within(&all, 6) >= 500, "{}", within(&all, 6));
+    assert_eq!(within(&all, SECONDS), RUNS as usize);
+    let allowing = stopped(0.1, 0.01, 0.02);
+    let half = (1..=SECONDS).find(|at| within(&allowing, *at) >= 500);
+    println!("0.02 allowed: half within {half:?} s");
+    assert!(
+        within(&allowing, SECONDS) >= 990,
+        "{}",
+        within(&allowing, SECONDS)
+    );
+}
+
+/// Calls of a key are hit or spared together, and fail together, within one second.
+#[test]
+fn keys_do_not_stop_runs_without_a_difference() {
+    let stops = |seed, together| {
+        let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let mut test = EProcess::new(0.0).calls_together(together);
+        (0..SECONDS).any(|_| {
+            let [hit, spared] = [50, 950].map(|calls| {
+                let keys = failing(calls / 50, 0.05, &mut dice);
+                Group::of(calls, keys.failed * 50)
+            });
+            test.add(&hit, &spared);
+            test.stops()
+        })
+    };
+    let stopped = |together| (0..RUNS).filter(|seed| stops(*seed, together)).count();
+    assert!(stopped(50.0) <= 50, "{}", stopped(50.0));
+    // Taken for independent, they would.
+    assert!(stopped(1.0) > 200, "{}", stopped(1.0));
+}
+
+#[test]
+fn the_interval_covers_the_truth() {
+    for (hit, spared) in [(0.01, 0.01), (0.1, 0.01), (0.5, 0.2)] {
+        let covers = |seed: &u64| {
+            let mut dice = Xoshiro256PlusPlus::seed_from_u64(*seed);
+            let calls = u64::from(SECONDS);
+            let of_hit = failing(HIT * calls, hit, &mut dice);
+            let of_spared = failing(SPARED * calls, spared, &mut dice);
+            covers(
+                error_ratio_difference(&of_hit, &of_spared).unwrap(),
+                hit - spared,
+            )
+        };
+        let covered = (0..RUNS).filter(covers).count();
+        println!("{hit} against {spared}: {covered} of {RUNS} covered");
+        assert!(
+            (930..=980).contains(&covered),
+            "{covered} at {hit} against {spared}"
+        );
+    }
+}
+
+fn covers(difference: Difference, truth: f64) -> bool {
+    (difference.lower..=difference.upper).contains(&truth)
+}
+
+/// Fifty calls a key that fail together, in 64 groups by the key's hash.
+fn keyed(hit: f64, spared: f64, keys: [u64; 2], seed: u64) -> Vec<KeyGroup> {
+    let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut groups = vec![KeyGroup::default(); 64];
+    for (is_hit, ratio, keys) in [(true, hit, keys[0]), (false, spared, keys[1])] {
+        for _ in 0..keys {
+            let failed = if dice.random_bool(ratio) { 50 } else { 0 };
+            let group = &mut groups[dice.random_range(0..64)];
+            let group = if is_hit {
+                &mut group.hit
+            } else {
+                &mut group.spared
+            };
+            group.add(&Group::of(50, failed));
+        }
+    }
+    groups
+}
+
+#[test]
+fn the_interval_by_keys_covers_the_truth() {
+    for (hit, spared, keys) in [
+        (0.1, 0.1, [60, 1140]),
+        (0.2, 0.1, [60, 1140]),
+        (0.1, 0.01, [120, 2280]),
+        (0.05, 0.05, [600, 600]),
+        (0.01, 0.01, [60, 1140]),
+        (0.05, 0.01, [60, 1140]),
+        // 10 calls hit and 190 spared a second, for a minute.
+        (0.1, 0.01, [12, 228]),
+        (0.1, 0.1, [12, 228]),
+        (0.3, 0.1, [12, 228]),
+    ] {
+        let count = |by: &dyn Fn(&[KeyGroup]) -> Difference| {
+            let groups = |seed| keyed(hit, spared, keys, seed);
+            (0..RUNS)
+                .filter(|seed| covers(by(&groups(*seed)), hit - spared))
+                .count()
+        };
+        let by_keys = count(&|groups| {
+            let found = error_ratio_difference_by_keys(groups).unwrap();
+            assert_eq!(found.method, Method::KeyGroups);
+            found
+        });
+        let by_calls = count(&|groups| {
+            let (mut hit, mut spared) = (Group::default(), Group::default());
+            for group in groups {
+                hit.add(&group.hit);
+                spared.add(&group.spared);
+            }
+            error_ratio_difference(&hit, &spared).unwrap()
+        });
+        println!("{hit} against {spared}, {keys:?} keys: {by_keys} by keys, {by_calls} by calls");
+        assert!(
+            (930..=980).contains(&by_keys),
+            "{by_keys} at {hit} against {spared}"
+        );
+        assert!(by_calls < 500, "{by_calls}");
+    }
+}
+
+/// The values of Newcombe (1998), table II, method 10.
+#[test]
+fn newcombes_own_examples_come_out() {
+    for (hit, spared, lower, upper) in [
+        ((56, 70), (48, 80), 0.0524, 0.3339),
+        ((9, 10), (3, 10), 0.1705, 0.8090),
+        ((6, 7), (2, 7), 0.0582, 0.8062),
+        ((5, 56), (0, 29), -0.0381, 0.1926),
+        ((0, 10), (0, 20), -0.1611, 0.2775),
+        ((10, 10), (0, 20), 0.6791, 1.0),
+    ] {
+        let group = |(failed, calls)| Group::of(calls, failed);
+        let found = error_ratio_difference(&group(hit), &group(spared)).unwrap();
+        assert!(
+            (found.lower - lower).abs() < 1e-4,
+            "{hit:?} {spared:?}: {found:?}"
+        );
+        assert!(
+            (found.upper - upper).abs() < 1e-4,
+            "{hit:?} {spared:?}: {found:?}"
+        );
+    }
+    assert_eq!(
+        error_ratio_difference(&Group::of(0, 0), &Group::of(9, 1)),
+        None
+    );
+    assert_eq!(error_ratio_difference_by_keys(&[]), None);
+    // One group says nothing of how groups differ.
+    let one = KeyGroup {
+        hit: Group::of(50, 0),
+        spared: Group::of(50, 50),
+    };
+    for groups in 1..4 {
+        let found = error_ratio_difference_by_keys(&vec![one.clone(); groups]).unwrap();
+        assert!(
+            found.lower <= -1.0 + 1e-9 && found.upper > -1.0,
+            "{found:?}"
+        );
+    }
+}
+
+#[test]
+fn quantiles_cover_the_truth() {
+    for (quantile, calls) in [(0.5, 200), (0.9, 500), (0.99, 3000)] {
+        let covered = |seed: &u64| {
+            let mut dice = Xoshiro256PlusPlus::seed_from_u64(*seed);
+            let mut group = Group::default();
+            let mut latencies: Vec<u64> = (0..calls)
+                .map(|_| dice.random_range(0..1_000_000))
+                .collect();
+            latencies.sort_unstable();
+            group.calls = calls;
+            group.latencies = latencies.into_iter().map(|it| (it, 1)).collect();
+            let found = group.quantile(quantile).unwrap();
+            let truth = (quantile * 1e6) as u64;
+            found.lower.is_some_and(|it| it <= truth) && found.upper.is_some_and(|it| it >= truth)
+        };
+        let covered = (0..RUNS).filter(covered).count();
+        println!("quantile {quantile} of {calls}: {covered} of {RUNS} covered");
+        assert!((930..=980).contains(&covered), "{covered}");
+    }
+}
+
+#[test]
+fn too_few_calls_do_not_decide() {
+    let group = |bounds: &[(u64, u64)]| Group {
+        calls: bounds.iter().map(|it| it.1).sum(),
+        failed: 0,
+        latencies: bounds.to_vec(),
+    };
+    let few = group(&[(1_000_000, 20)]);
+    let found = few.quantile(0.99).unwrap();
+    assert_eq!((found.nanos, found.upper), (1_000_000, None));
+    let difference = quantile_difference(&few, &few, 0.99).unwrap();
+    assert_eq!(difference.against(1e9), Finding::Undecided);
+    let json = serde_json::to_string(&difference).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Difference>(&json).unwrap(),
+        difference
+    );
+    let (slow, fast) = (group(&[(2_000_000, 500)]), group(&[(1_000_000, 500)]));
+    let difference = quantile_difference(&slow, &fast, 0.5).unwrap();
+    assert_eq!(difference.estimate, 1e6);
+    assert_eq!(difference.against(5e5), Finding::DoesNotHold);
+    assert_eq!(difference.against(1e6), Finding::Holds);
+    assert_eq!(group(&[]).quantile(0.5), None);
+    assert_eq!(few.quantile(1.0), None);
+}
+
+/// statrs 0.18 panicked for some small numbers.
+#[test]
+fn any_number_of_calls_has_quantiles() {
+    for calls in (1..300).chain([10_000, 1 << 40]) {
+        for quantile in [0.001, 0.5, 0.9, 0.95, 0.99, 0.999] {
+            let group = Group {
+                latencies: vec![(7, calls)],
+                ..Group::of(calls, 0)
+            };
+            let found = group.quantile(quantile).unwrap();
+            assert_eq!(found.nanos, 7);
+            // Not even the greatest of so few is known to be beyond the quantile.
+            let is_known = 1.0 - quantile.powf(calls as f64) >= 0.975;
+            assert_eq!(found.upper.is_some(), is_known, "{quantile} of {calls}");
+        }
+    }
+}
+
+#[test]
+fn counts_are_added_and_taken_apart() {
+    let first = Group {
+        calls: 3,
+        failed: 1,
+        latencies: vec![(10, 2), (20, 1)],
+    };
+    let more = Group {
+        calls: 2,
+        failed: 1,
+        latencies: vec![(15, 1), (20, 1)],
+    };
+    let mut both = first.clone();
+    both.add(&more);
+    assert_eq!(both.latencies, [(10, 2), (15, 1), (20, 2)]);
+    assert_eq!(both.since(&first), more);
+    // Counts that began anew are not negative.
+    assert_eq!(more.since(&both), more);
+}
