@@ -2,6 +2,8 @@
 
 pub(crate) mod aim;
 pub(crate) mod change;
+#[cfg(feature = "gameday")]
+pub(crate) mod experiment;
 #[cfg(feature = "fleet")]
 pub(crate) mod fleet;
 pub(crate) mod look;
@@ -131,6 +133,12 @@ pub(crate) enum Command {
     Resume(change::ReasonArgs),
     /// Acknowledges breaches of guard rails, without a resume
     Ack(change::ReasonArgs),
+    /// Runs an experiment: probes, faults in phases, a verdict, a journal and a report
+    #[cfg(feature = "gameday")]
+    Run(experiment::RunArgs),
+    /// Begins, checks, exports and shows experiments
+    #[cfg(feature = "gameday")]
+    Experiment(experiment::ExperimentArgs),
     /// Injects one fault on a whole fleet, through etcd: apply, status, halt
     #[cfg(feature = "fleet")]
     Fleet(fleet::FleetArgs),

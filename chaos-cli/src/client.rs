@@ -7,6 +7,8 @@ pub(crate) mod event_stream;
 pub(crate) mod live;
 pub(crate) mod request;
 pub(crate) mod rule_list;
+#[cfg(any(feature = "fleet", feature = "gameday"))]
+pub(crate) mod webhooks;
 
 use std::{error::Error, time::Duration};
 

@@ -3,6 +3,8 @@
 mod again;
 mod apply;
 mod arm;
+#[cfg(feature = "gameday")]
+mod experiment;
 mod extend;
 #[cfg(feature = "fleet")]
 mod fleet;
@@ -12,6 +14,8 @@ mod look;
 mod monkey;
 mod own;
 mod preview;
+#[cfg(feature = "gameday")]
+mod run;
 mod signals;
 mod stop;
 mod token;
@@ -44,6 +48,10 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Version => return Ok(own::pages::version(out)),
         #[cfg(feature = "fleet")]
         Command::Fleet(args) => return fleet::run(&globals, args, out).await,
+        #[cfg(feature = "gameday")]
+        Command::Run(args) => return run::run(&globals, out, args).await,
+        #[cfg(feature = "gameday")]
+        Command::Experiment(args) => return experiment::run(&globals, out, args).await,
         #[cfg(feature = "fleet")]
         Command::Monkey(args) => return monkey::run(&globals, args, out).await,
         Command::Arm(args) => {
@@ -88,6 +96,8 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         Command::Ack(args) => Ok(stop::acknowledge(&fleet, out, &args).await),
         #[cfg(feature = "fleet")]
         Command::Fleet(_) | Command::Monkey(_) => Ok(Report::printed(Exit::Done)),
+        #[cfg(feature = "gameday")]
+        Command::Run(_) | Command::Experiment(_) => Ok(Report::printed(Exit::Done)),
         Command::Context(_)
         | Command::Completion(_)
         | Command::Man(_)

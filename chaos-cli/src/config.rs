@@ -26,6 +26,31 @@ const DEFAULT: &str = "http://127.0.0.1:9900";
 /// context is read.
 pub(crate) fn fleet(globals: &Globals) -> Result<Fleet, Failure> {
     let (written, context) = endpoints(globals)?;
+    of(globals, &written, context)
+}
+
+/// Returns these endpoints, unless the command line names others.
+///
+/// They have the access of the command line and the environment alone: a context's goes to its own endpoints.
+#[cfg(feature = "gameday")]
+pub(crate) fn fleet_at(globals: &Globals, endpoints: &[String]) -> Result<Fleet, Failure> {
+    match globals.endpoints.is_empty() && globals.context.is_none() {
+        true => of(globals, endpoints, None),
+        false => fleet(globals),
+    }
+}
+
+/// Returns these endpoints, with the access of the command line and the environment alone.
+#[cfg(all(feature = "fleet", feature = "gameday"))]
+pub(crate) fn fleet_of(globals: &Globals, endpoints: &[String]) -> Result<Fleet, Failure> {
+    of(globals, endpoints, None)
+}
+
+fn of(
+    globals: &Globals,
+    written: &[String],
+    context: Option<(String, Context)>,
+) -> Result<Fleet, Failure> {
     let access = access(globals, context.as_ref().map(|(_, context)| context))?;
     let (mut clients, mut unusable) = (Vec::<Client>::new(), Vec::new());
     for (at, endpoint) in written.iter().enumerate() {

@@ -1,9 +1,11 @@
 //! An experiment: what is believed, what is injected, and what would be a surprise.
 
+mod comparable;
 mod document;
 mod expectation;
 mod format;
 mod limits;
+mod masked;
 mod phase;
 mod place;
 mod probe;
@@ -20,7 +22,10 @@ use std::{borrow::Cow, time::Duration};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use self::document::{ExperimentDoc, HypothesisDoc};
+use self::{
+    comparable::Compared,
+    document::{ExperimentDoc, HypothesisDoc},
+};
 pub use self::{
     expectation::{HttpAnswer, HttpExpect, JsonExpect, Pattern},
     format::Format,
@@ -186,11 +191,22 @@ impl Experiment {
         for (n, probe) in probes.iter().enumerate() {
             if let Question::Compare { compare, .. } = &probe.question {
                 let field = format!("hypothesis.probes[{n}].compare.rule");
-                self.check_rule(field, &compare.rule)?;
+                let compared = match compare.latency.is_empty() {
+                    true => Compared::Failures,
+                    false => Compared::Latencies,
+                };
+                self.check_rule(&field, &compare.rule, compared)?;
             }
         }
         if let Some(worse) = &self.stop.worse_than_control {
-            self.check_rule("stop.worse_than_control.rule".into(), &worse.rule)?;
+            let field = "stop.worse_than_control.rule";
+            self.check_rule(field, &worse.rule, Compared::Failures)?;
+        }
+        let asks_later = |probe: &Probe| probe.ask.iter().any(|stage| *stage != Stage::Before);
+        if !probes.iter().any(asks_later) {
+            let problem = "no probe is asked once faults are injected, so nothing could be shown";
+            let allowed = "at least one with `during` or `after` in its `ask`";
+            return Err(ExperimentError::new("hypothesis.probes", problem, allowed));
         }
         let shared = self.phases.iter().position(|phase| phase.share.is_some());
         if let (Target::Endpoints(_), Some(n)) = (&self.target, shared) {
@@ -204,9 +220,11 @@ impl Experiment {
         Ok(())
     }
 
-    fn check_rule(&self, field: String, id: &str) -> Result<(), ExperimentError> {
-        if self.rules().any(|rule| rule.id() == id) {
-            return Ok(());
+    /// Checks a rule by whose draws calls are compared, in each phase that has it.
+    fn check_rule(&self, field: &str, id: &str, compared: Compared) -> Result<(), ExperimentError> {
+        let mut found = self.rules().filter(|rule| rule.id() == id).peekable();
+        if found.peek().is_some() {
+            return found.try_for_each(|rule| comparable::check(field, rule, compared));
         }
         let mut ids: Vec<_> = self.rules().map(PhaseRule::id).collect();
         ids.sort_unstable();

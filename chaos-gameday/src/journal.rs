@@ -6,7 +6,7 @@ mod moment;
 mod series;
 mod terms;
 
-use std::time::SystemTime;
+use std::{mem, time::SystemTime};
 
 use schemars::{JsonSchema, generate::SchemaSettings};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub struct Journal {
     pub platform: String,
     /// The host on which the program has run.
     pub node: String,
-    /// The experiment, as it was written.
+    /// The experiment as it was written, without values of headers, users and passwords.
     pub experiment: Experiment,
     /// When the run began.
     pub start: Moment,
@@ -66,6 +66,9 @@ impl Journal {
     /// The most changes of probes that are kept each for itself while faults are injected. The series have all of them.
     const MOST_CHANGES: usize = 1000;
 
+    /// The largest number that is kept of an answer.
+    const LARGEST: f64 = 1e300;
+
     /// Creates the journal of a run that begins: until [`finish`](Self::finish), it says that the run was interrupted.
     /// `platform` and `node` are what the program says of its system and its host.
     #[must_use]
@@ -74,7 +77,7 @@ impl Journal {
             version: concat!("chaos-gameday ", env!("CARGO_PKG_VERSION")).into(),
             platform: platform.into(),
             node: node.into(),
-            experiment: experiment.clone(),
+            experiment: experiment.masked(),
             start: start.into(),
             status: Status::Interrupted,
             deviated: false,
@@ -127,7 +130,10 @@ impl Journal {
         value: Option<f64>,
         (began, ended): (SystemTime, SystemTime),
     ) {
-        let answer = Some((stage, outcome.clone()));
+        // The texts have numbers, which differ each time.
+        let answer = Some((stage, mem::discriminant(outcome)));
+        // What JSON cannot carry, or a plot draw.
+        let value = value.filter(|value| value.abs() <= Self::LARGEST);
         let at = self.seconds(ended);
         let series = self.series(probe);
         let is_change = series.last != answer;
@@ -173,7 +179,11 @@ impl Journal {
             Verdict::Stopped => Status::Aborted,
             Verdict::Interrupted(_) => Status::Interrupted,
         };
-        self.deviated = verdict == Verdict::Deviated;
+        let states = &self.steady_states;
+        let later = states.during.iter().chain(&states.after);
+        // A probe that could not be asked has not deviated.
+        let mut later = later.flat_map(|state| &state.probes);
+        self.deviated = verdict == Verdict::Deviated || later.any(Entry::deviates);
         self.details.verdict = Some(verdict);
         self.details.exit_code = Some(verdict.exit_code());
         self.details.reasons = reasons;

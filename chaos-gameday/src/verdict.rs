@@ -1,11 +1,14 @@
 //! What an experiment has shown: a pure function of what was seen.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::{Experiment, Stage};
+use crate::experiment::{Experiment, PhaseRule, Stage};
 
 /// What an experiment has shown.
 ///
@@ -48,8 +51,8 @@ pub struct Seen {
     pub probes: Vec<ProbeSeen>,
     /// How many calls the rules would have hit in shadow mode; `None` if that has not been tried to its end.
     pub estimated_hits: Option<u64>,
-    /// How many calls were hit in all phases.
-    pub hits: u64,
+    /// How many calls each rule has hit in all phases, by its id. A rule that is not named has hit none.
+    pub hits: BTreeMap<String, u64>,
     /// The endpoints or replicas that did not apply a rule, each with the reason.
     pub not_applied: Vec<String>,
     /// Which bound ended the experiment before its time, in words.
@@ -58,6 +61,14 @@ pub struct Seen {
     pub interrupted: Option<Signal>,
     /// The endpoints or replicas of which it is not known that the faults are gone, each with the reason.
     pub not_reverted: Vec<String>,
+}
+
+impl Seen {
+    /// Returns how many calls were hit.
+    #[must_use]
+    pub fn all_hits(&self) -> u64 {
+        self.hits.values().sum()
+    }
 }
 
 /// What came of a probe in one stage.
@@ -225,7 +236,7 @@ pub fn verdict(experiment: &Experiment, seen: &Seen) -> (Verdict, Vec<String>) {
     if !too_little.is_empty() {
         return (Verdict::Inconclusive, too_little);
     }
-    let reason = format!("{} calls were hit, and every probe held", seen.hits);
+    let reason = format!("{} calls were hit, and every probe held", seen.all_hits());
     (Verdict::Held, vec![reason])
 }
 
@@ -245,10 +256,14 @@ fn too_little(experiment: &Experiment, seen: &Seen) -> Vec<String> {
     }
     let mut reasons = Vec::new();
     let least = experiment.conclusive.hits.at_least;
-    if seen.hits < least {
-        let hits = seen.hits;
+    let hits = seen.all_hits();
+    if hits < least {
         reasons.push(format!("{hits} calls were hit, fewer than {least}"));
     }
+    let ids: BTreeSet<_> = experiment.rules().map(PhaseRule::id).collect();
+    let has_hit = |id: &str| seen.hits.get(id).is_some_and(|hits| *hits > 0);
+    let idle = ids.into_iter().filter(|id| hits > 0 && !has_hit(id));
+    reasons.extend(idle.map(|id| format!("the rule `{id}` has hit no call")));
     let applied = seen.not_applied.iter();
     reasons.extend(applied.map(|why| format!("a target did not apply the rules: {why}")));
     for probe in &experiment.hypothesis.probes {

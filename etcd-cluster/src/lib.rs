@@ -10,7 +10,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     thread,
     time::Duration,
 };
@@ -108,14 +108,26 @@ impl Cluster {
     /// Runs `etcdctl` of Debian's etcd-client at the first member, and returns what it prints.
     #[expect(clippy::must_use_candidate, reason = "what it does is what matters")]
     pub fn ctl(&self, arguments: &[&str]) -> String {
+        let output = self.ask(arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs `etcdctl` at the first member, which may not answer, and returns what it prints if it does.
+    #[must_use]
+    pub fn ctl_if_it_answers(&self, arguments: &[&str]) -> Option<String> {
+        let output = self.ask(arguments);
+        let printed = output.status.success().then_some(output.stdout)?;
+        Some(String::from_utf8(printed).unwrap())
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Output {
         let output = Command::new("etcdctl")
             .env("ETCDCTL_API", "3")
             .args(["--endpoints", &self.endpoints()[0]])
             .args(arguments)
             .output();
-        let output = output.expect("`etcdctl` of Debian's etcd-client is installed");
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        output.expect("`etcdctl` of Debian's etcd-client is installed")
     }
 
     fn spawn(&mut self, at: usize) {

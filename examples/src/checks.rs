@@ -4,5 +4,6 @@ pub mod api;
 pub mod attacks;
 pub mod commands;
 pub mod end_to_end;
+pub mod gameday;
 pub mod peers;
 pub mod storm;

@@ -283,6 +283,19 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         &[BINS, NPM, "node xtask/browser/run.mjs"],
     ),
     (
+        "gameday",
+        "runs the experiments of the examples against the shop and a Prometheus, and looks at their reports; needs prometheus, \
+         chromium, node and npm, and python3 with venv",
+        &[
+            "python3 -m venv target/toolkit",
+            "target/toolkit/bin/python -m pip install --quiet -r xtask/toolkit.txt",
+            BINS,
+            NPM,
+            "target/debug/gameday",
+            "node xtask/browser/reports.mjs target/gameday",
+        ],
+    ),
+    (
         "screenshots",
         "makes the pictures of the console, of the running shop; needs chromium, node and npm",
         &[BINS, NPM, "node xtask/browser/pictures.mjs"],

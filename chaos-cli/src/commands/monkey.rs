@@ -3,7 +3,6 @@
 mod now;
 mod rounds;
 mod tell;
-mod webhooks;
 
 use std::{path::Path, time::Duration};
 
@@ -14,15 +13,13 @@ use chaos_fleet::{
 };
 use jiff::Timestamp;
 
-use self::{
-    tell::{Arming, Teller},
-    webhooks::Webhooks,
-};
+use self::tell::{Arming, Teller};
 use crate::{
     args::{
         Globals,
         monkey::{MonkeyArgs, MonkeyCommand},
     },
+    client::webhooks::{self, Webhooks},
     commands::signals::Signals,
     config::{
         etcd::{self, Target},
@@ -144,25 +141,11 @@ fn read(file: &Path) -> Result<Vec<Pick>, Failure> {
     })
 }
 
-/// Returns what asks probes and tells webhooks. As everywhere in `chaosctl`, proxies of the environment are not used, and
-/// redirects not followed.
+/// Returns what asks probes and tells webhooks.
 fn http(picks: &[Pick]) -> Result<reqwest::Client, Failure> {
-    let mut builder = reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("chaosctl/", env!("CARGO_PKG_VERSION")));
     let probes = picks.iter().filter_map(Pick::probe).map(Probe::url);
     let mut urls = probes.chain(picks.iter().flat_map(Pick::webhooks));
-    if urls.all(|url| url.scheme_str() == Some("http")) {
-        // Without this, there is no client on a machine without certificates of authorities.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| {
-        Failure::new(
-            Exit::Refused,
-            format!("TLS cannot be set up: {}", WithCauses(&error)),
-        )
-    })
+    webhooks::http(urls.all(|url| url.scheme_str() == Some("http")))
 }
 
 /// Asks a probe, and returns why it does not hold.

@@ -72,10 +72,37 @@ impl Target {
 pub(crate) fn target(globals: &Globals, args: &FleetAccessArgs) -> Result<Target, Failure> {
     let (written, context) = written(globals, args)?;
     let (endpoints, fleet) = parse(&written)?;
-    let context = context.as_ref();
-    let etcd = Etcd::new(&endpoints).map_err(|refusal| Failure::of_refusal(&refusal))?;
+    of(globals, args, &endpoints, fleet, context.as_ref())
+}
+
+/// Returns this fleet, unless the command line names another. It has no access of a context, which goes to its own fleet.
+#[cfg(feature = "gameday")]
+pub(crate) fn target_at(
+    globals: &Globals,
+    args: &FleetAccessArgs,
+    endpoints: &[String],
+    fleet: &str,
+) -> Result<Target, Failure> {
+    if args.fleet.is_some() || globals.context.is_some() {
+        return target(globals, args);
+    }
+    let fleet = fleet.parse();
+    let fleet = fleet.map_err(|refusal: Refusal| {
+        Failure::usage(refusal.problem()).at("target.fleet.name", refusal.allowed())
+    })?;
+    of(globals, args, endpoints, fleet, None)
+}
+
+fn of(
+    globals: &Globals,
+    args: &FleetAccessArgs,
+    endpoints: &[String],
+    fleet: Name,
+    context: Option<&Chosen>,
+) -> Result<Target, Failure> {
+    let etcd = Etcd::new(endpoints).map_err(|refusal| Failure::of_refusal(&refusal))?;
     let etcd = etcd.patience(*globals.timeout);
-    let etcd = with_user(etcd, &endpoints, globals, args, context)?;
+    let etcd = with_user(etcd, endpoints, globals, args, context)?;
     Ok(Target {
         etcd: with_certificates(etcd, globals, context)?,
         fleet,

@@ -162,6 +162,11 @@ fn it_ends_with_the_lease_of_a_process_that_is_killed() {
 fn it_ends_when_somebody_else_ends_it() {
     let fleet = Fleet::start(json!({}));
     let applying = fleet.apply(&[]);
+    let status = fleet.run(&["status"]).expect(0).stdout;
+    assert!(
+        status.contains("ends in 10:00") || status.contains("ends in 9:5"),
+        "{status}"
+    );
     // One at a time.
     let second = fleet.run(&["apply", "-f", &fleet.file]).expect(5);
     assert!(

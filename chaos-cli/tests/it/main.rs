@@ -12,6 +12,10 @@ mod a_rule_is_made_and_changed;
 mod a_trial_ends_by_itself;
 mod a_trial_has_many_rules;
 mod all_or_none;
+#[cfg(feature = "gameday")]
+mod an_experiment_is_run;
+#[cfg(all(feature = "fleet", feature = "gameday"))]
+mod an_experiment_is_run_on_a_fleet;
 mod completions_and_pages;
 mod each_exit_code_is_produced;
 #[cfg(all(feature = "watch", target_os = "linux"))]

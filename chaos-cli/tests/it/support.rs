@@ -2,6 +2,8 @@
 
 #[cfg(feature = "fleet")]
 pub(crate) mod etcd;
+#[cfg(feature = "gameday")]
+pub(crate) mod experiment;
 #[cfg(feature = "fleet")]
 pub(crate) mod hook;
 pub(crate) mod port;
@@ -9,4 +11,6 @@ pub(crate) mod program;
 pub(crate) mod relay;
 #[cfg(all(feature = "watch", target_os = "linux"))]
 pub(crate) mod screen;
+#[cfg(all(feature = "fleet", feature = "gameday"))]
+pub(crate) mod shops;
 pub(crate) mod traffic;

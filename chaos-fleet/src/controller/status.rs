@@ -78,7 +78,8 @@ pub struct Content {
     pub rules: Vec<String>,
     /// How long it lasts at a replica, in seconds.
     pub ttl: f64,
-    /// When it ends at the latest, in seconds since 1970.
+    /// When its time is over at the replicas that have seen it at once, in seconds since 1970, by the clock of whoever has put
+    /// it. None injects for more than a minute after that.
     pub ends_at: u64,
     /// Whether it ends with its controller.
     pub leash: LeashKind,
@@ -208,7 +209,8 @@ fn document(
             .ends_at
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
-            .as_secs(),
+            .as_secs()
+            .saturating_sub(Sealed::SLACK),
         leash: sealed.leash,
         fleet: sealed.fleet,
         meant: (view.replicas.values())

@@ -19,9 +19,6 @@ use crate::{
 /// The largest value that is read, in bytes. etcd itself takes at most 1.5 MiB.
 pub(crate) const MOST_BYTES: usize = 1024 * 1024;
 
-/// The difference of two clocks that changes nothing, in seconds.
-const SLACK: u64 = 60;
-
 /// Who may put documents. There are these two ways, and no more.
 #[derive(Clone, Debug)]
 pub enum Trust {
@@ -103,7 +100,7 @@ impl Trust {
             sub: terms.by.to_owned(),
             iat,
             // A replica whose clock is a little ahead has the whole `ttl`, too.
-            exp: iat + document.ttl.as_secs() + SLACK,
+            exp: iat + document.ttl.as_secs() + Sealed::SLACK,
             document: Body {
                 rules: document.written.clone(),
                 meant: terms.decided,
@@ -153,6 +150,9 @@ impl Trust {
 }
 
 impl Sealed {
+    /// The difference of two clocks that changes nothing, in seconds.
+    pub(crate) const SLACK: u64 = 60;
+
     /// Reads claims of the document `name`, whether it has expired or not.
     pub(crate) fn of(claims: Value, fleet: &Name, name: &Name) -> Result<Self, Refusal> {
         let claims: Claims = serde_path_to_error::deserialize(claims).map_err(shape_refusal)?;

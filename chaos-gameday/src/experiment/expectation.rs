@@ -187,7 +187,8 @@ impl JsonExpect {
 fn is_equal(expected: &Value, found: &Value) -> bool {
     match (expected, found) {
         (Value::Number(expected), Value::Number(found)) => {
-            expected == found || expected.as_f64() == found.as_f64()
+            let has_fraction = expected.is_f64() || found.is_f64();
+            expected == found || has_fraction && expected.as_f64() == found.as_f64()
         }
         _ => expected == found,
     }

@@ -64,6 +64,7 @@ impl JournalFile {
 
 fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
+    // Another program may write the same journal.
+    name.push(format!(".{}.part", std::process::id()));
     path.with_file_name(name)
 }

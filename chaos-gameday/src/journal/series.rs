@@ -1,5 +1,7 @@
 //! What is drawn: samples over time, as many as a journal can hold.
 
+use std::mem::Discriminant;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,7 @@ pub struct ProbeSeries {
     #[serde(skip)]
     filled: u64,
     #[serde(skip)]
-    pub(super) last: Option<(Stage, ProbeOutcome)>,
+    pub(super) last: Option<(Stage, Discriminant<ProbeOutcome>)>,
 }
 
 /// What came of a probe at a time.

@@ -29,7 +29,7 @@ const SIZE: (u32, u32) = (720, 260);
 pub(super) fn draw(figure: &Figure, phases: &[PhaseTimes], end: f64, id: &str) -> String {
     let points = figure.lines.iter().flat_map(|line| &line.points);
     let most = points
-        .filter_map(|point| point.1)
+        .filter_map(|point| drawn(point.1))
         .fold(None, |most: Option<f64>, value| {
             Some(most.map_or(value, |most| most.max(value)))
         });
@@ -37,7 +37,7 @@ pub(super) fn draw(figure: &Figure, phases: &[PhaseTimes], end: f64, id: &str) -
         return String::new();
     };
     let least = (figure.lines.iter().flat_map(|line| &line.points))
-        .filter_map(|point| point.1)
+        .filter_map(|point| drawn(point.1))
         .fold(0.0, f64::min);
     let top = if most > least {
         least + (most - least) * 1.1
@@ -49,6 +49,11 @@ pub(super) fn draw(figure: &Figure, phases: &[PhaseTimes], end: f64, id: &str) -
         return String::new();
     }
     wrapped(&svg, figure, id)
+}
+
+/// Returns a number if a plot can show it. A journal may have any; the table has them all.
+fn drawn(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| value.abs() <= 1e15)
 }
 
 type Failed = Box<dyn std::error::Error>;
@@ -108,6 +113,7 @@ fn paint(
         }
     }
     let marks = figure.marks.iter();
+    let marks = marks.filter(|mark| drawn(Some(mark.1)).is_some());
     chart.draw_series(marks.map(|mark| Circle::new(*mark, 5, MARK.stroke_width(2))))?;
     area.present()?;
     Ok(())
@@ -125,6 +131,7 @@ fn unbroken(line: &Line) -> Vec<Vec<(f64, f64)>> {
     let mut parts = vec![Vec::new()];
     let mut last = f64::NEG_INFINITY;
     for &(at, value) in &line.points {
+        let value = drawn(value);
         if at - last > usual * 3.0 || value.is_none() {
             parts.push(Vec::new());
         }

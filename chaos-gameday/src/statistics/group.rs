@@ -30,7 +30,9 @@ impl Group {
     /// Returns the part of the calls that failed, 0 to 1; `None` without calls.
     #[must_use]
     pub fn error_ratio(&self) -> Option<f64> {
-        (self.calls > 0).then(|| self.failed as f64 / self.calls as f64)
+        // Counts are read while they grow, and one that has failed may be read before it is counted as a call.
+        let failed = self.failed.min(self.calls);
+        (self.calls > 0).then(|| failed as f64 / self.calls as f64)
     }
 
     /// Adds the calls of another group.

@@ -214,3 +214,53 @@ fn a_journal_that_cannot_be_written_is_refused_at_once() {
     assert!(JournalFile::create(&path, journal).is_err());
     assert!(Journal::from_json("{}").is_err());
 }
+
+/// Journals are kept, and reports mailed.
+#[test]
+fn secrets_of_probes_are_in_no_journal() {
+    let text = crate::experiments_are_read::LOST_READS
+        .replace("accept: application/json", "authorization: Bearer hunter2")
+        .replace("http://127.0.0.1:9090", "http://ann:hunter2@127.0.0.1:9090");
+    let experiment = chaos_gameday::experiment_from(&text, chaos_gameday::Format::Yaml).unwrap();
+    let journal = chaos_gameday::Journal::new(&experiment, std::time::UNIX_EPOCH, "linux", "here");
+    let json = serde_json::to_string(&journal).unwrap();
+    assert!(!json.contains("hunter2"), "{json}");
+    assert!(json.contains("http://***@127.0.0.1:9090"), "{json}");
+    for report in [
+        chaos_gameday::report_html(&journal),
+        chaos_gameday::report_markdown(&journal),
+    ] {
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+}
+
+/// A run that was stopped by a probe has deviated, whatever its verdict.
+#[test]
+fn a_probe_that_did_not_hold_has_deviated() {
+    let experiment = crate::experiments_are_read::lost_reads();
+    for (outcome, deviated) in [
+        (chaos_gameday::ProbeOutcome::NotHeld("1".into()), true),
+        (chaos_gameday::ProbeOutcome::Unanswered("1".into()), false),
+    ] {
+        let at = std::time::UNIX_EPOCH;
+        let mut journal = chaos_gameday::Journal::new(&experiment, at, "linux", "here");
+        // Numbers that no plot can show.
+        journal.note_probe(
+            "slo",
+            chaos_gameday::Stage::During,
+            &outcome,
+            Some(1.7e308),
+            (at, at),
+        );
+        journal.note_probe(
+            "slo",
+            chaos_gameday::Stage::During,
+            &outcome,
+            Some(1e200),
+            (at, at),
+        );
+        journal.finish(chaos_gameday::Verdict::Stopped, vec!["x".into()], at);
+        assert_eq!(journal.deviated, deviated);
+        assert!(chaos_gameday::report_html(&journal).contains("slo"));
+    }
+}

@@ -310,3 +310,14 @@ fn counts_are_added_and_taken_apart() {
     // Counts that began anew are not negative.
     assert_eq!(more.since(&both), more);
 }
+
+/// Counts are read while they grow: a call that has failed may be read before it is counted as a call.
+#[test]
+fn more_failures_than_calls_are_no_panic() {
+    let torn = Group::of(10, 11);
+    let found = error_ratio_difference(&torn, &Group::of(10, 0)).unwrap();
+    assert!((found.estimate - 1.0).abs() < 1e-9, "{found:?}");
+    let mut process = EProcess::new(0.1);
+    process.add(&torn, &torn);
+    assert!(process.value().is_finite());
+}

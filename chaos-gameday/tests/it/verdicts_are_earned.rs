@@ -23,7 +23,7 @@ fn good(experiment: &Experiment) -> Seen {
     Seen {
         probes: seen.collect(),
         estimated_hits: Some(50),
-        hits: 100,
+        hits: [("lost".to_owned(), 100)].into(),
         ..Seen::default()
     }
 }
@@ -96,16 +96,23 @@ fn each_verdict_has_its_cause_and_its_exit_code() {
             "the probe \"products\" was not asked after the faults",
         ),
         (
-            Box::new(|it| it.hits = 99),
+            Box::new(|it| it.hits = [("lost".to_owned(), 99)].into()),
             Verdict::Inconclusive,
             14,
             "99 calls were hit, fewer than 100",
         ),
         (
-            Box::new(|it| it.hits = 0),
+            Box::new(|it| it.hits = [("lost".to_owned(), 0)].into()),
             Verdict::Inconclusive,
             14,
             "0 calls were hit",
+        ),
+        (
+            // One rule that was never tried is not made up for by another one.
+            Box::new(|it| it.hits = [("other".to_owned(), 100)].into()),
+            Verdict::Inconclusive,
+            14,
+            "the rule `lost` has hit no call",
         ),
         (
             Box::new(|it| it.estimated_hits = Some(49)),
@@ -173,7 +180,7 @@ fn the_gravest_cause_decides() {
         |it| add(it, 0, ProbeOutcome::NotHeld("a".into())),
         |it| it.stopped = Some("b".into()),
         |it| add(it, 1, ProbeOutcome::NotHeld("c".into())),
-        |it| it.hits = 0,
+        |it| it.hits = [("lost".to_owned(), 0)].into(),
     ];
     for (n, graver) in causes.iter().enumerate() {
         let alone = changed(graver).0;

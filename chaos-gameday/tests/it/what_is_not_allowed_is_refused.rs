@@ -292,3 +292,45 @@ fn nothing_is_changed_in_silence() {
             .ends_with("rate")
     );
 }
+
+/// Where other than chance decides between hit and spared, a comparison shows what decided.
+#[test]
+fn a_comparison_needs_a_draw() {
+    let rule = "rate: 0.01, faults: [ { error: lost } ]";
+    for (to, why) in [
+        (
+            "rate: 0.01, limit: 5, faults: [ { error: lost } ]",
+            "`limit`",
+        ),
+        (
+            "rate: 0.01, max_active: 5, faults: [ { error: lost } ]",
+            "`max_active`",
+        ),
+        ("rate: 0.01, skip: 5, faults: [ { error: lost } ]", "`skip`"),
+        ("faults: [ { error: lost } ]", "spares none"),
+        ("rate: 1, faults: [ { error: lost } ]", "spares none"),
+        (
+            "rate: 0.01, faults: [ { body: { truncate_after: 5 } } ]",
+            "acts on responses",
+        ),
+    ] {
+        assert!(LOST_READS.contains(rule), "{LOST_READS}");
+        let text = LOST_READS
+            .replace(rule, to)
+            .replace("site: db.read", "site: http.server");
+        let error = refused(&text, Format::Yaml);
+        assert!(error.field().ends_with("rule"), "{error}");
+        assert!(error.problem().contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_probe_is_asked_once_faults_are_injected() {
+    let text = r#"
+title: nothing is asked
+target: { endpoint: "http://127.0.0.1:9900" }
+hypothesis: { title: x, probes: [ { name: up, http: { url: "http://127.0.0.1:3000/" }, ask: [before] } ] }
+phases: [ { name: lost, for: 1s, rules: [ { id: lost, site: db.read, faults: [ { error: lost } ] } ] } ]
+"#;
+    assert_eq!(refused(text, Format::Yaml).field(), "hypothesis.probes");
+}

@@ -7,8 +7,8 @@ use chaos_fleet::{
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::webhooks::Webhooks;
 use crate::{
+    client::webhooks::Webhooks,
     commands::fleet::ending::ApplyEnding,
     failure::{Exit, Failure},
     output::Output,

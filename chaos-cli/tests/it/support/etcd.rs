@@ -42,15 +42,24 @@ impl Etcd {
 
     /// Returns the revision in which a key was put, if it is there.
     pub(crate) fn revision(&self, key: &str) -> Option<i64> {
-        let got = self.ctl(&["get", &format!("/chaos/demo/{key}"), "-w", "json"]);
-        let got: Value = serde_json::from_str(&got).unwrap();
-        got["kvs"][0]["mod_revision"].as_i64()
+        revision_in(&self.ctl(&["get", &format!("/chaos/demo/{key}"), "-w", "json"]))
+    }
+
+    /// Returns the same if etcd answers.
+    fn revision_if_it_answers(&self, key: &str) -> Option<i64> {
+        let get = ["get", &format!("/chaos/demo/{key}"), "-w", "json"];
+        revision_in(&self.0.ctl_if_it_answers(&get)?)
     }
 
     /// Registers a replica that does nothing.
     pub(crate) fn register(&self, id: &str, zone: &str) {
         self.put(&format!("replicas/{id}"), &report(id, zone, &json!({})));
     }
+}
+
+fn revision_in(printed: &str) -> Option<i64> {
+    let got: Value = serde_json::from_str(printed).unwrap();
+    got["kvs"][0]["mod_revision"].as_i64()
 }
 
 fn report(id: &str, zone: &str, documents: &Value) -> Value {
@@ -93,7 +102,7 @@ impl Answering {
             let mut seen = None;
             // The flag alone is of interest.
             while !over.load(Ordering::Relaxed) {
-                let revision = etcd.revision(&format!("orders/rules/{document}"));
+                let revision = etcd.revision_if_it_answers(&format!("orders/rules/{document}"));
                 if revision.is_some() && revision != seen {
                     let mut outcome = outcome.clone();
                     outcome["revision"] = revision.into();

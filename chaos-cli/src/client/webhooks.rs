@@ -1,4 +1,4 @@
-//! Tells webhooks of picks, in the background: one that fails is told again, and never stops the picker.
+//! Tells webhooks what a command does, in the background: one that fails is told again, and never stops the command.
 
 use std::time::Duration;
 
@@ -8,6 +8,8 @@ use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::timeout};
 
+use crate::failure::{Exit, Failure};
+
 /// The time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// For how long a message is tried.
@@ -15,15 +17,32 @@ const ALL_ATTEMPTS: Duration = Duration::from_secs(5 * 60);
 /// How long a program that ends waits for messages under way.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Returns a client of servers that are no admin ports. As everywhere in `chaosctl`, proxies of the environment are not used,
+/// and redirects not followed. `is_plain` says that no URL is one of HTTPS.
+pub(crate) fn http(is_plain: bool) -> Result<Client, Failure> {
+    let mut builder = Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("chaosctl/", env!("CARGO_PKG_VERSION")));
+    if is_plain {
+        // Without this, there is no client on a machine without certificates of authorities.
+        builder = builder.tls_certs_only([]);
+    }
+    builder.build().map_err(|error| {
+        let problem = format!("TLS cannot be set up: {}", WithCauses(&error));
+        Failure::new(Exit::Refused, problem)
+    })
+}
+
 /// The messages under way.
-pub(super) struct Webhooks {
+pub(crate) struct Webhooks {
     http: Client,
     /// Each returns why its webhook was not told.
     messages: JoinSet<Result<(), String>>,
 }
 
 impl Webhooks {
-    pub(super) fn new(http: Client) -> Self {
+    pub(crate) fn new(http: Client) -> Self {
         Self {
             http,
             messages: JoinSet::new(),
@@ -31,7 +50,7 @@ impl Webhooks {
     }
 
     /// Begins to tell a webhook.
-    pub(super) fn tell(&mut self, url: String, host: &str, message: &Value) {
+    pub(crate) fn tell(&mut self, url: String, host: &str, message: &Value) {
         let (http, body) = (self.http.clone(), message.to_string());
         // The rest of the URL may be a secret.
         let host = host.to_owned();
@@ -42,7 +61,8 @@ impl Webhooks {
     }
 
     /// Returns why messages have failed since this was asked last.
-    pub(super) fn failures(&mut self) -> Vec<String> {
+    #[cfg(feature = "fleet")]
+    pub(crate) fn failures(&mut self) -> Vec<String> {
         let mut failures = Vec::new();
         while let Some(done) = self.messages.try_join_next() {
             failures.extend(done.ok().and_then(Result::err));
@@ -51,7 +71,7 @@ impl Webhooks {
     }
 
     /// Waits for the messages under way, for a while, and returns why some have failed.
-    pub(super) async fn end(&mut self) -> Vec<String> {
+    pub(crate) async fn end(&mut self) -> Vec<String> {
         let mut failures = Vec::new();
         let all = async {
             while let Some(done) = self.messages.join_next().await {

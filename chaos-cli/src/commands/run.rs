@@ -1,0 +1,121 @@
+//! `run`: an experiment, from its first probe to its verdict.
+//!
+//! No step of a run takes faults back: each rule is armed for the time of its phase and a few seconds, so it ends even if this
+//! process is killed at any moment. What a run does at its end is only to end them earlier.
+
+mod ask;
+mod check;
+mod counts;
+mod cut;
+mod evidence;
+mod follow;
+mod groups;
+mod hits;
+mod outcome;
+mod phases;
+mod record;
+pub(super) mod report;
+mod stage;
+mod start;
+mod target;
+
+use std::cell::{Cell, RefCell};
+
+use chaos_gameday::{Experiment, Question};
+use jiff::Timestamp;
+
+pub(super) use self::check::check;
+use self::{ask::Asker, counts::Counts, record::Recorder, start::Start, target::RunTarget};
+use crate::{
+    args::{Globals, experiment::RunArgs},
+    client::webhooks::{self, Webhooks},
+    commands::{experiment::file, signals::Signals},
+    failure::Failure,
+    fleet::Report,
+    output::Output,
+};
+
+/// A run under way.
+struct Run<'r> {
+    experiment: &'r Experiment,
+    target: &'r RunTarget,
+    asker: Asker,
+    record: Recorder<'r>,
+    /// The sites whose calls are counted.
+    sites: Vec<String>,
+    /// The seed of rules that have none.
+    seed: u64,
+    /// How the ports were when the run began.
+    start: Start,
+    counts: RefCell<Counts>,
+    /// How many times in succession each probe has not held.
+    failing: RefCell<Vec<u32>>,
+    /// How many looks at each port in succession had no answer.
+    silent: RefCell<Vec<u32>>,
+    /// Whether rules were armed.
+    is_armed: Cell<bool>,
+}
+
+pub(super) async fn run(
+    globals: &Globals,
+    out: &Output,
+    args: &RunArgs,
+) -> Result<Report, Failure> {
+    let experiment = file::experiment(&args.file)?;
+    let target = RunTarget::open(globals, &args.access, &experiment)?;
+    let seed = args.seed.unwrap_or_else(seed);
+    let sites = target::sites(&experiment);
+    target.check(globals, out, &experiment, &sites).await?;
+    target.confirm(out, &format!("run {:?}", experiment.title))?;
+    let reports = report::Reports::open(&args.reports)?;
+    let webhooks = webhooks::http(args.webhooks.iter().all(|url| url.scheme() == "http"))?;
+    let asker = Asker::new(asker(&experiment)?);
+    // From here on a signal is waited for: one that comes while rules are armed ends them, too.
+    let mut signals = Signals::new()?;
+    let start = Start::of(&target.look(&[], &[]).await);
+    target.take(&experiment, &sites).await?;
+    // The journal of a run that is under way stays.
+    let record = match Recorder::open(out, args, &experiment, seed) {
+        Ok(record) => record,
+        Err(failure) => {
+            target.release(&sites).await;
+            return Err(failure);
+        }
+    };
+    let run = Run {
+        target: &target,
+        asker,
+        record,
+        sites,
+        seed,
+        start,
+        counts: RefCell::default(),
+        failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
+        silent: RefCell::default(),
+        is_armed: Cell::new(false),
+        experiment: &experiment,
+    };
+    let ended = run.go(&mut signals).await;
+    target.release(&run.sites).await;
+    let finished = run.finish(ended).await;
+    let webhooks = Webhooks::new(webhooks);
+    Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
+}
+
+/// Returns what asks the probes over HTTP.
+fn asker(experiment: &Experiment) -> Result<reqwest::Client, Failure> {
+    let probes = experiment.hypothesis.probes.iter();
+    let mut urls = probes.filter_map(|probe| match &probe.question {
+        Question::Http { request, .. } => Some(&request.url),
+        Question::Promql { query, .. } => Some(&query.url),
+        Question::Site { .. } | Question::Compare { .. } => None,
+    });
+    webhooks::http(urls.all(|url| url.starts_with("http:")))
+}
+
+/// Returns a seed that another run does not have.
+fn seed() -> u64 {
+    let now = Timestamp::now().as_nanosecond() as u64;
+    // It stands in reports, where short numbers are read more easily.
+    (now ^ u64::from(std::process::id()).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+}

@@ -1,0 +1,93 @@
+//! What is counted in a run: calls by what became of them, and how many were hit.
+
+use std::collections::BTreeMap;
+
+use chaos_gameday::{Comparison, error_ratio_difference, error_ratio_difference_by_keys};
+use serde_json::Value;
+
+use crate::commands::run::{
+    evidence::Evidence,
+    groups::{Outcomes, SiteOutcome},
+    hits::Hits,
+    target::Looks,
+};
+
+/// What is counted in a run.
+#[derive(Default)]
+pub(super) struct Counts {
+    /// What became of calls in the present part.
+    pub(super) outcomes: Outcomes,
+    /// The last counts of each port in the present part, by rule.
+    known: Vec<BTreeMap<String, Value>>,
+    pub(super) evidence: Evidence,
+    /// How many calls were hit, at each port.
+    pub(super) hits: Vec<Hits>,
+    /// What became of calls in the parts that are over, by rule and site.
+    over: BTreeMap<(String, String), SiteOutcome>,
+}
+
+impl Counts {
+    /// Begins a part: what was counted before is none of its own.
+    pub(super) fn begin_part(&mut self) {
+        self.outcomes = Outcomes::default();
+        self.known.clear();
+        self.evidence = Evidence::default();
+    }
+
+    /// Begins a phase, before its rules are armed.
+    pub(super) fn begin_phase(&mut self, ports: usize) {
+        self.hits.resize(ports, Hits::default());
+        self.hits.iter_mut().for_each(Hits::begin);
+    }
+
+    /// Takes in what the ports say. What cannot be asked keeps the counts that are known.
+    pub(super) fn take_in(&mut self, looks: &Looks) {
+        self.outcomes = Outcomes::of_looks(looks, &mut self.known);
+        self.hits.resize(looks.len(), Hits::default());
+        for (look, hits) in looks.iter().zip(&mut self.hits) {
+            if let Ok(look) = look {
+                hits.take_in(look);
+            }
+        }
+    }
+
+    /// Ends a part: what was counted in it goes into the comparisons.
+    pub(super) fn end_part(&mut self) {
+        for (rule, site, outcome) in self.outcomes.iter() {
+            let key = (rule.to_owned(), site.to_owned());
+            self.over.entry(key).or_default().add(outcome);
+        }
+        self.begin_part();
+    }
+
+    /// Returns how many calls were hit.
+    pub(super) fn all_hits(&self) -> u64 {
+        self.hits.iter().map(Hits::sum).sum()
+    }
+
+    /// Returns how many calls each rule has hit.
+    pub(super) fn hits_by_rule(&self) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for (id, hits) in self.hits.iter().flat_map(Hits::by_rule) {
+            *all.entry(id.to_owned()).or_default() += hits;
+        }
+        all
+    }
+
+    /// Returns the calls that rules have hit against those spared, in the parts that are over.
+    pub(super) fn comparisons(&self) -> Vec<Comparison> {
+        let all = self.over.iter();
+        let all = all.map(|((rule, site), outcome)| Comparison {
+            site: site.clone(),
+            rule: rule.clone(),
+            hit: outcome.hit.clone(),
+            spared: outcome.spared.clone(),
+            error_ratio: match outcome.keys.is_empty() {
+                true => error_ratio_difference(&outcome.hit, &outcome.spared),
+                false => error_ratio_difference_by_keys(&outcome.keys),
+            },
+            evidence: None,
+        });
+        all.collect()
+    }
+}

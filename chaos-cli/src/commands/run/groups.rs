@@ -1,0 +1,114 @@
+//! What became of calls at sites, summed over all ports.
+
+use std::collections::BTreeMap;
+
+use chaos_gameday::{Group, KeyGroup};
+use serde_json::Value;
+
+use crate::{
+    client::answer::{number, text},
+    commands::run::target::{LOCK, Looks},
+};
+
+/// What became of the calls of one site, as one rule sees them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SiteOutcome {
+    pub(super) hit: Group,
+    pub(super) spared: Group,
+    pub(super) unmatched: Group,
+    /// The groups of keys; empty for a rule without a key.
+    pub(super) keys: Vec<KeyGroup>,
+}
+
+impl SiteOutcome {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.hit.add(&other.hit);
+        self.spared.add(&other.spared);
+        self.unmatched.add(&other.unmatched);
+        self.keys
+            .resize(self.keys.len().max(other.keys.len()), KeyGroup::default());
+        for (keys, other) in self.keys.iter_mut().zip(&other.keys) {
+            keys.hit.add(&other.hit);
+            keys.spared.add(&other.spared);
+        }
+    }
+}
+
+/// What became of calls since the beginning of a part, by rule and site.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Outcomes(BTreeMap<(String, String), SiteOutcome>);
+
+impl Outcomes {
+    /// Sums what the ports say. The counts of a port that does not answer stay as they are `known`.
+    pub(super) fn of_looks(looks: &Looks, known: &mut Vec<BTreeMap<String, Value>>) -> Self {
+        known.resize(looks.len(), BTreeMap::new());
+        let mut sum = Self::default();
+        for (look, known) in looks.iter().zip(known) {
+            if let Ok(look) = look {
+                known.extend(look.outcomes.clone());
+            }
+            for (rule, document) in known.iter() {
+                sum.add(rule, document);
+            }
+        }
+        sum
+    }
+
+    fn add(&mut self, rule: &str, document: &Value) {
+        for site in document["sites"].as_array().into_iter().flatten() {
+            let key = (rule.to_owned(), text(site, "site").to_owned());
+            let keys = site["keys"].as_array().into_iter().flatten();
+            self.0.entry(key).or_default().add(&SiteOutcome {
+                hit: group(&site["hit"]),
+                spared: group(&site["spared"]),
+                unmatched: group(&site["unmatched"]),
+                keys: keys.map(key_group).collect(),
+            });
+        }
+    }
+
+    /// Returns the calls of a site, as a rule sees them.
+    pub(super) fn of(&self, rule: &str, site: &str) -> Option<&SiteOutcome> {
+        self.0.get(&(rule.to_owned(), site.to_owned()))
+    }
+
+    /// Returns all calls of a site.
+    pub(super) fn all(&self, site: &str) -> Option<&Group> {
+        // The lock hits no call.
+        self.of(LOCK, site).map(|outcome| &outcome.unmatched)
+    }
+
+    /// Returns the sites that no rule of the experiment is observed at.
+    pub(super) fn quiet_sites(&self) -> impl Iterator<Item = &str> {
+        let sites = self.0.keys().filter(|(rule, _)| rule == LOCK);
+        let sites = sites.map(|(_, site)| site.as_str());
+        sites.filter(|site| !self.iter().any(|(_, other, _)| other == *site))
+    }
+
+    /// Returns the calls of each site, as each rule of the experiment sees them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &SiteOutcome)> {
+        let all = self.0.iter().filter(|((rule, _), _)| rule != LOCK);
+        all.map(|((rule, site), outcome)| (rule.as_str(), site.as_str(), outcome))
+    }
+}
+
+fn group(document: &Value) -> Group {
+    let buckets = document["histogram"].as_array().into_iter().flatten();
+    let buckets = buckets.filter_map(|bucket| Some((bucket[0].as_u64()?, bucket[1].as_u64()?)));
+    Group {
+        latencies: buckets.collect(),
+        ..Group::of(number(document, "calls"), number(document, "failed"))
+    }
+}
+
+fn key_group(key: &Value) -> KeyGroup {
+    KeyGroup {
+        hit: pair(&key["hit"]),
+        spared: pair(&key["spared"]),
+    }
+}
+
+fn pair(pair: &Value) -> Group {
+    let number = |at: usize| pair[at].as_u64().unwrap_or_default();
+    Group::of(number(0), number(1))
+}

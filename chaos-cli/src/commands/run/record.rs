@@ -1,0 +1,295 @@
+//! What is written down and shown of a run as it happens.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use chaos_gameday::{
+    Entry, Experiment, Group, Journal, JournalFile, Probe, ProbeOutcome, ProbeSeen, Question,
+    SampleCounts, SiteSample, Stage,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    args::experiment::RunArgs,
+    client::answer::text,
+    commands::run::{ask::ProbeAnswer, cut::Cut, groups::Outcomes, stage::Part},
+    config::shown,
+    failure::{Exit, Failure},
+    output::Output,
+};
+
+/// Writes down and shows a run.
+pub(super) struct Recorder<'r> {
+    out: &'r Output,
+    pub(super) seen: RefCell<Vec<ProbeSeen>>,
+    file: RefCell<JournalFile>,
+    /// What is still to be written into the journal.
+    notes: RefCell<Vec<Note>>,
+    /// What was counted of each site at the last sample, hit and spared.
+    last: RefCell<BTreeMap<String, (Group, Group)>>,
+    /// The probes that did not hold when they were asked last.
+    failing: RefCell<Vec<String>>,
+}
+
+/// A change of the journal.
+type Note = Box<dyn FnOnce(&mut Journal)>;
+
+/// Returns the path of the journal.
+fn path(args: &RunArgs) -> PathBuf {
+    let beside = || args.file.with_extension("journal.json");
+    args.journal.clone().unwrap_or_else(beside)
+}
+
+impl<'r> Recorder<'r> {
+    /// Begins a journal.
+    ///
+    /// # Errors
+    /// Returns a failure if it cannot be written.
+    pub(super) fn open(
+        out: &'r Output,
+        args: &RunArgs,
+        experiment: &Experiment,
+        seed: u64,
+    ) -> Result<Self, Failure> {
+        let path = path(args);
+        let mut journal = Journal::new(experiment, now(), std::env::consts::OS, &node());
+        journal.details.seed = Some(seed);
+        let file = JournalFile::create(&path, journal);
+        let file = file.map_err(|error| unwritable(&path, &error))?;
+        out.text(format_args!(
+            "{}  (seed {seed}, journal {})",
+            experiment.title,
+            shown(&path)
+        ));
+        out.json(&json!({ "event": "begin", "experiment": experiment.title, "seed": seed, "journal": shown(&path) }));
+        Ok(Self {
+            out,
+            seen: RefCell::default(),
+            file: RefCell::new(file),
+            notes: RefCell::default(),
+            last: RefCell::default(),
+            failing: RefCell::default(),
+        })
+    }
+
+    /// Notes that a part begins.
+    pub(super) fn begin(&self, part: &Part) {
+        self.last.borrow_mut().clear();
+        self.failing.borrow_mut().clear();
+        let (stage, name, at) = (part.stage, part.name.clone(), now());
+        self.note(move |journal| journal.enter(stage, &name, at));
+        self.save();
+        let length = humantime::format_duration(part.length);
+        self.out.text(format_args!("{:<24}{length}", part.name));
+        self.out.json(
+            &json!({ "event": "part", "name": part.name, "seconds": part.length.as_secs_f64() }),
+        );
+    }
+
+    /// Notes that a part is over.
+    pub(super) fn end(&self, cut: Option<&Cut>) {
+        if let Some(cut) = cut {
+            let why = cut.why();
+            self.out.text(format_args!("  ended early: {why}"));
+            self.out.json(&json!({ "event": "cut", "why": why }));
+        }
+    }
+
+    /// Notes that rules were armed, or which targets did not take them.
+    pub(super) fn armed(
+        &self,
+        part: &Part,
+        rules: &[Value],
+        refused: &[(String, Failure)],
+        began: SystemTime,
+    ) {
+        let ids: Vec<_> = rules.iter().map(|rule| text(rule, "id")).collect();
+        let result = match refused {
+            [] => Ok(json!(rules)),
+            refused => Err(sentences(refused).join("; ")),
+        };
+        let name = format!("arm {} for {}", ids.join(", "), part.name);
+        let entry = Entry::of_action(&name, result, began, now());
+        self.note(|journal| journal.run.push(entry));
+        self.save();
+        for (endpoint, failure) in refused {
+            self.out.failure(Some(endpoint), failure);
+        }
+    }
+
+    /// Notes that the rules of a part are gone, or at which targets that is not known.
+    pub(super) fn ended(&self, part: &Part, left: &[(String, Failure)], began: SystemTime) {
+        if part.ids.is_empty() {
+            return;
+        }
+        let result = match left {
+            [] => Ok(json!(part.ids)),
+            left => Err(sentences(left).join("; ")),
+        };
+        let name = format!("delete {} after {}", part.ids.join(", "), part.name);
+        let entry = Entry::of_action(&name, result, began, now());
+        self.note(|journal| journal.rollbacks.push(entry));
+        self.save();
+        for (endpoint, failure) in left {
+            self.out.failure(Some(endpoint), failure);
+        }
+    }
+
+    /// Notes what came of a probe that was asked at `start`.
+    pub(super) fn probe(
+        &self,
+        part: &Part,
+        probe: &Probe,
+        answer: &ProbeAnswer,
+        start: SystemTime,
+    ) {
+        let Some(stage) = part.stage else { return };
+        let end = now();
+        self.count(probe, stage, &answer.outcome);
+        let value = value(probe, &answer.output);
+        let (name, outcome) = (probe.name.clone(), answer.outcome.clone());
+        self.note(move |journal| journal.note_probe(&name, stage, &outcome, value, (start, end)));
+        let problem = problem(&answer.outcome);
+        self.out.json(&json!({
+            "event": "probe",
+            "probe": probe.name,
+            "part": part.name,
+            "held": problem.is_none(),
+            "problem": problem,
+            "output": answer.output,
+        }));
+        let mut failing = self.failing.borrow_mut();
+        let known = failing.iter().position(|name| *name == probe.name);
+        match (problem, known) {
+            (Some(problem), None) => {
+                self.out.text(format_args!("  {}: {problem}", probe.name));
+                failing.push(probe.name.clone());
+            }
+            (None, Some(at)) => {
+                self.out.text(format_args!("  {}: holds again", probe.name));
+                failing.swap_remove(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&self, probe: &Probe, stage: Stage, outcome: &ProbeOutcome) {
+        let mut seen = self.seen.borrow_mut();
+        let known = seen
+            .iter()
+            .position(|it| it.name == probe.name && it.stage == stage);
+        let at = known.unwrap_or_else(|| {
+            seen.push(ProbeSeen::new(&probe.name, stage));
+            seen.len() - 1
+        });
+        seen[at].add(outcome.clone());
+    }
+
+    /// Notes what a second has brought.
+    pub(super) fn second(&self, part: &Part, outcomes: &Outcomes, hits: u64) {
+        let at = self.file.borrow().journal().seconds(now());
+        let mut sites: BTreeMap<&str, (Group, Group)> = BTreeMap::new();
+        for (_, site, outcome) in outcomes.iter() {
+            let (hit, spared) = sites.entry(site).or_default();
+            hit.add(&outcome.hit);
+            spared.add(&outcome.spared);
+            // What no rule matches is a control, too, where nothing is spared.
+            spared.add(&outcome.unmatched);
+        }
+        for site in outcomes.quiet_sites() {
+            let all = outcomes.all(site).cloned().unwrap_or_default();
+            sites.entry(site).or_insert((Group::default(), all));
+        }
+        let mut last = self.last.borrow_mut();
+        let mut shown = Vec::new();
+        for (site, now) in sites {
+            let before = last.entry(site.to_owned()).or_default();
+            let (hit, spared) = (now.0.since(&before.0), now.1.since(&before.1));
+            let sample = SiteSample {
+                at,
+                hit: SampleCounts::of(&hit),
+                spared: SampleCounts::of(&spared),
+            };
+            let name = site.to_owned();
+            self.note(move |journal| journal.note_site(&name, sample));
+            shown.push(json!({ "site": site, "hit": sample.hit, "spared": sample.spared }));
+            *before = now;
+        }
+        self.save();
+        self.out.json(&json!({ "event": "second", "part": part.name, "at": at, "hits": hits, "sites": shown }));
+        if self.out.is_terminal() && !part.ids.is_empty() {
+            self.out.note(format_args!("{at:>6.0} s  hit {hits}"));
+        }
+    }
+
+    /// Changes the journal, which is written with the next second at the latest.
+    pub(super) fn note(&self, note: impl FnOnce(&mut Journal) + 'static) {
+        self.notes.borrow_mut().push(Box::new(note));
+    }
+
+    /// Writes what is known by now. A run does not end because its journal cannot be written.
+    pub(super) fn save(&self) {
+        let notes = self.notes.take();
+        let change = |journal: &mut Journal| notes.into_iter().for_each(|note| note(journal));
+        if let Err(error) = self.file.borrow_mut().record(now(), change) {
+            self.out
+                .note(format_args!("the journal cannot be written: {error}"));
+        }
+    }
+
+    /// Returns the journal as it was written last.
+    pub(super) fn journal(&self) -> Journal {
+        self.file.borrow().journal().clone()
+    }
+}
+
+pub(super) fn now() -> SystemTime {
+    Timestamp::now().into()
+}
+
+/// Returns the name of this machine.
+fn node() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    let named = read.or_else(|_| std::env::var("HOSTNAME"));
+    named.map_or_else(|_| "unknown".to_owned(), |name| name.trim().to_owned())
+}
+
+/// Returns the failure for a file that cannot be written.
+pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
+    let failure = Failure::new(Exit::Usage, format!("the file cannot be written: {error}"));
+    failure.at(shown(path), "a file that can be written")
+}
+
+pub(super) fn sentences(failures: &[(String, Failure)]) -> Vec<String> {
+    let sentence = |(endpoint, failure): &(String, Failure)| format!("{endpoint}: {failure}");
+    failures.iter().map(sentence).collect()
+}
+
+fn problem(outcome: &ProbeOutcome) -> Option<&str> {
+    match outcome {
+        ProbeOutcome::Held => None,
+        ProbeOutcome::NotHeld(why)
+        | ProbeOutcome::Unanswered(why)
+        | ProbeOutcome::Undecided(why) => Some(why),
+    }
+}
+
+/// Returns what is drawn of an answer.
+fn value(probe: &Probe, output: &Value) -> Option<f64> {
+    match &probe.question {
+        Question::Http { .. } => output["seconds"].as_f64(),
+        Question::Promql { .. } => output["value"].as_f64(),
+        Question::Site { .. } => ratio(output),
+        Question::Compare { .. } => Some(ratio(&output["hit"])? - ratio(&output["spared"])?),
+    }
+}
+
+fn ratio(calls: &Value) -> Option<f64> {
+    let (calls, failed) = (calls["calls"].as_f64()?, calls["failed"].as_f64()?);
+    (calls > 0.0).then(|| failed / calls)
+}

@@ -1,0 +1,222 @@
+//! A stage of a run: its probes are asked and its ports looked at until its time is over.
+
+use std::time::Duration;
+
+use chaos_core::Clock;
+use chaos_gameday::{Probe, ProbeOutcome, Question, Stage};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::commands::{
+    run::{Run, ask::ProbeAnswer, cut::Cut, record::now},
+    signals::Signals,
+};
+
+/// How long an answer is waited for when the time of a part is over: less than its rules have until they end by themselves.
+const LAST_ANSWERS: Duration = Duration::from_secs(4);
+
+/// A part of a run.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    /// When its probes are asked; `None` if none is.
+    pub(super) stage: Option<Stage>,
+    pub(super) name: String,
+    pub(super) length: Duration,
+    /// The rules that are there meanwhile.
+    pub(super) ids: Vec<String>,
+    /// Those of them whose outcomes are counted.
+    pub(super) observed: Vec<String>,
+    /// The part of a fleet that gets them, in place of the target's own.
+    #[cfg_attr(
+        not(feature = "fleet"),
+        expect(dead_code, reason = "only a fleet has shares")
+    )]
+    pub(super) share: Option<f64>,
+}
+
+impl Run<'_> {
+    /// Goes through a part until its time is over and each of its probes has been asked. Returns what has ended it before.
+    pub(super) async fn pass(&self, part: &Part, signals: &mut Signals) -> Option<Cut> {
+        let probes = self.experiment.hypothesis.probes.iter().enumerate();
+        let due: Vec<_> = probes
+            .filter(|(_, probe)| part.stage.is_some_and(|stage| probe.ask.contains(&stage)))
+            .filter(|(_, probe)| has_its_rule(part, probe))
+            .collect();
+        let end = End::of(part);
+        let mut asked: FuturesUnordered<_> = due
+            .iter()
+            .filter(|(_, probe)| self.is_asked_meanwhile(part, probe))
+            .map(|(nth, probe)| self.repeat(part, (*nth, probe), &end))
+            .collect();
+        let asked = async {
+            while let Some(cut) = asked.next().await {
+                if cut.is_some() {
+                    return cut;
+                }
+            }
+            end.wait().await;
+            None
+        };
+        let cut = tokio::select! {
+            biased;
+            code = signals.next() => return Some(Cut::Signal(code)),
+            cut = self.target.over() => return Some(cut),
+            cut = self.follow(part) => return Some(cut),
+            cut = asked => cut,
+        };
+        if cut.is_some() {
+            return cut;
+        }
+        tokio::select! {
+            biased;
+            code = signals.next() => Some(Cut::Signal(code)),
+            cut = self.judge_counts(part, &due) => cut,
+        }
+    }
+
+    /// Returns whether a probe is asked again and again in a part. One that counts is judged at the end, over all calls of the
+    /// part; before that it is asked only if it may stop the run.
+    fn is_asked_meanwhile(&self, part: &Part, probe: &Probe) -> bool {
+        let may_stop = self.experiment.stop.probes_failing.is_some();
+        !is_of_counts(probe) || part.stage == Some(Stage::During) && may_stop
+    }
+
+    /// Asks a probe again and again until the end of the part, and at least once. An answer that is waited for then counts, if
+    /// it comes before the rules end by themselves. Returns what ends the part earlier.
+    async fn repeat(&self, part: &Part, (nth, probe): (usize, &Probe), end: &End) -> Option<Cut> {
+        let mut pace = interval(probe.every);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // The first tick comes at once.
+        pace.tick().await;
+        loop {
+            let answer = self.ask(part, probe, end.rest() + LAST_ANSWERS).await;
+            if let Some(cut) = self.judge(part, (nth, probe), &answer) {
+                return Some(cut);
+            }
+            // A timer may not be over at once, however short it is.
+            if end.rest().is_zero() {
+                return None;
+            }
+            tokio::select! {
+                biased;
+                () = end.wait() => return None,
+                _ = pace.tick() => {}
+            }
+        }
+    }
+
+    /// Asks a probe, and notes the answer; that of one that counts is noted at the end of the part alone.
+    async fn ask(&self, part: &Part, probe: &Probe, patience: Duration) -> ProbeAnswer {
+        let start = now();
+        let outcomes = self.counts.borrow().outcomes.clone();
+        let asked = timeout(patience, self.asker.ask(probe, &outcomes)).await;
+        let answer = asked.unwrap_or_else(|_| ProbeAnswer::unanswered("no answer by the end"));
+        if !is_of_counts(probe) {
+            self.record.probe(part, probe, &answer, start);
+        }
+        answer
+    }
+
+    /// Judges the probes that count, over all calls of the part. One that is still open now is not decided.
+    async fn judge_counts(&self, part: &Part, due: &[(usize, &Probe)]) -> Option<Cut> {
+        let due = due.iter().filter(|(_, probe)| is_of_counts(probe));
+        let due: Vec<_> = due.collect();
+        if due.is_empty() {
+            return None;
+        }
+        self.look(part).await;
+        let mut first = None;
+        for (nth, probe) in due {
+            let mut answer = self.ask(part, probe, LAST_ANSWERS).await;
+            // Before, a service without calls is not decided, and injected into nevertheless.
+            if let (Some(Stage::Before), ProbeOutcome::Unanswered(why)) =
+                (part.stage, &answer.outcome)
+            {
+                answer.outcome = ProbeOutcome::Undecided(why.clone());
+            }
+            self.record.probe(part, probe, &answer, now());
+            let cut = self.judge(part, (*nth, probe), &answer);
+            first = first.or(cut);
+        }
+        first
+    }
+
+    /// Returns what an answer ends, if it ends something.
+    fn judge(
+        &self,
+        part: &Part,
+        (nth, probe): (usize, &Probe),
+        answer: &ProbeAnswer,
+    ) -> Option<Cut> {
+        if is_open(probe, answer) {
+            return None;
+        }
+        let why = match &answer.outcome {
+            ProbeOutcome::Held => {
+                self.failing.borrow_mut()[nth] = 0;
+                return None;
+            }
+            ProbeOutcome::NotHeld(why)
+            | ProbeOutcome::Unanswered(why)
+            | ProbeOutcome::Undecided(why) => why,
+        };
+        match part.stage? {
+            Stage::Before => Some(Cut::NotSteady(format!("{}: {why}", probe.name))),
+            Stage::After => None,
+            Stage::During => {
+                let mut failing = self.failing.borrow_mut();
+                failing[nth] += 1;
+                let most = self.experiment.stop.probes_failing?;
+                (failing[nth] >= most).then(|| {
+                    Cut::Stopped(format!("{} has not held {most} times: {why}", probe.name))
+                })
+            }
+        }
+    }
+}
+
+/// When the time of a part is over.
+struct End {
+    clock: Clock,
+    length: Duration,
+}
+
+impl End {
+    /// Returns the end of a part that begins now.
+    fn of(part: &Part) -> Self {
+        Self {
+            clock: Clock::monotonic(),
+            length: part.length,
+        }
+    }
+
+    fn rest(&self) -> Duration {
+        self.length.saturating_sub(self.clock.now())
+    }
+
+    async fn wait(&self) {
+        sleep(self.rest()).await;
+    }
+}
+
+/// Returns whether a probe is judged by what the service counts.
+fn is_of_counts(probe: &Probe) -> bool {
+    matches!(
+        probe.question,
+        Question::Site { .. } | Question::Compare { .. }
+    )
+}
+
+/// Returns whether a part has what a probe compares.
+fn has_its_rule(part: &Part, probe: &Probe) -> bool {
+    match &probe.question {
+        Question::Compare { compare, .. } => part.ids.contains(&compare.rule),
+        _ => true,
+    }
+}
+
+/// Returns whether further calls may tell what these have not.
+fn is_open(probe: &Probe, answer: &ProbeAnswer) -> bool {
+    use ProbeOutcome::{Unanswered, Undecided};
+    is_of_counts(probe) && matches!(answer.outcome, Unanswered(_) | Undecided(_))
+}

@@ -1,0 +1,97 @@
+//! Admin ports as the target of an experiment: each gets the rules.
+
+use chaos_gameday::Experiment;
+use serde_json::Value;
+
+use crate::{
+    args::Globals,
+    commands::{
+        run::{
+            cut::Cut,
+            phases::GRACE,
+            target::{lock, ports::Ports, ready},
+        },
+        signals::Signals,
+    },
+    config,
+    failure::{Exit, Failure},
+    output::Output,
+};
+
+/// Admin ports, each of which gets the rules.
+pub(in crate::commands::run) struct EndpointRun {
+    pub(super) ports: Ports,
+}
+
+impl EndpointRun {
+    /// Returns the ports of an experiment; those of the command line take their place.
+    pub(super) fn open(
+        globals: &Globals,
+        endpoints: &[String],
+        title: &str,
+    ) -> Result<Self, Failure> {
+        let fleet = config::fleet_at(globals, endpoints)?;
+        fleet.check(false)?;
+        Ok(Self {
+            ports: Ports::new(fleet, title),
+        })
+    }
+
+    /// Asks each port whether it is not halted, has the sites, and would take the rules of each phase.
+    pub(super) async fn check(
+        &self,
+        out: &Output,
+        experiment: &Experiment,
+        sites: &[String],
+    ) -> Result<(), Failure> {
+        let phases = experiment.phases.iter();
+        let rules = phases.flat_map(|phase| {
+            let ttl = phase.length + GRACE;
+            phase.rules.iter().map(move |rule| rule.json_for(ttl))
+        });
+        let rules: Vec<Value> = rules.collect();
+        ready::ask(&self.ports, &rules, sites).await?;
+        for answers in self.ports.check(&rules).await {
+            for answer in answers.map_err(of_the_file)? {
+                out.warnings(&answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the lock of each port.
+    pub(super) async fn take(&self, experiment: &Experiment) -> Result<(), Failure> {
+        lock::take_all(&self.ports, experiment).await
+    }
+
+    pub(super) async fn arm(
+        &self,
+        rules: &[Value],
+        sites: Option<&[String]>,
+        signals: &mut Signals,
+    ) -> Result<(), Cut> {
+        let armed = tokio::select! {
+            biased;
+            code = signals.next() => return Err(Cut::Signal(code)),
+            armed = self.ports.arm(rules, sites) => armed,
+        };
+        let refused = armed.into_iter().zip(self.ports.names());
+        let refused = refused.filter_map(|(armed, name)| Some((name, armed.err()?)));
+        let refused: Vec<_> = refused.collect();
+        match refused.is_empty() {
+            true => Ok(()),
+            false => Err(Cut::NotApplied(refused)),
+        }
+    }
+}
+
+/// Returns the failure for a rule that a port refuses: it is the file that is wrong.
+fn of_the_file(failure: Failure) -> Failure {
+    match failure.exit {
+        Exit::Refused => Failure {
+            exit: Exit::Usage,
+            ..failure
+        },
+        _ => failure,
+    }
+}

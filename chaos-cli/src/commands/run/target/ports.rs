@@ -1,0 +1,192 @@
+//! The ports of a target: what is armed there for an experiment, and what they say of it.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use futures_util::{
+    StreamExt,
+    future::{join_all, try_join_all},
+    stream,
+};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::{
+    client::{
+        Client,
+        answer::{number, text},
+        no_answer,
+        request::Request,
+        rule_list::has_ended,
+    },
+    failure::{Exit, Failure},
+    fleet::Fleet,
+};
+
+/// How long a port may take for all that is asked in one look.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+/// The greatest number of ports that are asked at once.
+const AT_ONCE: usize = 50;
+
+/// The ports of a target.
+pub(super) struct Ports {
+    pub(super) fleet: Fleet,
+    /// Why, for the audit.
+    pub(super) reason: String,
+    /// The reason of the lock that this run has taken.
+    pub(super) lock: RefCell<String>,
+    /// The rules that this run has made, or may have, by port.
+    pub(super) made: RefCell<BTreeMap<String, BTreeSet<String>>>,
+}
+
+/// What a port says at one moment.
+#[derive(Clone, Debug, Default)]
+pub(in crate::commands::run) struct PortLook {
+    pub(in crate::commands::run) status: Value,
+    /// The rules that were asked for and are there.
+    pub(in crate::commands::run) rules: BTreeMap<String, Value>,
+    /// What became of calls, for each rule that is observed.
+    pub(in crate::commands::run) outcomes: BTreeMap<String, Value>,
+}
+
+/// What all ports say at one moment, in their order.
+pub(in crate::commands::run) type Looks = Vec<Result<PortLook, Failure>>;
+
+impl PortLook {
+    /// Returns a count of all rules together.
+    pub(in crate::commands::run) fn sum(&self, field: &str) -> u64 {
+        let rules = self.rules.values();
+        rules.map(|rule| number(&rule["stats"], field)).sum()
+    }
+}
+
+impl Ports {
+    pub(super) fn new(fleet: Fleet, title: &str) -> Self {
+        Self {
+            fleet,
+            reason: format!("experiment: {title}"),
+            lock: RefCell::default(),
+            made: RefCell::default(),
+        }
+    }
+
+    /// Asks the ports, many at a time, and returns the answers in the order of the ports.
+    pub(super) async fn ask<T>(
+        &self,
+        ask: impl AsyncFn(&Client) -> Result<T, Failure>,
+    ) -> Vec<Result<T, Failure>> {
+        let asked = self.fleet.clients.iter().map(|client| ask(client));
+        stream::iter(asked).buffered(AT_ONCE).collect().await
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.fleet.clients.iter().map(Client::name).collect()
+    }
+
+    /// Asks each port in a dry run whether it would take the rules.
+    pub(super) async fn check(&self, rules: &[Value]) -> Vec<Result<Vec<Value>, Failure>> {
+        let check = async |client: &Client| {
+            let asked = rules.iter().map(async |rule| {
+                let request = put(rule).query("dry_run", "true");
+                Ok(client.send(request).await?.body)
+            });
+            try_join_all(asked).await
+        };
+        self.ask(check).await
+    }
+
+    /// Looks at each port. `observed` are the rules whose outcomes are asked for.
+    pub(super) async fn look(&self, ids: &[String], observed: &[String]) -> Looks {
+        let look = async |client: &Client| {
+            let looked = timeout(PATIENCE, look(client, ids, observed)).await;
+            looked.unwrap_or_else(|_| Err(no_answer("it took too long")))
+        };
+        self.ask(look).await
+    }
+
+    /// Returns the entries of each port's audit that came after one with this id, the oldest first.
+    pub(super) async fn audit(&self, after: &[u64]) -> Vec<Value> {
+        let clients = self.fleet.clients.iter().zip(after);
+        let asked = clients.map(async |(client, after)| {
+            let request = Request::get(&["v1", "audit"]).query("after", after.to_string());
+            let answer = client.send(request.query("limit", "1000")).await;
+            let body = answer.map(|answer| answer.body).unwrap_or_default();
+            let mut entries = body["entries"].as_array().cloned().unwrap_or_default();
+            entries.sort_by_key(|entry| number(entry, "id"));
+            for entry in &mut entries {
+                entry["endpoint"] = client.name().into();
+            }
+            entries
+        });
+        join_all(asked).await.into_iter().flatten().collect()
+    }
+}
+
+pub(super) fn put(rule: &Value) -> Request {
+    Request::new(Method::PUT, &["v1", "rules", text(rule, "id")]).body(rule.clone())
+}
+
+/// Returns whether a rule injects nothing any longer, and does what this one would: a run that was killed has left it.
+pub(super) fn is_left_over(there: &Value, rule: &Value) -> bool {
+    let is_quiet = there["enabled"] == false || has_ended(there);
+    is_quiet && there["site"] == rule["site"] && there["faults"] == rule["faults"]
+}
+
+pub(super) fn in_use(id: &str) -> Failure {
+    let failure = Failure::new(Exit::Changed, format!("there is a rule `{id}` already"));
+    Failure {
+        rule: Some(id.into()),
+        ..failure.at("id", "one that no rule of the target has")
+    }
+}
+
+/// Begins to count the calls of sites for a rule, from zero.
+pub(super) async fn observe(client: &Client, id: &str, sites: &[String]) -> Result<(), Failure> {
+    if sites.is_empty() {
+        return Ok(());
+    }
+    let request = Request::new(Method::PUT, &["v1", "rules", id, "outcomes"]);
+    client.send(request.body(json!({ "sites": sites }))).await?;
+    Ok(())
+}
+
+/// Ends the counting for a rule. It ends by itself, too.
+pub(super) async fn unobserve(client: &Client, id: &str) {
+    let request = Request::new(Method::DELETE, &["v1", "rules", id, "outcomes"]);
+    let _ = client.send(request).await;
+}
+
+pub(super) async fn look(
+    client: &Client,
+    ids: &[String],
+    observed: &[String],
+) -> Result<PortLook, Failure> {
+    let rules = ids
+        .iter()
+        .map(async |id| match client.get(&["v1", "rules", id]).await {
+            Ok(answer) => Ok(Some((id.clone(), answer.body))),
+            Err(failure) if failure.status == Some(404) => Ok(None),
+            Err(failure) => Err(failure),
+        });
+    let outcomes =
+        observed.iter().map(
+            async |id| match client.get(&["v1", "rules", id, "outcomes"]).await {
+                Ok(answer) => Ok(Some((id.clone(), answer.body))),
+                Err(failure) if failure.status == Some(404) => Ok(None),
+                Err(failure) => Err(failure),
+            },
+        );
+    let rules = try_join_all(rules).await?;
+    // After the rules: what a guard rail has disabled has its breach by then.
+    let status = client.get(&["v1", "status"]).await?.with("state")?.body;
+    let outcomes = try_join_all(outcomes).await?;
+    Ok(PortLook {
+        status,
+        rules: rules.into_iter().flatten().collect(),
+        outcomes: outcomes.into_iter().flatten().collect(),
+    })
+}
