@@ -211,11 +211,16 @@ impl Controller {
     /// Waits until each registered replica has answered to a document, for at most `patience`, and returns their answers.
     ///
     /// # Errors
-    /// Returns [`FleetError::Gone`] if the document is over, and another error if etcd cannot be used.
+    /// Returns [`FleetError::Gone`] if the document is over, [`FleetError::Over`] if the controller is, and another error if
+    /// etcd cannot be used.
     pub async fn wait(&self, placed: &Placed, patience: Duration) -> Result<Answers, FleetError> {
         let Placed { name, revision, .. } = placed;
         let view = self.view.clone();
-        self.operator.answers(view, name, *revision, patience).await
+        tokio::select! {
+            biased;
+            ended = self.ended() => Err(FleetError::Over(ended)),
+            answers = self.operator.answers(view, name, *revision, patience) => answers,
+        }
     }
 
     /// Waits until a document is over, and returns why. That its `ttl` is over is for each replica, and is not seen here.

@@ -8,7 +8,7 @@ use etcd_cluster::Cluster;
 use serde_json::json;
 use tokio::{runtime::Runtime, time::timeout};
 
-use crate::support::fleet::{Raw, document, leases, name, operator, take, within};
+use crate::support::fleet::{Raw, document, leases, name, operator, report, take, within};
 
 const SHORTEST: Duration = Duration::from_secs(5);
 const USUAL: Duration = Duration::from_secs(30);
@@ -136,9 +136,18 @@ async fn a_controller_whose_key_is_removed_is_over() {
     let cluster = Cluster::start();
     let raw = Raw::of(&cluster).await;
     let controller = take(&cluster, "ann", USUAL).await.unwrap();
-    raw.delete("controller").await;
-    let ended = timeout(Duration::from_secs(3), controller.ended());
-    assert!(matches!(ended.await.unwrap(), Ended::Lost));
+    let silent = report("silent", "a", &json!({}));
+    raw.put("replicas/silent", silent).await;
+    let placed = controller.put(&document(&json!({})), None).await.unwrap();
+    // Who waits for answers hears of it, too.
+    let patience = Duration::from_secs(20);
+    let (waited, ()) = tokio::join!(
+        timeout(Duration::from_secs(3), controller.wait(&placed, patience)),
+        raw.delete("controller"),
+    );
+    let error = waited.unwrap().unwrap_err();
+    assert!(matches!(error, FleetError::Over(Ended::Lost)), "{error}");
+    assert!(matches!(controller.ended().await, Ended::Lost));
 }
 
 /// A controller that loses its lease and is slow to notice must not put a document.

@@ -15,7 +15,6 @@ use std::{
 use chaos_core::Clock;
 use chaos_fleet::{Answers, Controller, FleetError, Placed, Trust};
 use chaos_gameday::{Experiment, FleetTarget};
-use futures_util::FutureExt;
 use serde_json::Value;
 
 use self::{document::Documents, replicas::Replicas};
@@ -156,12 +155,10 @@ impl FleetRun {
         let answers = tokio::select! {
             biased;
             code = signals.next() => return Err(Cut::Signal(code)),
+            // What has ended it says more than who lacks.
+            end = controller.over(&placed) => return Err(ending::cut(&self.name(), &end)),
             answers = answers(&controller, &placed) => answers,
         };
-        // What has ended it says more than who lacks.
-        if let Some(end) = controller.over(&placed).now_or_never() {
-            return Err(ending::cut(&self.name(), &end));
-        }
         let answers = answers.map_err(|error| self.lost(Failure::of_fleet(&error)))?;
         // Whoever has joined meanwhile has decided for itself.
         self.replicas.join(answers.applied.keys());
