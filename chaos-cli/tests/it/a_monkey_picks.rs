@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    net::TcpListener,
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chaos_core::Clock;
 use chaos_fleet::picker::picks_from_toml;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -115,6 +117,28 @@ fn due(etcd: &Etcd, fields: &str) -> String {
 fn replica(etcd: &Arc<Etcd>, document: &'static str) -> Answering {
     let applied = json!({ "outcome": "applied" });
     Answering::opted_in(etcd, "shop-1", document, applied)
+}
+
+/// An etcd that accepts connections, and says nothing, keeps nobody from the end.
+#[test]
+fn a_signal_ends_it_while_etcd_is_silent() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let fleet = format!("http://{}/demo", silent.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picks.toml");
+    let pick = format!("[[pick]]\ngroup_by = ['zone']\nfault = 'abort(exit)'\n{WINDOW}");
+    std::fs::write(&file, pick).unwrap();
+    let arguments = ["--timeout", "1m", "--fleet", &fleet, "--trust-the-store"];
+    let file = ["run", "-f", file.to_str().unwrap()];
+    let mut command = command(&[&["monkey"], &arguments[..], &file[..]].concat());
+    let mut child = command.spawn().unwrap();
+    // By then, it waits for signals.
+    let connection = silent.accept().unwrap();
+    kill(&child, "-INT");
+    let clock = Clock::monotonic();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(clock.now() < Duration::from_secs(2), "{:?}", clock.now());
+    drop(connection);
 }
 
 fn state(etcd: &Etcd) -> Value {
