@@ -30,7 +30,7 @@ use crate::{
     args::{Globals, experiment::RunArgs},
     client::webhooks::{self, Webhooks},
     commands::{experiment::file, signals::Signals},
-    failure::Failure,
+    failure::{Exit, Failure},
     fleet::Report,
     output::Output,
 };
@@ -71,35 +71,45 @@ pub(super) async fn run(
     let webhooks = webhooks::http(args.webhooks.iter().all(|url| url.scheme() == "http"))?;
     let asker = Asker::new(asker(&experiment)?);
     // From here on a signal is waited for: one that comes while rules are armed ends them, too.
-    let mut signals = Signals::new()?;
-    let start = Start::of(&target.look(&[], &[]).await);
-    target.take(&experiment, &sites).await?;
-    // The journal of a run that is under way stays.
-    let record = match Recorder::open(out, args, &experiment, seed) {
-        Ok(record) => record,
-        Err(failure) => {
-            target.release(&sites).await;
-            return Err(failure);
+    let (mut signals, others) = (Signals::new()?, Signals::new()?);
+    let whole = async {
+        let start = Start::of(&target.look(&[], &[]).await);
+        target.take(&experiment, &sites).await?;
+        // The journal of a run that is under way stays.
+        let record = match Recorder::open(out, args, &experiment, seed) {
+            Ok(record) => record,
+            Err(failure) => {
+                target.release(&sites).await;
+                return Err(failure);
+            }
+        };
+        let run = Run {
+            target: &target,
+            asker,
+            record,
+            sites,
+            seed,
+            start,
+            counts: RefCell::default(),
+            failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
+            silent: RefCell::default(),
+            is_armed: Cell::new(false),
+            experiment: &experiment,
+        };
+        let ended = run.go(&mut signals).await;
+        target.release(&run.sites).await;
+        let finished = run.finish(ended).await;
+        let webhooks = Webhooks::new(webhooks);
+        Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
+    };
+    tokio::select! {
+        biased;
+        code = others.second() => {
+            out.note("ended at once: what is armed ends by itself, five seconds after its phase at the latest");
+            Ok(Report::printed(Exit::Other(code)))
         }
-    };
-    let run = Run {
-        target: &target,
-        asker,
-        record,
-        sites,
-        seed,
-        start,
-        counts: RefCell::default(),
-        failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
-        silent: RefCell::default(),
-        is_armed: Cell::new(false),
-        experiment: &experiment,
-    };
-    let ended = run.go(&mut signals).await;
-    target.release(&run.sites).await;
-    let finished = run.finish(ended).await;
-    let webhooks = Webhooks::new(webhooks);
-    Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
+        report = whole => report,
+    }
 }
 
 /// Returns what asks the probes over HTTP.

@@ -418,7 +418,7 @@ fn a_second_run_on_a_target_is_5() {
 
 #[test]
 fn a_signal_ends_it_at_once() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let lab = Lab::new();
         let child = lab
             .command(long(), &[])
@@ -437,6 +437,37 @@ fn a_signal_ends_it_at_once() {
         assert!(lab.port.ids().is_empty());
         assert_eq!(lab.journal()["status"], "interrupted");
     }
+}
+
+/// Who cannot wait for a port that is silent does not have to.
+#[test]
+fn a_second_signal_ends_it_without_a_verdict() {
+    let lab = Lab::new();
+    let relay = Relay::new(&lab.port.url);
+    let mut fields = long();
+    fields["target"] = json!({ "endpoint": relay.url });
+    let mut child = lab
+        .command(fields, &["--timeout", "1m"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the phase begins", || {
+        lab.path("experiment.journal.json").exists()
+            && lab.journal()["x-chaos"]["ended_in"] == "lost"
+    });
+    relay.cut();
+    // Some send two at once, which are one.
+    kill(&child, "-HUP");
+    kill(&child, "-HUP");
+    thread::park_timeout(Duration::from_secs(1));
+    assert_eq!(child.try_wait().unwrap(), None);
+    kill(&child, "-INT");
+    let clock = Clock::monotonic();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(clock.now() < Duration::from_secs(1), "{:?}", clock.now());
+    let journal = lab.journal();
+    assert_eq!(journal["status"], "interrupted");
+    assert_eq!(journal["x-chaos"]["verdict"], Value::Null);
 }
 
 fn long() -> Value {

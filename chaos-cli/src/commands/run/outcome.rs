@@ -37,7 +37,7 @@ impl Run<'_> {
             Some(Cut::Signal(code)) => {
                 seen.interrupted = Some(match code {
                     130 => Signal::Interrupt,
-                    // A terminal that is closed asks for an end, too.
+                    129 => Signal::Hangup,
                     _ => Signal::Terminate,
                 });
             }
