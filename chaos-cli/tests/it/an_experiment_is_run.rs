@@ -555,6 +555,32 @@ fn each_line_of_json_parses() {
     );
 }
 
+/// What a service answers may be nobody else's business.
+#[test]
+fn a_body_is_shown_only_if_it_is_not_as_expected() {
+    let lab = Lab::new();
+    let url = serve(axum::Router::new().fallback(async || format!("ann{}", "!".repeat(1_000))));
+    for (pattern, code, shown) in [("ann", 0, None), ("bob", 12, Some(200))] {
+        let probe = json!({ "name": "who", "http": { "url": url }, "expect": { "body": pattern }, "ask": ["before", "after"] });
+        let fields = json!({ "hypothesis": { "title": "x", "probes": [probe] } });
+        let ran = run(lab.command(fields, &["--json"])).expect(code);
+        let events = ran.stdout.lines().map(|line| serde_json::from_str(line));
+        let probes = events.map(Result::unwrap);
+        let probes: Vec<Value> = probes.filter(|it: &Value| it["event"] == "probe").collect();
+        assert!(!probes.is_empty(), "{ran:?}");
+        for probe in probes {
+            assert_eq!(probe["output"]["body"].as_str().map(str::len), shown);
+        }
+        assert!(!lab.journal().to_string().contains("ann!"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let journal = std::fs::metadata(lab.path("experiment.journal.json")).unwrap();
+            assert_eq!(journal.permissions().mode() & 0o777, 0o600);
+        }
+    }
+}
+
 /// One number is an answer; all else is not.
 #[test]
 fn a_query_has_to_have_one_number() {

@@ -13,8 +13,8 @@ use crate::{client::causes, commands::run::ask::ProbeAnswer};
 /// The longest body that is read.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// The longest part of a body that is written down.
-const SHOWN: usize = 500;
+/// The longest part that is shown of a body that is not as expected. Others are not shown at all.
+const SHOWN: usize = 200;
 
 pub(super) async fn ask(
     client: &Client,
@@ -37,8 +37,11 @@ pub(super) async fn ask(
 
 fn judge(status: u16, body: &str, latency: Duration, expect: &HttpExpect) -> ProbeAnswer {
     let unmet = expect.unmet(&HttpAnswer::new(status, body, latency));
-    let shown: String = body.chars().take(SHOWN).collect();
-    let output = json!({ "status": status, "seconds": latency.as_secs_f64(), "body": shown });
+    let mut output = json!({ "status": status, "seconds": latency.as_secs_f64() });
+    if !unmet.is_empty() {
+        let shown: String = body.chars().take(SHOWN).collect();
+        output["body"] = shown.into();
+    }
     ProbeAnswer::of(output, &unmet)
 }
 
