@@ -23,12 +23,13 @@ use std::cell::{Cell, RefCell};
 
 use chaos_gameday::{Experiment, Question};
 use jiff::Timestamp;
+use reqwest::Url;
 
 pub(super) use self::check::check;
 use self::{ask::Asker, counts::Counts, record::Recorder, start::Start, target::RunTarget};
 use crate::{
     args::{Globals, experiment::RunArgs},
-    client::webhooks::{self, Webhooks},
+    client::{outside, webhooks::Webhooks},
     commands::{experiment::file, signals::Signals},
     failure::{Exit, Failure},
     fleet::Report,
@@ -68,8 +69,8 @@ pub(super) async fn run(
     target.check(globals, out, &experiment, &sites).await?;
     target.confirm(out, &format!("run {:?}", experiment.title))?;
     let reports = report::Reports::open(&args.reports)?;
-    let webhooks = webhooks::http(args.webhooks.iter().all(|url| url.scheme() == "http"))?;
-    let asker = Asker::new(asker(&experiment)?);
+    let asked = probed(&experiment);
+    let outside = outside::client(asked.chain(args.webhooks.iter().map(Url::as_str)))?;
     // From here on a signal is waited for: one that comes while rules are armed ends them, too.
     let (mut signals, others) = (Signals::new()?, Signals::new()?);
     let whole = async {
@@ -85,7 +86,7 @@ pub(super) async fn run(
         };
         let run = Run {
             target: &target,
-            asker,
+            asker: Asker::new(outside.clone()),
             record,
             sites,
             seed,
@@ -99,7 +100,7 @@ pub(super) async fn run(
         let ended = run.go(&mut signals).await;
         target.release(&run.sites).await;
         let finished = run.finish(ended).await;
-        let webhooks = Webhooks::new(webhooks);
+        let webhooks = Webhooks::new(outside.clone());
         Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
     };
     tokio::select! {
@@ -112,15 +113,14 @@ pub(super) async fn run(
     }
 }
 
-/// Returns what asks the probes over HTTP.
-fn asker(experiment: &Experiment) -> Result<reqwest::Client, Failure> {
+/// Returns the URLs that probes ask.
+fn probed(experiment: &Experiment) -> impl Iterator<Item = &str> {
     let probes = experiment.hypothesis.probes.iter();
-    let mut urls = probes.filter_map(|probe| match &probe.question {
-        Question::Http { request, .. } => Some(&request.url),
-        Question::Promql { query, .. } => Some(&query.url),
+    probes.filter_map(|probe| match &probe.question {
+        Question::Http { request, .. } => Some(&*request.url),
+        Question::Promql { query, .. } => Some(&*query.url),
         Question::Site { .. } | Question::Compare { .. } => None,
-    });
-    webhooks::http(urls.all(|url| url.starts_with("http:")))
+    })
 }
 
 /// Returns a seed that another run does not have.

@@ -564,7 +564,7 @@ fn a_body_is_shown_only_if_it_is_not_as_expected() {
         let probe = json!({ "name": "who", "http": { "url": url }, "expect": { "body": pattern }, "ask": ["before", "after"] });
         let fields = json!({ "hypothesis": { "title": "x", "probes": [probe] } });
         let ran = run(lab.command(fields, &["--json"])).expect(code);
-        let events = ran.stdout.lines().map(|line| serde_json::from_str(line));
+        let events = ran.stdout.lines().map(serde_json::from_str);
         let probes = events.map(Result::unwrap);
         let probes: Vec<Value> = probes.filter(|it: &Value| it["event"] == "probe").collect();
         assert!(!probes.is_empty(), "{ran:?}");
