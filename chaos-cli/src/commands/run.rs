@@ -21,7 +21,7 @@ mod target;
 
 use std::cell::{Cell, RefCell};
 
-use chaos_gameday::{Experiment, Question};
+use chaos_gameday::Experiment;
 use jiff::Timestamp;
 use reqwest::Url;
 
@@ -69,7 +69,8 @@ pub(super) async fn run(
     target.check(globals, out, &experiment, &sites).await?;
     target.confirm(out, &format!("run {:?}", experiment.title))?;
     let reports = report::Reports::open(&args.reports)?;
-    let asked = probed(&experiment);
+    let probes = experiment.hypothesis.probes.iter();
+    let asked = probes.filter_map(|probe| probe.question.url());
     let outside = outside::client(asked.chain(args.webhooks.iter().map(Url::as_str)))?;
     // From here on a signal is waited for: one that comes while rules are armed ends them, too.
     let (mut signals, others) = (Signals::new()?, Signals::new()?);
@@ -111,16 +112,6 @@ pub(super) async fn run(
         }
         report = whole => report,
     }
-}
-
-/// Returns the URLs that probes ask.
-fn probed(experiment: &Experiment) -> impl Iterator<Item = &str> {
-    let probes = experiment.hypothesis.probes.iter();
-    probes.filter_map(|probe| match &probe.question {
-        Question::Http { request, .. } => Some(&*request.url),
-        Question::Promql { query, .. } => Some(&*query.url),
-        Question::Site { .. } | Question::Compare { .. } => None,
-    })
 }
 
 /// Returns a seed that another run does not have.

@@ -34,12 +34,13 @@ fn judge(answered: &Answered, expect: &HttpExpect) -> ProbeAnswer {
         short => Duration::from_micros(short.as_micros() as u64),
     };
     let unmet = expect.unmet(&HttpAnswer::new(*status, body, latency));
-    let mut output = json!({ "status": status, "seconds": latency.as_secs_f64() });
+    let seconds = latency.as_secs_f64();
+    let mut output = json!({ "status": status, "seconds": seconds });
     if !unmet.is_empty() {
         let shown: String = body.chars().take(SHOWN).collect();
         output["body"] = shown.into();
     }
-    ProbeAnswer::of(output, &unmet)
+    ProbeAnswer::of(output, seconds, &unmet)
 }
 
 fn written(client: &Client, request: &HttpRequest) -> Result<RequestBuilder, String> {
