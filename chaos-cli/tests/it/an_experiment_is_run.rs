@@ -535,6 +535,67 @@ fn a_port_that_is_lost_is_never_0() {
     assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
 }
 
+/// Its rules are gone, and nobody else has deleted them.
+#[test]
+fn a_port_that_is_started_again_is_14() {
+    let lab = Lab::new();
+    let relay = Relay::new(&lab.port.url);
+    let mut fields = long();
+    fields["target"] = json!({ "endpoint": relay.url });
+    let child = lab
+        .command(fields, &[])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("a call is hit", || {
+        lab.traffic.as_ref().unwrap().faults() > 0
+    });
+    relay.restart();
+    lab.port.injector.clear();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("it has been started again"), "{printed}");
+    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
+}
+
+/// What a guard rail has ended does not end the run at other ports, as long as it may break.
+#[test]
+fn as_many_guard_rails_break_as_are_allowed() {
+    let (lab, mut other) = (Lab::new(), Lab::new());
+    other.traffic = None;
+    let guard = |then: &str| json!({ "site": "http.server", "error_ratio": 0.2, "window": "10s", "at_least": 5, "then": then });
+    for then in ["disarm", "halt"] {
+        let phases = json!([{ "name": "lost", "for": "3s", "rules": [
+            { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }], "guards": [guard(then)] },
+        ] }]);
+        let probe = json!({ "name": "port", "http": { "url": format!("{}/healthz", lab.port.url) }, "expect": { "status": 200 } });
+        let fields = |targets: Value| {
+            json!({
+                "target": targets,
+                "phases": phases,
+                "hypothesis": { "title": "x", "probes": [probe] },
+                "stop": { "breaches": 2 },
+                "conclusive": { "hits": { "at_least": 1 } },
+            })
+        };
+        let again = || {
+            lab.port.injector.acknowledge();
+            lab.port.injector.resume();
+        };
+        lab.run(
+            0,
+            fields(json!({ "endpoints": [lab.port.url, other.port.url] })),
+        );
+        assert!(!lab.port.injector.status().breaches.is_empty());
+        again();
+        // Nothing is left to inject at.
+        let ran = lab.run(13, fields(json!({ "endpoint": lab.port.url })));
+        assert!(ran.stdout.contains("a guard rail has broken"), "{ran:?}");
+        again();
+    }
+}
+
 #[test]
 fn each_line_of_json_parses() {
     let lab = Lab::new();

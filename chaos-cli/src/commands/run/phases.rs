@@ -185,6 +185,7 @@ impl Run<'_> {
         };
         let began = now();
         let last = self.target.end(part, rules, &self.counted(part)).await;
+        let cut = cut.or_else(|| self.restarted(&last));
         let mut counts = self.counts.borrow_mut();
         counts.take_in(&last);
         counts.end_part();
