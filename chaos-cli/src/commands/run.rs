@@ -26,7 +26,9 @@ use jiff::Timestamp;
 use reqwest::Url;
 
 pub(super) use self::check::check;
-use self::{ask::Asker, counts::Counts, record::Recorder, start::Start, target::RunTarget};
+use self::{
+    ask::Asker, counts::Counts, phases::Armed, record::Recorder, start::Start, target::RunTarget,
+};
 use crate::{
     args::{Globals, experiment::RunArgs},
     client::{outside, webhooks::Webhooks},
@@ -53,8 +55,7 @@ struct Run<'r> {
     failing: RefCell<Vec<u32>>,
     /// How many looks at each port in succession had no answer.
     silent: RefCell<Vec<u32>>,
-    /// Whether rules were armed.
-    is_armed: Cell<bool>,
+    armed: Cell<Armed>,
 }
 
 pub(super) async fn run(
@@ -95,7 +96,7 @@ pub(super) async fn run(
             counts: RefCell::default(),
             failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
             silent: RefCell::default(),
-            is_armed: Cell::new(false),
+            armed: Cell::new(Armed::Nothing),
             experiment: &experiment,
         };
         let ended = run.go(&mut signals).await;

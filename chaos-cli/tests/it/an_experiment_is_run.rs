@@ -351,6 +351,9 @@ fn a_rule_that_is_taken_at_one_port_is_armed_nowhere() {
     assert_eq!(output.status.code(), Some(14), "{output:?}");
     assert!(lab.port.ids().is_empty());
     assert_eq!(other.port.ids(), ["lost"]);
+    let targets = &lab.journal()["x-chaos"]["targets"];
+    assert_eq!(targets[0]["fate"], "withdrawn");
+    assert_eq!(targets[1]["fate"], "refused");
     assert!(!lab.was_armed());
     assert_eq!(lab.traffic.as_ref().unwrap().faults(), 0);
 }
