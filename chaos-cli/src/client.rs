@@ -5,6 +5,8 @@ pub(crate) mod answer;
 mod event_parser;
 pub(crate) mod event_stream;
 pub(crate) mod live;
+#[cfg(any(feature = "fleet", feature = "gameday"))]
+pub(crate) mod outside;
 pub(crate) mod request;
 pub(crate) mod rule_list;
 #[cfg(any(feature = "fleet", feature = "gameday"))]

@@ -9,9 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::wire;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Value, json};
+use jiff::Timestamp;
 
 use self::armed::Armed;
 pub use self::{
@@ -20,7 +18,7 @@ pub use self::{
 };
 use crate::{
     controller::{Answers, Controller, FleetError, Operator, Placed},
-    document::{Document, sealed::Trust},
+    document::sealed::Trust,
     error::Refusal,
     hold_range,
     name::Name,
@@ -66,6 +64,10 @@ pub struct Picker {
     /// While rules are in force.
     controller: Option<Controller>,
     armed: Vec<Armed>,
+    /// Documents that are over, or of which it is not known whether they have been put.
+    to_remove: Vec<Name>,
+    /// What is over, and was not told yet.
+    untold: Vec<PickEnd>,
 }
 
 impl Picker {
@@ -90,6 +92,8 @@ impl Picker {
             hold,
             controller: None,
             armed: Vec::new(),
+            to_remove: Vec::new(),
+            untold: Vec::new(),
         })
     }
 
@@ -102,10 +106,13 @@ impl Picker {
     /// Returns whether rules of picks are in force, as far as is known.
     #[must_use]
     pub fn is_armed(&self) -> bool {
-        !self.armed.is_empty()
+        !(self.armed.is_empty() && self.to_remove.is_empty())
     }
 
     /// Makes a pick at once, whatever its window says, and remembers nothing of it. `at` is the time.
+    ///
+    /// If it is dropped midway, the rules may be in force, and the fleet may be held for one hold. The next
+    /// [`ended`](Self::ended) takes back such rules.
     ///
     /// # Errors
     /// Returns [`FleetError::Held`] if somebody else holds the fleet, and another error if etcd cannot be used.
@@ -123,6 +130,8 @@ impl Picker {
     /// Waits until the replica has answered to the document of a pick, for at most `patience`, and returns the answers of
     /// all.
     ///
+    /// Cancel safe.
+    ///
     /// # Errors
     /// Returns [`FleetError::Gone`] if the document is over, and another error if etcd cannot be used.
     pub async fn wait(&self, placed: &Placed, patience: Duration) -> Result<Answers, FleetError> {
@@ -132,7 +141,8 @@ impl Picker {
         }
     }
 
-    /// Takes back what is in force, and waits until etcd has done so.
+    /// Takes back what is in force, and waits until etcd has done so. If it is dropped, that goes on in the background, as long
+    /// as the runtime runs.
     ///
     /// # Errors
     /// Returns an error if etcd cannot be used: replicas then end the rules by themselves, one hold later at most.
@@ -202,53 +212,13 @@ impl Picker {
     /// Lets go of the fleet, unless rules are in force.
     async fn let_go(&mut self) -> Result<(), FleetError> {
         match self.controller.take_if(|_| self.armed.is_empty()) {
-            Some(controller) => controller.release().await,
+            Some(controller) => {
+                // All documents end with the hold.
+                self.to_remove.clear();
+                controller.release().await
+            }
             None => Ok(()),
         }
-    }
-
-    /// Puts the rules of a pick at the replica that was chosen, if one was.
-    async fn arm(&mut self, pick: &Pick, ordinal: u64, at: Timestamp, choice: Choice) -> Made {
-        let put = match &choice {
-            Choice::Replica { id, .. } => self.put(pick, ordinal, at, id).await.map(Some),
-            _ => Ok(None),
-        };
-        if put.is_err() {
-            // The lease ends by itself, too.
-            let _ = self.let_go().await;
-        }
-        Made {
-            pick: pick.name().to_owned(),
-            ordinal,
-            at,
-            choice,
-            put,
-        }
-    }
-
-    async fn put(
-        &mut self,
-        pick: &Pick,
-        ordinal: u64,
-        at: Timestamp,
-        replica: &str,
-    ) -> Result<Placed, FleetError> {
-        let document = document(pick, replica)?;
-        let Some(controller) = &self.controller else {
-            return Err(FleetError::Gone(document.name().clone()));
-        };
-        let reason = format!("pick {} of {}", ordinal + 1, pick.name());
-        let placed = controller.put(&document, Some(&reason)).await?;
-        // What was in force of this pick has been replaced.
-        self.armed.retain(|armed| armed.placed.name != placed.name);
-        let ttl = SignedDuration::try_from(pick.ttl()).unwrap_or(SignedDuration::MAX);
-        self.armed.push(Armed {
-            pick: pick.name().to_owned(),
-            ordinal,
-            until: at.checked_add(ttl).unwrap_or(Timestamp::MAX),
-            placed: placed.clone(),
-        });
-        Ok(placed)
     }
 }
 
@@ -259,25 +229,6 @@ impl fmt::Debug for Picker {
             .field("by", &self.by)
             .finish_non_exhaustive()
     }
-}
-
-/// Returns the document that arms the rules of a pick at one replica.
-fn document(pick: &Pick, replica: &str) -> Result<Document, Refusal> {
-    let written = |rule| match wire::rule_to_value(rule) {
-        // It is the document's.
-        Value::Object(mut rule) => {
-            rule.remove("ttl");
-            Value::Object(rule)
-        }
-        rule => rule,
-    };
-    let rules: Vec<_> = pick.rules().iter().map(written).collect();
-    Document::from_value(json!({
-        "name": format!("pick.{}", pick.name()),
-        "rules": rules,
-        "aim": { "ids": [replica] },
-        "ttl": humantime::format_duration(pick.ttl()).to_string(),
-    }))
 }
 
 /// Returns 64 random bits: the keys of the standard library's hash maps are.

@@ -42,6 +42,8 @@ pub enum Signal {
     Interrupt,
     /// SIGTERM.
     Terminate,
+    /// SIGHUP, as by a terminal that is closed.
+    Hangup,
 }
 
 /// What was seen of an experiment. `Default` is one of which nothing was seen.
@@ -118,6 +120,7 @@ impl Verdict {
             Self::NotReverted => 15,
             Self::Interrupted(Signal::Interrupt) => 130,
             Self::Interrupted(Signal::Terminate) => 143,
+            Self::Interrupted(Signal::Hangup) => 129,
         }
     }
 }
@@ -211,6 +214,7 @@ pub fn verdict(experiment: &Experiment, seen: &Seen) -> (Verdict, Vec<String>) {
         let name = match signal {
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
+            Signal::Hangup => "SIGHUP",
         };
         let reason = format!("{name} ended the experiment before its time");
         return (Verdict::Interrupted(signal), vec![reason]);

@@ -8,31 +8,12 @@ use reqwest::{Client, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::timeout};
 
-use crate::failure::{Exit, Failure};
-
 /// The time limit of one attempt.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// For how long a message is tried.
 const ALL_ATTEMPTS: Duration = Duration::from_secs(5 * 60);
 /// How long a program that ends waits for messages under way.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Returns a client of servers that are no admin ports. As everywhere in `chaosctl`, proxies of the environment are not used,
-/// and redirects not followed. `is_plain` says that no URL is one of HTTPS.
-pub(crate) fn http(is_plain: bool) -> Result<Client, Failure> {
-    let mut builder = Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("chaosctl/", env!("CARGO_PKG_VERSION")));
-    if is_plain {
-        // Without this, there is no client on a machine without certificates of authorities.
-        builder = builder.tls_certs_only([]);
-    }
-    builder.build().map_err(|error| {
-        let problem = format!("TLS cannot be set up: {}", WithCauses(&error));
-        Failure::new(Exit::Refused, problem)
-    })
-}
 
 /// The messages under way.
 pub(crate) struct Webhooks {

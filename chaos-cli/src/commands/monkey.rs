@@ -6,7 +6,6 @@ mod tell;
 
 use std::{path::Path, time::Duration};
 
-use chaos_core::WithCauses;
 use chaos_fleet::{
     FleetError, Made, Picker,
     picker::{Pick, Probe, picks_from_toml},
@@ -19,7 +18,7 @@ use crate::{
         Globals,
         monkey::{MonkeyArgs, MonkeyCommand},
     },
-    client::webhooks::{self, Webhooks},
+    client::{outside, webhooks::Webhooks},
     commands::signals::Signals,
     config::{
         etcd::{self, Target},
@@ -144,24 +143,22 @@ fn read(file: &Path) -> Result<Vec<Pick>, Failure> {
 /// Returns what asks probes and tells webhooks.
 fn http(picks: &[Pick]) -> Result<reqwest::Client, Failure> {
     let probes = picks.iter().filter_map(Pick::probe).map(Probe::url);
-    let mut urls = probes.chain(picks.iter().flat_map(Pick::webhooks));
-    webhooks::http(urls.all(|url| url.scheme_str() == Some("http")))
+    let urls = probes.chain(picks.iter().flat_map(Pick::webhooks));
+    outside::client(urls.map(ToString::to_string))
 }
 
 /// Asks a probe, and returns why it does not hold.
 async fn ask(http: &reqwest::Client, timeout: Duration, probe: &Probe) -> Result<(), String> {
-    let asked = http.get(probe.url().to_string()).timeout(timeout).send();
-    match asked.await {
-        Ok(answer) if answer.status().as_u16() == probe.status() => Ok(()),
-        Ok(answer) => Err(format!(
-            "the probe {} was answered with {}",
-            probe.url(),
-            answer.status().as_u16()
+    let asked = outside::ask(http.get(probe.url().to_string()), timeout).await;
+    // The rest of the URL may be a secret.
+    let host = probe.url().host().unwrap_or_default();
+    match asked {
+        Ok(answered) if answered.status == probe.status() => Ok(()),
+        Ok(answered) => Err(format!(
+            "the probe at {host} does not hold: the status is {}, not {}",
+            answered.status,
+            probe.status()
         )),
-        Err(error) => Err(format!(
-            "the probe {} was not answered: {}",
-            probe.url(),
-            WithCauses(&error.without_url())
-        )),
+        Err(why) => Err(format!("the probe at {host} could not be asked: {why}")),
     }
 }

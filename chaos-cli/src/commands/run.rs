@@ -21,16 +21,19 @@ mod target;
 
 use std::cell::{Cell, RefCell};
 
-use chaos_gameday::{Experiment, Question};
+use chaos_gameday::Experiment;
 use jiff::Timestamp;
+use reqwest::Url;
 
 pub(super) use self::check::check;
-use self::{ask::Asker, counts::Counts, record::Recorder, start::Start, target::RunTarget};
+use self::{
+    ask::Asker, counts::Counts, phases::Armed, record::Recorder, start::Start, target::RunTarget,
+};
 use crate::{
     args::{Globals, experiment::RunArgs},
-    client::webhooks::{self, Webhooks},
+    client::{outside, webhooks::Webhooks},
     commands::{experiment::file, signals::Signals},
-    failure::Failure,
+    failure::{Exit, Failure},
     fleet::Report,
     output::Output,
 };
@@ -52,8 +55,7 @@ struct Run<'r> {
     failing: RefCell<Vec<u32>>,
     /// How many looks at each port in succession had no answer.
     silent: RefCell<Vec<u32>>,
-    /// Whether rules were armed.
-    is_armed: Cell<bool>,
+    armed: Cell<Armed>,
 }
 
 pub(super) async fn run(
@@ -68,49 +70,49 @@ pub(super) async fn run(
     target.check(globals, out, &experiment, &sites).await?;
     target.confirm(out, &format!("run {:?}", experiment.title))?;
     let reports = report::Reports::open(&args.reports)?;
-    let webhooks = webhooks::http(args.webhooks.iter().all(|url| url.scheme() == "http"))?;
-    let asker = Asker::new(asker(&experiment)?);
-    // From here on a signal is waited for: one that comes while rules are armed ends them, too.
-    let mut signals = Signals::new()?;
-    let start = Start::of(&target.look(&[], &[]).await);
-    target.take(&experiment, &sites).await?;
-    // The journal of a run that is under way stays.
-    let record = match Recorder::open(out, args, &experiment, seed) {
-        Ok(record) => record,
-        Err(failure) => {
-            target.release(&sites).await;
-            return Err(failure);
-        }
-    };
-    let run = Run {
-        target: &target,
-        asker,
-        record,
-        sites,
-        seed,
-        start,
-        counts: RefCell::default(),
-        failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
-        silent: RefCell::default(),
-        is_armed: Cell::new(false),
-        experiment: &experiment,
-    };
-    let ended = run.go(&mut signals).await;
-    target.release(&run.sites).await;
-    let finished = run.finish(ended).await;
-    let webhooks = Webhooks::new(webhooks);
-    Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
-}
-
-/// Returns what asks the probes over HTTP.
-fn asker(experiment: &Experiment) -> Result<reqwest::Client, Failure> {
     let probes = experiment.hypothesis.probes.iter();
-    let mut urls = probes.filter_map(|probe| match &probe.question {
-        Question::Http { request, .. } => Some(&request.url),
-        Question::Promql { query, .. } => Some(&query.url),
-        Question::Site { .. } | Question::Compare { .. } => None,
-    });
-    webhooks::http(urls.all(|url| url.starts_with("http:")))
+    let asked = probes.filter_map(|probe| probe.question.url());
+    let outside = outside::client(asked.chain(args.webhooks.iter().map(Url::as_str)))?;
+    // From here on a signal is waited for: one that comes while rules are armed ends them, too.
+    let (mut signals, others) = (Signals::new()?, Signals::new()?);
+    let whole = async {
+        let start = Start::of(&target.look(&[], &[]).await);
+        target.take(&experiment, &sites).await?;
+        // The journal of a run that is under way stays.
+        let record = match Recorder::open(out, args, &experiment, seed) {
+            Ok(record) => record,
+            Err(failure) => {
+                target.release(&sites).await;
+                return Err(failure);
+            }
+        };
+        let run = Run {
+            target: &target,
+            asker: Asker::new(outside.clone()),
+            record,
+            sites,
+            seed,
+            start,
+            counts: RefCell::default(),
+            failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
+            silent: RefCell::default(),
+            armed: Cell::new(Armed::Nothing),
+            experiment: &experiment,
+        };
+        let ended = run.go(&mut signals).await;
+        target.release(&run.sites).await;
+        let finished = run.finish(ended).await;
+        let webhooks = Webhooks::new(outside.clone());
+        Ok(outcome::tell(out, finished, &reports, &args.webhooks, webhooks).await)
+    };
+    tokio::select! {
+        biased;
+        code = others.second() => {
+            out.note("ended at once: what is armed ends by itself, five seconds after its phase at the latest");
+            Ok(Report::printed(Exit::Other(code)))
+        }
+        report = whole => report,
+    }
 }
 
 /// Returns a seed that another run does not have.

@@ -1,6 +1,16 @@
 //! The signals that end a command which goes on.
 
+#[cfg(feature = "gameday")]
+use std::time::Duration;
+
+#[cfg(feature = "gameday")]
+use futures_util::FutureExt;
+
 use crate::failure::{Exit, Failure};
+
+/// How long a signal counts as the one before: a terminal that is closed, and who passes signals on, send two at once.
+#[cfg(feature = "gameday")]
+const REPEATED: Duration = Duration::from_millis(500);
 
 /// SIGINT, SIGTERM and SIGHUP, from when this is made.
 pub(crate) struct Signals {
@@ -37,6 +47,16 @@ impl Signals {
             _ = terminate.recv() => *b,
             _ = hangup.recv() => *c,
         }
+    }
+
+    /// Waits for a second signal, half a second after the first one or later, and returns the exit code for it.
+    #[cfg(feature = "gameday")]
+    pub(crate) async fn second(mut self) -> u8 {
+        self.next().await;
+        tokio::time::sleep(REPEATED).await;
+        // What has come meanwhile is waiting.
+        while self.next().now_or_never().is_some() {}
+        self.next().await
     }
 
     /// Waits for Ctrl-C, and returns the exit code for it.

@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
+    net::TcpListener,
     process::{Child, Stdio},
     sync::{
         Arc,
@@ -11,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use chaos_core::Clock;
 use chaos_fleet::picker::picks_from_toml;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -117,6 +119,28 @@ fn replica(etcd: &Arc<Etcd>, document: &'static str) -> Answering {
     Answering::opted_in(etcd, "shop-1", document, applied)
 }
 
+/// An etcd that accepts connections, and says nothing, keeps nobody from the end.
+#[test]
+fn a_signal_ends_it_while_etcd_is_silent() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let fleet = format!("http://{}/demo", silent.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picks.toml");
+    let pick = format!("[[pick]]\ngroup_by = ['zone']\nfault = 'abort(exit)'\n{WINDOW}");
+    std::fs::write(&file, pick).unwrap();
+    let arguments = ["--timeout", "1m", "--fleet", &fleet, "--trust-the-store"];
+    let file = ["run", "-f", file.to_str().unwrap()];
+    let mut command = command(&[&["monkey"], &arguments[..], &file[..]].concat());
+    let mut child = command.spawn().unwrap();
+    // By then, it waits for signals.
+    let connection = silent.accept().unwrap();
+    kill(&child, "-INT");
+    let clock = Clock::monotonic();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(clock.now() < Duration::from_secs(2), "{:?}", clock.now());
+    drop(connection);
+}
+
 fn state(etcd: &Etcd) -> Value {
     let state = etcd.ctl(&["get", "--print-value-only", "/chaos/demo/picks/shop"]);
     serde_json::from_str(&state).unwrap()
@@ -203,18 +227,21 @@ fn a_probe_that_does_not_hold_withholds_a_pick() {
     let receiver = Hook::start(usize::MAX);
     let file = due(&etcd, &format!("probe = '{}'", receiver.url));
     let running = Monkey::start(&etcd, &["run", "-f", &file]);
-    running.says("withheld: the probe http://127.0.0.1:");
+    running.says("withheld: the probe at 127.0.0.1 does not hold");
     kill(&running.child, "-TERM");
     running.ends_with(143);
     let reason = state(&etcd)["last"]["choice"]["withheld"]["reason"].clone();
-    assert!(
-        reason.as_str().unwrap().ends_with("was answered with 503"),
-        "{reason}"
-    );
+    let why = "the status is 500, not 200";
+    assert!(reason.as_str().unwrap().ends_with(why), "{reason}");
     assert!(etcd.revision("orders/rules/pick.shop").is_none());
     let now = ["now", "--group", "zone=a", "--fault", "db.read=error(lost)"];
     let ran = monkey(&etcd, &[&now[..], &["--probe", &receiver.url]].concat()).expect(5);
-    assert!(ran.stderr.contains("was answered with 503"), "{ran:?}");
+    assert!(ran.stderr.contains(why), "{ran:?}");
+    // Whoever reads what is told does not read what the URL holds.
+    let probe = "http://ann:pw@127.0.0.1:1/secret";
+    let ran = monkey(&etcd, &[&now[..], &["--probe", probe]].concat()).expect(5);
+    assert!(ran.stderr.contains("could not be asked"), "{ran:?}");
+    assert!(!ran.stderr.contains("secret") && !ran.stderr.contains("pw"));
 }
 
 #[test]

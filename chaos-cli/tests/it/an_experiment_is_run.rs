@@ -351,6 +351,9 @@ fn a_rule_that_is_taken_at_one_port_is_armed_nowhere() {
     assert_eq!(output.status.code(), Some(14), "{output:?}");
     assert!(lab.port.ids().is_empty());
     assert_eq!(other.port.ids(), ["lost"]);
+    let targets = &lab.journal()["x-chaos"]["targets"];
+    assert_eq!(targets[0]["fate"], "withdrawn");
+    assert_eq!(targets[1]["fate"], "refused");
     assert!(!lab.was_armed());
     assert_eq!(lab.traffic.as_ref().unwrap().faults(), 0);
 }
@@ -418,7 +421,7 @@ fn a_second_run_on_a_target_is_5() {
 
 #[test]
 fn a_signal_ends_it_at_once() {
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let lab = Lab::new();
         let child = lab
             .command(long(), &[])
@@ -437,6 +440,37 @@ fn a_signal_ends_it_at_once() {
         assert!(lab.port.ids().is_empty());
         assert_eq!(lab.journal()["status"], "interrupted");
     }
+}
+
+/// Who cannot wait for a port that is silent does not have to.
+#[test]
+fn a_second_signal_ends_it_without_a_verdict() {
+    let lab = Lab::new();
+    let relay = Relay::new(&lab.port.url);
+    let mut fields = long();
+    fields["target"] = json!({ "endpoint": relay.url });
+    let mut child = lab
+        .command(fields, &["--timeout", "1m"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the phase begins", || {
+        lab.path("experiment.journal.json").exists()
+            && lab.journal()["x-chaos"]["ended_in"] == "lost"
+    });
+    relay.cut();
+    // Some send two at once, which are one.
+    kill(&child, "-HUP");
+    kill(&child, "-HUP");
+    thread::park_timeout(Duration::from_secs(1));
+    assert_eq!(child.try_wait().unwrap(), None);
+    kill(&child, "-INT");
+    let clock = Clock::monotonic();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(clock.now() < Duration::from_secs(1), "{:?}", clock.now());
+    let journal = lab.journal();
+    assert_eq!(journal["status"], "interrupted");
+    assert_eq!(journal["x-chaos"]["verdict"], Value::Null);
 }
 
 fn long() -> Value {
@@ -504,6 +538,67 @@ fn a_port_that_is_lost_is_never_0() {
     assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
 }
 
+/// Its rules are gone, and nobody else has deleted them.
+#[test]
+fn a_port_that_is_started_again_is_14() {
+    let lab = Lab::new();
+    let relay = Relay::new(&lab.port.url);
+    let mut fields = long();
+    fields["target"] = json!({ "endpoint": relay.url });
+    let child = lab
+        .command(fields, &[])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("a call is hit", || {
+        lab.traffic.as_ref().unwrap().faults() > 0
+    });
+    relay.restart();
+    lab.port.injector.clear();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(printed.contains("it has been started again"), "{printed}");
+    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
+}
+
+/// What a guard rail has ended does not end the run at other ports, as long as it may break.
+#[test]
+fn as_many_guard_rails_break_as_are_allowed() {
+    let (lab, mut other) = (Lab::new(), Lab::new());
+    other.traffic = None;
+    let guard = |then: &str| json!({ "site": "http.server", "error_ratio": 0.2, "window": "10s", "at_least": 5, "then": then });
+    for then in ["disarm", "halt"] {
+        let phases = json!([{ "name": "lost", "for": "3s", "rules": [
+            { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }], "guards": [guard(then)] },
+        ] }]);
+        let probe = json!({ "name": "port", "http": { "url": format!("{}/healthz", lab.port.url) }, "expect": { "status": 200 } });
+        let fields = |targets: Value| {
+            json!({
+                "target": targets,
+                "phases": phases,
+                "hypothesis": { "title": "x", "probes": [probe] },
+                "stop": { "breaches": 2 },
+                "conclusive": { "hits": { "at_least": 1 } },
+            })
+        };
+        let again = || {
+            lab.port.injector.acknowledge();
+            lab.port.injector.resume();
+        };
+        lab.run(
+            0,
+            fields(json!({ "endpoints": [lab.port.url, other.port.url] })),
+        );
+        assert!(!lab.port.injector.status().breaches.is_empty());
+        again();
+        // Nothing is left to inject at.
+        let ran = lab.run(13, fields(json!({ "endpoint": lab.port.url })));
+        assert!(ran.stdout.contains("a guard rail has broken"), "{ran:?}");
+        again();
+    }
+}
+
 #[test]
 fn each_line_of_json_parses() {
     let lab = Lab::new();
@@ -522,6 +617,32 @@ fn each_line_of_json_parses() {
         events.iter().any(|event| event["event"] == "second"),
         "{ran:?}"
     );
+}
+
+/// What a service answers may be nobody else's business.
+#[test]
+fn a_body_is_shown_only_if_it_is_not_as_expected() {
+    let lab = Lab::new();
+    let url = serve(axum::Router::new().fallback(async || format!("ann{}", "!".repeat(1_000))));
+    for (pattern, code, shown) in [("ann", 0, None), ("bob", 12, Some(200))] {
+        let probe = json!({ "name": "who", "http": { "url": url }, "expect": { "body": pattern }, "ask": ["before", "after"] });
+        let fields = json!({ "hypothesis": { "title": "x", "probes": [probe] } });
+        let ran = run(lab.command(fields, &["--json"])).expect(code);
+        let events = ran.stdout.lines().map(serde_json::from_str);
+        let probes = events.map(Result::unwrap);
+        let probes: Vec<Value> = probes.filter(|it: &Value| it["event"] == "probe").collect();
+        assert!(!probes.is_empty(), "{ran:?}");
+        for probe in probes {
+            assert_eq!(probe["output"]["body"].as_str().map(str::len), shown);
+        }
+        assert!(!lab.journal().to_string().contains("ann!"));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let journal = std::fs::metadata(lab.path("experiment.journal.json")).unwrap();
+            assert_eq!(journal.permissions().mode() & 0o777, 0o600);
+        }
+    }
 }
 
 /// One number is an answer; all else is not.

@@ -125,7 +125,7 @@ fn whoever_has_not_applied_it_is_in_the_journal() {
     assert_eq!(fate(&strict.id)["fate"], "refused");
     assert!(fate(&strict.id)["problem"].to_string().contains("ttl"));
     assert_eq!(fate("shop-silent")["fate"], "silent");
-    assert_eq!(fate(&shops.all[0].id)["fate"], "applied");
+    assert_eq!(fate(&shops.all[0].id)["fate"], "withdrawn");
     assert!(shops.are_idle() && !shops.has_document());
 }
 

@@ -16,6 +16,8 @@ mod all_or_none;
 mod an_experiment_is_run;
 #[cfg(all(feature = "fleet", feature = "gameday"))]
 mod an_experiment_is_run_on_a_fleet;
+#[cfg(feature = "gameday")]
+mod an_experiment_is_told;
 mod completions_and_pages;
 mod each_exit_code_is_produced;
 #[cfg(all(feature = "watch", target_os = "linux"))]

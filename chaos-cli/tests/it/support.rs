@@ -4,7 +4,7 @@
 pub(crate) mod etcd;
 #[cfg(feature = "gameday")]
 pub(crate) mod experiment;
-#[cfg(feature = "fleet")]
+#[cfg(any(feature = "fleet", feature = "gameday"))]
 pub(crate) mod hook;
 pub(crate) mod port;
 pub(crate) mod program;

@@ -47,6 +47,9 @@ impl Picker {
     /// `probe` is asked before a pick that has a [`Probe`]: an error, which says why, withholds the pick. A pick of a fleet
     /// that is halted is withheld, too.
     ///
+    /// If it is dropped midway, the pick may have been made, though that is not told: its rules may be in force, and the fleet
+    /// may be held for one hold. The next [`ended`](Self::ended) takes back such rules. No pick is made twice.
+    ///
     /// # Errors
     /// Returns an error if etcd cannot be used, or holds something else where the pick is remembered.
     pub async fn turn(

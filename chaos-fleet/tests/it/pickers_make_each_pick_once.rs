@@ -11,7 +11,7 @@ use chaos_fleet::{
 use etcd_cluster::Cluster;
 use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 use serde_json::json;
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, time::timeout};
 
 use crate::support::{
     fleet::{Raw, etcd, leases, name, operator, report, take, trust, within},
@@ -22,8 +22,12 @@ use crate::support::{
 const HOLD: Duration = Duration::from_secs(5);
 
 fn pick(fields: &str) -> Pick {
+    named("shop", fields)
+}
+
+fn named(name: &str, fields: &str) -> Pick {
     let text = format!(
-        "[[pick]]\nname = 'shop'\ngroup_by = ['zone']\nfault = 'db.read=error(lost)'\n\
+        "[[pick]]\nname = '{name}'\ngroup_by = ['zone']\nfault = 'db.read=error(lost)'\n\
          window = {{ days = 'mon-fri', hours = '09:00-17:00', zone = 'Europe/Berlin' }}\n{fields}"
     );
     picks_from_toml(&text).unwrap().remove(0)
@@ -226,6 +230,53 @@ async fn a_replica_that_has_not_opted_in_is_not_picked() {
     assert_eq!(made.choice, Choice::Nobody { meant: 1 });
     let made = picker.at_once(&pick, now, holds).await.unwrap();
     assert_eq!(made.choice, Choice::Nobody { meant: 1 });
+    assert!(leases(&cluster).is_empty());
+}
+
+/// Whoever waits for a signal, too, drops what a picker does.
+#[tokio::test]
+async fn what_is_dropped_midway_is_not_forgotten() {
+    let cluster = Cluster::start();
+    let raw = Raw::of(&cluster).await;
+    register(&raw, "shop-1").await;
+    let picks = ["one", "two", "three"].map(|name| named(name, "ttl = '5m'"));
+    let mut picker = picker(&cluster, "ann");
+    let now = monday();
+    for pick in &picks {
+        let made = picker.at_once(pick, now, holds).await.unwrap();
+        assert!(matches!(made.put, Ok(Some(_))), "{made:?}");
+    }
+    // The third goes on, so the others are removed one by one.
+    let now = now + SignedDuration::from_mins(5);
+    let later = picker.at_once(&picks[2], now, holds).await.unwrap();
+    assert!(matches!(later.put, Ok(Some(_))), "{later:?}");
+    let dropped = timeout(Duration::ZERO, picker.ended(now)).await;
+    assert!(dropped.is_err() && picker.is_armed(), "{dropped:?}");
+    let ended = picker.ended(now).await.unwrap();
+    let names = ended.iter().map(|end| (&*end.pick, end.end.is_none()));
+    assert!(
+        names.eq([("one", true), ("two", true)]),
+        "each by its time: {ended:?}"
+    );
+    let is_there = async |pick: &str| {
+        let place = format!("orders/rules/pick.{pick}");
+        raw.get(&place).await.is_some()
+    };
+    assert!(!is_there("one").await && !is_there("two").await && is_there("three").await);
+
+    // What may have been put is removed, and what is put anew is not.
+    for millis in 0..20 {
+        let at_once = picker.at_once(&picks[0], now, holds);
+        let dropped = timeout(Duration::from_millis(millis), at_once).await;
+        if let Ok(made) = dropped {
+            assert!(matches!(made.unwrap().put, Ok(Some(_))));
+            assert!(picker.ended(now).await.unwrap().is_empty() && is_there("one").await);
+            break;
+        }
+        assert!(picker.ended(now).await.unwrap().is_empty());
+        assert!(!is_there("one").await, "after {millis} ms");
+    }
+    picker.release().await.unwrap();
     assert!(leases(&cluster).is_empty());
 }
 

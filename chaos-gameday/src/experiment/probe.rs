@@ -149,6 +149,33 @@ pub struct QuantileBound {
     pub at_most: Duration,
 }
 
+impl Question {
+    /// Returns the URL that is asked; `None` for what a service counts by itself.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        match self {
+            Self::Http { request, .. } => Some(&request.url),
+            Self::Promql { query, .. } => Some(&query.url),
+            Self::Site { .. } | Self::Compare { .. } => None,
+        }
+    }
+
+    /// Returns the site whose calls are counted; `None` for what is asked at a URL.
+    #[must_use]
+    pub fn site(&self) -> Option<&str> {
+        match self {
+            Self::Site { site, .. } | Self::Compare { site, .. } => Some(site),
+            Self::Http { .. } | Self::Promql { .. } => None,
+        }
+    }
+
+    /// Returns whether the question is judged by what a service counts, so that further calls may tell more.
+    #[must_use]
+    pub fn is_of_counts(&self) -> bool {
+        self.site().is_some()
+    }
+}
+
 impl NumberBounds {
     /// Returns what does not hold of a number, in words; `None` if all does. Not-a-number never holds.
     #[must_use]

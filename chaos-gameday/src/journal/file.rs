@@ -12,6 +12,8 @@ use super::Journal;
 /// A journal on disk. Whatever happens to the program, the file is a whole journal: until it is finished one that says
 /// `interrupted`, and where the run was.
 ///
+/// On Unix, only its owner may read it (mode 0600): what probes were told may be nobody else's business.
+///
 /// Each time it is written whole, beside itself, and put in its place at once. One write to the end of the file would not do:
 /// the system may cut a write in two where a page ends if the program is killed. What comes of probes and
 /// sites is bounded in a journal, so a write costs the same however long the run is.
@@ -52,7 +54,7 @@ impl JournalFile {
 
     fn write(&self) -> io::Result<()> {
         let part = part_of(&self.path);
-        let mut file = File::create(&part)?;
+        let mut file = create(&part)?;
         let mut text = serde_json::to_vec(&self.journal)?;
         text.push(b'\n');
         file.write_all(&text)?;
@@ -60,6 +62,15 @@ impl JournalFile {
         file.sync_data()?;
         fs::rename(&part, &self.path)
     }
+}
+
+/// Creates a file that only its owner may read, as far as the system knows that.
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 fn part_of(path: &Path) -> PathBuf {

@@ -149,4 +149,6 @@ pub enum TargetFate {
     CutOff,
     /// It never answered.
     Silent,
+    /// They were taken back before they were in force: another target did not apply them.
+    Withdrawn,
 }

@@ -60,6 +60,7 @@ pub(super) fn fate(fate: TargetFate) -> &'static str {
         TargetFate::Refused => "refused",
         TargetFate::CutOff => "cut off",
         TargetFate::Silent => "silent",
+        TargetFate::Withdrawn => "withdrawn",
     }
 }
 

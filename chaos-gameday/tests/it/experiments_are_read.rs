@@ -50,6 +50,14 @@ fn an_experiment_is_read() {
         panic!("{experiment:?}");
     };
     assert_eq!(products.ask, [Stage::Before, Stage::During, Stage::After]);
+    let asked = [products, slo, shoppers, worse].map(|probe| {
+        let question = &probe.question;
+        (question.url(), question.site(), question.is_of_counts())
+    });
+    let urls = ["http://127.0.0.1:3000/products", "http://127.0.0.1:9090"];
+    let [products_url, slo_url] = urls.map(|url| (Some(url), None, false));
+    let site = (None, Some("http.server"), true);
+    assert_eq!(asked, [products_url, slo_url, site, site]);
     assert_eq!(products.every, Duration::from_millis(500));
     assert_eq!(slo.ask, [Stage::Before, Stage::During]);
     assert_eq!(slo.every, Duration::from_secs(1));

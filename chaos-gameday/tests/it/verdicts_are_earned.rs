@@ -151,6 +151,12 @@ fn each_verdict_has_its_cause_and_its_exit_code() {
             "SIGTERM",
         ),
         (
+            Box::new(|it| it.interrupted = Some(Signal::Hangup)),
+            Verdict::Interrupted(Signal::Hangup),
+            129,
+            "SIGHUP",
+        ),
+        (
             Box::new(|it| it.not_reverted.push("shop-1 is gone".into())),
             Verdict::NotReverted,
             15,

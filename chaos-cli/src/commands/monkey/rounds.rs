@@ -27,7 +27,17 @@ pub(super) async fn run(
     mut signals: Signals,
     picks: &[Pick],
 ) -> Result<Report, Failure> {
-    warn_of_groups(&running, picks).await?;
+    let stopped = tokio::select! {
+        biased;
+        code = signals.next() => Some(Exit::Other(code)),
+        warned = warn_of_groups(&running, picks) => {
+            warned?;
+            None
+        }
+    };
+    if let Some(exit) = stopped {
+        return running.end(exit).await;
+    }
     let exit = rounds(&mut running, &mut signals, picks).await;
     let report = running.end(*exit.as_ref().unwrap_or(&Exit::Refused)).await;
     exit?;

@@ -14,22 +14,29 @@ use crate::commands::run::groups::Outcomes;
 pub(super) struct ProbeAnswer {
     /// What was seen.
     pub(super) output: Value,
+    /// The number of it that is drawn in a report.
+    pub(super) drawn: Option<f64>,
     /// Whether what was expected holds.
     pub(super) outcome: ProbeOutcome,
 }
 
 impl ProbeAnswer {
-    fn of(output: Value, problems: &[String]) -> Self {
+    fn of(output: Value, drawn: f64, problems: &[String]) -> Self {
         let outcome = match problems {
             [] => ProbeOutcome::Held,
             problems => ProbeOutcome::NotHeld(problems.join("; ")),
         };
-        Self { output, outcome }
+        Self {
+            output,
+            drawn: Some(drawn),
+            outcome,
+        }
     }
 
     pub(super) fn unanswered(why: impl Into<String>) -> Self {
         Self {
             output: Value::Null,
+            drawn: None,
             outcome: ProbeOutcome::Unanswered(why.into()),
         }
     }

@@ -1,5 +1,7 @@
 //! What ends a stage of an experiment before its time.
 
+use chaos_gameday::TargetFate;
+
 use crate::failure::Failure;
 
 /// What has ended an experiment before its time.
@@ -13,8 +15,8 @@ pub(super) enum Cut {
     TooFew(String),
     /// A bound of the experiment, a guard rail, or somebody else.
     Stopped(String),
-    /// Some did not take the rules.
-    NotApplied(Vec<(String, Failure)>),
+    /// Some did not take the rules; what became of them at the others.
+    NotApplied(Vec<(String, Failure)>, TargetFate),
     /// A port does not answer any longer, or what holds a fleet is lost.
     Lost(String, Failure),
 }
@@ -25,7 +27,7 @@ impl Cut {
         match self {
             Self::Signal(code) => format!("signal {}", code - 128),
             Self::NotSteady(why) | Self::TooFew(why) | Self::Stopped(why) => why.clone(),
-            Self::NotApplied(refused) => {
+            Self::NotApplied(refused, _) => {
                 let why = |(name, failure): &(String, Failure)| {
                     format!("{name} has not taken the rules: {failure}")
                 };

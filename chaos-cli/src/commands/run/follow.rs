@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chaos_gameday::{EProcess, Stage};
+use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -75,39 +76,52 @@ impl Run<'_> {
         if part.stage == Some(Stage::After) {
             return None;
         }
+        if let Some(cut) = self.restarted(looks) {
+            return Some(cut);
+        }
         let known = looks.iter().zip(&names).enumerate();
         let known = known.filter_map(|(nth, (look, name))| Some((nth, name, look.as_ref().ok()?)));
         let known: Vec<_> = known.collect();
-        let breaches = known.iter().flat_map(|(nth, name, look)| {
-            let new = self.start.new_breaches(*nth, look);
-            new.map(move |breach| {
-                format!("{name}: a guard rail has broken: {}", text(breach, "text"))
-            })
-        });
-        let breaches: Vec<_> = breaches.collect();
-        let most = self.experiment.stop.breaches.unwrap_or(1) as usize;
-        if breaches.len() >= most {
-            return Some(Cut::Stopped(breaches.join("; ")));
+        let mut broken = Vec::new();
+        let mut ended_by_others = None;
+        for (nth, name, look) in &known {
+            let breaches: Vec<_> = self.start.new_breaches(*nth, look).collect();
+            let texts = breaches.iter().map(|breach| text(breach, "text"));
+            broken.extend(texts.map(|text| format!("{name}: a guard rail has broken: {text}")));
+            let why = self.ended_by_others(part, look, &breaches);
+            ended_by_others =
+                ended_by_others.or(why.map(|why| Cut::Stopped(format!("{name}: {why}"))));
         }
-        known.iter().find_map(|(nth, name, look)| {
-            if self.start.is_another_process(*nth, look) {
-                let failure = Failure::new(Exit::NoAnswer, "it has been started again");
-                return Some(Cut::Lost((*name).clone(), failure));
-            }
-            let why = self.stopped(part, look)?;
-            // What a guard rail has ended was ended by nobody else.
-            let broken = breaches.iter().find(|why| why.starts_with(name.as_str()));
-            Some(Cut::Stopped(match broken {
-                Some(broken) => broken.clone(),
-                None => format!("{name}: {why}"),
-            }))
+        let most = self.experiment.stop.breaches.unwrap_or(1) as usize;
+        // Guard rails that may break end the part where they have left nothing to inject.
+        let is_over = || {
+            !self.target.tells_ends() && looks.iter().all(|look| look.as_ref().is_ok_and(is_off))
+        };
+        if broken.len() >= most || !broken.is_empty() && !part.ids.is_empty() && is_over() {
+            return Some(Cut::Stopped(broken.join("; ")));
+        }
+        ended_by_others
+    }
+
+    /// Returns the cut for a port at which another process answers than at the beginning.
+    pub(super) fn restarted(&self, looks: &Looks) -> Option<Cut> {
+        let mut looks = looks.iter().zip(self.target.names()).enumerate();
+        looks.find_map(|(nth, (look, name))| {
+            let is_another = self.start.is_another_process(nth, look.as_ref().ok()?);
+            let failure = || Failure::new(Exit::NoAnswer, "it has been started again");
+            is_another.then(|| Cut::Lost(name, failure()))
         })
     }
 
-    /// Returns why a part cannot go on at a port.
-    fn stopped(&self, part: &Part, look: &PortLook) -> Option<String> {
+    /// Returns why a part cannot go on at a port, unless guard rails are why.
+    fn ended_by_others(&self, part: &Part, look: &PortLook, breaches: &[&Value]) -> Option<String> {
         if look.status["state"] == "halted" {
             let halted = &look.status["halted"];
+            let holders = halted["holders"].as_array().map_or(&[][..], Vec::as_slice);
+            let is_rail = |holder: &Value| holder["kind"] == "guard_rail";
+            if !holders.is_empty() && holders.iter().all(is_rail) {
+                return None;
+            }
             let (by, reason) = (text(halted, "by"), text(halted, "reason"));
             return Some(format!("halted by {by}: {reason}"));
         }
@@ -118,7 +132,9 @@ impl Run<'_> {
         if let Some(id) = gone {
             return Some(format!("somebody else has deleted the rule `{id}`"));
         }
-        let off = look.rules.iter().find(|(_, rule)| rule["enabled"] == false);
+        let has_broken = |id: &str| breaches.iter().any(|breach| breach["rule"] == *id);
+        let mut off = look.rules.iter().filter(|(_, rule)| is_disabled(rule));
+        let off = off.find(|(id, _)| !has_broken(id));
         off.map(|(id, _)| format!("somebody else has disabled the rule `{id}`"))
     }
 
@@ -145,4 +161,13 @@ impl Run<'_> {
             ))
         })
     }
+}
+
+/// Returns whether a port injects nothing any longer.
+fn is_off(look: &PortLook) -> bool {
+    look.status["state"] == "halted" || look.rules.values().all(is_disabled)
+}
+
+fn is_disabled(rule: &Value) -> bool {
+    rule["enabled"] == false
 }

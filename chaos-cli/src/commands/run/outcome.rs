@@ -13,7 +13,7 @@ use crate::{
         Run,
         cut::Cut,
         hits::Hits,
-        phases::Ended,
+        phases::{Armed, Ended},
         record::{now, sentences},
         report::Reports,
     },
@@ -37,12 +37,12 @@ impl Run<'_> {
             Some(Cut::Signal(code)) => {
                 seen.interrupted = Some(match code {
                     130 => Signal::Interrupt,
-                    // A terminal that is closed asks for an end, too.
+                    129 => Signal::Hangup,
                     _ => Signal::Terminate,
                 });
             }
             Some(Cut::Stopped(why)) => seen.stopped = Some(why.clone()),
-            Some(Cut::NotApplied(refused)) => seen.not_applied = sentences(refused),
+            Some(Cut::NotApplied(refused, _)) => seen.not_applied = sentences(refused),
             Some(cut @ Cut::Lost(..)) => seen.not_applied = vec![cut.why()],
             Some(Cut::NotSteady(_) | Cut::TooFew(_)) | None => {}
         }
@@ -71,6 +71,10 @@ impl Run<'_> {
         let counts = self.counts.borrow();
         let names = self.target.names();
         let is_known = |name: &str| names.iter().any(|known| known == name);
+        let at_others = match ended.cut {
+            Some(Cut::NotApplied(_, fate)) if self.armed.get() != Armed::Rules => fate,
+            _ => TargetFate::Applied,
+        };
         let meant = names.iter().cloned().enumerate();
         let meant = meant.filter(|(at, _)| self.target.was_meant(*at));
         let targets = meant.map(|(at, target)| {
@@ -79,7 +83,7 @@ impl Run<'_> {
                 known.find(|(name, _)| *name == target).cloned()
             };
             let refused = match &ended.cut {
-                Some(Cut::NotApplied(refused)) => of(refused),
+                Some(Cut::NotApplied(refused, _)) => of(refused),
                 _ => None,
             };
             let lost = match &ended.cut {
@@ -94,7 +98,7 @@ impl Run<'_> {
                 (None, Some((_, failure))) => (TargetFate::CutOff, failure.to_string()),
                 (None, None) => {
                     let unknown = self.target.unknown_hits(at);
-                    (TargetFate::Applied, unknown.unwrap_or_default())
+                    (at_others, unknown.unwrap_or_default())
                 }
             };
             let hits = counts.hits.get(at).map_or(0, Hits::sum);
@@ -106,8 +110,8 @@ impl Run<'_> {
             }
         });
         // Where nothing was armed, nothing became of the rules, unless that is why.
-        let is_told =
-            self.is_armed.get() || matches!(ended.cut, Some(Cut::NotApplied(_) | Cut::Lost(..)));
+        let is_told = self.armed.get() != Armed::Nothing
+            || matches!(ended.cut, Some(Cut::NotApplied(..) | Cut::Lost(..)));
         targets.filter(|_| is_told).collect()
     }
 }

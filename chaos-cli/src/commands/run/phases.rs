@@ -28,6 +28,16 @@ pub(super) struct Ended {
     pub(super) estimate: Option<EstimateOutcome>,
 }
 
+/// What was armed so far.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Armed {
+    Nothing,
+    /// The rules of the estimate.
+    Shadows,
+    /// The rules of a phase.
+    Rules,
+}
+
 impl Run<'_> {
     /// Goes through all parts.
     pub(super) async fn go(&self, signals: &mut Signals) -> Ended {
@@ -170,7 +180,7 @@ impl Run<'_> {
         let began = now();
         let armed = self.target.arm(part, rules, sites, signals).await;
         let refused = match &armed {
-            Err(Cut::NotApplied(refused)) => refused.clone(),
+            Err(Cut::NotApplied(refused, _)) => refused.clone(),
             Err(Cut::Lost(name, failure)) => vec![(name.clone(), failure.clone())],
             _ => Vec::new(),
         };
@@ -179,12 +189,16 @@ impl Run<'_> {
         let cut = match armed {
             Err(cut) => Some(cut),
             Ok(()) => {
-                self.is_armed.set(true);
+                self.armed.set(match part.stage {
+                    None => Armed::Shadows,
+                    Some(_) => Armed::Rules,
+                });
                 self.part(part, signals).await
             }
         };
         let began = now();
         let last = self.target.end(part, rules, &self.counted(part)).await;
+        let cut = cut.or_else(|| self.restarted(&last));
         let mut counts = self.counts.borrow_mut();
         counts.take_in(&last);
         counts.end_part();

@@ -8,8 +8,8 @@ use std::{
 };
 
 use chaos_gameday::{
-    Entry, Experiment, Group, Journal, JournalFile, Probe, ProbeOutcome, ProbeSeen, Question,
-    SampleCounts, SiteSample, Stage,
+    Entry, Experiment, Group, Journal, JournalFile, Probe, ProbeOutcome, ProbeSeen, SampleCounts,
+    SiteSample, Stage,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -151,9 +151,8 @@ impl<'r> Recorder<'r> {
         let Some(stage) = part.stage else { return };
         let end = now();
         self.count(probe, stage, &answer.outcome);
-        let value = value(probe, &answer.output);
-        let (name, outcome) = (probe.name.clone(), answer.outcome.clone());
-        self.note(move |journal| journal.note_probe(&name, stage, &outcome, value, (start, end)));
+        let (name, outcome, drawn) = (probe.name.clone(), answer.outcome.clone(), answer.drawn);
+        self.note(move |journal| journal.note_probe(&name, stage, &outcome, drawn, (start, end)));
         let problem = problem(&answer.outcome);
         self.out.json(&json!({
             "event": "probe",
@@ -277,19 +276,4 @@ fn problem(outcome: &ProbeOutcome) -> Option<&str> {
         | ProbeOutcome::Unanswered(why)
         | ProbeOutcome::Undecided(why) => Some(why),
     }
-}
-
-/// Returns what is drawn of an answer.
-fn value(probe: &Probe, output: &Value) -> Option<f64> {
-    match &probe.question {
-        Question::Http { .. } => output["seconds"].as_f64(),
-        Question::Promql { .. } => output["value"].as_f64(),
-        Question::Site { .. } => ratio(output),
-        Question::Compare { .. } => Some(ratio(&output["hit"])? - ratio(&output["spared"])?),
-    }
-}
-
-fn ratio(calls: &Value) -> Option<f64> {
-    let (calls, failed) = (calls["calls"].as_f64()?, calls["failed"].as_f64()?);
-    (calls > 0.0).then(|| failed / calls)
 }

@@ -78,7 +78,7 @@ impl Run<'_> {
     /// part; before that it is asked only if it may stop the run.
     fn is_asked_meanwhile(&self, part: &Part, probe: &Probe) -> bool {
         let may_stop = self.experiment.stop.probes_failing.is_some();
-        !is_of_counts(probe) || part.stage == Some(Stage::During) && may_stop
+        !probe.question.is_of_counts() || part.stage == Some(Stage::During) && may_stop
     }
 
     /// Asks a probe again and again until the end of the part, and at least once. An answer that is waited for then counts, if
@@ -111,7 +111,7 @@ impl Run<'_> {
         let outcomes = self.counts.borrow().outcomes.clone();
         let asked = timeout(patience, self.asker.ask(probe, &outcomes)).await;
         let answer = asked.unwrap_or_else(|_| ProbeAnswer::unanswered("no answer by the end"));
-        if !is_of_counts(probe) {
+        if !probe.question.is_of_counts() {
             self.record.probe(part, probe, &answer, start);
         }
         answer
@@ -119,7 +119,9 @@ impl Run<'_> {
 
     /// Judges the probes that count, over all calls of the part. One that is still open now is not decided.
     async fn judge_counts(&self, part: &Part, due: &[(usize, &Probe)]) -> Option<Cut> {
-        let due = due.iter().filter(|(_, probe)| is_of_counts(probe));
+        let due = due
+            .iter()
+            .filter(|(_, probe)| probe.question.is_of_counts());
         let due: Vec<_> = due.collect();
         if due.is_empty() {
             return None;
@@ -199,14 +201,6 @@ impl End {
     }
 }
 
-/// Returns whether a probe is judged by what the service counts.
-fn is_of_counts(probe: &Probe) -> bool {
-    matches!(
-        probe.question,
-        Question::Site { .. } | Question::Compare { .. }
-    )
-}
-
 /// Returns whether a part has what a probe compares.
 fn has_its_rule(part: &Part, probe: &Probe) -> bool {
     match &probe.question {
@@ -218,5 +212,5 @@ fn has_its_rule(part: &Part, probe: &Probe) -> bool {
 /// Returns whether further calls may tell what these have not.
 fn is_open(probe: &Probe, answer: &ProbeAnswer) -> bool {
     use ProbeOutcome::{Unanswered, Undecided};
-    is_of_counts(probe) && matches!(answer.outcome, Unanswered(_) | Undecided(_))
+    probe.question.is_of_counts() && matches!(answer.outcome, Unanswered(_) | Undecided(_))
 }

@@ -12,7 +12,7 @@ mod lock;
 mod ports;
 mod ready;
 
-use chaos_gameday::{Experiment, Question, Target};
+use chaos_gameday::{Experiment, Target};
 use serde_json::Value;
 
 use self::endpoints::EndpointRun;
@@ -216,14 +216,11 @@ impl RunTarget {
 /// Returns the sites whose calls are counted, each once: those of probes, and of the bound on what is worse.
 pub(super) fn sites(experiment: &Experiment) -> Vec<String> {
     let probes = experiment.hypothesis.probes.iter();
-    let asked = probes.filter_map(|probe| match &probe.question {
-        Question::Site { site, .. } | Question::Compare { site, .. } => Some(site),
-        Question::Http { .. } | Question::Promql { .. } => None,
-    });
+    let asked = probes.filter_map(|probe| probe.question.site());
     let stop = experiment.stop.worse_than_control.as_ref();
     let mut sites: Vec<String> = asked
-        .chain(stop.map(|bound| &bound.site))
-        .cloned()
+        .chain(stop.map(|bound| &*bound.site))
+        .map(str::to_owned)
         .collect();
     sites.sort_unstable();
     sites.dedup();

@@ -18,7 +18,7 @@ pub(crate) struct Hook {
 impl Hook {
     pub(crate) fn start(mut refused: usize) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}/picks", listener.local_addr().unwrap());
+        let url = format!("http://{}/secret", listener.local_addr().unwrap());
         let (sender, bodies) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -35,7 +35,7 @@ impl Hook {
                 stream.read_exact(&mut body).unwrap();
                 let status = match refused {
                     0 => "204 No Content",
-                    _ => "503 Service Unavailable",
+                    _ => "500 Internal Server Error",
                 };
                 let answer =
                     format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");

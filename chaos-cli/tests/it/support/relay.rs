@@ -24,6 +24,8 @@ struct State {
     /// Whether the port is killed when it is first written to.
     dies_at_write: bool,
     dead: AtomicBool,
+    /// Whether answers seem to come from another process.
+    restarted: AtomicBool,
     /// Whether the answer to the next write is lost, with its connection.
     loses_answer: AtomicBool,
 }
@@ -79,6 +81,11 @@ impl Relay {
         self.state.cut.store(true, Ordering::Relaxed);
     }
 
+    /// From here on, answers seem to come from another process.
+    pub(crate) fn restart(&self) {
+        self.state.restarted.store(true, Ordering::Relaxed);
+    }
+
     /// What is sent from here on passes, and what was held back, too.
     pub(crate) fn mend(&self) {
         self.state.cut.store(false, Ordering::Relaxed);
@@ -110,12 +117,26 @@ fn pass(
             while state.cut.load(Ordering::Relaxed) {
                 thread::park_timeout(Duration::from_millis(10));
             }
+            if !is_request && state.restarted.load(Ordering::Relaxed) {
+                rename_process(&mut bytes[..read]);
+            }
             if to.write_all(&bytes[..read]).is_err() {
                 break;
             }
         }
         let _ = (from.shutdown(Shutdown::Both), to.shutdown(Shutdown::Both));
     });
+}
+
+/// Gives the process that a status names another id, which is as long.
+fn rename_process(bytes: &mut [u8]) {
+    let field = b"\"run\":\"";
+    let found = bytes.windows(field.len()).position(|part| part == field);
+    if let Some(at) = found {
+        let id = &mut bytes[at + field.len()..];
+        let id = id.iter_mut().take_while(|byte| **byte != b'"');
+        id.for_each(|byte| *byte = if *byte == b'0' { b'1' } else { b'0' });
+    }
 }
 
 /// Whether these bytes begin a request that changes something.

@@ -23,7 +23,7 @@ pub(super) async fn ask(
         }
         Ok(number) => {
             let unmet: Vec<_> = expect.unmet(number).into_iter().collect();
-            ProbeAnswer::of(json!({ "value": number }), &unmet)
+            ProbeAnswer::of(json!({ "value": number }), number, &unmet)
         }
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn judge(calls: Option<&Group>, expect: &SiteExpect) -> ProbeAnswer {
     let calls = calls.unwrap_or(&none);
     ProbeAnswer {
         output: shown(calls),
+        drawn: calls.error_ratio(),
         outcome: judge_site(expect, calls),
     }
 }
@@ -23,8 +24,12 @@ pub(super) fn compare(outcome: Option<&SiteOutcome>, compare: &Compare) -> Probe
     } = outcome.unwrap_or(&none);
     let keys = (!keys.is_empty()).then_some(&keys[..]);
     let outcome: ProbeOutcome = judge_comparison(compare, hit, spared, keys);
-    let output = json!({ "hit": shown(hit), "spared": shown(spared) });
-    ProbeAnswer { output, outcome }
+    let ratios = hit.error_ratio().zip(spared.error_ratio());
+    ProbeAnswer {
+        output: json!({ "hit": shown(hit), "spared": shown(spared) }),
+        drawn: ratios.map(|(hit, spared)| hit - spared),
+        outcome,
+    }
 }
 
 fn shown(calls: &Group) -> Value {

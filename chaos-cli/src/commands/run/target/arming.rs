@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chaos_gameday::TargetFate;
 use futures_util::future::join_all;
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -9,8 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     client::{Client, answer::text, no_answer, request::Request},
-    commands::run::target::ports::{
-        Looks, PATIENCE, Ports, in_use, is_left_over, look, observe, put, unobserve,
+    commands::run::{
+        cut::Cut,
+        target::ports::{
+            Looks, PATIENCE, Ports, in_use, is_left_over, look, observe, put, unobserve,
+        },
     },
     failure::{Exit, Failure},
 };
@@ -25,11 +29,7 @@ impl Ports {
     /// the calls of these are counted for each rule, from before its first hit.
     ///
     /// If it fails or is dropped, some of the rules may be armed, which [`end`](Self::end) knows.
-    pub(super) async fn arm(
-        &self,
-        rules: &[Value],
-        sites: Option<&[String]>,
-    ) -> Vec<Result<(), Failure>> {
+    pub(super) async fn arm(&self, rules: &[Value], sites: Option<&[String]>) -> Result<(), Cut> {
         let make = async |client: &Client| {
             for rule in rules {
                 let mut idle = rule.clone();
@@ -41,9 +41,9 @@ impl Ports {
             }
             Ok(())
         };
-        let made = self.ask(make).await;
-        if made.iter().any(Result::is_err) {
-            return made;
+        let refused = self.failures(self.ask(make).await);
+        if !refused.is_empty() {
+            return Err(Cut::NotApplied(refused, TargetFate::Withdrawn));
         }
         let enable = async |client: &Client| {
             for rule in rules {
@@ -51,7 +51,16 @@ impl Ports {
             }
             Ok(())
         };
-        self.ask(enable).await
+        match self.failures(self.ask(enable).await) {
+            refused if refused.is_empty() => Ok(()),
+            refused => Err(Cut::NotApplied(refused, TargetFate::Applied)),
+        }
+    }
+
+    fn failures(&self, answers: Vec<Result<(), Failure>>) -> Vec<(String, Failure)> {
+        let answers = self.names().into_iter().zip(answers);
+        let failures = answers.filter_map(|(name, answer)| Some((name, answer.err()?)));
+        failures.collect()
     }
 
     /// Makes a rule that must not be there. One that an earlier run has left goes first, with its counts.

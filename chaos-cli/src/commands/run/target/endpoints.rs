@@ -70,17 +70,10 @@ impl EndpointRun {
         sites: Option<&[String]>,
         signals: &mut Signals,
     ) -> Result<(), Cut> {
-        let armed = tokio::select! {
+        tokio::select! {
             biased;
-            code = signals.next() => return Err(Cut::Signal(code)),
+            code = signals.next() => Err(Cut::Signal(code)),
             armed = self.ports.arm(rules, sites) => armed,
-        };
-        let refused = armed.into_iter().zip(self.ports.names());
-        let refused = refused.filter_map(|(armed, name)| Some((name, armed.err()?)));
-        let refused: Vec<_> = refused.collect();
-        match refused.is_empty() {
-            true => Ok(()),
-            false => Err(Cut::NotApplied(refused)),
         }
     }
 }

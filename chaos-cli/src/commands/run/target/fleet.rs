@@ -14,7 +14,7 @@ use std::{
 
 use chaos_core::Clock;
 use chaos_fleet::{Answers, Controller, FleetError, Placed, Trust};
-use chaos_gameday::{Experiment, FleetTarget};
+use chaos_gameday::{Experiment, FleetTarget, TargetFate};
 use serde_json::Value;
 
 use self::{document::Documents, replicas::Replicas};
@@ -145,7 +145,12 @@ impl FleetRun {
             .controller()
             .ok_or_else(|| self.lost(ending::no_longer_held()))?;
         let document = self.documents.of_part(part, rules, is_on);
-        let document = document.map_err(|failure| Cut::NotApplied(vec![(self.name(), failure)]))?;
+        let others = match is_on {
+            true => TargetFate::Applied,
+            false => TargetFate::Withdrawn,
+        };
+        let document =
+            document.map_err(|failure| Cut::NotApplied(vec![(self.name(), failure)], others))?;
         let placed = controller
             .put(&document, Some(self.documents.reason()))
             .await;
@@ -164,7 +169,7 @@ impl FleetRun {
         self.replicas.join(answers.applied.keys());
         match ending::not_applied(&answers) {
             refused if refused.is_empty() => Ok(()),
-            refused => Err(Cut::NotApplied(refused)),
+            refused => Err(Cut::NotApplied(refused, others)),
         }
     }
 
@@ -184,7 +189,7 @@ impl FleetRun {
         let refused = self.replicas.failures(observed.await);
         match refused.is_empty() {
             true => Ok(()),
-            false => Err(Cut::NotApplied(refused)),
+            false => Err(Cut::NotApplied(refused, TargetFate::Withdrawn)),
         }
     }
 
