@@ -1,9 +1,6 @@
 //! What an experiment has shown: a pure function of what was seen.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::{collections::BTreeMap, fmt};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,8 +50,9 @@ pub struct Seen {
     pub probes: Vec<ProbeSeen>,
     /// How many calls the rules would have hit in shadow mode; `None` if that has not been tried to its end.
     pub estimated_hits: Option<u64>,
-    /// How many calls each rule has hit in all phases, by its id. A rule that is not named has hit none.
-    pub hits: BTreeMap<String, u64>,
+    /// How many calls each rule has hit, by the name of the phase and the id of the rule. A rule that is not named has hit
+    /// none.
+    pub hits: BTreeMap<(String, String), u64>,
     /// The endpoints or replicas that did not apply a rule, each with the reason.
     pub not_applied: Vec<String>,
     /// Which bound ended the experiment before its time, in words.
@@ -264,10 +262,15 @@ fn too_little(experiment: &Experiment, seen: &Seen) -> Vec<String> {
     if hits < least {
         reasons.push(format!("{hits} calls were hit, fewer than {least}"));
     }
-    let ids: BTreeSet<_> = experiment.rules().map(PhaseRule::id).collect();
-    let has_hit = |id: &str| seen.hits.get(id).is_some_and(|hits| *hits > 0);
-    let idle = ids.into_iter().filter(|id| hits > 0 && !has_hit(id));
-    reasons.extend(idle.map(|id| format!("the rule `{id}` has hit no call")));
+    let rules = experiment.phases.iter().flat_map(|phase| {
+        let ids = phase.rules.iter().map(PhaseRule::id);
+        ids.map(|id| (phase.name.clone(), id.to_owned()))
+    });
+    let has_hit = |rule: &(String, String)| seen.hits.get(rule).is_some_and(|hits| *hits > 0);
+    let idle = rules.filter(|rule| hits > 0 && !has_hit(rule));
+    reasons.extend(
+        idle.map(|(phase, id)| format!("the rule `{id}` has hit no call in the phase {phase:?}")),
+    );
     let applied = seen.not_applied.iter();
     reasons.extend(applied.map(|why| format!("a target did not apply the rules: {why}")));
     for probe in &experiment.hypothesis.probes {

@@ -158,26 +158,29 @@ fn a_bound_is_13() {
     }
 }
 
-/// Who halts a service keeps it halted.
+/// Who halts a service keeps it halted; also after the last look at a phase that is soon over.
 #[test]
 fn a_halt_by_somebody_else_is_13() {
-    let lab = Lab::new();
-    let fields = json!({ "phases": [{ "name": "lost", "for": "1m", "rules": [
-        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-    ] }] });
-    let child = lab
-        .command(fields, &[])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
-    lab.port.injector.halt("enough");
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(13), "{output:?}");
-    assert!(String::from_utf8(output.stdout).unwrap().contains("enough"));
-    assert!(lab.port.is_halted());
+    for (length, pause) in [("1m", 0), ("1s", 300)] {
+        let lab = Lab::new();
+        let fields = json!({
+            "phases": [{ "name": "lost", "for": length, "rules": [
+                { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
+            ] }],
+            "conclusive": { "hits": { "at_least": 1 } },
+        });
+        let mut command = lab.command(fields, &[]);
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        until("a call is hit", || {
+            lab.traffic.as_ref().unwrap().faults() > 0
+        });
+        thread::sleep(Duration::from_millis(pause));
+        lab.port.injector.halt("enough");
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(13), "{output:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains("enough"));
+        assert!(lab.port.is_halted());
+    }
 }
 
 #[test]

@@ -90,6 +90,8 @@ pub struct EstimateOutcome {
 /// What a comparison found: the calls of a site that a rule hit, against those that it spared.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct Comparison {
+    /// The name of the phase.
+    pub phase: String,
     /// The name of the site.
     pub site: String,
     /// The id of the rule.
@@ -101,9 +103,6 @@ pub struct Comparison {
     /// The difference of the error ratios; none if a group has no calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<Difference>,
-    /// The value of the test that may stop the run, if it was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<f64>,
 }
 
 /// Something that was done at a target.

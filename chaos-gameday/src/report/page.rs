@@ -250,6 +250,7 @@ fn comparisons(comparisons: &[Comparison]) -> Table {
     let row = |it: &Comparison| {
         let known = it.error_ratio.as_ref();
         vec![
+            it.phase.clone(),
             it.site.clone(),
             it.rule.clone(),
             words::failed(&it.hit),
@@ -259,6 +260,7 @@ fn comparisons(comparisons: &[Comparison]) -> Table {
         ]
     };
     let head = vec![
+        "phase",
         "site",
         "rule",
         "hit calls that failed",

@@ -91,12 +91,12 @@ pub(crate) fn run(mut record: impl FnMut(u64, &dyn Fn(&mut Journal))) {
     record(END, &|journal| {
         let (hit, spared) = (Group::of(380, 95), Group::of(37_620, 190));
         journal.details.comparisons.push(Comparison {
+            phase: "one in a hundred".into(),
             site: "http.server".into(),
             rule: "lost".into(),
             error_ratio: error_ratio_difference(&hit, &spared),
             hit,
             spared,
-            evidence: Some(12.5),
         });
         let target = |target: &str, fate, problem: &str, hits| TargetOutcome {
             target: target.into(),

@@ -23,9 +23,13 @@ fn good(experiment: &Experiment) -> Seen {
     Seen {
         probes: seen.collect(),
         estimated_hits: Some(50),
-        hits: [("lost".to_owned(), 100)].into(),
+        hits: [(of_phase("lost"), 100)].into(),
         ..Seen::default()
     }
+}
+
+fn of_phase(rule: &str) -> (String, String) {
+    ("ramp".to_owned(), rule.to_owned())
 }
 
 fn changed(change: impl FnOnce(&mut Seen)) -> (Verdict, Vec<String>) {
@@ -96,23 +100,30 @@ fn each_verdict_has_its_cause_and_its_exit_code() {
             "the probe \"products\" was not asked after the faults",
         ),
         (
-            Box::new(|it| it.hits = [("lost".to_owned(), 99)].into()),
+            Box::new(|it| it.hits = [(of_phase("lost"), 99)].into()),
             Verdict::Inconclusive,
             14,
             "99 calls were hit, fewer than 100",
         ),
         (
-            Box::new(|it| it.hits = [("lost".to_owned(), 0)].into()),
+            Box::new(|it| it.hits = [(of_phase("lost"), 0)].into()),
             Verdict::Inconclusive,
             14,
             "0 calls were hit",
         ),
         (
             // One rule that was never tried is not made up for by another one.
-            Box::new(|it| it.hits = [("other".to_owned(), 100)].into()),
+            Box::new(|it| it.hits = [(of_phase("other"), 100)].into()),
             Verdict::Inconclusive,
             14,
-            "the rule `lost` has hit no call",
+            "the rule `lost` has hit no call in the phase \"ramp\"",
+        ),
+        (
+            // Nor is one phase by another.
+            Box::new(|it| it.hits = [(("earlier".to_owned(), "lost".to_owned()), 100)].into()),
+            Verdict::Inconclusive,
+            14,
+            "the rule `lost` has hit no call in the phase \"ramp\"",
         ),
         (
             Box::new(|it| it.estimated_hits = Some(49)),
@@ -186,7 +197,7 @@ fn the_gravest_cause_decides() {
         |it| add(it, 0, ProbeOutcome::NotHeld("a".into())),
         |it| it.stopped = Some("b".into()),
         |it| add(it, 1, ProbeOutcome::NotHeld("c".into())),
-        |it| it.hits = [("lost".to_owned(), 0)].into(),
+        |it| it.hits = [(of_phase("lost"), 0)].into(),
     ];
     for (n, graver) in causes.iter().enumerate() {
         let alone = changed(graver).0;

@@ -17,13 +17,15 @@ use crate::commands::run::{
 pub(super) struct Counts {
     /// What became of calls in the present part.
     pub(super) outcomes: Outcomes,
+    /// How many looks have been taken in.
+    pub(super) looks: u64,
     /// The last counts of each port in the present part, by rule.
     known: Vec<BTreeMap<String, Value>>,
     pub(super) evidence: Evidence,
     /// How many calls were hit, at each port.
     pub(super) hits: Vec<Hits>,
-    /// What became of calls in the parts that are over, by rule and site.
-    over: BTreeMap<(String, String), SiteOutcome>,
+    /// What became of calls in the parts that are over, in their order: the part, the rule and the site.
+    over: Vec<(String, String, String, SiteOutcome)>,
 }
 
 impl Counts {
@@ -35,13 +37,14 @@ impl Counts {
     }
 
     /// Begins a phase, before its rules are armed.
-    pub(super) fn begin_phase(&mut self, ports: usize) {
+    pub(super) fn begin_phase(&mut self, name: &str, ports: usize) {
         self.hits.resize(ports, Hits::default());
-        self.hits.iter_mut().for_each(Hits::begin);
+        self.hits.iter_mut().for_each(|hits| hits.begin(name));
     }
 
     /// Takes in what the ports say. What cannot be asked keeps the counts that are known.
     pub(super) fn take_in(&mut self, looks: &Looks) {
+        self.looks += 1;
         self.outcomes = Outcomes::of_looks(looks, &mut self.known);
         self.hits.resize(looks.len(), Hits::default());
         for (look, hits) in looks.iter().zip(&mut self.hits) {
@@ -51,11 +54,12 @@ impl Counts {
         }
     }
 
-    /// Ends a part: what was counted in it goes into the comparisons.
-    pub(super) fn end_part(&mut self) {
+    /// Ends a part: what was counted in it goes into the comparisons. Parts are kept apart: where their rates differ, all
+    /// calls together would make a difference of what is only the time.
+    pub(super) fn end_part(&mut self, part: &str) {
         for (rule, site, outcome) in self.outcomes.iter() {
-            let key = (rule.to_owned(), site.to_owned());
-            self.over.entry(key).or_default().add(outcome);
+            let (part, rule, site) = (part.to_owned(), rule.to_owned(), site.to_owned());
+            self.over.push((part, rule, site, outcome.clone()));
         }
         self.begin_part();
     }
@@ -65,11 +69,11 @@ impl Counts {
         self.hits.iter().map(Hits::sum).sum()
     }
 
-    /// Returns how many calls each rule has hit.
-    pub(super) fn hits_by_rule(&self) -> BTreeMap<String, u64> {
+    /// Returns how many calls each rule has hit, by phase and rule.
+    pub(super) fn hits_by_rule(&self) -> BTreeMap<(String, String), u64> {
         let mut all = BTreeMap::new();
-        for (id, hits) in self.hits.iter().flat_map(Hits::by_rule) {
-            *all.entry(id.to_owned()).or_default() += hits;
+        for (rule, hits) in self.hits.iter().flat_map(Hits::by_rule) {
+            *all.entry(rule.clone()).or_default() += hits;
         }
         all
     }
@@ -77,7 +81,8 @@ impl Counts {
     /// Returns the calls that rules have hit against those spared, in the parts that are over.
     pub(super) fn comparisons(&self) -> Vec<Comparison> {
         let all = self.over.iter();
-        let all = all.map(|((rule, site), outcome)| Comparison {
+        let all = all.map(|(phase, rule, site, outcome)| Comparison {
+            phase: phase.clone(),
             site: site.clone(),
             rule: rule.clone(),
             hit: outcome.hit.clone(),
@@ -86,7 +91,6 @@ impl Counts {
                 true => error_ratio_difference(&outcome.hit, &outcome.spared),
                 false => error_ratio_difference_by_keys(&outcome.keys),
             },
-            evidence: None,
         });
         all.collect()
     }

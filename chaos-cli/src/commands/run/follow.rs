@@ -72,39 +72,30 @@ impl Run<'_> {
                 }
             }
         }
+        if let Some(cut) = self.restarted(looks) {
+            return Some(cut);
+        }
         // Once the rules are gone, there is nothing to stop.
         if part.stage == Some(Stage::After) {
             return None;
         }
-        if let Some(cut) = self.restarted(looks) {
-            return Some(cut);
-        }
-        let known = looks.iter().zip(&names).enumerate();
-        let known = known.filter_map(|(nth, (look, name))| Some((nth, name, look.as_ref().ok()?)));
-        let known: Vec<_> = known.collect();
-        let mut broken = Vec::new();
-        let mut ended_by_others = None;
-        for (nth, name, look) in &known {
-            let breaches: Vec<_> = self.start.new_breaches(*nth, look).collect();
-            let texts = breaches.iter().map(|breach| text(breach, "text"));
-            broken.extend(texts.map(|text| format!("{name}: a guard rail has broken: {text}")));
-            let why = self.ended_by_others(part, look, &breaches);
-            ended_by_others =
-                ended_by_others.or(why.map(|why| Cut::Stopped(format!("{name}: {why}"))));
-        }
-        let most = self.experiment.stop.breaches.unwrap_or(1) as usize;
         // Guard rails that may break end the part where they have left nothing to inject.
-        let is_over = || {
-            !self.target.tells_ends() && looks.iter().all(|look| look.as_ref().is_ok_and(is_off))
-        };
-        if broken.len() >= most || !broken.is_empty() && !part.ids.is_empty() && is_over() {
-            return Some(Cut::Stopped(broken.join("; ")));
-        }
-        ended_by_others
+        let is_over = !part.ids.is_empty() && !self.target.tells_ends() && all_are(looks, is_off);
+        self.broken(looks, is_over)
+            .or_else(|| self.first(looks, |_, look| halted_by_others(look)))
+            .or_else(|| self.first(looks, |nth, look| self.taken_by_others(part, nth, look)))
+    }
+
+    /// Returns the cut that the last look at a part calls for, if any: its rules are disabled by then, but what came after the
+    /// look before it counts.
+    pub(super) fn late_ending(&self, looks: &Looks) -> Option<Cut> {
+        self.restarted(looks)
+            .or_else(|| self.broken(looks, all_are(looks, is_halted)))
+            .or_else(|| self.first(looks, |_, look| halted_by_others(look)))
     }
 
     /// Returns the cut for a port at which another process answers than at the beginning.
-    pub(super) fn restarted(&self, looks: &Looks) -> Option<Cut> {
+    fn restarted(&self, looks: &Looks) -> Option<Cut> {
         let mut looks = looks.iter().zip(self.target.names()).enumerate();
         looks.find_map(|(nth, (look, name))| {
             let is_another = self.start.is_another_process(nth, look.as_ref().ok()?);
@@ -113,25 +104,45 @@ impl Run<'_> {
         })
     }
 
-    /// Returns why a part cannot go on at a port, unless guard rails are why.
-    fn ended_by_others(&self, part: &Part, look: &PortLook, breaches: &[&Value]) -> Option<String> {
-        if look.status["state"] == "halted" {
-            let halted = &look.status["halted"];
-            let holders = halted["holders"].as_array().map_or(&[][..], Vec::as_slice);
-            let is_rail = |holder: &Value| holder["kind"] == "guard_rail";
-            if !holders.is_empty() && holders.iter().all(is_rail) {
-                return None;
-            }
-            let (by, reason) = (text(halted, "by"), text(halted, "reason"));
-            return Some(format!("halted by {by}: {reason}"));
-        }
-        if self.target.tells_ends() {
+    /// Returns the cut for guard rails that have broken, if there are too many of them, or the part is over with any.
+    fn broken(&self, looks: &Looks, is_over: bool) -> Option<Cut> {
+        let looks = looks.iter().zip(self.target.names()).enumerate();
+        let broken = looks.flat_map(|(nth, (look, name))| {
+            let look = look.as_ref().ok().into_iter();
+            let breaches = look.flat_map(move |look| self.start.new_breaches(nth, look));
+            breaches.map(move |breach| {
+                format!("{name}: a guard rail has broken: {}", text(breach, "text"))
+            })
+        });
+        let broken: Vec<_> = broken.collect();
+        let most = self.experiment.stop.breaches.unwrap_or(1) as usize;
+        let is_enough = broken.len() >= most || is_over && !broken.is_empty();
+        is_enough.then(|| Cut::Stopped(broken.join("; ")))
+    }
+
+    /// Returns the cut for the first port that something is found at.
+    fn first(
+        &self,
+        looks: &Looks,
+        find: impl Fn(usize, &PortLook) -> Option<String>,
+    ) -> Option<Cut> {
+        let mut looks = looks.iter().zip(self.target.names()).enumerate();
+        looks.find_map(|(nth, (look, name))| {
+            let why = find(nth, look.as_ref().ok()?)?;
+            Some(Cut::Stopped(format!("{name}: {why}")))
+        })
+    }
+
+    /// Returns why the rules of a part are no longer in force at a port, unless guard rails are why.
+    fn taken_by_others(&self, part: &Part, nth: usize, look: &PortLook) -> Option<String> {
+        if is_halted(look) || self.target.tells_ends() {
             return None;
         }
         let gone = part.ids.iter().find(|id| !look.rules.contains_key(*id));
         if let Some(id) = gone {
             return Some(format!("somebody else has deleted the rule `{id}`"));
         }
+        let breaches: Vec<_> = self.start.new_breaches(nth, look).collect();
         let has_broken = |id: &str| breaches.iter().any(|breach| breach["rule"] == *id);
         let mut off = look.rules.iter().filter(|(_, rule)| is_disabled(rule));
         let off = off.find(|(id, _)| !has_broken(id));
@@ -163,9 +174,29 @@ impl Run<'_> {
     }
 }
 
+fn all_are(looks: &Looks, is: fn(&PortLook) -> bool) -> bool {
+    looks.iter().all(|look| look.as_ref().is_ok_and(is))
+}
+
 /// Returns whether a port injects nothing any longer.
 fn is_off(look: &PortLook) -> bool {
-    look.status["state"] == "halted" || look.rules.values().all(is_disabled)
+    is_halted(look) || look.rules.values().all(is_disabled)
+}
+
+fn is_halted(look: &PortLook) -> bool {
+    look.status["state"] == "halted"
+}
+
+/// Returns who has halted a port, unless guard rails alone have.
+fn halted_by_others(look: &PortLook) -> Option<String> {
+    let halted = &look.status["halted"];
+    let holders = halted["holders"].as_array().map_or(&[][..], Vec::as_slice);
+    let is_rail = |holder: &Value| holder["kind"] == "guard_rail";
+    if !is_halted(look) || !holders.is_empty() && holders.iter().all(is_rail) {
+        return None;
+    }
+    let (by, reason) = (text(halted, "by"), text(halted, "reason"));
+    Some(format!("halted by {by}: {reason}"))
 }
 
 fn is_disabled(rule: &Value) -> bool {

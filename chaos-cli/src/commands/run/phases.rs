@@ -164,7 +164,7 @@ impl Run<'_> {
             share: phase.share,
         };
         let ports = self.target.names().len();
-        self.counts.borrow_mut().begin_phase(ports);
+        self.counts.borrow_mut().begin_phase(&phase.name, ports);
         self.with_rules(&part, &rules, signals, ended).await
     }
 
@@ -198,10 +198,10 @@ impl Run<'_> {
         };
         let began = now();
         let last = self.target.end(part, rules, &self.counted(part)).await;
-        let cut = cut.or_else(|| self.restarted(&last));
+        let cut = cut.or_else(|| self.late_ending(&last));
         let mut counts = self.counts.borrow_mut();
         counts.take_in(&last);
-        counts.end_part();
+        counts.end_part(&part.name);
         drop(counts);
         let left = last.into_iter().zip(self.target.names());
         let left = left.filter_map(|(look, name)| Some((name, look.err()?)));

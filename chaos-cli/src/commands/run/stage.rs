@@ -70,6 +70,7 @@ impl Run<'_> {
         tokio::select! {
             biased;
             code = signals.next() => Some(Cut::Signal(code)),
+            cut = self.target.over() => Some(cut),
             cut = self.judge_counts(part, &due) => cut,
         }
     }
@@ -88,7 +89,17 @@ impl Run<'_> {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // The first tick comes at once.
         pace.tick().await;
+        let mut judged = None;
         loop {
+            // The same counts are judged once, however often they are asked for.
+            let counted = self.counts.borrow().looks;
+            if probe.question.is_of_counts() && judged.replace(counted) == Some(counted) {
+                tokio::select! {
+                    biased;
+                    () = end.wait() => return None,
+                    _ = pace.tick() => continue,
+                }
+            }
             let answer = self.ask(part, probe, end.rest() + LAST_ANSWERS).await;
             if let Some(cut) = self.judge(part, (nth, probe), &answer) {
                 return Some(cut);

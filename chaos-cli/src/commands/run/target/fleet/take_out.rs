@@ -33,7 +33,12 @@ impl FleetRun {
         observed: &[String],
     ) -> Looks {
         let Some(controller) = self.controller().filter(|_| !rules.is_empty()) else {
-            return self.look(&part.ids, observed).await;
+            // No rule was put, so none can be left.
+            let looks = self.look(&part.ids, observed).await;
+            return looks
+                .into_iter()
+                .map(|look| Ok(look.unwrap_or_default()))
+                .collect();
         };
         let placed = self.placed.borrow().clone();
         // One look: a task that has used up its budget would see it as there in any case.
