@@ -178,6 +178,13 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
         &["cargo run --release -p chaos-fleet --features picker,tls --example fleet -- --long"],
     ),
     (
+        "fleet-soak",
+        "changes a fleet once a second for half an hour, and looks at memory and disk; needs protoc and etcd",
+        &[
+            "cargo run --release -p chaos-fleet --features picker,tls --example fleet -- --soak 1800",
+        ],
+    ),
+    (
         "bench",
         "prints the table of costs; needs valgrind for the instruction counts",
         &["cargo bench -p benches"],

@@ -1,13 +1,15 @@
 //! A fleet of many replicas in one process, against an etcd of its own: how long a change takes to reach all of them, and
 //! that faults end when whoever answers for them is gone.
 //!
-//! `cargo xtask fleet` runs it with 200 replicas; with `--long`, it has 1,000 and everything dies once.
+//! `cargo xtask fleet` runs it with 200 replicas; with `--long`, it has 1,000 and everything dies once. `--soak` changes the
+//! fleet once a second for so many seconds, and looks at what that takes of memory and disk.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "prints what it measures")]
 
 mod deaths;
 mod replicas;
 mod rounds;
+mod soak;
 mod usage;
 
 use std::{error::Error, process::ExitCode, time::Duration};
@@ -28,9 +30,15 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     match words[..] {
         // A controller that is there to be killed.
         ["--controller", endpoints] => runtime.block_on(control(endpoints))?,
+        // A replica whose memory is its own.
+        ["--replica", endpoint] => runtime.block_on(soak::follow(endpoint)),
         [] => return Ok(code(runtime.block_on(measure(200, false))?)),
         ["--long"] => return Ok(code(runtime.block_on(measure(1000, true))?)),
-        _ => return Err("usage: fleet [--long]".into()),
+        ["--soak", seconds] => {
+            let length = Duration::from_secs(seconds.parse()?);
+            return Ok(code(runtime.block_on(soak::measure(length))?));
+        }
+        _ => return Err("usage: fleet [--long | --soak SECONDS]".into()),
     }
     Ok(ExitCode::SUCCESS)
 }

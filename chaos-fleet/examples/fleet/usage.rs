@@ -4,7 +4,7 @@ use std::{error::Error, fs, time::Duration};
 
 pub(crate) struct Usage {
     pub(crate) cpu: Duration,
-    pub(crate) mebibytes: u64,
+    pub(crate) kibibytes: u64,
 }
 
 impl Usage {
@@ -12,7 +12,7 @@ impl Usage {
     pub(crate) fn of(processes: &[u32]) -> Result<Self, Box<dyn Error>> {
         let mut sum = Self {
             cpu: Duration::ZERO,
-            mebibytes: 0,
+            kibibytes: 0,
         };
         for process in processes {
             let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
@@ -24,7 +24,7 @@ impl Usage {
             let ticks = number(11).zip(number(12)).ok_or("no CPU time")?;
             sum.cpu += Duration::from_millis(10 * (ticks.0 + ticks.1));
             // In pages of 4 KiB.
-            sum.mebibytes += number(21).ok_or("no memory")? / 256;
+            sum.kibibytes += number(21).ok_or("no memory")? * 4;
         }
         Ok(sum)
     }
