@@ -53,7 +53,7 @@ impl Run<'_> {
         let estimate = ended.estimate;
         let (verdict, reasons) = verdict(self.experiment, &seen);
         let hits = seen.all_hits();
-        self.record.note(move |journal| {
+        self.record.note(|journal| {
             let details = &mut journal.details;
             details.hits = hits;
             details.estimate = estimate;

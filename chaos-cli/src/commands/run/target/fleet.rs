@@ -28,7 +28,7 @@ use crate::{
             stage::Part,
             target::{
                 lock,
-                ports::{Looks, Ports, observe},
+                ports::{Looks, PACE, Ports, observe},
             },
         },
         signals::Signals,
@@ -39,9 +39,8 @@ use crate::{
 };
 
 /// How long replicas may take to apply a document, or to say that it is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is looked whether something is over.
-const PACE: Duration = Duration::from_millis(50);
+const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+
 /// A fleet that is held for a run.
 pub(in crate::commands::run) struct FleetRun {
     etcd: etcd::Target,
@@ -260,7 +259,7 @@ async fn answers(controller: &Controller, placed: &Placed) -> Result<Answers, Fl
     let clock = Clock::monotonic();
     loop {
         let answers = controller.wait(placed, PACE).await?;
-        if answers.silent.is_empty() || clock.now() >= PATIENCE {
+        if answers.silent.is_empty() || clock.now() >= LONGEST_ANSWER {
             return Ok(answers);
         }
     }
