@@ -80,19 +80,15 @@ impl Run<'_> {
     /// Goes through a part whose rules are there.
     async fn part(&self, part: &Part, signals: &mut Signals) -> Option<Cut> {
         self.counts.borrow_mut().begin_part();
-        let observe = async {
-            match self.sites.is_empty() {
-                true => Ok(()),
-                false => self.target.observe(&self.sites).await,
+        if !self.sites.is_empty() {
+            let observed = tokio::select! {
+                biased;
+                code = signals.next() => Err(Cut::Signal(code)),
+                observed = self.target.observe(&self.sites) => observed,
+            };
+            if let Err(cut) = observed {
+                return Some(cut);
             }
-        };
-        let observed = tokio::select! {
-            biased;
-            code = signals.next() => return Some(Cut::Signal(code)),
-            observed = observe => observed,
-        };
-        if let Err(failure) = observed {
-            return Some(Cut::Lost("the target".to_owned(), failure));
         }
         self.record.begin(part);
         let cut = self.pass(part, signals).await;

@@ -51,7 +51,8 @@ impl Ports {
         }
     }
 
-    fn failures(&self, answers: Vec<Result<(), Failure>>) -> Vec<(String, Failure)> {
+    /// Returns the failures among the answers of all ports, by port.
+    pub(super) fn failures(&self, answers: Vec<Result<(), Failure>>) -> Vec<(String, Failure)> {
         let answers = self.names().into_iter().zip(answers);
         let failures = answers.filter_map(|(name, answer)| Some((name, answer.err()?)));
         failures.collect()

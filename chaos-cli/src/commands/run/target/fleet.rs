@@ -108,11 +108,14 @@ impl FleetRun {
         Ok(())
     }
 
-    pub(super) async fn observe(&self, sites: &[String]) -> Result<(), Failure> {
-        match self.ports.get() {
-            Some(ports) => lock::observe_all(ports, sites).await,
-            None => Ok(()),
-        }
+    pub(super) async fn observe(&self, sites: &[String]) -> Vec<(String, Failure)> {
+        let Some(ports) = self.ports.get() else {
+            return Vec::new();
+        };
+        let failures = lock::observe_all(ports, sites).await.into_iter();
+        let of_port = |name: &str| self.replicas.of_port(&ports.names(), name);
+        let failures = failures.map(|(name, failure)| (of_port(&name), failure));
+        failures.collect()
     }
 
     /// Puts the document of a part, and waits until those it is meant for have applied it.
