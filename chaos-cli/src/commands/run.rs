@@ -17,6 +17,7 @@ mod record;
 pub(super) mod report;
 mod stage;
 mod start;
+mod strikes;
 mod target;
 
 use std::cell::{Cell, RefCell};
@@ -27,7 +28,8 @@ use reqwest::Url;
 
 pub(super) use self::check::check;
 use self::{
-    ask::Asker, counts::Counts, phases::Armed, record::Recorder, start::Start, target::RunTarget,
+    ask::Asker, counts::Counts, phases::Armed, record::Recorder, start::Start, strikes::Strikes,
+    target::RunTarget,
 };
 use crate::{
     args::{Globals, experiment::RunArgs},
@@ -51,10 +53,10 @@ struct Run<'r> {
     /// How the ports were when the run began.
     start: Start,
     counts: RefCell<Counts>,
-    /// How many times in succession each probe has not held.
-    failing: RefCell<Vec<u32>>,
-    /// How many looks at each port in succession had no answer.
-    silent: RefCell<Vec<u32>>,
+    /// The probes that have not held while faults were injected.
+    failing: RefCell<Strikes>,
+    /// The ports that had no answer to a look.
+    silent: RefCell<Strikes>,
     armed: Cell<Armed>,
 }
 
@@ -94,7 +96,7 @@ pub(super) async fn run(
             seed,
             start,
             counts: RefCell::default(),
-            failing: RefCell::new(vec![0; experiment.hypothesis.probes.len()]),
+            failing: RefCell::default(),
             silent: RefCell::default(),
             armed: Cell::new(Armed::Nothing),
             experiment: &experiment,

@@ -541,6 +541,32 @@ fn a_port_that_is_lost_is_never_0() {
     assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
 }
 
+/// Of several, it is told which one was lost, and nothing of those where nothing was armed.
+#[test]
+fn a_port_that_is_lost_before_is_the_only_one_that_is_told() {
+    let (lab, other) = (Lab::new(), Lab::new());
+    let relay = Relay::new(&other.port.url);
+    let fields = json!({
+        "target": { "endpoints": [lab.port.url, relay.url] },
+        "observe": { "before": "1m", "after": "0s" },
+    });
+    let child = lab
+        .command(fields, &["--timeout", "1s"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until("the run begins", || {
+        lab.path("experiment.journal.json").exists()
+    });
+    relay.cut();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(14), "{output:?}");
+    let targets = &lab.journal()["x-chaos"]["targets"];
+    assert_eq!(targets.as_array().unwrap().len(), 1, "{targets:#}");
+    assert_eq!(targets[0]["target"], relay.url);
+    assert_eq!(targets[0]["fate"], "cut_off");
+}
+
 /// Its rules are gone, and nobody else has deleted them.
 #[test]
 fn a_port_that_is_started_again_is_14() {

@@ -41,6 +41,11 @@ impl JournalFile {
         &self.journal
     }
 
+    /// Changes the journal, which is written the next time.
+    pub fn change(&mut self, change: impl FnOnce(&mut Journal)) {
+        change(&mut self.journal);
+    }
+
     /// Changes the journal and writes it, about once a second.
     ///
     /// # Errors

@@ -21,6 +21,16 @@ pub(super) struct ProbeAnswer {
 }
 
 impl ProbeAnswer {
+    /// Returns why what was expected does not hold, or is not known to.
+    pub(super) fn problem(&self) -> Option<&str> {
+        match &self.outcome {
+            ProbeOutcome::Held => None,
+            ProbeOutcome::NotHeld(why)
+            | ProbeOutcome::Unanswered(why)
+            | ProbeOutcome::Undecided(why) => Some(why),
+        }
+    }
+
     fn of(output: Value, drawn: f64, problems: &[String]) -> Self {
         let outcome = match problems {
             [] => ProbeOutcome::Held,

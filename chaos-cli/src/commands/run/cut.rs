@@ -38,7 +38,7 @@ impl Cut {
     }
 
     /// Returns whether the stage after the phases is of use.
-    pub(super) fn leaves_time(&self) -> bool {
+    pub(super) fn lets_it_be_seen_after(&self) -> bool {
         matches!(self, Self::Stopped(_))
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 const PACE: Duration = Duration::from_secs(1);
 
 /// How many looks in succession may fail before a port counts as lost.
-const PATIENCE: u32 = 3;
+const SILENT_LOOKS: u32 = 3;
 
 impl Run<'_> {
     /// Looks at the ports until something ends the part.
@@ -31,7 +31,7 @@ impl Run<'_> {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             pace.tick().await;
-            let looks = self.look(part).await;
+            let looks = self.look_and_count(part).await;
             {
                 let counts = self.counts.borrow();
                 self.record
@@ -44,7 +44,7 @@ impl Run<'_> {
     }
 
     /// Looks at the ports, and takes in what they count.
-    pub(super) async fn look(&self, part: &Part) -> Looks {
+    pub(super) async fn look_and_count(&self, part: &Part) -> Looks {
         let looks = self.target.look(&part.ids, &self.counted(part)).await;
         self.counts.borrow_mut().take_in(&looks);
         looks
@@ -59,17 +59,12 @@ impl Run<'_> {
     /// Returns the cut that the answers of the ports call for, if any.
     fn ending(&self, part: &Part, looks: &Looks) -> Option<Cut> {
         let names = self.target.names();
-        let mut silent = self.silent.borrow_mut();
-        silent.resize(looks.len(), 0);
-        for ((look, name), silent) in looks.iter().zip(&names).zip(silent.iter_mut()) {
-            match look {
-                Ok(_) => *silent = 0,
-                Err(failure) => {
-                    *silent += 1;
-                    if *silent >= PATIENCE {
-                        return Some(Cut::Lost(name.clone(), failure.clone()));
-                    }
-                }
+        for (nth, (look, name)) in looks.iter().zip(&names).enumerate() {
+            let times = self.silent.borrow_mut().note(nth, look.is_err());
+            if let Err(failure) = look
+                && times >= SILENT_LOOKS
+            {
+                return Some(Cut::Lost(name.clone(), failure.clone()));
             }
         }
         if let Some(cut) = self.restarted(looks) {

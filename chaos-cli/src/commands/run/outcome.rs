@@ -53,7 +53,7 @@ impl Run<'_> {
         let estimate = ended.estimate;
         let (verdict, reasons) = verdict(self.experiment, &seen);
         let hits = seen.all_hits();
-        self.record.note(move |journal| {
+        self.record.note(|journal| {
             let details = &mut journal.details;
             details.hits = hits;
             details.estimate = estimate;
@@ -66,53 +66,50 @@ impl Run<'_> {
         (Exit::Other(verdict.exit_code()), self.record.journal())
     }
 
-    /// Returns what became of the rules at each port.
+    /// Returns what became of the rules at each target.
     fn targets(&self, ended: &Ended) -> Vec<TargetOutcome> {
         let counts = self.counts.borrow();
         let names = self.target.names();
-        let is_known = |name: &str| names.iter().any(|known| known == name);
-        let at_others = match ended.cut {
-            Some(Cut::NotApplied(_, fate)) if self.armed.get() != Armed::Rules => fate,
-            _ => TargetFate::Applied,
-        };
-        let meant = names.iter().cloned().enumerate();
-        let meant = meant.filter(|(at, _)| self.target.was_meant(*at));
-        let targets = meant.map(|(at, target)| {
-            let of = |known: &[(String, Failure)]| {
-                let mut known = known.iter();
-                known.find(|(name, _)| *name == target).cloned()
-            };
-            let refused = match &ended.cut {
-                Some(Cut::NotApplied(refused, _)) => of(refused),
-                _ => None,
-            };
-            let lost = match &ended.cut {
-                Some(Cut::Lost(name, failure)) if *name == target || !is_known(name) => {
-                    Some((target.clone(), failure.clone()))
-                }
-                _ => None,
-            };
-            let lost = lost.or_else(|| of(&ended.not_reverted));
-            let (fate, problem) = match (refused, lost) {
-                (Some((_, failure)), _) => (not_applied(&failure), failure.to_string()),
-                (None, Some((_, failure))) => (TargetFate::CutOff, failure.to_string()),
-                (None, None) => {
-                    let unknown = self.target.unknown_hits(at);
-                    (at_others, unknown.unwrap_or_default())
-                }
-            };
-            let hits = counts.hits.get(at).map_or(0, Hits::sum);
-            TargetOutcome {
-                target,
+        let meant = (0..names.len()).filter(|nth| self.target.was_meant(*nth));
+        let targets = meant.filter_map(|nth| {
+            let (fate, problem) = self.fate(ended, &names, nth)?;
+            Some(TargetOutcome {
+                target: names[nth].clone(),
                 fate,
                 problem,
-                hits,
-            }
+                hits: counts.hits.get(nth).map_or(0, Hits::sum),
+            })
         });
-        // Where nothing was armed, nothing became of the rules, unless that is why.
-        let is_told = self.armed.get() != Armed::Nothing
-            || matches!(ended.cut, Some(Cut::NotApplied(..) | Cut::Lost(..)));
-        targets.filter(|_| is_told).collect()
+        targets.collect()
+    }
+
+    /// Returns what became of the rules at the nth, and what was wrong; `None` if nothing did.
+    fn fate(&self, ended: &Ended, names: &[String], nth: usize) -> Option<(TargetFate, String)> {
+        let name = &names[nth];
+        let of = |known: &[(String, Failure)]| {
+            let mut known = known.iter();
+            known.find(|it| it.0 == *name).map(|it| it.1.clone())
+        };
+        let mut fate = (self.armed.get() != Armed::Nothing).then_some(TargetFate::Applied);
+        match &ended.cut {
+            Some(Cut::NotApplied(refused, at_others)) => {
+                if let Some(failure) = of(refused) {
+                    return Some((not_applied(&failure), failure.to_string()));
+                }
+                if self.armed.get() != Armed::Rules {
+                    fate = Some(*at_others);
+                }
+            }
+            // With a fleet, all of it is lost.
+            Some(Cut::Lost(lost, failure)) if lost == name || !names.contains(lost) => {
+                return Some((TargetFate::CutOff, failure.to_string()));
+            }
+            _ => {}
+        }
+        match of(&ended.not_reverted) {
+            Some(failure) => Some((TargetFate::CutOff, failure.to_string())),
+            None => Some((fate?, self.target.unknown_hits(nth).unwrap_or_default())),
+        }
     }
 }
 

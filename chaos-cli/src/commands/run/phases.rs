@@ -47,9 +47,9 @@ impl Run<'_> {
             estimate: None,
         };
         ended.cut = self.inject(signals, &mut ended).await;
-        let goes_on = ended.cut.as_ref().is_none_or(Cut::leaves_time);
+        let goes_on = ended.cut.as_ref().is_none_or(Cut::lets_it_be_seen_after);
         if goes_on && ended.not_reverted.is_empty() {
-            let after = self.quiet("after", Stage::After, self.experiment.observe.after.0);
+            let after = Part::quiet("after", Stage::After, self.experiment.observe.after.0);
             let cut = self.part(&after, signals).await;
             ended.cut = match cut {
                 // Whoever asks for an end gets it, whatever has stopped the run.
@@ -62,7 +62,7 @@ impl Run<'_> {
 
     /// Goes through all parts but the last.
     async fn inject(&self, signals: &mut Signals, ended: &mut Ended) -> Option<Cut> {
-        let before = self.quiet("before", Stage::Before, self.experiment.observe.before.0);
+        let before = Part::quiet("before", Stage::Before, self.experiment.observe.before.0);
         if let Some(cut) = self.part(&before, signals).await {
             return Some(cut);
         }
@@ -77,33 +77,18 @@ impl Run<'_> {
         None
     }
 
-    fn quiet(&self, name: &str, stage: Stage, length: Duration) -> Part {
-        Part {
-            stage: Some(stage),
-            name: name.to_owned(),
-            length,
-            ids: Vec::new(),
-            observed: Vec::new(),
-            share: None,
-        }
-    }
-
     /// Goes through a part whose rules are there.
     async fn part(&self, part: &Part, signals: &mut Signals) -> Option<Cut> {
         self.counts.borrow_mut().begin_part();
-        let observe = async {
-            match self.sites.is_empty() {
-                true => Ok(()),
-                false => self.target.observe(&self.sites).await,
+        if !self.sites.is_empty() {
+            let observed = tokio::select! {
+                biased;
+                code = signals.next() => Err(Cut::Signal(code)),
+                observed = self.target.observe(&self.sites) => observed,
+            };
+            if let Err(cut) = observed {
+                return Some(cut);
             }
-        };
-        let observed = tokio::select! {
-            biased;
-            code = signals.next() => return Some(Cut::Signal(code)),
-            observed = observe => observed,
-        };
-        if let Err(failure) = observed {
-            return Some(Cut::Lost("the target".to_owned(), failure));
         }
         self.record.begin(part);
         let cut = self.pass(part, signals).await;

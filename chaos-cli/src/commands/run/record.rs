@@ -28,16 +28,11 @@ pub(super) struct Recorder<'r> {
     out: &'r Output,
     pub(super) seen: RefCell<Vec<ProbeSeen>>,
     file: RefCell<JournalFile>,
-    /// What is still to be written into the journal.
-    notes: RefCell<Vec<Note>>,
     /// What was counted of each site at the last sample, hit and spared.
     last: RefCell<BTreeMap<String, (Group, Group)>>,
     /// The probes that did not hold when they were asked last.
     failing: RefCell<Vec<String>>,
 }
-
-/// A change of the journal.
-type Note = Box<dyn FnOnce(&mut Journal)>;
 
 /// Returns the path of the journal.
 fn path(args: &RunArgs) -> PathBuf {
@@ -71,7 +66,6 @@ impl<'r> Recorder<'r> {
             out,
             seen: RefCell::default(),
             file: RefCell::new(file),
-            notes: RefCell::default(),
             last: RefCell::default(),
             failing: RefCell::default(),
         })
@@ -81,8 +75,7 @@ impl<'r> Recorder<'r> {
     pub(super) fn begin(&self, part: &Part) {
         self.last.borrow_mut().clear();
         self.failing.borrow_mut().clear();
-        let (stage, name, at) = (part.stage, part.name.clone(), now());
-        self.note(move |journal| journal.enter(stage, &name, at));
+        self.note(|journal| journal.enter(part.stage, &part.name, now()));
         self.save();
         let length = humantime::format_duration(part.length);
         self.out.text(format_args!("{:<24}{length}", part.name));
@@ -151,9 +144,11 @@ impl<'r> Recorder<'r> {
         let Some(stage) = part.stage else { return };
         let end = now();
         self.count(probe, stage, &answer.outcome);
-        let (name, outcome, drawn) = (probe.name.clone(), answer.outcome.clone(), answer.drawn);
-        self.note(move |journal| journal.note_probe(&name, stage, &outcome, drawn, (start, end)));
-        let problem = problem(&answer.outcome);
+        self.note(|journal| {
+            let ProbeAnswer { outcome, drawn, .. } = answer;
+            journal.note_probe(&probe.name, stage, outcome, *drawn, (start, end));
+        });
+        let problem = answer.problem();
         self.out.json(&json!({
             "event": "probe",
             "probe": probe.name,
@@ -214,8 +209,7 @@ impl<'r> Recorder<'r> {
                 hit: SampleCounts::of(&hit),
                 spared: SampleCounts::of(&spared),
             };
-            let name = site.to_owned();
-            self.note(move |journal| journal.note_site(&name, sample));
+            self.note(|journal| journal.note_site(site, sample));
             shown.push(json!({ "site": site, "hit": sample.hit, "spared": sample.spared }));
             *before = now;
         }
@@ -227,21 +221,19 @@ impl<'r> Recorder<'r> {
     }
 
     /// Changes the journal, which is written with the next second at the latest.
-    pub(super) fn note(&self, note: impl FnOnce(&mut Journal) + 'static) {
-        self.notes.borrow_mut().push(Box::new(note));
+    pub(super) fn note(&self, note: impl FnOnce(&mut Journal)) {
+        self.file.borrow_mut().change(note);
     }
 
     /// Writes what is known by now. A run does not end because its journal cannot be written.
     pub(super) fn save(&self) {
-        let notes = self.notes.take();
-        let change = |journal: &mut Journal| notes.into_iter().for_each(|note| note(journal));
-        if let Err(error) = self.file.borrow_mut().record(now(), change) {
+        if let Err(error) = self.file.borrow_mut().record(now(), |_| {}) {
             self.out
                 .note(format_args!("the journal cannot be written: {error}"));
         }
     }
 
-    /// Returns the journal as it was written last.
+    /// Returns the journal.
     pub(super) fn journal(&self) -> Journal {
         self.file.borrow().journal().clone()
     }
@@ -267,13 +259,4 @@ pub(super) fn unwritable(path: &Path, error: &std::io::Error) -> Failure {
 pub(super) fn sentences(failures: &[(String, Failure)]) -> Vec<String> {
     let sentence = |(endpoint, failure): &(String, Failure)| format!("{endpoint}: {failure}");
     failures.iter().map(sentence).collect()
-}
-
-fn problem(outcome: &ProbeOutcome) -> Option<&str> {
-    match outcome {
-        ProbeOutcome::Held => None,
-        ProbeOutcome::NotHeld(why)
-        | ProbeOutcome::Unanswered(why)
-        | ProbeOutcome::Undecided(why) => Some(why),
-    }
 }

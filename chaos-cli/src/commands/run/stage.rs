@@ -34,6 +34,20 @@ pub(super) struct Part {
     pub(super) share: Option<f64>,
 }
 
+impl Part {
+    /// Returns a part without rules.
+    pub(super) fn quiet(name: &str, stage: Stage, length: Duration) -> Self {
+        Self {
+            stage: Some(stage),
+            name: name.to_owned(),
+            length,
+            ids: Vec::new(),
+            observed: Vec::new(),
+            share: None,
+        }
+    }
+}
+
 impl Run<'_> {
     /// Goes through a part until its time is over and each of its probes has been asked. Returns what has ended it before.
     pub(super) async fn pass(&self, part: &Part, signals: &mut Signals) -> Option<Cut> {
@@ -137,7 +151,7 @@ impl Run<'_> {
         if due.is_empty() {
             return None;
         }
-        self.look(part).await;
+        self.look_and_count(part).await;
         let mut first = None;
         for (nth, probe) in due {
             let mut answer = self.ask(part, probe, LAST_ANSWERS).await;
@@ -164,27 +178,15 @@ impl Run<'_> {
         if is_open(probe, answer) {
             return None;
         }
-        let why = match &answer.outcome {
-            ProbeOutcome::Held => {
-                self.failing.borrow_mut()[nth] = 0;
-                return None;
-            }
-            ProbeOutcome::NotHeld(why)
-            | ProbeOutcome::Unanswered(why)
-            | ProbeOutcome::Undecided(why) => why,
-        };
-        match part.stage? {
-            Stage::Before => Some(Cut::NotSteady(format!("{}: {why}", probe.name))),
-            Stage::After => None,
-            Stage::During => {
-                let mut failing = self.failing.borrow_mut();
-                failing[nth] += 1;
-                let most = self.experiment.stop.probes_failing?;
-                (failing[nth] >= most).then(|| {
-                    Cut::Stopped(format!("{} has not held {most} times: {why}", probe.name))
-                })
-            }
+        let why = answer.problem();
+        if part.stage == Some(Stage::During) {
+            let times = self.failing.borrow_mut().note(nth, why.is_some());
+            let most = self.experiment.stop.probes_failing?;
+            let stopped = |why| format!("{} has not held {most} times: {why}", probe.name);
+            return why.filter(|_| times >= most).map(stopped).map(Cut::Stopped);
         }
+        let why = why.filter(|_| part.stage == Some(Stage::Before))?;
+        Some(Cut::NotSteady(format!("{}: {why}", probe.name)))
     }
 }
 

@@ -139,12 +139,17 @@ impl RunTarget {
     }
 
     /// Counts all calls of sites anew.
-    pub(super) async fn observe(&self, sites: &[String]) -> Result<(), Failure> {
-        match self {
+    ///
+    /// # Errors
+    /// Returns the first that cannot.
+    pub(super) async fn observe(&self, sites: &[String]) -> Result<(), Cut> {
+        let failures = match self {
             Self::Endpoints(endpoints) => lock::observe_all(&endpoints.ports, sites).await,
             #[cfg(feature = "fleet")]
             Self::Fleet(fleet) => fleet.observe(sites).await,
-        }
+        };
+        let lost = failures.into_iter().next();
+        lost.map_or(Ok(()), |(name, failure)| Err(Cut::Lost(name, failure)))
     }
 
     /// Arms the rules of a part, which must not be there yet. With `sites`, the calls of these are counted for each rule,

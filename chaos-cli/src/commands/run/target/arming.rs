@@ -1,7 +1,5 @@
 //! Arming rules at ports, and ending them.
 
-use std::time::Duration;
-
 use chaos_gameday::TargetFate;
 use futures_util::future::join_all;
 use reqwest::{Method, header};
@@ -13,16 +11,12 @@ use crate::{
     commands::run::{
         cut::Cut,
         target::ports::{
-            Looks, PATIENCE, Ports, in_use, is_left_over, look, observe, put, unobserve,
+            LAST_CALLS, LONGEST_LOOK, Looks, PACE, Ports, in_use, is_left_over, look_at, observe,
+            put, unobserve,
         },
     },
     failure::{Exit, Failure},
 };
-
-/// How long calls that were hit may take to end once their rules are disabled, which releases them.
-const LAST_CALLS: Duration = Duration::from_secs(5);
-/// How often it is looked whether they have.
-const PACE: Duration = Duration::from_millis(50);
 
 impl Ports {
     /// Arms rules that must not be there yet: they are made everywhere, and enabled only if all ports have them. With `sites`,
@@ -57,7 +51,8 @@ impl Ports {
         }
     }
 
-    fn failures(&self, answers: Vec<Result<(), Failure>>) -> Vec<(String, Failure)> {
+    /// Returns the failures among the answers of all ports, by port.
+    pub(super) fn failures(&self, answers: Vec<Result<(), Failure>>) -> Vec<(String, Failure)> {
         let answers = self.names().into_iter().zip(answers);
         let failures = answers.filter_map(|(name, answer)| Some((name, answer.err()?)));
         failures.collect()
@@ -118,7 +113,7 @@ impl Ports {
     /// Ends the rules that this run has made: disables them, waits until no call is under way that they hit, looks for the last
     /// time, and deletes them. What is left ends at its deadline, and is a failure.
     pub(super) async fn end(&self, observed: &[String]) -> Looks {
-        let patience = PATIENCE * 2 + LAST_CALLS;
+        let patience = LONGEST_LOOK * 2 + LAST_CALLS;
         let end = async |client: &Client| {
             let ended = timeout(patience, self.end_at(client, observed)).await;
             ended.unwrap_or_else(|_| match self.made_at(client).is_empty() {
@@ -138,7 +133,7 @@ impl Ports {
         // A rule that cannot be disabled is deleted.
         join_all(ids.iter().map(|id| self.enable(client, id, false))).await;
         let last_calls = timeout(LAST_CALLS, await_last_calls(client, &ids)).await;
-        let last = timeout(PATIENCE, look(client, &ids, observed)).await;
+        let last = timeout(LONGEST_LOOK, look_at(client, &ids, observed)).await;
         let deleted = ids.iter().map(async |id| {
             if observed.contains(id) {
                 unobserve(client, id).await;
@@ -173,7 +168,7 @@ fn is_there(failure: &Failure) -> bool {
 
 /// Waits until no call is under way that the rules have hit. A port that does not answer is not waited for.
 async fn await_last_calls(client: &Client, ids: &[String]) {
-    while let Ok(look) = look(client, ids, &[]).await
+    while let Ok(look) = look_at(client, ids, &[]).await
         && look.sum("active") > 0
     {
         sleep(PACE).await;

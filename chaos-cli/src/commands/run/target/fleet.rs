@@ -27,7 +27,7 @@ use crate::{
             stage::Part,
             target::{
                 lock,
-                ports::{Looks, Ports, observe},
+                ports::{Looks, PACE, Ports, observe},
             },
         },
         signals::Signals,
@@ -38,9 +38,8 @@ use crate::{
 };
 
 /// How long replicas may take to apply a document, or to say that it is gone.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often it is looked whether something is over.
-const PACE: Duration = Duration::from_millis(50);
+const LONGEST_ANSWER: Duration = Duration::from_secs(5);
+
 /// A fleet that is held for a run.
 pub(in crate::commands::run) struct FleetRun {
     etcd: etcd::Target,
@@ -108,11 +107,14 @@ impl FleetRun {
         Ok(())
     }
 
-    pub(super) async fn observe(&self, sites: &[String]) -> Result<(), Failure> {
-        match self.ports.get() {
-            Some(ports) => lock::observe_all(ports, sites).await,
-            None => Ok(()),
-        }
+    pub(super) async fn observe(&self, sites: &[String]) -> Vec<(String, Failure)> {
+        let Some(ports) = self.ports.get() else {
+            return Vec::new();
+        };
+        let failures = lock::observe_all(ports, sites).await.into_iter();
+        let of_port = |name: &str| self.replicas.of_port(&ports.names(), name);
+        let failures = failures.map(|(name, failure)| (of_port(&name), failure));
+        failures.collect()
     }
 
     /// Puts the document of a part, and waits until those it is meant for have applied it.
@@ -257,7 +259,7 @@ async fn answers(controller: &Controller, placed: &Placed) -> Result<Answers, Fl
     let clock = Clock::monotonic();
     loop {
         let answers = controller.wait(placed, PACE).await?;
-        if answers.silent.is_empty() || clock.now() >= PATIENCE {
+        if answers.silent.is_empty() || clock.now() >= LONGEST_ANSWER {
             return Ok(answers);
         }
     }

@@ -50,9 +50,9 @@ pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(
 }
 
 /// Counts all calls of sites anew.
-pub(super) async fn observe_all(ports: &Ports, sites: &[String]) -> Result<(), Failure> {
+pub(super) async fn observe_all(ports: &Ports, sites: &[String]) -> Vec<(String, Failure)> {
     let observed = ports.ask(async |client| observe(client, LOCK, sites).await);
-    observed.await.into_iter().collect()
+    ports.failures(observed.await)
 }
 
 /// Releases the lock. At a port that cannot be asked it is over at its time.

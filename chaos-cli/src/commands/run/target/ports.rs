@@ -28,7 +28,11 @@ use crate::{
 };
 
 /// How long a port may take for all that is asked in one look.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const LONGEST_LOOK: Duration = Duration::from_secs(3);
+/// How long calls that were hit may take to end once their rules are disabled, which releases them.
+pub(super) const LAST_CALLS: Duration = Duration::from_secs(5);
+/// How often it is looked whether something is over.
+pub(super) const PACE: Duration = Duration::from_millis(50);
 /// The greatest number of ports that are asked at once.
 const AT_ONCE: usize = 50;
 
@@ -102,7 +106,7 @@ impl Ports {
     /// Looks at each port. `observed` are the rules whose outcomes are asked for.
     pub(super) async fn look(&self, ids: &[String], observed: &[String]) -> Looks {
         let look = async |client: &Client| {
-            let looked = timeout(PATIENCE, look(client, ids, observed)).await;
+            let looked = timeout(LONGEST_LOOK, look_at(client, ids, observed)).await;
             looked.unwrap_or_else(|_| Err(no_answer("it took too long")))
         };
         self.ask(look).await
@@ -160,7 +164,7 @@ pub(super) async fn unobserve(client: &Client, id: &str) {
     let _ = client.send(request).await;
 }
 
-pub(super) async fn look(
+pub(super) async fn look_at(
     client: &Client,
     ids: &[String],
     observed: &[String],

@@ -1,6 +1,6 @@
 //! The end of a part at a fleet: its rules are disabled, looked at for the last time, and removed.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use chaos_fleet::{Controller, Name, Placed};
 use futures_util::FutureExt;
@@ -14,15 +14,12 @@ use crate::{
     commands::run::{
         stage::Part,
         target::{
-            fleet::{FleetRun, PACE, PATIENCE, answers},
-            ports::Looks,
+            fleet::{FleetRun, LONGEST_ANSWER, answers},
+            ports::{LAST_CALLS, Looks, PACE},
         },
     },
     failure::{Exit, Failure},
 };
-
-/// How long calls that were hit may take to end once their rules are disabled, which releases them.
-const LAST_CALLS: Duration = Duration::from_secs(5);
 
 impl FleetRun {
     /// Ends the document of a part. Its rules are disabled first, which keeps what they have counted; then it is removed.
@@ -92,7 +89,7 @@ impl FleetRun {
                 sleep(PACE).await;
             }
         };
-        let _ = timeout(PATIENCE, all_say_so).await;
+        let _ = timeout(LONGEST_ANSWER, all_say_so).await;
         left
     }
 }
