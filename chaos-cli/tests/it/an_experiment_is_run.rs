@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Clock, Policy};
+use chaos_core::{Clock, Policy, SiteKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -724,4 +724,35 @@ fn a_fleet_needs_the_feature_of_this_name() {
     let fleet = json!({ "fleet": { "etcd": ["http://127.0.0.1:2379"], "name": "demo" } });
     let ran = lab.run(2, json!({ "target": fleet }));
     assert!(ran.stderr.contains("the feature `fleet`"), "{ran:?}");
+}
+
+/// A site in code does not see how calls end.
+#[test]
+fn failures_are_asked_for_only_where_they_are_counted() {
+    let lab = Lab::new();
+    let _ = lab.port.injector.site_of("db.read", SiteKind::Sync);
+    let probe = json!({ "name": "few fail", "site": "db.read", "expect": { "error_ratio": { "at_most": 0.1 } } });
+    let compare = json!({ "name": "no worse", "site": "db.read", "compare": { "rule": "lost", "error_ratio": { "at_most": 0.1 } } });
+    let worse = json!({ "rule": "lost", "site": "db.read", "error_ratio": 0.05 });
+    for (fields, field) in [
+        (
+            json!({ "hypothesis": { "title": "x", "probes": [probe] } }),
+            "hypothesis.probes[0].site: ",
+        ),
+        (
+            json!({ "hypothesis": { "title": "x", "probes": [compare] } }),
+            "hypothesis.probes[0].site: ",
+        ),
+        (
+            json!({ "stop": { "worse_than_control": worse } }),
+            "stop.worse_than_control.site: ",
+        ),
+    ] {
+        let ran = lab.run(2, fields);
+        assert!(
+            ran.stderr.contains(field) && ran.stderr.contains("the site of a layer"),
+            "{field}: {ran:?}"
+        );
+        assert!(!lab.was_armed());
+    }
 }

@@ -110,7 +110,7 @@ impl RunTarget {
         sites: &[String],
     ) -> Result<(), Failure> {
         match self {
-            Self::Endpoints(endpoints) => endpoints.check(out, experiment, sites).await,
+            Self::Endpoints(endpoints) => endpoints.check(out, experiment).await,
             #[cfg(feature = "fleet")]
             Self::Fleet(fleet) => fleet.check(globals, experiment, sites).await,
         }

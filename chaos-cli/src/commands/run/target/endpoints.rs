@@ -38,19 +38,14 @@ impl EndpointRun {
     }
 
     /// Asks each port whether it is not halted, has the sites, and would take the rules of each phase.
-    pub(super) async fn check(
-        &self,
-        out: &Output,
-        experiment: &Experiment,
-        sites: &[String],
-    ) -> Result<(), Failure> {
+    pub(super) async fn check(&self, out: &Output, experiment: &Experiment) -> Result<(), Failure> {
         let phases = experiment.phases.iter();
         let rules = phases.flat_map(|phase| {
             let ttl = phase.length + GRACE;
             phase.rules.iter().map(move |rule| rule.json_for(ttl))
         });
         let rules: Vec<Value> = rules.collect();
-        ready::ask(&self.ports, &rules, sites).await?;
+        ready::ask(&self.ports, experiment, &rules).await?;
         for answers in self.ports.check(&rules).await {
             for answer in answers.map_err(of_the_file)? {
                 out.warnings(&answer);

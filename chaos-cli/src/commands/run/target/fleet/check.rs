@@ -73,6 +73,6 @@ impl FleetRun {
             return Err(failure.at("target.fleet", allowed));
         }
         let rules: Vec<_> = experiment.rules().map(|rule| rule.json().clone()).collect();
-        ready::ask(ports, &rules, sites).await
+        ready::ask(ports, experiment, &rules).await
     }
 }
