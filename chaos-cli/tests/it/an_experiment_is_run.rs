@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Clock, Policy, SiteKind};
+use chaos_core::{Clock, Policy, SiteKind, wire};
 use serde_json::{Value, json};
 
 use crate::{
@@ -754,5 +754,45 @@ fn failures_are_asked_for_only_where_they_are_counted() {
             "{field}: {ran:?}"
         );
         assert!(!lab.was_armed());
+    }
+}
+
+/// What is not counted for this run any longer judges nothing, and what another run counts goes on.
+#[test]
+fn counts_that_are_lost_end_it() {
+    for is_taken in [true, false] {
+        let lab = Lab::new();
+        let child = lab
+            .command(long(), &[])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("a call is hit", || {
+            lab.traffic.as_ref().unwrap().faults() > 0
+        });
+        let injector = &lab.port.injector;
+        if is_taken {
+            let mut lock = lab.port.rule("experiment-lock");
+            lock["reason"] = "that of another run".into();
+            injector.put(wire::rule_from_value(lock, None).unwrap());
+            injector
+                .observe_outcomes("experiment-lock", ["http.server"])
+                .unwrap();
+        } else {
+            injector.end_outcomes("experiment-lock");
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(14), "{output:?}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            printed.contains("calls are not counted for this run"),
+            "{printed}"
+        );
+        assert_eq!(injector.outcomes("experiment-lock").is_some(), is_taken);
+        let ids: &[&str] = match is_taken {
+            true => &["experiment-lock"],
+            false => &[],
+        };
+        assert_eq!(lab.port.ids(), ids);
     }
 }

@@ -72,12 +72,12 @@ impl Run<'_> {
                 }
             }
         }
+        if let Some(cut) = self.restarted(looks) {
+            return Some(cut);
+        }
         // Once the rules are gone, there is nothing to stop.
         if part.stage == Some(Stage::After) {
             return None;
-        }
-        if let Some(cut) = self.restarted(looks) {
-            return Some(cut);
         }
         let known = looks.iter().zip(&names).enumerate();
         let known = known.filter_map(|(nth, (look, name))| Some((nth, name, look.as_ref().ok()?)));
@@ -103,13 +103,16 @@ impl Run<'_> {
         ended_by_others
     }
 
-    /// Returns the cut for a port at which another process answers than at the beginning.
+    /// Returns the cut for a port at which another process answers than at the beginning, or which has lost its counts.
     pub(super) fn restarted(&self, looks: &Looks) -> Option<Cut> {
         let mut looks = looks.iter().zip(self.target.names()).enumerate();
         looks.find_map(|(nth, (look, name))| {
-            let is_another = self.start.is_another_process(nth, look.as_ref().ok()?);
-            let failure = || Failure::new(Exit::NoAnswer, "it has been started again");
-            is_another.then(|| Cut::Lost(name, failure()))
+            let look = look.as_ref().ok()?;
+            let failure = match self.start.is_another_process(nth, look) {
+                true => Failure::new(Exit::NoAnswer, "it has been started again"),
+                false => look.lost_counts()?,
+            };
+            Some(Cut::Lost(name, failure))
         })
     }
 

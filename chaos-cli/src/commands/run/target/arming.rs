@@ -138,7 +138,7 @@ impl Ports {
         // A rule that cannot be disabled is deleted.
         join_all(ids.iter().map(|id| self.enable(client, id, false))).await;
         let last_calls = timeout(LAST_CALLS, await_last_calls(client, &ids)).await;
-        let last = timeout(PATIENCE, look(client, &ids, observed)).await;
+        let last = timeout(PATIENCE, self.look_at(client, &ids, observed)).await;
         let deleted = ids.iter().map(async |id| {
             if observed.contains(id) {
                 unobserve(client, id).await;

@@ -42,7 +42,7 @@ pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(
     let mut first = None;
     for (client, taken) in ports.fleet.clients.iter().zip(taken) {
         match taken {
-            Ok(()) => drop(delete(client, text(&rule, "reason")).await),
+            Ok(()) => drop(delete(client, text(&rule, "reason"), &[]).await),
             Err(failure) => first = first.or(Some(failure)),
         }
     }
@@ -51,20 +51,21 @@ pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(
 
 /// Counts all calls of sites anew.
 pub(super) async fn observe_all(ports: &Ports, sites: &[String]) -> Result<(), Failure> {
-    let observed = ports.ask(async |client| observe(client, LOCK, sites).await);
+    let observed = ports.ask(async |client| {
+        let outcomes = observe(client, LOCK, sites).await?;
+        let since = outcomes["since"].clone();
+        ports.counting.borrow_mut().insert(client.name(), since);
+        Ok(())
+    });
     observed.await.into_iter().collect()
 }
 
 /// Releases the lock. At a port that cannot be asked it is over at its time.
 pub(super) async fn release_all(ports: &Ports, sites: &[String]) {
     let reason = ports.lock.take();
-    let release = async |client: &Client| {
-        if !sites.is_empty() {
-            unobserve(client, LOCK).await;
-        }
-        delete(client, &reason).await
-    };
-    ports.ask(release).await;
+    ports
+        .ask(async |client| delete(client, &reason, sites).await)
+        .await;
 }
 
 /// What stands between the title and the end of the lock's time.
@@ -101,11 +102,14 @@ async fn take(client: &Client, rule: &Value) -> Result<(), Failure> {
     })
 }
 
-/// Deletes the lock with this reason. That of somebody else stays.
-async fn delete(client: &Client, reason: &str) -> Result<(), Failure> {
+/// Deletes the lock with this reason, and what is counted for it at `sites`. That of somebody else stays, with its counts.
+async fn delete(client: &Client, reason: &str, sites: &[String]) -> Result<(), Failure> {
     let held = client.get(&["v1", "rules", LOCK]).await?;
     if text(&held.body, "reason") != reason {
         return Ok(());
+    }
+    if !sites.is_empty() {
+        unobserve(client, LOCK).await;
     }
     let request = Request::new(Method::DELETE, &["v1", "rules", LOCK]);
     let request = request.if_match(held.etag.as_deref());

@@ -23,6 +23,7 @@ use crate::{
         request::Request,
         rule_list::has_ended,
     },
+    commands::run::target::lock::LOCK,
     failure::{Exit, Failure},
     fleet::Fleet,
 };
@@ -39,6 +40,8 @@ pub(super) struct Ports {
     pub(super) reason: String,
     /// The reason of the lock that this run has taken.
     pub(super) lock: RefCell<String>,
+    /// When each port has begun to count for the lock, as it says itself.
+    pub(super) counting: RefCell<BTreeMap<String, Value>>,
     /// The rules that this run has made, or may have, by port.
     pub(super) made: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
@@ -51,6 +54,8 @@ pub(in crate::commands::run) struct PortLook {
     pub(in crate::commands::run) rules: BTreeMap<String, Value>,
     /// What became of calls, for each rule that is observed.
     pub(in crate::commands::run) outcomes: BTreeMap<String, Value>,
+    /// Whether the port counts no calls for the lock of this run any longer.
+    has_lost_counts: bool,
 }
 
 /// What all ports say at one moment, in their order.
@@ -62,6 +67,13 @@ impl PortLook {
         let rules = self.rules.values();
         rules.map(|rule| number(&rule["stats"], field)).sum()
     }
+
+    /// Returns the failure if what the port has counted of all calls is gone, or that of another run.
+    pub(in crate::commands::run) fn lost_counts(&self) -> Option<Failure> {
+        let detail = "calls are not counted for this run any longer: somebody else has begun or ended the count";
+        let failure = || Failure::new(Exit::Changed, detail);
+        self.has_lost_counts.then(failure)
+    }
 }
 
 impl Ports {
@@ -70,6 +82,7 @@ impl Ports {
             fleet,
             reason: format!("experiment: {title}"),
             lock: RefCell::default(),
+            counting: RefCell::default(),
             made: RefCell::default(),
         }
     }
@@ -102,10 +115,31 @@ impl Ports {
     /// Looks at each port. `observed` are the rules whose outcomes are asked for.
     pub(super) async fn look(&self, ids: &[String], observed: &[String]) -> Looks {
         let look = async |client: &Client| {
-            let looked = timeout(PATIENCE, look(client, ids, observed)).await;
+            let looked = timeout(PATIENCE, self.look_at(client, ids, observed)).await;
             looked.unwrap_or_else(|_| Err(no_answer("it took too long")))
         };
         self.ask(look).await
+    }
+
+    /// Looks at a port. What it counts for the lock of another run is left out.
+    pub(super) async fn look_at(
+        &self,
+        client: &Client,
+        ids: &[String],
+        observed: &[String],
+    ) -> Result<PortLook, Failure> {
+        let mut look = look(client, ids, observed).await?;
+        let counting = self.counting.borrow();
+        if let Some(since) = counting.get(&client.name())
+            && observed.iter().any(|id| id == LOCK)
+        {
+            let counted = look.outcomes.get(LOCK);
+            look.has_lost_counts = counted.map(|counted| &counted["since"]) != Some(since);
+            if look.has_lost_counts {
+                look.outcomes.remove(LOCK);
+            }
+        }
+        Ok(look)
     }
 
     /// Returns the entries of each port's audit that came after one with this id, the oldest first.
@@ -144,14 +178,14 @@ pub(super) fn in_use(id: &str) -> Failure {
     }
 }
 
-/// Begins to count the calls of sites for a rule, from zero.
-pub(super) async fn observe(client: &Client, id: &str, sites: &[String]) -> Result<(), Failure> {
+/// Begins to count the calls of sites for a rule, from zero, and returns what is counted so far.
+pub(super) async fn observe(client: &Client, id: &str, sites: &[String]) -> Result<Value, Failure> {
     if sites.is_empty() {
-        return Ok(());
+        return Ok(Value::Null);
     }
     let request = Request::new(Method::PUT, &["v1", "rules", id, "outcomes"]);
-    client.send(request.body(json!({ "sites": sites }))).await?;
-    Ok(())
+    let answer = client.send(request.body(json!({ "sites": sites }))).await?;
+    Ok(answer.body)
 }
 
 /// Ends the counting for a rule. It ends by itself, too.
@@ -188,5 +222,6 @@ pub(super) async fn look(
         status,
         rules: rules.into_iter().flatten().collect(),
         outcomes: outcomes.into_iter().flatten().collect(),
+        has_lost_counts: false,
     })
 }
