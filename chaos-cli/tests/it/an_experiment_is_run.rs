@@ -11,7 +11,14 @@ use std::{
     time::Duration,
 };
 
+use axum::{
+    Json,
+    extract::Request,
+    middleware::{Next, from_fn},
+    response::IntoResponse,
+};
 use chaos_core::{Clock, Policy, SiteKind, wire};
+use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::{
@@ -795,4 +802,20 @@ fn counts_that_are_lost_end_it() {
         };
         assert_eq!(lab.port.ids(), ids);
     }
+}
+
+#[test]
+fn an_audit_is_not_trusted() {
+    let lab = Lab::new();
+    let admin = Admin::new(lab.port.injector.clone());
+    let url = serve(
+        admin.router().layer(from_fn(
+            async |request: Request, next: Next| match request.uri().path() {
+                "/v1/audit" => Json(json!({ "entries": ["a text", 7, null, [1]] })).into_response(),
+                _ => next.run(request).await,
+            },
+        )),
+    );
+    lab.run(0, json!({ "target": { "endpoint": url } }));
+    assert_eq!(lab.journal()["x-chaos"]["verdict"], "held");
 }

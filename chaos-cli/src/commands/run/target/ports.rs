@@ -150,6 +150,8 @@ impl Ports {
             let answer = client.send(request.query("limit", "1000")).await;
             let body = answer.map(|answer| answer.body).unwrap_or_default();
             let mut entries = body["entries"].as_array().cloned().unwrap_or_default();
+            // What is none has nobody who did it.
+            entries.retain(Value::is_object);
             entries.sort_by_key(|entry| number(entry, "id"));
             for entry in &mut entries {
                 entry["endpoint"] = client.name().into();
