@@ -17,7 +17,7 @@ use axum::{
     middleware::{Next, from_fn},
     response::IntoResponse,
 };
-use chaos_core::{Clock, Policy, SiteKind, wire};
+use chaos_core::{Clock, Policy, Rate, SiteKind, wire};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
@@ -818,4 +818,20 @@ fn an_audit_is_not_trusted() {
     );
     lab.run(0, json!({ "target": { "endpoint": url } }));
     assert_eq!(lab.journal()["x-chaos"]["verdict"], "held");
+}
+
+/// The lock is no more than the rule that it stands for.
+#[test]
+fn a_policy_that_permits_the_rules_permits_the_lock() {
+    let lab = Lab::new();
+    let half = Policy::new().rate(Rate::new(0.5).unwrap());
+    lab.port
+        .injector
+        .set_policy(half.max_ttl(Duration::from_secs(60)));
+    lab.run(0, json!({}));
+    let program = json!([{ "for": "2s", "rate": "0.4..0.5" }]);
+    let phases = json!([{ "name": "lost", "for": "2s", "rules": [
+        { "id": "lost", "site": "http.server", "program": program, "faults": [{ "status": 503 }] },
+    ] }]);
+    lab.run(0, json!({ "phases": phases }));
 }

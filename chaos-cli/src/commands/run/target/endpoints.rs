@@ -51,7 +51,9 @@ impl EndpointRun {
                 out.warnings(&answer);
             }
         }
-        Ok(())
+        let lock = self.ports.check(&[lock::rule(experiment)]).await;
+        lock.into_iter()
+            .try_for_each(|answer| answer.map(drop).map_err(of_the_file))
     }
 
     /// Takes the lock of each port.

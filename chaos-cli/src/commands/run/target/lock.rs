@@ -16,24 +16,30 @@ use crate::{
 /// The id of the rule.
 pub(in crate::commands::run) const LOCK: &str = "experiment-lock";
 
-/// Takes the lock at each port: a rule like the first of the experiment, which is never enabled.
-///
-/// # Errors
-/// Returns a failure, and leaves no lock, if a port has one whose time is not over.
-pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(), Failure> {
+/// Returns the lock: the first rule of the experiment, so that a policy which permits that permits this, but never enabled.
+pub(super) fn rule(experiment: &Experiment) -> Value {
     // Each part arms, ends and asks once more.
     let grace = Duration::from_secs(30 * (experiment.phases.len() as u64 + 3));
     let until = Timestamp::now() + experiment.length() + grace;
     let title = clip(&experiment.title);
     let first = experiment.rules().next();
-    let rule = first.map_or(&Value::Null, |rule| rule.json());
-    let rule = json!({
-        "id": LOCK,
-        "site": rule["site"],
-        "faults": rule["faults"],
-        "enabled": false,
-        "reason": format!("{title}{MARK}{until:.0}"),
-    });
+    let mut rule = first.map_or_else(|| json!({}), |rule| rule.json().clone());
+    if let Some(fields) = rule.as_object_mut() {
+        // It lasts as long as the run, and has nothing to guard.
+        fields.retain(|field, _| !["ttl", "guards"].contains(&&**field));
+    }
+    rule["id"] = LOCK.into();
+    rule["enabled"] = false.into();
+    rule["reason"] = format!("{title}{MARK}{until:.0}").into();
+    rule
+}
+
+/// Takes the lock at each port.
+///
+/// # Errors
+/// Returns a failure, and leaves no lock, if a port has one whose time is not over.
+pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(), Failure> {
+    let rule = rule(experiment);
     ports.lock.replace(text(&rule, "reason").to_owned());
     let taken = ports.ask(async |client| take(client, &rule).await).await;
     if taken.iter().all(Result::is_ok) {
