@@ -835,3 +835,22 @@ fn a_policy_that_permits_the_rules_permits_the_lock() {
     ] }]);
     lab.run(0, json!({ "phases": phases }));
 }
+
+/// Whatever phase it was of, and however its durations are written.
+#[test]
+fn what_a_killed_run_has_left_is_recognised() {
+    let lab = Lab::new();
+    let rule = |fault: Value| json!({ "id": "lost", "site": "http.server", "rate": 0.5, "faults": [fault] });
+    let (fails, is_slow) = (json!({ "status": 503 }), json!({ "latency": "1000us" }));
+    let mut left = rule(is_slow.clone());
+    left["enabled"] = false.into();
+    let phases = json!([
+        { "name": "lost", "for": "1s", "rules": [rule(fails)] },
+        { "name": "slow", "for": "1s", "rules": [rule(is_slow)] },
+    ]);
+    lab.port
+        .injector
+        .put(wire::rule_from_value(left, None).unwrap());
+    lab.run(0, json!({ "phases": phases }));
+    assert!(lab.port.ids().is_empty());
+}

@@ -50,7 +50,7 @@ impl RunTarget {
     ) -> Result<Self, Failure> {
         match &experiment.target {
             Target::Endpoints(endpoints) => {
-                let endpoints = EndpointRun::open(globals, endpoints, &experiment.title);
+                let endpoints = EndpointRun::open(globals, endpoints, experiment);
                 endpoints.map(Self::Endpoints)
             }
             #[cfg(feature = "fleet")]

@@ -12,9 +12,7 @@ use crate::{
     client::{Client, answer::text, no_answer, request::Request},
     commands::run::{
         cut::Cut,
-        target::ports::{
-            Looks, PATIENCE, Ports, in_use, is_left_over, look, observe, put, unobserve,
-        },
+        target::ports::{Looks, PATIENCE, Ports, in_use, look, observe, put, unobserve},
     },
     failure::{Exit, Failure},
 };
@@ -76,7 +74,7 @@ impl Ports {
         if made.as_ref().is_err_and(is_there) {
             self.note_made(client, id, false);
             let there = client.get(&["v1", "rules", id]).await?;
-            if !is_left_over(&there.body, rule) {
+            if !self.is_left_over(&there.body) {
                 return Err(in_use(id));
             }
             let delete = Request::new(Method::DELETE, &["v1", "rules", id]);

@@ -28,12 +28,12 @@ impl EndpointRun {
     pub(super) fn open(
         globals: &Globals,
         endpoints: &[String],
-        title: &str,
+        experiment: &Experiment,
     ) -> Result<Self, Failure> {
         let fleet = config::fleet_at(globals, endpoints)?;
         fleet.check(false)?;
         Ok(Self {
-            ports: Ports::new(fleet, title),
+            ports: Ports::new(fleet, experiment),
         })
     }
 

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use chaos_core::wire::rule_to_value;
+use chaos_gameday::Experiment;
 use futures_util::{
     StreamExt,
     future::{join_all, try_join_all},
@@ -38,6 +40,8 @@ pub(super) struct Ports {
     pub(super) fleet: Fleet,
     /// Why, for the audit.
     pub(super) reason: String,
+    /// The rules of the experiment, as a port writes them.
+    rules: Vec<Value>,
     /// The reason of the lock that this run has taken.
     pub(super) lock: RefCell<String>,
     /// When each port has begun to count for the lock, as it says itself.
@@ -77,10 +81,12 @@ impl PortLook {
 }
 
 impl Ports {
-    pub(super) fn new(fleet: Fleet, title: &str) -> Self {
+    pub(super) fn new(fleet: Fleet, experiment: &Experiment) -> Self {
+        let rules = experiment.rules();
         Self {
             fleet,
-            reason: format!("experiment: {title}"),
+            reason: format!("experiment: {}", experiment.title),
+            rules: rules.map(|rule| rule_to_value(rule.rule())).collect(),
             lock: RefCell::default(),
             counting: RefCell::default(),
             made: RefCell::default(),
@@ -98,6 +104,18 @@ impl Ports {
 
     pub(super) fn names(&self) -> Vec<String> {
         self.fleet.clients.iter().map(Client::name).collect()
+    }
+
+    /// Returns whether a rule injects nothing any longer, and does what one of the experiment does, in whichever phase: a run
+    /// that was killed has left it.
+    pub(super) fn is_left_over(&self, there: &Value) -> bool {
+        let is_quiet = there["enabled"] == false || has_ended(there);
+        let is_as = |rule: &Value| {
+            ["id", "site", "faults"]
+                .iter()
+                .all(|field| there[field] == rule[field])
+        };
+        is_quiet && self.rules.iter().any(is_as)
     }
 
     /// Asks each port in a dry run whether it would take the rules.
@@ -164,12 +182,6 @@ impl Ports {
 
 pub(super) fn put(rule: &Value) -> Request {
     Request::new(Method::PUT, &["v1", "rules", text(rule, "id")]).body(rule.clone())
-}
-
-/// Returns whether a rule injects nothing any longer, and does what this one would: a run that was killed has left it.
-pub(super) fn is_left_over(there: &Value, rule: &Value) -> bool {
-    let is_quiet = there["enabled"] == false || has_ended(there);
-    is_quiet && there["site"] == rule["site"] && there["faults"] == rule["faults"]
 }
 
 pub(super) fn in_use(id: &str) -> Failure {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     client::{Client, answer::text},
-    commands::run::target::ports::{Ports, in_use, is_left_over},
+    commands::run::target::ports::{Ports, in_use},
     failure::{Exit, Failure},
 };
 
@@ -38,7 +38,7 @@ pub(super) async fn ask(
             has_site(client, known, "site", site)?;
         }
         for rule in rules {
-            is_free(client, rule).await?;
+            is_free(ports, client, rule).await?;
         }
         Ok(())
     };
@@ -93,12 +93,12 @@ fn counts_failures(
 }
 
 /// Returns a failure if somebody else has a rule of this id.
-async fn is_free(client: &Client, rule: &Value) -> Result<(), Failure> {
+async fn is_free(ports: &Ports, client: &Client, rule: &Value) -> Result<(), Failure> {
     let id = text(rule, "id");
     match client.get(&["v1", "rules", id]).await {
         Err(failure) if failure.status == Some(404) => Ok(()),
         Err(failure) => Err(failure),
-        Ok(there) if is_left_over(&there.body, rule) => Ok(()),
+        Ok(there) if ports.is_left_over(&there.body) => Ok(()),
         Ok(_) => Err(in_use(id)),
     }
 }
