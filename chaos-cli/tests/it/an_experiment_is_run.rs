@@ -854,3 +854,14 @@ fn what_a_killed_run_has_left_is_recognised() {
     lab.run(0, json!({ "phases": phases }));
     assert!(lab.port.ids().is_empty());
 }
+
+#[test]
+fn a_lock_whose_answer_is_lost_is_taken_back() {
+    let lab = Lab::new();
+    let relay = Relay::that_loses_an_answer(&lab.port.url);
+    lab.run(3, json!({ "target": { "endpoint": relay.url } }));
+    let entries = lab.port.injector.audit().after(0).entries;
+    let mut changes = entries.iter().flat_map(|entry| entry.changes());
+    assert!(changes.any(|change| change.1.is_some()), "it was taken");
+    assert!(lab.port.ids().is_empty());
+}

@@ -47,10 +47,11 @@ pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(
     }
     let mut first = None;
     for (client, taken) in ports.fleet.clients.iter().zip(taken) {
-        match taken {
-            Ok(()) => drop(delete(client, text(&rule, "reason"), &[]).await),
-            Err(failure) => first = first.or(Some(failure)),
+        // Whether a request without an answer was carried out is not known.
+        if taken.as_ref().map_or_else(is_without_answer, |()| true) {
+            drop(delete(client, text(&rule, "reason"), &[]).await);
         }
+        first = first.or(taken.err());
     }
     Err(first.unwrap_or_else(|| Failure::new(Exit::Changed, "the target is in use")))
 }
@@ -80,6 +81,10 @@ const MARK: &str = ", until ";
 /// Returns what of a title fits into a reason.
 fn clip(title: &str) -> String {
     title.chars().take(200).collect()
+}
+
+fn is_without_answer(failure: &Failure) -> bool {
+    failure.status.is_none()
 }
 
 async fn take(client: &Client, rule: &Value) -> Result<(), Failure> {
