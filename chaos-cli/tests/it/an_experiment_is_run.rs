@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
@@ -14,6 +14,7 @@ use std::{
 use axum::{
     Json,
     extract::Request,
+    http::Method,
     middleware::{Next, from_fn},
     response::IntoResponse,
 };
@@ -864,4 +865,49 @@ fn a_lock_whose_answer_is_lost_is_taken_back() {
     let mut changes = entries.iter().flat_map(|entry| entry.changes());
     assert!(changes.any(|change| change.1.is_some()), "it was taken");
     assert!(lab.port.ids().is_empty());
+}
+
+/// A signal while rules are made: they are not in force.
+#[test]
+fn an_arming_that_is_cut_has_not_succeeded() {
+    let lab = Lab::new();
+    let admin = Admin::new(lab.port.injector.clone());
+    let is_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_asked);
+    let url = serve(
+        admin
+            .router()
+            .layer(from_fn(move |request: Request, next: Next| {
+                let uri = request.uri();
+                let is_real = uri.query().is_none_or(|query| !query.contains("dry_run"));
+                let hangs =
+                    request.method() == Method::PUT && uri.path() == "/v1/rules/lost" && is_real;
+                let asked = Arc::clone(&asked);
+                async move {
+                    if hangs {
+                        asked.store(true, Ordering::Relaxed);
+                        tokio::time::sleep(Duration::from_secs(60)).await;
+                    }
+                    next.run(request).await
+                }
+            })),
+    );
+    let fields = json!({ "target": { "endpoint": url } });
+    let child = lab
+        .command(fields, &["--timeout", "1m"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the rule is to be made", || {
+        is_asked.load(Ordering::Relaxed)
+    });
+    kill(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let journal = lab.journal();
+    let mut entries = journal["run"].as_array().unwrap().iter();
+    let arming = entries.find(|entry| entry["activity"]["name"] == "arm lost for lost");
+    let arming = arming.unwrap_or_else(|| panic!("{journal:#}"));
+    assert_eq!(arming["status"], "failed", "{arming:#}");
+    assert_eq!(arming["output"], "signal 2", "{arming:#}");
 }
