@@ -5,13 +5,21 @@ use std::{
     process::Stdio,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use chaos_core::{Clock, Policy};
+use axum::{
+    Json,
+    extract::Request,
+    http::Method,
+    middleware::{Next, from_fn},
+    response::IntoResponse,
+};
+use chaos_core::{Clock, Policy, Rate, SiteKind, wire};
+use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::{
@@ -753,4 +761,182 @@ fn a_fleet_needs_the_feature_of_this_name() {
     let fleet = json!({ "fleet": { "etcd": ["http://127.0.0.1:2379"], "name": "demo" } });
     let ran = lab.run(2, json!({ "target": fleet }));
     assert!(ran.stderr.contains("the feature `fleet`"), "{ran:?}");
+}
+
+/// A site in code does not see how calls end.
+#[test]
+fn failures_are_asked_for_only_where_they_are_counted() {
+    let lab = Lab::new();
+    let _ = lab.port.injector.site_of("db.read", SiteKind::Sync);
+    let probe = json!({ "name": "few fail", "site": "db.read", "expect": { "error_ratio": { "at_most": 0.1 } } });
+    let compare = json!({ "name": "no worse", "site": "db.read", "compare": { "rule": "lost", "error_ratio": { "at_most": 0.1 } } });
+    let worse = json!({ "rule": "lost", "site": "db.read", "error_ratio": 0.05 });
+    for (fields, field) in [
+        (
+            json!({ "hypothesis": { "title": "x", "probes": [probe] } }),
+            "hypothesis.probes[0].site: ",
+        ),
+        (
+            json!({ "hypothesis": { "title": "x", "probes": [compare] } }),
+            "hypothesis.probes[0].site: ",
+        ),
+        (
+            json!({ "stop": { "worse_than_control": worse } }),
+            "stop.worse_than_control.site: ",
+        ),
+    ] {
+        let ran = lab.run(2, fields);
+        assert!(
+            ran.stderr.contains(field) && ran.stderr.contains("the site of a layer"),
+            "{field}: {ran:?}"
+        );
+        assert!(!lab.was_armed());
+    }
+}
+
+/// What is not counted for this run any longer judges nothing, and what another run counts goes on.
+#[test]
+fn counts_that_are_lost_end_it() {
+    for is_taken in [true, false] {
+        let lab = Lab::new();
+        let child = lab
+            .command(long(), &[])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        until("a call is hit", || {
+            lab.traffic.as_ref().unwrap().faults() > 0
+        });
+        let injector = &lab.port.injector;
+        if is_taken {
+            let mut lock = lab.port.rule("experiment-lock");
+            lock["reason"] = "that of another run".into();
+            injector.put(wire::rule_from_value(lock, None).unwrap());
+            injector
+                .observe_outcomes("experiment-lock", ["http.server"])
+                .unwrap();
+        } else {
+            injector.end_outcomes("experiment-lock");
+        }
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(14), "{output:?}");
+        let printed = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            printed.contains("calls are not counted for this run"),
+            "{printed}"
+        );
+        assert_eq!(injector.outcomes("experiment-lock").is_some(), is_taken);
+        let ids: &[&str] = match is_taken {
+            true => &["experiment-lock"],
+            false => &[],
+        };
+        assert_eq!(lab.port.ids(), ids);
+    }
+}
+
+#[test]
+fn an_audit_is_not_trusted() {
+    let lab = Lab::new();
+    let admin = Admin::new(lab.port.injector.clone());
+    let url = serve(
+        admin.router().layer(from_fn(
+            async |request: Request, next: Next| match request.uri().path() {
+                "/v1/audit" => Json(json!({ "entries": ["a text", 7, null, [1]] })).into_response(),
+                _ => next.run(request).await,
+            },
+        )),
+    );
+    lab.run(0, json!({ "target": { "endpoint": url } }));
+    assert_eq!(lab.journal()["x-chaos"]["verdict"], "held");
+}
+
+/// The lock is no more than the rule that it stands for.
+#[test]
+fn a_policy_that_permits_the_rules_permits_the_lock() {
+    let lab = Lab::new();
+    let half = Policy::new().rate(Rate::new(0.5).unwrap());
+    lab.port
+        .injector
+        .set_policy(half.max_ttl(Duration::from_secs(60)));
+    lab.run(0, json!({}));
+    let program = json!([{ "for": "2s", "rate": "0.4..0.5" }]);
+    let phases = json!([{ "name": "lost", "for": "2s", "rules": [
+        { "id": "lost", "site": "http.server", "program": program, "faults": [{ "status": 503 }] },
+    ] }]);
+    lab.run(0, json!({ "phases": phases }));
+}
+
+/// Whatever phase it was of, and however its durations are written.
+#[test]
+fn what_a_killed_run_has_left_is_recognised() {
+    let lab = Lab::new();
+    let rule = |fault: Value| json!({ "id": "lost", "site": "http.server", "rate": 0.5, "faults": [fault] });
+    let (fails, is_slow) = (json!({ "status": 503 }), json!({ "latency": "1000us" }));
+    let mut left = rule(is_slow.clone());
+    left["enabled"] = false.into();
+    let phases = json!([
+        { "name": "lost", "for": "1s", "rules": [rule(fails)] },
+        { "name": "slow", "for": "1s", "rules": [rule(is_slow)] },
+    ]);
+    lab.port
+        .injector
+        .put(wire::rule_from_value(left, None).unwrap());
+    lab.run(0, json!({ "phases": phases }));
+    assert!(lab.port.ids().is_empty());
+}
+
+#[test]
+fn a_lock_whose_answer_is_lost_is_taken_back() {
+    let lab = Lab::new();
+    let relay = Relay::that_loses_an_answer(&lab.port.url);
+    lab.run(3, json!({ "target": { "endpoint": relay.url } }));
+    let entries = lab.port.injector.audit().after(0).entries;
+    let mut changes = entries.iter().flat_map(|entry| entry.changes());
+    assert!(changes.any(|change| change.1.is_some()), "it was taken");
+    assert!(lab.port.ids().is_empty());
+}
+
+/// A signal while rules are made: they are not in force.
+#[test]
+fn an_arming_that_is_cut_has_not_succeeded() {
+    let lab = Lab::new();
+    let admin = Admin::new(lab.port.injector.clone());
+    let is_asked = Arc::new(AtomicBool::new(false));
+    let asked = Arc::clone(&is_asked);
+    let url = serve(
+        admin
+            .router()
+            .layer(from_fn(move |request: Request, next: Next| {
+                let uri = request.uri();
+                let is_real = uri.query().is_none_or(|query| !query.contains("dry_run"));
+                let hangs =
+                    request.method() == Method::PUT && uri.path() == "/v1/rules/lost" && is_real;
+                let asked = Arc::clone(&asked);
+                async move {
+                    if hangs {
+                        asked.store(true, Ordering::Relaxed);
+                        tokio::time::sleep(Duration::from_secs(60)).await;
+                    }
+                    next.run(request).await
+                }
+            })),
+    );
+    let fields = json!({ "target": { "endpoint": url } });
+    let child = lab
+        .command(fields, &["--timeout", "1m"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the rule is to be made", || {
+        is_asked.load(Ordering::Relaxed)
+    });
+    kill(&child, "-INT");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{output:?}");
+    let journal = lab.journal();
+    let mut entries = journal["run"].as_array().unwrap().iter();
+    let arming = entries.find(|entry| entry["activity"]["name"] == "arm lost for lost");
+    let arming = arming.unwrap_or_else(|| panic!("{journal:#}"));
+    assert_eq!(arming["status"], "failed", "{arming:#}");
+    assert_eq!(arming["output"], "signal 2", "{arming:#}");
 }

@@ -15,6 +15,10 @@ pub(super) const QUERY: usize = 4096;
 pub(super) const PROBES: usize = 64;
 pub(super) const PHASES: usize = 32;
 pub(super) const RULES: usize = 64;
+/// The most sites at which a port observes a rule.
+pub(super) const COUNTED_SITES: usize = 16;
+/// The most rules that a port observes, without the lock of the experiment, which is one.
+pub(super) const COUNTED_RULES: usize = 15;
 pub(super) const ENDPOINTS: usize = 256;
 /// The most watchers, tags, labels, headers and follow-ups.
 pub(super) const LIST: usize = 100;

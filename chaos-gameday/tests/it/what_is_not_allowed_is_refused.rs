@@ -334,3 +334,40 @@ phases: [ { name: lost, for: 1s, rules: [ { id: lost, site: db.read, faults: [ {
 "#;
     assert_eq!(refused(text, Format::Yaml).field(), "hypothesis.probes");
 }
+
+/// A port observes 16 rules, of which the lock is one, at 16 sites.
+#[test]
+fn no_more_is_counted_than_a_port_observes() {
+    let rules = |count: usize| {
+        let rule =
+            |n| format!("{{ id: r{n}, site: db.read, rate: 0.5, faults: [ {{ error: lost }} ] }}");
+        let rules: Vec<_> = (0..count).map(rule).collect();
+        format!("for: 10s, rules: [ {} ] }}", rules.join(", "))
+    };
+    let probes = |count: usize| {
+        let probe = |n| {
+            format!(
+                "    - {{ name: p{n}, site: s{n}, expect: {{ error_ratio: {{ at_most: 0.1 }} }} }}\n"
+            )
+        };
+        let probes: Vec<_> = (0..count).map(probe).collect();
+        format!("  probes:\n{}", probes.concat())
+    };
+    let with = |from: &str, to: &str| LOST_READS.replacen(from, to, 1);
+    let error = refused(&with("for: 10s }", &rules(16)), Format::Yaml);
+    assert_eq!(error.field(), "phases[1].rules");
+    assert!(error.problem().contains("16 rules"), "{error}");
+    assert!(error.allowed().contains("15"), "{error}");
+    experiment_from(&with("for: 10s }", &rules(15)), Format::Yaml).unwrap();
+    // `http.server` is one of them.
+    let error = refused(&with("  probes:\n", &probes(16)), Format::Yaml);
+    assert_eq!(error.field(), "hypothesis.probes");
+    assert!(error.problem().contains("17 sites"), "{error}");
+    experiment_from(&with("  probes:\n", &probes(15)), Format::Yaml).unwrap();
+    // Where nothing is counted, there may be more.
+    let unasked = format!(
+        r#"{{ title: a, target: {{ endpoint: "http://a:1" }}, hypothesis: {{ title: b, probes: [ {{ name: c, http: {{ url: "http://a:1" }} }} ] }}, phases: [ {{ name: d, {} ] }}"#,
+        rules(16)
+    );
+    experiment_from(&unasked, Format::Yaml).unwrap();
+}

@@ -89,13 +89,16 @@ impl Run<'_> {
             .or_else(|| self.first(looks, |_, look| halted_by_others(look)))
     }
 
-    /// Returns the cut for a port at which another process answers than at the beginning.
+    /// Returns the cut for a port at which another process answers than at the beginning, or which has lost its counts.
     fn restarted(&self, looks: &Looks) -> Option<Cut> {
         let mut looks = looks.iter().zip(self.target.names()).enumerate();
         looks.find_map(|(nth, (look, name))| {
-            let is_another = self.start.is_another_process(nth, look.as_ref().ok()?);
-            let failure = || Failure::new(Exit::NoAnswer, "it has been started again");
-            is_another.then(|| Cut::Lost(name, failure()))
+            let look = look.as_ref().ok()?;
+            let failure = match self.start.is_another_process(nth, look) {
+                true => Failure::new(Exit::NoAnswer, "it has been started again"),
+                false => look.lost_counts()?,
+            };
+            Some(Cut::Lost(name, failure))
         })
     }
 

@@ -55,7 +55,10 @@ impl Outcomes {
     }
 
     fn add(&mut self, rule: &str, document: &Value) {
-        for site in document["sites"].as_array().into_iter().flatten() {
+        let sites = document["sites"].as_array().into_iter().flatten();
+        // A site in code does not count the others, nor failures.
+        let counted = sites.filter(|site| !site["unmatched"].is_null());
+        for site in counted.filter(|site| !site["hit"]["failed"].is_null()) {
             let key = (rule.to_owned(), text(site, "site").to_owned());
             let keys = site["keys"].as_array().into_iter().flatten();
             self.0.entry(key).or_default().add(&SiteOutcome {

@@ -164,12 +164,7 @@ impl Run<'_> {
         let sites = (!part.observed.is_empty()).then_some(&self.sites[..]);
         let began = now();
         let armed = self.target.arm(part, rules, sites, signals).await;
-        let refused = match &armed {
-            Err(Cut::NotApplied(refused, _)) => refused.clone(),
-            Err(Cut::Lost(name, failure)) => vec![(name.clone(), failure.clone())],
-            _ => Vec::new(),
-        };
-        self.record.armed(part, rules, &refused, began);
+        self.record.armed(part, rules, armed.as_ref().err(), began);
         self.counts.borrow_mut().begin_part();
         let cut = match armed {
             Err(cut) => Some(cut),

@@ -93,25 +93,25 @@ impl<'r> Recorder<'r> {
         }
     }
 
-    /// Notes that rules were armed, or which targets did not take them.
-    pub(super) fn armed(
-        &self,
-        part: &Part,
-        rules: &[Value],
-        refused: &[(String, Failure)],
-        began: SystemTime,
-    ) {
+    /// Notes that rules were armed, or what has cut that short.
+    pub(super) fn armed(&self, part: &Part, rules: &[Value], cut: Option<&Cut>, began: SystemTime) {
+        if rules.is_empty() {
+            return;
+        }
         let ids: Vec<_> = rules.iter().map(|rule| text(rule, "id")).collect();
-        let result = match refused {
-            [] => Ok(json!(rules)),
-            refused => Err(sentences(refused).join("; ")),
-        };
+        let result = cut.map_or_else(|| Ok(json!(rules)), |cut| Err(cut.why()));
         let name = format!("arm {} for {}", ids.join(", "), part.name);
         let entry = Entry::of_action(&name, result, began, now());
         self.note(|journal| journal.run.push(entry));
         self.save();
-        for (endpoint, failure) in refused {
-            self.out.failure(Some(endpoint), failure);
+        match cut {
+            Some(Cut::NotApplied(refused, _)) => {
+                for (endpoint, failure) in refused {
+                    self.out.failure(Some(endpoint), failure);
+                }
+            }
+            Some(Cut::Lost(name, failure)) => self.out.failure(Some(name), failure),
+            _ => {}
         }
     }
 

@@ -50,7 +50,7 @@ impl RunTarget {
     ) -> Result<Self, Failure> {
         match &experiment.target {
             Target::Endpoints(endpoints) => {
-                let endpoints = EndpointRun::open(globals, endpoints, &experiment.title);
+                let endpoints = EndpointRun::open(globals, endpoints, experiment);
                 endpoints.map(Self::Endpoints)
             }
             #[cfg(feature = "fleet")]
@@ -110,7 +110,7 @@ impl RunTarget {
         sites: &[String],
     ) -> Result<(), Failure> {
         match self {
-            Self::Endpoints(endpoints) => endpoints.check(out, experiment, sites).await,
+            Self::Endpoints(endpoints) => endpoints.check(out, experiment).await,
             #[cfg(feature = "fleet")]
             Self::Fleet(fleet) => fleet.check(globals, experiment, sites).await,
         }

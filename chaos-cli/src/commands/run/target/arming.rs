@@ -11,8 +11,7 @@ use crate::{
     commands::run::{
         cut::Cut,
         target::ports::{
-            LAST_CALLS, LONGEST_LOOK, Looks, PACE, Ports, in_use, is_left_over, look_at, observe,
-            put, unobserve,
+            LAST_CALLS, LONGEST_LOOK, Looks, PACE, Ports, in_use, look_at, observe, put, unobserve,
         },
     },
     failure::{Exit, Failure},
@@ -71,7 +70,7 @@ impl Ports {
         if made.as_ref().is_err_and(is_there) {
             self.note_made(client, id, false);
             let there = client.get(&["v1", "rules", id]).await?;
-            if !is_left_over(&there.body, rule) {
+            if !self.is_left_over(&there.body) {
                 return Err(in_use(id));
             }
             let delete = Request::new(Method::DELETE, &["v1", "rules", id]);
@@ -133,7 +132,7 @@ impl Ports {
         // A rule that cannot be disabled is deleted.
         join_all(ids.iter().map(|id| self.enable(client, id, false))).await;
         let last_calls = timeout(LAST_CALLS, await_last_calls(client, &ids)).await;
-        let last = timeout(LONGEST_LOOK, look_at(client, &ids, observed)).await;
+        let last = timeout(LONGEST_LOOK, self.own_look_at(client, &ids, observed)).await;
         let deleted = ids.iter().map(async |id| {
             if observed.contains(id) {
                 unobserve(client, id).await;

@@ -28,35 +28,32 @@ impl EndpointRun {
     pub(super) fn open(
         globals: &Globals,
         endpoints: &[String],
-        title: &str,
+        experiment: &Experiment,
     ) -> Result<Self, Failure> {
         let fleet = config::fleet_at(globals, endpoints)?;
         fleet.check(false)?;
         Ok(Self {
-            ports: Ports::new(fleet, title),
+            ports: Ports::new(fleet, experiment),
         })
     }
 
     /// Asks each port whether it is not halted, has the sites, and would take the rules of each phase.
-    pub(super) async fn check(
-        &self,
-        out: &Output,
-        experiment: &Experiment,
-        sites: &[String],
-    ) -> Result<(), Failure> {
+    pub(super) async fn check(&self, out: &Output, experiment: &Experiment) -> Result<(), Failure> {
         let phases = experiment.phases.iter();
         let rules = phases.flat_map(|phase| {
             let ttl = phase.length + GRACE;
             phase.rules.iter().map(move |rule| rule.json_for(ttl))
         });
         let rules: Vec<Value> = rules.collect();
-        ready::ask(&self.ports, &rules, sites).await?;
+        ready::ask(&self.ports, experiment, &rules).await?;
         for answers in self.ports.check(&rules).await {
             for answer in answers.map_err(of_the_file)? {
                 out.warnings(&answer);
             }
         }
-        Ok(())
+        let lock = self.ports.check(&[lock::rule(experiment)]).await;
+        lock.into_iter()
+            .try_for_each(|answer| answer.map(drop).map_err(of_the_file))
     }
 
     /// Takes the lock of each port.

@@ -16,24 +16,30 @@ use crate::{
 /// The id of the rule.
 pub(in crate::commands::run) const LOCK: &str = "experiment-lock";
 
-/// Takes the lock at each port: a rule like the first of the experiment, which is never enabled.
-///
-/// # Errors
-/// Returns a failure, and leaves no lock, if a port has one whose time is not over.
-pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(), Failure> {
+/// Returns the lock: the first rule of the experiment, so that a policy which permits that permits this, but never enabled.
+pub(super) fn rule(experiment: &Experiment) -> Value {
     // Each part arms, ends and asks once more.
     let grace = Duration::from_secs(30 * (experiment.phases.len() as u64 + 3));
     let until = Timestamp::now() + experiment.length() + grace;
     let title = clip(&experiment.title);
     let first = experiment.rules().next();
-    let rule = first.map_or(&Value::Null, |rule| rule.json());
-    let rule = json!({
-        "id": LOCK,
-        "site": rule["site"],
-        "faults": rule["faults"],
-        "enabled": false,
-        "reason": format!("{title}{MARK}{until:.0}"),
-    });
+    let mut rule = first.map_or_else(|| json!({}), |rule| rule.json().clone());
+    if let Some(fields) = rule.as_object_mut() {
+        // It lasts as long as the run, and has nothing to guard.
+        fields.retain(|field, _| !["ttl", "guards"].contains(&&**field));
+    }
+    rule["id"] = LOCK.into();
+    rule["enabled"] = false.into();
+    rule["reason"] = format!("{title}{MARK}{until:.0}").into();
+    rule
+}
+
+/// Takes the lock at each port.
+///
+/// # Errors
+/// Returns a failure, and leaves no lock, if a port has one whose time is not over.
+pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(), Failure> {
+    let rule = rule(experiment);
     ports.lock.replace(text(&rule, "reason").to_owned());
     let taken = ports.ask(async |client| take(client, &rule).await).await;
     if taken.iter().all(Result::is_ok) {
@@ -41,30 +47,32 @@ pub(super) async fn take_all(ports: &Ports, experiment: &Experiment) -> Result<(
     }
     let mut first = None;
     for (client, taken) in ports.fleet.clients.iter().zip(taken) {
-        match taken {
-            Ok(()) => drop(delete(client, text(&rule, "reason")).await),
-            Err(failure) => first = first.or(Some(failure)),
+        // Whether a request without an answer was carried out is not known.
+        if taken.as_ref().map_or_else(is_without_answer, |()| true) {
+            drop(delete(client, text(&rule, "reason"), &[]).await);
         }
+        first = first.or(taken.err());
     }
     Err(first.unwrap_or_else(|| Failure::new(Exit::Changed, "the target is in use")))
 }
 
 /// Counts all calls of sites anew.
 pub(super) async fn observe_all(ports: &Ports, sites: &[String]) -> Vec<(String, Failure)> {
-    let observed = ports.ask(async |client| observe(client, LOCK, sites).await);
+    let observed = ports.ask(async |client| {
+        let outcomes = observe(client, LOCK, sites).await?;
+        let since = outcomes["since"].clone();
+        ports.counting.borrow_mut().insert(client.name(), since);
+        Ok(())
+    });
     ports.failures(observed.await)
 }
 
 /// Releases the lock. At a port that cannot be asked it is over at its time.
 pub(super) async fn release_all(ports: &Ports, sites: &[String]) {
     let reason = ports.lock.take();
-    let release = async |client: &Client| {
-        if !sites.is_empty() {
-            unobserve(client, LOCK).await;
-        }
-        delete(client, &reason).await
-    };
-    ports.ask(release).await;
+    ports
+        .ask(async |client| delete(client, &reason, sites).await)
+        .await;
 }
 
 /// What stands between the title and the end of the lock's time.
@@ -73,6 +81,10 @@ const MARK: &str = ", until ";
 /// Returns what of a title fits into a reason.
 fn clip(title: &str) -> String {
     title.chars().take(200).collect()
+}
+
+fn is_without_answer(failure: &Failure) -> bool {
+    failure.status.is_none()
 }
 
 async fn take(client: &Client, rule: &Value) -> Result<(), Failure> {
@@ -101,11 +113,14 @@ async fn take(client: &Client, rule: &Value) -> Result<(), Failure> {
     })
 }
 
-/// Deletes the lock with this reason. That of somebody else stays.
-async fn delete(client: &Client, reason: &str) -> Result<(), Failure> {
+/// Deletes the lock with this reason, and what is counted for it at `sites`. That of somebody else stays, with its counts.
+async fn delete(client: &Client, reason: &str, sites: &[String]) -> Result<(), Failure> {
     let held = client.get(&["v1", "rules", LOCK]).await?;
     if text(&held.body, "reason") != reason {
         return Ok(());
+    }
+    if !sites.is_empty() {
+        unobserve(client, LOCK).await;
     }
     let request = Request::new(Method::DELETE, &["v1", "rules", LOCK]);
     let request = request.if_match(held.etag.as_deref());

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use chaos_core::wire::rule_to_value;
+use chaos_gameday::Experiment;
 use futures_util::{
     StreamExt,
     future::{join_all, try_join_all},
@@ -23,6 +25,7 @@ use crate::{
         request::Request,
         rule_list::has_ended,
     },
+    commands::run::target::lock::LOCK,
     failure::{Exit, Failure},
     fleet::Fleet,
 };
@@ -41,8 +44,12 @@ pub(super) struct Ports {
     pub(super) fleet: Fleet,
     /// Why, for the audit.
     pub(super) reason: String,
+    /// The rules of the experiment, as a port writes them.
+    rules: Vec<Value>,
     /// The reason of the lock that this run has taken.
     pub(super) lock: RefCell<String>,
+    /// When each port has begun to count for the lock, as it says itself.
+    pub(super) counting: RefCell<BTreeMap<String, Value>>,
     /// The rules that this run has made, or may have, by port.
     pub(super) made: RefCell<BTreeMap<String, BTreeSet<String>>>,
 }
@@ -55,6 +62,8 @@ pub(in crate::commands::run) struct PortLook {
     pub(in crate::commands::run) rules: BTreeMap<String, Value>,
     /// What became of calls, for each rule that is observed.
     pub(in crate::commands::run) outcomes: BTreeMap<String, Value>,
+    /// Whether the port counts no calls for the lock of this run any longer.
+    has_lost_counts: bool,
 }
 
 /// What all ports say at one moment, in their order.
@@ -66,14 +75,24 @@ impl PortLook {
         let rules = self.rules.values();
         rules.map(|rule| number(&rule["stats"], field)).sum()
     }
+
+    /// Returns the failure if what the port has counted of all calls is gone, or that of another run.
+    pub(in crate::commands::run) fn lost_counts(&self) -> Option<Failure> {
+        let detail = "calls are not counted for this run any longer: somebody else has begun or ended the count";
+        let failure = || Failure::new(Exit::Changed, detail);
+        self.has_lost_counts.then(failure)
+    }
 }
 
 impl Ports {
-    pub(super) fn new(fleet: Fleet, title: &str) -> Self {
+    pub(super) fn new(fleet: Fleet, experiment: &Experiment) -> Self {
+        let rules = experiment.rules();
         Self {
             fleet,
-            reason: format!("experiment: {title}"),
+            reason: format!("experiment: {}", experiment.title),
+            rules: rules.map(|rule| rule_to_value(rule.rule())).collect(),
             lock: RefCell::default(),
+            counting: RefCell::default(),
             made: RefCell::default(),
         }
     }
@@ -91,6 +110,18 @@ impl Ports {
         self.fleet.clients.iter().map(Client::name).collect()
     }
 
+    /// Returns whether a rule injects nothing any longer, and does what one of the experiment does, in whichever phase: a run
+    /// that was killed has left it.
+    pub(super) fn is_left_over(&self, there: &Value) -> bool {
+        let is_quiet = there["enabled"] == false || has_ended(there);
+        let is_as = |rule: &Value| {
+            ["id", "site", "faults"]
+                .iter()
+                .all(|field| there[field] == rule[field])
+        };
+        is_quiet && self.rules.iter().any(is_as)
+    }
+
     /// Asks each port in a dry run whether it would take the rules.
     pub(super) async fn check(&self, rules: &[Value]) -> Vec<Result<Vec<Value>, Failure>> {
         let check = async |client: &Client| {
@@ -106,10 +137,31 @@ impl Ports {
     /// Looks at each port. `observed` are the rules whose outcomes are asked for.
     pub(super) async fn look(&self, ids: &[String], observed: &[String]) -> Looks {
         let look = async |client: &Client| {
-            let looked = timeout(LONGEST_LOOK, look_at(client, ids, observed)).await;
+            let looked = timeout(LONGEST_LOOK, self.own_look_at(client, ids, observed)).await;
             looked.unwrap_or_else(|_| Err(no_answer("it took too long")))
         };
         self.ask(look).await
+    }
+
+    /// Looks at a port. What it counts for the lock of another run is left out.
+    pub(super) async fn own_look_at(
+        &self,
+        client: &Client,
+        ids: &[String],
+        observed: &[String],
+    ) -> Result<PortLook, Failure> {
+        let mut look = look_at(client, ids, observed).await?;
+        let counting = self.counting.borrow();
+        if let Some(since) = counting.get(&client.name())
+            && observed.iter().any(|id| id == LOCK)
+        {
+            let counted = look.outcomes.get(LOCK);
+            look.has_lost_counts = counted.map(|counted| &counted["since"]) != Some(since);
+            if look.has_lost_counts {
+                look.outcomes.remove(LOCK);
+            }
+        }
+        Ok(look)
     }
 
     /// Returns the entries of each port's audit that came after one with this id, the oldest first.
@@ -120,6 +172,8 @@ impl Ports {
             let answer = client.send(request.query("limit", "1000")).await;
             let body = answer.map(|answer| answer.body).unwrap_or_default();
             let mut entries = body["entries"].as_array().cloned().unwrap_or_default();
+            // What is none has nobody who did it.
+            entries.retain(Value::is_object);
             entries.sort_by_key(|entry| number(entry, "id"));
             for entry in &mut entries {
                 entry["endpoint"] = client.name().into();
@@ -134,12 +188,6 @@ pub(super) fn put(rule: &Value) -> Request {
     Request::new(Method::PUT, &["v1", "rules", text(rule, "id")]).body(rule.clone())
 }
 
-/// Returns whether a rule injects nothing any longer, and does what this one would: a run that was killed has left it.
-pub(super) fn is_left_over(there: &Value, rule: &Value) -> bool {
-    let is_quiet = there["enabled"] == false || has_ended(there);
-    is_quiet && there["site"] == rule["site"] && there["faults"] == rule["faults"]
-}
-
 pub(super) fn in_use(id: &str) -> Failure {
     let failure = Failure::new(Exit::Changed, format!("there is a rule `{id}` already"));
     Failure {
@@ -148,14 +196,14 @@ pub(super) fn in_use(id: &str) -> Failure {
     }
 }
 
-/// Begins to count the calls of sites for a rule, from zero.
-pub(super) async fn observe(client: &Client, id: &str, sites: &[String]) -> Result<(), Failure> {
+/// Begins to count the calls of sites for a rule, from zero, and returns what is counted so far.
+pub(super) async fn observe(client: &Client, id: &str, sites: &[String]) -> Result<Value, Failure> {
     if sites.is_empty() {
-        return Ok(());
+        return Ok(Value::Null);
     }
     let request = Request::new(Method::PUT, &["v1", "rules", id, "outcomes"]);
-    client.send(request.body(json!({ "sites": sites }))).await?;
-    Ok(())
+    let answer = client.send(request.body(json!({ "sites": sites }))).await?;
+    Ok(answer.body)
 }
 
 /// Ends the counting for a rule. It ends by itself, too.
@@ -192,5 +240,6 @@ pub(super) async fn look_at(
         status,
         rules: rules.into_iter().flatten().collect(),
         outcomes: outcomes.into_iter().flatten().collect(),
+        has_lost_counts: false,
     })
 }

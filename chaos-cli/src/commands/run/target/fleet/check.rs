@@ -64,15 +64,13 @@ impl FleetRun {
         let ports = config::fleet_of(globals, &addresses)?;
         ports.check(false)?;
         self.replicas.find_ports(&ports.clients);
-        let ports = self
-            .ports
-            .get_or_init(|| Ports::new(ports, &experiment.title));
+        let ports = self.ports.get_or_init(|| Ports::new(ports, experiment));
         if !sites.is_empty() && ports.names().is_empty() {
             let failure = Failure::usage("no replica names the admin port that counts calls");
             let allowed = "replicas with the label `admin`, or probes of other kinds";
             return Err(failure.at("target.fleet", allowed));
         }
         let rules: Vec<_> = experiment.rules().map(|rule| rule.json().clone()).collect();
-        ready::ask(ports, &rules, sites).await
+        ready::ask(ports, experiment, &rules).await
     }
 }
