@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::call_records::{FREE, Record, each_taken, give, record, take};
-use super::{outcome_notes::marks_of_next, watchers::Watchers};
+use super::watchers::Watchers;
 use crate::{
     call::meter::nanos,
     guard_rail::{
@@ -81,7 +81,7 @@ impl MeasuredCall {
         record.resets.store(start.resets, Relaxed);
         record.injected.begin(of_overlay);
         if watchers.is_observed {
-            record.injected.begin_marks(marks_of_next(&watchers));
+            record.injected.begin_marks(watchers.no_marks());
         }
         record.stage.store(HEAD, Relaxed);
         record.holders.store(1, Relaxed);

@@ -17,7 +17,10 @@ use super::{
     watched_body::WatchedBody,
     watchers::Watchers,
 };
-use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
+use crate::{
+    call::marks::Mark,
+    guard_rail::{injected_by::Serving, outcomes::CallEnd},
+};
 
 /// A call that is measured: by guard rails, or because someone [watches](crate::Injector::watch) its site. If it is
 /// dropped before its answer, the caller has left: then it counts for guard rails only if it was late, and as failed
@@ -42,6 +45,13 @@ impl WatchedCall {
             #[cfg(feature = "tokio")]
             look: None,
         })
+    }
+
+    /// Marks the call for the observation of this number, if that counts it.
+    pub(super) fn mark(&self, observation: u64, mark: Mark) {
+        self.call
+            .iter()
+            .for_each(|call| call.injected().mark(observation, mark));
     }
 
     /// Serves the call until the result is dropped, for an integration that makes the future of an inner service before it

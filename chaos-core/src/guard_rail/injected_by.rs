@@ -63,7 +63,7 @@ impl InjectedBy {
     }
 
     /// Marks the call for the observation of this number, if that counts it.
-    fn mark(&self, number: u64, mark: Mark) {
+    pub(crate) fn mark(&self, number: u64, mark: Mark) {
         if self.is_observed.load(Relaxed) {
             let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
             marks.iter().for_each(|marks| marks.note(number, mark));

@@ -478,6 +478,24 @@ fn a_limit_spares() {
     assert_eq!(groups(&only(&injector)), [(3, 3), (7, 0), (0, 0)]);
 }
 
+/// What was noted for it once went to the next call that the thread measured, at whichever site.
+#[test]
+fn a_call_that_is_not_measured_leaves_nothing_to_the_next() {
+    let injector = Injector::new();
+    let (site, other) = (injector.site("http.server"), injector.site("http.client"));
+    injector.put(lost("http.server").trigger(every_second()));
+    let sites = ["http.client", "http.server"];
+    injector.observe_outcomes("lost", sites).unwrap();
+    for _ in 0..4 {
+        drop(site.decide(&Call::new()));
+        pass(other, &Call::new(), || false);
+        other.measure(&Call::new(), None).unwrap().end(false);
+    }
+    let sites = outcomes(&injector).sites;
+    assert_eq!(groups(&sites[0]), [(0, 0), (0, 0), (8, 0)]);
+    assert_eq!(groups(&sites[1]), [(0, 0), (0, 0), (0, 0)]);
+}
+
 #[tokio::test]
 async fn an_async_site_is_counted_when_it_passes() {
     let injector = Injector::new();
