@@ -94,13 +94,15 @@ impl Drop for BookGuard<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{num::NonZeroU64, time::Duration};
 
     use crate::{
-        call::Call,
+        call::{Call, site_kind::SiteKind},
         fault::{Fault, latency::Latency},
+        inject,
         injector::Injector,
         rule::Rule,
+        trigger::Trigger,
     };
 
     /// Its rule's gate is opened by the resume, since no call waits there.
@@ -127,5 +129,28 @@ mod tests {
         assert!(injector.resume());
         assert!(under_way[1].next_plan().is_none());
         assert!(site.decide(&Call::new()).is_some());
+    }
+
+    /// Neither a call that the rule would have hit nor one that it would not counts as spared.
+    #[test]
+    fn a_rule_that_is_halted_spares_nothing_while_an_edit_works() {
+        let injector = Injector::new();
+        let _ = injector.site_of("db.read", SiteKind::Sync);
+        let read = || inject!(injector: &injector, "db.read");
+        let (id, site) = ("r".parse().unwrap(), "db.read".parse().unwrap());
+        let rule = Rule::new(id, site, Fault::error("lost"));
+        let third = NonZeroU64::new(3).unwrap();
+        injector.put(rule.trigger(Trigger::new().every(third)));
+        injector.observe_outcomes("r", ["db.read"]).unwrap();
+        let reads = || (0..3).filter(|_| read().is_err()).count();
+        assert_eq!(reads(), 1);
+        let edit = injector.book();
+        assert!(injector.halt("enough"));
+        assert_eq!(reads(), 0);
+        drop(edit);
+        let [site] = &injector.outcomes("r").unwrap().sites[..] else {
+            panic!("one site");
+        };
+        assert_eq!((site.hit.calls, site.spared.calls), (1, 2));
     }
 }

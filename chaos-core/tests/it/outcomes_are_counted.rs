@@ -478,6 +478,26 @@ fn a_limit_spares() {
     assert_eq!(groups(&only(&injector)), [(3, 3), (7, 0), (0, 0)]);
 }
 
+#[test]
+fn a_rule_that_is_over_spares_nothing() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("http.server");
+    let rule = lost("http.server").trigger(every_second());
+    injector.put(rule.lifetime(Lifetime::new(SECOND).unwrap()));
+    injector.observe_outcomes("lost", ["http.server"]).unwrap();
+    for _ in 0..3 {
+        pass(site, &Call::new(), || false);
+    }
+    let [hit, spared, _] = groups(&only(&injector));
+    assert_eq!((hit.0 + spared.0, hit.0.abs_diff(spared.0)), (3, 1));
+    clock.advance(SECOND);
+    for _ in 0..3 {
+        pass(site, &Call::new(), || false);
+    }
+    assert_eq!(groups(&only(&injector)), [hit, spared, (3, 0)]);
+}
+
 /// What was noted for it once went to the next call that the thread measured, at whichever site.
 #[test]
 fn a_call_that_is_not_measured_leaves_nothing_to_the_next() {
