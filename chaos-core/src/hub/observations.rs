@@ -44,7 +44,7 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    /// How long an observation lasts of whose counts nobody asks.
+    /// How long an observation lasts for whose counts nobody asks who may keep it.
     const LEASE: Duration = Duration::from_secs(60);
 
     /// Begins to observe a rule. `sites` makes what counts at the sites, for the observation's number.

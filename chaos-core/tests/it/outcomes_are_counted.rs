@@ -308,8 +308,11 @@ fn nothing_is_counted_for_a_rule_of_which_nobody_asks() {
         clock.advance(59 * SECOND);
         assert!(injector.outcomes("lost").is_some());
     }
+    // Whoever only looks does not keep it.
+    clock.advance(30 * SECOND);
+    assert!(injector.peek_outcomes("lost").is_some());
     // A measured call is the first to notice, without any report.
-    clock.advance(60 * SECOND);
+    clock.advance(30 * SECOND);
     assert!(above.is_armed());
     pass(above, &Call::new(), || false);
     assert!(!above.is_armed());

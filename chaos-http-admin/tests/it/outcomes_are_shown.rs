@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{
     document::Document,
     port::{Answer, Port, failing},
+    wire::{ANN, BOB, EVE, tokens},
 };
 
 const PATH: &str = "/v1/rules/lost/outcomes";
@@ -173,6 +174,30 @@ async fn an_observer_that_is_gone_costs_nothing_for_long() {
     assert!(detail.contains("is not observed"), "{detail}");
     observed.delete().await.problem(404);
     assert!(!observed.port.injector.site("http.server").is_armed());
+}
+
+/// A dashboard once kept the calls slower for as long as it was open, after the driver of the experiment was gone.
+#[tokio::test]
+async fn who_may_only_look_keeps_nothing_observed() {
+    let mut observed = Observed::new().await;
+    let admin = Admin::new(observed.port.injector.clone());
+    observed.port.router = admin.access_tokens(tokens()).router();
+    let injector = observed.port.injector.clone();
+    injector.observe_outcomes("lost", ["http.server"]).unwrap();
+    let ask = async |secret: &str, status| {
+        observed.clock.advance(Duration::from_secs(20));
+        let request = Request::get(PATH).header("authorization", format!("Bearer {secret}"));
+        let answer = observed.port.send(request, Body::empty()).await;
+        answer.expect(status);
+    };
+    for _ in 0..3 {
+        ask(EVE, 200).await;
+        ask(ANN, 200).await;
+    }
+    ask(EVE, 200).await;
+    ask(BOB, 200).await;
+    ask(EVE, 404).await;
+    assert!(!injector.site("http.server").is_armed());
 }
 
 #[tokio::test]

@@ -39,8 +39,8 @@ impl Injector {
     /// disabled, observe it, and then enable it. When it is disabled and none of its injections is active, the hits at the
     /// site that it aims at are as many as its injections.
     ///
-    /// It ends with [`end_outcomes`](Self::end_outcomes), or when nobody has asked for the counts for 60 seconds. Until then,
-    /// calls of the sites cost more: those of the rule's own sites ask all rules there one by one. While no rule is
+    /// It ends with [`end_outcomes`](Self::end_outcomes), or when nobody has asked for the [`outcomes`](Self::outcomes) for 60
+    /// seconds. Until then, calls of the sites cost more: those of the rule's own sites ask all rules there one by one. While no rule is
     /// observed, calls cost what they did.
     ///
     /// ```
@@ -98,11 +98,24 @@ impl Injector {
     /// 60 seconds. Returns `None` if it is not observed.
     #[must_use]
     pub fn outcomes(&self, rule: &str) -> Option<RuleOutcomes> {
+        self.read_outcomes(rule, true)
+    }
+
+    /// Returns what was counted for a rule since it is [observed](Self::observe_outcomes), without keeping it observed: for
+    /// those who may look and change nothing. Returns `None` if it is not observed.
+    #[must_use]
+    pub fn peek_outcomes(&self, rule: &str) -> Option<RuleOutcomes> {
+        self.read_outcomes(rule, false)
+    }
+
+    fn read_outcomes(&self, rule: &str, renews: bool) -> Option<RuleOutcomes> {
         let book = self.swept_book();
         let now = self.now();
         let observations = &self.0.hub.observations;
         let observation = observations.of(rule)?;
-        observations.renew(&observation, now);
+        if renews {
+            observations.renew(&observation, now);
+        }
         let armed = book.rules.find(rule);
         let is_over = !armed.is_some_and(|armed| armed.can_act(now));
         drop(book);
@@ -127,14 +140,14 @@ impl Injector {
         ends
     }
 
-    /// Ends the observations of which nobody has asked for the counts, if somebody else does not hold the book.
+    /// Ends the observations whose lease is over, if somebody else does not hold the book.
     pub(in crate::injector) fn try_to_end_lapsed_observations(&self) {
         if let Some(mut book) = self.0.try_lock() {
             self.end_lapsed_observations(&mut book);
         }
     }
 
-    /// Ends the observations of which nobody has asked for the counts.
+    /// Ends the observations whose lease is over.
     pub(in crate::injector) fn end_lapsed_observations(&self, book: &mut Book) {
         let (observations, now) = (&self.0.hub.observations, self.now());
         if observations.are_over(now) && observations.end_those_over(now) {

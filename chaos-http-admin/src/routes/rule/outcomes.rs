@@ -7,6 +7,7 @@ use chaos_core::{Injector, ObserveError, OutcomeGroup, RuleOutcomes, SiteOutcome
 use serde_json::{Value, json};
 
 use crate::{
+    access::{caller::Caller, role::Role},
     extract::{
         body::JsonBody,
         fields::{self, Fields},
@@ -37,15 +38,19 @@ pub(crate) async fn put(
     worker.run(observe).await
 }
 
-/// Returns what was counted, and keeps the rule observed.
+/// Returns what was counted. Who may begin an observation keeps it by that; others only look.
 pub(crate) async fn show(
     State(injector): State<Injector>,
     Extension(worker): Extension<Worker>,
+    caller: Caller,
     Id(id): Id,
     NoQuery: NoQuery,
 ) -> Result<Json<Value>, Problem> {
     let show = move || {
-        let outcomes = injector.outcomes(&id);
+        let outcomes = match caller.role {
+            Role::Arm => injector.outcomes(&id),
+            Role::Observe | Role::Stop => injector.peek_outcomes(&id),
+        };
         let outcomes = outcomes.ok_or_else(|| not_observed(&injector, &id))?;
         Ok(Json(outcomes_json(&outcomes)))
     };
