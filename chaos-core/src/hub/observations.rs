@@ -1,5 +1,6 @@
 //! Which rules are observed: what they do to calls is counted at named sites, until the observation ends.
 
+pub(crate) mod key_counts;
 pub(crate) mod observed_site;
 
 use std::{

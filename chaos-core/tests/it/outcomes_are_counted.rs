@@ -9,9 +9,9 @@ use std::{
 };
 
 use chaos_core::{
-    Call, Fault, GuardRail, Injector, KeyOutcomes, Label, Lifetime, Matcher, ObserveError,
-    OutcomeGroup, Overlay, Rate, Rule, RuleId, RuleOutcomes, Site, SiteKind, SiteOutcomes, Trigger,
-    guard_rail::Then, inject, inject_async, testing::ManualClock,
+    Call, CallCounts, Fault, GuardRail, Injector, KeyOutcomes, Label, Lifetime, Matcher,
+    ObserveError, OutcomeGroup, Overlay, Rate, Rule, RuleId, RuleOutcomes, Site, SiteKind,
+    SiteOutcomes, Trigger, guard_rail::Then, inject, inject_async, testing::ManualClock,
 };
 
 /// How many threads make load.
@@ -378,10 +378,10 @@ fn calls_of_one_key_are_in_one_group() {
     let site = only(&injector);
     let keys = site.keys.as_ref().expect("the rule has a key");
     assert_eq!(keys.len(), 64);
-    let sum = |of: fn(&KeyOutcomes) -> (u64, u64)| {
+    let sum = |of: fn(&KeyOutcomes) -> CallCounts| {
         let groups = keys.iter().map(of);
         groups.fold((0, 0), |(calls, failed), group| {
-            (calls + group.0, failed + group.1)
+            (calls + group.calls, failed + group.failed)
         })
     };
     assert_eq!(sum(|keys| keys.hit), counted(&site.hit));
@@ -392,11 +392,11 @@ fn calls_of_one_key_are_in_one_group() {
     // Each key has two calls, which are decided alike.
     assert!(
         keys.iter()
-            .all(|keys| keys.hit.0 % 2 == 0 && keys.spared.0 % 2 == 0)
+            .all(|keys| keys.hit.calls % 2 == 0 && keys.spared.calls % 2 == 0)
     );
     let both = keys
         .iter()
-        .filter(|keys| keys.hit.0 > 0 && keys.spared.0 > 0);
+        .filter(|keys| keys.hit.calls > 0 && keys.spared.calls > 0);
     assert!(both.count() > 50, "the groups are no part of the draw");
 }
 

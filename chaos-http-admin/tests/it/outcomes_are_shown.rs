@@ -81,7 +81,7 @@ impl Observed {
 }
 
 fn nothing() -> Value {
-    json!({ "calls": 0, "failed": 0, "latency": null, "histogram": [] })
+    json!({ "calls": 0, "failed": 0, "latency": null, "histogram_nanos": [] })
 }
 
 #[tokio::test]
@@ -118,10 +118,10 @@ async fn what_is_hit_stands_beside_what_is_spared() {
     let spared = &request["spared"];
     let median = spared["latency"]["p50"].as_f64().unwrap();
     assert!((median - 1e-3).abs() < 31e-6, "{spared}");
-    assert_eq!(spared["histogram"][0][1], 5);
-    let end = spared["histogram"][0][0].as_u64().unwrap();
+    assert_eq!(spared["histogram_nanos"][0][1], 5);
+    let end = spared["histogram_nanos"][0][0].as_u64().unwrap();
     assert!((1_000_001..1_062_500).contains(&end), "{spared}");
-    assert_eq!(request["hit"]["histogram"], json!([[64, 5]]));
+    assert_eq!(request["hit"]["histogram_nanos"], json!([[64, 5]]));
     let injections = observed.port.get("/v1/rules/lost/injections").await;
     assert_eq!(injections.json(), 5);
 
@@ -217,7 +217,13 @@ async fn keys_are_in_64_groups() {
     let shown = observed.get().await.expect(200).json();
     let keys = shown["sites"][0]["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 64);
-    assert_eq!(keys[0], json!({ "hit": [0, 0], "spared": [0, 0] }));
+    assert_eq!(
+        keys[0],
+        json!({
+            "hit": { "calls": 0, "failed": 0 },
+            "spared": { "calls": 0, "failed": 0 },
+        })
+    );
 }
 
 #[tokio::test]

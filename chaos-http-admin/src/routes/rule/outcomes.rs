@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
-use chaos_core::{Injector, ObserveError, OutcomeGroup, RuleOutcomes, SiteOutcomes};
+use chaos_core::{CallCounts, Injector, ObserveError, OutcomeGroup, RuleOutcomes, SiteOutcomes};
 use serde_json::{Value, json};
 
 use crate::{
@@ -135,10 +135,16 @@ fn site_json(site: &SiteOutcomes) -> Value {
     });
     if let Some(keys) = &site.keys {
         let keys = keys.iter();
-        let keys = keys.map(|keys| json!({ "hit": keys.hit, "spared": keys.spared }));
+        let keys = keys.map(
+            |keys| json!({ "hit": counts_json(keys.hit), "spared": counts_json(keys.spared) }),
+        );
         value["keys"] = keys.collect();
     }
     value
+}
+
+fn counts_json(counts: CallCounts) -> Value {
+    json!({ "calls": counts.calls, "failed": counts.failed })
 }
 
 fn group_json(group: &OutcomeGroup) -> Value {
@@ -158,6 +164,6 @@ fn group_json(group: &OutcomeGroup) -> Value {
         "calls": group.calls,
         "failed": group.failed,
         "latency": latency,
-        "histogram": histogram,
+        "histogram_nanos": histogram,
     })
 }
