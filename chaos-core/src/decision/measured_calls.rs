@@ -134,7 +134,9 @@ impl MeasuredCall {
     /// Counts a call whose head is there, or whose caller has left, for each observation that counts it.
     #[cold]
     #[inline(never)]
-    pub(super) fn count_outcome(&self, taken: Duration, now: Duration, end: CallEnd) {
+    pub(super) fn count_outcome(&self, now: Duration, end: CallEnd) {
+        // Read once more: a call that nobody counts so hands nothing on.
+        let taken = self.start().taken(now);
         let marks = self.record().injected.take_marks();
         for site in self.watchers.observers() {
             let mark = marks.as_ref().and_then(|marks| marks.of(site.observation));
