@@ -81,7 +81,7 @@ impl MeasuredCall {
         record.resets.store(start.resets, Relaxed);
         record.injected.begin(of_overlay);
         if watchers.is_observed {
-            record.injected.begin_marks(watchers.no_marks());
+            record.injected.begin_fates(watchers.begin_fates());
         }
         record.stage.store(HEAD, Relaxed);
         record.holders.store(1, Relaxed);
@@ -137,10 +137,10 @@ impl MeasuredCall {
     pub(super) fn count_outcome(&self, now: Duration, end: CallEnd) {
         // Read once more: a call that nobody counts so hands nothing on.
         let taken = self.start().taken(now);
-        let marks = self.record().injected.take_marks();
+        let fates = self.record().injected.take_fates();
         for site in self.watchers.observers() {
-            let mark = marks.as_ref().and_then(|marks| marks.of(site.observation));
-            site.end(mark, taken, end);
+            let fate = fates.as_ref().and_then(|fates| fates.of(site.observation));
+            site.end(fate, taken, end);
         }
         let observations = &self.watchers.hub().observations;
         if observations.are_over(now) {

@@ -1,6 +1,6 @@
 //! What calls note for observed rules: that a rule has hit them, or spared them.
 //!
-//! A call that is measured, at the rule's own site or above it, has marks, and is counted by them when it ends. A call
+//! A call that is measured, at the rule's own site or above it, has fates, and is counted by them when it ends. A call
 //! of a site in code has no end, and is counted at once.
 
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use crate::{
     armed::Armed,
     call::{
         Call,
-        marks::{Fate, Mark},
+        fates::{Fate, KeyedFate},
         site_kind::SiteKind,
     },
     guard_rail::injected_by,
@@ -19,16 +19,16 @@ use crate::{
 };
 
 thread_local! {
-    /// The marks of a call that was spared at its own site, where it is to be measured next.
+    /// The fates of a call that was spared at its own site, where it is to be measured next.
     static OF_NEXT: RefCell<Vec<OfNext>> = const { RefCell::new(Vec::new()) };
     /// Whether there are any. Beside them, so that most calls ask no more than this.
-    static IS_NEXT_MARKED: Cell<bool> = const { Cell::new(false) };
+    static IS_NEXT_NOTED: Cell<bool> = const { Cell::new(false) };
 }
 
 struct OfNext {
     site: &'static str,
     observation: u64,
-    mark: Mark,
+    fate: KeyedFate,
 }
 
 /// Notes that a rule injects into the calls that this thread is serving. `by` is what the rule has decided by.
@@ -49,7 +49,7 @@ fn note_observed_hit(hub: &Hub, rule: &Armed, site: &str, by: Option<&By>) {
     if !rule.is_of_overlay()
         && let Some(observation) = hub.observations.of(rule.rule.id.as_str())
     {
-        note(&observation, site, Mark::of(Fate::Hit, key));
+        note(&observation, site, KeyedFate::of(Fate::Hit, key));
     }
 }
 
@@ -65,24 +65,24 @@ pub(super) fn note_spared(hub: &Hub, rule: &Armed, call: &Call<'_>, (site, kind)
     };
     let key = rule.rule.trigger.deciding_key();
     let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
-    let mark = Mark::of(Fate::Spared, key.as_deref());
-    note(&observation, site, mark);
+    let fate = KeyedFate::of(Fate::Spared, key.as_deref());
+    note(&observation, site, fate);
     if kind == SiteKind::Layer && observation.at(site).is_some() {
-        IS_NEXT_MARKED.set(true);
-        OF_NEXT.with_borrow_mut(|marks| {
-            marks.push(OfNext {
+        IS_NEXT_NOTED.set(true);
+        OF_NEXT.with_borrow_mut(|fates| {
+            fates.push(OfNext {
                 site,
                 observation: observation.number,
-                mark,
+                fate,
             });
         });
     }
 }
 
-fn note(observation: &Observation, site: &str, mark: Mark) {
-    injected_by::mark_served(observation.number, mark);
+fn note(observation: &Observation, site: &str, fate: KeyedFate) {
+    injected_by::note_fate_of_served(observation.number, fate);
     if let Some(site) = observation.at(site).filter(|site| site.is_in_code) {
-        site.pass(mark);
+        site.pass(fate);
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) fn forget() {
 /// is `None` if the call is not measured.
 #[inline(always)]
 pub(crate) fn hand_on(site: &str, call: Option<&WatchedCall>) {
-    if IS_NEXT_MARKED.get() {
+    if IS_NEXT_NOTED.get() {
         hand_on_noted(site, call);
     }
 }
@@ -103,12 +103,12 @@ pub(crate) fn hand_on(site: &str, call: Option<&WatchedCall>) {
 #[cold]
 #[inline(never)]
 fn hand_on_noted(site: &str, call: Option<&WatchedCall>) {
-    IS_NEXT_MARKED.set(false);
+    IS_NEXT_NOTED.set(false);
     OF_NEXT.with_borrow_mut(|noted| {
         for noted in noted.drain(..) {
             // The last call of another site may not have been measured.
             if noted.site == site {
-                call.inspect(|call| call.mark(noted.observation, noted.mark));
+                call.inspect(|call| call.note_fate(noted.observation, noted.fate));
             }
         }
     });

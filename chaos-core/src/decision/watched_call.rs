@@ -18,7 +18,7 @@ use super::{
     watchers::Watchers,
 };
 use crate::{
-    call::marks::Mark,
+    call::fates::KeyedFate,
     guard_rail::{injected_by::Serving, outcomes::CallEnd},
 };
 
@@ -47,11 +47,11 @@ impl WatchedCall {
         })
     }
 
-    /// Marks the call for the observation of this number, if that counts it.
-    pub(super) fn mark(&self, observation: u64, mark: Mark) {
+    /// Notes a fate of the call for the observation of this number, if that counts it.
+    pub(super) fn note_fate(&self, observation: u64, fate: KeyedFate) {
         self.call
             .iter()
-            .for_each(|call| call.injected().mark(observation, mark));
+            .for_each(|call| call.injected().note_fate(observation, fate));
     }
 
     /// Returns whether the call is counted for an observed rule.

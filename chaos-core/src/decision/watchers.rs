@@ -11,7 +11,7 @@ use std::{
 
 use super::{measured_calls::CallsOf, site_meter::SiteMeter};
 use crate::{
-    call::{marks::CallMarks, stripe},
+    call::{fates::CallFates, stripe},
     guard_rail::{
         injected_by::InjectedSoFar,
         monitor::{CallStart, Monitor},
@@ -73,11 +73,11 @@ impl Watchers {
         &self.site.observers
     }
 
-    /// Returns the marks of a call that begins, for those.
+    /// Returns the fates of a call that begins, for those.
     #[cold]
     #[inline(never)]
-    pub(super) fn no_marks(&self) -> CallMarks {
-        CallMarks::new(self.observers().iter().map(|site| site.observation))
+    pub(super) fn begin_fates(&self) -> CallFates {
+        CallFates::new(self.observers().iter().map(|site| site.observation))
     }
 
     /// Counts a call whose head is there, or whose caller has left, if someone watches the site.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use crate::call::{
-    marks::{Fate, KEY_GROUPS, Mark},
+    fates::{Fate, KEY_GROUPS, KeyedFate},
     stripe,
 };
 
@@ -61,11 +61,11 @@ impl KeyCounts {
     }
 
     /// Counts a call.
-    pub(crate) fn add(&self, mark: Mark, has_failed: bool) {
+    pub(crate) fn add(&self, fate: KeyedFate, has_failed: bool) {
         let make = || Box::new(array::from_fn(|_| KeyCount::default()));
         let stripe = self.0[stripe::index()].get_or_init(make);
-        let group = &stripe[mark.key_group()];
-        let count = match mark.fate() {
+        let group = &stripe[fate.key_group()];
+        let count = match fate.fate() {
             Fate::Hit => &group.hit,
             Fate::Spared => &group.spared,
         };
@@ -107,7 +107,7 @@ mod tests {
         let stripes = || counts.0.iter().filter_map(OnceLock::get);
         assert_eq!(stripes().count(), 0);
         for has_failed in [false, true] {
-            counts.add(Mark::of(Fate::Hit, Some("ann")), has_failed);
+            counts.add(KeyedFate::of(Fate::Hit, Some("ann")), has_failed);
         }
         assert_eq!(stripes().count(), 1);
         let bytes: usize = stripes().map(|stripe| size_of_val(&**stripe)).sum();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::key_counts::{KeyCounts, KeyOutcomes};
 use crate::{
     call::{
-        marks::{Fate, Mark},
+        fates::{Fate, KeyedFate},
         meter::{CallMeter, CallStats},
     },
     guard_rail::outcomes::CallEnd,
@@ -54,28 +54,28 @@ impl ObservedSite {
 
     /// Counts a call whose head is there, or whose caller has left. A call whose caller has left counts as failed in every
     /// group.
-    pub(crate) fn end(&self, mark: Option<Mark>, taken: Duration, end: CallEnd) {
+    pub(crate) fn end(&self, fate: Option<KeyedFate>, taken: Duration, end: CallEnd) {
         let has_failed = match end {
             CallEnd::Answered { failed } => failed,
             CallEnd::Left => true,
         };
-        self.add(mark, taken, has_failed);
+        self.add(fate, taken, has_failed);
     }
 
     /// Counts a call that passes a site in code.
-    pub(crate) fn pass(&self, mark: Mark) {
-        self.add(Some(mark), Duration::ZERO, false);
+    pub(crate) fn pass(&self, fate: KeyedFate) {
+        self.add(Some(fate), Duration::ZERO, false);
     }
 
-    fn add(&self, mark: Option<Mark>, taken: Duration, has_failed: bool) {
-        let group = match mark.map(Mark::fate) {
+    fn add(&self, fate: Option<KeyedFate>, taken: Duration, has_failed: bool) {
+        let group = match fate.map(KeyedFate::fate) {
             None => UNMATCHED,
             Some(Fate::Spared) => SPARED,
             Some(Fate::Hit) => HIT,
         };
         self.calls.add(group, taken, has_failed);
-        if let (Some(mark), Some(keys)) = (mark, &self.keys) {
-            keys.add(mark, has_failed);
+        if let (Some(fate), Some(keys)) = (fate, &self.keys) {
+            keys.add(fate, has_failed);
         }
     }
 
