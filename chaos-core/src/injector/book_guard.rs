@@ -21,7 +21,16 @@ impl Inner {
     /// Locks the book.
     pub(super) fn lock(&self) -> BookGuard<'_> {
         // No code that runs under the lock can leave the book half written.
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guard(book)
+    }
+
+    /// Locks the book, unless somebody holds it.
+    pub(super) fn try_lock(&self) -> Option<BookGuard<'_>> {
+        Some(self.guard(self.try_book()?))
+    }
+
+    fn guard<'i>(&'i self, mut book: MutexGuard<'i, Book>) -> BookGuard<'i> {
         self.disarm_now(&mut book);
         BookGuard {
             inner: self,
@@ -29,18 +38,12 @@ impl Inner {
         }
     }
 
-    /// Locks the book, unless somebody holds it.
-    pub(super) fn try_lock(&self) -> Option<BookGuard<'_>> {
-        let mut book = match self.book.try_lock() {
-            Ok(book) => book,
-            Err(TryLockError::Poisoned(book)) => book.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        self.disarm_now(&mut book);
-        Some(BookGuard {
-            inner: self,
-            book: Some(book),
-        })
+    fn try_book(&self) -> Option<MutexGuard<'_, Book>> {
+        match self.book.try_lock() {
+            Ok(book) => Some(book),
+            Err(TryLockError::Poisoned(book)) => Some(book.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Disarms the sites for a halt: now if nobody holds the book, and when it is released otherwise.
@@ -52,12 +55,11 @@ impl Inner {
     /// Disarms the sites if a halt wants it and nobody holds the book.
     fn finish_disarming(&self) {
         while self.is_disarming.load(Ordering::SeqCst) {
-            match self.book.try_lock() {
-                Ok(mut book) => self.disarm_now(&mut book),
-                Err(TryLockError::Poisoned(book)) => self.disarm_now(&mut book.into_inner()),
-                // Its holder looks again after the release.
-                Err(TryLockError::WouldBlock) => return,
-            }
+            // Its holder looks again after the release.
+            let Some(mut book) = self.try_book() else {
+                return;
+            };
+            self.disarm_now(&mut book);
         }
     }
 

@@ -29,10 +29,22 @@ impl Injector {
     ///
     /// At the site of a layer, a call is counted once, when the head of its response is there, by what the rule has done to
     /// it until then. A caller that leaves before that gets no answer, so its call has failed, in each group alike. Calls
-    /// that are exempt, such as health checks, are not counted. A site in code (`inject!`) does not see how calls end: there
-    /// hit and spared calls are counted when they pass, without failures and latencies, and unmatched ones are not. A call
-    /// that is under way when the observation begins is not counted by it, except that a site in code counts each injection
-    /// that begins from then on. Rules of overlays and tokens are others, even with the same id.
+    /// that are exempt, such as health checks, are not counted. A call that is under way when the observation begins is not
+    /// counted by it.
+    ///
+    /// A site in code (`inject!`) does not see how calls end. Hit and spared calls are counted there when they pass, without
+    /// failures and latencies, and unmatched ones are not counted. An injection that begins after the observation is
+    /// counted, even if its call passed the site before. If a layer and code have sites of one name, the calls of the layer
+    /// alone are counted.
+    ///
+    /// Rules of overlays and tokens are others, even with the same id.
+    ///
+    /// Hit and spared calls can be compared only where a draw alone decides between them:
+    ///
+    /// - At a site above the rule's own, a call that passes the rule's site several times is hit more often. There, the
+    ///   groups are alike if each call passes it once, or if the rule has a key that is the same for the whole call.
+    /// - Work on another task or thread, as with `tokio::spawn` or `spawn_blocking`, is not counted for the call: what the
+    ///   rule does there leaves the call above unmatched, or spared if the rule has spared it elsewhere.
     ///
     /// The observation belongs to the id. What becomes of the rule leaves the counts as they are, whether it is edited,
     /// disabled, deleted or expires; put again, it is counted on. To have each injection of a rule counted, put the rule
