@@ -39,9 +39,7 @@ pub struct CallCounts {
 /// The counts of the calls that were hit and spared, by groups of keys. A call adds to the stripe of its thread, without a
 /// lock; the first call of a thread allocates its stripe.
 #[derive(Debug)]
-pub(crate) struct KeyCounts(Box<[OnceLock<Box<Stripe>>]>);
-
-type Stripe = [KeyCount; KEY_GROUPS];
+pub(crate) struct KeyCounts(Box<[OnceLock<Box<[KeyCount; KEY_GROUPS]>>]>);
 
 #[derive(Debug, Default)]
 struct KeyCount {
