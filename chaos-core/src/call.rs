@@ -2,9 +2,9 @@
 
 pub(crate) mod bytes;
 pub(crate) mod direction;
+pub(crate) mod fates;
 pub(crate) mod hit_call;
 mod host;
-pub(crate) mod marks;
 pub(crate) mod meter;
 mod query;
 pub(crate) mod seen;

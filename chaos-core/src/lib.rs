@@ -141,7 +141,11 @@ pub use crate::{
     fault::{Fault, latency::Latency},
     gate::leash::Leash,
     guard_rail::GuardRail,
-    hub::{closures::CustomCall, observer::Injection},
+    hub::{
+        closures::CustomCall,
+        observations::key_counts::{CallCounts, KeyOutcomes},
+        observer::Injection,
+    },
     injector::{
         Injector,
         attributed::AttributedInjector,
@@ -150,7 +154,7 @@ pub use crate::{
         halt_hooks::HaltHook,
         sites::{
             observe_error::ObserveError,
-            rule_outcomes::{KeyOutcomes, OutcomeGroup, RuleOutcomes, SiteOutcomes},
+            rule_outcomes::{OutcomeGroup, RuleOutcomes, SiteOutcomes},
             site_watch::{CallFigures, CallLatency, SiteWatch, WatchedSite},
         },
         warnings::Warning,

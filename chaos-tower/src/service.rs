@@ -183,6 +183,28 @@ where
     B: HttpBody,
 {
     let call = MeasuredCall::new(watched_call, &request);
+    if call.is_observed() {
+        return serve_observed(request, call, service);
+    }
+    let inner = service.inner.call(M::Requests::pass_request(request));
+    ResponseFuture::boxed(pooled_future(call.over::<_, M>(inner)))
+}
+
+/// Serves a call that no rule hits, and that is counted for an observed rule: what is decided while the inner service is
+/// called is decided in the call. Out of line, so that other measured calls do not pay for it.
+#[cold]
+#[inline(never)]
+fn serve_observed<S, M, A, B>(
+    request: Request<A>,
+    call: MeasuredCall,
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
     let serving = call.begin_to_serve();
     let inner = service.inner.call(M::Requests::pass_request(request));
     drop(serving);

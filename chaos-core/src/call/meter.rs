@@ -15,7 +15,10 @@ pub(crate) use self::{buckets::nanos, reading::CallStats, window::CallWindow};
 use std::{
     sync::{
         OnceLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -25,7 +28,8 @@ use crossbeam_utils::CachePadded;
 use self::{buckets::Buckets, reading::Reading};
 use crate::call::stripe;
 
-// As in the counts of rules, nothing here orders other memory: relaxed.
+// As in the counts of rules, nothing here orders other memory: relaxed. Only failures do: who reads a failure reads the call,
+// too.
 
 /// Counts and latencies of calls, by group. A call adds to the stripe of its thread, without a lock; the first
 /// call of a thread and group allocates the thread's histogram.
@@ -60,7 +64,7 @@ impl<const GROUPS: usize> CallMeter<GROUPS> {
         let group = &self.stripes[stripe::index()][group];
         group.calls.fetch_add(1, Relaxed);
         if has_failed {
-            group.failed.fetch_add(1, Relaxed);
+            group.failed.fetch_add(1, Release);
         }
         let Some(late_after) = self.late_after else {
             return;
@@ -75,26 +79,40 @@ impl<const GROUPS: usize> CallMeter<GROUPS> {
     pub(crate) fn add_failed(&self, group: usize) {
         let group = &self.stripes[stripe::index()][group];
         group.calls.fetch_add(1, Relaxed);
-        group.failed.fetch_add(1, Relaxed);
+        group.failed.fetch_add(1, Release);
     }
 
     /// Counts a call of a group as failed that was counted as none before.
     pub(crate) fn fail(&self, group: usize) {
         let group = &self.stripes[stripe::index()][group];
-        group.failed.fetch_add(1, Relaxed);
+        group.failed.fetch_add(1, Release);
     }
 
-    /// Reads all that was counted so far.
+    /// Reads all that was counted so far. In no group, more calls have failed than there are.
     pub(crate) fn read(&self, reading: &mut Reading<GROUPS>) {
         reading.iter_mut().for_each(CallStats::clear);
+        // Before all calls, also those of other stripes: a call may fail on another thread than it was counted on. Pairs
+        // with the release of who counts a failure.
+        self.each_group(reading, |stats, group| {
+            stats.failed += group.failed.load(Acquire);
+        });
+        self.each_group(reading, |stats, group| {
+            stats.calls += group.calls.load(Relaxed);
+            stats.late += group.late.load(Relaxed);
+            if let Some(latencies) = group.latencies.get() {
+                stats.absorb_latencies(latencies);
+            }
+        });
+    }
+
+    fn each_group(
+        &self,
+        reading: &mut Reading<GROUPS>,
+        mut each: impl FnMut(&mut CallStats, &Group),
+    ) {
         for stripe in &self.stripes {
             for (stats, group) in reading.iter_mut().zip(stripe.iter()) {
-                stats.calls += group.calls.load(Relaxed);
-                stats.failed += group.failed.load(Relaxed);
-                stats.late += group.late.load(Relaxed);
-                if let Some(latencies) = group.latencies.get() {
-                    stats.absorb_latencies(latencies);
-                }
+                each(stats, group);
             }
         }
     }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use self::call_records::{FREE, Record, each_taken, give, record, take};
-use super::{outcome_notes::marks_of_next, watchers::Watchers};
+use super::watchers::Watchers;
 use crate::{
     call::meter::nanos,
     guard_rail::{
@@ -81,7 +81,7 @@ impl MeasuredCall {
         record.resets.store(start.resets, Relaxed);
         record.injected.begin(of_overlay);
         if watchers.is_observed {
-            record.injected.begin_marks(marks_of_next(&watchers));
+            record.injected.begin_fates(watchers.begin_fates());
         }
         record.stage.store(HEAD, Relaxed);
         record.holders.store(1, Relaxed);
@@ -134,11 +134,13 @@ impl MeasuredCall {
     /// Counts a call whose head is there, or whose caller has left, for each observation that counts it.
     #[cold]
     #[inline(never)]
-    pub(super) fn count_outcome(&self, taken: Duration, now: Duration, end: CallEnd) {
-        let marks = self.record().injected.take_marks();
+    pub(super) fn count_outcome(&self, now: Duration, end: CallEnd) {
+        // Read once more: a call that nobody counts so hands nothing on.
+        let taken = self.start().taken(now);
+        let fates = self.record().injected.take_fates();
         for site in self.watchers.observers() {
-            let mark = marks.as_ref().and_then(|marks| marks.of(site.observation));
-            site.end(mark, taken, end);
+            let fate = fates.as_ref().and_then(|fates| fates.of(site.observation));
+            site.end(fate, taken, end);
         }
         let observations = &self.watchers.hub().observations;
         if observations.are_over(now) {

@@ -1,16 +1,16 @@
 //! What calls note for observed rules: that a rule has hit them, or spared them.
 //!
-//! A call that is measured, at the rule's own site or above it, has marks, and is counted by them when it ends. A call
+//! A call that is measured, at the rule's own site or above it, has fates, and is counted by them when it ends. A call
 //! of a site in code has no end, and is counted at once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use super::{site_rules::Here, watchers::Watchers};
+use super::{site_rules::Here, watched_call::WatchedCall};
 use crate::{
     armed::Armed,
     call::{
         Call,
-        marks::{CallMarks, Fate, Mark},
+        fates::{Fate, KeyedFate},
         site_kind::SiteKind,
     },
     guard_rail::injected_by,
@@ -19,8 +19,16 @@ use crate::{
 };
 
 thread_local! {
-    /// The marks of a call that was spared at its own site, for which it is measured next.
-    static OF_NEXT: RefCell<Vec<(u64, Mark)>> = const { RefCell::new(Vec::new()) };
+    /// The fates of a call that was spared at its own site, where it is to be measured next.
+    static OF_NEXT: RefCell<Vec<OfNext>> = const { RefCell::new(Vec::new()) };
+    /// Whether there are any. Beside them, so that most calls ask no more than this.
+    static IS_NEXT_NOTED: Cell<bool> = const { Cell::new(false) };
+}
+
+struct OfNext {
+    site: &'static str,
+    observation: u64,
+    fate: KeyedFate,
 }
 
 /// Notes that a rule injects into the calls that this thread is serving. `by` is what the rule has decided by.
@@ -41,7 +49,7 @@ fn note_observed_hit(hub: &Hub, rule: &Armed, site: &str, by: Option<&By>) {
     if !rule.is_of_overlay()
         && let Some(observation) = hub.observations.of(rule.rule.id.as_str())
     {
-        note(&observation, site, Mark::of(Fate::Hit, key));
+        note(&observation, site, KeyedFate::of(Fate::Hit, key));
     }
 }
 
@@ -57,35 +65,51 @@ pub(super) fn note_spared(hub: &Hub, rule: &Armed, call: &Call<'_>, (site, kind)
     };
     let key = rule.rule.trigger.deciding_key();
     let key = key.and_then(|key| key.of(call, &rule.rule.matcher));
-    let mark = Mark::of(Fate::Spared, key.as_deref());
-    note(&observation, site, mark);
+    let fate = KeyedFate::of(Fate::Spared, key.as_deref());
+    note(&observation, site, fate);
     if kind == SiteKind::Layer && observation.at(site).is_some() {
-        OF_NEXT.with_borrow_mut(|marks| marks.push((observation.number, mark)));
+        IS_NEXT_NOTED.set(true);
+        OF_NEXT.with_borrow_mut(|fates| {
+            fates.push(OfNext {
+                site,
+                observation: observation.number,
+                fate,
+            });
+        });
     }
 }
 
-fn note(observation: &Observation, site: &str, mark: Mark) {
-    injected_by::mark_served(observation.number, mark);
+fn note(observation: &Observation, site: &str, fate: KeyedFate) {
+    injected_by::note_fate_of_served(observation.number, fate);
     if let Some(site) = observation.at(site).filter(|site| site.is_in_code) {
-        site.pass(mark);
+        site.pass(fate);
     }
 }
 
 /// Forgets what was noted for a call that was not measured.
 pub(crate) fn forget() {
-    OF_NEXT.with_borrow_mut(Vec::clear);
+    hand_on("", None);
 }
 
-/// Returns the marks of a call that begins to be measured right after it was decided.
+/// Hands what was noted for a call on to it, when it begins to be measured right after it was decided, and forgets it. `call`
+/// is `None` if the call is not measured.
+#[inline(always)]
+pub(crate) fn hand_on(site: &str, call: Option<&WatchedCall>) {
+    if IS_NEXT_NOTED.get() {
+        hand_on_noted(site, call);
+    }
+}
+
 #[cold]
 #[inline(never)]
-pub(super) fn marks_of_next(watchers: &Watchers) -> CallMarks {
-    let observers = watchers.observers();
-    let marks = CallMarks::new(observers.iter().map(|site| site.observation));
+fn hand_on_noted(site: &str, call: Option<&WatchedCall>) {
+    IS_NEXT_NOTED.set(false);
     OF_NEXT.with_borrow_mut(|noted| {
-        for (number, mark) in noted.drain(..) {
-            marks.note(number, mark);
+        for noted in noted.drain(..) {
+            // The last call of another site may not have been measured.
+            if noted.site == site {
+                call.inspect(|call| call.note_fate(noted.observation, noted.fate));
+            }
         }
     });
-    marks
 }

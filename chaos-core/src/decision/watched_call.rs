@@ -17,7 +17,10 @@ use super::{
     watched_body::WatchedBody,
     watchers::Watchers,
 };
-use crate::guard_rail::{injected_by::Serving, outcomes::CallEnd};
+use crate::{
+    call::fates::KeyedFate,
+    guard_rail::{injected_by::Serving, outcomes::CallEnd},
+};
 
 /// A call that is measured: by guard rails, or because someone [watches](crate::Injector::watch) its site. If it is
 /// dropped before its answer, the caller has left: then it counts for guard rails only if it was late, and as failed
@@ -44,19 +47,30 @@ impl WatchedCall {
         })
     }
 
+    /// Notes a fate of the call for the observation of this number, if that counts it.
+    pub(super) fn note_fate(&self, observation: u64, fate: KeyedFate) {
+        self.call
+            .iter()
+            .for_each(|call| call.injected().note_fate(observation, fate));
+    }
+
+    /// Returns whether the call is counted for an observed rule.
+    #[doc(hidden)]
+    #[inline]
+    #[must_use]
+    pub fn is_observed(&self) -> bool {
+        let call = self.call.as_ref();
+        call.is_some_and(|call| call.watchers().is_observed)
+    }
+
     /// Serves the call until the result is dropped, for an integration that makes the future of an inner service before it
-    /// polls that. If a rule is observed, what is decided meanwhile is decided in the call.
+    /// polls that, if the call [is observed](Self::is_observed). What is decided meanwhile is decided in the call.
     ///
     /// It takes no closure: a request would be moved into that, and once more out of it.
     #[doc(hidden)]
-    #[inline]
     #[must_use = "the call is served until it is dropped"]
     pub fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
-        let observed = self
-            .call
-            .as_ref()
-            .filter(|call| call.watchers().is_observed);
-        observed.map(|call| Serving::new(call.injected()))
+        self.call.as_ref().map(|call| Serving::new(call.injected()))
     }
 
     /// Polls what serves the call. What is injected meanwhile is injected into the call.
@@ -111,7 +125,7 @@ impl WatchedCall {
         let now = call.watchers().now();
         call.watchers().count_head(start, injected, now, end);
         if call.watchers().is_observed {
-            call.count_outcome(start.taken(now), now, end);
+            call.count_outcome(now, end);
         }
         call.watchers().judge_those(now, |monitor| {
             monitor.end(start, injected, now, end, has_body)

@@ -11,7 +11,7 @@ use std::{
 
 use super::{measured_calls::CallsOf, site_meter::SiteMeter};
 use crate::{
-    call::stripe,
+    call::{fates::CallFates, stripe},
     guard_rail::{
         injected_by::InjectedSoFar,
         monitor::{CallStart, Monitor},
@@ -71,6 +71,13 @@ impl Watchers {
     /// Returns what counts the calls of the site for observed rules.
     pub(super) fn observers(&self) -> &[Arc<ObservedSite>] {
         &self.site.observers
+    }
+
+    /// Returns the fates of a call that begins, for those.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn begin_fates(&self) -> CallFates {
+        CallFates::new(self.observers().iter().map(|site| site.observation))
     }
 
     /// Counts a call whose head is there, or whose caller has left, if someone watches the site.

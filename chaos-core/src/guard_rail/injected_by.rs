@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::call::marks::{CallMarks, Mark};
+use crate::call::fates::{CallFates, KeyedFate};
 
 const INJECTED: u8 = 1;
 const OVERLAY: u8 = 2;
@@ -16,13 +16,13 @@ const OVERLAY: u8 = 2;
 /// Whether a fault was injected into a call, and whether a rule of an overlay or a token fired on it. The flags
 /// are set while the call is under way, and order nothing: relaxed.
 ///
-/// If observations of rules count the call, there are their marks, too.
+/// If observations of rules count the call, there are their fates, too.
 #[derive(Debug, Default)]
 pub(crate) struct InjectedBy {
     flags: AtomicU8,
-    /// Whether there are marks. The one who begins and ends the call sets it, and looks behind the lock: relaxed.
+    /// Whether there are fates. The one who begins and ends the call sets it, and looks behind the lock: relaxed.
     is_observed: AtomicBool,
-    marks: Mutex<Option<CallMarks>>,
+    fates: Mutex<Option<CallFates>>,
 }
 
 impl InjectedBy {
@@ -47,26 +47,26 @@ impl InjectedBy {
         InjectedSoFar(self.flags.load(Relaxed))
     }
 
-    /// Sets the marks of a call that observations count, which begins.
+    /// Sets the fates of a call that observations count, which begins.
     #[cold]
-    pub(crate) fn begin_marks(&self, marks: CallMarks) {
-        *self.marks.lock().unwrap_or_else(PoisonError::into_inner) = Some(marks);
+    pub(crate) fn begin_fates(&self, fates: CallFates) {
+        *self.fates.lock().unwrap_or_else(PoisonError::into_inner) = Some(fates);
         self.is_observed.store(true, Relaxed);
     }
 
-    /// Takes the marks of a call that ends.
+    /// Takes the fates of a call that ends.
     #[cold]
-    pub(crate) fn take_marks(&self) -> Option<CallMarks> {
+    pub(crate) fn take_fates(&self) -> Option<CallFates> {
         self.is_observed.store(false, Relaxed);
-        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        marks.take()
+        let mut fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+        fates.take()
     }
 
-    /// Marks the call for the observation of this number, if that counts it.
-    fn mark(&self, number: u64, mark: Mark) {
+    /// Notes a fate of the call for the observation of this number, if that counts it.
+    pub(crate) fn note_fate(&self, number: u64, fate: KeyedFate) {
         if self.is_observed.load(Relaxed) {
-            let marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
-            marks.iter().for_each(|marks| marks.note(number, mark));
+            let fates = self.fates.lock().unwrap_or_else(PoisonError::into_inner);
+            fates.iter().for_each(|fates| fates.note(number, fate));
         }
     }
 }
@@ -102,9 +102,9 @@ pub(crate) fn note_overlay() {
     each_served(InjectedBy::note_overlay);
 }
 
-/// Marks every measured call that this thread is serving for the observation of this number, if that counts it.
-pub(crate) fn mark_served(number: u64, mark: Mark) {
-    each_served(|call| call.mark(number, mark));
+/// Notes a fate of every measured call that this thread is serving for the observation of this number, if that counts it.
+pub(crate) fn note_fate_of_served(number: u64, fate: KeyedFate) {
+    each_served(|call| call.note_fate(number, fate));
 }
 
 fn each_served(note: impl Fn(&InjectedBy)) {

@@ -1,5 +1,6 @@
 //! Which rules are observed: what they do to calls is counted at named sites, until the observation ends.
 
+pub(crate) mod key_counts;
 pub(crate) mod observed_site;
 
 use std::{
@@ -44,7 +45,7 @@ pub(crate) struct Observation {
 }
 
 impl Observation {
-    /// How long an observation lasts of whose counts nobody asks.
+    /// How long an observation lasts for whose counts nobody asks who may keep it.
     const LEASE: Duration = Duration::from_secs(60);
 
     /// Begins to observe a rule. `sites` makes what counts at the sites, for the observation's number.

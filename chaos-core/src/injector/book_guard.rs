@@ -21,7 +21,16 @@ impl Inner {
     /// Locks the book.
     pub(super) fn lock(&self) -> BookGuard<'_> {
         // No code that runs under the lock can leave the book half written.
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        self.guard(book)
+    }
+
+    /// Locks the book, unless somebody holds it.
+    pub(super) fn try_lock(&self) -> Option<BookGuard<'_>> {
+        Some(self.guard(self.try_book()?))
+    }
+
+    fn guard<'i>(&'i self, mut book: MutexGuard<'i, Book>) -> BookGuard<'i> {
         self.disarm_now(&mut book);
         BookGuard {
             inner: self,
@@ -29,18 +38,12 @@ impl Inner {
         }
     }
 
-    /// Locks the book, unless somebody holds it.
-    pub(super) fn try_lock(&self) -> Option<BookGuard<'_>> {
-        let mut book = match self.book.try_lock() {
-            Ok(book) => book,
-            Err(TryLockError::Poisoned(book)) => book.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
-        self.disarm_now(&mut book);
-        Some(BookGuard {
-            inner: self,
-            book: Some(book),
-        })
+    fn try_book(&self) -> Option<MutexGuard<'_, Book>> {
+        match self.book.try_lock() {
+            Ok(book) => Some(book),
+            Err(TryLockError::Poisoned(book)) => Some(book.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// Disarms the sites for a halt: now if nobody holds the book, and when it is released otherwise.
@@ -52,12 +55,11 @@ impl Inner {
     /// Disarms the sites if a halt wants it and nobody holds the book.
     fn finish_disarming(&self) {
         while self.is_disarming.load(Ordering::SeqCst) {
-            match self.book.try_lock() {
-                Ok(mut book) => self.disarm_now(&mut book),
-                Err(TryLockError::Poisoned(book)) => self.disarm_now(&mut book.into_inner()),
-                // Its holder looks again after the release.
-                Err(TryLockError::WouldBlock) => return,
-            }
+            // Its holder looks again after the release.
+            let Some(mut book) = self.try_book() else {
+                return;
+            };
+            self.disarm_now(&mut book);
         }
     }
 
@@ -94,13 +96,14 @@ impl Drop for BookGuard<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{num::NonZeroU64, time::Duration};
 
     use crate::{
-        call::Call,
+        call::{Call, site_kind::SiteKind},
         fault::{Fault, latency::Latency},
         injector::Injector,
         rule::Rule,
+        trigger::Trigger,
     };
 
     /// Its rule's gate is opened by the resume, since no call waits there.
@@ -127,5 +130,31 @@ mod tests {
         assert!(injector.resume());
         assert!(under_way[1].next_plan().is_none());
         assert!(site.decide(&Call::new()).is_some());
+    }
+
+    /// Neither a call that the rule would have hit nor one that it would not counts as spared.
+    #[test]
+    fn a_rule_that_is_halted_spares_nothing_while_an_edit_works() {
+        let injector = Injector::new();
+        let site = injector.site_of("db.read", SiteKind::Sync);
+        let (id, aim) = ("r".parse().unwrap(), "db.read".parse().unwrap());
+        let rule = Rule::new(id, aim, Fault::error("lost"));
+        let third = NonZeroU64::new(3).unwrap();
+        injector.put(rule.trigger(Trigger::new().every(third)));
+        injector.observe_outcomes("r", ["db.read"]).unwrap();
+        let is_hit = || {
+            let decision = site.decide(&Call::new());
+            decision.is_some_and(|mut decision| decision.next_plan().is_some())
+        };
+        let reads = || (0..3).filter(|_| is_hit()).count();
+        assert_eq!(reads(), 1);
+        let edit = injector.book();
+        assert!(injector.halt("enough"));
+        assert_eq!(reads(), 0);
+        drop(edit);
+        let [site] = &injector.outcomes("r").unwrap().sites[..] else {
+            panic!("one site");
+        };
+        assert_eq!((site.hit.calls, site.spared.calls), (1, 2));
     }
 }

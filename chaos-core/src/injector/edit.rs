@@ -98,7 +98,7 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         // Sweeping first puts earlier expiries into the audit before this edit.
         let mut book = self.swept_book();
-        let by = self.armed_by(actor, ties);
+        let by = self.armed_by(actor, ties, false);
         let action = Action::from(&change);
         book.admits(&change)?;
         let bounds = self.0.hub.bounds.load();
@@ -119,14 +119,19 @@ impl Injector {
         Ok(edited.generation)
     }
 
-    /// Returns what is noted of the rules that `actor` arms now, and that hang on `ties`.
-    pub(super) fn armed_by(&self, actor: &Actor, ties: Option<&Arc<Ties>>) -> Arc<ArmedBy> {
+    /// Returns what is noted of the rules that `actor` arms now, in an overlay or not, and that hang on `ties`.
+    pub(super) fn armed_by(
+        &self,
+        actor: &Actor,
+        ties: Option<&Arc<Ties>>,
+        of_overlay: bool,
+    ) -> Arc<ArmedBy> {
         Arc::new(ArmedBy {
             actor: actor.clone(),
             at: self.wall(),
             since: self.now(),
             ties: ties.cloned(),
-            of_overlay: false,
+            of_overlay,
         })
     }
 

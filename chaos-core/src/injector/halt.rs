@@ -261,7 +261,7 @@ impl Injector {
         if let Some(rule) = on.filter(|rule| rule.enabled).cloned() {
             let off = Change::Edit(Rule::clone(&rule).enabled(false));
             let bounds = self.0.hub.bounds.load();
-            let by = self.armed_by(&Actor::injector(), None);
+            let by = self.armed_by(&Actor::injector(), None, false);
             let edited = book.rules.apply(off, None, &bounds.policy, &by);
             let edited = edited.expect("without an expected generation, the rule is there");
             self.0.publish(book);

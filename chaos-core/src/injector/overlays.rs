@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    armed::{arming::ArmedBy, rules::Retired},
+    armed::rules::Retired,
     audit::actor::Actor,
     decision::overlay_rules::OverlayRules,
     injector::Injector,
@@ -25,7 +25,7 @@ impl Injector {
     ) -> Result<u64, ChangeError> {
         change.has_no_guard_rail()?;
         let mut book = self.book();
-        let by = self.armed_by_overlay();
+        let by = self.armed_by(&Actor::code(), None, true);
         let bounds = self.0.hub.bounds.load();
         let edited = (overlay.rules()).apply(change, expected, &bounds.policy, &by)?;
         self.0.install_overlay(&mut book, overlay, by.since);
@@ -33,17 +33,6 @@ impl Injector {
         edited.retired.open();
         self.0.hub.changed.notify();
         Ok(edited.generation)
-    }
-
-    /// Returns what is noted of the rules that are armed in an overlay now.
-    fn armed_by_overlay(&self) -> Arc<ArmedBy> {
-        Arc::new(ArmedBy {
-            actor: Actor::code(),
-            at: self.wall(),
-            since: self.now(),
-            ties: None,
-            of_overlay: true,
-        })
     }
 
     /// Halts an overlay, and releases the calls that it delays. Returns `false` if it was halted already.

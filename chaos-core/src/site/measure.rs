@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     call::{Call, site_kind::SiteKind},
-    decision::{Decision, WatchedCall, site_rules::SiteRules, watchers::Watchers},
+    decision::{Decision, WatchedCall, outcome_notes, site_rules::SiteRules, watchers::Watchers},
     site::{Site, snapshot},
 };
 
@@ -76,8 +76,10 @@ impl Site {
         call: &Call<'_>,
         decision: Option<&Decision>,
     ) -> Option<WatchedCall> {
-        (self.measure_by_kept(call.path(), decision, Some(call)))
-            .or_else(|| self.measure_by_rules(call, decision))
+        let measured = (self.measure_by_kept(call.path(), decision, Some(call)))
+            .or_else(|| self.measure_by_rules(call, decision));
+        outcome_notes::hand_on(self.name, measured.as_ref());
+        measured
     }
 
     /// Begins to measure a call by what this thread has kept, if that suffices. It does not if the call is to be looked

@@ -9,9 +9,9 @@ use std::{
 };
 
 use chaos_core::{
-    Call, Fault, GuardRail, Injector, KeyOutcomes, Label, Lifetime, Matcher, ObserveError,
-    OutcomeGroup, Overlay, Rate, Rule, RuleId, RuleOutcomes, Site, SiteKind, SiteOutcomes, Trigger,
-    guard_rail::Then, inject, inject_async, testing::ManualClock,
+    Call, CallCounts, Fault, GuardRail, Injector, KeyOutcomes, Label, Lifetime, Matcher,
+    ObserveError, OutcomeGroup, Overlay, Rate, Rule, RuleId, RuleOutcomes, Site, SiteKind,
+    SiteOutcomes, Trigger, guard_rail::Then, inject, inject_async, testing::ManualClock,
 };
 
 /// How many threads make load.
@@ -308,8 +308,11 @@ fn nothing_is_counted_for_a_rule_of_which_nobody_asks() {
         clock.advance(59 * SECOND);
         assert!(injector.outcomes("lost").is_some());
     }
+    // Whoever only looks does not keep it.
+    clock.advance(30 * SECOND);
+    assert!(injector.peek_outcomes("lost").is_some());
     // A measured call is the first to notice, without any report.
-    clock.advance(60 * SECOND);
+    clock.advance(30 * SECOND);
     assert!(above.is_armed());
     pass(above, &Call::new(), || false);
     assert!(!above.is_armed());
@@ -375,10 +378,10 @@ fn calls_of_one_key_are_in_one_group() {
     let site = only(&injector);
     let keys = site.keys.as_ref().expect("the rule has a key");
     assert_eq!(keys.len(), 64);
-    let sum = |of: fn(&KeyOutcomes) -> (u64, u64)| {
+    let sum = |of: fn(&KeyOutcomes) -> CallCounts| {
         let groups = keys.iter().map(of);
         groups.fold((0, 0), |(calls, failed), group| {
-            (calls + group.0, failed + group.1)
+            (calls + group.calls, failed + group.failed)
         })
     };
     assert_eq!(sum(|keys| keys.hit), counted(&site.hit));
@@ -389,11 +392,11 @@ fn calls_of_one_key_are_in_one_group() {
     // Each key has two calls, which are decided alike.
     assert!(
         keys.iter()
-            .all(|keys| keys.hit.0 % 2 == 0 && keys.spared.0 % 2 == 0)
+            .all(|keys| keys.hit.calls % 2 == 0 && keys.spared.calls % 2 == 0)
     );
     let both = keys
         .iter()
-        .filter(|keys| keys.hit.0 > 0 && keys.spared.0 > 0);
+        .filter(|keys| keys.hit.calls > 0 && keys.spared.calls > 0);
     assert!(both.count() > 50, "the groups are no part of the draw");
 }
 
@@ -476,6 +479,44 @@ fn a_limit_spares() {
         pass(site, &Call::new(), || false);
     }
     assert_eq!(groups(&only(&injector)), [(3, 3), (7, 0), (0, 0)]);
+}
+
+#[test]
+fn a_rule_that_is_over_spares_nothing() {
+    let clock = ManualClock::new();
+    let injector = Injector::with_clock(clock.clone());
+    let site = injector.site("http.server");
+    let rule = lost("http.server").trigger(every_second());
+    injector.put(rule.lifetime(Lifetime::new(SECOND).unwrap()));
+    injector.observe_outcomes("lost", ["http.server"]).unwrap();
+    for _ in 0..3 {
+        pass(site, &Call::new(), || false);
+    }
+    let [hit, spared, _] = groups(&only(&injector));
+    assert_eq!((hit.0 + spared.0, hit.0.abs_diff(spared.0)), (3, 1));
+    clock.advance(SECOND);
+    for _ in 0..3 {
+        pass(site, &Call::new(), || false);
+    }
+    assert_eq!(groups(&only(&injector)), [hit, spared, (3, 0)]);
+}
+
+/// What was noted for it once went to the next call that the thread measured, at whichever site.
+#[test]
+fn a_call_that_is_not_measured_leaves_nothing_to_the_next() {
+    let injector = Injector::new();
+    let (site, other) = (injector.site("http.server"), injector.site("http.client"));
+    injector.put(lost("http.server").trigger(every_second()));
+    let sites = ["http.client", "http.server"];
+    injector.observe_outcomes("lost", sites).unwrap();
+    for _ in 0..4 {
+        drop(site.decide(&Call::new()));
+        pass(other, &Call::new(), || false);
+        other.measure(&Call::new(), None).unwrap().end(false);
+    }
+    let sites = outcomes(&injector).sites;
+    assert_eq!(groups(&sites[0]), [(0, 0), (0, 0), (8, 0)]);
+    assert_eq!(groups(&sites[1]), [(0, 0), (0, 0), (0, 0)]);
 }
 
 #[tokio::test]

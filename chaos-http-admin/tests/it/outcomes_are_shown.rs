@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::support::{
     document::Document,
     port::{Answer, Port, failing},
+    wire::{ANN, BOB, EVE, tokens},
 };
 
 const PATH: &str = "/v1/rules/lost/outcomes";
@@ -80,7 +81,7 @@ impl Observed {
 }
 
 fn nothing() -> Value {
-    json!({ "calls": 0, "failed": 0, "latency": null, "histogram": [] })
+    json!({ "calls": 0, "failed": 0, "latency": null, "histogram_nanos": [] })
 }
 
 #[tokio::test]
@@ -117,10 +118,10 @@ async fn what_is_hit_stands_beside_what_is_spared() {
     let spared = &request["spared"];
     let median = spared["latency"]["p50"].as_f64().unwrap();
     assert!((median - 1e-3).abs() < 31e-6, "{spared}");
-    assert_eq!(spared["histogram"][0][1], 5);
-    let end = spared["histogram"][0][0].as_u64().unwrap();
+    assert_eq!(spared["histogram_nanos"][0][1], 5);
+    let end = spared["histogram_nanos"][0][0].as_u64().unwrap();
     assert!((1_000_001..1_062_500).contains(&end), "{spared}");
-    assert_eq!(request["hit"]["histogram"], json!([[64, 5]]));
+    assert_eq!(request["hit"]["histogram_nanos"], json!([[64, 5]]));
     let injections = observed.port.get("/v1/rules/lost/injections").await;
     assert_eq!(injections.json(), 5);
 
@@ -175,6 +176,30 @@ async fn an_observer_that_is_gone_costs_nothing_for_long() {
     assert!(!observed.port.injector.site("http.server").is_armed());
 }
 
+/// A dashboard once kept the calls slower for as long as it was open, after the driver of the experiment was gone.
+#[tokio::test]
+async fn who_may_only_look_keeps_nothing_observed() {
+    let mut observed = Observed::new().await;
+    let admin = Admin::new(observed.port.injector.clone());
+    observed.port.router = admin.access_tokens(tokens()).router();
+    let injector = observed.port.injector.clone();
+    injector.observe_outcomes("lost", ["http.server"]).unwrap();
+    let ask = async |secret: &str, status| {
+        observed.clock.advance(Duration::from_secs(20));
+        let request = Request::get(PATH).header("authorization", format!("Bearer {secret}"));
+        let answer = observed.port.send(request, Body::empty()).await;
+        answer.expect(status);
+    };
+    for _ in 0..3 {
+        ask(EVE, 200).await;
+        ask(ANN, 200).await;
+    }
+    ask(EVE, 200).await;
+    ask(BOB, 200).await;
+    ask(EVE, 404).await;
+    assert!(!injector.site("http.server").is_armed());
+}
+
 #[tokio::test]
 async fn keys_are_in_64_groups() {
     let observed = Observed::new().await;
@@ -192,7 +217,13 @@ async fn keys_are_in_64_groups() {
     let shown = observed.get().await.expect(200).json();
     let keys = shown["sites"][0]["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 64);
-    assert_eq!(keys[0], json!({ "hit": [0, 0], "spared": [0, 0] }));
+    assert_eq!(
+        keys[0],
+        json!({
+            "hit": { "calls": 0, "failed": 0 },
+            "spared": { "calls": 0, "failed": 0 },
+        })
+    );
 }
 
 #[tokio::test]

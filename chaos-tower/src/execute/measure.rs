@@ -79,8 +79,13 @@ impl MeasuredCall {
         Self { call, bodies }
     }
 
-    /// Serves the call until the result is dropped: an inner service decides on faults of its own when it is called.
+    /// Returns whether the call is counted for an observed rule.
     #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.call.is_observed()
+    }
+
+    /// Serves the call until the result is dropped: an inner service decides on faults of its own when it is called.
     pub(crate) fn begin_to_serve(&self) -> Option<impl Sized + use<>> {
         self.call.begin_to_serve()
     }

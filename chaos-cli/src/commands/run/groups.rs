@@ -96,22 +96,21 @@ impl Outcomes {
 }
 
 fn group(document: &Value) -> Group {
-    let buckets = document["histogram"].as_array().into_iter().flatten();
+    let buckets = document["histogram_nanos"].as_array().into_iter().flatten();
     let buckets = buckets.filter_map(|bucket| Some((bucket[0].as_u64()?, bucket[1].as_u64()?)));
     Group {
         latencies: buckets.collect(),
-        ..Group::of(number(document, "calls"), number(document, "failed"))
+        ..counts(document)
     }
 }
 
 fn key_group(key: &Value) -> KeyGroup {
     KeyGroup {
-        hit: pair(&key["hit"]),
-        spared: pair(&key["spared"]),
+        hit: counts(&key["hit"]),
+        spared: counts(&key["spared"]),
     }
 }
 
-fn pair(pair: &Value) -> Group {
-    let number = |at: usize| pair[at].as_u64().unwrap_or_default();
-    Group::of(number(0), number(1))
+fn counts(document: &Value) -> Group {
+    Group::of(number(document, "calls"), number(document, "failed"))
 }

@@ -15,7 +15,7 @@ pub(crate) struct CallStats {
     /// How many of the latencies were longer than the time after which calls are late.
     pub(crate) late: u64,
     /// The number of calls in each bucket of latencies; empty if no latencies are kept.
-    latencies: Box<[u32]>,
+    latencies: Box<[u64]>,
 }
 
 impl CallStats {
@@ -40,7 +40,7 @@ impl CallStats {
         self.calls += 1;
         self.late += u64::from(is_late);
         if let Some(count) = self.latencies.get_mut(buckets::index_of(latency)) {
-            *count = count.wrapping_add(1);
+            *count += 1;
         }
     }
 
@@ -50,13 +50,13 @@ impl CallStats {
         self.failed += other.failed;
         self.late += other.late;
         for (count, other) in self.latencies.iter_mut().zip(&other.latencies) {
-            *count = count.wrapping_add(*other);
+            *count += other;
         }
     }
 
     pub(super) fn absorb_latencies(&mut self, buckets: &Buckets) {
         for (count, other) in self.latencies.iter_mut().zip(buckets.counts()) {
-            *count = count.wrapping_add(other);
+            *count += other;
         }
     }
 
@@ -66,7 +66,7 @@ impl CallStats {
         self.failed = self.failed.saturating_sub(earlier.failed);
         self.late = self.late.saturating_sub(earlier.late);
         for (count, earlier) in self.latencies.iter_mut().zip(&earlier.latencies) {
-            *count = count.wrapping_sub(*earlier);
+            *count = count.saturating_sub(*earlier);
         }
     }
 
@@ -79,17 +79,17 @@ impl CallStats {
     pub(crate) fn histogram(&self) -> impl Iterator<Item = (u64, u64)> {
         let counts = self.latencies.iter().enumerate();
         let counts = counts.filter(|(_, count)| **count > 0);
-        counts.map(|(index, count)| (buckets::start_nanos(index + 1), u64::from(*count)))
+        counts.map(|(index, count)| (buckets::start_nanos(index + 1), *count))
     }
 
     /// Returns a quantile of the latencies in seconds, at most 3.1 percent off, and 0 without any. It is above
     /// `late_after`, the meter's own, only if the latency is.
     pub(crate) fn quantile(&self, quantile: f64, late_after: Duration) -> f64 {
-        let total: u64 = self.latencies.iter().map(|count| u64::from(*count)).sum();
+        let total: u64 = self.latencies.iter().sum();
         let rank = ((total as f64 * quantile).ceil() as u64).clamp(1, total.max(1));
         let mut below = 0;
-        let reaches = |count: &u32| {
-            below += u64::from(*count);
+        let reaches = |count: &u64| {
+            below += count;
             below >= rank
         };
         let Some(index) = self.latencies.iter().position(reaches) else {

@@ -1,13 +1,17 @@
 //! What a meter and a window show, compared with the calls themselves.
 
 use std::{
+    sync::atomic::{
+        AtomicBool, AtomicUsize,
+        Ordering::{Acquire, Relaxed, Release},
+    },
     thread::{self, ScopedJoinHandle},
     time::Duration,
 };
 
 use proptest::{collection::vec, prelude::*};
 
-use super::{CallMeter, CallStats, CallWindow};
+use super::{CallMeter, CallStats, CallWindow, buckets::Buckets};
 
 const SLOTS: u32 = 4;
 
@@ -143,4 +147,51 @@ fn no_call_is_lost() {
     assert_eq!(first.late + second.late, THREADS * CALLS / 2000 * 999);
     let most = Duration::from_millis(1);
     assert!((first.quantile(0.5, most) - 0.001).abs() < 0.001 * 0.05);
+}
+
+/// A bucket of 32 bits began again at 0 after a day of 50,000 calls a second.
+#[test]
+fn a_bucket_has_room_for_a_day() {
+    const CALLS: u64 = 24 * 60 * 60 * 50_000;
+    let (buckets, latency) = (Buckets::default(), Duration::from_millis(1));
+    buckets.add_many(latency, CALLS - 1);
+    buckets.add(latency);
+    let mut stats = CallStats::new(true);
+    stats.absorb_latencies(&buckets);
+    let counts: Vec<_> = stats.histogram().map(|(_, calls)| calls).collect();
+    assert_eq!(counts, [CALLS]);
+}
+
+/// More of them once had failed than there were: calls that began and failed while the stripes were read.
+#[test]
+fn no_more_calls_have_failed_than_there_are() {
+    let meter = CallMeter::<64>::new(None);
+    let (turn, is_done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    // One of two threads counts calls, and each fails on the other one, in another stripe.
+    let take_turns = &|mine: usize| {
+        while !is_done.load(Relaxed) {
+            if turn.load(Acquire) == mine {
+                match mine {
+                    0 => meter.add(0, Duration::ZERO, false),
+                    _ => meter.fail(0),
+                }
+                turn.store(1 - mine, Release);
+            } else {
+                thread::yield_now();
+            }
+        }
+    };
+    let mut reading = [(); 64].map(|()| CallStats::new(false));
+    let is_torn = thread::scope(|scope| {
+        for mine in 0..2 {
+            scope.spawn(move || take_turns(mine));
+        }
+        let is_torn = (0..20_000).any(|_| {
+            meter.read(&mut reading);
+            reading[0].failed > reading[0].calls
+        });
+        is_done.store(true, Relaxed);
+        is_torn
+    });
+    assert!(!is_torn, "{:?}", reading[0]);
 }

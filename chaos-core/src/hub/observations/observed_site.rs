@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::key_counts::{KeyCounts, KeyOutcomes};
 use crate::{
     call::{
-        marks::{Fate, KEY_GROUPS, Mark},
+        fates::{Fate, KeyedFate},
         meter::{CallMeter, CallStats},
     },
     guard_rail::outcomes::CallEnd,
@@ -26,8 +27,8 @@ pub(crate) struct ObservedSite {
     /// Whether the site is in code, where nothing measures how calls end.
     pub(crate) is_in_code: bool,
     calls: CallMeter<GROUPS>,
-    /// Present for a rule with a key: the spared calls of each group of keys, and then those that were hit.
-    keys: Option<CallMeter<{ 2 * KEY_GROUPS }>>,
+    /// Present for a rule with a key.
+    keys: Option<KeyCounts>,
 }
 
 /// What was counted of the calls of one site.
@@ -36,8 +37,7 @@ pub(crate) struct OutcomeReading {
     pub(crate) unmatched: CallStats,
     pub(crate) spared: CallStats,
     pub(crate) hit: CallStats,
-    /// For each group of keys: calls and failures of those that were hit, and of those that were spared.
-    pub(crate) keys: Option<Vec<[(u64, u64); 2]>>,
+    pub(crate) keys: Option<Vec<KeyOutcomes>>,
 }
 
 impl ObservedSite {
@@ -48,38 +48,34 @@ impl ObservedSite {
             is_in_code,
             // No call is late.
             calls: CallMeter::new((!is_in_code).then_some(Duration::MAX)),
-            keys: has_key.then(|| CallMeter::new(None)),
+            keys: has_key.then(KeyCounts::new),
         }
     }
 
-    /// Counts a call whose head is there, or whose caller has left. Who has left gets no answer, so the call has failed
-    /// in each group alike: otherwise the groups could not be compared.
-    pub(crate) fn end(&self, mark: Option<Mark>, taken: Duration, end: CallEnd) {
+    /// Counts a call whose head is there, or whose caller has left. A call whose caller has left counts as failed in every
+    /// group.
+    pub(crate) fn end(&self, fate: Option<KeyedFate>, taken: Duration, end: CallEnd) {
         let has_failed = match end {
             CallEnd::Answered { failed } => failed,
             CallEnd::Left => true,
         };
-        self.add(mark, taken, has_failed);
+        self.add(fate, taken, has_failed);
     }
 
     /// Counts a call that passes a site in code.
-    pub(crate) fn pass(&self, mark: Mark) {
-        self.add(Some(mark), Duration::ZERO, false);
+    pub(crate) fn pass(&self, fate: KeyedFate) {
+        self.add(Some(fate), Duration::ZERO, false);
     }
 
-    fn add(&self, mark: Option<Mark>, taken: Duration, has_failed: bool) {
-        let group = match mark.map(Mark::fate) {
+    fn add(&self, fate: Option<KeyedFate>, taken: Duration, has_failed: bool) {
+        let group = match fate.map(KeyedFate::fate) {
             None => UNMATCHED,
             Some(Fate::Spared) => SPARED,
             Some(Fate::Hit) => HIT,
         };
         self.calls.add(group, taken, has_failed);
-        if let (Some(mark), Some(keys)) = (mark, &self.keys) {
-            let first = match mark.fate() {
-                Fate::Spared => 0,
-                Fate::Hit => KEY_GROUPS,
-            };
-            keys.add(first + mark.key_group(), taken, has_failed);
+        if let (Some(fate), Some(keys)) = (fate, &self.keys) {
+            keys.add(fate, has_failed);
         }
     }
 
@@ -92,18 +88,7 @@ impl ObservedSite {
             unmatched,
             spared,
             hit,
-            keys: self.keys.as_ref().map(Self::read_keys),
+            keys: self.keys.as_ref().map(KeyCounts::read),
         }
-    }
-
-    fn read_keys(keys: &CallMeter<{ 2 * KEY_GROUPS }>) -> Vec<[(u64, u64); 2]> {
-        let mut reading = [(); 2 * KEY_GROUPS].map(|()| CallStats::new(false));
-        keys.read(&mut reading);
-        let counted = |stats: &CallStats| (stats.calls, stats.failed);
-        let (spared, hit) = reading.split_at(KEY_GROUPS);
-        let groups = hit.iter().zip(spared);
-        groups
-            .map(|(hit, spared)| [counted(hit), counted(spared)])
-            .collect()
     }
 }

@@ -67,7 +67,7 @@ impl Injector {
         // Before the lock, which this may take.
         self.check(returning()).map_err(ChangeError::Rule)?;
         let mut book = self.swept_book();
-        let by = self.armed_by(actor, None);
+        let by = self.armed_by(actor, None, false);
         book.rules.check_generation(expected)?;
         let rules = match entry.undone(&changes, &book.rules.set) {
             Ok(rules) => rules,

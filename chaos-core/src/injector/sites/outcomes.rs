@@ -29,18 +29,30 @@ impl Injector {
     ///
     /// At the site of a layer, a call is counted once, when the head of its response is there, by what the rule has done to
     /// it until then. A caller that leaves before that gets no answer, so its call has failed, in each group alike. Calls
-    /// that are exempt, such as health checks, are not counted. A site in code (`inject!`) does not see how calls end: there
-    /// hit and spared calls are counted when they pass, without failures and latencies, and unmatched ones are not. A call
-    /// that is under way when the observation begins is not counted by it, except that a site in code counts each injection
-    /// that begins from then on. Rules of overlays and tokens are others, even with the same id.
+    /// that are exempt, such as health checks, are not counted. A call that is under way when the observation begins is not
+    /// counted by it.
+    ///
+    /// A site in code (`inject!`) does not see how calls end. Hit and spared calls are counted there when they pass, without
+    /// failures and latencies, and unmatched ones are not counted. An injection that begins after the observation is
+    /// counted, even if its call passed the site before. If a layer and code have sites of one name, the calls of the layer
+    /// alone are counted.
+    ///
+    /// Rules of overlays and tokens are others, even with the same id.
+    ///
+    /// Hit and spared calls can be compared only where a draw alone decides between them:
+    ///
+    /// - At a site above the rule's own, a call that passes the rule's site several times is hit more often. There, the
+    ///   groups are alike if each call passes it once, or if the rule has a key that is the same for the whole call.
+    /// - Work on another task or thread, as with `tokio::spawn` or `spawn_blocking`, is not counted for the call: what the
+    ///   rule does there leaves the call above unmatched, or spared if the rule has spared it elsewhere.
     ///
     /// The observation belongs to the id. What becomes of the rule leaves the counts as they are, whether it is edited,
     /// disabled, deleted or expires; put again, it is counted on. To have each injection of a rule counted, put the rule
     /// disabled, observe it, and then enable it. When it is disabled and none of its injections is active, the hits at the
     /// site that it aims at are as many as its injections.
     ///
-    /// It ends with [`end_outcomes`](Self::end_outcomes), or when nobody has asked for the counts for 60 seconds. Until then,
-    /// calls of the sites cost more: those of the rule's own sites ask all rules there one by one. While no rule is
+    /// It ends with [`end_outcomes`](Self::end_outcomes), or when nobody has asked for the [`outcomes`](Self::outcomes) for 60
+    /// seconds. Until then, calls of the sites cost more: those of the rule's own sites ask all rules there one by one. While no rule is
     /// observed, calls cost what they did.
     ///
     /// ```
@@ -98,11 +110,24 @@ impl Injector {
     /// 60 seconds. Returns `None` if it is not observed.
     #[must_use]
     pub fn outcomes(&self, rule: &str) -> Option<RuleOutcomes> {
+        self.read_outcomes(rule, true)
+    }
+
+    /// Returns what was counted for a rule since it is [observed](Self::observe_outcomes), without keeping it observed: for
+    /// those who may look and change nothing. Returns `None` if it is not observed.
+    #[must_use]
+    pub fn peek_outcomes(&self, rule: &str) -> Option<RuleOutcomes> {
+        self.read_outcomes(rule, false)
+    }
+
+    fn read_outcomes(&self, rule: &str, renews: bool) -> Option<RuleOutcomes> {
         let book = self.swept_book();
         let now = self.now();
         let observations = &self.0.hub.observations;
         let observation = observations.of(rule)?;
-        observations.renew(&observation, now);
+        if renews {
+            observations.renew(&observation, now);
+        }
         let armed = book.rules.find(rule);
         let is_over = !armed.is_some_and(|armed| armed.can_act(now));
         drop(book);
@@ -127,14 +152,14 @@ impl Injector {
         ends
     }
 
-    /// Ends the observations of which nobody has asked for the counts, if somebody else does not hold the book.
+    /// Ends the observations whose lease is over, if somebody else does not hold the book.
     pub(in crate::injector) fn try_to_end_lapsed_observations(&self) {
         if let Some(mut book) = self.0.try_lock() {
             self.end_lapsed_observations(&mut book);
         }
     }
 
-    /// Ends the observations of which nobody has asked for the counts.
+    /// Ends the observations whose lease is over.
     pub(in crate::injector) fn end_lapsed_observations(&self, book: &mut Book) {
         let (observations, now) = (&self.0.hub.observations, self.now());
         if observations.are_over(now) && observations.end_those_over(now) {

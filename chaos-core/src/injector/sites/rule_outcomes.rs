@@ -5,7 +5,10 @@ use std::time::{Duration, SystemTime};
 use super::site_watch::{CallFigures, CallLatency};
 use crate::{
     call::meter::CallStats,
-    hub::observations::observed_site::{ObservedSite, OutcomeReading},
+    hub::observations::{
+        key_counts::KeyOutcomes,
+        observed_site::{ObservedSite, OutcomeReading},
+    },
     name::RuleId,
 };
 
@@ -31,7 +34,7 @@ pub struct SiteOutcomes {
     pub site: String,
     /// The calls into which the rule has injected, or into a call below them.
     pub hit: OutcomeGroup,
-    /// The calls that the rule matched and left alone, and all calls below them.
+    /// The calls in which the rule matched at least one call, at this site or below, and injected into none.
     pub spared: OutcomeGroup,
     /// All other calls; `None` at a site in code, where they are not counted.
     pub unmatched: Option<OutcomeGroup>,
@@ -57,16 +60,6 @@ pub struct OutcomeGroup {
     pub histogram: Vec<(Duration, u64)>,
 }
 
-/// The calls with keys of one group: numbers of calls, and how many of them have failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct KeyOutcomes {
-    /// The calls that were hit, and how many of them have failed.
-    pub hit: (u64, u64),
-    /// The calls that were spared, and how many of them have failed.
-    pub spared: (u64, u64),
-}
-
 impl SiteOutcomes {
     pub(super) fn of(site: &ObservedSite) -> Self {
         let OutcomeReading {
@@ -80,11 +73,7 @@ impl SiteOutcomes {
             hit: OutcomeGroup::of(&hit),
             spared: OutcomeGroup::of(&spared),
             unmatched: (!site.is_in_code).then(|| OutcomeGroup::of(&unmatched)),
-            keys: keys.map(|keys| {
-                let keys = keys.into_iter();
-                keys.map(|[hit, spared]| KeyOutcomes { hit, spared })
-                    .collect()
-            }),
+            keys,
         }
     }
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use axum::{Extension, Json, extract::State, http::StatusCode};
-use chaos_core::{Injector, ObserveError, OutcomeGroup, RuleOutcomes, SiteOutcomes};
+use chaos_core::{CallCounts, Injector, ObserveError, OutcomeGroup, RuleOutcomes, SiteOutcomes};
 use serde_json::{Value, json};
 
 use crate::{
+    access::{caller::Caller, role::Role},
     extract::{
         body::JsonBody,
         fields::{self, Fields},
@@ -37,15 +38,19 @@ pub(crate) async fn put(
     worker.run(observe).await
 }
 
-/// Returns what was counted, and keeps the rule observed.
+/// Returns what was counted. Who may begin an observation keeps it by that; others only look.
 pub(crate) async fn show(
     State(injector): State<Injector>,
     Extension(worker): Extension<Worker>,
+    caller: Caller,
     Id(id): Id,
     NoQuery: NoQuery,
 ) -> Result<Json<Value>, Problem> {
     let show = move || {
-        let outcomes = injector.outcomes(&id);
+        let outcomes = match caller.role {
+            Role::Arm => injector.outcomes(&id),
+            Role::Observe | Role::Stop => injector.peek_outcomes(&id),
+        };
         let outcomes = outcomes.ok_or_else(|| not_observed(&injector, &id))?;
         Ok(Json(outcomes_json(&outcomes)))
     };
@@ -130,10 +135,16 @@ fn site_json(site: &SiteOutcomes) -> Value {
     });
     if let Some(keys) = &site.keys {
         let keys = keys.iter();
-        let keys = keys.map(|keys| json!({ "hit": keys.hit, "spared": keys.spared }));
+        let keys = keys.map(
+            |keys| json!({ "hit": counts_json(keys.hit), "spared": counts_json(keys.spared) }),
+        );
         value["keys"] = keys.collect();
     }
     value
+}
+
+fn counts_json(counts: CallCounts) -> Value {
+    json!({ "calls": counts.calls, "failed": counts.failed })
 }
 
 fn group_json(group: &OutcomeGroup) -> Value {
@@ -153,6 +164,6 @@ fn group_json(group: &OutcomeGroup) -> Value {
         "calls": group.calls,
         "failed": group.failed,
         "latency": latency,
-        "histogram": histogram,
+        "histogram_nanos": histogram,
     })
 }

@@ -24,12 +24,12 @@ pub(crate) const KEY_GROUPS: usize = 1 << KEY_BITS;
 
 /// What a rule did to a call with which key: one byte, larger for a hit than for a spared call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mark(u8);
+pub(crate) struct KeyedFate(u8);
 
-impl Mark {
+impl KeyedFate {
     const NOTHING: u8 = 0;
 
-    /// Returns the mark of a call that has this key, if the rule has one.
+    /// Returns the fate of a call that has this key, if the rule has one.
     pub(crate) fn of(fate: Fate, key: Option<&str>) -> Self {
         let fate = match fate {
             Fate::Spared => 1,
@@ -38,8 +38,8 @@ impl Mark {
         Self(fate << KEY_BITS | key.map_or(0, group_of))
     }
 
-    fn read(mark: u8) -> Option<Self> {
-        (mark != Self::NOTHING).then_some(Self(mark))
+    fn read(byte: u8) -> Option<Self> {
+        (byte != Self::NOTHING).then_some(Self(byte))
     }
 
     /// Returns what the rule did.
@@ -65,31 +65,31 @@ fn group_of(key: &str) -> u8 {
     (mixed >> (u64::BITS - KEY_BITS)) as u8
 }
 
-/// What each observation that counts a call knows of it. An observation has a number that no other one has. The marks
-/// are set while the call is under way, and order nothing: relaxed.
+/// What each observation that counts a call knows of it. An observation has a number that no other one has. The fates are
+/// set while the call is under way, and order nothing: relaxed.
 #[derive(Debug)]
-pub(crate) struct CallMarks(Box<[(u64, AtomicU8)]>);
+pub(crate) struct CallFates(Box<[(u64, AtomicU8)]>);
 
-impl CallMarks {
-    /// Makes the marks of a call that observations of these numbers count.
+impl CallFates {
+    /// Begins the fates of a call that observations of these numbers count: no rule has matched it.
     pub(crate) fn new(numbers: impl Iterator<Item = u64>) -> Self {
-        let marks = numbers.map(|number| (number, AtomicU8::new(Mark::NOTHING)));
-        Self(marks.collect())
+        let fates = numbers.map(|number| (number, AtomicU8::new(KeyedFate::NOTHING)));
+        Self(fates.collect())
     }
 
-    /// Marks the call for an observation, if that counts it. A hit outweighs a call that is spared.
-    pub(crate) fn note(&self, number: u64, mark: Mark) {
-        for (known, marked) in &self.0 {
+    /// Notes a fate for an observation, if that counts the call. A hit outweighs a call that is spared.
+    pub(crate) fn note(&self, number: u64, fate: KeyedFate) {
+        for (known, noted) in &self.0 {
             if *known == number {
-                marked.fetch_max(mark.0, Relaxed);
+                noted.fetch_max(fate.0, Relaxed);
             }
         }
     }
 
-    /// Returns what was marked for the observation of this number; `None` if the rule has matched nothing.
-    pub(crate) fn of(&self, number: u64) -> Option<Mark> {
+    /// Returns what was noted for the observation of this number; `None` if the rule has matched nothing.
+    pub(crate) fn of(&self, number: u64) -> Option<KeyedFate> {
         let known = self.0.iter().find(|(known, _)| *known == number);
-        Mark::read(known?.1.load(Relaxed))
+        KeyedFate::read(known?.1.load(Relaxed))
     }
 }
 
@@ -99,28 +99,28 @@ mod tests {
 
     #[test]
     fn a_hit_outweighs_a_call_that_is_spared() {
-        let marks = CallMarks::new([3, 5].into_iter());
-        assert_eq!(marks.of(3), None);
+        let fates = CallFates::new([3, 5].into_iter());
+        assert_eq!(fates.of(3), None);
         let (spared, hit) = (
-            Mark::of(Fate::Spared, Some("a")),
-            Mark::of(Fate::Hit, Some("b")),
+            KeyedFate::of(Fate::Spared, Some("a")),
+            KeyedFate::of(Fate::Hit, Some("b")),
         );
-        marks.note(3, spared);
-        assert_eq!(marks.of(3), Some(spared));
-        marks.note(3, hit);
-        marks.note(3, spared);
-        assert_eq!(marks.of(3), Some(hit));
-        assert_eq!(marks.of(3).map(Mark::fate), Some(Fate::Hit));
-        assert_eq!(marks.of(5), None);
+        fates.note(3, spared);
+        assert_eq!(fates.of(3), Some(spared));
+        fates.note(3, hit);
+        fates.note(3, spared);
+        assert_eq!(fates.of(3), Some(hit));
+        assert_eq!(fates.of(3).map(KeyedFate::fate), Some(Fate::Hit));
+        assert_eq!(fates.of(5), None);
     }
 
     #[test]
     fn keys_are_spread_over_the_groups() {
         let mut calls = [0; KEY_GROUPS];
         for user in 0..6400 {
-            let mark = Mark::of(Fate::Spared, Some(&format!("user-{user}")));
-            assert_eq!(mark.fate(), Fate::Spared);
-            calls[mark.key_group()] += 1;
+            let fate = KeyedFate::of(Fate::Spared, Some(&format!("user-{user}")));
+            assert_eq!(fate.fate(), Fate::Spared);
+            calls[fate.key_group()] += 1;
         }
         // Each has 100 on average, and 50 is five standard deviations off.
         assert!(calls.iter().all(|calls| (50..=150).contains(calls)));
