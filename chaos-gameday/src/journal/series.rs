@@ -85,7 +85,7 @@ impl SampleCounts {
     /// Returns what is kept of a group of calls.
     #[must_use]
     pub fn of(group: &Group) -> Self {
-        let nanos = |quantile| group.quantile(quantile).map(|it| it.nanos);
+        let nanos = |quantile| group.quantile(quantile).map(|it| it.at_most);
         Self {
             calls: group.calls,
             failed: group.failed,

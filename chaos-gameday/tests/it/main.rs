@@ -1,6 +1,7 @@
 //! What chaos-gameday promises.
 
 mod chaos_toolkit_takes_the_export;
+mod counted;
 mod experiments_are_read;
 mod journals_are_whole;
 mod reports_can_be_trusted;

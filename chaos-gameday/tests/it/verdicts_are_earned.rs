@@ -7,7 +7,7 @@ use chaos_gameday::{
     judge_site, verdict,
 };
 
-use crate::experiments_are_read::lost_reads;
+use crate::{counted::counted, experiments_are_read::lost_reads};
 
 /// Everything went as was believed.
 fn good(experiment: &Experiment) -> Seen {
@@ -209,6 +209,30 @@ fn nothing_seen_is_not_held() {
     );
 }
 
+/// A bound that is in one bucket with the latencies decides nothing: a p99 of 302 ms was told as 318.8 ms.
+#[test]
+fn latencies_are_judged_by_their_buckets() {
+    let experiment = lost_reads();
+    let Question::Site { expect, .. } = &experiment.hypothesis.probes[2].question else {
+        panic!("{experiment:?}");
+    };
+    let within = |millis| {
+        let mut expect = expect.clone();
+        expect.latency[0].at_most = Duration::from_millis(millis);
+        expect
+    };
+    let calls = counted([Duration::from_millis(302); 100]);
+    assert!(matches!(
+        judge_site(&within(310), &calls),
+        ProbeOutcome::Undecided(_)
+    ));
+    assert_eq!(judge_site(&within(319), &calls), ProbeOutcome::Held);
+    assert!(matches!(
+        judge_site(&within(301), &calls),
+        ProbeOutcome::NotHeld(_)
+    ));
+}
+
 #[test]
 fn sites_are_judged_by_their_counts() {
     let experiment = lost_reads();
@@ -219,18 +243,31 @@ fn sites_are_judged_by_their_counts() {
         panic!("{probes:?}");
     };
     let group = |calls, failed, millis| Group {
-        latencies: vec![(Duration::from_millis(millis).as_nanos() as u64, calls)],
+        latencies: counted([Duration::from_millis(millis)]).latencies,
         ..Group::of(calls, failed)
     };
     let judged = |group: &Group| judge_site(expect, group);
-    assert_eq!(judged(&group(1000, 10, 300)), ProbeOutcome::Held);
-    let ProbeOutcome::NotHeld(problem) = judged(&group(1000, 11, 301)) else {
+    assert_eq!(judged(&group(1000, 10, 280)), ProbeOutcome::Held);
+    let ProbeOutcome::NotHeld(problem) = judged(&group(1000, 11, 303)) else {
         panic!();
     };
     assert_eq!(
         problem,
-        "11 of 1000 calls failed, more than 1.00 %; p99 is 301ms, more than 300ms"
+        "11 of 1000 calls failed, more than 1.00 %; p99 is at least 301.990 ms, more than 300ms"
     );
+    // 300 ms is in the bucket from 285.2 to 302.0 ms.
+    let ProbeOutcome::Undecided(problem) = judged(&group(1000, 10, 290)) else {
+        panic!();
+    };
+    assert_eq!(
+        problem,
+        "p99 is from 285.213 ms to 301.990 ms, which is not told apart from 300ms"
+    );
+    // What fails too often does not hold, whatever the latency is.
+    assert!(matches!(
+        judged(&group(1000, 11, 290)),
+        ProbeOutcome::NotHeld(_)
+    ));
     assert!(matches!(
         judged(&Group::default()),
         ProbeOutcome::Unanswered(_)
