@@ -56,7 +56,8 @@ pub fn judge_site(expect: &SiteExpect, calls: &Group) -> ProbeOutcome {
 }
 
 /// Returns what the calls say that a rule hit and spared. It holds if the whole 95 % interval of each difference is within
-/// its bound, and does not if one is wholly beyond. `keys` has the same calls by groups of keys if the rule has a key.
+/// its bound, and does not if one is wholly beyond. `keys` has the same calls by groups of keys if the rule has a key: latencies
+/// are undecided then.
 #[must_use]
 pub fn judge_comparison(
     compare: &Compare,
@@ -100,7 +101,11 @@ pub fn judge_comparison(
             at_most: *at_most,
         }
         .name();
-        let found = quantile_difference(hit, spared, *quantile);
+        // The calls of a key depend on each other, and order statistics take each call for itself.
+        let found = match keys {
+            Some(_) => None,
+            None => quantile_difference(hit, spared, *quantile),
+        };
         take(&name, found, at_most.as_nanos() as f64, &millis);
     }
     if !beyond.is_empty() {

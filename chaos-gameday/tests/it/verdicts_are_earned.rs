@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use chaos_gameday::{
-    Experiment, Group, ProbeOutcome, ProbeSeen, Question, Seen, Signal, Verdict, judge_comparison,
-    judge_site, verdict,
+    Experiment, Group, KeyGroup, ProbeOutcome, ProbeSeen, Question, Seen, Signal, Verdict,
+    judge_comparison, judge_site, verdict,
 };
 
 use crate::{counted::counted, experiments_are_read::lost_reads};
@@ -229,6 +229,37 @@ fn latencies_are_judged_by_their_buckets() {
     assert_eq!(judge_site(&within(319), &calls), ProbeOutcome::Held);
     assert!(matches!(
         judge_site(&within(301), &calls),
+        ProbeOutcome::NotHeld(_)
+    ));
+}
+
+/// The calls of two slow users are no evidence of each other.
+#[test]
+fn latencies_of_keys_are_not_compared() {
+    let experiment = lost_reads();
+    let probes = &experiment.hypothesis.probes;
+    let (Question::Site { expect, .. }, Question::Compare { compare, .. }) =
+        (&probes[2].question, &probes[3].question)
+    else {
+        panic!("{probes:?}");
+    };
+    let mut compare = compare.clone();
+    compare.error_ratio = None;
+    compare.latency = expect.latency.clone();
+    compare.latency[0].quantile = 0.5;
+    let [slow, fast] = [800, 100].map(|millis| counted([Duration::from_millis(millis); 60]));
+    let keys: Vec<_> = (0..6)
+        .map(|_| KeyGroup {
+            hit: Group::of(10, 0),
+            spared: Group::of(10, 0),
+        })
+        .collect();
+    for (hit, spared) in [(&slow, &fast), (&fast, &slow)] {
+        let judged = judge_comparison(&compare, hit, spared, Some(&keys));
+        assert!(matches!(judged, ProbeOutcome::Undecided(_)), "{judged:?}");
+    }
+    assert!(matches!(
+        judge_comparison(&compare, &slow, &fast, None),
         ProbeOutcome::NotHeld(_)
     ));
 }
