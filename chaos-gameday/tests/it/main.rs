@@ -5,6 +5,7 @@ mod counted;
 mod experiments_are_read;
 mod journals_are_whole;
 mod reports_can_be_trusted;
+mod runs_are_stopped_rightly;
 mod statistics_are_true;
 mod verdicts_are_earned;
 mod what_is_not_allowed_is_refused;
