@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::counted::counted;
+use crate::support::counted;
 
 pub(crate) const RUNS: u64 = 1000;
 pub(crate) const SECONDS: u32 = 60;

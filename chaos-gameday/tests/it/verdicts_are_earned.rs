@@ -7,7 +7,7 @@ use chaos_gameday::{
     judge_comparison, judge_site, verdict,
 };
 
-use crate::{counted::counted, experiments_are_read::lost_reads};
+use crate::{experiments_are_read::lost_reads, support::counted};
 
 /// Everything went as was believed.
 fn good(experiment: &Experiment) -> Seen {
