@@ -20,7 +20,8 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Its actions put the rules with what is left of their phase as `ttl`, so they end by themselves though Chaos Toolkit plays
 /// no rollbacks after a failure. It takes an action for done whatever the port answers, so a rule that is refused would go
 /// unnoticed. Each rule is therefore preceded by one with the same id that injects nothing, and a probe of the hypothesis asks
-/// whether a rule with this id is there that has injected nothing. That is so for the rules of the last phase that has any.
+/// whether a rule with this id is there that has injected nothing. Only the rules of the last phase
+/// that has rules are checked so.
 ///
 /// What Chaos Toolkit has no means for is left out and named in the description: queries to Prometheus, sites, comparisons,
 /// latencies, the estimate and the bounds that stop; and bodies, as it fails on an expression for one that is JSON, and needs

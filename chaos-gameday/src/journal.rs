@@ -138,12 +138,7 @@ impl Journal {
         let series = self.series(probe);
         let is_change = series.last != answer;
         series.last = answer;
-        series.add(ProbeSample {
-            at,
-            asked: 1,
-            held: u64::from(*outcome == ProbeOutcome::Held),
-            value,
-        });
+        series.add(ProbeSample::of(outcome, at, value));
         let entry = || Entry::of_probe(probe, outcome, value, began, ended);
         let states = &mut self.steady_states;
         match stage {

@@ -12,13 +12,14 @@ use crate::{
     verdict::ProbeOutcome,
 };
 
-/// Returns what the calls of a site say of what is expected of them. Without calls, the site could not be asked.
+/// Returns what the calls of a site say of what is expected of them. Without calls, the site could not be asked. It is undecided
+/// if a latency is in one bucket with its bound, which is at most 6.25 % or 64 nanoseconds wide.
 #[must_use]
 pub fn judge_site(expect: &SiteExpect, calls: &Group) -> ProbeOutcome {
     let Some(ratio) = calls.error_ratio() else {
         return ProbeOutcome::Unanswered("no call was counted".into());
     };
-    let mut unmet = Vec::new();
+    let (mut unmet, mut undecided) = (Vec::new(), Vec::new());
     if let Some(most) = expect.error_ratio
         && ratio > most
     {
@@ -32,23 +33,31 @@ pub fn judge_site(expect: &SiteExpect, calls: &Group) -> ProbeOutcome {
         let Some(found) = calls.quantile(bound.quantile) else {
             return ProbeOutcome::Unanswered("no latency was counted".into());
         };
-        let (name, found) = (bound.name(), Duration::from_nanos(found.nanos));
-        if found > bound.at_most {
-            unmet.push(format!(
-                "{name} is {}, more than {}",
-                Span(found),
-                Span(bound.at_most)
+        let [least, most] = [found.at_least, found.at_most].map(Duration::from_nanos);
+        let (name, at_most) = (bound.name(), bound.at_most);
+        if least > at_most {
+            let found = format!("at least {}", millis(found.at_least as f64));
+            unmet.push(format!("{name} is {found}, more than {}", Span(at_most)));
+        } else if most > at_most {
+            let [least, most] = [found.at_least, found.at_most].map(|it| millis(it as f64));
+            undecided.push(format!(
+                "{name} is from {least} to {most}, which is not told apart from {}",
+                Span(at_most)
             ));
         }
     }
-    if unmet.is_empty() {
+    if unmet.is_empty() && undecided.is_empty() {
         return ProbeOutcome::Held;
+    }
+    if unmet.is_empty() {
+        return ProbeOutcome::Undecided(undecided.join("; "));
     }
     ProbeOutcome::NotHeld(unmet.join("; "))
 }
 
 /// Returns what the calls say that a rule hit and spared. It holds if the whole 95 % interval of each difference is within
-/// its bound, and does not if one is wholly beyond. `keys` has the same calls by groups of keys if the rule has a key.
+/// its bound, and does not if one is wholly beyond. `keys` has the same calls by groups of keys if the rule has a key: latencies
+/// are undecided then.
 #[must_use]
 pub fn judge_comparison(
     compare: &Compare,
@@ -92,7 +101,11 @@ pub fn judge_comparison(
             at_most: *at_most,
         }
         .name();
-        let found = quantile_difference(hit, spared, *quantile);
+        // The calls of a key depend on each other, and order statistics take each call for itself.
+        let found = match keys {
+            Some(_) => None,
+            None => quantile_difference(hit, spared, *quantile),
+        };
         take(&name, found, at_most.as_nanos() as f64, &millis);
     }
     if !beyond.is_empty() {

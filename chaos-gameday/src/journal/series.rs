@@ -36,6 +36,12 @@ pub struct ProbeSample {
     pub asked: u64,
     /// How often it held.
     pub held: u64,
+    /// How often it could not be asked.
+    #[serde(default)]
+    pub unanswered: u64,
+    /// How often it could not be decided.
+    #[serde(default)]
+    pub undecided: u64,
     /// What is drawn of it: the seconds that an HTTP request took, or a number; the greatest of several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
@@ -85,7 +91,7 @@ impl SampleCounts {
     /// Returns what is kept of a group of calls.
     #[must_use]
     pub fn of(group: &Group) -> Self {
-        let nanos = |quantile| group.quantile(quantile).map(|it| it.nanos);
+        let nanos = |quantile| group.quantile(quantile).map(|it| it.at_most);
         Self {
             calls: group.calls,
             failed: group.failed,
@@ -106,12 +112,32 @@ impl SampleCounts {
 }
 
 impl ProbeSample {
+    pub(super) fn of(outcome: &ProbeOutcome, at: f64, value: Option<f64>) -> Self {
+        let times = |is_so| u64::from(is_so);
+        Self {
+            at,
+            asked: 1,
+            held: times(matches!(outcome, ProbeOutcome::Held)),
+            unanswered: times(matches!(outcome, ProbeOutcome::Unanswered(_))),
+            undecided: times(matches!(outcome, ProbeOutcome::Undecided(_))),
+            value,
+        }
+    }
+
+    /// Returns how often the probe was answered otherwise than it should be.
+    pub(crate) fn deviated(&self) -> u64 {
+        let others = self.held + self.unanswered + self.undecided;
+        self.asked.saturating_sub(others)
+    }
+
     pub(crate) fn and(self, other: Self) -> Self {
         let greater = |a: f64, b: f64| a.max(b);
         Self {
             at: self.at,
             asked: self.asked + other.asked,
             held: self.held + other.held,
+            unanswered: self.unanswered + other.unanswered,
+            undecided: self.undecided + other.undecided,
             value: match (self.value, other.value) {
                 (Some(one), Some(other)) => Some(greater(one, other)),
                 (one, other) => one.or(other),
@@ -210,14 +236,11 @@ mod tests {
         let (mut probe, mut site) = (ProbeSeries::new("a"), SiteSeries::new("b"));
         for at in 0..20_000_u32 {
             let at = f64::from(at);
-            let held = u64::from(at != 77.0);
-            let value = Some(at);
-            probe.add(ProbeSample {
-                at,
-                asked: 1,
-                held,
-                value,
-            });
+            let outcome = match at != 77.0 {
+                true => ProbeOutcome::Held,
+                false => ProbeOutcome::Unanswered("away".into()),
+            };
+            probe.add(ProbeSample::of(&outcome, at, Some(at)));
             let hit = SampleCounts {
                 calls: 2,
                 failed: 1,
@@ -231,6 +254,8 @@ mod tests {
         assert_eq!((probe.merged, site.merged), (8, 8));
         let asked: u64 = probe.samples.iter().map(|it| it.asked).sum();
         let held: u64 = probe.samples.iter().map(|it| it.held).sum();
+        let unanswered: u64 = probe.samples.iter().map(|it| it.unanswered).sum();
+        assert_eq!(unanswered, 1);
         let hit: u64 = site.samples.iter().map(|it| it.hit.calls).sum();
         assert_eq!((asked, held, hit), (20_000, 19_999, 40_000));
         let gaps = probe.samples.windows(2).map(|pair| pair[1].at - pair[0].at);

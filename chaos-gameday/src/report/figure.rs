@@ -59,16 +59,22 @@ impl Figure {
         let samples = fewer(&series.samples, most, ProbeSample::and);
         let value = |it: &ProbeSample| it.value.map(rounded);
         let points = samples.iter().map(|it| (it.at, value(it))).collect();
-        let marks = samples.iter().filter(|it| it.held < it.asked);
+        let marks = samples.iter().filter(|it| it.deviated() > 0);
         let marks: Vec<_> = marks.map(|it| (it.at, value(it).unwrap_or(0.0))).collect();
-        let asked: u64 = series.samples.iter().map(|it| it.asked).sum();
-        let held: u64 = series.samples.iter().map(|it| it.held).sum();
+        let sum = |times: fn(&ProbeSample) -> u64| series.samples.iter().map(times).sum::<u64>();
+        let (asked, held) = (sum(|it| it.asked), sum(|it| it.held));
+        let unknown = match sum(|it| it.unanswered + it.undecided) {
+            0 => String::new(),
+            times => format!(" It could not be asked or decided {times} times."),
+        };
         let row = |it: &ProbeSample| {
             let value = value(it).map_or("none".to_owned(), |value| value.to_string());
             vec![
                 clock(it.at),
                 it.asked.to_string(),
                 it.held.to_string(),
+                it.unanswered.to_string(),
+                it.undecided.to_string(),
                 value,
             ]
         };
@@ -76,7 +82,7 @@ impl Figure {
             title: format!("Probe: {}", series.probe),
             description: format!(
                 "What the probe {} was answered over time. It held {held} of {asked} times; \
-                 the times when it did not are marked.",
+                 the times when it did not hold are marked.{unknown}",
                 series.probe
             ),
             unit: "answer (seconds, or the number)",
@@ -85,7 +91,7 @@ impl Figure {
                 points,
             }],
             marks,
-            head: vec!["time", "asked", "held", "answer"],
+            head: vec!["time", "asked", "held", "unanswered", "undecided", "answer"],
             rows: samples.iter().map(row).collect(),
             svg: String::new(),
         }

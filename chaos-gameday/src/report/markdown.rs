@@ -65,15 +65,34 @@ fn write_table(f: &mut String, table: &Table) -> std::fmt::Result {
     Ok(())
 }
 
-/// Returns a text in one line, in which nothing is markup.
+/// Returns a text in one line, in which nothing is markup, no address is a link and nobody is mentioned: word joiners
+/// part names and addresses.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    let start = text.trim_start();
+    // A list, a heading of the line before, or a rule, if it begins a line.
+    let digits = start.bytes().take_while(u8::is_ascii_digit).count();
+    let marker = text.len() - start.len() + digits;
+    for (at, c) in text.char_indices() {
         match c {
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
             '&' => escaped.push_str("&amp;"),
+            // Trackers look for names and addresses in what they have rendered, where no escape is left.
+            '@' => escaped.push_str("@\u{2060}"),
+            ':' if text[at..].starts_with("://") => escaped.push_str(":\u{2060}"),
+            '.' if text[..at].to_ascii_lowercase().ends_with("www") => {
+                escaped.push_str("\u{2060}.");
+            }
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '-' | '+' | '=' if at == marker && digits == 0 => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            '.' | ')' if at == marker && digits > 0 => {
                 escaped.push('\\');
                 escaped.push(c);
             }
@@ -82,4 +101,28 @@ fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_markup() {
+        for (text, expected) in [
+            ("@everyone, see a@b", "@\u{2060}everyone, see a@\u{2060}b"),
+            ("- a - b", "\\- a - b"),
+            ("  + a", "  \\+ a"),
+            ("1. a 2. b", "1\\. a 2. b"),
+            ("12) a", "12\\) a"),
+            ("---", "\\---"),
+            ("===", "\\==="),
+            ("99.9 % is a-b", "99\\.9 % is a-b"),
+            ("see http://a.b/?c", "see http:\u{2060}//a.b/?c"),
+            ("see www.a.b", "see www\u{2060}.a.b"),
+            ("<b> & *c*", "&lt;b&gt; &amp; \\*c\\*"),
+        ] {
+            assert_eq!(escaped(text), expected);
+        }
+    }
 }

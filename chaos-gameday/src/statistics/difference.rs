@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::group::Group;
+use super::{group::Group, quantile::Quantile};
 
 /// The normal quantile 0.975.
 pub(super) const Z: f64 = 1.959_963_984_540_054;
@@ -35,7 +35,7 @@ pub enum Method {
     Newcombe,
     /// Newcombe's interval by the number of independent calls that the spread over groups of keys shows, with Student's t.
     KeyGroups,
-    /// Order statistics of both groups, put together as Newcombe does.
+    /// Order statistics of both groups, put together as Newcombe does, and the widths of the buckets of their histograms.
     OrderStatistics,
 }
 
@@ -89,16 +89,29 @@ pub fn error_ratio_difference(hit: &Group, spared: &Group) -> Option<Difference>
 }
 
 /// Returns the difference of a quantile of the latencies in nanoseconds, hit minus spared; `None` if a group has no latencies.
+/// Calls have to be independent.
+///
+/// A latency may be anywhere in its bucket, for all calls alike. So the widths of the buckets are added to the interval as they
+/// are, and only what chance adds is put together as Newcombe does.
 #[must_use]
 pub fn quantile_difference(hit: &Group, spared: &Group, quantile: f64) -> Option<Difference> {
-    let interval = |group: &Group| {
-        let found = group.quantile(quantile)?;
-        let lower = found.lower.map_or(f64::NEG_INFINITY, |it| it as f64);
-        let upper = found.upper.map_or(f64::INFINITY, |it| it as f64);
-        Some((found.nanos as f64, lower, upper))
+    let (hit, spared) = (hit.quantile(quantile)?, spared.quantile(quantile)?);
+    let below = |found: &Quantile| match found.lower {
+        Some(lower) => found.at_least as f64 - lower as f64,
+        None => f64::INFINITY,
     };
-    let (hit, spared) = (interval(hit)?, interval(spared)?);
-    Some(Difference::of(hit, spared, Method::OrderStatistics))
+    let above = |found: &Quantile| match found.upper {
+        Some(upper) => upper as f64 - found.at_most as f64,
+        None => f64::INFINITY,
+    };
+    let least = hit.at_least as f64 - spared.at_most as f64;
+    let most = hit.at_most as f64 - spared.at_least as f64;
+    Some(Difference {
+        estimate: least.midpoint(most),
+        lower: least - below(&hit).hypot(above(&spared)),
+        upper: most + above(&hit).hypot(below(&spared)),
+        method: Method::OrderStatistics,
+    })
 }
 
 /// Wilson's score interval of a ratio: the ratio, and the ends.

@@ -1,5 +1,7 @@
 //! A test that may be looked at at any time.
 
+use std::mem;
+
 use super::group::Group;
 
 /// A test of "the calls that are hit do not fail by more than `allowed` more often than those that are spared", which may be
@@ -9,19 +11,21 @@ use super::group::Group;
 /// most 1 on average as long as the statement is true, whenever one looks (Ville's inequality): it reaches 20 in at most 5 %
 /// of the runs, however long they are.
 ///
-/// Each second's calls are a block. Its factor is how likely they are if the hit calls fail more often than allowed by some
-/// amount, against how likely they are at the point of the statement that is nearest to that (Turner and Grünwald, "Exact
-/// anytime-valid confidence intervals for contingency tables and beyond", 2023). For a difference `d` of a ratio from that
-/// point, the average factor of a call is `1 + cd ≤ exp(cd)`, and at the nearest point of a convex set these exponents do
-/// not sum to more than 0. Several amounts are tried at once and averaged; how often spared calls fail is taken from the
-/// seconds before.
+/// The calls of a second are a block; a second without hit calls, or without spared ones, is one with the next. The factor of a
+/// block is how likely its failures are if the hit calls fail more often than allowed by some amount, against how likely they
+/// are at the point of the statement that is nearest to that (Turner and Grünwald, "Exact anytime-valid confidence intervals for
+/// contingency tables and beyond", 2023). Several amounts are tried at once and averaged; how often spared calls fail is taken
+/// from the blocks before.
 #[derive(Clone, Debug)]
 pub struct EProcess {
     allowed: f64,
     /// The number of calls that may fail together.
     together: f64,
-    /// The logarithm of the product of the factors, for each of [`Self::AMOUNTS`].
+    /// The logarithm of the product of the factors of independent calls, for each of [`Self::AMOUNTS`].
     logs: [f64; Self::AMOUNTS.len()],
+    /// The calls that were hit and those that were spared in the present block.
+    block: (Group, Group),
+    /// The calls that were spared in the blocks before.
     spared: Group,
 }
 
@@ -39,48 +43,50 @@ impl EProcess {
             allowed: allowed.clamp(0.0, 1.0),
             together: 1.0,
             logs: [0.0; Self::AMOUNTS.len()],
+            block: Default::default(),
             spared: Group::default(),
         }
     }
 
-    /// Sets how many calls may fail together, as those of one key do within a second: the test then counts so many calls as
-    /// one. It is 1 otherwise, and never less.
+    /// Sets how many calls may fail together, as those of one key do: the test then counts so many calls as one. It is 1 at
+    /// first, and never less. It may be set at any time, and counts for all calls since the test began.
     ///
     /// The test is exact if all calls that depend on each other fall into one second and are at most so many (Hölder's
-    /// inequality). For keys whose calls come over a longer time, the greatest [`design_effect`](super::design_effect) seen so
-    /// far is an estimate of it.
-    #[must_use]
-    pub fn calls_together(mut self, calls: f64) -> Self {
+    /// inequality). For keys whose calls come over a longer time, [`design_effect`](super::design_effect) is an estimate of it.
+    pub fn set_calls_together(&mut self, calls: f64) {
         self.together = calls.max(1.0);
-        self
     }
 
     /// Takes the calls that were hit and those that were spared since it was last called, about once a second.
     pub fn add(&mut self, hit: &Group, spared: &Group) {
-        let (hit_calls, spared_calls) = (hit.calls as f64, spared.calls as f64);
-        if hit_calls > 0.0 && spared_calls > 0.0 {
-            // As if one of a hundred calls had failed, half a failure's worth.
-            let ratio = (self.spared.failed as f64 + 0.5) / (self.spared.calls as f64 + 50.0);
-            for (log, amount) in self.logs.iter_mut().zip(Self::AMOUNTS) {
-                let worse = (ratio + self.allowed + amount).min(1.0 - 1e-6);
-                // Beyond that, the alternative would be no worse than what is allowed.
-                if worse - ratio <= self.allowed {
-                    continue;
-                }
-                let nearest = nearest(worse, ratio, hit_calls, spared_calls, self.allowed);
-                let factor =
-                    likelihood(hit, worse, nearest.0) + likelihood(spared, ratio, nearest.1);
-                *log += factor / self.together;
-            }
+        self.block.0.add(&Group::of(hit.calls, hit.failed));
+        self.block.1.add(&Group::of(spared.calls, spared.failed));
+        // When a block ends depends on the numbers of calls alone, and not on which of them failed.
+        if self.block.0.calls == 0 || self.block.1.calls == 0 {
+            return;
         }
-        self.spared.add(&Group::of(spared.calls, spared.failed));
+        let (hit, spared) = mem::take(&mut self.block);
+        let (hit_calls, spared_calls) = (hit.calls as f64, spared.calls as f64);
+        // As if one of a hundred calls had failed, half a failure's worth.
+        let ratio = (self.spared.failed as f64 + 0.5) / (self.spared.calls as f64 + 50.0);
+        for (log, amount) in self.logs.iter_mut().zip(Self::AMOUNTS) {
+            let worse = (ratio + self.allowed + amount).min(1.0 - 1e-6);
+            // Beyond that, the alternative would be no worse than what is allowed.
+            if worse - ratio <= self.allowed {
+                continue;
+            }
+            let nearest = nearest(worse, ratio, hit_calls, spared_calls, self.allowed);
+            *log += likelihood(&hit, worse, nearest.0) + likelihood(&spared, ratio, nearest.1);
+        }
+        self.spared.add(&spared);
     }
 
-    /// Returns the value: evidence against the statement, 1 at first.
+    /// Returns the value: evidence against the statement, 1 at first, and finite.
     #[must_use]
     pub fn value(&self) -> f64 {
-        let sum: f64 = self.logs.iter().map(|log| log.exp()).sum();
-        sum / self.logs.len() as f64
+        let logs = self.logs.iter();
+        let sum: f64 = logs.map(|log| (log / self.together).exp()).sum();
+        (sum / self.logs.len() as f64).min(f64::MAX)
     }
 
     /// Returns whether the value has reached [`STOPS_AT`](Self::STOPS_AT).

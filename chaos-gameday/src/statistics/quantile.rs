@@ -13,11 +13,13 @@ use super::group::Group;
 pub struct Quantile {
     /// The quantile, such as 0.99.
     pub quantile: f64,
-    /// The latency in nanoseconds: the upper bound of what the histogram tells apart.
-    pub nanos: u64,
-    /// The lower end of the interval, in nanoseconds; `None` if there are too few calls to know one.
+    /// The least that the latency can be, in nanoseconds: where its bucket begins.
+    pub at_least: u64,
+    /// The most that the latency can be, in nanoseconds: where its bucket ends.
+    pub at_most: u64,
+    /// The lower end of the interval, in nanoseconds, where a bucket begins; `None` if there are too few calls to know one.
     pub lower: Option<u64>,
-    /// The upper end of the interval, in nanoseconds; `None` if there are too few calls to know one.
+    /// The upper end of the interval, in nanoseconds, where a bucket ends; `None` if there are too few calls to know one.
     pub upper: Option<u64>,
 }
 
@@ -32,23 +34,32 @@ impl Group {
         // The number of calls below the quantile is binomial, so its own quantiles are the ranks of the interval.
         let below = Binomial::new(quantile, timed).ok()?;
         let (low, high) = (
-            most_below(&below, timed, 0.025),
-            most_below(&below, timed, 0.975) + 1,
+            calls_below(&below, timed, 0.025),
+            calls_below(&below, timed, 0.975) + 1,
         );
         // 0.99 of 100 is more than 99, by the last bit.
         let rank = (quantile * timed as f64 - 1e-9).ceil() as u64;
+        let at_most = self.ranked(rank.clamp(1, timed))?;
         Some(Quantile {
             quantile,
-            nanos: self.ranked(rank.clamp(1, timed))?,
-            lower: self.ranked(low),
+            at_least: bucket_start(at_most),
+            at_most,
+            lower: self.ranked(low).map(bucket_start),
             upper: self.ranked(high),
         })
     }
 }
 
-/// Returns the least number that as many calls or fewer are below the quantile with a probability of at least `share`. The
-/// search of statrs 0.18 itself panics for few calls.
-fn most_below(below: &Binomial, calls: u64, share: f64) -> u64 {
+/// Returns where the bucket begins that ends at `end`, in nanoseconds. Buckets are those of chaos-core: sixteen in each power of
+/// two, and none narrower than 64 nanoseconds. A bucket of other histograms is taken for at least as wide.
+fn bucket_start(end: u64) -> u64 {
+    let units = end.saturating_sub(1) >> 6;
+    let in_power = units.checked_ilog2().unwrap_or(0).saturating_sub(4);
+    (units >> in_power << in_power) << 6
+}
+
+/// Returns the `share`-quantile of the number of calls below the quantile. The search of statrs 0.18 itself panics for few calls.
+fn calls_below(below: &Binomial, calls: u64, share: f64) -> u64 {
     let (mut low, mut high) = (0, calls);
     while low < high {
         let middle = low.midpoint(high);

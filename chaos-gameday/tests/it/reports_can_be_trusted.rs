@@ -213,7 +213,7 @@ fn plots_have_the_numbers_of_their_tables() {
     let figures: Vec<_> = html.split("<figure>").skip(1).collect();
     assert_eq!(figures.len(), 3);
     for (figure, colour, at) in [
-        (figures[0], "#005F9E", 3),
+        (figures[0], "#005F9E", 5),
         (figures[1], "#B84A00", 3),
         (figures[1], "#005F9E", 6),
         (figures[2], "#B84A00", 2),
@@ -239,6 +239,38 @@ fn plots_have_the_numbers_of_their_tables() {
             );
         }
     }
+}
+
+/// A Prometheus that is away for ten seconds has not said that anything is wrong.
+#[test]
+fn a_probe_that_was_not_answered_is_not_told_as_failed() {
+    let figure = |outcome: &ProbeOutcome| {
+        let mut journal = Journal::new(&lost_reads(), moment(0), "Linux", "here");
+        journal.enter(Some(Stage::During), "all", moment(0));
+        for second in 0..20 {
+            let times = (moment(second), moment(second));
+            let (outcome, value) = match second < 10 {
+                true => (&ProbeOutcome::Held, Some(0.5)),
+                false => (outcome, None),
+            };
+            journal.note_probe("slo", Stage::During, outcome, value, times);
+        }
+        let html = report_html(&journal);
+        let figure = html.split("<figure>").nth(1).unwrap();
+        let (svg, table) = figure.split_once("</svg>").unwrap();
+        let sum = |at| column(table, at).into_iter().flatten().sum::<f64>();
+        let columns = [1, 2, 3, 4].map(sum);
+        (svg.matches("#B00020").count(), columns, svg.to_owned())
+    };
+    let why = || "no answer".into();
+    let (marks, columns, svg) = figure(&ProbeOutcome::Unanswered(why()));
+    assert_eq!((marks, columns), (0, [20.0, 10.0, 10.0, 0.0]));
+    assert!(svg.contains("It could not be asked or decided 10 times."));
+    let (marks, columns, _) = figure(&ProbeOutcome::Undecided(why()));
+    assert_eq!((marks, columns), (0, [20.0, 10.0, 0.0, 10.0]));
+    let (marks, columns, svg) = figure(&ProbeOutcome::NotHeld(why()));
+    assert_eq!((marks, columns), (10, [20.0, 10.0, 0.0, 0.0]));
+    assert!(!svg.contains("could not be asked"));
 }
 
 #[test]

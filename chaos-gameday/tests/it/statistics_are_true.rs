@@ -1,5 +1,7 @@
 //! What is said of differences is true as often as it should be, tried with rates that are known.
 
+use std::time::Duration;
+
 use chaos_gameday::{
     Difference, EProcess, Finding, Group, KeyGroup, Method, error_ratio_difference,
     error_ratio_difference_by_keys, quantile_difference,
@@ -8,93 +10,15 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::{Binomial, Distribution};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-const RUNS: u64 = 1000;
-const SECONDS: u32 = 60;
-const HIT: u64 = 10;
-const SPARED: u64 = 190;
+use crate::support::counted;
 
-fn failing(calls: u64, ratio: f64, dice: &mut Xoshiro256PlusPlus) -> Group {
+pub(crate) const RUNS: u64 = 1000;
+pub(crate) const SECONDS: u32 = 60;
+pub(crate) const HIT: u64 = 10;
+pub(crate) const SPARED: u64 = 190;
+
+pub(crate) fn failing(calls: u64, ratio: f64, dice: &mut Xoshiro256PlusPlus) -> Group {
     Group::of(calls, Binomial::new(calls, ratio).unwrap().sample(dice))
-}
-
-/// The second in which each run was stopped.
-fn stopped(hit: f64, spared: f64, allowed: f64) -> Vec<Option<u32>> {
-    let run = |seed| {
-        let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut test = EProcess::new(allowed);
-        (1..=SECONDS).find(|_| {
-            test.add(
-                &failing(HIT, hit, &mut dice),
-                &failing(SPARED, spared, &mut dice),
-            );
-            test.stops()
-        })
-    };
-    (0..RUNS).map(run).collect()
-}
-
-fn within(stopped: &[Option<u32>], second: u32) -> usize {
-    let stopped = stopped.iter().flatten();
-    stopped.filter(|at| **at <= second).count()
-}
-
-/// Nothing is wrong, and one looks each second.
-#[test]
-fn runs_without_a_difference_are_not_stopped() {
-    for (hit, spared, allowed) in [
-        (0.01, 0.01, 0.0),
-        (0.01, 0.01, 0.02),
-        (0.03, 0.01, 0.02),
-        (0.5, 0.5, 0.0),
-        (0.0, 0.0, 0.0),
-        (0.0, 0.3, 0.0),
-    ] {
-        let stopped = within(&stopped(hit, spared, allowed), SECONDS);
-        println!("{hit} against {spared}, {allowed} allowed: {stopped} of {RUNS} stopped");
-        assert!(
-            stopped <= 50,
-            "{stopped} at {hit} against {spared}, {allowed} allowed"
-        );
-    }
-}
-
-#[test]
-fn runs_with_a_difference_are_stopped_soon() {
-    let all = stopped(0.1, 0.01, 0.0);
-    for second in 1..10 {
-        println!("within {second} s: {}", within(&all, second));
-    }
-    assert!(within(&all, 6) >= 500, "{}", within(&all, 6));
-    assert_eq!(within(&all, SECONDS), RUNS as usize);
-    let allowing = stopped(0.1, 0.01, 0.02);
-    let half = (1..=SECONDS).find(|at| within(&allowing, *at) >= 500);
-    println!("0.02 allowed: half within {half:?} s");
-    assert!(
-        within(&allowing, SECONDS) >= 990,
-        "{}",
-        within(&allowing, SECONDS)
-    );
-}
-
-/// Calls of a key are hit or spared together, and fail together, within one second.
-#[test]
-fn keys_do_not_stop_runs_without_a_difference() {
-    let stops = |seed, together| {
-        let mut dice = Xoshiro256PlusPlus::seed_from_u64(seed);
-        let mut test = EProcess::new(0.0).calls_together(together);
-        (0..SECONDS).any(|_| {
-            let [hit, spared] = [50, 950].map(|calls| {
-                let keys = failing(calls / 50, 0.05, &mut dice);
-                Group::of(calls, keys.failed * 50)
-            });
-            test.add(&hit, &spared);
-            test.stops()
-        })
-    };
-    let stopped = |together| (0..RUNS).filter(|seed| stops(*seed, together)).count();
-    assert!(stopped(50.0) <= 50, "{}", stopped(50.0));
-    // Taken for independent, they would.
-    assert!(stopped(1.0) > 200, "{}", stopped(1.0));
 }
 
 #[test]
@@ -176,8 +100,10 @@ fn the_interval_by_keys_covers_the_truth() {
             error_ratio_difference(&hit, &spared).unwrap()
         });
         println!("{hit} against {spared}, {keys:?} keys: {by_keys} by keys, {by_calls} by calls");
+        // Student's t of so few groups is wider than it need be.
+        let most = if keys[0] < 20 { 985 } else { 980 };
         assert!(
-            (930..=980).contains(&by_keys),
+            (930..=most).contains(&by_keys),
             "{by_keys} at {hit} against {spared}"
         );
         assert!(by_calls < 500, "{by_calls}");
@@ -211,17 +137,70 @@ fn newcombes_own_examples_come_out() {
         None
     );
     assert_eq!(error_ratio_difference_by_keys(&[]), None);
-    // One group says nothing of how groups differ.
-    let one = KeyGroup {
-        hit: Group::of(50, 0),
-        spared: Group::of(50, 50),
+}
+
+/// The evidence of one user, or of four, proves nothing.
+#[test]
+fn few_keys_do_not_decide() {
+    let groups = |hit: usize, failed| -> Vec<KeyGroup> {
+        let group = |at| KeyGroup {
+            hit: Group::of(
+                if at < hit { 1000 } else { 0 },
+                if at < hit { failed } else { 0 },
+            ),
+            spared: Group::of(1000, 10),
+        };
+        (0..64).map(group).collect()
     };
-    for groups in 1..4 {
-        let found = error_ratio_difference_by_keys(&vec![one.clone(); groups]).unwrap();
-        assert!(
-            found.lower <= -1.0 + 1e-9 && found.upper > -1.0,
-            "{found:?}"
-        );
+    for failed in [0, 200] {
+        for hit in 1..5 {
+            assert_eq!(error_ratio_difference_by_keys(&groups(hit, failed)), None);
+        }
+        assert!(error_ratio_difference_by_keys(&groups(5, failed)).is_some());
+        let mut swapped = groups(4, failed);
+        for group in &mut swapped {
+            std::mem::swap(&mut group.hit, &mut group.spared);
+        }
+        assert_eq!(error_ratio_difference_by_keys(&swapped), None);
+    }
+}
+
+/// No hit call failed, so how the calls that are hit depend on each other is not known, whatever the spared ones do.
+#[test]
+fn one_more_spared_failure_does_not_decide() {
+    for failed in 0..10 {
+        let mut groups = vec![
+            KeyGroup {
+                hit: Group::default(),
+                spared: Group::of(50, 0),
+            };
+            64
+        ];
+        for (at, group) in groups.iter_mut().enumerate() {
+            group.hit.calls = if at < 10 { 50 } else { 0 };
+            group.spared.failed = u64::from(at < failed);
+        }
+        let found = error_ratio_difference_by_keys(&groups).unwrap();
+        let says = found.against(0.01);
+        assert_eq!(says, Finding::Undecided, "{failed}: {found:?}");
+    }
+}
+
+/// Keys that are hit fail as a whole, calls that are spared fail each for itself: what a fault does.
+#[test]
+fn the_interval_covers_the_truth_if_only_hit_calls_fail_by_key() {
+    for keys in [60, 120] {
+        let covered = |seed: &u64| {
+            let mut groups = keyed(0.1, 0.0, [keys, 0], *seed);
+            let mut dice = Xoshiro256PlusPlus::seed_from_u64(!*seed);
+            for group in &mut groups {
+                group.spared = failing(900, 0.01, &mut dice);
+            }
+            covers(error_ratio_difference_by_keys(&groups).unwrap(), 0.09)
+        };
+        let covered = (0..RUNS).filter(covered).count();
+        println!("{keys} hit keys: {covered} of {RUNS} covered");
+        assert!((930..=980).contains(&covered), "{covered} of {keys} keys");
     }
 }
 
@@ -230,21 +209,40 @@ fn quantiles_cover_the_truth() {
     for (quantile, calls) in [(0.5, 200), (0.9, 500), (0.99, 3000)] {
         let covered = |seed: &u64| {
             let mut dice = Xoshiro256PlusPlus::seed_from_u64(*seed);
-            let mut group = Group::default();
-            let mut latencies: Vec<u64> = (0..calls)
-                .map(|_| dice.random_range(0..1_000_000))
-                .collect();
-            latencies.sort_unstable();
-            group.calls = calls;
-            group.latencies = latencies.into_iter().map(|it| (it, 1)).collect();
+            let latencies =
+                (0..calls).map(|_| Duration::from_nanos(dice.random_range(0..1_000_000)));
+            let group = counted(latencies);
             let found = group.quantile(quantile).unwrap();
             let truth = (quantile * 1e6) as u64;
             found.lower.is_some_and(|it| it <= truth) && found.upper.is_some_and(|it| it >= truth)
         };
         let covered = (0..RUNS).filter(covered).count();
         println!("quantile {quantile} of {calls}: {covered} of {RUNS} covered");
-        assert!((930..=980).contains(&covered), "{covered}");
+        // A bucket is wider than the interval by chance would be, so it may cover the truth more often.
+        assert!(covered >= 930, "{covered}");
     }
+}
+
+/// A bucket is 6.25 % wide: what is in one is not told apart, and what is in two is not told from a smaller difference.
+#[test]
+fn latencies_in_one_bucket_do_not_decide() {
+    let calls = |micros| counted([Duration::from_micros(micros); 100]);
+    for (hit, spared, allowed) in [
+        // It was told that it holds, by an interval from 0 to 0.
+        (318_000, 303_000, 5),
+        (318_000, 303_000, 12),
+        // It was told that it does not hold, by an interval from 16.8 to 16.8 ms.
+        (302_000, 301_900, 10),
+    ] {
+        let found = quantile_difference(&calls(hit), &calls(spared), 0.5).unwrap();
+        let truth = (hit as f64 - spared as f64) * 1e3;
+        assert!(covers(found, truth), "{found:?}");
+        let bound = f64::from(allowed) * 1e6;
+        assert_eq!(found.against(bound), Finding::Undecided, "{found:?}");
+    }
+    let found = quantile_difference(&calls(318_000), &calls(250_000), 0.5).unwrap();
+    assert_eq!(found.against(50e6), Finding::DoesNotHold);
+    assert_eq!(found.against(90e6), Finding::Holds);
 }
 
 #[test]
@@ -256,7 +254,7 @@ fn too_few_calls_do_not_decide() {
     };
     let few = group(&[(1_000_000, 20)]);
     let found = few.quantile(0.99).unwrap();
-    assert_eq!((found.nanos, found.upper), (1_000_000, None));
+    assert_eq!((found.at_most, found.upper), (1_000_000, None));
     let difference = quantile_difference(&few, &few, 0.99).unwrap();
     assert_eq!(difference.against(1e9), Finding::Undecided);
     let json = serde_json::to_string(&difference).unwrap();
@@ -264,11 +262,6 @@ fn too_few_calls_do_not_decide() {
         serde_json::from_str::<Difference>(&json).unwrap(),
         difference
     );
-    let (slow, fast) = (group(&[(2_000_000, 500)]), group(&[(1_000_000, 500)]));
-    let difference = quantile_difference(&slow, &fast, 0.5).unwrap();
-    assert_eq!(difference.estimate, 1e6);
-    assert_eq!(difference.against(5e5), Finding::DoesNotHold);
-    assert_eq!(difference.against(1e6), Finding::Holds);
     assert_eq!(group(&[]).quantile(0.5), None);
     assert_eq!(few.quantile(1.0), None);
 }
@@ -283,7 +276,7 @@ fn any_number_of_calls_has_quantiles() {
                 ..Group::of(calls, 0)
             };
             let found = group.quantile(quantile).unwrap();
-            assert_eq!(found.nanos, 7);
+            assert_eq!((found.at_least, found.at_most), (0, 7));
             // Not even the greatest of so few is known to be beyond the quantile.
             let is_known = 1.0 - quantile.powf(calls as f64) >= 0.975;
             assert_eq!(found.upper.is_some(), is_known, "{quantile} of {calls}");

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chaos_gameday::{
-    Experiment, Group, ProbeOutcome, ProbeSeen, Question, Seen, Signal, Verdict, judge_comparison,
-    judge_site, verdict,
+    Experiment, Group, KeyGroup, ProbeOutcome, ProbeSeen, Question, Seen, Signal, Verdict,
+    judge_comparison, judge_site, verdict,
 };
 
-use crate::experiments_are_read::lost_reads;
+use crate::{experiments_are_read::lost_reads, support::counted};
 
 /// Everything went as was believed.
 fn good(experiment: &Experiment) -> Seen {
@@ -226,6 +226,61 @@ fn nothing_seen_is_not_held() {
     );
 }
 
+/// A bound that is in one bucket with the latencies decides nothing: a p99 of 302 ms was told as 318.8 ms.
+#[test]
+fn latencies_are_judged_by_their_buckets() {
+    let experiment = lost_reads();
+    let Question::Site { expect, .. } = &experiment.hypothesis.probes[2].question else {
+        panic!("{experiment:?}");
+    };
+    let within = |millis| {
+        let mut expect = expect.clone();
+        expect.latency[0].at_most = Duration::from_millis(millis);
+        expect
+    };
+    let calls = counted([Duration::from_millis(302); 100]);
+    assert!(matches!(
+        judge_site(&within(310), &calls),
+        ProbeOutcome::Undecided(_)
+    ));
+    assert_eq!(judge_site(&within(319), &calls), ProbeOutcome::Held);
+    assert!(matches!(
+        judge_site(&within(301), &calls),
+        ProbeOutcome::NotHeld(_)
+    ));
+}
+
+/// The calls of two slow users are no evidence of each other.
+#[test]
+fn latencies_of_keys_are_not_compared() {
+    let experiment = lost_reads();
+    let probes = &experiment.hypothesis.probes;
+    let (Question::Site { expect, .. }, Question::Compare { compare, .. }) =
+        (&probes[2].question, &probes[3].question)
+    else {
+        panic!("{probes:?}");
+    };
+    let mut compare = compare.clone();
+    compare.error_ratio = None;
+    compare.latency = expect.latency.clone();
+    compare.latency[0].quantile = 0.5;
+    let [slow, fast] = [800, 100].map(|millis| counted([Duration::from_millis(millis); 60]));
+    let keys: Vec<_> = (0..6)
+        .map(|_| KeyGroup {
+            hit: Group::of(10, 0),
+            spared: Group::of(10, 0),
+        })
+        .collect();
+    for (hit, spared) in [(&slow, &fast), (&fast, &slow)] {
+        let judged = judge_comparison(&compare, hit, spared, Some(&keys));
+        assert!(matches!(judged, ProbeOutcome::Undecided(_)), "{judged:?}");
+    }
+    assert!(matches!(
+        judge_comparison(&compare, &slow, &fast, None),
+        ProbeOutcome::NotHeld(_)
+    ));
+}
+
 #[test]
 fn sites_are_judged_by_their_counts() {
     let experiment = lost_reads();
@@ -236,18 +291,31 @@ fn sites_are_judged_by_their_counts() {
         panic!("{probes:?}");
     };
     let group = |calls, failed, millis| Group {
-        latencies: vec![(Duration::from_millis(millis).as_nanos() as u64, calls)],
+        latencies: counted([Duration::from_millis(millis)]).latencies,
         ..Group::of(calls, failed)
     };
     let judged = |group: &Group| judge_site(expect, group);
-    assert_eq!(judged(&group(1000, 10, 300)), ProbeOutcome::Held);
-    let ProbeOutcome::NotHeld(problem) = judged(&group(1000, 11, 301)) else {
+    assert_eq!(judged(&group(1000, 10, 280)), ProbeOutcome::Held);
+    let ProbeOutcome::NotHeld(problem) = judged(&group(1000, 11, 303)) else {
         panic!();
     };
     assert_eq!(
         problem,
-        "11 of 1000 calls failed, more than 1.00 %; p99 is 301ms, more than 300ms"
+        "11 of 1000 calls failed, more than 1.00 %; p99 is at least 301.990 ms, more than 300ms"
     );
+    // 300 ms is in the bucket from 285.2 to 302.0 ms.
+    let ProbeOutcome::Undecided(problem) = judged(&group(1000, 10, 290)) else {
+        panic!();
+    };
+    assert_eq!(
+        problem,
+        "p99 is from 285.213 ms to 301.990 ms, which is not told apart from 300ms"
+    );
+    // What fails too often does not hold, whatever the latency is.
+    assert!(matches!(
+        judged(&group(1000, 11, 290)),
+        ProbeOutcome::NotHeld(_)
+    ));
     assert!(matches!(
         judged(&Group::default()),
         ProbeOutcome::Unanswered(_)

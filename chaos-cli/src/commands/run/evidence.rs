@@ -4,14 +4,12 @@ use chaos_gameday::{EProcess, Group, design_effect};
 
 use crate::commands::run::groups::SiteOutcome;
 
-/// What came to the groups of a comparison, second by second, in one phase.
+/// The evidence in one phase.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    seconds: Vec<(Group, Group)>,
+    process: Option<EProcess>,
     /// What was known at the last look.
     last: (Group, Group),
-    /// The greatest number of calls, so far, that seem to fail together.
-    together: f64,
 }
 
 impl Evidence {
@@ -22,16 +20,11 @@ impl Evidence {
             Group::of(hit.calls, hit.failed),
             Group::of(spared.calls, spared.failed),
         );
-        self.seconds
-            .push((hit.since(&self.last.0), spared.since(&self.last.1)));
+        let process = (self.process).get_or_insert_with(|| EProcess::new(allowed));
+        process.add(&hit.since(&self.last.0), &spared.since(&self.last.1));
         self.last = (hit, spared);
         if let Some(effect) = design_effect(&outcome.keys) {
-            self.together = self.together.max(effect);
-        }
-        // What is known of keys by now counts for the seconds before, too.
-        let mut process = EProcess::new(allowed).calls_together(self.together);
-        for (hit, spared) in &self.seconds {
-            process.add(hit, spared);
+            process.set_calls_together(effect);
         }
         process.value()
     }

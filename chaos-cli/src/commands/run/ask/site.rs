@@ -33,7 +33,7 @@ pub(super) fn compare(outcome: Option<&SiteOutcome>, compare: &Compare) -> Probe
 }
 
 fn shown(calls: &Group) -> Value {
-    let seconds = |quantile| calls.quantile(quantile).map(|it| it.nanos as f64 / 1e9);
+    let seconds = |quantile| calls.quantile(quantile).map(|it| it.at_most as f64 / 1e9);
     json!({
         "calls": calls.calls,
         "failed": calls.failed,
