@@ -35,7 +35,7 @@ use crate::{
 /// Where an experiment injects. What it says of several is in the order of [`names`](Self::names).
 pub(super) enum RunTarget {
     /// Admin ports, each of which gets the rules.
-    Endpoints(EndpointRun),
+    Endpoints(Box<EndpointRun>),
     /// Replicas that are reached through etcd.
     #[cfg(feature = "fleet")]
     Fleet(Box<FleetRun>),
@@ -51,7 +51,7 @@ impl RunTarget {
         match &experiment.target {
             Target::Endpoints(endpoints) => {
                 let endpoints = EndpointRun::open(globals, endpoints, experiment);
-                endpoints.map(Self::Endpoints)
+                endpoints.map(|endpoints| Self::Endpoints(Box::new(endpoints)))
             }
             #[cfg(feature = "fleet")]
             Target::Fleet(fleet) => {
