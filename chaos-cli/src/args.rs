@@ -61,7 +61,7 @@ pub(crate) struct Globals {
     /// The key of the certificate to present, in PEM
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) cert_key: Option<PathBuf>,
-    /// Prints one JSON document, a list with an object for each endpoint
+    /// Prints JSON: a list with an object for each endpoint, or an object a line where a command goes on
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The longest that a request may take

@@ -30,7 +30,7 @@ pub struct Observe {
     pub after: Span,
 }
 
-/// What ends the experiment before its time. Nothing does unless it is named.
+/// What ends the experiment early. Without it, one broken guard rail does, or somebody who halts the target.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
