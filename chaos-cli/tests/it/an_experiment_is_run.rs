@@ -182,7 +182,7 @@ fn a_halt_by_somebody_else_is_13() {
         until("a call is hit", || {
             lab.traffic.as_ref().unwrap().faults() > 0
         });
-        thread::sleep(Duration::from_millis(pause));
+        thread::park_timeout(Duration::from_millis(pause));
         lab.port.injector.halt("enough");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(13), "{output:?}");
