@@ -88,7 +88,7 @@ pub(crate) async fn measure(length: Duration) -> Result<bool, Box<dyn Error>> {
 /// Follows the fleet until this process is killed.
 pub(crate) async fn follow(endpoint: &str) {
     let _replicas = Replicas::join(&[endpoint.to_owned()], 1).await;
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 fn look(cluster: &Cluster, replica: u32) -> Result<Look, Box<dyn Error>> {
