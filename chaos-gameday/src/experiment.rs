@@ -202,7 +202,11 @@ impl Experiment {
             let field = "stop.worse_than_control.rule";
             self.check_rule(field, &worse.rule, Compared::Failures)?;
         }
-        self.check_counted()?;
+        let asked = probes.iter().filter_map(|probe| probe.question.site());
+        let bound = self.stop.worse_than_control.as_ref();
+        let sites: BTreeSet<_> = asked.chain(bound.map(|bound| &*bound.site)).collect();
+        let rules = self.phases.iter().map(|phase| phase.rules.len());
+        limits::counted(sites.len(), rules)?;
         let asks_later = |probe: &Probe| probe.ask.iter().any(|stage| *stage != Stage::Before);
         if !probes.iter().any(asks_later) {
             let problem = "no probe is asked once faults are injected, so nothing could be shown";
@@ -219,34 +223,6 @@ impl Experiment {
             ExperimentError::new("", problem, error.allowed())
         })?;
         Ok(())
-    }
-
-    /// Checks that a port can count what is asked for.
-    fn check_counted(&self) -> Result<(), ExperimentError> {
-        let probes = self.hypothesis.probes.iter();
-        let asked = probes.filter_map(|probe| probe.question.site());
-        let bound = self.stop.worse_than_control.as_ref();
-        let sites: BTreeSet<_> = asked.chain(bound.map(|bound| &*bound.site)).collect();
-        if sites.len() > limits::COUNTED_SITES {
-            let problem = format!("the calls of {} sites are to be counted", sites.len());
-            let allowed = format!("{} sites at most", limits::COUNTED_SITES);
-            return Err(ExperimentError::new("hypothesis.probes", problem, allowed));
-        }
-        let most = limits::COUNTED_RULES;
-        let mut phases = self
-            .phases
-            .iter()
-            .map(|phase| phase.rules.len())
-            .enumerate();
-        match phases.find(|(_, rules)| *rules > most) {
-            Some((n, rules)) if !sites.is_empty() => {
-                let problem = format!("the calls that {rules} rules hit are to be counted");
-                let allowed = format!("{most} rules at most, or no probe or bound of a site");
-                let field = format!("phases[{n}].rules");
-                Err(ExperimentError::new(field, problem, allowed))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// Checks a rule by whose draws calls are compared, in each phase that has it.

@@ -857,13 +857,20 @@ fn a_policy_that_permits_the_rules_permits_the_lock() {
     let half = Policy::new().rate(Rate::new(0.5).unwrap());
     lab.port
         .injector
-        .set_policy(half.max_ttl(Duration::from_secs(60)));
+        .set_policy(half.clone().max_ttl(Duration::from_secs(60)));
     lab.run(0, json!({}));
     let program = json!([{ "for": "2s", "rate": "0.4..0.5" }]);
     let phases = json!([{ "name": "lost", "for": "2s", "rules": [
         { "id": "lost", "site": "http.server", "program": program, "faults": [{ "status": 503 }] },
     ] }]);
     lab.run(0, json!({ "phases": phases }));
+    lab.port.injector.set_policy(half);
+    let program = json!([{ "for": "15m", "rate": "0.4..0.5" }]);
+    let phases = json!([{ "name": "lost", "for": "20m", "rules": [
+        { "id": "lost", "site": "http.server", "program": program, "faults": [{ "status": 503 }] },
+    ] }]);
+    let path = lab.experiment(json!({ "phases": phases }));
+    run(command(&["experiment", "check", path.to_str().unwrap()])).expect(0);
 }
 
 /// Whatever phase it was of, and however its durations are written.

@@ -80,6 +80,28 @@ pub(super) fn count(
     Err(ExperimentError::new(field, problem, allowed))
 }
 
+/// Checks that a port can count the calls of so many sites, for so many rules of each phase.
+pub(super) fn counted(
+    sites: usize,
+    rules: impl IntoIterator<Item = usize>,
+) -> Result<(), ExperimentError> {
+    if sites > COUNTED_SITES {
+        let problem = format!("the calls of {sites} sites are to be counted");
+        let allowed = format!("{COUNTED_SITES} sites at most");
+        return Err(ExperimentError::new("hypothesis.probes", problem, allowed));
+    }
+    let mut phases = rules.into_iter().enumerate();
+    match phases.find(|(_, rules)| *rules > COUNTED_RULES) {
+        Some((n, rules)) if sites > 0 => {
+            let problem = format!("the calls that {rules} rules hit are to be counted");
+            let allowed = format!("{COUNTED_RULES} rules at most, or no probe or bound of a site");
+            let field = format!("phases[{n}].rules");
+            Err(ExperimentError::new(field, problem, allowed))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn span(
     field: &str,
     Span(found): Span,

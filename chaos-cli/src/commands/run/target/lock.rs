@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, answer::text, request::Request},
-    commands::run::target::ports::{Ports, observe, unobserve},
+    commands::run::{
+        phases::GRACE,
+        target::ports::{Ports, observe, unobserve},
+    },
     failure::{Exit, Failure},
 };
 
@@ -22,11 +25,12 @@ pub(super) fn rule(experiment: &Experiment) -> Value {
     let grace = Duration::from_secs(30 * (experiment.phases.len() as u64 + 3));
     let until = Timestamp::now() + experiment.length() + grace;
     let title = clip(&experiment.title);
-    let first = experiment.rules().next();
-    let mut rule = first.map_or_else(|| json!({}), |rule| rule.json().clone());
+    let mut phases = experiment.phases.iter();
+    let first = phases.find_map(|phase| Some(phase.rules.first()?.json_for(phase.length + GRACE)));
+    let mut rule = first.unwrap_or_else(|| json!({}));
     if let Some(fields) = rule.as_object_mut() {
-        // It lasts as long as the run, and has nothing to guard.
-        fields.retain(|field, _| !["ttl", "guards"].contains(&&**field));
+        // It has nothing to guard. What is disabled does not end by its `ttl`.
+        fields.remove("guards");
     }
     rule["id"] = LOCK.into();
     rule["enabled"] = false.into();
