@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use crate::{
     a_trial_ends_by_itself::kill,
     support::{
-        etcd::{Answering, Etcd, until},
+        etcd::{Answering, Etcd},
         program::{Ran, chaosctl, command},
+        wait::until,
     },
 };
 

@@ -7,8 +7,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use serde_json::json;
 
 use crate::support::{
-    etcd::{Answering, Etcd, until},
+    etcd::{Answering, Etcd},
     program::{chaosctl, command, run},
+    wait::until,
 };
 
 const DOCUMENT: &str = r#"

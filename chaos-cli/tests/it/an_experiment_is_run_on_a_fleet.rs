@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::{
     a_trial_ends_by_itself::kill,
     support::{
-        etcd::until,
         program::run,
         shops::{Shop, Shops, phase},
+        wait::until,
     },
 };
 

@@ -13,6 +13,10 @@ mod a_trial_ends_by_itself;
 mod a_trial_has_many_rules;
 mod all_or_none;
 #[cfg(feature = "gameday")]
+mod an_experiment_ends;
+#[cfg(feature = "gameday")]
+mod an_experiment_is_refused;
+#[cfg(feature = "gameday")]
 mod an_experiment_is_run;
 #[cfg(all(feature = "fleet", feature = "gameday"))]
 mod an_experiment_is_run_on_a_fleet;

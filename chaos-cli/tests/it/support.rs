@@ -14,3 +14,5 @@ pub(crate) mod screen;
 #[cfg(all(feature = "fleet", feature = "gameday"))]
 pub(crate) mod shops;
 pub(crate) mod traffic;
+#[cfg(any(feature = "fleet", feature = "gameday"))]
+pub(crate) mod wait;

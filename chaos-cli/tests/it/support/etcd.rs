@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::Clock;
 use etcd_cluster::Cluster;
 use serde_json::{Value, json};
 
@@ -127,15 +126,4 @@ impl Drop for Answering {
             let _ = thread.join();
         }
     }
-}
-
-/// Waits until something holds, and returns how long that took.
-#[track_caller]
-pub(crate) fn until(what: &str, holds: impl Fn() -> bool) -> Duration {
-    let clock = Clock::monotonic();
-    while !holds() {
-        assert!(clock.now() < Duration::from_secs(30), "never: {what}");
-        thread::park_timeout(Duration::from_millis(20));
-    }
-    clock.now()
 }

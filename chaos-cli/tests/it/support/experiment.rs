@@ -32,6 +32,10 @@ impl Lab {
         }
     }
 
+    pub(crate) fn is_idle(&self) -> bool {
+        self.port.injector.status().state.as_str() == "idle"
+    }
+
     /// Returns the path of a file in the folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)

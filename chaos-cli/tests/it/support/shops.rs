@@ -18,11 +18,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
-use crate::support::{
-    etcd::{Etcd, until},
-    port::Port,
-    program::command,
-};
+use crate::support::{etcd::Etcd, port::Port, program::command, wait::until};
 
 const KEY: &str = "32 bytes or more, and only you know";
 
