@@ -1,49 +1,89 @@
 //! A limit of the fleet is never exceeded, and a guard rail that breaks at one replica ends a document at all.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use chaos_core::Call;
-use chaos_fleet::Fate;
+use chaos_fleet::{Controller, Fate, Trust};
 use etcd_cluster::Cluster;
 use serde_json::json;
 use tokio::time::sleep;
 
-use crate::support::{hand::Hand, shop::Shop, until, within};
+use crate::support::{fleet, hand::Hand, shop::Shop, until, within};
+
+/// Calls at a replica until this is aborted: then the replica dies with what it holds, as a killed process does. It tells etcd
+/// nothing.
+async fn load(shop: Shop, pace: Duration, hits: Arc<AtomicU64>) {
+    loop {
+        if shop.is_hit() {
+            // Nothing else is read with it.
+            hits.fetch_add(1, Ordering::Relaxed);
+        }
+        sleep(pace).await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_is_never_exceeded_whoever_dies() {
+    const LIMIT: u64 = 1000;
+    const KILLED: usize = 5;
     let etcd = Cluster::start();
     let mut hand = Hand::new(&etcd.endpoints()[0]).await;
-    let mut shops: Vec<_> = (0..20)
+    let shops: Vec<_> = (0..50)
         .map(|at| Shop::join(&etcd.endpoints(), &format!("s{at}")))
         .collect();
-    until("all follow", || shops.iter().all(Shop::is_followed)).await;
-    let limited =
-        json!({ "document": { "leash": "never", "fleet": { "limit": 400 }, "chunk": 2 } });
-    hand.document("lost", limited, 0).await;
-    let mut hits = 0;
-    let mut idle = 0;
-    while idle < 100 {
-        let now = shops.iter().filter(|shop| shop.is_hit()).count();
-        idle = if now == 0 { idle + 1 } else { 0 };
-        hits += now;
-        assert!(hits <= 400, "{hits}");
-        if hits > 100 && shops.len() == 20 {
-            // Two die with what they hold.
-            shops.truncate(18);
-        }
-        sleep(Duration::from_millis(10)).await;
+    let most = Duration::from_secs(60);
+    within(most, "all follow", || shops.iter().all(Shop::is_followed)).await;
+    let hits = Arc::new(AtomicU64::new(0));
+    let so_far = || hits.load(Ordering::Relaxed);
+    let loads = shops.into_iter().enumerate().map(|(at, shop)| {
+        // Those that die later use up their parts more slowly than they get them, so they hold something.
+        let pace = Duration::from_millis(if at < KILLED { 400 } else { 2 });
+        tokio::spawn(load(shop, pace, Arc::clone(&hits)))
+    });
+    let loads: Vec<_> = loads.collect();
+    let hold = Duration::from_secs(5);
+    let controller = Controller::take(
+        fleet::etcd(&etcd),
+        fleet::name("shop"),
+        Trust::Store,
+        "ann",
+        hold,
+    );
+    let controller = controller.await.unwrap();
+    let limited = fleet::document(&json!({ "fleet": { "limit": LIMIT } }));
+    controller.put(&limited, None).await.unwrap();
+
+    // One after the other, after a tenth of the limit each.
+    for (load, after) in loads[..KILLED].iter().zip((100..).step_by(100)) {
+        within(most, "it goes on", || so_far() >= after).await;
+        load.abort();
     }
-    assert!(hits >= 400 - 2 * 2, "{hits}");
-    let given = hand
-        .client
-        .get(
-            "/chaos/shop/limits/",
-            Some(etcd_client::GetOptions::new().with_prefix()),
-        )
-        .await
-        .unwrap();
-    assert_eq!(given.kvs()[0].value_str().unwrap(), "400");
+    assert!(so_far() < LIMIT, "they die before it is used up");
+    // Until nothing is injected for three seconds.
+    let (mut before, mut idle) = (0, 0);
+    while idle < 30 {
+        sleep(Duration::from_millis(100)).await;
+        let now = so_far();
+        idle = if now == before { idle + 1 } else { 0 };
+        before = now;
+    }
+
+    let document = hand.get("orders/rules/lost").await.unwrap();
+    let chunk = document["document"]["chunk"].as_u64().unwrap();
+    let prefix = Some(etcd_client::GetOptions::new().with_prefix());
+    let limits = hand.client.get("/chaos/shop/limits/", prefix).await;
+    let given = limits.unwrap().kvs()[0].value_str().unwrap().to_owned();
+    assert_eq!(given, LIMIT.to_string());
+    assert!(before <= LIMIT, "{before}");
+    // A replica takes a part when it has less than half of one.
+    let held = KILLED as u64 * (chunk + chunk.div_ceil(2) - 1);
+    assert!(before >= LIMIT - held, "{before}, {held} held");
 }
 
 #[tokio::test(flavor = "multi_thread")]
