@@ -29,8 +29,11 @@ pub(super) fn rule(experiment: &Experiment) -> Value {
     let first = phases.find_map(|phase| Some(phase.rules.first()?.json_for(phase.length + GRACE)));
     let mut rule = first.unwrap_or_else(|| json!({}));
     if let Some(fields) = rule.as_object_mut() {
-        // It has nothing to guard. What is disabled does not end by its `ttl`.
+        // It has nothing to guard. What is disabled does not end by its `ttl`, which only a long program needs.
         fields.remove("guards");
+        if !fields.contains_key("program") {
+            fields.remove("ttl");
+        }
     }
     rule["id"] = LOCK.into();
     rule["enabled"] = false.into();
