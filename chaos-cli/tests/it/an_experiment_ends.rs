@@ -103,6 +103,29 @@ fn a_rule_that_is_taken_at_one_port_is_armed_nowhere() {
     assert_eq!(lab.traffic.as_ref().unwrap().faults(), 0);
 }
 
+/// Hits of another fault than the experiment's show nothing.
+#[test]
+fn a_rule_that_somebody_changes_is_13() {
+    let lab = Lab::new();
+    let mut command = lab.command(long(), &[]);
+    let child = command.stdout(Stdio::piped()).spawn().unwrap();
+    until("a call is hit", || {
+        lab.traffic.as_ref().unwrap().faults() > 0
+    });
+    until("the phase begins", || lab.is_in_a_phase());
+    // The first look comes with the phase.
+    thread::park_timeout(Duration::from_secs(1));
+    lab.port.put("http.server=50%latency(1ms)", "lost");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(13), "{output:?}");
+    let printed = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        printed.contains("somebody else has changed the rule `lost`"),
+        "{printed}"
+    );
+    assert!(lab.is_idle());
+}
+
 #[test]
 fn a_signal_ends_it_at_once() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
@@ -322,6 +345,8 @@ fn counts_that_are_lost_end_it() {
         until("a call is hit", || {
             lab.traffic.as_ref().unwrap().faults() > 0
         });
+        // The counts of the phase have begun.
+        until("the phase begins", || lab.is_in_a_phase());
         let injector = &lab.port.injector;
         if is_taken {
             let mut lock = lab.port.rule("experiment-lock");

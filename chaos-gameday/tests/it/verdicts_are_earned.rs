@@ -1,6 +1,6 @@
 //! A verdict says what was seen, and *held* only if enough was.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chaos_gameday::{
     Experiment, Group, KeyGroup, ProbeOutcome, ProbeSeen, Question, Seen, Signal, Verdict,
@@ -23,13 +23,15 @@ fn good(experiment: &Experiment) -> Seen {
     Seen {
         probes: seen.collect(),
         estimated_hits: Some(50),
-        hits: [(of_phase("lost"), 100)].into(),
+        hits: in_both_phases(50, 50),
         ..Seen::default()
     }
 }
 
-fn of_phase(rule: &str) -> (String, String) {
-    ("ramp".to_owned(), rule.to_owned())
+/// The hits of the rule in the first phase, and in the second.
+fn in_both_phases(first: u64, second: u64) -> BTreeMap<(String, String), u64> {
+    let of = |phase: &str, hits| ((phase.to_owned(), "lost".to_owned()), hits);
+    [of("one in a hundred", first), of("ramp", second)].into()
 }
 
 fn changed(change: impl FnOnce(&mut Seen)) -> (Verdict, Vec<String>) {
@@ -100,27 +102,27 @@ fn each_verdict_has_its_cause_and_its_exit_code() {
             "the probe \"products\" was not asked after the faults",
         ),
         (
-            Box::new(|it| it.hits = [(of_phase("lost"), 99)].into()),
+            Box::new(|it| it.hits = in_both_phases(50, 49)),
             Verdict::Inconclusive,
             14,
             "99 calls were hit, fewer than 100",
         ),
         (
-            Box::new(|it| it.hits = [(of_phase("lost"), 0)].into()),
+            Box::new(|it| it.hits = in_both_phases(0, 0)),
             Verdict::Inconclusive,
             14,
             "0 calls were hit",
         ),
         (
             // One rule that was never tried is not made up for by another one.
-            Box::new(|it| it.hits = [(of_phase("other"), 100)].into()),
+            Box::new(|it| it.hits = [(("ramp".to_owned(), "other".to_owned()), 100)].into()),
             Verdict::Inconclusive,
             14,
             "the rule `lost` has hit no call in the phase \"ramp\"",
         ),
         (
             // Nor is one phase by another.
-            Box::new(|it| it.hits = [(("earlier".to_owned(), "lost".to_owned()), 100)].into()),
+            Box::new(|it| it.hits = in_both_phases(100, 0)),
             Verdict::Inconclusive,
             14,
             "the rule `lost` has hit no call in the phase \"ramp\"",
@@ -197,7 +199,7 @@ fn the_gravest_cause_decides() {
         |it| add(it, 0, ProbeOutcome::NotHeld("a".into())),
         |it| it.stopped = Some("b".into()),
         |it| add(it, 1, ProbeOutcome::NotHeld("c".into())),
-        |it| it.hits = [(of_phase("lost"), 0)].into(),
+        |it| it.hits = in_both_phases(0, 0),
     ];
     for (n, graver) in causes.iter().enumerate() {
         let alone = changed(graver).0;

@@ -1,6 +1,6 @@
 //! Looking at the ports each second, for what they count and for what ends an experiment.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use chaos_gameday::{EProcess, Stage};
 use serde_json::Value;
@@ -29,6 +29,7 @@ impl Run<'_> {
     pub(super) async fn follow(&self, part: &Part) -> Cut {
         let mut pace = interval(PACE);
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut armed = Vec::new();
         loop {
             pace.tick().await;
             let looks = self.look_and_count(part).await;
@@ -37,7 +38,9 @@ impl Run<'_> {
                 self.record
                     .second(part, &counts.outcomes, counts.all_hits());
             }
-            if let Some(cut) = self.ending(part, &looks).or_else(|| self.is_worse(part)) {
+            let cut = self.ending(part, &looks);
+            let cut = cut.or_else(|| self.changed(&looks, &mut armed));
+            if let Some(cut) = cut.or_else(|| self.is_worse(part)) {
                 return cut;
             }
         }
@@ -147,6 +150,21 @@ impl Run<'_> {
         off.map(|(id, _)| format!("somebody else has disabled the rule `{id}`"))
     }
 
+    /// Returns the cut for a rule that is another one than at the first look. `armed` is what it was then, by port and id.
+    fn changed(&self, looks: &Looks, armed: &mut Vec<BTreeMap<String, Value>>) -> Option<Cut> {
+        armed.resize(looks.len(), BTreeMap::new());
+        for ((look, name), armed) in looks.iter().zip(self.target.names()).zip(armed) {
+            for (id, rule) in look.iter().flat_map(|look| &look.rules) {
+                let rule = what_it_does(rule);
+                if *armed.entry(id.clone()).or_insert_with(|| rule.clone()) != rule {
+                    let why = format!("{name}: somebody else has changed the rule `{id}`");
+                    return Some(Cut::Stopped(why));
+                }
+            }
+        }
+        None
+    }
+
     /// Returns whether the calls that a rule hits fare worse than the experiment allows.
     fn is_worse(&self, part: &Part) -> Option<Cut> {
         let bound = self.experiment.stop.worse_than_control.as_ref()?;
@@ -195,6 +213,17 @@ fn halted_by_others(look: &PortLook) -> Option<String> {
     }
     let (by, reason) = (text(halted, "by"), text(halted, "reason"));
     Some(format!("halted by {by}: {reason}"))
+}
+
+/// Returns a rule without what may change while it stays the same.
+fn what_it_does(rule: &Value) -> Value {
+    let mut rule = rule.clone();
+    if let Some(fields) = rule.as_object_mut() {
+        fields.retain(|field, _| {
+            !["stats", "enabled", "reason", "sites", "warnings"].contains(&&**field)
+        });
+    }
+    rule
 }
 
 fn is_disabled(rule: &Value) -> bool {

@@ -32,6 +32,11 @@ impl Lab {
         }
     }
 
+    /// Returns whether the journal says that the phase has begun.
+    pub(crate) fn is_in_a_phase(&self) -> bool {
+        self.journal()["x-chaos"]["ended_in"] == "lost"
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.port.injector.status().state.as_str() == "idle"
     }
