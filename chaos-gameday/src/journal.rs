@@ -130,6 +130,9 @@ impl Journal {
         value: Option<f64>,
         (began, ended): (SystemTime, SystemTime),
     ) {
+        // A probe that could not be asked has not deviated.
+        let is_not_held = matches!(outcome, ProbeOutcome::NotHeld(_));
+        self.deviated |= stage != Stage::Before && is_not_held;
         // The texts have numbers, which differ each time.
         let answer = Some((stage, mem::discriminant(outcome)));
         // What JSON cannot carry, or a plot draw.
@@ -174,11 +177,7 @@ impl Journal {
             Verdict::Stopped => Status::Aborted,
             Verdict::Interrupted(_) => Status::Interrupted,
         };
-        let states = &self.steady_states;
-        let later = states.during.iter().chain(&states.after);
-        // A probe that could not be asked has not deviated.
-        let mut later = later.flat_map(|state| &state.probes);
-        self.deviated = verdict == Verdict::Deviated || later.any(Entry::deviates);
+        self.deviated |= verdict == Verdict::Deviated;
         self.details.verdict = Some(verdict);
         self.details.exit_code = Some(verdict.exit_code());
         self.details.reasons = reasons;

@@ -145,11 +145,6 @@ impl Entry {
         }
     }
 
-    /// Returns whether a probe was answered otherwise than it should be.
-    pub(super) fn deviates(&self) -> bool {
-        self.output["outcome"] == "not_held"
-    }
-
     fn holds(&self) -> bool {
         self.tolerance_met == Some(true)
     }

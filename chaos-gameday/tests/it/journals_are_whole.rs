@@ -264,3 +264,16 @@ fn a_probe_that_did_not_hold_has_deviated() {
         assert!(chaos_gameday::report_html(&journal).contains("slo"));
     }
 }
+
+/// Of a probe that is asked after the faults, the journal keeps the last answer alone.
+#[test]
+fn a_probe_that_holds_again_has_deviated() {
+    let at = std::time::UNIX_EPOCH;
+    let mut journal = Journal::new(&lost_reads(), at, "linux", "here");
+    let mut note = |stage, outcome| journal.note_probe("slo", stage, &outcome, None, (at, at));
+    note(Stage::Before, ProbeOutcome::NotHeld("slow".into()));
+    note(Stage::After, ProbeOutcome::NotHeld("slow".into()));
+    note(Stage::After, ProbeOutcome::Held);
+    journal.finish(Verdict::Stopped, vec!["a guard rail".into()], at);
+    assert!(journal.deviated);
+}
