@@ -65,8 +65,10 @@ pub(super) async fn run(
     out: &Output,
     args: &RunArgs,
 ) -> Result<Report, Failure> {
-    let experiment = file::experiment(&args.file)?;
+    let mut experiment = file::experiment(&args.file)?;
     let target = RunTarget::open(globals, &args.access, &experiment)?;
+    // The journal says where faults were injected.
+    experiment.target = target.written(&experiment.target);
     let seed = args.seed.unwrap_or_else(seed);
     let sites = target::sites(&experiment);
     target.check(globals, out, &experiment, &sites).await?;

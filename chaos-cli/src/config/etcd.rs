@@ -22,6 +22,9 @@ const ALLOWED: &str = "http://HOST:PORT/FLEET, or https; with commas between sev
 /// A fleet, and how it is reached.
 pub(crate) struct Target {
     pub(crate) etcd: Etcd,
+    /// The endpoints of etcd.
+    #[cfg(feature = "gameday")]
+    pub(crate) endpoints: Vec<String>,
     pub(crate) fleet: Name,
     /// How documents are signed, if it is said.
     pub(crate) trust: Option<Trust>,
@@ -105,6 +108,8 @@ fn of(
     let etcd = with_user(etcd, endpoints, globals, args, context)?;
     Ok(Target {
         etcd: with_certificates(etcd, globals, context)?,
+        #[cfg(feature = "gameday")]
+        endpoints: endpoints.to_vec(),
         fleet,
         trust: trust(args, context)?,
         by: by(args)?,

@@ -145,6 +145,17 @@ fn a_bound_is_13() {
     }
 }
 
+/// The command line may name another target than the file.
+#[test]
+fn the_journal_names_the_target_that_was_injected_into() {
+    let lab = Lab::new();
+    let fields = json!({ "target": { "endpoint": "http://127.0.0.1:1" } });
+    let command = lab.command(fields, &["--endpoint", &lab.port.url]);
+    run(command).expect(0);
+    let target = &lab.journal()["experiment"]["target"];
+    assert!(target.to_string().contains(&lab.port.url), "{target}");
+}
+
 #[test]
 fn without_traffic_it_is_14() {
     let mut lab = Lab::new();

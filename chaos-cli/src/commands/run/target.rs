@@ -66,6 +66,19 @@ impl RunTarget {
         }
     }
 
+    /// Returns the target as an experiment writes it, where the command line may name another one.
+    pub(super) fn written(&self, written: &Target) -> Target {
+        match (self, written) {
+            (Self::Endpoints(_), _) => Target::Endpoints(self.names()),
+            #[cfg(feature = "fleet")]
+            (Self::Fleet(fleet), Target::Fleet(written)) => {
+                Target::Fleet(fleet.written(written.clone()))
+            }
+            #[cfg(feature = "fleet")]
+            (Self::Fleet(_), Target::Endpoints(_)) => written.clone(),
+        }
+    }
+
     pub(super) fn names(&self) -> Vec<String> {
         match self {
             Self::Endpoints(endpoints) => endpoints.ports.names(),

@@ -78,6 +78,15 @@ impl FleetRun {
         })
     }
 
+    /// Returns the fleet as an experiment writes it.
+    pub(super) fn written(&self, written: FleetTarget) -> FleetTarget {
+        FleetTarget {
+            etcd: self.etcd.endpoints.clone(),
+            name: self.etcd.fleet.to_string(),
+            ..written
+        }
+    }
+
     pub(super) fn confirm(&self, out: &Output, what: &str) -> Result<(), Failure> {
         self.etcd.confirm(out, what)
     }
