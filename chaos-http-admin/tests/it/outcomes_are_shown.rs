@@ -234,18 +234,18 @@ async fn what_cannot_be_observed_names_the_field() {
     for name in &many {
         let _ = observed.port.injector.site(name);
     }
-    for (body, field) in [
-        (json!({}), "sites"),
-        (json!({ "sites": "http.server" }), "sites"),
-        (json!({ "sites": [] }), "sites"),
-        (json!({ "sites": ["http.server", 7] }), "sites[1]"),
-        (json!({ "sites": ["http.server", "none"] }), "sites[1]"),
-        (json!({ "sites": ["tcp.listener"] }), "sites[0]"),
-        (json!({ "sites": many }), "sites"),
-        (json!({ "sites": ["http.server"], "for": "5m" }), "for"),
-        (json!(["http.server"]), "body"),
+    for (body, field, status) in [
+        (json!({}), "sites", 400),
+        (json!({ "sites": "http.server" }), "sites", 400),
+        (json!({ "sites": [] }), "sites", 400),
+        (json!({ "sites": ["http.server", 7] }), "sites[1]", 400),
+        (json!({ "sites": ["http.server", "none"] }), "sites[1]", 404),
+        (json!({ "sites": ["tcp.listener"] }), "sites[0]", 409),
+        (json!({ "sites": many }), "sites", 400),
+        (json!({ "sites": ["http.server"], "for": "5m" }), "for", 400),
+        (json!(["http.server"]), "body", 400),
     ] {
-        let problem = observed.put(body.clone()).await.problem(400);
+        let problem = observed.put(body.clone()).await.problem(status);
         assert_eq!(problem["field"], field, "{body}: {problem}");
         assert!(problem["allowed"].is_string(), "{problem}");
     }

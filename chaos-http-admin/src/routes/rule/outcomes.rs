@@ -91,20 +91,22 @@ fn read(json: &[u8]) -> Result<Vec<String>, Problem> {
 }
 
 fn refuse(error: &ObserveError, id: &str, sites: &[String]) -> Problem {
-    let field = match error {
+    let of_site = |status, name: &str| {
+        let at = sites.iter().position(|site| site == name);
+        let field = at.map_or_else(|| "sites".to_owned(), |at| format!("sites[{at}]"));
+        Problem::new(status, error.to_string()).at(field, SITES)
+    };
+    let problem = match error {
         ObserveError::UnknownRule => return Problem::unknown_rule(id),
-        ObserveError::UnknownSite { name, .. } | ObserveError::Connection { name, .. } => {
-            let at = sites.iter().position(|site| site == name);
-            at.map_or_else(|| "sites".to_owned(), |at| format!("sites[{at}]"))
-        }
+        ObserveError::UnknownSite { name, .. } => of_site(StatusCode::NOT_FOUND, name),
+        ObserveError::Connection { name, .. } => of_site(StatusCode::CONFLICT, name),
         ObserveError::TooManyRules => {
             let problem = Problem::new(StatusCode::CONFLICT, error.to_string());
-            let allowed = "16 at a time: DELETE the outcomes of another rule";
-            return problem.at("rule", allowed).in_rule(id);
+            problem.at("rule", "16 at a time: DELETE the outcomes of another rule")
         }
-        _ => "sites".to_owned(),
+        _ => fields::refuse("sites", error.to_string(), SITES),
     };
-    fields::refuse(&field, error.to_string(), SITES).in_rule(id)
+    problem.in_rule(id)
 }
 
 /// Returns the 404 for a rule that is not observed.
