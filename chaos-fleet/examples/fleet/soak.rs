@@ -13,7 +13,7 @@ use crate::{controller, replicas::Replicas, say, usage::Usage};
 /// How often it is looked.
 const LOOKS: u64 = 10;
 
-/// How much the greatest of the last third may be above the greatest of the third before it, in KiB. In half an hour, a replica
+/// How much the greatest of the last third may be above the greatest of the third before it, in KiB. In ten minutes, a replica
 /// that keeps each change would take 800 more.
 const MOST_GROWTH: u64 = 256;
 
