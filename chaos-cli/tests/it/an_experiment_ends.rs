@@ -332,7 +332,7 @@ fn as_many_guard_rails_break_as_are_allowed() {
     }
 }
 
-/// What is not counted for this run any longer judges nothing, and what another run counts goes on.
+/// A run whose counts were ended or replaced is inconclusive, and leaves the counts of the other run alone.
 #[test]
 fn counts_that_are_lost_end_it() {
     for is_taken in [true, false] {

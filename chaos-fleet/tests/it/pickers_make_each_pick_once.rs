@@ -233,7 +233,7 @@ async fn a_replica_that_has_not_opted_in_is_not_picked() {
     assert!(leases(&cluster).is_empty());
 }
 
-/// Whoever waits for a signal, too, drops what a picker does.
+/// A program that also waits for a signal drops the future of a picker when the signal comes.
 #[tokio::test]
 async fn what_is_dropped_midway_is_not_forgotten() {
     let cluster = Cluster::start();
