@@ -105,18 +105,14 @@ impl Run<'_> {
         pace.tick().await;
         let mut judged = None;
         loop {
-            // The same counts are judged once, however often they are asked for.
             let counted = self.counts.borrow().looks;
-            if probe.question.is_of_counts() && judged.replace(counted) == Some(counted) {
-                tokio::select! {
-                    biased;
-                    () = end.wait() => return None,
-                    _ = pace.tick() => continue,
+            let is_new = judged.replace(counted) != Some(counted);
+            // The same counts are judged once, however often they are asked for.
+            if is_new || !probe.question.is_of_counts() {
+                let answer = self.ask(part, probe, end.rest() + LAST_ANSWERS).await;
+                if let Some(cut) = self.judge(part, (nth, probe), &answer) {
+                    return Some(cut);
                 }
-            }
-            let answer = self.ask(part, probe, end.rest() + LAST_ANSWERS).await;
-            if let Some(cut) = self.judge(part, (nth, probe), &answer) {
-                return Some(cut);
             }
             // A timer may not be over at once, however short it is.
             if end.rest().is_zero() {
