@@ -136,9 +136,10 @@ async fn a_controller_whose_key_is_removed_is_over() {
     let cluster = Cluster::start();
     let raw = Raw::of(&cluster).await;
     let controller = take(&cluster, "ann", USUAL).await.unwrap();
-    let silent = report("silent", "a", &json!({}));
+    let silent = report("silent", "a", None);
     raw.put("replicas/silent", silent).await;
     let placed = controller.put(&document(&json!({})), None).await.unwrap();
+    assert_eq!(placed.meant, [name("silent")]);
     // Who waits for answers hears of it, too.
     let patience = Duration::from_secs(20);
     let (waited, ()) = tokio::join!(

@@ -54,7 +54,7 @@ async fn a_wait_names_who_has_not_applied_and_why() {
     );
     let answer = async |id: &str, zone: &str, mut outcome: Value| {
         outcome["revision"] = placed.revision.into();
-        raw.put(&format!("replicas/{id}"), report(id, zone, &outcome))
+        raw.put(&format!("replicas/{id}"), report(id, zone, Some(outcome)))
             .await;
     };
     let refusal = json!({
@@ -73,7 +73,7 @@ async fn a_wait_names_who_has_not_applied_and_why() {
     answer("shop-2", "a", refusal).await;
     // Of the put before.
     let old = json!({ "outcome": "applied", "revision": placed.revision - 1 });
-    raw.put("replicas/shop-4", report("shop-4", "a", &old))
+    raw.put("replicas/shop-4", report("shop-4", "a", Some(old)))
         .await;
 
     let waited = controller.wait(&placed, Duration::from_millis(500));

@@ -43,7 +43,7 @@ fn monday() -> Timestamp {
 }
 
 async fn register(raw: &Raw, id: &str) {
-    let mut report = report(id, "a", &json!(null));
+    let mut report = report(id, "a", None);
     report["opted_in"] = json!(["error"]);
     raw.put(&format!("replicas/{id}"), report).await;
 }

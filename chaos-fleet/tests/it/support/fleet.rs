@@ -45,7 +45,7 @@ pub(crate) fn document(fields: &Value) -> Document {
 }
 
 /// What a replica has in etcd: `outcome` is what it says of the document `lost`.
-pub(crate) fn report(id: &str, zone: &str, outcome: &Value) -> Value {
+pub(crate) fn report(id: &str, zone: &str, outcome: Option<Value>) -> Value {
     json!({
         "id": id,
         "labels": { "zone": zone },
@@ -53,10 +53,7 @@ pub(crate) fn report(id: &str, zone: &str, outcome: &Value) -> Value {
         "seen": 1,
         "generation": 1,
         "state": "idle",
-        "documents": match outcome {
-            Value::Null => json!({}),
-            outcome => json!({ "lost": outcome }),
-        },
+        "documents": outcome.map_or_else(|| json!({}), |outcome| json!({ "lost": outcome })),
     })
 }
 
@@ -129,7 +126,7 @@ impl Raw {
         let puts: Vec<_> = ids
             .map(|at| {
                 let (id, zone) = (format!("shop-{at}"), if at % 2 == 0 { "a" } else { "b" });
-                let report = report(&id, zone, &Value::Null).to_string();
+                let report = report(&id, zone, None).to_string();
                 TxnOp::put(format!("/chaos/shop/replicas/{id}"), report, None)
             })
             .collect();
