@@ -11,7 +11,10 @@ mod minimal;
 mod pictures;
 mod sizes;
 
-use std::process::{Command, ExitCode};
+use std::{
+    env,
+    process::{Command, ExitCode},
+};
 
 /// Every feature of a library that is not on by default, except `compile-out`: what docs.rs shows of the crates.
 macro_rules! every_feature {
@@ -323,7 +326,7 @@ const RECIPES: &[(&str, &str, &[&str])] = &[
 ];
 
 fn main() -> ExitCode {
-    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let asked: Vec<String> = env::args().skip(1).collect();
     let words: Vec<_> = asked.iter().map(String::as_str).collect();
     if let Some(done) = task(&words) {
         let done = done.inspect_err(|error| eprintln!("{error}"));
@@ -387,6 +390,15 @@ fn run(line: &str) -> bool {
         let done = task(&words).unwrap_or_else(|| Err(format!("xtask has no task {words:?}")));
         return done.inspect_err(|error| eprintln!("{error}")).is_ok();
     }
-    let status = Command::new(program).args(words).envs(variables).status();
+    let mut command = Command::new(program);
+    // `cargo run` has set them for this program. A build script that reads them, such as ring's, would run again, and what
+    // depends on it would be built again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
+    let status = command.args(words).envs(variables).status();
     status.is_ok_and(|status| status.success())
 }
