@@ -39,9 +39,10 @@ impl Appender {
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
-        lock(&file)?;
         let is_file = file.metadata()?.is_file();
+        // Many may write to a pipe or a device, such as /dev/stdout.
         if is_file {
+            lock(&file)?;
             repair_last_line(&mut file, path)?;
         }
         Ok(Self {

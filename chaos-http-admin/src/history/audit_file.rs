@@ -56,9 +56,9 @@ use crate::history::{
 ///   the file. The next line has the field `truncated`, and the log a warning. The ids of a run have no
 ///   gaps other than those that `missed` counts, so the missing entries can be identified. Rename the file
 ///   instead.
-/// - **One writer.** On Unix, a file that another process writes to is refused. The file is created with
-///   mode 0600; the mode of a file that exists is not changed. On Linux, a process that may only read the
-///   file cannot hold its lock.
+/// - **One writer.** On Unix, a file that another process writes to is refused; a pipe or a device, such as `/dev/stdout`, may
+///   have many writers. The file is created with mode 0600; the mode of a file that exists is not changed. On Linux, a
+///   process that may only read the file cannot hold its lock.
 /// - **Shutdown.** Dropping the last clone waits until the remaining entries are written, for two
 ///   seconds at most.
 #[derive(Clone, Debug)]
@@ -92,7 +92,7 @@ impl AuditFile {
     /// to it.
     ///
     /// # Errors
-    /// Returns an error if the file cannot be opened, if another process writes to it
+    /// Returns an error if the path cannot be opened, if another process writes to the file
     /// (`WouldBlock`), if its last line is not an audit entry (`InvalidData`), or if no thread can
     /// be started.
     pub fn open(injector: &Injector, path: impl AsRef<Path>) -> io::Result<Self> {

@@ -1,7 +1,6 @@
 //! What several modules use.
 
 pub(crate) mod alone;
-pub(crate) mod dev_full;
 pub(crate) mod document;
 pub(crate) mod exposition;
 pub(crate) mod followed;

@@ -19,7 +19,6 @@ use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::support::{
-    dev_full::dev_full,
     port::failing,
     wire::{ANN, EVE, Running, tokens},
 };
@@ -226,7 +225,6 @@ async fn what_a_truncation_removes_from_the_file_is_told_in_the_next_line() {
 
 #[test]
 fn what_stops_faults_does_not_wait_for_a_file_that_cannot_be_written() {
-    let _alone = dev_full();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(only_edits_wait());
 }

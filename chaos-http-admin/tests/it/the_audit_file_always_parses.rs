@@ -199,15 +199,24 @@ fn a_directory_that_is_gone_for_a_while_or_closed_costs_no_entry() {
     assert_eq!(ids(&lines(&path)), [4]);
 }
 
+/// Two services that write to one standard output are in nobody's way.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_may_have_many_writers() {
+    let injector = Injector::new();
+    let files = [(), ()].map(|()| AuditFile::open(&injector, "/dev/null").unwrap());
+    injector.put(rule("lost"));
+    for file in &files {
+        until(file, |status| status.written == 1);
+    }
+}
+
 /// The path leads to a device that is always full, and later to a file.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_holds_up_nobody_and_what_waited_is_written_when_there_is_room() {
     use std::os::unix::fs::symlink;
 
-    use crate::support::dev_full::dev_full;
-
-    let _full = dev_full();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     symlink("/dev/full", &path).unwrap();

@@ -6,11 +6,10 @@ use std::{thread, time::Duration};
 use chaos_core::{Clock, Injector};
 use chaos_http_admin::{Admin, AuditFile, Webhook};
 
-use crate::support::{alone::is_alone, dev_full::dev_full, log::Log};
+use crate::support::{alone::is_alone, log::Log};
 
 #[test]
 fn a_change_for_the_worse_is_logged_once_and_without_secrets() {
-    let _full = dev_full();
     // What is logged by threads of our own is seen by a subscriber of the whole process alone.
     if !is_alone("the_log_keeps_secrets::a_change_for_the_worse_is_logged_once_and_without_secrets")
     {
