@@ -17,14 +17,11 @@ use chaos_fleet::picker::picks_from_toml;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::{
-    a_trial_ends_by_itself::kill,
-    support::{
-        etcd::{Answering, Etcd},
-        hook::Hook,
-        program::{Ran, chaosctl, command},
-        wait::until,
-    },
+use crate::support::{
+    etcd::{Answering, Etcd},
+    hook::Hook,
+    program::{Ran, chaosctl, command, kill},
+    wait::{pause, until},
 };
 
 const WINDOW: &str = "window = { days = 'mon-sun' }";
@@ -215,7 +212,7 @@ fn what_a_killed_one_has_put_ends_with_its_lease() {
     assert_eq!(state(&etcd)["last"]["choice"]["replica"]["id"], "shop-1");
     let again = Monkey::start(&etcd, &["run", "-f", &file]);
     again.says("1 pick; Ctrl-C ends it");
-    thread::park_timeout(Duration::from_secs(1));
+    pause(Duration::from_secs(1));
     assert_eq!(state(&etcd)["ordinal"], 1);
     kill(&again.child, "-INT");
     again.ends_with(130);
