@@ -50,7 +50,7 @@ fn what_a_target_would_not_take_is_told_before_anything_is_armed() {
     lab.port.injector.set_policy(longest);
     let ran = lab.run(2, json!({}));
     assert!(
-        ran.stderr.contains("max_ttl") || ran.stderr.contains("ttl"),
+        ran.stderr.contains("rule lost: ttl: ") && ran.stderr.contains("at most 6s"),
         "{ran:?}"
     );
     assert!(!lab.was_armed());
