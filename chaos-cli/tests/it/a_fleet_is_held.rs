@@ -10,13 +10,10 @@ use std::{
 use chaos_core::Clock;
 use serde_json::{Value, json};
 
-use crate::{
-    a_trial_ends_by_itself::kill,
-    support::{
-        etcd::{Answering, Etcd},
-        program::{Ran, chaosctl, command},
-        wait::until,
-    },
+use crate::support::{
+    etcd::{Answering, Etcd},
+    program::{Ran, chaosctl, command, kill},
+    wait::until,
 };
 
 /// A fleet with a replica that applies the document `lost` of a file.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::Duration,
 };
 
@@ -10,7 +10,7 @@ use chaos_core::{Call, Clock, inject};
 
 use crate::support::{
     port::Port,
-    program::{chaosctl, command},
+    program::{chaosctl, command, kill},
     relay::Relay,
 };
 
@@ -46,12 +46,6 @@ fn start_at(url: &str, port: &Port, arguments: &[&str]) -> Child {
     std::thread::spawn(|| lines.for_each(drop));
     assert!(is_hit(port));
     child
-}
-
-pub(crate) fn kill(child: &Child, signal: &str) {
-    let id = child.id().to_string();
-    let killed = Command::new("kill").args([signal, &id]).status().unwrap();
-    assert!(killed.success());
 }
 
 #[test]

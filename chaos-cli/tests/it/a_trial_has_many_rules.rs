@@ -15,10 +15,10 @@ use axum::{
 use chaos_http_admin::Admin;
 
 use crate::{
-    a_trial_ends_by_itself::{kill, wait},
+    a_trial_ends_by_itself::wait,
     support::{
         port::{Port, serve},
-        program::{chaosctl, command},
+        program::{chaosctl, command, kill},
     },
 };
 

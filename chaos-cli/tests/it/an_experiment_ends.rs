@@ -1,12 +1,10 @@
 //! `run`: whatever ends it, nothing is injected afterwards. Real processes, against a service that is called.
 
 use std::{
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    thread,
     time::Duration,
 };
 
@@ -19,28 +17,31 @@ use chaos_core::{Clock, wire};
 use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
-use crate::{
-    a_trial_ends_by_itself::kill,
-    support::{experiment::Lab, port::serve, relay::Relay, wait::until},
+use crate::support::{
+    experiment::{Lab, phase},
+    port::serve,
+    program::kill,
+    relay::Relay,
+    wait::{pause, until},
 };
+
+/// Returns the fields of an experiment that goes on until something ends it.
+fn long() -> Value {
+    json!({ "phases": [phase("lost", "1m", json!({}))] })
+}
 
 /// Who halts a service keeps it halted; also after the last look at a phase that is soon over.
 #[test]
 fn a_halt_by_somebody_else_is_13() {
-    for (length, pause) in [("1m", 0), ("1s", 300)] {
+    for (length, millis) in [("1m", 0), ("1s", 300)] {
         let lab = Lab::new();
         let fields = json!({
-            "phases": [{ "name": "lost", "for": length, "rules": [
-                { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-            ] }],
+            "phases": [phase("lost", length, json!({}))],
             "conclusive": { "hits": { "at_least": 1 } },
         });
-        let mut command = lab.command(fields, &[]);
-        let child = command.stdout(Stdio::piped()).spawn().unwrap();
-        until("a call is hit", || {
-            lab.traffic.as_ref().unwrap().faults() > 0
-        });
-        thread::park_timeout(Duration::from_millis(pause));
+        let child = lab.start(fields, &[]);
+        until("a call is hit", || lab.faults() > 0);
+        pause(Duration::from_millis(millis));
         lab.port.injector.halt("enough");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(13), "{output:?}");
@@ -54,12 +55,9 @@ fn a_halt_by_somebody_else_is_13() {
 fn a_rule_that_was_left_brings_no_counts() {
     let mut lab = Lab::new();
     let rule = json!({ "id": "lost", "site": "http.server", "rate": 0.5, "seed": 7, "ttl": "1s", "faults": [{ "status": 503 }] });
-    let put = || {
-        lab.port
-            .injector
-            .put(chaos_core::wire::rule_from_value(rule.clone(), None).unwrap())
-    };
-    put();
+    lab.port
+        .injector
+        .put(wire::rule_from_value(rule, None).unwrap());
     let traffic = lab.traffic.take().unwrap();
     until("calls are hit", || traffic.faults() > 20);
     drop(traffic);
@@ -83,11 +81,7 @@ fn a_rule_that_is_taken_at_one_port_is_armed_nowhere() {
     // It is taken after it was checked.
     let mut fields = json!({ "target": targets });
     fields["observe"] = json!({ "before": "2s", "after": "0s" });
-    let child = lab
-        .command(fields, &[])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = lab.start(fields, &[]);
     until("the lock is taken", || {
         lab.port.ids() == ["experiment-lock"]
     });
@@ -100,21 +94,16 @@ fn a_rule_that_is_taken_at_one_port_is_armed_nowhere() {
     assert_eq!(targets[0]["fate"], "withdrawn");
     assert_eq!(targets[1]["fate"], "refused");
     assert!(!lab.was_armed());
-    assert_eq!(lab.traffic.as_ref().unwrap().faults(), 0);
+    assert_eq!(lab.faults(), 0);
 }
 
 /// Hits of another fault than the experiment's show nothing.
 #[test]
 fn a_rule_that_somebody_changes_is_13() {
     let lab = Lab::new();
-    let mut command = lab.command(long(), &[]);
-    let child = command.stdout(Stdio::piped()).spawn().unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
-    until("the phase begins", || lab.is_in_a_phase());
-    // The first look comes with the phase.
-    thread::park_timeout(Duration::from_secs(1));
+    let child = lab.start(long(), &[]);
+    // What a rule was at the first look is what it is compared with.
+    lab.until_hits_are_seen();
     lab.port.put("http.server=50%latency(1ms)", "lost");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(13), "{output:?}");
@@ -130,14 +119,8 @@ fn a_rule_that_somebody_changes_is_13() {
 fn a_signal_ends_it_at_once() {
     for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let lab = Lab::new();
-        let child = lab
-            .command(long(), &[])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        until("a call is hit", || {
-            lab.traffic.as_ref().unwrap().faults() > 0
-        });
+        let child = lab.start(long(), &[]);
+        until("a call is hit", || lab.faults() > 0);
         kill(&child, signal);
         let clock = Clock::monotonic();
         until("it is idle", || lab.is_idle());
@@ -156,20 +139,13 @@ fn a_second_signal_ends_it_without_a_verdict() {
     let relay = Relay::new(&lab.port.url);
     let mut fields = long();
     fields["target"] = json!({ "endpoint": relay.url });
-    let mut child = lab
-        .command(fields, &["--timeout", "1m"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    until("the phase begins", || {
-        lab.path("experiment.journal.json").exists()
-            && lab.journal()["x-chaos"]["ended_in"] == "lost"
-    });
+    let mut child = lab.start(fields, &["--timeout", "1m"]);
+    lab.until_hits_are_seen();
     relay.cut();
     // Some send two at once, which are one.
     kill(&child, "-HUP");
     kill(&child, "-HUP");
-    thread::park_timeout(Duration::from_secs(1));
+    pause(Duration::from_secs(1));
     assert_eq!(child.try_wait().unwrap(), None);
     kill(&child, "-INT");
     let clock = Clock::monotonic();
@@ -180,12 +156,6 @@ fn a_second_signal_ends_it_without_a_verdict() {
     assert_eq!(journal["x-chaos"]["verdict"], Value::Null);
 }
 
-fn long() -> Value {
-    json!({ "phases": [{ "name": "lost", "for": "1m", "rules": [
-        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-    ] }] })
-}
-
 /// Killed at any moment, it leaves rules that end with their phase and five seconds, and a journal that says where it was.
 /// `CHAOS_TEST_KILLS` is how many moments are tried.
 #[test]
@@ -194,29 +164,20 @@ fn nothing_has_to_be_reached_for_its_faults_to_end() {
     for nth in 0..kills {
         let lab = Lab::new();
         let fields = json!({ "estimate": { "for": "1s", "hits": { "at_least": 1 } } });
-        let mut child = lab
-            .command(fields, &[])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        until("it has begun", || {
-            lab.path("experiment.journal.json").exists()
-        });
+        let mut child = lab.start(fields, &[]);
+        until("the run begins", || lab.has_begun());
         // Spread over the parts, which take 3.4 seconds.
         let moment = Duration::from_millis((nth * 2_357 + 1_571) % 3_400);
-        thread::park_timeout(moment);
+        pause(moment);
         child.kill().unwrap();
         child.wait().unwrap();
         let journal = lab.journal();
         assert_eq!(journal["status"], "interrupted", "{moment:?}");
         assert_ne!(journal["x-chaos"]["ended_in"], "", "{moment:?}");
-        let clock = Clock::monotonic();
-        while clock.now() < Duration::from_secs(7) {
-            thread::park_timeout(Duration::from_millis(50));
-        }
-        let before = lab.traffic.as_ref().unwrap().faults();
-        thread::park_timeout(Duration::from_millis(500));
-        assert_eq!(lab.traffic.as_ref().unwrap().faults(), before, "{moment:?}");
+        pause(Duration::from_secs(7));
+        let before = lab.faults();
+        pause(Duration::from_millis(500));
+        assert_eq!(lab.faults(), before, "{moment:?}");
         // What the dead one has left is in nobody's way.
         lab.port
             .injector
@@ -231,14 +192,8 @@ fn a_port_that_is_lost_is_never_0() {
     let relay = Relay::new(&lab.port.url);
     let mut fields = long();
     fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab
-        .command(fields, &["--timeout", "1s"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
+    let child = lab.start(fields, &["--timeout", "1s"]);
+    lab.until_hits_are_seen();
     relay.cut();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(15), "{output:?}");
@@ -254,14 +209,8 @@ fn a_port_that_is_lost_before_is_the_only_one_that_is_told() {
         "target": { "endpoints": [lab.port.url, relay.url] },
         "observe": { "before": "1m", "after": "0s" },
     });
-    let child = lab
-        .command(fields, &["--timeout", "1s"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("the run begins", || {
-        lab.path("experiment.journal.json").exists()
-    });
+    let child = lab.start(fields, &["--timeout", "1s"]);
+    until("the run begins", || lab.has_begun());
     relay.cut();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(14), "{output:?}");
@@ -278,14 +227,9 @@ fn a_port_that_is_started_again_is_14() {
     let relay = Relay::new(&lab.port.url);
     let mut fields = long();
     fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab
-        .command(fields, &[])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
+    let child = lab.start(fields, &[]);
+    // So that the next look is all of the other process.
+    lab.until_hits_are_seen();
     relay.restart();
     lab.port.injector.clear();
     let output = child.wait_with_output().unwrap();
@@ -302,14 +246,13 @@ fn as_many_guard_rails_break_as_are_allowed() {
     other.traffic = None;
     let guard = |then: &str| json!({ "site": "http.server", "error_ratio": 0.2, "window": "10s", "at_least": 5, "then": then });
     for then in ["disarm", "halt"] {
-        let phases = json!([{ "name": "lost", "for": "3s", "rules": [
-            { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }], "guards": [guard(then)] },
-        ] }]);
+        let mut phase = phase("lost", "3s", json!({}));
+        phase["rules"][0]["guards"] = json!([guard(then)]);
         let probe = json!({ "name": "port", "http": { "url": format!("{}/healthz", lab.port.url) }, "expect": { "status": 200 } });
         let fields = |targets: Value| {
             json!({
                 "target": targets,
-                "phases": phases,
+                "phases": [phase],
                 "hypothesis": { "title": "x", "probes": [probe] },
                 "stop": { "breaches": 2 },
                 "conclusive": { "hits": { "at_least": 1 } },
@@ -337,16 +280,8 @@ fn as_many_guard_rails_break_as_are_allowed() {
 fn counts_that_are_lost_end_it() {
     for is_taken in [true, false] {
         let lab = Lab::new();
-        let child = lab
-            .command(long(), &[])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        until("a call is hit", || {
-            lab.traffic.as_ref().unwrap().faults() > 0
-        });
-        // The counts of the phase have begun.
-        until("the phase begins", || lab.is_in_a_phase());
+        let child = lab.start(long(), &[]);
+        lab.until_hits_are_seen();
         let injector = &lab.port.injector;
         if is_taken {
             let mut lock = lab.port.rule("experiment-lock");
@@ -411,11 +346,7 @@ fn an_arming_that_is_cut_has_not_succeeded() {
             })),
     );
     let fields = json!({ "target": { "endpoint": url } });
-    let child = lab
-        .command(fields, &["--timeout", "1m"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let child = lab.start(fields, &["--timeout", "1m"]);
     until("the rule is to be made", || {
         is_asked.load(Ordering::Relaxed)
     });

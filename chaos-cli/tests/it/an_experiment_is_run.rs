@@ -19,7 +19,7 @@ use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::{
-    experiment::Lab,
+    experiment::{JOURNAL, Lab, phase},
     port::{dead, serve},
     program::{command, run},
     wait::until,
@@ -47,9 +47,7 @@ fn a_hypothesis_that_holds_is_0_and_each_hit_is_counted() {
     assert!(ran.stdout.contains(": held\n"), "{ran:?}");
     // The last answer may be on its way.
     let injected = injections.load(Ordering::Relaxed);
-    until("all answers are there", || {
-        lab.traffic.as_ref().unwrap().faults() == injected
-    });
+    until("all answers are there", || lab.faults() == injected);
     let journal = lab.journal();
     let details = &journal["x-chaos"];
     assert_eq!(details["hits"], injected);
@@ -117,22 +115,19 @@ fn a_bound_is_13() {
     let probe = json!({ "name": "few fail", "site": "http.server", "expect": { "error_ratio": { "at_most": 0.1 } }, "every": "100ms" });
     let worse = json!({ "rule": "lost", "site": "http.server", "error_ratio": 0.05 });
     let guard = json!({ "site": "http.server", "error_ratio": 0.2, "window": "10s", "at_least": 5, "then": "disarm" });
-    let guarded = json!([{ "name": "lost", "for": "1m", "rules": [
-        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }], "guards": [guard] },
-    ] }]);
-    let long = json!([{ "name": "lost", "for": "1m", "rules": [
-        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-    ] }]);
+    let long = phase("lost", "1m", json!({}));
+    let mut guarded = long.clone();
+    guarded["rules"][0]["guards"] = json!([guard]);
     for (fields, why) in [
         (
-            json!({ "phases": long, "hypothesis": { "title": "x", "probes": [probe] }, "stop": { "probes_failing": 3 } }),
+            json!({ "phases": [long], "hypothesis": { "title": "x", "probes": [probe] }, "stop": { "probes_failing": 3 } }),
             "has not held 3 times",
         ),
         (
-            json!({ "phases": long, "stop": { "worse_than_control": worse } }),
+            json!({ "phases": [long], "stop": { "worse_than_control": worse } }),
             "fail more often",
         ),
-        (json!({ "phases": guarded }), "a guard rail has broken"),
+        (json!({ "phases": [guarded] }), "a guard rail has broken"),
     ] {
         let ran = lab.run(13, fields);
         assert!(
@@ -222,7 +217,7 @@ fn a_comparison_is_made_in_the_phases_that_have_its_rule() {
     let compare = json!({ "name": "no worse", "site": "http.server", "compare": { "rule": "lost", "error_ratio": { "at_most": 1.0 } } });
     let phases = json!([
         { "name": "slow", "for": "1s", "rules": [{ "id": "slow", "site": "http.server", "faults": [{ "latency": "1ms" }] }] },
-        { "name": "lost", "for": "1s", "rules": [{ "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] }] },
+        phase("lost", "1s", json!({})),
         { "name": "pause", "for": "1s" },
     ]);
     lab.run(
@@ -278,7 +273,7 @@ fn a_body_is_shown_only_if_it_is_not_as_expected() {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            let journal = std::fs::metadata(lab.path("experiment.journal.json")).unwrap();
+            let journal = std::fs::metadata(lab.path(JOURNAL)).unwrap();
             assert_eq!(journal.permissions().mode() & 0o777, 0o600);
         }
     }

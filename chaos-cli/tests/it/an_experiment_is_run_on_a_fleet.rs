@@ -9,21 +9,21 @@ use std::{
 use chaos_core::{Clock, Policy};
 use serde_json::{Value, json};
 
-use crate::{
-    a_trial_ends_by_itself::kill,
-    support::{
-        program::run,
-        shops::{Shop, Shops, phase},
-        wait::until,
-    },
+use crate::support::{
+    experiment::phase,
+    program::{kill, run},
+    shops::{Shop, Shops},
+    wait::until,
 };
 
-/// Starts an experiment, and waits until a call is hit, in a phase that has begun.
+/// Starts an experiment, and waits until it hits a call, in a phase that has begun.
 fn start(shops: &Shops, fields: Value, arguments: &[&str]) -> Child {
+    let before = shops.faults();
     let mut command = shops.command(fields, arguments);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = child.spawn().unwrap();
-    until("a call is hit", || shops.faults() > 0);
+    // By then, the journal is that of this run.
+    until("a call is hit", || shops.faults() > before);
     until("the phase begins", || shops.is_in_a_phase());
     child
 }
@@ -194,10 +194,7 @@ fn it_ends_when_somebody_else_ends_it() {
             "halted by bob: enough",
         ),
     ] {
-        let hit = shops.faults();
-        let mut command = shops.command(json!({}), &[]);
-        let child = command.stdout(Stdio::piped()).spawn().unwrap();
-        until("a call is hit", || shops.faults() > hit);
+        let child = start(&shops, json!({}), &[]);
         shops.etcd.ctl(&ctl);
         ends(child, code, why);
         let injects = |shop: &Shop| shop.port.injector.status().state.as_str() == "armed";

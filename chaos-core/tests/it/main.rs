@@ -35,6 +35,7 @@ mod leashes_do_what_a_model_does;
 mod limit_is_exact;
 mod naive_twin;
 mod no_time_is_no_wait;
+mod nulls_are_refused;
 mod off_is_off;
 mod open_telemetry_shows_injections;
 mod outcomes_are_counted;

@@ -73,7 +73,7 @@ async fn three_pickers_make_one_pick_each_time_in_a_week() {
     let pick = pick("mean_time_between = '2h'\nmin_time_between = '1h'\nseed = 7");
     let mut pickers: Vec<_> = ["a", "b", "c"].map(|by| picker(&cluster, by)).into();
     let (mut now, end) = (monday(), monday() + SignedDuration::from_hours(24 * 7));
-    let (mut made, mut pickers_that_made, mut turns) = (Vec::new(), [0; 3], 0);
+    let (mut made, mut turns) = (Vec::new(), 0);
     while now < end {
         turns += 1;
         if turns % 10 == 0 {
@@ -93,13 +93,10 @@ async fn three_pickers_make_one_pick_each_time_in_a_week() {
             c.turn(&pick, now, holds)
         );
         let mut waits = Vec::new();
-        for (at, turn) in [looks.0, looks.1, looks.2].into_iter().enumerate() {
+        for turn in [looks.0, looks.1, looks.2] {
             match turn.unwrap() {
                 Turn::Wait(planned) => waits.push(planned.at),
-                Turn::Made(one) => {
-                    pickers_that_made[at] += 1;
-                    made.push(*one);
-                }
+                Turn::Made(one) => made.push(*one),
                 // To be asked again.
                 Turn::Busy(..) => {}
                 other => panic!("{other:?}"),
@@ -134,7 +131,6 @@ async fn three_pickers_make_one_pick_each_time_in_a_week() {
     let placed = made.iter().map(|one| one.put.as_ref().unwrap());
     let placed: Vec<_> = placed.map(|it| it.as_ref().unwrap().revision).collect();
     assert_eq!(puts, placed);
-    assert!(pickers_that_made.iter().sum::<usize>() == made.len());
 }
 
 #[tokio::test]
@@ -165,7 +161,7 @@ async fn a_picker_that_starts_again_goes_on() {
 }
 
 #[tokio::test]
-async fn a_probe_that_does_not_hold_withholds_the_pick_and_a_halt_does() {
+async fn a_halt_and_a_probe_that_does_not_hold_withhold_the_pick() {
     let cluster = Cluster::start();
     let raw = Raw::of(&cluster).await;
     register(&raw, "shop-1").await;

@@ -78,7 +78,7 @@ fn an_experiment_is_read() {
     assert_eq!(experiment.follow_ups[1].owner.as_deref(), Some("team-shop"));
 }
 
-/// The drive arms a rule for what is left of its phase and a grace.
+/// A run arms a rule for the time of its phase and a few seconds.
 #[test]
 fn a_rule_is_sent_with_the_lifetime_that_is_asked_for() {
     let experiment = lost_reads();

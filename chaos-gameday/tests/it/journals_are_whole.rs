@@ -6,13 +6,13 @@ use std::{
 };
 
 use chaos_gameday::{
-    AuditNote, Comparison, Entry, EstimateOutcome, Group, Journal, JournalFile, ProbeOutcome,
-    SampleCounts, SiteSample, Stage, Status, TargetFate, TargetOutcome, Verdict,
-    error_ratio_difference, journal_schema,
+    AuditNote, Comparison, Entry, EstimateOutcome, Format, Group, Journal, JournalFile,
+    ProbeOutcome, SampleCounts, SiteSample, Stage, Status, TargetFate, TargetOutcome, Verdict,
+    error_ratio_difference, experiment_from, journal_schema, report_html, report_markdown,
 };
 use serde_json::{Value, json};
 
-use crate::experiments_are_read::{assert_committed, lost_reads};
+use crate::experiments_are_read::{LOST_READS, assert_committed, lost_reads};
 
 pub(crate) fn moment(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000 + seconds)
@@ -218,18 +218,16 @@ fn a_journal_that_cannot_be_written_is_refused_at_once() {
 /// Journals are kept, and reports mailed.
 #[test]
 fn secrets_of_probes_are_in_no_journal() {
-    let text = crate::experiments_are_read::LOST_READS
+    let text = LOST_READS
         .replace("accept: application/json", "authorization: Bearer hunter2")
         .replace("http://127.0.0.1:9090", "http://ann:hunter2@127.0.0.1:9090");
-    let experiment = chaos_gameday::experiment_from(&text, chaos_gameday::Format::Yaml).unwrap();
-    let journal = chaos_gameday::Journal::new(&experiment, std::time::UNIX_EPOCH, "linux", "here");
+    assert_eq!(text.matches("hunter2").count(), 2);
+    let experiment = experiment_from(&text, Format::Yaml).unwrap();
+    let journal = Journal::new(&experiment, SystemTime::UNIX_EPOCH, "linux", "here");
     let json = serde_json::to_string(&journal).unwrap();
     assert!(!json.contains("hunter2"), "{json}");
     assert!(json.contains("http://***@127.0.0.1:9090"), "{json}");
-    for report in [
-        chaos_gameday::report_html(&journal),
-        chaos_gameday::report_markdown(&journal),
-    ] {
+    for report in [report_html(&journal), report_markdown(&journal)] {
         assert!(!report.contains("hunter2"), "{report}");
     }
 }
@@ -237,38 +235,26 @@ fn secrets_of_probes_are_in_no_journal() {
 /// A run that was stopped by a probe has deviated, whatever its verdict.
 #[test]
 fn a_probe_that_did_not_hold_has_deviated() {
-    let experiment = crate::experiments_are_read::lost_reads();
+    let experiment = lost_reads();
     for (outcome, deviated) in [
-        (chaos_gameday::ProbeOutcome::NotHeld("1".into()), true),
-        (chaos_gameday::ProbeOutcome::Unanswered("1".into()), false),
+        (ProbeOutcome::NotHeld("1".into()), true),
+        (ProbeOutcome::Unanswered("1".into()), false),
     ] {
-        let at = std::time::UNIX_EPOCH;
-        let mut journal = chaos_gameday::Journal::new(&experiment, at, "linux", "here");
+        let at = SystemTime::UNIX_EPOCH;
+        let mut journal = Journal::new(&experiment, at, "linux", "here");
         // Numbers that no plot can show.
-        journal.note_probe(
-            "slo",
-            chaos_gameday::Stage::During,
-            &outcome,
-            Some(1.7e308),
-            (at, at),
-        );
-        journal.note_probe(
-            "slo",
-            chaos_gameday::Stage::During,
-            &outcome,
-            Some(1e200),
-            (at, at),
-        );
-        journal.finish(chaos_gameday::Verdict::Stopped, vec!["x".into()], at);
+        journal.note_probe("slo", Stage::During, &outcome, Some(1.7e308), (at, at));
+        journal.note_probe("slo", Stage::During, &outcome, Some(1e200), (at, at));
+        journal.finish(Verdict::Stopped, vec!["x".into()], at);
         assert_eq!(journal.deviated, deviated);
-        assert!(chaos_gameday::report_html(&journal).contains("slo"));
+        assert!(report_html(&journal).contains("slo"));
     }
 }
 
 /// Of a probe that is asked after the faults, the journal keeps the last answer alone.
 #[test]
 fn a_probe_that_holds_again_has_deviated() {
-    let at = std::time::UNIX_EPOCH;
+    let at = SystemTime::UNIX_EPOCH;
     let mut journal = Journal::new(&lost_reads(), at, "linux", "here");
     let mut note = |stage, outcome| journal.note_probe("slo", stage, &outcome, None, (at, at));
     note(Stage::Before, ProbeOutcome::NotHeld("slow".into()));

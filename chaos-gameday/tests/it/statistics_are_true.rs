@@ -7,19 +7,9 @@ use chaos_gameday::{
     error_ratio_difference_by_keys, quantile_difference,
 };
 use rand::{RngExt, SeedableRng};
-use rand_distr::{Binomial, Distribution};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
-use crate::support::counted;
-
-pub(crate) const RUNS: u64 = 1000;
-pub(crate) const SECONDS: u32 = 60;
-pub(crate) const HIT: u64 = 10;
-pub(crate) const SPARED: u64 = 190;
-
-pub(crate) fn failing(calls: u64, ratio: f64, dice: &mut Xoshiro256PlusPlus) -> Group {
-    Group::of(calls, Binomial::new(calls, ratio).unwrap().sample(dice))
-}
+use crate::support::{HIT, RUNS, SECONDS, SPARED, counted, failing};
 
 #[test]
 fn the_interval_covers_the_truth() {
@@ -144,10 +134,10 @@ fn newcombes_own_examples_come_out() {
 fn few_keys_do_not_decide() {
     let groups = |hit: usize, failed| -> Vec<KeyGroup> {
         let group = |at| KeyGroup {
-            hit: Group::of(
-                if at < hit { 1000 } else { 0 },
-                if at < hit { failed } else { 0 },
-            ),
+            hit: match at < hit {
+                true => Group::of(1000, failed),
+                false => Group::default(),
+            },
             spared: Group::of(1000, 10),
         };
         (0..64).map(group).collect()
@@ -218,7 +208,7 @@ fn quantiles_cover_the_truth() {
         };
         let covered = (0..RUNS).filter(covered).count();
         println!("quantile {quantile} of {calls}: {covered} of {RUNS} covered");
-        // A bucket is wider than the interval by chance would be, so it may cover the truth more often.
+        // A bucket is wider than the spread by chance, so the interval may cover the truth more often than 95 %.
         assert!(covered >= 930, "{covered}");
     }
 }
@@ -228,10 +218,10 @@ fn quantiles_cover_the_truth() {
 fn latencies_in_one_bucket_do_not_decide() {
     let calls = |micros| counted([Duration::from_micros(micros); 100]);
     for (hit, spared, allowed) in [
-        // It was told that it holds, by an interval from 0 to 0.
+        // The interval once was from 0 to 0, so this held.
         (318_000, 303_000, 5),
         (318_000, 303_000, 12),
-        // It was told that it does not hold, by an interval from 16.8 to 16.8 ms.
+        // The interval once was from 16.8 to 16.8 ms, so this did not hold.
         (302_000, 301_900, 10),
     ] {
         let found = quantile_difference(&calls(hit), &calls(spared), 0.5).unwrap();

@@ -1,4 +1,4 @@
-//! Calls that chaos-core has counted, in its own buckets.
+//! Calls of which is known how they fare: by chance, or as chaos-core has counted them, in its own buckets.
 
 use std::{
     task::{Context, Poll, Waker},
@@ -7,8 +7,25 @@ use std::{
 
 use chaos_core::{Call, Fault, Injector, Matcher, Rule, testing::ManualClock};
 use chaos_gameday::Group;
+use rand_distr::{Binomial, Distribution};
+use rand_xoshiro::Xoshiro256PlusPlus;
 
-/// Lets core count calls that take so long, all together less than a minute, which is how long it is observed.
+/// How many runs are tried.
+pub(crate) const RUNS: u64 = 1000;
+/// How long each of them is.
+pub(crate) const SECONDS: u32 = 60;
+/// How many calls are hit in a second.
+pub(crate) const HIT: u64 = 10;
+/// How many are spared in a second.
+pub(crate) const SPARED: u64 = 190;
+
+/// Draws which of some calls fail.
+pub(crate) fn failing(calls: u64, ratio: f64, dice: &mut Xoshiro256PlusPlus) -> Group {
+    Group::of(calls, Binomial::new(calls, ratio).unwrap().sample(dice))
+}
+
+/// Lets chaos-core count calls with these latencies, which are less than a minute together: nobody asks for the counts
+/// meanwhile, so they would be gone.
 pub(crate) fn counted(latencies: impl IntoIterator<Item = Duration>) -> Group {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());

@@ -2,7 +2,7 @@
 
 use chaos_gameday::{ExperimentError, Format, experiment_from};
 
-use crate::experiments_are_read::LOST_READS;
+use crate::experiments_are_read::{LOST_READS, lost_reads};
 
 fn refused(text: &str, format: Format) -> ExperimentError {
     experiment_from(text, format)
@@ -204,7 +204,7 @@ fn what_is_not_allowed_is_shown_where_it_stands() {
     let error = refused(&toml, Format::Toml);
     assert_eq!(error.field(), "phases[0].rules[0].rate");
     assert_eq!(place(error).map(|it| it.0), Some(12));
-    let json = serde_json::to_string_pretty(&crate::experiments_are_read::lost_reads()).unwrap();
+    let json = serde_json::to_string_pretty(&lost_reads()).unwrap();
     let json = json.replacen("\"rate\": 0.01", "\"rate\": 5", 1);
     let line = json
         .lines()
@@ -269,7 +269,11 @@ fn nothing_is_changed_in_silence() {
     for (text, format, problem) in [
         ("", Format::Yaml, ""),
         ("[]", Format::Json, ""),
-        ("title: a\ntitle: b\n", Format::Yaml, ""),
+        (
+            "title: a\ntitle: b\n",
+            Format::Yaml,
+            "duplicate mapping key: title",
+        ),
         (
             "{\"title\": \"a\", \"title\": \"b\"}",
             Format::Json,
@@ -280,7 +284,7 @@ fn nothing_is_changed_in_silence() {
         assert!(error.problem().contains(problem), "{error}");
     }
     // In a rule, too.
-    let json = serde_json::to_string(&crate::experiments_are_read::lost_reads()).unwrap();
+    let json = serde_json::to_string(&lost_reads()).unwrap();
     let twice = json.replacen("\"rate\":0.01", "\"rate\":0.01,\"rate\":1", 1);
     let error = refused(&twice, Format::Json);
     assert!(error.problem().contains("`rate` occurs twice"), "{error}");

@@ -210,8 +210,8 @@ fn ci_runs_every_recipe() {
         .windows(2)
         .filter(|two| two[0] == "    (")
         .map(|two| two[1].trim().trim_matches(['"', ',']));
-    // `test` has a line of its own in there; `fleet-long` and `fleet-soak` take too long for it; `bench-check` is `bench` and more, `minimal` packs as well. `costs`,
-    // `growth`, `draw`, `end-to-end`, `sizes` and `screenshots` write to the repository.
+    // `test` has a line of its own in there; `fleet-long` and `fleet-soak` take too long for it; `bench-check` is `bench` and
+    // more, `minimal` packs as well. `costs`, `growth`, `draw`, `end-to-end`, `sizes` and `screenshots` write to the repository.
     let recipes: BTreeSet<&str> = recipes
         .filter(|recipe| !{
             let others = [

@@ -1,6 +1,10 @@
 //! Experiments against a service that is called.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -9,7 +13,11 @@ use crate::support::{
     port::Port,
     program::{Ran, command, run},
     traffic::Traffic,
+    wait::until,
 };
+
+/// The journal of an experiment, in the folder of a [`Lab`].
+pub(crate) const JOURNAL: &str = "experiment.journal.json";
 
 /// A service with its port, and a folder for experiments.
 pub(crate) struct Lab {
@@ -32,9 +40,30 @@ impl Lab {
         }
     }
 
-    /// Returns whether the journal says that the phase has begun.
-    pub(crate) fn is_in_a_phase(&self) -> bool {
-        self.journal()["x-chaos"]["ended_in"] == "lost"
+    /// Returns how many answers so far say that a fault was injected.
+    pub(crate) fn faults(&self) -> u64 {
+        self.traffic.as_ref().unwrap().faults()
+    }
+
+    /// Returns whether the journal says that a part of the run has begun.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.path(JOURNAL).exists() && self.journal()["x-chaos"]["ended_in"] != ""
+    }
+
+    /// Waits until the run has looked at the port in a phase and found a call that was hit. The next look comes a second
+    /// later.
+    ///
+    /// That a call is hit is not enough: the run may be about to arm its rules at other ports, or to begin its counts.
+    #[track_caller]
+    pub(crate) fn until_hits_are_seen(&self) {
+        until("the journal has calls that were hit", || {
+            let journal = self.path(JOURNAL).exists().then(|| self.journal());
+            let sites = journal.map(|it| it["x-chaos"]["sites"].clone());
+            let sites = sites.unwrap_or_default();
+            let series = sites.as_array().into_iter().flatten();
+            let mut samples = series.flat_map(|it| it["samples"].as_array().unwrap());
+            samples.any(|sample| sample["hit"]["calls"] != 0)
+        });
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -46,7 +75,7 @@ impl Lab {
         self.folder.path().join(name)
     }
 
-    /// Writes an experiment: one phase of a second in which half of the calls get a 503, with these fields in the place of
+    /// Writes an experiment: one phase of two seconds in which half of the calls get a 503, with these fields in the place of
     /// its own.
     pub(crate) fn experiment(&self, fields: Value) -> PathBuf {
         let url = self
@@ -61,9 +90,7 @@ impl Lab {
                 { "name": "all calls", "site": "http.server", "expect": { "error_ratio": { "at_most": 0.9 } }, "ask": ["before", "during"] },
             ] },
             "observe": { "before": "200ms", "after": "200ms" },
-            "phases": [{ "name": "lost", "for": "2s", "rules": [
-                { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-            ] }],
+            "phases": [phase("lost", "2s", json!({}))],
             "conclusive": { "hits": { "at_least": 10 } },
         });
         let fields = fields.as_object().unwrap().clone();
@@ -81,6 +108,12 @@ impl Lab {
         command
     }
 
+    /// Starts a run, whose standard output is a pipe.
+    pub(crate) fn start(&self, fields: Value, arguments: &[&str]) -> Child {
+        let mut command = self.command(fields, arguments);
+        command.stdout(Stdio::piped()).spawn().unwrap()
+    }
+
     #[track_caller]
     pub(crate) fn run(&self, code: i32, fields: Value) -> Ran {
         run(self.command(fields, &[])).expect(code)
@@ -89,7 +122,7 @@ impl Lab {
     /// Returns the journal of the last run.
     #[track_caller]
     pub(crate) fn journal(&self) -> Value {
-        let text = fs::read_to_string(self.path("experiment.journal.json")).unwrap();
+        let text = fs::read_to_string(self.path(JOURNAL)).unwrap();
         serde_json::from_str(&text).unwrap()
     }
 
@@ -99,4 +132,14 @@ impl Lab {
         let mut changes = entries.iter().flat_map(|entry| entry.changes());
         changes.any(|change| change.1.is_some_and(|rule| rule.is_enabled()))
     }
+}
+
+/// Returns a phase in which half of the calls get a 503, with these fields beside.
+pub(crate) fn phase(name: &str, length: &str, fields: Value) -> Value {
+    let mut phase = json!({ "name": name, "for": length, "rules": [
+        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
+    ] });
+    let fields = fields.as_object().unwrap().clone();
+    phase.as_object_mut().unwrap().extend(fields);
+    phase
 }

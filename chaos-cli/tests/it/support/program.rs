@@ -2,7 +2,7 @@
 
 use std::{
     path::Path,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::Value;
@@ -61,4 +61,11 @@ pub(crate) fn run(mut command: Command) -> Ran {
 
 pub(crate) fn chaosctl(arguments: &[&str]) -> Ran {
     run(command(arguments))
+}
+
+/// Sends a signal, such as `-INT`.
+pub(crate) fn kill(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let killed = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(killed.success());
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt;
 
-use crate::support::{etcd::Etcd, port::Port, program::command, wait::until};
+use crate::support::{etcd::Etcd, experiment::phase, port::Port, program::command, wait::until};
 
 const KEY: &str = "32 bytes or more, and only you know";
 
@@ -166,16 +166,6 @@ impl Shops {
         let place = format!("orders/rules/{}", Self::document());
         self.etcd.revision(&place).is_some()
     }
-}
-
-/// Returns a phase in which half of the calls get a 503, with these fields beside.
-pub(crate) fn phase(name: &str, length: &str, fields: Value) -> Value {
-    let mut phase = json!({ "name": name, "for": length, "rules": [
-        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
-    ] });
-    let fields = fields.as_object().unwrap().clone();
-    phase.as_object_mut().unwrap().extend(fields);
-    phase
 }
 
 impl Shop {

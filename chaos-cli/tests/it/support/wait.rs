@@ -1,4 +1,4 @@
-//! Waiting for what another process does.
+//! Waiting for what another process does, and for time to pass.
 
 use std::{thread, time::Duration};
 
@@ -13,4 +13,12 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) -> Duration {
         thread::park_timeout(Duration::from_millis(10));
     }
     clock.now()
+}
+
+/// Lets time pass. A thread that is parked once may go on earlier.
+pub(crate) fn pause(time: Duration) {
+    let clock = Clock::monotonic();
+    while clock.now() < time {
+        thread::park_timeout(time.saturating_sub(clock.now()));
+    }
 }
