@@ -159,3 +159,68 @@ pub(crate) enum Command {
     /// Prints the manual page of the program, or of a command
     Man(own::ManArgs),
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    const PAGE: &str = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../docs/pages/reference/chaosctl.md"
+    );
+
+    fn has_word(text: &str, word: &str) -> bool {
+        let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+        words.any(|one| one == word)
+    }
+
+    /// The rows of the table whose first cell has the command.
+    fn rows(page: &str, command: &str) -> String {
+        let starts = [format!("`{command} "), format!("`{command}`")];
+        let rows = page.lines().filter(|line| {
+            let cell = line
+                .strip_prefix("| ")
+                .and_then(|row| row.split_once(" | "));
+            cell.is_some_and(|(cell, _)| starts.iter().any(|start| cell.contains(start)))
+        });
+        rows.collect()
+    }
+
+    /// Returns the arguments of a command, and of those below it, that the page does not have.
+    fn missing(page: &str, command: &clap::Command, name: &str) -> Vec<String> {
+        let mut text = rows(page, name);
+        if text.contains("takes the arguments of `arm`") {
+            text += &rows(page, "arm");
+        }
+        let arguments = command.get_arguments().filter(|it| !it.is_hide_set());
+        let absent = arguments.filter_map(|argument| {
+            let long = format!("--{}", argument.get_long()?);
+            // What several commands take is in a table of its own.
+            let text = if argument.is_global_set() {
+                page
+            } else {
+                &text
+            };
+            let short = argument.get_short().map(|short| format!("-{short}"));
+            let is_there = has_word(text, &long) || short.is_some_and(|it| has_word(text, &it));
+            (!is_there).then(|| format!("{name} {long}"))
+        });
+        let mut absent: Vec<_> = absent.collect();
+        for below in command.get_subcommands().filter(|it| !it.is_hide_set()) {
+            let name = format!("{name} {}", below.get_name());
+            absent.extend(missing(page, below, name.trim()));
+        }
+        absent
+    }
+
+    #[test]
+    fn each_argument_is_in_the_reference() {
+        let page = fs::read_to_string(PAGE).unwrap();
+        assert_eq!(missing(&page, &Cli::command(), ""), [""; 0]);
+        assert!(missing("", &Cli::command(), "").len() > 50);
+    }
+}

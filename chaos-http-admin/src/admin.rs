@@ -210,6 +210,15 @@ impl Admin {
         self
     }
 
+    /// Adds the metric `chaos_fleet_documents`, as [`Metrics::fleet_documents`] does.
+    pub fn fleet_documents<C>(mut self, counts: impl Fn() -> C + Send + Sync + 'static) -> Self
+    where
+        C: IntoIterator<Item = (&'static str, u64)>,
+    {
+        self.metrics = self.metrics.fleet_documents(counts);
+        self
+    }
+
     /// Returns the metrics that `GET /metrics` serves. They count the injections since this `Admin`
     /// was created.
     #[must_use]

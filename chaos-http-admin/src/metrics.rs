@@ -41,15 +41,16 @@ use crate::{followers::sources::Sources, history::audit_file::AuditFile, worker:
 pub struct Metrics {
     injector: Injector,
     injections: Arc<CountedInjections>,
-    tokens: Option<Arc<RuleTokenCounts>>,
+    tokens: Option<Arc<CountsByOutcome>>,
+    documents: Option<Arc<CountsByOutcome>>,
     file: Option<AuditFile>,
     pub(crate) sources: Sources,
     #[cfg(feature = "metrics")]
     published: Arc<facade::Published>,
 }
 
-/// Returns how many requests had each outcome of their rule token so far.
-type RuleTokenCounts = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
+/// Returns the number of each outcome, such as those of rule tokens.
+type CountsByOutcome = dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync;
 
 impl Metrics {
     /// Creates the metrics of `injector`. Injections are counted from this call on.
@@ -59,6 +60,7 @@ impl Metrics {
             injector: injector.clone(),
             injections: Arc::new(CountedInjections::of(injector)),
             tokens: None,
+            documents: None,
             file: None,
             sources: Sources::default(),
             #[cfg(feature = "metrics")]
@@ -75,6 +77,18 @@ impl Metrics {
         C: IntoIterator<Item = (&'static str, u64)>,
     {
         self.tokens = Some(Arc::new(move || counts().into_iter().collect()));
+        self
+    }
+
+    /// Adds the metric `chaos_fleet_documents`. `counts` returns the number of documents of a fleet
+    /// for each outcome that they have here, such as `MemberStatus::document_counts` of chaos-fleet.
+    /// It is called whenever the metrics are read.
+    #[must_use]
+    pub fn fleet_documents<C>(mut self, counts: impl Fn() -> C + Send + Sync + 'static) -> Self
+    where
+        C: IntoIterator<Item = (&'static str, u64)>,
+    {
+        self.documents = Some(Arc::new(move || counts().into_iter().collect()));
         self
     }
 
@@ -119,6 +133,7 @@ impl Metrics {
             file: self.file.as_ref().map(AuditFile::status),
             sources: self.sources.check(),
             tokens: self.tokens.as_ref().map(|tokens| tokens()),
+            documents: self.documents.as_ref().map(|documents| documents()),
         }
     }
 }

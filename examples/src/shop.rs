@@ -93,8 +93,9 @@ impl Shop {
         let member = options.fleet.join(chaos_core::global())?;
         #[cfg(feature = "fleet")]
         if let Some(member) = &member {
-            let handle = member.handle();
+            let (handle, counted) = (member.handle(), member.handle());
             admin = admin.source("fleet", move || handle.problem());
+            admin = admin.fleet_documents(move || counted.status().document_counts());
         }
         // Polled on the port's thread: a fault that holds every thread of the shop cannot hold it.
         let admin = admin.bind(options.admin)?.halt_on(stop::asked());

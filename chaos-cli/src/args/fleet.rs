@@ -38,6 +38,40 @@ pub(crate) struct FleetAccessArgs {
     pub(crate) by: Option<String>,
 }
 
+/// The fleet of a context. Who you are is no part of it.
+#[derive(Args, Debug)]
+pub(crate) struct ContextFleetArgs {
+    /// The etcd and the fleet: http://HOST:PORT/FLEET, with commas between the members of a cluster
+    #[arg(long, value_name = "URL")]
+    pub(crate) fleet: Option<String>,
+    /// The user of etcd; with --password-file
+    #[arg(long, requires = "fleet")]
+    pub(crate) user: Option<String>,
+    /// The file of the user's password
+    #[arg(long, value_name = "FILE", requires = "fleet")]
+    pub(crate) password_file: Option<PathBuf>,
+    /// The file of the secret that signs documents
+    #[arg(long, value_name = "FILE", requires = "fleet")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Signs nothing: replicas must trust whoever may write to etcd, too
+    #[arg(long, requires = "fleet", conflicts_with = "key_file")]
+    pub(crate) trust_the_store: bool,
+}
+
+impl ContextFleetArgs {
+    /// Returns the arguments with which `fleet` is asked for the same fleet.
+    pub(crate) fn access(&self) -> FleetAccessArgs {
+        FleetAccessArgs {
+            fleet: self.fleet.clone(),
+            user: self.user.clone(),
+            password_file: self.password_file.clone(),
+            key_file: self.key_file.clone(),
+            trust_the_store: self.trust_the_store,
+            by: None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum FleetCommand {
     /// Shows the documents, what has become of them at each replica, and why

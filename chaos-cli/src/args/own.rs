@@ -2,6 +2,9 @@
 
 use clap::{Args, Subcommand};
 
+#[cfg(feature = "fleet")]
+use crate::args::fleet::ContextFleetArgs;
+
 #[derive(Args, Debug)]
 pub(crate) struct ContextArgs {
     #[command(subcommand)]
@@ -18,13 +21,19 @@ pub(crate) enum ContextCommand {
         name: String,
     },
     /// Adds a context with the endpoints and files of this command line
-    Set {
-        /// The name of the context
-        name: String,
-        /// Makes each write name the context, and those that inject faults ask
-        #[arg(long)]
-        production: bool,
-    },
+    Set(ContextSetArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ContextSetArgs {
+    /// The name of the context
+    pub(crate) name: String,
+    /// Makes each write name the context, and those that inject faults ask
+    #[arg(long)]
+    pub(crate) production: bool,
+    #[cfg(feature = "fleet")]
+    #[command(flatten)]
+    pub(crate) fleet: ContextFleetArgs,
 }
 
 #[derive(Args, Debug)]

@@ -31,11 +31,7 @@ pub(crate) struct Context {
     /// Whether each write names the context, and those that inject faults ask.
     #[serde(default)]
     pub(crate) production: bool,
-    #[cfg(feature = "fleet")]
     pub(crate) fleet: Option<FleetContext>,
-    /// One file is for programs with the feature and without it.
-    #[cfg(not(feature = "fleet"))]
-    fleet: Option<serde::de::IgnoredAny>,
 }
 
 /// The fleet of a context.
@@ -50,6 +46,13 @@ pub(crate) struct FleetContext {
     pub(crate) key_file: Option<PathBuf>,
     #[serde(default)]
     pub(crate) trust_the_store: bool,
+}
+
+/// The fleet of a context. One file is for programs with the feature and without it, which only list it.
+#[cfg(not(feature = "fleet"))]
+#[derive(Clone, Debug, Deserialize)]
+pub(crate) struct FleetContext {
+    pub(crate) url: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -134,8 +137,13 @@ impl Contexts {
         )
     }
 
-    /// Adds a context to the file.
-    pub(crate) fn add(&self, name: &str, table: &toml::Table) -> Result<(), Failure> {
+    /// Adds a context to the file, with its fleet if it has one.
+    pub(crate) fn add(
+        &self,
+        name: &str,
+        table: &toml::Table,
+        fleet: Option<&toml::Table>,
+    ) -> Result<(), Failure> {
         let allowed = "letters, digits, - and _";
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if name.is_empty() || !name.chars().all(is_plain) {
@@ -148,7 +156,10 @@ impl Contexts {
                 format!("another name, or an edit of {}", shown(&self.path)),
             ));
         }
-        let text = format!("\n[contexts.{name}]\n{table}");
+        let mut text = format!("\n[contexts.{name}]\n{table}");
+        if let Some(fleet) = fleet {
+            text += &format!("\n[contexts.{name}.fleet]\n{fleet}");
+        }
         self.write(&self.path, &text, true)
     }
 

@@ -163,7 +163,11 @@ fn parse(written: &str) -> Result<(Vec<String>, Name), Failure> {
         .parse()
         .map_err(|refusal: Refusal| refuse(refusal.problem()))?;
     let endpoints = endpoints.split(',').map(|one| one.trim().to_owned());
-    Ok((endpoints.collect(), fleet))
+    let endpoints: Vec<_> = endpoints.collect();
+    match Etcd::new(endpoints.iter()) {
+        Ok(_) => Ok((endpoints, fleet)),
+        Err(refusal) => Err(refuse(refusal.problem())),
+    }
 }
 
 fn with_user(

@@ -1,5 +1,7 @@
 //! The promises of chaosctl, a module each. The real program asks real ports of this process.
 
+#[cfg(feature = "fleet")]
+mod a_context_names_a_fleet;
 mod a_context_names_endpoints;
 mod a_file_is_applied;
 #[cfg(feature = "fleet")]

@@ -34,6 +34,32 @@ impl MemberStatus {
         }
     }
 
+    /// Returns how many documents have each outcome here: `applied`, `refused`, `not_meant`, `over` and `stopped`, and as
+    /// `left_out` how many there are beyond those that a replica takes. Each is there, also with 0.
+    ///
+    /// Give them to the admin port as `fleet_documents`.
+    #[must_use]
+    pub fn document_counts(&self) -> [(&'static str, u64); 6] {
+        let count = |is_counted: fn(&Fate) -> bool| {
+            let fates = self.report.documents.values().map(|it| &it.fate);
+            fates.filter(|fate| is_counted(fate)).count() as u64
+        };
+        [
+            (
+                "applied",
+                count(|fate| matches!(fate, Fate::Applied { .. })),
+            ),
+            ("refused", count(|fate| matches!(fate, Fate::Refused(_)))),
+            ("not_meant", count(|fate| matches!(fate, Fate::NotMeant))),
+            ("over", count(|fate| matches!(fate, Fate::Over))),
+            (
+                "stopped",
+                count(|fate| matches!(fate, Fate::Stopped { .. })),
+            ),
+            ("left_out", self.report.left_out as u64),
+        ]
+    }
+
     /// Returns what is wrong, in one line.
     pub(super) fn problem(&self) -> Option<String> {
         if let Some(error) = &self.error {
@@ -83,5 +109,41 @@ impl Condition {
             cause = next.source();
         }
         self.error = Some(text.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_counted_by_outcome() {
+        let report = json!({
+            "id": "shop-1",
+            "version": "0.1.0",
+            "seen": 7,
+            "generation": 1,
+            "state": "armed",
+            "documents": {
+                "a": { "revision": 1, "outcome": "applied" },
+                "b": { "revision": 2, "outcome": "applied", "warnings": ["a site"] },
+                "c": { "revision": 3, "outcome": "not_meant" },
+                "d": { "revision": 4, "outcome": "stopped", "reason": "errors" },
+            },
+            "left_out": 3,
+        });
+        let report = serde_json::from_value(report).unwrap();
+        let status = MemberStatus::of(Condition::new(), (report, 0));
+        let expected = [
+            ("applied", 2),
+            ("refused", 0),
+            ("not_meant", 1),
+            ("over", 0),
+            ("stopped", 1),
+            ("left_out", 3),
+        ];
+        assert_eq!(status.document_counts(), expected);
     }
 }

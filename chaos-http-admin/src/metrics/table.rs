@@ -27,6 +27,7 @@ pub(super) struct Snapshot {
     pub(super) file: Option<AuditFileStatus>,
     pub(super) sources: Vec<(Arc<str>, Option<String>)>,
     pub(super) tokens: Option<Vec<(&'static str, u64)>>,
+    pub(super) documents: Option<Vec<(&'static str, u64)>>,
 }
 
 impl Snapshot {
@@ -88,7 +89,8 @@ pub(super) const TABLE: &[Metric] = &[
     counter("chaos_audit_file_lost_total", &[], "Audit entries dropped before they were written to the audit file; only if there is one.", |snapshot| of_file(snapshot, |file| file.lost as f64)),
     gauge("chaos_audit_file_failing", &[], "1 while the audit file cannot be written, else 0; only if there is one.", |snapshot| of_file(snapshot, |file| f64::from(u8::from(file.error.is_some())))),
     gauge("chaos_source_failing", &["source"], "1 while the file of rules, access tokens or certificates is refused, else 0; only for files that are followed and sources that the application has added.", sources),
-    counter("chaos_tokens_total", &["outcome"], "Requests with a rule token, by its outcome; only if the application provides the counts.", tokens),
+    counter("chaos_tokens_total", &["outcome"], "Requests with a rule token, by its outcome; only if the application provides the counts.", |snapshot| by_outcome(snapshot.tokens.as_deref())),
+    gauge("chaos_fleet_documents", &["outcome"], "Documents of the fleet, by what this replica has done with them; only if the application provides the counts.", |snapshot| by_outcome(snapshot.documents.as_deref())),
     gauge("chaos_build_info", &["version", "compiled_out"], "Always 1.", build),
 ];
 
@@ -192,9 +194,9 @@ fn of_file(snapshot: &Snapshot, number: fn(&AuditFileStatus) -> f64) -> Vec<Samp
         .collect()
 }
 
-fn tokens(snapshot: &Snapshot) -> Vec<Sample> {
-    let tokens = snapshot.tokens.iter().flatten();
-    tokens
+fn by_outcome(counts: Option<&[(&'static str, u64)]>) -> Vec<Sample> {
+    let counts = counts.unwrap_or_default().iter();
+    counts
         .map(|(outcome, count)| (vec![(*outcome).to_owned()], *count as f64))
         .collect()
 }

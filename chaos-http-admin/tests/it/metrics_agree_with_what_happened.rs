@@ -335,6 +335,21 @@ async fn tokens_are_counted_by_whoever_has_them() {
 }
 
 #[tokio::test]
+async fn documents_are_counted_by_whoever_follows_a_fleet() {
+    let injector = Injector::new();
+    let admin = Admin::new(injector.clone()).fleet_documents(|| [("applied", 2), ("refused", 0)]);
+    let port = Port {
+        router: admin.router(),
+        injector,
+    };
+    let seen = scrape(&port).await;
+    let outcome = |name| seen.one("chaos_fleet_documents", &[("outcome", name)]);
+    assert_eq!((outcome("applied"), outcome("refused")), (2.0, 0.0));
+    let without = scrape(&Port::new()).await;
+    assert_eq!(without.count("chaos_fleet_documents", &[]), 0);
+}
+
+#[tokio::test]
 async fn a_source_that_fails_is_shown_by_its_name() {
     let injector = Injector::new();
     let wrong = Arc::new(Mutex::new(None));

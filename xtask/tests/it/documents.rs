@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{read, root, tidy::crates};
+use crate::{read, root, rust_files, tidy::crates};
 
 const BOOK: &str = "docs/pages";
 
@@ -243,6 +243,40 @@ fn each_block_of_rust_is_compiled() {
         assert!(!in_code, "{name}: a block without an end");
     }
     assert!(rust > 20, "only {rust} blocks were found");
+}
+
+/// The public types of a file that are errors.
+fn errors(text: &str) -> impl Iterator<Item = &str> {
+    let mut is_derived = false;
+    text.lines().filter_map(move |line| {
+        // The derive is one of the attributes before its type.
+        if line.starts_with("#[derive(") {
+            is_derived = line.contains("thiserror::Error");
+        }
+        let rest = line.strip_prefix("pub struct ");
+        let rest = rest.or_else(|| line.strip_prefix("pub enum "))?;
+        let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;
+        let is_error = is_derived || text.contains(&format!("Error for {name} {{"));
+        is_derived = false;
+        is_error.then_some(name)
+    })
+}
+
+#[test]
+fn each_error_is_in_the_page_of_errors() {
+    let page = read(Path::new(BOOK).join("reference/errors.md"));
+    let (mut missing, mut seen) = (Vec::new(), 0);
+    let crates = crates().into_iter();
+    for file in crates.flat_map(|name| rust_files(&root().join(name).join("src"))) {
+        for name in errors(&read(&file)) {
+            if !page.contains(&format!("{name}`")) {
+                missing.push(format!("{name} of {}", file.display()));
+            }
+            seen += 1;
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+    assert!(seen > 15, "only {seen} were found");
 }
 
 #[test]
