@@ -52,8 +52,9 @@ pub(crate) struct Listed {
 
 impl Session {
     /// The number of keys that are asked for at a time.
-    const PAGE: i64 = 500;
-    /// The largest message that is read: a page of documents of the usual size, or a few of the largest.
+    const PAGE: i64 = 40;
+    /// The largest message that is read: a page of the largest values that etcd takes, which have 1.5 MiB unless it is told
+    /// otherwise.
     const MOST_BYTES: usize = 64 * 1024 * 1024;
 
     pub(crate) fn new(client: Client, endpoint: &str, patience: Duration) -> Self {

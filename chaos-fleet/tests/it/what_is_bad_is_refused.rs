@@ -206,6 +206,21 @@ async fn ten_thousand_documents_are_too_many() {
     until("there is room for one", || shop.report().left_out == 743).await;
 }
 
+/// Together they are larger than the largest message that is read.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_of_the_largest_size_are_no_harm() {
+    let etcd = Cluster::start();
+    let mut hand = Hand::new(&etcd.endpoints()[0]).await;
+    for at in 0..70 {
+        let huge = "x".repeat(1_000_000);
+        hand.put(&format!("orders/rules/d{at}"), huge, 0).await;
+    }
+    let never = json!({ "document": { "leash": "never" } });
+    hand.document("good", never, 0).await;
+    let shop = Shop::join(&etcd.endpoints(), "one");
+    until("calls are hit", || shop.is_hit()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_no_etcd_is_no_harm() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
