@@ -165,7 +165,6 @@ impl Run<'_> {
         let began = now();
         let armed = self.target.arm(part, rules, sites, signals).await;
         self.record.armed(part, rules, armed.as_ref().err(), began);
-        self.counts.borrow_mut().begin_part();
         let cut = match armed {
             Err(cut) => Some(cut),
             Ok(()) => {
