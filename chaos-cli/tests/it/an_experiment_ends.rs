@@ -180,7 +180,7 @@ fn a_second_signal_ends_it_without_a_verdict() {
     assert_eq!(journal["x-chaos"]["verdict"], Value::Null);
 }
 
-fn long() -> Value {
+pub(crate) fn long() -> Value {
     json!({ "phases": [{ "name": "lost", "for": "1m", "rules": [
         { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
     ] }] })
@@ -223,76 +223,6 @@ fn nothing_has_to_be_reached_for_its_faults_to_end() {
             .remove(&"experiment-lock".parse().unwrap());
         lab.run(0, json!({}));
     }
-}
-
-#[test]
-fn a_port_that_is_lost_is_never_0() {
-    let lab = Lab::new();
-    let relay = Relay::new(&lab.port.url);
-    let mut fields = long();
-    fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab
-        .command(fields, &["--timeout", "1s"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
-    relay.cut();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(15), "{output:?}");
-    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
-}
-
-/// Of several, it is told which one was lost, and nothing of those where nothing was armed.
-#[test]
-fn a_port_that_is_lost_before_is_the_only_one_that_is_told() {
-    let (lab, other) = (Lab::new(), Lab::new());
-    let relay = Relay::new(&other.port.url);
-    let fields = json!({
-        "target": { "endpoints": [lab.port.url, relay.url] },
-        "observe": { "before": "1m", "after": "0s" },
-    });
-    let child = lab
-        .command(fields, &["--timeout", "1s"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("the run begins", || {
-        lab.path("experiment.journal.json").exists()
-    });
-    relay.cut();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(14), "{output:?}");
-    let targets = &lab.journal()["x-chaos"]["targets"];
-    assert_eq!(targets.as_array().unwrap().len(), 1, "{targets:#}");
-    assert_eq!(targets[0]["target"], relay.url);
-    assert_eq!(targets[0]["fate"], "cut_off");
-}
-
-/// Its rules are gone, and nobody else has deleted them.
-#[test]
-fn a_port_that_is_started_again_is_14() {
-    let lab = Lab::new();
-    let relay = Relay::new(&lab.port.url);
-    let mut fields = long();
-    fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab
-        .command(fields, &[])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("a call is hit", || {
-        lab.traffic.as_ref().unwrap().faults() > 0
-    });
-    relay.restart();
-    lab.port.injector.clear();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(14), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(printed.contains("it has been started again"), "{printed}");
-    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
 }
 
 /// What a guard rail has ended does not end the run at other ports, as long as it may break.

@@ -146,7 +146,7 @@ pub enum TargetFate {
     Refused,
     /// They were in force until the target was cut off, and then ended by themselves.
     CutOff,
-    /// It never answered.
+    /// It did not answer, or was lost, before they were in force.
     Silent,
     /// They were taken back before they were in force: another target did not apply them.
     Withdrawn,
