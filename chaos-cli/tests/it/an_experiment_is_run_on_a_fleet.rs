@@ -158,6 +158,24 @@ fn hits_at_a_replica_without_a_port_are_not_known() {
     assert!(problem.contains("its hits are not known"), "{problem}");
 }
 
+/// Whoever joins decides for itself whether it is meant.
+#[test]
+fn a_replica_that_joins_during_a_phase_is_in_the_journal() {
+    let mut shops = Shops::start(2);
+    let fields = json!({ "phases": [phase("lost", "5s", json!({}))] });
+    let child = start(&shops, fields, &[]);
+    shops.join();
+    until("it has the rules", || !shops.all[2].is_idle());
+    ends(child, 0, ": held\n");
+    assert!(shops.are_idle() && !shops.has_document());
+    let targets = shops.targets();
+    let joined = targets.iter().find(|it| it["target"] == shops.all[2].id);
+    let joined = joined.unwrap_or_else(|| panic!("{targets:?}"));
+    assert_eq!(joined["fate"], "applied");
+    let problem = joined["problem"].to_string();
+    assert!(problem.contains("its hits are not known"), "{problem}");
+}
+
 #[test]
 fn a_fleet_is_held_by_one_run_at_a_time() {
     let shops = Shops::start(2);
