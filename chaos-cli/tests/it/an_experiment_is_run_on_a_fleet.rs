@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Clock, Policy};
+use chaos_core::{Clock, Policy, Rule};
 use serde_json::{Value, json};
 
 use crate::{
@@ -223,6 +223,30 @@ fn it_ends_when_somebody_else_ends_it() {
     }
     let ran = run(shops.command(json!({}), &[])).expect(5);
     assert!(ran.stderr.contains("halted by bob"), "{ran:?}");
+}
+
+#[test]
+fn a_rule_that_is_taken_away_at_one_replica_is_13() {
+    let shops = Shops::start(4);
+    let shop = &shops.all[0];
+    for (is_deleted, told) in [
+        (true, "shop-0: somebody else has deleted the rule `lost`"),
+        (false, "shop-0: somebody else has disabled the rule `lost`"),
+    ] {
+        let hit = shop.faults();
+        let mut command = shops.command(json!({}), &[]);
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        until("a call is hit", || shop.faults() > hit);
+        let injector = &shop.port.injector;
+        if is_deleted {
+            injector.remove(&"lost".parse().unwrap());
+        } else {
+            let rule = Rule::clone(injector.rules().find("lost").unwrap());
+            injector.put(rule.enabled(false));
+        }
+        ends(child, 13, told);
+        assert!(shops.are_idle() && !shops.has_document());
+    }
 }
 
 /// It is not known whether replicas go on, until their leash is over.
