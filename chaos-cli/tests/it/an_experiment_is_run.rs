@@ -56,6 +56,7 @@ fn a_hypothesis_that_holds_is_0_and_each_hit_is_counted() {
     assert_eq!(details["comparisons"][0]["hit"]["calls"], injected);
     assert_eq!(details["comparisons"][0]["hit"]["failed"], injected);
     assert_eq!(details["comparisons"][0]["spared"]["failed"], 0);
+    assert!(details["comparisons"][0]["error_ratio"].is_object());
     assert!(
         details["estimate"]["hits"].as_u64().unwrap() >= 5,
         "{details:#}"
@@ -68,6 +69,19 @@ fn a_hypothesis_that_holds_is_0_and_each_hit_is_counted() {
     assert!(text.contains("Half of the orders are lost"), "{text}");
     assert!(lab.port.ids().is_empty());
     assert!(lab.is_idle());
+}
+
+/// A limit decides which calls are spared: later ones.
+#[test]
+fn what_chance_does_not_decide_is_counted_and_not_compared() {
+    let lab = Lab::new();
+    let phases = json!([{ "name": "lost", "for": "2s", "rules": [
+        { "id": "lost", "site": "http.server", "rate": 0.5, "limit": 1000, "faults": [{ "status": 503 }] },
+    ] }]);
+    lab.run(0, json!({ "phases": phases }));
+    let comparison = &lab.journal()["x-chaos"]["comparisons"][0];
+    assert!(comparison["hit"]["calls"].as_u64().unwrap() >= 10);
+    assert!(comparison["error_ratio"].is_null(), "{comparison:#}");
 }
 
 #[test]

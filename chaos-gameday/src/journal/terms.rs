@@ -100,7 +100,7 @@ pub struct Comparison {
     pub hit: Group,
     /// The calls that were spared.
     pub spared: Group,
-    /// The difference of the error ratios; none if a group has no calls.
+    /// The difference of the error ratios; none if a group has no calls, or other than chance decides which calls are hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<Difference>,
 }

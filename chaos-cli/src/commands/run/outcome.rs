@@ -49,7 +49,7 @@ impl Run<'_> {
         let audit = self.target.audit(&self.start.audit()).await;
         let audit: Vec<_> = audit.iter().filter_map(note).collect();
         let targets = self.targets(&ended);
-        let comparisons = self.counts.borrow().comparisons();
+        let comparisons = self.counts.borrow().comparisons(self.experiment);
         let estimate = ended.estimate;
         let (verdict, reasons) = verdict(self.experiment, &seen);
         let hits = seen.all_hits();
