@@ -53,7 +53,7 @@ pub struct Details {
     pub estimate: Option<EstimateOutcome>,
     /// What came of each probe over time.
     pub probes: Vec<ProbeSeries>,
-    /// How the calls of each site fared over time.
+    /// How the calls of each site fared over time, as each rule sees them.
     pub sites: Vec<SiteSeries>,
     /// What the comparisons found.
     pub comparisons: Vec<Comparison>,

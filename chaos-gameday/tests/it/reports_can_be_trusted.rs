@@ -145,14 +145,12 @@ fn texts_are_texts() {
                 p99: Some(1),
             };
             let at = journal.seconds(moment(second));
-            journal.note_site(
-                title,
-                SiteSample {
-                    at,
-                    hit: counts,
-                    spared: counts,
-                },
-            );
+            let sample = SiteSample {
+                at,
+                hit: counts,
+                others: counts,
+            };
+            journal.note_site(title, title, sample);
         }
         journal.details.audit.push(AuditNote {
             at: moment(1).into(),
@@ -233,8 +231,8 @@ fn plots_have_the_numbers_of_their_tables() {
             p99: Some(millis * 1_000_000),
         };
         let hit = counts(second * 37 % 90, 20 + second * 13 % 70);
-        let spared = counts(second % 10, 10 + second % 5);
-        journal.note_site("http.server", SiteSample { at, hit, spared });
+        let others = counts(second % 10, 10 + second % 5);
+        journal.note_site("http.server", "lost", SiteSample { at, hit, others });
         let value = Some((second * 17 % 60) as f64 / 100.0);
         let times = (moment(second), moment(second));
         journal.note_probe("products", Stage::During, &ProbeOutcome::Held, value, times);
@@ -350,9 +348,9 @@ fn a_page_is_bounded() {
             let sample = SiteSample {
                 at: second as f64,
                 hit: counts,
-                spared: counts,
+                others: counts,
             };
-            journal.note_site(&format!("site.{n}"), sample);
+            journal.note_site(&format!("site.{n}"), "lost", sample);
         }
     }
     let note = journal.details.audit[0].clone();
