@@ -2,14 +2,14 @@
 
 use std::{error::Error, fmt};
 
-use chaos_core::{OneLine, RuleError};
+use chaos_core::{OneLine, RuleError, WithCauses};
 use serde::{Deserialize, Serialize};
 
 /// The reason why a document, a name or another setting is not acceptable: the field, what is wrong with it, and what is
 /// allowed.
 ///
-/// Replicas write it into their reports, so it has a form in JSON.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// Replicas write it into their reports, so it has a form in JSON. `Debug` writes its sentence.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Refusal {
     /// The path of the field, such as `rules[0].rate`; empty if it concerns the whole.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -95,10 +95,18 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 impl Error for Refusal {}
 
 /// The reason why the store cannot be used: it is not reached, it refuses, or it answers with what is not understood.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes the sentences of the error and of its cause.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
     /// etcd is not reached, or refuses.
@@ -151,6 +159,12 @@ pub enum StoreError {
         /// The key.
         key: String,
     },
+}
+
+impl fmt::Debug for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
+    }
 }
 
 impl StoreError {

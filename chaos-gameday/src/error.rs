@@ -7,8 +7,8 @@ use chaos_core::{OneLine, RuleError};
 /// The reason why an experiment is not acceptable. Nothing of it has been done.
 ///
 /// `Display` writes one line: the line and column of the file if its parser knows them, the field, what is wrong with it,
-/// and what is allowed. [`source`](Error::source) is always `None`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// and what is allowed. [`source`](Error::source) is always `None`. `Debug` writes the same.
+#[derive(Clone, Eq, PartialEq)]
 pub struct ExperimentError {
     place: Option<(u64, u64)>,
     field: String,
@@ -91,6 +91,12 @@ impl fmt::Display for ExperimentError {
             write!(f, "; allowed: {}", OneLine(&self.allowed))?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for ExperimentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -66,6 +66,9 @@ impl Journal {
     /// The most changes of probes that are kept each for itself while faults are injected. The series have all of them.
     const MOST_CHANGES: usize = 1000;
 
+    /// The most series of sites that are kept. The comparisons have all sites and rules.
+    const MOST_SITES: usize = 64;
+
     /// The largest number that is kept of an answer.
     const LARGEST: f64 = 1e300;
 
@@ -154,15 +157,20 @@ impl Journal {
         }
     }
 
-    /// Notes how the calls of a site fared that were hit and those that were spared, about once a second.
-    pub fn note_site(&mut self, site: &str, sample: SiteSample) {
+    /// Notes how the calls of a site fared that a rule hit, and the others, about once a second. Of the pairs of a site and a
+    /// rule, the first 64 are kept.
+    pub fn note_site(&mut self, site: &str, rule: &str, sample: SiteSample) {
         let sites = &mut self.details.sites;
-        let at = sites.iter().position(|it| it.site == site);
-        let at = at.unwrap_or_else(|| {
-            sites.push(SiteSeries::new(site));
-            sites.len() - 1
-        });
-        sites[at].add(sample);
+        let known = sites
+            .iter_mut()
+            .find(|it| it.site == site && it.rule == rule);
+        if let Some(series) = known {
+            series.add(sample);
+        } else if sites.len() < Self::MOST_SITES {
+            let mut series = SiteSeries::new(site, rule);
+            series.add(sample);
+            sites.push(series);
+        }
     }
 
     /// Notes the verdict. The journal is complete.

@@ -57,6 +57,8 @@ struct Run<'r> {
     failing: RefCell<Strikes>,
     /// The ports that had no answer to a look.
     silent: RefCell<Strikes>,
+    /// The ports at which a rule of the part was not in force.
+    missing: RefCell<Strikes>,
     armed: Cell<Armed>,
 }
 
@@ -100,6 +102,7 @@ pub(super) async fn run(
             counts: RefCell::default(),
             failing: RefCell::default(),
             silent: RefCell::default(),
+            missing: RefCell::default(),
             armed: Cell::new(Armed::Nothing),
             experiment: &experiment,
         };

@@ -18,17 +18,12 @@ use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::{
-    experiment::{Lab, phase},
+    experiment::{Lab, long, phase},
     port::serve,
     program::kill,
     relay::Relay,
     wait::{pause, until},
 };
-
-/// Returns the fields of an experiment that goes on until something ends it.
-fn long() -> Value {
-    json!({ "phases": [phase("lost", "1m", json!({}))] })
-}
 
 /// Who halts a service keeps it halted; also after the last look at a phase that is soon over.
 #[test]
@@ -165,7 +160,7 @@ fn nothing_has_to_be_reached_for_its_faults_to_end() {
         let lab = Lab::new();
         let fields = json!({ "estimate": { "for": "1s", "hits": { "at_least": 1 } } });
         let mut child = lab.start(fields, &[]);
-        until("the run begins", || lab.has_begun());
+        until("the run begins", || !lab.place().is_empty());
         // Spread over the parts, which take 3.4 seconds.
         let moment = Duration::from_millis((nth * 2_357 + 1_571) % 3_400);
         pause(moment);
@@ -184,59 +179,6 @@ fn nothing_has_to_be_reached_for_its_faults_to_end() {
             .remove(&"experiment-lock".parse().unwrap());
         lab.run(0, json!({}));
     }
-}
-
-#[test]
-fn a_port_that_is_lost_is_never_0() {
-    let lab = Lab::new();
-    let relay = Relay::new(&lab.port.url);
-    let mut fields = long();
-    fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab.start(fields, &["--timeout", "1s"]);
-    lab.until_hits_are_seen();
-    relay.cut();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(15), "{output:?}");
-    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
-}
-
-/// Of several, it is told which one was lost, and nothing of those where nothing was armed.
-#[test]
-fn a_port_that_is_lost_before_is_the_only_one_that_is_told() {
-    let (lab, other) = (Lab::new(), Lab::new());
-    let relay = Relay::new(&other.port.url);
-    let fields = json!({
-        "target": { "endpoints": [lab.port.url, relay.url] },
-        "observe": { "before": "1m", "after": "0s" },
-    });
-    let child = lab.start(fields, &["--timeout", "1s"]);
-    until("the run begins", || lab.has_begun());
-    relay.cut();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(14), "{output:?}");
-    let targets = &lab.journal()["x-chaos"]["targets"];
-    assert_eq!(targets.as_array().unwrap().len(), 1, "{targets:#}");
-    assert_eq!(targets[0]["target"], relay.url);
-    assert_eq!(targets[0]["fate"], "cut_off");
-}
-
-/// Its rules are gone, and nobody else has deleted them.
-#[test]
-fn a_port_that_is_started_again_is_14() {
-    let lab = Lab::new();
-    let relay = Relay::new(&lab.port.url);
-    let mut fields = long();
-    fields["target"] = json!({ "endpoint": relay.url });
-    let child = lab.start(fields, &[]);
-    // So that the next look is all of the other process.
-    lab.until_hits_are_seen();
-    relay.restart();
-    lab.port.injector.clear();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(14), "{output:?}");
-    let printed = String::from_utf8(output.stdout).unwrap();
-    assert!(printed.contains("it has been started again"), "{printed}");
-    assert_eq!(lab.journal()["x-chaos"]["targets"][0]["fate"], "cut_off");
 }
 
 /// What a guard rail has ended does not end the run at other ports, as long as it may break.

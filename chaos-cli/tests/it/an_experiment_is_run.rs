@@ -54,6 +54,7 @@ fn a_hypothesis_that_holds_is_0_and_each_hit_is_counted() {
     assert_eq!(details["comparisons"][0]["hit"]["calls"], injected);
     assert_eq!(details["comparisons"][0]["hit"]["failed"], injected);
     assert_eq!(details["comparisons"][0]["spared"]["failed"], 0);
+    assert!(details["comparisons"][0]["error_ratio"].is_object());
     assert!(
         details["estimate"]["hits"].as_u64().unwrap() >= 5,
         "{details:#}"
@@ -66,6 +67,53 @@ fn a_hypothesis_that_holds_is_0_and_each_hit_is_counted() {
     assert!(text.contains("Half of the orders are lost"), "{text}");
     assert!(lab.port.ids().is_empty());
     assert!(lab.is_idle());
+}
+
+/// A call that one rule hits is another one for the next.
+#[test]
+fn each_call_is_once_in_the_plot_of_a_rule() {
+    let lab = Lab::new();
+    let phases = json!([{ "name": "lost", "for": "5s", "rules": [
+        { "id": "lost", "site": "http.server", "rate": 0.5, "faults": [{ "status": 503 }] },
+        { "id": "slow", "site": "http.server", "rate": 0.5, "faults": [{ "latency": "1ms" }] },
+    ] }]);
+    lab.run(0, json!({ "phases": phases }));
+    let details = &lab.journal()["x-chaos"];
+    let count = |counts: &Value| counts["calls"].as_u64().unwrap();
+    let lost = &details["comparisons"][0];
+    assert_eq!(lost["rule"], "lost");
+    let calls = count(&lost["hit"]) + count(&lost["spared"]);
+    let phase = details["phases"].as_array().unwrap().iter();
+    let phase = phase.clone().find(|it| it["name"] == "lost").unwrap();
+    let (start, end) = (phase["start"].as_f64(), phase["end"].as_f64());
+    let series = details["sites"].as_array().unwrap();
+    let rules: Vec<_> = series.iter().map(|it| &it["rule"]).collect();
+    for series in series {
+        let samples = series["samples"].as_array().unwrap().iter();
+        let samples = samples.filter(|it| it["at"].as_f64() >= start && it["at"].as_f64() <= end);
+        let seen: u64 = samples
+            .map(|it| count(&it["hit"]) + count(&it["others"]))
+            .sum();
+        // The last part of a second is not in it, and calls before the rule is enabled are.
+        assert!(
+            calls / 2 < seen && seen < calls * 4 / 3,
+            "{calls}: {series:#}"
+        );
+    }
+    assert_eq!(rules, ["lost", "slow"]);
+}
+
+/// A limit decides which calls are spared: later ones.
+#[test]
+fn what_chance_does_not_decide_is_counted_and_not_compared() {
+    let lab = Lab::new();
+    let phases = json!([{ "name": "lost", "for": "2s", "rules": [
+        { "id": "lost", "site": "http.server", "rate": 0.5, "limit": 1000, "faults": [{ "status": 503 }] },
+    ] }]);
+    lab.run(0, json!({ "phases": phases }));
+    let comparison = &lab.journal()["x-chaos"]["comparisons"][0];
+    assert!(comparison["hit"]["calls"].as_u64().unwrap() >= 10);
+    assert!(comparison["error_ratio"].is_null(), "{comparison:#}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use chaos_core::{Clock, Policy};
+use chaos_core::{Clock, Policy, Rule};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -158,6 +158,24 @@ fn hits_at_a_replica_without_a_port_are_not_known() {
     assert!(problem.contains("its hits are not known"), "{problem}");
 }
 
+/// Whoever joins decides for itself whether it is meant.
+#[test]
+fn a_replica_that_joins_during_a_phase_is_in_the_journal() {
+    let mut shops = Shops::start(2);
+    let fields = json!({ "phases": [phase("lost", "5s", json!({}))] });
+    let child = start(&shops, fields, &[]);
+    shops.join();
+    until("it has the rules", || !shops.all[2].is_idle());
+    ends(child, 0, ": held\n");
+    assert!(shops.are_idle() && !shops.has_document());
+    let targets = shops.targets();
+    let joined = targets.iter().find(|it| it["target"] == shops.all[2].id);
+    let joined = joined.unwrap_or_else(|| panic!("{targets:?}"));
+    assert_eq!(joined["fate"], "applied");
+    let problem = joined["problem"].to_string();
+    assert!(problem.contains("its hits are not known"), "{problem}");
+}
+
 #[test]
 fn a_fleet_is_held_by_one_run_at_a_time() {
     let shops = Shops::start(2);
@@ -202,6 +220,30 @@ fn it_ends_when_somebody_else_ends_it() {
     }
     let ran = run(shops.command(json!({}), &[])).expect(5);
     assert!(ran.stderr.contains("halted by bob"), "{ran:?}");
+}
+
+#[test]
+fn a_rule_that_is_taken_away_at_one_replica_is_13() {
+    let shops = Shops::start(4);
+    let shop = &shops.all[0];
+    for (is_deleted, told) in [
+        (true, "shop-0: somebody else has deleted the rule `lost`"),
+        (false, "shop-0: somebody else has disabled the rule `lost`"),
+    ] {
+        let hit = shop.faults();
+        let mut command = shops.command(json!({}), &[]);
+        let child = command.stdout(Stdio::piped()).spawn().unwrap();
+        until("a call is hit", || shop.faults() > hit);
+        let injector = &shop.port.injector;
+        if is_deleted {
+            injector.remove(&"lost".parse().unwrap());
+        } else {
+            let rule = Rule::clone(injector.rules().find("lost").unwrap());
+            injector.put(rule.enabled(false));
+        }
+        ends(child, 13, told);
+        assert!(shops.are_idle() && !shops.has_document());
+    }
 }
 
 /// It is not known whether replicas go on, until their leash is over.

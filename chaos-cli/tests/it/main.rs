@@ -24,6 +24,8 @@ mod an_experiment_is_run;
 mod an_experiment_is_run_on_a_fleet;
 #[cfg(feature = "gameday")]
 mod an_experiment_is_told;
+#[cfg(feature = "gameday")]
+mod an_experiment_loses_a_port;
 mod completions_and_pages;
 mod each_exit_code_is_produced;
 #[cfg(all(feature = "watch", target_os = "linux"))]

@@ -549,6 +549,7 @@ fn what_cannot_be_observed_is_refused() {
     let _ = injector.site_of("tcp.listener", SiteKind::Connection);
     let connection = observe("lost", &["tcp.listener"]).unwrap_err();
     assert!(matches!(connection, ObserveError::Connection { .. }));
+    assert_eq!(format!("{connection:?}"), connection.to_string());
     let names: Vec<_> = (0..17).map(|at| format!("site.{at}")).collect();
     for name in &names {
         let _ = injector.site(name);

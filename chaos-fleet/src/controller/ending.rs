@@ -1,6 +1,8 @@
 //! Why a controller is over, or one of its documents.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use chaos_core::WithCauses;
 
 use crate::{
     controller::{place::Placed, view::View},
@@ -10,7 +12,9 @@ use crate::{
 };
 
 /// The reason why a controller is over.
-#[derive(Clone, Debug, thiserror::Error)]
+///
+/// `Debug` writes the sentences of the error and of its causes.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Ended {
     /// It was released: its documents are gone.
@@ -27,6 +31,12 @@ pub enum Ended {
     /// Its task was cancelled, as when the runtime ends.
     #[error("its runtime has ended")]
     Cancelled,
+}
+
+impl fmt::Debug for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", WithCauses(self))
+    }
 }
 
 /// The reason why a document of a controller is over.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::phase::PhaseRule;
+use super::{Experiment, phase::PhaseRule};
 use crate::error::ExperimentError;
 
 /// The fields by which other than chance decides which calls are spared: later ones, those that come while many are held,
@@ -23,41 +23,59 @@ pub(super) enum Compared {
     Latencies,
 }
 
+impl Experiment {
+    /// Returns why the calls that a rule hits in a phase may not be compared with those that it spares; `None` if chance
+    /// alone decides between the two, or there is no such rule.
+    #[must_use]
+    pub fn not_comparable(&self, phase: &str, rule: &str) -> Option<String> {
+        let phase = self.phases.iter().find(|it| it.name == phase)?;
+        let rule = phase.rules.iter().find(|it| it.id() == rule)?;
+        let (why, _) = not_by_chance(rule.json())?;
+        Some(format!("the rule `{}` {why}", rule.id()))
+    }
+}
+
 /// Refuses a comparison of a rule whose hit calls and spared calls differ by more than the fault. `field` is what compares.
 pub(super) fn check(
     field: &str,
     rule: &PhaseRule,
     compared: Compared,
 ) -> Result<(), ExperimentError> {
-    let json = rule.json();
-    let refuse = |why: String, allowed: &str| {
-        let problem = format!("the rule `{}` {why}", rule.id());
-        Err(ExperimentError::new(field, problem, allowed))
+    let of_latencies = || {
+        let has_key = compared == Compared::Latencies && !rule.json()["key"].is_null();
+        has_key.then(|| {
+            let why = "has a key: the latencies of its calls depend on each other";
+            (why.to_owned(), "error_ratio, or a rule without a key")
+        })
     };
+    match not_by_chance(rule.json()).or_else(of_latencies) {
+        Some((why, allowed)) => {
+            let problem = format!("the rule `{}` {why}", rule.id());
+            Err(ExperimentError::new(field, problem, allowed))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns why other than chance decides which calls a rule spares, and what is allowed in its place.
+fn not_by_chance(json: &Value) -> Option<(String, &'static str)> {
     let given = |name: &&&str| !json[**name].is_null();
     if let Some(name) = NOT_BY_CHANCE.iter().find(given) {
         let why = format!("has `{name}`, so that other than chance decides which calls it spares");
-        return refuse(
-            why,
-            "a rule with `rate` or a `program`, and without such a field",
-        );
+        let allowed = "a rule with `rate` or a `program`, and without such a field";
+        return Some((why, allowed));
     }
     let is_always = json["rate"].is_null() || json["rate"].as_f64() == Some(1.0);
     if is_always && json["program"].is_null() {
-        let why = "hits each call that it matches, and spares none".to_owned();
-        return refuse(why, "a rule with a `rate` below 1");
+        let why = "hits each call that it matches, and spares none";
+        return Some((why.to_owned(), "a rule with a `rate` below 1"));
     }
-    let faults = json["faults"].as_array().into_iter().flatten();
-    if faults.clone().any(acts_on_the_response) {
+    let mut faults = json["faults"].as_array().into_iter().flatten();
+    faults.any(acts_on_the_response).then(|| {
         let why =
             "acts on responses: a call without a response is not hit, and spared nevertheless";
-        return refuse(why.to_owned(), "a rule whose faults act before the call");
-    }
-    if compared == Compared::Latencies && !json["key"].is_null() {
-        let why = "has a key: the latencies of its calls depend on each other".to_owned();
-        return refuse(why, "error_ratio, or a rule without a key");
-    }
-    Ok(())
+        (why.to_owned(), "a rule whose faults act before the call")
+    })
 }
 
 fn acts_on_the_response(fault: &Value) -> bool {

@@ -47,12 +47,14 @@ pub struct ProbeSample {
     pub value: Option<f64>,
 }
 
-/// How the calls of a site fared over time.
+/// How the calls of a site fared over time, as a rule sees them.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SiteSeries {
     /// The name of the site.
     pub site: String,
+    /// The id of the rule.
+    pub rule: String,
     /// The samples, in order of time.
     pub samples: Vec<SiteSample>,
     /// How many samples have become one.
@@ -61,15 +63,15 @@ pub struct SiteSeries {
     filled: u64,
 }
 
-/// How the calls of a site fared at a time.
+/// How the calls of a site fared at a time. Each call is counted once.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 pub struct SiteSample {
     /// The seconds since the start of the run.
     pub at: f64,
-    /// The calls that a rule hit.
+    /// The calls that the rule hit.
     pub hit: SampleCounts,
-    /// The calls that it spared.
-    pub spared: SampleCounts,
+    /// The other calls: those that it spared, and those that it did not match. While it is not armed, they are all calls.
+    pub others: SampleCounts,
 }
 
 /// How some calls fared.
@@ -151,7 +153,7 @@ impl SiteSample {
         Self {
             at: self.at,
             hit: self.hit.and(other.hit),
-            spared: self.spared.and(other.spared),
+            others: self.others.and(other.others),
         }
     }
 }
@@ -179,9 +181,10 @@ impl ProbeSeries {
 }
 
 impl SiteSeries {
-    pub(super) fn new(site: &str) -> Self {
+    pub(super) fn new(site: &str, rule: &str) -> Self {
         Self {
             site: site.into(),
+            rule: rule.into(),
             samples: Vec::new(),
             merged: 1,
             filled: 0,
@@ -233,7 +236,7 @@ mod tests {
 
     #[test]
     fn a_series_is_bounded_and_loses_no_count() {
-        let (mut probe, mut site) = (ProbeSeries::new("a"), SiteSeries::new("b"));
+        let (mut probe, mut site) = (ProbeSeries::new("a"), SiteSeries::new("b", "c"));
         for at in 0..20_000_u32 {
             let at = f64::from(at);
             let outcome = match at != 77.0 {
@@ -247,8 +250,8 @@ mod tests {
                 p50: Some(at as u64),
                 p99: None,
             };
-            let spared = SampleCounts::default();
-            site.add(SiteSample { at, hit, spared });
+            let others = SampleCounts::default();
+            site.add(SiteSample { at, hit, others });
             assert!(probe.samples.len() <= MOST && site.samples.len() <= MOST);
         }
         assert_eq!((probe.merged, site.merged), (8, 8));

@@ -53,7 +53,7 @@ pub struct Details {
     pub estimate: Option<EstimateOutcome>,
     /// What came of each probe over time.
     pub probes: Vec<ProbeSeries>,
-    /// How the calls of each site fared over time.
+    /// How the calls of each site fared over time, as each rule sees them.
     pub sites: Vec<SiteSeries>,
     /// What the comparisons found.
     pub comparisons: Vec<Comparison>,
@@ -100,7 +100,7 @@ pub struct Comparison {
     pub hit: Group,
     /// The calls that were spared.
     pub spared: Group,
-    /// The difference of the error ratios; none if a group has no calls.
+    /// The difference of the error ratios; none if a group has no calls, or other than chance decides which calls are hit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_ratio: Option<Difference>,
 }
@@ -146,7 +146,7 @@ pub enum TargetFate {
     Refused,
     /// They were in force until the target was cut off, and then ended by themselves.
     CutOff,
-    /// It never answered.
+    /// It did not answer, or was lost, before they were in force.
     Silent,
     /// They were taken back before they were in force: another target did not apply them.
     Withdrawn,

@@ -27,7 +27,7 @@ pub(super) struct Line {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum LineKind {
-    /// What a probe was answered, or how the calls fared that were spared.
+    /// What a probe was answered, or how the calls fared that the rule did not hit.
     Plain,
     /// How the calls fared that were hit.
     Hit,
@@ -102,7 +102,7 @@ impl Figure {
             (calls > 0).then(|| rounded(failed as f64 / calls as f64 * 100.0))
         };
         let hit = |it: &SiteSample| share(it.hit.calls, it.hit.failed);
-        let spared = |it: &SiteSample| share(it.spared.calls, it.spared.failed);
+        let others = |it: &SiteSample| share(it.others.calls, it.others.failed);
         let row = |it: &SiteSample| {
             let text = |share: Option<f64>| share.map_or("none".to_owned(), |it| it.to_string());
             vec![
@@ -110,27 +110,27 @@ impl Figure {
                 it.hit.calls.to_string(),
                 it.hit.failed.to_string(),
                 text(hit(it)),
-                it.spared.calls.to_string(),
-                it.spared.failed.to_string(),
-                text(spared(it)),
+                it.others.calls.to_string(),
+                it.others.failed.to_string(),
+                text(others(it)),
             ]
         };
         Self {
-            title: format!("Site {}: failures", series.site),
+            title: format!("Site {}, rule {}: failures", series.site, series.rule),
             description: format!(
-                "The part of the calls of {} that failed over time: those that were hit against \
-                 those that were spared.",
-                series.site
+                "The part of the calls of {} that failed over time: those that {} hit against the \
+                 others.",
+                series.site, series.rule
             ),
             unit: "calls that failed, %",
-            lines: lines(samples, hit, spared),
+            lines: lines(samples, hit, others),
             marks: Vec::new(),
             head: vec![
                 "time",
                 "hit",
                 "failed",
                 "failed, %",
-                "spared",
+                "others",
                 "failed",
                 "failed, %",
             ],
@@ -142,40 +142,40 @@ impl Figure {
     fn of_latencies(series: &SiteSeries, samples: &[SiteSample]) -> Self {
         let millis = |nanos: Option<u64>| nanos.map(|nanos| rounded(nanos as f64 / 1e6));
         let hit = |it: &SiteSample| millis(it.hit.p99);
-        let spared = |it: &SiteSample| millis(it.spared.p99);
+        let others = |it: &SiteSample| millis(it.others.p99);
         let row = |it: &SiteSample| {
             let text = |nanos| millis(nanos).map_or("none".to_owned(), |it| it.to_string());
             vec![
                 clock(it.at),
                 text(it.hit.p50),
                 text(it.hit.p99),
-                text(it.spared.p50),
-                text(it.spared.p99),
+                text(it.others.p50),
+                text(it.others.p99),
             ]
         };
         Self {
-            title: format!("Site {}: latency", series.site),
+            title: format!("Site {}, rule {}: latency", series.site, series.rule),
             description: format!(
                 "The 99th percentile of the latency of the calls of {} over time, in \
-                 milliseconds: those that were hit against those that were spared.",
-                series.site
+                 milliseconds: those that {} hit against the others.",
+                series.site, series.rule
             ),
             unit: "99th percentile, ms",
-            lines: lines(samples, hit, spared),
+            lines: lines(samples, hit, others),
             marks: Vec::new(),
             head: vec![
                 "time",
                 "hit: p50, ms",
                 "hit: p99, ms",
-                "spared: p50, ms",
-                "spared: p99, ms",
+                "others: p50, ms",
+                "others: p99, ms",
             ],
             rows: samples.iter().map(row).collect(),
             svg: String::new(),
         }
     }
 
-    /// Returns whether hit and spared calls are told apart.
+    /// Returns whether the calls that were hit are told apart from the others.
     pub(super) fn compares(&self) -> bool {
         self.lines.len() > 1
     }
@@ -184,13 +184,13 @@ impl Figure {
 fn lines(
     samples: &[SiteSample],
     hit: impl Fn(&SiteSample) -> Option<f64>,
-    spared: impl Fn(&SiteSample) -> Option<f64>,
+    others: impl Fn(&SiteSample) -> Option<f64>,
 ) -> Vec<Line> {
     let line = |kind, value: &dyn Fn(&SiteSample) -> Option<f64>| Line {
         kind,
         points: samples.iter().map(|it| (it.at, value(it))).collect(),
     };
-    vec![line(LineKind::Plain, &spared), line(LineKind::Hit, &hit)]
+    vec![line(LineKind::Plain, &others), line(LineKind::Hit, &hit)]
 }
 
 /// Puts neighbours together until there are at most so many.

@@ -142,7 +142,7 @@ impl Page {
             hypothesis: experiment.hypothesis.title.clone(),
             probes: probes(journal).within(room),
             outcome: outcome(journal).within(room),
-            comparisons: comparisons(&details.comparisons).within(room),
+            comparisons: comparisons(journal).within(room),
             phases: phases(journal).within(room),
             rules: rules(experiment).within(room),
             audit: audit(journal).within(room),
@@ -246,16 +246,18 @@ fn outcome(journal: &Journal) -> Table {
     Table::new("Estimate and outcome", head, rows)
 }
 
-fn comparisons(comparisons: &[Comparison]) -> Table {
+fn comparisons(journal: &Journal) -> Table {
     let row = |it: &Comparison| {
-        let known = it.error_ratio.as_ref();
+        let why = journal.experiment.not_comparable(&it.phase, &it.rule);
+        let known = it.error_ratio.as_ref().filter(|_| why.is_none());
+        let unknown = || why.map_or("not known".into(), |why| format!("not compared: {why}"));
         vec![
             it.phase.clone(),
             it.site.clone(),
             it.rule.clone(),
             words::failed(&it.hit),
             words::failed(&it.spared),
-            known.map_or("not known".into(), words::difference),
+            known.map_or_else(unknown, words::difference),
             known.map_or("", |it| words::method(it.method)).to_owned(),
         ]
     };
@@ -271,7 +273,7 @@ fn comparisons(comparisons: &[Comparison]) -> Table {
     Table::new(
         "Hit against spared",
         head,
-        comparisons.iter().map(row).collect(),
+        (journal.details.comparisons.iter()).map(row).collect(),
     )
 }
 

@@ -81,9 +81,9 @@ pub(crate) fn run(mut record: impl FnMut(u64, &dyn Fn(&mut Journal))) {
                 let sample = SiteSample {
                     at: journal.seconds(now),
                     hit: counts(2, second % 2, 12),
-                    spared: counts(198, 1, 4),
+                    others: counts(198, 1, 4),
                 };
-                journal.note_site("http.server", sample);
+                journal.note_site("http.server", "lost", sample);
                 journal.details.hits += 2;
             }
         });
@@ -118,6 +118,20 @@ pub(crate) fn whole() -> Journal {
     let mut journal = Journal::new(&lost_reads(), moment(0), "Linux", "here");
     run(|_, change| change(&mut journal));
     journal
+}
+
+/// Fifteen rules of sixteen sites are 240 pairs.
+#[test]
+fn series_of_sites_are_bounded() {
+    let mut journal = whole();
+    let sample = journal.details.sites[0].samples[0];
+    for n in 0..240 {
+        journal.note_site("db.read", &format!("rule-{n}"), sample);
+    }
+    journal.note_site("http.server", "lost", sample);
+    assert_eq!(journal.details.sites.len(), 64);
+    let samples = |at: usize| journal.details.sites[at].samples.len();
+    assert_eq!((samples(0), samples(63)), (191, 1));
 }
 
 #[test]

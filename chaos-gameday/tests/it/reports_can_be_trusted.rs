@@ -1,8 +1,8 @@
 //! A report is one safe file that says what the journal has.
 
 use chaos_gameday::{
-    AuditNote, Format, Journal, ProbeOutcome, SampleCounts, SiteSample, Stage, experiment_from,
-    report_html, report_markdown,
+    AuditNote, Comparison, Format, Group, Journal, ProbeOutcome, SampleCounts, SiteSample, Stage,
+    error_ratio_difference, experiment_from, report_html, report_markdown,
 };
 
 use crate::{
@@ -75,6 +75,41 @@ fn a_page_has_no_script_and_asks_no_other_host() {
     }
 }
 
+/// Where other than chance decides which calls are hit, a difference is not the fault's.
+#[test]
+fn what_may_not_be_compared_has_no_interval() {
+    for (fields, why) in [
+        ("rate: 0.01, ", None),
+        ("rate: 0.01, limit: 5, ", Some("has `limit`")),
+        ("", Some("hits each call that it matches, and spares none")),
+    ] {
+        let text = format!(
+            r#"{{ title: a, target: {{ endpoint: "http://a:1" }}, hypothesis: {{ title: b, probes: [ {{ name: c, http: {{ url: "http://a:1" }} }} ] }}, phases: [ {{ name: d, for: 1s, rules: [ {{ id: lost, site: db.read, {fields}faults: [ {{ error: lost }} ] }} ] }} ] }}"#
+        );
+        let experiment = experiment_from(&text, Format::Yaml).unwrap();
+        let mut journal = Journal::new(&experiment, moment(0), "Linux", "here");
+        let (hit, spared) = (Group::of(380, 95), Group::of(37_620, 190));
+        journal.details.comparisons.push(Comparison {
+            phase: "d".into(),
+            site: "http.server".into(),
+            rule: "lost".into(),
+            error_ratio: error_ratio_difference(&hit, &spared),
+            hit,
+            spared,
+        });
+        let (html, markdown) = (report_html(&journal), report_markdown(&journal));
+        assert!(html.contains("95 of 380 (25 %)"));
+        for interval in [" %, from 20.4", "Newcombe"] {
+            assert_eq!(html.contains(interval), why.is_none(), "{why:?}");
+            assert_eq!(markdown.contains(interval), why.is_none(), "{why:?}");
+        }
+        if let Some(why) = why {
+            assert!(html.contains(&format!("not compared: the rule `lost` {why}")));
+            assert!(markdown.contains("not compared: the rule"));
+        }
+    }
+}
+
 /// Titles in every alphabet, and those that would be markup.
 #[test]
 fn texts_are_texts() {
@@ -110,14 +145,12 @@ fn texts_are_texts() {
                 p99: Some(1),
             };
             let at = journal.seconds(moment(second));
-            journal.note_site(
-                title,
-                SiteSample {
-                    at,
-                    hit: counts,
-                    spared: counts,
-                },
-            );
+            let sample = SiteSample {
+                at,
+                hit: counts,
+                others: counts,
+            };
+            journal.note_site(title, title, sample);
         }
         journal.details.audit.push(AuditNote {
             at: moment(1).into(),
@@ -198,8 +231,8 @@ fn plots_have_the_numbers_of_their_tables() {
             p99: Some(millis * 1_000_000),
         };
         let hit = counts(second * 37 % 90, 20 + second * 13 % 70);
-        let spared = counts(second % 10, 10 + second % 5);
-        journal.note_site("http.server", SiteSample { at, hit, spared });
+        let others = counts(second % 10, 10 + second % 5);
+        journal.note_site("http.server", "lost", SiteSample { at, hit, others });
         let value = Some((second * 17 % 60) as f64 / 100.0);
         let times = (moment(second), moment(second));
         journal.note_probe("products", Stage::During, &ProbeOutcome::Held, value, times);
@@ -315,9 +348,9 @@ fn a_page_is_bounded() {
             let sample = SiteSample {
                 at: second as f64,
                 hit: counts,
-                spared: counts,
+                others: counts,
             };
-            journal.note_site(&format!("site.{n}"), sample);
+            journal.note_site(&format!("site.{n}"), "lost", sample);
         }
     }
     let note = journal.details.audit[0].clone();

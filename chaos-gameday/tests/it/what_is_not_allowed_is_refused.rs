@@ -52,6 +52,14 @@ fn an_unknown_field_is_named_with_its_line() {
     );
 }
 
+/// A `main` that returns an error prints its `Debug`.
+#[test]
+fn debug_writes_the_sentence() {
+    for error in [changed("tags:", "tagz:"), changed("rate: 0.01", "rate: 5")] {
+        assert_eq!(format!("{error:?}"), error.to_string());
+    }
+}
+
 #[test]
 fn a_value_that_is_not_allowed_is_refused_by_its_field() {
     for (from, to, field) in [

@@ -52,13 +52,19 @@ impl FromStr for Role {
 }
 
 /// The error for a text that is not the name of a [`Role`]. It does not contain the text, which may
-/// be a misplaced secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// be a misplaced secret. `Debug` writes the sentence.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct UnknownRole;
 
 impl fmt::Display for UnknownRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the role is unknown; allowed: observe, stop, arm")
+    }
+}
+
+impl fmt::Debug for UnknownRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

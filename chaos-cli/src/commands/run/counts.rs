@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use chaos_gameday::{Comparison, error_ratio_difference, error_ratio_difference_by_keys};
+use chaos_gameday::{
+    Comparison, Experiment, error_ratio_difference, error_ratio_difference_by_keys,
+};
 use serde_json::Value;
 
 use crate::commands::run::{
@@ -79,7 +81,7 @@ impl Counts {
     }
 
     /// Returns the calls that rules have hit against those spared, in the parts that are over.
-    pub(super) fn comparisons(&self) -> Vec<Comparison> {
+    pub(super) fn comparisons(&self, experiment: &Experiment) -> Vec<Comparison> {
         let all = self.over.iter();
         let all = all.map(|(phase, rule, site, outcome)| Comparison {
             phase: phase.clone(),
@@ -88,6 +90,7 @@ impl Counts {
             hit: outcome.hit.clone(),
             spared: outcome.spared.clone(),
             error_ratio: match outcome.keys.is_empty() {
+                _ if experiment.not_comparable(phase, rule).is_some() => None,
                 true => error_ratio_difference(&outcome.hit, &outcome.spared),
                 false => error_ratio_difference_by_keys(&outcome.keys),
             },

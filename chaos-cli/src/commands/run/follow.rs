@@ -134,9 +134,17 @@ impl Run<'_> {
         })
     }
 
-    /// Returns why the rules of a part are no longer in force at a port, unless guard rails are why.
+    /// Returns why the rules of a part are no longer in force at a port, unless guard rails are why. A fleet that has ended
+    /// them everywhere says so before the second look.
     fn taken_by_others(&self, part: &Part, nth: usize, look: &PortLook) -> Option<String> {
-        if is_halted(look) || self.target.tells_ends() {
+        let why = self.not_in_force(part, nth, look);
+        let times = self.missing.borrow_mut().note(nth, why.is_some());
+        why.filter(|_| times >= 2 || !self.target.tells_ends())
+    }
+
+    fn not_in_force(&self, part: &Part, nth: usize, look: &PortLook) -> Option<String> {
+        // A replica that is not asked says nothing.
+        if is_halted(look) || look.status.is_null() {
             return None;
         }
         let gone = part.ids.iter().find(|id| !look.rules.contains_key(*id));

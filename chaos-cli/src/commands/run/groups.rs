@@ -81,11 +81,21 @@ impl Outcomes {
         self.of(LOCK, site).map(|outcome| &outcome.unmatched)
     }
 
-    /// Returns the sites that no rule of the experiment is observed at.
-    pub(super) fn quiet_sites(&self) -> impl Iterator<Item = &str> {
+    /// Returns the sites whose calls are counted.
+    pub(super) fn sites(&self) -> impl Iterator<Item = &str> {
         let sites = self.0.keys().filter(|(rule, _)| rule == LOCK);
-        let sites = sites.map(|(_, site)| site.as_str());
-        sites.filter(|site| !self.iter().any(|(_, other, _)| other == *site))
+        sites.map(|(_, site)| site.as_str())
+    }
+
+    /// Returns the calls of a site that a rule has hit, and the others: all of them while it is not observed.
+    pub(super) fn hit_and_others(&self, rule: &str, site: &str) -> (Group, Group) {
+        let Some(outcome) = self.of(rule, site) else {
+            let all = self.all(site).cloned().unwrap_or_default();
+            return (Group::default(), all);
+        };
+        let mut others = outcome.spared.clone();
+        others.add(&outcome.unmatched);
+        (outcome.hit.clone(), others)
     }
 
     /// Returns the calls of each site, as each rule of the experiment sees them.

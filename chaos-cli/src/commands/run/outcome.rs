@@ -49,7 +49,7 @@ impl Run<'_> {
         let audit = self.target.audit(&self.start.audit()).await;
         let audit: Vec<_> = audit.iter().filter_map(note).collect();
         let targets = self.targets(&ended);
-        let comparisons = self.counts.borrow().comparisons();
+        let comparisons = self.counts.borrow().comparisons(self.experiment);
         let estimate = ended.estimate;
         let (verdict, reasons) = verdict(self.experiment, &seen);
         let hits = seen.all_hits();
@@ -91,24 +91,28 @@ impl Run<'_> {
             known.find(|it| it.0 == *name).map(|it| it.1.clone())
         };
         let mut fate = (self.armed.get() != Armed::Nothing).then_some(TargetFate::Applied);
-        match &ended.cut {
-            Some(Cut::NotApplied(refused, at_others)) => {
-                if let Some(failure) = of(refused) {
-                    return Some((not_applied(&failure), failure.to_string()));
-                }
-                if self.armed.get() != Armed::Rules {
-                    fate = Some(*at_others);
-                }
+        if let Some(Cut::NotApplied(refused, at_others)) = &ended.cut {
+            if let Some(failure) = of(refused) {
+                return Some((not_applied(&failure), failure.to_string()));
             }
+            if self.armed.get() < Armed::Rules {
+                fate = Some(*at_others);
+            }
+        }
+        if let Some(failure) = of(&ended.not_reverted) {
+            return Some((TargetFate::CutOff, failure.to_string()));
+        }
+        match &ended.cut {
             // With a fleet, all of it is lost.
             Some(Cut::Lost(lost, failure)) if lost == name || !names.contains(lost) => {
-                return Some((TargetFate::CutOff, failure.to_string()));
+                let fate = match self.armed.get() {
+                    Armed::Nothing => TargetFate::Silent,
+                    Armed::Shadows | Armed::Rules => TargetFate::CutOff,
+                    Armed::Over => TargetFate::Applied,
+                };
+                Some((fate, failure.to_string()))
             }
-            _ => {}
-        }
-        match of(&ended.not_reverted) {
-            Some(failure) => Some((TargetFate::CutOff, failure.to_string())),
-            None => Some((fate?, self.target.unknown_hits(nth).unwrap_or_default())),
+            _ => Some((fate?, self.target.unknown_hits(nth).unwrap_or_default())),
         }
     }
 }

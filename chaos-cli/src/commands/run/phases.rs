@@ -29,13 +29,15 @@ pub(super) struct Ended {
 }
 
 /// What was armed so far.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
 pub(super) enum Armed {
     Nothing,
     /// The rules of the estimate.
     Shadows,
     /// The rules of a phase.
     Rules,
+    /// The rules of a phase, which are gone by now.
+    Over,
 }
 
 impl Run<'_> {
@@ -165,14 +167,15 @@ impl Run<'_> {
         let began = now();
         let armed = self.target.arm(part, rules, sites, signals).await;
         self.record.armed(part, rules, armed.as_ref().err(), began);
-        self.counts.borrow_mut().begin_part();
         let cut = match armed {
             Err(cut) => Some(cut),
             Ok(()) => {
-                self.armed.set(match part.stage {
-                    None => Armed::Shadows,
-                    Some(_) => Armed::Rules,
-                });
+                match part.stage {
+                    // A pause arms nothing.
+                    _ if rules.is_empty() => {}
+                    None => self.armed.set(Armed::Shadows),
+                    Some(_) => self.armed.set(Armed::Rules),
+                }
                 self.part(part, signals).await
             }
         };
@@ -187,6 +190,9 @@ impl Run<'_> {
         let left = left.filter_map(|(look, name)| Some((name, look.err()?)));
         let left: Vec<_> = left.collect();
         self.record.ended(part, &left, began);
+        if cut.is_none() && left.is_empty() && self.armed.get() == Armed::Rules {
+            self.armed.set(Armed::Over);
+        }
         // Where faults may go on, no further ones are injected.
         let lost = left.first().cloned();
         ended.not_reverted.extend(left);

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -28,8 +28,10 @@ pub(super) struct Recorder<'r> {
     out: &'r Output,
     pub(super) seen: RefCell<Vec<ProbeSeen>>,
     file: RefCell<JournalFile>,
-    /// What was counted of each site at the last sample, hit and spared.
-    last: RefCell<BTreeMap<String, (Group, Group)>>,
+    /// The rules of all phases, each once.
+    rules: BTreeSet<String>,
+    /// What was counted at the last sample, by site and rule: the calls that were hit, and the others.
+    last: RefCell<BTreeMap<(String, String), (Group, Group)>>,
     /// The probes that did not hold when they were asked last.
     failing: RefCell<Vec<String>>,
 }
@@ -66,6 +68,9 @@ impl<'r> Recorder<'r> {
             out,
             seen: RefCell::default(),
             file: RefCell::new(file),
+            rules: (experiment.rules())
+                .map(|rule| rule.id().to_owned())
+                .collect(),
             last: RefCell::default(),
             failing: RefCell::default(),
         })
@@ -187,30 +192,24 @@ impl<'r> Recorder<'r> {
     /// Notes what a second has brought.
     pub(super) fn second(&self, part: &Part, outcomes: &Outcomes, hits: u64) {
         let at = self.file.borrow().journal().seconds(now());
-        let mut sites: BTreeMap<&str, (Group, Group)> = BTreeMap::new();
-        for (_, site, outcome) in outcomes.iter() {
-            let (hit, spared) = sites.entry(site).or_default();
-            hit.add(&outcome.hit);
-            spared.add(&outcome.spared);
-            // What no rule matches is a control, too, where nothing is spared.
-            spared.add(&outcome.unmatched);
-        }
-        for site in outcomes.quiet_sites() {
-            let all = outcomes.all(site).cloned().unwrap_or_default();
-            sites.entry(site).or_insert((Group::default(), all));
-        }
         let mut last = self.last.borrow_mut();
         let mut shown = Vec::new();
-        for (site, now) in sites {
-            let before = last.entry(site.to_owned()).or_default();
-            let (hit, spared) = (now.0.since(&before.0), now.1.since(&before.1));
+        let pairs = outcomes.sites();
+        // A series for each rule: two rules see one call, each in its own way.
+        let pairs = pairs.flat_map(|site| self.rules.iter().map(move |rule| (site, rule)));
+        for (site, rule) in pairs {
+            let now = outcomes.hit_and_others(rule, site);
+            let before = last.entry((site.to_owned(), rule.clone())).or_default();
+            let (hit, others) = (now.0.since(&before.0), now.1.since(&before.1));
             let sample = SiteSample {
                 at,
                 hit: SampleCounts::of(&hit),
-                spared: SampleCounts::of(&spared),
+                others: SampleCounts::of(&others),
             };
-            self.note(|journal| journal.note_site(site, sample));
-            shown.push(json!({ "site": site, "hit": sample.hit, "spared": sample.spared }));
+            self.note(|journal| journal.note_site(site, rule, sample));
+            shown.push(
+                json!({ "site": site, "rule": rule, "hit": sample.hit, "others": sample.others }),
+            );
             *before = now;
         }
         self.save();

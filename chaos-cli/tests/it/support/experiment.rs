@@ -45,9 +45,11 @@ impl Lab {
         self.traffic.as_ref().unwrap().faults()
     }
 
-    /// Returns whether the journal says that a part of the run has begun.
-    pub(crate) fn has_begun(&self) -> bool {
-        self.path(JOURNAL).exists() && self.journal()["x-chaos"]["ended_in"] != ""
+    /// Returns the part of the run that the journal says has begun last; an empty text if it says none.
+    pub(crate) fn place(&self) -> String {
+        let journal = self.path(JOURNAL).exists().then(|| self.journal());
+        let place = journal.as_ref().map(|it| &it["x-chaos"]["ended_in"]);
+        place.and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 
     /// Waits until the run has looked at the port in a phase and found a call that was hit. The next look comes a second
@@ -132,6 +134,11 @@ impl Lab {
         let mut changes = entries.iter().flat_map(|entry| entry.changes());
         changes.any(|change| change.1.is_some_and(|rule| rule.is_enabled()))
     }
+}
+
+/// Returns the fields of an experiment that goes on until something ends it.
+pub(crate) fn long() -> Value {
+    json!({ "phases": [phase("lost", "1m", json!({}))] })
 }
 
 /// Returns a phase in which half of the calls get a 503, with these fields beside.

@@ -30,7 +30,7 @@ pub(crate) struct Shops {
     key: String,
     is_over: Arc<AtomicBool>,
     calls: Option<JoinHandle<()>>,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 /// A replica.
@@ -85,7 +85,7 @@ impl Shops {
             key,
             is_over,
             calls: Some(calls),
-            _runtime: runtime,
+            runtime,
         };
         until("all are registered", || {
             shops.all.iter().all(|shop| {
@@ -94,6 +94,13 @@ impl Shops {
             })
         });
         shops
+    }
+
+    /// Lets a further shop join, which nobody calls.
+    pub(crate) fn join(&mut self) {
+        let _entered = self.runtime.enter();
+        let shop = Shop::join(&self.etcd, self.all.len(), true);
+        self.all.push(shop);
     }
 
     /// Returns the command that runs an experiment on the zone `a`, with these fields in the place of its own.

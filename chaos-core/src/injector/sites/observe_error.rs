@@ -9,7 +9,9 @@ pub(super) const MOST_SITES: usize = 16;
 pub(super) const MOST_RULES: usize = 16;
 
 /// Why a rule cannot be [observed](crate::Injector::observe_outcomes).
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` writes the sentence of the error.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ObserveError {
     /// There is no rule of this id.
@@ -49,6 +51,12 @@ impl fmt::Display for ObserveError {
             }
             Self::TooManyRules => write!(f, "{MOST_RULES} other rules are observed"),
         }
+    }
+}
+
+impl fmt::Debug for ObserveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -112,7 +112,9 @@ impl Replicas {
             None => format!("it did not name a port in the label `{ADMIN}` when the run began"),
             Some(_) => format!("its label `{ADMIN}` is no port of its own"),
         };
-        Some(format!("its hits are not known: {why}"))
+        Some(format!(
+            "its hits are not known, and no probe of a site counts its calls: {why}"
+        ))
     }
 
     /// Returns whether a document was meant for the nth.

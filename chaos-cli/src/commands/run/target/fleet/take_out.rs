@@ -50,7 +50,9 @@ impl FleetRun {
                 .await
         {
             // Those who do not answer are told below.
-            let _ = answers(&controller, &placed).await;
+            if let Ok(answers) = answers(&controller, &placed).await {
+                self.replicas.join(answers.applied.keys());
+            }
         }
         let _ = timeout(LAST_CALLS, self.await_last_calls(&part.ids)).await;
         let looks = self.look(&part.ids, observed).await;
