@@ -5,7 +5,7 @@ pub(crate) mod sealed;
 use std::time::Duration;
 
 use chaos_core::{Rule, wire};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{aim::Aim, error::Refusal, name::Name};
@@ -122,7 +122,7 @@ impl Document {
     /// # Errors
     /// Returns an error that names the field and what it accepts.
     pub fn from_value(value: Value) -> Result<Self, Refusal> {
-        let shape: Shape = serde_path_to_error::deserialize(value).map_err(shape_refusal)?;
+        let shape: Shape = read(value, &["", "aim", "fleet"])?;
         shape.aim.check()?;
         let rules = rules_of(&shape.rules)?;
         Ok(Self {
@@ -221,6 +221,18 @@ fn ttl_of(text: &str) -> Result<Duration, Refusal> {
     Ok(ttl)
 }
 
+/// Reads an object. At `objects`, a list is refused, whose items would be read as the fields of an object.
+fn read<T: DeserializeOwned>(value: Value, objects: &[&str]) -> Result<T, Refusal> {
+    let is_list = |field: &str| match field {
+        "" => value.is_array(),
+        field => value.get(field).is_some_and(Value::is_array),
+    };
+    if let Some(field) = objects.iter().find(|field| is_list(field)) {
+        return Err(Refusal::new(*field, "it is a list", "an object"));
+    }
+    serde_path_to_error::deserialize(value).map_err(shape_refusal)
+}
+
 /// Says which field has another shape.
 fn shape_refusal(error: serde_path_to_error::Error<serde_json::Error>) -> Refusal {
     let path = error.path().to_string();
@@ -285,6 +297,7 @@ mod tests {
             ("fleet", json!({ "limits": 1 }), "fleet.limits"),
             ("aim", json!({ "share": 2 }), "aim.share"),
             ("aim", json!({ "labels": { "zone": 1 } }), "aim.labels"),
+            ("aim", json!([]), "aim"),
         ] {
             let mut document = document();
             document[field] = value.clone();
@@ -302,11 +315,9 @@ mod tests {
                 .to_string()
                 .contains("site")
         );
-        assert!(
-            Document::from_json(b"{")
-                .unwrap_err()
-                .to_string()
-                .contains("no JSON")
-        );
+        for (json, problem) in [("{", "no JSON"), ("[]", "it is a list")] {
+            let refusal = Document::from_json(json.as_bytes()).unwrap_err();
+            assert!(refusal.to_string().contains(problem), "{refusal}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::{
     aim::Decided,
-    document::{Document, FleetTerms, LeashKind, rules_of, shape_refusal},
+    document::{Document, FleetTerms, LeashKind, read, rules_of},
     error::Refusal,
     name::Name,
 };
@@ -155,7 +155,7 @@ impl Sealed {
 
     /// Reads claims of the document `name`, whether it has expired or not.
     pub(crate) fn of(claims: Value, fleet: &Name, name: &Name) -> Result<Self, Refusal> {
-        let claims: Claims = serde_path_to_error::deserialize(claims).map_err(shape_refusal)?;
+        let claims: Claims = read(claims, &["", "document"])?;
         for (field, signed, expected) in [("aud", &claims.aud, fleet), ("jti", &claims.jti, name)] {
             if signed != expected {
                 let problem = format!("it is signed for `{signed}`");

@@ -26,7 +26,7 @@ async fn other_rules_stay_and_each_slip_is_named() {
     let rule = |rule| json!({ "document": { "leash": "never", "rules": [rule] } });
     let bad = [
         ("no-json", "{".to_owned(), "no JSON"),
-        ("list", "[]".to_owned(), "invalid length 0"),
+        ("list", "[]".to_owned(), "it is a list"),
         (
             "unknown",
             document("unknown", json!({ "document": { "site": 1 } })).to_string(),
