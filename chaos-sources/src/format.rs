@@ -92,7 +92,8 @@ fn yaml(text: &str) -> Result<Strict, (String, Option<Place>)> {
             line: location.line(),
             column: location.column(),
         });
-        let message = error.without_snippet().to_string();
+        let error = error.without_snippet();
+        let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
         let message = message.split(" at line ").next().unwrap_or(&message);
         (one_line(message), place)
     })

@@ -63,7 +63,10 @@ fn yaml(text: &str) -> Result<Value, String> {
         with_snippet: false,
     };
     let read = serde_saphyr::from_str_with_options(text, options);
-    read.map_err(|error| error.without_snippet().to_string())
+    read.map_err(|error| {
+        let error = error.without_snippet();
+        error.render_with_formatter(&serde_saphyr::UserMessageFormatter)
+    })
 }
 
 /// Writes JSON as TOML.

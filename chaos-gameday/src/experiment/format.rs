@@ -118,7 +118,9 @@ fn yaml(text: &str) -> Result<ExperimentDoc, Unreadable> {
     serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| {
         let place = error.location();
         let place = place.map(|location| (location.line(), location.column()));
-        (without_place(&error.without_snippet().to_string()), place)
+        let error = error.without_snippet();
+        let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        (without_place(&message), place)
     })
 }
 

@@ -280,7 +280,7 @@ fn nothing_is_changed_in_silence() {
         (
             "title: a\ntitle: b\n",
             Format::Yaml,
-            "duplicate mapping key: title",
+            "duplicate mapping key `title` is not allowed here",
         ),
         (
             "{\"title\": \"a\", \"title\": \"b\"}",
