@@ -40,9 +40,10 @@ impl Appender {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(path)?;
         let is_file = file.metadata()?.is_file();
-        // Many may write to a pipe or a device, such as /dev/stdout.
-        if is_file {
+        if !is_device(&file)? {
             lock(&file)?;
+        }
+        if is_file {
             repair_last_line(&mut file, path)?;
         }
         Ok(Self {
@@ -201,6 +202,19 @@ fn lock(file: &File) -> io::Result<()> {
         // Some network file systems do not support locks.
         _ => Ok(()),
     }
+}
+
+/// Returns whether the file is a device, such as /dev/null, to which many may write.
+#[cfg(unix)]
+fn is_device(file: &File) -> io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+
+    Ok(file.metadata()?.file_type().is_char_device())
+}
+
+#[cfg(not(unix))]
+fn is_device(_: &File) -> io::Result<bool> {
+    Ok(false)
 }
 
 #[cfg(unix)]

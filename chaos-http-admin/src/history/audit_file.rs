@@ -56,7 +56,7 @@ use crate::history::{
 ///   the file. The next line has the field `truncated`, and the log a warning. The ids of a run have no
 ///   gaps other than those that `missed` counts, so the missing entries can be identified. Rename the file
 ///   instead.
-/// - **One writer.** On Unix, a file that another process writes to is refused; a pipe or a device, such as `/dev/stdout`, may
+/// - **One writer.** On Unix, a file or a pipe that another process writes to is refused; a device, such as `/dev/null`, may
 ///   have many writers. The file is created with mode 0600; the mode of a file that exists is not changed. On Linux, a
 ///   process that may only read the file cannot hold its lock.
 /// - **Shutdown.** Dropping the last clone waits until the remaining entries are written, for two

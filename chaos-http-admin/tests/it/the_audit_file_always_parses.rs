@@ -199,7 +199,7 @@ fn a_directory_that_is_gone_for_a_while_or_closed_costs_no_entry() {
     assert_eq!(ids(&lines(&path)), [4]);
 }
 
-/// Two services that write to one standard output are in nobody's way.
+/// Two services of one machine may both have no file.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_device_may_have_many_writers() {
