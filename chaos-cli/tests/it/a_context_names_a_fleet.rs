@@ -35,7 +35,7 @@ fn a_fleet_is_written_beside_what_is_there_and_asked() {
     let key = etcd.file("fleet.key", "a secret of at least 32 bytes, or more");
     let config = etcd.file(
         "config.toml",
-        "# kept\n[contexts.old.fleet]\nurl = 'x' # too",
+        "# kept\n[contexts.old.fleet]\nurl = 'http://ann:hunter2@h:1/x' # too",
     );
     let config = Path::new(&config);
     let run = |arguments: &[&str]| with(config, arguments);
@@ -49,7 +49,7 @@ fn a_fleet_is_written_beside_what_is_there_and_asked() {
     run(&[&both[..], &access, &["--trust-the-store"]].concat()).expect(0);
 
     let text = fs::read_to_string(config).unwrap();
-    let kept = "# kept\n[contexts.old.fleet]\nurl = 'x' # too\n";
+    let kept = "# kept\n[contexts.old.fleet]\nurl = 'http://ann:hunter2@h:1/x' # too\n";
     assert!(text.starts_with(kept), "{text}");
     let written: toml::Table = text.parse().unwrap();
     let expected = format!(
@@ -73,7 +73,7 @@ fn a_fleet_is_written_beside_what_is_there_and_asked() {
     assert_eq!(written, expected, "{text}");
     let json = run(&["--json", "context", "ls"]).expect(0).json();
     let fleets = [&json[0]["fleet"], &json[1]["fleet"], &json[2]["fleet"]];
-    assert_eq!(json!(fleets), json!([fleet, fleet, "x"]));
+    assert_eq!(json!(fleets), json!([fleet, fleet, "***@h:1/x"]));
     let table = run(&["context", "ls"]).expect(0).stdout;
     assert!(table.contains(&format!("{endpoint}  {fleet}")), "{table}");
 

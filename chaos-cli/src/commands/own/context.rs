@@ -48,12 +48,16 @@ fn done(document: serde_json::Value) -> Report {
 fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
     let in_use = contexts.in_use.clone()?;
     let is_used = |name: &str| in_use.as_deref() == Some(name);
-    let fleet = |context: &Context| context.fleet.as_ref().map(|fleet| fleet.url.clone());
+    let fleet = |context: &Context| context.fleet.as_ref().map(|fleet| masked(&fleet.url));
+    let endpoints = |context: &Context| -> Vec<_> {
+        let endpoints = context.endpoints.iter();
+        endpoints.map(|endpoint| masked(endpoint)).collect()
+    };
     let rows = contexts.all.iter().map(|(name, context)| {
         vec![
             if is_used(name) { "*" } else { "" }.to_owned(),
             name.clone(),
-            context.endpoints.join(", "),
+            endpoints(context).join(", "),
             fleet(context).unwrap_or_default(),
             if context.production { "production" } else { "" }.to_owned(),
         ]
@@ -67,7 +71,7 @@ fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
         json!({
             "context": name,
             "in_use": is_used(name),
-            "endpoints": context.endpoints,
+            "endpoints": endpoints(context),
             "fleet": fleet(context),
             "production": context.production,
         })
@@ -76,6 +80,14 @@ fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
         exit: Exit::Done,
         documents: Some(documents.collect()),
     })
+}
+
+/// Returns an address without a name and a password, with which it would be refused by a command that uses it.
+fn masked(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((_, rest)) => format!("***@{rest}"),
+        None => address.to_owned(),
+    }
 }
 
 /// Returns the entry for the endpoints and files of the command line.
