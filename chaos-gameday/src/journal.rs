@@ -66,8 +66,8 @@ impl Journal {
     /// The most changes of probes that are kept each for itself while faults are injected. The series have all of them.
     const MOST_CHANGES: usize = 1000;
 
-    /// The most series of sites that are kept. The comparisons have all sites and rules.
-    const MOST_SITES: usize = 64;
+    /// The most pairs of a site and a rule of which a series is kept. The comparisons have all.
+    pub const MOST_SITES: usize = 64;
 
     /// The largest number that is kept of an answer.
     const LARGEST: f64 = 1e300;
@@ -158,17 +158,18 @@ impl Journal {
     }
 
     /// Notes how the calls of a site fared that a rule hit, and the others, about once a second. Of the pairs of a site and a
-    /// rule, the first 64 are kept.
+    /// rule, the first [`MOST_SITES`](Self::MOST_SITES) are kept.
     pub fn note_site(&mut self, site: &str, rule: &str, sample: SiteSample) {
         let sites = &mut self.details.sites;
+        let all = sites.len().max(1);
         let known = sites
             .iter_mut()
             .find(|it| it.site == site && it.rule == rule);
         if let Some(series) = known {
-            series.add(sample);
+            series.add(sample, all);
         } else if sites.len() < Self::MOST_SITES {
             let mut series = SiteSeries::new(site, rule);
-            series.add(sample);
+            series.add(sample, all);
             sites.push(series);
         }
     }

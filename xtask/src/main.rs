@@ -391,8 +391,8 @@ fn run(line: &str) -> bool {
         return done.inspect_err(|error| eprintln!("{error}")).is_ok();
     }
     let mut command = Command::new(program);
-    // `cargo run` has set them for this program. A build script that reads them, such as ring's, would run again, and what
-    // depends on it would be built again.
+    // `cargo run` sets variables of this package. A build script that reads some of them, such as ring's, would run again, and
+    // what depends on it would be built again.
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {

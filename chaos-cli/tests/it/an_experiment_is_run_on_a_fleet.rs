@@ -162,11 +162,12 @@ fn hits_at_a_replica_without_a_port_are_not_known() {
 #[test]
 fn a_replica_that_joins_during_a_phase_is_in_the_journal() {
     let mut shops = Shops::start(2);
-    let fields = json!({ "phases": [phase("lost", "5s", json!({}))] });
+    let fields = json!({ "phases": [phase("lost", "1m", json!({}))] });
     let child = start(&shops, fields, &[]);
     shops.join();
     until("it has the rules", || !shops.all[2].is_idle());
-    ends(child, 0, ": held\n");
+    kill(&child, "-INT");
+    ends(child, 130, ": interrupted\n");
     assert!(shops.are_idle() && !shops.has_document());
     let targets = shops.targets();
     let joined = targets.iter().find(|it| it["target"] == shops.all[2].id);

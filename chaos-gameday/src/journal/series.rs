@@ -11,6 +11,9 @@ use crate::{experiment::Stage, statistics::Group, verdict::ProbeOutcome};
 /// each two seconds.
 const MOST: usize = 3600;
 
+/// The most samples of all sites and rules together. The journal is written whole each second.
+const MOST_OF_SITES: usize = 4 * MOST;
+
 /// What came of a probe over time.
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -176,7 +179,7 @@ impl ProbeSeries {
             filled,
             ..
         } = self;
-        add(samples, merged, filled, sample, ProbeSample::and);
+        add(samples, merged, filled, MOST, sample, ProbeSample::and);
     }
 }
 
@@ -191,22 +194,25 @@ impl SiteSeries {
         }
     }
 
-    pub(super) fn add(&mut self, sample: SiteSample) {
+    /// Adds a sample; `all` is the number of series that share the room.
+    pub(super) fn add(&mut self, sample: SiteSample, all: usize) {
         let Self {
             samples,
             merged,
             filled,
             ..
         } = self;
-        add(samples, merged, filled, sample, SiteSample::and);
+        let most = MOST.min(MOST_OF_SITES / all);
+        add(samples, merged, filled, most, sample, SiteSample::and);
     }
 }
 
-/// Adds a sample. `merged` is how many go into one, `filled` how many the last one has.
+/// Adds a sample. `merged` is how many go into one, `filled` how many the last one has, and `most` how many are kept.
 fn add<S: Copy>(
     samples: &mut Vec<S>,
     merged: &mut u64,
     filled: &mut u64,
+    most: usize,
     sample: S,
     and: fn(S, S) -> S,
 ) {
@@ -220,8 +226,11 @@ fn add<S: Copy>(
             *filled = 1;
         }
     }
-    if samples.len() > MOST {
-        // The last one has no neighbour, and is half full now.
+    while samples.len() > most {
+        // The last one may have no neighbour.
+        if samples.len().is_multiple_of(2) {
+            *filled += *merged;
+        }
         let pairs = samples
             .chunks(2)
             .filter_map(|pair| pair.iter().copied().reduce(and));
@@ -233,6 +242,29 @@ fn add<S: Copy>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_series_share_their_room() {
+        let mut site = SiteSeries::new("a", "b");
+        let hit = SampleCounts {
+            calls: 1,
+            ..SampleCounts::default()
+        };
+        let others = SampleCounts::default();
+        for at in 0..5_000_u32 {
+            // The others come later.
+            let all = if at < 3_000 { 1 } else { 64 };
+            let at = f64::from(at);
+            site.add(SiteSample { at, hit, others }, all);
+            assert!(site.samples.len() * all <= MOST_OF_SITES);
+            let (last, full) = site.samples.split_last().unwrap();
+            let is_full = |it: &SiteSample| it.hit.calls == site.merged;
+            assert!(full.iter().all(is_full), "at {at}");
+            assert_eq!(last.hit.calls, site.filled);
+        }
+        let calls: u64 = site.samples.iter().map(|it| it.hit.calls).sum();
+        assert_eq!(calls, 5_000);
+    }
 
     #[test]
     fn a_series_is_bounded_and_loses_no_count() {
@@ -251,7 +283,7 @@ mod tests {
                 p99: None,
             };
             let others = SampleCounts::default();
-            site.add(SiteSample { at, hit, others });
+            site.add(SiteSample { at, hit, others }, 1);
             assert!(probe.samples.len() <= MOST && site.samples.len() <= MOST);
         }
         assert_eq!((probe.merged, site.merged), (8, 8));

@@ -55,6 +55,9 @@ pub struct Details {
     pub probes: Vec<ProbeSeries>,
     /// How the calls of each site fared over time, as each rule sees them.
     pub sites: Vec<SiteSeries>,
+    /// How many pairs of a site and a rule there are beyond those.
+    #[serde(default)]
+    pub sites_left_out: usize,
     /// What the comparisons found.
     pub comparisons: Vec<Comparison>,
     /// Who did what at the targets meanwhile, in order of time.

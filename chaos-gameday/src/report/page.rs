@@ -75,6 +75,8 @@ pub(super) struct Page {
     pub(super) figures: Vec<Figure>,
     /// How many plots were left out.
     pub(super) figures_left_out: usize,
+    /// How many pairs of a site and a rule have no series.
+    pub(super) sites_left_out: usize,
     /// What is to be done, and who does it.
     pub(super) follow_ups: Vec<(String, String)>,
     pub(super) command: String,
@@ -149,6 +151,7 @@ impl Page {
             targets: targets(&details.targets).within(room),
             figures,
             figures_left_out,
+            sites_left_out: details.sites_left_out,
             follow_ups: (experiment.follow_ups.iter().take(room.rows))
                 .map(|it| (room.cut(&it.text), it.owner.clone().unwrap_or_default()))
                 .collect(),

@@ -253,6 +253,12 @@ fn errors(text: &str) -> impl Iterator<Item = &str> {
         if line.starts_with("#[derive(") {
             is_derived = line.contains("thiserror::Error");
         }
+        if ["pub(", "struct ", "enum "]
+            .iter()
+            .any(|it| line.starts_with(it))
+        {
+            is_derived = false;
+        }
         let rest = line.strip_prefix("pub struct ");
         let rest = rest.or_else(|| line.strip_prefix("pub enum "))?;
         let name = rest.split(|c: char| !c.is_alphanumeric()).next()?;

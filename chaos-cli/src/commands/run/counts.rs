@@ -89,10 +89,12 @@ impl Counts {
             rule: rule.clone(),
             hit: outcome.hit.clone(),
             spared: outcome.spared.clone(),
-            error_ratio: match outcome.keys.is_empty() {
-                _ if experiment.not_comparable(phase, rule).is_some() => None,
-                true => error_ratio_difference(&outcome.hit, &outcome.spared),
-                false => error_ratio_difference_by_keys(&outcome.keys),
+            error_ratio: if experiment.not_comparable(phase, rule).is_some() {
+                None
+            } else if outcome.keys.is_empty() {
+                error_ratio_difference(&outcome.hit, &outcome.spared)
+            } else {
+                error_ratio_difference_by_keys(&outcome.keys)
             },
         });
         all.collect()

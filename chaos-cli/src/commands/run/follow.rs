@@ -134,8 +134,8 @@ impl Run<'_> {
         })
     }
 
-    /// Returns why the rules of a part are no longer in force at a port, unless guard rails are why. A fleet that has ended
-    /// them everywhere says so before the second look.
+    /// Notes whether the rules of a part are in force at a port, and returns why not, unless guard rails are why. At a fleet,
+    /// two looks have to miss a rule: if the fleet has ended it everywhere, it says so before the second one.
     fn taken_by_others(&self, part: &Part, nth: usize, look: &PortLook) -> Option<String> {
         let why = self.not_in_force(part, nth, look);
         let times = self.missing.borrow_mut().note(nth, why.is_some());

@@ -163,6 +163,7 @@ impl Run<'_> {
         signals: &mut Signals,
         ended: &mut Ended,
     ) -> Option<Cut> {
+        self.missing.take();
         let sites = (!part.observed.is_empty()).then_some(&self.sites[..]);
         let began = now();
         let armed = self.target.arm(part, rules, sites, signals).await;
@@ -170,11 +171,12 @@ impl Run<'_> {
         let cut = match armed {
             Err(cut) => Some(cut),
             Ok(()) => {
-                match part.stage {
-                    // A pause arms nothing.
-                    _ if rules.is_empty() => {}
-                    None => self.armed.set(Armed::Shadows),
-                    Some(_) => self.armed.set(Armed::Rules),
+                // A pause arms nothing.
+                if !rules.is_empty() {
+                    self.armed.set(match part.stage {
+                        None => Armed::Shadows,
+                        Some(_) => Armed::Rules,
+                    });
                 }
                 self.part(part, signals).await
             }
@@ -190,8 +192,11 @@ impl Run<'_> {
         let left = left.filter_map(|(look, name)| Some((name, look.err()?)));
         let left: Vec<_> = left.collect();
         self.record.ended(part, &left, began);
-        if cut.is_none() && left.is_empty() && self.armed.get() == Armed::Rules {
-            self.armed.set(Armed::Over);
+        if cut.is_none() && left.is_empty() {
+            self.armed.set(match self.armed.get() {
+                Armed::Nothing | Armed::Shadows => Armed::Nothing,
+                Armed::Rules | Armed::Over => Armed::Over,
+            });
         }
         // Where faults may go on, no further ones are injected.
         let lost = left.first().cloned();

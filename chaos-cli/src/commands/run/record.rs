@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
     time::SystemTime,
 };
@@ -28,8 +28,8 @@ pub(super) struct Recorder<'r> {
     out: &'r Output,
     pub(super) seen: RefCell<Vec<ProbeSeen>>,
     file: RefCell<JournalFile>,
-    /// The rules of all phases, each once.
-    rules: BTreeSet<String>,
+    /// The rules of all phases, in order, each once.
+    rules: Vec<String>,
     /// What was counted at the last sample, by site and rule: the calls that were hit, and the others.
     last: RefCell<BTreeMap<(String, String), (Group, Group)>>,
     /// The probes that did not hold when they were asked last.
@@ -68,9 +68,7 @@ impl<'r> Recorder<'r> {
             out,
             seen: RefCell::default(),
             file: RefCell::new(file),
-            rules: (experiment.rules())
-                .map(|rule| rule.id().to_owned())
-                .collect(),
+            rules: ids(experiment),
             last: RefCell::default(),
             failing: RefCell::default(),
         })
@@ -194,10 +192,11 @@ impl<'r> Recorder<'r> {
         let at = self.file.borrow().journal().seconds(now());
         let mut last = self.last.borrow_mut();
         let mut shown = Vec::new();
-        let pairs = outcomes.sites();
         // A series for each rule: two rules see one call, each in its own way.
-        let pairs = pairs.flat_map(|site| self.rules.iter().map(move |rule| (site, rule)));
-        for (site, rule) in pairs {
+        let sites: Vec<_> = outcomes.sites().collect();
+        let pairs = self.rules.iter();
+        let pairs = pairs.flat_map(|rule| sites.iter().map(move |site| (*site, rule)));
+        for (site, rule) in pairs.take(Journal::MOST_SITES) {
             let now = outcomes.hit_and_others(rule, site);
             let before = last.entry((site.to_owned(), rule.clone())).or_default();
             let (hit, others) = (now.0.since(&before.0), now.1.since(&before.1));
@@ -212,6 +211,10 @@ impl<'r> Recorder<'r> {
             );
             *before = now;
         }
+        let all = sites.len() * self.rules.len();
+        self.note(|journal| {
+            journal.details.sites_left_out = all.saturating_sub(Journal::MOST_SITES);
+        });
         self.save();
         self.out.json(&json!({ "event": "second", "part": part.name, "at": at, "hits": hits, "sites": shown }));
         if self.out.is_terminal() && !part.ids.is_empty() {
@@ -236,6 +239,17 @@ impl<'r> Recorder<'r> {
     pub(super) fn journal(&self) -> Journal {
         self.file.borrow().journal().clone()
     }
+}
+
+/// Returns the ids of an experiment's rules, each once.
+fn ids(experiment: &Experiment) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    for rule in experiment.rules() {
+        if !ids.iter().any(|id| id == rule.id()) {
+            ids.push(rule.id().to_owned());
+        }
+    }
+    ids
 }
 
 pub(super) fn now() -> SystemTime {
