@@ -11,7 +11,10 @@ use chaos_fleet::{
 use etcd_cluster::Cluster;
 use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 use serde_json::json;
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::{
+    runtime::Runtime,
+    time::{sleep, timeout},
+};
 
 use crate::support::{
     fleet::{Raw, etcd, leases, name, operator, report, take, trust, within},
@@ -320,7 +323,17 @@ async fn what_was_picked_ends_in_time_and_with_its_picker() {
     until("it is hit again", || shop.is_hit()).await;
     operator(&cluster).halt("bob", None).await.unwrap();
     within(HOLD, async || !shop.is_hit()).await;
-    let ended = first.ended(now).await.unwrap();
+    // The replica may have seen the halt before the picker.
+    let told = async {
+        loop {
+            let ended = first.ended(now).await.unwrap();
+            if !ended.is_empty() {
+                break ended;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let ended = timeout(HOLD, told).await.unwrap();
     let is_halt = matches!(&ended[..], [end] if matches!(end.end, Some(DocumentEnd::Halted(_))));
     assert!(is_halt, "{ended:?}");
     operator(&cluster).resume().await.unwrap();
