@@ -187,17 +187,18 @@ impl Controller {
         if let Some(ended) = is_over {
             return Err(FleetError::Over(ended));
         }
-        let ground = match document.leash() {
-            LeashKind::Controller => Ground::Lease(self.lease),
-            LeashKind::Never => Ground::Nothing,
-        };
-        let placed = self.operator.place(document, &self.by, reason, ground);
-        match placed.await {
-            Err(FleetError::Store(StoreError::LeaseLost { .. })) => {
-                Err(FleetError::Over(Ended::Lost))
-            }
-            placed => placed,
-        }
+        put(&self.operator, &self.by, self.lease, document, reason).await
+    }
+
+    /// Puts a document in a task, which goes on when whoever waits for it does not.
+    #[cfg(feature = "picker")]
+    pub(crate) fn put_in_task(
+        &self,
+        document: Document,
+        reason: String,
+    ) -> JoinHandle<Result<Placed, FleetError>> {
+        let (operator, by, lease) = (self.operator.clone(), self.by.clone(), self.lease);
+        tokio::spawn(async move { put(&operator, &by, lease, &document, Some(&reason)).await })
     }
 
     /// Removes a document, whoever has put it, and returns whether there was one.
@@ -269,6 +270,24 @@ impl Controller {
             Ok(released) => released.map_err(FleetError::Store),
             Err(_) => Err(FleetError::Over(Ended::Cancelled)),
         }
+    }
+}
+
+/// Puts a document on a lease, or on nothing if its leash says so.
+async fn put(
+    operator: &Operator,
+    by: &str,
+    lease: i64,
+    document: &Document,
+    reason: Option<&str>,
+) -> Result<Placed, FleetError> {
+    let ground = match document.leash() {
+        LeashKind::Controller => Ground::Lease(lease),
+        LeashKind::Never => Ground::Nothing,
+    };
+    match operator.place(document, by, reason, ground).await {
+        Err(FleetError::Store(StoreError::LeaseLost { .. })) => Err(FleetError::Over(Ended::Lost)),
+        placed => placed,
     }
 }
 

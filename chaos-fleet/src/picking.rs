@@ -10,6 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use tokio::task::JoinHandle;
 
 use self::armed::Armed;
 pub use self::{
@@ -64,6 +65,9 @@ pub struct Picker {
     /// While rules are in force.
     controller: Option<Controller>,
     armed: Vec<Armed>,
+    /// A document that is about to be put. Its task goes on when a turn is dropped midway: a request that is given up may
+    /// reach etcd after the document was removed.
+    putting: Option<JoinHandle<Result<Placed, FleetError>>>,
     /// Documents that are over, or of which it is not known whether they have been put.
     to_remove: Vec<Name>,
     /// What is over, and was not told yet.
@@ -92,6 +96,7 @@ impl Picker {
             hold,
             controller: None,
             armed: Vec::new(),
+            putting: None,
             to_remove: Vec::new(),
             untold: Vec::new(),
         })

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Made, Picker};
 use crate::{
-    controller::{Controller, DocumentEnd, FleetError, Placed},
+    controller::{Controller, DocumentEnd, Ended, FleetError, Placed},
     document::Document,
     error::Refusal,
     picker::{Choice, Pick},
@@ -104,13 +104,17 @@ impl Picker {
         replica: &str,
     ) -> Result<Placed, FleetError> {
         let document = document(pick, replica)?;
+        self.settle().await;
         let Some(controller) = &self.controller else {
             return Err(FleetError::Gone(document.name().clone()));
         };
         let reason = format!("pick {} of {}", ordinal + 1, pick.name());
         // If this is dropped or fails, the document may be there nevertheless.
         self.to_remove.push(document.name().clone());
-        let placed = controller.put(&document, Some(&reason)).await?;
+        let putting = controller.put_in_task(document, reason);
+        let put = self.putting.insert(putting).await;
+        self.putting = None;
+        let placed = put.unwrap_or(Err(FleetError::Over(Ended::Cancelled)))?;
         self.to_remove.retain(|name| *name != placed.name);
         // What was in force of this pick has been replaced.
         self.armed.retain(|armed| armed.placed.name != placed.name);
@@ -124,8 +128,17 @@ impl Picker {
         Ok(placed)
     }
 
+    /// Waits until a document has been put whose turn was dropped midway, or has not.
+    async fn settle(&mut self) {
+        if let Some(putting) = &mut self.putting {
+            let _ = putting.await;
+            self.putting = None;
+        }
+    }
+
     /// Removes what is to be removed: with the hold on the fleet, if nothing else is in force.
     async fn take_back(&mut self) -> Result<(), FleetError> {
+        self.settle().await;
         if self.armed.is_empty() {
             return self.let_go().await;
         }
