@@ -424,8 +424,10 @@ fn the_halt_of_a_fleet_and_that_of_the_file_are_two() {
     wait(Duration::from_millis(200));
     assert!(!path.exists() && followed.problem().is_none());
 
-    // A file that nobody has noticed yet is not removed by the fleet's resume.
-    fs::write(&path, "incident 42").unwrap();
+    // A file that nobody has noticed yet is not removed by the fleet's resume. It comes with its text.
+    let aside = path.with_extension("aside");
+    fs::write(&aside, "incident 42").unwrap();
+    fs::rename(&aside, &path).unwrap();
     match fleet.resume_for_fleet("shop") {
         Err(ChangeError::ResumeRefused { .. }) => {}
         // It was noticed: the file holds.
