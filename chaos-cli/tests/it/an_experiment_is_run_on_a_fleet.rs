@@ -158,7 +158,7 @@ fn hits_at_a_replica_without_a_port_are_not_known() {
     assert!(problem.contains("its hits are not known"), "{problem}");
 }
 
-/// Whoever joins decides for itself whether it is meant.
+/// A replica that joins during a phase decides for itself whether the document is meant for it.
 #[test]
 fn a_replica_that_joins_during_a_phase_is_in_the_journal() {
     let mut shops = Shops::start(2);
