@@ -14,6 +14,9 @@ use siphasher::sip::SipHasher13;
 
 use crate::name::RuleId;
 
+/// How many different draws decide on a call: a draw has 53 bits, which a float holds exactly.
+pub(crate) const DRAWS: u64 = 1 << 53;
+
 thread_local! {
     /// The state of the cheapest generator that suffices, since only the high bits of a draw decide. It is
     /// zero until `draw_of_thread` seeds it, and no state that follows a seed is zero.

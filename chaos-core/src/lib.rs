@@ -123,7 +123,7 @@ pub mod log;
 #[doc(hidden)]
 pub use crate::macros::private as __private;
 #[doc(hidden)]
-pub use crate::site::snapshot::FirstLook;
+pub use crate::site::{snapshot::FirstLook, state::SiteState};
 
 #[doc(inline)]
 pub use crate::{

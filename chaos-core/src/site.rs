@@ -9,6 +9,7 @@ mod observed;
 mod outside;
 mod peer;
 pub(crate) mod snapshot;
+pub(crate) mod state;
 
 use std::{
     sync::{
@@ -27,7 +28,12 @@ use crate::{
     hub::Hub,
     matcher::exempt::Exemptions,
     name::is_site_name,
-    site::{outside::PassedOutside, peer::PeerState, snapshot::SlotId},
+    site::{
+        outside::PassedOutside,
+        peer::PeerState,
+        snapshot::SlotId,
+        state::{ARMED, EACH_HIT, IDLE, NEW, SiteState},
+    },
 };
 
 /// A named place where faults may happen. Elsewhere it is called a fail point or failure flag.
@@ -37,7 +43,7 @@ use crate::{
 #[doc(alias = "failpoint")]
 #[derive(Debug)]
 pub struct Site {
-    /// `IDLE`, `NEW`, `ARMED`, or the number of the rules, from [`snapshot::FIRST`] on. It is read with a
+    /// `IDLE`, `NEW`, `ARMED`, `EACH_HIT`, or the number of the rules, from [`state::FIRST`] on. It is read with a
     /// relaxed load, because it only says whether to look at the rules, and which of them a thread has kept;
     /// arc-swap publishes the rules. A reader that sees the flag late decides as a call before the edit would;
     /// one that sees it early finds the old rules.
@@ -75,6 +81,9 @@ impl Writer {
     /// Returns the state of a site that has these rules: a number of their own if threads keep snapshots of
     /// them.
     fn number(&mut self, rules: &SiteRules) -> usize {
+        if rules.hit_each_call() {
+            return EACH_HIT;
+        }
         if !rules.are_settled_by_glances() {
             return ARMED;
         }
@@ -82,13 +91,6 @@ impl Writer {
         slot.number(rules.reads()).unwrap_or(ARMED)
     }
 }
-
-const IDLE: usize = 0;
-/// Rules aim here, and have to be asked themselves.
-const ARMED: usize = 2;
-/// No call has passed yet: the first pass takes the cold path once. It registers a site in code, and at
-/// a layer it asks the call for its peer.
-const NEW: usize = 1;
 
 impl Site {
     /// Makes a site that nobody has passed yet. The macros call this.
@@ -137,6 +139,14 @@ impl Site {
     #[must_use]
     pub fn is_armed(&self) -> bool {
         !crate::COMPILED_OUT && self.state.load(Ordering::Relaxed) != IDLE
+    }
+
+    /// Returns the state of the site.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub fn state(&self) -> SiteState {
+        SiteState(self.state.load(Ordering::Relaxed))
     }
 
     /// Exempts calls from all rules, at every layer of this name and injector.

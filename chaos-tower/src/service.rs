@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use chaos_core::{Call, Cuts, Decision, FirstLook, LazyFacts, decision::WatchedCall};
+use chaos_core::{Call, Cuts, Decision, FirstLook, LazyFacts, SiteState, decision::WatchedCall};
 use http::{Request, Response};
 use tower_service::Service;
 
@@ -102,21 +102,26 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    let look = service.site_ref.first_look();
-    if look.leaves_alone() {
-        ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)))
+    let state = service.site_ref.state();
+    if state.is_settled_unread() {
+        let look = state.look();
+        match look.leaves_alone() {
+            true => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+            false => go_on(request, look, service),
+        }
+    } else if state.is_settled_by_path() {
+        look_closer(request, state, service)
     } else {
-        look_closer(request, look, service)
+        decide(request, FirstLook::NOTHING, service)
     }
 }
 
-/// Serves a call that is not left alone whatever its facts are, or that guard rails measure. Its method and its path
-/// may suffice. Nothing of the request's own memory is lent for that to a function that is not inlined: see
-/// [`call_armed`].
+/// Serves a call whose method and path may suffice to leave it alone. Nothing of the request's own memory is lent for
+/// that to a function that is not inlined: see [`call_armed`].
 #[inline(never)]
 fn look_closer<S, M, A, B>(
     request: Request<A>,
-    mut look: FirstLook,
+    state: SiteState,
     service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
@@ -125,25 +130,41 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    if look.knows_nothing() && service.site_ref.reads_calls() {
-        look = (service.site_ref).first_look_by(request.method(), request.uri().path());
-        if look.leaves_alone() {
-            return ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request)));
-        }
+    let look = state.look_by(request.method(), request.uri().path());
+    match look.leaves_alone() {
+        true => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+        false => go_on(request, look, service),
     }
+}
+
+/// Serves a call that a look does not leave alone, or that is measured.
+#[cold]
+#[inline(never)]
+fn go_on<S, M, A, B>(
+    request: Request<A>,
+    look: FirstLook,
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
     if look.is_to_be_measured()
         && let Some(watched_call) = service.site_ref.measure_by(request.uri().path())
     {
         return serve_measured(request, watched_call, service);
     }
-    decide(service, look, (request,))
+    decide(request, look, service)
 }
 
+/// Asks the rules about a call, and serves it.
 #[inline(never)]
 fn decide<S, M, A, B>(
-    service: &mut Inject<S, M>,
+    request: Request<A>,
     look: FirstLook,
-    request: (Request<A>,),
+    service: &mut Inject<S, M>,
 ) -> ResponseFuture<S::Future, M>
 where
     S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
@@ -151,6 +172,7 @@ where
     A: HttpBody,
     B: HttpBody,
 {
+    let request = (request,);
     let facts = RequestFacts {
         request: &request.0,
         cut_means: || CutMeans::of::<M, A, B>(M::HOLDS_ERRORS),

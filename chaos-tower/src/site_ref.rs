@@ -4,8 +4,7 @@ use std::fmt;
 
 #[cfg(feature = "connection")]
 use chaos_core::decision::Asked;
-use chaos_core::{Call, Decision, FirstLook, Site, decision::WatchedCall};
-use http::Method;
+use chaos_core::{Call, Decision, FirstLook, Site, SiteState, decision::WatchedCall};
 
 /// A reference to a site. With `compile-out` it is empty and never armed.
 #[derive(Clone, Copy)]
@@ -26,18 +25,8 @@ impl SiteRef {
     }
 
     #[inline(always)]
-    pub(crate) fn first_look(self) -> FirstLook {
-        self.site.first_look()
-    }
-
-    #[inline(always)]
-    pub(crate) fn reads_calls(self) -> bool {
-        self.site.reads_calls()
-    }
-
-    #[inline(always)]
-    pub(crate) fn first_look_by(self, method: &Method, path: &str) -> FirstLook {
-        self.site.first_look_by(method, path)
+    pub(crate) fn state(self) -> SiteState {
+        self.site.state()
     }
 
     #[inline(always)]
@@ -95,17 +84,8 @@ impl SiteRef {
     }
 
     #[inline(always)]
-    pub(crate) fn first_look(self) -> FirstLook {
-        FirstLook::NOTHING
-    }
-
-    #[inline(always)]
-    pub(crate) fn reads_calls(self) -> bool {
-        false
-    }
-
-    pub(crate) fn first_look_by(self, _: &Method, _: &str) -> FirstLook {
-        FirstLook::NOTHING
+    pub(crate) fn state(self) -> SiteState {
+        SiteState::COMPILED_OUT
     }
 
     pub(crate) fn decide_after(self, _: FirstLook, _: &Call<'_>) -> Option<Decision> {

@@ -84,6 +84,17 @@ impl Precheck {
             && (special & (MATCHES | CLOSELY) != CLOSELY || self.keyed.is_some())
     }
 
+    /// Returns whether the rule hits every call, because it has no matcher and its rate is 1.
+    pub(crate) fn hits_all(&self) -> bool {
+        self.hits_if_it_matches() && self.special() & MATCHES == 0
+    }
+
+    /// Returns whether the rule hits every call that it matches, and there is nothing else special about it.
+    #[inline(always)]
+    pub(crate) fn hits_if_it_matches(&self) -> bool {
+        self.bound.load(Relaxed) == dice::DRAWS
+    }
+
     /// Returns whether facts of a call decide.
     pub(crate) fn reads_calls(&self) -> bool {
         self.special() & MATCHES != 0 || self.keyed.is_some()

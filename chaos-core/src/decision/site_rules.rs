@@ -243,6 +243,13 @@ impl SiteRules {
         self.is_plain && self.index.is_none() && can_settle()
     }
 
+    /// Returns whether the first rule hits each call, so that glances settle none. What a thread keeps of calls that are
+    /// measured serves to measure them.
+    pub(crate) fn hit_each_call(&self) -> bool {
+        let hits_all = || (self.rules.get(0)).is_some_and(|rule| rule.precheck.hits_all());
+        self.is_plain && self.watchers.is_none() && hits_all()
+    }
+
     /// Returns what glances read of calls.
     pub(crate) fn reads(&self) -> Reads {
         let mut prechecks = self.rules.iter().map(|rule| &rule.precheck);

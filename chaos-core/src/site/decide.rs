@@ -5,64 +5,31 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use http::Method;
-
 use crate::{
     armed::{Armed, Verdict, draw::Hit},
     call::{Call, site_kind::SiteKind},
     decision::{Decision, firing::plain, overlay_rules, site_rules::SiteRules},
     hub::Hub,
-    matcher::compiled,
     plan::injected::Injected,
     site::{
-        IDLE, NEW, Site,
+        Site,
         snapshot::{self, FirstLook},
+        state::{EACH_HIT, FIRST, IDLE, NEW},
     },
 };
 
 impl Site {
     /// Settles a call by what this thread has kept of the rules, if none of them reads calls and that is enough
-    /// to leave the call alone.
-    ///
-    /// It takes nothing of the request, so that an integration can ask before it moves the request. A call of which
-    /// [nothing is known](FirstLook::knows_nothing) goes on with [`first_look_by`](Self::first_look_by) if the
-    /// rules [read calls](Self::reads_calls). One that is not left alone goes on with
-    /// [`decide_after`](Self::decide_after).
+    /// to leave the call alone. One that is not left alone goes on with [`decide_after`](Self::decide_after).
     #[doc(hidden)]
     #[inline(always)]
     #[must_use]
     pub fn first_look(&self) -> FirstLook {
-        let state = self.state.load(Ordering::Relaxed);
-        if crate::COMPILED_OUT || state < snapshot::FIRST_WITHOUT_CALL {
-            return FirstLook::NOTHING;
+        let state = self.state();
+        match state.is_settled_unread() {
+            true => state.look(),
+            false => FirstLook::NOTHING,
         }
-        snapshot::look(state)
-    }
-
-    /// Returns whether what this thread has kept of the rules may settle a call by its method and its path, and no
-    /// other.
-    #[doc(hidden)]
-    #[inline(always)]
-    #[must_use]
-    pub fn reads_calls(&self) -> bool {
-        let state = self.state.load(Ordering::Relaxed);
-        (snapshot::FIRST..snapshot::FIRST_BY_OTHERS).contains(&state)
-    }
-
-    /// Settles an HTTP request by its method and its path and what this thread has kept of the rules, if that is
-    /// enough to leave the call alone. The rules [read calls](Self::reads_calls), and no earlier look has counted
-    /// the call.
-    ///
-    /// Nothing of the request's own memory is lent to a function that is not inlined, so that an integration
-    /// need not move the request to ask.
-    #[doc(hidden)]
-    #[inline(always)]
-    #[must_use]
-    pub fn first_look_by(&self, method: &Method, path: &str) -> FirstLook {
-        // Another state by now needs no check: nothing is kept under one that is no number of rules, except that
-        // an empty slot leaves calls of an idle site alone.
-        let state = self.state.load(Ordering::Relaxed);
-        snapshot::look_by(state, compiled::bit(Some(method)), path)
     }
 
     /// Asks the rules about one call. Returns `None` if the call is left alone.
@@ -88,14 +55,13 @@ impl Site {
     /// Settles a call as far as what this thread has kept of the rules suffices.
     #[inline(always)]
     pub(crate) fn look_here(&self, call: &Call<'_>) -> FirstLook {
-        // Read once: a second look, at other rules, would count the call again.
-        let state = self.state.load(Ordering::Relaxed);
-        if crate::COMPILED_OUT || state < snapshot::FIRST {
-            FirstLook::NOTHING
-        } else if state < snapshot::FIRST_WITHOUT_CALL {
-            snapshot::look_at(state, call)
+        let state = self.state();
+        if state.is_settled_unread() {
+            state.look()
+        } else if !crate::COMPILED_OUT && state.0 >= FIRST {
+            snapshot::look_at(state.0, call)
         } else {
-            snapshot::look(state)
+            FirstLook::NOTHING
         }
     }
 
@@ -135,9 +101,9 @@ impl Site {
         if look.needs_call() {
             look = snapshot::go_on(look, call);
         } else if look.knows_nothing() {
-            let state = self.state.load(Ordering::Relaxed);
-            if (snapshot::FIRST_BY_OTHERS..snapshot::FIRST_WITHOUT_CALL).contains(&state) {
-                look = snapshot::look_at(state, call);
+            let state = self.state();
+            if state.is_settled_by_others() {
+                look = snapshot::look_at(state.0, call);
             }
         }
         if look.leaves_alone() || look.is_to_be_measured() {
@@ -150,13 +116,20 @@ impl Site {
         let Some(site_rules) = guard.as_ref() else {
             return self.pass_first(call).map(decided);
         };
+        if number == EACH_HIT
+            && let rule = &site_rules.rules[0]
+            && rule.precheck.hits_if_it_matches()
+        {
+            rule.counters.count_matched();
+            return self.fire_by(site_rules, 0, Hit::BY_CHANCE, call, fail, decided);
+        }
         if goes_on && look.is_hit() {
             return self.fire_by(site_rules, look.at(), Hit::BY_CHANCE, call, fail, decided);
         }
         if goes_on {
             return self.look_closer(site_rules, look.at(), call).map(decided);
         }
-        if number >= snapshot::FIRST {
+        if number >= FIRST {
             let rules = site_rules.rules.first_part();
             snapshot::keep(number, rules, self.watchers_to_keep(site_rules));
         }

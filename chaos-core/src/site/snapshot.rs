@@ -22,21 +22,12 @@ use crate::{
     call::Call,
     decision::{site_rules::Reads, watchers::Watchers},
     matcher::compiled::{Known, MethodBit},
-    site::measure::KeptWatchers,
+    site::{measure::KeptWatchers, state::SiteState},
 };
 
 /// How many sites a thread keeps snapshots of, as a power of two. More sites share them.
 const SLOT_BITS: u32 = 5;
-const SLOTS: usize = 1 << SLOT_BITS;
-
-/// The first number of a state that snapshots are kept of. Smaller ones are the other states of a site.
-pub(super) const FIRST: usize = SLOTS;
-
-/// The first number of rules none of which reads the facts of calls.
-pub(super) const FIRST_WITHOUT_CALL: usize = !(usize::MAX >> 1);
-
-/// The first number of rules that read facts of calls, but neither the method nor the path.
-pub(super) const FIRST_BY_OTHERS: usize = FIRST_WITHOUT_CALL >> 1;
+pub(super) const SLOTS: usize = 1 << SLOT_BITS;
 
 /// This many calls that find another number than their own replace a snapshot, so that sites which share a
 /// slot do not replace each other at every call.
@@ -83,14 +74,9 @@ impl SlotId {
     /// Returns a number that was never returned before; `None` when there is none left.
     pub(super) fn number(self, reads: Reads) -> Option<usize> {
         static NEXT: AtomicUsize = AtomicUsize::new(1);
-        let after = |next: usize| (next < FIRST_BY_OTHERS >> SLOT_BITS).then(|| next + 1);
+        let after = |next: usize| (next < SiteState::NUMBERS).then(|| next + 1);
         let next = NEXT.fetch_update(Relaxed, Relaxed, after).ok()?;
-        let first = match reads {
-            Reads::Nothing => FIRST_WITHOUT_CALL,
-            Reads::MethodOrPath => 0,
-            Reads::Others => FIRST_BY_OTHERS,
-        };
-        Some(first | (next << SLOT_BITS) | self.0)
+        Some(SiteState::first(reads) | (next << SLOT_BITS) | self.0)
     }
 }
 
