@@ -260,6 +260,11 @@ impl Armed {
         plain.filter(|plain| plain.can_happen_at(kind))
     }
 
+    /// Returns whether the rule may spare calls that it hits, and takes no more than its path to know of a request.
+    pub(crate) fn may_spare(&self) -> bool {
+        (self.plain.as_ref()).is_some_and(|plain| !plain.always_fires)
+    }
+
     /// Logs that a call was hit, if the rule's decisions can be replayed.
     #[inline]
     pub(crate) fn log(&self, by: impl FnOnce() -> By) {

@@ -212,14 +212,19 @@ impl Hub {
         self.exempts_paths.store(true, Ordering::Relaxed);
     }
 
+    /// Returns whether there are paths that are exempt at every site.
+    #[inline]
+    pub(crate) fn may_exempt_paths(&self) -> bool {
+        self.exempts_paths.load(Ordering::Relaxed)
+    }
+
     /// Returns whether a request with this path is exempt at every site.
     pub(crate) fn exempts_path(&self, path: &str) -> bool {
         let exempts = |exempt: &str| {
             let below = path.strip_prefix(exempt);
             below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
         };
-        self.exempts_paths.load(Ordering::Relaxed)
-            && (self.exempt_paths.load().iter()).any(|exempt| exempts(exempt))
+        self.may_exempt_paths() && (self.exempt_paths.load().iter()).any(|exempt| exempts(exempt))
     }
 
     /// Reserves memory to burn, and returns how much: what the policy leaves.

@@ -32,7 +32,7 @@ use crate::{
         outside::PassedOutside,
         peer::PeerState,
         snapshot::SlotId,
-        state::{ARMED, EACH_HIT, IDLE, NEW, SiteState},
+        state::{ARMED, EACH_HIT, EACH_SPARED, IDLE, NEW, SiteState},
     },
 };
 
@@ -43,7 +43,7 @@ use crate::{
 #[doc(alias = "failpoint")]
 #[derive(Debug)]
 pub struct Site {
-    /// `IDLE`, `NEW`, `ARMED`, `EACH_HIT`, or the number of the rules, from [`state::FIRST`] on. It is read with a
+    /// `IDLE`, `NEW`, `ARMED`, `EACH_HIT`, `EACH_SPARED`, or the number of the rules, from [`state::FIRST`] on. It is read with a
     /// relaxed load, because it only says whether to look at the rules, and which of them a thread has kept;
     /// arc-swap publishes the rules. A reader that sees the flag late decides as a call before the edit would;
     /// one that sees it early finds the old rules.
@@ -81,8 +81,12 @@ impl Writer {
     /// Returns the state of a site that has these rules: a number of their own if threads keep snapshots of
     /// them.
     fn number(&mut self, rules: &SiteRules) -> usize {
-        if rules.hit_each_call() {
-            return EACH_HIT;
+        if let Some(rule) = rules.that_hits_each_call() {
+            return if rule.may_spare() {
+                EACH_SPARED
+            } else {
+                EACH_HIT
+            };
         }
         if !rules.are_settled_by_glances() {
             return ARMED;
@@ -177,11 +181,21 @@ impl Site {
     }
 
     /// Returns whether the calls with a path are exempt, here or at every site.
-    #[inline]
+    #[inline(always)]
     fn exempts_path(&self, hub: &Hub, path: &str) -> bool {
+        // This tells most calls from all that are.
+        (self.has_own_exemptions.load(Ordering::Relaxed)
+            || hub.may_exempt_paths()
+            || Exemptions::usual_may_have(self.kind, path))
+            && self.looks_up_path(hub, path)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn looks_up_path(&self, hub: &Hub, path: &str) -> bool {
         let here = match self.has_own_exemptions.load(Ordering::Relaxed) {
             true => self.exemptions().have(path),
-            false => Exemptions::usual_have(self.kind, path),
+            false => Exemptions::usual_at(self.kind).have(path),
         };
         here || hub.exempts_path(path)
     }

@@ -111,6 +111,8 @@ where
         }
     } else if state.is_settled_by_path() {
         look_closer(request, state, service)
+    } else if state.may_spare_each() {
+        spare_or_decide(request, service)
     } else {
         decide(request, FirstLook::NOTHING, service)
     }
@@ -134,6 +136,24 @@ where
     match look.leaves_alone() {
         true => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
         false => go_on(request, look, service),
+    }
+}
+
+/// Serves a call that a rule hits, and may spare.
+#[inline(never)]
+fn spare_or_decide<S, M, A, B>(
+    request: Request<A>,
+    service: &mut Inject<S, M>,
+) -> ResponseFuture<S::Future, M>
+where
+    S: InnerService<Request<RequestBody<M, A>>, Response = Response<B>>,
+    M: HttpSurface<A, B, S::Error>,
+    A: HttpBody,
+    B: HttpBody,
+{
+    match service.site_ref.spares_each(request.uri().path()) {
+        true => ResponseFuture::pass(service.inner.call(M::Requests::pass_request(request))),
+        false => decide(request, FirstLook::NOTHING, service),
     }
 }
 

@@ -39,6 +39,12 @@ impl SiteRef {
         self.site.decide(call)
     }
 
+    /// Settles a call of a site where the first rule hits each and may spare it.
+    #[inline(always)]
+    pub(crate) fn spares_each(self, path: &str) -> bool {
+        self.site.spares_each(path)
+    }
+
     /// Begins to measure a call that no rule hits, if its path and what the thread has kept suffice.
     #[inline(always)]
     pub(crate) fn measure_by(self, path: &str) -> Option<WatchedCall> {
@@ -95,6 +101,10 @@ impl SiteRef {
     #[cfg(feature = "reqwest")]
     pub(crate) fn decide(self, _: &Call<'_>) -> Option<Decision> {
         None
+    }
+
+    pub(crate) fn spares_each(self, _: &str) -> bool {
+        false
     }
 
     pub(crate) fn measure_by(self, _: &str) -> Option<WatchedCall> {

@@ -243,11 +243,11 @@ impl SiteRules {
         self.is_plain && self.index.is_none() && can_settle()
     }
 
-    /// Returns whether the first rule hits each call, so that glances settle none. What a thread keeps of calls that are
-    /// measured serves to measure them.
-    pub(crate) fn hit_each_call(&self) -> bool {
-        let hits_all = || (self.rules.get(0)).is_some_and(|rule| rule.precheck.hits_all());
-        self.is_plain && self.watchers.is_none() && hits_all()
+    /// Returns the first rule if it hits each call, so that glances settle none. Where calls are measured, what a thread
+    /// keeps serves to measure them.
+    pub(crate) fn that_hits_each_call(&self) -> Option<&Arc<Armed>> {
+        let first = (self.rules.get(0)).filter(|_| self.is_plain && self.watchers.is_none());
+        first.filter(|rule| rule.precheck.hits_all())
     }
 
     /// Returns what glances read of calls.

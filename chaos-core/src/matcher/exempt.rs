@@ -66,10 +66,11 @@ impl Exemptions {
         }
     }
 
-    /// Returns whether a call with this path is exempt at a site of this kind that has set nothing else.
+    /// Returns whether a call with this path may be exempt at a site of this kind that has set nothing else: few paths
+    /// begin as those of health checks do.
     #[inline]
-    pub(crate) fn usual_have(kind: SiteKind, path: &str) -> bool {
-        Self::usual_at(kind).health_checks && is_health_check(path)
+    pub(crate) fn usual_may_have(kind: SiteKind, path: &str) -> bool {
+        Self::usual_at(kind).health_checks && begins_as_health_check(path)
     }
 
     /// Exempts the calls whose path satisfies `path`, besides those exempt so far. A text alone is a route, as with
@@ -97,7 +98,6 @@ impl Exemptions {
     }
 
     /// Returns whether a call with this path is exempt.
-    #[inline]
     pub(crate) fn have(&self, path: &str) -> bool {
         self.health_checks && is_health_check(path)
             || (self.paths.iter()).any(|exempt| exempt.matches(&|| [path].into_iter()))
@@ -110,9 +110,24 @@ impl Default for Exemptions {
     }
 }
 
-#[inline]
 fn is_health_check(path: &str) -> bool {
-    // The letter tells most paths from all of them.
+    HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH)
+}
+
+#[inline]
+fn begins_as_health_check(path: &str) -> bool {
     matches!(path.as_bytes(), [b'/', b'g' | b'h' | b'l' | b'r', ..])
-        && (HEALTH_CHECKS.contains(&path) || path.starts_with(GRPC_HEALTH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_health_checks_begin_as_such() {
+        for path in HEALTH_CHECKS.iter().chain([&GRPC_HEALTH]) {
+            assert!(begins_as_health_check(path), "{path}");
+            assert!(Exemptions::new().have(path), "{path}");
+        }
+    }
 }

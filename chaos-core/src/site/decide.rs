@@ -14,7 +14,7 @@ use crate::{
     site::{
         Site,
         snapshot::{self, FirstLook},
-        state::{EACH_HIT, FIRST, IDLE, NEW},
+        state::{EACH_HIT, EACH_SPARED, FIRST, IDLE, NEW},
     },
 };
 
@@ -116,7 +116,7 @@ impl Site {
         let Some(site_rules) = guard.as_ref() else {
             return self.pass_first(call).map(decided);
         };
-        if number == EACH_HIT
+        if matches!(number, EACH_HIT | EACH_SPARED)
             && let rule = &site_rules.rules[0]
             && rule.precheck.hits_if_it_matches()
         {

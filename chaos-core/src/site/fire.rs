@@ -11,10 +11,41 @@ use crate::{
         site_rules::{Evaluation, SiteRules},
     },
     hub::{Hub, reentrancy},
-    site::Site,
+    site::{Site, state::EACH_SPARED},
 };
 
 impl Site {
+    /// Settles an HTTP request in [a state](crate::SiteState::may_spare_each) in which the first rule hits each call and may
+    /// spare it, if the path suffices and no other rule is asked. Returns whether the request is left alone. If not,
+    /// nothing was done.
+    #[doc(hidden)]
+    #[cold]
+    #[inline(never)]
+    #[must_use]
+    pub fn spares_each(&self, path: &str) -> bool {
+        let guard = self.rules.load();
+        let Some(site_rules) = guard.as_ref() else {
+            return false;
+        };
+        if site_rules.number != EACH_SPARED || self.peer.is_to_ask() {
+            return false;
+        }
+        let (rule, hub) = (&site_rules.rules[0], &site_rules.hub);
+        let Some(plain) = rule.plain_at(self.kind) else {
+            return false;
+        };
+        let spares = rule.precheck.hits_if_it_matches()
+            && site_rules.are_over_after(0, plain)
+            && !hub.bounds_hits()
+            && !self.is_exempt_by(hub, Some(path))
+            && !rule.arming.is_over_by(&hub.clock)
+            && plain::spares(plain, rule);
+        if spares {
+            rule.counters.count_matched();
+        }
+        spares
+    }
+
     /// Fires the rule that hit, and those after it that hit too.
     #[cold]
     #[inline(never)]
@@ -49,14 +80,16 @@ impl Site {
     ) -> Option<T> {
         self.peer.ask(call);
         let (rule, hub) = (&site_rules.rules[from], &site_rules.hub);
-        let Some(plain) = (rule.plain_at(self.kind)).filter(|plain| {
-            site_rules.are_over_after(from, plain)
-                && !hub.bounds_hits()
-                && !self.is_exempt(hub, call)
-                && !rule.arming.is_over_by(&hub.clock)
-        }) else {
+        let Some(plain) = rule.plain_at(self.kind) else {
             return self.fire_any(site_rules, from, hit, call).map(decided);
         };
+        if !site_rules.are_over_after(from, plain)
+            || hub.bounds_hits()
+            || self.is_exempt(hub, call)
+            || rule.arming.is_over_by(&hub.clock)
+        {
+            return self.fire_any(site_rules, from, hit, call).map(decided);
+        }
         if !plain::takes(plain, rule) {
             return None;
         }
@@ -108,9 +141,16 @@ impl Site {
     }
 
     /// Returns whether no rule fires on the call, whichever hits it.
-    #[inline]
+    #[inline(always)]
     fn is_exempt(&self, hub: &Hub, call: &Call<'_>) -> bool {
+        self.is_exempt_by(hub, call.path())
+    }
+
+    #[inline(always)]
+    fn is_exempt_by(&self, hub: &Hub, path: Option<&str>) -> bool {
         // A site may still hold rules when a halt begins, because an edit works on them.
-        hub.is_halted() || reentrancy::is_notifying() || self.exempts(hub, call)
+        hub.is_halted()
+            || reentrancy::is_notifying()
+            || path.is_some_and(|path| self.exempts_path(hub, path))
     }
 }

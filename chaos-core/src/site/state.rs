@@ -17,6 +17,8 @@ pub(super) const NEW: usize = 1;
 pub(super) const ARMED: usize = 2;
 /// Rules aim here, and the first of them hits each call.
 pub(super) const EACH_HIT: usize = 3;
+/// Rules aim here, and the first of them hits each call and may spare it: it has a limit, or only counts.
+pub(super) const EACH_SPARED: usize = 4;
 
 /// The first number of rules that snapshots are kept of. Such a number is never used twice.
 pub(super) const FIRST: usize = SLOTS;
@@ -66,6 +68,13 @@ impl SiteState {
     #[inline(always)]
     pub(super) fn is_settled_by_others(self) -> bool {
         (FIRST..FIRST_BY_PATH).contains(&self.0)
+    }
+
+    /// Returns whether the first rule hits each call and may spare it. [`Site::spares_each`](crate::Site::spares_each) tells.
+    #[inline(always)]
+    #[must_use]
+    pub fn may_spare_each(self) -> bool {
+        self.0 == EACH_SPARED
     }
 
     /// Settles a call by what this thread has kept of rules that do not read it.

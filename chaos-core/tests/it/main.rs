@@ -19,6 +19,7 @@ mod changes_are_undone;
 mod choices_keep_their_weights;
 mod code_means_what_json_means;
 mod deadlines_end_rules;
+mod each_call_is_hit;
 mod errors_are_of_ones_own;
 mod errors_are_one_line;
 mod every_call_is_measured;

@@ -66,6 +66,15 @@ pub(crate) fn takes(plain: &PlainRule, rule: &Armed) -> bool {
     !plain.is_shadow
 }
 
+/// Returns whether a plain rule spares a call that it hit by chance: its limit is used up, or it is a shadow rule. Then the
+/// call is counted. It is not exempt, and the rule has not expired.
+#[inline]
+pub(crate) fn spares(plain: &PlainRule, rule: &Armed) -> bool {
+    let limit = rule.rule.trigger.limit;
+    let is_used_up = limit.is_some_and(|limit| rule.arming.progress.spent() >= limit.get());
+    (is_used_up || plain.is_shadow) && !takes(plain, rule)
+}
+
 /// Fails a call in plain code at once by a plain rule that ends the call, and counts the injection. The rule
 /// [takes](takes) the call. Returns `None` if it is over, or its fault is no error.
 #[inline]
