@@ -138,7 +138,7 @@ impl Precheck {
     }
 
     /// Decides on one call that matches by its key.
-    #[inline(never)]
+    #[inline(always)]
     fn glance_by_key(&self, keyed: &Keyed, call: &Call<'_>) -> Glance {
         if self.special() & (EXPIRED | OFF) != 0 {
             return Glance::LookCloser;

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::{
     body::FaultBody,
-    boxed_future::{BoxedFuture, boxed_future},
+    boxed_future::{BoxedFuture, pooled_future},
     execute::{outcome::Outcome, protocol::Protocol},
     surface::{Bodies, HttpBody, HttpSurface, RequestBody},
 };
@@ -33,7 +33,7 @@ where
     A: HttpBody,
     B: HttpBody,
 {
-    boxed_future(EndAtOnce::<S, S::Future, M, A, B> {
+    pooled_future(EndAtOnce::<S, S::Future, M, A, B> {
         inner: Some(inner),
         request: Some(request),
         decision: Some(decision),
