@@ -132,6 +132,10 @@ fn series_of_sites_are_bounded() {
     assert_eq!(journal.details.sites.len(), 64);
     let samples = |at: usize| journal.details.sites[at].samples.len();
     assert_eq!((samples(0), samples(63)), (191, 1));
+    // A part in which no port has answered yet has no pairs.
+    journal.note_pairs(240);
+    journal.note_pairs(0);
+    assert_eq!(journal.details.sites_left_out, 176);
 }
 
 #[test]

@@ -359,8 +359,11 @@ fn a_page_is_bounded() {
     let refused = journal.details.targets[1].clone();
     journal.details.targets = vec![target; 5000];
     journal.details.targets.push(refused);
+    journal.note_pairs(96);
     let html = report_html(&journal);
     assert!(html.len() < 500_000, "{}", html.len());
+    let left_out = "No series is kept of 32 more pairs of a site and a rule.";
+    assert!(html.contains(left_out) && report_markdown(&journal).contains(left_out));
     assert!(html.contains("4800 more are in the journal."));
     assert!(html.contains("The numbers of 67 more plots are in the journal."));
     // What went wrong is not among what was left out.
