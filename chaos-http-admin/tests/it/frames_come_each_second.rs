@@ -21,9 +21,9 @@ use crate::support::{
     document::Document,
     port::{Answer, Port, failing},
     sse::{Sse, field},
+    wire::LONG,
 };
 
-const LONG: Duration = Duration::from_secs(30);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// One listener.
@@ -83,8 +83,7 @@ async fn until_idle(site: &Site) {
 async fn rules_are_told_whose_counts_have_changed() {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     port.injector.put(lost("a", "db.read"));
     port.injector.put(lost("b", "db.write"));
     let mut frames = Frames::listen(&port, "").await;
