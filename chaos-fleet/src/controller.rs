@@ -160,12 +160,6 @@ impl Controller {
         })
     }
 
-    /// Returns whether the controller is over, so that nothing of it is in force for longer than a hold.
-    #[cfg(feature = "picker")]
-    pub(crate) fn is_over(&self) -> bool {
-        self.ended.borrow().is_some()
-    }
-
     /// Returns the operator of the same fleet, over the same session.
     #[must_use]
     pub fn operator(&self) -> &Operator {
@@ -183,22 +177,16 @@ impl Controller {
         document: &Document,
         reason: Option<&str>,
     ) -> Result<Placed, FleetError> {
-        let is_over = self.ended.borrow().clone();
-        if let Some(ended) = is_over {
-            return Err(FleetError::Over(ended));
-        }
+        self.goes_on()?;
         put(&self.operator, &self.by, self.lease, document, reason).await
     }
 
-    /// Puts a document in a task, which goes on when whoever waits for it does not.
-    #[cfg(feature = "picker")]
-    pub(crate) fn put_in_task(
-        &self,
-        document: Document,
-        reason: String,
-    ) -> JoinHandle<Result<Placed, FleetError>> {
-        let (operator, by, lease) = (self.operator.clone(), self.by.clone(), self.lease);
-        tokio::spawn(async move { put(&operator, &by, lease, &document, Some(&reason)).await })
+    /// Returns an error if the controller is over. etcd may have its lease nevertheless, until it is revoked.
+    fn goes_on(&self) -> Result<(), FleetError> {
+        match &*self.ended.borrow() {
+            Some(ended) => Err(FleetError::Over(ended.clone())),
+            None => Ok(()),
+        }
     }
 
     /// Removes a document, whoever has put it, and returns whether there was one.

@@ -122,7 +122,7 @@ impl Document {
     /// # Errors
     /// Returns an error that names the field and what it accepts.
     pub fn from_value(value: Value) -> Result<Self, Refusal> {
-        let shape: Shape = read(value, &["", "aim", "fleet"])?;
+        let shape: Shape = read(value, &["", "/aim", "/fleet"])?;
         shape.aim.check()?;
         let rules = rules_of(&shape.rules)?;
         Ok(Self {
@@ -221,14 +221,13 @@ fn ttl_of(text: &str) -> Result<Duration, Refusal> {
     Ok(ttl)
 }
 
-/// Reads an object. At `objects`, a list is refused, whose items would be read as the fields of an object.
+/// Reads an object. At `objects`, which are pointers of RFC 6901, a list is refused, whose items would be read as the fields
+/// of an object.
 fn read<T: DeserializeOwned>(value: Value, objects: &[&str]) -> Result<T, Refusal> {
-    let is_list = |field: &str| match field {
-        "" => value.is_array(),
-        field => value.get(field).is_some_and(Value::is_array),
-    };
-    if let Some(field) = objects.iter().find(|field| is_list(field)) {
-        return Err(Refusal::new(*field, "it is a list", "an object"));
+    let is_list = |pointer: &str| value.pointer(pointer).is_some_and(Value::is_array);
+    if let Some(pointer) = objects.iter().find(|pointer| is_list(pointer)) {
+        let field = pointer.trim_start_matches('/').replace('/', ".");
+        return Err(Refusal::new(field, "it is a list", "an object"));
     }
     serde_path_to_error::deserialize(value).map_err(shape_refusal)
 }

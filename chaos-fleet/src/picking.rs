@@ -66,7 +66,8 @@ pub struct Picker {
     controller: Option<Controller>,
     armed: Vec<Armed>,
     /// A document that is about to be put. Its task goes on when a turn is dropped midway: a request that is given up may
-    /// reach etcd after the document was removed.
+    /// reach etcd after the document was removed. So may one that etcd has not answered in time: such a document stays for
+    /// its ttl, or until the picker lets go of the fleet.
     putting: Option<JoinHandle<Result<Placed, FleetError>>>,
     /// Documents that are over, or of which it is not known whether they have been put.
     to_remove: Vec<Name>,

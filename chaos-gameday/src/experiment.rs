@@ -38,7 +38,7 @@ pub use self::{
     target::{FleetTarget, Target},
     terms::{AtLeast, Conclusive, Estimate, FollowUp, Observe, Stop, WorseThanControl},
 };
-use crate::{error::ExperimentError, span::Span};
+use crate::{error::ExperimentError, objects, span::Span};
 
 /// An experiment: what is believed, what is injected, and what would be a surprise. What is made by [`experiment_from`] is
 /// valid; whether a target accepts its rules is the target's own decision.
@@ -284,7 +284,7 @@ impl Serialize for Experiment {
 
 impl<'de> Deserialize<'de> for Experiment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let doc = ExperimentDoc::deserialize(deserializer)?;
+        let doc: ExperimentDoc = objects::object(deserializer)?;
         Self::read(doc).map_err(serde::de::Error::custom)
     }
 }

@@ -174,6 +174,13 @@ impl Journal {
         }
     }
 
+    /// Notes that `pairs` pairs of a site and a rule are counted. Those beyond [`MOST_SITES`](Self::MOST_SITES) have no series;
+    /// the most that was noted counts.
+    pub fn note_pairs(&mut self, pairs: usize) {
+        let left_out = &mut self.details.sites_left_out;
+        *left_out = pairs.saturating_sub(Self::MOST_SITES).max(*left_out);
+    }
+
     /// Notes the verdict. The journal is complete.
     pub fn finish(&mut self, verdict: Verdict, reasons: Vec<String>, at: SystemTime) {
         let seconds = self.seconds(at);

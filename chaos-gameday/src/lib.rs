@@ -45,6 +45,7 @@ mod experiment;
 mod export;
 mod journal;
 mod judgement;
+mod objects;
 mod report;
 mod span;
 mod statistics;

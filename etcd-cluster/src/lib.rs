@@ -113,6 +113,16 @@ impl Cluster {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Lets nobody in without a password from now on: `root` with `secret` may do everything, and `others`, each of the form
+    /// `name:password`, nothing. [`ctl`](Self::ctl) names no user.
+    pub fn require_users(&self, others: &[&str]) {
+        for user in [&["root:secret"], others].concat() {
+            self.ctl(&["user", "add", user]);
+        }
+        self.ctl(&["user", "grant-role", "root", "root"]);
+        self.ctl(&["auth", "enable"]);
+    }
+
     /// Runs `etcdctl` at the first member, which may not answer, and returns what it prints if it does.
     #[must_use]
     pub fn ctl_if_it_answers(&self, arguments: &[&str]) -> Option<String> {

@@ -23,15 +23,7 @@ fn with(config: &Path, arguments: &[&str]) -> Ran {
 
 #[test]
 fn a_fleet_is_written_beside_what_is_there_and_asked() {
-    let etcd = Etcd::start();
-    for arguments in [
-        &["user", "add", "root:secret"][..],
-        &["user", "grant-role", "root", "root"],
-        &["auth", "enable"],
-    ] {
-        etcd.ctl(arguments);
-    }
-    let (fleet, password) = (etcd.fleet(), etcd.file("password", "secret\n"));
+    let (etcd, fleet, password) = Etcd::guarded();
     let key = etcd.file("fleet.key", "a secret of at least 32 bytes, or more");
     let config = etcd.file(
         "config.toml",

@@ -2,6 +2,8 @@
 
 use std::{fs, path::Path};
 
+use serde_json::json;
+
 use crate::support::{
     port::Port,
     program::{Ran, command, run},
@@ -59,6 +61,35 @@ fn a_context_is_added_used_and_listed() {
         .expect(0)
         .json();
     assert_eq!(json[0]["endpoint"], one.url);
+}
+
+/// Addresses with an `@` in their path were listed without their scheme and host, and a secret in a query was listed.
+#[test]
+fn endpoints_are_listed_as_they_are_unless_they_may_hold_a_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    let fine = [
+        "http://h:9/shop@1",
+        "https://h/shop",
+        "unix:/run/app@1.sock",
+    ];
+    let refused = [
+        "http://ann:hunter2@h",
+        "http://h/?token=hunter2",
+        "http://h/#hunter2",
+        "h?hunter2",
+    ];
+    let text = format!(
+        "[contexts.fine]\nendpoints = {fine:?}\n[contexts.refused]\nendpoints = {refused:?}\n"
+    );
+    fs::write(&config, text).unwrap();
+    let json = with(&config, None, &["--json", "context", "ls"]);
+    let json = json.expect(0).json();
+    assert_eq!(json[0]["endpoints"], json!(fine));
+    assert_eq!(json[1]["endpoints"], json!(vec!["***"; 4]));
+    let table = with(&config, None, &["context", "ls"]).expect(0).stdout;
+    assert!(table.contains(&fine.join(", ")), "{table}");
+    assert!(table.contains("***, ***, ***, ***"), "{table}");
 }
 
 #[test]

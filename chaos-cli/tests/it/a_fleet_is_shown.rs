@@ -182,15 +182,7 @@ fn leashed(etcd: &Etcd) -> String {
 
 #[test]
 fn who_asks_is_said_by_arguments_the_environment_or_a_context() {
-    let etcd = Etcd::start();
-    for arguments in [
-        &["user", "add", "root:secret"][..],
-        &["user", "grant-role", "root", "root"],
-        &["auth", "enable"],
-    ] {
-        etcd.ctl(arguments);
-    }
-    let (fleet, password) = (etcd.fleet(), etcd.file("password", "secret\n"));
+    let (etcd, fleet, password) = Etcd::guarded();
     let wrong = etcd.file("wrong", "hunter2");
     for user in [&[][..], &["--user", "root", "--password-file", &wrong]] {
         let ran = chaosctl(&[&["fleet", "--fleet", &fleet], user, &["status"]].concat()).expect(4);

@@ -2,3 +2,4 @@
 
 pub(crate) mod leashes;
 pub(crate) mod listening;
+pub(crate) mod waiting;

@@ -7,6 +7,8 @@ use chaos_core::{Clock, Injected, Injector, Rule, RuleError, inject, inject_asyn
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use crate::support::waiting::until_async;
+
 fn read(text: &str) -> Vec<Rule> {
     wire::rules_from_short(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
@@ -335,7 +337,7 @@ fn a_value_that_nobody_reads_is_an_error_and_no_panic() {
 /// In fail-rs, a sleep blocks the executor: no tick of a timer ran during it.
 #[tokio::test]
 async fn a_sleep_in_async_code_lets_others_run() {
-    let injector = armed("db.read=sleep(100)");
+    let injector = armed("db.read=sleep(20000)");
     let sleeping = async { inject_async!(injector: &injector, "db.read").await };
     let ticking = async {
         for _ in 0..5 {
@@ -356,12 +358,11 @@ async fn a_pause_ends_when_its_rule_changes() {
     let injector = armed("db.read=pause");
     let paused = async { inject_async!(injector: &injector, "db.read").await };
     let changing = async {
-        while injector
-            .counts("env.db.read.1")
-            .is_none_or(|counts| counts.active == 0)
-        {
-            tokio::task::yield_now().await;
-        }
+        let is_paused = || {
+            let counts = injector.counts("env.db.read.1");
+            counts.is_some_and(|counts| counts.active > 0)
+        };
+        until_async("the call is paused", is_paused).await;
         injector.replace(read("db.read=off")).unwrap();
     };
     let (passed, ()) = tokio::join!(paused, changing);

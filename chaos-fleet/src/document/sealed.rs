@@ -155,7 +155,8 @@ impl Sealed {
 
     /// Reads claims of the document `name`, whether it has expired or not.
     pub(crate) fn of(claims: Value, fleet: &Name, name: &Name) -> Result<Self, Refusal> {
-        let claims: Claims = read(claims, &["", "document"])?;
+        let objects = ["", "/document", "/document/meant", "/document/fleet"];
+        let claims: Claims = read(claims, &objects)?;
         for (field, signed, expected) in [("aud", &claims.aud, fleet), ("jti", &claims.jti, name)] {
             if signed != expected {
                 let problem = format!("it is signed for `{signed}`");

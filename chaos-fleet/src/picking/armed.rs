@@ -1,10 +1,11 @@
 //! The rules of picks: how they are put, and how they end.
 
-use std::future::ready;
+use std::{future::ready, panic::resume_unwind};
 
 use chaos_core::wire;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::task::JoinError;
 
 use super::{Made, Picker};
 use crate::{
@@ -111,10 +112,10 @@ impl Picker {
         let reason = format!("pick {} of {}", ordinal + 1, pick.name());
         // If this is dropped or fails, the document may be there nevertheless.
         self.to_remove.push(document.name().clone());
-        let putting = controller.put_in_task(document, reason);
+        let putting = controller.put_in_task(document, reason)?;
         let put = self.putting.insert(putting).await;
         self.putting = None;
-        let placed = put.unwrap_or(Err(FleetError::Over(Ended::Cancelled)))?;
+        let placed = outcome(put)?;
         self.to_remove.retain(|name| *name != placed.name);
         // What was in force of this pick has been replaced.
         self.armed.retain(|armed| armed.placed.name != placed.name);
@@ -131,8 +132,9 @@ impl Picker {
     /// Waits until a document has been put whose turn was dropped midway, or has not.
     async fn settle(&mut self) {
         if let Some(putting) = &mut self.putting {
-            let _ = putting.await;
+            let put = putting.await;
             self.putting = None;
+            let _ = outcome(put);
         }
     }
 
@@ -151,6 +153,15 @@ impl Picker {
         }
         Ok(())
     }
+}
+
+/// Returns what came of a put in a task. A panic of the task goes on in the caller.
+fn outcome(put: Result<Result<Placed, FleetError>, JoinError>) -> Result<Placed, FleetError> {
+    put.unwrap_or_else(|error| match error.try_into_panic() {
+        Ok(panic) => resume_unwind(panic),
+        // Its runtime has ended.
+        Err(_) => Err(FleetError::Over(Ended::Cancelled)),
+    })
 }
 
 /// Returns the document that arms the rules of a pick at one replica.
@@ -178,5 +189,29 @@ async fn over_by_now(controller: &Controller, placed: &Placed) -> Option<Documen
         biased;
         end = controller.over(placed) => Some(end),
         () = ready(()) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::spawn;
+
+    use super::*;
+
+    #[tokio::test]
+    #[should_panic(expected = "a defect of the put")]
+    async fn a_panic_of_a_put_is_one_of_the_picker() {
+        let _ = outcome(spawn(async { panic!("a defect of the put") }).await);
+    }
+
+    #[tokio::test]
+    async fn a_put_whose_runtime_has_ended_is_cancelled() {
+        let putting = spawn(std::future::pending());
+        putting.abort();
+        let put = outcome(putting.await);
+        assert!(
+            matches!(put, Err(FleetError::Over(Ended::Cancelled))),
+            "{put:?}"
+        );
     }
 }

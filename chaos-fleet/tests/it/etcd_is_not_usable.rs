@@ -18,14 +18,7 @@ async fn status(etcd: Etcd) -> Result<(), FleetError> {
 #[tokio::test]
 async fn etcd_that_wants_a_password() {
     let cluster = Cluster::start();
-    for arguments in [
-        &["user", "add", "root:secret"][..],
-        &["user", "grant-role", "root", "root"],
-        &["user", "add", "eve:other"],
-        &["auth", "enable"],
-    ] {
-        cluster.ctl(arguments);
-    }
+    cluster.require_users(&["eve:other"]);
     status(etcd(&cluster).user("root", "secret")).await.unwrap();
     for etcd in [
         etcd(&cluster),

@@ -62,6 +62,16 @@ async fn other_rules_stay_and_each_slip_is_named() {
             .to_string(),
             "already",
         ),
+        (
+            "meant",
+            document("meant", json!({ "document": { "meant": [{}, "all"] } })).to_string(),
+            "document.meant: it is a list",
+        ),
+        (
+            "terms",
+            document("terms", json!({ "document": { "fleet": [5, 1] } })).to_string(),
+            "document.fleet: it is a list",
+        ),
         ("free", document("free", json!({})).to_string(), "leash"),
         (
             "bound",

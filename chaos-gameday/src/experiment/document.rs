@@ -10,7 +10,7 @@ use super::{
     rule_document::RuleJson,
     terms::{Conclusive, Estimate, FollowUpDoc, Observe, Stop},
 };
-use crate::span::Span;
+use crate::{objects, span::Span};
 
 /// An experiment: what is believed, what is injected, and what would be a surprise.
 #[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
@@ -37,23 +37,28 @@ pub(crate) struct ExperimentDoc {
     #[schemars(length(max = 100))]
     pub(crate) tags: Vec<String>,
     /// Where faults are injected: exactly one of `endpoint`, `endpoints` and `fleet`.
+    #[serde(deserialize_with = "objects::object")]
     pub(crate) target: TargetDoc,
     /// What is believed to hold, and how it is asked.
+    #[serde(deserialize_with = "objects::object")]
     pub(crate) hypothesis: HypothesisDoc,
     /// How long the rules run in shadow mode first, and whom they have to find.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) estimate: Option<Estimate>,
     /// How long is observed before and after the phases.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects::object")]
     pub(crate) observe: Observe,
     /// What is injected, one phase after another.
     #[schemars(length(min = 1, max = 32))]
+    #[serde(deserialize_with = "objects::list")]
     pub(crate) phases: Vec<PhaseDoc>,
     /// What ends the experiment before its time.
     #[serde(default, skip_serializing_if = "Stop::is_empty")]
+    #[serde(deserialize_with = "objects::object")]
     pub(crate) stop: Stop,
     /// What must have happened for the experiment to prove anything.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects::object")]
     pub(crate) conclusive: Conclusive,
     /// What is to be done afterwards.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -75,6 +80,7 @@ pub(crate) struct TargetDoc {
     pub(crate) endpoints: Option<Vec<String>>,
     /// Replicas that are reached through etcd.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) fleet: Option<super::target::FleetTarget>,
 }
 
@@ -88,6 +94,7 @@ pub(crate) struct HypothesisDoc {
     pub(crate) title: String,
     /// How it is asked whether the belief holds.
     #[schemars(length(min = 1, max = 64))]
+    #[serde(deserialize_with = "objects::list")]
     pub(crate) probes: Vec<ProbeDoc>,
 }
 

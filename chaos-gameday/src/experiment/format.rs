@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeSeed;
 
 use super::{document::ExperimentDoc, place};
-use crate::error::ExperimentError;
+use crate::{error::ExperimentError, objects::Object};
 
 /// The format of a text.
 ///
@@ -45,7 +45,7 @@ impl Format {
             Self::Toml => toml(text),
             Self::Yaml => yaml(text),
         };
-        read.map_err(|(problem, place)| {
+        read.map(|Object(doc)| doc).map_err(|(problem, place)| {
             // Some parsers quote the text in further lines.
             let first = problem.lines().next().unwrap_or_default();
             ExperimentError::unreadable(first.to_owned(), place)
@@ -88,7 +88,7 @@ fn without_place(message: &str) -> String {
     message.to_owned()
 }
 
-fn json(text: &str) -> Result<ExperimentDoc, Unreadable> {
+fn json(text: &str) -> Result<Object<ExperimentDoc>, Unreadable> {
     serde_json::from_str(text).map_err(|error| {
         let place = (error.line() as u64, error.column() as u64);
         (
@@ -98,7 +98,7 @@ fn json(text: &str) -> Result<ExperimentDoc, Unreadable> {
     })
 }
 
-fn toml(text: &str) -> Result<ExperimentDoc, Unreadable> {
+fn toml(text: &str) -> Result<Object<ExperimentDoc>, Unreadable> {
     toml::from_str(text).map_err(|error: toml::de::Error| {
         let place = error.span().map(|span| place_of(text, span.start));
         (error.message().to_owned(), place)
@@ -114,7 +114,7 @@ fn yaml_options() -> serde_saphyr::Options {
     }
 }
 
-fn yaml(text: &str) -> Result<ExperimentDoc, Unreadable> {
+fn yaml(text: &str) -> Result<Object<ExperimentDoc>, Unreadable> {
     serde_saphyr::from_str_with_options(text, yaml_options()).map_err(|error| {
         let place = error.location();
         let place = place.map(|location| (location.line(), location.column()));

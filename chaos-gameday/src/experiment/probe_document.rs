@@ -9,7 +9,7 @@ use super::{
     probe::{HttpRequest, PromqlQuery, Stage},
     strict::Strict,
 };
-use crate::span::Span;
+use crate::{objects, span::Span};
 
 /// Something that is asked, and what has to come of it: exactly one of `http`, `promql` and `site`.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -21,9 +21,11 @@ pub(crate) struct ProbeDoc {
     pub(crate) name: String,
     /// An HTTP request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) http: Option<HttpRequest>,
     /// A query to a Prometheus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) promql: Option<PromqlQuery>,
     /// The name of a site whose calls are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,9 +33,11 @@ pub(crate) struct ProbeDoc {
     pub(crate) site: Option<String>,
     /// What has to come of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) expect: Option<ExpectDoc>,
     /// In place of `expect`, for a site: how the calls that a rule hits have to fare against those that it spares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) compare: Option<CompareDoc>,
     /// When the probe is asked. Without it: before, during and after, or during only for a site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,9 +63,11 @@ pub(crate) struct ExpectDoc {
     pub(crate) body: Option<String>,
     /// A part of the body of the HTTP response, which is JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) json: Option<JsonDoc>,
     /// The greatest latency: `at_most` for an HTTP request, quantiles for a site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) latency: Option<LatencyDoc>,
     /// The greatest number that the query may give.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,6 +77,7 @@ pub(crate) struct ExpectDoc {
     pub(crate) at_least: Option<f64>,
     /// The greatest part of a site's calls that may fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) error_ratio: Option<RatioDoc>,
 }
 
@@ -103,9 +110,11 @@ pub(crate) struct CompareDoc {
     pub(crate) rule: String,
     /// The greatest difference of the error ratios, hit minus spared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) error_ratio: Option<RatioDoc>,
     /// The greatest differences of the latencies at quantiles, hit minus spared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) latency: Option<LatencyDoc>,
 }
 
@@ -129,18 +138,23 @@ pub(crate) struct LatencyDoc {
     pub(crate) at_most: Option<Span>,
     /// The greatest median.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) p50: Option<SpanDoc>,
     /// The greatest quantile 0.9.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) p90: Option<SpanDoc>,
     /// The greatest quantile 0.95.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) p95: Option<SpanDoc>,
     /// The greatest quantile 0.99.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) p99: Option<SpanDoc>,
     /// The greatest quantile 0.999.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub(crate) p999: Option<SpanDoc>,
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::limits;
-use crate::{error::ExperimentError, span::Span};
+use crate::{error::ExperimentError, objects, span::Span};
 
 /// How long the rules run in shadow mode before anything is injected, and how many calls they have to find: whom would they hit?
 #[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
@@ -16,7 +16,7 @@ pub struct Estimate {
     #[serde(rename = "for")]
     pub length: Span,
     /// How many calls they have to find; at least one if it is left out. With fewer, nothing is injected.
-    #[serde(default = "one_hit")]
+    #[serde(default = "one_hit", deserialize_with = "objects::object")]
     pub hits: AtLeast,
 }
 
@@ -44,6 +44,7 @@ pub struct Stop {
     pub breaches: Option<u32>,
     /// By how much the calls that a rule hits have to fare worse than those that it spares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "objects::maybe")]
     pub worse_than_control: Option<WorseThanControl>,
 }
 
@@ -67,6 +68,7 @@ pub struct WorseThanControl {
 #[serde(deny_unknown_fields, default)]
 pub struct Conclusive {
     /// How many calls have to be hit; 100 if it is left out.
+    #[serde(deserialize_with = "objects::object")]
     pub hits: AtLeast,
 }
 
@@ -98,7 +100,7 @@ pub struct FollowUp {
 #[schemars(rename = "FollowUp")]
 pub(crate) enum FollowUpDoc {
     Text(String),
-    Owned(OwnedFollowUpDoc),
+    Owned(#[serde(deserialize_with = "objects::object")] OwnedFollowUpDoc),
 }
 
 /// Something to be done, and who does it.

@@ -24,15 +24,17 @@ fn write_page(f: &mut String, page: &Page) -> std::fmt::Result {
         writeln!(f, "| {name} | {} |", escaped(value))?;
     }
     writeln!(f, "\n## What was believed\n\n{}", escaped(&page.hypothesis))?;
-    for table in [
-        &page.probes,
-        &page.outcome,
-        &page.comparisons,
-        &page.phases,
-        &page.rules,
-        &page.targets,
-        &page.audit,
-    ] {
+    for table in [&page.probes, &page.outcome, &page.comparisons] {
+        write_table(f, table)?;
+    }
+    if page.sites_left_out > 0 {
+        let left_out = page.sites_left_out;
+        writeln!(
+            f,
+            "\nNo series is kept of {left_out} more pairs of a site and a rule."
+        )?;
+    }
+    for table in [&page.phases, &page.rules, &page.targets, &page.audit] {
         write_table(f, table)?;
     }
     if !page.follow_ups.is_empty() {

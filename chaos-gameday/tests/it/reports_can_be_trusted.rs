@@ -1,13 +1,13 @@
 //! A report is one safe file that says what the journal has.
 
 use chaos_gameday::{
-    AuditNote, Comparison, Format, Group, Journal, ProbeOutcome, SampleCounts, SiteSample, Stage,
-    error_ratio_difference, experiment_from, report_html, report_markdown,
+    AuditNote, Format, Journal, ProbeOutcome, SampleCounts, SiteSample, Stage, experiment_from,
+    report_html, report_markdown,
 };
 
 use crate::{
     experiments_are_read::{LOST_READS, lost_reads},
-    journals_are_whole::{END, moment, run, whole},
+    support::{END, comparison, moment, run, whole},
 };
 
 /// Whatever a page loads or runs.
@@ -88,15 +88,7 @@ fn what_may_not_be_compared_has_no_interval() {
         );
         let experiment = experiment_from(&text, Format::Yaml).unwrap();
         let mut journal = Journal::new(&experiment, moment(0), "Linux", "here");
-        let (hit, spared) = (Group::of(380, 95), Group::of(37_620, 190));
-        journal.details.comparisons.push(Comparison {
-            phase: "d".into(),
-            site: "http.server".into(),
-            rule: "lost".into(),
-            error_ratio: error_ratio_difference(&hit, &spared),
-            hit,
-            spared,
-        });
+        journal.details.comparisons.push(comparison("d"));
         let (html, markdown) = (report_html(&journal), report_markdown(&journal));
         assert!(html.contains("95 of 380 (25 %)"));
         for interval in [" %, from 20.4", "Newcombe"] {
@@ -359,8 +351,11 @@ fn a_page_is_bounded() {
     let refused = journal.details.targets[1].clone();
     journal.details.targets = vec![target; 5000];
     journal.details.targets.push(refused);
+    journal.note_pairs(96);
     let html = report_html(&journal);
     assert!(html.len() < 500_000, "{}", html.len());
+    let left_out = "No series is kept of 32 more pairs of a site and a rule.";
+    assert!(html.contains(left_out) && report_markdown(&journal).contains(left_out));
     assert!(html.contains("4800 more are in the journal."));
     assert!(html.contains("The numbers of 67 more plots are in the journal."));
     // What went wrong is not among what was left out.

@@ -1,6 +1,7 @@
 //! What an experiment may not say is refused, by name.
 
 use chaos_gameday::{ExperimentError, Format, experiment_from};
+use serde_json::{Value, json};
 
 use crate::experiments_are_read::{LOST_READS, lost_reads};
 
@@ -57,6 +58,57 @@ fn an_unknown_field_is_named_with_its_line() {
 fn debug_writes_the_sentence() {
     for error in [changed("tags:", "tagz:"), changed("rate: 0.01", "rate: 5")] {
         assert_eq!(format!("{error:?}"), error.to_string());
+    }
+}
+
+/// Returns the pointer of each object in a document, but for those whose fields are free, and for rules, which core reads.
+fn objects(value: &Value, at: &str) -> Vec<String> {
+    let children: Vec<_> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, it)| (name.clone(), it)).collect(),
+        Value::Array(items) => (items.iter().enumerate())
+            .map(|(n, it)| (n.to_string(), it))
+            .collect(),
+        _ => return Vec::new(),
+    };
+    let mut all: Vec<_> = value
+        .is_object()
+        .then(|| at.to_owned())
+        .into_iter()
+        .collect();
+    for (name, child) in children {
+        if !["rules", "headers"].contains(&&*name) {
+            all.extend(objects(child, &format!("{at}/{name}")));
+        }
+    }
+    all
+}
+
+/// A list was read as the fields of an object, in their order; where that failed, the error had the number of the fields.
+#[test]
+fn a_list_is_no_object() {
+    let mut document = serde_json::to_value(lost_reads()).unwrap();
+    document["target"] = json!({ "fleet": { "etcd": ["http://a:1"], "name": "shop" } });
+    let compare = &mut document["hypothesis"]["probes"][3]["compare"];
+    compare["latency"] = json!({ "p50": { "at_most": "1s" }, "p999": { "at_most": "2s" } });
+    let all = objects(&document, "");
+    assert_eq!(all.len(), 34, "{all:?}");
+    for pointer in all {
+        let mut document = document.clone();
+        let object = document.pointer_mut(&pointer).unwrap();
+        let fields = object.as_object().unwrap();
+        *object = fields.values().cloned().collect();
+        let json = refused(&document.to_string(), Format::Json);
+        let expected = match pointer.starts_with("/follow_ups") {
+            true => "a text, or an object with `text`",
+            false => "invalid type: sequence, expected an object",
+        };
+        assert!(json.problem().contains(expected), "{pointer}: {json}");
+        refused(&document.to_string(), Format::Yaml);
+        if pointer.is_empty() {
+            continue;
+        }
+        let toml = refused(&toml::to_string(&document).unwrap(), Format::Toml);
+        assert!(toml.problem().contains(expected), "{pointer}: {toml}");
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use chaos_core::{Call, Injector, Policy, Rate, SiteKind, testing::ManualClock, trigger::Budget};
-use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::{document::Document, port::Port};
@@ -16,8 +15,7 @@ fn port() -> (Port, ManualClock) {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
     let _ = injector.site_of("http.server", SiteKind::Layer);
-    let router = Admin::new(injector.clone()).router();
-    (Port { injector, router }, clock)
+    (Port::of(injector), clock)
 }
 
 async fn put(port: &Port, id: &str, rule: Value) {

@@ -7,7 +7,6 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use chaos_core::{
     Call, Fault, Injector, Lifetime, Matcher, Rule, Text, inject, testing::ManualClock,
 };
-use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::port::{Answer, Port, failing, json_request};
@@ -20,8 +19,7 @@ async fn patch(port: &Port, fields: Value) -> Answer {
 async fn only_a_put_or_switching_it_on_arms_an_expired_rule() {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     let hits = || inject!(injector: port.injector, "patch.expired").is_err();
     let mut rule = failing("patch.expired");
     rule["ttl"] = json!("1s");

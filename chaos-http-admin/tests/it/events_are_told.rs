@@ -11,9 +11,8 @@ use tokio::time::{sleep, timeout};
 use crate::support::{
     port::{Answer, Port, failing},
     sse::{Sse, field},
+    wire::LONG,
 };
-
-const LONG: Duration = Duration::from_secs(20);
 
 #[derive(Debug)]
 struct Event {
@@ -233,8 +232,7 @@ async fn a_quiet_stream_has_a_heartbeat_and_an_end() {
 #[tokio::test]
 async fn an_expiry_is_told_on_time_though_nobody_asks() {
     let injector = Injector::new();
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     let mut events = Events::listen(&port).await;
     let life = Lifetime::new(Duration::from_millis(300)).unwrap();
     port.injector.put(rule("a").lifetime(life));

@@ -29,8 +29,7 @@ impl Observed {
     async fn new() -> Self {
         let clock = ManualClock::new();
         let injector = Injector::with_clock(clock.clone());
-        let router = Admin::new(injector.clone()).router();
-        let port = Port { injector, router };
+        let port = Port::of(injector);
         let _ = port.injector.site_of("db.read", SiteKind::Sync);
         let _ = port.injector.site("http.server");
         let mut rule = failing("db.read");

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::http::header;
 use chaos_core::{Call, Injector, Policy, testing::ManualClock};
-use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -15,8 +14,7 @@ use crate::support::{
 fn port() -> (Port, ManualClock) {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
-    let router = Admin::new(injector.clone()).router();
-    (Port { injector, router }, clock)
+    (Port::of(injector), clock)
 }
 
 async fn arm(port: &Port, id: &str, ttl: Value) -> Answer {

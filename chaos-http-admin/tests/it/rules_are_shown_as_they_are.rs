@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use chaos_core::{Call, Injector, Site, testing::ManualClock};
-use chaos_http_admin::Admin;
 use serde_json::{Value, json};
 
 use crate::support::port::{Port, failing, json_request};
@@ -360,8 +359,7 @@ async fn sites_of_macros_are_shown_before_their_first_call() {
     }
     let _ = never_called;
     let injector = chaos_core::global().clone();
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     let rule = port
         .write("PUT", "/v1/rules/a", failing("twice.*"))
         .await
@@ -390,8 +388,7 @@ async fn sites_of_macros_are_shown_before_their_first_call() {
 async fn status_follows_the_rules_and_the_kill_switch() {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     let site = port.injector.site("db.read");
     let status = async || {
         let mut status = port.get("/v1/status").await.expect(200).json();
@@ -468,8 +465,7 @@ async fn status_follows_the_rules_and_the_kill_switch() {
 async fn time_left_is_in_seconds_and_ends_at_zero() {
     let clock = ManualClock::new();
     let injector = Injector::with_clock(clock.clone());
-    let router = Admin::new(injector.clone()).router();
-    let port = Port { injector, router };
+    let port = Port::of(injector);
     let mut rule = failing("db.read");
     rule["ttl"] = json!("90s");
     port.write("PUT", "/v1/rules/short", rule.clone())

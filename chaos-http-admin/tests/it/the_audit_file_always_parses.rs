@@ -199,6 +199,22 @@ fn a_directory_that_is_gone_for_a_while_or_closed_costs_no_entry() {
     assert_eq!(ids(&lines(&path)), [4]);
 }
 
+/// Lines of two writers would be mixed: a pipe takes at most a page in one piece.
+#[cfg(unix)]
+#[test]
+fn a_pipe_has_one_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let injector = Injector::new();
+    let file = AuditFile::open(&injector, &path).unwrap();
+    let error = AuditFile::open(&injector, &path).unwrap_err().to_string();
+    assert!(error.contains("another process writes"), "{error}");
+    injector.put(rule("lost"));
+    until(&file, |status| status.written == 1);
+}
+
 /// Two services of one machine may both have no file.
 #[cfg(target_os = "linux")]
 #[test]

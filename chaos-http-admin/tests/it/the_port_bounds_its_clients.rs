@@ -16,11 +16,9 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::support::wire::open_files;
+use crate::support::wire::{LONG, open_files};
 
 const LOOPBACK: &str = "127.0.0.1:0";
-/// Longer than anything that is waited for in real time.
-const LONG: Duration = Duration::from_secs(20);
 
 fn start(injector: &Injector) -> Server {
     let admin = Admin::new(injector.clone());

@@ -24,10 +24,11 @@ use sha2::Sha256;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Semaphore,
     time::{sleep, timeout},
 };
 
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::wire::{LONG, SOON};
 
 /// What arrived, and what is answered to it.
 #[derive(Clone, Default)]
@@ -37,25 +38,24 @@ struct Receiver {
     answers: Arc<Mutex<VecDeque<u16>>>,
     /// How long the receiver takes for each answer.
     delay: Duration,
+    /// What has to be closed before anything is answered.
+    held: Option<Arc<Semaphore>>,
 }
 
 impl Receiver {
     async fn start(answers: &[u16]) -> (Self, SocketAddr) {
-        Self::start_slow(answers, Duration::ZERO).await
+        let receiver = Self::default();
+        receiver.answers.lock().unwrap().extend(answers);
+        receiver.serve().await
     }
 
-    async fn start_slow(answers: &[u16], delay: Duration) -> (Self, SocketAddr) {
-        let receiver = Self {
-            delay,
-            ..Self::default()
-        };
-        receiver.answers.lock().unwrap().extend(answers);
+    async fn serve(self) -> (Self, SocketAddr) {
         let router = Router::new().route("/hook/secret", post(take));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let serve = axum::serve(listener, router.with_state(receiver.clone()));
+        let serve = axum::serve(listener, router.with_state(self.clone()));
         tokio::spawn(serve.into_future());
-        (receiver, address)
+        (self, address)
     }
 
     async fn until(&self, many: usize) -> Vec<Value> {
@@ -79,6 +79,9 @@ async fn take(
     receiver.got.lock().unwrap().push((headers, body));
     let answer = receiver.answers.lock().unwrap().pop_front().unwrap_or(200);
     sleep(receiver.delay).await;
+    if let Some(held) = receiver.held {
+        assert!(held.acquire().await.is_err(), "it has no permits");
+    }
     (
         StatusCode::from_u16(answer).unwrap(),
         [("retry-after", "1")],
@@ -194,41 +197,35 @@ fn entries(got: &[Value]) -> u64 {
 /// twenty minutes, and of two hundred arms never.
 #[tokio::test]
 async fn twelve_hundred_arms_and_a_halt_are_told_to_a_slow_receiver() {
-    let (receiver, address) = Receiver::start_slow(&[], Duration::from_secs(1)).await;
+    let held = Arc::new(Semaphore::new(0));
+    let receiver = Receiver {
+        held: Some(Arc::clone(&held)),
+        ..Receiver::default()
+    };
+    let (receiver, address) = receiver.serve().await;
     let injector = Injector::new();
     let hook = Webhook::json(&url(address)).unwrap().service("shop");
     let admin = Admin::new(injector.clone()).webhook(hook);
-    for n in 0..1200 {
+    injector.put(rule("first"));
+    receiver.until(1).await;
+    for n in 1..1200 {
         injector.put(rule(&format!("r{n:04}")));
-        if n % 100 == 0 {
-            sleep(Duration::from_millis(20)).await;
-        }
     }
     let clock = Clock::monotonic();
     injector.halt("an incident");
-    let is_told = || {
-        let got = receiver.got.lock().unwrap();
-        let mut texts = got.iter().map(|(_, body)| String::from_utf8_lossy(body));
-        texts.any(|text| text.contains("an incident"))
-    };
-    while !is_told() {
-        assert!(clock.now() < Duration::from_secs(2), "the halt is not told");
-        sleep(Duration::from_millis(5)).await;
-    }
+    let got = receiver.until(2).await;
+    assert!(clock.now() < SOON, "{:?}", clock.now());
+    assert_eq!(got[1]["entry"]["reason"], "an incident");
+    held.close();
     let status = status(&admin, |it| it["delivered"] == 1201).await;
     assert_eq!((&status["failed"], &status["lost"]), (&json!(0), &json!(0)));
     let got = receiver.until(3).await;
+    assert_eq!(events(&got), ["arm", "halt", "arm"]);
     assert_eq!(entries(&got), 1201);
-    assert!(got.len() < 12, "{} messages", got.len());
-    let folded = got
-        .iter()
-        .find(|it| it["folded"]["armed"]["count"].as_u64() > Some(900));
-    let folded = folded.expect("most rules are in one message");
-    assert_eq!(folded["event"], "arm");
-    assert_eq!(
-        folded["folded"]["armed"]["rules"].as_array().unwrap().len(),
-        100
-    );
+    let folded = &got[2];
+    let armed = &folded["folded"]["armed"];
+    assert_eq!(armed["count"], 1199);
+    assert_eq!(armed["rules"].as_array().unwrap().len(), 100);
     let text = folded["text"].as_str().unwrap();
     assert!(text.contains(" armed since 2"), "{text}");
 }
@@ -247,7 +244,7 @@ async fn a_halt_does_not_wait_for_a_receiver_that_hangs_nor_for_a_retry() {
     injector.halt("an incident");
     receive(&hangs, "an incident").await;
     status(&admin, |it| it["delivered"] == 1).await;
-    assert!(clock.now() < Duration::from_secs(2), "{:?}", clock.now());
+    assert!(clock.now() < SOON, "{:?}", clock.now());
 
     // The answer to the first message is that it be sent again, in a minute.
     let busy =
@@ -257,7 +254,7 @@ async fn a_halt_does_not_wait_for_a_receiver_that_hangs_nor_for_a_retry() {
     injector.resume();
     receive(&hangs, "resume").await;
     status(&admin, |it| it["delivered"] == 2).await;
-    assert!(clock.now() < Duration::from_secs(4), "{:?}", clock.now());
+    assert!(clock.now() < 2 * SOON, "{:?}", clock.now());
 }
 
 /// Accepts a connection, and answers its request once that has come with this text.
@@ -275,7 +272,11 @@ async fn receive(listener: &TcpListener, text: &str) {
 /// Each of a thousand halts was told by itself, so that the last was told after a thousand others.
 #[tokio::test]
 async fn the_last_of_a_thousand_halts_is_told_soon() {
-    let (receiver, address) = Receiver::start_slow(&[], Duration::from_millis(500)).await;
+    let receiver = Receiver {
+        delay: Duration::from_millis(500),
+        ..Receiver::default()
+    };
+    let (receiver, address) = receiver.serve().await;
     let injector = Injector::new();
     let hook = Webhook::json(&url(address)).unwrap();
     let admin = Admin::new(injector.clone()).webhook(hook);
@@ -342,8 +343,10 @@ async fn an_expiry_is_told_on_time_though_nobody_asks() {
     let hook = Webhook::json(&url(address)).unwrap().service("shop");
     let _admin = Admin::new(injector.clone()).webhook(hook);
     let life = Lifetime::new(Duration::from_millis(300)).unwrap();
+    let clock = Clock::monotonic();
     injector.put(rule("a").lifetime(life));
     let got = receiver.until(2).await;
+    assert!(clock.now() < SOON, "{:?}", clock.now());
     assert_eq!(events(&got), ["arm", "expire"]);
     assert_eq!(got[1]["text"], "shop: a has expired");
 }

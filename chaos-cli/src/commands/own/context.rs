@@ -48,10 +48,10 @@ fn done(document: serde_json::Value) -> Report {
 fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
     let in_use = contexts.in_use.clone()?;
     let is_used = |name: &str| in_use.as_deref() == Some(name);
-    let fleet = |context: &Context| context.fleet.as_ref().map(|fleet| masked(&fleet.url));
+    let fleet = |context: &Context| context.fleet.as_ref().map(|fleet| unnamed(&fleet.url));
     let endpoints = |context: &Context| -> Vec<_> {
         let endpoints = context.endpoints.iter();
-        endpoints.map(|endpoint| masked(endpoint)).collect()
+        endpoints.map(|endpoint| listed(endpoint)).collect()
     };
     let rows = contexts.all.iter().map(|(name, context)| {
         vec![
@@ -82,11 +82,17 @@ fn list(contexts: &Contexts, out: &Output) -> Result<Report, Failure> {
     })
 }
 
-/// Returns an address without a name and a password, with which it would be refused by a command that uses it.
-fn masked(address: &str) -> String {
-    match address.rsplit_once('@') {
+/// Returns an endpoint, unless commands refuse it: it may then hold a password.
+fn listed(endpoint: &str) -> String {
+    let is_fine = endpoint.parse::<Address>().is_ok();
+    if is_fine { endpoint } else { "***" }.to_owned()
+}
+
+/// Returns the address of a fleet without a name and a password, with which the commands of a fleet refuse it.
+fn unnamed(fleet: &str) -> String {
+    match fleet.rsplit_once('@') {
         Some((_, rest)) => format!("***@{rest}"),
-        None => address.to_owned(),
+        None => fleet.to_owned(),
     }
 }
 

@@ -87,6 +87,16 @@ impl Outcomes {
         sites.map(|(_, site)| site.as_str())
     }
 
+    /// Returns each site with each of the `rules`, site by site: where only the first pairs are kept, no rule goes without one
+    /// as long as there is room for all of them at one site.
+    pub(super) fn pairs<'p>(
+        &'p self,
+        rules: &'p [String],
+    ) -> impl Iterator<Item = (&'p str, &'p str)> {
+        let of = move |site| rules.iter().map(move |rule| (site, rule.as_str()));
+        self.sites().flat_map(of)
+    }
+
     /// Returns the calls of a site that a rule has hit, and the others: all of them while it is not observed.
     pub(super) fn hit_and_others(&self, rule: &str, site: &str) -> (Group, Group) {
         let Some(outcome) = self.of(rule, site) else {
@@ -123,4 +133,25 @@ fn key_group(key: &Value) -> KeyGroup {
 
 fn counts(document: &Value) -> Group {
     Group::of(number(document, "calls"), number(document, "failed"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use chaos_gameday::Journal;
+
+    use super::*;
+
+    /// The first rules had all sites, and those of the last phases none.
+    #[test]
+    fn each_rule_is_among_the_first_pairs() {
+        let counted = (0..16).map(|n| ((LOCK.to_owned(), format!("s{n}")), SiteOutcome::default()));
+        let outcomes = Outcomes(counted.collect());
+        let rules: Vec<_> = (0..6).map(|n| format!("r{n}")).collect();
+        assert_eq!(outcomes.pairs(&rules).count(), 96);
+        let kept = outcomes.pairs(&rules).take(Journal::MOST_SITES);
+        let kept: BTreeSet<_> = kept.map(|(_, rule)| rule).collect();
+        assert_eq!(kept.len(), rules.len(), "{kept:?}");
+    }
 }

@@ -193,12 +193,9 @@ impl<'r> Recorder<'r> {
         let mut last = self.last.borrow_mut();
         let mut shown = Vec::new();
         // A series for each rule: two rules see one call, each in its own way.
-        let sites: Vec<_> = outcomes.sites().collect();
-        let pairs = self.rules.iter();
-        let pairs = pairs.flat_map(|rule| sites.iter().map(move |site| (*site, rule)));
-        for (site, rule) in pairs.take(Journal::MOST_SITES) {
+        for (site, rule) in outcomes.pairs(&self.rules).take(Journal::MOST_SITES) {
             let now = outcomes.hit_and_others(rule, site);
-            let before = last.entry((site.to_owned(), rule.clone())).or_default();
+            let before = last.entry((site.to_owned(), rule.to_owned())).or_default();
             let (hit, others) = (now.0.since(&before.0), now.1.since(&before.1));
             let sample = SiteSample {
                 at,
@@ -211,10 +208,7 @@ impl<'r> Recorder<'r> {
             );
             *before = now;
         }
-        let all = sites.len() * self.rules.len();
-        self.note(|journal| {
-            journal.details.sites_left_out = all.saturating_sub(Journal::MOST_SITES);
-        });
+        self.note(|journal| journal.note_pairs(outcomes.pairs(&self.rules).count()));
         self.save();
         self.out.json(&json!({ "event": "second", "part": part.name, "at": at, "hits": hits, "sites": shown }));
         if self.out.is_terminal() && !part.ids.is_empty() {

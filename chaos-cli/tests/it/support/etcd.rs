@@ -20,6 +20,14 @@ impl Etcd {
         Self(Cluster::start())
     }
 
+    /// Starts one that lets only `root` in, and returns it with the fleet as `--fleet` names it, and the file of the password.
+    pub(crate) fn guarded() -> (Self, String, String) {
+        let etcd = Self::start();
+        etcd.0.require_users(&[]);
+        let (fleet, password) = (etcd.fleet(), etcd.file("password", "secret\n"));
+        (etcd, fleet, password)
+    }
+
     /// Returns the fleet as `--fleet` names it.
     pub(crate) fn fleet(&self) -> String {
         format!("{}/demo", self.0.endpoints()[0])

@@ -20,7 +20,11 @@ pub(crate) struct Port {
 impl Port {
     /// Time stands still, so that two equal states are shown equally.
     pub(crate) fn new() -> Self {
-        let injector = Injector::with_clock(ManualClock::new());
+        Self::of(Injector::with_clock(ManualClock::new()))
+    }
+
+    /// The port of an injector, as it is without any setting.
+    pub(crate) fn of(injector: Injector) -> Self {
         let router = Admin::new(injector.clone()).router();
         Self { injector, router }
     }

@@ -21,6 +21,8 @@ use tokio::{
 
 /// Longer than anything that is waited for.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+/// How long what comes at once may take on a busy machine: less than what would hold it up.
+pub(crate) const SOON: Duration = Duration::from_secs(8);
 
 pub(crate) const ANN: &str = "ann-may-do-everything";
 pub(crate) const BOB: &str = "bob-may-stop-it-all";
@@ -180,9 +182,8 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Each time must be answered with 200 within `bound`.
+    /// Each time must be answered with 200, and [`SOON`].
     pub(crate) fn start(what: &'static str, address: SocketAddr, request: String) -> Self {
-        const BOUND: Duration = Duration::from_secs(2);
         let count = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&count);
         let asking = tokio::spawn(async move {
@@ -191,7 +192,7 @@ impl Asking {
                 let stream = TcpStream::connect(address).await.unwrap();
                 let answer = exchange(stream, request.as_bytes()).await;
                 assert_eq!(answer.status(), 200, "{what}: {}", answer.text());
-                assert!(clock.now() < BOUND, "{what}: after {:?}", clock.now());
+                assert!(clock.now() < SOON, "{what}: after {:?}", clock.now());
                 counted.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
