@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Sites(look::SitesArgs),
     /// Explains what a rule would do with a call, and why
     Explain(look::ExplainArgs),
+    /// Watches the sites of a rule, and tells what becomes of their calls: why the rule hits so many, or none
+    Why(look::WhyArgs),
     /// Shows who did what
     Audit(look::AuditArgs),
     /// Shows injections and changes as they happen, a line each

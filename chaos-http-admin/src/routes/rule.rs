@@ -2,6 +2,7 @@
 
 pub(crate) mod extend;
 pub(crate) mod outcomes;
+pub(crate) mod why;
 
 use axum::{
     Extension, Json,
