@@ -115,7 +115,7 @@ pub(crate) enum Command {
     Try(Box<aim::TryArgs>),
     /// Shows which calls or keys a rule would hit
     Preview(aim::PreviewArgs),
-    /// Prints a token that carries rules with the requests that present it
+    /// Prints a token that carries rules with the requests that present it, or runs a command with it
     Token(Box<aim::TokenArgs>),
     /// Enables rules
     On(change::IdsArgs),

@@ -3,6 +3,7 @@
 mod again;
 mod apply;
 mod arm;
+mod child;
 #[cfg(feature = "gameday")]
 mod experiment;
 mod extend;

@@ -14,15 +14,13 @@ use std::{convert::Infallible, time::Duration};
 
 use futures_util::future::select_all;
 use serde_json::{Value, json};
-use tokio::{
-    process::{Child, Command},
-    time::{interval, sleep},
-};
+use tokio::time::{interval, sleep};
 
 use crate::{
     args::aim::TryArgs,
     client::{answer::text, rule_list::RuleList},
     commands::{
+        child::Child,
         signals::Signals,
         trial::{
             ending::Ending, lease::Lease, prepare::prepare, take_back::take_back, tally::Tally,
@@ -68,7 +66,7 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     out.note(format_args!(
         "armed as {names} until {until:.0}, even if this ends"
     ));
-    let mut child = match spawn(&args.command, out) {
+    let mut child = match Child::spawn(&args.command, out) {
         Ok(child) => child,
         Err(failure) => {
             take_back(fleet, out, &ids, &tally).await;
@@ -106,22 +104,6 @@ fn put(rule: &Value) -> Edit {
     }
 }
 
-fn spawn(command: &[String], out: &Output) -> Result<Option<Child>, Failure> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Ok(None);
-    };
-    let mut command = Command::new(program);
-    command.args(arguments).kill_on_drop(true);
-    if out.is_json() {
-        // Standard output is one JSON document.
-        command.stdout(std::io::stderr());
-    }
-    command.spawn().map(Some).map_err(|error| {
-        let failure = Failure::usage(format!("{program} cannot be run: {error}"));
-        failure.at("COMMAND", "a program that can be run")
-    })
-}
-
 /// Waits for the end of the trial.
 async fn wait(
     fleet: &Fleet,
@@ -139,7 +121,7 @@ async fn wait(
     tokio::select! {
         biased;
         code = signals.next() => Ending::Signal(code),
-        code = ended(child) => Ending::Command(code),
+        code = Child::ended(child) => Ending::Command(code),
         () = over, if is_alone => Ending::Over,
         (ending, ..) = select_all(followed) => ending,
         never = tell(out, tally, lease) => match never {},
@@ -156,26 +138,4 @@ async fn tell(out: &Output, tally: &Tally<'_>, lease: &Lease) -> Infallible {
             out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
         }
     }
-}
-
-/// Waits for the command; for ever if there is none.
-async fn ended(child: &mut Option<Child>) -> u8 {
-    let Some(child) = child else {
-        return std::future::pending().await;
-    };
-    match child.wait().await {
-        Ok(status) => exit_code(status),
-        Err(_) => Exit::Refused.code(),
-    }
-}
-
-fn exit_code(status: std::process::ExitStatus) -> u8 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
-    }
-    status
-        .code()
-        .and_then(|code| code.try_into().ok())
-        .unwrap_or(u8::MAX)
 }
