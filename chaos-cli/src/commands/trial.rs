@@ -5,6 +5,7 @@
 
 mod each;
 mod ending;
+mod latencies;
 mod lease;
 mod prepare;
 mod take_back;
@@ -23,7 +24,8 @@ use crate::{
         child::Child,
         signals::Signals,
         trial::{
-            ending::Ending, lease::Lease, prepare::prepare, take_back::take_back, tally::Tally,
+            ending::Ending, latencies::Latencies, lease::Lease, prepare::prepare,
+            take_back::take_back, tally::Tally,
         },
     },
     edit::{Edit, Terms, all_or_none},
@@ -73,7 +75,20 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
             return Err(failure);
         }
     };
-    let mut ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
+    let latencies = Latencies::default();
+    let wait = wait(
+        fleet,
+        out,
+        &tally,
+        &latencies,
+        &lease,
+        &mut signals,
+        &mut child,
+    );
+    let mut ending = tokio::select! {
+        ending = wait => ending,
+        never = latencies.follow(fleet, out, &rules) => match never {},
+    };
     let seconds = lease.age();
     let mut report = take_back(fleet, out, &ids, &tally).await;
     // A last look has been taken: a command or a time that is over has shown nothing if no call could be hit.
@@ -109,6 +124,7 @@ async fn wait(
     fleet: &Fleet,
     out: &Output,
     tally: &Tally<'_>,
+    latencies: &Latencies,
     lease: &Lease,
     signals: &mut Signals,
     child: &mut Option<Child>,
@@ -124,18 +140,22 @@ async fn wait(
         code = Child::ended(child) => Ending::Command(code),
         () = over, if is_alone => Ending::Over,
         (ending, ..) = select_all(followed) => ending,
-        never = tell(out, tally, lease) => match never {},
+        never = tell(out, tally, latencies, lease) => match never {},
     }
 }
 
-/// Says each second how often the rules have hit, where somebody looks.
-async fn tell(out: &Output, tally: &Tally<'_>, lease: &Lease) -> Infallible {
+/// Says each second how often the rules have hit, and how long calls take, where somebody looks.
+async fn tell(out: &Output, tally: &Tally<'_>, latencies: &Latencies, lease: &Lease) -> Infallible {
     let mut second = interval(Duration::from_secs(1));
     loop {
         second.tick().await;
         if out.is_terminal() {
             let (age, (hits, matched)) = (time::length(lease.age()), tally.sum());
-            out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
+            let line = format!("{age:>5}  hit {hits} of {matched}");
+            match latencies.line() {
+                Some(latency) => out.note(format_args!("{line}  {latency}")),
+                None => out.note(line),
+            }
         }
     }
 }

@@ -1,11 +1,14 @@
 //! What calls of watched sites do: latency and errors of those that were hit beside those left alone, and what they
 //! have. Sites are watched only while somebody looks.
 
+use std::{io::Read, process::Stdio, thread::park_timeout, time::Duration};
+
 use serde_json::Value;
 
 use crate::support::{
     port::{Port, dead},
-    program::chaosctl,
+    program::{chaosctl, command, kill},
+    screen::Screen,
     traffic::Traffic,
 };
 
@@ -163,7 +166,7 @@ fn why_accounts_for_the_calls_of_a_rule() {
     let site = port.injector.site("http.server");
     port.injector.clear();
     while site.is_armed() {
-        std::thread::park_timeout(std::time::Duration::from_millis(1));
+        park_timeout(Duration::from_millis(1));
     }
     let ran = run(&["why", "down"]).expect(1);
     assert!(ran.stderr.contains("there is no rule `down`"), "{ran:?}");
@@ -191,6 +194,50 @@ fn why_waits_for_as_long_as_it_counts() {
         ran.stdout.starts_with("http.server  0 calls in 2 s\n"),
         "{ran:?}"
     );
+}
+
+#[test]
+fn a_trial_shows_how_long_calls_take() {
+    let port = Port::new();
+    let _traffic = Traffic::new(&port.injector);
+    let arguments = format!(
+        "-e {} try 'http.server=50%latency(30ms)' --for 1h",
+        port.url
+    );
+    let screen = Screen::chaosctl(120, &arguments, &[]);
+    screen.wait(&["  hit ", "  http.server p50 ", " ms, p99 ", " left alone"]);
+    screen.press("\u{3}");
+    assert_eq!(screen.end().code, 130);
+}
+
+/// A call that is watched costs more.
+#[test]
+fn a_trial_watches_no_site_where_nobody_looks() {
+    let port = Port::new();
+    let _traffic = Traffic::new(&port.injector);
+    let arguments = [
+        "-e",
+        &port.url,
+        "try",
+        "http.server=50%latency(1ms)",
+        "--id",
+        "slow",
+        "--for",
+        "1h",
+    ];
+    let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let matched = || port.injector.counts("slow").map_or(0, |it| it.matched);
+    while matched() < 100 {
+        park_timeout(Duration::from_millis(10));
+    }
+    let seen = port.injector.seen("http.server").unwrap();
+    kill(&child, "-INT");
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(seen.methods.is_empty(), "{seen:?}");
+    assert!(!said.contains("p99"), "{said}");
 }
 
 #[test]
