@@ -19,7 +19,7 @@ use crate::{
         body::JsonBody,
         etag::{IfMatch, Preconditions, etag},
         patch::Patch,
-        query::{DryRun, ReasonParam, WaitParams},
+        query::{DryRun, ReasonParam, wait::WaitParams},
     },
     followers::Followers,
     openapi::operation::{Asks, Operation},

@@ -5,7 +5,7 @@ use chaos_core::{Injector, SiteKind, Why, WhyCounts, WhySite};
 use serde_json::{Map, Value, json};
 use tokio::time::sleep;
 
-use crate::{extract::query::CountFor, problem::Problem, routes::rule::Id, worker::Worker};
+use crate::{extract::query::wait::CountFor, problem::Problem, routes::rule::Id, worker::Worker};
 
 /// Counts for a while, and returns what has become of the calls. Without a watched site, it answers at once.
 pub(crate) async fn show(
