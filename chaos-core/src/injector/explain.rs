@@ -163,11 +163,22 @@ impl Injector {
     /// Returns what keeps a rule from injecting, besides its key.
     fn obstacles(&self, rule: &Armed, asked: &CallInQuestion<'_>) -> Vec<Obstacle> {
         let mut obstacles = asked.obstacles(rule);
-        #[cfg(feature = "window")]
-        if (rule.rule.window.as_ref()).is_some_and(|window| !window.contains(self.wall())) {
+        if self.is_outside_of_window(&rule.rule) {
             obstacles.push(Obstacle::OutsideOfWindow);
         }
         obstacles
+    }
+
+    #[cfg(feature = "window")]
+    fn is_outside_of_window(&self, rule: &Rule) -> bool {
+        (rule.window.as_ref()).is_some_and(|window| !window.contains(self.wall()))
+    }
+
+    /// Returns `false`: without the feature `window`, no rule has one.
+    #[cfg(not(feature = "window"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn is_outside_of_window(&self, _: &Rule) -> bool {
+        false
     }
 
     fn explain_one(&self, rule: &Arc<Armed>, asked: &CallInQuestion<'_>) -> Explanation {
