@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Sites(look::SitesArgs),
     /// Explains what a rule would do with a call, and why
     Explain(look::ExplainArgs),
+    /// Watches the sites of a rule, and tells what becomes of their calls: why the rule hits so many, or none
+    Why(look::WhyArgs),
     /// Shows who did what
     Audit(look::AuditArgs),
     /// Shows injections and changes as they happen, a line each
@@ -113,7 +115,7 @@ pub(crate) enum Command {
     Try(Box<aim::TryArgs>),
     /// Shows which calls or keys a rule would hit
     Preview(aim::PreviewArgs),
-    /// Prints a token that carries rules with the requests that present it
+    /// Prints a token that carries rules with the requests that present it, or runs a command with it
     Token(Box<aim::TokenArgs>),
     /// Enables rules
     On(change::IdsArgs),
@@ -205,9 +207,7 @@ mod tests {
             } else {
                 &text
             };
-            let short = argument.get_short().map(|short| format!("-{short}"));
-            let is_there = has_word(text, &long) || short.is_some_and(|it| has_word(text, &it));
-            (!is_there).then(|| format!("{name} {long}"))
+            (!has_word(text, &long)).then(|| format!("{name} {long}"))
         });
         let mut absent: Vec<_> = absent.collect();
         for below in command.get_subcommands().filter(|it| !it.is_hide_set()) {
@@ -215,6 +215,41 @@ mod tests {
             absent.extend(missing(page, below, name.trim()));
         }
         absent
+    }
+
+    /// Returns the short forms of a command, and of those below it, of which the page does not say what they stand for.
+    fn missing_short(page: &str, command: &clap::Command) -> Vec<String> {
+        let arguments = command.get_arguments().filter(|it| !it.is_hide_set());
+        let absent = arguments.filter_map(|argument| {
+            let (short, long) = (argument.get_short()?, argument.get_long()?);
+            let said = [
+                format!("`-{short}` is `--{long}`"),
+                format!("`-{short}`, `--{long}"),
+            ];
+            let is_there = said.iter().any(|said| page.contains(said));
+            (!is_there).then(|| format!("-{short} is --{long}"))
+        });
+        let below = command.get_subcommands();
+        let below = below.flat_map(|command| missing_short(page, command));
+        absent.chain(below).collect()
+    }
+
+    #[test]
+    fn a_short_form_alone_is_no_argument_of_the_reference() {
+        let cli = Cli::command();
+        let show = cli.find_subcommand("show").unwrap();
+        let page = |argument: &str| format!("| `show ID [{argument}]` | shows a rule |");
+        let absent = missing(&page("-w, --output FORMAT"), show, "show");
+        assert_eq!(absent, ["show --watch"]);
+        let absent = missing(&page("--watch, --output"), show, "show");
+        assert_eq!(absent, [""; 0]);
+    }
+
+    #[test]
+    fn each_short_form_is_in_the_reference() {
+        let page = fs::read_to_string(PAGE).unwrap();
+        assert_eq!(missing_short(&page, &Cli::command()), [""; 0]);
+        assert!(missing_short("", &Cli::command()).len() > 5);
     }
 
     #[test]

@@ -92,7 +92,8 @@ impl Client {
     /// Sends a request, and reads the whole answer.
     pub(crate) async fn send(&self, request: Request) -> Result<Answer, Failure> {
         let route = request.route();
-        let response = self.start(request, Some(self.access.timeout)).await?;
+        let timeout = self.access.timeout + request.wait;
+        let response = self.start(request, Some(timeout)).await?;
         Answer::read(response, &route).await
     }
 

@@ -3,6 +3,7 @@
 mod again;
 mod apply;
 mod arm;
+mod child;
 #[cfg(feature = "gameday")]
 mod experiment;
 mod extend;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: Cli, out: &Output) -> Result<Report, Failure> {
         }
         Command::Sites(args) => Ok(look::sites::run(&fleet, out, &args).await),
         Command::Explain(args) => look::explain::run(&fleet, out, &args).await,
+        Command::Why(args) => look::why::run(&fleet, out, &args).await,
         Command::Audit(args) => Ok(look::audit::run(&fleet, out, &args).await),
         Command::Events(args) => Ok(look::events::run(&fleet, out, &args).await),
         #[cfg(feature = "watch")]

@@ -45,9 +45,9 @@ impl Output {
         self.closed.get()
     }
 
-    /// Returns whether somebody may look at standard error.
+    /// Returns whether somebody may look at notes: on a terminal, and without `--quiet`.
     pub(crate) fn is_terminal(&self) -> bool {
-        io::stderr().is_terminal()
+        !self.quiet && io::stderr().is_terminal()
     }
 
     /// Prints a line for people to standard output; nothing with `--json`.

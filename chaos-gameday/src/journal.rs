@@ -1,10 +1,10 @@
 //! What happened in a run, in the shape of Chaos Toolkit's journals.
 
+mod details;
 mod entry;
 mod file;
 mod moment;
 mod series;
-mod terms;
 
 use std::{mem, time::SystemTime};
 
@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::{
+    details::{
+        AuditNote, Comparison, Details, EstimateOutcome, PhaseTimes, Status, TargetFate,
+        TargetOutcome,
+    },
     entry::{Activity, ActivityKind, ActivityStatus, Entry, SteadyState, SteadyStates},
     file::JournalFile,
     moment::Moment,
     series::{ProbeSample, ProbeSeries, SampleCounts, SiteSample, SiteSeries},
-    terms::{
-        AuditNote, Comparison, Details, EstimateOutcome, PhaseTimes, Status, TargetFate,
-        TargetOutcome,
-    },
 };
 use crate::{
     experiment::{Experiment, Stage},

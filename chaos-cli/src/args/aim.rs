@@ -105,6 +105,9 @@ pub(crate) struct TokenArgs {
     /// Who uses the token, for the logs of the services
     #[arg(long)]
     pub(crate) subject: String,
+    /// A command to run with the token in CHAOS_TOKEN, in place of printing it; its exit code is that of this program
+    #[arg(last = true)]
+    pub(crate) command: Vec<String>,
 }
 
 #[derive(Args, Debug)]

@@ -127,6 +127,15 @@ pub(crate) struct ExplainArgs {
     pub(crate) key: Option<String>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct WhyArgs {
+    /// The id of the rule
+    pub(crate) id: String,
+    /// How long to count calls: at most 8s
+    #[arg(long = "for", value_name = "TIME", default_value = "2s")]
+    pub(crate) length: humantime::Duration,
+}
+
 #[cfg(feature = "watch")]
 #[derive(Args, Debug)]
 pub(crate) struct WatchArgs {

@@ -1,5 +1,7 @@
 //! A request to a port.
 
+use std::time::Duration;
+
 use reqwest::{Method, header};
 use serde_json::Value;
 
@@ -12,6 +14,8 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) headers: Vec<(header::HeaderName, String)>,
     pub(crate) body: Option<Value>,
+    /// How long the port is to wait before it answers, besides the time that a request may take.
+    pub(crate) wait: Duration,
 }
 
 impl Request {
@@ -22,6 +26,7 @@ impl Request {
             query: Vec::new(),
             headers: Vec::new(),
             body: None,
+            wait: Duration::ZERO,
         }
     }
 
@@ -64,6 +69,11 @@ impl Request {
     pub(crate) fn header(mut self, name: header::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    /// Gives the port this much longer to answer.
+    pub(crate) fn answered_after(self, wait: Duration) -> Self {
+        Self { wait, ..self }
     }
 
     /// Returns the route for people: `POST /v1/halt`.

@@ -9,3 +9,4 @@ pub(super) mod sites;
 pub(super) mod status;
 #[cfg(feature = "watch")]
 pub(super) mod watch;
+pub(super) mod why;

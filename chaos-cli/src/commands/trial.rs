@@ -5,6 +5,7 @@
 
 mod each;
 mod ending;
+mod latencies;
 mod lease;
 mod prepare;
 mod take_back;
@@ -14,18 +15,17 @@ use std::{convert::Infallible, time::Duration};
 
 use futures_util::future::select_all;
 use serde_json::{Value, json};
-use tokio::{
-    process::{Child, Command},
-    time::{interval, sleep},
-};
+use tokio::time::{interval, sleep};
 
 use crate::{
     args::aim::TryArgs,
     client::{answer::text, rule_list::RuleList},
     commands::{
+        child::Child,
         signals::Signals,
         trial::{
-            ending::Ending, lease::Lease, prepare::prepare, take_back::take_back, tally::Tally,
+            ending::Ending, latencies::Latencies, lease::Lease, prepare::prepare,
+            take_back::take_back, tally::Tally,
         },
     },
     edit::{Edit, Terms, all_or_none},
@@ -68,14 +68,27 @@ pub(super) async fn run(fleet: &Fleet, out: &Output, args: &TryArgs) -> Result<R
     out.note(format_args!(
         "armed as {names} until {until:.0}, even if this ends"
     ));
-    let mut child = match spawn(&args.command, out) {
+    let mut child = match Child::spawn(&args.command, out) {
         Ok(child) => child,
         Err(failure) => {
             take_back(fleet, out, &ids, &tally).await;
             return Err(failure);
         }
     };
-    let mut ending = wait(fleet, out, &tally, &lease, &mut signals, &mut child).await;
+    let latencies = Latencies::default();
+    let wait = wait(
+        fleet,
+        out,
+        &tally,
+        &latencies,
+        &lease,
+        &mut signals,
+        &mut child,
+    );
+    let mut ending = tokio::select! {
+        ending = wait => ending,
+        never = latencies.follow(fleet, out, &rules) => match never {},
+    };
     let seconds = lease.age();
     let mut report = take_back(fleet, out, &ids, &tally).await;
     // A last look has been taken: a command or a time that is over has shown nothing if no call could be hit.
@@ -106,27 +119,12 @@ fn put(rule: &Value) -> Edit {
     }
 }
 
-fn spawn(command: &[String], out: &Output) -> Result<Option<Child>, Failure> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Ok(None);
-    };
-    let mut command = Command::new(program);
-    command.args(arguments).kill_on_drop(true);
-    if out.is_json() {
-        // Standard output is one JSON document.
-        command.stdout(std::io::stderr());
-    }
-    command.spawn().map(Some).map_err(|error| {
-        let failure = Failure::usage(format!("{program} cannot be run: {error}"));
-        failure.at("COMMAND", "a program that can be run")
-    })
-}
-
 /// Waits for the end of the trial.
 async fn wait(
     fleet: &Fleet,
     out: &Output,
     tally: &Tally<'_>,
+    latencies: &Latencies,
     lease: &Lease,
     signals: &mut Signals,
     child: &mut Option<Child>,
@@ -139,43 +137,25 @@ async fn wait(
     tokio::select! {
         biased;
         code = signals.next() => Ending::Signal(code),
-        code = ended(child) => Ending::Command(code),
+        code = Child::ended(child) => Ending::Command(code),
         () = over, if is_alone => Ending::Over,
         (ending, ..) = select_all(followed) => ending,
-        never = tell(out, tally, lease) => match never {},
+        never = tell(out, tally, latencies, lease) => match never {},
     }
 }
 
-/// Says each second how often the rules have hit, where somebody looks.
-async fn tell(out: &Output, tally: &Tally<'_>, lease: &Lease) -> Infallible {
+/// Says each second how often the rules have hit, and how long calls take, where somebody looks.
+async fn tell(out: &Output, tally: &Tally<'_>, latencies: &Latencies, lease: &Lease) -> Infallible {
     let mut second = interval(Duration::from_secs(1));
     loop {
         second.tick().await;
         if out.is_terminal() {
             let (age, (hits, matched)) = (time::length(lease.age()), tally.sum());
-            out.note(format_args!("{age:>5}  hit {hits} of {matched}"));
+            let line = format!("{age:>5}  hit {hits} of {matched}");
+            match latencies.line() {
+                Some(latency) => out.note(format_args!("{line}  {latency}")),
+                None => out.note(line),
+            }
         }
     }
-}
-
-/// Waits for the command; for ever if there is none.
-async fn ended(child: &mut Option<Child>) -> u8 {
-    let Some(child) = child else {
-        return std::future::pending().await;
-    };
-    match child.wait().await {
-        Ok(status) => exit_code(status),
-        Err(_) => Exit::Refused.code(),
-    }
-}
-
-fn exit_code(status: std::process::ExitStatus) -> u8 {
-    #[cfg(unix)]
-    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-        return u8::try_from(128 + signal).unwrap_or(u8::MAX);
-    }
-    status
-        .code()
-        .and_then(|code| code.try_into().ok())
-        .unwrap_or(u8::MAX)
 }

@@ -31,6 +31,17 @@ pub(crate) fn latency(site: &Value) -> String {
     parts.join("; ")
 }
 
+/// Returns `p50 12 ms, p99 38 ms left alone`; of the calls that were hit, if none was left alone; nothing if the site
+/// measures no calls, or has none.
+pub(crate) fn quantiles(site: &Value) -> Option<String> {
+    let mut groups = [("alone", "left alone"), ("injected", "hit")].into_iter();
+    groups.find_map(|(group, word)| {
+        let quantile = |name| Some(short(site[group][name].as_f64()?));
+        let (p50, p99) = (quantile("p50")?, quantile("p99")?);
+        Some(format!("p50 {p50}, p99 {p99} {word}"))
+    })
+}
+
 /// Returns `p99 38 ms, hit 486 ms; errors 3.9 %`, for a narrow terminal.
 #[cfg(feature = "watch")]
 pub(crate) fn latency_in_short(site: &Value) -> String {
@@ -93,6 +104,24 @@ mod tests {
         assert_eq!(latency(&code), "2.0 calls/s, 1.0 hit, 0 held");
         assert_eq!(latency(&json!({ "calls": 0.0 })), "no calls");
         assert_eq!(short(1.24), "1.2 s");
+    }
+
+    #[test]
+    fn quantiles_are_those_of_calls_left_alone_if_there_are_some() {
+        let group = |p50: Value, p99: Value| json!({ "p50": p50, "p99": p99 });
+        let none = || group(Value::Null, Value::Null);
+        let (alone, hit) = (
+            || group(json!(0.012), json!(0.038)),
+            || group(json!(0.24), json!(0.486)),
+        );
+        for (alone, injected, expected) in [
+            (alone(), hit(), Some("p50 12 ms, p99 38 ms left alone")),
+            (none(), hit(), Some("p50 240 ms, p99 486 ms hit")),
+            (none(), none(), None),
+        ] {
+            let site = json!({ "alone": alone, "injected": injected });
+            assert_eq!(quantiles(&site).as_deref(), expected);
+        }
     }
 
     #[cfg(feature = "watch")]

@@ -1,6 +1,7 @@
 //! Extensions, undo, explanations and tokens, which need routes that older ports do not have.
 
 use std::{
+    io::{BufRead, BufReader, Read},
     process::{Command, Stdio},
     time::{Duration, SystemTime},
 };
@@ -8,9 +9,19 @@ use std::{
 use chaos_core::{inject, token::TokenKey};
 
 use crate::support::{
-    port::Port,
-    program::{chaosctl, command},
+    port::{Port, dead},
+    program::{chaosctl, command, kill},
 };
+
+const SIGN: [&str; 7] = [
+    "token",
+    "--rule",
+    "stock.read=error(lost)",
+    "--for",
+    "1m",
+    "--subject",
+    "alice",
+];
 
 #[test]
 fn an_extension_keeps_the_counts() {
@@ -132,16 +143,7 @@ fn a_token_carries_rules() {
     const KEY: &[u8] = b"a key of at least thirty-two bytes";
     let key = TokenKey::new(KEY).unwrap();
     let port = Port::of(|admin| admin.token_key(TokenKey::new(KEY).unwrap()));
-    let sign = [
-        "token",
-        "--rule",
-        "stock.read=error(lost)",
-        "--for",
-        "1m",
-        "--subject",
-        "alice",
-    ];
-    let run = |port: &Port| chaosctl(&[&["-e", port.url.as_str()], &sign[..]].concat());
+    let run = |port: &Port| chaosctl(&[&["-e", port.url.as_str()], &SIGN[..]].concat());
     let ran = run(&port).expect(0);
     let token = key
         .verify(ran.stdout.trim(), SystemTime::from(jiff::Timestamp::now()))
@@ -153,6 +155,71 @@ fn a_token_carries_rules() {
         ran.stderr.contains("no key for signing rule tokens"),
         "{ran:?}"
     );
+}
+
+/// As the book hands it to curl.
+#[test]
+fn a_command_runs_with_a_token() {
+    const KEY: &[u8] = b"a key of at least thirty-two bytes";
+    let key = TokenKey::new(KEY).unwrap();
+    let port = Port::of(|admin| admin.token_key(TokenKey::new(KEY).unwrap()));
+    let run = |arguments: &[&str]| {
+        let endpoint = ["-e", port.url.as_str()];
+        chaosctl(&[&endpoint[..], &SIGN, &["--"], arguments].concat())
+    };
+    let script = "printf %s \"$CHAOS_TOKEN\"; echo words >&2; exit 7";
+    let ran = run(&["sh", "-c", script]).expect(7);
+    let now = SystemTime::from(jiff::Timestamp::now());
+    // Nothing but what the command prints.
+    let token = key.verify(&ran.stdout, now).unwrap();
+    assert_eq!(token.subject(), "alice");
+    assert_eq!(ran.stderr, "words\n");
+    run(&["true"]).expect(0);
+    let ran = run(&["sh", "-c", "kill -KILL $$"]).expect(137);
+    assert_eq!((&*ran.stdout, &*ran.stderr), ("", ""));
+    let ran = run(&["/nowhere/program"]).expect(2);
+    assert!(ran.stderr.contains("cannot be run"), "{ran:?}");
+}
+
+#[test]
+fn a_signal_ends_a_command_that_runs_with_a_token() {
+    let key = TokenKey::new(b"a key of at least thirty-two bytes").unwrap();
+    let port = Port::of(|admin| admin.token_key(key));
+    let endpoint = ["-e", port.url.as_str()];
+    let script = ["--", "sh", "-c", "echo $$; exec sleep 1000"];
+    let mut child = command(&[&endpoint[..], &SIGN, &script].concat())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut id = String::new();
+    said.read_line(&mut id).unwrap();
+    kill(&child, "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    // The pipe ends with the command.
+    assert_eq!(said.read_to_string(&mut String::new()).unwrap(), 0);
+}
+
+#[test]
+fn no_command_runs_without_its_token() {
+    let port = Port::new();
+    let run = |arguments: &[&str]| {
+        let echo = ["--", "echo", "it runs"];
+        let ran = chaosctl(&[arguments, &SIGN, &echo].concat());
+        assert!(!ran.stdout.contains("it runs"), "{ran:?}");
+        ran
+    };
+    // It has no key.
+    run(&["-e", &port.url]).expect(5);
+    run(&["-e", &dead()]).expect(3);
+    let other = Port::new();
+    let ran = run(&["-e", &port.url, "-e", &other.url]).expect(2);
+    assert!(
+        ran.stderr.contains("one endpoint with a command"),
+        "{ran:?}"
+    );
+    let ran = run(&["-e", &port.url, "--json"]).expect(2);
+    assert_eq!(ran.json()[0]["error"]["field"], "--json", "{ran:?}");
 }
 
 /// Killed without a chance to say anything: the lease ends, long before the trial would.

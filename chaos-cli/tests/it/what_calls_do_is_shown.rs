@@ -1,11 +1,14 @@
 //! What calls of watched sites do: latency and errors of those that were hit beside those left alone, and what they
 //! have. Sites are watched only while somebody looks.
 
+use std::{io::Read, process::Stdio, thread::park_timeout, time::Duration};
+
 use serde_json::Value;
 
 use crate::support::{
     port::{Port, dead},
-    program::chaosctl,
+    program::{chaosctl, command, kill},
+    screen::Screen,
     traffic::Traffic,
 };
 
@@ -115,8 +118,135 @@ fn what_calls_have_is_seen_while_it_looks() {
 }
 
 #[test]
+fn why_accounts_for_the_calls_of_a_rule() {
+    let port = Port::new();
+    let _traffic = Traffic::new(&port.injector);
+    let run = |arguments: &[&str]| chaosctl(&[&["-e", port.url.as_str()], arguments].concat());
+    let arm = [
+        "arm",
+        "http.server=status(503)",
+        "--id",
+        "down",
+        "--path",
+        "/checkout",
+    ];
+    run(&arm).expect(0);
+    let ran = run(&["why", "down", "--for", "1s"]).expect(0);
+    let mut lines = ran.stdout.lines().map(|line| {
+        let words = line.split_whitespace().map(str::to_owned);
+        words.collect::<Vec<_>>()
+    });
+    let number = |word: &str| word.parse::<u64>().unwrap();
+    let site = lines.next().unwrap();
+    assert_eq!(
+        (&*site[0], &site[2..]),
+        (
+            "http.server",
+            &["calls", "in", "1", "s"].map(String::from)[..]
+        )
+    );
+    assert!(number(&site[1]) > 20, "{ran:?}");
+    let missed = lines.next().unwrap();
+    assert_eq!(missed[..2], ["not", "matched"], "{ran:?}");
+    assert_eq!(missed[2], site[1], "{ran:?}");
+    // All that were compared fail the same condition.
+    let [of, compared, is, field, calls] = &missed[3..] else {
+        panic!("{ran:?}");
+    };
+    assert_eq!([of, is, field], ["of", "compared:", "match.path"]);
+    assert_eq!(compared, calls);
+    assert!(number(calls) > 20, "{ran:?}");
+    assert!(ran.stdout.contains("\n  hit               0\n"), "{ran:?}");
+
+    let document = run(&["--json", "why", "down", "--for", "1s"]).expect(0);
+    let why = &document.json()[0];
+    assert_eq!(why["counted"]["injected"], 0);
+    assert_eq!(why["advice"], Value::Null);
+    // It watches only while it looks.
+    let site = port.injector.site("http.server");
+    port.injector.clear();
+    while site.is_armed() {
+        park_timeout(Duration::from_millis(1));
+    }
+    let ran = run(&["why", "down"]).expect(1);
+    assert!(ran.stderr.contains("there is no rule `down`"), "{ran:?}");
+    run(&["why", "down", "--for", "9s"]).expect(2);
+}
+
+/// The port answers later than a request may take.
+#[test]
+fn why_waits_for_as_long_as_it_counts() {
+    let port = Port::new();
+    let _ = port.injector.site("http.server");
+    port.put("http.server=status(503)", "down");
+    let arguments = [
+        "-e",
+        &port.url,
+        "--timeout",
+        "1s",
+        "why",
+        "down",
+        "--for",
+        "2s",
+    ];
+    let ran = chaosctl(&arguments).expect(0);
+    assert!(
+        ran.stdout.starts_with("http.server  0 calls in 2 s\n"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn a_trial_shows_how_long_calls_take() {
+    let port = Port::new();
+    let _traffic = Traffic::new(&port.injector);
+    let arguments = format!(
+        "-e {} try 'http.server=50%latency(30ms)' --for 1h",
+        port.url
+    );
+    let screen = Screen::chaosctl(120, &arguments, &[]);
+    screen.wait(&["  hit ", "  http.server p50 ", " ms, p99 ", " left alone"]);
+    screen.press("\u{3}");
+    assert_eq!(screen.end().code, 130);
+}
+
+/// A call that is watched costs more.
+#[test]
+fn a_trial_watches_no_site_where_nobody_looks() {
+    let port = Port::new();
+    let _traffic = Traffic::new(&port.injector);
+    let arguments = [
+        "-e",
+        &port.url,
+        "try",
+        "http.server=50%latency(1ms)",
+        "--id",
+        "slow",
+        "--for",
+        "1h",
+    ];
+    let mut child = command(&arguments).stderr(Stdio::piped()).spawn().unwrap();
+    let matched = || port.injector.counts("slow").map_or(0, |it| it.matched);
+    while matched() < 100 {
+        park_timeout(Duration::from_millis(10));
+    }
+    let seen = port.injector.seen("http.server").unwrap();
+    kill(&child, "-INT");
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(seen.methods.is_empty(), "{seen:?}");
+    assert!(!said.contains("p99"), "{said}");
+}
+
+#[test]
 fn each_ends_with_a_code_of_its_own_where_it_cannot_look() {
-    for arguments in [&["status", "--latency"][..], &["sites", "--seen=1s"]] {
+    for arguments in [
+        &["status", "--latency"][..],
+        &["sites", "--seen=1s"],
+        &["why", "lost"],
+    ] {
         chaosctl(&[&["-e", &dead()], arguments].concat()).expect(3);
         let port = Port::with_tokens();
         chaosctl(&[&["-e", &port.url], arguments].concat()).expect(4);

@@ -1,8 +1,10 @@
 //! `SiteMeter`: what is counted of the calls of a site while someone watches it.
 
+pub(crate) mod first_mismatches;
+
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
@@ -10,6 +12,7 @@ use std::{
 
 use fnv::{FnvHashMap, FnvHashSet};
 
+use self::first_mismatches::{FirstMismatches, MismatchCounts};
 use crate::{
     call::{
         Call,
@@ -19,6 +22,7 @@ use crate::{
     },
     decision::measured_calls::each_injected,
     guard_rail::{injected_by::InjectedSoFar, outcomes::CallEnd},
+    rule::Rule,
 };
 
 /// The groups of calls that are told apart.
@@ -36,6 +40,8 @@ pub(crate) struct SiteMeter {
     /// Whether the site is in code, where nothing measures how calls end.
     is_in_code: bool,
     seen: Seen,
+    /// What rules that somebody asks about have against the calls that are looked at.
+    mismatches: FirstMismatches,
     /// The nanoseconds from which on a call is looked at for its facts. It orders nothing: relaxed.
     next_look: AtomicU64,
     /// The numbers of the watchers of the site that have this meter. Edits write them.
@@ -53,6 +59,7 @@ impl SiteMeter {
             heads: CallMeter::new((!is_in_code).then_some(Duration::MAX)),
             is_in_code,
             seen: Seen::new(),
+            mismatches: FirstMismatches::default(),
             next_look: AtomicU64::new(0),
             groups: Mutex::default(),
         }
@@ -95,6 +102,23 @@ impl SiteMeter {
         let next = nanos(now.saturating_add(LOOK_EVERY));
         self.next_look.store(next, Relaxed);
         self.seen.note(call);
+        self.mismatches.note(call);
+    }
+
+    /// Compares the calls that are looked at with the conditions of a rule from now on, for who asks under this number.
+    /// Returns whether it does: not at a site in code, whose calls are not looked at, and not for too many rules.
+    pub(crate) fn compare(&self, number: u64, rule: &Arc<Rule>) -> bool {
+        !self.is_in_code && self.mismatches.begin(number, rule)
+    }
+
+    /// Returns what the calls had against that rule, if they are compared with it.
+    pub(crate) fn compared(&self, number: u64) -> Option<MismatchCounts> {
+        self.mismatches.read(number)
+    }
+
+    /// Ends the comparison.
+    pub(crate) fn end_compare(&self, number: u64) {
+        self.mismatches.end(number);
     }
 
     /// Adds the facts of the calls to others.
@@ -107,6 +131,11 @@ impl SiteMeter {
         let mut reading = Self::nothing();
         self.heads.read(&mut reading);
         reading
+    }
+
+    /// Returns how many calls were counted so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.read().iter().map(|group| group.calls).sum()
     }
 
     /// Returns the reading of a meter that has counted nothing.

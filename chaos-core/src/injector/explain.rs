@@ -141,6 +141,46 @@ impl Injector {
             .collect()
     }
 
+    /// Returns what keeps a rule from injecting into any call of a site now.
+    pub(super) fn obstacles_at(
+        &self,
+        site: &'static Site,
+        rule: &Armed,
+        is_exempt: bool,
+    ) -> Vec<Obstacle> {
+        let hub = &self.0.hub;
+        let asked = CallInQuestion {
+            site,
+            is_exempt,
+            is_halted: hub.is_halted(),
+            call: Call::new(),
+            policy: &hub.bounds.load().policy,
+            now: self.now(),
+        };
+        self.obstacles(rule, &asked)
+    }
+
+    /// Returns what keeps a rule from injecting, besides its key.
+    fn obstacles(&self, rule: &Armed, asked: &CallInQuestion<'_>) -> Vec<Obstacle> {
+        let mut obstacles = asked.obstacles(rule);
+        if self.is_outside_of_window(&rule.rule) {
+            obstacles.push(Obstacle::OutsideOfWindow);
+        }
+        obstacles
+    }
+
+    #[cfg(feature = "window")]
+    fn is_outside_of_window(&self, rule: &Rule) -> bool {
+        (rule.window.as_ref()).is_some_and(|window| !window.contains(self.wall()))
+    }
+
+    /// Returns `false`: without the feature `window`, no rule has one.
+    #[cfg(not(feature = "window"))]
+    #[expect(clippy::unused_self, reason = "as with the feature")]
+    fn is_outside_of_window(&self, _: &Rule) -> bool {
+        false
+    }
+
     fn explain_one(&self, rule: &Arc<Armed>, asked: &CallInQuestion<'_>) -> Explanation {
         let Rule {
             trigger, matcher, ..
@@ -153,11 +193,7 @@ impl Injector {
         let value = key.as_ref().and_then(|(_, value)| value.as_deref());
         let age = rule.arming.age(asked.now);
         let share = trigger.share_at(age);
-        let mut obstacles = asked.obstacles(rule);
-        #[cfg(feature = "window")]
-        if (rule.rule.window.as_ref()).is_some_and(|window| !window.contains(self.wall())) {
-            obstacles.push(Obstacle::OutsideOfWindow);
-        }
+        let mut obstacles = self.obstacles(rule, asked);
         if key.is_some() && value.is_none() {
             obstacles.push(Obstacle::NoKey);
         }

@@ -7,6 +7,7 @@ mod outcomes;
 pub(crate) mod rule_outcomes;
 pub(crate) mod site_watch;
 pub(super) mod watches;
+pub(crate) mod why;
 
 use std::panic::Location;
 

@@ -97,6 +97,15 @@ impl Overflow {
         self.0[limit as usize]
     }
 
+    /// Returns how many calls were spared since there were `earlier`.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let mut calls = self.0;
+        for (calls, earlier) in calls.iter_mut().zip(earlier.0) {
+            *calls = calls.saturating_sub(earlier);
+        }
+        Self(calls)
+    }
+
     /// Returns how many calls were spared in all.
     #[must_use]
     pub fn total(&self) -> u64 {

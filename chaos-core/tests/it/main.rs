@@ -7,6 +7,7 @@ mod a_fleet_halts;
 mod a_leash_ends_calls_under_way;
 mod a_leash_ends_rules;
 mod a_print_is_an_event;
+mod a_rule_says_why_it_hits_few;
 mod an_allowance_is_never_exceeded;
 mod an_extension_moves_the_deadline_alone;
 mod an_overlay_is_halted_alone;

@@ -1,7 +1,7 @@
 //! The extractors of query parameters. Unknown parameters are refused: a write with a misspelt
 //! `dry_run` must not take effect.
 
-use std::time::Duration;
+pub(crate) mod wait;
 
 use axum::{
     extract::FromRequestParts,
@@ -23,14 +23,6 @@ pub(crate) struct ReasonParam(pub(crate) Option<String>);
 pub(crate) struct DryRun {
     pub(crate) dry_run: bool,
     pub(crate) because: Option<String>,
-}
-
-/// `?at_least=3&within=5`: the answer is delayed until there are this many injections, or this much
-/// time has passed.
-#[derive(Debug)]
-pub(crate) struct WaitParams {
-    pub(crate) at_least: u64,
-    pub(crate) within: Duration,
 }
 
 /// `?after=12&limit=50`: at most `limit` audit entries that follow the entry `after`; without
@@ -140,42 +132,6 @@ impl Asks for WatchedSites {
         let does =
             "The sites to count calls at, as names or patterns, for as long as the stream is open.";
         operation.query("watch", "WatchedSites", does);
-    }
-}
-
-/// The longest wait in seconds, which is below the time limit of a request.
-const LONGEST: f64 = 8.0;
-
-impl<S: Sync> FromRequestParts<S> for WaitParams {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let (mut at_least, mut within) = (0, 0.0);
-        for (name, value) in form_urlencoded::parse(query(parts)) {
-            match &*name {
-                "at_least" => {
-                    let number = value.parse();
-                    at_least = number.map_err(|_| refuse(name, "a whole number, 0 or more"))?;
-                }
-                "within" => {
-                    let seconds = value.parse().ok();
-                    let allowed = seconds.filter(|seconds| (0.0..=LONGEST).contains(seconds));
-                    within = allowed.ok_or_else(|| refuse(name, "seconds, from 0 to 8"))?;
-                }
-                _ => return Err(unknown(name, "at_least, within, or no parameter")),
-            }
-        }
-        let within = Duration::from_secs_f64(within);
-        Ok(Self { at_least, within })
-    }
-}
-
-impl Asks for WaitParams {
-    fn asks(operation: &mut Operation) {
-        let does = "The number of injections to wait for.";
-        operation.query("at_least", "AtLeast", does);
-        let does = "The longest wait, in seconds.";
-        operation.query("within", "Within", does);
     }
 }
 

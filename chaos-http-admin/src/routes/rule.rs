@@ -2,6 +2,7 @@
 
 pub(crate) mod extend;
 pub(crate) mod outcomes;
+pub(crate) mod why;
 
 use axum::{
     Extension, Json,
@@ -18,7 +19,7 @@ use crate::{
         body::JsonBody,
         etag::{IfMatch, Preconditions, etag},
         patch::Patch,
-        query::{DryRun, ReasonParam, WaitParams},
+        query::{DryRun, ReasonParam, wait::WaitParams},
     },
     followers::Followers,
     openapi::operation::{Asks, Operation},

@@ -8,6 +8,7 @@ mod a_nested_port_is_never_hit;
 mod a_patch_does_no_more_than_it_says;
 mod a_refusal_can_be_read;
 mod a_rule_dies_without_us;
+mod a_rule_says_why_it_hits_few;
 #[cfg(unix)]
 mod a_unix_socket_is_private;
 mod access_tokens_are_followed;

@@ -12,7 +12,7 @@ const REASON: &str = r#"{"reason":"x"}"#;
 
 /// Every route that needs a role, with a body that it takes. They stand so that each succeeds after
 /// those before it.
-const ROUTES: [(&str, &str, Role); 19] = [
+const ROUTES: [(&str, &str, Role); 20] = [
     ("GET /v1/status", "", Role::Observe),
     ("GET /v1/whoami", "", Role::Observe),
     ("GET /v1/sites", "", Role::Observe),
@@ -24,6 +24,7 @@ const ROUTES: [(&str, &str, Role); 19] = [
     ("PATCH /v1/rules/a", "{}", Role::Arm),
     ("PUT /v1/rules/a/outcomes", r#"{"sites":["a"]}"#, Role::Arm),
     ("GET /v1/rules/a/outcomes", "", Role::Observe),
+    ("GET /v1/rules/a/why?for=0", "", Role::Observe),
     ("DELETE /v1/rules/a/outcomes", "", Role::Arm),
     ("POST /v1/rules/a/extend", r#"{"by":"5m"}"#, Role::Arm),
     ("POST /v1/rules/a/release", "", Role::Stop),

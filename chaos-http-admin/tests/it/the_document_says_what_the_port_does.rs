@@ -270,6 +270,7 @@ fn bad_requests() -> Vec<BadRequest> {
         ("DELETE", RULE),
         ("GET", "/v1/rules/{id}/injections"),
         ("GET", "/v1/rules/{id}/decisions"),
+        ("GET", "/v1/rules/{id}/why"),
         ("POST", "/v1/rules/{id}/release"),
         ("GET", "/v1/sites/{name}/seen"),
         ("GET", OUTCOMES),

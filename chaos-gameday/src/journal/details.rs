@@ -1,4 +1,4 @@
-//! What Chaos Toolkit's journals have no word for.
+//! `Details`: what a journal says of a run and Chaos Toolkit's journals have no word for.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
