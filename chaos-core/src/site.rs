@@ -82,11 +82,9 @@ impl Writer {
     /// them.
     fn number(&mut self, rules: &SiteRules) -> usize {
         if let Some(rule) = rules.that_hits_each_call() {
-            return if rule.may_spare() {
-                EACH_SPARED
-            } else {
-                EACH_HIT
-            };
+            // If others follow, they are asked about the calls that it spares.
+            let may_settle = rule.may_spare() && rules.rules.len() == 1;
+            return if may_settle { EACH_SPARED } else { EACH_HIT };
         }
         if !rules.are_settled_by_glances() {
             return ARMED;

@@ -39,7 +39,7 @@ impl SiteRef {
         self.site.decide(call)
     }
 
-    /// Settles a call of a site where the first rule hits each and may spare it.
+    /// Settles a call of a site where the only rule hits each and may spare it.
     #[inline(always)]
     pub(crate) fn spares_each(self, path: &str) -> bool {
         self.site.spares_each(path)

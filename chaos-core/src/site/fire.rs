@@ -15,9 +15,8 @@ use crate::{
 };
 
 impl Site {
-    /// Settles an HTTP request in [a state](crate::SiteState::may_spare_each) in which the first rule hits each call and may
-    /// spare it, if the path suffices and no other rule is asked. Returns whether the request is left alone. If not,
-    /// nothing was done.
+    /// Settles an HTTP request in [a state](crate::SiteState::may_spare_each) in which the only rule hits each call and may
+    /// spare it, if the path suffices. Returns whether the request is left alone. If not, nothing was done.
     #[doc(hidden)]
     #[cold]
     #[inline(never)]
@@ -34,16 +33,16 @@ impl Site {
         let Some(plain) = rule.plain_at(self.kind) else {
             return false;
         };
-        let spares = rule.precheck.hits_if_it_matches()
-            && site_rules.are_over_after(0, plain)
-            && !hub.bounds_hits()
-            && !self.is_exempt_by(hub, Some(path))
-            && !rule.arming.is_over_by(&hub.clock)
-            && plain::spares(plain, rule);
-        if spares {
-            rule.counters.count_matched();
+        if !plain::is_to_spare(plain, rule)
+            || !rule.precheck.hits_if_it_matches()
+            || hub.bounds_hits()
+            || self.is_exempt_by(hub, Some(path))
+            || rule.arming.is_over_by(&hub.clock)
+        {
+            return false;
         }
-        spares
+        plain::spare_hit(plain, rule);
+        true
     }
 
     /// Fires the rule that hit, and those after it that hit too.

@@ -17,7 +17,7 @@ pub(super) const NEW: usize = 1;
 pub(super) const ARMED: usize = 2;
 /// Rules aim here, and the first of them hits each call.
 pub(super) const EACH_HIT: usize = 3;
-/// Rules aim here, and the first of them hits each call and may spare it: it has a limit, or only counts.
+/// One rule aims here, which hits each call and may spare it: it has a limit, or only counts.
 pub(super) const EACH_SPARED: usize = 4;
 
 /// The first number of rules that snapshots are kept of. Such a number is never used twice.
@@ -70,7 +70,7 @@ impl SiteState {
         (FIRST..FIRST_BY_PATH).contains(&self.0)
     }
 
-    /// Returns whether the first rule hits each call and may spare it. [`Site::spares_each`](crate::Site::spares_each) tells.
+    /// Returns whether the only rule hits each call and may spare it. [`Site::spares_each`](crate::Site::spares_each) tells.
     #[inline(always)]
     #[must_use]
     pub fn may_spare_each(self) -> bool {

@@ -158,3 +158,24 @@ fn a_halt_and_an_edit_are_obeyed_at_once() {
     service.injector.put(rule("a").enabled(false));
     assert!(!service.call("/orders/7"));
 }
+
+/// A call that is left before its fault begins gives back what it took of the limit, while others see it used up.
+#[test]
+fn nothing_of_a_limit_is_lost() {
+    const LIMIT: u64 = 2;
+    let service = Service::with(&[rule("a").trigger(limit(LIMIT))]);
+    let leave = || {
+        for _ in 0..20_000 {
+            if !service.site.spares_each("/") {
+                drop(service.site.decide(&Call::new()));
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(leave);
+        }
+    });
+    let hit = (0..10).filter(|_| service.call("/")).count();
+    assert_eq!(hit as u64, LIMIT);
+}

@@ -49,9 +49,10 @@ impl Latencies {
     async fn read(&self, client: &Client, sites: &[String]) -> Result<(), Failure> {
         let mut live = Live::watch(client, sites).await?;
         while let Some(mut frame) = live.next().await? {
+            let sites = frame.get_mut("sites").map(Value::take);
             self.0
                 .borrow_mut()
-                .insert(client.name(), frame["sites"].take());
+                .insert(client.name(), sites.unwrap_or_default());
         }
         Ok(())
     }

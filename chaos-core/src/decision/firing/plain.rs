@@ -66,13 +66,25 @@ pub(crate) fn takes(plain: &PlainRule, rule: &Armed) -> bool {
     !plain.is_shadow
 }
 
-/// Returns whether a plain rule spares a call that it hit by chance: its limit is used up, or it is a shadow rule. Then the
-/// call is counted. It is not exempt, and the rule has not expired.
+/// Returns whether a plain rule spares calls that it hits now: its limit is used up, or it is a shadow rule.
 #[inline]
-pub(crate) fn spares(plain: &PlainRule, rule: &Armed) -> bool {
+pub(crate) fn is_to_spare(plain: &PlainRule, rule: &Armed) -> bool {
     let limit = rule.rule.trigger.limit;
-    let is_used_up = limit.is_some_and(|limit| rule.arming.progress.spent() >= limit.get());
-    (is_used_up || plain.is_shadow) && !takes(plain, rule)
+    let is_used_up = || limit.is_some_and(|limit| rule.arming.progress.spent() >= limit.get());
+    plain.is_shadow || is_used_up()
+}
+
+/// Counts a call that a plain rule matches, hits by chance and [is to spare](is_to_spare). The call is not exempt, and the
+/// rule has not expired.
+#[inline]
+pub(crate) fn spare_hit(plain: &PlainRule, rule: &Armed) {
+    rule.counters.count_matched();
+    // The limit is not asked again: a call may have given back what it took of it.
+    if plain.is_shadow {
+        takes(plain, rule);
+    } else {
+        spare(rule, Limit::Limit);
+    }
 }
 
 /// Fails a call in plain code at once by a plain rule that ends the call, and counts the injection. The rule

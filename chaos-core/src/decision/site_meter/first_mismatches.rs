@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 use crate::{call::Call, rule::Rule};
@@ -17,8 +17,8 @@ pub struct MismatchCounts {
     /// How many calls were compared: one in a millisecond at most.
     pub compared: u64,
     /// How many of them failed which condition first, by the path of its field in the JSON of the rule, such as
-    /// `match.path`. The order is that of the fields of [`Matcher`](crate::Matcher). Calls that the rule matches are in
-    /// none.
+    /// `match.path`. Conditions are checked in the order of the fields of [`Matcher`](crate::Matcher). Calls that the rule
+    /// matches are in none.
     pub first: BTreeMap<String, u64>,
 }
 
@@ -63,8 +63,10 @@ impl FirstMismatches {
 
     /// Compares a call with the conditions of the rules. Left out while somebody else reads or changes them.
     pub(super) fn note(&self, call: &Call<'_>) {
-        let Ok(mut all) = self.0.try_lock() else {
-            return;
+        let mut all = match self.0.try_lock() {
+            Ok(all) => all,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
         };
         for Compared { rule, counts, .. } in &mut *all {
             counts.compared += 1;

@@ -51,7 +51,8 @@ pub struct Why {
     pub counted: WhyCounts,
     /// All that the rule has [counted](crate::Counts).
     pub total: WhyCounts,
-    /// Whether a call that would have been hit was exempt, since the rule counts. Such calls are not counted.
+    /// Whether a call that would have been hit was exempt, since the rule counts. How many there were is not
+    /// known: they are matched.
     pub has_spared_exempt: bool,
 }
 
@@ -122,7 +123,8 @@ impl Why {
     /// `None` unless each of its sites is watched.
     ///
     /// A layer counts a call when it ends, and a rule when it begins, so the number is off by the calls that are under way.
-    /// Exempt calls, and those whose callers left, are matched and may not be counted; the number is 0 at least.
+    /// Exempt calls, and those whose callers left, are matched and may not be counted, so that it is too low by them; it is 0
+    /// at least.
     #[must_use]
     pub fn not_matched(&self) -> Option<u64> {
         let calls = self.sites.iter().map(|site| site.calls);
@@ -164,16 +166,19 @@ impl Injector {
         let book = self.swept_book();
         let rule = Arc::clone(book.rules.find(rule)?);
         let sites = book.sites.aimed_at(&rule.rule.site);
-        let sites = sites.map(|site| AskedSite {
+        let sites = sites.map(|site| (site, book.watches.meter_at(site)));
+        let sites: Vec<_> = sites.collect();
+        drop(book);
+        // Without the lock: meters are large.
+        let sites = sites.into_iter().map(|(site, meter)| AskedSite {
             site,
-            meter: book.watches.meter_at(site).map(|meter| {
+            meter: meter.map(|meter| {
                 meter.compare(number, &rule.rule);
                 let calls = meter.calls();
                 (meter, calls)
             }),
         });
         let sites = sites.collect();
-        drop(book);
         Some(WhyQuestion {
             injector: self.clone(),
             number,
