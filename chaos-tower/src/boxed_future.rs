@@ -56,7 +56,7 @@ where
 
 #[cfg(feature = "compile-out")]
 pub(crate) fn pooled_future<F: Future>(_: F) -> BoxedFuture<F::Output> {
-    unreachable!("a site that is compiled out measures nothing")
+    unreachable!("a site that is compiled out decides and measures nothing")
 }
 
 /// A future in a box, and what becomes of the box.

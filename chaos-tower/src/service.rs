@@ -157,7 +157,8 @@ where
     }
 }
 
-/// Serves a call that a look does not leave alone, or that is measured.
+/// Serves a call that a look does not leave alone, or that is measured. Cold, so that the look is laid out for a call that
+/// it leaves alone.
 #[cold]
 #[inline(never)]
 fn go_on<S, M, A, B>(

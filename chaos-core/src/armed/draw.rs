@@ -97,7 +97,7 @@ impl Draw {
     pub(crate) fn of_key(self, key: &str) -> Option<f64> {
         let stream = self.stream?;
         // The draw has 53 bits, which a float holds exactly.
-        Some((Dice::keyed(stream, key).draw() >> 11) as f64 / (1_u64 << 53) as f64)
+        Some((Dice::keyed(stream, key).draw() >> 11) as f64 / dice::DRAWS as f64)
     }
 
     /// Returns the dice for what is done to a call that was hit: those that go on behind the draw.

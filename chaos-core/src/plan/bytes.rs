@@ -5,7 +5,10 @@
 
 use std::{num::NonZeroU64, time::Duration};
 
-use crate::{dice::Dice, error::RuleError};
+use crate::{
+    dice::{DRAWS, Dice},
+    error::RuleError,
+};
 
 /// One action on passing bytes. The enum is closed, as [`Plan`](crate::Plan) is: everything that
 /// passes bytes on must execute each action.
@@ -226,7 +229,7 @@ impl Corruption {
     /// Draws how many bytes lie between two changed ones, from a geometric distribution.
     fn distance(&mut self) -> u64 {
         // In (0, 1], so that the logarithm is finite.
-        let uniform = ((self.dice.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64;
+        let uniform = ((self.dice.draw() >> 11) + 1) as f64 / DRAWS as f64;
         (uniform.ln() / self.ln_spared) as u64
     }
 }

@@ -17,6 +17,8 @@ use crate::{
 impl Site {
     /// Settles an HTTP request in [a state](crate::SiteState::may_spare_each) in which the only rule hits each call and may
     /// spare it, if the path suffices. Returns whether the request is left alone. If not, nothing was done.
+    ///
+    /// Cold, because only calls of an armed site come here.
     #[doc(hidden)]
     #[cold]
     #[inline(never)]

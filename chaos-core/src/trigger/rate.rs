@@ -1,6 +1,9 @@
 //! A fraction of calls.
 
-use crate::{dice::Dice, error::RuleError};
+use crate::{
+    dice::{DRAWS, Dice},
+    error::RuleError,
+};
 
 /// A fraction of calls, from 0 (none) to 1 (all).
 ///
@@ -41,7 +44,7 @@ impl Rate {
 
     /// Returns how many of 2^53 equally likely draws hit.
     pub(crate) fn hits_of_2_53(self) -> u64 {
-        let hits = (self.0 * (1_u64 << 53) as f64).round() as u64;
+        let hits = (self.0 * DRAWS as f64).round() as u64;
         if self.0 > 0.0 { hits.max(1) } else { 0 }
     }
 
